@@ -1,0 +1,83 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrorKind says what is known when a provider gave no result.
+type ErrorKind int
+
+// The kinds of error. The zero kind is the cautious one.
+const (
+	// KindUnknown: something may have happened at the provider. Ask before anything else.
+	KindUnknown ErrorKind = iota
+	// KindNotSent: not a byte of the request left this machine. Sending again is safe.
+	KindNotSent
+	// KindNotFound: the provider does not know the order.
+	KindNotFound
+	// KindDuplicate: the provider has an order of this id already.
+	KindDuplicate
+	// KindCredentials: the provider refused the account's credentials and did nothing.
+	KindCredentials
+	// KindRefused: the provider refused the call itself, and nothing happened.
+	KindRefused
+	// KindRejected: a callback must not be believed.
+	KindRejected
+	// KindInvalid: the request cannot be made of what was given; nothing was sent.
+	KindInvalid
+	// KindUnsupported: the provider has no such thing.
+	KindUnsupported
+)
+
+var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported"}
+
+// String returns the kind as it stands in metrics and evidence.
+func (k ErrorKind) String() string {
+	if k < 0 || int(k) >= len(kindNames) {
+		return kindNames[0]
+	}
+	return kindNames[k]
+}
+
+// Error is the only kind of error that a gateway returns. Its text holds no card data, secret or body.
+type Error struct {
+	Kind ErrorKind
+	// Op is what was being done, such as "initPayment".
+	Op string
+	// Code is the provider's own word, or a short one of the adapter's.
+	Code string
+	// Fields lists what is wrong with the request, for KindInvalid.
+	Fields []FieldError
+	// Evidence is what the provider said, masked, if anything.
+	Evidence Evidence
+	Err      error
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	text := e.Op + ": " + e.Kind.String()
+	if e.Code != "" {
+		text += " (" + e.Code + ")"
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of err; anything that is not an *Error is KindUnknown.
+func KindOf(err error) ErrorKind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return KindUnknown
+}
+
+// Errorf makes an *Error with a formatted cause.
+func Errorf(kind ErrorKind, op, format string, args ...any) *Error {
+	return &Error{Kind: kind, Op: op, Err: fmt.Errorf(format, args...)}
+}

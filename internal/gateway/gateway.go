@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"net/url"
+	"slices"
+	"time"
+
+	"payrelay/internal/money"
+)
+
+// Driver makes gateways of one provider. It is safe for concurrent use.
+type Driver interface {
+	// Name is the provider's name in addresses, rows and metrics, such as "smartcore".
+	Name() string
+	// Describe tells what accounts of this provider must be configured with.
+	Describe() Description
+	// Open returns the gateway for an account. The error says what is wrong with the account's settings.
+	Open(account Account) (Gateway, error)
+}
+
+// Description is what a driver needs to know of an account, and what payment needs to know of the provider.
+type Description struct {
+	// Settings lists the names of plain settings an account may have (base URLs and switches).
+	Settings []Setting
+	// Secrets lists the names of the secrets an account must or may have.
+	Secrets []Setting
+	// VisibilityDelay is how long the provider may take to show an order that it has accepted. Before it has passed,
+	// "no such order" proves nothing.
+	VisibilityDelay time.Duration
+	// Horizon is how long the provider can be asked about an order.
+	Horizon time.Duration
+}
+
+// Setting describes one setting or secret of an account.
+type Setting struct {
+	Name, Help, Default string
+	Required            bool
+}
+
+// Account is a merchant account at a provider, as an operator set it up.
+type Account struct {
+	ID       string
+	Name     string
+	Currency money.Currency
+	Settings map[string]string
+	Secrets  map[string]Secret
+}
+
+// Gateway is an account at a provider. It is safe for concurrent use. Every method honours ctx's deadline.
+type Gateway interface {
+	// CreatePayment starts a payment.
+	CreatePayment(ctx context.Context, req PaymentRequest) (Result, error)
+	// Fetch asks what the provider knows of an order. An order it does not know is an error of KindNotFound.
+	Fetch(ctx context.Context, ref Ref) (Result, error)
+	// ReadCallback verifies a callback over its raw bytes and translates it. It does no I/O. An error of KindRejected
+	// means that it must not be believed at all.
+	ReadCallback(raw RawCallback) (Notification, error)
+	// MissingFields lists what the provider needs for a payment and the request lacks. Nothing is sent.
+	MissingFields(req PaymentRequest) []FieldError
+}
+
+// Capturer captures a held payment, all or part of it.
+type Capturer interface {
+	Capture(ctx context.Context, ref Ref, amount money.Money) (Result, error)
+}
+
+// Canceler releases a held payment.
+type Canceler interface {
+	Cancel(ctx context.Context, ref Ref) (Result, error)
+}
+
+// Refunder gives money back. The result is about the refund, whose own Ref is req.Refund.
+type Refunder interface {
+	Refund(ctx context.Context, req RefundRequest) (Result, error)
+}
+
+// Charger charges a stored recurring payment again.
+type Charger interface {
+	Charge(ctx context.Context, req ChargeRequest) (Result, error)
+}
+
+// CodeConfirmer answers a confirm_code action.
+type CodeConfirmer interface {
+	ConfirmCode(ctx context.Context, ref Ref, code Secret) (Result, error)
+}
+
+// Payer sends money out.
+type Payer interface {
+	Payout(ctx context.Context, req PayoutRequest) (Result, error)
+	MissingPayoutFields(req PayoutRequest) []FieldError
+}
+
+// PayoutCardOpener opens a form on which a customer leaves a card for payouts.
+type PayoutCardOpener interface {
+	OpenPayoutCard(ctx context.Context, req PayoutCardRequest) (Result, error)
+}
+
+// Transferrer moves money from card to card.
+type Transferrer interface {
+	Transfer(ctx context.Context, req TransferRequest) (Result, error)
+	MissingTransferFields(req TransferRequest) []FieldError
+}
+
+// BalanceReader tells an account's balance.
+type BalanceReader interface {
+	Balance(ctx context.Context) (Balance, error)
+}
+
+// StatementExporter makes the provider's own list of transactions.
+type StatementExporter interface {
+	// StartStatement asks for a list and returns the provider's task id.
+	StartStatement(ctx context.Context, req StatementRequest) (string, error)
+	// StatementReady reports whether the task is done. A failed task is an error of KindRefused.
+	StatementReady(ctx context.Context, task string) (bool, error)
+	// DownloadStatement writes the provider's xlsx to w.
+	DownloadStatement(ctx context.Context, task string, w io.Writer) error
+}
+
+// Capabilities names the optional things g can do, sorted, for showing to shops.
+func Capabilities(g Gateway) []string {
+	var caps []string
+	add := func(name string, ok bool) {
+		if ok {
+			caps = append(caps, name)
+		}
+	}
+	_, ok := g.(Capturer)
+	add("capture", ok)
+	_, ok = g.(Canceler)
+	add("cancel", ok)
+	_, ok = g.(Refunder)
+	add("refund", ok)
+	_, ok = g.(Charger)
+	add("recurring", ok)
+	_, ok = g.(CodeConfirmer)
+	add("confirm_code", ok)
+	_, ok = g.(Payer)
+	add("payout", ok)
+	_, ok = g.(PayoutCardOpener)
+	add("payout_card", ok)
+	_, ok = g.(Transferrer)
+	add("transfer", ok)
+	_, ok = g.(BalanceReader)
+	add("balance", ok)
+	_, ok = g.(StatementExporter)
+	add("statement", ok)
+	slices.Sort(caps)
+	return caps
+}
+
+// RawCallback is a callback exactly as it arrived.
+type RawCallback struct {
+	Method      string
+	ContentType string
+	Body        []byte
+	// Query is what stood behind the question mark. It is never merged into the body's fields.
+	Query url.Values
+	// ReceivedAt is when the last byte arrived.
+	ReceivedAt time.Time
+}

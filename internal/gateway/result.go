@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"maps"
+	"slices"
+
+	"payrelay/internal/money"
+)
+
+// Status is what a provider says of an order, in neutral words. The zero value means that it said nothing that the
+// adapter understands: such a result changes nothing and is counted.
+type Status string
+
+// The neutral statuses.
+const (
+	StatusProcessing     Status = "processing"      // the provider has it
+	StatusRequiresAction Status = "requires_action" // the customer must do what NextAction says
+	StatusAuthorized     Status = "authorized"      // money is held
+	StatusSucceeded      Status = "succeeded"       // done
+	StatusFailed         Status = "failed"          // refused, see Failure
+	StatusCanceled       Status = "canceled"        // given up before money moved
+)
+
+// Result is what a provider said of one order.
+type Result struct {
+	Status            Status
+	ProviderReference string
+	NextAction        *NextAction
+	// Amount is the order's sum as the provider names it, nil if it names none. payment compares it with ours.
+	Amount *int64
+	// Currency is the order's currency as the provider names it, empty if it names none.
+	Currency money.Currency
+	// Settled is how much money moved, or is held, in minor units; nil means the whole amount.
+	Settled *int64
+	// Refunded is how much of a payment the provider says went back so far, nil if it does not say.
+	Refunded *int64
+	// Kind is the kind of order that the provider talks about, empty if it does not say.
+	Kind          Kind
+	PaymentMethod *MaskedMethod
+	Failure       *Failure
+	// State is what the adapter wants to be handed back in Ref.State, stored encrypted.
+	State map[string]Secret
+	// Evidence is what the provider said, field by allow-listed field, masked.
+	Evidence Evidence
+}
+
+// NextAction is what the customer must do.
+type NextAction struct {
+	Type         ActionType        `json:"type"`
+	URL          string            `json:"url,omitempty"`
+	Fields       map[string]string `json:"fields,omitempty"`
+	AttemptsLeft *int              `json:"attempts_left,omitempty"`
+}
+
+// ActionType is the way of a NextAction.
+type ActionType string
+
+// The ways.
+const (
+	ActionRedirect    ActionType = "redirect"     // browser GET of URL
+	ActionPostForm    ActionType = "post_form"    // browser POST of Fields to URL
+	ActionConfirmCode ActionType = "confirm_code" // the customer types a code
+)
+
+// MaskedMethod is a payment method as it may be shown.
+type MaskedMethod struct {
+	Type    string `json:"type"`
+	Masked  string `json:"masked,omitempty"`
+	BIN     string `json:"bin,omitempty"`
+	Brand   string `json:"brand,omitempty"`
+	Country string `json:"country,omitempty"` // ISO 3166 alpha-3
+}
+
+// Failure is why an order failed.
+type Failure struct {
+	Category FailureCategory `json:"category"`
+	Code     string          `json:"code"` // the provider's own word
+	Message  string          `json:"message"`
+	Advice   Advice          `json:"advice"`
+	Cascade  []CascadeError  `json:"cascade"`
+}
+
+// CascadeError is what one of the provider's own routes said.
+type CascadeError struct {
+	Priority int    `json:"priority"`
+	Code     string `json:"code"`
+}
+
+// FailureCategory sorts failures for programs.
+type FailureCategory string
+
+// The categories.
+const (
+	FailureDeclined       FailureCategory = "declined_by_issuer"
+	FailureFunds          FailureCategory = "insufficient_funds"
+	FailureFraud          FailureCategory = "fraud_suspected"
+	FailureAuthentication FailureCategory = "authentication_failed"
+	FailureAuthTimeout    FailureCategory = "authentication_timeout"
+	FailureAbandoned      FailureCategory = "abandoned"
+	FailureLimit          FailureCategory = "limit_exceeded"
+	FailureInvalid        FailureCategory = "invalid_request"
+	FailureDuplicate      FailureCategory = "duplicate_order"
+	FailureUnavailable    FailureCategory = "provider_unavailable"
+	FailureUnknown        FailureCategory = "unknown"
+)
+
+// Advice says what a shop should do about a failure.
+type Advice string
+
+// The advice.
+const (
+	AdviceDoNotRetry       Advice = "do_not_retry"
+	AdviceCustomerMayRetry Advice = "customer_may_retry"
+	AdviceRetryLater       Advice = "retry_later"
+	AdviceFixRequest       Advice = "fix_request"
+	AdviceContactProvider  Advice = "contact_provider"
+)
+
+// Evidence is what a provider said: allow-listed fields, masked, as text.
+type Evidence map[string]string
+
+// Names returns the fields' names in order.
+func (e Evidence) Names() []string { return slices.Sorted(maps.Keys(e)) }
+
+// Notification is a callback that was verified.
+type Notification struct {
+	// OrderID is our id of the order it talks about. For a refund without an id of its own it is the payment's, and
+	// Result.Kind says refund.
+	OrderID string
+	// Doubt, if not empty, says why the callback must be settled by asking the provider.
+	Doubt  string
+	Result Result
+}
+
+// Secret is text that prints as ***: credentials and keys that an adapter keeps with an order.
+type Secret string
+
+const hidden = "***"
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return string(s) }
+
+// String returns ***.
+func (s Secret) String() string { return hidden }
+
+// GoString returns ***.
+func (s Secret) GoString() string { return hidden }
+
+// MarshalText returns ***.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
