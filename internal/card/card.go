@@ -19,8 +19,19 @@ var ErrCVC = errors.New("not a card verification code: send 3 or 4 digits")
 
 const hidden = "***"
 
-// secret is text that prints as its mask wherever it goes.
-type secret struct{ value, mask string }
+// secret is text that prints as its mask wherever it goes. The value stands behind a pointer because fmt walks into
+// a struct for verbs that no Formatter gets to see, such as %p.
+type secret struct {
+	value *string
+	mask  string
+}
+
+func (s secret) reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 func (s secret) String() string   { return s.mask }
 func (s secret) GoString() string { return s.mask }
@@ -43,21 +54,21 @@ func ParsePAN(text string) (PAN, error) {
 	if len(digits) < 12 || len(digits) > 19 || !allDigits(digits) || !Luhn(digits) {
 		return PAN{}, ErrNumber
 	}
-	return PAN{secret{digits, digits[:6] + strings.Repeat("*", len(digits)-10) + digits[len(digits)-4:]}}, nil
+	return PAN{secret{&digits, digits[:6] + strings.Repeat("*", len(digits)-10) + digits[len(digits)-4:]}}, nil
 }
 
 // Reveal returns the full number, for the body of a call to the provider and nothing else.
-func (p PAN) Reveal() string { return p.value }
+func (p PAN) Reveal() string { return p.reveal() }
 
 // IsZero reports whether no number was given.
-func (p PAN) IsZero() bool { return p.value == "" }
+func (p PAN) IsZero() bool { return p.reveal() == "" }
 
 // BIN returns the first six digits, or "".
 func (p PAN) BIN() string {
 	if p.IsZero() {
 		return ""
 	}
-	return p.value[:6]
+	return p.reveal()[:6]
 }
 
 // Last4 returns the last four digits, or "".
@@ -65,14 +76,14 @@ func (p PAN) Last4() string {
 	if p.IsZero() {
 		return ""
 	}
-	return p.value[len(p.value)-4:]
+	return p.reveal()[len(p.reveal())-4:]
 }
 
 // Masked returns the first six and last four digits with stars between.
 func (p PAN) Masked() string { return p.mask }
 
 // Brand returns the card scheme by number range: VISA, MASTERCARD, AMEX, MAESTRO, MIR, UNIONPAY, JCB, DISCOVER, PROSTIR, or "".
-func (p PAN) Brand() string { return brand(p.value) }
+func (p PAN) Brand() string { return brand(p.reveal()) }
 
 // CVC is a card verification code. It prints as ***.
 type CVC struct{ secret }
@@ -82,26 +93,26 @@ func ParseCVC(text string) (CVC, error) {
 	if len(text) < 3 || len(text) > 4 || !allDigits(text) {
 		return CVC{}, ErrCVC
 	}
-	return CVC{secret{text, hidden}}, nil
+	return CVC{secret{&text, hidden}}, nil
 }
 
 // Reveal returns the code, for the body of a call to the provider and nothing else.
-func (c CVC) Reveal() string { return c.value }
+func (c CVC) Reveal() string { return c.reveal() }
 
 // IsZero reports whether no code was given.
-func (c CVC) IsZero() bool { return c.value == "" }
+func (c CVC) IsZero() bool { return c.reveal() == "" }
 
 // Token is a wallet payload or another text that stands for a card, opaque to payrelay. It prints as ***.
 type Token struct{ secret }
 
 // NewToken wraps a wallet payload as it came.
-func NewToken(text string) Token { return Token{secret{text, hidden}} }
+func NewToken(text string) Token { return Token{secret{&text, hidden}} }
 
 // Reveal returns the payload, for the body of a call to the provider and nothing else.
-func (t Token) Reveal() string { return t.value }
+func (t Token) Reveal() string { return t.reveal() }
 
 // IsZero reports whether no payload was given.
-func (t Token) IsZero() bool { return t.value == "" }
+func (t Token) IsZero() bool { return t.reveal() == "" }
 
 // Expiry is a card's last month of validity. It is no secret by itself.
 type Expiry struct {
