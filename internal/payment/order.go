@@ -1,0 +1,171 @@
+package payment
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// Order is everything that moves money: a payment, refund, payout, payout card or transfer.
+type Order struct {
+	ID        uuid.UUID
+	ShopID    uuid.UUID
+	Kind      gateway.Kind
+	Reference string
+	// RequestHash is a keyed hash of the request that made the order, for telling a repeat from another order.
+	RequestHash []byte
+
+	Status       Status
+	StatusReason string
+	// Operation is the last thing that the provider was asked to do with it.
+	Operation gateway.Operation
+	// Manual says that money is held first and taken by a later capture.
+	Manual bool
+
+	// Amount is zero of no currency for a payout card.
+	Amount money.Money
+	// Sums in minor units of Amount's currency. RefundReserved counts refunds that succeeded or may yet.
+	Authorized, Captured, Refunded, RefundReserved int64
+
+	Flow      gateway.Flow
+	Recurring bool
+
+	Provider          string
+	AccountID         uuid.UUID
+	AccountName       string
+	ProviderOrderID   string
+	ProviderReference string
+	// ProviderState is what the adapter asked to be handed back with the next call. Stored encrypted.
+	ProviderState map[string]gateway.Secret
+
+	NextAction    *gateway.NextAction
+	PaymentMethod *gateway.MaskedMethod
+	Failure       *gateway.Failure
+
+	ParentID        *uuid.UUID
+	Description     string
+	Metadata        map[string]string
+	NotificationURL string
+
+	// Sequence is the number of transitions so far.
+	Sequence int
+	// Conflicts counts reports that contradicted what is stored. Anything above zero waits for an operator.
+	Conflicts int
+
+	CreatedAt, UpdatedAt time.Time
+	FinalizedAt          *time.Time
+	NextCheckAt          *time.Time
+	// ChecksSince is where the schedule of checks began; Checks is how many there were since.
+	ChecksSince time.Time
+	Checks      int
+	// NotFound counts how often in a row the provider said it has no such order, from NotFoundSince on.
+	NotFound      int
+	NotFoundSince *time.Time
+
+	// transitions and conflicts made since the order was loaded; the store saves them with the order.
+	transitions []Transition
+	conflicts   []Conflict
+	calls       []Call
+	// what the parent's sums change by in the same transaction, minor units
+	parentReserved, parentRefunded int64
+}
+
+// Cause says on which road a report came.
+type Cause string
+
+// The roads to a transition.
+const (
+	CauseRequest  Cause = "request"  // the shop asked
+	CauseAnswer   Cause = "answer"   // the provider's answer to a call
+	CauseCallback Cause = "callback" // the provider called
+	CauseCheck    Cause = "check"    // we asked
+	CauseOperator Cause = "operator" // a person decided
+)
+
+// Transition is one line of an order's history. It is never changed.
+type Transition struct {
+	Sequence int
+	From, To Status
+	Cause    Cause
+	Evidence gateway.Evidence
+	At       time.Time
+	// After is the order as it was after this transition, for its notification. Only set on new transitions.
+	After *Order
+}
+
+// Call is one call to the provider about an order: what, when, how long, and how it ended.
+type Call struct {
+	Operation string
+	Outcome   string // a gateway status or error kind
+	StartedAt time.Time
+	Duration  time.Duration
+	Evidence  gateway.Evidence
+}
+
+// Conflict is a report that contradicted what is stored. It changes nothing and is shown to operators.
+type Conflict struct {
+	Cause    Cause
+	Reason   string
+	Reported Status
+	Evidence gateway.Evidence
+	At       time.Time
+}
+
+// Ref returns the order's name towards the provider.
+func (o *Order) Ref() gateway.Ref {
+	return gateway.Ref{
+		Kind: o.Kind, Operation: o.Operation, OrderID: o.ProviderOrderID, ProviderReference: o.ProviderReference,
+		Amount: o.Amount, CreatedAt: o.CreatedAt, State: o.ProviderState,
+	}
+}
+
+// Transitions returns what happened since the order was loaded.
+func (o *Order) Transitions() []Transition { return o.transitions }
+
+// NewConflicts returns the contradictions found since the order was loaded.
+func (o *Order) NewConflicts() []Conflict { return o.conflicts }
+
+// NewCalls returns the calls added since the order was loaded.
+func (o *Order) NewCalls() []Call { return o.calls }
+
+// AddCall keeps a call with the order.
+func (o *Order) AddCall(c Call) { o.calls = append(o.calls, c) }
+
+// ParentDelta returns by how much the parent's reserved and refunded sums change with what happened, in minor units.
+func (o *Order) ParentDelta() (reserved, refunded int64) { return o.parentReserved, o.parentRefunded }
+
+// Saved forgets what happened since the order was loaded, once the store has committed it.
+func (o *Order) Saved() {
+	o.transitions, o.conflicts, o.calls, o.parentReserved, o.parentRefunded = nil, nil, nil, 0, 0
+}
+
+// snapshot keeps the order as it is now with its newest transition.
+func (o *Order) snapshot() {
+	after := *o
+	after.transitions, after.conflicts, after.calls = nil, nil, nil
+	o.transitions[len(o.transitions)-1].After = &after
+}
+
+// step moves the order along a legal step and writes it into the history. An illegal step is a programmer's mistake:
+// Record never asks for one, and the database would refuse it.
+func (o *Order) step(to Status, cause Cause, evidence gateway.Evidence, at time.Time) {
+	if !Legal(o.Status, to) {
+		panic("payment: illegal step from " + string(o.Status) + " to " + string(to))
+	}
+	o.Sequence++
+	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Cause: cause, Evidence: evidence, At: at})
+	o.Status, o.UpdatedAt = to, at
+	if to.Final() {
+		o.FinalizedAt, o.NextCheckAt, o.NextAction = &at, nil, nil
+	}
+	// A redirect stays while the provider works, so that a customer who closed the page can go back to it.
+	if o.NextAction != nil && to != StatusRequiresAction && (to != StatusProcessing || o.NextAction.Type != gateway.ActionRedirect) {
+		o.NextAction = nil
+	}
+	if !to.Final() {
+		o.ChecksSince, o.Checks = at, 0
+	}
+}

@@ -1,0 +1,123 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// Key names an order: shop first, as everywhere in the database.
+type Key struct{ Shop, Order uuid.UUID }
+
+// Key returns the order's name.
+func (o *Order) Key() Key { return Key{o.ShopID, o.ID} }
+
+// Store keeps orders. What a method writes is committed together or not at all, notifications and their jobs included.
+// Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
+type Store interface {
+	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
+	// changes nothing and returns that one and false. The parent's reserved sum moves by the order's ParentDelta; a sum
+	// beyond what was captured is an *Error of CodeRefundTooLarge. For a refund, an open refund of the same parent is an
+	// *Error of CodeInvalidState.
+	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
+	// UpdateOrder loads the order under a row lock, runs fn, and saves what the order gathered. fn must not touch
+	// anything else: it may run twice. An error of fn is returned and nothing is saved.
+	UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error)
+	// ApplyCallback keeps a callback, once for each dedupe key, and runs fn on the order that it names, under a row
+	// lock, in the same transaction. fn returns the verdict to keep. A callback that was kept before changes nothing:
+	// seen is true and fn does not run. An order that does not exist is verdict no_order.
+	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (CallbackVerdict, string)) (verdict CallbackVerdict, seen bool, err error)
+
+	Order(ctx context.Context, key Key) (*Order, error)
+	// OrderByReference returns the shop's order of a kind and reference.
+	OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*Order, error)
+	Orders(ctx context.Context, f Filter) (Page[*Order], error)
+	History(ctx context.Context, key Key) ([]Transition, error)
+	// Feed returns the shop's notifications in an order that never changes, after a cursor; nothing is ever inserted
+	// before a place that was handed out.
+	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error)
+
+	// Account returns an account with its secrets.
+	Account(ctx context.Context, id uuid.UUID) (Account, error)
+	// ShopAccounts returns the accounts a shop may use, by name, with their secrets.
+	ShopAccounts(ctx context.Context, shop uuid.UUID) ([]Account, error)
+	// AccountByCallbackToken returns the account whose callback address holds token.
+	AccountByCallbackToken(ctx context.Context, token string) (Account, error)
+}
+
+// Account is a merchant account at a provider.
+type Account struct {
+	ID            uuid.UUID
+	Name          string
+	Provider      string
+	Currency      money.Currency
+	Purpose       Purpose
+	Settings      map[string]string
+	Secrets       map[string]gateway.Secret
+	CallbackToken gateway.Secret
+	CreatedAt     time.Time
+}
+
+// Purpose says what an account is for. Routing never picks an account that was set up for something else.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeAny      Purpose = "any"
+	PurposePayments Purpose = "payments"
+	PurposePayouts  Purpose = "payouts"
+)
+
+// Callback is a verified callback on its way into the store.
+type Callback struct {
+	AccountID uuid.UUID
+	// DedupeKey is the hash of provider, account and body.
+	DedupeKey []byte
+	// ProviderOrderID is our id of the order, as the callback names it.
+	ProviderOrderID string
+	Reported        string
+	Evidence        gateway.Evidence
+	ReceivedAt      time.Time
+}
+
+// CallbackVerdict is what became of a callback.
+type CallbackVerdict string
+
+// The verdicts on callbacks: those on reports, and two of their own.
+const (
+	CallbackApply    CallbackVerdict = "apply"
+	CallbackRepeat   CallbackVerdict = "repeat"
+	CallbackStale    CallbackVerdict = "stale"
+	CallbackConflict CallbackVerdict = "conflict"
+	CallbackDoubt    CallbackVerdict = "doubt"    // kept; the provider is asked
+	CallbackNoOrder  CallbackVerdict = "no_order" // authentic, but about an order that is not ours
+)
+
+// Filter selects a shop's orders. Zero members select everything.
+type Filter struct {
+	Shop                   uuid.UUID
+	Kind                   gateway.Kind
+	Status                 Status
+	Reference, Account     string
+	ParentID               *uuid.UUID
+	CreatedFrom, CreatedTo time.Time
+	Limit                  int
+	Cursor                 string
+}
+
+// Page is a part of a list. Next is empty at its end. A cursor that cannot be read is an *Error of CodeInvalid.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// FeedItem is one notification as it was or will be sent.
+type FeedItem struct {
+	ID      uuid.UUID
+	Payload []byte
+	Cursor  string
+}

@@ -1,0 +1,205 @@
+package payment
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// Verdict is what became of a report.
+type Verdict string
+
+// The verdicts. Repeats and late arrivals are ordinary; only a conflict wakes a person.
+const (
+	// Apply: the report led to a new status, or to a fact that was missing.
+	Apply Verdict = "apply"
+	// Repeat: the order is already as reported.
+	Repeat Verdict = "repeat"
+	// Stale: the order has gone further, or the report says nothing that is understood.
+	Stale Verdict = "stale"
+	// Conflict: the report contradicts a final status, or talks about other money. Nothing changes; an operator is told.
+	ConflictVerdict Verdict = "conflict"
+)
+
+// Report is what somebody says about an order.
+type Report struct {
+	Cause  Cause
+	Status Status
+	// Reason, if not empty, becomes the order's StatusReason.
+	Reason string
+	// Basis is the order's Sequence when the question was asked, for an answer or a check: the report is about the
+	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
+	Basis int
+	// Settled is how much money moved or is held; nil means the whole amount.
+	Settled *int64
+	// Amount and Currency are what the reporter says the order is about; nil and "" are no statement.
+	Amount   *int64
+	Currency money.Currency
+	Kind     gateway.Kind
+
+	ProviderReference string
+	NextAction        *gateway.NextAction
+	PaymentMethod     *gateway.MaskedMethod
+	Failure           *gateway.Failure
+	State             map[string]gateway.Secret
+	Evidence          gateway.Evidence
+	At                time.Time
+}
+
+// ReportOf turns what a provider said into a report.
+func ReportOf(r gateway.Result, cause Cause, basis int, at time.Time) Report {
+	return Report{
+		Cause: cause, Status: Status(r.Status), Basis: basis, Settled: r.Settled, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
+		ProviderReference: r.ProviderReference, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
+		State: r.State, Evidence: r.Evidence, At: at,
+	}
+}
+
+// Judge says what a report means for the order, and why, without changing anything.
+func (o *Order) Judge(r Report) (Verdict, string) {
+	if !r.Status.Valid() || r.Status == StatusCreated {
+		return Stale, "no status that is understood"
+	}
+	if why := o.otherMoney(r); why != "" {
+		return ConflictVerdict, why
+	}
+	switch {
+	case o.Status.Final() && r.Status == o.Status:
+		if o.Status == StatusSucceeded && r.Settled != nil && *r.Settled != o.Captured && !o.settledByUs(r) {
+			return ConflictVerdict, "succeeded with another sum than the one recorded"
+		}
+		return Repeat, ""
+	case o.Status.Final() && r.Status.Final():
+		return ConflictVerdict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
+	case o.Status.Final():
+		return Stale, "the order is final"
+	case r.Status == o.Status:
+		return Repeat, ""
+	case !Legal(o.Status, r.Status):
+		return Stale, fmt.Sprintf("no step leads from %s to %s", o.Status, r.Status)
+	case r.Status.Final():
+		return Apply, ""
+	case r.Basis == o.Sequence && r.Basis > 0:
+		return Apply, "" // asked after the present status was written: this is how things are now
+	case r.Status.rank() > o.Status.rank() && !(r.Status == StatusAuthorized && o.commanded()):
+		return Apply, ""
+	}
+	return Stale, "older than what is recorded"
+}
+
+// commanded reports whether a capture or cancel was asked for: "authorized" of unknown age is then old news.
+func (o *Order) commanded() bool {
+	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
+}
+
+// settledByUs reports whether a repeated success names the whole amount of an order of which a part was captured.
+// Providers go on naming the order's own amount after a partial capture.
+func (o *Order) settledByUs(r Report) bool {
+	return o.commanded() && *r.Settled == o.Amount.Minor()
+}
+
+// otherMoney says in what way a report is about other money than the order, or "".
+func (o *Order) otherMoney(r Report) string {
+	switch {
+	case r.Kind != "" && r.Kind != o.Kind:
+		return "the report is about a " + string(r.Kind)
+	case o.Amount.Currency() == "":
+		return "" // a payout card has no sum
+	case r.Amount != nil && *r.Amount != o.Amount.Minor():
+		return "the report names another amount"
+	case r.Currency != "" && r.Currency != o.Amount.Currency():
+		return "the report names another currency"
+	case r.Settled != nil && (*r.Settled < 0 || *r.Settled > o.Amount.Minor()):
+		return "the settled sum is not within the amount"
+	}
+	return ""
+}
+
+// Record judges a report and acts on the verdict. It is the one road to a new status. Record may run twice for one
+// report, on two loads of the order, so it touches nothing but the order.
+func (o *Order) Record(r Report) Verdict {
+	verdict, why := o.Judge(r)
+	switch verdict {
+	case ConflictVerdict:
+		o.Conflicts++
+		o.conflicts = append(o.conflicts, Conflict{Cause: r.Cause, Reason: why, Reported: r.Status, Evidence: r.Evidence, At: r.At})
+		return verdict
+	case Stale, Repeat:
+		o.learn(r)
+		return verdict
+	}
+	o.learn(r)
+	evidence := r.Evidence
+	if r.Settled != nil {
+		evidence = withField(evidence, "settled", strconv.FormatInt(*r.Settled, 10))
+	}
+	o.step(r.Status, r.Cause, evidence, r.At)
+	o.StatusReason = r.Reason
+	o.NotFound, o.NotFoundSince = 0, nil
+	defer o.snapshot()
+	switch r.Status {
+	case StatusRequiresAction:
+		if r.NextAction != nil {
+			o.NextAction = r.NextAction
+		}
+	case StatusAuthorized:
+		o.Authorized = o.settled(r)
+	case StatusSucceeded:
+		o.Captured = o.settled(r)
+		if o.Kind == gateway.KindRefund {
+			o.parentRefunded = o.Amount.Minor()
+		}
+	case StatusFailed, StatusCanceled:
+		o.Failure = r.Failure
+		if r.Status == StatusFailed && o.Failure == nil {
+			o.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "The provider gave no reason."}
+		}
+		if o.Kind == gateway.KindRefund {
+			o.parentReserved = -o.Amount.Minor()
+		}
+	}
+	return verdict
+}
+
+// learn keeps facts that a report adds, also a late one. A fact that is known is not overwritten, so that the order of
+// reports does not matter; only the adapter's own state may be renewed.
+func (o *Order) learn(r Report) {
+	if !r.Status.Valid() {
+		return
+	}
+	if o.ProviderReference == "" {
+		o.ProviderReference = r.ProviderReference
+	}
+	if o.PaymentMethod == nil {
+		o.PaymentMethod = r.PaymentMethod
+	}
+	if o.Status == StatusRequiresAction && r.Status == StatusRequiresAction && r.NextAction != nil && (o.NextAction == nil || r.Basis == o.Sequence) {
+		o.NextAction = r.NextAction
+	}
+	for k, v := range r.State {
+		if o.ProviderState == nil {
+			o.ProviderState = map[string]gateway.Secret{}
+		}
+		o.ProviderState[k] = v
+	}
+}
+
+// settled is the sum that a success or hold is about.
+func (o *Order) settled(r Report) int64 {
+	if r.Settled != nil {
+		return *r.Settled
+	}
+	return o.Amount.Minor()
+}
+
+func withField(e gateway.Evidence, name, value string) gateway.Evidence {
+	out := make(gateway.Evidence, len(e)+1)
+	for k, v := range e {
+		out[k] = v
+	}
+	out[name] = value
+	return out
+}

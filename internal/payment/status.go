@@ -1,0 +1,89 @@
+package payment
+
+import "slices"
+
+// Status is the state of an order.
+type Status string
+
+// The statuses of an order. internal/store keeps the same steps in the table legal_transitions, where a trigger holds
+// them; a test compares the two.
+const (
+	// StatusCreated: written down here, not known to have been sent. Leaves to any.
+	StatusCreated Status = "created"
+	// StatusUnknown: sent, and no believable answer came back. Only evidence or an operator ends it.
+	StatusUnknown Status = "unknown"
+	// StatusProcessing: the provider has it.
+	StatusProcessing Status = "processing"
+	// StatusRequiresAction: the customer must do what NextAction says.
+	StatusRequiresAction Status = "requires_action"
+	// StatusAuthorized: money is held and waits for a capture or a cancel.
+	StatusAuthorized Status = "authorized"
+	// StatusSucceeded: done. Final.
+	StatusSucceeded Status = "succeeded"
+	// StatusFailed: the provider refused, see Failure. Final.
+	StatusFailed Status = "failed"
+	// StatusCanceled: given up before any money moved. Final.
+	StatusCanceled Status = "canceled"
+)
+
+// Statuses lists every status in the order of an order's life.
+var Statuses = []Status{
+	StatusCreated, StatusUnknown, StatusProcessing, StatusRequiresAction, StatusAuthorized,
+	StatusSucceeded, StatusFailed, StatusCanceled,
+}
+
+// steps is the table of legal steps. The first transition of an order comes from "" to created.
+var steps = map[Status][]Status{
+	"":                   {StatusCreated},
+	StatusCreated:        {StatusUnknown, StatusProcessing, StatusRequiresAction, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
+	StatusUnknown:        {StatusProcessing, StatusRequiresAction, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
+	StatusProcessing:     {StatusRequiresAction, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
+	StatusRequiresAction: {StatusProcessing, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
+	StatusAuthorized:     {StatusProcessing, StatusSucceeded, StatusFailed, StatusCanceled},
+	StatusSucceeded:      {},
+	StatusFailed:         {},
+	StatusCanceled:       {},
+}
+
+// Steps returns every legal step as pairs from, to. The first member of the first pair is "".
+func Steps() [][2]Status {
+	var all [][2]Status
+	for _, from := range append([]Status{""}, Statuses...) {
+		for _, to := range steps[from] {
+			all = append(all, [2]Status{from, to})
+		}
+	}
+	return all
+}
+
+// Legal reports whether the table has the step.
+func Legal(from, to Status) bool { return slices.Contains(steps[from], to) }
+
+// Valid reports whether s is a status at all.
+func (s Status) Valid() bool { return slices.Contains(Statuses, s) }
+
+// Final reports whether no step leaves s.
+func (s Status) Final() bool {
+	return s == StatusSucceeded || s == StatusFailed || s == StatusCanceled
+}
+
+// rank orders statuses for reports of unknown age. Such a report may only lead upwards, so whatever order reports
+// arrive in, and however often, the order ends in the highest. A report that is known to be newer than what is stored
+// may also lead sideways: a customer who comes back to the form, a capture that did not happen.
+func (s Status) rank() int {
+	switch s {
+	case StatusCreated:
+		return 0
+	case StatusUnknown:
+		return 1
+	case StatusRequiresAction:
+		return 2
+	case StatusProcessing:
+		return 3
+	case StatusAuthorized:
+		return 4
+	case StatusSucceeded, StatusFailed, StatusCanceled:
+		return 5
+	}
+	return -1
+}

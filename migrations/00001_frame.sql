@@ -1,0 +1,275 @@
+-- +goose Up
+
+-- Shops and their keys -------------------------------------------------------------------------------------------
+CREATE TABLE shops (
+    id                  uuid PRIMARY KEY,
+    name                text NOT NULL CONSTRAINT shops_name_key UNIQUE CONSTRAINT shops_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
+    notification_url    text NOT NULL DEFAULT '',
+    webhook_secret      bytea NOT NULL,                     -- encrypted, associated data shop/<id>/webhook_secret
+    allow_cidrs         text[] NOT NULL DEFAULT '{}',       -- internal addresses that notifications may go to
+    notifications_off_at timestamptz,                       -- the endpoint answered 410
+    created_at          timestamptz NOT NULL
+);
+
+CREATE TABLE shop_keys (
+    shop_id     uuid NOT NULL REFERENCES shops (id),
+    id          uuid NOT NULL,
+    hash        bytea NOT NULL CONSTRAINT shop_keys_hash_length CHECK (length(hash) = 32),
+    prefix      text NOT NULL,                              -- the first characters, for telling keys apart
+    scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'refunds', 'payouts', 'reports', 'read']),
+    created_at  timestamptz NOT NULL,
+    revoked_at  timestamptz,
+    PRIMARY KEY (shop_id, id)
+);
+CREATE UNIQUE INDEX shop_keys_hash_key ON shop_keys (hash);
+
+-- Accounts at providers ------------------------------------------------------------------------------------------
+CREATE TABLE accounts (
+    id                  uuid PRIMARY KEY,
+    name                text NOT NULL CONSTRAINT accounts_name_key UNIQUE CONSTRAINT accounts_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
+    provider            text NOT NULL,
+    currency            text NOT NULL CONSTRAINT accounts_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    purpose             text NOT NULL DEFAULT 'any' CONSTRAINT accounts_purpose CHECK (purpose IN ('any', 'payments', 'payouts')),
+    settings            jsonb NOT NULL DEFAULT '{}',
+    callback_token      bytea NOT NULL,                     -- encrypted, associated data account/<id>/callback_token
+    callback_token_hash bytea NOT NULL CONSTRAINT accounts_callback_token_key UNIQUE,
+    created_at          timestamptz NOT NULL
+);
+
+CREATE TABLE account_secrets (
+    account_id  uuid NOT NULL REFERENCES accounts (id),
+    name        text NOT NULL,
+    value       bytea NOT NULL,                             -- encrypted, associated data account/<id>/<name>
+    PRIMARY KEY (account_id, name)
+);
+
+CREATE TABLE account_shops (
+    shop_id     uuid NOT NULL REFERENCES shops (id),
+    account_id  uuid NOT NULL REFERENCES accounts (id),
+    PRIMARY KEY (shop_id, account_id)
+);
+
+-- Keys that the service makes for itself, such as the one that request bodies are compared by.
+CREATE TABLE service_keys (
+    name        text PRIMARY KEY,
+    value       bytea NOT NULL,                             -- encrypted, associated data service/<name>
+    created_at  timestamptz NOT NULL
+);
+
+-- Orders ---------------------------------------------------------------------------------------------------------
+CREATE TABLE legal_transitions (
+    from_status text NOT NULL,                              -- '' is the beginning
+    to_status   text NOT NULL,
+    PRIMARY KEY (from_status, to_status)
+);
+INSERT INTO legal_transitions (from_status, to_status) VALUES
+    ('', 'created'),
+    ('created', 'unknown'), ('created', 'processing'), ('created', 'requires_action'), ('created', 'authorized'),
+    ('created', 'succeeded'), ('created', 'failed'), ('created', 'canceled'),
+    ('unknown', 'processing'), ('unknown', 'requires_action'), ('unknown', 'authorized'),
+    ('unknown', 'succeeded'), ('unknown', 'failed'), ('unknown', 'canceled'),
+    ('processing', 'requires_action'), ('processing', 'authorized'),
+    ('processing', 'succeeded'), ('processing', 'failed'), ('processing', 'canceled'),
+    ('requires_action', 'processing'), ('requires_action', 'authorized'),
+    ('requires_action', 'succeeded'), ('requires_action', 'failed'), ('requires_action', 'canceled'),
+    ('authorized', 'processing'), ('authorized', 'succeeded'), ('authorized', 'failed'), ('authorized', 'canceled');
+
+CREATE TABLE orders (
+    shop_id             uuid NOT NULL REFERENCES shops (id),
+    id                  uuid NOT NULL,
+    kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 64),
+    request_hash        bytea NOT NULL,                     -- keyed hash of the request
+    status              text NOT NULL CONSTRAINT orders_status CHECK (status IN ('created', 'unknown', 'processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled')),
+    status_reason       text NOT NULL DEFAULT '',
+    operation           text NOT NULL CONSTRAINT orders_operation CHECK (operation IN ('sale', 'authorize', 'capture', 'cancel')),
+    manual_capture      boolean NOT NULL DEFAULT false,
+    amount              bigint,                             -- minor units
+    currency            text,
+    amount_authorized   bigint NOT NULL DEFAULT 0,
+    amount_captured     bigint NOT NULL DEFAULT 0,
+    amount_refunded     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded
+    amount_reserved     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded or may yet
+    flow                text NOT NULL DEFAULT '',
+    recurring           boolean NOT NULL DEFAULT false,
+    provider            text NOT NULL,
+    account_id          uuid NOT NULL REFERENCES accounts (id),
+    account_name        text NOT NULL,
+    provider_order_id   text NOT NULL,
+    provider_reference  text NOT NULL DEFAULT '',
+    provider_state      bytea,                              -- encrypted, associated data order/<id>/provider_state
+    next_action         bytea,                              -- encrypted, associated data order/<id>/next_action
+    payment_method      jsonb,
+    failure             jsonb,
+    parent_id           uuid,
+    description         text NOT NULL DEFAULT '',
+    metadata            jsonb NOT NULL DEFAULT '{}',
+    notification_url    text NOT NULL DEFAULT '',
+    sequence            integer NOT NULL CONSTRAINT orders_sequence CHECK (sequence >= 1),
+    conflicts           integer NOT NULL DEFAULT 0,
+    created_at          timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    finalized_at        timestamptz,
+    next_check_at       timestamptz,
+    checks_since        timestamptz NOT NULL,
+    checks              integer NOT NULL DEFAULT 0,
+    not_found           integer NOT NULL DEFAULT 0,
+    not_found_since     timestamptz,
+    PRIMARY KEY (shop_id, id),
+    CONSTRAINT orders_reference_key UNIQUE (shop_id, kind, reference),
+    CONSTRAINT orders_parent_fkey FOREIGN KEY (shop_id, parent_id) REFERENCES orders (shop_id, id),
+    CONSTRAINT orders_amount CHECK ((kind = 'payout_card' AND amount IS NULL AND currency IS NULL) OR (kind <> 'payout_card' AND amount > 0 AND currency ~ '^[A-Z]{3}$')),
+    CONSTRAINT orders_authorized_within_amount CHECK (amount_authorized BETWEEN 0 AND coalesce(amount, 0)),
+    CONSTRAINT orders_captured_within_amount CHECK (amount_captured BETWEEN 0 AND coalesce(amount, 0)),
+    CONSTRAINT orders_refunds_within_captured CHECK (amount_reserved BETWEEN 0 AND amount_captured),
+    CONSTRAINT orders_refunded_within_reserved CHECK (amount_refunded BETWEEN 0 AND amount_reserved),
+    CONSTRAINT orders_captured_only_when_succeeded CHECK (status = 'succeeded' OR amount_captured = 0),
+    CONSTRAINT orders_final CHECK ((status IN ('succeeded', 'failed', 'canceled')) = (finalized_at IS NOT NULL))
+);
+CREATE INDEX orders_provider_order_id ON orders (provider_order_id);
+CREATE INDEX orders_due ON orders (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX orders_parent ON orders (shop_id, parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX orders_in_conflict ON orders (shop_id, id) WHERE conflicts > 0;
+CREATE INDEX orders_unfinished ON orders (status, updated_at) WHERE finalized_at IS NULL;
+
+CREATE TABLE order_transitions (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    sequence    integer NOT NULL,
+    from_status text NOT NULL,
+    to_status   text NOT NULL,
+    cause       text NOT NULL CONSTRAINT order_transitions_cause CHECK (cause IN ('request', 'answer', 'callback', 'check', 'operator')),
+    evidence    jsonb NOT NULL DEFAULT '{}',
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id, sequence),
+    CONSTRAINT order_transitions_status_key UNIQUE (shop_id, order_id, sequence, to_status),
+    CONSTRAINT order_transitions_order_fkey FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT order_transitions_legal_fkey FOREIGN KEY (from_status, to_status) REFERENCES legal_transitions (from_status, to_status)
+);
+-- An order's status is always the end of its history: a status that no transition led to cannot be committed.
+ALTER TABLE orders ADD CONSTRAINT orders_status_has_history FOREIGN KEY (shop_id, id, sequence, status)
+    REFERENCES order_transitions (shop_id, order_id, sequence, to_status) DEFERRABLE INITIALLY DEFERRED;
+
+-- +goose StatementBegin
+CREATE FUNCTION order_transitions_check() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last record;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        RAISE EXCEPTION 'order_transitions is append-only' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'order_transitions_append_only';
+    END IF;
+    SELECT sequence, to_status INTO last FROM order_transitions
+        WHERE shop_id = NEW.shop_id AND order_id = NEW.order_id ORDER BY sequence DESC LIMIT 1;
+    IF NEW.sequence <> coalesce(last.sequence, 0) + 1 OR NEW.from_status <> coalesce(last.to_status, '') THEN
+        RAISE EXCEPTION 'order_transitions must follow one another without a gap' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'order_transitions_gapless';
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM legal_transitions WHERE from_status = NEW.from_status AND to_status = NEW.to_status) THEN
+        RAISE EXCEPTION 'no step leads from "%" to "%"', NEW.from_status, NEW.to_status USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'order_transitions_legal';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER order_transitions_check BEFORE INSERT OR UPDATE OR DELETE ON order_transitions
+    FOR EACH ROW EXECUTE FUNCTION order_transitions_check();
+CREATE TRIGGER order_transitions_no_truncate BEFORE TRUNCATE ON order_transitions
+    FOR EACH STATEMENT EXECUTE FUNCTION order_transitions_check();
+
+CREATE TABLE order_conflicts (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    id          uuid NOT NULL,
+    cause       text NOT NULL,
+    reported    text NOT NULL,
+    reason      text NOT NULL,
+    evidence    jsonb NOT NULL DEFAULT '{}',
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+
+CREATE TABLE provider_calls (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    id          uuid NOT NULL,
+    operation   text NOT NULL,
+    outcome     text NOT NULL,
+    started_at  timestamptz NOT NULL,
+    duration_ms bigint NOT NULL,
+    evidence    jsonb NOT NULL DEFAULT '{}',
+    PRIMARY KEY (shop_id, order_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+
+-- Callbacks ------------------------------------------------------------------------------------------------------
+CREATE TABLE callbacks (
+    account_id  uuid NOT NULL REFERENCES accounts (id),
+    dedupe_key  bytea NOT NULL,                             -- hash of provider, account and body
+    shop_id     uuid,                                       -- null while no order is known
+    order_id    uuid,
+    provider_order_id text NOT NULL,
+    verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'doubt', 'no_order')),
+    reason      text NOT NULL DEFAULT '',
+    reported    text NOT NULL DEFAULT '',
+    evidence    jsonb NOT NULL DEFAULT '{}',
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, dedupe_key)
+);
+CREATE INDEX callbacks_order ON callbacks (shop_id, order_id) WHERE order_id IS NOT NULL;
+
+-- Notifications --------------------------------------------------------------------------------------------------
+CREATE TABLE notifications (
+    shop_id         uuid NOT NULL,
+    order_id        uuid NOT NULL,
+    sequence        integer NOT NULL,                       -- of the transition it tells of
+    id              uuid NOT NULL,                          -- the webhook-id
+    type            text NOT NULL,
+    payload         text NOT NULL,                          -- exactly the bytes that are signed and sent
+    url             text NOT NULL DEFAULT '',               -- empty: for the feed only
+    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'parked', 'feed')),
+    attempts        integer NOT NULL DEFAULT 0,
+    next_attempt_at timestamptz NOT NULL,
+    leased_until    timestamptz,
+    delivered_at    timestamptz,
+    created_at      timestamptz NOT NULL,
+    position        bigint GENERATED ALWAYS AS IDENTITY,
+    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    PRIMARY KEY (shop_id, order_id, sequence),
+    FOREIGN KEY (shop_id, order_id, sequence) REFERENCES order_transitions (shop_id, order_id, sequence)
+);
+CREATE INDEX notifications_feed ON notifications (shop_id, xid, position);
+CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
+CREATE INDEX notifications_parked ON notifications (shop_id, order_id) WHERE state = 'parked';
+
+CREATE TABLE notification_attempts (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    sequence    integer NOT NULL,
+    attempt     integer NOT NULL,
+    at          timestamptz NOT NULL,
+    duration_ms bigint NOT NULL,
+    http_status integer NOT NULL DEFAULT 0,
+    error       text NOT NULL DEFAULT '',
+    PRIMARY KEY (shop_id, order_id, sequence, attempt),
+    FOREIGN KEY (shop_id, order_id, sequence) REFERENCES notifications (shop_id, order_id, sequence)
+);
+
+-- Idempotency ----------------------------------------------------------------------------------------------------
+CREATE TABLE idempotency_keys (
+    shop_id      uuid NOT NULL REFERENCES shops (id),
+    key          text NOT NULL,
+    request_hash bytea NOT NULL,                            -- keyed hash of method, path and body
+    locked_until timestamptz NOT NULL,
+    status       integer,                                   -- null while running
+    header       jsonb,
+    body         bytea,
+    created_at   timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, key)
+);
+CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+-- +goose Down
+DROP TABLE idempotency_keys, notification_attempts, notifications, callbacks, provider_calls, order_conflicts;
+ALTER TABLE orders DROP CONSTRAINT orders_status_has_history;
+DROP TABLE order_transitions;
+DROP FUNCTION order_transitions_check;
+DROP TABLE orders, legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops;

@@ -1,0 +1,151 @@
+package migrations
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// RiverSchema is the schema of the job queue's tables.
+const RiverSchema = "river"
+
+// River's first migrations add an enum value that the later ones use, which Postgres allows only after a commit:
+// hence two steps.
+const (
+	riverFirst  = 5
+	riverSecond = 8
+)
+
+// Status is one migration and when it ran.
+type Status struct {
+	Version   int64     `json:"version"`
+	Name      string    `json:"name"`
+	AppliedAt time.Time `json:"applied_at,omitzero"` // zero: pending
+}
+
+// Up brings the database at url to the newest schema. Several programs may call it at once: one runs, the others wait.
+// It needs a direct connection, not one through a transaction pooler.
+func Up(ctx context.Context, url string) error {
+	return with(url, func(p *goose.Provider) error {
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrate the database: %w", err)
+		}
+		return nil
+	})
+}
+
+// List tells which migrations ran.
+func List(ctx context.Context, url string) ([]Status, error) {
+	var list []Status
+	err := with(url, func(p *goose.Provider) error {
+		all, err := p.Status(ctx)
+		if err != nil {
+			return fmt.Errorf("read the state of migrations: %w", err)
+		}
+		for _, s := range all {
+			name := s.Source.Path
+			if name == "" {
+				name = "job queue tables"
+			}
+			list = append(list, Status{Version: s.Source.Version, Name: name, AppliedAt: s.AppliedAt})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Pending reports whether the database lacks a migration that this program has.
+func Pending(ctx context.Context, url string) (bool, error) {
+	pending := false
+	err := with(url, func(p *goose.Provider) error {
+		var err error
+		pending, err = p.HasPending(ctx)
+		return err
+	})
+	return pending, err
+}
+
+// Fingerprint changes with every change of a migration. Tests name their template database by it.
+func Fingerprint() string {
+	sum := sha256.New()
+	_ = fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			b, _ := files.ReadFile(path)
+			sum.Write(b)
+		}
+		return err
+	})
+	fmt.Fprint(sum, riverFirst, riverSecond)
+	return hex.EncodeToString(sum.Sum(nil))[:12]
+}
+
+func with(url string, do func(*goose.Provider) error) (err error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("make the migration lock: %w", err)
+	}
+	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithGoMigrations(riverStep(2, riverFirst), riverStep(3, riverSecond)),
+		goose.WithSessionLocker(locker))
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	return do(p)
+}
+
+// riverStep is the goose migration of the given version that brings River's tables to its version target.
+func riverStep(version int64, target int) *goose.Migration {
+	return goose.NewGoMigration(version,
+		&goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error { return river(ctx, db, rivermigrate.DirectionUp, target) }},
+		&goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {
+			if target == riverSecond {
+				return river(ctx, db, rivermigrate.DirectionDown, riverFirst)
+			}
+			return river(ctx, db, rivermigrate.DirectionDown, -1)
+		}})
+}
+
+func river(ctx context.Context, db *sql.DB, direction rivermigrate.Direction, target int) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.Raw(func(raw any) error {
+		pg := raw.(*stdlib.Conn).Conn() //nolint:forcetypeassert // the driver is named above
+		return pgx.BeginFunc(ctx, pg, func(tx pgx.Tx) error {
+			if direction == rivermigrate.DirectionUp {
+				if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+RiverSchema); err != nil {
+					return err
+				}
+			}
+			m, err := rivermigrate.New(riverpgxv5.New(nil), &rivermigrate.Config{Schema: RiverSchema})
+			if err != nil {
+				return err
+			}
+			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: target})
+			return err
+		})
+	})
+}
