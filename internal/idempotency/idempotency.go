@@ -1,0 +1,37 @@
+// Package idempotency holds the words in which the merchant API and the store talk about Idempotency-Key: what was
+// asked under a key, and the answer that a repeat gets.
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+var (
+	// ErrInProgress says that the first request of the key is still running.
+	ErrInProgress = errors.New("a request with this Idempotency-Key is still running")
+	// ErrMismatch says that the key was used for another request.
+	ErrMismatch = errors.New("this Idempotency-Key was used for another request")
+)
+
+// Response is an answer as it was sent. It holds no card data.
+type Response struct {
+	Status int
+	Header map[string]string // the few headers that belong to the answer, such as Content-Type
+	Body   []byte
+}
+
+// Store remembers keys, for each shop its own.
+type Store interface {
+	// Begin claims the key for the length of lease. It returns nil to go ahead, the first answer to replay, or
+	// ErrInProgress or ErrMismatch. A claim whose lease ran out without an answer (the process died) may be taken over
+	// by a request with the same hash.
+	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (*Response, error)
+	// Finish keeps the answer for replay.
+	Finish(ctx context.Context, shop uuid.UUID, key string, r Response) error
+	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401.
+	Abandon(ctx context.Context, shop uuid.UUID, key string) error
+}

@@ -1,0 +1,48 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+)
+
+// Delivery is one notification on its way to a shop.
+type Delivery struct {
+	Key      Key
+	Sequence int
+	ID       uuid.UUID // the webhook-id
+	URL      string
+	Payload  []byte // signed and sent as it is
+	// Attempt is the number of this attempt, from 1.
+	Attempt   int
+	CreatedAt time.Time
+	Secret    gateway.Secret // whsec_…
+	// AllowCIDRs are the internal addresses that this shop's notifications may go to.
+	AllowCIDRs []string
+}
+
+// Attempt is how a delivery ended.
+type Attempt struct {
+	At         time.Time
+	Duration   time.Duration
+	HTTPStatus int    // 0: no answer
+	Error      string // a short word, never the answer's text
+	// Delivered: the shop answered 2xx. Gone: it answered 410, and its endpoint is switched off.
+	Delivered, Gone bool
+	// RetryAt is when to try again; zero parks the notification.
+	RetryAt time.Time
+}
+
+// Outbox hands out notifications in the order of each order's history.
+type Outbox interface {
+	// LeaseDelivery takes the order's oldest notification that is not delivered, if it is due, for the length of lease,
+	// so that nobody else sends it meanwhile. None to send is nil and a zero time; not due or leased yet is nil and the
+	// time to look again. A parked notification holds back those behind it.
+	LeaseDelivery(ctx context.Context, key Key, lease time.Duration) (*Delivery, time.Time, error)
+	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the shop's endpoint is
+	// switched off and all its pending notifications go to the feed only.
+	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) error
+}
