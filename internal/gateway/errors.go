@@ -22,15 +22,17 @@ const (
 	KindCredentials
 	// KindRefused: the provider refused the call itself, and nothing happened.
 	KindRefused
-	// KindRejected: a callback must not be believed.
+	// KindRejected: a callback cannot be read by the provider's own rules.
 	KindRejected
 	// KindInvalid: the request cannot be made of what was given; nothing was sent.
 	KindInvalid
 	// KindUnsupported: the provider has no such thing.
 	KindUnsupported
+	// KindForged: a callback can be read, but its signature does not hold.
+	KindForged
 )
 
-var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported"}
+var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported", "forged"}
 
 // String returns the kind as it stands in metrics and evidence.
 func (k ErrorKind) String() string {

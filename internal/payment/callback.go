@@ -1,0 +1,89 @@
+package payment
+
+import (
+	"context"
+	"crypto/sha256"
+
+	"payrelay/internal/gateway"
+)
+
+// CallbackRejected is the Event.Callback of a callback that must not be believed.
+const CallbackRejected = "rejected"
+
+// HandleCallback verifies a callback and takes it in. When it returns without an error, the callback is durable: applied,
+// or kept as evidence. Errors: CodeCallbackUnknown for an address that is not ours, CodeCallbackMalformed,
+// CodeCallbackForged, CodeUnavailable (the provider should send it again).
+func (s *Service) HandleCallback(ctx context.Context, provider, token string, raw gateway.RawCallback) (CallbackVerdict, error) {
+	account, err := s.Store.AccountByCallbackToken(ctx, token)
+	switch {
+	case CodeOf(err) == CodeNotFound, err == nil && account.Provider != provider:
+		return "", &Error{Code: CodeCallbackUnknown, Message: "This is no callback address."}
+	case err != nil:
+		return "", err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return "", err
+	}
+	n, err := gw.gateway.ReadCallback(raw)
+	if err != nil {
+		s.Observe(Event{Provider: provider, Cause: CauseCallback, Callback: CallbackRejected})
+		if gateway.KindOf(err) == gateway.KindForged {
+			return "", &Error{Code: CodeCallbackForged, Message: "The signature does not hold.", Err: err}
+		}
+		return "", &Error{Code: CodeCallbackMalformed, Message: "The callback cannot be read.", Err: err}
+	}
+	key := sha256.New()
+	for _, part := range [][]byte{[]byte(provider), {0}, account.ID[:], {0}, raw.Body} {
+		key.Write(part)
+	}
+	cb := Callback{
+		AccountID: account.ID, DedupeKey: key.Sum(nil), ProviderOrderID: n.OrderID, Reported: string(n.Result.Status),
+		Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
+	}
+	var judged Verdict
+	var kind gateway.Kind
+	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
+		kind = o.Kind
+		v, why := s.applyCallback(o, account, n)
+		judged = Verdict(v)
+		return v, why
+	})
+	if err != nil {
+		return "", err
+	}
+	if seen {
+		verdict = CallbackRepeat
+	}
+	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Kind: kind})
+	return verdict, nil
+}
+
+// applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check.
+func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (CallbackVerdict, string) {
+	now := s.Now()
+	doubt := func(why string) (CallbackVerdict, string) {
+		if !o.Status.Final() {
+			o.NextCheckAt = &now
+		}
+		return CallbackDoubt, why
+	}
+	if o.AccountID != account.ID {
+		return CallbackDoubt, "the order belongs to another account"
+	}
+	r := ReportOf(n.Result, CauseCallback, 0, now)
+	switch {
+	case n.Doubt != "":
+		return doubt(n.Doubt)
+	case s.AlwaysConfirm && !o.Status.Final():
+		return doubt("policy")
+	case o.otherMoney(r) != "":
+		return doubt(o.otherMoney(r))
+	case o.commanded() && !o.Status.Final():
+		// Providers use the same word for the hold and for the capture that follows it.
+		return doubt("a capture or cancel is under way")
+	}
+	verdict := o.Record(r)
+	s.Schedule.next(o, now)
+	return CallbackVerdict(verdict), ""
+}

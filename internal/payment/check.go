@@ -1,0 +1,158 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"payrelay/internal/gateway"
+)
+
+// Schedule is when an unfinished order is checked, as times since its last transition. After the last the step between
+// the last two repeats.
+type Schedule []time.Duration
+
+// DefaultSchedule looks soon after a change, then ever less often, then hourly.
+var DefaultSchedule = Schedule{
+	time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour, 2 * time.Hour,
+}
+
+// notFoundAnswers is how many answers in a row must say "no such order" before it is believed.
+const notFoundAnswers = 3
+
+// next sets when the order is checked next, with up to a tenth of jitter so that orders do not march in step.
+func (s Schedule) next(o *Order, now time.Time) {
+	if o.Status.Final() {
+		o.NextCheckAt = nil
+		return
+	}
+	var at time.Time
+	if o.Checks < len(s) {
+		at = o.ChecksSince.Add(s[o.Checks])
+	} else {
+		at = now.Add(s[len(s)-1] - s[max(len(s)-2, 0)])
+	}
+	if at.Before(now) { // late: a process was away
+		at = now.Add(s[0])
+	}
+	at = at.Add(time.Duration(rand.Int64N(int64(max(at.Sub(now)/10, 1))))) //nolint:gosec // jitter needs no secrecy
+	at = at.Truncate(time.Microsecond)
+	o.NextCheckAt = &at
+}
+
+// Check asks the provider about an order and records the answer. A final order is left alone. An error means that the
+// answer could not be written down; that the provider could not be asked is no error, the order is checked again later.
+func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Status.Final() {
+		return o, nil
+	}
+	return s.check(ctx, o)
+}
+
+// Refresh asks the provider about an order now. A final order is answered as it is stored.
+func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
+	return s.Check(context.WithoutCancel(ctx), key)
+}
+
+func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.refOf(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	basis, started, begin := o.Sequence, s.Now(), time.Now()
+	callCtx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
+	result, callErr := gw.gateway.Fetch(callCtx, ref)
+	cancel()
+	made := Call{Operation: "fetch", StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	var verdict Verdict
+	saved, err := s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
+		now := s.Now()
+		o.AddCall(made)
+		o.Checks++
+		verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
+		s.Schedule.next(o, now)
+		if o.NotFoundSince != nil && o.NextCheckAt != nil && o.NotFound >= notFoundAnswers-1 {
+			// the answer that settles it is due when the provider's delay has passed
+			if at := o.NotFoundSince.Add(visibility(gw.description, account)); at.After(now) && at.Before(*o.NextCheckAt) {
+				o.NextCheckAt = &at
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Kind: o.Kind})
+	return saved, nil
+}
+
+// recordCheck records an answer to "what do you know of this order".
+func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, now time.Time) Verdict {
+	if err == nil {
+		o.NotFound, o.NotFoundSince = 0, nil
+		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
+			result.Status = gateway.StatusProcessing // the form is open, but its address was lost with an answer
+		}
+		return o.Record(ReportOf(result, CauseCheck, basis, now))
+	}
+	if gateway.KindOf(err) != gateway.KindNotFound {
+		return Stale // could not ask; says nothing about the order
+	}
+	if o.Status != StatusCreated && o.Status != StatusUnknown {
+		// The provider had it once. That it is gone proves nothing about money.
+		return Stale
+	}
+	o.NotFound++
+	if o.NotFoundSince == nil {
+		o.NotFoundSince = &now
+	}
+	// Only several answers in a row, the last one later than the provider's delay after both the order's creation and
+	// the end of any call that may still have been under way, prove that it never arrived.
+	wait := d.VisibilityDelay
+	if o.NotFound < notFoundAnswers || now.Sub(*o.NotFoundSince) < wait || now.Sub(o.CreatedAt) < wait+s.ProviderTimeout {
+		return Stale
+	}
+	evidence := gateway.Evidence{
+		"outcome": "not_found", "answers": strconv.Itoa(o.NotFound), "since": o.NotFoundSince.Format(time.RFC3339),
+	}
+	if g, ok := errors.AsType[*gateway.Error](err); ok && g.Code != "" {
+		evidence["code"] = g.Code
+	}
+	return o.Record(Report{
+		Cause: CauseCheck, Status: StatusFailed, Basis: basis, Evidence: evidence, At: now,
+		Failure: &gateway.Failure{
+			Category: gateway.FailureUnavailable, Code: "not_found", Advice: gateway.AdviceRetryLater, Cascade: []gateway.CascadeError{},
+			Message: "The request never reached the provider: it has no such order, and said so several times.",
+		},
+	})
+}
+
+func visibility(d gateway.Description, _ Account) time.Duration { return d.VisibilityDelay }
+
+// refOf returns the order's name towards the provider, with its parent's.
+func (s *Service) refOf(ctx context.Context, o *Order) (gateway.Ref, error) {
+	ref := o.Ref()
+	if o.ParentID != nil {
+		parent, err := s.Store.Order(ctx, Key{o.ShopID, *o.ParentID})
+		if err != nil {
+			return gateway.Ref{}, err
+		}
+		p := parent.Ref()
+		ref.Parent = &p
+	}
+	return ref, nil
+}

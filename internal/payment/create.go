@@ -1,0 +1,102 @@
+package payment
+
+import (
+	"context"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// NewPayment asks for a payment.
+type NewPayment struct {
+	Shop            uuid.UUID
+	Reference       string
+	Amount          money.Money
+	Account         string // a name, or "" for routing
+	Flow            gateway.Flow
+	Manual          bool // hold now, capture later
+	Method          gateway.PaymentMethod
+	Customer        gateway.Customer
+	Browser         *gateway.Browser
+	Description     string
+	SiteURL         string
+	Metadata        map[string]string
+	ReturnURLs      gateway.ReturnURLs
+	NotificationURL string
+	Recurring       gateway.Recurring
+	// RequestHash is a keyed hash of the request.
+	RequestHash []byte
+}
+
+// CreatePayment starts a payment and reports whether it is new. The same reference with the same request gives the
+// first order. Errors: CodeUnknownAccount, CodeCurrency, CodeMissingFields, CodeUnsupported, CodeReferenceConflict,
+// CodeUnavailable; nothing is stored or sent on any of them but the last, which says nothing about what was stored.
+func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
+	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments)
+	if err != nil {
+		return nil, false, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, false, err
+	}
+	operation := gateway.OpSale
+	if in.Manual {
+		operation = gateway.OpAuthorize
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
+		Operation: operation, Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
+		Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	})
+	req := gateway.PaymentRequest{
+		Ref: o.Ref(), Flow: in.Flow, Method: in.Method, Customer: in.Customer, Browser: in.Browser,
+		Description: in.Description, SiteURL: in.SiteURL, ReturnURLs: in.ReturnURLs,
+		CallbackURL: s.CallbackURL(account), Recurring: in.Recurring,
+	}
+	if err := missing(gw.gateway.MissingFields(req), account); err != nil {
+		return nil, false, err
+	}
+	return s.submit(ctx, o, "create_payment", func(ctx context.Context) (gateway.Result, error) {
+		return gw.gateway.CreatePayment(ctx, req)
+	})
+}
+
+// route picks the account: the named one, or the first by name that fits the currency and purpose.
+func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose) (Account, error) {
+	accounts, err := s.Store.ShopAccounts(ctx, shop)
+	if err != nil {
+		return Account{}, err
+	}
+	if name != "" {
+		i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })
+		if i < 0 {
+			return Account{}, &Error{Code: CodeUnknownAccount, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use.",
+				Fields: []gateway.FieldError{{Field: "account", Message: "is not an account of this shop"}}}
+		}
+		if currency != "" && accounts[i].Currency != currency {
+			return Account{}, &Error{Code: CodeCurrency, Message: "The account holds another currency. Send its currency, or leave the account out.",
+				Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}}}
+		}
+		return accounts[i], nil
+	}
+	for _, a := range accounts {
+		if a.Currency == currency && (a.Purpose == PurposeAny || a.Purpose == purpose) {
+			return a, nil
+		}
+	}
+	return Account{}, &Error{Code: CodeCurrency, Message: "None of the shop's accounts takes this currency. GET /v1/accounts lists them.",
+		Fields: []gateway.FieldError{{Field: "currency", Message: "no account of this shop takes it"}}}
+}
+
+// missing turns what a provider misses into one error that lists it all.
+func missing(fields []gateway.FieldError, a Account) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has. Nothing was sent.", Fields: fields}
+}

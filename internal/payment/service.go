@@ -1,0 +1,270 @@
+package payment
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+)
+
+// Config is what the use cases need. Zero members get the defaults named.
+type Config struct {
+	Store   Store
+	Drivers *gateway.Registry
+	// PublicURL is where providers reach us, without a slash at the end.
+	PublicURL string
+	// ProviderTimeout bounds every call to a provider; 30 s.
+	ProviderTimeout time.Duration
+	// AlwaysConfirm asks the provider about every callback instead of believing those that pass every rule.
+	AlwaysConfirm bool
+	// Schedule is when an unfinished order is checked; DefaultSchedule.
+	Schedule Schedule
+	Now      func() time.Time
+	NewID    func() uuid.UUID
+	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
+	Observe func(Event)
+}
+
+// Event is something worth counting.
+type Event struct {
+	Provider string
+	Cause    Cause
+	Verdict  Verdict
+	// Callback is set for callbacks only; it is "rejected" for one that must not be believed.
+	Callback string
+	Kind     gateway.Kind
+}
+
+// Service holds the use cases. It is safe for concurrent use.
+type Service struct {
+	Config
+	gateways sync.Map // account id → *opened
+}
+
+// New returns the use cases. Store and Drivers are required.
+func New(c Config) *Service {
+	if c.ProviderTimeout <= 0 {
+		c.ProviderTimeout = 30 * time.Second
+	}
+	if c.Schedule == nil {
+		c.Schedule = DefaultSchedule
+	}
+	if c.Now == nil {
+		c.Now = func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	}
+	if c.NewID == nil {
+		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	}
+	if c.Observe == nil {
+		c.Observe = func(Event) {}
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	return &Service{Config: c}
+}
+
+type opened struct {
+	gateway     gateway.Gateway
+	description gateway.Description
+}
+
+// open returns the gateway of an account. Accounts never change, so an opened one is kept.
+func (s *Service) open(a Account) (*opened, error) {
+	if o, ok := s.gateways.Load(a.ID); ok {
+		return o.(*opened), nil //nolint:forcetypeassert // only this function stores
+	}
+	d, err := s.Drivers.Driver(a.Provider)
+	if err != nil {
+		return nil, fmt.Errorf("open account %s: %w", a.Name, err)
+	}
+	gw, err := d.Open(gateway.Account{ID: a.ID.String(), Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
+	if err != nil {
+		return nil, fmt.Errorf("open account %s: %w", a.Name, err)
+	}
+	o, _ := s.gateways.LoadOrStore(a.ID, &opened{gw, d.Describe()})
+	return o.(*opened), nil //nolint:forcetypeassert // only this function stores
+}
+
+// CallbackURL returns the address that a provider is told for an account.
+func (s *Service) CallbackURL(a Account) string {
+	return s.PublicURL + "/callbacks/" + a.Provider + "/" + a.CallbackToken.Reveal()
+}
+
+// AccountInfo is an account and what it can do.
+type AccountInfo struct {
+	Account
+	Capabilities []string
+}
+
+// Accounts lists the accounts a shop may use.
+func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, error) {
+	accounts, err := s.Store.ShopAccounts(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]AccountInfo, 0, len(accounts))
+	for _, a := range accounts {
+		o, err := s.open(a)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, AccountInfo{a, gateway.Capabilities(o.gateway)})
+	}
+	return infos, nil
+}
+
+// Order returns one order of a shop.
+func (s *Service) Order(ctx context.Context, key Key) (*Order, error) { return s.Store.Order(ctx, key) }
+
+// Orders searches a shop's orders, newest first.
+func (s *Service) Orders(ctx context.Context, f Filter) (Page[*Order], error) {
+	return s.Store.Orders(ctx, f)
+}
+
+// History returns every transition of an order, the oldest first.
+func (s *Service) History(ctx context.Context, key Key) ([]Transition, error) {
+	return s.Store.History(ctx, key)
+}
+
+// Feed returns a shop's notifications after a cursor, the oldest first.
+func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error) {
+	return s.Store.Feed(ctx, shop, after, limit)
+}
+
+// newProviderOrderID makes the id that the provider gets: 128 random bits, so that nobody can type a valid one into a
+// name field, behind a prefix that tells people where it comes from.
+func newProviderOrderID() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b)
+	return "pr-" + hex.EncodeToString(b)
+}
+
+// newOrder returns an order in its first state. It is not stored yet.
+func (s *Service) newOrder(o Order) *Order {
+	now := s.Now()
+	o.ID, o.ProviderOrderID = s.NewID(), newProviderOrderID()
+	o.CreatedAt, o.UpdatedAt, o.ChecksSince = now, now, now
+	o.step(StatusCreated, CauseRequest, nil, now)
+	s.Schedule.next(&o, now)
+	o.snapshot()
+	return &o
+}
+
+// submit is the one road to a provider for a new order: write it down, call with no transaction open, write down what
+// came of it. call gets a context that outlives the caller's: whoever asked may go away, the money does not.
+func (s *Service) submit(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
+	stored, created, err := s.Store.CreateOrder(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	if !created {
+		if !equalHash(stored.RequestHash, o.RequestHash) {
+			return nil, false, &Error{Code: CodeReferenceConflict, Message: "This reference was used before for another request. Send a new reference for a new order, or the first request again to get the first order."}
+		}
+		return stored, false, nil
+	}
+	ctx = context.WithoutCancel(ctx)
+	done, err := s.ask(ctx, stored.Key(), stored.Sequence, operation, call)
+	if err != nil {
+		return nil, false, err
+	}
+	return done, true, nil
+}
+
+// ask calls the provider and records what came of it, as an answer about the order as of transition basis.
+func (s *Service) ask(ctx context.Context, key Key, basis int, operation string, call func(context.Context) (gateway.Result, error)) (*Order, error) {
+	started := s.Now()
+	begin := time.Now()
+	callCtx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
+	result, callErr := call(callCtx)
+	cancel()
+	made := Call{Operation: operation, StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	var verdict Verdict
+	o, err := s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+		now := s.Now()
+		o.AddCall(made)
+		r := answerReport(o, result, callErr, basis, now)
+		verdict = o.Record(r)
+		s.Schedule.next(o, now)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Kind: o.Kind})
+	return o, nil
+}
+
+// answerReport is what a provider's answer to a call that may move money means.
+func answerReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
+	if err == nil {
+		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
+			result.Status = gateway.StatusProcessing
+		}
+		return ReportOf(result, CauseAnswer, basis, now)
+	}
+	r := Report{Cause: CauseAnswer, Basis: basis, Evidence: evidenceOf(result, err), At: now}
+	code := "no_answer"
+	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code != "" {
+		code = e.Code
+	}
+	fail := func(category gateway.FailureCategory, advice gateway.Advice, code, message string) Report {
+		r.Status = StatusFailed
+		r.Failure = &gateway.Failure{Category: category, Code: code, Message: message, Advice: advice, Cascade: []gateway.CascadeError{}}
+		return r
+	}
+	switch gateway.KindOf(err) {
+	case gateway.KindNotSent:
+		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, "not_sent", "The provider could not be reached, and nothing was sent to it.")
+	case gateway.KindCredentials:
+		return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider refused this account's credentials. Nothing happened to the money; the operators were told.")
+	case gateway.KindRefused:
+		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider refused the request.")
+	case gateway.KindInvalid, gateway.KindUnsupported:
+		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider cannot do this. Nothing was sent to it.")
+	case gateway.KindUnknown, gateway.KindDuplicate, gateway.KindNotFound, gateway.KindRejected, gateway.KindForged:
+		r.Status, r.Reason = StatusUnknown, "The provider gave no answer that can be believed. It is being asked."
+		if gateway.KindOf(err) == gateway.KindDuplicate {
+			r.Reason = "The provider has an order of this id already. It is being asked about it."
+		}
+	}
+	return r
+}
+
+func outcomeOf(r gateway.Result, err error) string {
+	if err != nil {
+		return gateway.KindOf(err).String()
+	}
+	if r.Status == "" {
+		return "not_understood"
+	}
+	return string(r.Status)
+}
+
+func evidenceOf(r gateway.Result, err error) gateway.Evidence {
+	if err == nil {
+		return r.Evidence
+	}
+	e := gateway.Evidence{"outcome": gateway.KindOf(err).String()}
+	if g, ok := errors.AsType[*gateway.Error](err); ok {
+		for k, v := range g.Evidence {
+			e[k] = v
+		}
+		if g.Code != "" {
+			e["code"] = g.Code
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		e["timeout"] = "true"
+	}
+	return e
+}
+
+func equalHash(a, b []byte) bool { return string(a) == string(b) }
