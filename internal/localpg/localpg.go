@@ -36,8 +36,8 @@ type Options struct {
 	Database string
 	// Fresh throws away the data of earlier runs first.
 	Fresh bool
-	// Fast trades durability for speed: the data survives a crash of the server, not of the machine, so after a reboot
-	// it starts empty. It also starts empty rather than fail when the data was made by another major version.
+	// Fast trades durability for speed. A crash of the server loses the commits of the last second; a crash of the
+	// machine may lose all, so after a reboot it starts empty. It also starts empty rather than fail when the data was made by another major version.
 	Fast bool
 	// Logf is told, in a line each, about what is worth knowing: the directory chosen, sources that were tried. Optional.
 	Logf func(format string, args ...any)

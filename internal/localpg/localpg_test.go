@@ -197,7 +197,7 @@ func TestServerEndsWithItsKilledProgram(t *testing.T) {
 	child, url := runProgram(t, dir, nil)
 	data := filepath.Join(dir, clusterName, "data")
 	postmaster := postmasterPID(t, data)
-	do(t, url, "CREATE TABLE kept AS SELECT 9 AS n")
+	do(t, url, "SET synchronous_commit = on; CREATE TABLE kept AS SELECT 9 AS n")
 	require.True(t, isServerOf(postmaster, data, postmaster))
 
 	_, err := startMachine(t.Context(), Options{Dir: dir, Fast: true})
