@@ -1,0 +1,31 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/migrations"
+)
+
+// URL returns the URL of a new database with the current schema. It is dropped when the test ends, connections or not.
+func URL(t testing.TB) string {
+	t.Helper()
+	return URLWith(t, current(t))
+}
+
+// Pool is URL with a pool on the database, closed when the test ends. The test fails if it still holds a connection
+// then.
+func Pool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return PoolWith(t, current(t))
+}
+
+func current(t testing.TB) Schema {
+	t.Helper()
+	key, err := sourceKey()
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	return Schema{Key: key, Up: migrations.Up}
+}
