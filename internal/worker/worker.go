@@ -1,0 +1,231 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/payment"
+	"payrelay/migrations"
+)
+
+const (
+	queueCheck  = "check"
+	queueNotify = "notify"
+
+	sweepEvery = 250 * time.Millisecond
+	sweepBatch = 200
+	jobTimeout = 25 * time.Second
+	// CheckLease is how long a check that was handed out may take before another replica takes it over.
+	CheckLease = 20 * time.Second
+	// CheckTimeout bounds a check's call to the provider, so that it ends well within its lease.
+	CheckTimeout = 10 * time.Second
+)
+
+// CheckArgs asks the provider about one order.
+type CheckArgs struct {
+	Shop  uuid.UUID `json:"shop"`
+	Order uuid.UUID `json:"order"`
+}
+
+// Kind implements river.JobArgs.
+func (CheckArgs) Kind() string { return "check_order" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts. A check that fails is not retried as a job: the order is still due.
+func (CheckArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: queueCheck, MaxAttempts: 1}
+}
+
+// NotifyArgs sends an order's pending notifications.
+type NotifyArgs struct {
+	Shop  uuid.UUID `json:"shop"`
+	Order uuid.UUID `json:"order"`
+}
+
+// Kind implements river.JobArgs.
+func (NotifyArgs) Kind() string { return "notify_order" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (NotifyArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: queueNotify, MaxAttempts: 100}
+}
+
+// Checker asks the provider about an order and records the answer.
+type Checker interface {
+	Check(ctx context.Context, key payment.Key) (*payment.Order, error)
+}
+
+// Notifier sends what is due of an order's notifications and says when to look again; zero means nothing is left.
+type Notifier interface {
+	DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error)
+}
+
+// Sweeper leases orders that are due for a check, and queues their jobs.
+type Sweeper interface {
+	LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error)
+}
+
+// Config is what the workers need. MaxWorkers is for each queue; 50.
+type Config struct {
+	Pool       *pgxpool.Pool
+	Log        zerolog.Logger
+	MaxWorkers int
+	// PollOnly turns LISTEN off, for a database behind a transaction pooler.
+	PollOnly bool
+}
+
+// Queue puts jobs into the database, within the caller's transaction. It works before any worker runs.
+type Queue struct{ client *river.Client[pgx.Tx] }
+
+// NewQueue returns a queue that only inserts.
+func NewQueue(log zerolog.Logger) (*Queue, error) {
+	client, err := river.NewClient(riverpgxv5.New(nil), &river.Config{Schema: migrations.RiverSchema, Logger: logger(log)})
+	if err != nil {
+		return nil, fmt.Errorf("make the job queue: %w", err)
+	}
+	return &Queue{client}, nil
+}
+
+// InsertNotify queues the delivery of an order's notifications.
+func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error {
+	_, err := q.client.InsertTx(ctx, tx, NotifyArgs{key.Shop, key.Order}, nil)
+	return err
+}
+
+// InsertChecks queues checks of orders.
+func (q *Queue) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error {
+	params := make([]river.InsertManyParams, len(keys))
+	for i, k := range keys {
+		params[i] = river.InsertManyParams{Args: CheckArgs{k.Shop, k.Order}}
+	}
+	_, err := q.client.InsertManyFastTx(ctx, tx, params)
+	return err
+}
+
+// Workers runs jobs until it is stopped.
+type Workers struct {
+	client  *river.Client[pgx.Tx]
+	sweeper Sweeper
+	log     zerolog.Logger
+}
+
+// New returns workers; Run starts them.
+func New(c Config, checker Checker, notifier Notifier, sweeper Sweeper) (*Workers, error) {
+	if c.MaxWorkers <= 0 {
+		c.MaxWorkers = 50
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &checkWorker{checker: checker, log: c.Log})
+	river.AddWorker(workers, &notifyWorker{notifier: notifier})
+	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
+		Schema: migrations.RiverSchema,
+		Logger: logger(c.Log),
+		Queues: map[string]river.QueueConfig{
+			queueCheck:  {MaxWorkers: c.MaxWorkers},
+			queueNotify: {MaxWorkers: c.MaxWorkers},
+		},
+		Workers:                     workers,
+		PollOnly:                    c.PollOnly,
+		FetchPollInterval:           500 * time.Millisecond,
+		FetchCooldown:               50 * time.Millisecond,
+		JobTimeout:                  jobTimeout,
+		RescueStuckJobsAfter:        jobTimeout + 5*time.Second,
+		CompletedJobRetentionPeriod: 10 * time.Minute,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the workers: %w", err)
+	}
+	return &Workers{client, sweeper, c.Log}, nil
+}
+
+// Run works until ctx is done, then finishes the jobs under way.
+func (w *Workers) Run(ctx context.Context) error {
+	// River gets a context of its own: it is stopped softly below, not by cancelling its jobs.
+	if err := w.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the workers: %w", err)
+	}
+	w.sweep(ctx)
+	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
+	defer cancel()
+	if err := w.client.Stop(stopCtx); err != nil {
+		return errors.Join(fmt.Errorf("stop the workers: %w", err), w.client.StopAndCancel(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+// sweep queues due checks until ctx is done.
+func (w *Workers) sweep(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for {
+			n, err := w.sweeper.LeaseDueChecks(ctx, sweepBatch, CheckLease)
+			if err != nil && ctx.Err() == nil && !failing {
+				w.log.Error().Err(err).Msg("due checks cannot be queued; trying on")
+			}
+			if failing = err != nil; failing || n < sweepBatch {
+				break
+			}
+		}
+	}
+}
+
+type checkWorker struct {
+	river.WorkerDefaults[CheckArgs]
+	checker Checker
+	log     zerolog.Logger
+}
+
+// Work implements river.Worker.
+func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error {
+	started := time.Now()
+	o, err := w.checker.Check(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
+	if err != nil {
+		return fmt.Errorf("check order %s: %w", job.Args.Order, err)
+	}
+	w.log.Info().Stringer("order_id", o.ID).Str("provider", o.Provider).Str("verdict", string(o.Status)).
+		Int("checks", o.Checks).Dur("duration_ms", time.Since(started)).Msg("check")
+	return nil
+}
+
+type notifyWorker struct {
+	river.WorkerDefaults[NotifyArgs]
+	notifier Notifier
+}
+
+// Work implements river.Worker.
+func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyArgs]) error {
+	again, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
+	if err != nil {
+		return fmt.Errorf("notify about order %s: %w", job.Args.Order, err)
+	}
+	if again.IsZero() {
+		return nil
+	}
+	return river.JobSnooze(max(time.Until(again), 50*time.Millisecond))
+}
+
+// NextRetry implements river.Worker: a delivery that could not be written down is tried again soon.
+func (w *notifyWorker) NextRetry(*river.Job[NotifyArgs]) time.Time {
+	return time.Now().Add(2 * time.Second)
+}
+
+// logger lets River speak through zerolog, from warnings on.
+func logger(log zerolog.Logger) *slog.Logger {
+	return slog.New(zerolog.NewSlogHandler(log.Level(max(log.GetLevel(), zerolog.WarnLevel))))
+}
