@@ -131,3 +131,11 @@ func Text(s string) string {
 		return run
 	})
 }
+
+// Describe adds what became known about a request after its body was read.
+func (l *Log) Describe(r *Request, orderID string, fields map[string]any) {
+	masked := Mask(fields)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.OrderID, r.Fields = orderID, masked
+}

@@ -1,0 +1,10 @@
+// Package sandbox serves stateful twins of the payment providers on one
+// listener, for development on a laptop and for tests. A twin keeps orders,
+// shows the pages a customer would see, sends signed callbacks and can be made to
+// misbehave in every way a real provider might.
+//
+// Nothing here may be reachable from production: the twins have known
+// credentials and an open control API. Shared parts live in the subpackages
+// fault, page, record, schedule and testcard; each provider has a package of its
+// own, written from the provider's reference and not from our adapter.
+package sandbox

@@ -1,0 +1,135 @@
+package page
+
+import (
+	"bytes"
+	"crypto/rand"
+	_ "embed" // for the style sheet
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+//go:embed page.css
+var css string
+
+// Pages is a set of parsed templates that share the layout.
+type Pages struct{ all map[string]*template.Template }
+
+// Page is one answer to a browser.
+type Page struct {
+	// Name is the file name of the template without its ending.
+	Name string
+	// Title is the text of the browser's tab.
+	Title string
+	// Wide gives tables the whole width; else the page is a narrow card.
+	Wide bool
+	// Refresh reloads the page after so many seconds; 0 means never.
+	Refresh int
+	// FormTargets are addresses, beside the page's own origin, to which a form may lead, redirects included.
+	FormTargets []string
+	// Status is the HTTP status; 0 means 200.
+	Status int
+	// Data is handed to the template.
+	Data any
+}
+
+type view struct {
+	Page
+	CSS   template.CSS
+	Nonce string
+}
+
+const layout = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+{{if .Refresh}}<meta http-equiv="refresh" content="{{.Refresh}}">{{end}}
+<title>{{.Title}}</title>
+<link rel="icon" href="data:,">
+<style nonce="{{.Nonce}}">{{.CSS}}</style>
+</head>
+<body class="{{if .Wide}}wide{{else}}narrow{{end}}">
+<p class="sandbox-bar" role="note"><strong>Sandbox</strong> – no real money moves here</p>
+{{template "content" .}}
+</body>
+</html>
+`
+
+// Parse reads every *.html of dir in files; each defines "content".
+func Parse(files fs.FS, dir string, funcs template.FuncMap) (*Pages, error) {
+	base, err := template.New("layout").Funcs(funcs).Parse(layout)
+	if err != nil {
+		return nil, fmt.Errorf("parse page layout: %w", err)
+	}
+	names, err := fs.Glob(files, dir+"/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("list page templates: %w", err)
+	}
+	p := &Pages{all: map[string]*template.Template{}}
+	for _, name := range names {
+		t, err := base.Clone()
+		if err == nil {
+			_, err = t.ParseFS(files, name)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		short := strings.TrimSuffix(name[strings.LastIndex(name, "/")+1:], ".html")
+		p.all[short] = t
+	}
+	return p, nil
+}
+
+// Render writes a page with its security headers. A template that fails is
+// answered with status 500 and reported as the error.
+func (p *Pages) Render(w http.ResponseWriter, pg Page) error {
+	v := view{Page: pg, CSS: template.CSS(css), Nonce: nonce()} //nolint:gosec // our own style sheet
+	var buf bytes.Buffer
+	t, ok := p.all[pg.Name]
+	if !ok {
+		http.Error(w, "no such page", http.StatusInternalServerError)
+		return fmt.Errorf("render page %q: no such template", pg.Name)
+	}
+	if err := t.ExecuteTemplate(&buf, "layout", v); err != nil {
+		http.Error(w, "page failed", http.StatusInternalServerError)
+		return fmt.Errorf("render page %q: %w", pg.Name, err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", policy(v.Nonce, pg.FormTargets))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if pg.Status != 0 {
+		w.WriteHeader(pg.Status)
+	}
+	_, _ = w.Write(buf.Bytes())
+	return nil
+}
+
+// policy lists the form targets because browsers apply form-action to the
+// redirect that follows a submitted form as well.
+func policy(nonce string, targets []string) string {
+	form := "'self'"
+	for _, t := range targets {
+		if u, err := url.Parse(t); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") &&
+			!strings.ContainsAny(u.Host, " ;,'\"") {
+			form += " " + u.Scheme + "://" + u.Host
+		}
+	}
+	return "default-src 'none'; img-src data:; style-src 'nonce-" + nonce + "'; script-src 'nonce-" + nonce +
+		"'; form-action " + form + "; frame-ancestors 'none'; base-uri 'none'"
+}
+
+func nonce() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}

@@ -1,0 +1,110 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"payrelay/internal/sandbox/smartcore"
+)
+
+// Config is what the sandbox needs; the zero value works.
+type Config struct {
+	// PublicURL is the address under which browsers and payrelay reach the
+	// sandbox, without a path. It can be set later with SetPublicURL, for listeners
+	// on port 0; until then the host of each request is used.
+	PublicURL string
+	// Log gets one line per request and callback.
+	Log zerolog.Logger
+	// Merchants of SmartCore; empty means the documented sample credential.
+	Merchants []smartcore.Merchant
+	// SmartCore are the first settings of the SmartCore twin; nil means the defaults.
+	SmartCore *smartcore.Settings
+	// MaxOrders bounds the memory of each twin; 0 means 100000 orders.
+	MaxOrders int
+	// Now is the clock for dates and card expiry; nil means time.Now.
+	Now func() time.Time
+}
+
+// Sandbox is the set of twins. All methods are safe for concurrent use.
+type Sandbox struct {
+	publicURL atomic.Pointer[string]
+	smartcore *smartcore.Twin
+	handler   http.Handler
+
+	mu     sync.Mutex
+	cancel context.CancelFunc
+	closed bool
+}
+
+// New makes a sandbox. The error names what is wrong with the configuration.
+func New(cfg Config) (*Sandbox, error) {
+	s := &Sandbox{}
+	s.SetPublicURL(cfg.PublicURL)
+	var err error
+	s.smartcore, err = smartcore.New(smartcore.Config{
+		BaseURL: func() string {
+			if u := *s.publicURL.Load(); u != "" {
+				return u + "/smartcore"
+			}
+			return ""
+		},
+		Merchants: cfg.Merchants, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
+	r := chi.NewRouter()
+	r.Mount("/smartcore", s.smartcore.Handler())
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/smartcore", http.StatusSeeOther) })
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	s.handler = r
+	return s, nil
+}
+
+// SetPublicURL changes the address that is written into links from now on.
+func (s *Sandbox) SetPublicURL(u string) {
+	u = strings.TrimRight(u, "/")
+	s.publicURL.Store(&u)
+}
+
+// Handler serves all twins, their pages and their control APIs.
+func (s *Sandbox) Handler() http.Handler { return s.handler }
+
+// SmartCore is the twin of that provider, for tests in the same process.
+func (s *Sandbox) SmartCore() *smartcore.Twin { return s.smartcore }
+
+// Run delivers callbacks and lets time pass until ctx is done or Close is
+// called. It returns after the last delivery returned.
+func (s *Sandbox) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.cancel = cancel
+	s.mu.Unlock()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.smartcore.Run(ctx) })
+	return group.Wait()
+}
+
+// Close makes Run return. It does not wait.
+func (s *Sandbox) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.cancel != nil {
+		s.cancel()
+	}
+}

@@ -1,0 +1,243 @@
+package smartcore
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/record"
+)
+
+// The host roles (SmartCore reference 1).
+const (
+	rolePCI       = "pci"
+	roleGateway   = "gateway"
+	roleReporting = "reporting"
+)
+
+const maxBody = 1 << 20
+
+// call is one authenticated API request.
+type call struct {
+	merchant *Merchant
+	role     string
+	endpoint string
+	base     string
+	body     body
+	task     string // task id of an export
+	plan     fault.Plan
+}
+
+// answer is what an endpoint says.
+type answer struct {
+	status int // HTTP; 0 means 200
+	body   map[string]any
+	raw    []byte // instead of body
+	kind   string // content type of raw
+	// made is the order that the call created, if any.
+	made *Order
+}
+
+type endpoint func(*Twin, *call) answer
+
+// Handler serves everything of the twin.
+func (t *Twin) Handler() http.Handler {
+	r := chi.NewRouter()
+	api := func(role, path string, fn endpoint) { r.Post("/"+role+"/"+path, t.api(role, path, fn)) }
+	api(roleGateway, "initPayment", (*Twin).initPayment)
+	api(rolePCI, "initPaymentHost2Host", (*Twin).initDirect)
+	api(rolePCI, "authorize", (*Twin).authorize)
+	api(roleGateway, "capture", (*Twin).capture)
+	api(roleGateway, "cancel", (*Twin).cancel)
+	api(roleGateway, "check", (*Twin).check)
+	api(roleGateway, "refund", (*Twin).refund)
+	api(roleGateway, "recurrent", (*Twin).recurrent)
+	api(roleGateway, "withdrawal/tokenize-form", (*Twin).tokenize)
+	api(rolePCI, "withdrawal/init", (*Twin).withdraw)
+	api(roleGateway, "withdrawal/init", (*Twin).withdraw)
+	api(roleGateway, "withdrawal/balance/get", (*Twin).balance)
+	const excel = "aggregation-service/public/transaction/excel"
+	api(roleReporting, excel, (*Twin).exportCreate)
+	r.Get("/"+roleReporting+"/"+excel+"/task/{task}", t.api(roleReporting, excel+"/task", (*Twin).exportStatus))
+	r.Get("/"+roleReporting+"/"+excel+"/task/{task}/result", t.api(roleReporting, excel+"/result", (*Twin).exportResult))
+	for _, role := range []string{rolePCI, roleGateway, roleReporting} {
+		r.HandleFunc("/"+role+"/*", t.api(role, "", func(*Twin, *call) answer {
+			return answer{status: http.StatusNotFound, body: map[string]any{"err": "NOT_FOUND", "msg": "this host has no such endpoint"}}
+		}))
+	}
+	t.pageRoutes(r)
+	t.controlRoutes(r)
+	t.consoleRoutes(r)
+	return r
+}
+
+// api wraps an endpoint with everything that all endpoints share: credentials,
+// decoding, the record of requests, faults.
+func (t *Twin) api(role, name string, fn endpoint) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		kept := t.calls.Add(record.Request{At: t.now().UTC(), Method: r.Method, Path: r.URL.Path, Role: role, Endpoint: name})
+		status, plan, said := 0, fault.Plan(nil), map[string]any(nil)
+		defer func() { // also when a fault drops the connection
+			t.calls.Finish(kept, status, said, plan.Kinds())
+			t.log.Info().Str("provider", "smartcore").Str("role", role).Str("endpoint", name).Int("status", status).
+				Int("faults", len(plan)).Dur("took", time.Since(start)).Msg("api request")
+		}()
+		reply := func(a answer) {
+			if a.status == 0 {
+				a.status = http.StatusOK
+			}
+			raw, kind := a.raw, a.kind
+			if raw == nil {
+				raw, _ = json.Marshal(a.body) // plain values cannot fail
+				kind = "application/json"
+			}
+			said = a.body
+			status = plan.After(r.Context(), w, a.status, kind, raw)
+		}
+		m := t.merchant(r)
+		if m == nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="SmartCore sandbox"`)
+			reply(answer{status: http.StatusUnauthorized, body: map[string]any{"err": "UNAUTHORIZED", "msg": "wrong merchant key or secret"}})
+			return
+		}
+		c := &call{merchant: m, role: role, endpoint: name, base: t.baseURL(r), task: chi.URLParam(r, "task")}
+		if r.Method == http.MethodPost {
+			var bad *answer
+			if c.body, bad = decode(w, r); bad != nil {
+				reply(*bad)
+				return
+			}
+			t.calls.Describe(kept, c.body.text("order_id"), c.body)
+		}
+		plan = t.faults.Take(name, c.body.text("order_id"), fault.HTTP...)
+		var done bool
+		if status, done = plan.Before(r.Context(), w); done {
+			return
+		}
+		a := t.refuseCardData(c)
+		if a == nil {
+			got := fn(t, c)
+			a = &got
+		}
+		if a.made != nil {
+			t.beforeAnswer(context.WithoutCancel(r.Context()), name, a.made)
+		}
+		reply(*a)
+	}
+}
+
+// refuseCardData keeps card data off the hosts that must not see it.
+func (t *Twin) refuseCardData(c *call) *answer {
+	if c.role == rolePCI {
+		return nil
+	}
+	for _, key := range cardKeys {
+		if c.body.has(key) {
+			a := t.invalid(c, "card data is accepted on the pci host only: "+key)
+			return &a
+		}
+	}
+	return nil
+}
+
+func (t *Twin) merchant(r *http.Request) *Merchant {
+	key, secret, ok := r.BasicAuth()
+	m := t.merchants[key]
+	if !ok || m == nil {
+		return nil
+	}
+	got, want := sha256.Sum256([]byte(secret)), sha256.Sum256([]byte(m.Secret))
+	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		return nil
+	}
+	return m
+}
+
+func decode(w http.ResponseWriter, r *http.Request) (body, *answer) {
+	refuse := func(status int, msg string) *answer {
+		return &answer{status: status, body: map[string]any{"status": StatusFailed, "err": CodeValidation, "msg": msg}}
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, refuse(http.StatusUnsupportedMediaType, "content type must be application/json")
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, refuse(http.StatusBadRequest, "body cannot be read")
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var b body
+	if err := dec.Decode(&b); err != nil || b == nil {
+		return nil, refuse(http.StatusBadRequest, "body must be one JSON object")
+	}
+	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // the decoder returns io.EOF itself
+		return nil, refuse(http.StatusBadRequest, "body must be one JSON object")
+	}
+	return b, nil
+}
+
+// blank is the body of an answer of an endpoint with every documented field absent.
+func blank(endpoint string) map[string]any {
+	var keys []string
+	switch endpoint {
+	case "initPayment":
+		keys = []string{"ACSUrl", "MD", "TermUrl", "form_url", "order_id", "responseType"}
+	case "initPaymentHost2Host", "authorize":
+		keys = []string{
+			"form_url", "threeDSMethodData", "order_id", "stage", "endDate", "responseType", "err", "msg",
+			"paReq", "creq", "md", "termUrl", "acsurl",
+		}
+	case "withdrawal/tokenize-form":
+		keys = []string{"form_url", "threeDSMethodData", "order_id", "stage", "endDate", "responseType", "err", "msg"}
+	case "withdrawal/init":
+		keys = []string{"order_id", "err", "msg"}
+	case "refund":
+		keys = []string{"refund_id", "parentTransaction"}
+	case "recurrent":
+		keys = []string{"payment_id", "err"}
+	}
+	out := map[string]any{}
+	for _, k := range keys {
+		out[k] = nil
+	}
+	return out
+}
+
+// refused is an answer that says that the call itself failed.
+func (t *Twin) refused(c *call, code, msg string) answer {
+	out := blank(c.endpoint)
+	out["status"], out["err"] = StatusFailed, code
+	if id := c.body.text("order_id"); id != "" && c.endpoint != "refund" && c.endpoint != "recurrent" {
+		out["order_id"] = id
+	}
+	switch c.endpoint {
+	case "initPayment":
+		out["description"] = msg
+	case "refund", "recurrent":
+		out["success"], out["message"] = false, msg
+	default:
+		out["msg"], out["description"] = msg, msg
+	}
+	return answer{body: out}
+}
+
+func (t *Twin) invalid(c *call, complaints ...string) answer {
+	a := t.refused(c, CodeValidation, strings.Join(complaints, "; "))
+	a.status = t.Settings().ValidationStatus
+	return a
+}
+
+// hostAllowed applies a setting whose value is gateway, pci or both.
+func hostAllowed(setting, role string) bool { return slices.Contains([]string{role, "both"}, setting) }

@@ -1,0 +1,254 @@
+package smartcore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"payrelay/internal/sandbox/fault"
+)
+
+// Functions of this file expect the twin's mutex to be held.
+
+func (t *Twin) note(o *Order, format string, args ...any) {
+	if len(o.History) >= 200 {
+		o.History = o.History[1:]
+	}
+	o.History = append(o.History, Event{At: t.now().UTC(), Text: fmt.Sprintf(format, args...), Status: o.Status})
+}
+
+// enter moves an order to a stage and arms the timeout of that stage.
+func (t *Twin) enter(o *Order, stage Stage, status int) {
+	o.Stage, o.Status = stage, status
+	o.visit++
+	t.note(o, "stage %s", stage)
+	s := &t.settings
+	switch stage {
+	case StageForm:
+		t.failLater(o, s.FormTimeoutMS, CodeFormTimeout)
+	case StageRedirect:
+		t.failLater(o, s.RedirectTimeoutMS, CodeRedirectTimeout)
+	case StageACS:
+		t.failLater(o, s.ThreeDSTimeoutMS, Code3DSTimeout)
+	case StageProcessing, StageAuthorized, StageDone:
+	}
+	if s.CallbackNonTerminal && !o.Terminal() {
+		t.callback(o)
+	}
+}
+
+func (t *Twin) failLater(o *Order, afterMS int, code string) {
+	visit := o.visit
+	t.queue.After(ms(afterMS), func(context.Context) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if o.visit == visit && !o.Terminal() {
+			t.fail(o, code, nil)
+		}
+	})
+}
+
+// settleLater lets the card (or a rule) decide after a while.
+func (t *Twin) settleLater(o *Order, afterMS int) {
+	visit := o.visit
+	t.queue.After(ms(afterMS), func(context.Context) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if o.visit == visit && !o.Terminal() {
+			t.settle(o)
+		}
+	})
+}
+
+// settle ends an order as its card, its amount or a rule says.
+func (t *Twin) settle(o *Order) {
+	if rule := t.rule(o); rule != nil {
+		if rule.Code == "" {
+			t.succeed(o)
+			return
+		}
+		t.fail(o, rule.Code, rule.Cascade)
+		return
+	}
+	switch {
+	case o.Type == "Refund":
+		if t.settings.RefundFails {
+			t.fail(o, CodeProcessing, nil)
+			return
+		}
+	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
+		t.fail(o, CodeInsufficientFunds, nil)
+		return
+	case o.Withdrawal() && o.Card != nil && o.Card.behaviour != behaviourSuccess,
+		o.Card != nil && o.Card.behaviour == behaviourDecline && o.Operation != OpTokenize:
+		t.fail(o, t.settings.DeclineCode, nil)
+		return
+	case o.Operation == OpMobile && strings.HasSuffix(o.Phone, "0000"):
+		t.fail(o, CodeInsufficientFunds, nil)
+		return
+	}
+	t.succeed(o)
+}
+
+func (t *Twin) rule(o *Order) *Rule {
+	for i, r := range t.settings.Rules {
+		if (r.OrderPrefix == "" || strings.HasPrefix(o.OrderID, r.OrderPrefix)) && (r.Amount == 0 || r.Amount == o.Amount) &&
+			o.Type != "Refund" {
+			return &t.settings.Rules[i]
+		}
+	}
+	return nil
+}
+
+func (t *Twin) succeed(o *Order) {
+	o.Error, o.Cascade = "", nil
+	t.rrn++
+	o.RRN = strconv.FormatInt(t.rrn, 10)
+	if o.Card != nil && !o.Withdrawal() {
+		o.ECI = "05"
+	}
+	if o.Operation == OpAuthorize {
+		o.AuthorizeStatus = t.settings.AuthorizeStatusText
+		t.end(o, StageAuthorized, t.settings.AuthorizedStatus)
+		return
+	}
+	if o.Withdrawal() {
+		t.accounts[accountKey{o.merchant, o.Account}].hold -= o.Amount
+	}
+	t.end(o, StageDone, StatusSuccess)
+}
+
+func (t *Twin) fail(o *Order, code string, cascade []CascadeError) {
+	held := o.Withdrawal() && o.Error != CodeInsufficientFunds
+	o.Error, o.Cascade = code, cascade
+	if o.Type == "Refund" {
+		o.parent.Refunded -= o.Amount
+	}
+	if held {
+		a := t.accounts[accountKey{o.merchant, o.Account}]
+		a.hold -= o.Amount
+		a.Balance += o.Amount
+	}
+	t.end(o, StageDone, StatusFailed)
+}
+
+// end closes the operation and tells the merchant.
+func (t *Twin) end(o *Order, stage Stage, status int) {
+	o.Stage, o.Status = stage, status
+	o.visit++
+	now := t.now().UTC()
+	o.EndedAt = &now
+	t.note(o, "finished: %s %s", statusWord(*o), o.Error)
+	if status == StatusSuccess || status == StatusFailed || t.settings.CallbackNonTerminal {
+		t.callback(o)
+	}
+}
+
+// Outcome is how a customer, or a test in the customer's place, ends an order:
+// "success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout",
+// or any code of the error dictionary.
+type Outcome string
+
+// Errors of Complete.
+var (
+	ErrUnknownOrder = errors.New("no such order")
+	ErrFinished     = errors.New("order is finished already")
+)
+
+// Complete ends an unfinished order as if the customer had done it.
+func (t *Twin) Complete(id string, outcome Outcome) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.orders.anyMerchant(id)
+	if o == nil {
+		return fmt.Errorf("complete %s: %w", id, ErrUnknownOrder)
+	}
+	return t.complete(o, outcome)
+}
+
+func (t *Twin) complete(o *Order, outcome Outcome) error {
+	if o.Terminal() {
+		return fmt.Errorf("complete %s: %w", o.OrderID, ErrFinished)
+	}
+	codes := map[Outcome]string{
+		"fail": CodeEmitterDenial, "cancel": Code3DSCancel, "form_timeout": CodeFormTimeout,
+		"redirect_timeout": CodeRedirectTimeout, "3ds_timeout": Code3DSTimeout,
+	}
+	code, known := codes[outcome]
+	switch {
+	case outcome == "":
+		return fmt.Errorf("complete %s: outcome is empty", o.OrderID)
+	case outcome == "success":
+		if o.Card == nil && (o.Operation == OpForm || o.Operation == OpTokenize) {
+			o.Card = newCard(CardFrictionless, "", "12", "30")
+		}
+		if o.Operation == OpMobile && o.Phone == "" {
+			o.Phone = "70000000001"
+		}
+		t.succeed(o)
+		return nil
+	case !known:
+		code = string(outcome)
+	}
+	t.fail(o, code, nil)
+	return nil
+}
+
+// cardTooSoon reports whether the same masked card was used within a minute and notes the use.
+func (t *Twin) cardTooSoon(c *Card) bool {
+	if !t.settings.CardTimeLimit || c == nil {
+		return false
+	}
+	now := t.now()
+	last, used := t.cardUsed[c.Number]
+	if len(t.cardUsed) > 10_000 {
+		clear(t.cardUsed)
+	}
+	t.cardUsed[c.Number] = now
+	return used && now.Sub(last) < time.Minute
+}
+
+// startDirect begins a payment whose card is known from the request.
+func (t *Twin) startDirect(o *Order) {
+	if t.cardTooSoon(o.Card) {
+		t.enter(o, StageProcessing, StatusProcessing)
+		t.fail(o, CodeCardTimeLimit, nil)
+		return
+	}
+	if o.Card != nil && o.Card.behaviour == behaviourChallenge && t.rule(o) == nil {
+		t.enter(o, StageRedirect, StatusWaiting)
+		return
+	}
+	t.enter(o, StageProcessing, StatusProcessing)
+	t.settleLater(o, t.settings.ProcessingMS)
+}
+
+// beforeAnswer delivers the order's callback while the call that made it is
+// still unanswered, when the fault asks for it. It must be called without the mutex.
+func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
+	f, ok := t.faults.Take(endpoint, o.OrderID, fault.CallbackBeforeAnswer).Find(fault.CallbackBeforeAnswer)
+	if !ok {
+		return
+	}
+	t.mu.Lock()
+	switch {
+	case o.Terminal():
+	case f.Outcome != "":
+		_ = t.complete(o, Outcome(f.Outcome)) // not terminal, outcome not empty
+	case o.Stage == StageProcessing:
+		t.settle(o)
+	default:
+		t.callback(o)
+	}
+	var index int
+	if index = len(o.Callbacks) - 1; index < 0 || o.Callbacks[index].claimed {
+		t.mu.Unlock()
+		return
+	}
+	o.Callbacks[index].claimed = true
+	t.mu.Unlock()
+	t.deliver(ctx, o, index)
+}

@@ -1,0 +1,357 @@
+package smartcore
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/testcard"
+)
+
+func (t *Twin) pageRoutes(r chi.Router) {
+	r.Get("/payment/{id}", t.showPayment)
+	r.Post("/payment/{id}", t.submitPayment)
+	r.Post("/payment/{id}/term", t.term)
+	r.Get("/payment/{id}/result", t.showResult)
+	r.Get("/acs/{id}", t.showACS)
+	r.Post("/acs/{id}", t.submitACS)
+}
+
+// formView is what the form and 3-D Secure templates get.
+type formView struct {
+	Order    Order
+	Shop     string
+	Amount   string // empty for tokenization
+	Value    map[string]string
+	Errors   map[string]string
+	Focus    string
+	Prefix   string
+	TermForm bool
+	Results  map[string]string
+}
+
+func (t *Twin) view(o *Order, prefix string) formView {
+	shop := t.merchants[o.merchant].Name
+	if o.Site != "" {
+		shop = strings.TrimPrefix(strings.TrimPrefix(o.Site, "https://"), "http://")
+	}
+	if shop == "" {
+		shop = "Merchant"
+	}
+	v := formView{Order: o.clone(), Shop: shop, Value: map[string]string{}, Errors: map[string]string{}, Prefix: prefix}
+	if o.Operation != OpTokenize {
+		v.Amount = money(o.Amount, o.Currency)
+	}
+	return v
+}
+
+// prefix is the path under which the twin is mounted.
+func prefix(r *http.Request, marker string) string {
+	path, _, _ := strings.Cut(r.URL.Path, marker)
+	return path
+}
+
+func (t *Twin) render(w http.ResponseWriter, p page.Page) {
+	if err := t.pages.Render(w, p); err != nil {
+		t.log.Error().Err(err).Msg("page failed")
+	}
+}
+
+// pageOrder finds the order of a page or answers 404. The mutex is held.
+func (t *Twin) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
+	o := t.orders.byProcessing[chi.URLParam(r, "id")]
+	if o == nil || o.Operation == OpRefund {
+		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		return nil
+	}
+	return o
+}
+
+func (t *Twin) showPayment(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.pageOrder(w, r)
+	if o == nil {
+		return
+	}
+	base := prefix(r, "/payment/")
+	switch o.Stage {
+	case StageForm:
+		v := t.view(o, base)
+		switch r.URL.Query().Get("test") {
+		case "success":
+			v.Value["number"] = "4012 0000 0000 3010"
+		case "challenge":
+			v.Value["number"] = "4003 8301 7187 4018"
+		case "decline":
+			v.Value["number"] = "4111 1111 1111 1111"
+		}
+		v.Focus = "number"
+		if v.Value["number"] != "" {
+			v.Value["expiry"], v.Value["cvc"], v.Value["holder"] = t.now().AddDate(3, 0, 0).Format("01/06"), "123", holderOf(o)
+			v.Focus = "pay"
+		}
+		v.Value["phone"] = o.Phone
+		t.renderForm(w, o, v, 0)
+	case StageRedirect, StageACS:
+		http.Redirect(w, r, base+"/acs/"+o.ProcessingID, http.StatusSeeOther)
+	case StageProcessing:
+		t.render(w, page.Page{Name: "result", Title: "Processing your payment", Refresh: 1, Data: t.view(o, base)})
+	default:
+		if o.Operation != OpForm && o.Operation != OpMobile && o.Operation != OpTokenize && shopURL(o) != "" {
+			http.Redirect(w, r, shopURL(o), http.StatusSeeOther)
+			return
+		}
+		t.renderResult(w, o, base)
+	}
+}
+
+func holderOf(o *Order) string {
+	if name := strings.TrimSpace(o.FirstName + " " + o.LastName); name != "" {
+		return name
+	}
+	return "Test Customer"
+}
+
+func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v formView, status int) {
+	name, title := "form", "Pay "+v.Amount
+	switch o.Operation {
+	case OpMobile:
+		name = "mobile"
+	case OpTokenize:
+		title = "Save your card"
+	default:
+	}
+	t.render(w, page.Page{
+		Name: name, Title: title, FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Status: status, Data: v,
+	})
+}
+
+func (t *Twin) renderResult(w http.ResponseWriter, o *Order, base string) {
+	t.render(w, page.Page{Name: "result", Title: "Payment " + statusWord(*o), Data: t.view(o, base)})
+}
+
+func (t *Twin) showResult(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.pageOrder(w, r); o != nil {
+		t.renderResult(w, o, prefix(r, "/payment/"))
+	}
+}
+
+// shopURL is where the customer goes back to; empty when the shop named nothing.
+func shopURL(o *Order) string {
+	if o.Status == StatusSuccess {
+		return o.SuccessURL
+	}
+	return o.FailURL
+}
+
+// back sends the customer to the shop or, without an address, to the result page.
+func (t *Twin) back(w http.ResponseWriter, r *http.Request, o *Order, base string) {
+	to := base + "/payment/" + o.ProcessingID + "/result"
+	if o.Terminal() && shopURL(o) != "" {
+		to = shopURL(o)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "bad form", http.StatusBadRequest)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.pageOrder(w, r)
+	if o == nil {
+		return
+	}
+	base := prefix(r, "/payment/")
+	if o.Stage != StageForm { // the button was pressed twice, or the form is over
+		t.back(w, r, o, base)
+		return
+	}
+	v := t.view(o, base)
+	if o.Operation == OpMobile {
+		v.Value["phone"] = r.PostForm.Get("phone")
+		if !phoneRE.MatchString("+" + digitsOnly(v.Value["phone"])) {
+			v.Errors["phone"], v.Focus = "Enter the phone number with 7 to 15 digits.", "phone"
+			t.renderForm(w, o, v, http.StatusUnprocessableEntity)
+			return
+		}
+		o.Phone = digitsOnly(v.Value["phone"])
+		t.enter(o, StageProcessing, StatusProcessing)
+		t.settle(o)
+		t.back(w, r, o, base)
+		return
+	}
+	card := t.readCard(r, &v)
+	if card == nil {
+		t.renderForm(w, o, v, http.StatusUnprocessableEntity)
+		return
+	}
+	o.Card = card
+	switch {
+	case t.cardTooSoon(card):
+		t.fail(o, CodeCardTimeLimit, nil)
+	case card.behaviour == behaviourChallenge && o.Operation != OpTokenize && t.rule(o) == nil:
+		t.enter(o, StageACS, StatusProcessing)
+		http.Redirect(w, r, base+"/acs/"+o.ProcessingID, http.StatusSeeOther)
+		return
+	default:
+		t.enter(o, StageProcessing, StatusProcessing)
+		t.settle(o)
+	}
+	t.back(w, r, o, base)
+}
+
+// readCard checks a typed card. A wrong field gets a message, and neither the
+// number nor the code is ever put back into the page.
+func (t *Twin) readCard(r *http.Request, v *formView) *Card {
+	digits, ok := testcard.Digits(r.PostForm.Get("card_number"))
+	if !ok || !testcard.Luhn(digits) {
+		v.Errors["number"] = "Check the card number: a digit is missing or wrong."
+	}
+	expiry := strings.ReplaceAll(r.PostForm.Get("card_expiry"), " ", "")
+	month, year, cut := strings.Cut(expiry, "/")
+	if !cut && len(expiry) == 4 {
+		month, year = expiry[:2], expiry[2:]
+	}
+	m, errM := strconv.Atoi(month)
+	y, errY := strconv.Atoi(strings.TrimPrefix(year, "20"))
+	if len(year) == 2 {
+		y, errY = strconv.Atoi(year)
+	}
+	switch {
+	case errM != nil || errY != nil || m < 1 || m > 12:
+		v.Errors["expiry"] = "Enter month and year, such as 08/29."
+	case !testcard.ExpiryValid(m, y, t.now()):
+		v.Errors["expiry"] = "This card has expired or the date is too far away."
+	}
+	if !cvcRE.MatchString(strings.TrimSpace(r.PostForm.Get("card_cvc"))) {
+		v.Errors["cvc"] = "Enter the 3 or 4 digits from the back."
+	}
+	holder := strings.TrimSpace(r.PostForm.Get("card_holder"))
+	if holder == "" || len(holder) > 100 {
+		v.Errors["holder"] = "Enter the name on the card."
+	}
+	v.Value["holder"] = holder
+	if v.Errors["expiry"] == "" {
+		v.Value["expiry"] = expiry
+	}
+	for _, field := range []string{"number", "expiry", "cvc", "holder"} {
+		if v.Errors[field] != "" {
+			v.Focus = field
+			return nil
+		}
+	}
+	return newCard(digits, holder, twoDigits(m), twoDigits(y))
+}
+
+func twoDigits(n int) string {
+	s := "0" + strconv.Itoa(n)
+	return s[len(s)-2:]
+}
+
+// The answers of the 3-D Secure page.
+var acsOutcomes = map[string]Outcome{"success": "success", "fail": CodeAuthentication, "cancel": "cancel"}
+
+func (t *Twin) showACS(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if o := t.pageOrder(w, r); o != nil {
+		t.openACS(w, r, o, false)
+	}
+}
+
+func (t *Twin) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted bool) {
+	base := prefix(r, "/acs/")
+	if o.Stage == StageRedirect {
+		t.enter(o, StageACS, StatusProcessing)
+	}
+	if o.Stage != StageACS {
+		http.Redirect(w, r, base+"/payment/"+o.ProcessingID, http.StatusSeeOther)
+		return
+	}
+	v := t.view(o, base)
+	v.TermForm, v.Results = posted, map[string]string{}
+	for name := range acsOutcomes {
+		v.Results[name] = base64.StdEncoding.EncodeToString([]byte("PARes " + name))
+	}
+	t.render(w, page.Page{
+		Name: "acs", Title: "Confirm your payment", FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Data: v,
+	})
+}
+
+// submitACS takes the customer's answer, or the shop's hand-over with PaReq or creq.
+func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "bad form", http.StatusBadRequest)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.pageOrder(w, r)
+	if o == nil {
+		return
+	}
+	base := prefix(r, "/acs/")
+	given := r.PostForm.Get("outcome")
+	outcome, known := acsOutcomes[given]
+	switch {
+	case r.PostForm.Get("PaReq") != "" || r.PostForm.Get("creq") != "":
+		t.openACS(w, r, o, true)
+	case given == "close": // walks away; the timeout decides
+		http.Redirect(w, r, base+"/payment/"+o.ProcessingID+"/result", http.StatusSeeOther)
+	case !known:
+		http.Error(w, "unknown outcome", http.StatusBadRequest)
+	default:
+		t.answerACS(o, outcome)
+		t.back(w, r, o, base)
+	}
+}
+
+// term is the return address of 3-D Secure 1 and 2: it takes the bank's answer
+// and sends the customer back to the shop.
+func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "bad form", http.StatusBadRequest)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.pageOrder(w, r)
+	if o == nil {
+		return
+	}
+	said := r.PostForm.Get("PaRes")
+	if said == "" {
+		said = r.PostForm.Get("cres")
+	}
+	raw, err := base64.StdEncoding.DecodeString(said)
+	outcome, known := acsOutcomes[strings.TrimPrefix(string(raw), "PARes ")]
+	if err != nil || !known {
+		http.Error(w, "unknown answer of the bank", http.StatusBadRequest)
+		return
+	}
+	t.answerACS(o, outcome)
+	t.back(w, r, o, prefix(r, "/payment/"))
+}
+
+func (t *Twin) answerACS(o *Order, outcome Outcome) {
+	if o.Stage != StageACS {
+		return
+	}
+	if outcome == "success" {
+		o.Card.behaviour = behaviourSuccess
+	}
+	_ = t.complete(o, outcome) // not terminal, outcome known
+}
