@@ -1,0 +1,435 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+func newClient(t *testing.T, change func(*Config)) *Client {
+	t.Helper()
+	cfg := Config{Provider: "testpay", Log: zerolog.Nop(), Registerer: prometheus.NewRegistry(), Timeout: 2 * time.Second}
+	if change != nil {
+		change(&cfg)
+	}
+	c := New(cfg)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+func post(url string) Call {
+	return Call{Operation: "pay", Class: ClassWrite, Role: "gateway", Method: http.MethodPost, URL: url, Body: []byte(`{"a":1}`)}
+}
+
+func kindAndCode(t *testing.T, err error) (gateway.ErrorKind, string) {
+	t.Helper()
+	var e *gateway.Error
+	require.ErrorAs(t, err, &e)
+	return e.Kind, e.Code
+}
+
+// rawServer answers each connection with serve.
+func rawServer(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { defer func() { _ = conn.Close() }(); serve(conn) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return "http://" + l.Addr().String() + "/pay"
+}
+
+func TestDoAnswersOfAnyStatusAreResponses(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{200, 302, 400, 401, 404, 500, 502} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(status)
+			_, _ = fmt.Fprintf(w, "%s %s", r.URL.Path, body)
+		}))
+		resp, err := newClient(t, nil).Do(t.Context(), post(srv.URL+"/pay"))
+		srv.Close()
+		require.NoError(t, err)
+		require.Equal(t, status, resp.Status)
+		require.Equal(t, `/pay {"a":1}`, string(resp.Body), "no redirect was followed")
+	}
+}
+
+func TestDoNothingSent(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	refused := "http://" + closed.Addr().String()
+	require.NoError(t, closed.Close())
+	strangers := httptest.NewTLSServer(http.NotFoundHandler())
+	defer strangers.Close()
+	plain := rawServer(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 10)); _, _ = c.Write([]byte("HTTP/1.1 400 Bad\r\n\r\n")) })
+	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	for name, tc := range map[string]struct {
+		ctx  context.Context
+		url  string
+		code string
+	}{
+		"refused connection":     {t.Context(), refused, "refused"},
+		"unknown host":           {t.Context(), "http://payrelay.invalid", "dns"},
+		"untrusted certificate":  {t.Context(), strangers.URL, "tls"},
+		"no TLS there":           {t.Context(), strings.Replace(plain, "http:", "https:", 1), "tls"},
+		"TLS handshake timeout":  {t.Context(), strings.Replace(silent, "http:", "https:", 1), "timeout"},
+		"context was over":       {gone, refused, "not_sent"},
+		"no such scheme or host": {t.Context(), "ftp://x", "request"},
+	} {
+		c := newClient(t, func(cfg *Config) {
+			cfg.Timeout = 20 * time.Second
+			if tc.code == "timeout" {
+				cfg.TLSTimeout = 100 * time.Millisecond
+			}
+		})
+		_, err := c.Do(tc.ctx, post(tc.url))
+		kind, code := kindAndCode(t, err)
+		if tc.code == "request" {
+			require.Equal(t, gateway.KindInvalid, kind, name)
+		} else {
+			require.Equal(t, gateway.KindNotSent, kind, name)
+		}
+		require.Equal(t, tc.code, code, name)
+		require.NotContains(t, err.Error(), "127.0.0.1", name)
+	}
+}
+
+func TestDoUnknownOnceSomethingWasWritten(t *testing.T) {
+	t.Parallel()
+	readRequest := func(c net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err == nil {
+			_, _ = io.Copy(io.Discard, req.Body)
+		}
+	}
+	for name, tc := range map[string]struct {
+		serve func(net.Conn)
+		code  string
+	}{
+		"no answer": {func(c net.Conn) { readRequest(c); _, _ = io.Copy(io.Discard, c) }, "timeout"},
+		"closed":    {readRequest, "cut_off"},
+		"reset":     {func(c net.Conn) { readRequest(c); _ = c.(*net.TCPConn).SetLinger(0) }, "reset"},
+		"half an answer": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"sta")
+		}, "cut_off"},
+		"garbage": {func(c net.Conn) { readRequest(c); _, _ = io.WriteString(c, "\x00\x01\x02 nonsense\r\n\r\n") }, "network"},
+		"body never ends": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")
+			_, _ = io.Copy(io.Discard, c)
+		}, "timeout"},
+		"too much is sent": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("x", DefaultMaxResponse+1))
+		}, "answer_too_large"},
+	} {
+		c := newClient(t, func(cfg *Config) { cfg.Timeout = 300 * time.Millisecond })
+		resp, err := c.Do(t.Context(), post(rawServer(t, tc.serve)))
+		kind, code := kindAndCode(t, err)
+		require.Equal(t, gateway.KindUnknown, kind, name)
+		require.Equal(t, tc.code, code, name)
+		require.Zero(t, resp, name)
+	}
+}
+
+func TestDoExactlyTheLimitIsFine(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 100))
+	}))
+	defer srv.Close()
+	call := post(srv.URL)
+	call.MaxResponse = 100
+	resp, err := newClient(t, nil).Do(t.Context(), call)
+	require.NoError(t, err)
+	require.Len(t, resp.Body, 100)
+	call = post(srv.URL)
+	call.MaxResponse = 99
+	_, err = newClient(t, nil).Do(t.Context(), call)
+	require.Error(t, err)
+}
+
+func TestDoHonoursCancelWhileWaiting(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	url := rawServer(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); cancel(); _, _ = io.Copy(io.Discard, c) })
+	_, err := newClient(t, nil).Do(ctx, post(url))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, gateway.KindUnknown, gateway.KindOf(err))
+}
+
+// A keep-alive connection that the server closes as the next request arrives is where net/http is tempted to send again.
+// The server counts requests over many rounds: none may arrive twice, and none may be called not sent after it arrived.
+func TestDoNeverSendsTwiceOverStaleConnections(t *testing.T) {
+	t.Parallel()
+	var arrived atomic.Int64
+	url := rawServer(t, func(c net.Conn) {
+		r := bufio.NewReader(c)
+		for i := range 2 {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, req.Body)
+			arrived.Add(1)
+			if i == 1 {
+				return // the second request on a connection gets no answer
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		}
+	})
+	for _, call := range []Call{post(url), {Operation: "pay", Class: ClassWrite, Method: http.MethodPost, URL: url}} {
+		c := newClient(t, func(cfg *Config) { cfg.BreakerFailures = 1000 })
+		for i := range 40 {
+			before := arrived.Load()
+			call.Body = bytes.Clone([]byte(`{"a":1}`))[:len(call.Body)]
+			_, err := c.Do(t.Context(), call)
+			require.EqualValues(t, before+1, arrived.Load(), "round %d", i)
+			if i%2 == 1 {
+				require.Error(t, err)
+				require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), "round %d", i)
+			} else {
+				require.NoError(t, err)
+			}
+		}
+	}
+}
+
+// The server closes each connection right after its answer: the next request finds it stale or not, by chance. Whatever
+// is called not sent did not arrive.
+func TestDoNotSentIsTrueOverClosingConnections(t *testing.T) {
+	t.Parallel()
+	var arrived atomic.Int64
+	url := rawServer(t, func(c net.Conn) {
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		arrived.Add(1)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+	})
+	c := newClient(t, func(cfg *Config) { cfg.BreakerFailures = 100000 })
+	for range 300 {
+		before := arrived.Load()
+		_, err := c.Do(t.Context(), post(url))
+		switch {
+		case err == nil:
+			require.EqualValues(t, before+1, arrived.Load())
+		case gateway.KindOf(err) == gateway.KindNotSent:
+			require.EqualValues(t, before, arrived.Load(), "called not sent, but it arrived")
+		}
+		require.LessOrEqual(t, arrived.Load(), before+1, "arrived twice")
+	}
+}
+
+func TestDoRefusesHeadersThatAllowReplay(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Idempotency-Key", "x-idempotency-key"} {
+		call := post("http://127.0.0.1:1")
+		call.Header = http.Header{name: {"k"}}
+		_, err := newClient(t, nil).Do(t.Context(), call)
+		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
+	}
+	req, err := newRequest(post("http://127.0.0.1:1"), newBody([]byte("x")))
+	require.NoError(t, err)
+	require.Nil(t, req.GetBody, "a body that can be rewound would be sent again")
+}
+
+func TestDoWipesTheBody(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	defer srv.Close()
+	for name, url := range map[string]string{"sent": srv.URL, "refused": "http://127.0.0.1:1", "invalid": "ftp://x"} {
+		body := []byte(`{"card_number":"4012000000003010"}`)
+		call := post(url)
+		call.Body = body
+		resp, err := newClient(t, nil).Do(t.Context(), call)
+		if name == "sent" {
+			require.NoError(t, err)
+			require.Contains(t, string(resp.Body), "4012000000003010", "it was sent before it was wiped")
+		}
+		require.Equal(t, make([]byte, len(body)), body, name)
+	}
+}
+
+func TestDoSpeaksHTTP2WhereOffered(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Proto) }))
+	srv.EnableHTTP2 = true
+	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	srv.StartTLS()
+	defer srv.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	c := newClient(t, func(cfg *Config) { cfg.RootCAs = roots })
+	resp, err := c.Do(t.Context(), post(srv.URL))
+	require.NoError(t, err)
+	require.Equal(t, "HTTP/2.0", string(resp.Body))
+	c.CloseIdleConnections()
+}
+
+func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	defer srv.Close()
+	registry := prometheus.NewRegistry()
+	c := newClient(t, func(cfg *Config) {
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 50*time.Millisecond
+	})
+	state := func(class Class) float64 {
+		return testutil.ToFloat64(c.metrics.breaker.WithLabelValues("testpay", string(class)))
+	}
+
+	status.Store(422)
+	for range 10 {
+		_, err := c.Do(t.Context(), post(srv.URL))
+		require.NoError(t, err, "a refusal is an answer")
+	}
+	require.Zero(t, state(ClassWrite))
+
+	status.Store(503)
+	for range 3 {
+		_, err := c.Do(t.Context(), post(srv.URL))
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 2, state(ClassWrite))
+	_, err := c.Do(t.Context(), post(srv.URL))
+	kind, code := kindAndCode(t, err)
+	require.Equal(t, gateway.KindNotSent, kind)
+	require.Equal(t, "breaker_open", code)
+
+	read := post(srv.URL)
+	read.Class = ClassRead
+	_, err = c.Do(t.Context(), read)
+	require.NoError(t, err, "classes do not share a breaker")
+
+	status.Store(200)
+	require.Eventually(t, func() bool { _, err := c.Do(t.Context(), post(srv.URL)); return err == nil }, 5*time.Second, 10*time.Millisecond)
+	require.Zero(t, state(ClassWrite), "one good answer closes it")
+}
+
+func TestBreakerIgnoresCallersWhoGoAway(t *testing.T) {
+	t.Parallel()
+	var cancel atomic.Value
+	url := rawServer(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1))
+		cancel.Load().(context.CancelFunc)()
+		_, _ = io.Copy(io.Discard, c)
+	})
+	c := newClient(t, func(cfg *Config) { cfg.BreakerFailures = 1 })
+	for range 3 {
+		ctx, stop := context.WithCancel(t.Context())
+		cancel.Store(stop)
+		_, err := c.Do(ctx, post(url))
+		require.ErrorIs(t, err, context.Canceled)
+		_, code := kindAndCode(t, err)
+		require.Equal(t, "canceled", code)
+	}
+}
+
+func TestBulkheadRefusesBeforeSending(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}), make(chan struct{})
+	var arrived atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived.Add(1)
+		close(entered)
+		<-release
+	}))
+	defer srv.Close()
+	c := newClient(t, func(cfg *Config) { cfg.Concurrency, cfg.BulkheadWait, cfg.BreakerFailures = 1, time.Millisecond, 1 })
+	done := make(chan error, 1)
+	go func() { _, err := c.Do(context.Background(), post(srv.URL)); done <- err }()
+	<-entered
+	for range 3 {
+		_, err := c.Do(t.Context(), post(srv.URL))
+		kind, code := kindAndCode(t, err)
+		require.Equal(t, gateway.KindNotSent, kind)
+		require.Equal(t, "bulkhead_full", code, "and the breaker stays closed")
+	}
+	require.EqualValues(t, 1, testutil.ToFloat64(c.metrics.inFlight.WithLabelValues("testpay", "write")))
+	close(release)
+	require.NoError(t, <-done)
+	require.EqualValues(t, 1, arrived.Load())
+	require.Zero(t, testutil.ToFloat64(c.metrics.inFlight.WithLabelValues("testpay", "write")))
+}
+
+func TestLogsAndMetricsHoldNoData(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "canary-answer") }))
+	defer srv.Close()
+	var out bytes.Buffer
+	registry := prometheus.NewRegistry()
+	c := newClient(t, func(cfg *Config) {
+		cfg.Registerer, cfg.Log = registry, zerolog.New(&out).Level(zerolog.TraceLevel)
+	})
+	ctx := WithLog(t.Context(), func(e *zerolog.Event) { e.Str("request_id", "r1") })
+	ctx = WithLog(ctx, func(e *zerolog.Event) { e.Str("order_id", "o1") })
+	call := post(srv.URL + "/canary-path?q=canary-query")
+	call.Body = []byte("canary-body")
+	call.Header = http.Header{"Authorization": {"canary-secret"}}
+	_, err := c.Do(ctx, call)
+	require.NoError(t, err)
+	line := out.String()
+	require.Equal(t, 1, strings.Count(line, "\n"))
+	for _, want := range []string{`"provider":"testpay"`, `"operation":"pay"`, `"outcome":"ok"`, `"http_status":200`, `"request_bytes":11`, `"response_bytes":13`, `"request_id":"r1"`, `"order_id":"o1"`, `"duration_ms":`} {
+		require.Contains(t, line, want)
+	}
+	require.NotContains(t, line, "canary")
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var text strings.Builder
+	for _, f := range families {
+		text.WriteString(f.String())
+	}
+	require.Contains(t, text.String(), "payrelay_provider_request_seconds")
+	require.Contains(t, text.String(), "payrelay_provider_breaker_state")
+	require.NotContains(t, text.String(), "canary")
+}
+
+func TestClientsShareARegisterer(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	a := New(Config{Provider: "a", Registerer: registry})
+	b := New(Config{Provider: "b", Registerer: registry})
+	_, _ = a.Do(t.Context(), post("http://127.0.0.1:1"))
+	_, _ = b.Do(t.Context(), post("http://127.0.0.1:1"))
+	require.Equal(t, 2, testutil.CollectAndCount(a.metrics.seconds))
+	require.Same(t, a.metrics.seconds, b.metrics.seconds)
+}
