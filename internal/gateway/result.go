@@ -130,6 +130,21 @@ type Notification struct {
 	// Doubt, if not empty, says why the callback must be settled by asking the provider.
 	Doubt  string
 	Result Result
+	// Statuses, if not nil, is the result's status by the last operation that was asked for the order, where the
+	// provider's word depends on it and a callback cannot know it. An operation without an entry has Result.Status.
+	Statuses map[Operation]Status
+}
+
+// ResultFor returns the result as it reads for an order whose last operation was op.
+func (n Notification) ResultFor(op Operation) Result {
+	result := n.Result
+	if status, ok := n.Statuses[op]; ok {
+		result.Status = status
+	}
+	if result.Status != StatusFailed {
+		result.Failure = nil
+	}
+	return result
 }
 
 // Secret is text that prints as ***: credentials and keys that an adapter keeps with an order.
