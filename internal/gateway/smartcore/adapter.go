@@ -1,0 +1,179 @@
+package smartcore
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/transport"
+)
+
+// Name is the provider's name everywhere in payrelay.
+const Name = "smartcore"
+
+// The settings and secrets of an account.
+const (
+	settingPCI       = "pci_url"
+	settingGateway   = "gateway_url"
+	settingReporting = "reporting_url"
+	settingAccount   = "account"
+	settingForms     = "form_hosts"
+	settingTokenHost = "payout_card_host"
+	settingBank      = "bank_payouts"
+
+	secretKey      = "merchant_key"
+	secretSecret   = "secret"
+	secretCallback = "callback_secret"
+)
+
+// role is one of the provider's hosts (section 1).
+type role string
+
+const (
+	rolePCI       role = "pci"       // requests with a card number or a wallet's payload
+	roleGateway   role = "gateway"   // everything else
+	roleReporting role = "reporting" // transaction lists
+)
+
+// Driver makes gateways of SmartCore.
+type Driver struct{ client *transport.Client }
+
+var _ gateway.Driver = (*Driver)(nil)
+
+// New returns the driver. All its gateways share client's connections and breakers.
+func New(client *transport.Client) *Driver { return &Driver{client: client} }
+
+// Name implements gateway.Driver.
+func (*Driver) Name() string { return Name }
+
+// Describe implements gateway.Driver. Both durations are assumptions: the reference documents neither.
+func (*Driver) Describe() gateway.Description {
+	return gateway.Description{
+		Settings: []gateway.Setting{
+			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro"},
+			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro"},
+			{Name: settingReporting, Help: "base URL for transaction lists", Default: "https://service.magua-pay.com"},
+			{Name: settingAccount, Help: "the account's name at SmartCore, if it differs from its name here"},
+			{Name: settingForms, Help: "hosts that the provider's forms may be on, separated by commas; any if empty"},
+			{Name: settingTokenHost, Help: "host for payouts to a kept card: gateway or pci", Default: string(roleGateway)},
+			{Name: settingBank, Help: "payouts to bank accounts: on or off; the provider documents them poorly", Default: "on"},
+		},
+		Secrets: []gateway.Setting{
+			{Name: secretKey, Help: "MerchantKey, the user name towards the API", Required: true},
+			{Name: secretSecret, Help: "Secret, the password towards the API", Required: true},
+			{Name: secretCallback, Help: "what callbacks are signed with, if it is not the secret"},
+		},
+		VisibilityDelay: time.Minute, // 14.1 rule 4: the first request may still be in flight
+		Horizon:         30 * 24 * time.Hour,
+	}
+}
+
+// Open implements gateway.Driver. It does no I/O. The error lists everything that is wrong.
+func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
+	var problems []error
+	known := d.Describe()
+	for _, names := range []struct {
+		what  string
+		given []string
+		known []gateway.Setting
+	}{{"setting", keys(account.Settings), known.Settings}, {"secret", keys(account.Secrets), known.Secrets}} {
+		for _, name := range names.given {
+			if !slices.ContainsFunc(names.known, func(s gateway.Setting) bool { return s.Name == name }) {
+				problems = append(problems, fmt.Errorf("unknown %s %q", names.what, name))
+			}
+		}
+	}
+	setting := func(name string) string {
+		if v := account.Settings[name]; v != "" {
+			return v
+		}
+		i := slices.IndexFunc(known.Settings, func(s gateway.Setting) bool { return s.Name == name })
+		return known.Settings[i].Default
+	}
+	oneOf := func(name string, allowed ...string) string {
+		v := setting(name)
+		if !slices.Contains(allowed, v) {
+			problems = append(problems, fmt.Errorf("%s: use %s", name, strings.Join(allowed, " or ")))
+		}
+		return v
+	}
+	base := func(name string) string {
+		text, err := baseURL(setting(name))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+		}
+		return text
+	}
+	key, secret := account.Secrets[secretKey].Reveal(), account.Secrets[secretSecret].Reveal()
+	switch {
+	case key == "":
+		problems = append(problems, errors.New("secret merchant_key is missing"))
+	case strings.Contains(key, ":"):
+		problems = append(problems, errors.New("merchant_key: HTTP Basic cannot carry a colon in a user name"))
+	}
+	if secret == "" {
+		problems = append(problems, errors.New("secret secret is missing"))
+	}
+	callback := account.Secrets[secretCallback].Reveal()
+	if callback == "" {
+		callback = secret
+	}
+	g := &Gateway{
+		client:         d.client,
+		bases:          map[role]string{rolePCI: base(settingPCI), roleGateway: base(settingGateway), roleReporting: base(settingReporting)},
+		account:        account.Name,
+		currency:       account.Currency,
+		basic:          "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"+secret)),
+		secrets:        redactor{key, secret, callback},
+		callbackSecret: []byte(callback),
+		tokenRole:      role(oneOf(settingTokenHost, string(roleGateway), string(rolePCI))),
+		bankPayouts:    oneOf(settingBank, "on", "off") == "on",
+	}
+	if name := setting(settingAccount); name != "" {
+		g.account = name
+	}
+	if g.account == "" {
+		problems = append(problems, errors.New("the account has no name"))
+	}
+	for host := range strings.SplitSeq(setting(settingForms), ",") {
+		if host = strings.ToLower(strings.TrimSpace(host)); host != "" {
+			g.formHosts = append(g.formHosts, host)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, fmt.Errorf("open smartcore account: %w", err)
+	}
+	return g, nil
+}
+
+func keys[V any](m map[string]V) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// baseURL checks an address: https, or http to this machine.
+func baseURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", errors.New("send an address such as https://host")
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+		return "", errors.New("https is required, except to loopback hosts")
+	}
+	return strings.TrimRight(text, "/"), nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,268 @@
+package smartcore
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// largestCallback is how long a callback's body may be, in bytes (R1).
+const largestCallback = 64 << 10
+
+// ReadCallback implements gateway.Gateway by the rules of 11.4. R1 to R6 fail with KindRejected and R7, the signature,
+// with KindForged; the code is the rule's name. A callback that is signed but fails C1 to C5 has its Doubt set, and
+// of what it says nothing but the order and kind.
+func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
+	pairs, sign, rule := parseCallback(raw)
+	if rule != "" {
+		return gateway.Notification{}, &gateway.Error{Kind: gateway.KindRejected, Op: "callback", Code: rule}
+	}
+	if !genuine(g.callbackSecret, pairs, sign) {
+		return gateway.Notification{}, &gateway.Error{Kind: gateway.KindForged, Op: "callback", Code: "R7"}
+	}
+	values := make(callback, len(pairs))
+	for _, p := range pairs {
+		values[p.key] = p.value
+	}
+	n := gateway.Notification{Doubt: doubt(pairs, values)}
+	if id := values["orderId"]; !absent(id) && callbackFields["orderId"].ok(id) {
+		n.OrderID = id
+	}
+	n.Result = values.result(g.secrets, n.Doubt == "")
+	if n.Doubt == "" {
+		n.Statuses = values.statuses()
+	}
+	return n, nil
+}
+
+// parseCallback reads a body by R1 to R6, and nothing of what it means. rule is the one that failed.
+func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
+	media, params, err := mime.ParseMediaType(raw.ContentType)
+	charset := params["charset"]
+	if err != nil || raw.Method != http.MethodPost || media != "application/x-www-form-urlencoded" ||
+		(charset != "" && !strings.EqualFold(charset, "utf-8")) || len(raw.Body) > largestCallback {
+		return nil, "", "R1"
+	}
+	parts := strings.Split(string(raw.Body), "&")
+	type encoded struct{ key, value string }
+	list := make([]encoded, 0, len(parts))
+	for _, part := range parts {
+		key, value, ok := strings.Cut(part, "=")
+		if !ok || key == "" {
+			return nil, "", "R2"
+		}
+		list = append(list, encoded{key, value})
+	}
+	pairs = make([]pair, 0, len(list))
+	for _, e := range list {
+		// Decoded exactly once. The keys of a query string are another matter and never looked at.
+		key, err1 := url.QueryUnescape(e.key)
+		value, err2 := url.QueryUnescape(e.value)
+		if err1 != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, "", "R3"
+		}
+		pairs = append(pairs, pair{key, value})
+	}
+	seen := make(map[string]bool, len(pairs))
+	for _, p := range pairs {
+		if !callbackKey(p.key) {
+			return nil, "", "R4"
+		}
+	}
+	for _, p := range pairs {
+		if seen[p.key] {
+			return nil, "", "R5"
+		}
+		seen[p.key] = true
+	}
+	i := slices.IndexFunc(pairs, func(p pair) bool { return p.key == "sign" })
+	if i < 0 || !hex64(pairs[i].value) {
+		return nil, "", "R6"
+	}
+	sign = pairs[i].value
+	return slices.Delete(pairs, i, i+1), sign, ""
+}
+
+// callbackKey reports whether a key is an ASCII word (R4).
+func callbackKey(key string) bool {
+	if len(key) == 0 || len(key) > 64 {
+		return false
+	}
+	for i := range len(key) {
+		c := key[i]
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
+func hex64(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
+}
+
+// field is what a documented key's value must look like (C3, C4).
+type field struct {
+	core  bool // always sent
+	empty bool // may say that there is no value
+	shape *regexp.Regexp
+}
+
+func (f field) ok(value string) bool {
+	if f.empty && absent(value) {
+		return true
+	}
+	return f.shape == nil || f.shape.MatchString(value)
+}
+
+func shape(expr string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + expr + `)$`) }
+
+// callbackFields are the 21 documented keys (11.1).
+var callbackFields = map[string]field{
+	"amount":               {core: true, shape: shape(`0|[1-9][0-9]{0,17}`)},
+	"authorize_status":     {core: true},
+	"card_exp_month":       {empty: true, shape: shape(`[0-9]{2}`)},
+	"card_exp_year":        {empty: true, shape: shape(`[0-9]{2}`)},
+	"card_holder":          {},
+	"card_number":          {empty: true, shape: maskedShape},
+	"cascadeErrors":        {core: true, empty: true, shape: shape(`(?s)\[.*`)},
+	"currency":             {core: true, shape: shape(`[A-Z]{3}`)},
+	"eci":                  {core: true, empty: true, shape: eciShape},
+	"errorCategory":        {empty: true, shape: shape(`[A-Z0-9_]{1,80}|3DS Redirect Timeout`)},
+	"finalAmount":          {core: true, empty: true, shape: shape(`0|[1-9][0-9]{0,17}`)},
+	"firstName":            {core: true},
+	"isTrustedTransaction": {core: true, empty: true, shape: shape(`true|false`)},
+	"lastName":             {core: true},
+	"message":              {core: true},
+	"orderId":              {core: true, shape: shape(`[!-~]{1,128}`)},
+	"paymentPhoneNumber":   {shape: shape(`\+?[0-9]{1,20}`)},
+	"paymentPhoneOperator": {},
+	"rrn":                  {core: true, empty: true, shape: shape(`[A-Za-z0-9]{1,40}`)},
+	"status":               {core: true, shape: shape(`-1|0|1|2`)},
+	"type":                 {core: true, shape: shape(`[A-Z][A-Za-z]{0,39}`)},
+}
+
+var coreKeys = func() []string {
+	var keys []string
+	for key, f := range callbackFields {
+		if f.core {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}()
+
+// doubt says which of C1 to C5 keeps a signed callback from being believed as it reads, or "". The signature covers
+// values and not their names (11.5), so a reading must fit exactly. pairs are in the order of their keys.
+func doubt(pairs []pair, values callback) string {
+	for _, p := range pairs {
+		if strings.Contains(p.value, "|") {
+			return "C1 a value contains the separator"
+		}
+	}
+	for _, p := range pairs {
+		if _, ok := callbackFields[p.key]; !ok {
+			return "C2 an undocumented key"
+		}
+	}
+	for _, key := range coreKeys {
+		if _, ok := values[key]; !ok {
+			return "C3 without " + key
+		}
+	}
+	for _, p := range pairs {
+		if !callbackFields[p.key].ok(p.value) || p.key == "orderId" && absent(p.value) {
+			return "C4 " + p.key + " does not fit"
+		}
+	}
+	if values["status"] == "2" && !absent(values["errorCategory"]) {
+		return "C5 a success with an error"
+	}
+	return ""
+}
+
+// callback is a verified callback's fields.
+type callback map[string]string
+
+// number returns a field that holds an integer.
+func (c callback) number(key string) number {
+	v, err := strconv.ParseInt(c[key], 10, 64)
+	return number{v, err == nil}
+}
+
+// evidenceKeys are the fields that may be kept. Names, holders, phones and free text may not.
+var evidenceKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
+
+// result translates the callback. One in doubt keeps its kind, which tells a refund's callback from its payment's, and
+// evidence of fields that look as they should.
+func (c callback) result(hide redactor, believed bool) gateway.Result {
+	r := gateway.Result{Kind: kindOf(c["type"]), Evidence: gateway.Evidence{}}
+	for _, key := range evidenceKeys {
+		if value := c[key]; !absent(value) && callbackFields[key].ok(value) {
+			r.Evidence[key] = hide.text(value)
+		}
+	}
+	if !believed {
+		return r
+	}
+	status, amount := c.number("status"), c.number("amount")
+	r.Status = statusOf(status.value, gateway.OpSale, false)
+	if status.is(statusWaiting) {
+		r.Status = "" // the form is known or lost already; the check tells
+	}
+	r.Amount = amount.pointer()
+	r.Settled = settled(status, c.number("finalAmount"), amount.value)
+	if currency := money.Currency(c["currency"]); currency.Valid() {
+		r.Currency = currency
+	}
+	if r.Status == gateway.StatusFailed {
+		code := c["errorCategory"]
+		if absent(code) {
+			code = ""
+		}
+		routes := parseCascade(c["cascadeErrors"])
+		r.Failure = failureOf(code, routes, hide)
+	}
+	number := cardAnswer{Number: text(c["card_number"])}
+	if r.PaymentMethod = number.masked(); r.PaymentMethod == nil && !absent(c["paymentPhoneNumber"]) {
+		phone := c["paymentPhoneNumber"]
+		r.PaymentMethod = &gateway.MaskedMethod{Type: "mobile", Masked: "***" + phone[max(0, len(phone)-4):]}
+	}
+	return r
+}
+
+// statuses are the meanings of the status for orders that are not plain sales (14.4).
+func (c callback) statuses() map[gateway.Operation]gateway.Status {
+	if kindOf(c["type"]) == gateway.KindRefund || kindOf(c["type"]) == gateway.KindPayout {
+		return nil
+	}
+	status := c.number("status")
+	if status.is(statusWaiting) {
+		return nil
+	}
+	held := !absent(c["authorize_status"])
+	out := map[gateway.Operation]gateway.Status{}
+	for _, op := range []gateway.Operation{gateway.OpAuthorize, gateway.OpCapture, gateway.OpCancel} {
+		out[op] = statusOf(status.value, op, held)
+	}
+	return out
+}

@@ -1,0 +1,268 @@
+package smartcore
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+func TestReadCallbackVectors(t *testing.T) {
+	t.Parallel()
+	vectors := loadCases(t).Vectors
+	require.Len(t, vectors, 55)
+	counts := map[string]int{}
+	for _, v := range vectors {
+		counts[v.Disposition]++
+		n, err := open(t, withCallbackSecret(v.Secret)).ReadCallback(rawCallback(v.Body))
+		rule, _, _ := strings.Cut(v.Rule, " ")
+		switch v.Disposition {
+		case "accept":
+			require.NoError(t, err, v.Name)
+			require.Empty(t, n.Doubt, v.Name)
+			fields, perr := url.ParseQuery(v.Body)
+			require.NoError(t, perr)
+			require.Equal(t, fields.Get("orderId"), n.OrderID, v.Name)
+			require.NotNil(t, n.Result.Amount, v.Name)
+		case "confirm":
+			require.NoError(t, err, v.Name)
+			require.Equal(t, rule, n.Doubt[:2], v.Name)
+			require.Empty(t, n.Result.Status, v.Name+": what is in doubt says nothing about money")
+			require.Nil(t, n.Result.Amount, v.Name)
+			require.Nil(t, n.Result.Settled, v.Name)
+			require.Nil(t, n.Statuses, v.Name)
+			require.NotEmpty(t, n.OrderID, v.Name+": a check needs to know the order")
+		case "reject":
+			var e *gateway.Error
+			require.ErrorAs(t, err, &e, v.Name)
+			require.Equal(t, rule, e.Code, v.Name)
+			want := gateway.KindRejected
+			if rule == "R7" {
+				want = gateway.KindForged
+			}
+			require.Equal(t, want, e.Kind, v.Name)
+			require.Empty(t, n, v.Name)
+		default:
+			t.Fatalf("%s: disposition %q", v.Name, v.Disposition)
+		}
+	}
+	require.Equal(t, map[string]int{"accept": 22, "confirm": 11, "reject": 22}, counts)
+}
+
+func TestReadCallbackRefusesOtherTransports(t *testing.T) {
+	t.Parallel()
+	v := loadCases(t).Vectors[0]
+	gw := open(t, withCallbackSecret(v.Secret))
+	good := rawCallback(v.Body)
+	for name, change := range map[string]func(*gateway.RawCallback){
+		"method":        func(r *gateway.RawCallback) { r.Method = "GET" },
+		"no media type": func(r *gateway.RawCallback) { r.ContentType = "" },
+		"JSON":          func(r *gateway.RawCallback) { r.ContentType = "application/json" },
+		"charset":       func(r *gateway.RawCallback) { r.ContentType += "; charset=windows-1251" },
+		"too long":      func(r *gateway.RawCallback) { r.Body = append(slices.Clone(r.Body), strings.Repeat("&a=b", 17<<10)...) },
+	} {
+		raw := good
+		change(&raw)
+		_, err := gw.ReadCallback(raw)
+		var e *gateway.Error
+		require.ErrorAs(t, err, &e, name)
+		require.Equal(t, "R1", e.Code, name)
+	}
+	good.ContentType += "; charset=UTF-8"
+	good.Query = url.Values{"orderId": {"other"}, "status": {"-1"}}
+	n, err := gw.ReadCallback(good)
+	require.NoError(t, err)
+	require.Equal(t, "200004", n.OrderID, "the query string is not merged")
+	require.Equal(t, gateway.StatusSucceeded, n.Result.Status)
+}
+
+func TestReadCallbackTranslates(t *testing.T) {
+	t.Parallel()
+	by := map[string]vector{}
+	for _, v := range loadCases(t).Vectors {
+		by[v.Name[:3]] = v
+	}
+	read := func(name string) gateway.Notification {
+		n, err := open(t, withCallbackSecret(by[name].Secret)).ReadCallback(rawCallback(by[name].Body))
+		require.NoError(t, err)
+		return n
+	}
+	full, part := int64(1000), int64(900)
+
+	n := read("P05")
+	require.Equal(t, gateway.StatusSucceeded, n.Result.Status)
+	require.Equal(t, gateway.KindPayment, n.Result.Kind)
+	require.Equal(t, &full, n.Result.Amount)
+	require.Equal(t, &full, n.Result.Settled)
+	require.EqualValues(t, "EUR", n.Result.Currency)
+	require.Equal(t, "401200******3010", n.Result.PaymentMethod.Masked)
+	for _, value := range n.Result.Evidence {
+		require.NotContains(t, value, "John")
+		require.NotContains(t, value, "Doe")
+	}
+	require.Equal(t, gateway.StatusAuthorized, n.ResultFor(gateway.OpAuthorize).Status, "2 after an authorize is a hold")
+	require.Equal(t, gateway.StatusSucceeded, n.ResultFor(gateway.OpCapture).Status)
+	require.Empty(t, n.ResultFor(gateway.OpCancel).Status)
+
+	require.Equal(t, &part, read("P18").Result.Settled)
+	require.Equal(t, gateway.KindRefund, read("P19").Result.Kind)
+	require.Equal(t, "sandboxId_1015", read("P19").OrderID, "a refund's callback names the payment")
+	require.Nil(t, read("P19").Statuses)
+	require.Equal(t, gateway.StatusProcessing, read("P20").Result.Status)
+	require.Equal(t, &gateway.MaskedMethod{Type: "mobile", Masked: "***1576"}, read("P16").Result.PaymentMethod)
+
+	n = read("P17")
+	require.Equal(t, gateway.StatusFailed, n.Result.Status)
+	require.Equal(t, gateway.FailureFraud, n.Result.Failure.Category, "refined by the cascade")
+	require.Equal(t, "PLATFORM_ERROR_GATE_NOT_FOUND", n.Result.Failure.Code)
+	require.Len(t, n.Result.Failure.Cascade, 2)
+	require.Nil(t, n.Result.Settled)
+	canceled := n.ResultFor(gateway.OpCancel)
+	require.Equal(t, gateway.StatusCanceled, canceled.Status, "-1 after a cancel is its success")
+	require.Nil(t, canceled.Failure)
+}
+
+// sign makes a callback the way the reference describes it, by other means than the code under test.
+func sign(t testing.TB, secret string, fields map[string]string) string {
+	t.Helper()
+	var keys, values []string
+	for key := range fields {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	form := url.Values{}
+	for _, key := range keys {
+		values = append(values, fields[key])
+		form.Set(key, fields[key])
+	}
+	h := hmac.New(sha256.New, []byte(secret))
+	h.Write([]byte(strings.Join(values, "|")))
+	form.Set("sign", hex.EncodeToString(h.Sum(nil)))
+	return form.Encode()
+}
+
+func coreFields() map[string]string {
+	return map[string]string{
+		"amount": "1000", "authorize_status": "null", "cascadeErrors": "null", "currency": "EUR", "eci": "05", "finalAmount": "1000",
+		"firstName": "John", "isTrustedTransaction": "false", "lastName": "Doe", "message": "null", "orderId": "A-1", "rrn": "318513456789",
+		"status": "2", "type": "Payment",
+	}
+}
+
+func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	gw := open(t, withCallbackSecret("s"))
+	n, err := gw.ReadCallback(rawCallback(sign(t, "s", coreFields())))
+	require.NoError(t, err)
+	require.Empty(t, n.Doubt)
+	for _, tc := range []struct{ key, value, doubt string }{
+		{"amount", "01000", "C4"}, {"amount", "10.00", "C4"}, {"amount", "-1", "C4"}, {"amount", "null", "C4"}, {"amount", "", "C4"},
+		{"finalAmount", "1e3", "C4"}, {"currency", "eur", "C4"}, {"currency", "null", "C4"}, {"status", "3", "C4"}, {"status", "02", "C4"},
+		{"status", " 2", "C4"}, {"type", "payment", "C4"}, {"type", "null", "C4"}, {"isTrustedTransaction", "yes", "C4"},
+		{"card_number", "4012000000003010", "C4"}, {"card_exp_month", "2", "C4"}, {"card_exp_year", "2027", "C4"},
+		{"cascadeErrors", "x", "C4"}, {"eci", "123", "C4"}, {"rrn", "a b", "C4"}, {"errorCategory", "lower", "C4"},
+		{"paymentPhoneNumber", "null", "C4"}, {"orderId", "null", "C4"}, {"orderId", "a b", "C4"}, {"orderId", "Å", "C4"},
+		{"errorCategory", "LIMIT_PROCESSING_ERROR", "C5"}, {"firstName", "a|b", "C1"}, {"extra", "1", "C2"},
+		{"errorCategory", "null", ""}, {"errorCategory", "N/A", ""}, {"finalAmount", "null", ""}, {"eci", "", ""},
+	} {
+		fields := coreFields()
+		fields[tc.key] = tc.value
+		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
+		require.NoError(t, err)
+		if tc.doubt == "" {
+			require.Empty(t, n.Doubt, "%s=%q", tc.key, tc.value)
+			continue
+		}
+		require.True(t, strings.HasPrefix(n.Doubt, tc.doubt), "%s=%q: %q", tc.key, tc.value, n.Doubt)
+		require.Empty(t, n.Result.Status)
+	}
+	for key := range coreFields() {
+		fields := coreFields()
+		delete(fields, key)
+		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
+		require.NoError(t, err)
+		require.Equal(t, "C3 without "+key, n.Doubt)
+	}
+}
+
+func TestReadCallbackEvidenceHoldsNoNames(t *testing.T) {
+	t.Parallel()
+	fields := coreFields()
+	for key, value := range map[string]string{
+		"firstName": "canary", "lastName": "canary", "card_holder": "canary", "message": "canary 4012000000003010",
+		"paymentPhoneOperator": "canary", "authorize_status": "canary", "card_number": "4012000000003010", "rrn": "4012000000003010",
+	} {
+		fields[key] = value
+	}
+	n, err := open(t, withCallbackSecret("s")).ReadCallback(rawCallback(sign(t, "s", fields)))
+	require.NoError(t, err)
+	for key, value := range n.Result.Evidence {
+		require.NotContains(t, value, "canary", key)
+		require.NotContains(t, value, "4012000000003010", key)
+	}
+}
+
+func FuzzReadCallback(f *testing.F) {
+	for _, v := range loadCases(f).Vectors {
+		f.Add(v.Body, v.Secret)
+		if v.GenuineBody != "" {
+			f.Add(v.GenuineBody, v.Secret)
+		}
+	}
+	client := testClient(f)
+	f.Fuzz(func(t *testing.T, body, secret string) {
+		if secret == "" {
+			secret = "s"
+		}
+		gw, err := New(client).Open(withCallbackSecret(secret))
+		require.NoError(t, err)
+		n, err := gw.ReadCallback(rawCallback(body))
+		again, err2 := gw.ReadCallback(rawCallback(body))
+		require.Equal(t, n, again)
+		require.Equal(t, err == nil, err2 == nil)
+		if err != nil {
+			var e *gateway.Error
+			require.True(t, errors.As(err, &e) && (e.Kind == gateway.KindRejected || e.Kind == gateway.KindForged))
+			return
+		}
+		// Believed: the signature must hold when computed by other means, and no key may stand twice.
+		form, err := url.ParseQuery(body)
+		require.NoError(t, err)
+		fields := map[string]string{}
+		for key, values := range form {
+			require.Len(t, values, 1)
+			fields[key] = values[0]
+		}
+		given := fields["sign"]
+		delete(fields, "sign")
+		signed, err := url.ParseQuery(sign(t, secret, fields))
+		require.NoError(t, err)
+		require.True(t, strings.EqualFold(signed.Get("sign"), given))
+		if n.Doubt == "" {
+			require.Equal(t, fields["orderId"], n.OrderID)
+			require.NotNil(t, n.Result.Amount)
+		} else {
+			require.Empty(t, n.Result.Status)
+		}
+	})
+}
+
+func BenchmarkReadCallback(b *testing.B) {
+	v := loadCases(b).Vectors[4]
+	gw := open(b, withCallbackSecret(v.Secret))
+	raw := rawCallback(v.Body)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := gw.ReadCallback(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package smartcore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/transport"
+	"payrelay/internal/money"
+)
+
+// Gateway is an account at SmartCore. It is safe for concurrent use.
+type Gateway struct {
+	client         *transport.Client
+	bases          map[role]string
+	account        string
+	currency       money.Currency
+	basic          string
+	secrets        redactor
+	callbackSecret []byte
+	formHosts      []string
+	tokenRole      role
+	bankPayouts    bool
+}
+
+var (
+	_ gateway.Gateway           = (*Gateway)(nil)
+	_ gateway.Capturer          = (*Gateway)(nil)
+	_ gateway.Canceler          = (*Gateway)(nil)
+	_ gateway.Refunder          = (*Gateway)(nil)
+	_ gateway.Charger           = (*Gateway)(nil)
+	_ gateway.Payer             = (*Gateway)(nil)
+	_ gateway.PayoutCardOpener  = (*Gateway)(nil)
+	_ gateway.BalanceReader     = (*Gateway)(nil)
+	_ gateway.StatementExporter = (*Gateway)(nil)
+)
+
+// endpoint is one of the provider's operations.
+type endpoint struct {
+	op    string
+	class transport.Class
+	role  role
+	path  string
+}
+
+var (
+	initPayment  = endpoint{"initPayment", transport.ClassWrite, roleGateway, "/initPayment"}
+	initDirect   = endpoint{"initPaymentHost2Host", transport.ClassWrite, rolePCI, "/initPaymentHost2Host"}
+	authorize    = endpoint{"authorize", transport.ClassWrite, rolePCI, "/authorize"}
+	capture      = endpoint{"capture", transport.ClassWrite, roleGateway, "/capture"}
+	cancel       = endpoint{"cancel", transport.ClassWrite, roleGateway, "/cancel"}
+	check        = endpoint{"check", transport.ClassRead, roleGateway, "/check"}
+	refund       = endpoint{"refund", transport.ClassMoneyOut, roleGateway, "/refund"}
+	recurrent    = endpoint{"recurrent", transport.ClassWrite, roleGateway, "/recurrent"}
+	tokenizeForm = endpoint{"tokenizeForm", transport.ClassWrite, roleGateway, "/withdrawal/tokenize-form"}
+	withdrawal   = endpoint{"withdrawal", transport.ClassMoneyOut, roleGateway, "/withdrawal/init"}
+	balance      = endpoint{"balance", transport.ClassRead, roleGateway, "/withdrawal/balance/get"}
+	exportCreate = endpoint{"exportCreate", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel"}
+	exportStatus = endpoint{"exportStatus", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
+	exportResult = endpoint{"exportResult", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
+)
+
+// largestReport bounds a transaction list, in bytes.
+const largestReport = 64 << 20
+
+// reply is an answer with what belongs to it.
+type reply struct {
+	answer
+	evidence gateway.Evidence
+	hide     redactor
+}
+
+// err makes an error out of what the provider said.
+func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Error {
+	return &gateway.Error{Kind: kind, Op: e.op, Code: r.hide.text(code), Evidence: r.evidence}
+}
+
+// post sends body to e and reads the answer. hide lists what the body holds that no text may repeat.
+func (g *Gateway) post(ctx context.Context, e endpoint, body any, hide ...string) (reply, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
+	}
+	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.bases[e.role] + e.path, Body: data}, hide...)
+}
+
+// ask sends call and sorts what comes back by section 2: credentials refused, an answer, or nobody knows. A JSON object
+// is read on any other status, 4xx included.
+func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide ...string) (reply, error) {
+	resp, err := g.send(ctx, e, call)
+	if err != nil {
+		return reply{}, err
+	}
+	status := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
+	if resp.Status < 200 || resp.Status >= 300 && resp.Status < 400 || resp.Status == http.StatusTooManyRequests {
+		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: status}
+	}
+	a, err := parseAnswer(resp.Body)
+	if err != nil {
+		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "unreadable_answer", Err: err, Evidence: status}
+	}
+	r := reply{answer: a, hide: append(append(redactor{}, g.secrets...), hide...)}
+	r.evidence = a.evidence(r.hide)
+	r.evidence["http_status"] = strconv.Itoa(resp.Status)
+	return r, nil
+}
+
+// send sends call with the account's credentials. Refused credentials and broken servers are errors.
+func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (transport.Response, error) {
+	call.Operation, call.Class, call.Role = e.op, e.class, string(e.role)
+	call.Header = http.Header{
+		"Authorization": {g.basic},
+		"Content-Type":  {"application/json"}, // on every request, GET included (section 2)
+		"Accept":        {"application/json, */*;q=0.5"},
+		"User-Agent":    {"payrelay"},
+	}
+	resp, err := g.client.Do(ctx, call)
+	if err != nil {
+		return resp, err
+	}
+	evidence := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
+	switch {
+	case resp.Status == http.StatusUnauthorized || resp.Status == http.StatusForbidden:
+		return resp, &gateway.Error{
+			Kind: gateway.KindCredentials, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: evidence,
+			Err: errors.New("the provider refused the account's credentials"),
+		}
+	case resp.Status >= 500:
+		return resp, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: evidence}
+	}
+	return resp, nil
+}

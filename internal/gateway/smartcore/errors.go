@@ -1,0 +1,116 @@
+package smartcore
+
+import (
+	"slices"
+	"strings"
+
+	"payrelay/internal/gateway"
+)
+
+// codeDuplicate says that the order id is taken.
+const codeDuplicate = "PLATFORM_ERROR_DUPLICATED_ORDER_ID"
+
+// codeNoRoute hides its reason in the cascade.
+const codeNoRoute = "PLATFORM_ERROR_GATE_NOT_FOUND"
+
+type meaning struct {
+	category gateway.FailureCategory
+	advice   gateway.Advice
+}
+
+// dictionary is section 8. "After check" there means that a new attempt is safe once a check has shown the failure, which
+// is how every failure reaches a shop: so it reads retry_later here.
+var dictionary = map[string]meaning{
+	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater},
+	"AUTHENTICATION_PROCESSING_ERROR":                {gateway.FailureAuthentication, gateway.AdviceCustomerMayRetry},
+	"DO_NOT_HONOUR_PROCESSING_ERROR":                 {gateway.FailureFraud, gateway.AdviceDoNotRetry}, // A26
+	"EMITTER_DENIAL_PROCESSING_ERROR":                {gateway.FailureDeclined, gateway.AdviceCustomerMayRetry},
+	"FORM_TIMEOUT_PROCESSING_ERROR":                  {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
+	"INSUFFICIENT_FUNDS_PROCESSING_ERROR":            {gateway.FailureFunds, gateway.AdviceCustomerMayRetry},
+	"LIMIT_PROCESSING_ERROR":                         {gateway.FailureLimit, gateway.AdviceCustomerMayRetry},
+	"PROCESSOR_DENIAL_PROCESSING_ERROR":              {gateway.FailureUnavailable, gateway.AdviceRetryLater},
+	"3DS_REDIRECT_TIMEOUT_PROCESSING_ERROR":          {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
+	"3DS_TIMEOUT_PROCESSING_ERROR":                   {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry},
+	"TECHNICAL_PROCESSING_ERROR":                     {gateway.FailureUnavailable, gateway.AdviceRetryLater},
+	"VALIDATION_PROCESSING_ERROR":                    {gateway.FailureInvalid, gateway.AdviceFixRequest},
+	codeDuplicate:                                    {gateway.FailureDuplicate, gateway.AdviceDoNotRetry},
+	"PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED": {gateway.FailureUnavailable, gateway.AdviceContactProvider},
+	"PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED":       {gateway.FailureUnavailable, gateway.AdviceContactProvider}, // A27
+	codeNoRoute:                             {gateway.FailureUnavailable, gateway.AdviceRetryLater},
+	"PLATFORM_ORDER_BILLING_ERROR":          {gateway.FailureUnknown, gateway.AdviceRetryLater},
+	"CARD_TIME_LIMIT_PROCESSING_ERROR":      {gateway.FailureLimit, gateway.AdviceRetryLater},
+	"3DS Redirect Timeout":                  {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry}, // A27
+	"3DS_CANCEL_PROCESSING_ERROR":           {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
+	"PLATFORM_ERROR_ANTIFRAUD_RULES":        {gateway.FailureFraud, gateway.AdviceDoNotRetry},
+	"PLATFORM_ERROR_GATE_SKIPPED":           {gateway.FailureUnavailable, gateway.AdviceRetryLater},
+	"PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE": {gateway.FailureInvalid, gateway.AdviceCustomerMayRetry},
+}
+
+// telling orders categories by how much they tell, for a failure whose own code only says that no route took it.
+var telling = []gateway.FailureCategory{
+	gateway.FailureFraud, gateway.FailureDeclined, gateway.FailureFunds, gateway.FailureLimit, gateway.FailureInvalid, gateway.FailureUnavailable,
+}
+
+// sentences are ours: the provider's free text is nobody's to parse or to pass on (A21).
+var sentences = map[gateway.FailureCategory]string{
+	gateway.FailureDeclined:       "The card's issuer refused the payment.",
+	gateway.FailureFunds:          "There is not enough money.",
+	gateway.FailureFraud:          "The payment was refused as suspicious.",
+	gateway.FailureAuthentication: "The customer could not be authenticated.",
+	gateway.FailureAuthTimeout:    "The customer did not complete the authentication in time.",
+	gateway.FailureAbandoned:      "The customer gave up.",
+	gateway.FailureLimit:          "A limit was exceeded.",
+	gateway.FailureInvalid:        "The provider did not accept the data.",
+	gateway.FailureDuplicate:      "The provider has an order of this id already.",
+	gateway.FailureUnavailable:    "The provider could not process the order.",
+	gateway.FailureUnknown:        "The provider gave no reason that is understood.",
+}
+
+// failureOf tells why an order failed. An unlisted code stays as it is, with category unknown.
+func failureOf(code string, routes cascade, hide redactor) *gateway.Failure {
+	m, ok := dictionary[code]
+	if !ok {
+		m = meaning{gateway.FailureUnknown, gateway.AdviceContactProvider}
+	}
+	if code == codeNoRoute {
+		best := len(telling)
+		for _, route := range routes {
+			r, ok := dictionary[string(route.Code)]
+			if i := slices.Index(telling, r.category); ok && i >= 0 && i < best {
+				best, m = i, r
+			}
+		}
+	}
+	f := &gateway.Failure{Category: m.category, Code: hide.text(code), Message: sentences[m.category], Advice: m.advice, Cascade: []gateway.CascadeError{}}
+	for _, route := range routes {
+		f.Cascade = append(f.Cascade, gateway.CascadeError{Priority: int(route.Priority.value), Code: hide.text(string(route.Code))})
+	}
+	return f
+}
+
+// notFound lists the words that can only mean "no such order", without the provider's prefixes and suffixes. The
+// reference documents none, and an err that stands in no table means that the question failed.
+var notFound = []string{
+	"ORDER_NOT_FOUND", "ORDER_ID_NOT_FOUND", "TRANSACTION_NOT_FOUND", "PAYMENT_NOT_FOUND", "NOT_FOUND",
+	"ORDER_DOES_NOT_EXIST", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS", "NO_SUCH_ORDER", "UNKNOWN_ORDER", "UNKNOWN_ORDER_ID", "ORDER_UNKNOWN",
+}
+
+// saysNotFound reports whether err can only mean that the order is not known.
+func saysNotFound(err string) bool {
+	word := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		}
+		return '_'
+	}, strings.Trim(strings.TrimSpace(err), "."))
+	for _, prefix := range []string{"PLATFORM_", "ERROR_"} {
+		word = strings.TrimPrefix(word, prefix)
+	}
+	for _, suffix := range []string{"_ERROR", "_PROCESSING"} {
+		word = strings.TrimSuffix(word, suffix)
+	}
+	return slices.Contains(notFound, word)
+}

@@ -1,0 +1,329 @@
+package smartcore
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"payrelay/internal/card"
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// CreatePayment implements gateway.Gateway: a hosted form (4.1), a direct payment (4.2) or a hold (4.3).
+func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
+	if why := unsupported(req); why != "" {
+		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", why)
+	}
+	if missing := g.MissingFields(req); len(missing) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: "createPayment", Fields: missing}
+	}
+	o := g.order(req)
+	if req.Flow != gateway.FlowDirect {
+		form := formRequest{order: o}
+		if req.Method.Mobile != nil {
+			form.PrefilledPhone = digits(req.Method.Mobile.Phone)
+		}
+		return g.start(ctx, initPayment, req.Ref, form)
+	}
+	if req.Ref.Operation == gateway.OpAuthorize {
+		c := cardOf(req.Method.Card)
+		return g.start(ctx, authorize, req.Ref, authorizeRequest{order: o, cardFields: c}, c.Number, c.CVV)
+	}
+	direct := directRequest{order: o, browserFields: browserOf(req.Browser)}
+	if req.Recurring.Enabled {
+		direct.RecurFreq = int64(req.Recurring.FrequencyDays)
+		if !req.Recurring.ExpiresAt.IsZero() {
+			direct.RecurExp = req.Recurring.ExpiresAt.UTC().Format("2006-01-02T15:04:05.000Z")
+		}
+	}
+	switch m := req.Method; {
+	case m.ApplePay != nil:
+		direct.PaymentMethod = "applePayDPan"
+		direct.AppleToken, direct.AppleNetwork = m.ApplePay.Token.Reveal(), m.ApplePay.Network
+	case m.GooglePay != nil:
+		direct.PaymentMethod = "googlePayDPan"
+		direct.GoogleToken, direct.GoogleNetwork = m.GooglePay.Token.Reveal(), m.GooglePay.Network
+	default:
+		direct.PaymentMethod, direct.cardFields = "card", cardOf(m.Card)
+	}
+	return g.start(ctx, initDirect, req.Ref, direct, direct.Number, direct.CVV, direct.AppleToken, direct.GoogleToken)
+}
+
+// unsupported says what the reference has no call for, or "".
+func unsupported(req gateway.PaymentRequest) string {
+	hold, m := req.Ref.Operation == gateway.OpAuthorize, req.Method
+	switch {
+	case hold && req.Flow != gateway.FlowDirect:
+		return "SmartCore cannot hold money from its form: use flow direct with a card, or capture automatic"
+	case hold && (m.ApplePay != nil || m.GooglePay != nil):
+		return "SmartCore holds money on cards only: use capture automatic"
+	case m.StoredCard != nil:
+		return "SmartCore keeps no cards for payments"
+	}
+	return ""
+}
+
+// MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
+func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
+	var f fields
+	if why := unsupported(req); why != "" {
+		name := "capture"
+		if req.Method.StoredCard != nil {
+			name = "payment_method"
+		}
+		f.add(name, why)
+	}
+	f.money(req.Ref.Amount)
+	f.orderID(req.Ref.OrderID)
+	c := req.Customer
+	f.need("customer.first_name", clean(c.FirstName))
+	f.need("customer.last_name", clean(c.LastName))
+	f.need("customer.address.line", clean(c.Address.Line))
+	f.need("customer.address.city", clean(c.Address.City))
+	f.need("customer.address.postal_code", clean(c.Address.PostalCode))
+	f.need("customer.address.country", clean(c.Address.Country))
+	f.need("customer.phone", clean(c.Phone))
+	f.need("customer.email", clean(c.Email))
+	f.need("customer.ip", clean(c.IP))
+	m := req.Method
+	if req.Flow != gateway.FlowDirect {
+		if m.Card != nil || m.ApplePay != nil || m.GooglePay != nil {
+			f.add("payment_method", "the provider's form asks for it: leave it out, or use flow direct")
+		}
+		if m.Mobile != nil {
+			f.need("payment_method.phone", digits(m.Mobile.Phone))
+		}
+		return f
+	}
+	f.need("site_url", clean(req.SiteURL))
+	switch {
+	case m.Card != nil:
+		f.card("payment_method.card", m.Card)
+	case m.ApplePay != nil:
+		f.wallet(m.ApplePay)
+	case m.GooglePay != nil:
+		f.wallet(m.GooglePay)
+	case m.StoredCard == nil:
+		f.add("payment_method", "required for flow direct: a card, apple_pay or google_pay")
+	}
+	return f
+}
+
+// order writes the part that all payments have.
+func (g *Gateway) order(req gateway.PaymentRequest) order {
+	c := req.Customer
+	return order{
+		Account: g.account, Amount: req.Ref.Amount.Minor(), Currency: string(req.Ref.Amount.Currency()), OrderID: req.Ref.OrderID,
+		Site: clean(req.SiteURL), Recurrent: req.Recurring.Enabled, Purpose: clean(req.Description),
+		FirstName: clean(c.FirstName), LastName: clean(c.LastName),
+		Address: clean(c.Address.Line), City: clean(c.Address.City), ZipCode: clean(c.Address.PostalCode), Country: clean(c.Address.Country),
+		Phone: clean(c.Phone), Email: clean(c.Email), IP: clean(c.IP),
+		SuccessURL: req.ReturnURLs.Success, FailURL: req.ReturnURLs.Fail, StatusURL: req.ReturnURLs.Status, CallbackURL: req.CallbackURL,
+	}
+}
+
+func cardOf(c *card.Card) cardFields {
+	return cardFields{
+		Holder: clean(c.Holder), Number: c.Number.Reveal(), CVV: c.CVC.Reveal(),
+		ExpMonth: fmt.Sprintf("%02d", c.Expiry.Month), ExpYear: fmt.Sprintf("%02d", c.Expiry.Year%100),
+	}
+}
+
+func browserOf(b *gateway.Browser) browserFields {
+	if b == nil {
+		return browserFields{}
+	}
+	num := func(n *int) string {
+		if n == nil {
+			return ""
+		}
+		return strconv.Itoa(*n)
+	}
+	return browserFields{
+		AcceptHeader: b.AcceptHeader, UserAgent: b.UserAgent, JavaEnabled: b.JavaEnabled, JSEnabled: b.JavaScriptEnabled,
+		ColorDepth: num(b.ColorDepth), ScreenHeight: num(b.ScreenHeight), ScreenWidth: num(b.ScreenWidth),
+		Language: b.Language, TimeZone: num(b.TimeZoneOffset),
+	}
+}
+
+// start sends a request that carries an order id of its own and reads the answer by 14.1.
+func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body any, hide ...string) (gateway.Result, error) {
+	r, err := g.post(ctx, e, body, hide...)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if r.says(codeDuplicate) {
+		return gateway.Result{}, r.err(gateway.KindDuplicate, e, codeDuplicate)
+	}
+	result := g.read(r, ref)
+	result.ProviderReference = r.reference(ref.OrderID)
+	result.Settled = nil // only a check tells it
+	switch {
+	case r.Status.is(statusSuccess), r.Status.is(statusFail):
+		return g.confirm(ctx, ref, result), nil
+	case r.Status.set:
+		return result, nil
+	case r.Err != "":
+		return g.refusal(ctx, e, ref, r)
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, e, "no_status")
+}
+
+// says reports whether any of the fields that carry codes names code.
+func (r reply) says(code string) bool {
+	return string(r.Err) == code || string(r.ErrorCode) == code || string(r.Message) == code
+}
+
+// confirm asks once about an answer that claims an end (14.1), and believes the check. Without one, a success waits for
+// the next check, while a failure stands: the provider said it, and its details can be had later.
+func (g *Gateway) confirm(ctx context.Context, ref gateway.Ref, claimed gateway.Result) gateway.Result {
+	checked, err := g.Fetch(ctx, withReference(ref, claimed.ProviderReference))
+	if err != nil {
+		if claimed.Status != gateway.StatusFailed {
+			claimed.Status = gateway.StatusProcessing
+		}
+		return claimed
+	}
+	checked.ProviderReference = claimed.ProviderReference
+	if checked.Failure != nil && checked.Failure.Code == "" && claimed.Failure != nil {
+		checked.Failure = claimed.Failure
+	}
+	return checked
+}
+
+func withReference(ref gateway.Ref, reference string) gateway.Ref {
+	if reference != "" {
+		ref.ProviderReference = reference
+	}
+	return ref
+}
+
+// refusal reads an answer of err without a status (14.1): the order failed only if a check does not know it, or says so.
+func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
+	checked, err := g.Fetch(ctx, ref)
+	switch {
+	case err == nil:
+		return checked, nil
+	case gateway.KindOf(err) == gateway.KindNotFound:
+		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), Evidence: r.evidence}, nil
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
+}
+
+// Charge implements gateway.Charger (4.8). success false is no refusal (A12): the poller asks.
+func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
+	var f fields
+	f.money(req.Ref.Amount)
+	f.orderID(req.Ref.OrderID)
+	f.need("description", clean(req.Description)) // purpose is required here and nowhere else
+	period, ok := map[string]string{"": "", "daily": "01", "weekly": "03", "monthly": "06", "quarterly": "09", "annually": "11"}[req.Period]
+	if !ok {
+		f.add("period", "use daily, weekly, monthly, quarterly or annually")
+	}
+	if parent := req.Parent.Amount.Currency(); parent != "" && parent != req.Ref.Amount.Currency() {
+		f.add("currency", "a charge is in the currency of its first payment")
+	}
+	if len(f) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: recurrent.op, Fields: f}
+	}
+	r, err := g.post(ctx, recurrent, recurrentRequest{
+		OrderID: req.Ref.OrderID, ParentID: req.Parent.OrderID, Amount: req.Ref.Amount.Minor(),
+		Purpose: clean(req.Description), CallbackURL: req.CallbackURL, Period: period,
+	})
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if r.says(codeDuplicate) {
+		return gateway.Result{}, r.err(gateway.KindDuplicate, recurrent, codeDuplicate)
+	}
+	switch {
+	case r.Success != nil:
+		result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: r.reference(req.Ref.OrderID), Evidence: r.evidence}
+		if next := g.nextAction(r.answer); next != nil {
+			result.Status, result.NextAction = gateway.StatusRequiresAction, next
+		}
+		return result, nil
+	case r.Status.is(statusFail):
+		return g.confirm(ctx, req.Ref, g.read(r, req.Ref)), nil
+	case r.Err != "":
+		return g.refusal(ctx, recurrent, req.Ref, r)
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, recurrent, "no_success")
+}
+
+// fields collects what is wrong with a request.
+type fields []gateway.FieldError
+
+func (f *fields) add(name, message string) {
+	*f = append(*f, gateway.FieldError{Field: name, Message: message})
+}
+
+func (f *fields) need(name, value string) {
+	if value == "" {
+		f.add(name, "required by the provider")
+	}
+}
+
+// money checks a sum. The provider documents only "cents": currencies with other minor units are refused (section 2).
+func (f *fields) money(m money.Money) {
+	if m.Minor() <= 0 {
+		f.add("amount", "must be more than zero")
+	}
+	if exponent, ok := m.Currency().Exponent(); !ok || exponent != 2 {
+		f.add("currency", "SmartCore takes currencies with two decimals only")
+	}
+}
+
+// orderID checks an order's id (A35). It is payrelay's own, so a bad one is nobody's fault outside.
+func (f *fields) orderID(id string) {
+	if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '|' }) {
+		f.add("provider_order_id", "must be 1 to 64 printable ASCII characters without a bar")
+	}
+}
+
+func (f *fields) card(name string, c *card.Card) {
+	f.need(name+".number", c.Number.Reveal())
+	f.need(name+".cvc", c.CVC.Reveal())
+	f.need(name+".holder", clean(c.Holder))
+	f.expiry(name, c.Expiry)
+}
+
+func (f *fields) expiry(name string, e card.Expiry) {
+	if e.Month < 1 || e.Month > 12 {
+		f.add(name+".exp_month", "required by the provider, 1 to 12")
+	}
+	if e.Year < 2000 || e.Year > 2099 {
+		f.add(name+".exp_year", "required by the provider, four digits")
+	}
+}
+
+func (f *fields) wallet(w *gateway.Wallet) {
+	f.need("payment_method.token", w.Token.Reveal())
+	f.need("payment_method.network", w.Network)
+}
+
+// clean removes from a text what could take a callback's signature apart: separators and control characters (section 3,
+// 11.5). Only valid UTF-8 is left.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == '|' || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.TrimSpace(s)
+}
+
+// digits returns a phone number as the provider's forms want it, without a plus.
+func digits(phone string) string { return strings.TrimPrefix(clean(phone), "+") }
+
+// birthDate is DD.MM.YYYY, empty for the zero time.
+func birthDate(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format("02.01.2006")
+}

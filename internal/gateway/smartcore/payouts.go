@@ -1,0 +1,136 @@
+package smartcore
+
+import (
+	"context"
+	"fmt"
+
+	"payrelay/internal/gateway"
+)
+
+// Refund implements gateway.Refunder (4.7). The provider gives a refund an id, and nothing final is said before a check:
+// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund.
+func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+	var f fields
+	f.money(req.Refund.Amount)
+	f.need("reason", clean(req.Reason))
+	if payment := req.Payment.Amount; payment.Currency() != "" && payment.Currency() != req.Refund.Amount.Currency() {
+		f.add("currency", "a refund is in the currency of its payment")
+	} else if payment.Currency() != "" && req.Refund.Amount.Minor() > payment.Minor() {
+		f.add("amount", "more than was paid") // A34
+	}
+	if len(f) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: f}
+	}
+	r, err := g.post(ctx, refund, refundRequest{
+		OrderID: req.Payment.OrderID, Amount: req.Refund.Amount.Minor(), Reason: clean(req.Reason), CallbackURL: req.CallbackURL,
+	})
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	id := fit(string(r.RefundID), idShape)
+	switch {
+	case id != "":
+		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence}, nil
+	case r.Status.is(statusFail):
+		code := string(r.ErrorCode)
+		if code == "" {
+			code = string(r.Err)
+		}
+		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(code, r.Cascade, r.hide), Evidence: r.evidence}, nil
+	case r.Err != "":
+		return gateway.Result{}, r.err(gateway.KindUnknown, refund, string(r.Err))
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, refund, "no_refund_id")
+}
+
+// MissingPayoutFields implements gateway.Payer.
+func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.FieldError {
+	var f fields
+	f.money(req.Ref.Amount)
+	f.orderID(req.Ref.OrderID)
+	if g.currency != "" && req.Ref.Amount.Currency() != g.currency {
+		f.add("currency", "payouts are in the account's currency") // withdrawals carry none (section 2)
+	}
+	switch m := req.Method; {
+	case m.Card != nil:
+		f.need("method.card.number", m.Card.Number.Reveal())
+		if !m.Card.Expiry.IsZero() {
+			f.expiry("method.card", m.Card.Expiry)
+		}
+	case m.PayoutCardID != "":
+	case m.Phone != "":
+		f.need("method.phone", digits(m.Phone))
+	case m.BankAccount != nil && !g.bankPayouts:
+		f.add("method", "payouts to bank accounts are switched off for this account")
+	case m.BankAccount != nil:
+		f.need("method.number", clean(m.BankAccount.Number))
+		f.need("method.holder", clean(m.BankAccount.Holder))
+	default:
+		f.add("method", "required: a card, payout_card, phone or bank_account")
+	}
+	return f
+}
+
+// Payout implements gateway.Payer (4.10).
+func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
+	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: withdrawal.op, Fields: missing}
+	}
+	c := req.Customer
+	w := withdrawalRequest{
+		Account: g.account, OrderID: req.Ref.OrderID, Amount: req.Ref.Amount.Minor(), Purpose: clean(req.Description),
+		FirstName: clean(c.FirstName), MiddleName: clean(c.MiddleName), LastName: clean(c.LastName), Phone: clean(c.Phone),
+		BirthDate: birthDate(c.BirthDate), ZipCode: clean(c.Address.PostalCode), Country: clean(c.Address.Country), IP: clean(c.IP),
+		CallbackURL: req.CallbackURL,
+	}
+	e := withdrawal
+	switch m := req.Method; {
+	case m.Card != nil:
+		e.role, w.PaymentMethod = rolePCI, "card"
+		w.CardNumber, w.Site = m.Card.Number.Reveal(), clean(req.SiteURL)
+		if !m.Card.Expiry.IsZero() {
+			w.CardExpMonth, w.CardExpYear = fmt.Sprintf("%02d", m.Card.Expiry.Month), fmt.Sprintf("%02d", m.Card.Expiry.Year%100)
+		}
+	case m.PayoutCardID != "":
+		e.role, w.PaymentMethod, w.TokenOrderID = g.tokenRole, "token", m.PayoutCardID // A13
+	case m.Phone != "":
+		e.role, w.PaymentMethod, w.PhoneBalance = roleGateway, "phoneBalance", digits(m.Phone)
+	default:
+		e.role, w.PaymentMethod, w.Site = rolePCI, "account", clean(req.SiteURL) // A15
+		b := m.BankAccount
+		w.BankAccount, w.BankHolder, w.BankRecipientName = clean(b.Number), clean(b.Holder), clean(b.RecipientName)
+		w.BankIIN, w.BankBIN, w.BankKBE, w.BankCNP = clean(b.IIN), clean(b.BIN), clean(b.KBE), clean(b.PaymentPurposeCode)
+		w.BankCode, w.BankName = clean(b.BankCode), clean(b.BankName)
+		w.BankRecipientCode, w.BankSenderCode, w.BankRecipientRNN = clean(b.RecipientCode), clean(b.SenderCode), clean(b.RecipientRNN)
+	}
+	return g.start(ctx, e, req.Ref, w, w.CardNumber, w.BankAccount)
+}
+
+// OpenPayoutCard implements gateway.PayoutCardOpener (4.9). The order's own id is the card's token afterwards.
+func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
+	var f fields
+	f.orderID(req.Ref.OrderID)
+	if len(f) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: tokenizeForm.op, Fields: f}
+	}
+	return g.start(ctx, tokenizeForm, req.Ref, tokenizeRequest{
+		Account: g.account, OrderID: req.Ref.OrderID, CallbackURL: req.CallbackURL,
+		SuccessURL: req.ReturnURLs.Success, FailURL: req.ReturnURLs.Fail,
+	})
+}
+
+// Balance implements gateway.BalanceReader (4.11), in the account's currency: the provider names none.
+func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
+	r, err := g.post(ctx, balance, balanceRequest{Account: g.account})
+	if err != nil {
+		return gateway.Balance{}, err
+	}
+	if !r.answer.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
+		code := string(r.Err)
+		if code == "" {
+			code = "no_balance"
+		}
+		return gateway.Balance{}, r.err(gateway.KindUnknown, balance, code)
+	}
+	return gateway.Balance{Balance: r.answer.Balance.value, Hold: r.HoldBalance.value, Rolling: r.RollingBalance.value, Currency: g.currency}, nil
+}

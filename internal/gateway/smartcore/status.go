@@ -1,0 +1,238 @@
+package smartcore
+
+import (
+	"context"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// The provider's statuses (section 7). Compare with each: both -1 and 1 are "not zero".
+const (
+	statusWaiting    = 0 // for the customer, on a form or a 3-D Secure page
+	statusProcessing = 1
+	statusSuccess    = 2
+	statusFail       = -1 // and, after a cancel, done
+)
+
+// statusOf reads a status by what was asked last (14.4). Zero means that the combination says nothing certain. held is
+// whether the provider filled authorize_status.
+func statusOf(status int64, op gateway.Operation, held bool) gateway.Status {
+	switch op {
+	case gateway.OpAuthorize:
+		switch {
+		case status == statusSuccess, status == statusProcessing && held:
+			return gateway.StatusAuthorized
+		}
+	case gateway.OpCancel:
+		switch status {
+		case statusFail:
+			return gateway.StatusCanceled
+		case statusSuccess:
+			return "" // the cancel took no effect, and nobody knows whether money is held or taken
+		}
+	case gateway.OpCapture:
+		if status == statusWaiting {
+			return gateway.StatusProcessing
+		}
+	case gateway.OpSale:
+	}
+	switch status {
+	case statusWaiting:
+		return gateway.StatusRequiresAction
+	case statusProcessing:
+		return gateway.StatusProcessing
+	case statusSuccess:
+		return gateway.StatusSucceeded
+	case statusFail:
+		return gateway.StatusFailed
+	}
+	return "" // section 7: any other value leaves the order where it is
+}
+
+// kindOf reads a transaction's type (4.6).
+func kindOf(t string) gateway.Kind {
+	switch t {
+	case "Payment":
+		return gateway.KindPayment
+	case "Refund":
+		return gateway.KindRefund
+	case "Withdrawal":
+		return gateway.KindPayout
+	}
+	return ""
+}
+
+// settled is how much moved (A20): finalAmount counts only with success, and only within the amount. Nil is all of it.
+func settled(status, final number, amount int64) *int64 {
+	if !status.is(statusSuccess) || !final.set || final.value <= 0 || final.value > amount {
+		return nil
+	}
+	return final.pointer()
+}
+
+// read turns an answer about ref into a result.
+func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
+	result := gateway.Result{
+		Status:   statusOf(r.Status.value, ref.Operation, r.AuthorizeStatus != ""),
+		Evidence: r.evidence, PaymentMethod: r.Card.masked(),
+	}
+	if !r.Status.set {
+		result.Status = ""
+	}
+	if ref.Kind != gateway.KindPayoutCard { // 14.7: a kept card has no amount, and any type
+		result.Kind = kindOf(string(r.Type))
+		result.Amount = r.Amount.pointer()
+		if c := money.Currency(r.Currency); c.Valid() {
+			result.Currency = c
+		}
+		amount := ref.Amount.Minor()
+		if r.Amount.set {
+			amount = r.Amount.value
+		}
+		result.Settled = settled(r.Status, r.FinalAmount, amount)
+		if result.Settled == nil && r.Status.is(statusSuccess) && ref.Operation == gateway.OpCapture {
+			result.Settled = capturedPart(ref)
+		}
+	}
+	switch result.Status {
+	case gateway.StatusFailed:
+		code := string(r.ErrorCode)
+		if code == "" {
+			code = string(r.Err)
+		}
+		result.Failure = failureOf(code, r.Cascade, r.hide)
+	case gateway.StatusProcessing, gateway.StatusRequiresAction:
+		if next := g.nextAction(r.answer); next != nil {
+			result.Status, result.NextAction = gateway.StatusRequiresAction, next
+		}
+	case gateway.StatusAuthorized, gateway.StatusSucceeded, gateway.StatusCanceled:
+	}
+	return result
+}
+
+// processingID is the shape of the provider's own ids in form addresses (section 6).
+var processingID = regexp.MustCompile(`^[0-9a-f]{24}$`)
+
+// reference is the provider's id of the order, if the answer tells one (A1): an order_id that is not ours, or the end of
+// the form's address.
+func (a answer) reference(sent string) string {
+	for _, id := range []text{a.RefundID, a.PaymentID, a.ProcessingOrderID, a.OrderID} {
+		if s := fit(string(id), idShape); s != "" && s != sent {
+			return s
+		}
+	}
+	if u, err := url.Parse(string(a.FormURL)); err == nil {
+		return fit(u.Path[strings.LastIndex(u.Path, "/")+1:], processingID)
+	}
+	return ""
+}
+
+// nextAction is what the customer must do, by section 5: the form, else the issuer's page for 3-D Secure 2, else for 1.
+// Nil if nothing can be done. A 3-D Secure method call has no address to go to and is left out.
+func (g *Gateway) nextAction(a answer) *gateway.NextAction {
+	if form := string(a.FormURL); form != "" {
+		if !g.mayOpen(form, true) {
+			return nil
+		}
+		return &gateway.NextAction{Type: gateway.ActionRedirect, URL: form}
+	}
+	issuer := string(a.ACSURL)
+	switch {
+	case issuer == "" || !g.mayOpen(issuer, false):
+		return nil
+	case a.CReq != "":
+		return &gateway.NextAction{Type: gateway.ActionPostForm, URL: issuer, Fields: map[string]string{"creq": string(a.CReq)}}
+	case a.PaReq != "":
+		return &gateway.NextAction{Type: gateway.ActionPostForm, URL: issuer, Fields: map[string]string{
+			"PaReq": string(a.PaReq), "MD": string(a.MD), "TermUrl": string(a.TermURL),
+		}}
+	}
+	return nil
+}
+
+// mayOpen reports whether a customer's browser may be sent to address (A28): https, to a listed host if hosts are listed
+// and the page is the provider's own. Plain http is for a provider on this very machine.
+func (g *Gateway) mayOpen(address string, form bool) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	home, err := url.Parse(g.bases[roleGateway])
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()) || err != nil || !loopback(home.Hostname())) {
+		return false
+	}
+	return !form || len(g.formHosts) == 0 || slices.Contains(g.formHosts, strings.ToLower(u.Hostname()))
+}
+
+// Fetch implements gateway.Gateway by the check call (4.6).
+func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	if ref.Kind == gateway.KindRefund {
+		return g.fetchRefund(ctx, ref)
+	}
+	r, err := g.check(ctx, ref.OrderID)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if !names(string(r.OrderID), ref.OrderID, ref.ProviderReference) {
+		return gateway.Result{}, r.err(gateway.KindUnknown, check, "other_order")
+	}
+	return g.read(r, ref), nil
+}
+
+// names reports whether id is one of ids. An answer that names no order names the wrong one (A31).
+func names(id string, ids ...string) bool { return id != "" && slices.Contains(ids, id) }
+
+// check asks about an id. A check that itself failed says so in err, and a status beside it is about the check (4.6).
+func (g *Gateway) check(ctx context.Context, id string) (reply, error) {
+	r, err := g.post(ctx, check, orderRequest{OrderID: id})
+	switch {
+	case err != nil:
+		return reply{}, err
+	case saysNotFound(string(r.Err)):
+		return reply{}, r.err(gateway.KindNotFound, check, string(r.Err))
+	case r.Err != "":
+		return reply{}, r.err(gateway.KindUnknown, check, string(r.Err))
+	case !r.Status.set:
+		return reply{}, r.err(gateway.KindUnknown, check, "no_status")
+	}
+	return r, nil
+}
+
+// fetchRefund asks about a refund by the id that the provider gave it (A24). "No such order" is no evidence about a
+// refund, which has no id of ours: it never becomes KindNotFound (14.5).
+func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	if ref.Parent == nil {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: check.op, Code: "refund_without_payment"}
+	}
+	if ref.ProviderReference != "" {
+		r, err := g.check(ctx, ref.ProviderReference)
+		switch {
+		case err == nil && r.about(ref):
+			return g.read(r, ref), nil
+		case err == nil:
+			return gateway.Result{}, r.err(gateway.KindUnknown, check, "other_order")
+		case gateway.KindOf(err) != gateway.KindNotFound:
+			return gateway.Result{}, err
+		}
+	}
+	// The payment's own check cannot prove a refund, but a person who must decide wants to see it.
+	r, err := g.check(ctx, ref.Parent.OrderID)
+	if err != nil && gateway.KindOf(err) != gateway.KindNotFound {
+		return gateway.Result{}, err
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, check, "refund_not_visible")
+}
+
+// about reports whether a check answer is about refund ref: it names the refund, or it names the payment and is a refund.
+func (r reply) about(ref gateway.Ref) bool {
+	if kind := kindOf(string(r.Type)); kind != "" && kind != gateway.KindRefund {
+		return false
+	}
+	return names(string(r.OrderID), ref.ProviderReference, ref.OrderID) ||
+		names(string(r.OrderID), ref.Parent.OrderID, ref.Parent.ProviderReference) && r.Type == "Refund"
+}
