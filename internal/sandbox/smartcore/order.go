@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/testcard"
 )
 
@@ -180,7 +181,7 @@ func (o *Order) clone() Order {
 func newCard(digits, holder, month, year string) *Card {
 	c := &Card{
 		Number: testcard.Mask(digits), BIN: digits[:6], Country: "United Kingdom", ISO: "GBR",
-		Type: testcard.Brand(digits), Holder: holder, Month: month, Year: year,
+		Type: testcard.Brand(digits), Holder: record.Text(holder), Month: month, Year: year,
 	}
 	switch digits {
 	case CardFrictionless:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/testcard"
 )
 
@@ -19,9 +20,10 @@ func (t *Twin) open(c *call, o *Order) *answer {
 	o.ProcessingID, o.CreatedAt = newProcessingID(), t.now().UTC()
 	o.FinalAmount = o.Amount
 	o.CallbackURL, o.SuccessURL, o.FailURL = c.body.text("callback_url"), c.body.text("success_url"), c.body.text("fail_url")
-	o.Purpose, o.Site = c.body.text("purpose"), c.body.text("merchant_site")
+	// A customer may have typed a card number into any text.
+	o.Purpose, o.Site = record.Text(c.body.text("purpose")), record.Text(c.body.text("merchant_site"))
 	if o.Operation != OpRecurrent {
-		o.FirstName, o.LastName = c.body.text("customer_first_name"), c.body.text("customer_last_name")
+		o.FirstName, o.LastName = record.Text(c.body.text("customer_first_name")), record.Text(c.body.text("customer_last_name"))
 	}
 	o.FormURL = c.base + "/payment/" + o.ProcessingID
 	o.History, o.Callbacks = []Event{}, []Callback{}
