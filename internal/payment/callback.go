@@ -71,7 +71,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	if o.AccountID != account.ID {
 		return CallbackDoubt, "the order belongs to another account"
 	}
-	r := ReportOf(n.Result, CauseCallback, 0, now)
+	r := ReportOf(n.ResultFor(o.Operation), CauseCallback, 0, now)
 	switch {
 	case n.Doubt != "":
 		return doubt(n.Doubt)

@@ -74,7 +74,7 @@ func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
 		return nil, err
 	}
 	basis, started, begin := o.Sequence, s.Now(), time.Now()
-	callCtx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
+	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
 	cancel()
 	made := Call{Operation: "fetch", StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}

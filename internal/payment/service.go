@@ -23,12 +23,16 @@ type Config struct {
 	PublicURL string
 	// ProviderTimeout bounds every call to a provider; 30 s.
 	ProviderTimeout time.Duration
+	// CheckTimeout bounds a call that only asks; ProviderTimeout, or 10 s if that is less.
+	CheckTimeout time.Duration
 	// AlwaysConfirm asks the provider about every callback instead of believing those that pass every rule.
 	AlwaysConfirm bool
 	// Schedule is when an unfinished order is checked; DefaultSchedule.
 	Schedule Schedule
 	Now      func() time.Time
 	NewID    func() uuid.UUID
+	// CallContext prepares the context of a call about an order, for log fields. May be nil.
+	CallContext func(context.Context, *Order) context.Context
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)
 }
@@ -54,6 +58,9 @@ func New(c Config) *Service {
 	if c.ProviderTimeout <= 0 {
 		c.ProviderTimeout = 30 * time.Second
 	}
+	if c.CheckTimeout <= 0 || c.CheckTimeout > c.ProviderTimeout {
+		c.CheckTimeout = min(c.ProviderTimeout, 10*time.Second)
+	}
 	if c.Schedule == nil {
 		c.Schedule = DefaultSchedule
 	}
@@ -65,6 +72,9 @@ func New(c Config) *Service {
 	}
 	if c.Observe == nil {
 		c.Observe = func(Event) {}
+	}
+	if c.CallContext == nil {
+		c.CallContext = func(ctx context.Context, _ *Order) context.Context { return ctx }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return &Service{Config: c}
@@ -171,23 +181,22 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 		return stored, false, nil
 	}
 	ctx = context.WithoutCancel(ctx)
-	done, err := s.ask(ctx, stored.Key(), stored.Sequence, operation, call)
+	done, err := s.ask(ctx, stored, operation, call)
 	if err != nil {
 		return nil, false, err
 	}
 	return done, true, nil
 }
 
-// ask calls the provider and records what came of it, as an answer about the order as of transition basis.
-func (s *Service) ask(ctx context.Context, key Key, basis int, operation string, call func(context.Context) (gateway.Result, error)) (*Order, error) {
-	started := s.Now()
-	begin := time.Now()
-	callCtx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
+// ask calls the provider about an order as it is stored now, and records what came of it.
+func (s *Service) ask(ctx context.Context, stored *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, error) {
+	started, begin, basis := s.Now(), time.Now(), stored.Sequence
+	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored), s.ProviderTimeout)
 	result, callErr := call(callCtx)
 	cancel()
 	made := Call{Operation: operation, StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
-	o, err := s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
 		r := answerReport(o, result, callErr, basis, now)

@@ -1,0 +1,49 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+
+	"payrelay/internal/gateway"
+)
+
+// Resolution is an operator's decision about an order.
+type Resolution struct {
+	Status Status
+	// Reason and Operator go into the order's history.
+	Reason, Operator string
+}
+
+// Resolve settles an order that is not final, or acknowledges the conflict of one that is, by an operator's decision.
+// A final status is never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason,
+// CodeInvalidState.
+func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, error) {
+	if d.Reason == "" {
+		return nil, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
+	}
+	if !d.Status.Final() {
+		return nil, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed or canceled."}
+	}
+	return s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+		now := s.Now()
+		evidence := gateway.Evidence{"reason": d.Reason, "operator": d.Operator}
+		if o.Status.Final() {
+			if o.Status != d.Status {
+				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The order is %s, and a final status is never changed. If money moved the other way, settle that with the provider and put it right with an order of its own.", o.Status)}
+			}
+			if o.Conflicts == 0 {
+				return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
+			}
+			o.Conflicts = 0
+			o.conflicts = append(o.conflicts, Conflict{Cause: CauseOperator, Reason: "settled: " + d.Reason, Reported: d.Status, Evidence: evidence, At: now})
+			return nil
+		}
+		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}
+		if d.Status == StatusFailed {
+			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
+		}
+		o.Record(r)
+		o.Conflicts = 0
+		return nil
+	})
+}
