@@ -1,0 +1,155 @@
+package notify
+
+import (
+	"container/list"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+const (
+	// maxClients bounds how many allow-lists have connections of their own at once.
+	maxClients      = 64
+	dialTimeout     = 5 * time.Second
+	idleTimeout     = 30 * time.Second
+	maxIdlePerHost  = 8
+	maxIdle         = 64
+	maxAnswerHeader = 64 << 10
+)
+
+// publicPorts are the ports on which public addresses may be reached.
+var publicPorts = []uint16{443, 8443}
+
+var errPlainHTTP = errors.New("plain http to an address that is not on the allow-list")
+
+// guard decides about addresses at the moment they are dialled.
+type guard struct {
+	allow  []netip.Prefix
+	https  bool
+	public *ssrf.Guardian
+}
+
+// control is a net.Dialer.Control: address is an IP and a port, whatever name or spelling led to it.
+func (g guard) control(network, address string, c syscall.RawConn) error {
+	if ap, err := netip.ParseAddrPort(address); err == nil && (network == "tcp4" || network == "tcp6") {
+		ip := ap.Addr().Unmap()
+		if slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
+			return nil
+		}
+	}
+	if err := g.public.Safe(network, address, c); err != nil {
+		return err
+	}
+	if !g.https {
+		return errPlainHTTP
+	}
+	return nil
+}
+
+// newGuard returns the guard for an allow-list and a scheme.
+func newGuard(allow []netip.Prefix, scheme string) guard {
+	// Plain http is refused on every public port; letting its port through names the real reason.
+	ports := publicPorts
+	if scheme == "http" {
+		ports = append([]uint16{80}, ports...)
+	}
+	return guard{allow: allow, https: scheme == "https", public: ssrf.New(ssrf.WithPorts(ports...))}
+}
+
+// parseAllow reads an allow-list of CIDRs and single addresses into a sorted list without repeats. An entry that cannot
+// be read allows nothing.
+func parseAllow(cidrs []string) []netip.Prefix {
+	var allow []netip.Prefix
+	for _, s := range cidrs {
+		if p, err := netip.ParsePrefix(strings.TrimSpace(s)); err == nil {
+			allow = append(allow, p.Masked())
+		} else if ip, err := netip.ParseAddr(strings.TrimSpace(s)); err == nil && ip.Zone() == "" {
+			allow = append(allow, netip.PrefixFrom(ip, ip.BitLen()))
+		}
+	}
+	slices.SortFunc(allow, netip.Prefix.Compare)
+	return slices.Compact(allow)
+}
+
+// clients keeps one HTTP client for each allow-list and scheme. The transport reuses a connection for whoever asks for
+// the same host, and the guard sees dials only; so what two callers share must have passed the same guard.
+type clients struct {
+	roots    *x509.CertPool
+	resolver *net.Resolver
+
+	mu     sync.Mutex
+	byKey  map[string]*list.Element
+	recent *list.List // of *client, the most recently used first
+}
+
+type client struct {
+	key string
+	*http.Client
+}
+
+func newClients(roots *x509.CertPool, resolver *net.Resolver) *clients {
+	return &clients{roots: roots, resolver: resolver, byKey: map[string]*list.Element{}, recent: list.New()}
+}
+
+// forTarget returns the client for an allow-list and a scheme.
+func (c *clients) forTarget(cidrs []string, scheme string) *http.Client {
+	allow := parseAllow(cidrs)
+	var b strings.Builder
+	b.WriteString(scheme)
+	for _, p := range allow {
+		b.WriteString(" " + p.String())
+	}
+	key := b.String()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.byKey[key]; ok {
+		c.recent.MoveToFront(e)
+		return e.Value.(*client).Client //nolint:forcetypeassert // the list holds nothing else
+	}
+	made := &client{key, c.build(newGuard(allow, scheme))}
+	c.byKey[key] = c.recent.PushFront(made)
+	if c.recent.Len() > maxClients {
+		oldest := c.recent.Remove(c.recent.Back()).(*client) //nolint:forcetypeassert // as above
+		delete(c.byKey, oldest.key)
+		// A delivery under way goes on; its connection closes when it has been idle for idleTimeout.
+		oldest.CloseIdleConnections()
+	}
+	return made.Client
+}
+
+func (c *clients) build(g guard) *http.Client {
+	dialer := &net.Dialer{Timeout: dialTimeout, Resolver: c.resolver, Control: g.control}
+	return &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy:                  nil,
+			DialContext:            dialer.DialContext,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.roots},
+			TLSHandshakeTimeout:    dialTimeout,
+			DisableCompression:     true,
+			MaxIdleConns:           maxIdle,
+			MaxIdleConnsPerHost:    maxIdlePerHost,
+			IdleConnTimeout:        idleTimeout,
+			MaxResponseHeaderBytes: maxAnswerHeader,
+		},
+	}
+}
+
+func (c *clients) closeIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for e := c.recent.Front(); e != nil; e = e.Next() {
+		e.Value.(*client).CloseIdleConnections() //nolint:forcetypeassert // the list holds nothing else
+	}
+}

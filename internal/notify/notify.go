@@ -1,0 +1,117 @@
+package notify
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/payment"
+)
+
+const (
+	defaultTimeout = 15 * time.Second
+	// leaseSlack is how much longer than an attempt its lease is: time to write the outcome down.
+	leaseSlack = 10 * time.Second
+	// finishTimeout bounds the writing down of an outcome when the caller has already given up.
+	finishTimeout = 5 * time.Second
+)
+
+// Config is what a Notifier needs. Only Outbox is required.
+type Config struct {
+	Outbox payment.Outbox
+	Log    zerolog.Logger
+	// Registerer gets the metrics; nil keeps them to ourselves.
+	Registerer prometheus.Registerer
+	// Now is the clock that retries are planned by, time.Now if nil.
+	Now func() time.Time
+	// Timeout is how long one attempt may take from DNS to the answer's headers, 15 s if zero.
+	Timeout time.Duration
+	// RootCAs are the authorities that shops' certificates are checked against, the system's if nil.
+	RootCAs *x509.CertPool
+	// Resolver looks names up, net.DefaultResolver if nil.
+	Resolver *net.Resolver
+}
+
+// Notifier delivers notifications. It is safe for concurrent use.
+type Notifier struct {
+	outbox  payment.Outbox
+	log     zerolog.Logger
+	now     func() time.Time
+	timeout time.Duration
+	clients *clients
+	metrics *metrics
+}
+
+// New returns a Notifier. It panics if its metrics are registered already.
+func New(cfg Config) *Notifier {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	return &Notifier{
+		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
+		clients: newClients(cfg.RootCAs, cfg.Resolver),
+		metrics: newMetrics(cfg.Registerer),
+	}
+}
+
+// Close closes connections that are kept for later. Deliveries under way are not touched.
+func (n *Notifier) Close() { n.clients.closeIdle() }
+
+// DeliverOrder sends the order's pending notifications, one after the other, until none is due. It returns when to look
+// again; zero means that there is nothing left to send. An endpoint that fails is not an error: errors come from the
+// outbox only, and what was under way is then sent again once its lease has ended.
+func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again time.Time, err error) {
+	for {
+		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+leaseSlack)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("lease notification of order %s: %w", key.Order, err)
+		}
+		if d == nil {
+			return again, nil
+		}
+		attempt, out := n.attempt(ctx, d)
+		n.record(d, attempt, out)
+		if err := n.finish(ctx, d, attempt); err != nil {
+			return time.Time{}, fmt.Errorf("finish notification %d of order %s: %w", d.Sequence, key.Order, err)
+		}
+		if !attempt.Delivered && !attempt.Gone {
+			return attempt.RetryAt, nil
+		}
+	}
+}
+
+// finish writes the outcome down even if the caller has given up meanwhile: what the shop has seen must not be
+// forgotten because we are shutting down.
+func (n *Notifier) finish(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
+	defer cancel()
+	return n.outbox.FinishDelivery(ctx, d, a)
+}
+
+// record tells of an attempt in one log line and in the metrics.
+func (n *Notifier) record(d *payment.Delivery, a payment.Attempt, out outcome) {
+	n.metrics.attempts.WithLabelValues(string(out)).Inc()
+	n.metrics.seconds.Observe(a.Duration.Seconds())
+	level := zerolog.WarnLevel
+	if a.Delivered {
+		level = zerolog.InfoLevel
+		n.metrics.lag.Observe(max(0, n.now().Sub(d.CreatedAt).Seconds()))
+	}
+	n.log.WithLevel(level).
+		Stringer("order_id", d.Key.Order).
+		Int("sequence", d.Sequence).
+		Int("attempt", d.Attempt).
+		Int("http_status", a.HTTPStatus).
+		Str("outcome", string(out)).
+		Int64("duration_ms", a.Duration.Milliseconds()).
+		Bool("parked", !a.Delivered && !a.Gone && a.RetryAt.IsZero()).
+		Msg("notification attempt")
+}

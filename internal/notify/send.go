@@ -1,0 +1,148 @@
+package notify
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+const (
+	// maxAnswer is how much of an answer's body is taken off the wire before its connection is given up.
+	maxAnswer = 4 << 10
+	// drainFor is how long that may take. The status has decided by then; only the connection's reuse is at stake.
+	drainFor  = time.Second
+	userAgent = "payrelay"
+)
+
+// attempt sends d once and says how that ended.
+func (n *Notifier) attempt(ctx context.Context, d *payment.Delivery) (payment.Attempt, outcome) {
+	a := payment.Attempt{At: n.now()}
+	start := time.Now()
+	status, retryAfter, out := n.send(ctx, d)
+	a.Duration = time.Since(start)
+	a.HTTPStatus = status
+	switch out {
+	case delivered:
+		a.Delivered = true
+	case gone:
+		a.Gone, a.Error = true, string(gone)
+	case interrupted: // says nothing about the shop: soon again, however far the plan has got
+		a.Error, a.RetryAt = string(out), n.now().Add(pauses[0])
+	default:
+		a.Error, a.RetryAt = string(out), retryAt(n.now(), d.CreatedAt, d.Attempt, retryAfter)
+	}
+	return a, out
+}
+
+// send posts d's payload and returns the answer's status (0: none), the wait it asks for, and the outcome.
+func (n *Notifier) send(ctx context.Context, d *payment.Delivery) (status int, retryAfter time.Duration, out outcome) {
+	target, err := parseTarget(d.URL)
+	if err != nil {
+		return 0, 0, badURL
+	}
+	header, err := sign(d, n.now())
+	if err != nil {
+		return 0, 0, badSecret
+	}
+
+	t := &trace{}
+	reqCtx, cancel := context.WithTimeout(httptrace.WithClientTrace(ctx, t.client()), n.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(reqCtx, http.MethodPost, target.String(), bytes.NewReader(d.Payload))
+	if err != nil {
+		return 0, 0, badURL
+	}
+	req.Header = header
+
+	resp, err := n.clients.forTarget(d.AllowCIDRs, target.Scheme).Do(req)
+	if err != nil {
+		return 0, 0, classify(err, ctx.Err() != nil, t)
+	}
+	// Closed last: by then the drain's timer is stopped or has cut the connection.
+	defer resp.Body.Close() //nolint:errcheck // the answer has been judged
+	drain := time.AfterFunc(drainFor, cancel)
+	defer drain.Stop()
+	_, _ = io.CopyN(io.Discard, resp.Body, maxAnswer)
+
+	return resp.StatusCode, parseRetryAfter(resp.Header, n.now()), judge(resp.StatusCode)
+}
+
+// judge finds the outcome of an answer.
+func judge(status int) outcome {
+	switch {
+	case status >= 200 && status < 300:
+		return delivered
+	case status == http.StatusGone:
+		return gone
+	case status >= 300 && status < 400:
+		return redirect
+	}
+	return badStatus
+}
+
+// parseTarget reads a notification address: absolute, http or https, and nobody's name or password in it.
+func parseTarget(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("parse notification address") // url's own error repeats the address
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "" || u.User != nil {
+		return nil, errors.New("notification address is not a plain http or https one")
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+// sign returns the headers of a request: what the body is, and the signature over id, time and body.
+func sign(d *payment.Delivery, at time.Time) (http.Header, error) {
+	signature, err := signature(d.Secret, d.ID.String(), at, d.Payload)
+	if err != nil {
+		return nil, err
+	}
+	h := http.Header{}
+	h.Set("Content-Type", "application/json")
+	h.Set("User-Agent", userAgent)
+	h.Set(standardwebhooks.HeaderWebhookID, d.ID.String())
+	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
+	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	return h, nil
+}
+
+func signature(secret gateway.Secret, id string, at time.Time, payload []byte) (string, error) {
+	const prefix = "whsec_"
+	if len(secret.Reveal()) <= len(prefix) { // an empty key would sign without complaint
+		return "", errors.New("signing secret is empty")
+	}
+	wh, err := standardwebhooks.NewWebhook(secret.Reveal())
+	if err != nil {
+		return "", errors.New("signing secret is not base64")
+	}
+	return wh.Sign(id, at, payload)
+}
+
+// trace notes how far a request got. Its hooks may still run after the request has returned.
+type trace struct{ connected, tlsFailed atomic.Bool }
+
+func (t *trace) client() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { t.connected.Store(true) },
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			if err != nil {
+				t.tlsFailed.Store(true)
+			}
+		},
+	}
+}
