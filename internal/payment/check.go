@@ -112,6 +112,9 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 	if gateway.KindOf(err) != gateway.KindNotFound {
 		return Stale // could not ask; says nothing about the order
 	}
+	if o.Kind == gateway.KindRefund && o.ProviderReference == "" {
+		return Stale // a provider may know a refund by an id that was lost with its answer: never guessed
+	}
 	if o.Status != StatusCreated && o.Status != StatusUnknown {
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale

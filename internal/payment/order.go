@@ -29,6 +29,8 @@ type Order struct {
 	Amount money.Money
 	// Sums in minor units of Amount's currency. RefundReserved counts refunds that succeeded or may yet.
 	Authorized, Captured, Refunded, RefundReserved int64
+	// CaptureAmount is what the last capture asked for, 0 before one.
+	CaptureAmount int64
 
 	Flow      gateway.Flow
 	Recurring bool

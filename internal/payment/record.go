@@ -146,6 +146,10 @@ func (o *Order) Record(r Report) Verdict {
 			o.NextAction = r.NextAction
 		}
 	case StatusAuthorized:
+		if o.commanded() {
+			o.Operation, o.CaptureAmount = gateway.OpAuthorize, 0 // what was asked did not happen
+			break
+		}
 		o.Authorized = o.settled(r)
 	case StatusSucceeded:
 		o.Captured = o.settled(r)
@@ -189,8 +193,11 @@ func (o *Order) learn(r Report) {
 
 // settled is the sum that a success or hold is about.
 func (o *Order) settled(r Report) int64 {
-	if r.Settled != nil {
+	switch {
+	case r.Settled != nil:
 		return *r.Settled
+	case o.Operation == gateway.OpCapture && o.CaptureAmount > 0:
+		return o.CaptureAmount
 	}
 	return o.Amount.Minor()
 }

@@ -176,7 +176,7 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 	}
 	if !created {
 		if !equalHash(stored.RequestHash, o.RequestHash) {
-			return nil, false, &Error{Code: CodeReferenceConflict, Message: "This reference was used before for another request. Send a new reference for a new order, or the first request again to get the first order."}
+			return nil, false, errReferenceConflict
 		}
 		return stored, false, nil
 	}
@@ -229,6 +229,16 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		r.Failure = &gateway.Failure{Category: category, Code: code, Message: message, Advice: advice, Cascade: []gateway.CascadeError{}}
 		return r
 	}
+	if o.commanded() {
+		// A capture or cancel that did not happen leaves the money held.
+		switch gateway.KindOf(err) {
+		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported:
+			r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
+		case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindForged:
+			r.Status = StatusUnknown // no step: the order stays processing and is asked about
+		}
+		return r
+	}
 	switch gateway.KindOf(err) {
 	case gateway.KindNotSent:
 		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, "not_sent", "The provider could not be reached, and nothing was sent to it.")
@@ -275,5 +285,7 @@ func evidenceOf(r gateway.Result, err error) gateway.Evidence {
 	}
 	return e
 }
+
+var errReferenceConflict = &Error{Code: CodeReferenceConflict, Message: "This reference was used before for another request. Send a new reference for a new order, or the first request again to get the first order."}
 
 func equalHash(a, b []byte) bool { return string(a) == string(b) }

@@ -1,0 +1,122 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// Capture takes held money, all of it when minor is 0. It returns the order as it is after the provider's answer:
+// processing while the outcome is not known. Errors: CodeInvalidState, CodeAmountTooLarge, CodeUnsupported, and
+// CodeProviderFailed when nothing was sent and the money is still held.
+func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, error) {
+	return s.command(ctx, key, gateway.OpCapture, func(o *Order) error {
+		switch {
+		case minor < 0 || minor > o.Authorized:
+			return &Error{Code: CodeAmountTooLarge, Message: "The amount is more than what is held. Capture at most amount_authorized.",
+				Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be from 1 to %d", o.Authorized)}}}
+		case minor == 0:
+			minor = o.Authorized
+		}
+		o.CaptureAmount = minor
+		return nil
+	}, func(ctx context.Context, gw gateway.Gateway, o *Order) (gateway.Result, error) {
+		c, ok := gw.(gateway.Capturer)
+		if !ok {
+			return gateway.Result{}, unsupported("capture")
+		}
+		return c.Capture(ctx, o.Ref(), money.New(minor, o.Amount.Currency()))
+	})
+}
+
+// Cancel releases held money. Errors as for Capture.
+func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
+	return s.command(ctx, key, gateway.OpCancel, func(*Order) error { return nil },
+		func(ctx context.Context, gw gateway.Gateway, o *Order) (gateway.Result, error) {
+			c, ok := gw.(gateway.Canceler)
+			if !ok {
+				return gateway.Result{}, unsupported("cancel")
+			}
+			return c.Cancel(ctx, o.Ref())
+		})
+}
+
+// command does something to a held payment: the order is processing, with what was asked written down, before the
+// provider hears of it, so that of a capture and a cancel at once exactly one goes out.
+func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, prepare func(*Order) error,
+	call func(context.Context, gateway.Gateway, *Order) (gateway.Result, error),
+) (*Order, error) {
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if err := holds(o, op); err != nil {
+		return nil, err
+	}
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, err
+	}
+	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+		if err := holds(o, op); err != nil {
+			return err
+		}
+		if err := prepare(o); err != nil {
+			return err
+		}
+		now := s.Now()
+		o.Operation = op
+		o.step(StatusProcessing, CauseRequest, gateway.Evidence{"operation": string(op)}, now)
+		o.StatusReason = ""
+		o.snapshot()
+		s.Schedule.next(o, now)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var callErr error
+	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
+		var result gateway.Result
+		result, callErr = call(ctx, gw.gateway, o)
+		return result, callErr
+	})
+	if err != nil {
+		return nil, err
+	}
+	if o.Status == StatusAuthorized && callErr != nil {
+		return o, refusal(op, callErr)
+	}
+	return o, nil
+}
+
+// holds says why op cannot be done to an order, or nil.
+func holds(o *Order, op gateway.Operation) error {
+	switch {
+	case o.Kind != gateway.KindPayment:
+		return ErrNotFound
+	case o.Status == StatusAuthorized:
+		return nil
+	case o.Status == StatusProcessing && o.commanded():
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s of this payment is under way. Its notification tells how it ended.", o.Operation)}
+	}
+	return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only an authorized payment can be used for a %s; this one is %s.", op, o.Status)}
+}
+
+// refusal tells the shop why nothing was sent, or that the provider did nothing.
+func refusal(op gateway.Operation, err error) error {
+	if k := gateway.KindOf(err); k == gateway.KindUnsupported {
+		return &Error{Code: CodeUnsupported, Message: fmt.Sprintf("The provider of this account cannot do a %s.", op), Err: err}
+	}
+	return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The %s was not done, and the money is still held. Try again later.", op), Err: err}
+}
+
+func unsupported(op string) *gateway.Error {
+	return &gateway.Error{Kind: gateway.KindUnsupported, Op: op}
+}

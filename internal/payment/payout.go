@@ -1,0 +1,139 @@
+package payment
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// NewPayout asks to send money out.
+type NewPayout struct {
+	Shop            uuid.UUID
+	Reference       string
+	Minor           int64
+	Currency        money.Currency // "" is the account's
+	Account         string
+	Method          gateway.PayoutMethod
+	PayoutCard      *uuid.UUID // our order id of a payout card, instead of Method
+	Customer        gateway.Customer
+	Description     string
+	SiteURL         string
+	Metadata        map[string]string
+	NotificationURL string
+	RequestHash     []byte
+}
+
+// Payout sends money out. It is never sent twice, whatever becomes of the first try.
+func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error) {
+	account, err := s.route(ctx, in.Shop, in.Account, in.Currency, PurposePayouts)
+	if err != nil {
+		return nil, false, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, false, err
+	}
+	payer, ok := gw.gateway.(gateway.Payer)
+	if !ok {
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."}
+	}
+	if in.PayoutCard != nil {
+		if in.Method.PayoutCardID, err = s.payoutCard(ctx, in, account); err != nil {
+			return nil, false, err
+		}
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+		Amount: money.New(in.Minor, account.Currency), Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	})
+	req := gateway.PayoutRequest{
+		Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(account),
+	}
+	if err := missing(payer.MissingPayoutFields(req), account); err != nil {
+		return nil, false, err
+	}
+	return s.submit(ctx, o, "payout", func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) })
+}
+
+// payoutCard returns the provider's key of a payout card of the same shop and account.
+func (s *Service) payoutCard(ctx context.Context, in NewPayout, account Account) (string, error) {
+	wrong := func(text string) error {
+		return &Error{Code: CodeInvalid, Message: "The payout card cannot be used.", Fields: []gateway.FieldError{{Field: "method.payout_card_id", Message: text}}}
+	}
+	c, err := s.Store.Order(ctx, Key{in.Shop, *in.PayoutCard})
+	switch {
+	case CodeOf(err) == CodeNotFound, err == nil && c.Kind != gateway.KindPayoutCard:
+		return "", wrong("is not a payout card of this shop")
+	case err != nil:
+		return "", err
+	case c.AccountID != account.ID:
+		return "", wrong("belongs to another account: " + c.AccountName)
+	case c.Status != StatusSucceeded:
+		return "", wrong(fmt.Sprintf("is %s: the customer must complete its form first", c.Status))
+	}
+	return c.ProviderOrderID, nil
+}
+
+// NewPayoutCard asks for a form on which the customer leaves a card for payouts.
+type NewPayoutCard struct {
+	Shop            uuid.UUID
+	Reference       string
+	Account         string
+	ReturnURLs      gateway.ReturnURLs
+	Metadata        map[string]string
+	NotificationURL string
+	RequestHash     []byte
+}
+
+// OpenPayoutCard opens a form on which the customer leaves a card for payouts. Once it succeeded, its id is what
+// payouts name.
+func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order, bool, error) {
+	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
+	if err != nil {
+		return nil, false, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, false, err
+	}
+	opener, ok := gw.gateway.(gateway.PayoutCardOpener)
+	if !ok {
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."}
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindPayoutCard, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+		Flow: gateway.FlowHosted, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	})
+	return s.submit(ctx, o, "open_payout_card", func(ctx context.Context) (gateway.Result, error) {
+		return opener.OpenPayoutCard(ctx, gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: s.CallbackURL(account)})
+	})
+}
+
+// Balance asks the provider what an account of the shop holds.
+func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gateway.Balance, error) {
+	account, err := s.route(ctx, shop, name, "", PurposeAny)
+	if err != nil {
+		return gateway.Balance{}, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return gateway.Balance{}, err
+	}
+	reader, ok := gw.gateway.(gateway.BalanceReader)
+	if !ok {
+		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider of this account tells no balance."}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	defer cancel()
+	b, err := reader.Balance(ctx)
+	if err != nil {
+		return gateway.Balance{}, &Error{Code: CodeProviderFailed, Message: "The provider did not tell the balance. Try again later.", Err: err}
+	}
+	return b, nil
+}

@@ -1,0 +1,143 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// NewRefund asks to give money back.
+type NewRefund struct {
+	Shop            uuid.UUID
+	Payment         uuid.UUID
+	Reference       string
+	Minor           int64 // of the payment's currency
+	Reason          string
+	Metadata        map[string]string
+	NotificationURL string
+	RequestHash     []byte
+}
+
+// Refund gives back all or part of a succeeded payment, as an order of its own. The sum of refunds never exceeds what
+// was captured, however many run at once: the database holds that. Errors: CodeInvalidState, CodeRefundTooLarge,
+// CodeUnsupported, CodeReferenceConflict.
+func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error) {
+	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
+	if err != nil {
+		return nil, false, err
+	}
+	if again, err := s.repeated(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); again != nil || err != nil {
+		return again, false, err
+	}
+	refunder, ok := gw.gateway.(gateway.Refunder)
+	switch {
+	case !ok:
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
+	case parent.Status != StatusSucceeded:
+		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
+	case in.Minor > parent.Captured-parent.RefundReserved:
+		return nil, false, refundTooLarge(parent)
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+		Amount: money.New(in.Minor, parent.Amount.Currency()), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		ParentID: &parent.ID, Description: in.Reason, Metadata: in.Metadata, NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
+	})
+	o.parentReserved = in.Minor
+	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) {
+		return refunder.Refund(ctx, gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: s.CallbackURL(account)})
+	})
+}
+
+func refundTooLarge(parent *Order) *Error {
+	rest := parent.Captured - parent.RefundReserved
+	return &Error{Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
+		Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", rest)}}}
+}
+
+// NewCharge asks to charge a recurring payment's card again.
+type NewCharge struct {
+	Shop            uuid.UUID
+	Payment         uuid.UUID
+	Reference       string
+	Minor           int64 // of the payment's currency
+	Description     string
+	Period          string
+	Metadata        map[string]string
+	NotificationURL string
+	RequestHash     []byte
+}
+
+// Charge charges the card of a succeeded recurring payment again, as a payment of its own with a parent. The customer
+// may have to come back: the order is requires_action then.
+func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error) {
+	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
+	if err != nil {
+		return nil, false, err
+	}
+	if again, err := s.repeated(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
+		return again, false, err
+	}
+	charger, ok := gw.gateway.(gateway.Charger)
+	switch {
+	case !ok:
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot charge a card again."}
+	case !parent.Recurring:
+		return nil, false, &Error{Code: CodeInvalidState, Message: "Only a payment that was created with recurring.enabled can be charged again."}
+	case parent.Status != StatusSucceeded:
+		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+		Amount: money.New(in.Minor, parent.Amount.Currency()), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		Flow: gateway.FlowDirect, ParentID: &parent.ID, Description: in.Description, Metadata: in.Metadata,
+		NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
+	})
+	return s.submit(ctx, o, "charge", func(ctx context.Context) (gateway.Result, error) {
+		return charger.Charge(ctx, gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: s.CallbackURL(account)})
+	})
+}
+
+// parent loads the payment that something new belongs to, and its gateway.
+func (s *Service) parent(ctx context.Context, key Key) (*Order, *opened, Account, error) {
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, nil, Account{}, err
+	}
+	if o.Kind != gateway.KindPayment {
+		return nil, nil, Account{}, ErrNotFound
+	}
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, nil, Account{}, err
+	}
+	gw, err := s.open(account)
+	return o, gw, account, err
+}
+
+// repeated returns the order that the shop made earlier with the same reference and request, nil if there is none. It
+// comes before every check that the first order may have made fail, such as what is left to refund.
+func (s *Service) repeated(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*Order, error) {
+	o, err := s.Store.OrderByReference(ctx, shop, kind, reference)
+	switch {
+	case errors.Is(err, ErrNotFound) || CodeOf(err) == CodeNotFound:
+		return nil, nil //nolint:nilnil // none is an answer
+	case err != nil:
+		return nil, err
+	case !equalHash(o.RequestHash, hash):
+		return nil, errReferenceConflict
+	}
+	return o, nil
+}
+
+func orElse(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
