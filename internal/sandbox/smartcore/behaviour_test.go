@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 )
@@ -376,19 +375,58 @@ func TestExportWaitsThenListsOrders(t *testing.T) {
 	require.Equal(t, "x1", rows[1][1])
 }
 
+// Every page renders in every state of its order.
+func TestPagesRenderInEveryState(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, func(s *Settings) { s.ProcessingMS = 60_000 })
+	for id, body := range map[string]object{"open": card(CardChallenge), "wait": card(CardFrictionless)} {
+		b.call("/pci/initPaymentHost2Host", b.pay(id, with(body, object{"success_url": "", "fail_url": ""})))
+	}
+	look := func(id, want string) {
+		t.Helper()
+		o, _ := b.twin.Order(id)
+		status, _, html := b.visit(http.MethodGet, o.FormURL+"/result", nil)
+		require.Equal(t, http.StatusOK, status, html)
+		require.Contains(t, html, `data-status="`+want+`"`)
+		status, _, html = b.visit(http.MethodGet, b.base+"/orders/"+id, nil)
+		require.Equal(t, http.StatusOK, status, html)
+		require.Contains(t, html, ">"+want+"</span>")
+	}
+	look("open", "waiting")
+	look("wait", "processing")
+	_, _, html := b.visit(http.MethodGet, func() string { o, _ := b.twin.Order("wait"); return o.FormURL }(), nil)
+	require.Contains(t, html, `http-equiv="refresh"`)
+	require.NoError(t, b.twin.Complete("open", "cancel"))
+	require.NoError(t, b.twin.Complete("wait", "success"))
+	look("open", "failed")
+	look("wait", "success")
+	b.call("/pci/authorize", b.pay("auth", card(CardFrictionless)))
+	require.NoError(t, b.twin.Complete("auth", "success"))
+	look("auth", "authorized")
+	b.call("/gateway/cancel", object{"order_id": "auth"})
+	look("auth", "canceled")
+	form := b.call("/gateway/withdrawal/tokenize-form", object{"account": "EUR-sandbox-payout", "order_id": "tok"})["form_url"].(string)
+	_, _, html = b.visit(http.MethodGet, form+"?test=decline", nil)
+	require.Contains(t, html, "Save your card")
+	b.visit(http.MethodPost, form, typed("4111111111111111"))
+	look("tok", "success")
+	status, _, _ := b.visit(http.MethodGet, b.base+"/payment/000000000000000000000000", nil)
+	require.Equal(t, http.StatusNotFound, status)
+}
+
 // A card number sent or typed anywhere never reaches the log, a record or the control API.
 func TestNoCardDataIsKept(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t, nil)
-	var log bytes.Buffer
-	b.twin.log = zerolog.New(zerolog.SyncWriter(&log))
+	var log lines
+	b := newLoggedBundle(t, nil, &log)
 	b.call("/pci/initPaymentHost2Host", b.pay("leak", with(card(CardFrictionless), object{"card_cvv": "987", "purpose": "my card 4012 0000 0000 3010"})))
 	b.call("/gateway/initPayment", b.pay("leak2", object{"customer_first_name": CardChallenge, "card_number": CardChallenge}))
 	b.status("leak", 2)
 	b.callbacks(1)
 	for _, path := range []string{"/control/orders", "/control/orders/leak", "/control/requests", "/", "/orders/leak"} {
-		_, raw, err := b.raw(http.MethodGet, path, "")
+		status, raw, err := b.raw(http.MethodGet, path, "")
 		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, path)
 		for _, secret := range []string{CardFrictionless, CardChallenge, "4012 0000", `"987"`, "qwerty"} {
 			require.NotContains(t, string(raw), secret, path)
 		}
@@ -405,7 +443,9 @@ func TestNoCardDataIsKept(t *testing.T) {
 func TestOldOrdersAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
+	b.twin.mu.Lock()
 	b.twin.orders.max = 3
+	b.twin.mu.Unlock()
 	for _, id := range []string{"1", "2", "3", "4"} {
 		b.call("/gateway/initPayment", b.pay(id, nil))
 	}

@@ -65,13 +65,13 @@ type consoleView struct {
 	JSON      string
 }
 
-func (t *Twin) console(r *http.Request, marker string) consoleView {
+func (t *Twin) console(r *http.Request, marker string) *consoleView {
 	base := r.URL.Path
 	if marker != "" {
 		base = prefix(r, marker)
 	}
 	settings, _ := json.MarshalIndent(t.Settings(), "", "  ") // plain values cannot fail
-	return consoleView{
+	return &consoleView{
 		Prefix: trimSlash(base), Message: r.URL.Query().Get("message"), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100),
 		Faults: t.Faults(), Kinds: fault.All, Variants: Variants(), Settings: string(settings),
 		Endpoints: []string{

@@ -34,7 +34,7 @@ type formView struct {
 	Results  map[string]string
 }
 
-func (t *Twin) view(o *Order, prefix string) formView {
+func (t *Twin) view(o *Order, prefix string) *formView {
 	shop := t.merchants[o.merchant].Name
 	if o.Site != "" {
 		shop = strings.TrimPrefix(strings.TrimPrefix(o.Site, "https://"), "http://")
@@ -42,7 +42,7 @@ func (t *Twin) view(o *Order, prefix string) formView {
 	if shop == "" {
 		shop = "Merchant"
 	}
-	v := formView{Order: o.clone(), Shop: shop, Value: map[string]string{}, Errors: map[string]string{}, Prefix: prefix}
+	v := &formView{Order: o.clone(), Shop: shop, Value: map[string]string{}, Errors: map[string]string{}, Prefix: prefix}
 	if o.Operation != OpTokenize {
 		v.Amount = money(o.Amount, o.Currency)
 	}
@@ -117,7 +117,7 @@ func holderOf(o *Order) string {
 	return "Test Customer"
 }
 
-func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v formView, status int) {
+func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v *formView, status int) {
 	name, title := "form", "Pay "+v.Amount
 	switch o.Operation {
 	case OpMobile:
@@ -191,7 +191,7 @@ func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
 		t.back(w, r, o, base)
 		return
 	}
-	card := t.readCard(r, &v)
+	card := t.readCard(r, v)
 	if card == nil {
 		t.renderForm(w, o, v, http.StatusUnprocessableEntity)
 		return

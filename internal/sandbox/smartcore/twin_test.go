@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,6 +27,11 @@ type bundle struct {
 
 func newBundle(t *testing.T, change func(*Settings)) *bundle {
 	t.Helper()
+	return newLoggedBundle(t, change, io.Discard)
+}
+
+func newLoggedBundle(t *testing.T, change func(*Settings), log io.Writer) *bundle {
+	t.Helper()
 	settings := DefaultSettings()
 	settings.ProcessingMS, settings.WithdrawalMS = 5, 5
 	settings.CallbackRetryMS = []int{5, 10, 20}
@@ -33,7 +39,7 @@ func newBundle(t *testing.T, change func(*Settings)) *bundle {
 		change(&settings)
 	}
 	base := ""
-	twin, err := New(Config{Settings: &settings, BaseURL: func() string { return base }})
+	twin, err := New(Config{Settings: &settings, Log: zerolog.New(log), BaseURL: func() string { return base }})
 	require.NoError(t, err)
 	r := chi.NewRouter()
 	r.Mount("/smartcore", twin.Handler())
@@ -194,4 +200,22 @@ func typed(number string) url.Values {
 		"card_number": {number}, "card_expiry": {time.Now().AddDate(2, 0, 0).Format("01/06")}, "card_cvc": {"123"},
 		"card_holder": {"John Doe"},
 	}
+}
+
+// lines is a log that can be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
