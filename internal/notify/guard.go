@@ -42,7 +42,7 @@ type guard struct {
 // control is a net.Dialer.Control: address is an IP and a port, whatever name or spelling led to it.
 func (g guard) control(network, address string, c syscall.RawConn) error {
 	if ap, err := netip.ParseAddrPort(address); err == nil && (network == "tcp4" || network == "tcp6") {
-		ip := ap.Addr().Unmap()
+		ip := ap.Addr()
 		if slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 			return nil
 		}

@@ -1,0 +1,194 @@
+package demoshop
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// shown is how many notifications the first page lists.
+const shown = 50
+
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"amount": formatAmount,
+	"clock":  func(t time.Time) string { return t.UTC().Format("15:04:05") },
+	"stamp":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"short":  short,
+	"words":  words,
+	"tone":   tone,
+}).ParseFS(assets, "assets/*.html"))
+
+// page is what the templates see. Refresh is how many seconds a browser without script waits to load it again; 0 never.
+type page struct {
+	Title   string
+	Refresh int
+	Source  string // where the script fetches the live part
+	Problem string
+	Amount  string
+	Items   []received
+	Total   int
+	Turned  int
+	OrderID string
+	Latest  received
+	Known   bool
+	Outcome string
+	History []entry
+}
+
+// entry is one notification of an order's page.
+type entry struct {
+	received
+	JSON string
+}
+
+func (s *Shop) home(w http.ResponseWriter, _ *http.Request) {
+	s.renderHome(w, http.StatusOK, "10.00", "")
+}
+
+func (s *Shop) renderHome(w http.ResponseWriter, status int, amount, problem string) {
+	p := s.listing()
+	p.Title, p.Source, p.Amount, p.Problem = "Demo shop", "/fragment", amount, problem
+	if problem == "" {
+		p.Refresh = 5
+	}
+	s.render(w, status, "home", p)
+}
+
+func (s *Shop) listing() page {
+	items, turned := s.inbox.list(nil)
+	return page{Items: items[:min(len(items), shown)], Total: len(items), Turned: turned}
+}
+
+// fragment is the live part of a page, as the script fetches it: the list, or an order's state.
+func (s *Shop) fragment(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	switch {
+	case q.Get("order") != "":
+		s.render(w, http.StatusOK, "history", s.orderPage(q.Get("order")))
+	case q.Get("reference") != "":
+		s.render(w, http.StatusOK, "verdict", s.returnPage(q.Get("reference"), ""))
+	default:
+		s.render(w, http.StatusOK, "list", s.listing())
+	}
+}
+
+func (s *Shop) order(w http.ResponseWriter, r *http.Request) {
+	p := s.orderPage(chi.URLParam(r, "id"))
+	p.Title, p.Source = "Order "+short(p.OrderID), "/fragment?order="+template.URLQueryEscaper(p.OrderID)
+	if !p.Known || !final(p.Latest.Status) {
+		p.Refresh = 5
+	}
+	s.render(w, http.StatusOK, "order", p)
+}
+
+func (s *Shop) orderPage(id string) page {
+	items, _ := s.inbox.list(func(r received) bool { return r.OrderID == id })
+	p := page{OrderID: id, Total: len(items)}
+	p.Latest, p.Known = latest(items)
+	for _, r := range items {
+		var pretty bytes.Buffer
+		_ = json.Indent(&pretty, r.raw, "", "  ") // it was decoded before
+		p.History = append(p.History, entry{r, pretty.String()})
+	}
+	return p
+}
+
+// comeBack is where the customer's browser lands after the payment page. Anybody can type this address, so what it
+// says about the outcome is not believed.
+func (s *Shop) comeBack(w http.ResponseWriter, r *http.Request) {
+	reference := r.URL.Query().Get("reference")
+	p := s.returnPage(reference, r.URL.Query().Get("outcome"))
+	p.Title, p.Source = "Thank you", "/fragment?reference="+template.URLQueryEscaper(reference)
+	if reference == "" {
+		p.Source = ""
+	} else if !p.Known || !final(p.Latest.Status) {
+		p.Refresh = 3
+	}
+	s.render(w, http.StatusOK, "return", p)
+}
+
+func (s *Shop) returnPage(reference, outcome string) page {
+	p := page{Outcome: outcome}
+	if reference != "" {
+		items, _ := s.inbox.list(func(r received) bool { return r.Reference == reference && r.Kind != "refund" })
+		p.Latest, p.Known = latest(items)
+		p.OrderID = p.Latest.OrderID
+	}
+	return p
+}
+
+func (s *Shop) asset(w http.ResponseWriter, r *http.Request) {
+	name := chi.URLParam(r, "name")
+	if path.Ext(name) != ".css" && path.Ext(name) != ".js" {
+		http.NotFound(w, r)
+		return
+	}
+	http.ServeFileFS(w, r, assets, "assets/"+name)
+}
+
+func (s *Shop) render(w http.ResponseWriter, status int, name string, p page) {
+	var out bytes.Buffer
+	if err := pages.ExecuteTemplate(&out, name, p); err != nil {
+		s.cfg.Log.Error().Err(err).Str("page", name).Msg("demo shop: page cannot be made")
+		http.Error(w, "this page cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes())
+}
+
+// short returns the end of an id: the ends of ids made at the same time differ, their beginnings do not.
+func short(id string) string {
+	if len(id) <= 8 {
+		return id
+	}
+	return "…" + id[len(id)-8:]
+}
+
+func final(status string) bool { return tone(status) == "good" || tone(status) == "bad" }
+
+// tone is the class of a status's badge.
+func tone(status string) string {
+	switch status {
+	case "succeeded":
+		return "good"
+	case "failed", "canceled":
+		return "bad"
+	case "unknown":
+		return "doubt"
+	}
+	return "open"
+}
+
+// words says a status to a person.
+func words(status string) string {
+	switch status {
+	case "created":
+		return "Created"
+	case "unknown":
+		return "Unknown yet"
+	case "processing":
+		return "Processing"
+	case "requires_action":
+		return "Waiting for you"
+	case "authorized":
+		return "Authorized"
+	case "succeeded":
+		return "Succeeded"
+	case "failed":
+		return "Failed"
+	case "canceled":
+		return "Canceled"
+	}
+	return status
+}
