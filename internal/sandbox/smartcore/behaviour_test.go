@@ -234,6 +234,15 @@ func TestPagesTimeOut(t *testing.T) {
 	require.Equal(t, Code3DSTimeout, b.status("t3", -1)["errorMessage"])
 }
 
+// The timeout of the form does not end an order that has moved on to 3-D Secure.
+func TestTimeoutOfAnEarlierStageIsHarmless(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, func(s *Settings) { s.FormTimeoutMS, s.ThreeDSTimeoutMS = 300, 600 })
+	form := b.call("/gateway/initPayment", b.pay("moved", nil))["form_url"].(string)
+	b.visit(http.MethodPost, form, typed(CardChallenge))
+	require.Equal(t, Code3DSTimeout, b.status("moved", -1)["errorMessage"])
+}
+
 func TestCaptureAndCancel(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)

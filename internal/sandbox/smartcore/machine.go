@@ -41,11 +41,12 @@ func (t *Twin) enter(o *Order, stage Stage, status int) {
 }
 
 func (t *Twin) failLater(o *Order, afterMS int, code string) {
-	visit := o.visit
+	// By id, so that a long timeout does not keep a forgotten order in memory.
+	id, visit := o.ProcessingID, o.visit
 	t.queue.After(ms(afterMS), func(context.Context) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if o.visit == visit && !o.Terminal() {
+		if o := t.orders.byProcessing[id]; o != nil && o.visit == visit && !o.Terminal() {
 			t.fail(o, code, nil)
 		}
 	})
