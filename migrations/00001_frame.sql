@@ -90,6 +90,7 @@ CREATE TABLE orders (
     amount_captured     bigint NOT NULL DEFAULT 0,
     amount_refunded     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded
     amount_reserved     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded or may yet
+    capture_amount      bigint NOT NULL DEFAULT 0,          -- what the last capture asked for
     flow                text NOT NULL DEFAULT '',
     recurring           boolean NOT NULL DEFAULT false,
     provider            text NOT NULL,
