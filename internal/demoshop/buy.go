@@ -48,7 +48,7 @@ func (s *Shop) buy(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil:
 		s.cfg.Log.Warn().Msg("demo shop: payrelay could not be asked")
-		s.renderHome(w, http.StatusBadGateway, amount, "payrelay could not be reached. Nothing was bought; please try again.")
+		s.renderHome(w, http.StatusBadGateway, amount, "payrelay gave no answer. If the payment was started all the same, it will appear below.")
 	case status >= 400:
 		s.renderHome(w, http.StatusBadGateway, amount, "payrelay refused the payment: "+o.problem(status))
 	case o.NextAction != nil && o.NextAction.Type == "redirect" && isWeb(o.NextAction.URL):

@@ -223,7 +223,7 @@ func TestBuyThatDoesNotLeadThere(t *testing.T) {
 		"bad amount":      {200, `{}`, "<b>1", 422, "", "value=\"&lt;b&gt;1\""},
 		"nothing":         {200, `{}`, "0.00", 422, "", "Please enter an amount"},
 		"refused":         {422, `{"title":"Invalid","detail":"<i>no</i>","errors":[{"field":"customer.email","message":"is required"}]}`, "1", 502, "", "&lt;i&gt;no&lt;/i&gt;; customer.email is required"},
-		"not JSON":        {200, `<html>`, "1", 502, "", "could not be reached"},
+		"not JSON":        {200, `<html>`, "1", 502, "", "gave no answer"},
 		"unknown outcome": {202, `{"id":"o/2","status":"unknown","next_action":null}`, "1", 303, "/orders/o%2F2", ""},
 		"odd scheme":      {201, `{"id":"o3","next_action":{"type":"redirect","url":"javascript:alert(1)"}}`, "1", 303, "/orders/o3", ""},
 	} {
@@ -290,9 +290,9 @@ func TestReturnPageBelievesNotificationsOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t, notUsed)
 	back := "/return?outcome=success&reference=demo-1"
-	require.Contains(t, b.get(t, back), "Waiting for confirmation…")
+	require.Contains(t, b.get(t, back), "Thanks, waiting for confirmation…")
 	require.NotContains(t, b.get(t, back), "is confirmed")
-	require.Contains(t, b.get(t, "/return?outcome=success"), "Waiting for confirmation…")
+	require.Contains(t, b.get(t, "/return?outcome=success"), "Thanks, waiting for confirmation…")
 
 	require.Equal(t, 204, b.send(t, b.secret, "2", time.Now(), payload("o", "failed", 2, "demo-1")))
 	require.Equal(t, 204, b.send(t, b.secret, "1", time.Now(), payload("o", "created", 1, "demo-1")))

@@ -176,11 +176,11 @@ func words(status string) string {
 	case "created":
 		return "Created"
 	case "unknown":
-		return "Unknown yet"
+		return "Unknown"
 	case "processing":
 		return "Processing"
 	case "requires_action":
-		return "Waiting for you"
+		return "Action needed"
 	case "authorized":
 		return "Authorized"
 	case "succeeded":
