@@ -1,0 +1,447 @@
+package gatewaytest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/transport"
+	"payrelay/internal/money"
+)
+
+// Subject is an adapter under test.
+type Subject struct {
+	// Provider is the driver's name.
+	Provider string
+	// Open opens an account whose every address is url.
+	Open func(t testing.TB, client *transport.Client, url string) gateway.Gateway
+	// Answer is the provider on a good day: it accepts every request of Operations.
+	Answer http.Handler
+	// Prelude, if set, picks requests that are answered well even on bad days, such as a log-in before the call.
+	Prelude func(*http.Request) bool
+	// Echo, if set, makes an error answer of the provider's own form that repeats text.
+	Echo func(text string) string
+	// Hosted and Direct make complete payment requests; Direct has a card with a four-digit CVC, or is nil.
+	Hosted, Direct func() gateway.PaymentRequest
+	// Operations are further calls that must behave, by name: fetches, refunds, payouts and so on.
+	Operations map[string]func(context.Context, gateway.Gateway) (gateway.Result, error)
+	// Secrets are texts of the account, of a length that does not come about by chance, that must show up nowhere.
+	Secrets []string
+	// Callback is a genuine callback without doubt.
+	Callback gateway.RawCallback
+}
+
+// server is the provider of one test.
+type server struct {
+	url      string
+	mu       sync.Mutex
+	bodies   []string
+	requests atomic.Int64
+}
+
+// serve starts a provider that answers with h, except to preludes.
+func (s Subject) serve(t testing.TB, h http.Handler) *server {
+	t.Helper()
+	out := &server{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.Prelude != nil && s.Prelude(r) {
+			s.Answer.ServeHTTP(w, r)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		out.mu.Lock()
+		out.bodies = append(out.bodies, string(body))
+		out.mu.Unlock()
+		out.requests.Add(1)
+		h.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	out.url = srv.URL
+	return out
+}
+
+// open opens the subject on url; everything it logs goes to log.
+func (s Subject) open(t testing.TB, url string, log io.Writer) gateway.Gateway {
+	t.Helper()
+	client := transport.New(transport.Config{
+		Provider: s.Provider, Registerer: prometheus.NewRegistry(), Timeout: 20 * time.Second, BreakerFailures: 1000,
+		Log: zerolog.New(log).Level(zerolog.TraceLevel),
+	})
+	t.Cleanup(client.CloseIdleConnections)
+	return s.Open(t, client, url)
+}
+
+type operation struct {
+	name string
+	call func(context.Context, gateway.Gateway) (gateway.Result, error)
+}
+
+// operations lists all calls of the subject, sorted by name.
+func (s Subject) operations() []operation {
+	var ops []operation
+	add := func(name string, req func() gateway.PaymentRequest) {
+		if req != nil {
+			ops = append(ops, operation{name, func(ctx context.Context, g gateway.Gateway) (gateway.Result, error) {
+				return g.CreatePayment(ctx, req())
+			}})
+		}
+	}
+	add("create hosted", s.Hosted)
+	add("create direct", s.Direct)
+	for name, call := range s.Operations {
+		ops = append(ops, operation{name, call})
+	}
+	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.name, b.name) })
+	return ops
+}
+
+// forbidden lists what must show up nowhere but in requests.
+func (s Subject) forbidden() []string {
+	texts := slices.Clone(s.Secrets)
+	for _, make := range []func() gateway.PaymentRequest{s.Hosted, s.Direct} {
+		if make == nil {
+			continue
+		}
+		req := make()
+		texts = append(texts, req.Customer.Email, req.Customer.LastName)
+		if c := req.Method.Card; c != nil {
+			texts = append(texts, c.Number.Reveal(), c.CVC.Reveal())
+		}
+	}
+	return slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+}
+
+// requireClean fails if any forbidden text is in what.
+func (s Subject) requireClean(t testing.TB, where string, what ...any) {
+	t.Helper()
+	for _, value := range what {
+		encoded, _ := json.Marshal(value)
+		text := fmt.Sprintf("%v %+v %#v %s", value, value, value, encoded)
+		if e, ok := value.(error); ok {
+			var ge *gateway.Error
+			if errors.As(e, &ge) {
+				text += fmt.Sprintf(" %+v %v", ge.Evidence, ge.Fields)
+			}
+		}
+		for _, secret := range s.forbidden() {
+			require.False(t, strings.Contains(text, secret), "%s: %q leaked into %T", where, secret, value)
+		}
+	}
+}
+
+// badDay is a way for a provider to fail, and the kind that must come of it.
+type badDay struct {
+	name string
+	do   http.HandlerFunc
+	kind gateway.ErrorKind
+}
+
+func answer(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// raw takes the connection over, writes text and closes it.
+func raw(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		_, _ = io.WriteString(conn, text)
+		_ = conn.Close()
+	}
+}
+
+func badDays() []badDay {
+	return []badDay{
+		{"closes without an answer", raw(""), gateway.KindUnknown},
+		{"half an answer", raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"status\": 2, \"order"), gateway.KindUnknown},
+		{"half JSON", answer(200, `{"status": 2, "success": true, "order`), gateway.KindUnknown},
+		{"not HTTP", raw("\x00\x16\x03 nonsense\r\n\r\n"), gateway.KindUnknown},
+		{"a page", answer(200, "<html><body>Welcome</body></html>"), gateway.KindUnknown},
+		{"nothing", answer(200, ""), gateway.KindUnknown},
+		{"no content", answer(204, ""), gateway.KindUnknown},
+		{"null", answer(200, "null"), gateway.KindUnknown},
+		{"a list", answer(200, "[]"), gateway.KindUnknown},
+		{"an empty object", answer(200, "{}"), gateway.KindUnknown},
+		{"500", answer(500, ""), gateway.KindUnknown},
+		{"500 with a cheerful body", answer(500, `{"status": 2, "success": true}`), gateway.KindUnknown},
+		{"502 page", answer(502, "<html>Bad Gateway</html>"), gateway.KindUnknown},
+		{"503", answer(503, `{"error": "maintenance"}`), gateway.KindUnknown},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, gateway.KindUnknown},
+		{"endless body", func(w http.ResponseWriter, _ *http.Request) {
+			chunk := []byte(`{"status": "` + strings.Repeat("x", 64<<10))
+			for {
+				if _, err := w.Write(chunk); err != nil {
+					return
+				}
+			}
+		}, gateway.KindUnknown},
+	}
+}
+
+// Run runs the suite.
+func Run(t *testing.T, s Subject) {
+	t.Run("bad days", s.testBadDays)
+	t.Run("silence", s.testSilence)
+	t.Run("refused connection", s.testRefusedConnection)
+	t.Run("refused credentials", s.testCredentials)
+	t.Run("good day", s.testGoodDay)
+	t.Run("echo", s.testEcho)
+	t.Run("missing fields", s.testMissingFields)
+	t.Run("currencies", s.testCurrencies)
+	t.Run("callbacks", s.testCallbacks)
+	t.Run("concurrency", s.testConcurrency)
+}
+
+func (s Subject) testBadDays(t *testing.T) {
+	t.Parallel()
+	for _, day := range badDays() {
+		for _, op := range s.operations() {
+			var log bytes.Buffer
+			srv := s.serve(t, day.do)
+			_, err := op.call(t.Context(), s.open(t, srv.url, &log))
+			where := day.name + ", " + op.name
+			require.Error(t, err, where)
+			require.Equal(t, day.kind, gateway.KindOf(err), where)
+			require.EqualValues(t, 1, srv.requests.Load(), where+": nothing is sent again")
+			s.requireClean(t, where, err, log.String())
+		}
+	}
+}
+
+func (s Subject) testSilence(t *testing.T) {
+	t.Parallel()
+	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	for _, op := range s.operations() {
+		srv := s.serve(t, http.HandlerFunc(silent))
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		_, err := op.call(ctx, s.open(t, srv.url, io.Discard))
+		cancel()
+		require.ErrorIs(t, err, context.DeadlineExceeded, op.name)
+		require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), op.name+": a timeout is unknown, never failed")
+
+		ctx, cancel = context.WithCancel(t.Context())
+		srv = s.serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }))
+		_, err = op.call(ctx, s.open(t, srv.url, io.Discard))
+		require.ErrorIs(t, err, context.Canceled, op.name)
+		require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), op.name)
+
+		_, err = op.call(ctx, s.open(t, srv.url, io.Discard))
+		require.Equal(t, gateway.KindNotSent, gateway.KindOf(err), op.name+": the context was over before")
+	}
+}
+
+func (s Subject) testRefusedConnection(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	for _, op := range s.operations() {
+		var log bytes.Buffer
+		_, err := op.call(t.Context(), s.open(t, "http://"+l.Addr().String(), &log))
+		require.Equal(t, gateway.KindNotSent, gateway.KindOf(err), op.name)
+		s.requireClean(t, op.name, err, log.String())
+	}
+}
+
+func (s Subject) testCredentials(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{401, 403} {
+		for _, op := range s.operations() {
+			srv := httptest.NewServer(answer(status, `{"status": 2}`)) // preludes included
+			_, err := op.call(t.Context(), s.open(t, srv.URL, io.Discard))
+			srv.Close()
+			require.Equal(t, gateway.KindCredentials, gateway.KindOf(err), "%s, %d", op.name, status)
+		}
+	}
+}
+
+func (s Subject) testGoodDay(t *testing.T) {
+	t.Parallel()
+	for _, op := range s.operations() {
+		var log bytes.Buffer
+		srv := s.serve(t, s.Answer)
+		result, err := op.call(t.Context(), s.open(t, srv.url, &log))
+		require.NoError(t, err, op.name)
+		require.NotEmpty(t, result.Status, op.name)
+		require.NotEmpty(t, result.Evidence, op.name)
+		require.Equal(t, result.Status == gateway.StatusFailed, result.Failure != nil, op.name)
+		s.requireClean(t, op.name, result, log.String())
+		require.GreaterOrEqual(t, strings.Count(log.String(), "\n"), int(srv.requests.Load()), op.name+": a line for each call")
+	}
+}
+
+func (s Subject) testEcho(t *testing.T) {
+	t.Parallel()
+	if s.Echo == nil {
+		return
+	}
+	for _, status := range []int{200, 400, 422, 500} {
+		for _, op := range s.operations() {
+			var log bytes.Buffer
+			srv := s.serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				w.WriteHeader(status)
+				// what a careless provider repeats: the body it got, and the credentials
+				_, _ = io.WriteString(w, s.Echo(string(body)+" "+strings.Join(s.Secrets, " ")))
+			}))
+			result, err := op.call(t.Context(), s.open(t, srv.url, &log))
+			s.requireClean(t, fmt.Sprintf("%s, echoed with %d", op.name, status), result, log.String())
+			if err != nil {
+				s.requireClean(t, fmt.Sprintf("%s, echoed with %d", op.name, status), err)
+			}
+		}
+	}
+}
+
+func (s Subject) testMissingFields(t *testing.T) {
+	t.Parallel()
+	srv := s.serve(t, s.Answer)
+	g := s.open(t, srv.url, io.Discard)
+	for _, make := range []func() gateway.PaymentRequest{s.Hosted, s.Direct} {
+		if make == nil {
+			continue
+		}
+		full := make()
+		require.Empty(t, g.MissingFields(full))
+		empty := gateway.PaymentRequest{Ref: full.Ref, Flow: full.Flow}
+		missing := g.MissingFields(empty)
+		require.Equal(t, missing, g.MissingFields(empty))
+		seen := map[string]bool{}
+		for _, f := range missing {
+			require.NotEmpty(t, f.Field)
+			require.NotEmpty(t, f.Message)
+			require.False(t, seen[f.Field], "%s twice", f.Field)
+			seen[f.Field] = true
+		}
+		if len(missing) == 0 {
+			continue // a provider that needs nothing of the kind
+		}
+		_, err := g.CreatePayment(t.Context(), empty)
+		var e *gateway.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, gateway.KindInvalid, e.Kind)
+		require.Equal(t, missing, e.Fields, "all at once")
+	}
+	require.Zero(t, srv.requests.Load(), "nothing is sent")
+}
+
+func (s Subject) testCurrencies(t *testing.T) {
+	t.Parallel()
+	for _, currency := range []money.Currency{"EUR", "USD", "UAH", "KZT", "JPY", "KWD"} {
+		for _, minor := range []int64{1, 99, 1000, 123456789012} {
+			req := s.Hosted()
+			req.Ref.Amount = money.New(minor, currency)
+			srv := s.serve(t, s.Answer)
+			_, err := s.open(t, srv.url, io.Discard).CreatePayment(t.Context(), req)
+			if gateway.KindOf(err) == gateway.KindInvalid && err != nil {
+				var e *gateway.Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, "currency", e.Fields[0].Field, currency)
+				require.Zero(t, srv.requests.Load())
+				continue
+			}
+			srv.mu.Lock()
+			found := false
+			for _, body := range srv.bodies {
+				found = found || strings.Contains(body, fmt.Sprint(minor))
+				d := json.NewDecoder(strings.NewReader(body))
+				d.UseNumber()
+				for {
+					token, err := d.Token()
+					if err != nil {
+						break
+					}
+					if n, ok := token.(json.Number); ok {
+						_, err := n.Int64()
+						require.NoError(t, err, "%s: %s is no integer", currency, n)
+					}
+				}
+			}
+			srv.mu.Unlock()
+			require.True(t, found, "%d %s was not sent as it is", minor, currency)
+		}
+	}
+}
+
+func (s Subject) testCallbacks(t *testing.T) {
+	t.Parallel()
+	g := s.open(t, "http://127.0.0.1:1", io.Discard)
+	genuine, err := g.ReadCallback(s.Callback)
+	require.NoError(t, err)
+	require.Empty(t, genuine.Doubt)
+	require.NotEmpty(t, genuine.OrderID)
+	again, err := g.ReadCallback(s.Callback)
+	require.NoError(t, err)
+	require.Equal(t, genuine, again, "the same callback twice reads the same")
+	s.requireClean(t, "callback", genuine)
+
+	// Whatever is changed about the body, it is refused, or in doubt and silent about money, or still reads as what was
+	// signed. Doubt is for providers whose signature does not cover everything.
+	for i := range s.Callback.Body {
+		for _, bit := range []byte{0x01, 0x20, 0x80} {
+			forged := s.Callback
+			forged.Body = bytes.Clone(s.Callback.Body)
+			forged.Body[i] ^= bit
+			n, err := g.ReadCallback(forged)
+			if err == nil && n.Doubt != "" {
+				require.Empty(t, n.Result.Status, "byte %d changed", i)
+				require.Nil(t, n.Result.Amount, "byte %d changed", i)
+				continue
+			}
+			if err == nil {
+				require.Equal(t, genuine, n, "byte %d changed", i)
+				continue
+			}
+			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindForged}, gateway.KindOf(err), "byte %d changed", i)
+			require.Empty(t, n, "byte %d changed", i)
+		}
+	}
+	for name, body := range map[string][]byte{"empty": nil, "cut": s.Callback.Body[:len(s.Callback.Body)/2], "junk": []byte("\x00\xff{]")} {
+		forged := s.Callback
+		forged.Body = body
+		n, err := g.ReadCallback(forged)
+		require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindForged}, gateway.KindOf(err), name)
+		require.Empty(t, n, name)
+	}
+}
+
+func (s Subject) testConcurrency(t *testing.T) {
+	t.Parallel()
+	srv := s.serve(t, s.Answer)
+	g := s.open(t, srv.url, io.Discard)
+	errs := make(chan error)
+	ops := s.operations()
+	for range 4 {
+		for _, op := range ops {
+			go func() { _, err := op.call(context.Background(), g); errs <- err }()
+		}
+	}
+	for range 4 * len(ops) {
+		require.NoError(t, <-errs)
+	}
+}
