@@ -1,0 +1,91 @@
+package smartcore
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+func TestDictionaryIsTheReferences(t *testing.T) {
+	t.Parallel()
+	rows := loadCases(t).Dictionary
+	require.Len(t, rows, 22)
+	advice := map[string]gateway.Advice{
+		"after_check": gateway.AdviceRetryLater, "customer": gateway.AdviceCustomerMayRetry, "no": gateway.AdviceDoNotRetry, "delayed": gateway.AdviceRetryLater,
+	}
+	for _, row := range rows {
+		f := failureOf(row.Code, nil, nil)
+		require.EqualValues(t, row.Category, f.Category, row.Code)
+		require.Equal(t, row.Code, f.Code)
+		require.NotEmpty(t, f.Message, row.Code)
+		want := advice[row.Retry]
+		switch row.Code { // "no" there has its reason in the notes
+		case "VALIDATION_PROCESSING_ERROR":
+			want = gateway.AdviceFixRequest
+		case "PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED":
+			want = gateway.AdviceContactProvider
+		}
+		require.Equal(t, want, f.Advice, row.Code)
+	}
+	require.Len(t, dictionary, 23, "and the single spelling of one")
+	require.Equal(t, gateway.FailureUnavailable, failureOf("PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED", nil, nil).Category)
+}
+
+func TestUnlistedCodesStayAsTheyAre(t *testing.T) {
+	t.Parallel()
+	f := failureOf("Something New 17", nil, nil)
+	require.Equal(t, &gateway.Failure{
+		Category: gateway.FailureUnknown, Code: "Something New 17", Advice: gateway.AdviceContactProvider,
+		Message: sentences[gateway.FailureUnknown], Cascade: []gateway.CascadeError{},
+	}, f)
+	require.Equal(t, "card 401200******3010 refused", failureOf("card 4012 0000 0000 3010 refused", nil, nil).Code)
+}
+
+func TestCascadeInEveryEncoding(t *testing.T) {
+	t.Parallel()
+	list := `[{"gatePriority":1,"errorCategory":"PLATFORM_ERROR_GATE_SKIPPED"},{"gatePriority":0,"errorCategory":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}]`
+	quoted, err := json.Marshal(list)
+	require.NoError(t, err)
+	for encoded, n := range map[string]int{
+		list: 2, string(quoted): 2, `null`: 0, `"null"`: 0, `"N/A"`: 0, `""`: 0, `[]`: 0, `"[]"`: 0, `"garbage"`: 0, `{}`: 0, `[1]`: 0, `7`: 0,
+	} {
+		a, err := parseAnswer([]byte(`{"status":-1,"cascadeErrors":` + encoded + `}`))
+		require.NoError(t, err, encoded)
+		require.Len(t, a.Cascade, n, encoded)
+		f := failureOf(codeNoRoute, a.Cascade, nil)
+		if n == 2 {
+			require.Equal(t, gateway.FailureFunds, f.Category, encoded)
+			require.Equal(t, gateway.AdviceCustomerMayRetry, f.Advice, encoded)
+			require.Equal(t, gateway.CascadeError{Priority: 1, Code: "PLATFORM_ERROR_GATE_SKIPPED"}, f.Cascade[0], encoded)
+			require.Equal(t, gateway.FailureLimit, failureOf("LIMIT_PROCESSING_ERROR", a.Cascade, nil).Category, "only one code is refined")
+		} else {
+			require.Equal(t, gateway.FailureUnavailable, f.Category, encoded)
+			require.NotNil(t, f.Cascade, encoded)
+		}
+	}
+	order := []string{
+		"PLATFORM_ERROR_ANTIFRAUD_RULES", "EMITTER_DENIAL_PROCESSING_ERROR", "INSUFFICIENT_FUNDS_PROCESSING_ERROR",
+		"LIMIT_PROCESSING_ERROR", "PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE", "PLATFORM_ERROR_GATE_SKIPPED",
+	}
+	for i, stronger := range order {
+		for _, weaker := range order[i:] {
+			f := failureOf(codeNoRoute, cascade{{Code: text(weaker)}, {Code: text(stronger)}, {Code: "UNLISTED"}}, nil)
+			require.Equal(t, dictionary[stronger].category, f.Category, "%s before %s", stronger, weaker)
+		}
+	}
+}
+
+func TestSaysNotFound(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[string]bool{
+		"ORDER_NOT_FOUND": true, "PLATFORM_ERROR_ORDER_NOT_FOUND": true, "Order not found": true, "order not found.": true,
+		"TRANSACTION_NOT_FOUND": true, "ORDER_NOT_FOUND_PROCESSING_ERROR": true, "NOT_FOUND": true, "Unknown order": true,
+		"": false, "PLATFORM_ERROR_GATE_NOT_FOUND": false, "PROCESSING_ERROR": false, "VALIDATION_PROCESSING_ERROR": false,
+		"account not found": false, "card not found": false, "order not found in cache, try later": false, "not": false,
+	} {
+		require.Equal(t, want, saysNotFound(err), err)
+	}
+}
