@@ -232,7 +232,7 @@ CREATE TABLE notifications (
     leased_until    timestamptz,
     delivered_at    timestamptz,
     created_at      timestamptz NOT NULL,
-    position        bigint GENERATED ALWAYS AS IDENTITY,
+    position        bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (shop_id, order_id, sequence),
     FOREIGN KEY (shop_id, order_id, sequence) REFERENCES order_transitions (shop_id, order_id, sequence)

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// NewAccount is an account to be added.
+type NewAccount struct {
+	Name     string
+	Provider string
+	Currency money.Currency
+	// Purpose is PurposeAny if empty.
+	Purpose  payment.Purpose
+	Settings map[string]string
+	Secrets  map[string]gateway.Secret
+	// Shops names the shops that may use it.
+	Shops []string
+}
+
+// CreateAccount adds an account with a callback token of its own. A name that is taken or cannot be one, and a shop that
+// does not exist, is a payment.Error of CodeInvalid that says so.
+func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Account, error) {
+	token := make([]byte, 32)
+	_, _ = rand.Read(token)
+	created := payment.Account{
+		ID: s.NewID(), Name: a.Name, Provider: a.Provider, Currency: a.Currency, Purpose: a.Purpose, Settings: a.Settings, Secrets: a.Secrets,
+		CallbackToken: gateway.Secret(base64.RawURLEncoding.EncodeToString(token)), CreatedAt: s.Now(),
+	}
+	if created.Purpose == "" {
+		created.Purpose = payment.PurposeAny
+	}
+	err := s.write(ctx, "create account", func(tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
+	switch {
+	case violates(err, "accounts_name_key"):
+		return payment.Account{}, nameTaken("account", a.Name, err)
+	case violates(err, "accounts_name_form"):
+		return payment.Account{}, nameForm(a.Name, err)
+	case err != nil:
+		return payment.Account{}, err
+	}
+	return created, nil
+}
+
+func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Account, shops []string) error {
+	owner := accountOwner(a.ID)
+	token, err := s.seal([]byte(a.CallbackToken.Reveal()), owner, fieldCallbackToken)
+	if err != nil {
+		return err
+	}
+	settings, err := toJSONObject(a.Settings)
+	if err != nil {
+		return err
+	}
+	if _, err := q.InsertAccount(ctx, db.InsertAccountParams{
+		ID: a.ID, Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), Purpose: string(a.Purpose), Settings: settings,
+		CallbackToken: token, CallbackTokenHash: tokenHash(a.CallbackToken.Reveal()), CreatedAt: a.CreatedAt,
+	}); err != nil {
+		return err
+	}
+	for name, secret := range a.Secrets {
+		value, err := s.seal([]byte(secret.Reveal()), secretsOwner(a.ID), name)
+		if err != nil {
+			return err
+		}
+		if _, err := q.InsertAccountSecret(ctx, db.InsertAccountSecretParams{AccountID: a.ID, Name: name, Value: value}); err != nil {
+			return err
+		}
+	}
+	for _, shop := range shops {
+		if n, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: a.ID, ShopName: shop}); err != nil {
+			return err
+		} else if n == 0 {
+			return noShop(shop)
+		}
+	}
+	return nil
+}
+
+// secretsOwner keeps the names that providers give their secrets apart from the names of columns.
+func secretsOwner(account uuid.UUID) string { return accountOwner(account) + "/secret" }
+
+func tokenHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// Account implements payment.Store.
+func (s *Store) Account(ctx context.Context, id uuid.UUID) (payment.Account, error) {
+	return s.oneAccount(ctx, func(q *db.Queries) (accountRow, error) {
+		r, err := q.AccountByID(ctx, id)
+		return accountRow(r), err
+	})
+}
+
+// AccountByCallbackToken implements payment.Store.
+func (s *Store) AccountByCallbackToken(ctx context.Context, token string) (payment.Account, error) {
+	return s.oneAccount(ctx, func(q *db.Queries) (accountRow, error) {
+		r, err := q.AccountByCallbackToken(ctx, tokenHash(token))
+		return accountRow(r), err
+	})
+}
+
+// ShopAccounts implements payment.Store.
+func (s *Store) ShopAccounts(ctx context.Context, shop uuid.UUID) ([]payment.Account, error) {
+	var rows []db.ShopAccountsRow
+	err := s.read(ctx, "load a shop's accounts", func(q *db.Queries) (err error) {
+		rows, err = q.ShopAccounts(ctx, shop)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	accounts := make([]payment.Account, len(rows))
+	for i, r := range rows {
+		if accounts[i], err = s.account(accountRow(r)); err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+// Accounts returns every account by name, for operators.
+func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
+	var rows []db.AccountsRow
+	err := s.read(ctx, "load accounts", func(q *db.Queries) (err error) {
+		rows, err = q.Accounts(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	accounts := make([]payment.Account, len(rows))
+	for i, r := range rows {
+		if accounts[i], err = s.account(accountRow(r)); err != nil {
+			return nil, err
+		}
+	}
+	return accounts, nil
+}
+
+func (s *Store) oneAccount(ctx context.Context, get func(*db.Queries) (accountRow, error)) (payment.Account, error) {
+	var row accountRow
+	err := s.read(ctx, "load account", func(q *db.Queries) (err error) {
+		row, err = get(q)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payment.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return payment.Account{}, err
+	}
+	return s.account(row)
+}
+
+// accountRow has the members of every question for accounts.
+type accountRow struct {
+	ID            uuid.UUID
+	Name          string
+	Provider      string
+	Currency      string
+	Purpose       string
+	Settings      json.RawMessage
+	CallbackToken []byte
+	CreatedAt     time.Time
+	SecretNames   []string
+	SecretValues  [][]byte
+}
+
+func (s *Store) account(r accountRow) (payment.Account, error) {
+	token, err := s.open(r.CallbackToken, accountOwner(r.ID), fieldCallbackToken)
+	if err != nil {
+		return payment.Account{}, err
+	}
+	currency, err := money.ParseCurrency(r.Currency)
+	if err != nil {
+		return payment.Account{}, fmt.Errorf("read account %s: %w", r.Name, err)
+	}
+	a := payment.Account{
+		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: currency, Purpose: payment.Purpose(r.Purpose),
+		CallbackToken: gateway.Secret(token), CreatedAt: r.CreatedAt.UTC(), Secrets: make(map[string]gateway.Secret, len(r.SecretNames)),
+	}
+	for i, name := range r.SecretNames {
+		value, err := s.open(r.SecretValues[i], secretsOwner(r.ID), name)
+		if err != nil {
+			return payment.Account{}, err
+		}
+		a.Secrets[name] = gateway.Secret(value)
+	}
+	return a, fromJSON(r.Settings, &a.Settings)
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// errSeen ends the transaction of a callback that was kept before.
+var errSeen = errors.New("the callback was kept before")
+
+// ApplyCallback implements payment.Store.
+func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.CallbackVerdict, string)) (payment.CallbackVerdict, bool, error) {
+	evidence, err := toJSONObject(cb.Evidence)
+	if err != nil {
+		return "", false, err
+	}
+	id := text(cb.ProviderOrderID)
+	verdict := payment.CallbackNoOrder
+	var saved *payment.Order
+	err = s.write(ctx, "keep a callback", func(tx pgx.Tx) error {
+		verdict, saved = payment.CallbackNoOrder, nil
+		var kept int64
+		var parent *lockedParent
+		var row *db.Order
+		var lock queue
+		// A second callback with this key waits at the first statement until this transaction is over.
+		lock.batch.Queue(db.InsertCallback, cb.AccountID, cb.DedupeKey, id, text(cb.Reported), evidence, cb.ReceivedAt).
+			Exec(func(tag pgconn.CommandTag) error { kept = tag.RowsAffected(); return nil })
+		ask(&lock, &parent, db.LockParentByProviderOrderID, id)
+		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, cb.AccountID)
+		if err := lock.send(ctx, tx); err != nil {
+			return err
+		}
+		if kept == 0 {
+			return errSeen
+		}
+		if row == nil {
+			return nil
+		}
+		o, before, err := s.loaded(row)
+		if err != nil {
+			return err
+		}
+		var why string
+		verdict, why = fn(o)
+		saved = o
+		var q queue
+		if _, err := db.New(&q).SettleCallback(ctx, db.SettleCallbackParams{
+			ShopID: &o.ShopID, OrderID: &o.ID, Verdict: string(verdict), Reason: text(why), AccountID: cb.AccountID, DedupeKey: cb.DedupeKey,
+		}); err != nil {
+			return err
+		}
+		return s.save(ctx, tx, row, before, o, &q)
+	})
+	if errors.Is(err, errSeen) {
+		err = s.read(ctx, "read a kept callback", func(q *db.Queries) error {
+			kept, err := q.CallbackVerdict(ctx, db.CallbackVerdictParams{AccountID: cb.AccountID, DedupeKey: cb.DedupeKey})
+			verdict = payment.CallbackVerdict(kept)
+			return err
+		})
+		return verdict, err == nil, err
+	}
+	if err != nil {
+		return "", false, err
+	}
+	if saved != nil {
+		saved.Saved()
+	}
+	return verdict, false, nil
+}

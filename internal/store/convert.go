@@ -1,0 +1,269 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// Fields whose ciphertexts are bound to them.
+const (
+	fieldProviderState = "provider_state"
+	fieldNextAction    = "next_action"
+	fieldWebhookSecret = "webhook_secret"
+	fieldCallbackToken = "callback_token"
+)
+
+func orderOwner(id uuid.UUID) string   { return "order/" + id.String() }
+func shopOwner(id uuid.UUID) string    { return "shop/" + id.String() }
+func accountOwner(id uuid.UUID) string { return "account/" + id.String() }
+
+func (s *Store) seal(plain []byte, owner, field string) ([]byte, error) {
+	if s.Box == nil {
+		return nil, errors.New("encrypt: the store was opened without a keyset")
+	}
+	return s.Box.Seal(plain, owner, field)
+}
+
+func (s *Store) open(sealed []byte, owner, field string) ([]byte, error) {
+	if s.Box == nil {
+		return nil, errors.New("decrypt: the store was opened without a keyset")
+	}
+	return s.Box.Open(sealed, owner, field)
+}
+
+// changeable is what of an order may change, as the statement that writes it wants it, but for the sealed columns:
+// those are plain here. Two of them can be compared.
+func changeable(o *payment.Order) (db.UpdateOrderParams, error) {
+	state, err := plainState(o.ProviderState)
+	if err != nil {
+		return db.UpdateOrderParams{}, err
+	}
+	p := db.UpdateOrderParams{
+		ShopID: o.ShopID, ID: o.ID,
+		Status: string(o.Status), StatusReason: text(o.StatusReason), Operation: string(o.Operation),
+		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, CaptureAmount: o.CaptureAmount,
+		ProviderReference: text(o.ProviderReference), ProviderState: state,
+		Sequence: int32(o.Sequence), Conflicts: int32(o.Conflicts), //nolint:gosec // counts of transitions and contradictions
+		UpdatedAt: o.UpdatedAt, FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince,
+		Checks: int32(o.Checks), NotFound: int32(o.NotFound), NotFoundSince: o.NotFoundSince, //nolint:gosec // counts of checks
+	}
+	if o.NextAction != nil {
+		if p.NextAction, err = toJSON(o.NextAction); err != nil {
+			return p, err
+		}
+	}
+	if o.PaymentMethod != nil {
+		if p.PaymentMethod, err = toJSON(o.PaymentMethod); err != nil {
+			return p, err
+		}
+	}
+	if o.Failure != nil {
+		if p.Failure, err = toJSON(o.Failure); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
+// insertion is a new order as the statement that writes it wants it.
+func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
+	if n := len(o.Transitions()); n != 1 || o.Sequence != 1 {
+		return db.InsertOrderParams{}, fmt.Errorf("a new order begins with one transition, this one has %d", n)
+	}
+	c, err := changeable(o)
+	if err != nil {
+		return db.InsertOrderParams{}, err
+	}
+	if err := s.sealOrder(&c); err != nil {
+		return db.InsertOrderParams{}, err
+	}
+	metadata, err := toJSONObject(o.Metadata)
+	if err != nil {
+		return db.InsertOrderParams{}, err
+	}
+	first := o.Transitions()[0]
+	evidence, err := toJSONObject(first.Evidence)
+	if err != nil {
+		return db.InsertOrderParams{}, err
+	}
+	p := db.InsertOrderParams{
+		ShopID: o.ShopID, ID: o.ID, Kind: string(o.Kind), Reference: o.Reference, RequestHash: o.RequestHash,
+		Status: c.Status, StatusReason: c.StatusReason, Operation: c.Operation, ManualCapture: o.Manual,
+		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
+		CaptureAmount: o.CaptureAmount, Flow: string(o.Flow), Recurring: o.Recurring,
+		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
+		ProviderReference: c.ProviderReference, ProviderState: c.ProviderState, NextAction: c.NextAction,
+		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
+		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince, Checks: c.Checks,
+		NotFound: c.NotFound, NotFoundSince: o.NotFoundSince,
+		Cause: string(first.Cause), Evidence: evidence, At: first.At,
+	}
+	if p.RequestHash == nil {
+		p.RequestHash = []byte{}
+	}
+	if currency := string(o.Amount.Currency()); currency != "" {
+		minor := o.Amount.Minor()
+		p.Amount, p.Currency = &minor, &currency
+	}
+	return p, nil
+}
+
+// sealOrder encrypts what must be, in place.
+func (s *Store) sealOrder(p *db.UpdateOrderParams) (err error) {
+	owner := orderOwner(p.ID)
+	if p.ProviderState != nil {
+		if p.ProviderState, err = s.seal(p.ProviderState, owner, fieldProviderState); err != nil {
+			return err
+		}
+	}
+	if p.NextAction != nil {
+		if p.NextAction, err = s.seal(p.NextAction, owner, fieldNextAction); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order turns a row into an order.
+func (s *Store) order(r *db.Order) (*payment.Order, error) {
+	o := &payment.Order{
+		ID: r.ID, ShopID: r.ShopID, Kind: gateway.Kind(r.Kind), Reference: r.Reference, RequestHash: r.RequestHash,
+		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture,
+		Authorized: r.AmountAuthorized, Captured: r.AmountCaptured, Refunded: r.AmountRefunded, RefundReserved: r.AmountReserved,
+		CaptureAmount: r.CaptureAmount, Flow: gateway.Flow(r.Flow), Recurring: r.Recurring,
+		Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
+		ProviderReference: r.ProviderReference, ParentID: r.ParentID, Description: r.Description, NotificationURL: r.NotificationUrl,
+		Sequence: int(r.Sequence), Conflicts: int(r.Conflicts), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		FinalizedAt: utc(r.FinalizedAt), NextCheckAt: utc(r.NextCheckAt), ChecksSince: r.ChecksSince.UTC(), Checks: int(r.Checks),
+		NotFound: int(r.NotFound), NotFoundSince: utc(r.NotFoundSince),
+	}
+	if r.Amount != nil && r.Currency != nil {
+		currency, err := money.ParseCurrency(*r.Currency)
+		if err != nil {
+			return nil, fmt.Errorf("read order %s: %w", r.ID, err)
+		}
+		o.Amount = money.New(*r.Amount, currency)
+	}
+	return o, s.readParts(o, r)
+}
+
+// readParts reads the columns that hold JSON, encrypted or not.
+func (s *Store) readParts(o *payment.Order, r *db.Order) error {
+	owner := orderOwner(r.ID)
+	if r.ProviderState != nil {
+		plain, err := s.open(r.ProviderState, owner, fieldProviderState)
+		if err != nil {
+			return err
+		}
+		var state map[string]string
+		if err := json.Unmarshal(plain, &state); err != nil {
+			return fmt.Errorf("read provider_state of %s: %w", owner, err)
+		}
+		o.ProviderState = hidden(state)
+	}
+	action := r.NextAction
+	if action != nil {
+		var err error
+		if action, err = s.open(action, owner, fieldNextAction); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		fromJSON(action, &o.NextAction), fromJSON(r.PaymentMethod, &o.PaymentMethod),
+		fromJSON(r.Failure, &o.Failure), fromJSON(r.Metadata, &o.Metadata),
+	)
+}
+
+// plainState writes a provider's state with its secrets in the clear, for encrypting.
+func plainState(state map[string]gateway.Secret) ([]byte, error) {
+	if len(state) == 0 {
+		return nil, nil
+	}
+	plain := make(map[string]string, len(state))
+	for k, v := range state {
+		plain[k] = v.Reveal()
+	}
+	return json.Marshal(plain)
+}
+
+func hidden(plain map[string]string) map[string]gateway.Secret {
+	secret := make(map[string]gateway.Secret, len(plain))
+	for k, v := range plain {
+		secret[k] = gateway.Secret(v)
+	}
+	return secret
+}
+
+// toJSON writes v as Postgres can store it: jsonb has no NUL, which a provider may well send.
+func toJSON(v any) (json.RawMessage, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write JSON: %w", err)
+	}
+	nul, replacement := []byte(`\u0000`), []byte(`\ufffd`)
+	if !bytes.Contains(b, nul) {
+		return b, nil
+	}
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(b[i:], nul) {
+			copy(b[i:], replacement)
+		}
+		i++ // the escaped character, which may be a backslash itself
+	}
+	return b, nil
+}
+
+// toJSONObject is toJSON for maps, with {} for nil.
+func toJSONObject[M ~map[string]string](m M) (json.RawMessage, error) {
+	if len(m) == 0 {
+		return json.RawMessage("{}"), nil
+	}
+	return toJSON(m)
+}
+
+func fromJSON(b []byte, to any) error {
+	if b == nil {
+		return nil
+	}
+	if err := json.Unmarshal(b, to); err != nil {
+		return fmt.Errorf("read stored JSON: %w", err)
+	}
+	return nil
+}
+
+// text makes what a provider said storable.
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// evidenceOf reads stored evidence; none is nil.
+func evidenceOf(b json.RawMessage) (gateway.Evidence, error) {
+	var e gateway.Evidence
+	if err := fromJSON(b, &e); err != nil || len(e) == 0 {
+		return nil, err
+	}
+	return e, nil
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"payrelay/internal/payment"
+)
+
+// SQLSTATEs that are acted on, by their names in the Postgres manual, appendix A.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	readOnlyTransaction  = "25006"
+	lockNotAvailable     = "55P03"
+	uniqueViolation      = "23505"
+	checkViolation       = "23514"
+	badCharacter         = "22021" // character_not_in_repertoire: a NUL in a text
+	badJSONCharacter     = "22P05" // untranslatable_character: a NUL in a JSON text
+)
+
+// classes of SQLSTATE that say that the database cannot work now: connection exception, insufficient resources (disk
+// full and too many connections among them), operator intervention (shutting down, statement timeout), system error.
+var unavailableClasses = map[string]bool{"08": true, "53": true, "57": true, "58": true}
+
+// inTheWay reports whether another transaction was in this one's way, so that the same may work at once.
+func inTheWay(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected)
+}
+
+// violates reports whether err is the violation of a constraint.
+func violates(err error, constraint string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == uniqueViolation || pg.Code == checkViolation) && pg.ConstraintName == constraint
+}
+
+// translate gives an error the meaning that callers act on.
+func translate(doing string, err error) error {
+	switch _, known := errors.AsType[*payment.Error](err); {
+	case err == nil || known:
+		return err
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", doing, err)
+	case cannotWork(err):
+		return unavailable(fmt.Errorf("%s: %w", doing, err))
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && (pg.Code == badCharacter || pg.Code == badJSONCharacter) {
+		return &payment.Error{Code: payment.CodeInvalid, Message: "A text holds a character that cannot be stored: NUL, or broken UTF-8. Leave it out.", Err: fmt.Errorf("%s: %w", doing, err)}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// cannotWork reports whether the database could not be reached or cannot work now, as opposed to having refused.
+func cannotWork(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return unavailableClasses[pg.Code[:min(2, len(pg.Code))]] || pg.Code == readOnlyTransaction || pg.Code == lockNotAvailable || inTheWay(err)
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+}
+
+func unavailable(err error) error {
+	return &payment.Error{Code: payment.CodeUnavailable, Message: "The service cannot reach its database now. Send the same request again in a moment; it cannot be done twice.", Err: err}
+}

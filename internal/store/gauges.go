@@ -1,0 +1,66 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// Gauges are the numbers that operators watch, over all shops. Ages are zero where there is nothing.
+type Gauges struct {
+	Unfinished []UnfinishedCount
+	// OldestUnknown is for how long the oldest order with an unknown outcome has been so.
+	OldestUnknown time.Duration
+	// Backlog counts notifications that wait; OldestPending is how long the oldest has.
+	Backlog       int64
+	OldestPending time.Duration
+	Parked        int64
+	ConflictsOpen int64
+	// CheckLag is for how long the most overdue check has been due.
+	CheckLag time.Duration
+}
+
+// UnfinishedCount is how many orders of a kind, status and provider are not final.
+type UnfinishedCount struct {
+	Status   payment.Status
+	Kind     gateway.Kind
+	Provider string
+	Count    int64
+}
+
+// Gauges reads the numbers, in one question.
+func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
+	var rows []db.BacklogRow
+	err := s.read(ctx, "read the gauges", func(q *db.Queries) (err error) {
+		rows, err = q.Backlog(ctx)
+		return err
+	})
+	if err != nil {
+		return Gauges{}, err
+	}
+	var g Gauges
+	now := s.Now()
+	for _, r := range rows {
+		age := max(now.Sub(r.Oldest), 0)
+		switch {
+		case r.What == "unfinished":
+			g.Unfinished = append(g.Unfinished, UnfinishedCount{payment.Status(r.Status), gateway.Kind(r.Kind), r.Provider, r.N})
+			if payment.Status(r.Status) == payment.StatusUnknown {
+				g.OldestUnknown = max(g.OldestUnknown, age)
+			}
+		case r.N == 0:
+		case r.What == "notifications":
+			g.Backlog, g.OldestPending = r.N, age
+		case r.What == "parked":
+			g.Parked = r.N
+		case r.What == "conflicts":
+			g.ConflictsOpen = r.N
+		case r.What == "due":
+			g.CheckLag = age
+		}
+	}
+	return g, nil
+}

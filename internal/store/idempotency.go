@@ -1,0 +1,100 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/idempotency"
+	"payrelay/internal/store/internal/db"
+)
+
+// Idempotency implements idempotency.Store. Answers rest encrypted: they hold what customers are sent to.
+type Idempotency struct{ store *Store }
+
+// Idempotency returns the memory of Idempotency-Keys.
+func (s *Store) Idempotency() Idempotency { return Idempotency{s} }
+
+// fieldAnswer is the field that a kept answer is bound to; its owner is the shop and the key.
+const fieldAnswer = "answer"
+
+func claimOwner(shop uuid.UUID, key string) string { return "idempotency/" + shop.String() + "/" + key }
+
+// Begin implements idempotency.Store.
+func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (*idempotency.Response, error) {
+	now := i.store.Now()
+	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, LockedUntil: now.Add(lease), Now: now}
+	var kept db.IdempotencyKeyByNameRow
+	claimed := false
+	err := i.store.read(ctx, "claim an idempotency key", func(q *db.Queries) error {
+		for range maxTries {
+			n, err := q.ClaimIdempotencyKey(ctx, claim)
+			if claimed = n == 1; err != nil || claimed {
+				return err
+			}
+			kept, err = q.IdempotencyKeyByName(ctx, db.IdempotencyKeyByNameParams{ShopID: shop, Key: key})
+			if !errors.Is(err, pgx.ErrNoRows) { // else it was given up between the two questions
+				return err
+			}
+		}
+		return idempotency.ErrInProgress
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case claimed:
+		return nil, nil //nolint:nilnil // "go ahead", as the interface says
+	case string(kept.RequestHash) != string(requestHash):
+		return nil, idempotency.ErrMismatch
+	case kept.Status == nil:
+		return nil, idempotency.ErrInProgress
+	}
+	body, err := i.store.open(kept.Body, claimOwner(shop, key), fieldAnswer)
+	if err != nil {
+		return nil, err
+	}
+	r := &idempotency.Response{Status: int(*kept.Status), Body: body}
+	return r, fromJSON(kept.Header, &r.Header)
+}
+
+// Finish implements idempotency.Store. An answer that is there already stays, and the call is an error.
+func (i Idempotency) Finish(ctx context.Context, shop uuid.UUID, key string, r idempotency.Response) error {
+	header, err := json.Marshal(r.Header)
+	if err != nil {
+		return err
+	}
+	body, err := i.store.seal(r.Body, claimOwner(shop, key), fieldAnswer)
+	if err != nil {
+		return err
+	}
+	status := int32(r.Status) //nolint:gosec // an HTTP status
+	return i.store.read(ctx, "keep an answer", func(q *db.Queries) error {
+		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: shop, Key: key, Status: &status, Header: header, Body: body})
+		if err == nil && n == 0 {
+			return errors.New("the claim on the key is gone")
+		}
+		return err
+	})
+}
+
+// Abandon implements idempotency.Store. A claim that is gone already is no error.
+func (i Idempotency) Abandon(ctx context.Context, shop uuid.UUID, key string) error {
+	return i.store.read(ctx, "give an idempotency key up", func(q *db.Queries) error {
+		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: shop, Key: key})
+		return err
+	})
+}
+
+// Forget deletes the keys that were first used before a time, and returns how many.
+func (i Idempotency) Forget(ctx context.Context, before time.Time) (int64, error) {
+	var n int64
+	err := i.store.read(ctx, "forget idempotency keys", func(q *db.Queries) (err error) {
+		n, err = q.ForgetIdempotencyKeys(ctx, before)
+		return err
+	})
+	return n, err
+}

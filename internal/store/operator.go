@@ -1,0 +1,220 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// StuckOrders returns the orders of all shops that may need a person: those in conflict, and those that are not final and
+// did not change for at least older. The longest unchanged come first.
+func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int) ([]*payment.Order, error) {
+	var rows []db.Order
+	err := s.read(ctx, "load stuck orders", func(q *db.Queries) (err error) {
+		rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: s.Now().Add(-older), MaxRows: int32(limit)}) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.orders(rows)
+}
+
+// Calls returns the calls made to the provider about an order, the oldest first.
+func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, error) {
+	var rows []db.CallsRow
+	err := s.read(ctx, "load calls", func(q *db.Queries) (err error) {
+		rows, err = q.Calls(ctx, db.CallsParams{ShopID: key.Shop, OrderID: key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	calls := make([]payment.Call, len(rows))
+	for i, r := range rows {
+		evidence, err := evidenceOf(r.Evidence)
+		if err != nil {
+			return nil, err
+		}
+		calls[i] = payment.Call{
+			Operation: r.Operation, Outcome: r.Outcome, StartedAt: r.StartedAt.UTC(),
+			Duration: time.Duration(r.DurationMs) * time.Millisecond, Evidence: evidence,
+		}
+	}
+	return calls, nil
+}
+
+// Conflicts returns the reports that contradicted an order, the oldest first.
+func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Conflict, error) {
+	var rows []db.ConflictsRow
+	err := s.read(ctx, "load conflicts", func(q *db.Queries) (err error) {
+		rows, err = q.Conflicts(ctx, db.ConflictsParams{ShopID: key.Shop, OrderID: key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	conflicts := make([]payment.Conflict, len(rows))
+	for i, r := range rows {
+		evidence, err := evidenceOf(r.Evidence)
+		if err != nil {
+			return nil, err
+		}
+		conflicts[i] = payment.Conflict{
+			Cause: payment.Cause(r.Cause), Reason: r.Reason, Reported: payment.Status(r.Reported), Evidence: evidence, At: r.At.UTC(),
+		}
+	}
+	return conflicts, nil
+}
+
+// KeptCallback is a callback and what became of it.
+type KeptCallback struct {
+	AccountID       uuid.UUID
+	ProviderOrderID string
+	Verdict         payment.CallbackVerdict
+	Reason          string
+	Reported        string
+	Evidence        gateway.Evidence
+	ReceivedAt      time.Time
+}
+
+// CallbacksOf returns the callbacks about an order, the oldest first.
+func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallback, error) {
+	var rows []db.CallbacksOfRow
+	err := s.read(ctx, "load callbacks", func(q *db.Queries) (err error) {
+		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: &key.Shop, OrderID: &key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	callbacks := make([]KeptCallback, len(rows))
+	for i, r := range rows {
+		evidence, err := evidenceOf(r.Evidence)
+		if err != nil {
+			return nil, err
+		}
+		callbacks[i] = KeptCallback{
+			AccountID: r.AccountID, ProviderOrderID: r.ProviderOrderID, Verdict: payment.CallbackVerdict(r.Verdict), Reason: r.Reason,
+			Reported: r.Reported, Evidence: evidence, ReceivedAt: r.ReceivedAt.UTC(),
+		}
+	}
+	return callbacks, nil
+}
+
+// Notification is one notification as operators see it.
+type Notification struct {
+	Key      payment.Key
+	Sequence int // of the transition it tells of
+	ID       uuid.UUID
+	Type     string
+	URL      string
+	// State is pending, delivered, parked or feed.
+	State         string
+	Attempts      int
+	NextAttemptAt time.Time
+	DeliveredAt   *time.Time
+	CreatedAt     time.Time
+}
+
+// NotificationsOf returns an order's notifications in the order of its history.
+func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notification, error) {
+	var rows []db.NotificationsOfRow
+	err := s.read(ctx, "load notifications", func(q *db.Queries) (err error) {
+		rows, err = q.NotificationsOf(ctx, db.NotificationsOfParams{ShopID: key.Shop, OrderID: key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Notification, len(rows))
+	for i, r := range rows {
+		list[i] = Notification{
+			Key: key, Sequence: int(r.Sequence), ID: r.ID, Type: r.Type, URL: r.Url, State: r.State, Attempts: int(r.Attempts),
+			NextAttemptAt: r.NextAttemptAt.UTC(), DeliveredAt: utc(r.DeliveredAt), CreatedAt: r.CreatedAt.UTC(),
+		}
+	}
+	return list, nil
+}
+
+// ParkedNotifications returns what was given up on, of all shops.
+func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notification, error) {
+	var rows []db.ParkedNotificationsRow
+	err := s.read(ctx, "load parked notifications", func(q *db.Queries) (err error) {
+		rows, err = q.ParkedNotifications(ctx, int32(limit)) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Notification, len(rows))
+	for i, r := range rows {
+		list[i] = Notification{
+			Key: payment.Key{Shop: r.ShopID, Order: r.OrderID}, Sequence: int(r.Sequence), ID: r.ID, Type: r.Type, URL: r.Url,
+			State: stateParked, Attempts: int(r.Attempts), NextAttemptAt: r.NextAttemptAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
+		}
+	}
+	return list, nil
+}
+
+// ResendNotification makes a notification due now, whatever became of it before, and queues its delivery. One without
+// an address, or of a shop whose endpoint is switched off, is an error of CodeInvalidState.
+func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
+	return s.write(ctx, "send a notification again", func(tx pgx.Tx) error {
+		q := db.New(tx)
+		n, err := q.ResendNotification(ctx, db.ResendNotificationParams{At: s.Now(), ShopID: key.Shop, OrderID: key.Order, Sequence: int32(sequence)}) //nolint:gosec // a count
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			exists, err := q.NotificationExists(ctx, db.NotificationExistsParams{ShopID: key.Shop, OrderID: key.Order, Sequence: int32(sequence)}) //nolint:gosec // a count
+			if err != nil {
+				return err
+			}
+			if !exists {
+				return payment.ErrNotFound
+			}
+			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its endpoint was switched off. Set one first."}
+		}
+		if s.Jobs == nil {
+			return nil
+		}
+		return s.Jobs.InsertNotify(ctx, tx, key)
+	})
+}
+
+// DeliveryAttempt is one attempt to deliver a notification.
+type DeliveryAttempt struct {
+	Sequence, Attempt int
+	At                time.Time
+	Duration          time.Duration
+	HTTPStatus        int // 0: no answer
+	Error             string
+}
+
+// Attempts returns the attempts to deliver an order's notifications, in the order of its history.
+func (s *Store) Attempts(ctx context.Context, key payment.Key) ([]DeliveryAttempt, error) {
+	var rows []db.AttemptsRow
+	err := s.read(ctx, "load attempts", func(q *db.Queries) (err error) {
+		rows, err = q.Attempts(ctx, db.AttemptsParams{ShopID: key.Shop, OrderID: key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	attempts := make([]DeliveryAttempt, len(rows))
+	for i, r := range rows {
+		attempts[i] = DeliveryAttempt{
+			Sequence: int(r.Sequence), Attempt: int(r.Attempt), At: r.At.UTC(), Duration: time.Duration(r.DurationMs) * time.Millisecond,
+			HTTPStatus: int(r.HttpStatus), Error: r.Error,
+		}
+	}
+	return attempts, nil
+}
+

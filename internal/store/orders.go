@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+const (
+	pageDefault = 50
+	pageMost    = 500
+)
+
+// Order implements payment.Store.
+func (s *Store) Order(ctx context.Context, key payment.Key) (*payment.Order, error) {
+	return s.oneOrder(ctx, "load order", func(q *db.Queries) (db.Order, error) {
+		return q.OrderByID(ctx, db.OrderByIDParams{ShopID: key.Shop, ID: key.Order})
+	})
+}
+
+// OrderByReference implements payment.Store.
+func (s *Store) OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*payment.Order, error) {
+	return s.oneOrder(ctx, "load order by reference", func(q *db.Queries) (db.Order, error) {
+		return q.OrderByReference(ctx, db.OrderByReferenceParams{ShopID: shop, Kind: string(kind), Reference: reference})
+	})
+}
+
+// FindOrder returns an order of any shop, for operators.
+func (s *Store) FindOrder(ctx context.Context, id uuid.UUID) (*payment.Order, error) {
+	return s.oneOrder(ctx, "find order", func(q *db.Queries) (db.Order, error) { return q.OrderAnywhere(ctx, id) })
+}
+
+func (s *Store) oneOrder(ctx context.Context, doing string, get func(*db.Queries) (db.Order, error)) (*payment.Order, error) {
+	var row db.Order
+	err := s.read(ctx, doing, func(q *db.Queries) (err error) {
+		row, err = get(q)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payment.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.order(&row)
+}
+
+func (s *Store) orders(rows []db.Order) ([]*payment.Order, error) {
+	orders := make([]*payment.Order, len(rows))
+	for i := range rows {
+		o, err := s.order(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		orders[i] = o
+	}
+	return orders, nil
+}
+
+// Orders implements payment.Store: newest first, which is the order of ids.
+func (s *Store) Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error) {
+	limit := pageSize(f.Limit)
+	sql, args, err := search(f, limit)
+	if err != nil {
+		return payment.Page[*payment.Order]{}, err
+	}
+	var rows []db.Order
+	err = s.retry(ctx, "search orders", func(conn *pgxpool.Conn) error {
+		found, err := conn.Query(ctx, sql, args)
+		if err != nil {
+			return err
+		}
+		rows, err = pgx.CollectRows(found, pgx.RowToStructByName[db.Order])
+		return err
+	})
+	if err != nil {
+		return payment.Page[*payment.Order]{}, err
+	}
+	next := ""
+	if len(rows) > limit {
+		rows = rows[:limit]
+		next = base64.RawURLEncoding.EncodeToString(rows[limit-1].ID[:])
+	}
+	items, err := s.orders(rows)
+	return payment.Page[*payment.Order]{Items: items, Next: next}, err
+}
+
+// search puts the question for a filter together. Every value is a parameter.
+func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
+	conditions := []string{"shop_id = @shop"}
+	args := pgx.NamedArgs{"shop": f.Shop, "max": limit + 1}
+	where := func(wanted bool, condition, name string, value any) {
+		if wanted {
+			conditions = append(conditions, condition)
+			args[name] = value
+		}
+	}
+	where(f.Kind != "", "kind = @kind", "kind", string(f.Kind))
+	where(f.Status != "", "status = @status", "status", string(f.Status))
+	where(f.Reference != "", "reference = @reference", "reference", f.Reference)
+	where(f.Account != "", "account_name = @account", "account", f.Account)
+	where(f.ParentID != nil, "parent_id = @parent", "parent", f.ParentID)
+	where(!f.CreatedFrom.IsZero(), "created_at >= @from", "from", f.CreatedFrom)
+	where(!f.CreatedTo.IsZero(), "created_at < @to", "to", f.CreatedTo)
+	if f.Cursor != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(f.Cursor)
+		id, idErr := uuid.FromBytes(raw)
+		if err != nil || idErr != nil {
+			return "", nil, badCursor()
+		}
+		where(true, "id < @cursor", "cursor", id)
+	}
+	return orderQuery + " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id DESC LIMIT @max", args, nil
+}
+
+// orderQuery asks for whole orders; a test compares it with the table.
+const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders`
+
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return pageDefault
+	}
+	return min(limit, pageMost)
+}
+
+func badCursor() error {
+	return &payment.Error{Code: payment.CodeInvalid, Message: "The cursor cannot be read. Use a cursor exactly as it was given, or leave it out to begin at the beginning."}
+}
+
+// History implements payment.Store.
+func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transition, error) {
+	var rows []db.HistoryRow
+	err := s.read(ctx, "load history", func(q *db.Queries) (err error) {
+		rows, err = q.History(ctx, db.HistoryParams{ShopID: key.Shop, OrderID: key.Order})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, payment.ErrNotFound
+	}
+	history := make([]payment.Transition, len(rows))
+	for i, r := range rows {
+		evidence, err := evidenceOf(r.Evidence)
+		if err != nil {
+			return nil, err
+		}
+		history[i] = payment.Transition{
+			Sequence: int(r.Sequence), From: payment.Status(r.FromStatus), To: payment.Status(r.ToStatus),
+			Cause: payment.Cause(r.Cause), Evidence: evidence, At: r.At.UTC(),
+		}
+	}
+	return history, nil
+}
+
+// LeaseDueChecks queues checks of up to limit orders whose check is due, and returns how many. Each is due again after
+// lease: a check that came to its end has set a time of its own by then, and one whose process died is made up for.
+// Several processes may call it at once and never get the same order.
+func (s *Store) LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error) {
+	if s.Jobs == nil {
+		return 0, nil
+	}
+	leased := 0
+	err := s.write(ctx, "lease due checks", func(tx pgx.Tx) error {
+		now := s.Now()
+		rows, err := db.New(tx).LeaseDueChecks(ctx, db.LeaseDueChecksParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		if leased = len(rows); err != nil || leased == 0 {
+			return err
+		}
+		keys := make([]payment.Key, len(rows))
+		for i, r := range rows {
+			keys[i] = payment.Key{Shop: r.ShopID, Order: r.ID}
+		}
+		return s.Jobs.InsertChecks(ctx, tx, keys)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return leased, nil
+}

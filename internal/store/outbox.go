@@ -1,0 +1,103 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// The states of a notification.
+const (
+	statePending = "pending" // waits for its turn or its next attempt
+	stateParked  = "parked"  // given up on until an operator sends it again; holds back those behind it
+)
+
+// LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
+func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+	var delivery *payment.Delivery
+	var again time.Time
+	err := s.write(ctx, "lease a delivery", func(tx pgx.Tx) (err error) {
+		delivery, again, err = s.lease(ctx, tx, key, lease)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return delivery, again, nil
+}
+
+func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+	var oldest *db.OldestUndeliveredRow
+	var look queue
+	ask(&look, &oldest, db.OldestUndelivered, key.Shop, key.Order)
+	if err := look.send(ctx, tx); err != nil {
+		return nil, time.Time{}, err
+	}
+	now := s.Now()
+	q := db.New(tx)
+	switch {
+	case oldest == nil, oldest.State == stateParked:
+		return nil, time.Time{}, nil
+	case oldest.NotificationsOffAt != nil: // written while the endpoint was being switched off
+		_, err := q.FeedOnlyOrder(ctx, db.FeedOnlyOrderParams{ShopID: key.Shop, OrderID: key.Order})
+		return nil, time.Time{}, err
+	case oldest.LeasedUntil != nil && oldest.LeasedUntil.After(now):
+		return nil, oldest.LeasedUntil.UTC(), nil
+	case oldest.NextAttemptAt.After(now):
+		return nil, oldest.NextAttemptAt.UTC(), nil
+	}
+	secret, err := s.open(oldest.WebhookSecret, shopOwner(key.Shop), fieldWebhookSecret)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	until := now.Add(lease)
+	var write queue
+	if _, err := db.New(&write).LeaseNotification(ctx, db.LeaseNotificationParams{LeasedUntil: &until, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
+		return nil, time.Time{}, err
+	}
+	return &payment.Delivery{
+		Key: key, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Payload: []byte(oldest.Payload),
+		Attempt: int(oldest.Attempts) + 1, CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
+	}, time.Time{}, write.send(ctx, tx)
+}
+
+// FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and
+// settles the notification only if it was delivered.
+func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
+	return s.write(ctx, "finish a delivery", func(tx pgx.Tx) error {
+		q := db.New(tx)
+		sequence, attempt := int32(d.Sequence), int32(d.Attempt) //nolint:gosec // counts
+		if _, err := q.InsertAttempt(ctx, db.InsertAttemptParams{
+			ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence, Attempt: attempt, At: a.At,
+			DurationMs: a.Duration.Milliseconds(), HttpStatus: int32(a.HTTPStatus), Error: text(a.Error), //nolint:gosec // an HTTP status
+		}); err != nil {
+			return err
+		}
+		switch {
+		case a.Delivered:
+			now := s.Now()
+			_, err := q.NotificationDelivered(ctx, db.NotificationDeliveredParams{At: &now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence})
+			return err
+		case a.Gone:
+			now := s.Now()
+			if _, err := q.NotificationsOff(ctx, db.NotificationsOffParams{At: &now, ID: d.Key.Shop}); err != nil {
+				return err
+			}
+			_, err := q.FeedOnlyShop(ctx, d.Key.Shop)
+			return err
+		}
+		state, next := statePending, a.RetryAt
+		if next.IsZero() {
+			state, next = stateParked, s.Now()
+		}
+		_, err := q.NotificationFailed(ctx, db.NotificationFailedParams{
+			State: state, NextAttemptAt: next, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence, Attempt: attempt,
+		})
+		return err
+	})
+}

@@ -1,0 +1,16 @@
+-- name: InsertCallback :execrows
+-- The row is the claim on the callback: a second one with the same key waits here and then finds itself too late.
+INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
+VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
+ON CONFLICT (account_id, dedupe_key) DO NOTHING;
+
+-- name: SettleCallback :execrows
+UPDATE callbacks SET shop_id = @shop_id, order_id = @order_id, verdict = @verdict, reason = @reason
+WHERE account_id = @account_id AND dedupe_key = @dedupe_key;
+
+-- name: CallbackVerdict :one
+SELECT verdict FROM callbacks WHERE account_id = $1 AND dedupe_key = $2;
+
+-- name: CallbacksOf :many
+SELECT account_id, provider_order_id, verdict, reason, reported, evidence, received_at
+FROM callbacks WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY received_at;

@@ -1,0 +1,72 @@
+-- name: InsertNotification :one
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at)
+SELECT s.id, sqlc.arg(order_id), sqlc.arg(sequence), sqlc.arg(id), sqlc.arg(type), sqlc.arg(payload),
+    coalesce(nullif(sqlc.arg(url)::text, ''), s.notification_url),
+    CASE WHEN s.notifications_off_at IS NOT NULL OR (sqlc.arg(url)::text = '' AND s.notification_url = '') THEN 'feed' ELSE 'pending' END,
+    sqlc.arg(at), sqlc.arg(at)
+FROM shops s WHERE s.id = sqlc.arg(shop_id)
+RETURNING state;
+
+-- name: Feed :many
+-- Rows of transactions that may still be open are held back, and so are those behind them.
+SELECT id, payload, xid::text AS xid, position
+FROM notifications
+WHERE shop_id = @shop_id AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, position) > (CAST(CAST(@after_xid AS text) AS xid8), CAST(@after_position AS bigint))
+ORDER BY notifications.xid, position LIMIT @max_rows;
+
+-- name: OldestUndelivered :one
+SELECT n.sequence, n.id, n.payload, n.url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
+    s.webhook_secret, s.allow_cidrs, s.notifications_off_at
+FROM notifications n JOIN shops s ON s.id = n.shop_id
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked')
+ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n;
+
+-- name: LeaseNotification :execrows
+UPDATE notifications SET leased_until = @leased_until, attempts = attempts + 1
+WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending';
+
+-- name: FeedOnlyOrder :execrows
+UPDATE notifications SET state = 'feed', leased_until = NULL
+WHERE shop_id = @shop_id AND order_id = @order_id AND state = 'pending';
+
+-- name: FeedOnlyShop :execrows
+UPDATE notifications SET state = 'feed', leased_until = NULL WHERE shop_id = @shop_id AND state = 'pending';
+
+-- name: InsertAttempt :execrows
+INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING;
+
+-- name: NotificationDelivered :execrows
+-- Whoever says so is right, also after the lease has gone to somebody else.
+UPDATE notifications SET state = 'delivered', delivered_at = @at, leased_until = NULL
+WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state IN ('pending', 'parked');
+
+-- name: NotificationFailed :execrows
+-- Only the holder of the newest lease decides when to try again.
+UPDATE notifications SET state = @state, next_attempt_at = @next_attempt_at, leased_until = NULL
+WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending' AND attempts = @attempt;
+
+-- name: NotificationsOff :execrows
+UPDATE shops SET notifications_off_at = @at WHERE id = @id AND notifications_off_at IS NULL;
+
+-- name: ResendNotification :execrows
+UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = @at,
+    leased_until = NULL, delivered_at = NULL
+FROM shops s
+WHERE s.id = n.shop_id AND n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
+    AND s.notifications_off_at IS NULL AND coalesce(nullif(n.url, ''), s.notification_url) <> '';
+
+-- name: NotificationExists :one
+SELECT EXISTS (SELECT 1 FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence);
+
+-- name: NotificationsOf :many
+SELECT sequence, id, type, url, state, attempts, next_attempt_at, delivered_at, created_at
+FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence;
+
+-- name: ParkedNotifications :many
+SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
+FROM notifications WHERE state = 'parked' ORDER BY shop_id, order_id, sequence LIMIT @max_rows;
+
+-- name: Attempts :many
+SELECT sequence, attempt, at, duration_ms, http_status, error
+FROM notification_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence, attempt;

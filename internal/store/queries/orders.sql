@@ -1,0 +1,158 @@
+-- name: OrderByID :one
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE shop_id = $1 AND id = $2;
+
+-- name: OrderForUpdate :one
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
+-- name: OrderByReference :one
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
+
+-- name: OrderByProviderOrderIDForUpdate :one
+-- An id that two accounts share is the calling account's.
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE provider_order_id = @provider_order_id
+ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
+
+-- name: OrderAnywhere :one
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE orders.shop_id IN (SELECT shops.id FROM shops) AND orders.id = $1;
+
+-- name: StuckOrders :many
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders
+WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)
+ORDER BY updated_at LIMIT @max_rows;
+
+-- name: LockParent :one
+-- A refund's payment is locked before the refund.
+SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p;
+
+-- name: LockParentByProviderOrderID :many
+SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+WHERE c.provider_order_id = $1 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p;
+
+-- name: LockOrder :one
+SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
+-- name: OpenRefund :one
+SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL LIMIT 1;
+
+-- name: InsertOrder :execrows
+-- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
+-- to be written. No row means that the reference is taken.
+WITH o AS (
+    INSERT INTO orders (
+        shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+        currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
+        provider, account_id, account_name, provider_order_id, provider_reference, provider_state,
+        next_action, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
+        conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
+        not_found_since
+    ) VALUES (
+        @shop_id, @id, @kind, @reference, @request_hash, @status, @status_reason, @operation, @manual_capture,
+        sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized, @amount_captured, @amount_refunded,
+        @amount_reserved, @capture_amount, @flow, @recurring, @provider, @account_id, @account_name, @provider_order_id,
+        @provider_reference, sqlc.narg('provider_state'), sqlc.narg('next_action'),
+        sqlc.narg('payment_method'), sqlc.narg('failure'), sqlc.narg('parent_id'), @description, @metadata,
+        @notification_url, @sequence, @conflicts, @created_at, @updated_at, sqlc.narg('finalized_at'),
+        sqlc.narg('next_check_at'), @checks_since, @checks, @not_found, sqlc.narg('not_found_since')
+    )
+    ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
+    RETURNING shop_id, id, sequence, status, created_at
+)
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
+SELECT o.shop_id, o.id, o.sequence, '', o.status, @cause, @evidence, @at FROM o;
+
+-- name: UpdateOrder :execrows
+UPDATE orders SET
+    status = @status,
+    status_reason = @status_reason,
+    operation = @operation,
+    amount_authorized = @amount_authorized,
+    amount_captured = @amount_captured,
+    capture_amount = @capture_amount,
+    provider_reference = @provider_reference,
+    provider_state = sqlc.narg('provider_state'),
+    next_action = sqlc.narg('next_action'),
+    payment_method = sqlc.narg('payment_method'),
+    failure = sqlc.narg('failure'),
+    sequence = @sequence,
+    conflicts = @conflicts,
+    updated_at = @updated_at,
+    finalized_at = sqlc.narg('finalized_at'),
+    next_check_at = sqlc.narg('next_check_at'),
+    checks_since = @checks_since,
+    checks = @checks,
+    not_found = @not_found,
+    not_found_since = sqlc.narg('not_found_since')
+WHERE shop_id = @shop_id AND id = @id AND sequence = @loaded_sequence;
+
+-- name: MoveParent :execrows
+UPDATE orders SET amount_reserved = amount_reserved + @reserved, amount_refunded = amount_refunded + @refunded, updated_at = @updated_at
+WHERE shop_id = @shop_id AND id = @id;
+
+-- name: LeaseDueChecks :many
+WITH due AS (
+    SELECT shop_id, id FROM orders WHERE next_check_at <= @now::timestamptz ORDER BY next_check_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE orders SET next_check_at = @leased_until::timestamptz FROM due
+WHERE orders.shop_id = due.shop_id AND orders.id = due.id
+RETURNING orders.shop_id, orders.id;
+
+-- name: InsertTransition :execrows
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: History :many
+SELECT sequence, from_status, to_status, cause, evidence, at
+FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence;
+
+-- name: InsertConflict :execrows
+INSERT INTO order_conflicts (shop_id, order_id, id, cause, reported, reason, evidence, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: Conflicts :many
+SELECT cause, reported, reason, evidence, at
+FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id;
+
+-- name: InsertCall :execrows
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: Calls :many
+SELECT operation, outcome, started_at, duration_ms, evidence
+FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id;
+
+-- name: LegalTransitions :many
+SELECT from_status, to_status FROM legal_transitions ORDER BY from_status, to_status;
+
+-- name: ReferenceTaken :one
+SELECT id FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;

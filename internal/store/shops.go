@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+	"payrelay/internal/store/internal/db"
+)
+
+// ErrUnknownKey is returned for an API key that does not exist or was revoked.
+var ErrUnknownKey = &payment.Error{Code: payment.CodeNotFound, Message: "This API key is not known, or was revoked."}
+
+// NewShop is a shop to be made.
+type NewShop struct {
+	Name            string
+	NotificationURL string
+	AllowCIDRs      []string
+	// Key is its first API key; only the hash is kept.
+	Key    string
+	Scopes []shop.Scope
+	// WebhookSecret signs its notifications.
+	WebhookSecret gateway.Secret
+}
+
+// CreateShop makes a shop with its first key. A name that is taken or cannot be one is a payment.Error of CodeInvalid
+// that says so.
+func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
+	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), CreatedAt: s.Now()}
+	secret, err := s.seal([]byte(n.WebhookSecret.Reveal()), shopOwner(created.ID), fieldWebhookSecret)
+	if err != nil {
+		return shop.Shop{}, err
+	}
+	err = s.write(ctx, "create shop", func(tx pgx.Tx) error {
+		q := &queue{}
+		statements := db.New(q)
+		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
+			ID: created.ID, Name: n.Name, NotificationUrl: n.NotificationURL, WebhookSecret: secret, AllowCidrs: created.AllowCIDRs, CreatedAt: created.CreatedAt,
+		})
+		_, _ = statements.InsertShopKey(ctx, s.newKey(created.ID, n.Key, scopeNames(n.Scopes)))
+		return q.send(ctx, tx)
+	})
+	switch {
+	case violates(err, "shops_name_key"):
+		return shop.Shop{}, nameTaken("shop", n.Name, err)
+	case violates(err, "shops_name_form"):
+		return shop.Shop{}, nameForm(n.Name, err)
+	case err != nil:
+		return shop.Shop{}, err
+	}
+	return created, nil
+}
+
+func (s *Store) newKey(owner uuid.UUID, key string, scopes []string) db.InsertShopKeyParams {
+	return db.InsertShopKeyParams{ShopID: owner, ID: s.NewID(), Hash: shop.HashKey(key), Prefix: shop.KeyPrefix(key), Scopes: scopes, CreatedAt: s.Now()}
+}
+
+// Shops returns every shop by name.
+func (s *Store) Shops(ctx context.Context) ([]shop.Shop, error) {
+	var rows []db.ShopsRow
+	err := s.read(ctx, "load shops", func(q *db.Queries) (err error) {
+		rows, err = q.Shops(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	shops := make([]shop.Shop, len(rows))
+	for i, r := range rows {
+		shops[i] = shopOf(r)
+	}
+	return shops, nil
+}
+
+// ShopByName returns a shop. One that does not exist is a payment.Error of CodeNotFound.
+func (s *Store) ShopByName(ctx context.Context, name string) (shop.Shop, error) {
+	var row db.ShopByNameRow
+	err := s.read(ctx, "load shop", func(q *db.Queries) (err error) {
+		row, err = q.ShopByName(ctx, name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return noShop(name)
+		}
+		return err
+	})
+	if err != nil {
+		return shop.Shop{}, err
+	}
+	return shopOf(db.ShopsRow(row)), nil
+}
+
+func shopOf(r db.ShopsRow) shop.Shop {
+	return shop.Shop{
+		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs,
+		NotificationsOffAt: utc(r.NotificationsOffAt), CreatedAt: r.CreatedAt.UTC(),
+	}
+}
+
+// WebhookSecret returns what a shop's notifications are signed with.
+func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret, error) {
+	var sealed []byte
+	err := s.read(ctx, "load webhook secret", func(q *db.Queries) (err error) {
+		sealed, err = q.WebhookSecret(ctx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payment.ErrNotFound
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	secret, err := s.open(sealed, shopOwner(id), fieldWebhookSecret)
+	return gateway.Secret(secret), err
+}
+
+// SetNotificationURL sets where a shop's notifications go from now on and switches an endpoint on that answered 410.
+func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
+	return s.read(ctx, "set notification URL", func(q *db.Queries) error {
+		n, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
+		if err == nil && n == 0 {
+			return noShop(name)
+		}
+		return err
+	})
+}
+
+// RotateKey makes key the shop's only one, with the scopes of the one before. The old ones do not work any more.
+func (s *Store) RotateKey(ctx context.Context, name, key string) error {
+	return s.write(ctx, "rotate key", func(tx pgx.Tx) error {
+		q := db.New(tx)
+		id, err := q.LockShop(ctx, name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return noShop(name)
+		}
+		if err != nil {
+			return err
+		}
+		scopes, err := q.LastScopes(ctx, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			scopes = scopeNames(shop.Scopes)
+		} else if err != nil {
+			return err
+		}
+		if _, err := q.RevokeShopKeys(ctx, db.RevokeShopKeysParams{ShopID: id, RevokedAt: s.Now()}); err != nil {
+			return err
+		}
+		_, err = q.InsertShopKey(ctx, s.newKey(id, key, scopes))
+		return err
+	})
+}
+
+// Authenticate returns whose key has this hash, see shop.HashKey. Unknown and revoked keys are ErrUnknownKey.
+func (s *Store) Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error) {
+	var row db.AuthenticateRow
+	err := s.read(ctx, "authenticate", func(q *db.Queries) (err error) {
+		row, err = q.Authenticate(ctx, keyHash)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrUnknownKey
+		}
+		return err
+	})
+	if err != nil {
+		return shop.Principal{}, err
+	}
+	p := shop.Principal{Shop: shop.Shop{
+		ID: row.ID, Name: row.Name, NotificationURL: row.NotificationUrl, AllowCIDRs: row.AllowCidrs,
+		NotificationsOffAt: utc(row.NotificationsOffAt), CreatedAt: row.CreatedAt.UTC(),
+	}}
+	for _, scope := range row.Scopes {
+		p.Scopes = append(p.Scopes, shop.Scope(scope))
+	}
+	return p, nil
+}
+
+func scopeNames(scopes []shop.Scope) []string {
+	names := make([]string, len(scopes))
+	for i, s := range scopes {
+		names[i] = string(s)
+	}
+	return names
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func noShop(name string) error {
+	return &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no shop named %q.", name)}
+}
+
+func nameTaken(what, name string, err error) error {
+	return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("The %s name %q is taken already.", what, name), Err: err}
+}
+
+func nameForm(name string, err error) error {
+	return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("%q cannot be a name: use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.", name), Err: err}
+}

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/idempotency"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+)
+
+// JobInserter queues jobs within a transaction, so that they exist exactly if what they are about does.
+type JobInserter interface {
+	// InsertNotify queues the delivery of an order's notifications.
+	InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error
+	// InsertChecks queues checks of orders.
+	InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error
+}
+
+// Renderer makes the notification of a transition: its type and the exact bytes to sign and send. o is the order as of
+// the transition.
+type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ string, payload []byte, err error)
+
+// Options are what a store works with.
+type Options struct {
+	// Box encrypts. Without it, whatever touches an encrypted column is an error.
+	Box *secrets.Box
+	// Jobs queues deliveries and checks; nil queues none.
+	Jobs JobInserter
+	// Render makes notifications; nil makes none.
+	Render Renderer
+	// Now is the clock; the system's in UTC.
+	Now func() time.Time
+	// NewID makes ids; UUIDv7.
+	NewID func() uuid.UUID
+}
+
+// Store is the database. It is safe for concurrent use. It does not close the pool.
+type Store struct {
+	pool *pgxpool.Pool
+	Options
+	serviceKeys sync.Map // name → []byte
+}
+
+var (
+	_ payment.Store     = (*Store)(nil)
+	_ payment.Outbox    = (*Store)(nil)
+	_ idempotency.Store = Idempotency{}
+)
+
+// New returns a store over pool.
+func New(pool *pgxpool.Pool, opts Options) *Store {
+	if opts.Now == nil {
+		opts.Now = func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+	}
+	if opts.NewID == nil {
+		opts.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	}
+	return &Store{pool: pool, Options: opts}
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/store/internal/db"
+)
+
+const (
+	// acquireLimit is how long a caller waits for a connection. When the pool is exhausted for longer, more waiting
+	// only makes a longer queue.
+	acquireLimit = 3 * time.Second
+	// maxTries is how often a transaction is begun in all when another one is in its way.
+	maxTries = 5
+)
+
+// read runs fn, which asks one thing, on a connection.
+func (s *Store) read(ctx context.Context, doing string, fn func(q *db.Queries) error) error {
+	return s.retry(ctx, doing, func(conn *pgxpool.Conn) error { return fn(db.New(conn)) })
+}
+
+// write runs fn in a transaction and commits it if fn returns no error. fn may run several times. It must not call
+// anything but the database.
+func (s *Store) write(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
+	return s.retry(ctx, doing, func(conn *pgxpool.Conn) error { return pgx.BeginFunc(ctx, conn, fn) })
+}
+
+func (s *Store) retry(ctx context.Context, doing string, fn func(*pgxpool.Conn) error) error {
+	for try := 1; ; try++ {
+		err := s.once(ctx, fn)
+		if !inTheWay(err) || try == maxTries {
+			return translate(doing, err)
+		}
+		pause := time.NewTimer(time.Duration(try)*5*time.Millisecond + rand.N(10*time.Millisecond)) //nolint:gosec // jitter needs no secrecy
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return translate(doing, ctx.Err())
+		case <-pause.C:
+		}
+	}
+}
+
+func (s *Store) once(ctx context.Context, fn func(*pgxpool.Conn) error) error {
+	bounded, cancel := context.WithTimeout(ctx, acquireLimit)
+	defer cancel()
+	conn, err := s.pool.Acquire(bounded)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return unavailable(fmt.Errorf("take a connection: %w", err))
+	}
+	defer conn.Release()
+	return fn(conn)
+}
+
+// queue lets the generated methods put their statements into a batch, which goes out in one round trip. Each statement
+// must change exactly one row. What the methods return means nothing: the outcome is known after send.
+type queue struct{ batch pgx.Batch }
+
+// Exec implements db.DBTX.
+func (q *queue) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	q.batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
+		if n := tag.RowsAffected(); n != 1 {
+			return fmt.Errorf("a statement that must change one row changed %d: %s", n, firstWords(sql))
+		}
+		return nil
+	})
+	return pgconn.CommandTag{}, nil
+}
+
+// Query implements db.DBTX. Questions are queued by ask instead.
+func (q *queue) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	panic("store: a question cannot be queued by a generated method")
+}
+
+// QueryRow implements db.DBTX. Questions are queued by ask instead.
+func (q *queue) QueryRow(context.Context, string, ...any) pgx.Row {
+	panic("store: a question cannot be queued by a generated method")
+}
+
+// ask queues a question for at most one row; *to stays nil if there is none.
+func ask[T any](q *queue, to **T, sql string, args ...any) {
+	q.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[T])
+		if err == nil && len(found) > 0 {
+			*to = found[0]
+		}
+		return err
+	})
+}
+
+// send runs the batch. The first error ends it.
+func (q *queue) send(ctx context.Context, tx pgx.Tx) error {
+	if q.batch.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, &q.batch).Close()
+}
+
+// firstWords names a statement in an error: the name that its first line carries.
+func firstWords(sql string) string {
+	for i, c := range sql {
+		if c == '\n' {
+			return sql[:i]
+		}
+	}
+	return sql
+}
