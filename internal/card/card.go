@@ -108,6 +108,16 @@ type Token struct{ secret }
 // NewToken wraps a wallet payload as it came.
 func NewToken(text string) Token { return Token{secret{&text, hidden}} }
 
+// UnmarshalJSON reads a text that is not checked yet. The error does not repeat it.
+func (t *Token) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return errors.New("must be text")
+	}
+	*t = NewToken(text)
+	return nil
+}
+
 // Reveal returns the payload, for the body of a call to the provider and nothing else.
 func (t Token) Reveal() string { return t.reveal() }
 

@@ -1,0 +1,288 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/card"
+	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+)
+
+// RenderOrder returns an order as the API shows it. Every member is always there, null where it is empty.
+func RenderOrder(o *payment.Order) oapi.Order {
+	out := oapi.Order{
+		Id: o.ID, Object: oapi.OrderObjectOrder, Kind: oapi.Kind(o.Kind), Reference: o.Reference,
+		Status: oapi.Status(o.Status), StatusReason: nullable(o.StatusReason),
+		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded,
+		Capture: oapi.OrderCaptureAutomatic, Flow: nullable(string(o.Flow)),
+		Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, ProviderReference: nullable(o.ProviderReference),
+		ParentId: o.ParentID, Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
+		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextCheckAt),
+	}
+	if c := o.Amount.Currency(); c != "" {
+		minor := o.Amount.Minor()
+		out.Amount, out.Currency = &minor, nullable(string(c))
+	}
+	if o.Manual {
+		out.Capture = oapi.OrderCaptureManual
+	}
+	if out.Metadata == nil {
+		out.Metadata = map[string]string{}
+	}
+	if a := o.NextAction; a != nil {
+		out.NextAction = &oapi.NextAction{Type: oapi.NextActionType(a.Type), Url: nullable(a.URL), AttemptsLeft: a.AttemptsLeft}
+		if a.Fields != nil {
+			out.NextAction.Fields = &a.Fields
+		}
+	}
+	if m := o.PaymentMethod; m != nil {
+		out.PaymentMethod = &oapi.PaymentMethod{Type: m.Type, Masked: nullable(m.Masked), Bin: nullable(m.BIN), Brand: nullable(m.Brand), Country: nullable(m.Country)}
+	}
+	if f := o.Failure; f != nil {
+		out.Failure = renderFailure(f)
+	}
+	return out
+}
+
+func renderFailure(f *gateway.Failure) *oapi.Failure {
+	out := &oapi.Failure{Category: oapi.FailureCategory(f.Category), Code: f.Code, Message: f.Message, Advice: oapi.FailureAdvice(f.Advice)}
+	out.Cascade = make([]struct {
+		Code     string `json:"code"`
+		Priority int    `json:"priority"`
+	}, len(f.Cascade))
+	for i, c := range f.Cascade {
+		out.Cascade[i].Code, out.Cascade[i].Priority = c.Code, c.Priority
+	}
+	return out
+}
+
+// RenderNotification returns the type and the exact bytes of the notification about a transition, whose order is as it
+// was at that transition.
+func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
+	kind := "order." + string(t.To)
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err := e.Encode(oapi.Notification{Id: id, Type: kind, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: RenderOrder(o)})
+	return kind, bytes.TrimRight(out.Bytes(), "\n"), err
+}
+
+func renderStatement(st *payment.Statement) oapi.Statement {
+	return oapi.Statement{
+		Id: st.ID, Object: oapi.StatementObjectStatement, Account: st.AccountName, Type: string(st.Type), Status: string(st.Status), From: st.From.UTC(), To: st.To.UTC(),
+		State: oapi.StatementState(st.State), Failure: nullable(st.Failure), Rows: st.Rows, CreatedAt: st.CreatedAt.UTC(), UpdatedAt: st.UpdatedAt.UTC(),
+	}
+}
+
+// problems gathers everything that is wrong with a request beyond the contract's own rules.
+type problems []gateway.FieldError
+
+func (p *problems) add(field, message string) {
+	*p = append(*p, gateway.FieldError{Field: field, Message: message})
+}
+
+func (p problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return &payment.Error{Code: payment.CodeInvalid, Message: "The request is not valid: " + p[0].Field + " " + p[0].Message + ". Nothing was stored or sent.", Fields: p}
+}
+
+// newPayment reads a payment request.
+func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment, error) {
+	var bad problems
+	urls, fields := returnURLs(b.ReturnUrls)
+	fields["notification_url"], fields["site_url"] = b.NotificationUrl, b.SiteUrl
+	bad = append(bad, badURLs(ctx, fields)...)
+	in := payment.NewPayment{
+		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
+		Flow: gateway.Flow(valueOf(b.Flow)), Manual: valueOf(b.Capture) == oapi.PaymentRequestCaptureManual,
+		Customer: customer(b.Customer, &bad), Browser: browser(b.Browser), Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl),
+		Metadata: valueOf(b.Metadata), ReturnURLs: urls, NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+	}
+	if in.Flow == "" {
+		in.Flow = gateway.FlowHosted
+	}
+	in.Method = paymentMethod(in.Flow, b.PaymentMethod, &bad)
+	if r := b.Recurring; r != nil {
+		in.Recurring = gateway.Recurring{Enabled: r.Enabled, FrequencyDays: valueOf(r.FrequencyDays), ExpiresAt: valueOf(r.ExpiresAt)}
+	}
+	return in, bad.err()
+}
+
+func amount(minor int64, currency string, bad *problems) money.Money {
+	c, err := money.ParseCurrency(currency)
+	if err != nil {
+		bad.add("currency", "is not a currency: send an ISO 4217 code in capitals, such as EUR")
+		return money.Money{}
+	}
+	return money.New(minor, c)
+}
+
+// paymentMethod reads how the customer pays; what fits depends on the flow.
+func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) (out gateway.PaymentMethod) {
+	switch {
+	case m == nil && flow == gateway.FlowDirect:
+		bad.add("payment_method", "is required with flow direct")
+		return out
+	case m == nil:
+		return out
+	case flow == gateway.FlowHosted && m.Type != oapi.PaymentMethodInputTypeMobile:
+		bad.add("payment_method", "must be left out, or be of type mobile, with flow hosted: the customer types the card into the provider's form")
+		return out
+	case flow == gateway.FlowDirect && m.Type == oapi.PaymentMethodInputTypeMobile:
+		bad.add("payment_method.type", "mobile goes with flow hosted")
+		return out
+	}
+	wallet := func() *gateway.Wallet {
+		if m.Token == nil {
+			bad.add("payment_method.token", "is required")
+			return nil
+		}
+		return &gateway.Wallet{Token: *m.Token, Network: valueOf(m.Network)}
+	}
+	switch m.Type {
+	case oapi.PaymentMethodInputTypeCard:
+		if m.Card == nil {
+			bad.add("payment_method.card", "is required")
+			return out
+		}
+		out.Card = cardOf("payment_method.card", m.Card, bad)
+	case oapi.PaymentMethodInputTypeApplePay:
+		out.ApplePay = wallet()
+	case oapi.PaymentMethodInputTypeGooglePay:
+		out.GooglePay = wallet()
+	case oapi.PaymentMethodInputTypeStoredCard:
+		if m.CardId == nil {
+			bad.add("payment_method.card_id", "is required")
+			return out
+		}
+		out.StoredCard = &gateway.StoredCard{ID: *m.CardId, CVC: cvcOf("payment_method.cvc", m.Cvc, bad)}
+	case oapi.PaymentMethodInputTypeMobile:
+		if m.Phone == nil {
+			bad.add("payment_method.phone", "is required")
+			return out
+		}
+		out.Mobile = &gateway.Mobile{Phone: *m.Phone}
+	}
+	return out
+}
+
+func cardOf(at string, c *oapi.Card, bad *problems) *card.Card {
+	pan, err := card.ParsePAN(c.Number.Reveal())
+	if err != nil {
+		bad.add(at+".number", "is "+err.Error())
+	}
+	out := &card.Card{Number: pan, Expiry: card.Expiry{Month: valueOf(c.ExpMonth), Year: valueOf(c.ExpYear)}, CVC: cvcOf(at+".cvc", c.Cvc, bad), Holder: valueOf(c.Holder)}
+	if (out.Expiry.Month == 0) != (out.Expiry.Year == 0) {
+		bad.add(at+".exp_month", "and exp_year belong together")
+	}
+	return out
+}
+
+func cvcOf(at string, t *card.Token, bad *problems) card.CVC {
+	if t == nil {
+		return card.CVC{}
+	}
+	cvc, err := card.ParseCVC(t.Reveal())
+	if err != nil {
+		bad.add(at, "is "+err.Error())
+	}
+	return cvc
+}
+
+func secretOf(t card.Token) gateway.Secret { return gateway.Secret(t.Reveal()) }
+
+func customer(c *oapi.Customer, bad *problems) (out gateway.Customer) {
+	if c == nil {
+		return out
+	}
+	out = gateway.Customer{
+		FirstName: valueOf(c.FirstName), LastName: valueOf(c.LastName), MiddleName: valueOf(c.MiddleName), Email: valueOf(c.Email), Phone: valueOf(c.Phone), IP: valueOf(c.Ip),
+	}
+	if a := c.Address; a != nil {
+		out.Address = gateway.Address{Line: valueOf(a.Line), City: valueOf(a.City), PostalCode: valueOf(a.PostalCode), Country: valueOf(a.Country)}
+	}
+	if out.IP != "" {
+		if _, err := netip.ParseAddr(out.IP); err != nil {
+			bad.add("customer.ip", "is not an IP address")
+		}
+	}
+	if c.BirthDate != nil {
+		date, err := time.Parse(time.DateOnly, *c.BirthDate)
+		if err != nil {
+			bad.add("customer.birth_date", "is not a date such as 1997-06-06")
+		}
+		out.BirthDate = date
+	}
+	return out
+}
+
+func browser(b *oapi.Browser) *gateway.Browser {
+	if b == nil {
+		return nil
+	}
+	return &gateway.Browser{
+		AcceptHeader: valueOf(b.AcceptHeader), UserAgent: valueOf(b.UserAgent), Language: valueOf(b.Language), JavaEnabled: b.JavaEnabled, JavaScriptEnabled: b.JavascriptEnabled,
+		ColorDepth: b.ColorDepth, ScreenHeight: b.ScreenHeight, ScreenWidth: b.ScreenWidth, TimeZoneOffset: b.TimeZoneOffset,
+	}
+}
+
+func returnURLs(u *oapi.ReturnURLs) (gateway.ReturnURLs, map[string]*string) {
+	if u == nil {
+		return gateway.ReturnURLs{}, map[string]*string{}
+	}
+	return gateway.ReturnURLs{Success: valueOf(u.Success), Fail: valueOf(u.Fail), Status: valueOf(u.Status)},
+		map[string]*string{"return_urls.success": u.Success, "return_urls.fail": u.Fail, "return_urls.status": u.Status}
+}
+
+// newPayout reads a payout request.
+func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, error) {
+	var bad problems
+	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
+	in := payment.NewPayout{
+		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
+		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+	}
+	if b.Currency != nil {
+		in.Currency = amount(b.Amount, *b.Currency, &bad).Currency()
+	}
+	m := b.Method
+	need := func(missing bool, field string) bool {
+		if missing {
+			bad.add("method."+field, "is required for this type")
+		}
+		return !missing
+	}
+	switch m.Type {
+	case oapi.PayoutMethodInputTypeCard:
+		if need(m.Card == nil, "card") {
+			in.Method.Card = cardOf("method.card", m.Card, &bad)
+		}
+	case oapi.PayoutMethodInputTypePayoutCard:
+		if need(m.PayoutCardId == nil, "payout_card_id") {
+			in.PayoutCard = m.PayoutCardId
+		}
+	case oapi.PayoutMethodInputTypePhone:
+		if need(m.Phone == nil, "phone") {
+			in.Method.Phone = *m.Phone
+		}
+	case oapi.PayoutMethodInputTypeBankAccount:
+		if need(m.Number == nil, "number") {
+			in.Method.BankAccount = &gateway.BankAccount{
+				Number: *m.Number, Holder: valueOf(m.Holder), IIN: valueOf(m.Iin), BIN: valueOf(m.Bin), KBE: valueOf(m.Kbe), BankCode: valueOf(m.BankCode), BankName: valueOf(m.BankName),
+				PaymentPurposeCode: valueOf(m.PaymentPurposeCode), RecipientCode: valueOf(m.RecipientCode), SenderCode: valueOf(m.SenderCode),
+				RecipientRNN: valueOf(m.RecipientRnn), RecipientName: valueOf(m.RecipientName),
+			}
+		}
+	}
+	return in, bad.err()
+}

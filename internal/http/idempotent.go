@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"time"
+
+	"payrelay/internal/idempotency"
+)
+
+// replayed are the headers that belong to an answer and are kept with it.
+var replayed = []string{"Content-Type", "Location", "Retry-After"}
+
+// idempotent replays the first answer of a POST to every repeat with the same Idempotency-Key and body.
+func (s *server) idempotent(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys := r.Header.Values("Idempotency-Key")
+		if r.Method != http.MethodPost || len(keys) == 0 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		key := keys[0]
+		if len(keys) > 1 || !printable(key) || len(key) > 255 {
+			s.problem(w, r, problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: "Send one Idempotency-Key of 1 to 255 printable ASCII characters."})
+			return
+		}
+		shop := principal(r.Context()).Shop.ID
+		first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), s.ProviderTimeout+30*time.Second)
+		switch {
+		case errors.Is(err, idempotency.ErrMismatch):
+			s.problem(w, r, problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_mismatch", Detail: "This Idempotency-Key was used for another request. Use a new key for a new request."})
+			return
+		case errors.Is(err, idempotency.ErrInProgress):
+			s.problem(w, r, problem{Status: http.StatusConflict, Code: "idempotency_in_progress", RetryAfter: 1, Detail: "The first request with this Idempotency-Key is still running. Send it again in a moment to get its answer."})
+			return
+		case err != nil:
+			s.fail(w, r, err)
+			return
+		case first != nil:
+			for k, v := range first.Header {
+				w.Header().Set(k, v)
+			}
+			w.Header().Set("Idempotency-Replayed", "true")
+			w.WriteHeader(first.Status)
+			_, _ = w.Write(first.Body)
+			return
+		}
+		s.runOnce(w, r, next, key)
+	})
+}
+
+// runOnce does the work and keeps its answer before it is sent. An answer that says nothing about the request itself
+// (5xx, a refused key) is not kept, so that a repeat is a new try.
+func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, key string) {
+	shop := principal(r.Context()).Shop.ID
+	answer := &buffered{header: w.Header(), status: http.StatusOK}
+	finished := false
+	defer func() {
+		if !finished { // a panic goes on to the recoverer
+			_ = s.Idempotency.Abandon(r.Context(), shop, key)
+		}
+	}()
+	next.ServeHTTP(answer, r)
+	finished = true
+	var err error
+	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden {
+		err = s.Idempotency.Abandon(r.Context(), shop, key)
+	} else {
+		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
+		for _, name := range replayed {
+			if v := w.Header().Get(name); v != "" {
+				kept.Header[name] = v
+			}
+		}
+		err = s.Idempotency.Finish(r.Context(), shop, key, kept)
+	}
+	if err != nil {
+		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
+		s.Log.Error().Err(err).Str("request_id", RequestID(r.Context())).Msg("the answer could not be kept for its Idempotency-Key")
+	}
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body.Bytes())
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// buffered holds an answer back until it was kept.
+type buffered struct {
+	header http.Header
+	status int
+	wrote  bool
+	body   bytes.Buffer
+}
+
+func (b *buffered) Header() http.Header { return b.header }
+
+func (b *buffered) WriteHeader(status int) {
+	if !b.wrote {
+		b.status, b.wrote = status, true
+	}
+}
+
+func (b *buffered) Write(p []byte) (int, error) {
+	b.wrote = true
+	return b.body.Write(p)
+}

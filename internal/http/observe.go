@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"payrelay/internal/payment"
+)
+
+type contextKey int
+
+const (
+	keyRecord contextKey = iota
+	keyPrincipal
+	keyHash
+)
+
+// record is the one log line of a request, filled as it goes.
+type record struct {
+	requestID, shop, orderID, provider, verdict, code string
+}
+
+func recordOf(ctx context.Context) *record {
+	r, _ := ctx.Value(keyRecord).(*record)
+	return r
+}
+
+// RequestID returns the id of the request that ctx belongs to, or "".
+func RequestID(ctx context.Context) string {
+	if r := recordOf(ctx); r != nil {
+		return r.requestID
+	}
+	return ""
+}
+
+// note puts an order into the request's log line.
+func note(ctx context.Context, o *payment.Order) {
+	if r := recordOf(ctx); r != nil && o != nil {
+		r.orderID, r.provider, r.verdict = o.ID.String(), o.Provider, string(o.Status)
+	}
+}
+
+type metrics struct {
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "payrelay_http_request_seconds", Help: "How long requests took, by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, NativeHistogramBucketFactor: 1.1,
+		}, []string{"route", "method", "status_class"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "payrelay_http_in_flight_requests", Help: "Requests being worked on."}),
+	}
+	reg.MustRegister(m.seconds, m.inFlight)
+	return m
+}
+
+var sane = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// observe gives each request an id, a log line and a place in the metrics. Addresses appear as routes only: they may
+// hold a token.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		rec := &record{requestID: r.Header.Get("X-Request-Id")}
+		if !sane.MatchString(rec.requestID) {
+			rec.requestID = uuid.Must(uuid.NewV7()).String()
+		}
+		h := w.Header()
+		h.Set("X-Request-Id", rec.requestID)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		s.metrics.inFlight.Inc()
+		defer s.metrics.inFlight.Dec()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), keyRecord, rec)))
+		s.finish(r, rec, ww, started)
+	})
+}
+
+func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseWriter, started time.Time) {
+	route, status := "none", w.Status()
+	if c := chi.RouteContext(r.Context()); c != nil && c.RoutePattern() != "" && status != http.StatusMethodNotAllowed {
+		route = c.RoutePattern()
+	}
+	if status == 0 {
+		status = http.StatusOK
+	}
+	took := time.Since(started)
+	s.metrics.seconds.WithLabelValues(route, knownMethod(r.Method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+	event := s.Log.Info() //nolint:zerologlint // sent below
+	if status >= http.StatusInternalServerError {
+		event = s.Log.Error()
+	}
+	event.Str("request_id", rec.requestID).Str("method", knownMethod(r.Method)).Str("route", route).Int("status", status)
+	for _, f := range [][2]string{{"shop", rec.shop}, {"order_id", rec.orderID}, {"provider", rec.provider}, {"verdict", rec.verdict}, {"code", rec.code}} {
+		if f[1] != "" {
+			event.Str(f[0], f[1])
+		}
+	}
+	event.Int("bytes", w.BytesWritten()).Dur("duration_ms", took).Msg("request")
+}
+
+// knownMethod keeps strangers' words out of labels.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodPost, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "OTHER"
+}
+
+// recover answers 500 to a panic. The panic's text may hold data and is not logged; where it happened is.
+func (s *server) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			s.Log.Error().Str("request_id", RequestID(r.Context())).Bytes("stack", debug.Stack()).Msg("panic")
+			s.problem(w, r, problemOf(nil))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+// problem is an RFC 9457 document on its way out.
+type problem struct {
+	Status int
+	Code   string
+	Detail string
+	Fields []gateway.FieldError
+	// RetryAfter is in seconds, 0 for none.
+	RetryAfter int
+}
+
+// statuses is the one table from what a use case says to what HTTP says.
+var statuses = map[payment.Code]int{
+	payment.CodeInvalid:           http.StatusUnprocessableEntity,
+	payment.CodeMissingFields:     http.StatusUnprocessableEntity,
+	payment.CodeNotFound:          http.StatusNotFound,
+	payment.CodeReferenceConflict: http.StatusConflict,
+	payment.CodeUnknownAccount:    http.StatusUnprocessableEntity,
+	payment.CodeCurrency:          http.StatusUnprocessableEntity,
+	payment.CodeUnsupported:       http.StatusUnprocessableEntity,
+	payment.CodeInvalidState:      http.StatusConflict,
+	payment.CodeRefundTooLarge:    http.StatusConflict,
+	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
+	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
+	payment.CodeUnavailable:       http.StatusServiceUnavailable,
+	payment.CodeProviderFailed:    http.StatusBadGateway,
+}
+
+// titles says each code in a few words.
+var titles = map[string]string{
+	"invalid_request": "The request is not valid", "missing_fields": "The provider needs more", "not_found": "Not found",
+	"reference_conflict": "The reference is taken", "unknown_account": "No such account", "currency_not_supported": "The currency does not fit",
+	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state",
+	"refund_exceeds_captured": "More than was captured", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
+	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
+	"malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
+	"unauthorized": "Who are you?", "forbidden": "Your key may not do this", "method_not_allowed": "Not this method",
+	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
+}
+
+// problemOf turns an error into what may be told of it. Anything that is no payment.Error is internal, and its text
+// stays inside.
+func problemOf(err error) problem {
+	if e, ok := errors.AsType[*payment.Error](err); ok {
+		if status, ok := statuses[e.Code]; ok {
+			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields}
+			if status == http.StatusServiceUnavailable {
+				p.RetryAfter = 1
+			}
+			return p
+		}
+	}
+	return problem{Status: http.StatusInternalServerError, Code: "internal_error",
+		Detail: "Something went wrong here. Send the request again with the same reference: it is safe. If it goes on, tell the operators the request_id."}
+}
+
+// undecodable says what is wrong with a request that could not be decoded, without repeating it.
+func undecodable(err error) problem {
+	p := problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "The request has a value that cannot be read."}
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		p.Fields = []gateway.FieldError{{Field: t.Field, Message: "must be " + plainType(t.Type.Kind().String())}}
+	}
+	return p
+}
+
+func plainType(kind string) string {
+	switch kind {
+	case "int", "int64", "int32":
+		return "a whole number without a decimal point or exponent, of at most 64 bits"
+	case "string":
+		return "text in double quotes"
+	case "bool":
+		return "true or false"
+	}
+	return "of another type"
+}
+
+// problem writes p. instance is the route that matched, never the address as it came.
+func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
+	type field struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	}
+	doc := struct {
+		Type      string  `json:"type"`
+		Title     string  `json:"title"`
+		Status    int     `json:"status"`
+		Detail    string  `json:"detail"`
+		Instance  string  `json:"instance"`
+		Code      string  `json:"code"`
+		RequestID string  `json:"request_id"`
+		Errors    []field `json:"errors,omitempty"`
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.Detail, "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
+	for _, f := range p.Fields {
+		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
+	}
+	if p.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(doc)
+	if record := recordOf(r.Context()); record != nil {
+		record.code = p.Code
+	}
+}

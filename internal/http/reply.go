@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+
+	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/payment"
+)
+
+// reply is the answer of every operation: a status and a JSON document. The generated server wants a type for each
+// operation and status; one that is all of them keeps the handlers to what differs.
+type reply struct {
+	status   int
+	body     any
+	location string
+}
+
+// orderReply answers with an order: 201 for a new one, 202 while its outcome is unknown, 200 otherwise.
+func orderReply(o *payment.Order, created bool) reply {
+	r := reply{status: http.StatusOK, body: RenderOrder(o)}
+	switch {
+	case created && o.Status == payment.StatusUnknown:
+		r.status = http.StatusAccepted
+	case created:
+		r.status = http.StatusCreated
+	}
+	if created {
+		r.location = "/v1/orders/" + o.ID.String()
+	}
+	return r
+}
+
+func (r reply) write(w http.ResponseWriter) error {
+	w.Header().Set("Content-Type", "application/json")
+	if r.location != "" {
+		w.Header().Set("Location", r.location)
+	}
+	w.WriteHeader(r.status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(r.body)
+}
+
+func (r reply) VisitListAccountsResponse(w http.ResponseWriter) error      { return r.write(w) }
+func (r reply) VisitGetBalanceResponse(w http.ResponseWriter) error        { return r.write(w) }
+func (r reply) VisitListNotificationsResponse(w http.ResponseWriter) error { return r.write(w) }
+func (r reply) VisitListOrdersResponse(w http.ResponseWriter) error        { return r.write(w) }
+func (r reply) VisitGetOrderResponse(w http.ResponseWriter) error          { return r.write(w) }
+func (r reply) VisitListOrderEventsResponse(w http.ResponseWriter) error   { return r.write(w) }
+func (r reply) VisitRefreshOrderResponse(w http.ResponseWriter) error      { return r.write(w) }
+func (r reply) VisitCreatePaymentResponse(w http.ResponseWriter) error     { return r.write(w) }
+func (r reply) VisitGetPaymentResponse(w http.ResponseWriter) error        { return r.write(w) }
+func (r reply) VisitCancelPaymentResponse(w http.ResponseWriter) error     { return r.write(w) }
+func (r reply) VisitCapturePaymentResponse(w http.ResponseWriter) error    { return r.write(w) }
+func (r reply) VisitChargePaymentResponse(w http.ResponseWriter) error     { return r.write(w) }
+func (r reply) VisitConfirmPaymentResponse(w http.ResponseWriter) error    { return r.write(w) }
+func (r reply) VisitRefundPaymentResponse(w http.ResponseWriter) error     { return r.write(w) }
+func (r reply) VisitCreatePayoutCardResponse(w http.ResponseWriter) error  { return r.write(w) }
+func (r reply) VisitGetPayoutCardResponse(w http.ResponseWriter) error     { return r.write(w) }
+func (r reply) VisitCreatePayoutResponse(w http.ResponseWriter) error      { return r.write(w) }
+func (r reply) VisitGetPayoutResponse(w http.ResponseWriter) error         { return r.write(w) }
+func (r reply) VisitGetRefundResponse(w http.ResponseWriter) error         { return r.write(w) }
+func (r reply) VisitCreateStatementResponse(w http.ResponseWriter) error   { return r.write(w) }
+func (r reply) VisitGetStatementResponse(w http.ResponseWriter) error      { return r.write(w) }
+
+// fileReply streams a file. An error before its first byte is still a problem document.
+type fileReply struct {
+	write func(io.Writer) error
+}
+
+// VisitGetStatementFileResponse implements the generated interface.
+func (f fileReply) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+	out := &lateHeader{w: w}
+	if err := f.write(out); err != nil {
+		if out.begun {
+			panic(http.ErrAbortHandler) // half a file must not look whole
+		}
+		return err
+	}
+	if !out.begun {
+		_, _ = out.Write(nil)
+	}
+	return nil
+}
+
+// lateHeader sends the headers of a file with its first byte.
+type lateHeader struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (l *lateHeader) Write(p []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+		l.w.Header().Set("Content-Disposition", `attachment; filename="statement.xlsx"`)
+		l.w.WriteHeader(http.StatusOK)
+	}
+	return l.w.Write(p)
+}
+
+var _ oapi.GetStatementFileResponseObject = fileReply{}

@@ -1,0 +1,155 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/go-chi/chi/v5"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"payrelay/api"
+	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/idempotency"
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+
+	"io"
+)
+
+// Orders are the use cases that the API offers.
+type Orders interface {
+	CreatePayment(ctx context.Context, in payment.NewPayment) (*payment.Order, bool, error)
+	Capture(ctx context.Context, key payment.Key, minor int64) (*payment.Order, error)
+	Cancel(ctx context.Context, key payment.Key) (*payment.Order, error)
+	ConfirmCode(ctx context.Context, key payment.Key, code gateway.Secret) (*payment.Order, error)
+	Refund(ctx context.Context, in payment.NewRefund) (*payment.Order, bool, error)
+	Charge(ctx context.Context, in payment.NewCharge) (*payment.Order, bool, error)
+	Payout(ctx context.Context, in payment.NewPayout) (*payment.Order, bool, error)
+	OpenPayoutCard(ctx context.Context, in payment.NewPayoutCard) (*payment.Order, bool, error)
+	Order(ctx context.Context, key payment.Key) (*payment.Order, error)
+	Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error)
+	History(ctx context.Context, key payment.Key) ([]payment.Transition, error)
+	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.Page[payment.FeedItem], error)
+	Refresh(ctx context.Context, key payment.Key) (*payment.Order, error)
+	Accounts(ctx context.Context, shop uuid.UUID) ([]payment.AccountInfo, error)
+	Balance(ctx context.Context, shop uuid.UUID, account string) (gateway.Balance, error)
+	CreateStatement(ctx context.Context, in payment.NewStatement) (*payment.Statement, error)
+	Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error)
+	StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error
+}
+
+// Authenticator knows shops by the hash of their key. An unknown or revoked key is an *payment.Error of CodeNotFound.
+type Authenticator interface {
+	Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error)
+}
+
+// Config is what the API needs. All members but RefuseDemoKey and Callbacks are required.
+type Config struct {
+	Orders      Orders
+	Auth        Authenticator
+	Idempotency idempotency.Store
+	// HashKey keys the hashes by which request bodies are compared.
+	HashKey    []byte
+	Log        zerolog.Logger
+	Registerer prometheus.Registerer
+	// RefuseDemoKey turns the well-known key of `dev` away.
+	RefuseDemoKey bool
+	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
+	ProviderTimeout time.Duration
+	// Callbacks serves POST /callbacks/{provider}/{token}.
+	Callbacks http.Handler
+}
+
+type server struct {
+	Config
+	router  routers.Router
+	scopes  map[string]shop.Scope // by operation id
+	metrics *metrics
+}
+
+// Document returns the contract, read and checked.
+func Document() (*openapi3.T, error) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		return nil, fmt.Errorf("read the contract: %w", err)
+	}
+	if err := doc.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("check the contract: %w", err)
+	}
+	doc.Servers = nil // requests are matched by path alone
+	return doc, nil
+}
+
+// New returns the handler of the merchant API, its documentation and the providers' callbacks.
+func New(c Config) (http.Handler, error) {
+	doc, err := Document()
+	if err != nil {
+		return nil, err
+	}
+	router, err := gorillamux.NewRouter(doc)
+	if err != nil {
+		return nil, fmt.Errorf("route the contract: %w", err)
+	}
+	s := &server{Config: c, router: router, scopes: map[string]shop.Scope{}, metrics: newMetrics(c.Registerer)}
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if scope, ok := op.Extensions["x-scope"].(string); ok {
+				s.scopes[method+" "+path] = shop.Scope(scope)
+			}
+		}
+	}
+	return s.routes(), nil
+}
+
+// routes is every address that is served.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.observe, s.recover)
+	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
+		s.problem(w, req, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		s.problem(w, req, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
+	})
+	r.Get("/openapi.yaml", serveContract)
+	r.Get("/docs", serveDocs)
+	r.Get("/docs/scalar.js", serveScalar)
+	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
+	if s.Callbacks != nil {
+		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", s.Callbacks)
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(s.authenticate, s.readBody, s.idempotent, s.validate)
+		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
+			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
+		})
+		oapi.HandlerWithOptions(strict, oapi.ChiServerOptions{
+			BaseRouter: r, ErrorHandlerFunc: s.badRequest, Middlewares: []oapi.MiddlewareFunc{s.scoped},
+		})
+	})
+	return r
+}
+
+// badRequest answers a request that passed validation but cannot be decoded all the same.
+func (s *server) badRequest(w http.ResponseWriter, r *http.Request, err error) {
+	s.problem(w, r, undecodable(err))
+}
+
+// fail answers with what a use case returned.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		event := s.Log.Error() //nolint:zerologlint // sent below
+		event.Err(err).Str("request_id", RequestID(r.Context())).Str("code", p.Code).Msg("request failed")
+	}
+	s.problem(w, r, p)
+}

@@ -1,0 +1,130 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"sort"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep members may be nested.
+const maxDepth = 16
+
+type duplicateError struct{ field string }
+
+func (*duplicateError) Error() string { return "a member stands twice" }
+
+// canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
+// bodies that mean the same are the same. Errors do not repeat the body.
+func canonicalJSON(body []byte) ([]byte, error) {
+	if !utf8.Valid(body) {
+		return nil, errors.New("it is not UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var out bytes.Buffer
+	if err := canonicalValue(d, &out, "", 0); err != nil {
+		if _, ok := errors.AsType[*duplicateError](err); ok || errors.Is(err, errDeep) {
+			return nil, err
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, errors.New("it ends too early")
+		}
+		return nil, errors.New("it cannot be read")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows it")
+	}
+	return out.Bytes(), nil
+}
+
+var errDeep = errors.New("it is nested too deep")
+
+func canonicalValue(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+	if depth > maxDepth {
+		return errDeep
+	}
+	t, err := d.Token()
+	if err != nil {
+		return err
+	}
+	switch v := t.(type) {
+	case json.Delim:
+		if v == '{' {
+			return canonicalObject(d, out, path, depth)
+		}
+		return canonicalArray(d, out, path, depth)
+	case json.Number:
+		out.WriteString(v.String())
+	default:
+		text, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		out.Write(text)
+		clear(text)
+	}
+	return nil
+}
+
+func canonicalObject(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+	members := map[string][]byte{}
+	names := []string{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name, _ := t.(string)
+		field := name
+		if path != "" {
+			field = path + "." + name
+		}
+		if _, twice := members[name]; twice {
+			return &duplicateError{field}
+		}
+		var value bytes.Buffer
+		if err := canonicalValue(d, &value, field, depth+1); err != nil {
+			return err
+		}
+		members[name] = value.Bytes()
+		names = append(names, name)
+	}
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	sort.Strings(names)
+	out.WriteByte('{')
+	for i, name := range names {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		text, err := json.Marshal(name)
+		if err != nil {
+			return err
+		}
+		out.Write(text)
+		out.WriteByte(':')
+		out.Write(members[name])
+		clear(members[name])
+	}
+	out.WriteByte('}')
+	return nil
+}
+
+func canonicalArray(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+	out.WriteByte('[')
+	for first := true; d.More(); first = false {
+		if !first {
+			out.WriteByte(',')
+		}
+		if err := canonicalValue(d, out, path, depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	out.WriteByte(']')
+	return err
+}

@@ -1,0 +1,63 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/netip"
+	"net/url"
+	"slices"
+
+	"payrelay/internal/gateway"
+)
+
+// CheckURL says what is wrong with an address that a shop gives. http is for hosts of this machine, and for shops that
+// an operator allowed internal networks: whether an address may really be called is decided when it is dialled.
+func CheckURL(text string, allowCIDRs []string) error {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
+		return errors.New("must be a full address, such as https://shop.example.com/thanks")
+	case u.User != nil:
+		return errors.New("must not hold a user name or password")
+	case u.Fragment != "":
+		return errors.New("must not have a fragment (#)")
+	case u.Scheme == "http" && !plainAllowed(u.Hostname(), allowCIDRs):
+		return errors.New("must begin with https://")
+	}
+	return nil
+}
+
+func plainAllowed(host string, allowCIDRs []string) bool {
+	ip, err := netip.ParseAddr(host)
+	if host == "localhost" || err == nil && ip.IsLoopback() {
+		return true
+	}
+	for _, c := range allowCIDRs {
+		p, badPrefix := netip.ParsePrefix(c)
+		if badPrefix != nil {
+			continue
+		}
+		if err != nil || p.Contains(ip.Unmap()) {
+			return true // a name is judged by the address that it leads to, when it is dialled
+		}
+	}
+	return false
+}
+
+func badURLs(ctx context.Context, fields map[string]*string) (bad problems) {
+	allowed := principal(ctx).Shop.AllowCIDRs
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if fields[name] == nil {
+			continue
+		}
+		if err := CheckURL(*fields[name], allowed); err != nil {
+			bad = append(bad, gateway.FieldError{Field: name, Message: err.Error()})
+		}
+	}
+	return bad
+}
+
+func checkURLs(ctx context.Context, fields map[string]*string) error {
+	return badURLs(ctx, fields).err()
+}
