@@ -104,6 +104,10 @@ func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
 func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, now time.Time) Verdict {
 	if err == nil {
 		o.NotFound, o.NotFoundSince = 0, nil
+		if s.inFlight(o, now) && !Status(result.Status).Final() {
+			// The call's own answer may still come, and it knows more: a form's address, what a capture took.
+			return Stale
+		}
 		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
 			result.Status = gateway.StatusProcessing // the form is open, but its address was lost with an answer
 		}
@@ -142,6 +146,11 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 			Message: "The request never reached the provider: it has no such order, and said so several times.",
 		},
 	})
+}
+
+// inFlight reports whether a call that moves the order along may still be under way, in this process or another.
+func (s *Service) inFlight(o *Order, now time.Time) bool {
+	return (o.Status == StatusCreated || o.commanded()) && now.Sub(o.ChecksSince) < s.ProviderTimeout
 }
 
 func visibility(d gateway.Description, _ Account) time.Duration { return d.VisibilityDelay }

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// css selects elements; a plain string would be a search.
+type css = chromedp.CSS
+
+// newBrowser starts a headless Chromium, or says what to install.
+func newBrowser(t *testing.T) context.Context {
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	require.NotEmpty(t, path, "this test needs Chromium: install it (Debian: apt-get install chromium)")
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.UserDataDir(t.TempDir()),
+	}
+	for _, off := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage"} {
+		options = append(options, chromedp.Flag(off, true))
+	}
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	t.Cleanup(cancel)
+	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancelAllocator)
+	ctx, cancelBrowser := chromedp.NewContext(ctx)
+	t.Cleanup(cancelBrowser)
+	return ctx
+}
+
+// shoot keeps a picture of the page when SCREENSHOTS names a folder, for people to look at.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
+func TestTheFirstPaymentInABrowser(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	ctx := newBrowser(t)
+
+	pay := func(reference, button string) order {
+		o := d.create(reference)
+		require.NoError(t, chromedp.Do(ctx,
+			chromedp.EmulateViewport(390, 844),
+			chromedp.Navigate(o.NextAction.URL),
+			chromedp.WaitVisible(css("#card-form")),
+			chromedp.SendKeys(css("#card-number"), cardChallenge),
+			chromedp.SendKeys(css("#card-expiry"), "1230"),
+			chromedp.SendKeys(css("#card-cvc"), "739"),
+			chromedp.SendKeys(css("#card-holder"), "John Doe"),
+		))
+		shoot(t, ctx, "form-"+reference)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Click(css("#pay")), chromedp.WaitVisible(css("#acs-form"))))
+		shoot(t, ctx, "acs-"+reference)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Click(css(button)), chromedp.WaitVisible(css("#result"))))
+		shoot(t, ctx, "result-"+reference)
+		return o
+	}
+
+	paid := pay("browser-paid", "#acs-success")
+	d.await(paid.ID, "succeeded", 10*time.Second)
+	refused := pay("browser-refused", "#acs-fail")
+	require.Equal(t, "authentication_failed", d.await(refused.ID, "failed", 10*time.Second).Failure.Category)
+
+	// the demo shop shows what it was told
+	require.Eventually(t, func() bool { return len(d.notified(refused.ID)) >= 2 }, 5*time.Second, 25*time.Millisecond)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(d.ShopPage), chromedp.WaitVisible(css("main"))))
+	text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+	require.NoError(t, err)
+	require.Contains(t, text, "order.succeeded")
+	require.Contains(t, text, "order.failed")
+	shoot(t, ctx, "shop")
+
+	// the documentation renders without any request to the outside
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(d.API+"/docs")))
+	require.Eventually(t, func() bool {
+		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+		return err == nil && len(text) > 2000
+	}, 20*time.Second, 100*time.Millisecond)
+	shoot(t, ctx, "docs")
+}
+
+func TestBuyingInTheDemoShop(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	ctx := newBrowser(t)
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate(d.ShopPage),
+		chromedp.Click(css("form[action$='/buy'] button")),
+		chromedp.WaitVisible(css("#card-form")),
+		chromedp.SendKeys(css("#card-number"), cardSuccess),
+		chromedp.SendKeys(css("#card-expiry"), "1230"),
+		chromedp.SendKeys(css("#card-cvc"), "739"),
+		chromedp.SendKeys(css("#card-holder"), "John Doe"),
+		chromedp.Click(css("#pay")),
+	))
+	require.Eventually(t, func() bool {
+		at, err := chromedp.Run(ctx, chromedp.Location())
+		if err != nil {
+			return false
+		}
+		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+		return err == nil && len(at) > len(d.ShopPage) && at[:len(d.ShopPage)] == d.ShopPage && contains(text, "succeeded", "Paid", "paid")
+	}, 20*time.Second, 100*time.Millisecond, "the shop's page shows the verified outcome")
+	shoot(t, ctx, "return")
+}
+
+func contains(text string, any ...string) bool {
+	for _, a := range any {
+		if len(a) > 0 && len(text) >= len(a) {
+			for i := 0; i+len(a) <= len(text); i++ {
+				if text[i:i+len(a)] == a {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

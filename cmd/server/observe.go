@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+// observer counts verdicts and says conflicts out loud.
+type observer struct {
+	reports, conflicts, callbacks *prometheus.CounterVec
+	log                           zerolog.Logger
+}
+
+func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
+	o := &observer{
+		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_reports_total", Help: "Reports about orders, by the road they came and the verdict.",
+		}, []string{"provider", "cause", "verdict"}),
+		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_order_conflicts_total", Help: "Reports that contradicted what is recorded. Each waits for an operator.",
+		}, []string{"provider", "cause"}),
+		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
+		}, []string{"provider", "verdict"}),
+		log: log,
+	}
+	reg.MustRegister(o.reports, o.conflicts, o.callbacks)
+	return o
+}
+
+// observe is payment.Config.Observe.
+func (o *observer) observe(e payment.Event) {
+	if e.Callback != "" {
+		o.callbacks.WithLabelValues(e.Provider, e.Callback).Inc()
+	}
+	if e.Verdict == "" {
+		return
+	}
+	o.reports.WithLabelValues(e.Provider, string(e.Cause), string(e.Verdict)).Inc()
+	if e.Verdict == payment.ConflictVerdict {
+		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Inc()
+		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Msg("conflict: a report contradicts what is recorded")
+	}
+}
+
+// gauges reads the state of all orders from the database when Prometheus asks, at most every few seconds.
+type gauges struct {
+	read   func(ctx context.Context) (store.Gauges, error)
+	orders *prometheus.Desc
+	single map[string]*prometheus.Desc
+}
+
+func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("payrelay_"+name, help, labels, nil)
+	}
+	return &gauges{
+		read:   read,
+		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
+		single: map[string]*prometheus.Desc{
+			"unknown":   desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
+			"conflicts": desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
+			"backlog":   desc("notification_backlog", "Notifications that wait to be delivered."),
+			"oldest":    desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
+			"parked":    desc("notification_parked", "Notifications that were given up on and wait for an operator."),
+			"check":     desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
+		},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	ch <- g.orders
+	for _, d := range g.single {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. While the database does not answer, the gauges are absent rather than wrong.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	state, err := g.read(ctx)
+	if err != nil {
+		return
+	}
+	for _, u := range state.Unfinished {
+		ch <- prometheus.MustNewConstMetric(g.orders, prometheus.GaugeValue, float64(u.Count), string(u.Kind), u.Provider, string(u.Status))
+	}
+	for name, v := range map[string]float64{
+		"unknown": state.OldestUnknown.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
+		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "check": state.CheckLag.Seconds(),
+	} {
+		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
+	}
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os/user"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+
+	httpapi "payrelay/internal/http"
+	"payrelay/internal/payment"
+)
+
+type orderCmd struct {
+	List    orderListCmd    `cmd:"" help:"List orders that need a person: unknown outcomes, conflicts, and whatever is stuck."`
+	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
+	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
+}
+
+type orderListCmd struct {
+	Older time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
+	Limit int           `default:"100" help:"The most orders to list."`
+	JSON  bool          `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c orderListCmd) Run(ctx context.Context, io *streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	orders, err := db.store.StuckOrders(ctx, c.Older, c.Limit)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		rows := []any{}
+		for _, o := range orders {
+			rows = append(rows, httpapi.RenderOrder(o))
+		}
+		return printJSON(io, rows)
+	}
+	if len(orders) == 0 {
+		fmt.Fprintln(io.out, "No order needs a person.")
+		return nil
+	}
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tKIND\tSTATUS\tAMOUNT\tACCOUNT\tSINCE\tCONFLICTS\tWAITS FOR")
+	for _, o := range orders {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.ID, o.Kind, o.Status, o.Amount, o.AccountName, o.UpdatedAt.UTC().Format(time.RFC3339), o.Conflicts, waitsFor(o))
+	}
+	return w.Flush()
+}
+
+// waitsFor says in a few words what an order waits for.
+func waitsFor(o *payment.Order) string {
+	switch {
+	case o.Conflicts > 0:
+		return "an operator: the provider contradicts what is recorded"
+	case o.Status == payment.StatusUnknown, o.Status == payment.StatusCreated:
+		return "the provider's word on whether the order arrived; never start a second one meanwhile"
+	case o.Status == payment.StatusRequiresAction:
+		return "the customer"
+	case o.Status == payment.StatusAuthorized:
+		return "the shop's capture or cancel"
+	case o.Status == payment.StatusProcessing:
+		return "the provider"
+	}
+	return "nothing"
+}
+
+type orderShowCmd struct {
+	ID   uuid.UUID `arg:"" help:"The order's id."`
+	JSON bool      `name:"json" help:"Print JSON."`
+}
+
+// line is one line of an order's story.
+type line struct {
+	At       time.Time         `json:"at"`
+	What     string            `json:"what"`
+	Detail   string            `json:"detail"`
+	Evidence map[string]string `json:"evidence"`
+}
+
+// Run implements the command.
+func (c orderShowCmd) Run(ctx context.Context, io *streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	lines, err := story(ctx, db, o.Key())
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"order": httpapi.RenderOrder(o), "waits_for": waitsFor(o), "conflicts": o.Conflicts, "story": lines})
+	}
+	fmt.Fprintf(io.out, "%s %s  %s  %s\n", o.Kind, o.ID, o.Status, o.Amount)
+	fmt.Fprintf(io.out, "shop reference %s, account %s (%s)\nprovider's key  %s, its own id %s\n", o.Reference, o.AccountName, o.Provider, o.ProviderOrderID, orNone(o.ProviderReference))
+	if o.StatusReason != "" {
+		fmt.Fprintln(io.out, o.StatusReason)
+	}
+	if o.Failure != nil {
+		fmt.Fprintf(io.out, "failure: %s (%s), %s: %s\n", o.Failure.Category, o.Failure.Code, o.Failure.Advice, o.Failure.Message)
+	}
+	fmt.Fprintf(io.out, "waits for: %s", waitsFor(o))
+	if o.NextCheckAt != nil {
+		fmt.Fprintf(io.out, "; next check %s", o.NextCheckAt.UTC().Format(time.RFC3339))
+	}
+	fmt.Fprint(io.out, "\n\n")
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, evidenceText(l.Evidence))
+	}
+	return w.Flush()
+}
+
+// story merges everything that is known of an order, the oldest first.
+func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
+	var lines []line
+	history, err := db.store.History(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range history {
+		lines = append(lines, line{t.At, string(t.Cause), fmt.Sprintf("%d: %s → %s", t.Sequence, orNone(string(t.From)), t.To), t.Evidence})
+	}
+	calls, err := db.store.Calls(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range calls {
+		lines = append(lines, line{c.StartedAt, "call", fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration), c.Evidence})
+	}
+	conflicts, err := db.store.Conflicts(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range conflicts {
+		lines = append(lines, line{c.At, "conflict", c.Reason, c.Evidence})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
+	return lines, nil
+}
+
+func evidenceText(e map[string]string) string {
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		text += name + "=" + e[name] + " "
+	}
+	return text
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+type orderResolveCmd struct {
+	ID     uuid.UUID `arg:"" help:"The order's id."`
+	Status string    `required:"" enum:"succeeded,failed,canceled" help:"What became of the money: succeeded, failed or canceled."`
+	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	JSON   bool      `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	operator := "unknown"
+	if u, err := user.Current(); err == nil {
+		operator = u.Username
+	}
+	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers()})
+	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Reason: c.Reason, Operator: operator})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, httpapi.RenderOrder(o))
+	}
+	fmt.Fprintf(io.out, "Order %s is %s.\n", o.ID, o.Status)
+	return nil
+}
