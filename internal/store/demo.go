@@ -69,4 +69,3 @@ func (s *Store) EnsureDemoAccount(ctx context.Context, a NewAccount) error {
 	_, err = s.CreateAccount(ctx, a)
 	return err
 }
-

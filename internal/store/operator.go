@@ -217,4 +217,3 @@ func (s *Store) Attempts(ctx context.Context, key payment.Key) ([]DeliveryAttemp
 	}
 	return attempts, nil
 }
-

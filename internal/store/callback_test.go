@@ -1,0 +1,88 @@
+package store_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+func (b *bench) callback(body, order string) payment.Callback {
+	return payment.Callback{
+		AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: order, Reported: "succeeded",
+		Evidence: gateway.Evidence{"state": "PAYED"}, ReceivedAt: b.clock.Now(),
+	}
+}
+
+func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	var ran, fresh atomic.Int32
+	errs := race(20, func(int) error {
+		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", o.ProviderOrderID), func(o *payment.Order) (payment.CallbackVerdict, string) {
+			ran.Add(1)
+			return payment.CallbackVerdict(o.Record(b.newReport(payment.StatusSucceeded))), "because"
+		})
+		if err == nil && verdict != payment.CallbackApply {
+			err = errors.New("verdict " + string(verdict))
+		}
+		if !seen {
+			fresh.Add(1)
+		}
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	require.EqualValues(t, 1, ran.Load())
+	require.EqualValues(t, 1, fresh.Load())
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusSucceeded, got.Status)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM notifications"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM test_jobs"))
+
+	kept, err := b.CallbacksOf(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	require.Equal(t, payment.CallbackApply, kept[0].Verdict)
+	require.Equal(t, "because", kept[0].Reason)
+	require.Equal(t, "succeeded", kept[0].Reported)
+	require.Equal(t, gateway.Evidence{"state": "PAYED"}, kept[0].Evidence)
+}
+
+func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, again := range []bool{false, true} {
+		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.CallbackVerdict, string) {
+			panic("there is no order")
+		})
+		require.NoError(t, err)
+		require.Equal(t, payment.CallbackNoOrder, verdict)
+		require.Equal(t, again, seen)
+	}
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM callbacks WHERE order_id IS NULL"))
+}
+
+func TestSharedIDIsTheCallingAccounts(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := b.create(t, "r-1", 1000)
+	second, other := b.draft(t, "r-2", 1000), b.newAccount(t, "EUR-2", "first")
+	second.ProviderOrderID, second.AccountID = first.ProviderOrderID, other.ID
+	_, _, err := b.CreateOrder(t.Context(), second)
+	require.NoError(t, err)
+	for _, want := range []*payment.Order{first, second} {
+		cb := b.callback("body", first.ProviderOrderID)
+		cb.AccountID = want.AccountID
+		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.CallbackVerdict, string) {
+			require.Equal(t, want.ID, o.ID)
+			return payment.CallbackStale, ""
+		})
+		require.NoError(t, err)
+	}
+}

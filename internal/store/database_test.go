@@ -1,0 +1,101 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+)
+
+// What the database itself refuses, whatever a program asks of it.
+
+func TestDatabaseHasTheSameStepsAsThePackage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	rows, err := b.pool.Query(t.Context(), "SELECT from_status, to_status FROM legal_transitions")
+	require.NoError(t, err)
+	var steps [][2]payment.Status
+	for rows.Next() {
+		var from, to payment.Status
+		require.NoError(t, rows.Scan(&from, &to))
+		steps = append(steps, [2]payment.Status{from, to})
+	}
+	require.NoError(t, rows.Err())
+	require.ElementsMatch(t, payment.Steps(), steps)
+}
+
+// refuses runs statements in one transaction and returns the constraint that ended it, at the latest at its commit.
+func (b *bench) refuses(t *testing.T, statements ...string) string {
+	t.Helper()
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(t.Context()) }()
+	for _, sql := range statements {
+		if _, err = tx.Exec(t.Context(), sql); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = tx.Commit(t.Context())
+	}
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	require.True(t, ok, "the database took it: %v", err)
+	return pg.ConstraintName
+}
+
+func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
+	step := func(sequence, from, to string) string {
+		return "INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) SELECT shop_id, id, " +
+			sequence + ", '" + from + "', '" + to + "', 'answer', now() FROM orders"
+	}
+	for name, c := range map[string]struct {
+		constraint string
+		statements []string
+	}{
+		"change":           {"order_transitions_append_only", []string{"UPDATE order_transitions SET at = now()"}},
+		"delete":           {"order_transitions_append_only", []string{"DELETE FROM order_transitions"}},
+		"truncate":         {"order_transitions_append_only", []string{"TRUNCATE order_transitions CASCADE"}},
+		"gap":              {"order_transitions_gapless", []string{step("4", "processing", "succeeded")}},
+		"repeat":           {"order_transitions_gapless", []string{step("2", "processing", "succeeded")}},
+		"wrong from":       {"order_transitions_gapless", []string{step("3", "created", "succeeded")}},
+		"illegal step":     {"order_transitions_legal", []string{step("3", "processing", "unknown")}},
+		"status alone":     {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
+		"sequence alone":   {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},
+		"final, no time":   {"orders_final", []string{step("3", "processing", "failed"), "UPDATE orders SET status = 'failed', sequence = 3"}},
+		"too much":         {"orders_captured_within_amount", []string{step("3", "processing", "succeeded"), "UPDATE orders SET status = 'succeeded', sequence = 3, finalized_at = now(), amount_captured = 1001"}},
+		"captured, open":   {"orders_captured_only_when_succeeded", []string{"UPDATE orders SET amount_captured = 1"}},
+		"refunded, unpaid": {"orders_refunds_within_captured", []string{"UPDATE orders SET amount_reserved = 1"}},
+		"refund, unasked":  {"orders_refunded_within_reserved", []string{"UPDATE orders SET amount_refunded = 1"}},
+		"no order":         {"order_transitions_order_fkey", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
+	} {
+		require.Equal(t, c.constraint, b.refuses(t, c.statements...), name)
+	}
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM order_transitions"))
+}
+
+// The members that the search asks for are those that the generated questions ask for, which sqlc holds against the table.
+func TestSearchAsksForEveryColumn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	source, err := os.ReadFile("orders.go")
+	require.NoError(t, err)
+	list := regexp.MustCompile("(?s)orderQuery = `SELECT (.*?)\nFROM orders`").FindSubmatch(source)
+	require.NotNil(t, list)
+	var asked []string
+	for name := range strings.SplitSeq(string(list[1]), ",") {
+		asked = append(asked, strings.TrimSpace(name))
+	}
+	var columns []string
+	require.NoError(t, b.pool.QueryRow(t.Context(),
+		"SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attnum > 0 AND NOT attisdropped").Scan(&columns))
+	require.ElementsMatch(t, columns, asked)
+}

@@ -1,0 +1,310 @@
+package store_test
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+func TestOrderComesBackAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	require.Empty(t, o.Transitions(), "what was saved is not saved twice")
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, o, got)
+
+	left := 2
+	changed, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		o.AddCall(payment.Call{Operation: "create_payment", Outcome: "requires_action", StartedAt: b.clock.Now(), Duration: 1500 * time.Millisecond, Evidence: gateway.Evidence{"code": "0"}})
+		r := b.newReport(payment.StatusRequiresAction)
+		r.Reason, r.ProviderReference, r.State = "the customer pays", "P-1", map[string]gateway.Secret{"session": "s3cret"}
+		r.NextAction = &gateway.NextAction{Type: gateway.ActionPostForm, URL: "https://bank.example", Fields: map[string]string{"a": "b"}, AttemptsLeft: &left}
+		r.PaymentMethod = &gateway.MaskedMethod{Type: "card", Masked: "4111 11** **** 1111"}
+		require.Equal(t, payment.Apply, o.Record(r))
+		at := b.clock.Now().Add(time.Minute)
+		o.NextCheckAt, o.NotFoundSince, o.Checks, o.NotFound = &at, &at, 3, 1
+		return nil
+	})
+	require.NoError(t, err)
+	got, err = b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, changed, got)
+	require.Equal(t, "s3cret", got.ProviderState["session"].Reveal())
+	require.Equal(t, "b", got.NextAction.Fields["a"])
+
+	byReference, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindPayment, "r-1")
+	require.NoError(t, err)
+	require.Equal(t, got, byReference)
+	anywhere, err := b.FindOrder(t.Context(), o.ID)
+	require.NoError(t, err)
+	require.Equal(t, got, anywhere)
+	page, err := b.Orders(t.Context(), payment.Filter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	require.Equal(t, []*payment.Order{got}, page.Items)
+
+	history, err := b.History(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Len(t, history, 2)
+	require.Equal(t, payment.Transition{
+		Sequence: 2, From: payment.StatusCreated, To: payment.StatusRequiresAction, Cause: payment.CauseAnswer,
+		Evidence: gateway.Evidence{"said": "requires_action"}, At: b.clock.Now(),
+	}, history[1])
+	calls, err := b.Calls(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 1500*time.Millisecond, calls[0].Duration)
+	require.Equal(t, gateway.Evidence{"code": "0"}, calls[0].Evidence)
+
+	failed := b.report(t, b.create(t, "r-2", 5).Key(), payment.StatusFailed)
+	got, err = b.Order(t.Context(), failed.Key())
+	require.NoError(t, err)
+	require.Equal(t, failed, got)
+	require.NotNil(t, got.FinalizedAt)
+	require.NotNil(t, got.Failure)
+}
+
+func TestNewOrderBeginsWithItsFirstTransition(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.draft(t, "r-1", 1000)
+	o.Record(b.newReport(payment.StatusProcessing))
+	_, _, err := b.CreateOrder(t.Context(), o)
+	require.ErrorContains(t, err, "one transition")
+}
+
+func TestOneOfManyWithAReferenceIsTheOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	drafts := make([]*payment.Order, 20)
+	for i := range drafts {
+		drafts[i] = b.draft(t, "same", int64(100+i))
+	}
+	ids, fresh := make([]uuid.UUID, len(drafts)), make([]bool, len(drafts))
+	errs := race(len(drafts), func(i int) error {
+		o, created, err := b.CreateOrder(t.Context(), drafts[i])
+		if err == nil {
+			ids[i], fresh[i] = o.ID, created
+		}
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	made := 0
+	for i := range drafts {
+		require.Equal(t, ids[0], ids[i])
+		if fresh[i] {
+			made++
+		}
+	}
+	require.Equal(t, 1, made)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM order_transitions"))
+}
+
+func TestUpdateThatChangesNothingWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
+	version := func() int { return b.count(t, "SELECT xmin::text::bigint FROM orders") }
+	before := version()
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(*payment.Order) error { return nil })
+	require.NoError(t, err)
+	require.Equal(t, before, version())
+	_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+	require.NoError(t, err)
+	require.NotEqual(t, before, version())
+}
+
+func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	set := func(v gateway.Secret) func(*payment.Order) error {
+		return func(o *payment.Order) error {
+			o.Checks++
+			o.ProviderState = map[string]gateway.Secret{"s": v}
+			return nil
+		}
+	}
+	ciphertext := func() string {
+		var c string
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT encode(provider_state, 'hex') FROM orders").Scan(&c))
+		return c
+	}
+	_, err := b.UpdateOrder(t.Context(), o.Key(), set("one"))
+	require.NoError(t, err)
+	first := ciphertext()
+	_, err = b.UpdateOrder(t.Context(), o.Key(), set("one"))
+	require.NoError(t, err)
+	require.Equal(t, first, ciphertext())
+	_, err = b.UpdateOrder(t.Context(), o.Key(), set("two"))
+	require.NoError(t, err)
+	require.NotEqual(t, first, ciphertext())
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, "two", got.ProviderState["s"].Reveal())
+}
+
+func TestErrorOfTheFunctionSavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	no := errors.New("no")
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		o.Record(b.newReport(payment.StatusSucceeded))
+		return no
+	})
+	require.Equal(t, no, err)
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusCreated, got.Status)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM notifications"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM test_jobs"))
+}
+
+func TestUpdatesOfOneOrderComeOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	errs := race(20, func(int) error {
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 20, got.Checks)
+}
+
+func TestConflictIsKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.paid(t, "r-1", 1000)
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		require.Equal(t, payment.ConflictVerdict, o.Record(b.newReport(payment.StatusFailed)))
+		return nil
+	})
+	require.NoError(t, err)
+	conflicts, err := b.Conflicts(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Len(t, conflicts, 1)
+	require.Equal(t, payment.StatusFailed, conflicts[0].Reported)
+	require.Equal(t, gateway.Evidence{"said": "failed"}, conflicts[0].Evidence)
+	stuck, err := b.StuckOrders(t.Context(), time.Hour, 10)
+	require.NoError(t, err)
+	require.Len(t, stuck, 1)
+	require.Equal(t, 1, stuck[0].Conflicts)
+	require.Equal(t, payment.StatusSucceeded, stuck[0].Status)
+}
+
+func TestWhatAProviderSaysCanBeStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		r := b.newReport(payment.StatusProcessing)
+		r.ProviderReference, r.Reason = "a\x00b", "\xff\xfe"
+		r.Evidence = gateway.Evidence{"nul": "a\x00b", "slash": `\u0000`, "broken": "\xff"}
+		o.Record(r)
+		return nil
+	})
+	require.NoError(t, err)
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, "a\ufffdb", got.ProviderReference)
+	history, err := b.History(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, gateway.Evidence{"nul": "a\ufffdb", "slash": `\u0000`, "broken": "\ufffd"}, history[1].Evidence)
+
+	_, _, err = b.CreateOrder(t.Context(), b.draft(t, "a\x00b", 1000))
+	require.Equal(t, payment.CodeInvalid, payment.CodeOf(err))
+}
+
+func TestOrdersAreFilteredAndPaged(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 5 {
+		b.create(t, "r-"+strconv.Itoa(i), 1000)
+		b.clock.Add(time.Hour)
+	}
+	parent := b.paid(t, "paid", 1000)
+	refund, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "back", 10))
+	require.NoError(t, err)
+	references := func(f payment.Filter) (refs []string) {
+		f.Shop = b.shop.ID
+		page, err := b.Orders(t.Context(), f)
+		require.NoError(t, err)
+		for _, o := range page.Items {
+			refs = append(refs, o.Reference)
+		}
+		return refs
+	}
+	begin := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	require.Equal(t, []string{"back", "paid", "r-4", "r-3", "r-2", "r-1", "r-0"}, references(payment.Filter{}))
+	require.Equal(t, []string{"back"}, references(payment.Filter{Kind: gateway.KindRefund}))
+	require.Equal(t, []string{"paid"}, references(payment.Filter{Status: payment.StatusSucceeded}))
+	require.Equal(t, []string{"r-3"}, references(payment.Filter{Reference: "r-3"}))
+	require.Equal(t, []string{"back"}, references(payment.Filter{ParentID: refund.ParentID}))
+	require.Equal(t, []string{"r-2", "r-1"}, references(payment.Filter{CreatedFrom: begin.Add(time.Hour), CreatedTo: begin.Add(3 * time.Hour)}))
+	require.Empty(t, references(payment.Filter{Account: "other"}))
+	require.Len(t, references(payment.Filter{Account: "EUR-1"}), 7)
+	require.Empty(t, references(payment.Filter{Reference: "' OR true --"}))
+
+	var all []string
+	for f := (payment.Filter{Shop: b.shop.ID, Limit: 3}); ; {
+		page, err := b.Orders(t.Context(), f)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(page.Items), 3)
+		for _, o := range page.Items {
+			all = append(all, o.Reference)
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	require.Equal(t, references(payment.Filter{}), all)
+	_, err = b.Orders(t.Context(), payment.Filter{Shop: b.shop.ID, Cursor: "???"})
+	require.Equal(t, payment.CodeInvalid, payment.CodeOf(err))
+}
+
+func TestDueChecksAreLeasedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 30 {
+		b.create(t, "r-"+strconv.Itoa(i), 1000)
+	}
+	n, err := b.LeaseDueChecks(t.Context(), 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Zero(t, n, "none is due yet")
+	b.clock.Add(10 * time.Second)
+	leased := make([]int, 8)
+	errs := race(len(leased), func(i int) (err error) {
+		leased[i], err = b.LeaseDueChecks(t.Context(), 7, 20*time.Second)
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	sum := 0
+	for _, n := range leased {
+		sum += n
+	}
+	for sum < 30 { // whoever came while others held everything has skipped it
+		n, err := b.LeaseDueChecks(t.Context(), 7, 20*time.Second)
+		require.NoError(t, err)
+		require.Positive(t, n)
+		sum += n
+	}
+	require.Equal(t, 30, sum)
+	require.Equal(t, 30, b.count(t, "SELECT count(DISTINCT order_id) FROM test_jobs WHERE kind = 'check'"))
+	require.Equal(t, 30, b.count(t, "SELECT count(*) FROM test_jobs"))
+	b.clock.Add(20 * time.Second)
+	n, err = b.LeaseDueChecks(t.Context(), 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, 30, n, "a lease that nobody ended runs out")
+}

@@ -1,0 +1,204 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+const lease = 30 * time.Second
+
+func (b *bench) lease(t *testing.T, key payment.Key) *payment.Delivery {
+	t.Helper()
+	d, again, err := b.LeaseDelivery(t.Context(), key, lease)
+	require.NoError(t, err)
+	require.NotNil(t, d, "again at %s", again)
+	require.Zero(t, again)
+	return d
+}
+
+// none expects that nothing is to be sent, and when to look again.
+func (b *bench) none(t *testing.T, key payment.Key, again time.Time) {
+	t.Helper()
+	d, at, err := b.LeaseDelivery(t.Context(), key, lease)
+	require.NoError(t, err)
+	require.Nil(t, d)
+	require.Equal(t, again, at)
+}
+
+func (b *bench) finish(t *testing.T, d *payment.Delivery, a payment.Attempt) {
+	t.Helper()
+	a.At = b.clock.Now()
+	require.NoError(t, b.FinishDelivery(t.Context(), d, a))
+}
+
+func (b *bench) states(t *testing.T, key payment.Key) (states []string) {
+	t.Helper()
+	list, err := b.NotificationsOf(t.Context(), key)
+	require.NoError(t, err)
+	for _, n := range list {
+		states = append(states, n.State)
+	}
+	return states
+}
+
+func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key := b.create(t, "r-1", 1000).Key()
+	b.none(t, key, time.Time{})
+	b.report(t, key, payment.StatusProcessing)
+	b.report(t, key, payment.StatusSucceeded)
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM test_jobs WHERE kind = 'notify'"))
+
+	first := b.lease(t, key)
+	require.Equal(t, 2, first.Sequence)
+	require.Equal(t, 1, first.Attempt)
+	require.Equal(t, "https://shop.example/hook", first.URL)
+	require.Equal(t, b.secret, first.Secret.Reveal())
+	require.Equal(t, []string{"10.0.0.0/8"}, first.AllowCIDRs)
+	require.Equal(t, fmt.Sprintf(`{"id":%q,"sequence":2,"status":"processing"}`, first.ID), string(first.Payload), "as the order was then")
+	b.none(t, key, b.clock.Now().Add(lease))
+
+	retry := b.clock.Now().Add(time.Minute)
+	b.finish(t, first, payment.Attempt{HTTPStatus: 500, Duration: time.Second, Error: "status", RetryAt: retry})
+	b.none(t, key, retry)
+	b.clock.Add(time.Minute)
+	again := b.lease(t, key)
+	require.Equal(t, first.ID, again.ID)
+	require.Equal(t, first.Payload, again.Payload)
+	require.Equal(t, 2, again.Attempt)
+	b.finish(t, again, payment.Attempt{HTTPStatus: 204, Delivered: true})
+
+	second := b.lease(t, key)
+	require.Equal(t, 3, second.Sequence)
+	b.finish(t, second, payment.Attempt{HTTPStatus: 200, Delivered: true})
+	b.none(t, key, time.Time{})
+	require.Equal(t, []string{"delivered", "delivered"}, b.states(t, key))
+
+	attempts, err := b.Attempts(t.Context(), key)
+	require.NoError(t, err)
+	require.Len(t, attempts, 3)
+	require.Equal(t, store.DeliveryAttempt{Sequence: 2, Attempt: 1, At: attempts[0].At, Duration: time.Second, HTTPStatus: 500, Error: "status"}, attempts[0])
+}
+
+func TestOneOfManyLeasesADelivery(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key := b.paid(t, "r-1", 1000).Key()
+	got := make([]*payment.Delivery, 20)
+	errs := race(len(got), func(i int) error {
+		d, again, err := b.LeaseDelivery(t.Context(), key, lease)
+		if got[i] = d; err == nil && d == nil && !again.Equal(b.clock.Now().Add(lease)) {
+			err = errors.New("not told when to look again")
+		}
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	winners := 0
+	for _, d := range got {
+		if d != nil {
+			winners++
+		}
+	}
+	require.Equal(t, 1, winners)
+}
+
+func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key := b.paid(t, "r-1", 1000).Key()
+	slow := b.lease(t, key)
+	b.clock.Add(lease)
+	fast := b.lease(t, key)
+	require.Equal(t, slow.Attempt+1, fast.Attempt)
+	b.finish(t, slow, payment.Attempt{Error: "timeout"})
+	require.Equal(t, []string{"pending"}, b.states(t, key), "the newer lease decides")
+	b.none(t, key, b.clock.Now().Add(lease))
+	b.finish(t, fast, payment.Attempt{HTTPStatus: 500, RetryAt: b.clock.Now().Add(time.Hour)})
+	b.finish(t, slow, payment.Attempt{HTTPStatus: 200, Delivered: true})
+	require.Equal(t, []string{"delivered"}, b.states(t, key), "but delivered is delivered")
+	b.finish(t, fast, payment.Attempt{Error: "late"})
+	require.Equal(t, []string{"delivered"}, b.states(t, key))
+}
+
+func TestParkedNotificationHoldsBackAndIsSentAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key := b.create(t, "r-1", 1000).Key()
+	b.report(t, key, payment.StatusProcessing)
+	b.report(t, key, payment.StatusSucceeded)
+	d := b.lease(t, key)
+	b.finish(t, d, payment.Attempt{HTTPStatus: 500})
+	require.Equal(t, []string{"parked", "pending"}, b.states(t, key))
+	b.none(t, key, time.Time{})
+	parked, err := b.ParkedNotifications(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, parked, 1)
+	require.Equal(t, d.ID, parked[0].ID)
+	require.Equal(t, key, parked[0].Key)
+
+	b.exec(t, "DELETE FROM test_jobs")
+	require.NoError(t, b.ResendNotification(t.Context(), key, d.Sequence))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM test_jobs"))
+	require.Equal(t, d.ID, b.lease(t, key).ID)
+
+	require.ErrorIs(t, b.ResendNotification(t.Context(), key, 99), payment.ErrNotFound)
+	require.ErrorIs(t, b.ResendNotification(t.Context(), payment.Key{Shop: uuid.New(), Order: key.Order}, 2), payment.ErrNotFound)
+}
+
+func TestEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	one, two := b.paid(t, "r-1", 1000).Key(), b.paid(t, "r-2", 1000).Key()
+	other, _, _ := b.newShop(t, "other", "https://other.example")
+	b.exec(t, "INSERT INTO account_shops VALUES ($1, $2)", other.ID, b.account.ID)
+	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
+	require.NoError(t, err)
+	b.report(t, theirs.Key(), payment.StatusFailed)
+
+	b.finish(t, b.lease(t, one), payment.Attempt{HTTPStatus: 410, Gone: true})
+	require.Equal(t, []string{"feed"}, b.states(t, one))
+	require.Equal(t, []string{"feed"}, b.states(t, two))
+	require.Equal(t, []string{"pending"}, b.states(t, theirs.Key()))
+	s, err := b.ShopByName(t.Context(), "first")
+	require.NoError(t, err)
+	require.NotNil(t, s.NotificationsOffAt)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.ResendNotification(t.Context(), one, 2)))
+
+	three := b.paid(t, "r-3", 1000).Key()
+	require.Equal(t, []string{"feed"}, b.states(t, three))
+	// A notification that was being written while the endpoint was switched off.
+	b.exec(t, "UPDATE notifications SET state = 'pending' WHERE order_id = $1", three.Order)
+	b.none(t, three, time.Time{})
+	require.Equal(t, []string{"feed"}, b.states(t, three))
+
+	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example", nil))
+	require.NoError(t, b.ResendNotification(t.Context(), one, 2))
+	require.Equal(t, 1, b.lease(t, one).Attempt-1)
+	require.Equal(t, []string{"pending"}, b.states(t, b.paid(t, "r-4", 1000).Key()))
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetNotificationURL(t.Context(), "nobody", "", nil)))
+}
+
+func TestNotificationWithoutAnAddressIsForTheFeed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "", nil))
+	key := b.paid(t, "r-1", 1000).Key()
+	require.Equal(t, []string{"feed"}, b.states(t, key))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM test_jobs"))
+
+	own := b.draft(t, "r-2", 1000)
+	own.NotificationURL = "https://own.example"
+	_, _, err := b.CreateOrder(t.Context(), own)
+	require.NoError(t, err)
+	b.report(t, own.Key(), payment.StatusSucceeded)
+	require.Equal(t, "https://own.example", b.lease(t, own.Key()).URL)
+}

@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+)
+
+func TestRefundMovesThePaymentsSums(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	sums := func() [2]int64 {
+		o, err := b.Order(t.Context(), parent.Key())
+		require.NoError(t, err)
+		return [2]int64{o.RefundReserved, o.Refunded}
+	}
+	first, again := b.draftRefund(t, parent, "r-1", 600), b.draftRefund(t, parent, "r-1", 600)
+	other, large := b.draftRefund(t, parent, "r-2", 100), b.draftRefund(t, parent, "r-3", 401)
+	one, created, err := b.CreateOrder(t.Context(), first)
+	require.NoError(t, err)
+	require.True(t, created)
+	require.Equal(t, [2]int64{600, 0}, sums())
+
+	repeat, created, err := b.CreateOrder(t.Context(), again)
+	require.NoError(t, err)
+	require.False(t, created)
+	require.Equal(t, one.ID, repeat.ID)
+	require.Equal(t, [2]int64{600, 0}, sums(), "a repeat reserves nothing")
+
+	_, _, err = b.CreateOrder(t.Context(), other)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "one refund at a time")
+
+	b.report(t, one.Key(), payment.StatusSucceeded)
+	require.Equal(t, [2]int64{600, 600}, sums())
+	_, _, err = b.CreateOrder(t.Context(), large)
+	require.Equal(t, payment.CodeRefundTooLarge, payment.CodeOf(err))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE reference = 'r-3'"))
+
+	two, created, err := b.CreateOrder(t.Context(), other)
+	require.NoError(t, err)
+	require.True(t, created)
+	require.Equal(t, [2]int64{700, 600}, sums())
+	b.report(t, two.Key(), payment.StatusFailed)
+	require.Equal(t, [2]int64{600, 600}, sums(), "a refund that failed gives its reservation back")
+}
+
+func TestRefundOfAnothersPaymentIsNotFound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	refund := b.draftRefund(t, b.paid(t, "p", 1000), "r", 100)
+	nobody := uuid.New()
+	refund.ParentID = &nobody
+	_, _, err := b.CreateOrder(t.Context(), refund)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+}
+
+func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	drafts := make([]*payment.Order, 200)
+	for i := range drafts {
+		drafts[i] = b.draftRefund(t, parent, "r-"+strconv.Itoa(i), 70)
+	}
+	results := race(len(drafts), func(i int) error {
+		for {
+			o, _, err := b.CreateOrder(t.Context(), drafts[i])
+			if payment.CodeOf(err) == payment.CodeInvalidState {
+				continue // another one is under way
+			}
+			if err != nil {
+				return err
+			}
+			_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+				o.Record(b.newReport(payment.StatusSucceeded))
+				return nil
+			})
+			return err
+		}
+	})
+	done := 0
+	for _, err := range results {
+		if err == nil {
+			done++
+			continue
+		}
+		require.Equal(t, payment.CodeRefundTooLarge, payment.CodeOf(err), "%v", err)
+	}
+	require.Equal(t, 14, done, "14 times 70 fit into 1000")
+	o, err := b.Order(t.Context(), parent.Key())
+	require.NoError(t, err)
+	require.Equal(t, [2]int64{980, 980}, [2]int64{o.RefundReserved, o.Refunded})
+}
+
+// Callbacks about a payment and about its refunds, refunds that end and new ones that begin: all want the same rows.
+func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	apply := func(body string, about *payment.Order) error {
+		cb := payment.Callback{AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: about.ProviderOrderID, ReceivedAt: b.clock.Now()}
+		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.CallbackVerdict, string) {
+			return payment.CallbackVerdict(o.Record(b.newReport(payment.StatusSucceeded))), ""
+		})
+		return err
+	}
+	for round := range 20 {
+		name := strconv.Itoa(round)
+		refund, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, name, 10))
+		require.NoError(t, err)
+		next := b.draftRefund(t, parent, name+"-next", 10)
+		deadlocks := b.count(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+		errs := race(8, func(i int) error {
+			switch i % 4 {
+			case 0:
+				return apply(name+"-payment-"+strconv.Itoa(i), parent)
+			case 1:
+				return apply(name+"-refund-"+strconv.Itoa(i), refund)
+			case 2:
+				_, err := b.UpdateOrder(t.Context(), refund.Key(), func(o *payment.Order) error {
+					o.Record(b.newReport(payment.StatusSucceeded))
+					return nil
+				})
+				return err
+			default:
+				_, _, err := b.CreateOrder(t.Context(), next)
+				if payment.CodeOf(err) == payment.CodeInvalidState {
+					err = nil
+				}
+				return err
+			}
+		})
+		require.NoError(t, errors.Join(errs...))
+		require.Equal(t, deadlocks, b.count(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
+		if o, err := b.OrderByReference(t.Context(), b.shop.ID, next.Kind, next.Reference); err == nil {
+			b.report(t, o.Key(), payment.StatusFailed)
+		}
+	}
+	o, err := b.Order(t.Context(), parent.Key())
+	require.NoError(t, err)
+	require.Equal(t, [2]int64{200, 200}, [2]int64{o.RefundReserved, o.Refunded})
+}

@@ -1,0 +1,222 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+	"payrelay/internal/store/storetest"
+)
+
+// bench is a store on a database of its own, with one shop and one account.
+type bench struct {
+	*store.Store
+	pool    *pgxpool.Pool
+	clock   *clock
+	box     *secrets.Box
+	shop    shop.Shop
+	key     string
+	secret  string
+	account payment.Account
+}
+
+// clock is a clock that stands until it is moved.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// tableJobs writes jobs into a table, so that they come and go with their transaction.
+type tableJobs struct{}
+
+func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error {
+	_, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('notify', $1, $2)", key.Shop, key.Order)
+	return err
+}
+
+func (tableJobs) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error {
+	for _, key := range keys {
+		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('check', $1, $2)", key.Shop, key.Order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
+	b, err := json.Marshal(map[string]any{"id": id, "status": o.Status, "sequence": t.Sequence})
+	return string(o.Kind) + "." + string(t.To), b, err
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	_, err := b.pool.Exec(t.Context(), "CREATE TABLE test_jobs (kind text, shop_id uuid, order_id uuid)")
+	require.NoError(t, err)
+	set, err := secrets.NewKeyset()
+	require.NoError(t, err)
+	b.box, err = secrets.Open(gateway.Secret(set))
+	require.NoError(t, err)
+	b.Store = store.New(b.pool, store.Options{Box: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+	b.shop, b.key, b.secret = b.newShop(t, "first", "https://shop.example/hook")
+	b.account = b.newAccount(t, "EUR-1", "first")
+	return b
+}
+
+func (b *bench) newShop(t *testing.T, name, url string) (shop.Shop, string, string) {
+	t.Helper()
+	key, secret := shop.NewKey(), shop.NewWebhookSecret()
+	s, err := b.CreateShop(t.Context(), store.NewShop{
+		Name: name, NotificationURL: url, AllowCIDRs: []string{"10.0.0.0/8"}, Key: key, Scopes: shop.Scopes, WebhookSecret: gateway.Secret(secret),
+	})
+	require.NoError(t, err)
+	return s, key, secret
+}
+
+func (b *bench) newAccount(t *testing.T, name string, shops ...string) payment.Account {
+	t.Helper()
+	a, err := b.CreateAccount(t.Context(), store.NewAccount{
+		Name: name, Provider: "fake", Currency: "EUR", Settings: map[string]string{"url": "https://provider.example"},
+		Secrets: map[string]gateway.Secret{"secret": "hunter2"}, Shops: shops,
+	})
+	require.NoError(t, err)
+	return a
+}
+
+// drafting stands for the store while an order is made, and keeps it from being stored.
+type drafting struct {
+	payment.Store
+	draft *payment.Order
+}
+
+var errDrafted = errors.New("drafted")
+
+func (d *drafting) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order, bool, error) {
+	d.draft = o
+	return nil, false, errDrafted
+}
+
+func (b *bench) drafts() (*drafting, *payment.Service) {
+	d := &drafting{Store: b.Store}
+	return d, payment.New(payment.Config{Store: d, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
+}
+
+// draft makes a payment that is not stored yet.
+func (b *bench) draft(t *testing.T, reference string, minor int64) *payment.Order {
+	t.Helper()
+	return b.draftFor(t, b.shop.ID, reference, minor)
+}
+
+func (b *bench) draftFor(t *testing.T, owner uuid.UUID, reference string, minor int64) *payment.Order {
+	t.Helper()
+	d, service := b.drafts()
+	_, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
+		Shop: owner, Reference: reference, Amount: money.New(minor, "EUR"), Flow: gateway.FlowHosted,
+		RequestHash: []byte("hash of " + reference), Description: "socks", Metadata: map[string]string{"cart": "7"},
+	})
+	require.ErrorIs(t, err, errDrafted)
+	return d.draft
+}
+
+// draftRefund makes a refund that is not stored yet.
+func (b *bench) draftRefund(t *testing.T, parent *payment.Order, reference string, minor int64) *payment.Order {
+	t.Helper()
+	d, service := b.drafts()
+	_, _, err := service.Refund(t.Context(), payment.NewRefund{
+		Shop: parent.ShopID, Payment: parent.ID, Reference: reference, Minor: minor, RequestHash: []byte("hash of " + reference),
+	})
+	require.ErrorIs(t, err, errDrafted)
+	return d.draft
+}
+
+// create stores a new payment.
+func (b *bench) create(t *testing.T, reference string, minor int64) *payment.Order {
+	t.Helper()
+	o, created, err := b.CreateOrder(t.Context(), b.draft(t, reference, minor))
+	require.NoError(t, err)
+	require.True(t, created)
+	return o
+}
+
+// paid stores a payment that succeeded.
+func (b *bench) paid(t *testing.T, reference string, minor int64) *payment.Order {
+	t.Helper()
+	return b.report(t, b.create(t, reference, minor).Key(), payment.StatusSucceeded)
+}
+
+func (b *bench) newReport(status payment.Status) payment.Report {
+	return payment.Report{Cause: payment.CauseAnswer, Status: status, Evidence: gateway.Evidence{"said": string(status)}, At: b.clock.Now()}
+}
+
+// report records that the provider said status.
+func (b *bench) report(t *testing.T, key payment.Key, status payment.Status) *payment.Order {
+	t.Helper()
+	o, err := b.UpdateOrder(t.Context(), key, func(o *payment.Order) error {
+		r := b.newReport(status)
+		r.Basis = o.Sequence
+		if v := o.Record(r); v != payment.Apply {
+			return fmt.Errorf("verdict %s", v)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return o
+}
+
+// count asks for one number.
+func (b *bench) count(t *testing.T, sql string, args ...any) int {
+	t.Helper()
+	var n int
+	require.NoError(t, b.pool.QueryRow(t.Context(), sql, args...).Scan(&n))
+	return n
+}
+
+func (b *bench) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// race runs fn n times at once and returns the errors.
+func race(n int, fn func(i int) error) []error {
+	errs := make([]error, n)
+	start := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			errs[i] = fn(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+	return errs
+}

@@ -1,0 +1,227 @@
+package store_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+)
+
+func TestKeysSayWhoCalls(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p, err := b.Authenticate(t.Context(), shop.HashKey(b.key))
+	require.NoError(t, err)
+	require.Equal(t, b.shop, p.Shop)
+	require.Equal(t, shop.Scopes, p.Scopes)
+	_, err = b.Authenticate(t.Context(), shop.HashKey("prk_live_wrong"))
+	require.ErrorIs(t, err, store.ErrUnknownKey)
+
+	fresh := shop.NewKey()
+	require.NoError(t, b.RotateKey(t.Context(), "first", fresh))
+	_, err = b.Authenticate(t.Context(), shop.HashKey(b.key))
+	require.ErrorIs(t, err, store.ErrUnknownKey)
+	p, err = b.Authenticate(t.Context(), shop.HashKey(fresh))
+	require.NoError(t, err)
+	require.Equal(t, shop.Scopes, p.Scopes)
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.RotateKey(t.Context(), "nobody", shop.NewKey())))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM shop_keys WHERE prefix = $1 OR hash = $1::text::bytea", fresh))
+}
+
+func TestRotatedKeyHasTheScopesOfTheOneBefore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, err := b.CreateShop(t.Context(), store.NewShop{Name: "reader", Key: "one", Scopes: []shop.Scope{shop.ScopeRead}, WebhookSecret: "whsec_x"})
+	require.NoError(t, err)
+	require.NoError(t, b.RotateKey(t.Context(), "reader", "two"))
+	p, err := b.Authenticate(t.Context(), shop.HashKey("two"))
+	require.NoError(t, err)
+	require.Equal(t, []shop.Scope{shop.ScopeRead}, p.Scopes)
+}
+
+func TestShopsAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, name := range []string{"first", "", "two words", "é"} {
+		_, err := b.CreateShop(t.Context(), store.NewShop{Name: name, Key: shop.NewKey(), Scopes: shop.Scopes, WebhookSecret: "whsec_x"})
+		require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), name)
+		require.ErrorContains(t, err, `"`+name+`"`)
+	}
+	b.newShop(t, "another", "")
+	shops, err := b.Shops(t.Context())
+	require.NoError(t, err)
+	require.Len(t, shops, 2)
+	require.Equal(t, "another", shops[0].Name)
+	require.Equal(t, b.shop, shops[1])
+	got, err := b.ShopByName(t.Context(), "first")
+	require.NoError(t, err)
+	require.Equal(t, b.shop, got)
+	_, err = b.ShopByName(t.Context(), "nobody")
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
+	secret, err := b.WebhookSecret(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	require.Equal(t, b.secret, secret.Reveal())
+	_, err = b.WebhookSecret(t.Context(), uuid.New())
+	require.ErrorIs(t, err, payment.ErrNotFound)
+}
+
+func TestAccountsComeBackWithTheirSecrets(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	second := b.newAccount(t, "AAA-2")
+	got, err := b.Account(t.Context(), b.account.ID)
+	require.NoError(t, err)
+	require.Equal(t, b.account, got)
+	require.Equal(t, "hunter2", got.Secrets["secret"].Reveal())
+	byToken, err := b.AccountByCallbackToken(t.Context(), b.account.CallbackToken.Reveal())
+	require.NoError(t, err)
+	require.Equal(t, b.account, byToken)
+	mine, err := b.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	require.Equal(t, []payment.Account{b.account}, mine)
+	all, err := b.Accounts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []payment.Account{second, b.account}, all)
+
+	_, err = b.Account(t.Context(), uuid.New())
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	_, err = b.AccountByCallbackToken(t.Context(), "guess")
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	_, err = b.CreateAccount(t.Context(), store.NewAccount{Name: "EUR-1", Provider: "fake", Currency: "EUR"})
+	require.ErrorContains(t, err, `"EUR-1"`)
+	_, err = b.CreateAccount(t.Context(), store.NewAccount{Name: "a b", Provider: "fake", Currency: "EUR"})
+	require.ErrorContains(t, err, `"a b"`)
+	_, err = b.CreateAccount(t.Context(), store.NewAccount{Name: "new", Provider: "fake", Currency: "EUR", Shops: []string{"first", "nobody"}})
+	require.ErrorContains(t, err, `"nobody"`)
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM accounts"))
+}
+
+func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	second := b.newAccount(t, "EUR-2")
+	require.Equal(t, 2, b.count(t, "SELECT count(DISTINCT value) FROM account_secrets"), "the same secret is two ciphertexts")
+	require.Zero(t, b.count(t, "SELECT count(*) FROM account_secrets WHERE position('hunter2'::bytea in value) > 0"))
+	b.exec(t, "UPDATE account_secrets SET value = (SELECT value FROM account_secrets WHERE account_id = $1) WHERE account_id = $2", b.account.ID, second.ID)
+	_, err := b.Account(t.Context(), second.ID)
+	require.ErrorContains(t, err, "decrypt")
+
+	one, two := b.create(t, "r-1", 1000), b.create(t, "r-2", 1000)
+	for _, o := range []*payment.Order{one, two} {
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+			o.ProviderState = map[string]gateway.Secret{"s": "hunter2"}
+			o.NextAction = &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://hunter2.example"}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE position('hunter2'::bytea in provider_state || next_action) > 0"))
+	b.exec(t, "UPDATE orders SET provider_state = (SELECT provider_state FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
+	_, err = b.Order(t.Context(), two.Key())
+	require.ErrorContains(t, err, "decrypt provider_state")
+	b.exec(t, "UPDATE orders SET next_action = provider_state WHERE id = $1", one.ID)
+	_, err = b.Order(t.Context(), one.Key())
+	require.ErrorContains(t, err, "decrypt next_action")
+}
+
+func TestServiceKeyIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	keys := make([][]byte, 20)
+	errs := race(len(keys), func(i int) (err error) {
+		fresh := store.New(b.pool, store.Options{Box: b.box})
+		keys[i], err = fresh.ServiceKey(t.Context(), "request_hash")
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	for _, k := range keys {
+		require.Len(t, k, 32)
+		require.True(t, bytes.Equal(keys[0], k))
+	}
+	other, err := b.ServiceKey(t.Context(), "other")
+	require.NoError(t, err)
+	require.NotEqual(t, keys[0], other)
+	again, err := b.ServiceKey(t.Context(), "other")
+	require.NoError(t, err)
+	require.Equal(t, other, again)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM service_keys WHERE value = $1", other))
+}
+
+func TestDemoDataIsMadeOnceAndRecognised(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	has, err := store.New(b.pool, store.Options{}).HasDemoKey(t.Context())
+	require.NoError(t, err)
+	require.False(t, has)
+	ensure := func(url string) string {
+		secret, err := b.EnsureDemoShop(t.Context(), store.DemoShop{Name: "demo", Key: shop.DemoKey, NotificationURL: url})
+		require.NoError(t, err)
+		require.NoError(t, b.EnsureDemoAccount(t.Context(), store.NewAccount{
+			Name: "EUR-demo", Provider: "fake", Currency: "EUR", Settings: map[string]string{"url": url}, Shops: []string{"demo"},
+		}))
+		return secret
+	}
+	secret := ensure("http://127.0.0.1:1")
+	require.Equal(t, secret, ensure("http://127.0.0.1:2"))
+	has, err = b.HasDemoKey(t.Context())
+	require.NoError(t, err)
+	require.True(t, has)
+	p, err := b.Authenticate(t.Context(), shop.HashKey(shop.DemoKey))
+	require.NoError(t, err)
+	require.Equal(t, "http://127.0.0.1:2", p.Shop.NotificationURL)
+	accounts, err := b.ShopAccounts(t.Context(), p.Shop.ID)
+	require.NoError(t, err)
+	require.Len(t, accounts, 1)
+	require.Equal(t, "http://127.0.0.1:2", accounts[0].Settings["url"])
+}
+
+func TestShopsDoNotSeeEachOther(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.paid(t, "r-1", 1000)
+	other, _, _ := b.newShop(t, "other", "https://other.example")
+	foreign, ctx := payment.Key{Shop: other.ID, Order: o.ID}, t.Context()
+
+	_, err := b.Order(ctx, foreign)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	_, err = b.OrderByReference(ctx, other.ID, o.Kind, o.Reference)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	_, err = b.History(ctx, foreign)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	_, err = b.UpdateOrder(ctx, foreign, func(*payment.Order) error { panic("must not run") })
+	require.ErrorIs(t, err, payment.ErrNotFound)
+	page, err := b.Orders(ctx, payment.Filter{Shop: other.ID})
+	require.NoError(t, err)
+	require.Empty(t, page.Items)
+	feed, err := b.Feed(ctx, other.ID, "", 10)
+	require.NoError(t, err)
+	require.Empty(t, feed.Items)
+	accounts, err := b.ShopAccounts(ctx, other.ID)
+	require.NoError(t, err)
+	require.Empty(t, accounts)
+	d, _, err := b.LeaseDelivery(ctx, foreign, lease)
+	require.NoError(t, err)
+	require.Nil(t, d)
+	for name, list := range map[string]func() (int, error){
+		"calls":         func() (int, error) { l, err := b.Calls(ctx, foreign); return len(l), err },
+		"conflicts":     func() (int, error) { l, err := b.Conflicts(ctx, foreign); return len(l), err },
+		"callbacks":     func() (int, error) { l, err := b.CallbacksOf(ctx, foreign); return len(l), err },
+		"notifications": func() (int, error) { l, err := b.NotificationsOf(ctx, foreign); return len(l), err },
+		"attempts":      func() (int, error) { l, err := b.Attempts(ctx, foreign); return len(l), err },
+	} {
+		n, err := list()
+		require.NoError(t, err, name)
+		require.Zero(t, n, name)
+	}
+	refund := b.draftRefund(t, o, "refund", 10)
+	refund.ShopID = other.ID
+	_, _, err = b.CreateOrder(ctx, refund)
+	require.ErrorIs(t, err, payment.ErrNotFound)
+}

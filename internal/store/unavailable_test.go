@@ -1,0 +1,162 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+func requireUnavailable(t *testing.T, err error) {
+	t.Helper()
+	require.Equal(t, payment.CodeUnavailable, payment.CodeOf(err), "%v", err)
+}
+
+func TestDatabaseThatIsDown(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s := store.New(pool, store.Options{Jobs: tableJobs{}})
+	key := payment.Key{Shop: uuid.New(), Order: uuid.New()}
+	_, err = s.Order(t.Context(), key)
+	requireUnavailable(t, err)
+	_, err = s.UpdateOrder(t.Context(), key, func(*payment.Order) error { return nil })
+	requireUnavailable(t, err)
+	_, _, err = s.ApplyCallback(t.Context(), payment.Callback{}, nil)
+	requireUnavailable(t, err)
+	_, err = s.LeaseDueChecks(t.Context(), 1, time.Second)
+	requireUnavailable(t, err)
+	_, err = s.Authenticate(t.Context(), []byte("hash"))
+	requireUnavailable(t, err)
+	_, err = s.Idempotency().Begin(t.Context(), key.Shop, "k", nil, time.Second)
+	requireUnavailable(t, err)
+}
+
+func TestDatabaseThatCannotWork(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	update := func() error {
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+		return err
+	}
+	b.setForAll(t, "default_transaction_read_only", "on")
+	requireUnavailable(t, update())
+	b.setForAll(t, "default_transaction_read_only", "off")
+	require.NoError(t, update())
+
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		b.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+		o.Checks++
+		return nil
+	})
+	requireUnavailable(t, err)
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Checks)
+}
+
+// setForAll gives every connection to this test's database, from now on, another setting.
+func (b *bench) setForAll(t *testing.T, name, value string) {
+	t.Helper()
+	conn, err := b.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	_, err = conn.Exec(t.Context(), "SET default_transaction_read_only = off")
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %s SET %s = %s", pgx.Identifier{conn.Conn().Config().Database}.Sanitize(), name, value))
+	require.NoError(t, err)
+	b.pool.Reset()
+}
+
+func TestBusyPoolShedsCallers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	for range b.pool.Config().MaxConns {
+		conn, err := b.pool.Acquire(t.Context())
+		require.NoError(t, err)
+		t.Cleanup(conn.Release)
+	}
+	begun := time.Now()
+	_, err := b.Order(t.Context(), o.Key())
+	requireUnavailable(t, err)
+	require.Less(t, time.Since(begun), 10*time.Second)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = b.Order(ctx, o.Key())
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, payment.CodeOf(err), "whoever went away is not told that we are down")
+}
+
+func TestSerializationFailureIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	b.exec(t, "CREATE SEQUENCE test_failed")
+	b.exec(t, `CREATE FUNCTION test_fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF nextval('test_failed') <= current_setting('test.failures')::int THEN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END IF;
+		RETURN NEW; END $$`)
+	b.exec(t, "CREATE TRIGGER test_fail BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION test_fail()")
+	b.setForAll(t, "test.failures", "2")
+	ran := 0
+	update := func() error {
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { ran++; o.Checks++; return nil })
+		return err
+	}
+	require.NoError(t, update())
+	require.Equal(t, 3, ran)
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Checks, "each try begins with a fresh load")
+	b.setForAll(t, "test.failures", "1000")
+	requireUnavailable(t, update())
+}
+
+func TestGauges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	g, err := b.Gauges(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, store.Gauges{}, g)
+
+	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusUnknown)
+	b.clock.Add(time.Hour)
+	b.report(t, b.create(t, "r-2", 1000).Key(), payment.StatusUnknown)
+	b.create(t, "r-3", 1000)
+	parked := b.paid(t, "r-4", 1000)
+	b.finish(t, b.lease(t, parked.Key()), payment.Attempt{HTTPStatus: 500})
+	_, err = b.UpdateOrder(t.Context(), parked.Key(), func(o *payment.Order) error { o.Record(b.newReport(payment.StatusFailed)); return nil })
+	require.NoError(t, err)
+	g, err = b.Gauges(t.Context())
+	require.NoError(t, err)
+	require.ElementsMatch(t, []store.UnfinishedCount{
+		{Status: payment.StatusUnknown, Kind: gateway.KindPayment, Provider: "fake", Count: 2},
+		{Status: payment.StatusCreated, Kind: gateway.KindPayment, Provider: "fake", Count: 1},
+	}, g.Unfinished)
+	require.Equal(t, time.Hour, g.OldestUnknown)
+	require.EqualValues(t, 2, g.Backlog)
+	require.Equal(t, time.Hour, g.OldestPending)
+	require.EqualValues(t, 1, g.Parked)
+	require.EqualValues(t, 1, g.ConflictsOpen)
+	require.InDelta(t, time.Hour, g.CheckLag, float64(2*time.Second))
+
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(store.PoolCollector(b.pool))
+	n, err := testutil.GatherAndCount(reg)
+	require.NoError(t, err)
+	require.Equal(t, 6, n)
+}
