@@ -185,9 +185,14 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		o, victim := d.create("forged-1"), d.create("victim-1")
 		for _, variant := range []string{"wrong_signature", "wrong_secret", "unsigned", "tampered", "F01", "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F09"} {
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/callback", map[string]any{"variant": variant, "victim": victim.ProviderOrderID})
+			require.Zero(t, d.get(o.ID).AmountCaptured+d.get(victim.ID).AmountCaptured, "%s: %s", variant, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
 		}
 		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) >= 13 }, 20*time.Second, 50*time.Millisecond)
 		for _, id := range []string{o.ID, victim.ID} {
+			if d.get(id).AmountCaptured > 0 {
+				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
+				t.Logf("%s victim=%v %s %s", id, id == victim.ID, ev, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
+			}
 			require.Zero(t, d.get(id).AmountCaptured)
 			for _, step := range d.history(id) {
 				require.NotContains(t, step, "callback", "no forged reading has an effect")
@@ -203,14 +208,16 @@ func (d *dev) twinCallbacks(providerOrderID string) []int {
 	d.t.Helper()
 	var o struct {
 		Callbacks []struct {
-			Answer int `json:"answer"`
+			Attempts []struct {
+				Answer int `json:"status"`
+			} `json:"attempts"`
 		} `json:"callbacks"`
 	}
 	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+providerOrderID, nil), &o))
 	var answers []int
 	for _, c := range o.Callbacks {
-		if c.Answer != 0 {
-			answers = append(answers, c.Answer)
+		for _, a := range c.Attempts {
+			answers = append(answers, a.Answer)
 		}
 	}
 	return answers

@@ -128,7 +128,9 @@ type Notification struct {
 	// Result.Kind says refund.
 	OrderID string
 	// Doubt, if not empty, says why the callback must be settled by asking the provider.
-	Doubt  string
+	Doubt string
+	// Weak, if not empty, says why a callback that passes every documented rule must be settled by asking all the same.
+	Weak   string
 	Result Result
 	// Statuses, if not nil, is the result's status by the last operation that was asked for the order, where the
 	// provider's word depends on it and a callback cannot know it. An operation without an entry has Result.Status.

@@ -75,6 +75,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	switch {
 	case n.Doubt != "":
 		return doubt(n.Doubt)
+	case n.Weak != "" && !o.Status.Final():
+		return doubt(n.Weak)
 	case s.AlwaysConfirm && !o.Status.Final():
 		return doubt("policy")
 	case o.otherMoney(r) != "":

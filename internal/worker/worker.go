@@ -24,7 +24,7 @@ const (
 
 	sweepEvery = 250 * time.Millisecond
 	sweepBatch = 200
-	jobTimeout = 25 * time.Second
+	jobTimeout = 40 * time.Second
 	// CheckLease is how long a check that was handed out may take before another replica takes it over.
 	CheckLease = 20 * time.Second
 	// CheckTimeout bounds a check's call to the provider, so that it ends well within its lease.

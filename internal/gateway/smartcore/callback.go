@@ -40,6 +40,11 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	if n.Doubt == "" {
 		n.Statuses = values.statuses()
 	}
+	if absent(values["finalAmount"]) && n.Result.Status == gateway.StatusSucceeded {
+		// The signature covers values and not their names (11.5). The one known second reading that passes every rule,
+		// F09, moves the values by one place and is left without the sum that was settled.
+		n.Weak = "success without finalAmount"
+	}
 	return n, nil
 }
 
