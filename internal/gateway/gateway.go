@@ -103,6 +103,13 @@ type Transferrer interface {
 	MissingTransferFields(req TransferRequest) []FieldError
 }
 
+// TransferImporter finds a transfer that was started elsewhere, to follow it with Fetch.
+type TransferImporter interface {
+	// FindTransfer reads a transfer. The result names its Amount, Currency, ProviderReference and State. An error of
+	// KindRefused or KindNotFound means that the provider shows no such transfer to this account.
+	FindTransfer(ctx context.Context, query TransferQuery) (Result, error)
+}
+
 // BalanceReader tells an account's balance.
 type BalanceReader interface {
 	Balance(ctx context.Context) (Balance, error)
@@ -142,6 +149,8 @@ func Capabilities(g Gateway) []string {
 	add("payout_card", ok)
 	_, ok = g.(Transferrer)
 	add("transfer", ok)
+	_, ok = g.(TransferImporter)
+	add("transfer_import", ok)
 	_, ok = g.(BalanceReader)
 	add("balance", ok)
 	_, ok = g.(StatementExporter)

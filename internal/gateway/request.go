@@ -185,6 +185,9 @@ type TransferRequest struct {
 	CallbackURL string
 }
 
+// TransferQuery names a transfer by the provider's own id, by its receipt's, or by both.
+type TransferQuery struct{ ProviderID, ReceiptID string }
+
 // StatementRequest asks for the provider's transactions of a kind and status created in [From, To).
 type StatementRequest struct {
 	Kind     Kind
