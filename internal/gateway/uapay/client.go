@@ -1,0 +1,191 @@
+package uapay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/transport"
+)
+
+// Gateway is an account at UAPAY. It is safe for concurrent use.
+type Gateway struct {
+	client        *transport.Client
+	base          string
+	clientID      string
+	key           []byte
+	secrets       redactor
+	requireSigned bool
+	now           func() time.Time
+	// pause is how long a new payment is given to say what its payer must do (8.2).
+	pause    time.Duration
+	sessions *sessions
+}
+
+var (
+	_ gateway.Gateway          = (*Gateway)(nil)
+	_ gateway.Capturer         = (*Gateway)(nil)
+	_ gateway.Canceler         = (*Gateway)(nil)
+	_ gateway.Refunder         = (*Gateway)(nil)
+	_ gateway.CodeConfirmer    = (*Gateway)(nil)
+	_ gateway.Payer            = (*Gateway)(nil)
+	_ gateway.Transferrer      = (*Gateway)(nil)
+	_ gateway.TransferImporter = (*Gateway)(nil)
+)
+
+// endpoint is one of the provider's methods.
+type endpoint struct {
+	op    string
+	class transport.Class
+	path  string
+	// harmless says that the call itself moves no money: an answer of error proves that nothing happened.
+	harmless bool
+	// bare says that the answer has no data to be signed (payments/confirm, section 4.2).
+	bare bool
+}
+
+var (
+	sessionsCreate  = endpoint{op: "sessionsCreate", class: transport.ClassRead, path: "sessions/create", harmless: true}
+	invoicesCreate  = endpoint{op: "invoicesCreate", class: transport.ClassWrite, path: "invoicer/invoices/create", harmless: true}
+	invoicesShow    = endpoint{op: "invoicesShow", class: transport.ClassRead, path: "invoicer/invoices/show"}
+	invoicesList    = endpoint{op: "invoicesShowList", class: transport.ClassRead, path: "invoicer/invoices/show/list"}
+	paymentsCreate  = endpoint{op: "paymentsCreate", class: transport.ClassWrite, path: "invoicer/payments/create"}
+	paymentsCheck   = endpoint{op: "paymentsCheckStatus", class: transport.ClassRead, path: "invoicer/payments/checkStatus"}
+	paymentsShow    = endpoint{op: "paymentsShow", class: transport.ClassRead, path: "invoicer/payments/show"}
+	paymentsConfirm = endpoint{op: "paymentsConfirm", class: transport.ClassWrite, path: "invoicer/payments/confirm", bare: true}
+	paymentsDone    = endpoint{op: "paymentsComplete", class: transport.ClassWrite, path: "invoicer/payments/complete"}
+	paymentsCancel  = endpoint{op: "paymentsCancel", class: transport.ClassWrite, path: "invoicer/payments/cancel"}
+	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse"}
+
+	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create"}
+	p2pShow     = endpoint{op: "p2pShow", class: transport.ClassRead, path: "payments/p2p/show"}
+	p2pList     = endpoint{op: "p2pShowList", class: transport.ClassRead, path: "payments/p2p/show/list"}
+	p2pConfirm  = endpoint{op: "p2pConfirm", class: transport.ClassMoneyOut, path: "payments/p2p/confirm", bare: true}
+	splitShow   = endpoint{op: "p2pPaymentsShow", class: transport.ClassRead, path: "p2p/payments/show"}
+	a2cInitiate = endpoint{op: "a2cInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/initiate", harmless: true}
+	a2cComplete = endpoint{op: "a2cComplete", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/complete"}
+)
+
+// reply is an answer with what belongs to it.
+type reply struct {
+	answer
+	evidence gateway.Evidence
+	hide     redactor
+	// told says that a working server answered with an error whose code proves nothing.
+	told bool
+}
+
+// err makes an error out of what the provider said.
+func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Error {
+	return &gateway.Error{Kind: kind, Op: e.op, Code: code, Evidence: r.evidence}
+}
+
+// call makes a call within the session. If the provider proves that it did not know the session, and so did nothing, a
+// new one is made and the call repeated, once. hide lists what the call holds that no text may repeat.
+func (g *Gateway) call(ctx context.Context, e endpoint, params sessionUser, data any, hide ...string) (reply, error) {
+	spent := ""
+	for {
+		id, err := g.session(ctx, spent)
+		if err != nil {
+			return reply{}, err
+		}
+		params.use(id)
+		r, err := g.send(ctx, e, params, data, append(redactor{id}, hide...))
+		if spent != "" || !errors.Is(err, errSession) {
+			return r, err
+		}
+		spent = id
+	}
+}
+
+// send signs and sends one call and sorts what comes back.
+func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide redactor) (reply, error) {
+	body, err := sealRequest(g.key, params, data, g.now().Unix())
+	if err != nil {
+		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
+	}
+	resp, err := g.client.Do(ctx, transport.Call{
+		Operation: e.op, Class: e.class, Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
+		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"payrelay"}},
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return g.read(e, resp, append(append(redactor{}, g.secrets...), hide...))
+}
+
+// read sorts an answer by section 3.2: the body first, whatever the HTTP status, which only decides where the body says
+// nothing, and makes a failure of a broken server unknown.
+func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (reply, error) {
+	status := "http_" + strconv.Itoa(resp.Status)
+	r := reply{hide: hide, evidence: gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}}
+	env, err := parseEnvelope(resp.Body)
+	broken := resp.Status < 200 || resp.Status >= 300 && resp.Status < 400 || resp.Status == http.StatusTooManyRequests || resp.Status >= 500
+	switch {
+	case env.fault != nil:
+		err := r.failure(e, *env.fault, resp.Status, broken)
+		r.told = !broken && err.Kind == gateway.KindUnknown
+		return r, err
+	case broken:
+		return r, r.err(gateway.KindUnknown, e, status)
+	case resp.Status == http.StatusUnauthorized || resp.Status == http.StatusForbidden:
+		return r, r.refusedCredentials(e, status)
+	case resp.Status >= 300:
+		return r, r.err(gateway.KindUnknown, e, status)
+	case err != nil:
+		return r, r.err(gateway.KindUnknown, e, "unreadable_answer")
+	case env.Status != "1":
+		return r, r.err(gateway.KindUnknown, e, "no_status")
+	}
+	data, code := g.verified(e, env)
+	if code != "" {
+		return r, r.err(gateway.KindUnknown, e, code)
+	}
+	if len(data) > 0 && json.Unmarshal(data, &r.answer) != nil {
+		r.answer = answer{}
+		return r, r.err(gateway.KindUnknown, e, "unreadable_answer")
+	}
+	r.evidence["status"] = "1"
+	r.addEvidence(r.evidence, r.hide)
+	return r, nil
+}
+
+// verified returns an answer's data: the claims of its token, whose signature must hold (4.2), or plain data if the
+// account does not insist on signatures. code says what is wrong.
+func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) {
+	var sealed struct {
+		Token *string `json:"token"`
+	}
+	plain := bytes.TrimSpace(env.Data)
+	if len(plain) > 0 && plain[0] == '{' {
+		_ = json.Unmarshal(plain, &sealed)
+	}
+	if sealed.Token != nil {
+		claims, err := openToken(g.key, *sealed.Token)
+		if err != nil {
+			return nil, "bad_signature"
+		}
+		return claims, ""
+	}
+	switch {
+	case e.bare:
+		return nil, "" // nothing in it is read
+	case g.requireSigned:
+		return nil, "unsigned_answer"
+	case len(plain) > 0 && plain[0] == '{':
+		return plain, ""
+	case env.ID != "" && len(plain) == 0:
+		return encodeID(env.ID), "" // a session at top level (3.2)
+	}
+	return nil, "unreadable_answer"
+}
+
+func encodeID(id text) []byte {
+	data, _ := json.Marshal(map[string]string{"id": string(id)})
+	return data
+}

@@ -1,0 +1,266 @@
+package uapay
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// names returns the provider's ids of an order's invoice and payment, asking for those that are not remembered.
+func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, error) {
+	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
+	if p.InvoiceID != "" && p.PaymentID != "" {
+		return p, nil
+	}
+	f, err := g.readInvoice(ctx, ref)
+	switch {
+	case err != nil:
+		return p, err
+	case f.payment == nil:
+		return p, f.err(gateway.KindRefused, invoicesShow, "no_payment") // nothing was asked of the money yet
+	}
+	return paymentParams{InvoiceID: f.id, PaymentID: string(f.payment.PaymentID)}, nil
+}
+
+// Capture implements gateway.Capturer (8.5). The whole sum is captured by naming none.
+func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
+	if amount.Currency() != ref.Amount.Currency() || amount.Minor() <= 0 || amount.Minor() > ref.Amount.Minor() {
+		return gateway.Result{}, fields{{Field: "amount", Message: "must be more than zero and at most what is held"}}.invalid(paymentsDone.op)
+	}
+	ref.Operation = gateway.OpCapture
+	p, err := g.names(ctx, ref)
+	if err != nil {
+		return gateway.Result{}, notAsked(err)
+	}
+	part := ""
+	if amount.Minor() < ref.Amount.Minor() {
+		p.Amount, part = amount.Minor(), itoa(amount.Minor())
+	}
+	return g.command(ctx, paymentsDone, ref, p, part)
+}
+
+// Cancel implements gateway.Canceler (8.6). It releases held money; the reference knows no other cancel.
+func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	ref.Operation = gateway.OpCancel
+	p, err := g.names(ctx, ref)
+	if err != nil {
+		return gateway.Result{}, notAsked(err)
+	}
+	return g.command(ctx, paymentsCancel, ref, p, "")
+}
+
+// notAsked turns the failure of a look-up before a command into the knowledge that the command itself was not sent. An
+// outcome that nobody can read stays unknown: it costs a question, and hides nothing.
+func notAsked(err error) error {
+	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Kind == gateway.KindNotFound {
+		e.Kind = gateway.KindRefused
+	}
+	return err
+}
+
+// command sends a capture or cancel. An acknowledgement changes nothing by itself: the payment is read again, and is
+// processing while the hold still stands. An error of a code that is not known leaves the outcome to the same reading:
+// if the hold stands, nothing was done.
+func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams, part string) (gateway.Result, error) {
+	state := remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateCaptured, part)
+	if ref.State[stateCaptured] != "" && part == "" {
+		state[stateCaptured] = "0" // an earlier part is no longer meant
+	}
+	asked := ref
+	asked.State = state
+	r, err := g.call(ctx, e, &p, nil)
+	if err != nil {
+		if r.told {
+			return g.afterError(ctx, e, asked, r)
+		}
+		return gateway.Result{}, err
+	}
+	if id := string(r.PaymentID); id != "" && id != p.PaymentID {
+		return gateway.Result{}, r.err(gateway.KindUnknown, e, "other_order")
+	}
+	accepted := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: p.InvoiceID, Evidence: r.evidence, State: state}
+	checked, err := g.reread(ctx, asked, p)
+	if err != nil || checked.Status == "" {
+		return accepted, nil
+	}
+	for k, v := range state {
+		checked.State[k] = v
+	}
+	return checked, nil
+}
+
+// reread reads a payment after something was asked of it (8.8).
+func (g *Gateway) reread(ctx context.Context, ref gateway.Ref, p paymentParams) (gateway.Result, error) {
+	a, err := g.showPayment(ctx, p.PaymentID)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	result := g.result(a, a.answer, shownState(a.answer).meaning(ref.Operation), ref)
+	result.ProviderReference = p.InvoiceID
+	result.State = remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
+	return result, nil
+}
+
+// showPayment reads a payment (8.8), and only that one.
+func (g *Gateway) showPayment(ctx context.Context, paymentID string) (reply, error) {
+	r, err := g.call(ctx, paymentsShow, &paymentParams{PaymentID: paymentID}, nil)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case string(r.PaymentID) != paymentID:
+		return reply{}, r.err(gateway.KindUnknown, paymentsShow, "other_order")
+	}
+	return r, nil
+}
+
+// afterError settles an error answer to a capture or cancel by reading the payment.
+func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
+	code := r.evidence["error_code"]
+	a, err := g.showPayment(ctx, recall(ref, statePayment))
+	if err != nil {
+		return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
+	}
+	m := shownState(a.answer).meaning(ref.Operation)
+	switch {
+	case shownState(a.answer).meaning(gateway.OpAuthorize).status == gateway.StatusAuthorized:
+		return gateway.Result{}, r.err(gateway.KindRefused, e, code)
+	case m.status == gateway.StatusSucceeded || m.status == gateway.StatusCanceled || m.status == gateway.StatusFailed:
+		result := g.result(a, a.answer, m, ref)
+		result.ProviderReference, result.State = recall(ref, stateInvoice), ref.State
+		return result, nil
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
+}
+
+// Refund implements gateway.Refunder (8.7). The answer acknowledges and no more: the refund is processing until the
+// payment was read again. The provider gives a refund no id of its own.
+func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+	var f fields
+	f.money(req.Refund.Amount)
+	if paid := req.Payment.Amount; paid.Currency() != "" && req.Refund.Amount.Minor() > paid.Minor() {
+		f.add("amount", "more than was paid")
+	}
+	if len(f) > 0 {
+		return gateway.Result{}, f.invalid(paymentsReverse.op)
+	}
+	p, err := g.names(ctx, req.Payment)
+	if err != nil {
+		return gateway.Result{}, notAsked(err)
+	}
+	var data any
+	if !whole(req.Refund, req.Payment) {
+		data = amountData{Amount: req.Refund.Amount.Minor()}
+	}
+	r, err := g.call(ctx, paymentsReverse, &p, data)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if id := string(r.PaymentID); id != p.PaymentID {
+		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsReverse, "other_order")
+	}
+	return gateway.Result{
+		Status: gateway.StatusProcessing, Evidence: r.evidence,
+		State: remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateAccepted, "1"),
+	}, nil
+}
+
+// whole reports whether a refund gives back all of its payment at once.
+func whole(refund, payment gateway.Ref) bool {
+	paid := payment.Amount.Minor()
+	if part := capturedPart(payment); part > 0 {
+		paid = part
+	}
+	return refund.Amount.Minor() == paid
+}
+
+// fetchRefund reads the payment that a refund belongs to. A payment that is reversed has given everything back, this
+// refund too. What a payment shows after a partial refund is not documented: one that the provider acknowledged over its
+// signature, and whose payment still reads as paid, counts as done. Anything else proves nothing: a refund whose answer
+// was lost is never guessed.
+func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	if ref.Parent == nil {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: paymentsShow.op, Code: "refund_without_payment"}
+	}
+	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
+	if p.PaymentID == "" {
+		var err error
+		if p, err = g.names(ctx, *ref.Parent); err != nil {
+			if e, ok := errors.AsType[*gateway.Error](err); ok {
+				e.Kind = gateway.KindUnknown // that the payment cannot be found says nothing about its refund
+			}
+			return gateway.Result{}, err
+		}
+	}
+	r, err := g.showPayment(ctx, p.PaymentID)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	accepted := ref.State[stateAccepted] != ""
+	m := shownState(r.answer).meaning(gateway.OpSale)
+	out := gateway.Result{Status: gateway.StatusProcessing, Evidence: r.evidence}
+	switch {
+	case m.reversed:
+		out.Status = gateway.StatusSucceeded
+	case m.status == "":
+		out.Status = ""
+	case !accepted:
+		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsShow, "refund_not_visible")
+	case m.status == gateway.StatusSucceeded && !whole(ref, *ref.Parent):
+		out.Status, out.Evidence["proof"] = gateway.StatusSucceeded, "acknowledged"
+	}
+	return out, nil
+}
+
+// ConfirmCode implements gateway.CodeConfirmer, for payments (8.4) and transfers (9.1). A code that the provider did not
+// take comes back as requires_action with a confirm_code action and the attempts that are left, and not as an error.
+// How the provider tells a wrong code is not documented; inferred from both ways it could: an answer of error after which
+// a code is still asked for, and an acknowledgement after which fewer attempts are left.
+func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway.Secret) (gateway.Result, error) {
+	e, params := paymentsConfirm, codeParams{Code: code.Reveal(), Key: ref.State[stateKey].Reveal()}
+	params.InvoiceID, params.PaymentID = recall(ref, stateInvoice), recall(ref, statePayment)
+	if ref.Kind == gateway.KindTransfer {
+		e, params.ID = p2pConfirm, params.PaymentID
+		params.InvoiceID, params.PaymentID = "", ""
+	}
+	var f fields
+	f.need("code", fit(code.Reveal(), wordShape))
+	if len(f) > 0 {
+		return gateway.Result{}, f.invalid(e.op)
+	}
+	if params.ID == "" && (params.PaymentID == "" || params.InvoiceID == "") {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindRefused, Op: e.op, Code: "nothing_to_confirm"}
+	}
+	r, err := g.call(ctx, e, &params, nil, code.Reveal(), params.Key)
+	if err != nil && !r.told {
+		return gateway.Result{}, err
+	}
+	checked, readErr := g.Fetch(ctx, ref)
+	again := readErr == nil && checked.NextAction != nil && checked.NextAction.Type == gateway.ActionConfirmCode
+	switch {
+	case err != nil && readErr != nil:
+		return gateway.Result{}, err
+	case err != nil && again: // the code was not taken
+		for name, value := range r.evidence {
+			checked.Evidence[name] = value
+		}
+		return checked, nil
+	case err != nil:
+		return checked, nil // whatever became of it, this is how things are
+	case readErr != nil:
+		return gateway.Result{Status: gateway.StatusProcessing, Evidence: r.evidence}, nil
+	case again && !fewer(checked.NextAction, ref): // the provider is not done with the code yet
+		checked.Status, checked.NextAction = gateway.StatusProcessing, nil
+	}
+	return checked, nil
+}
+
+// fewer reports whether an action has fewer attempts left than were left before.
+func fewer(next *gateway.NextAction, ref gateway.Ref) bool {
+	before, err := strconv.Atoi(ref.State[stateLeft].Reveal())
+	return err == nil && next.AttemptsLeft != nil && *next.AttemptsLeft < before
+}

@@ -1,0 +1,26 @@
+// Package uapay speaks the UAPAY HTTP API, as described by the UAPAY reference of 2026-11-21, whose sections the comments
+// cite. It translates and never decides: what the provider said becomes a gateway.Result, and everything that leaves
+// doubt becomes an error of a kind that says so.
+//
+// The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
+// seals and opens tokens, wire.go holds the provider's spelling, status.go the meaning of its words, errors.go that of
+// its errors, payments.go, commands.go, transfers.go and payouts.go build the calls, callback.go reads callbacks.
+//
+// Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
+//   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself
+//     moves no money; elsewhere the outcome is unknown and the order is asked about (errors.go).
+//   - How a lost session is told is unknown. A field error on sessionId, or a code with the word SESSION in it, counts
+//     as that, because a call without a session cannot have been carried out (session.go).
+//   - Two vocabularies of status swap their member names between methods (8.9). The decoder puts them in order once, and
+//     checks the words themselves (status.go).
+//   - Acknowledgements of complete, cancel and reverse change nothing by themselves: the payment is read again. While a
+//     capture or cancel is under way a standing hold reads as processing.
+//   - What a payment shows after a partial refund is unknown. One that was acknowledged over our signature, for a payment
+//     that is still there, counts as done; one whose answer was lost stays unknown until the whole payment is reversed.
+//   - A payment reversed before we saw it succeed reads as succeeded and wholly refunded; a hold as canceled; a transfer
+//     or payout as failed, because its money is not where it was sent.
+//   - Subscriptions are charged by the provider's own schedule, and every charge carries the first order's id. Their
+//     callbacks are always put in doubt. Nothing charges on demand.
+//   - How soon an order can be seen, and for how long, is undocumented: two minutes and 30 days are assumptions.
+//   - iat of answers is not judged: their signature is, and a clock that is off shows as TIMELIMIT_ERROR.
+package uapay

@@ -1,0 +1,188 @@
+package uapay
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"payrelay/internal/gateway"
+)
+
+// The codes of errors that are known (3.3).
+const (
+	codeTime   = "TIMELIMIT_ERROR"
+	codeFormat = "FORMAT_ERROR"
+)
+
+var (
+	errClock       = errors.New("the provider's clock and ours differ by more than 20 seconds: synchronise this machine's clock")
+	errCredentials = errors.New("the provider refused the account's credentials")
+)
+
+// failure makes an error of an error object. What it proves depends on the code, on whether the call itself moves money,
+// and on whether the server was working at all.
+func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Error {
+	code := fit(string(f.Code), codeShape)
+	if code == "" || longDigits.MatchString(code) {
+		code = "unreadable_code"
+	}
+	code = r.hide.text(code)
+	r.evidence["error_code"] = code
+	if message := r.message(f.Message); message != "" {
+		r.evidence["error_message"] = message
+	}
+	paths := f.paths()
+	for _, p := range paths {
+		r.evidence["error_field"] = r.hide.text(p.path + " " + p.code) // the last one tells enough
+	}
+	out := r.err(gateway.KindUnknown, e, code)
+	switch {
+	case broken:
+	case code == codeTime:
+		out.Kind, out.Code, out.Err = gateway.KindRefused, "clock_skew", errClock
+	case e.op == sessionsCreate.op: // it holds nothing but the client's id, signed
+		out.Kind, out.Err = gateway.KindCredentials, errCredentials
+	case sessionLost(code, paths):
+		out.Kind, out.Err = gateway.KindCredentials, errSession
+	case code == codeFormat:
+		out.Kind, out.Fields = gateway.KindRefused, fieldErrors(paths)
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		out.Kind, out.Err = gateway.KindCredentials, errCredentials
+	case e.harmless:
+		out.Kind = gateway.KindRefused
+	}
+	return out
+}
+
+// refusedCredentials is a refusal without an error object.
+func (r reply) refusedCredentials(e endpoint, code string) *gateway.Error {
+	err := r.err(gateway.KindCredentials, e, code)
+	err.Err = errCredentials
+	return err
+}
+
+// message returns the provider's free text if it is harmless: words without a digit, and nothing that the call held.
+func (r reply) message(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	s = fit(s, messageShape)
+	if s == "" || r.hide.text(s) != s {
+		return ""
+	}
+	return s
+}
+
+// fieldFault is one member that the provider did not accept, by its path in the request.
+type fieldFault struct{ path, code string }
+
+// paths lists the members that an error names, sorted.
+func (f fault) paths() []fieldFault {
+	var out []fieldFault
+	var walk func(path string, raw json.RawMessage, depth int)
+	walk = func(path string, raw json.RawMessage, depth int) {
+		var code string
+		if json.Unmarshal(raw, &code) == nil {
+			if code = fit(code, codeShape); code == "" || longDigits.MatchString(code) {
+				code = "INVALID"
+			}
+			out = append(out, fieldFault{strings.TrimPrefix(path, "."), code})
+			return
+		}
+		var members map[string]json.RawMessage
+		if depth > 4 || json.Unmarshal(raw, &members) != nil {
+			return
+		}
+		for _, name := range sortedKeys(members) {
+			if fit(name, wordShape) != "" && !longDigits.MatchString(name) && len(out) < 32 {
+				walk(path+"."+name, members[name], depth+1)
+			}
+		}
+	}
+	walk("", f.Fields, 0)
+	return out
+}
+
+// sessionLost reports whether an error is about the session. Which code says so is not documented: the words are
+// inferred. That nothing was done is not: no call can be carried out without a session.
+func sessionLost(code string, paths []fieldFault) bool {
+	return strings.Contains(strings.ToUpper(code), "SESSION") ||
+		slices.ContainsFunc(paths, func(p fieldFault) bool { return p.path == "params.sessionId" })
+}
+
+// merchantNames are the merchant API's names of the provider's members.
+var merchantNames = map[string]string{
+	"data.amount":                  "amount",
+	"params.amount":                "amount",
+	"data.currency":                "currency",
+	"params.currency":              "currency",
+	"data.description":             "description",
+	"params.description":           "description",
+	"data.email":                   "customer.email",
+	"data.notify.email":            "customer.email",
+	"data.notify.phone":            "customer.phone",
+	"data.redirectUrl":             "return_urls.status",
+	"data.recurringInterval":       "recurring.frequency_days",
+	"data.expiresAt":               "recurring.expires_at",
+	"data.cardFrom.id":             "payment_method.card_id",
+	"data.cardFrom.securityCode":   "payment_method.cvc",
+	"data.cardFrom.pan":            "from.card.number",
+	"data.cardFrom.expiresAt":      "from.card.exp_month",
+	"data.cardTo.id":               "to.card_id",
+	"data.cardTo.pan":              "to.card.number",
+	"data.externalId":              "provider_order_id",
+	"params.externalId":            "provider_order_id",
+	"data.callbackUrl":             "callback_url",
+	"params.callbackUrl":           "callback_url",
+	"params.code":                  "code",
+	"params.device":                "browser",
+	"params.device.ip":             "customer.ip",
+	"params.device.acceptHeader":   "browser.accept_header",
+	"params.device.userAgent":      "browser.user_agent",
+	"params.device.language":       "browser.language",
+	"params.device.javaEnabled":    "browser.java_enabled",
+	"params.device.colorDepth":     "browser.color_depth",
+	"params.device.screenHeight":   "browser.screen_height",
+	"params.device.screenWidth":    "browser.screen_width",
+	"params.device.windowHeight":   "browser.screen_height",
+	"params.device.windowWidth":    "browser.screen_width",
+	"params.device.timezoneOffset": "browser.time_zone_offset",
+}
+
+// fieldErrors says in the merchant API's words what the provider did not accept.
+func fieldErrors(paths []fieldFault) []gateway.FieldError {
+	var out []gateway.FieldError
+	for _, p := range paths {
+		name, ok := merchantNames[p.path]
+		if !ok {
+			name = "provider." + p.path
+		}
+		message := "the provider does not accept it: " + p.code
+		if p.code == "REQUIRED" {
+			message = "required by the provider"
+		}
+		out = append(out, gateway.FieldError{Field: name, Message: message})
+	}
+	return out
+}
+
+// fields collects what is wrong with a request.
+type fields []gateway.FieldError
+
+func (f *fields) add(name, message string) {
+	*f = append(*f, gateway.FieldError{Field: name, Message: message})
+}
+
+func (f *fields) need(name, value string) {
+	if value == "" {
+		f.add(name, "required by the provider")
+	}
+}
+
+// invalid makes an error of them.
+func (f fields) invalid(op string) *gateway.Error {
+	return &gateway.Error{Kind: gateway.KindInvalid, Op: op, Fields: f}
+}

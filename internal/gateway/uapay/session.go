@@ -1,0 +1,56 @@
+package uapay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"payrelay/internal/gateway"
+)
+
+// sessionLife is for how long a session is used. The provider advises to renew daily at least (section 6).
+const sessionLife = 12 * time.Hour
+
+// errSession marks an answer that says that the session is not known, which proves that the call was not carried out.
+var errSession = errors.New("the provider does not know the session")
+
+// sessions keeps the account's session. One goroutine at a time asks for a new one, and the others wait for it.
+type sessions struct {
+	turn chan struct{} // holds one token; whoever has it may read and write the rest
+	id   string
+	ends time.Time
+}
+
+func newSessions() *sessions {
+	s := &sessions{turn: make(chan struct{}, 1)}
+	s.turn <- struct{}{}
+	return s
+}
+
+// session returns a session that is not spent, making one if there is none. Nothing of the caller's own request was sent
+// when it fails, so an outcome that is unknown is KindNotSent to the caller.
+func (g *Gateway) session(ctx context.Context, spent string) (string, error) {
+	s := g.sessions
+	select {
+	case <-s.turn:
+	case <-ctx.Done():
+		return "", &gateway.Error{Kind: gateway.KindNotSent, Op: sessionsCreate.op, Code: "timeout", Err: ctx.Err()}
+	}
+	defer func() { s.turn <- struct{}{} }()
+	if s.id != "" && s.id != spent && g.now().Before(s.ends) {
+		return s.id, nil
+	}
+	s.id = ""
+	r, err := g.send(ctx, sessionsCreate, &clientParams{ClientID: g.clientID}, nil, nil)
+	if err == nil && fit(string(r.ID), idShape) == "" {
+		err = r.err(gateway.KindUnknown, sessionsCreate, "no_session")
+	}
+	if e, ok := errors.AsType[*gateway.Error](err); ok {
+		if e.Kind == gateway.KindUnknown {
+			e.Kind = gateway.KindNotSent
+		}
+		return "", e
+	}
+	s.id, s.ends = string(r.ID), g.now().Add(sessionLife)
+	return s.id, nil
+}

@@ -1,0 +1,324 @@
+package uapay
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"payrelay/internal/gateway"
+)
+
+// The words of the payment system, and of the invoicer (8.9).
+var (
+	systemWords   = []string{"OPEN", "PENDING", "NEEDS_CONFIRMATION", "PAYED", "HOLDED", "FINISHED", "REJECTED", "CANCELED", "CLOSED", "REVERSED", "RETURNED"}
+	invoicerWords = []string{"NEW", "PAID", "FINISHED", "REVERSED", "CANCELED"}
+)
+
+// state is what the provider says of a payment, in its own words.
+type state struct{ system, invoicer string }
+
+// checkState reads an answer of checkStatus, where status is the payment system's word (8.9).
+func checkState(a answer) state { return align(string(a.Status), string(a.PaymentStatus)) }
+
+// shownState reads an answer of payments/show or a member of an invoice's payments, where status is the invoicer's word.
+func shownState(a answer) state { return align(string(a.PaymentStatus), string(a.Status)) }
+
+// align puts the two words in order. Where they can only be read the other way round, they are.
+func align(system, invoicer string) state {
+	fits := func(system, invoicer string) bool {
+		return (system == "" || slices.Contains(systemWords, system)) && (invoicer == "" || slices.Contains(invoicerWords, invoicer))
+	}
+	if !fits(system, invoicer) && fits(invoicer, system) {
+		system, invoicer = invoicer, system
+	}
+	return state{system, invoicer}
+}
+
+// meaning is a state in neutral words.
+type meaning struct {
+	status gateway.Status
+	// waiting says that it is the payer's turn, as far as the words tell.
+	waiting bool
+	// reversed says that the money went back.
+	reversed bool
+}
+
+// meaning reads a state by the last operation that was asked for (15.1). The zero meaning is of words that are not listed.
+func (s state) meaning(op gateway.Operation) meaning {
+	if !slices.Contains(invoicerWords, s.invoicer) && s.invoicer != "" && s.system == "" {
+		return meaning{}
+	}
+	word := s.system
+	if word == "" {
+		word = map[string]string{"NEW": "OPEN", "PAID": "PAYED"}[s.invoicer]
+		if word == "" {
+			word = s.invoicer
+		}
+	}
+	switch word {
+	case "OPEN", "NEEDS_CONFIRMATION":
+		return meaning{status: gateway.StatusProcessing, waiting: true}
+	case "PENDING", "PAYED":
+		return meaning{status: gateway.StatusProcessing}
+	case "HOLDED":
+		if s.invoicer == "PAID" && op == gateway.OpAuthorize {
+			return meaning{status: gateway.StatusAuthorized}
+		}
+		// Not placed yet, a step of a plain payment, or what was asked since is still under way.
+		return meaning{status: gateway.StatusProcessing}
+	case "FINISHED":
+		return meaning{status: gateway.StatusSucceeded}
+	case "REJECTED":
+		return meaning{status: gateway.StatusFailed}
+	case "CANCELED", "CLOSED":
+		return meaning{status: gateway.StatusCanceled}
+	case "REVERSED", "RETURNED":
+		if op == gateway.OpAuthorize || op == gateway.OpCancel {
+			return meaning{status: gateway.StatusCanceled} // held money was let go
+		}
+		return meaning{status: gateway.StatusSucceeded, reversed: true}
+	}
+	return meaning{}
+}
+
+// The names of what is remembered with an order.
+const (
+	stateInvoice  = "invoice_id"
+	statePayment  = "payment_id"
+	stateKey      = "key"        // unlocks the card's code for confirm and TermUrl (8.1)
+	stateReturn   = "return_url" // where the payer goes after 3-D Secure
+	stateDirect   = "direct"     // the card came through us, so that we lead the payer through 3-D Secure
+	stateCaptured = "captured"   // the sum of a partial capture
+	stateLeft     = "attempts_left"
+	stateEngine   = "engine" // which of the provider's two engines knows a transfer
+	stateAccepted = "accepted"
+)
+
+// remember makes a State of pairs, leaving out empty values.
+func remember(pairs ...string) map[string]gateway.Secret {
+	out := map[string]gateway.Secret{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out[pairs[i]] = gateway.Secret(pairs[i+1])
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// recall returns a remembered value that has the shape of an id, or "".
+func recall(ref gateway.Ref, name string) string { return fit(ref.State[name].Reveal(), idShape) }
+
+// result makes a result of what an answer says about ref. words holds the statuses, sums and card; a may be another
+// answer that holds what the payer must do.
+func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gateway.Result {
+	out := gateway.Result{Status: m.status, Amount: words.Amount.pointer(), Evidence: r.evidence, PaymentMethod: masked(words.CardFromMasked)}
+	if words.Currency != "" {
+		out.Currency = currency // any other was refused before
+	}
+	if m.waiting {
+		if next := g.nextAction(r.answer, ref); next != nil {
+			out.Status, out.NextAction = gateway.StatusRequiresAction, next
+		}
+	}
+	switch out.Status {
+	case gateway.StatusFailed:
+		out.Failure = rejected(m.reversed)
+	case gateway.StatusSucceeded:
+		out.Settled, out.Amount = settled(words, ref)
+		if m.reversed {
+			out.Refunded = out.Settled
+			if out.Refunded == nil {
+				out.Refunded = words.Amount.pointer()
+			}
+			if out.Refunded == nil {
+				minor := ref.Amount.Minor()
+				out.Refunded = &minor
+			}
+		}
+	case gateway.StatusProcessing, gateway.StatusRequiresAction, gateway.StatusAuthorized, gateway.StatusCanceled:
+		if ref.Operation == gateway.OpCapture && words.Amount.value < ref.Amount.Minor() {
+			out.Amount = nil // a lowered sum is no other order
+		}
+	}
+	return out
+}
+
+// settled is how much of a payment moved, nil for all of it, and the sum that it is about. After a partial capture the
+// reference does not say which of the two the provider names: a lower sum is what was taken, else what we asked for is.
+func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
+	if ref.Operation != gateway.OpCapture {
+		return nil, a.Amount.pointer()
+	}
+	if a.Amount.set && a.Amount.value > 0 && a.Amount.value < ref.Amount.Minor() {
+		return a.Amount.pointer(), nil
+	}
+	if asked := capturedPart(ref); asked > 0 {
+		moved = &asked
+	}
+	return moved, a.Amount.pointer()
+}
+
+// capturedPart is the sum of the partial capture that was asked for, 0 if all was.
+func capturedPart(ref gateway.Ref) int64 {
+	minor, err := strconv.ParseInt(ref.State[stateCaptured].Reveal(), 10, 64)
+	if err != nil || minor <= 0 || minor > ref.Amount.Minor() {
+		return 0
+	}
+	return minor
+}
+
+// rejected says that the provider refused, and never why; or, for a transfer, that its money came back.
+func rejected(reversed bool) *gateway.Failure {
+	f := &gateway.Failure{
+		Category: gateway.FailureUnknown, Code: "REJECTED", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{},
+		Message: "The provider or the card's bank refused, and the provider does not say why.",
+	}
+	if reversed {
+		f.Code, f.Message = "REVERSED", "The money went back to where it came from."
+	}
+	return f
+}
+
+// nextAction is what the payer must do (8.2 to 8.4), nil if that is not known.
+func (g *Gateway) nextAction(a answer, ref gateway.Ref) *gateway.NextAction {
+	c := a.Confirmation
+	if c == nil {
+		return nil
+	}
+	switch c.Type {
+	case "LOOKUP":
+		next := &gateway.NextAction{Type: gateway.ActionConfirmCode}
+		if c.Left.set && c.Left.value >= 0 {
+			left := int(c.Left.value)
+			next.AttemptsLeft = &left
+		}
+		return next
+	case "3DS":
+		term := termURL(a, ref)
+		if term == "" || !g.mayOpen(string(c.URL)) || !g.mayOpen(term) {
+			return nil
+		}
+		form := map[string]string{}
+		for name, value := range c.Form { // all of them, also those that are not documented
+			form[name] = string(value)
+		}
+		form["TermUrl"] = term
+		return &gateway.NextAction{Type: gateway.ActionPostForm, URL: string(c.URL), Fields: form}
+	}
+	return nil
+}
+
+// termURL is where the issuer sends the payer back to: a page of the provider, which finishes the payment and sends the
+// payer on to the shop (8.3).
+func termURL(a answer, ref gateway.Ref) string {
+	r := a.Redirect
+	if r == nil || r.URL == "" {
+		r = a.Confirmation.Redirect
+	}
+	if r == nil || r.URL == "" {
+		return ""
+	}
+	id, key := string(r.Params.ID), string(a.Key)
+	if id == "" {
+		id = string(a.ID)
+	}
+	if key == "" {
+		key = ref.State[stateKey].Reveal()
+	}
+	query := "?id=" + url.QueryEscape(id)
+	if key != "" {
+		query += "&key=" + url.QueryEscape(key)
+	}
+	if back := ref.State[stateReturn].Reveal(); back != "" {
+		query += "&redirect=" + url.QueryEscape(back)
+	}
+	return string(r.URL) + query
+}
+
+// mayOpen reports whether a customer's browser may be sent to address: https, or anything on this machine if the
+// provider is on it too.
+func (g *Gateway) mayOpen(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	if u.Scheme == "https" {
+		return true
+	}
+	home, err := url.Parse(g.base)
+	return err == nil && u.Scheme == "http" && loopback(u.Hostname()) && loopback(home.Hostname())
+}
+
+// classicMeaning reads the status of a transfer of the classic engine (15.3).
+func classicMeaning(a answer) meaning {
+	switch a.Status {
+	case "NEEDS_CONFIRMATION":
+		return meaning{status: gateway.StatusProcessing, waiting: true}
+	case "PENDING", "OPEN":
+		return meaning{status: gateway.StatusProcessing}
+	case "FINISHED":
+		return meaning{status: gateway.StatusSucceeded}
+	case "REJECTED":
+		return meaning{status: gateway.StatusFailed}
+	case "REVERSED":
+		return meaning{status: gateway.StatusFailed, reversed: true}
+	case "CANCELED":
+		return meaning{status: gateway.StatusCanceled}
+	}
+	return meaning{}
+}
+
+// splitMeaning reads a transfer or payout of the newer engine (15.2). Its own status alone says nothing while it is OPEN:
+// that follows a cancel as well as a challenge, so the operations decide. refunded is what went back, nil for nothing.
+func splitMeaning(a answer) (m meaning, refunded *int64) {
+	has := func(kind text, status text) bool {
+		return slices.ContainsFunc(a.Operations, func(o operation) bool {
+			return o.Status == status && (kind == o.Type || kind == "" && (o.Type == "SEND" || o.Type == "RECEIVE"))
+		})
+	}
+	if has("RETURN", "FINISHED") {
+		back := a.ReturnAmount
+		if !back.set {
+			for _, o := range a.Operations {
+				if o.Type == "RETURN" && o.Status == "FINISHED" {
+					back = number{back.value + o.Amount.value, true}
+				}
+			}
+		}
+		if !a.Amount.set || back.value >= a.Amount.value {
+			return meaning{status: gateway.StatusFailed, reversed: true}, back.pointer()
+		}
+		return meaning{status: gateway.StatusSucceeded}, back.pointer()
+	}
+	switch strings.TrimSpace(string(a.Status)) {
+	case "FINISHED":
+		if a.PendingAmount.value > 0 {
+			return meaning{status: gateway.StatusProcessing}, nil
+		}
+		return meaning{status: gateway.StatusSucceeded}, nil
+	case "REJECTED":
+		return meaning{status: gateway.StatusFailed}, nil
+	case "REVERSED", "RETURNED":
+		return meaning{status: gateway.StatusFailed, reversed: true}, a.Amount.pointer()
+	case "CANCELED":
+		return meaning{status: gateway.StatusCanceled}, nil
+	case "WAITING_COMPLETE":
+		if has("SEND", "FINISHED") && has("RETURN", "NEEDS_COMPLETE") {
+			return meaning{status: gateway.StatusSucceeded}, nil // a refund was begun and is not done
+		}
+		return meaning{status: gateway.StatusProcessing}, nil
+	case "OPEN", "NEEDS_CONFIRMATION", "PENDING":
+		switch {
+		case has("", "NEEDS_CONFIRMATION"):
+			return meaning{status: gateway.StatusRequiresAction, waiting: true}, nil
+		case has("", "CANCELED") && !has("", "FINISHED"):
+			return meaning{status: gateway.StatusCanceled}, nil
+		}
+		return meaning{status: gateway.StatusProcessing}, nil
+	}
+	return meaning{}, nil
+}

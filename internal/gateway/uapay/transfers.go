@@ -1,0 +1,172 @@
+package uapay
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"payrelay/internal/card"
+	"payrelay/internal/gateway"
+)
+
+// The provider's two engines for transfers: the classic one, and the one of split payments.
+const (
+	engineClassic = "classic"
+	engineSplit   = "split"
+)
+
+// MissingTransferFields implements gateway.Transferrer.
+func (g *Gateway) MissingTransferFields(req gateway.TransferRequest) []gateway.FieldError {
+	var f fields
+	f.money(req.Ref.Amount)
+	f.orderID(req.Ref.OrderID)
+	f.need("customer.phone", phone(req.Customer.Phone))
+	end := func(name string, e gateway.TransferEnd) {
+		switch {
+		case e.CardID != "":
+			f.need(name+".card_id", fit(e.CardID, idShape))
+		case e.Card == nil:
+			f.add(name, "required by the provider: a card_id or a card")
+		default:
+			f.need(name+".card.number", e.Card.Number.Reveal())
+		}
+	}
+	end("from", req.From)
+	end("to", req.To)
+	if c := req.From.Card; req.From.CardID == "" && c != nil && (c.Expiry.Month < 1 || c.Expiry.Month > 12 || c.Expiry.Year < 2000) {
+		f.add("from.card.exp_month", "required by the provider, with exp_year")
+	}
+	return f
+}
+
+// Transfer implements gateway.Transferrer by the classic engine (9.1). Cards instead of card ids are for accounts that may
+// handle card numbers.
+func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
+	if missing := g.MissingTransferFields(req); len(missing) > 0 {
+		return gateway.Result{}, fields(missing).invalid(p2pCreate.op)
+	}
+	from, to := cardOf(req.From), cardOf(req.To)
+	to.ExpiresAt, to.SecurityCode = "", ""
+	r, err := g.call(ctx, p2pCreate, &transferParams{}, transferData{
+		ExternalID: req.Ref.OrderID, CardFrom: from, CardTo: to, Notify: notify{Phone: phone(req.Customer.Phone), Email: clean(req.Customer.Email)},
+		Amount: req.Ref.Amount.Minor(), Currency: currencyNumber, Description: clean(req.Description), CallbackURL: req.CallbackURL,
+	}, from.PAN, from.SecurityCode, to.PAN, req.Customer.Phone, phone(req.Customer.Phone), req.Customer.Email)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	id := fit(string(r.ID), idShape)
+	if id == "" {
+		return gateway.Result{}, r.err(gateway.KindUnknown, p2pCreate, "no_payment")
+	}
+	r.evidence["payment_id"] = id
+	ref := req.Ref
+	ref.Kind = gateway.KindTransfer
+	ref.State = remember(statePayment, id, stateKey, string(r.Key), stateEngine, engineClassic)
+	return g.soon(ctx, ref, gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: ref.State}), nil
+}
+
+func cardOf(e gateway.TransferEnd) cardRef {
+	out := cardRef{ID: e.CardID}
+	if e.Card == nil {
+		return out
+	}
+	out.SecurityCode = e.Card.CVC.Reveal()
+	if out.ID == "" {
+		out.PAN, out.ExpiresAt = e.Card.Number.Reveal(), expiry(e.Card.Expiry)
+	}
+	return out
+}
+
+// expiry is YYYY-MM (section 5), empty if there is none.
+func expiry(e card.Expiry) string {
+	if e.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%04d-%02d", e.Year, e.Month)
+}
+
+// phone is a number as the provider writes it, without a plus.
+func phone(s string) string { return strings.TrimPrefix(clean(s), "+") }
+
+// fetchTransfer reads a transfer where it is known. One that the classic engine has no entry of was never started by us.
+func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	id := recall(ref, statePayment)
+	if id == "" {
+		id = fit(ref.ProviderReference, idShape)
+	}
+	if id != "" && ref.State[stateEngine].Reveal() == engineSplit {
+		return g.readSplit(ctx, ref, idParams{ID: id})
+	}
+	if id == "" {
+		r, err := g.call(ctx, p2pList, &idParams{ExternalIDs: []string{ref.OrderID}}, nil)
+		if err != nil {
+			return gateway.Result{}, err
+		}
+		if id, err = r.only(p2pList, r.Payments, ref.OrderID); err != nil {
+			return gateway.Result{}, err
+		}
+	}
+	r, err := g.call(ctx, p2pShow, &idParams{ID: id}, nil)
+	switch {
+	case err != nil:
+		return gateway.Result{}, err
+	case string(r.ID) != id, r.ExternalID != "" && string(r.ExternalID) != ref.OrderID:
+		return gateway.Result{}, r.err(gateway.KindUnknown, p2pShow, "other_order")
+	case r.Status == "":
+		return gateway.Result{}, r.err(gateway.KindUnknown, p2pShow, "no_status")
+	}
+	m := classicMeaning(r.answer)
+	result := g.result(r, r.answer, m, ref)
+	if m.reversed {
+		result.Refunded = r.Amount.pointer()
+	}
+	left := ""
+	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
+		left = itoa(int64(*next.AttemptsLeft))
+	}
+	result.ProviderReference = id
+	result.State = remember(statePayment, id, stateEngine, engineClassic, stateKey, string(r.Key), stateLeft, left)
+	return result, nil
+}
+
+// FindTransfer implements gateway.TransferImporter by the newer engine (9.2), which knows transfers by its own id and by
+// the receipt's. An answer of error is KindRefused: how "no such transfer" looks is not documented.
+func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
+	var f fields
+	if query.ProviderID == "" && query.ReceiptID == "" {
+		f.add("provider_id", "required, unless receipt_id is given")
+	}
+	if query.ProviderID != "" {
+		f.need("provider_id", fit(query.ProviderID, idShape))
+	}
+	if query.ReceiptID != "" {
+		f.need("receipt_id", fit(query.ReceiptID, idShape))
+	}
+	if len(f) > 0 {
+		return gateway.Result{}, f.invalid(splitShow.op)
+	}
+	ref := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale}
+	return g.readSplit(ctx, ref, idParams{ID: query.ProviderID, ReceiptID: query.ReceiptID})
+}
+
+// readSplit reads a transfer or payout of the newer engine (9.2) by its operations (15.2).
+func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams) (gateway.Result, error) {
+	e := splitShow
+	e.harmless = ref.OrderID == "" // an import: nothing hangs on what it answers
+	r, err := g.call(ctx, e, &query, nothing{})
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	id := fit(string(r.ID), idShape)
+	switch {
+	case id == "", query.ID != "" && id != query.ID, query.ReceiptID != "" && string(r.ReceiptID) != query.ReceiptID:
+		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "other_order")
+	case r.Status == "" || !r.Amount.set:
+		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "no_status")
+	}
+	m, refunded := splitMeaning(r.answer)
+	result := g.result(r, r.answer, m, ref)
+	result.Refunded, result.Currency, result.ProviderReference = refunded, currency, id
+	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))
+	return result, nil
+}

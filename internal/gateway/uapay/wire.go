@@ -1,0 +1,301 @@
+package uapay
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// session is the member that every call's params have. It is filled in when the call is sent.
+type session struct {
+	SessionID string `json:"sessionId"`
+}
+
+func (s *session) use(id string) { s.SessionID = id }
+
+// sessionUser is a call's params.
+type sessionUser interface{ use(id string) }
+
+// clientParams is the params of sessions/create (section 6).
+type clientParams struct {
+	ClientID string `json:"clientId"`
+}
+
+// invoiceParams and invoiceData make an invoice (7.1).
+type invoiceParams struct {
+	session
+	SystemType string `json:"systemType"`
+}
+
+type invoiceData struct {
+	ExternalID  string `json:"externalId"`
+	Type        string `json:"type"` // PAY, HOLD or SUBSCRIBE
+	Reusability bool   `json:"reusability"`
+	Description string `json:"description"`
+	Amount      int64  `json:"amount"`
+	RedirectURL string `json:"redirectUrl,omitempty"`
+	CallbackURL string `json:"callbackUrl,omitempty"`
+	Email       string `json:"email,omitempty"`
+	ExtraInfo   string `json:"extraInfo,omitempty"`         // JSON as text
+	Interval    int    `json:"recurringInterval,omitempty"` // days
+	ExpiresAt   int64  `json:"expiresAt,omitempty"`         // milliseconds since 1970
+}
+
+// idParams names an invoice, or a transfer by either id, or several by ids.
+type idParams struct {
+	session
+	ID          string   `json:"id,omitempty"`
+	ReceiptID   string   `json:"receiptId,omitempty"`
+	ExternalID  string   `json:"externalId,omitempty"`
+	ExternalIDs []string `json:"externalIds,omitempty"`
+}
+
+// paymentParams names a payment of an invoice (8.2 to 8.8). A capture's lower sum stands here and not in data (8.5).
+type paymentParams struct {
+	session
+	PaymentID string `json:"paymentId"`
+	InvoiceID string `json:"invoiceId,omitempty"`
+	Amount    int64  `json:"amount,omitempty"`
+}
+
+// amountData is a refund's sum, left out if all goes back (8.7).
+type amountData struct {
+	Amount int64 `json:"amount"`
+}
+
+// codeParams answers LOOKUP, for an invoice's payment (8.4) or a transfer (9.1).
+type codeParams struct {
+	session
+	PaymentID string `json:"paymentId,omitempty"`
+	InvoiceID string `json:"invoiceId,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Code      string `json:"code"`
+	Key       string `json:"key,omitempty"`
+}
+
+// createParams and createData start a payment with a stored card (8.1).
+type createParams struct {
+	session
+	Locale string `json:"locale,omitempty"`
+	Device device `json:"device"`
+}
+
+type createData struct {
+	InvoiceID string  `json:"invoiceId"`
+	Amount    int64   `json:"amount"`
+	Currency  int64   `json:"currency"`
+	CardFrom  cardRef `json:"cardFrom"`
+	Email     string  `json:"email,omitempty"`
+}
+
+// device is the payer's browser.
+type device struct {
+	AcceptHeader   string `json:"acceptHeader,omitempty"`
+	IP             string `json:"ip,omitempty"`
+	ColorDepth     *int   `json:"colorDepth,omitempty"`
+	JavaEnabled    *bool  `json:"javaEnabled,omitempty"`
+	Language       string `json:"language,omitempty"`
+	ScreenHeight   *int   `json:"screenHeight,omitempty"`
+	ScreenWidth    *int   `json:"screenWidth,omitempty"`
+	WindowHeight   *int   `json:"windowHeight,omitempty"`
+	WindowWidth    *int   `json:"windowWidth,omitempty"`
+	Time           string `json:"time"`
+	TimeZoneOffset *int   `json:"timezoneOffset,omitempty"`
+	UserAgent      string `json:"userAgent,omitempty"`
+}
+
+// cardRef is a card kept by the provider, or a card.
+type cardRef struct {
+	ID           string `json:"id,omitempty"`
+	PAN          string `json:"pan,omitempty"`
+	ExpiresAt    string `json:"expiresAt,omitempty"`    // YYYY-MM
+	SecurityCode string `json:"securityCode,omitempty"` // text: zeros in front matter (section 5)
+}
+
+// transferParams and transferData start a transfer (9.1).
+type transferParams struct {
+	session
+	Locale string `json:"locale,omitempty"`
+}
+
+type transferData struct {
+	ExternalID  string  `json:"externalId"`
+	CardFrom    cardRef `json:"cardFrom"`
+	CardTo      cardRef `json:"cardTo"`
+	Notify      notify  `json:"notify"`
+	Amount      int64   `json:"amount"`
+	Currency    int64   `json:"currency"`
+	Description string  `json:"description,omitempty"`
+	CallbackURL string  `json:"callbackUrl,omitempty"`
+}
+
+type notify struct {
+	Phone string `json:"phone"`
+	Email string `json:"email,omitempty"`
+}
+
+// initiateParams starts a payout; the currency is text here (9.3, section 5).
+type initiateParams struct {
+	session
+	ExternalID  string `json:"externalId"`
+	Amount      int64  `json:"amount"`
+	Currency    string `json:"currency"`
+	Description string `json:"description,omitempty"`
+	CallbackURL string `json:"callbackUrl,omitempty"`
+}
+
+// completeData names where a payout goes (9.3).
+type completeData struct {
+	CardTo cardRef `json:"cardTo"`
+}
+
+// nothing is data without members, as the documented example of splitShow sends it (9.2).
+type nothing struct{}
+
+// envelope is the outside of an answer (3.2).
+type envelope struct {
+	Status text            `json:"status"`
+	Data   json.RawMessage `json:"data"`
+	Error  json.RawMessage `json:"error"`
+	ID     text            `json:"id"`
+
+	fault *fault
+}
+
+// fault is an error object (3.3).
+type fault struct {
+	Code    text            `json:"code"`
+	Message json.RawMessage `json:"message"`
+	Fields  json.RawMessage `json:"fields"`
+}
+
+// parseEnvelope reads the outside of an answer. Its error repeats nothing of it.
+func parseEnvelope(body []byte) (envelope, error) {
+	var env envelope
+	trimmed := bytes.TrimSpace(body)
+	if len(trimmed) == 0 || trimmed[0] != '{' || json.Unmarshal(trimmed, &env) != nil {
+		return envelope{}, errors.New("not the JSON of an answer")
+	}
+	if raw := bytes.TrimSpace(env.Error); len(raw) > 0 && raw[0] == '{' {
+		var f fault
+		if json.Unmarshal(raw, &f) == nil && f.Code != "" {
+			env.fault = &f
+		}
+	}
+	if len(env.Error) > 0 && string(env.Error) != "null" && env.fault == nil {
+		return envelope{}, errors.New("an error that cannot be read")
+	}
+	return env, nil
+}
+
+// answer is every member of data that any method is known to answer with.
+type answer struct {
+	ID          text `json:"id"`
+	Key         text `json:"key"`
+	PaymentID   text `json:"paymentId"`
+	InvoiceID   text `json:"invoiceId"`
+	OperationID text `json:"operationId"`
+	ExternalID  text `json:"externalId"`
+	ReceiptID   text `json:"receiptId"`
+	PageURL     text `json:"paymentPageUrl"`
+
+	Type          text   `json:"type"`
+	SystemType    text   `json:"systemType"`
+	InvoiceStatus text   `json:"invoiceStatus"`
+	Status        text   `json:"status"`
+	PaymentStatus text   `json:"paymentStatus"`
+	Number        text   `json:"number"`
+	Amount        number `json:"amount"`
+	PendingAmount number `json:"pendingAmount"`
+	ReturnAmount  number `json:"returnAmount"`
+	Currency      text   `json:"currency"`
+	ReversedAt    text   `json:"reversedAt"`
+
+	CardFromMasked text `json:"cardFromMasked"`
+	CardToMasked   text `json:"cardToMasked"`
+
+	Confirmation *confirmation   `json:"confirmation"`
+	Redirect     *redirect       `json:"redirect"`
+	ExtraInfo    json.RawMessage `json:"extraInfo"`
+
+	Payments   *[]answer   `json:"payments"`
+	Invoices   *[]answer   `json:"invoices"`
+	Operations []operation `json:"operations"`
+}
+
+// confirmation is what the payer must do (8.2).
+type confirmation struct {
+	Type     text            `json:"type"`
+	Left     number          `json:"confirmationsLeft"`
+	URL      text            `json:"url"`
+	Form     map[string]text `json:"form"`
+	Redirect *redirect       `json:"redirect"` // where the table puts it; examples put it beside
+}
+
+// redirect is the base of the address that the issuer sends the payer back to (8.3).
+type redirect struct {
+	URL    text `json:"url"`
+	Params struct {
+		ID text `json:"id"`
+	} `json:"params"`
+}
+
+// operation is a debit, a credit or a return (9.2).
+type operation struct {
+	Type       text   `json:"type"`
+	Status     text   `json:"status"`
+	ExternalID text   `json:"externalId"`
+	Amount     number `json:"amount"`
+}
+
+// text is a string, a number or a truth value; null is empty.
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case '"':
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		*t = text(s)
+		return nil
+	case '{', '[':
+		return errors.New("a structure where text belongs")
+	case 'n':
+		return nil
+	}
+	*t = text(b)
+	return nil
+}
+
+// number is an integer, or text that holds one. It is not set where the provider wrote no value.
+type number struct {
+	value int64
+	set   bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *number) UnmarshalJSON(b []byte) error {
+	s := strings.Trim(string(b), `"`)
+	if s == "" || s == "null" {
+		return nil
+	}
+	v, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return errors.New("not an integer")
+	}
+	*n = number{v, true}
+	return nil
+}
+
+// pointer returns the value, nil if there is none.
+func (n number) pointer() *int64 {
+	if !n.set {
+		return nil
+	}
+	return &n.value
+}
