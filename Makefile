@@ -1,0 +1,104 @@
+# Every target says what it does after "##"; `make` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOOL    := go tool -modfile=tools/go.mod
+LINT    := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# What generate writes.
+GENERATED := '*.gen.go' 'internal/*/internal/'
+# Packages that promise something about concurrency.
+RACE := payment|store|http|callbacks|worker|notify|console|gateway|sandbox|card|idempotency|secrets
+# What `check` runs, in this order.
+CHECKS := test format vet tidy generated rules race fuzz lint
+
+RACETIME ?= 8m
+FUZZTIME ?= 5s
+BENCHTIME ?= 1s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## run everything on this machine: Postgres, the providers' twins, a demo shop and the service
+	go run ./cmd/server dev
+
+.PHONY: build
+build: ## build bin/server
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
+
+.PHONY: check
+check: ## everything that CI checks; goes on after a failure and names what failed
+	@failed=; for step in $(CHECKS); do \
+	  printf '\n==> %s\n' "$$step"; start=$$SECONDS; \
+	  $(MAKE) --no-print-directory -s "$$step" </dev/null || failed="$$failed $$step"; \
+	  printf -- '--- %s: %ss\n' "$$step" "$$((SECONDS - start))"; \
+	done; \
+	if [[ -n $$failed ]]; then printf '\nFAILED:%s\n' "$$failed"; exit 1; fi; printf '\nEvery check passed: $(CHECKS)\n'
+
+.PHONY: test
+test: ## run the tests
+	go test ./...
+
+.PHONY: race
+race: ## run the tests of concurrent packages under the race detector
+	CGO_ENABLED=1 go test -race -timeout $(RACETIME) $$(go list ./internal/... | grep -E '/internal/($(RACE))(/|$$)')
+
+.PHONY: vet
+vet: ## run go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## run golangci-lint
+	$(LINT) run ./...
+
+.PHONY: fmt
+fmt: ## format the code
+	git ls-files -z -- '*.go' ':!*.gen.go' ':!internal/*/internal/' | xargs -0 -r $(TOOL) gofumpt -w
+
+.PHONY: format
+format: ## fail if fmt would change something
+	@changed=$$(git ls-files -z -- '*.go' ':!*.gen.go' ':!internal/*/internal/' | xargs -0 -r $(TOOL) gofumpt -l); \
+	if [[ -n $$changed ]]; then printf 'not formatted, run make fmt:\n%s\n' "$$changed"; exit 1; fi
+
+.PHONY: tidy
+tidy: ## fail if go.mod or go.sum is not tidy
+	go mod tidy -diff
+
+.PHONY: generate
+generate: ## make the code that comes from SQL and from the OpenAPI document
+	$(TOOL) sqlc generate
+	$(TOOL) oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml
+
+.PHONY: generated
+generated: generate ## fail if generate changes a committed file
+	@git diff --exit-code -- $(GENERATED)
+	@new=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
+	if [[ -n $$new ]]; then printf 'generated but not committed:\n%s\n' "$$new"; exit 1; fi
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (5s)
+	@{ git ls-files -z -- '*_test.go' | xargs -0 -r grep -HoE '^func Fuzz[A-Za-z0-9_]*' || true; } | while IFS=: read -r file func; do \
+	  echo "$${func#func } in $$(dirname "$$file")"; \
+	  go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")" </dev/null; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: rules
+rules: ## check and test Prometheus's configuration and alert rules
+	promtool check config deploy/prometheus/prometheus.yml
+	promtool test rules deploy/prometheus/tests/payrelay.yml
+
+.PHONY: docker
+docker: ## build the container image payrelay:VERSION
+	docker build --build-arg VERSION=$(VERSION) -t payrelay:$(VERSION) .
+
+.PHONY: clean
+clean: ## remove what was built and the data of dev
+	rm -rf bin dist .payrelay
