@@ -54,11 +54,17 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 	return g.command(ctx, paymentsCancel, ref, p, "")
 }
 
-// notAsked turns the failure of a look-up before a command into the knowledge that the command itself was not sent. An
-// outcome that nobody can read stays unknown: it costs a question, and hides nothing.
+// notAsked turns the failure of a look-up before a command into what it says of the command: it was not sent.
 func notAsked(err error) error {
-	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Kind == gateway.KindNotFound {
-		e.Kind = gateway.KindRefused
+	if e, ok := errors.AsType[*gateway.Error](err); ok {
+		switch e.Kind {
+		case gateway.KindUnknown:
+			e.Kind = gateway.KindNotSent
+		case gateway.KindNotFound:
+			e.Kind = gateway.KindRefused
+		case gateway.KindNotSent, gateway.KindDuplicate, gateway.KindCredentials, gateway.KindRefused, gateway.KindRejected,
+			gateway.KindInvalid, gateway.KindUnsupported, gateway.KindForged:
+		}
 	}
 	return err
 }

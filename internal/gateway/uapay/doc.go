@@ -4,7 +4,8 @@
 //
 // The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
 // seals and opens tokens, wire.go holds the provider's spelling, status.go the meaning of its words, errors.go that of
-// its errors, payments.go, commands.go, transfers.go and payouts.go build the calls, callback.go reads callbacks.
+// its errors, payments.go, commands.go, transfers.go and payouts.go build the calls, fetch.go asks about payments, callback.go
+// reads callbacks.
 //
 // Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
 //   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself

@@ -256,3 +256,12 @@ func mustCard(t testing.TB, number string) *card.Card {
 func rawCallback(token string) gateway.RawCallback {
 	return gateway.RawCallback{Method: "POST", ContentType: "application/json", Body: []byte(`{"token":"` + token + `"}`), ReceivedAt: testNow}
 }
+
+func jsonInto(raw json.RawMessage, v any) error { return json.Unmarshal(raw, v) }
+
+// serve starts a server of h and returns its address.
+func serve(t testing.TB, h http.Handler) string {
+	srv := httptest.NewServer(h)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}

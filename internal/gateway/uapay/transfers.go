@@ -47,7 +47,7 @@ func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (ga
 	}
 	from, to := cardOf(req.From), cardOf(req.To)
 	to.ExpiresAt, to.SecurityCode = "", ""
-	r, err := g.call(ctx, p2pCreate, &transferParams{}, transferData{
+	r, err := g.call(ctx, p2pCreate, &sessionParams{}, transferData{
 		ExternalID: req.Ref.OrderID, CardFrom: from, CardTo: to, Notify: notify{Phone: phone(req.Customer.Phone), Email: clean(req.Customer.Email)},
 		Amount: req.Ref.Amount.Minor(), Currency: currencyNumber, Description: clean(req.Description), CallbackURL: req.CallbackURL,
 	}, from.PAN, from.SecurityCode, to.PAN, req.Customer.Phone, phone(req.Customer.Phone), req.Customer.Email)
@@ -168,5 +168,8 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 	result := g.result(r, r.answer, m, ref)
 	result.Refunded, result.Currency, result.ProviderReference = refunded, currency, id
 	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))
+	if ref.Kind == gateway.KindPayout {
+		result.PaymentMethod = masked(r.CardToMasked)
+	}
 	return result, nil
 }

@@ -114,12 +114,10 @@ type cardRef struct {
 	SecurityCode string `json:"securityCode,omitempty"` // text: zeros in front matter (section 5)
 }
 
-// transferParams and transferData start a transfer (9.1).
-type transferParams struct {
-	session
-	Locale string `json:"locale,omitempty"`
-}
+// sessionParams is the params of a call that names nothing.
+type sessionParams struct{ session }
 
+// transferData starts a transfer (9.1).
 type transferData struct {
 	ExternalID  string  `json:"externalId"`
 	CardFrom    cardRef `json:"cardFrom"`
@@ -200,6 +198,7 @@ type answer struct {
 	ExternalID  text `json:"externalId"`
 	ReceiptID   text `json:"receiptId"`
 	PageURL     text `json:"paymentPageUrl"`
+	RedirectURL text `json:"redirectUrl"`
 
 	Type          text   `json:"type"`
 	SystemType    text   `json:"systemType"`

@@ -1,0 +1,202 @@
+package uapay
+
+import (
+	"context"
+	"encoding/json"
+
+	"payrelay/internal/gateway"
+)
+
+// Fetch implements gateway.Gateway.
+func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	switch ref.Kind {
+	case gateway.KindRefund:
+		return g.fetchRefund(ctx, ref)
+	case gateway.KindTransfer:
+		return g.fetchTransfer(ctx, ref)
+	case gateway.KindPayout:
+		return g.fetchPayout(ctx, ref)
+	case gateway.KindPayoutCard:
+		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "fetch", "UAPAY keeps no cards for payouts")
+	case gateway.KindPayment:
+	}
+	if invoiceID, paymentID := recall(ref, stateInvoice), recall(ref, statePayment); invoiceID != "" && paymentID != "" && ref.State[stateDirect] != "" {
+		return g.checkStatus(ctx, ref, invoiceID, paymentID)
+	}
+	found, err := g.readInvoice(ctx, ref)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	return g.readPayment(ctx, ref, found)
+}
+
+// checkStatus asks about a payment that we lead the payer through (8.2). The answer's own id may differ from the payment's.
+func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, paymentID string) (gateway.Result, error) {
+	r, err := g.call(ctx, paymentsCheck, &paymentParams{PaymentID: paymentID, InvoiceID: invoiceID}, nil)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if r.Status == "" && r.PaymentStatus == "" {
+		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsCheck, "no_status")
+	}
+	result := g.result(r, r.answer, checkState(r.answer).meaning(ref.Operation), ref)
+	result.ProviderReference = invoiceID
+	left := ""
+	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
+		left = itoa(int64(*next.AttemptsLeft))
+	}
+	result.State = remember(stateInvoice, invoiceID, statePayment, paymentID, stateDirect, "1", stateKey, string(r.Key), stateLeft, left, stateReturn, ref.State[stateReturn].Reveal())
+	return result, nil
+}
+
+// found is an invoice as the provider shows it.
+type found struct {
+	reply
+	id string
+	// payment is the payment that decides, nil if there is none.
+	payment *answer
+}
+
+// readInvoice reads an order's invoice, looking it up by the order's id if its own is not known (7.2, 7.3). An order
+// that the provider has no invoice of is an error of KindNotFound.
+func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, error) {
+	id := recall(ref, stateInvoice)
+	if id == "" {
+		id = fit(ref.ProviderReference, idShape)
+	}
+	if id == "" {
+		var err error
+		if id, err = g.findInvoice(ctx, ref.OrderID); err != nil {
+			return found{}, err
+		}
+	}
+	r, err := g.call(ctx, invoicesShow, &idParams{ID: id}, nil)
+	switch {
+	case err != nil:
+		return found{}, err
+	case string(r.ID) != id:
+		return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
+	}
+	f := found{reply: r, id: id}
+	if r.Payments == nil {
+		return f, nil
+	}
+	f.payment = decisive(*r.Payments, ref)
+	if p := f.payment; p != nil {
+		if (p.InvoiceID != "" && string(p.InvoiceID) != id) || fit(string(p.PaymentID), idShape) == "" {
+			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
+		}
+		if p.Currency != "" && string(p.Currency) != itoa(currencyNumber) && string(p.Currency) != string(currency) {
+			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_currency")
+		}
+	}
+	return f, nil
+}
+
+// findInvoice finds an invoice by the order's id (7.3).
+func (g *Gateway) findInvoice(ctx context.Context, orderID string) (string, error) {
+	r, err := g.call(ctx, invoicesList, &idParams{ExternalIDs: []string{orderID}}, nil)
+	if err != nil {
+		return "", err
+	}
+	return r.only(invoicesList, r.Invoices, orderID)
+}
+
+// only returns the id of the one entry of a list that was asked for by an order's id. An empty list says that the
+// provider does not know the order.
+func (r reply) only(e endpoint, list *[]answer, orderID string) (string, error) {
+	switch {
+	case list == nil:
+		return "", r.err(gateway.KindUnknown, e, "no_list")
+	case len(*list) == 0:
+		return "", r.err(gateway.KindNotFound, e, "empty_list")
+	case len(*list) > 1:
+		return "", r.err(gateway.KindUnknown, e, "several_orders")
+	}
+	entry := (*list)[0]
+	id := fit(string(entry.ID), idShape)
+	if id == "" || string(entry.ExternalID) != orderID {
+		return "", r.err(gateway.KindUnknown, e, "other_order")
+	}
+	return id, nil
+}
+
+// decisive is the payment of an invoice that tells about the order: the one that is remembered, else one that has or had
+// money, else one under way, else a failed one; the newest of equals.
+func decisive(payments []answer, ref gateway.Ref) *answer {
+	known := recall(ref, statePayment)
+	rank := func(a answer) int {
+		m := shownState(a).meaning(ref.Operation)
+		switch {
+		case known != "" && string(a.PaymentID) == known && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled:
+			return 5
+		case m.status == gateway.StatusSucceeded && !m.reversed, m.status == gateway.StatusAuthorized:
+			return 4
+		case m.reversed:
+			return 3
+		case m.status == gateway.StatusProcessing, m.status == "":
+			return 2
+		}
+		return 1
+	}
+	var best *answer
+	for i := range payments {
+		p := &payments[i]
+		if best == nil || rank(*p) > rank(*best) || rank(*p) == rank(*best) && !older(*p, *best) {
+			best = p
+		}
+	}
+	return best
+}
+
+// older reports whether a has a lower number than b.
+func older(a, b answer) bool {
+	if len(a.Number) != len(b.Number) {
+		return len(a.Number) < len(b.Number)
+	}
+	return a.Number < b.Number
+}
+
+// readPayment reads what an invoice says of its order.
+func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (gateway.Result, error) {
+	direct := isDirect(f.ExtraInfo)
+	state := remember(stateInvoice, f.id)
+	p := f.payment
+	switch {
+	case p == nil && f.Payments == nil:
+		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
+	case p == nil && f.InvoiceStatus == "INACTIVE": // 15.4: nobody can pay it any more
+		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
+	case p == nil && direct: // the invoice is an envelope; the payment that was to be in it never arrived
+		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")
+	case p == nil:
+		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
+	}
+	m := shownState(*p).meaning(ref.Operation)
+	if m.waiting && direct {
+		if back := string(f.RedirectURL); back != "" && ref.State[stateReturn] == "" { // forgotten with a lost answer
+			ref.State = remember(stateReturn, back)
+		}
+		return g.checkStatus(ctx, ref, f.id, string(p.PaymentID))
+	}
+	p.addEvidence(f.evidence, f.hide)
+	result := g.result(f.reply, *p, m, ref)
+	if m.waiting {
+		result.Status = gateway.StatusRequiresAction // on the provider's page
+	}
+	result.ProviderReference = f.id
+	result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
+	return result, nil
+}
+
+// isDirect reports whether an invoice's extraInfo, an object or its text, is directMark.
+func isDirect(raw json.RawMessage) bool {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		raw = json.RawMessage(s)
+	}
+	var info struct {
+		Payrelay string `json:"payrelay"`
+	}
+	return json.Unmarshal(raw, &info) == nil && info.Payrelay == "direct"
+}
