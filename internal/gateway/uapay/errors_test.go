@@ -1,0 +1,66 @@
+package uapay
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, map[string][]string{
+		"invoicer/invoices/create": {invoiceMade},
+		"invoicer/payments/create": {`!{"code":"FORMAT_ERROR","message":"Wrong input","fields":{"params":{"device":{"userAgent":"REQUIRED"}},"data":{"cardFrom":{"securityCode":"LENGTH"},"email":"FORMAT","odd":"REQUIRED"}}}`},
+	})
+	_, err := open(t, account(p.url)).CreatePayment(t.Context(), direct(t))
+	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	e := asError(t, err)
+	require.Equal(t, []gateway.FieldError{
+		{Field: "payment_method.cvc", Message: "the provider does not accept it: LENGTH"},
+		{Field: "customer.email", Message: "the provider does not accept it: FORMAT"},
+		{Field: "provider.data.odd", Message: "required by the provider"},
+		{Field: "browser.user_agent", Message: "required by the provider"},
+	}, e.Fields)
+	require.Equal(t, "Wrong input", e.Evidence["error_message"])
+	require.Equal(t, "FORMAT_ERROR", e.Evidence["error_code"])
+}
+
+func TestClockIsToldAsAClock(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {string(`!{"code":"TIMELIMIT_ERROR"}`)}})
+	_, err := open(t, account(p.url)).CreatePayment(t.Context(), hosted())
+	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, "clock_skew", asError(t, err).Code)
+	require.ErrorContains(t, err, "synchronise this machine's clock")
+}
+
+// An error may repeat what the call held: the security code, a card number, the session, the key.
+func TestErrorsRepeatNothing(t *testing.T) {
+	t.Parallel()
+	for _, held := range []string{"9173", "4003830171874018", testSession, testKey, "payer@shop.example", "Kateryna 9173"} {
+		fault := fmt.Sprintf(`!{"code":%[1]q,"message":%[1]q,"fields":{"data":{"x":%[1]q,"y":{"z":[%[1]q]}}}}`, held)
+		p := newProvider(t, map[string][]string{"invoicer/invoices/create": {invoiceMade}, "invoicer/payments/create": {fault}})
+		_, err := open(t, account(p.url)).CreatePayment(t.Context(), direct(t))
+		e := asError(t, err)
+		require.NotContains(t, fmt.Sprintf("%v %v %v %v", err, e.Code, e.Evidence, e.Fields), held)
+	}
+}
+
+func TestErrorsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"text": `{"error":"maintenance"}`, "a list": `{"error":[]}`, "no code": `{"error":{"message":"x"}}`,
+		"beside data": `{"status":1,"error":{"code":"X"},"data":{"token":"` + sealToken([]byte(testKey), []byte(paymentMade)) + `"}}`,
+	} {
+		p := newProvider(t, map[string][]string{
+			"sessions/create": {signed(`{"id":"` + testSession + `"}`)}, "invoicer/payments/reverse": {body},
+		})
+		p.raw = true
+		_, err := open(t, account(p.url)).Refund(t.Context(), gateway.RefundRequest{Refund: gateway.Ref{Amount: uah(5000)}, Payment: known(gateway.OpSale)})
+		require.Equal(t, gateway.KindUnknown, kindOf(t, err), name)
+		require.NotContains(t, err.Error(), "maintenance", name)
+	}
+}
