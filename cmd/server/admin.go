@@ -289,7 +289,7 @@ type accountCmd struct {
 
 type accountCreateCmd struct {
 	Name               string   `arg:"" help:"The account's name, as the provider knows it."`
-	Provider           string   `required:"" help:"smartcore."`
+	Provider           string   `required:"" help:"smartcore or uapay."`
 	Currency           string   `required:"" help:"The account's currency, such as EUR."`
 	For                string   `default:"any" enum:"any,payments,payouts" help:"What routing may pick it for: any, payments or payouts."`
 	MerchantKey        string   `help:"SmartCore: the MerchantKey."`
@@ -298,6 +298,8 @@ type accountCreateCmd struct {
 	PciURL             string   `name:"pci-url" help:"SmartCore: base address of calls with card data."`
 	GatewayURL         string   `name:"gateway-url" help:"SmartCore: base address of other calls."`
 	ReportingURL       string   `name:"reporting-url" help:"SmartCore: base address of statements."`
+	ClientID           string   `name:"client-id" help:"UAPAY: the clientId."`
+	APIURL             string   `name:"api-url" help:"UAPAY: the API's host, without /api."`
 	Shop               []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times."`
 	JSON               bool     `name:"json" help:"Print JSON."`
 }
@@ -316,7 +318,7 @@ func (c accountCreateCmd) Run(ctx context.Context, io *streams) error {
 		Name: c.Name, Provider: c.Provider, Currency: currency, Purpose: payment.Purpose(c.For), Shops: c.Shop,
 		Settings: map[string]string{}, Secrets: map[string]gateway.Secret{"secret": secret},
 	}
-	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL} {
+	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL, "client_id": c.ClientID, "api_url": c.APIURL} {
 		if v != "" {
 			a.Settings[name] = v
 		}

@@ -16,10 +16,12 @@ import (
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/smartcore"
 	"payrelay/internal/gateway/transport"
+	"payrelay/internal/gateway/uapay"
 	httpapi "payrelay/internal/http"
 	"payrelay/internal/notify"
 	"payrelay/internal/payment"
 	"payrelay/internal/secrets"
+	"payrelay/internal/sheet"
 	"payrelay/internal/store"
 	"payrelay/internal/worker"
 	"payrelay/migrations"
@@ -85,7 +87,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	observer := newObserver(reg, a.log)
 
 	a.service = payment.New(payment.Config{
-		Store: a.store, Drivers: drivers(reg, a.log, a.config.ProviderTimeout), PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: drivers(reg, a.log, a.config.ProviderTimeout), PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.CheckTimeout, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, CallContext: withIDs,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Log: a.log, Registerer: reg})
@@ -111,7 +113,7 @@ func drivers(reg prometheus.Registerer, log zerolog.Logger, timeout time.Duratio
 	client := func(provider string) *transport.Client {
 		return transport.New(transport.Config{Provider: provider, Log: log, Registerer: reg, Timeout: timeout})
 	}
-	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)))
+	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
 }
 
 // withIDs puts the ids of the request and the order into the log lines of calls to providers.
