@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -89,6 +92,9 @@ func (p *problems) add(field, message string) {
 	*p = append(*p, gateway.FieldError{Field: field, Message: message})
 }
 
+// Error implements error.
+func (problems) Error() string { return "the request is not valid" }
+
 func (p problems) err() error {
 	if len(p) == 0 {
 		return nil
@@ -102,6 +108,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 	urls, fields := returnURLs(b.ReturnUrls)
 	fields["notification_url"], fields["site_url"] = b.NotificationUrl, b.SiteUrl
 	bad = append(bad, badURLs(ctx, fields)...)
+	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayment{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
 		Flow: gateway.Flow(valueOf(b.Flow)), Manual: valueOf(b.Capture) == oapi.PaymentRequestCaptureManual,
@@ -142,6 +149,9 @@ func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems)
 		bad.add("payment_method.type", "mobile goes with flow hosted")
 		return out
 	}
+	misplaced("payment_method", string(m.Type), map[string]bool{
+		"card": m.Card != nil, "token": m.Token != nil, "network": m.Network != nil, "card_id": m.CardId != nil, "cvc": m.Cvc != nil, "phone": m.Phone != nil,
+	}, paymentMembers[m.Type], bad)
 	wallet := func() *gateway.Wallet {
 		if m.Token == nil {
 			bad.add("payment_method.token", "is required")
@@ -174,6 +184,44 @@ func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems)
 		out.Mobile = &gateway.Mobile{Phone: *m.Phone}
 	}
 	return out
+}
+
+// badMetadata judges what the contract's language has no words for.
+func badMetadata(m *oapi.Metadata, bad *problems) {
+	for name := range valueOf(m) {
+		if name == "" || utf8.RuneCountInString(name) > 64 {
+			bad.add("metadata", "must have keys of 1 to 64 characters")
+			return
+		}
+	}
+}
+
+// misplaced complains about members that were given and do not belong to the type: they would be ignored.
+func misplaced(at, kind string, given map[string]bool, belong []string, bad *problems) {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if given[name] && !slices.Contains(belong, name) {
+			bad.add(at+"."+name, "does not belong to type "+kind)
+		}
+	}
+}
+
+// paymentMembers are the members of each type of payment method.
+var paymentMembers = map[oapi.PaymentMethodInputType][]string{
+	oapi.PaymentMethodInputTypeCard:       {"card"},
+	oapi.PaymentMethodInputTypeApplePay:   {"token", "network"},
+	oapi.PaymentMethodInputTypeGooglePay:  {"token", "network"},
+	oapi.PaymentMethodInputTypeStoredCard: {"card_id", "cvc"},
+	oapi.PaymentMethodInputTypeMobile:     {"phone"},
+}
+
+// payoutMembers are the members of each type of payout method.
+var payoutMembers = map[oapi.PayoutMethodInputType][]string{
+	oapi.PayoutMethodInputTypeCard:       {"card"},
+	oapi.PayoutMethodInputTypePayoutCard: {"payout_card_id"},
+	oapi.PayoutMethodInputTypePhone:      {"phone"},
+	oapi.PayoutMethodInputTypeBankAccount: {
+		"number", "holder", "iin", "bin", "kbe", "bank_code", "bank_name", "payment_purpose_code", "recipient_code", "sender_code", "recipient_rnn", "recipient_name",
+	},
 }
 
 func cardOf(at string, c *oapi.Card, bad *problems) *card.Card {
@@ -248,6 +296,7 @@ func returnURLs(u *oapi.ReturnURLs) (gateway.ReturnURLs, map[string]*string) {
 func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, error) {
 	var bad problems
 	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
+	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayout{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
@@ -256,6 +305,12 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		in.Currency = amount(b.Amount, *b.Currency, &bad).Currency()
 	}
 	m := b.Method
+	misplaced("method", string(m.Type), map[string]bool{
+		"card": m.Card != nil, "payout_card_id": m.PayoutCardId != nil, "phone": m.Phone != nil, "number": m.Number != nil, "holder": m.Holder != nil,
+		"iin": m.Iin != nil, "bin": m.Bin != nil, "kbe": m.Kbe != nil, "bank_code": m.BankCode != nil, "bank_name": m.BankName != nil,
+		"payment_purpose_code": m.PaymentPurposeCode != nil, "recipient_code": m.RecipientCode != nil, "sender_code": m.SenderCode != nil,
+		"recipient_rnn": m.RecipientRnn != nil, "recipient_name": m.RecipientName != nil,
+	}, payoutMembers[m.Type], &bad)
 	need := func(missing bool, field string) bool {
 		if missing {
 			bad.add("method."+field, "is required for this type")

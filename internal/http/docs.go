@@ -32,7 +32,7 @@ const docsPage = `<!doctype html>
 <script>
 Scalar.createApiReference('#app', {
   url: '/openapi.yaml', withDefaultFonts: false, telemetry: false, agent: {disabled: true}, mcp: {disabled: true},
-  hideClientButton: true, defaultOpenAllTags: true, documentDownloadType: 'yaml'
+  hideClientButton: true, showDeveloperTools: 'never', defaultOpenAllTags: true, documentDownloadType: 'yaml'
 })
 </script>
 </body>

@@ -58,7 +58,8 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// scoped refuses what the key's scopes do not cover. An operation without a scope in the contract is refused: a test
+// scoped refuses what the key's scopes do not cover, before anything else is looked at: a replay of an Idempotency-Key
+// is an answer too. An operation without a scope in the contract is refused: a test
 // holds that there is none.
 func (s *server) scoped(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -71,8 +72,20 @@ func (s *server) scoped(next http.Handler) http.Handler {
 	})
 }
 
-// readBody reads the body of a POST once, strictly, and lets the work go on when the caller goes away: the money does
-// not. The buffer is wiped afterwards, as far as Go allows.
+// bounded gives each request a time to end in. A POST goes on when the caller goes away: the money does.
+func (s *server) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if r.Method == http.MethodPost {
+			ctx = context.WithoutCancel(ctx)
+		}
+		ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout+20*time.Second)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// readBody reads the body of a POST once and strictly, and makes the hash that tells a repeat from another request. The buffer is wiped afterwards, as far as Go allows.
 func (s *server) readBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -95,24 +108,27 @@ func (s *server) readBody(next http.Handler) http.Handler {
 				s.problem(w, r, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: "Send the body as Content-Type: application/json, in UTF-8."})
 				return
 			}
-			if canonical, err = canonicalJSON(body); err != nil {
+			var controls []string
+			if canonical, controls, err = canonicalJSON(body); err != nil {
 				p := problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error() + "."}
 				if d, ok := errors.AsType[*duplicateError](err); ok {
-					p.Fields = []gateway.FieldError{{Field: d.field, Message: "stands twice"}}
+					p.Fields = []gateway.FieldError{{Field: fieldName(d.field), Message: "stands twice"}}
 				}
 				s.problem(w, r, p)
 				return
 			}
 			defer clear(canonical)
+			if len(controls) > 0 {
+				s.problem(w, r, invalid(controlsError(controls)))
+				return
+			}
 		}
 		mac := hmac.New(sha256.New, s.HashKey)
 		for _, part := range []string{r.Method, "\x00", r.URL.Path, "\x00"} {
 			mac.Write([]byte(part))
 		}
 		mac.Write(canonical)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.ProviderTimeout+20*time.Second)
-		defer cancel()
-		r = r.WithContext(context.WithValue(ctx, keyHash, mac.Sum(nil)))
+		r = r.WithContext(context.WithValue(r.Context(), keyHash, mac.Sum(nil)))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))
 		next.ServeHTTP(w, r)

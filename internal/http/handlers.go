@@ -80,7 +80,7 @@ func (h *handlers) ConfirmPayment(ctx context.Context, r oapi.ConfirmPaymentRequ
 // RefundPayment implements oapi.StrictServerInterface.
 func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentRequestObject) (oapi.RefundPaymentResponseObject, error) {
 	b := r.Body
-	if err := checkURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl}); err != nil {
+	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
 		return nil, err
 	}
 	return made(ctx)(h.Orders.Refund(ctx, payment.NewRefund{
@@ -92,7 +92,7 @@ func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentReques
 // ChargePayment implements oapi.StrictServerInterface.
 func (h *handlers) ChargePayment(ctx context.Context, r oapi.ChargePaymentRequestObject) (oapi.ChargePaymentResponseObject, error) {
 	b := r.Body
-	if err := checkURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl}); err != nil {
+	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
 		return nil, err
 	}
 	return made(ctx)(h.Orders.Charge(ctx, payment.NewCharge{
@@ -115,7 +115,7 @@ func (h *handlers) CreatePayoutCard(ctx context.Context, r oapi.CreatePayoutCard
 	b := r.Body
 	urls, fields := returnURLs(b.ReturnUrls)
 	fields["notification_url"] = b.NotificationUrl
-	if err := checkURLs(ctx, fields); err != nil {
+	if err := checkCommon(ctx, fields, b.Metadata); err != nil {
 		return nil, err
 	}
 	return made(ctx)(h.Orders.OpenPayoutCard(ctx, payment.NewPayoutCard{
@@ -147,6 +147,11 @@ func (h *handlers) GetPayout(ctx context.Context, r oapi.GetPayoutRequestObject)
 // GetPayoutCard implements oapi.StrictServerInterface.
 func (h *handlers) GetPayoutCard(ctx context.Context, r oapi.GetPayoutCardRequestObject) (oapi.GetPayoutCardResponseObject, error) {
 	return h.one(ctx, r.Id, gateway.KindPayoutCard)
+}
+
+// GetTransfer implements oapi.StrictServerInterface.
+func (h *handlers) GetTransfer(ctx context.Context, r oapi.GetTransferRequestObject) (oapi.GetTransferResponseObject, error) {
+	return h.one(ctx, r.Id, gateway.KindTransfer)
 }
 
 // RefreshOrder implements oapi.StrictServerInterface.
@@ -200,9 +205,11 @@ func (h *handlers) ListNotifications(ctx context.Context, r oapi.ListNotificatio
 	list := struct {
 		Data       []json.RawMessage `json:"data"`
 		NextCursor *string           `json:"next_cursor"`
-	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next)}
+		LastCursor *string           `json:"last_cursor"`
+	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: r.Params.After}
 	for _, n := range page.Items {
 		list.Data = append(list.Data, n.Payload)
+		list.LastCursor = nullable(n.Cursor)
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }

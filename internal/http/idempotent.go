@@ -2,10 +2,13 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
 )
 
@@ -21,8 +24,11 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		key := keys[0]
-		if len(keys) > 1 || !printable(key) || len(key) > 255 {
-			s.problem(w, r, problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: "Send one Idempotency-Key of 1 to 255 printable ASCII characters."})
+		if len(keys) > 1 || strings.TrimSpace(key) == "" || !printable(key) || len(key) > 255 {
+			s.problem(w, r, problem{
+				Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "Send one Idempotency-Key of 1 to 255 printable ASCII characters. Nothing was stored or sent.",
+				Fields: []gateway.FieldError{{Field: "Idempotency-Key", Message: "must be 1 to 255 printable ASCII characters, once"}},
+			})
 			return
 		}
 		shop := principal(r.Context()).Shop.ID
@@ -58,14 +64,18 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on to the recoverer
-			_ = s.Idempotency.Abandon(r.Context(), shop, key)
+			ctx, cancel := afterwards(r)
+			defer cancel()
+			_ = s.Idempotency.Abandon(ctx, shop, key)
 		}
 	}()
 	next.ServeHTTP(answer, r)
 	finished = true
+	ctx, cancel := afterwards(r)
+	defer cancel()
 	var err error
 	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden {
-		err = s.Idempotency.Abandon(r.Context(), shop, key)
+		err = s.Idempotency.Abandon(ctx, shop, key)
 	} else {
 		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
 		for _, name := range replayed {
@@ -73,7 +83,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 				kept.Header[name] = v
 			}
 		}
-		err = s.Idempotency.Finish(r.Context(), shop, key, kept)
+		err = s.Idempotency.Finish(ctx, shop, key, kept)
 	}
 	if err != nil {
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
@@ -83,13 +93,19 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	_, _ = w.Write(answer.body.Bytes())
 }
 
+// afterwards is the time to settle a claim in. The work may have used up its own, and a claim that stays would answer
+// every repeat with "still running" until its lease ends.
+func afterwards(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+}
+
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }
 
 // buffered holds an answer back until it was kept.

@@ -85,8 +85,9 @@ func (s *server) observe(next http.Handler) http.Handler {
 		s.metrics.inFlight.Inc()
 		defer s.metrics.inFlight.Dec()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		next.ServeHTTP(ww, r.WithContext(context.WithValue(r.Context(), keyRecord, rec)))
-		s.finish(r, rec, ww, started)
+		r = r.WithContext(context.WithValue(r.Context(), keyRecord, rec))
+		defer func() { s.finish(r, rec, ww, started) }() // also for an answer that breaks off
+		next.ServeHTTP(ww, r)
 	})
 }
 

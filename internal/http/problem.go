@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -61,15 +62,23 @@ func problemOf(err error) problem {
 			return p
 		}
 	}
-	return problem{Status: http.StatusInternalServerError, Code: "internal_error",
-		Detail: "Something went wrong here. Send the request again with the same reference: it is safe. If it goes on, tell the operators the request_id."}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return problem{
+			Status: http.StatusServiceUnavailable, Code: string(payment.CodeUnavailable), RetryAfter: 1,
+			Detail: "This took too long. Send the request again with the same reference: it is safe.",
+		}
+	}
+	return problem{
+		Status: http.StatusInternalServerError, Code: "internal_error",
+		Detail: "Something went wrong here. Send the request again with the same reference: it is safe. If it goes on, tell the operators the request_id.",
+	}
 }
 
 // undecodable says what is wrong with a request that could not be decoded, without repeating it.
 func undecodable(err error) problem {
 	p := problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "The request has a value that cannot be read."}
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		p.Fields = []gateway.FieldError{{Field: t.Field, Message: "must be " + plainType(t.Type.Kind().String())}}
+		p.Fields = []gateway.FieldError{{Field: fieldName(t.Field), Message: "must be " + plainType(t.Type.Kind().String())}}
 	}
 	return p
 }

@@ -62,6 +62,7 @@ func (r reply) VisitGetPayoutCardResponse(w http.ResponseWriter) error     { ret
 func (r reply) VisitCreatePayoutResponse(w http.ResponseWriter) error      { return r.write(w) }
 func (r reply) VisitGetPayoutResponse(w http.ResponseWriter) error         { return r.write(w) }
 func (r reply) VisitGetRefundResponse(w http.ResponseWriter) error         { return r.write(w) }
+func (r reply) VisitGetTransferResponse(w http.ResponseWriter) error       { return r.write(w) }
 func (r reply) VisitCreateStatementResponse(w http.ResponseWriter) error   { return r.write(w) }
 func (r reply) VisitGetStatementResponse(w http.ResponseWriter) error      { return r.write(w) }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -21,8 +23,6 @@ import (
 	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
-
-	"io"
 )
 
 // Orders are the use cases that the API offers.
@@ -76,8 +76,10 @@ type server struct {
 	metrics *metrics
 }
 
-// Document returns the contract, read and checked.
-func Document() (*openapi3.T, error) {
+// Document returns the contract, read and checked. It is read once and shared: nobody may change it.
+func Document() (*openapi3.T, error) { return contractOnce() }
+
+var contractOnce = sync.OnceValues(func() (*openapi3.T, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
 	if err != nil {
 		return nil, fmt.Errorf("read the contract: %w", err)
@@ -87,7 +89,7 @@ func Document() (*openapi3.T, error) {
 	}
 	doc.Servers = nil // requests are matched by path alone
 	return doc, nil
-}
+})
 
 // New returns the handler of the merchant API, its documentation and the providers' callbacks.
 func New(c Config) (http.Handler, error) {
@@ -118,6 +120,11 @@ func (s *server) routes() http.Handler {
 		s.problem(w, req, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
+				w.Header().Add("Allow", method)
+			}
+		}
 		s.problem(w, req, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
 	})
 	r.Get("/openapi.yaml", serveContract)
@@ -128,12 +135,12 @@ func (s *server) routes() http.Handler {
 		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", s.Callbacks)
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticate, s.readBody, s.idempotent, s.validate)
+		r.Use(s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
 		})
 		oapi.HandlerWithOptions(strict, oapi.ChiServerOptions{
-			BaseRouter: r, ErrorHandlerFunc: s.badRequest, Middlewares: []oapi.MiddlewareFunc{s.scoped},
+			BaseRouter: r, ErrorHandlerFunc: s.badRequest,
 		})
 	})
 	return r

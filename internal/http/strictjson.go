@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"sort"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -17,32 +19,46 @@ type duplicateError struct{ field string }
 func (*duplicateError) Error() string { return "a member stands twice" }
 
 // canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
-// bodies that mean the same are the same. Errors do not repeat the body.
-func canonicalJSON(body []byte) ([]byte, error) {
+// bodies that mean the same are the same. It returns the paths of members that hold control characters as well: no
+// provider, log or database wants them. Errors do not repeat the body.
+func canonicalJSON(body []byte) (canonical []byte, controls []string, err error) {
 	if !utf8.Valid(body) {
-		return nil, errors.New("it is not UTF-8")
+		return nil, nil, errors.New("it is not UTF-8")
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
+	d := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body))}
 	d.UseNumber()
 	var out bytes.Buffer
 	if err := canonicalValue(d, &out, "", 0); err != nil {
 		if _, ok := errors.AsType[*duplicateError](err); ok || errors.Is(err, errDeep) {
-			return nil, err
+			return nil, nil, err
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, errors.New("it ends too early")
+			return nil, nil, errors.New("it ends too early")
 		}
-		return nil, errors.New("it cannot be read")
+		return nil, nil, errors.New("it cannot be read")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows it")
+		return nil, nil, errors.New("something follows it")
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), d.controls, nil
+}
+
+// jsonReader reads a body and remembers which members hold control characters.
+type jsonReader struct {
+	*json.Decoder
+	controls []string
+}
+
+func (d *jsonReader) look(path, text string) {
+	lines := strings.HasPrefix(path, "metadata.") || path == "payment_method.token" // may have more than one line
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !(lines && strings.ContainsRune("\t\r\n", r)) }) {
+		d.controls = append(d.controls, path)
+	}
 }
 
 var errDeep = errors.New("it is nested too deep")
 
-func canonicalValue(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
 	if depth > maxDepth {
 		return errDeep
 	}
@@ -59,6 +75,9 @@ func canonicalValue(d *json.Decoder, out *bytes.Buffer, path string, depth int) 
 	case json.Number:
 		out.WriteString(v.String())
 	default:
+		if s, ok := v.(string); ok {
+			d.look(path, s)
+		}
 		text, err := json.Marshal(v)
 		if err != nil {
 			return err
@@ -69,7 +88,7 @@ func canonicalValue(d *json.Decoder, out *bytes.Buffer, path string, depth int) 
 	return nil
 }
 
-func canonicalObject(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
 	members := map[string][]byte{}
 	names := []string{}
 	for d.More() {
@@ -82,6 +101,7 @@ func canonicalObject(d *json.Decoder, out *bytes.Buffer, path string, depth int)
 		if path != "" {
 			field = path + "." + name
 		}
+		d.look(field+".", name) // one line only, also in metadata
 		if _, twice := members[name]; twice {
 			return &duplicateError{field}
 		}
@@ -114,7 +134,7 @@ func canonicalObject(d *json.Decoder, out *bytes.Buffer, path string, depth int)
 	return nil
 }
 
-func canonicalArray(d *json.Decoder, out *bytes.Buffer, path string, depth int) error {
+func canonicalArray(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
 	out.WriteByte('[')
 	for first := true; d.More(); first = false {
 		if !first {

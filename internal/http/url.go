@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/oapi"
 )
 
 // CheckURL says what is wrong with an address that a shop gives. http is for hosts of this machine, and for shops that
@@ -58,6 +59,9 @@ func badURLs(ctx context.Context, fields map[string]*string) (bad problems) {
 	return bad
 }
 
-func checkURLs(ctx context.Context, fields map[string]*string) error {
-	return badURLs(ctx, fields).err()
+// checkCommon judges the members that most requests have.
+func checkCommon(ctx context.Context, urls map[string]*string, metadata *oapi.Metadata) error {
+	bad := badURLs(ctx, urls)
+	badMetadata(metadata, &bad)
+	return bad.err()
 }

@@ -3,24 +3,46 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
 )
 
 // validate checks a request against the contract and answers with everything that is wrong at once.
 func (s *server) validate(next http.Handler) http.Handler {
-	options := &openapi3filter.Options{MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
+	options := &openapi3filter.Options{
+		MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+		SkipSettingDefaults:     true, // else the body, which may hold a card, is written anew
+		SchemaValidationOptions: []openapi3.SchemaValidationOption{openapi3.WithStringFormatValidators(formats)},
+	}
 	options.WithCustomSchemaErrorFunc(func(e *openapi3.SchemaError) string { return e.Reason })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route, params, err := s.router.FindRoute(r)
-		if err != nil { // the router of the handlers says 404 and 405
-			next.ServeHTTP(w, r)
+		if err != nil { // the handlers' router knows the address and the contract does not: nothing passes unchecked
+			s.problem(w, r, notFound)
+			return
+		}
+		if !clean(strings.Join(slices.Collect(maps.Values(params)), "")) {
+			s.problem(w, r, notFound)
+			return
+		}
+		if bad := badQuery(route, r.URL.RawQuery); bad != nil {
+			s.problem(w, r, invalid(bad))
 			return
 		}
 		err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options})
@@ -32,21 +54,31 @@ func (s *server) validate(next http.Handler) http.Handler {
 	})
 }
 
+var notFound = problem{Status: http.StatusNotFound, Code: "not_found", Detail: payment.ErrNotFound.Message}
+
+// controlsError is what is wrong with members that hold control characters.
+func controlsError(fields []string) error {
+	var bad problems
+	for _, f := range fields {
+		bad.add(fieldName(f), "must not hold control characters")
+	}
+	return bad
+}
+
 // invalid lists what is wrong with a request. It never repeats a value.
 func invalid(err error) problem {
 	var fields []gateway.FieldError
-	notFound := false
+	badID := false
 	collect(err, "", func(field, message string) {
 		if field == "path.id" {
-			notFound = true
+			badID = true
 		}
-		f := gateway.FieldError{Field: field, Message: message}
-		if !slices.Contains(fields, f) {
-			fields = append(fields, f)
+		if !slices.ContainsFunc(fields, func(f gateway.FieldError) bool { return f.Field == field && field != "body" }) {
+			fields = append(fields, gateway.FieldError{Field: field, Message: message})
 		}
 	})
-	if notFound {
-		return problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is no such order. Check the id, and that the key belongs to the shop that created it."}
+	if badID {
+		return notFound
 	}
 	slices.SortFunc(fields, func(a, b gateway.FieldError) int { return strings.Compare(a.Field+a.Message, b.Field+b.Message) })
 	detail := "The request is not valid. Nothing was stored or sent."
@@ -59,6 +91,10 @@ func invalid(err error) problem {
 // collect walks through what the validator found.
 func collect(err error, at string, add func(field, message string)) {
 	switch e := err.(type) { //nolint:errorlint // a tree is walked, level by level
+	case problems:
+		for _, f := range e {
+			add(f.Field, f.Message)
+		}
 	case openapi3.MultiError:
 		for _, inner := range e {
 			collect(inner, at, add)
@@ -113,14 +149,14 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 		message = "is required"
 	case "properties", "additionalProperties":
 		message = "is not a member of this request: check its spelling"
-		if len(path) == 0 {
-			message = "has a member that this request does not have"
+		// the path ends at the object; only the reason, which holds no value, names the member
+		if name, ok := strings.CutPrefix(e.Reason, "property "); ok {
+			if name, err := strconv.Unquote(strings.TrimSuffix(name, " is unsupported")); err == nil {
+				field = strings.TrimPrefix(field+"."+name, ".")
+			}
 		}
 	case "type":
 		message = "must be " + typeName(schema)
-		if strings.Contains(e.Reason, "Additional property") {
-			message = "must hold text only"
-		}
 	case "nullable":
 		message = "must not be null: leave it out instead"
 	case "enum":
@@ -146,15 +182,74 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 	default:
 		message = "is not valid"
 	}
-	add(orBody(clip(field)), message)
+	add(orBody(fieldName(field)), message)
 }
 
-// clip keeps a made-up member name from being echoed at length.
-func clip(field string) string {
-	if len(field) > 80 {
-		return field[:80] + "…"
+var (
+	plainName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+	longNumber = regexp.MustCompile(`[0-9]{9}`)
+)
+
+// fieldName returns a path as it may be shown. A shop makes up the names of metadata and of members that do not exist,
+// and might put a card number there: what does not look like a name is left out.
+func fieldName(path string) string {
+	if path == "" {
+		return ""
 	}
-	return field
+	names := strings.Split(path, ".")
+	for i, name := range names {
+		if !plainName.MatchString(name) || longNumber.MatchString(name) {
+			names[i] = "?"
+		}
+	}
+	return strings.Join(names, ".")
+}
+
+// formats are the contract's formats of text. What passes here can be decoded.
+var formats = map[string]openapi3.StringFormatValidator{
+	"uuid": openapi3.NewCallbackValidator(func(s string) error {
+		if len(s) != 36 {
+			return errors.New("not a UUID")
+		}
+		_, err := uuid.Parse(s)
+		return err
+	}),
+	"date-time": openapi3.NewCallbackValidator(func(s string) error {
+		_, err := time.Parse(time.RFC3339, s)
+		return err
+	}),
+}
+
+// badQuery says what is wrong with a query beyond the parameters' own rules: names that the operation does not have,
+// so that a typo never goes unnoticed, and text that no parameter may hold.
+func badQuery(route *routers.Route, raw string) error {
+	query, err := url.ParseQuery(raw)
+	if err != nil {
+		return problems{{Field: "query", Message: "cannot be read: escape it as application/x-www-form-urlencoded"}}
+	}
+	var bad problems
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		values := query[name]
+		switch {
+		case route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil:
+			bad.add(fieldName(name), "is not a parameter of this call: check its spelling")
+		case len(values) > 1:
+			bad.add(name, "stands twice")
+		case values[0] == "":
+			bad.add(name, "must not be empty: leave it out instead")
+		case !clean(values[0]):
+			bad.add(name, "has control characters, or is not UTF-8")
+		}
+	}
+	if len(bad) > 0 {
+		return bad
+	}
+	return nil
+}
+
+// clean reports whether text can be stored and printed.
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 func typeName(schema *openapi3.Schema) string {

@@ -636,8 +636,13 @@ type Notification struct {
 
 // NotificationList defines model for NotificationList.
 type NotificationList struct {
-	Data       []Notification `json:"data"`
-	NextCursor *string        `json:"next_cursor"`
+	Data []Notification `json:"data"`
+
+	// LastCursor The place of the last notification that you were given. Keep it and pass it as `after` next time.
+	LastCursor *string `json:"last_cursor"`
+
+	// NextCursor `null` when you have caught up.
+	NextCursor *string `json:"next_cursor"`
 }
 
 // Order defines model for Order.
@@ -703,11 +708,22 @@ type OrderList struct {
 
 // PaymentMethod defines model for PaymentMethod.
 type PaymentMethod struct {
-	Bin     *string `json:"bin,omitempty"`
-	Brand   *string `json:"brand,omitempty"`
-	Country *string `json:"country,omitempty"`
-	Masked  *string `json:"masked,omitempty"`
-	Type    string  `json:"type"`
+	// Bin Example: 401200
+	Bin *string `json:"bin"`
+
+	// Brand Example: VISA
+	Brand *string `json:"brand"`
+
+	// Country Where the card was issued, ISO 3166 alpha-3.
+	//
+	// Example: ESP
+	Country *string `json:"country"`
+
+	// Masked The first six and last four digits.
+	//
+	// Example: 401200******3010
+	Masked *string `json:"masked"`
+	Type   string  `json:"type"`
 }
 
 // PaymentMethodInput defines model for PaymentMethodInput.
@@ -1122,6 +1138,9 @@ type ServerInterface interface {
 	// GetStatementFile The provider's spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(w http.ResponseWriter, r *http.Request, id ID)
+	// GetTransfer Read one transfer
+	// (GET /v1/transfers/{id})
+	GetTransfer(w http.ResponseWriter, r *http.Request, id ID)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1257,6 +1276,12 @@ func (_ Unimplemented) GetStatement(w http.ResponseWriter, r *http.Request, id I
 // GetStatementFile The provider's spreadsheet
 // (GET /v1/statements/{id}/file)
 func (_ Unimplemented) GetStatementFile(w http.ResponseWriter, r *http.Request, id ID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetTransfer Read one transfer
+// (GET /v1/transfers/{id})
+func (_ Unimplemented) GetTransfer(w http.ResponseWriter, r *http.Request, id ID) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2164,6 +2189,32 @@ func (siw *ServerInterfaceWrapper) GetStatementFile(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// GetTransfer operation middleware
+func (siw *ServerInterfaceWrapper) GetTransfer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTransfer(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -2312,6 +2363,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/refunds/{id}", wrapper.GetRefund)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/transfers/{id}", wrapper.GetTransfer)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/orders/{id}", wrapper.GetOrder)
@@ -2561,6 +2615,34 @@ func (response ListAccounts403ApplicationProblemPlusJSONResponse) VisitListAccou
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccounts422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListAccounts422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListAccounts422ResponseHeaders
+}
+
+func (response ListAccounts422ApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3262,36 +3344,8 @@ func (response GetOrder200JSONResponse) VisitGetOrderResponse(w http.ResponseWri
 	return err
 }
 
-type GetOrder400ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
-}
-
-func (response GetOrder400ApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.XRequestId != nil {
-		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
-	}
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetOrder401ResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
-}
-
 type GetOrder401ApplicationProblemPlusJSONResponse struct {
-	Body    Problem
-	Headers GetOrder401ResponseHeaders
+	ProblemApplicationProblemPlusJSONResponse
 }
 
 func (response GetOrder401ApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
@@ -3364,6 +3418,34 @@ func (response GetOrder404ApplicationProblemPlusJSONResponse) VisitGetOrderRespo
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrder422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetOrder422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetOrder422ResponseHeaders
+}
+
+func (response GetOrder422ApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3558,6 +3640,34 @@ func (response ListOrderEvents404ApplicationProblemPlusJSONResponse) VisitListOr
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderEvents422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListOrderEvents422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListOrderEvents422ResponseHeaders
+}
+
+func (response ListOrderEvents422ApplicationProblemPlusJSONResponse) VisitListOrderEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4445,36 +4555,8 @@ func (response GetPayment200JSONResponse) VisitGetPaymentResponse(w http.Respons
 	return err
 }
 
-type GetPayment400ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
-}
-
-func (response GetPayment400ApplicationProblemPlusJSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.XRequestId != nil {
-		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
-	}
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPayment401ResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
-}
-
 type GetPayment401ApplicationProblemPlusJSONResponse struct {
-	Body    Problem
-	Headers GetPayment401ResponseHeaders
+	ProblemApplicationProblemPlusJSONResponse
 }
 
 func (response GetPayment401ApplicationProblemPlusJSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
@@ -4547,6 +4629,34 @@ func (response GetPayment404ApplicationProblemPlusJSONResponse) VisitGetPaymentR
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayment422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPayment422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetPayment422ResponseHeaders
+}
+
+func (response GetPayment422ApplicationProblemPlusJSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7030,36 +7140,8 @@ func (response GetPayoutCard200JSONResponse) VisitGetPayoutCardResponse(w http.R
 	return err
 }
 
-type GetPayoutCard400ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
-}
-
-func (response GetPayoutCard400ApplicationProblemPlusJSONResponse) VisitGetPayoutCardResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.XRequestId != nil {
-		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
-	}
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPayoutCard401ResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
-}
-
 type GetPayoutCard401ApplicationProblemPlusJSONResponse struct {
-	Body    Problem
-	Headers GetPayoutCard401ResponseHeaders
+	ProblemApplicationProblemPlusJSONResponse
 }
 
 func (response GetPayoutCard401ApplicationProblemPlusJSONResponse) VisitGetPayoutCardResponse(w http.ResponseWriter) error {
@@ -7132,6 +7214,34 @@ func (response GetPayoutCard404ApplicationProblemPlusJSONResponse) VisitGetPayou
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayoutCard422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPayoutCard422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetPayoutCard422ResponseHeaders
+}
+
+func (response GetPayoutCard422ApplicationProblemPlusJSONResponse) VisitGetPayoutCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7621,36 +7731,8 @@ func (response GetPayout200JSONResponse) VisitGetPayoutResponse(w http.ResponseW
 	return err
 }
 
-type GetPayout400ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
-}
-
-func (response GetPayout400ApplicationProblemPlusJSONResponse) VisitGetPayoutResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.XRequestId != nil {
-		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
-	}
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPayout401ResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
-}
-
 type GetPayout401ApplicationProblemPlusJSONResponse struct {
-	Body    Problem
-	Headers GetPayout401ResponseHeaders
+	ProblemApplicationProblemPlusJSONResponse
 }
 
 func (response GetPayout401ApplicationProblemPlusJSONResponse) VisitGetPayoutResponse(w http.ResponseWriter) error {
@@ -7723,6 +7805,34 @@ func (response GetPayout404ApplicationProblemPlusJSONResponse) VisitGetPayoutRes
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayout422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPayout422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetPayout422ResponseHeaders
+}
+
+func (response GetPayout422ApplicationProblemPlusJSONResponse) VisitGetPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7814,36 +7924,8 @@ func (response GetRefund200JSONResponse) VisitGetRefundResponse(w http.ResponseW
 	return err
 }
 
-type GetRefund400ApplicationProblemPlusJSONResponse struct {
-	ProblemApplicationProblemPlusJSONResponse
-}
-
-func (response GetRefund400ApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	if response.Headers.RetryAfter != nil {
-		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
-	}
-	if response.Headers.XRequestId != nil {
-		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
-	}
-	w.WriteHeader(400)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetRefund401ResponseHeaders struct {
-	RetryAfter *string
-	XRequestId *string
-}
-
 type GetRefund401ApplicationProblemPlusJSONResponse struct {
-	Body    Problem
-	Headers GetRefund401ResponseHeaders
+	ProblemApplicationProblemPlusJSONResponse
 }
 
 func (response GetRefund401ApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
@@ -7916,6 +7998,34 @@ func (response GetRefund404ApplicationProblemPlusJSONResponse) VisitGetRefundRes
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefund422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetRefund422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetRefund422ResponseHeaders
+}
+
+func (response GetRefund422ApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8379,6 +8489,34 @@ func (response GetStatement404ApplicationProblemPlusJSONResponse) VisitGetStatem
 	return err
 }
 
+type GetStatement422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetStatement422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetStatement422ResponseHeaders
+}
+
+func (response GetStatement422ApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetStatement500ResponseHeaders struct {
 	RetryAfter *string
 	XRequestId *string
@@ -8605,6 +8743,34 @@ func (response GetStatementFile409ApplicationProblemPlusJSONResponse) VisitGetSt
 	return err
 }
 
+type GetStatementFile422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetStatementFile422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetStatementFile422ResponseHeaders
+}
+
+func (response GetStatementFile422ApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetStatementFile500ResponseHeaders struct {
 	RetryAfter *string
 	XRequestId *string
@@ -8672,6 +8838,199 @@ type GetStatementFile503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetStatementFile503ApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferRequestObject struct {
+	Id ID `json:"id"`
+}
+
+type GetTransferResponseObject interface {
+	VisitGetTransferResponse(w http.ResponseWriter) error
+}
+
+type GetTransfer200JSONResponse struct{ OrderJSONResponse }
+
+func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer401ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetTransfer401ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransfer403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetTransfer403ResponseHeaders
+}
+
+func (response GetTransfer403ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransfer404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetTransfer404ResponseHeaders
+}
+
+func (response GetTransfer404ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransfer422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetTransfer422ResponseHeaders
+}
+
+func (response GetTransfer422ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransfer500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetTransfer500ResponseHeaders
+}
+
+func (response GetTransfer500ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransfer503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransfer503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers GetTransfer503ResponseHeaders
+}
+
+func (response GetTransfer503ApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8757,6 +9116,9 @@ type StrictServerInterface interface {
 	// GetStatementFile The provider's spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(ctx context.Context, request GetStatementFileRequestObject) (GetStatementFileResponseObject, error)
+	// GetTransfer Read one transfer
+	// (GET /v1/transfers/{id})
+	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -9426,6 +9788,32 @@ func (sh *strictHandler) GetStatementFile(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetStatementFileResponseObject); ok {
 		if err := validResponse.VisitGetStatementFileResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTransfer operation middleware
+func (sh *strictHandler) GetTransfer(w http.ResponseWriter, r *http.Request, id ID) {
+	var request GetTransferRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTransfer(ctx, request.(GetTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTransfer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
+		if err := validResponse.VisitGetTransferResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -1,0 +1,206 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/go-chi/chi/v5"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/shop"
+)
+
+func document(t testing.TB) *openapi3.T {
+	t.Helper()
+	doc, err := Document()
+	require.NoError(t, err)
+	return doc
+}
+
+// contract checks answers against the document.
+type contract struct{ router routers.Router }
+
+func newContract(t testing.TB) contract {
+	t.Helper()
+	router, err := gorillamux.NewRouter(document(t))
+	require.NoError(t, err)
+	return contract{router}
+}
+
+// check returns what is wrong with an answer, its status included.
+func (c contract) check(method, path string, w *httptest.ResponseRecorder) error {
+	r := httptest.NewRequest(method, path, http.NoBody)
+	route, params, err := c.router.FindRoute(r)
+	if err != nil {
+		return err
+	}
+	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
+		Status:                 w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+	})
+}
+
+var placeholder = regexp.MustCompile(`\{[^}]*\}`)
+
+func TestTheRouterAndTheDocumentAgree(t *testing.T) {
+	t.Parallel()
+	documented := []string{"GET /", "GET /docs/scalar.js"} // parts of the page, not of the API
+	for path, item := range document(t).Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+placeholder.ReplaceAllString(path, "{}"))
+		}
+	}
+	var served []string
+	routes, ok := setup(t).handler.(chi.Routes)
+	require.True(t, ok)
+	require.NoError(t, chi.Walk(routes, func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		served = append(served, method+" "+placeholder.ReplaceAllString(route, "{}"))
+		return nil
+	}))
+	slices.Sort(documented)
+	slices.Sort(served)
+	require.Equal(t, documented, served)
+}
+
+func TestEveryOperationNamesItsScope(t *testing.T) {
+	t.Parallel()
+	for path, item := range document(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			scope, has := op.Extensions["x-scope"].(string)
+			open := op.Security != nil && len(*op.Security) == 0
+			require.NotEqual(t, open, has, "%s %s needs a scope, or security: []", method, path)
+			if has {
+				require.Contains(t, shop.Scopes, shop.Scope(scope), "%s %s", method, path)
+			}
+		}
+	}
+}
+
+func TestRequestsTakeNoUnknownMembers(t *testing.T) {
+	t.Parallel()
+	var walk func(name string, s *openapi3.SchemaRef)
+	walk = func(name string, s *openapi3.SchemaRef) {
+		if s == nil || s.Value == nil {
+			return
+		}
+		if s.Value.Type.Is("object") && s.Value.AdditionalProperties.Schema == nil {
+			has := s.Value.AdditionalProperties.Has
+			require.True(t, has != nil && !*has, "%s takes members that nobody reads", name)
+		}
+		for member, inner := range s.Value.Properties {
+			walk(name+"."+member, inner)
+		}
+	}
+	for path, item := range document(t).Paths.Map() {
+		for _, op := range item.Operations() {
+			if op.RequestBody != nil && strings.HasPrefix(path, "/v1/") {
+				walk(op.OperationID, op.RequestBody.Value.Content.Get("application/json").Schema)
+			}
+		}
+	}
+}
+
+// kinds are the kinds of order by the name of their collection.
+var kinds = map[string]gateway.Kind{
+	"payments": gateway.KindPayment, "refunds": gateway.KindRefund, "payouts": gateway.KindPayout,
+	"payout-cards": gateway.KindPayoutCard, "transfers": gateway.KindTransfer,
+}
+
+// TestEveryExampleWorks sends each example of the document and holds the answer against the document.
+func TestEveryExampleWorks(t *testing.T) {
+	t.Parallel()
+	c := newContract(t)
+	for path, item := range document(t).Paths.Map() {
+		for method, op := range item.Operations() {
+			if !strings.HasPrefix(path, "/v1/") {
+				continue
+			}
+			address := strings.NewReplacer("{id}", orderID, "{name}", "EUR-sandbox").Replace(path)
+			bodies := map[string]string{}
+			if op.RequestBody == nil {
+				bodies["no body"] = ""
+			} else {
+				media := op.RequestBody.Value.Content.Get("application/json")
+				for name, example := range media.Examples {
+					text, err := json.Marshal(example.Value.Value)
+					require.NoError(t, err)
+					bodies[name] = string(text)
+				}
+				if !op.RequestBody.Value.Required {
+					bodies["no body"] = ""
+				}
+				require.NotEmpty(t, media.Examples, "%s has no example", op.OperationID)
+			}
+			for name, body := range bodies {
+				t.Run(op.OperationID+"/"+name, func(t *testing.T) {
+					t.Parallel()
+					b := setup(t)
+					if kind, ok := kinds[strings.Split(path, "/")[2]]; ok {
+						b.kind = kind
+					}
+					w := b.send(t, method, address, body)
+					require.Less(t, w.Code, 300, w.Body)
+					require.NoError(t, c.check(method, address, w), w.Body)
+					require.NotEmpty(t, w.Header().Get("X-Request-Id"))
+					if w.Code == http.StatusCreated && !strings.HasPrefix(path, "/v1/statements") {
+						require.Equal(t, "/v1/orders/"+orderID, w.Header().Get("Location"))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestEveryMemberOfAnOrderIsAlwaysThere(t *testing.T) {
+	t.Parallel()
+	schema := document(t).Components.Schemas["Order"].Value
+	b := setup(t)
+	var list struct {
+		Data []map[string]any `json:"data"`
+	}
+	require.NoError(t, json.Unmarshal(b.send(t, "GET", "/v1/orders", "").Body.Bytes(), &list))
+	require.Len(t, list.Data, 2)
+	for _, o := range list.Data {
+		for member := range schema.Properties {
+			require.Contains(t, o, member)
+		}
+	}
+	full, card := list.Data[0], list.Data[1]
+	require.Equal(t, map[string]any{}, full["metadata"], "not null")
+	require.Equal(t, "automatic", full["capture"])
+	require.Equal(t, "2026-01-15T09:00:00Z", full["created_at"], "UTC")
+	require.Equal(t, map[string]any{"type": "card", "masked": "401200******3010", "bin": nil, "brand": nil, "country": nil}, full["payment_method"])
+	require.Nil(t, card["amount"], "a payout card has no sum")
+	require.Nil(t, card["currency"])
+}
+
+func TestDocsAreServedWithoutAKey(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for path, want := range map[string]string{"/docs": "text/html", "/openapi.yaml": "application/yaml", "/docs/scalar.js": "text/javascript"} {
+		w := b.send(t, "GET", path, "", "Authorization", "")
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Contains(t, w.Header().Get("Content-Type"), want)
+		require.Empty(t, w.Header().Get("Content-Encoding"), "a client that takes no gzip gets none")
+	}
+	w := b.send(t, "GET", "/docs/scalar.js", "", "Accept-Encoding", "gzip, br")
+	require.Equal(t, "gzip", w.Header().Get("Content-Encoding"))
+	page := b.send(t, "GET", "/docs", "").Body.String()
+	require.NotContains(t, page, "http://", "the page loads nothing from elsewhere")
+	require.NotContains(t, page, "https://")
+	require.Equal(t, "/docs", b.send(t, "GET", "/", "").Header().Get("Location"))
+}

@@ -1,0 +1,162 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/idempotency"
+	"payrelay/internal/payment"
+)
+
+func TestARepeatGetsTheFirstAnswerByteForByte(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := `{"reference":"a","amount":1,"currency":"EUR"}`
+	first := b.send(t, "POST", "/v1/payments", body, "Idempotency-Key", "k1")
+	require.Equal(t, 201, first.Code)
+	require.Empty(t, first.Header().Get("Idempotency-Replayed"))
+	b.status = payment.StatusSucceeded
+	for _, again := range []string{body, " {\n\"currency\":\"EUR\", \"amount\":1, \"reference\":\"a\"} "} {
+		second := b.send(t, "POST", "/v1/payments", again, "Idempotency-Key", "k1")
+		require.Equal(t, 201, second.Code)
+		require.Equal(t, first.Body.String(), second.Body.String())
+		require.Equal(t, "true", second.Header().Get("Idempotency-Replayed"))
+		require.Equal(t, first.Header().Get("Location"), second.Header().Get("Location"))
+		require.Equal(t, "application/json", second.Header().Get("Content-Type"))
+		require.NotEqual(t, first.Header().Get("X-Request-Id"), second.Header().Get("X-Request-Id"))
+	}
+	require.Equal(t, 1, b.count())
+	require.Equal(t, "idempotency_mismatch", readProblem(t, b.send(t, "POST", "/v1/payments", with("amount", "2"), "Idempotency-Key", "k1")).Code)
+	require.Equal(t, 422, b.send(t, "POST", "/v1/orders/"+orderID+"/refresh", "", "Idempotency-Key", "k1").Code, "another address is another request")
+	require.Equal(t, 1, b.count())
+	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", body, "Idempotency-Key", "k1", "Authorization", "Bearer "+otherKey).Code, "keys are each shop's own")
+	require.Equal(t, 2, b.count())
+}
+
+func TestAReplayNeedsTheScopeToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", with("amount", ""+"1"), "Idempotency-Key", "k").Code)
+	require.Equal(t, 403, b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k", "Authorization", "Bearer "+readKey).Code)
+}
+
+func TestWhichAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err  error
+		kept bool
+	}{
+		"refused":  {&payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}, true},
+		"conflict": {&payment.Error{Code: payment.CodeReferenceConflict, Message: "Taken."}, true},
+		"down":     {&payment.Error{Code: payment.CodeUnavailable, Message: "Down."}, false},
+		"internal": {errors.New("broken"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.hook = func(context.Context, string) error { return test.err }
+			first := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
+			second := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
+			require.Equal(t, test.kept, second.Header().Get("Idempotency-Replayed") == "true")
+			require.Equal(t, test.kept, first.Body.String() == second.Body.String())
+			require.Equal(t, test.kept, b.count() == 1)
+		})
+	}
+	b := setup(t)
+	first := b.send(t, "POST", "/v1/payments", with("amount", "0"), "Idempotency-Key", "k")
+	require.Equal(t, first.Body.String(), b.send(t, "POST", "/v1/payments", with("amount", "0"), "Idempotency-Key", "k").Body.String(), "also bad input")
+}
+
+func TestTwoHundredAtOnceRunOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	release := make(chan struct{})
+	b.hook = func(context.Context, string) error { <-release; return nil }
+	const many = 200
+	answers := make(chan *httptest.ResponseRecorder, many)
+	var running sync.WaitGroup
+	for range many {
+		running.Go(func() { answers <- b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k") })
+	}
+	for range many - 1 { // all but the one that waits for release
+		w := <-answers
+		require.Equal(t, 409, w.Code)
+		require.NotEmpty(t, w.Header().Get("Retry-After"))
+		require.Equal(t, "idempotency_in_progress", readProblem(t, w).Code)
+	}
+	close(release)
+	running.Wait()
+	require.Equal(t, 201, (<-answers).Code)
+	require.Equal(t, 1, b.count())
+	require.Equal(t, "true", b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k").Header().Get("Idempotency-Replayed"))
+}
+
+func TestTheWorkOutlivesTheCaller(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx, leave := context.WithCancel(context.Background())
+	b.hook = func(work context.Context, _ string) error {
+		leave()
+		if _, bounded := work.Deadline(); !bounded {
+			return errors.New("it could run for ever")
+		}
+		return work.Err()
+	}
+	r := httptest.NewRequestWithContext(ctx, "POST", "/v1/payments", strings.NewReader(with("amount", "1")))
+	r.Header.Set("Authorization", "Bearer "+goodKey)
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	require.Equal(t, http.StatusCreated, w.Code, w.Body)
+}
+
+func TestTheLeaseIsLongerThanTheWork(t *testing.T) {
+	t.Parallel()
+	store := &leases{memory: &memory{rows: map[string]*kept{}}}
+	b := setup(t, func(c *Config) { c.Idempotency, c.ProviderTimeout = store, time.Minute })
+	var work time.Duration
+	b.hook = func(ctx context.Context, _ string) error {
+		deadline, _ := ctx.Deadline()
+		work = time.Until(deadline)
+		return nil
+	}
+	b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
+	require.Greater(t, work, time.Minute, "a provider's whole time fits in")
+	require.Greater(t, store.lease, work)
+}
+
+type leases struct {
+	*memory
+	lease time.Duration
+}
+
+func (l *leases) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (*idempotency.Response, error) {
+	l.lease = lease
+	return l.memory.Begin(ctx, shop, key, hash, lease)
+}
+
+func TestTheRequestHashTellsRequestsApart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hash := func(body string) string {
+		require.Equal(t, 201, b.send(t, "POST", "/v1/payments", body).Code)
+		return string(b.payment.RequestHash)
+	}
+	base := hash(`{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"1","y":"2"}}`)
+	require.Len(t, base, 32)
+	require.Equal(t, base, hash(`{"metadata":{"y":"2","x":"1"}, "currency":"EUR","amount":1,"reference":"\u0061"}`), "order, space and escapes do not matter")
+	require.NotEqual(t, base, hash(`{"reference":"a","amount":2,"currency":"EUR","metadata":{"x":"1","y":"2"}}`))
+	require.NotEqual(t, base, hash(`{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"2","y":"1"}}`))
+	other := setup(t, func(c *Config) { c.HashKey = []byte("another key of thirty-two bytes!") })
+	other.send(t, "POST", "/v1/payments", `{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"1","y":"2"}}`)
+	require.NotEqual(t, base, string(other.payment.RequestHash), "nobody can guess a body from its hash without the key")
+}

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+)
+
+// TestNothingConfidentialIsLogged sends marked values down every road an answer may take, at the most talkative level.
+func TestNothingConfidentialIsLogged(t *testing.T) {
+	t.Parallel()
+	const pan, cvc, email, token = "4012000000003010", "739", "anna.leak@example.com", "cb-token-leak"
+	body := `{"reference":"a","amount":1,"currency":"EUR","flow":"direct","customer":{"email":"` + email + `"},
+		"payment_method":{"type":"card","card":{"number":"` + pan + `","exp_month":1,"exp_year":2030,"cvc":"` + cvc + `","holder":"ANNA LEAK"}}}`
+	b := setup(t)
+	roads := map[string]func(context.Context, string) error{
+		"good":     nil,
+		"refused":  func(context.Context, string) error { return payment.ErrNotFound },
+		"internal": func(context.Context, string) error { return errors.New("broken") },
+		"panic":    func(context.Context, string) error { panic(pan) },
+	}
+	answers := ""
+	for name, hook := range roads {
+		b.hook = hook
+		answers += b.send(t, "POST", "/v1/payments?x="+email, body).Body.String()
+		answers += b.send(t, "POST", "/v1/payments", body, "Idempotency-Key", "k-"+name).Body.String()
+		answers += b.send(t, "POST", "/v1/payments", body[:len(body)-9]).Body.String()
+		answers += b.send(t, "POST", "/v1/payments", strings.Replace(body, `"amount":1`, `"amount":"`+pan+`"`, 1)).Body.String()
+		answers += b.send(t, "POST", "/v1/payments", strings.Replace(body, `"number"`, `"`+pan+`"`, 1)).Body.String()
+		answers += b.send(t, "GET", "/v1/orders?reference="+email+"&cursor="+pan, "").Body.String()
+		answers += b.send(t, "POST", "/callbacks/smartcore/"+token, "x=1").Body.String()
+		answers += b.send(t, "GET", "/v1/"+email, "").Body.String()
+	}
+	require.Equal(t, pan, b.payment.Method.Card.Number.Reveal(), "the card did arrive")
+	require.Equal(t, cvc, b.payment.Method.Card.CVC.Reveal())
+	for _, secret := range []string{pan, cvc + `"`, email, "ANNA", goodKey, "prk_live", token} {
+		require.NotContains(t, b.log.String(), secret)
+	}
+	require.NotContains(t, answers, pan)
+	require.NotContains(t, answers, email)
+}
+
+func TestOneLineARequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.send(t, "POST", "/v1/orders/"+orderID+"/refresh", "", "X-Request-Id", "my-request.1")
+	require.Equal(t, "my-request.1", w.Header().Get("X-Request-Id"))
+	var line map[string]any
+	require.NoError(t, json.Unmarshal([]byte(b.log.String()), &line), "one line: %s", b.log)
+	require.Equal(t, "/v1/orders/{id}/refresh", line["route"])
+	require.Equal(t, "POST", line["method"])
+	require.InDelta(t, 200, line["status"], 0)
+	require.InDelta(t, w.Body.Len(), line["bytes"], 0)
+	require.Equal(t, "my-request.1", line["request_id"])
+	require.Equal(t, "mine", line["shop"])
+	require.Equal(t, orderID, line["order_id"])
+	require.Equal(t, "smartcore", line["provider"])
+	require.Contains(t, line, "duration_ms")
+	for _, made := range []string{"x", "two words", "a\"b", strings.Repeat("a", 65)} {
+		require.NotEqual(t, made, b.send(t, "GET", "/v1/orders", "", "X-Request-Id", made).Header().Get("X-Request-Id"))
+	}
+}
+
+func TestMetricsNameRoutes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.send(t, "GET", "/v1/orders/"+orderID, "")
+	b.send(t, "GET", "/v1/orders/0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a99", "")
+	b.send(t, "GET", "/made/up", "")
+	b.send(t, "BREW", "/v1/orders", "")
+	families, err := b.metrics.Gather()
+	require.NoError(t, err)
+	var found []string
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			line := f.GetName()
+			for _, l := range m.GetLabel() {
+				line += " " + l.GetValue()
+			}
+			found = append(found, line)
+		}
+	}
+	require.ElementsMatch(t, []string{
+		"payrelay_http_in_flight_requests", "payrelay_http_request_seconds GET /v1/orders/{id} 2xx", "payrelay_http_request_seconds GET /v1/orders/{id} 4xx",
+		"payrelay_http_request_seconds GET none 4xx", "payrelay_http_request_seconds OTHER none 4xx",
+	}, found)
+	require.Equal(t, 5, testutil.CollectAndCount(b.metrics))
+}
+
+func TestHeadersOfEveryAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, path := range []string{"/v1/orders", "/made/up", "/docs"} {
+		h := b.send(t, "GET", path, "").Header()
+		require.NotEmpty(t, h.Get("X-Request-Id"))
+		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
+		require.Equal(t, "no-referrer", h.Get("Referrer-Policy"))
+	}
+	require.Equal(t, "no-store", b.send(t, "GET", "/v1/orders", "").Header().Get("Cache-Control"))
+}

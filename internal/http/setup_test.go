@@ -1,0 +1,370 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/idempotency"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+)
+
+const (
+	goodKey    = "prk_live_good_key"
+	readKey    = "prk_live_reads_only"
+	otherKey   = "prk_live_other_shop"
+	revokedKey = "prk_live_revoked"
+	// orderID is an order of goodKey's shop.
+	orderID = "0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10"
+)
+
+var (
+	myShop    = uuid.MustParse("0193f0a2-0000-7000-8000-000000000001")
+	otherShop = uuid.MustParse("0193f0a2-0000-7000-8000-000000000002")
+)
+
+// keys is an Authenticator.
+type keys struct{ err error }
+
+func (k *keys) Authenticate(_ context.Context, hash []byte) (shop.Principal, error) {
+	if k.err != nil {
+		return shop.Principal{}, k.err
+	}
+	for key, p := range map[string]shop.Principal{
+		goodKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: shop.Scopes},
+		readKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: []shop.Scope{shop.ScopeRead}},
+		otherKey:     {Shop: shop.Shop{ID: otherShop, Name: "other", AllowCIDRs: []string{"10.0.0.0/8"}}, Scopes: shop.Scopes},
+		shop.DemoKey: {Shop: shop.Shop{ID: myShop, Name: "demo"}, Scopes: shop.Scopes},
+	} {
+		if bytes.Equal(hash, shop.HashKey(key)) {
+			return p, nil
+		}
+	}
+	return shop.Principal{}, payment.ErrNotFound
+}
+
+// memory is an idempotency.Store with the promises of the real one, but for leases that run out.
+type memory struct {
+	mu   sync.Mutex
+	rows map[string]*kept
+}
+
+type kept struct {
+	hash   []byte
+	answer *idempotency.Response
+}
+
+func (m *memory) Begin(_ context.Context, shop uuid.UUID, key string, hash []byte, _ time.Duration) (*idempotency.Response, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch row := m.rows[shop.String()+key]; {
+	case row == nil:
+		m.rows[shop.String()+key] = &kept{hash: hash}
+		return nil, nil
+	case !bytes.Equal(row.hash, hash):
+		return nil, idempotency.ErrMismatch
+	case row.answer == nil:
+		return nil, idempotency.ErrInProgress
+	default:
+		return row.answer, nil
+	}
+}
+
+func (m *memory) Finish(_ context.Context, shop uuid.UUID, key string, r idempotency.Response) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r.Body = bytes.Clone(r.Body)
+	m.rows[shop.String()+key].answer = &r
+	return nil
+}
+
+func (m *memory) Abandon(_ context.Context, shop uuid.UUID, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.rows, shop.String()+key)
+	return nil
+}
+
+// book is the use cases over one order in memory. hook, if set, runs before each and may refuse.
+type book struct {
+	mu     sync.Mutex
+	calls  []string
+	hook   func(ctx context.Context, call string) error
+	isNew  bool
+	kind   gateway.Kind // of the order that is found
+	status payment.Status
+	// what the last calls were given
+	payment payment.NewPayment
+	payout  payment.NewPayout
+	filter  payment.Filter
+}
+
+func (b *book) called(ctx context.Context, call string) error {
+	b.mu.Lock()
+	b.calls = append(b.calls, call)
+	hook := b.hook
+	b.mu.Unlock()
+	if hook != nil {
+		return hook(ctx, call)
+	}
+	return nil
+}
+
+func (b *book) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.calls)
+}
+
+var at = time.Date(2026, 1, 15, 10, 0, 0, 0, time.FixedZone("CET", 3600))
+
+func (b *book) order(kind gateway.Kind) *payment.Order {
+	o := &payment.Order{
+		ID: uuid.MustParse(orderID), ShopID: myShop, Kind: kind, Reference: "shop-1015", Status: b.status, Amount: money.New(1000, "EUR"),
+		Flow: gateway.FlowHosted, Provider: "smartcore", AccountName: "EUR-sandbox", ProviderOrderID: "pr-1", Sequence: 2, CreatedAt: at, UpdatedAt: at,
+		NextAction:    &gateway.NextAction{Type: gateway.ActionPostForm, URL: "https://pay.example/?a=1&b=2", Fields: map[string]string{"MD": "x"}},
+		PaymentMethod: &gateway.MaskedMethod{Type: "card", Masked: "401200******3010"},
+		Failure:       &gateway.Failure{Category: gateway.FailureFunds, Code: "51", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{{Priority: 1, Code: "51"}}},
+	}
+	if kind == gateway.KindPayoutCard {
+		o.Amount, o.Flow = money.Money{}, ""
+	}
+	return o
+}
+
+func (b *book) make(ctx context.Context, call string, kind gateway.Kind) (*payment.Order, bool, error) {
+	if err := b.called(ctx, call); err != nil {
+		return nil, false, err
+	}
+	return b.order(kind), b.isNew, nil
+}
+
+func (b *book) find(ctx context.Context, call string, key payment.Key) (*payment.Order, error) {
+	if err := b.called(ctx, call); err != nil {
+		return nil, err
+	}
+	if key.Shop != myShop || key.Order.String() != orderID {
+		return nil, payment.ErrNotFound
+	}
+	return b.order(b.kind), nil
+}
+
+func (b *book) CreatePayment(ctx context.Context, in payment.NewPayment) (*payment.Order, bool, error) {
+	b.mu.Lock()
+	b.payment = in
+	b.mu.Unlock()
+	return b.make(ctx, "create payment", gateway.KindPayment)
+}
+
+func (b *book) Capture(ctx context.Context, k payment.Key, _ int64) (*payment.Order, error) {
+	return b.find(ctx, "capture", k)
+}
+
+func (b *book) Cancel(ctx context.Context, k payment.Key) (*payment.Order, error) {
+	return b.find(ctx, "cancel", k)
+}
+
+func (b *book) ConfirmCode(ctx context.Context, k payment.Key, _ gateway.Secret) (*payment.Order, error) {
+	return b.find(ctx, "confirm", k)
+}
+
+func (b *book) Refund(ctx context.Context, _ payment.NewRefund) (*payment.Order, bool, error) {
+	return b.make(ctx, "refund", gateway.KindRefund)
+}
+
+func (b *book) Charge(ctx context.Context, _ payment.NewCharge) (*payment.Order, bool, error) {
+	return b.make(ctx, "charge", gateway.KindPayment)
+}
+
+func (b *book) Payout(ctx context.Context, in payment.NewPayout) (*payment.Order, bool, error) {
+	b.mu.Lock()
+	b.payout = in
+	b.mu.Unlock()
+	return b.make(ctx, "payout", gateway.KindPayout)
+}
+
+func (b *book) OpenPayoutCard(ctx context.Context, _ payment.NewPayoutCard) (*payment.Order, bool, error) {
+	return b.make(ctx, "payout card", gateway.KindPayoutCard)
+}
+
+func (b *book) Order(ctx context.Context, k payment.Key) (*payment.Order, error) {
+	return b.find(ctx, "order", k)
+}
+
+func (b *book) Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error) {
+	b.mu.Lock()
+	b.filter = f
+	b.mu.Unlock()
+	return payment.Page[*payment.Order]{Items: []*payment.Order{b.order(gateway.KindPayment), b.order(gateway.KindPayoutCard)}, Next: "next"}, b.called(ctx, "orders")
+}
+
+func (b *book) History(ctx context.Context, k payment.Key) ([]payment.Transition, error) {
+	_, err := b.find(ctx, "history", k)
+	return []payment.Transition{
+		{Sequence: 1, To: payment.StatusCreated, Cause: payment.CauseRequest, At: at},
+		{Sequence: 2, From: payment.StatusCreated, To: payment.StatusFailed, Cause: payment.CauseAnswer, At: at, Evidence: gateway.Evidence{"a": "b"}},
+	}, err
+}
+
+func (b *book) Feed(ctx context.Context, _ uuid.UUID, _ string, _ int) (payment.Page[payment.FeedItem], error) {
+	id := uuid.MustParse(orderID)
+	_, payload, err := RenderNotification(b.order(gateway.KindPayment), payment.Transition{Sequence: 1, To: payment.StatusCreated, At: at}, id)
+	if err != nil {
+		return payment.Page[payment.FeedItem]{}, err
+	}
+	return payment.Page[payment.FeedItem]{Items: []payment.FeedItem{{ID: id, Payload: payload, Cursor: "c1"}}}, b.called(ctx, "feed")
+}
+
+func (b *book) Refresh(ctx context.Context, k payment.Key) (*payment.Order, error) {
+	return b.find(ctx, "refresh", k)
+}
+
+func (b *book) Accounts(ctx context.Context, _ uuid.UUID) ([]payment.AccountInfo, error) {
+	return []payment.AccountInfo{{Account: payment.Account{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposeAny}, Capabilities: []string{"payment"}}}, b.called(ctx, "accounts")
+}
+
+func (b *book) Balance(ctx context.Context, _ uuid.UUID, _ string) (gateway.Balance, error) {
+	return gateway.Balance{Balance: 1, Currency: "EUR"}, b.called(ctx, "balance")
+}
+
+func (b *book) statement() *payment.Statement {
+	return &payment.Statement{ID: uuid.MustParse(orderID), AccountName: "EUR-sandbox", Type: gateway.KindPayment, Status: gateway.StatusSucceeded, From: at, To: at, State: "created", CreatedAt: at, UpdatedAt: at}
+}
+
+func (b *book) CreateStatement(ctx context.Context, _ payment.NewStatement) (*payment.Statement, error) {
+	return b.statement(), b.called(ctx, "create statement")
+}
+
+func (b *book) Statement(ctx context.Context, _, _ uuid.UUID) (*payment.Statement, error) {
+	return b.statement(), b.called(ctx, "statement")
+}
+
+func (b *book) StatementFile(ctx context.Context, _, _ uuid.UUID, w io.Writer) error {
+	if err := b.called(ctx, "statement file"); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "PK")
+	return err
+}
+
+// bench is an API over a book, with its log.
+type bench struct {
+	*book
+	keys    *keys
+	handler http.Handler
+	metrics *prometheus.Registry
+	log     *logged
+}
+
+// logged is a log that many goroutines may write.
+type logged struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
+func setup(t testing.TB, change ...func(*Config)) *bench {
+	t.Helper()
+	b := &bench{book: &book{isNew: true, kind: gateway.KindPayment, status: payment.StatusRequiresAction}, keys: &keys{}, metrics: prometheus.NewRegistry(), log: &logged{}}
+	c := Config{
+		Orders: b.book, Auth: b.keys, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
+		Log: zerolog.New(b.log).Level(zerolog.TraceLevel), Registerer: b.metrics, ProviderTimeout: 30 * time.Second,
+		Callbacks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	h, err := New(c)
+	require.NoError(t, err)
+	b.handler = h
+	return b
+}
+
+// send makes a request with goodKey and JSON unless headers, pairs of name and value, say otherwise. An empty value
+// removes a header.
+func (b *bench) send(t testing.TB, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+goodKey)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] == "" {
+			r.Header.Del(headers[i])
+			continue
+		}
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}
+
+// problemDoc is a problem as a client reads it.
+type problemDoc struct {
+	Type, Title, Detail, Instance, Code string
+	Status                              int
+	RequestID                           string `json:"request_id"`
+	Errors                              []struct{ Field, Message string }
+}
+
+func (p problemDoc) fields() []string {
+	var names []string
+	for _, e := range p.Errors {
+		names = append(names, e.Field)
+	}
+	return names
+}
+
+func readProblem(t testing.TB, w *httptest.ResponseRecorder) problemDoc {
+	t.Helper()
+	require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"), w.Body)
+	var p problemDoc
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p), w.Body)
+	require.Equal(t, w.Code, p.Status)
+	require.Equal(t, w.Header().Get("X-Request-Id"), p.RequestID)
+	require.NotEmpty(t, p.Title, "no title for %s", p.Code)
+	require.NotEmpty(t, p.Detail)
+	require.NotEmpty(t, p.Type)
+	return p
+}
+
+// with returns a payment request in which member is set to the JSON text value, or removed if value is empty.
+func with(member, value string) string {
+	members := map[string]json.RawMessage{"reference": json.RawMessage(`"shop-1"`), "amount": json.RawMessage(`1000`), "currency": json.RawMessage(`"EUR"`)}
+	members[member] = json.RawMessage(value)
+	var out []string
+	for k, v := range members {
+		if len(v) > 0 {
+			out = append(out, `"`+k+`":`+string(v))
+		}
+	}
+	return "{" + strings.Join(out, ",") + "}"
+}
