@@ -44,7 +44,10 @@ func TestFeedIsReadToItsEnd(t *testing.T) {
 		require.Equal(t, cursor, page.Next)
 	}
 	require.Len(t, seen, 5)
-	page, err := b.Feed(t.Context(), b.shop.ID, cursor, 2)
+	page, err := b.Feed(t.Context(), b.shop.ID, "", 5)
+	require.NoError(t, err)
+	require.Empty(t, page.Next, "a full page may be the last")
+	page, err = b.Feed(t.Context(), b.shop.ID, cursor, 2)
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 	b.paid(t, "late", 1000)

@@ -130,12 +130,12 @@ func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
 		return func(o *payment.Order) error {
 			o.Checks++
 			o.ProviderState = map[string]gateway.Secret{"s": v}
+			o.NextAction = &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://bank.example/" + v.Reveal()}
 			return nil
 		}
 	}
-	ciphertext := func() string {
-		var c string
-		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT encode(provider_state, 'hex') FROM orders").Scan(&c))
+	ciphertext := func() (c [2]string) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT encode(provider_state, 'hex'), encode(next_action, 'hex') FROM orders").Scan(&c[0], &c[1]))
 		return c
 	}
 	_, err := b.UpdateOrder(t.Context(), o.Key(), set("one"))
@@ -146,10 +146,13 @@ func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
 	require.Equal(t, first, ciphertext())
 	_, err = b.UpdateOrder(t.Context(), o.Key(), set("two"))
 	require.NoError(t, err)
-	require.NotEqual(t, first, ciphertext())
+	second := ciphertext()
+	require.NotEqual(t, first[0], second[0])
+	require.NotEqual(t, first[1], second[1])
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, "two", got.ProviderState["s"].Reveal())
+	require.Equal(t, "https://bank.example/two", got.NextAction.URL)
 }
 
 func TestErrorOfTheFunctionSavesNothing(t *testing.T) {

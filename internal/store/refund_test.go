@@ -50,6 +50,30 @@ func TestRefundMovesThePaymentsSums(t *testing.T) {
 	require.Equal(t, [2]int64{600, 600}, sums(), "a refund that failed gives its reservation back")
 }
 
+func TestOneOfManyRefundsIsOpen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	drafts := make([]*payment.Order, 20)
+	for i := range drafts {
+		drafts[i] = b.draftRefund(t, parent, "r-"+strconv.Itoa(i), 10)
+	}
+	errs := race(len(drafts), func(i int) error {
+		_, _, err := b.CreateOrder(t.Context(), drafts[i])
+		return err
+	})
+	open := 0
+	for _, err := range errs {
+		if err == nil {
+			open++
+			continue
+		}
+		require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+	}
+	require.Equal(t, 1, open)
+	require.Equal(t, 10, b.count(t, "SELECT amount_reserved FROM orders WHERE kind = 'payment'"))
+}
+
 func TestRefundOfAnothersPaymentIsNotFound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

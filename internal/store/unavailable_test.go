@@ -102,6 +102,23 @@ func TestBusyPoolShedsCallers(t *testing.T) {
 	require.Empty(t, payment.CodeOf(err), "whoever went away is not told that we are down")
 }
 
+func TestCallerThatGoesAwaySavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := b.UpdateOrder(ctx, o.Key(), func(o *payment.Order) error {
+		o.Checks++
+		cancel()
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, payment.CodeOf(err))
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Zero(t, got.Checks)
+}
+
 func TestSerializationFailureIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
