@@ -145,7 +145,7 @@ func TestMalformedCallbacks(t *testing.T) {
 		"claims are a list": `{"token":"` + sealToken([]byte(testKey), []byte(`[]`)) + `"}`,
 		"claims are null":   `{"token":"` + sealToken([]byte(testKey), []byte(`null`)) + `"}`,
 		"half a sum":        `{"token":"` + sealToken([]byte(testKey), []byte(`{"amount":1.5}`)) + `"}`,
-		"too long":          `{"token":"` + strings.Repeat("a", largestCallback) + `"}`,
+		"too long":          `{"token":"` + sealToken([]byte(testKey), []byte(`{"externalId":"ord-1001"}`)) + `"}` + strings.Repeat(" ", largestCallback),
 	} {
 		_, err := g.ReadCallback(gateway.RawCallback{Method: "POST", Body: []byte(body), ReceivedAt: testNow})
 		require.Error(t, err, name)

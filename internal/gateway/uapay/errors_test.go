@@ -64,3 +64,12 @@ func TestErrorsThatCannotBeRead(t *testing.T) {
 		require.NotContains(t, err.Error(), "maintenance", name)
 	}
 }
+
+func TestMessagesRepeatNothing(t *testing.T) {
+	t.Parallel()
+	r := reply{hide: redactor{"swordfish"}}
+	require.Equal(t, "Wrong input", r.message([]byte(`"Wrong input"`)))
+	for _, text := range []string{`"key swordfish"`, `"card 4111"`, `"a@b"`, `7`, `{}`} {
+		require.Empty(t, r.message([]byte(text)))
+	}
+}
