@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/secrets"
+	"payrelay/internal/store/storetest"
+)
+
+// command runs one command line and returns what it printed.
+func command(environ []string, args ...string) (code int, out, err string) {
+	var o, e bytes.Buffer
+	code = execute(context.Background(), args, &streams{&o, &e, environ})
+	return code, o.String(), e.String()
+}
+
+func TestRunSaysEverythingThatIsMissingAtOnce(t *testing.T) {
+	t.Parallel()
+	code, _, text := command([]string{"PROVIDER_TIMEOUT=soon", "CALLBACK_POLICY=sometimes", "LOG_LEVEL=loud"}, "run")
+	require.Equal(t, 1, code)
+	for _, want := range []string{"DATABASE_URL is not set", "SECRET_KEYSET is not set", "PUBLIC_URL is not set", "PROVIDER_TIMEOUT is not a valid", "CALLBACK_POLICY must be", "LOG_LEVEL must be"} {
+		require.Contains(t, text, want)
+	}
+	require.NotContains(t, text, "soon", "values are not repeated: they may be secrets in the wrong place")
+
+	code, help, _ := command(nil, "run", "--help")
+	require.Zero(t, code)
+	for _, want := range []string{"DATABASE_URL", "LISTEN_ADDR", "ADMIN_ADDR", "PUBLIC_URL", "SECRET_KEYSET", "SECRET_KEYSET_FILE", "PROVIDER_TIMEOUT", "30s", "CALLBACK_POLICY", "LOG_LEVEL"} {
+		require.Contains(t, help, want)
+	}
+}
+
+func TestRunRefusesWhatDevHandsOut(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	environ := []string{"DATABASE_URL=" + url, "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	code, _, text := command(append(environ, "SECRET_KEYSET="+secrets.DemoKeyset), "run")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "well-known")
+
+	keyset, err := secrets.NewKeyset()
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "keyset")
+	require.NoError(t, os.WriteFile(file, []byte(keyset+"\n"), 0o600))
+	code, _, text = command(append(environ, "SECRET_KEYSET=x", "SECRET_KEYSET_FILE="+file), "run")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "both set")
+	code, _, text = command(append(environ, "SECRET_KEYSET=not a keyset"), "run")
+	require.Equal(t, 1, code)
+	require.NotContains(t, text, "not a keyset\n", "a secret is not repeated")
+	code, _, text = command([]string{"DATABASE_URL=" + storetest.Empty(t), "PUBLIC_URL=https://pay.example.com", "SECRET_KEYSET_FILE=" + file}, "run")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "server migrate up")
+}
+
+// A shop and an account that an operator makes while the service runs work at once.
+func TestTheServiceInProduction(t *testing.T) {
+	t.Parallel()
+	url, dir := storetest.URL(t), t.TempDir()
+	_, keyset, _ := command(nil, "keyset", "new")
+	environ := []string{"DATABASE_URL=" + url, "SECRET_KEYSET=" + strings.TrimSpace(keyset)}
+	code, out, text := command(environ, "migrate", "status")
+	require.Zero(t, code, text)
+	require.NotContains(t, out, "pending")
+
+	secret := filepath.Join(dir, "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
+	code, out, text = command(environ, "shop", "create", "books", "--scope", "payments", "--scope", "read", "--json")
+	require.Zero(t, code, text)
+	var made struct {
+		Key           string `json:"key"`
+		WebhookSecret string `json:"webhook_secret"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &made))
+	require.True(t, strings.HasPrefix(made.WebhookSecret, "whsec_"))
+	account := []string{"account", "create", "EUR-main", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "books"}
+	code, _, text = command(environ, account...)
+	require.Zero(t, code, text)
+	code, _, text = command(environ, account...)
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "EUR-main")
+	code, _, text = command(environ, "shop", "create", "books")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "books")
+
+	c, err := loadConfig(append(environ, "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "LOG_LEVEL=error", "SHUTDOWN_TIMEOUT=5s"))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	a, err := assemble(ctx, c, newLogger(&lockedBuffer{}, "error"), false)
+	require.NoError(t, err)
+	api, admin, err := a.sites()
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- a.run(ctx, api, admin) }()
+	d := &dev{t: t, ready: ready{API: api.url(), Admin: admin.url(), ShopKey: made.Key}}
+
+	res, answer := d.raw(http.MethodGet, "/v1/accounts", "", nil)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.Contains(t, string(answer), "EUR-main")
+	require.NotContains(t, string(answer), "qwerty")
+	res, answer = d.raw(http.MethodPost, "/v1/payouts", `{"reference":"x","amount":1,"account":"EUR-main","method":{"type":"phone","phone":"+79123456789"}}`, nil)
+	require.Equal(t, http.StatusForbidden, res.StatusCode)
+	require.Contains(t, string(answer), "payouts")
+	d.ShopKey = "prk_test_demo"
+	res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)
+	require.Equal(t, http.StatusUnauthorized, res.StatusCode)
+	require.NotEmpty(t, res.Header.Get("WWW-Authenticate"))
+
+	code, out, text = command(environ, "shop", "rotate-key", "books", "--json")
+	require.Zero(t, code, text)
+	d.ShopKey = made.Key
+	res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)
+	require.Equal(t, http.StatusUnauthorized, res.StatusCode, "the old key is gone at once")
+	require.NoError(t, json.Unmarshal([]byte(out), &made))
+	d.ShopKey = made.Key
+	res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)
+	require.Equal(t, http.StatusOK, res.StatusCode)
+
+	status, metrics := d.adminGet("/metrics")
+	require.Equal(t, http.StatusOK, status)
+	for _, name := range []string{"payrelay_http_request_seconds", "payrelay_notification_backlog", "payrelay_conflicts_open", "go_goroutines"} {
+		require.Contains(t, metrics, name)
+	}
+	stop()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the service did not stop")
+	}
+}
