@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -203,4 +204,15 @@ func TestDocsAreServedWithoutAKey(t *testing.T) {
 	require.NotContains(t, page, "http://", "the page loads nothing from elsewhere")
 	require.NotContains(t, page, "https://")
 	require.Equal(t, "/docs", b.send(t, "GET", "/", "").Header().Get("Location"))
+}
+
+func TestEveryErrorCodeIsExplained(t *testing.T) {
+	t.Parallel()
+	text := document(t).Info.Description
+	for code := range titles {
+		require.Contains(t, text, "| `"+code+"` |")
+	}
+	for code, status := range statuses {
+		require.Contains(t, text, fmt.Sprintf("| `%s` | %d |", code, status))
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/http/internal/typed"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
 )
@@ -225,29 +226,25 @@ var payoutMembers = map[oapi.PayoutMethodInputType][]string{
 }
 
 func cardOf(at string, c *oapi.Card, bad *problems) *card.Card {
-	pan, err := card.ParsePAN(c.Number.Reveal())
-	if err != nil {
+	if err := c.Number.Err; err != nil {
 		bad.add(at+".number", "is "+err.Error())
 	}
-	out := &card.Card{Number: pan, Expiry: card.Expiry{Month: valueOf(c.ExpMonth), Year: valueOf(c.ExpYear)}, CVC: cvcOf(at+".cvc", c.Cvc, bad), Holder: valueOf(c.Holder)}
+	out := &card.Card{Number: c.Number.PAN, Expiry: card.Expiry{Month: valueOf(c.ExpMonth), Year: valueOf(c.ExpYear)}, CVC: cvcOf(at+".cvc", c.Cvc, bad), Holder: valueOf(c.Holder)}
 	if (out.Expiry.Month == 0) != (out.Expiry.Year == 0) {
 		bad.add(at+".exp_month", "and exp_year belong together")
 	}
 	return out
 }
 
-func cvcOf(at string, t *card.Token, bad *problems) card.CVC {
-	if t == nil {
+func cvcOf(at string, c *typed.CVC, bad *problems) card.CVC {
+	if c == nil {
 		return card.CVC{}
 	}
-	cvc, err := card.ParseCVC(t.Reveal())
-	if err != nil {
-		bad.add(at, "is "+err.Error())
+	if c.Err != nil {
+		bad.add(at, "is "+c.Err.Error())
 	}
-	return cvc
+	return c.CVC
 }
-
-func secretOf(t card.Token) gateway.Secret { return gateway.Secret(t.Reveal()) }
 
 func customer(c *oapi.Customer, bad *problems) (out gateway.Customer) {
 	if c == nil {

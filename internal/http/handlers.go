@@ -73,7 +73,7 @@ func (h *handlers) CancelPayment(ctx context.Context, r oapi.CancelPaymentReques
 
 // ConfirmPayment implements oapi.StrictServerInterface.
 func (h *handlers) ConfirmPayment(ctx context.Context, r oapi.ConfirmPaymentRequestObject) (oapi.ConfirmPaymentResponseObject, error) {
-	o, err := h.Orders.ConfirmCode(ctx, key(ctx, r.Id), secretOf(r.Body.Code))
+	o, err := h.Orders.ConfirmCode(ctx, key(ctx, r.Id), r.Body.Code)
 	return created(ctx, o, false, err)
 }
 

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"payrelay/internal/card"
+	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/typed"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/oapi-codegen/runtime"
@@ -502,11 +504,13 @@ type CaptureRequest struct {
 
 // Card defines model for Card.
 type Card struct {
-	Cvc      *card.Token `json:"cvc,omitempty"`
-	ExpMonth *int        `json:"exp_month,omitempty"`
-	ExpYear  *int        `json:"exp_year,omitempty"`
-	Holder   *string     `json:"holder,omitempty"`
-	Number   card.Token  `json:"number"`
+	Cvc      *typed.CVC `json:"cvc,omitempty"`
+	ExpMonth *int       `json:"exp_month,omitempty"`
+	ExpYear  *int       `json:"exp_year,omitempty"`
+	Holder   *string    `json:"holder,omitempty"`
+
+	// Number Digits with a valid check digit; spaces and hyphens are ignored.
+	Number typed.Number `json:"number"`
 }
 
 // ChargeRequest defines model for ChargeRequest.
@@ -529,7 +533,7 @@ type ChargeRequestPeriod string
 
 // ConfirmRequest defines model for ConfirmRequest.
 type ConfirmRequest struct {
-	Code card.Token `json:"code"`
+	Code gateway.Secret `json:"code"`
 }
 
 // Currency ISO 4217, such as EUR.
@@ -728,11 +732,11 @@ type PaymentMethod struct {
 
 // PaymentMethodInput defines model for PaymentMethodInput.
 type PaymentMethodInput struct {
-	Card    *Card       `json:"card,omitempty"`
-	CardId  *string     `json:"card_id,omitempty"`
-	Cvc     *card.Token `json:"cvc,omitempty"`
-	Network *string     `json:"network,omitempty"`
-	Phone   *string     `json:"phone,omitempty"`
+	Card    *Card      `json:"card,omitempty"`
+	CardId  *string    `json:"card_id,omitempty"`
+	Cvc     *typed.CVC `json:"cvc,omitempty"`
+	Network *string    `json:"network,omitempty"`
+	Phone   *string    `json:"phone,omitempty"`
 
 	// Token Of a wallet, as it came.
 	Token *card.Token            `json:"token,omitempty"`
