@@ -20,6 +20,8 @@ type JobInserter interface {
 	InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error
 	// InsertChecks queues checks of orders.
 	InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error
+	// InsertStatements queues the next step of statements. One that has a step queued or under way already gets no other.
+	InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error
 }
 
 // Renderer makes the notification of a transition: its type and the exact bytes to sign and send. o is the order as of
@@ -30,7 +32,7 @@ type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ st
 type Options struct {
 	// Box encrypts. Without it, whatever touches an encrypted column is an error.
 	Box *secrets.Box
-	// Jobs queues deliveries and checks; nil queues none.
+	// Jobs queues deliveries, checks and steps of statements; nil queues none.
 	Jobs JobInserter
 	// Render makes notifications; nil makes none.
 	Render Renderer

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -64,17 +65,25 @@ type Checker interface {
 	Check(ctx context.Context, key payment.Key) (*payment.Order, error)
 }
 
+// Service is what jobs do with orders and statements.
+type Service interface {
+	Checker
+	Statements
+}
+
 // Notifier sends what is due of an order's notifications and says when to look again; zero means nothing is left.
 type Notifier interface {
 	DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error)
 }
 
-// Sweeper leases orders that are due for a check, and queues their jobs.
+// Sweeper leases orders and statements that are due, and queues their jobs.
 type Sweeper interface {
+	StatementSweeper
+	// LeaseDueChecks leases orders that are due for a check.
 	LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error)
 }
 
-// Config is what the workers need. MaxWorkers is for each queue; 50.
+// Config is what the workers need. MaxWorkers is for each queue but that of statements, which has a few; 50.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Log        zerolog.Logger
@@ -119,19 +128,21 @@ type Workers struct {
 }
 
 // New returns workers; Run starts them.
-func New(c Config, checker Checker, notifier Notifier, sweeper Sweeper) (*Workers, error) {
+func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Workers, error) {
 	if c.MaxWorkers <= 0 {
 		c.MaxWorkers = 50
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &checkWorker{checker: checker, log: c.Log})
+	river.AddWorker(workers, &checkWorker{checker: service, log: c.Log})
 	river.AddWorker(workers, &notifyWorker{notifier: notifier})
+	river.AddWorker(workers, &statementWorker{statements: service, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
 		Logger: logger(c.Log),
 		Queues: map[string]river.QueueConfig{
-			queueCheck:  {MaxWorkers: c.MaxWorkers},
-			queueNotify: {MaxWorkers: c.MaxWorkers},
+			queueCheck:     {MaxWorkers: c.MaxWorkers},
+			queueNotify:    {MaxWorkers: c.MaxWorkers},
+			queueStatement: {MaxWorkers: statementWorkers},
 		},
 		Workers:                     workers,
 		PollOnly:                    c.PollOnly,
@@ -153,7 +164,12 @@ func (w *Workers) Run(ctx context.Context) error {
 	if err := w.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the workers: %w", err)
 	}
-	w.sweep(ctx)
+	var sweeps sync.WaitGroup
+	sweeps.Go(func() { w.sweep(ctx, "checks", sweepEvery, sweepBatch, CheckLease, w.sweeper.LeaseDueChecks) })
+	sweeps.Go(func() {
+		w.sweep(ctx, "statements", statementSweepEvery, statementBatch, StatementLease, w.sweeper.LeaseDueStatements)
+	})
+	sweeps.Wait()
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
 	defer cancel()
 	if err := w.client.Stop(stopCtx); err != nil {
@@ -162,9 +178,9 @@ func (w *Workers) Run(ctx context.Context) error {
 	return nil
 }
 
-// sweep queues due checks until ctx is done.
-func (w *Workers) sweep(ctx context.Context) {
-	ticker := time.NewTicker(sweepEvery)
+// sweep queues what is due until ctx is done.
+func (w *Workers) sweep(ctx context.Context, what string, every time.Duration, batch int, lease time.Duration, leaseDue func(context.Context, int, time.Duration) (int, error)) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	failing := false
 	for {
@@ -174,11 +190,11 @@ func (w *Workers) sweep(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for {
-			n, err := w.sweeper.LeaseDueChecks(ctx, sweepBatch, CheckLease)
+			n, err := leaseDue(ctx, batch, lease)
 			if err != nil && ctx.Err() == nil && !failing {
-				w.log.Error().Err(err).Msg("due checks cannot be queued; trying on")
+				w.log.Error().Err(err).Msg("due " + what + " cannot be queued; trying on")
 			}
-			if failing = err != nil; failing || n < sweepBatch {
+			if failing = err != nil; failing || n < batch {
 				break
 			}
 		}

@@ -195,3 +195,29 @@ type ShopKey struct {
 	CreatedAt time.Time  `db:"created_at"`
 	RevokedAt *time.Time `db:"revoked_at"`
 }
+
+type Statement struct {
+	ShopID       uuid.UUID  `db:"shop_id"`
+	ID           uuid.UUID  `db:"id"`
+	AccountID    uuid.UUID  `db:"account_id"`
+	AccountName  string     `db:"account_name"`
+	Type         string     `db:"type"`
+	StatusFilter string     `db:"status_filter"`
+	FromAt       time.Time  `db:"from_at"`
+	ToAt         time.Time  `db:"to_at"`
+	State        string     `db:"state"`
+	Task         string     `db:"task"`
+	Failure      string     `db:"failure"`
+	RowCount     int32      `db:"row_count"`
+	Polls        int32      `db:"polls"`
+	CreatedAt    time.Time  `db:"created_at"`
+	UpdatedAt    time.Time  `db:"updated_at"`
+	NextPollAt   *time.Time `db:"next_poll_at"`
+}
+
+type StatementRow struct {
+	ShopID      uuid.UUID       `db:"shop_id"`
+	StatementID uuid.UUID       `db:"statement_id"`
+	Row         int32           `db:"row"`
+	Fields      json.RawMessage `db:"fields"`
+}

@@ -1,0 +1,265 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+)
+
+// statementBench is the use cases over one statement in memory, with a provider that follows a script: it starts
+// task-1, which is ready at once and holds two lines.
+type statementBench struct {
+	*Service
+	fake     *gatewaytest.Fake
+	now      time.Time
+	kept     Statement
+	rows     []map[string]string
+	saveErr  error // of SaveStatement
+	saveRows error // of SaveStatementRows
+}
+
+func newStatementBench(t *testing.T) *statementBench {
+	t.Helper()
+	b := &statementBench{now: epoch, fake: &gatewaytest.Fake{
+		StartStatementFunc: func(context.Context, gateway.StatementRequest) (string, error) { return "task-1", nil },
+		StatementReadyFunc: func(context.Context, string) (bool, error) { return true, nil },
+		DownloadStatementFunc: func(_ context.Context, _ string, w io.Writer) error {
+			_, err := io.WriteString(w, "one\ntwo\n")
+			return err
+		},
+	}}
+	b.Service = New(Config{Store: oneAccount{}, Statements: b, Drivers: gateway.NewRegistry(b.fake), ReadSheet: readLines, Now: func() time.Time { return b.now }})
+	b.kept = Statement{
+		ID: uuid.New(), Shop: uuid.New(), Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
+		From: epoch.Add(-time.Hour), To: epoch, State: StatementCreated, CreatedAt: epoch, UpdatedAt: epoch, NextPollAt: &epoch,
+	}
+	return b
+}
+
+// readLines is a sheet whose rows are lines.
+func readLines(r io.Reader) (rows []map[string]string, err error) {
+	all, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read lines: %w", err)
+	}
+	for line := range strings.Lines(string(all)) {
+		rows = append(rows, map[string]string{"line": strings.TrimSpace(line)})
+	}
+	return rows, nil
+}
+
+// oneAccount is a store that knows one account and nothing else.
+type oneAccount struct{ Store }
+
+func (oneAccount) Account(context.Context, uuid.UUID) (Account, error) {
+	return Account{Name: "EUR-1", Provider: "fake", Currency: "EUR"}, nil
+}
+
+func (b *statementBench) CreateStatement(context.Context, *Statement) error { return nil }
+
+func (b *statementBench) Statement(context.Context, uuid.UUID, uuid.UUID) (*Statement, error) {
+	st := b.kept
+	return &st, nil
+}
+
+func (b *statementBench) SaveStatement(_ context.Context, st *Statement) error {
+	if b.saveErr != nil {
+		return b.saveErr
+	}
+	if st.Polls != b.kept.Polls+1 {
+		return fmt.Errorf("polls went from %d to %d", b.kept.Polls, st.Polls)
+	}
+	b.kept = *st
+	return nil
+}
+
+func (b *statementBench) SaveStatementRows(_ context.Context, _ *Statement, rows []map[string]string) error {
+	if b.saveRows == nil {
+		b.rows = rows
+	}
+	return b.saveRows
+}
+
+// advance takes a step as the background does.
+func (b *statementBench) advance(ctx context.Context) error {
+	return b.AdvanceStatement(ctx, b.kept.Shop, b.kept.ID)
+}
+
+// started brings the statement to its task.
+func (b *statementBench) started(t *testing.T) {
+	t.Helper()
+	require.NoError(t, b.advance(t.Context()))
+	require.Equal(t, StatementProcessing, b.kept.State)
+	require.Equal(t, "task-1", b.kept.Task)
+	require.Equal(t, b.now.Add(2*time.Second), *b.kept.NextPollAt)
+}
+
+// stillOpen checks that the last step changed nothing but when the next one is due.
+func (b *statementBench) stillOpen(t *testing.T) {
+	t.Helper()
+	require.Equal(t, StatementProcessing, b.kept.State)
+	require.True(t, b.kept.NextPollAt.After(b.now))
+	require.Empty(t, b.kept.Failure)
+	require.Zero(t, b.kept.Rows)
+}
+
+func (b *statementBench) recovers(t *testing.T) {
+	t.Helper()
+	require.NoError(t, b.advance(t.Context()))
+	require.Equal(t, StatementReady, b.kept.State)
+	require.Equal(t, 2, b.kept.Rows)
+	require.Nil(t, b.kept.NextPollAt)
+	require.Equal(t, []map[string]string{{"line": "one"}, {"line": "two"}}, b.rows)
+}
+
+func TestStatementIsAskedForThenRead(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return false, nil }
+	require.NoError(t, b.advance(t.Context()))
+	b.stillOpen(t)
+	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return true, nil }
+	b.recovers(t)
+	require.NoError(t, b.advance(t.Context()), "a late job finds nothing to do")
+	require.Equal(t, 3, b.kept.Polls)
+}
+
+func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	broken := &gateway.Error{Kind: gateway.KindUnknown, Op: "export", Code: "http_502"}
+	download := func(err error, text string) func(*statementBench) {
+		return func(b *statementBench) {
+			b.fake.DownloadStatementFunc = func(_ context.Context, _ string, w io.Writer) error {
+				if _, werr := io.WriteString(w, text); werr != nil {
+					return werr
+				}
+				return err
+			}
+		}
+	}
+	for name, harm := range map[string]func(*statementBench){
+		"status unknown": func(b *statementBench) {
+			b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return false, broken }
+		},
+		"credentials refused": func(b *statementBench) {
+			b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) {
+				return false, &gateway.Error{Kind: gateway.KindCredentials}
+			}
+		},
+		"no download":          download(broken, ""),
+		"half a download":      download(broken, "one\n"),
+		"rows cannot be saved": func(b *statementBench) { b.saveRows = errors.New("disk full") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newStatementBench(t)
+			b.started(t)
+			whole, ready := b.fake.DownloadStatementFunc, b.fake.StatementReadyFunc
+			harm(b)
+			require.Error(t, b.advance(t.Context()), "whoever runs the step is told")
+			b.stillOpen(t)
+			b.saveRows, b.fake.DownloadStatementFunc, b.fake.StatementReadyFunc = nil, whole, ready
+			b.recovers(t)
+		})
+	}
+}
+
+func TestStatementThatCannotBeReadFails(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.ReadSheet = func(r io.Reader) ([]map[string]string, error) { // gives up with the download under way
+		_, _ = r.Read(make([]byte, 1))
+		return nil, errors.New("not a workbook")
+	}
+	require.ErrorContains(t, b.advance(t.Context()), "not a workbook")
+	require.Equal(t, StatementFailed, b.kept.State)
+	require.Equal(t, statementUnreadable, b.kept.Failure)
+	require.Nil(t, b.kept.NextPollAt)
+}
+
+func TestStatementThatTheProviderRefusesFails(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []gateway.ErrorKind{gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported} {
+		t.Run(kind.String(), func(t *testing.T) {
+			t.Parallel()
+			b := newStatementBench(t)
+			b.fake.StartStatementFunc = func(context.Context, gateway.StatementRequest) (string, error) {
+				return "", &gateway.Error{Kind: kind, Op: "export"}
+			}
+			require.Error(t, b.advance(t.Context()))
+			require.Equal(t, StatementFailed, b.kept.State)
+			require.Equal(t, statementNotMade, b.kept.Failure)
+			require.Nil(t, b.kept.NextPollAt)
+		})
+	}
+}
+
+func TestStatementEndsAtItsHorizon(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.now = epoch.Add(statementHorizon + time.Second)
+	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) {
+		panic("a step that kills the process must not be taken for ever")
+	}
+	require.NoError(t, b.advance(t.Context()))
+	require.Equal(t, StatementFailed, b.kept.State)
+	require.Equal(t, statementNotMade, b.kept.Failure)
+}
+
+func TestStatementWhoseProgressIsLostIsReadAgain(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.saveErr = errors.New("the process died")
+	require.ErrorIs(t, b.advance(t.Context()), b.saveErr)
+	require.Len(t, b.rows, 2)
+	require.Equal(t, StatementProcessing, b.kept.State)
+	b.saveErr = nil
+	b.recovers(t)
+}
+
+func TestStatementDownloadIsBoundedInTime(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.ProviderTimeout = 20 * time.Millisecond
+	b.fake.DownloadStatementFunc = func(ctx context.Context, _ string, _ io.Writer) error {
+		<-ctx.Done()
+		return &gateway.Error{Kind: gateway.KindUnknown, Op: "export", Err: ctx.Err()}
+	}
+	require.ErrorIs(t, b.advance(t.Context()), context.DeadlineExceeded)
+	b.stillOpen(t)
+
+	b.kept.State = StatementReady
+	err := b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Equal(t, CodeProviderFailed, CodeOf(err))
+}
+
+func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	ended := make(chan error, 1)
+	b.fake.DownloadStatementFunc = func(_ context.Context, _ string, w io.Writer) error {
+		_, err := io.WriteString(w, "one\n")
+		ended <- err
+		return err
+	}
+	b.ReadSheet = func(io.Reader) ([]map[string]string, error) { panic("malformed") }
+	require.Panics(t, func() { _ = b.advance(t.Context()) })
+	require.ErrorIs(t, <-ended, io.ErrClosedPipe)
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+var _ payment.StatementStore = (*Store)(nil)
+
+// CreateStatement implements payment.StatementStore.
+func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) error {
+	return s.read(ctx, "create a statement", func(q *db.Queries) error {
+		_, err := q.InsertStatement(ctx, db.InsertStatementParams{
+			ShopID: st.Shop, ID: st.ID, AccountID: st.AccountID, AccountName: st.AccountName, Type: string(st.Type), StatusFilter: string(st.Status),
+			FromAt: st.From, ToAt: st.To, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
+			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
+			CreatedAt: st.CreatedAt, UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
+		})
+		return err
+	})
+}
+
+// Statement implements payment.StatementStore.
+func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error) {
+	var r db.Statement
+	err := s.read(ctx, "load a statement", func(q *db.Queries) (err error) {
+		r, err = q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
+		return err
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, payment.ErrStatementNotFound
+	case err != nil:
+		return nil, err
+	}
+	return &payment.Statement{
+		ID: r.ID, Shop: r.ShopID, AccountID: r.AccountID, AccountName: r.AccountName, Type: gateway.Kind(r.Type), Status: gateway.Status(r.StatusFilter),
+		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.StatementState(r.State), Task: r.Task, Failure: r.Failure,
+		Rows: int(r.RowCount), Polls: int(r.Polls), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), NextPollAt: utc(r.NextPollAt),
+	}, nil
+}
+
+// SaveStatement implements payment.StatementStore.
+func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error {
+	return s.read(ctx, "save a statement", func(q *db.Queries) error {
+		n, err := q.UpdateStatement(ctx, db.UpdateStatementParams{
+			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
+			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
+			UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
+		})
+		if err == nil && n == 0 {
+			return errStatementMoved(st)
+		}
+		return err
+	})
+}
+
+// SaveStatementRows implements payment.StatementStore.
+func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, rows []map[string]string) error {
+	return s.write(ctx, "save a statement's rows", func(tx pgx.Tx) error {
+		q := db.New(tx)
+		// The lock keeps two writers from putting their rows side by side.
+		_, err := q.LockOpenStatement(ctx, db.LockOpenStatementParams{ShopID: st.Shop, ID: st.ID})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errStatementMoved(st)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := q.DeleteStatementRows(ctx, db.DeleteStatementRowsParams{ShopID: st.Shop, StatementID: st.ID}); err != nil {
+			return err
+		}
+		i := 0
+		_, err = tx.CopyFrom(ctx, pgx.Identifier{"statement_rows"}, []string{"shop_id", "statement_id", "row", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
+			if i == len(rows) {
+				return nil, nil //nolint:nilnil // the end, as pgx wants it
+			}
+			fields, err := toJSONObject(rows[i])
+			if err != nil {
+				return nil, err
+			}
+			i++
+			return []any{st.Shop, st.ID, int32(i), fields}, nil //nolint:gosec // bounded by the sheet's reader
+		}))
+		return err
+	})
+}
+
+func errStatementMoved(st *payment.Statement) error {
+	return fmt.Errorf("statement %s is not as it was loaded: somebody else took this step", st.ID)
+}
+
+// LeaseDueStatements queues the next step of up to limit statements that are due, and returns how many. Each is due
+// again after lease: a step that came to its end has set a time of its own by then, and one whose process died is made
+// up for. Several processes may call it at once and never get the same statement.
+func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) (int, error) {
+	if s.Jobs == nil {
+		return 0, nil
+	}
+	leased := 0
+	err := s.write(ctx, "lease due statements", func(tx pgx.Tx) error {
+		now := s.Now()
+		rows, err := db.New(tx).LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		if leased = len(rows); err != nil || leased == 0 {
+			return err
+		}
+		keys := make([]payment.StatementKey, len(rows))
+		for i, r := range rows {
+			keys[i] = payment.StatementKey{Shop: r.ShopID, Statement: r.ID}
+		}
+		return s.Jobs.InsertStatements(ctx, tx, keys)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return leased, nil
+}

@@ -1,0 +1,258 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+func (tableJobs) InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error {
+	for _, key := range keys {
+		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('statement', $1, $2)", key.Shop, key.Statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noJobs refuses to queue steps of statements.
+type noJobs struct{ tableJobs }
+
+var errNoJobs = errors.New("no jobs today")
+
+func (noJobs) InsertStatements(context.Context, pgx.Tx, []payment.StatementKey) error { return errNoJobs }
+
+// statement stores a new statement that is due.
+func (b *bench) statement(t *testing.T) *payment.Statement {
+	t.Helper()
+	now := b.clock.Now()
+	st := &payment.Statement{
+		ID: uuid.New(), Shop: b.shop.ID, AccountID: b.account.ID, AccountName: b.account.Name, Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
+		From: now.Add(-time.Hour), To: now, State: payment.StatementCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now,
+	}
+	require.NoError(t, b.CreateStatement(t.Context(), st))
+	return st
+}
+
+// saved moves a statement on and stores it.
+func (b *bench) saved(t *testing.T, st *payment.Statement, state payment.StatementState) {
+	t.Helper()
+	st.State, st.Polls, st.NextPollAt = state, st.Polls+1, nil
+	require.NoError(t, b.SaveStatement(t.Context(), st))
+}
+
+// rows reads a column of the statement's rows.
+func (b *bench) rows(t *testing.T, st *payment.Statement, column string) []string {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), "SELECT fields ->> $3 FROM statement_rows WHERE shop_id = $1 AND statement_id = $2 ORDER BY row", st.Shop, st.ID, column)
+	require.NoError(t, err)
+	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return values
+}
+
+func TestStatementIsKeptAsItIs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	got, err := b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st, got)
+
+	b.clock.Add(time.Minute)
+	next := b.clock.Now().Add(time.Second)
+	st.State, st.Task, st.Polls, st.UpdatedAt, st.NextPollAt = payment.StatementProcessing, "task-1", 1, b.clock.Now(), &next
+	require.NoError(t, b.SaveStatement(t.Context(), st))
+	got, err = b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st, got)
+
+	st.State, st.Failure, st.Rows, st.Polls, st.NextPollAt = payment.StatementFailed, "Ask again.", 7, 2, nil
+	require.NoError(t, b.SaveStatement(t.Context(), st))
+	got, err = b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st, got)
+}
+
+func TestStatementIsItsShopsAlone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	other, _, _ := b.newShop(t, "other", "")
+	_, err := b.Statement(t.Context(), other.ID, st.ID)
+	require.ErrorIs(t, err, payment.ErrStatementNotFound)
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
+	_, err = b.Statement(t.Context(), st.Shop, uuid.New())
+	require.ErrorIs(t, err, payment.ErrStatementNotFound)
+
+	theirs := *st
+	theirs.Shop, theirs.Polls, theirs.State = other.ID, 1, payment.StatementFailed
+	require.Error(t, b.SaveStatement(t.Context(), &theirs))
+	require.Error(t, b.SaveStatementRows(t.Context(), &theirs, []map[string]string{{"a": "b"}}))
+	got, err := b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st, got)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
+}
+
+func TestStatementRowsReplaceThoseBefore(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st, neighbour := b.statement(t), b.statement(t)
+	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, []map[string]string{{"id": "theirs"}}))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "1"}, {"id": "2"}, {"id": "3"}}))
+	require.Equal(t, []string{"1", "2", "3"}, b.rows(t, st, "id"))
+
+	var many []map[string]string
+	var want []string
+	for i := range 5000 {
+		want = append(want, fmt.Sprint(i))
+		many = append(many, map[string]string{"id": want[i]})
+	}
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, many))
+	require.Equal(t, want, b.rows(t, st, "id"))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "nul \x00", "empty": ""}, {}}))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1", st.ID))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1 AND fields = $2", st.ID, `{"id": "nul �", "empty": ""}`))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, nil))
+	require.Empty(t, b.rows(t, st, "id"))
+	require.Equal(t, []string{"theirs"}, b.rows(t, neighbour, "id"))
+}
+
+func TestStatementRowsAreOneWritersWhole(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	errs := race(8, func(i int) error {
+		rows := make([]map[string]string, 50+i)
+		for j := range rows {
+			rows[j] = map[string]string{"writer": fmt.Sprint(i)}
+		}
+		return b.SaveStatementRows(context.Background(), st, rows)
+	})
+	require.NoError(t, errors.Join(errs...))
+	writers := b.rows(t, st, "writer")
+	for _, w := range writers {
+		require.Equal(t, writers[0], w)
+	}
+	require.Equal(t, fmt.Sprint(len(writers)-50), writers[0])
+}
+
+func TestStepOfAStatementIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	errs := race(20, func(i int) error {
+		mine := *st
+		mine.State, mine.Task, mine.Polls = payment.StatementProcessing, fmt.Sprint("task-", i), 1
+		return b.SaveStatement(context.Background(), &mine)
+	})
+	written := 0
+	for i, err := range errs {
+		if err == nil {
+			written++
+			got, err := b.Statement(t.Context(), st.Shop, st.ID)
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint("task-", i), got.Task)
+		}
+	}
+	require.Equal(t, 1, written)
+}
+
+func TestEndOfAStatementIsFinal(t *testing.T) {
+	t.Parallel()
+	for _, end := range []payment.StatementState{payment.StatementReady, payment.StatementFailed} {
+		t.Run(string(end), func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			st := b.statement(t)
+			require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "1"}}))
+			b.saved(t, st, end)
+			st.State, st.Polls = payment.StatementProcessing, st.Polls+1
+			require.Error(t, b.SaveStatement(t.Context(), st))
+			require.Error(t, b.SaveStatementRows(t.Context(), st, nil))
+			got, err := b.Statement(t.Context(), st.Shop, st.ID)
+			require.NoError(t, err)
+			require.Equal(t, end, got.State)
+			require.Equal(t, []string{"1"}, b.rows(t, st, "id"))
+		})
+	}
+}
+
+func TestDueStatementsAreLeasedOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const due = 30
+	for range due {
+		b.statement(t)
+	}
+	b.saved(t, b.statement(t), payment.StatementReady)
+	later := b.statement(t)
+	at := b.clock.Now().Add(time.Second)
+	later.Polls, later.NextPollAt = 1, &at
+	require.NoError(t, b.SaveStatement(t.Context(), later))
+
+	leased := make([]int, 8)
+	errs := race(len(leased), func(i int) (err error) {
+		leased[i], err = b.LeaseDueStatements(context.Background(), 7, 20*time.Second)
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	sum := 0
+	for _, n := range leased {
+		sum += n
+	}
+	for sum < due { // whoever came while others held everything has skipped it
+		n, err := b.LeaseDueStatements(t.Context(), 7, 20*time.Second)
+		require.NoError(t, err)
+		require.Positive(t, n)
+		sum += n
+	}
+	require.Equal(t, due, sum)
+	require.Equal(t, due, b.count(t, "SELECT count(DISTINCT order_id) FROM test_jobs WHERE kind = 'statement'"))
+	require.Equal(t, due, b.count(t, "SELECT count(*) FROM test_jobs"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM test_jobs WHERE order_id = $1", later.ID))
+	n, err := b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	b.clock.Add(20 * time.Second)
+	n, err = b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, due+1, n, "a lease that nobody ended runs out")
+}
+
+func TestLeaseOfAStatementWithoutAJobIsNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	s := store.New(b.pool, store.Options{Jobs: noJobs{}, Now: b.clock.Now})
+	_, err := s.LeaseDueStatements(t.Context(), 10, time.Minute)
+	require.ErrorIs(t, err, errNoJobs)
+	got, err := b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st.NextPollAt, got.NextPollAt, "it is due still")
+}
+
+func TestStatementsOfADatabaseThatIsDown(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	s := store.New(pool, store.Options{Jobs: tableJobs{}})
+	_, err = s.Statement(t.Context(), uuid.New(), uuid.New())
+	requireUnavailable(t, err)
+	requireUnavailable(t, s.SaveStatement(t.Context(), &payment.Statement{}))
+	_, err = s.LeaseDueStatements(t.Context(), 1, time.Second)
+	requireUnavailable(t, err)
+}
