@@ -257,7 +257,7 @@ func customer(c *oapi.Customer, bad *problems) (out gateway.Customer) {
 		out.Address = gateway.Address{Line: valueOf(a.Line), City: valueOf(a.City), PostalCode: valueOf(a.PostalCode), Country: valueOf(a.Country)}
 	}
 	if out.IP != "" {
-		if _, err := netip.ParseAddr(out.IP); err != nil {
+		if ip, err := netip.ParseAddr(out.IP); err != nil || ip.Zone() != "" {
 			bad.add("customer.ip", "is not an IP address")
 		}
 	}

@@ -36,7 +36,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		}
 		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		key = strings.TrimSpace(key)
-		if !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
+		if len(r.Header.Values("Authorization")) != 1 || !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
 			refuse("Send your shop's key in the header Authorization: Bearer KEY.")
 			return
 		}

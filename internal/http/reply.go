@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 
@@ -33,14 +35,19 @@ func orderReply(o *payment.Order, created bool) reply {
 }
 
 func (r reply) write(w http.ResponseWriter) error {
+	var out bytes.Buffer // an answer that cannot be written is a problem, and not half an answer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r.body); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if r.location != "" {
 		w.Header().Set("Location", r.location)
 	}
 	w.WriteHeader(r.status)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(r.body)
+	_, _ = w.Write(out.Bytes()) // a caller who left needs no other answer
+	return nil
 }
 
 func (r reply) VisitListAccountsResponse(w http.ResponseWriter) error      { return r.write(w) }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/http/internal/oapi"
@@ -19,14 +21,21 @@ func CheckURL(text string, allowCIDRs []string) error {
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
 		return errors.New("must be a full address, such as https://shop.example.com/thanks")
+	case !goodPort(u) || strings.Contains(u.Host, "%"):
+		return errors.New("has a host or port that cannot be called from elsewhere")
 	case u.User != nil:
 		return errors.New("must not hold a user name or password")
-	case u.Fragment != "":
+	case strings.Contains(text, "#"):
 		return errors.New("must not have a fragment (#)")
 	case u.Scheme == "http" && !plainAllowed(u.Hostname(), allowCIDRs):
 		return errors.New("must begin with https://")
 	}
 	return nil
+}
+
+func goodPort(u *url.URL) bool {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return !strings.HasSuffix(u.Host, ":") && (u.Port() == "" || err == nil && port > 0)
 }
 
 func plainAllowed(host string, allowCIDRs []string) bool {

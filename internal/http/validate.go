@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
+	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
@@ -37,11 +39,15 @@ func (s *server) validate(next http.Handler) http.Handler {
 			s.problem(w, r, notFound)
 			return
 		}
-		if !clean(strings.Join(slices.Collect(maps.Values(params)), "")) {
+		if !cleanPath(r) {
 			s.problem(w, r, notFound)
 			return
 		}
 		if bad := badQuery(route, r.URL.RawQuery); bad != nil {
+			s.problem(w, r, invalid(bad))
+			return
+		}
+		if bad := badBody(route, r); bad != nil {
 			s.problem(w, r, invalid(bad))
 			return
 		}
@@ -215,7 +221,10 @@ var formats = map[string]openapi3.StringFormatValidator{
 		return err
 	}),
 	"date-time": openapi3.NewCallbackValidator(func(s string) error {
-		_, err := time.Parse(time.RFC3339, s)
+		at, err := time.Parse(time.RFC3339, s)
+		if year := at.UTC().Year(); err == nil && (year < 1 || year > 9999) {
+			return errors.New("not a time that can be written in UTC")
+		}
 		return err
 	}),
 }
@@ -243,6 +252,32 @@ func badQuery(route *routers.Route, raw string) error {
 	}
 	if len(bad) > 0 {
 		return bad
+	}
+	return nil
+}
+
+// cleanPath judges what stands in the place of the address's parameters. The generated server takes escapes away from
+// what the router gives it, which may have been done already, so both forms must be clean.
+func cleanPath(r *http.Request) bool {
+	for _, raw := range chi.RouteContext(r.Context()).URLParams.Values {
+		text, err := url.PathUnescape(raw)
+		if err != nil || !clean(raw) || !clean(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// badBody complains about a body that came to a call that takes none: what it says would be ignored. An empty object
+// says nothing.
+func badBody(route *routers.Route, r *http.Request) error {
+	if r.Method != http.MethodPost || route.Operation.RequestBody != nil || r.ContentLength == 0 {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body) // readBody checked it and made it a buffer
+	defer clear(body)
+	if canonical, _, invalid := canonicalJSON(body); err != nil || invalid != nil || string(canonical) != "{}" {
+		return problems{{Field: "body", Message: "must be left out: this call takes none"}}
 	}
 	return nil
 }
