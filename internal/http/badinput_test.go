@@ -101,7 +101,7 @@ func TestBadBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			w := b.send(t, "POST", "/v1/payments", test.body)
+			w := b.send(t, "POST", "/v1/payments", test.body, "X-Request-Id", "request-1") // a made-up one might hold the digits
 			require.Equal(t, test.status, w.Code, w.Body)
 			require.NoError(t, c.check("POST", "/v1/payments", w), w.Body)
 			p := readProblem(t, w)

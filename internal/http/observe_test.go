@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -29,22 +30,33 @@ func TestNothingConfidentialIsLogged(t *testing.T) {
 	answers := ""
 	for name, hook := range roads {
 		b.hook = hook
-		answers += b.send(t, "POST", "/v1/payments?x="+email, body).Body.String()
-		answers += b.send(t, "POST", "/v1/payments", body, "Idempotency-Key", "k-"+name).Body.String()
-		answers += b.send(t, "POST", "/v1/payments", body[:len(body)-9]).Body.String()
-		answers += b.send(t, "POST", "/v1/payments", strings.Replace(body, `"amount":1`, `"amount":"`+pan+`"`, 1)).Body.String()
-		answers += b.send(t, "POST", "/v1/payments", strings.Replace(body, `"number"`, `"`+pan+`"`, 1)).Body.String()
-		answers += b.send(t, "GET", "/v1/orders?reference="+email+"&cursor="+pan, "").Body.String()
-		answers += b.send(t, "POST", "/callbacks/smartcore/"+token, "x=1").Body.String()
-		answers += b.send(t, "GET", "/v1/"+email, "").Body.String()
+		send := func(method, path, body string, headers ...string) string { // a made-up request id might hold the code
+			return b.send(t, method, path, body, append(headers, "X-Request-Id", "request-1")...).Body.String()
+		}
+		answers += send("POST", "/v1/payments?x="+email, body)
+		answers += send("POST", "/v1/payments", body, "Idempotency-Key", "k-"+name)
+		answers += send("POST", "/v1/payments", body[:len(body)-9])
+		answers += send("POST", "/v1/payments", strings.Replace(body, `"amount":1`, `"amount":"`+pan+`"`, 1))
+		answers += send("POST", "/v1/payments", strings.Replace(body, `"number"`, `"`+pan+`"`, 1))
+		answers += send("GET", "/v1/orders?reference="+email+"&cursor="+pan, "")
+		answers += send("POST", "/callbacks/smartcore/"+token, "x=1")
+		answers += send("GET", "/v1/"+email, "")
 	}
 	require.Equal(t, pan, b.payment.Method.Card.Number.Reveal(), "the card did arrive")
 	require.Equal(t, cvc, b.payment.Method.Card.CVC.Reveal())
-	for _, secret := range []string{pan, cvc + `"`, email, "ANNA", goodKey, "prk_live", token} {
+	require.Equal(t, 200, b.sendCode(t, "code-leak").Code)
+	require.Equal(t, "code-leak", b.code.Reveal())
+	for _, secret := range []string{"code-leak", pan, cvc + `"`, email, "ANNA", goodKey, "prk_live", token} {
 		require.NotContains(t, b.log.String(), secret)
 	}
 	require.NotContains(t, answers, pan)
 	require.NotContains(t, answers, email)
+}
+
+func (b *bench) sendCode(t *testing.T, code string) *httptest.ResponseRecorder {
+	t.Helper()
+	b.hook = nil
+	return b.send(t, "POST", "/v1/payments/"+orderID+"/confirm", `{"code":"`+code+`"}`)
 }
 
 func TestOneLineARequest(t *testing.T) {

@@ -112,6 +112,7 @@ type book struct {
 	payment payment.NewPayment
 	payout  payment.NewPayout
 	filter  payment.Filter
+	code    gateway.Secret
 }
 
 func (b *book) called(ctx context.Context, call string) error {
@@ -179,7 +180,10 @@ func (b *book) Cancel(ctx context.Context, k payment.Key) (*payment.Order, error
 	return b.find(ctx, "cancel", k)
 }
 
-func (b *book) ConfirmCode(ctx context.Context, k payment.Key, _ gateway.Secret) (*payment.Order, error) {
+func (b *book) ConfirmCode(ctx context.Context, k payment.Key, code gateway.Secret) (*payment.Order, error) {
+	b.mu.Lock()
+	b.code = code
+	b.mu.Unlock()
 	return b.find(ctx, "confirm", k)
 }
 

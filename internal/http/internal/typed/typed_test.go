@@ -25,8 +25,13 @@ func TestCardDataIsDecodedAndNotShown(t *testing.T) {
 	require.ErrorIs(t, in.Wrong.Err, card.ErrCVC)
 	text, err := json.Marshal(in)
 	require.NoError(t, err)
-	shown := string(text) + fmt.Sprintf("%v %+v %#v %s %x", in, in, in, in, in) + fmt.Sprintf("%v %+v", in.Code, in.Code)
-	for _, secret := range []string{"401200000000", "00003010", "739", "7777", "12345"} {
+	shown := string(text)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		for _, v := range []any{in, in.Number, in.Bad, *in.Code, in.Code, in.Wrong} {
+			shown += fmt.Sprintf(verb, v)
+		}
+	}
+	for _, secret := range []string{"401200000000", "00003010", `"739`, "{739", "7777", "12345"} {
 		require.NotContains(t, shown, secret)
 	}
 }
