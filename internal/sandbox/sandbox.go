@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"embed"
 	"fmt"
 	"net/http"
 	"strings"
@@ -13,8 +14,13 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
 )
+
+//go:embed templates/*.html
+var templates embed.FS
 
 // Config is what the sandbox needs; the zero value works.
 type Config struct {
@@ -28,6 +34,10 @@ type Config struct {
 	Merchants []smartcore.Merchant
 	// SmartCore are the first settings of the SmartCore twin; nil means the defaults.
 	SmartCore *smartcore.Settings
+	// UAPAYMerchants of UAPAY; empty means a client with a known key and the unsigned demo client.
+	UAPAYMerchants []uapay.Merchant
+	// UAPAY are the first settings of the UAPAY twin; nil means the defaults.
+	UAPAY *uapay.Settings
 	// MaxOrders bounds the memory of each twin; 0 means 100000 orders.
 	MaxOrders int
 	// Now is the clock for dates and card expiry; nil means time.Now.
@@ -38,6 +48,7 @@ type Config struct {
 type Sandbox struct {
 	publicURL atomic.Pointer[string]
 	smartcore *smartcore.Twin
+	uapay     *uapay.Twin
 	handler   http.Handler
 
 	mu     sync.Mutex
@@ -49,22 +60,39 @@ type Sandbox struct {
 func New(cfg Config) (*Sandbox, error) {
 	s := &Sandbox{}
 	s.SetPublicURL(cfg.PublicURL)
-	var err error
-	s.smartcore, err = smartcore.New(smartcore.Config{
-		BaseURL: func() string {
+	under := func(path string) func() string {
+		return func() string {
 			if u := *s.publicURL.Load(); u != "" {
-				return u + "/smartcore"
+				return u + path
 			}
 			return ""
-		},
-		Merchants: cfg.Merchants, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		}
+	}
+	var err error
+	s.smartcore, err = smartcore.New(smartcore.Config{
+		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
 	})
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
+	s.uapay, err = uapay.New(uapay.Config{
+		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Settings: cfg.UAPAY, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
+	pages, err := page.Parse(templates, "templates", nil)
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	r := chi.NewRouter()
 	r.Mount("/smartcore", s.smartcore.Handler())
-	r.Get("/", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/smartcore", http.StatusSeeOther) })
+	r.Mount("/uapay", s.uapay.Handler())
+	r.Get("/", func(w http.ResponseWriter, _ *http.Request) {
+		if err := pages.Render(w, page.Page{Name: "index", Title: "Provider sandbox"}); err != nil {
+			cfg.Log.Error().Err(err).Msg("page failed")
+		}
+	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	s.handler = r
 	return s, nil
@@ -82,6 +110,9 @@ func (s *Sandbox) Handler() http.Handler { return s.handler }
 // SmartCore is the twin of that provider, for tests in the same process.
 func (s *Sandbox) SmartCore() *smartcore.Twin { return s.smartcore }
 
+// UAPAY is the twin of that provider, for tests in the same process.
+func (s *Sandbox) UAPAY() *uapay.Twin { return s.uapay }
+
 // Run delivers callbacks and lets time pass until ctx is done or Close is
 // called. It returns after the last delivery returned.
 func (s *Sandbox) Run(ctx context.Context) error {
@@ -96,6 +127,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	s.mu.Unlock()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.smartcore.Run(ctx) })
+	group.Go(func() error { return s.uapay.Run(ctx) })
 	return group.Wait()
 }
 

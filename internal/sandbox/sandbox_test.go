@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
 )
 
 func TestSandboxServesItsTwins(t *testing.T) {
@@ -46,7 +47,13 @@ func TestSandboxServesItsTwins(t *testing.T) {
 	page, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.Equal(t, 200, resp.StatusCode)
-	require.Contains(t, string(page), `id="orders"`)
+	for _, twin := range []string{"/smartcore", "/uapay"} {
+		require.Contains(t, string(page), `href="`+twin+`/"`)
+		console, err := http.Get(server.URL + twin + "/") //nolint:noctx // a plain page
+		require.NoError(t, err)
+		require.NoError(t, console.Body.Close())
+		require.Equal(t, 200, console.StatusCode)
+	}
 	require.Contains(t, resp.Header.Get("Content-Security-Policy"), "default-src 'none'")
 
 	s.Close()
@@ -61,5 +68,11 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	bad := smartcore.DefaultSettings()
 	bad.ThreeDS = "odd"
 	_, err = New(Config{SmartCore: &bad})
+	require.Error(t, err)
+	_, err = New(Config{UAPAYMerchants: []uapay.Merchant{{ClientID: "shop"}}})
+	require.Error(t, err)
+	worse := uapay.DefaultSettings()
+	worse.TimeScale = 0
+	_, err = New(Config{UAPAY: &worse})
 	require.Error(t, err)
 }

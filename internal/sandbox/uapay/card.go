@@ -1,0 +1,68 @@
+package uapay
+
+import (
+	"regexp"
+	"time"
+
+	"payrelay/internal/sandbox/testcard"
+)
+
+var (
+	cvcRE    = regexp.MustCompile(`^[0-9]{3,4}$`)
+	expiryRE = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
+)
+
+func (t *Twin) createCard(c *call) answer {
+	digits, ok := testcard.Digits(c.data.text("pan"))
+	k := c.check().need("data", "pan", "expiresAt").ok("data", "pan", ok && testcard.Luhn(digits)).
+		ok("data", "expiresAt", t.validExpiry(c.data.text("expiresAt")))
+	if bad := k.bad(); bad != nil {
+		return *bad
+	}
+	return answer{data: map[string]any{"id": t.keepCard(c, digits).ID}}
+}
+
+// validExpiry reports whether YYYY-MM names a month that is not over.
+func (t *Twin) validExpiry(s string) bool {
+	at, err := time.Parse("2006-01", s)
+	return err == nil && expiryRE.MatchString(s) && testcard.ExpiryValid(int(at.Month()), at.Year()-2000, t.now())
+}
+
+// keepCard stores a card number as a card id; nil when it is no number.
+func (t *Twin) keepCard(c *call, number string) *Card {
+	digits, ok := testcard.Digits(number)
+	if !ok || !testcard.Luhn(digits) {
+		return nil
+	}
+	card := newCard(c.merchant.ClientID, digits)
+	t.store.cards.put(card.ID, card)
+	return card
+}
+
+// cardOf reads data.cardFrom or data.cardTo: a card id, or a number as holders
+// of a PCI DSS certificate may send. A number that pays needs its expiry.
+func (t *Twin) cardOf(c *call, name string, pays bool) (*Card, *answer) {
+	given := c.data.object(name)
+	if id := given.text("id"); id != "" {
+		if card := t.card(c, id); card != nil {
+			return card, nil
+		}
+		a := refuse(CodeNotFound, name+" is not known")
+		return nil, &a
+	}
+	k := c.check()
+	digits, ok := testcard.Digits(given.text("pan"))
+	switch {
+	case !given.has("pan"):
+		k.found.add("data", name+".id", FieldRequired)
+	case !ok || !testcard.Luhn(digits):
+		k.found.add("data", name+".pan", FieldFormat)
+	}
+	if pays && given.has("pan") && !t.validExpiry(given.text("expiresAt")) {
+		k.found.add("data", name+".expiresAt", FieldFormat)
+	}
+	if bad := k.bad(); bad != nil {
+		return nil, bad
+	}
+	return t.keepCard(c, digits), nil
+}

@@ -1,0 +1,161 @@
+package uapay
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/page"
+)
+
+// consoleRoutes is the developer's page. Its forms are refused when another
+// site's page sends them.
+func (t *Twin) consoleRoutes(root chi.Router) {
+	root.Group(func(r chi.Router) {
+		r.Use(sameOrigin)
+		r.Get("/", t.showConsole)
+		r.Get("/orders/{id}", t.showOrder)
+		r.Post("/console/complete", t.consoleDo(func(f url.Values) error {
+			return t.Complete(f.Get("id"), Outcome(f.Get("outcome")))
+		}))
+		r.Post("/console/callback", t.consoleDo(func(f url.Values) error {
+			return t.SendCallback(f.Get("id"), CallbackRequest{Variant: f.Get("variant"), Victim: f.Get("victim"), Times: number(f, "times")})
+		}))
+		r.Post("/console/faults", t.consoleDo(func(f url.Values) error {
+			_, err := t.AddFault(fault.Fault{
+				Kind: fault.Kind(f.Get("kind")), Endpoint: f.Get("endpoint"), OrderID: f.Get("order_id"), Count: number(f, "count"),
+				DelayMS: number(f, "delay_ms"), Variant: f.Get("variant"), Code: f.Get("code"),
+			})
+			return err
+		}))
+		r.Post("/console/faults/remove", t.consoleDo(func(f url.Values) error {
+			if f.Get("id") == "" {
+				t.ClearFaults()
+			} else {
+				t.RemoveFault(f.Get("id"))
+			}
+			return nil
+		}))
+		r.Post("/console/settings", t.consoleDo(func(f url.Values) error { return t.patchSettings([]byte(f.Get("settings"))) }))
+	})
+}
+
+func number(f url.Values, key string) int {
+	n, _ := strconv.Atoi(f.Get(key)) // an empty field is zero
+	return n
+}
+
+// consoleView is what the console's templates get.
+type consoleView struct {
+	Prefix    string
+	Message   string
+	Client    string
+	Orders    []Order
+	Detail    detail
+	Faults    []fault.Fault
+	Kinds     []fault.Kind
+	Endpoints []string
+	Variants  []string
+	Outcomes  []Outcome
+	Settings  string
+	JSON      string
+	Cards     []testCard
+	Invented  []Invented
+	Known     []string
+	Assumed   []string
+}
+
+// documented and assumed are the lists that the developer's page shows.
+var documented = []string{
+	"Envelope of params, data, iat and token; HS256 with the key as text; signed answers for clients with a key",
+	"Clock window of 20 seconds (TIMELIMIT_ERROR), FORMAT_ERROR with fields and REQUIRED",
+	"Paths and fields of invoices, invoice payments, classic P2P, C2A and A2C",
+	"The words of status and paymentStatus, swapped between checkStatus and show",
+	"3-D Secure hand-over by form and TermUrl; LOOKUP confirmation by code with a count of attempts",
+	"complete lowers the sum by params.amount; reverse takes a part by data.amount",
+	"C2A and A2C: automatic cancel after an hour, OPEN with a CANCELED operation, reverse in two steps",
+	"Callback as one token, claims in this order up to payDate, five more tries after 5 s, 5 min, 1 h, 2 h, 24 h",
+}
+
+var assumed = []string{
+	"The test cards and their outcomes; cards outside the table are rejected",
+	"All error codes of the table below, and HTTP 200 for errors (error_status)",
+	"That outer params and data must equal those in the token (outer_must_match)",
+	"Session lifetime of a day (session_ttl_ms); a two-sided clock window",
+	"A repeated externalId makes a second invoice (unique_external_id)",
+	"LOOKUP: a wrong code is an error, after the last attempt the payment is REJECTED",
+	"Abandoned challenges, holds nobody completed and cancelled holds become CANCELED; when a hold ends (hold_ttl_ms)",
+	"A partial refund leaves FINISHED and sends no callback; several are allowed (partial_reverse, partial_reverse_once)",
+	"After complete the amount is the captured sum (capture_changes_amount)",
+	"Which statuses send callbacks: FINISHED, HOLDED, REJECTED, CANCELED, CLOSED, REVERSED; claims have no iat (callback_iat)",
+	"invoices/cancel and c2a/reverse/complete exist at these paths; transfers send the same callback claims",
+	"The finished payer goes back to redirectUrl at once (redirect_back)",
+	"The member names of frame requests, its submit message, when subscriptions charge",
+}
+
+type testCard struct{ Number, Name, Does string }
+
+func testCards() []testCard {
+	return []testCard{
+		{"4111 1111 1111 1111", "success", "succeeds at once"},
+		{"5454 5454 5454 5454", "challenge", "asks for 3-D Secure; you choose"},
+		{"4000 0000 0000 0101", "lookup", "asks for the code 123456"},
+		{"4000 0000 0000 0002", "decline", "is rejected"},
+		{"4000 0000 0000 0119", "pending", "stays pending"},
+	}
+}
+
+func (t *Twin) console(r *http.Request, marker string) *consoleView {
+	base := r.URL.Path
+	if marker != "" {
+		base = prefix(r, marker)
+	}
+	settings, _ := json.MarshalIndent(t.Settings(), "", "  ") // plain values cannot fail
+	return &consoleView{
+		Prefix: strings.TrimSuffix(base, "/"), Message: r.URL.Query().Get("message"), Client: t.cfg.Merchants[0].ClientID,
+		Orders: t.Orders(100), Faults: t.Faults(), Kinds: fault.All, Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
+		Outcomes: Outcomes(), Settings: string(settings), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
+	}
+}
+
+func (t *Twin) showConsole(w http.ResponseWriter, r *http.Request) {
+	t.render(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
+}
+
+func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {
+	d, ok := t.detail(chi.URLParam(r, "id"))
+	if !ok {
+		t.render(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
+		return
+	}
+	v := t.console(r, "/orders/")
+	v.Detail = d
+	raw, _ := json.MarshalIndent(d.Requests, "", "  ") // plain values cannot fail
+	v.JSON = string(raw)
+	t.render(w, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
+}
+
+// consoleDo runs an action and goes back to the page it was started from.
+func (t *Twin) consoleDo(action func(url.Values) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "bad form", http.StatusBadRequest)
+			return
+		}
+		to := prefix(r, "/console/") + "/"
+		if id := r.PostForm.Get("back"); id != "" {
+			to += "orders/" + url.PathEscape(id)
+		}
+		message := "Done."
+		if err := action(r.PostForm); err != nil {
+			message = "Not done: " + err.Error()
+		}
+		http.Redirect(w, r, to+"?message="+url.QueryEscape(message), http.StatusSeeOther)
+	}
+}
