@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -18,6 +19,13 @@ func FuzzCreatePayment(f *testing.F) {
 	} {
 		f.Add(body, "application/json", "key", "id", "Bearer "+goodKey)
 		f.Add(body, "", "", "", "")
+	}
+	media := document(f).Paths.Value("/v1/payments").Post.RequestBody.Value.Content.Get("application/json")
+	require.NotEmpty(f, media.Examples)
+	for _, example := range media.Examples {
+		body, err := json.Marshal(example.Value.Value)
+		require.NoError(f, err)
+		f.Add(string(body), "application/json; charset=utf-8", "key-2", "request-1", "bearer "+goodKey)
 	}
 	c, b := newContract(f), setup(f)
 	f.Fuzz(func(t *testing.T, body, kind, key, id, auth string) {
