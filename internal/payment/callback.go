@@ -38,8 +38,8 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		key.Write(part)
 	}
 	cb := Callback{
-		AccountID: account.ID, DedupeKey: key.Sum(nil), ProviderOrderID: n.OrderID, Reported: string(n.Result.Status),
-		Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
+		AccountID: account.ID, DedupeKey: key.Sum(nil), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
+		Reported: string(n.Result.Status), Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
 	}
 	var judged Verdict
 	var kind gateway.Kind
@@ -73,6 +73,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	}
 	r := ReportOf(n.ResultFor(o.Operation), CauseCallback, 0, now)
 	switch {
+	case n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final():
+		return CallbackStale, "no refund of this payment is open"
 	case n.Doubt != "":
 		return doubt(n.Doubt)
 	case n.Weak != "" && !o.Status.Final():
@@ -81,6 +83,9 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		return doubt("policy")
 	case o.otherMoney(r) != "":
 		return doubt(o.otherMoney(r))
+	case o.Namesakes > 0 && !o.Status.Final():
+		// It names the payment alone, and an earlier refund of the same sum may be the one that it is about.
+		return doubt("the payment has another refund of this sum")
 	case o.commanded() && !o.Status.Final():
 		// Providers use the same word for the hold and for the capture that follows it.
 		return doubt("a capture or cancel is under way")

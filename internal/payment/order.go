@@ -67,6 +67,10 @@ type Order struct {
 	NotFound      int
 	NotFoundSince *time.Time
 
+	// Namesakes is how many other refunds of the same payment and sum a callback on that payment could as well be about.
+	// It is not stored: only Store.ApplyCallback fills it.
+	Namesakes int
+
 	// transitions and conflicts made since the order was loaded; the store saves them with the order.
 	transitions []Transition
 	conflicts   []Conflict

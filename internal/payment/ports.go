@@ -29,7 +29,10 @@ type Store interface {
 	UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error)
 	// ApplyCallback keeps a callback, once for each dedupe key, and runs fn on the order that it names, under a row
 	// lock, in the same transaction. fn returns the verdict to keep. A callback that was kept before changes nothing:
-	// seen is true and fn does not run. An order that does not exist is verdict no_order.
+	// seen is true and fn does not run. An order that does not exist is verdict no_order. A callback of kind refund that
+	// names a payment is about the payment's open refund, or its only one if none is open: fn gets that refund, with
+	// Namesakes filled, and the payment itself only if there is no such refund. Payment and refund are locked, in that
+	// order.
 	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (CallbackVerdict, string)) (verdict CallbackVerdict, seen bool, err error)
 
 	Order(ctx context.Context, key Key) (*Order, error)
@@ -79,9 +82,11 @@ type Callback struct {
 	DedupeKey []byte
 	// ProviderOrderID is our id of the order, as the callback names it.
 	ProviderOrderID string
-	Reported        string
-	Evidence        gateway.Evidence
-	ReceivedAt      time.Time
+	// Kind is the kind of order that the callback talks about, empty if it does not say.
+	Kind       gateway.Kind
+	Reported   string
+	Evidence   gateway.Evidence
+	ReceivedAt time.Time
 }
 
 // CallbackVerdict is what became of a callback.

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -43,10 +44,21 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		if row == nil {
 			return nil
 		}
+		others := 0
+		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
+			refund, n, err := refundOf(ctx, tx, row)
+			if err != nil {
+				return err
+			}
+			if refund != nil {
+				row, others = refund, n
+			}
+		}
 		o, before, err := s.loaded(row)
 		if err != nil {
 			return err
 		}
+		o.Namesakes = others
 		var why string
 		verdict, why = fn(o)
 		saved = o
@@ -73,4 +85,19 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		saved.Saved()
 	}
 	return verdict, false, nil
+}
+
+// refundOf returns the refund of a locked payment that a callback naming the payment is about, locked too, nil if there
+// is none; and how many others it could as well be about.
+func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order) (*db.Order, int, error) {
+	var refund *db.Order
+	var look queue
+	ask(&look, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID)
+	if err := look.send(ctx, tx); err != nil || refund == nil {
+		return nil, 0, err
+	}
+	others, err := db.New(tx).RefundNamesakes(ctx, db.RefundNamesakesParams{
+		ShopID: paid.ShopID, ParentID: &paid.ID, ID: refund.ID, Amount: refund.Amount,
+	})
+	return refund, int(others), err
 }

@@ -65,6 +65,27 @@ SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 -- name: OpenRefund :one
 SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL LIMIT 1;
 
+-- name: RefundForUpdate :one
+-- The refund that a callback on its payment is about: the open one, else the payment's only one. The payment is locked.
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR NOT EXISTS (
+    SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> orders.id
+)) ORDER BY orders.finalized_at IS NULL DESC LIMIT 1 FOR NO KEY UPDATE;
+
+-- name: RefundNamesakes :one
+-- Other refunds of the same payment and sum whose end no callback has told yet, though the provider may have had them.
+SELECT count(*)::integer AS others FROM orders other
+WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> @id AND other.amount = @amount
+  AND NOT (other.status = 'failed' AND other.provider_reference = '')
+  AND NOT EXISTS (
+    SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
+      AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
+  );
+
 -- name: InsertOrder :execrows
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
 -- to be written. No row means that the reference is taken.

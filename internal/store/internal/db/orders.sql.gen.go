@@ -869,6 +869,102 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 	return id, err
 }
 
+const RefundForUpdate = `-- name: RefundForUpdate :one
+SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
+    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
+    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
+    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR NOT EXISTS (
+    SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> orders.id
+)) ORDER BY orders.finalized_at IS NULL DESC LIMIT 1 FOR NO KEY UPDATE
+`
+
+type RefundForUpdateParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// The refund that a callback on its payment is about: the open one, else the payment's only one. The payment is locked.
+func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams) (Order, error) {
+	row := q.db.QueryRow(ctx, RefundForUpdate, arg.ShopID, arg.ParentID)
+	var i Order
+	err := row.Scan(
+		&i.ShopID,
+		&i.ID,
+		&i.Kind,
+		&i.Reference,
+		&i.RequestHash,
+		&i.Status,
+		&i.StatusReason,
+		&i.Operation,
+		&i.ManualCapture,
+		&i.Amount,
+		&i.Currency,
+		&i.AmountAuthorized,
+		&i.AmountCaptured,
+		&i.AmountRefunded,
+		&i.AmountReserved,
+		&i.CaptureAmount,
+		&i.Flow,
+		&i.Recurring,
+		&i.Provider,
+		&i.AccountID,
+		&i.AccountName,
+		&i.ProviderOrderID,
+		&i.ProviderReference,
+		&i.ProviderState,
+		&i.NextAction,
+		&i.PaymentMethod,
+		&i.Failure,
+		&i.ParentID,
+		&i.Description,
+		&i.Metadata,
+		&i.NotificationUrl,
+		&i.Sequence,
+		&i.Conflicts,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FinalizedAt,
+		&i.NextCheckAt,
+		&i.ChecksSince,
+		&i.Checks,
+		&i.NotFound,
+		&i.NotFoundSince,
+	)
+	return i, err
+}
+
+const RefundNamesakes = `-- name: RefundNamesakes :one
+SELECT count(*)::integer AS others FROM orders other
+WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> $3 AND other.amount = $4
+  AND NOT (other.status = 'failed' AND other.provider_reference = '')
+  AND NOT EXISTS (
+    SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
+      AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
+  )
+`
+
+type RefundNamesakesParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+	ID       uuid.UUID  `db:"id"`
+	Amount   *int64     `db:"amount"`
+}
+
+// Other refunds of the same payment and sum whose end no callback has told yet, though the provider may have had them.
+func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams) (int32, error) {
+	row := q.db.QueryRow(ctx, RefundNamesakes,
+		arg.ShopID,
+		arg.ParentID,
+		arg.ID,
+		arg.Amount,
+	)
+	var others int32
+	err := row.Scan(&others)
+	return others, err
+}
+
 const StuckOrders = `-- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
