@@ -38,7 +38,7 @@ import (
 // durable Postgres, with the same number of clients, one right after the other. `make bench` prints the ratios.
 const (
 	benchClients = 16
-	benchSeconds = 8
+	benchSeconds = 5
 )
 
 func BenchmarkPaymentsCreated(b *testing.B) {
@@ -68,6 +68,7 @@ func BenchmarkCallbacksTakenIn(b *testing.B) {
 			panic(fmt.Sprint("status ", status))
 		}
 	})
+	prepareQueue(b, databaseURL)
 	report(b, "callbacks", ours, pgbench(b, databaseURL, callbackScript))
 }
 
@@ -87,8 +88,10 @@ func startBench(b *testing.B) (*dev, string) {
 	done := make(chan int, 1)
 	out, in := io.Pipe()
 	go func() {
-		done <- execute(ctx, []string{"dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0",
-			"--data", b.TempDir(), "--log-level", "error"}, &streams{in, io.Discard, []string{"DATABASE_URL=" + pg.URL()}})
+		done <- execute(ctx, []string{
+			"dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0",
+			"--data", b.TempDir(), "--log-level", "error",
+		}, &streams{in, io.Discard, []string{"DATABASE_URL=" + pg.URL()}})
 	}()
 	b.Cleanup(func() { stop(); <-done })
 	return readReady(b, out), pg.URL()
@@ -137,7 +140,7 @@ func (d *dev) post(client *http.Client, to, kind, body string) int {
 
 // signedCallbacks creates orders and a genuine callback for each.
 func (d *dev) signedCallbacks(b *testing.B, databaseURL string) (bodies []string, target string) {
-	const orders = 12000
+	const orders = 16000
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchClients}}
 	var wg sync.WaitGroup
@@ -224,28 +227,42 @@ const createScript = `
 SELECT gen_random_uuid() AS id, (SELECT id FROM shops LIMIT 1) AS shop, (SELECT id FROM accounts WHERE name = 'EUR-sandbox') AS account \gset
 BEGIN;
 INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, amount, currency, flow, provider, account_id, account_name, provider_order_id, description, sequence, created_at, updated_at, next_check_at, checks_since)
-VALUES (:'shop', :'id', 'payment', :'id', decode(repeat('ab', 32), 'hex'), 'created', 'sale', 1000, 'EUR', 'hosted', 'smartcore', :'account', 'EUR-sandbox', 'pr-' || :'id', 'Socks', 1, now(), now(), now() + interval '1 hour', now());
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) VALUES (:'shop', :'id', 1, '', 'created', 'request', now());
+VALUES (:shop::uuid, :id::uuid, 'payment', :id::text, decode(repeat('ab', 32), 'hex'), 'created', 'sale', 1000, 'EUR', 'hosted', 'smartcore', :account::uuid, 'EUR-sandbox', 'pr-' || :id::text, 'Socks', 1, now(), now(), now() + interval '1 hour', now());
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) VALUES (:shop::uuid, :id::uuid, 1, '', 'created', 'request', now());
 COMMIT;
 BEGIN;
-SELECT status FROM orders WHERE shop_id = :'shop' AND id = :'id' FOR UPDATE;
-UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'x', next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_check_at = now() + interval '1 hour' WHERE shop_id = :'shop' AND id = :'id';
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:'shop', :'id', 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence) VALUES (:'shop', :'id', gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}');
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:'shop', :'id', 2, gen_random_uuid(), 'order.requires_action', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
+SELECT status FROM orders WHERE shop_id = :shop::uuid AND id = :id::uuid FOR UPDATE;
+UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'x', next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_check_at = now() + interval '1 hour' WHERE shop_id = :shop::uuid AND id = :id::uuid;
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:shop::uuid, :id::uuid, 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence) VALUES (:shop::uuid, :id::uuid, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}');
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:shop::uuid, :id::uuid, 2, gen_random_uuid(), 'order.requires_action', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
 INSERT INTO river.river_job (kind, queue, max_attempts, args, state) VALUES ('bench', 'bench', 1, '{"shop": "x", "order": "y"}', 'available');
 COMMIT;
 `
 
-// callbackScript writes what taking a callback in writes, in the same one commit, for one of the prepared orders.
+// callbackScript writes what taking a callback in writes, in the same one commit, for one of the prepared orders that
+// the service has not been told about.
 const callbackScript = `
-\set n random(1, 1000000000)
-SELECT shop_id AS shop, id AS id, account_id AS account FROM orders WHERE finalized_at IS NULL AND id > gen_random_uuid() LIMIT 1 \gset
+SELECT nextval('bench_next') AS n \gset
+SELECT shop_id AS shop, order_id AS id, account_id AS account FROM bench_queue WHERE n = :n::bigint \gset
 BEGIN;
 INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reported, evidence, received_at)
-VALUES (:'account', decode(md5(random()::text) || md5(random()::text), 'hex'), :'shop', :'id', 'x', 'apply', 'succeeded', '{"amount": "1000", "status": "2", "type": "Payment"}', now());
-SELECT status FROM orders WHERE shop_id = :'shop' AND id = :'id' FOR UPDATE;
-UPDATE orders SET status = 'processing', sequence = sequence + 1, updated_at = now() WHERE shop_id = :'shop' AND id = :'id' AND status = 'requires_action';
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence) VALUES (:'shop', :'id', gen_random_uuid(), 'x', 'x', now(), 1, '{"status": "1"}');
+VALUES (:account::uuid, decode(md5(:n::text) || md5(random()::text), 'hex'), :shop::uuid, :id::uuid, 'pr-' || :id::text, 'apply', 'succeeded', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
+SELECT status FROM orders WHERE shop_id = :shop::uuid AND id = :id::uuid FOR UPDATE;
+UPDATE orders SET status = 'succeeded', sequence = 3, amount_captured = 1000, next_action = NULL, updated_at = now(), finalized_at = now(), next_check_at = NULL WHERE shop_id = :shop::uuid AND id = :id::uuid;
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:shop::uuid, :id::uuid, 3, 'requires_action', 'succeeded', 'callback', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:shop::uuid, :id::uuid, 3, gen_random_uuid(), 'order.succeeded', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
+INSERT INTO river.river_job (kind, queue, max_attempts, args, state) VALUES ('bench', 'bench', 1, '{"shop": "x", "order": "y"}', 'available');
 COMMIT;
 `
+
+// prepareQueue numbers the orders that are still open, for pgbench to take one after the other.
+func prepareQueue(b *testing.B, databaseURL string) {
+	pool, err := pgxpool.New(context.Background(), databaseURL)
+	require.NoError(b, err)
+	defer pool.Close()
+	_, err = pool.Exec(context.Background(), `CREATE SEQUENCE bench_next;
+		CREATE TABLE bench_queue AS SELECT row_number() OVER () AS n, shop_id, id AS order_id, account_id FROM orders WHERE status = 'requires_action';
+		CREATE UNIQUE INDEX ON bench_queue (n); ANALYZE`)
+	require.NoError(b, err)
+}

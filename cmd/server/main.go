@@ -22,7 +22,16 @@ type cli struct {
 	Shop        shopCmd        `cmd:"" help:"Shops and their keys."`
 	Account     accountCmd     `cmd:"" help:"Accounts at providers."`
 	Order       orderCmd       `cmd:"" help:"Orders, for operators."`
+	Version     versionCmd     `cmd:"" help:"Print the program's version."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
+}
+
+type versionCmd struct{}
+
+// Run implements the command.
+func (versionCmd) Run(io *streams) error {
+	_, err := fmt.Fprintln(io.out, version)
+	return err
 }
 
 // streams are where commands print. Tests give their own.

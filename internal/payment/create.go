@@ -75,12 +75,16 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 	if name != "" {
 		i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })
 		if i < 0 {
-			return Account{}, &Error{Code: CodeUnknownAccount, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use.",
-				Fields: []gateway.FieldError{{Field: "account", Message: "is not an account of this shop"}}}
+			return Account{}, &Error{
+				Code: CodeUnknownAccount, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use.",
+				Fields: []gateway.FieldError{{Field: "account", Message: "is not an account of this shop"}},
+			}
 		}
 		if currency != "" && accounts[i].Currency != currency {
-			return Account{}, &Error{Code: CodeCurrency, Message: "The account holds another currency. Send its currency, or leave the account out.",
-				Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}}}
+			return Account{}, &Error{
+				Code: CodeCurrency, Message: "The account holds another currency. Send its currency, or leave the account out.",
+				Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}},
+			}
 		}
 		return accounts[i], nil
 	}
@@ -89,8 +93,10 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 			return a, nil
 		}
 	}
-	return Account{}, &Error{Code: CodeCurrency, Message: "None of the shop's accounts takes this currency. GET /v1/accounts lists them.",
-		Fields: []gateway.FieldError{{Field: "currency", Message: "no account of this shop takes it"}}}
+	return Account{}, &Error{
+		Code: CodeCurrency, Message: "None of the shop's accounts takes this currency. GET /v1/accounts lists them.",
+		Fields: []gateway.FieldError{{Field: "currency", Message: "no account of this shop takes it"}},
+	}
 }
 
 // missing turns what a provider misses into one error that lists it all.

@@ -15,8 +15,10 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 	return s.command(ctx, key, gateway.OpCapture, func(o *Order) error {
 		switch {
 		case minor < 0 || minor > o.Authorized:
-			return &Error{Code: CodeAmountTooLarge, Message: "The amount is more than what is held. Capture at most amount_authorized.",
-				Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be from 1 to %d", o.Authorized)}}}
+			return &Error{
+				Code: CodeAmountTooLarge, Message: "The amount is more than what is held. Capture at most amount_authorized.",
+				Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("must be from 1 to %d", o.Authorized)}},
+			}
 		case minor == 0:
 			minor = o.Authorized
 		}

@@ -56,8 +56,10 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 
 func refundTooLarge(parent *Order) *Error {
 	rest := parent.Captured - parent.RefundReserved
-	return &Error{Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
-		Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", rest)}}}
+	return &Error{
+		Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
+		Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", rest)}},
+	}
 }
 
 // NewCharge asks to charge a recurring payment's card again.

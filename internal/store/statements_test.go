@@ -31,7 +31,9 @@ type noJobs struct{ tableJobs }
 
 var errNoJobs = errors.New("no jobs today")
 
-func (noJobs) InsertStatements(context.Context, pgx.Tx, []payment.StatementKey) error { return errNoJobs }
+func (noJobs) InsertStatements(context.Context, pgx.Tx, []payment.StatementKey) error {
+	return errNoJobs
+}
 
 // statement stores a new statement that is due.
 func (b *bench) statement(t *testing.T) *payment.Statement {

@@ -205,7 +205,8 @@ func TestGoldenAnswers(t *testing.T) {
 			Category: gateway.FailureFraud, Code: "PLATFORM_ERROR_GATE_NOT_FOUND", Advice: gateway.AdviceDoNotRetry,
 			Message: "The payment was refused as suspicious.",
 			Cascade: []gateway.CascadeError{
-				{Priority: 0, Code: "PLATFORM_ERROR_ANTIFRAUD_RULES"}, {Priority: 1, Code: "PLATFORM_ERROR_GATE_SKIPPED"},
+				{Priority: 0, Code: "PLATFORM_ERROR_ANTIFRAUD_RULES"},
+				{Priority: 1, Code: "PLATFORM_ERROR_GATE_SKIPPED"},
 				{Priority: 2, Code: "PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE"},
 			},
 		},

@@ -45,8 +45,13 @@ var forgeries = map[string]forgery{
 		keys: "amount authorize_status cascadeErrors currency eci errorNote finalAmount orderId rrn status t0 t1 t2 t3 type",
 		overrides: func(victim string, _ *Order) []Pair {
 			return []Pair{
-				{"status", "-1"}, {"type", "Payment"}, {"firstName", victim}, {"lastName", "2"},
-				{"errorCategory", CodeInsufficientFunds}, {"rrn", "null"}, {"eci", "null"},
+				{"status", "-1"},
+				{"type", "Payment"},
+				{"firstName", victim},
+				{"lastName", "2"},
+				{"errorCategory", CodeInsufficientFunds},
+				{"rrn", "null"},
+				{"eci", "null"},
 			}
 		},
 	},
@@ -72,8 +77,13 @@ var forgeries = map[string]forgery{
 				typed = "USD"
 			}
 			return []Pair{
-				{"status", "2"}, {"type", "Payment"}, {"card_holder", typed}, {"card_number", "401200******3010"},
-				{"card_exp_month", "02"}, {"card_exp_year", "27"}, {"eci", "05"},
+				{"status", "2"},
+				{"type", "Payment"},
+				{"card_holder", typed},
+				{"card_number", "401200******3010"},
+				{"card_exp_month", "02"},
+				{"card_exp_year", "27"},
+				{"eci", "05"},
 			}
 		},
 	},
@@ -87,8 +97,13 @@ var forgeries = map[string]forgery{
 		keys: "amount authorize_status cascadeErrors currency eci finalAmount firstName isTrustedTransaction lastName message orderId paymentPhoneOperator rrn status type",
 		overrides: func(victim string, _ *Order) []Pair {
 			return []Pair{
-				{"status", "2"}, {"type", "Payment"}, {"firstName", "true"}, {"lastName", "Mallory"}, {"message", victim},
-				{"errorCategory", "null"}, {"eci", "null"},
+				{"status", "2"},
+				{"type", "Payment"},
+				{"firstName", "true"},
+				{"lastName", "Mallory"},
+				{"message", victim},
+				{"errorCategory", "null"},
+				{"eci", "null"},
 			}
 		},
 	},
@@ -96,8 +111,12 @@ var forgeries = map[string]forgery{
 
 func separators(victim string, _ *Order) []Pair {
 	return []Pair{
-		{"status", "-1"}, {"type", "Payment"}, {"firstName", "Ann|false|Lee|null|" + victim + "|null|2|Payment"},
-		{"lastName", "Doe"}, {"rrn", "null"}, {"eci", "null"},
+		{"status", "-1"},
+		{"type", "Payment"},
+		{"firstName", "Ann|false|Lee|null|" + victim + "|null|2|Payment"},
+		{"lastName", "Doe"},
+		{"rrn", "null"},
+		{"eci", "null"},
 	}
 }
 
