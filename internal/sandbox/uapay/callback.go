@@ -34,6 +34,9 @@ type Claims struct {
 	IAT *int64 `json:"iat,omitempty"`
 }
 
+// maxCallbacks bounds what one order remembers and sends.
+const maxCallbacks = 500
+
 // Callback is one callback and every attempt to deliver it.
 type Callback struct {
 	Variant  string    `json:"variant"`
@@ -122,7 +125,9 @@ func (t *Twin) callback(o *Order, p *Payment) {
 	cb := t.build(o, p, CallbackRequest{Variant: variant})
 	if why := t.suppressed(o, plan); why != "" {
 		cb.Suppressed = why
-		o.Callbacks = append(o.Callbacks, cb)
+		if len(o.Callbacks) < maxCallbacks {
+			o.Callbacks = append(o.Callbacks, cb)
+		}
 		return
 	}
 	if f, ok := plan.Find(fault.CallbackReordered); ok && o.held == nil {
@@ -173,7 +178,7 @@ func (t *Twin) releaseHeld(o *Order, delay int) {
 }
 
 func (t *Twin) enqueue(o *Order, cb Callback, delayMS int) {
-	if len(o.Callbacks) >= 500 {
+	if len(o.Callbacks) >= maxCallbacks {
 		return
 	}
 	cb.QueuedAt = t.now().UTC()

@@ -50,6 +50,10 @@ func TestSigningVectors(t *testing.T) {
 		checked++
 	}
 	require.GreaterOrEqual(t, checked, 14)
+	for _, alg := range []string{"none", "HS512", "RS512", "hs256", ""} { // the right signature under another name
+		_, err := verify(testKey, signAs(`{"alg":"`+alg+`"}`, []byte(testKey), []byte(`{}`)))
+		require.Error(t, err, alg)
+	}
 }
 
 func TestVectorsAtTheDoor(t *testing.T) {

@@ -188,6 +188,9 @@ func TestCallbackBeforeTheAnswer(t *testing.T) {
 	b.direct("early-2", CardReject, nil)
 	require.Len(t, b.hook.got(), 2)
 	require.Equal(t, SystemRejected, b.callbacks(2)[1]["paymentStatus"])
+	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "muted"})
+	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, OrderID: "muted", Count: 1, Outcome: "success"})
+	b.invoice("muted", nil)
 	b.invoice("calm", nil)
 	require.Len(t, b.hook.got(), 2)
 }

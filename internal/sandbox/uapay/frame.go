@@ -95,7 +95,7 @@ func (t *Twin) submitFrame(w http.ResponseWriter, r *http.Request) {
 	}
 	card := newCard(f.merchant.ClientID, digits)
 	t.store.cards.put(card.ID, card)
-	// The cvv stands for the typed one: it has to be passed on as securityCode.
+	// The cvv stands for the typed one, which is forgotten: the shop passes it on as securityCode.
 	v.Added = addedJSON(card)
 	v.Value["id"], v.Value["masked"] = card.ID, starred(card)
 	if f.redirect {

@@ -1,6 +1,7 @@
 package uapay
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -217,9 +218,10 @@ func (t *Twin) byLists(c *call, invoices bool) ([]*Order, *answer) {
 			out = append(out, o)
 		}
 	}
-	for _, id := range external {
+	if len(external) > 0 { // an externalId may name several orders
 		for _, o := range t.store.sequence {
-			if o.ClientID == c.merchant.ClientID && o.ExternalID == id && (o.Kind == KindInvoice) == invoices && !t.hidden(c, o) {
+			if o.ClientID == c.merchant.ClientID && slices.Contains(external, o.ExternalID) &&
+				(o.Kind == KindInvoice) == invoices && !t.hidden(c, o) {
 				out = append(out, o)
 			}
 		}

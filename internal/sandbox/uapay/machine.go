@@ -321,7 +321,7 @@ func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
 		t.decide(o, p)
 	}
 	index := len(o.Callbacks) - 1
-	if index < 0 || o.Callbacks[index].claimed {
+	if index < 0 || o.Callbacks[index].claimed || o.Callbacks[index].Suppressed != "" {
 		t.mu.Unlock()
 		return
 	}

@@ -205,6 +205,13 @@ func (o *Order) Terminal() bool {
 	return o.Inactive
 }
 
+// Movable reports whether the payer, or a test in the payer's place, can still
+// do something: pay, answer a challenge, or let a hold expire.
+func (o *Order) Movable() bool {
+	p := o.Payment()
+	return !o.Inactive && (p == nil || p.Stage != StageDone || o.Reusable)
+}
+
 // Word is the state of an order in one plain word, as pages show it.
 func (o *Order) Word() string {
 	p := o.Payment()

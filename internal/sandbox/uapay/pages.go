@@ -127,10 +127,15 @@ func (t *Twin) openPayment(w http.ResponseWriter, r *http.Request) {
 // fill puts a test card into the form when its button asked for it.
 func (t *Twin) fill(v *view, r *http.Request) {
 	v.Focus = "number"
+	if !v.Frame && v.Amount == "" {
+		v.Focus = "amount"
+	}
 	for _, c := range v.Cards {
 		if c.Name == r.URL.Query().Get("test") {
 			v.Value["number"], v.Value["expiry"], v.Value["cvc"] = c.Number, t.now().AddDate(3, 0, 0).Format("01/06"), "123"
-			v.Focus = "pay"
+			if v.Focus == "number" {
+				v.Focus = "pay"
+			}
 		}
 	}
 }
