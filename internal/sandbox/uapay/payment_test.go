@@ -305,3 +305,29 @@ func TestSubscription(t *testing.T) {
 	require.Equal(t, []any{json.Number("7"), "INACTIVE"}, []any{updated["interval"], updated["status"]})
 	require.Equal(t, CodeNotFound, b.refused("invoicer/subscriptions/update", object{"id": b.invoice("plain", nil)["id"]}, nil))
 }
+
+// A time limit ends only the stage in which it was set.
+func TestTimeLimits(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, func(s *Settings) { s.ConfirmTimeoutMS = 150 })
+	invoice, payment, key := b.direct("kept", CardLookup, nil)
+	b.status(invoice, payment, SystemConfirm)
+	b.call("invoicer/payments/confirm", with(ids(invoice, payment), object{"code": "123456", "key": key}), nil)
+	b.status(invoice, payment, SystemFinished)
+	left, other, _ := b.direct("left", CardLookup, nil) // its limit ends after that of the first
+	b.status(left, other, SystemCanceled)
+	b.status(invoice, payment, SystemFinished)
+	o, _ := b.twin.Order("kept")
+	require.Len(t, o.Callbacks, 1)
+}
+
+func TestCardsBelongToTheirClient(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	foreign := newCard("1", CardSuccess)
+	b.twin.mu.Lock()
+	b.twin.store.cards.put(foreign.ID, foreign)
+	b.twin.mu.Unlock()
+	invoice := b.invoice("mine", nil).text("id")
+	require.Equal(t, CodeNotFound, b.refused("invoicer/payments/create", object{"device": device}, b.payData(invoice, foreign.ID)))
+}
