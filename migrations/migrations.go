@@ -144,7 +144,7 @@ func river(ctx context.Context, db *sql.DB, direction rivermigrate.Direction, ta
 			if err != nil {
 				return err
 			}
-			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: target})
+			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: target}) //nolint:staticcheck // these versions are fit for one transaction, see above
 			return err
 		})
 	})

@@ -67,7 +67,7 @@ func handle(p Payments, w http.ResponseWriter, r *http.Request, provider string,
 	if err == nil {
 		return string(v), answer(w, http.StatusOK, "OK"), len(body), nil
 	}
-	switch payment.CodeOf(err) {
+	switch payment.CodeOf(err) { //nolint:exhaustive // anything else is not the provider's fault
 	case payment.CodeCallbackUnknown:
 		return "unknown", answer(w, http.StatusNotFound, "This is no callback address."), len(body), err
 	case payment.CodeCallbackForged:

@@ -131,7 +131,7 @@ func (s *server) recover(next http.Handler) http.Handler {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler {
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http asks for this very value
 				panic(p)
 			}
 			s.Log.Error().Str("request_id", RequestID(r.Context())).Bytes("stack", debug.Stack()).Msg("panic")

@@ -51,7 +51,7 @@ type jsonReader struct {
 
 func (d *jsonReader) look(path, text string) {
 	lines := strings.HasPrefix(path, "metadata.") || path == "payment_method.token" // may have more than one line
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !(lines && strings.ContainsRune("\t\r\n", r)) }) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }) {
 		d.controls = append(d.controls, path)
 	}
 }

@@ -84,7 +84,7 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 		return Apply, ""
 	case r.Basis == o.Sequence && r.Basis > 0:
 		return Apply, "" // asked after the present status was written: this is how things are now
-	case r.Status.rank() > o.Status.rank() && !(r.Status == StatusAuthorized && o.commanded()):
+	case r.Status.rank() > o.Status.rank() && (r.Status != StatusAuthorized || !o.commanded()):
 		return Apply, ""
 	}
 	return Stale, "older than what is recorded"
@@ -122,7 +122,7 @@ func (o *Order) otherMoney(r Report) string {
 // report, on two loads of the order, so it touches nothing but the order.
 func (o *Order) Record(r Report) Verdict {
 	verdict, why := o.Judge(r)
-	switch verdict {
+	switch verdict { //nolint:exhaustive // Apply goes on below
 	case ConflictVerdict:
 		o.Conflicts++
 		o.conflicts = append(o.conflicts, Conflict{Cause: r.Cause, Reason: why, Reported: r.Status, Evidence: r.Evidence, At: r.At})
@@ -140,7 +140,7 @@ func (o *Order) Record(r Report) Verdict {
 	o.StatusReason = r.Reason
 	o.NotFound, o.NotFoundSince = 0, nil
 	defer o.snapshot()
-	switch r.Status {
+	switch r.Status { //nolint:exhaustive // the others have nothing of their own
 	case StatusRequiresAction:
 		if r.NextAction != nil {
 			o.NextAction = r.NextAction

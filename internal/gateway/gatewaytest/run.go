@@ -257,7 +257,7 @@ func (s Subject) testSilence(t *testing.T) {
 
 func (s Subject) testRefusedConnection(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	for _, op := range s.operations() {

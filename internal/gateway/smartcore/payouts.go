@@ -125,12 +125,12 @@ func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 	if err != nil {
 		return gateway.Balance{}, err
 	}
-	if !r.answer.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
+	if !r.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
 		code := string(r.Err)
 		if code == "" {
 			code = "no_balance"
 		}
 		return gateway.Balance{}, r.err(gateway.KindUnknown, balance, code)
 	}
-	return gateway.Balance{Balance: r.answer.Balance.value, Hold: r.HoldBalance.value, Rolling: r.RollingBalance.value, Currency: g.currency}, nil
+	return gateway.Balance{Balance: r.Balance.value, Hold: r.HoldBalance.value, Rolling: r.RollingBalance.value, Currency: g.currency}, nil
 }

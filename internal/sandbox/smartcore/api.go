@@ -36,7 +36,6 @@ type call struct {
 	base     string
 	body     body
 	task     string // task id of an export
-	plan     fault.Plan
 }
 
 // answer is what an endpoint says.

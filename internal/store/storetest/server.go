@@ -50,7 +50,10 @@ var theServer = func() func(context.Context) (*server, error) {
 
 // server makes and drops databases.
 type server struct {
-	url   string
+	url string
+	// pg is kept for as long as tests run: its lock on the directory is what tells the next test program that the
+	// server is in use, and the garbage collector would close it.
+	pg    *localpg.Server
 	slots chan struct{}
 
 	mu        sync.Mutex
@@ -64,14 +67,14 @@ func newServer(ctx context.Context) (*server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("TEST_DATABASE_URL: %w", err)
 		}
-		s.url = pg.URL()
+		s.url, s.pg = pg.URL(), pg
 		return s, nil
 	}
 	pg, err := startOwn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.url = pg.URL()
+	s.url, s.pg = pg.URL(), pg
 	return s, s.sweep(ctx)
 }
 
