@@ -245,6 +245,17 @@ func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret strin
 			return "", fmt.Errorf("make the account %s: %w", name, err)
 		}
 	}
+	// UAPAY's twin knows this client, and its key as text.
+	for name, purpose := range map[string]payment.Purpose{"UAH-sandbox": payment.PurposePayments, "UAH-sandbox-p2p": payment.PurposePayouts} {
+		err := st.EnsureDemoAccount(ctx, store.NewAccount{
+			Name: name, Provider: "uapay", Currency: money.Currency("UAH"), Purpose: purpose, Shops: []string{demoShop},
+			Settings: map[string]string{"client_id": "90001", "api_url": u.sandbox + "/uapay"},
+			Secrets:  map[string]gateway.Secret{"secret": "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="},
+		})
+		if err != nil {
+			return "", fmt.Errorf("make the account %s: %w", name, err)
+		}
+	}
 	return secret, nil
 }
 

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"fmt"
 
 	"payrelay/internal/gateway"
 )
@@ -29,8 +30,14 @@ func (s *Service) ConfirmCode(ctx context.Context, key Key, code gateway.Secret)
 	if err != nil {
 		return nil, err
 	}
-	if gateway.KindOf(callErr) == gateway.KindRefused && callErr != nil && !done.Status.Final() {
-		return nil, &Error{Code: CodeWrongCode, Message: "The code is wrong. Ask the customer again.", Err: callErr}
+	refused := callErr != nil && gateway.KindOf(callErr) == gateway.KindRefused && !done.Status.Final()
+	asksAgain := callErr == nil && done.Status == StatusRequiresAction && done.NextAction != nil && done.NextAction.Type == gateway.ActionConfirmCode
+	if refused || asksAgain {
+		message := "The code is wrong. Ask the customer again."
+		if a := done.NextAction; a != nil && a.AttemptsLeft != nil {
+			message = fmt.Sprintf("The code is wrong. Ask the customer again: %d attempts are left.", *a.AttemptsLeft)
+		}
+		return nil, &Error{Code: CodeWrongCode, Message: message, Err: callErr}
 	}
 	return done, nil
 }
