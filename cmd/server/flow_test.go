@@ -51,6 +51,8 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	require.Contains(t, string(text), "reference_conflict")
 
 	d.noSecretsInLogs()
+	// the callback's line names the order, like every other line of the flow
+	require.Regexp(t, `"request_id":"[^"]+","method":"POST","route":"/callbacks/\{provider\}/\{token\}","status":200,"order_id":"`+o.ID+`","provider":"smartcore","verdict":"succeeded"`, d.log.String())
 }
 
 func (d *dev) feed() []json.RawMessage {

@@ -28,7 +28,7 @@ func created(ctx context.Context, o *payment.Order, isNew bool, err error) (repl
 	if err != nil {
 		return reply{}, err
 	}
-	note(ctx, o)
+	Note(ctx, o)
 	return orderReply(o, isNew), nil
 }
 

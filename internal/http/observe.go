@@ -42,8 +42,8 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// note puts an order into the request's log line.
-func note(ctx context.Context, o *payment.Order) {
+// Note puts an order into the request's log line.
+func Note(ctx context.Context, o *payment.Order) {
 	if r := recordOf(ctx); r != nil && o != nil {
 		r.orderID, r.provider, r.verdict = o.ID.String(), o.Provider, string(o.Status)
 	}

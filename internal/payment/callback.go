@@ -46,6 +46,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
 		kind = o.Kind
 		v, why := s.applyCallback(o, account, n)
+		s.Noted(ctx, o)
 		judged = Verdict(v)
 		return v, why
 	})

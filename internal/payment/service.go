@@ -36,6 +36,8 @@ type Config struct {
 	NewID    func() uuid.UUID
 	// CallContext prepares the context of a call about an order, for log fields. May be nil.
 	CallContext func(context.Context, *Order) context.Context
+	// Noted is told which order a callback is about, for the log line of its request. May be nil.
+	Noted func(context.Context, *Order)
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)
 }
@@ -72,6 +74,9 @@ func New(c Config) *Service {
 	}
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	}
+	if c.Noted == nil {
+		c.Noted = func(context.Context, *Order) {}
 	}
 	if c.Observe == nil {
 		c.Observe = func(Event) {}
