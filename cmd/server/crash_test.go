@@ -140,7 +140,7 @@ func twinURL(t *testing.T, line string) string {
 
 func TestADatabaseThatIsDownIsSaidAndRecoveredFrom(t *testing.T) {
 	t.Parallel()
-	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: t.TempDir(), Database: "payrelay", Fast: true})
+	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: t.TempDir(), Database: "payrelay"})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = pg.Stop(context.Background()) })
 	d := startDevOn(t, pg.URL())

@@ -32,6 +32,8 @@ const (
 	demoShop        = "demo"
 	demoMerchantKey = "test"
 	demoSecret      = "qwerty"
+	demoClientID    = "90001"
+	demoUAPAYKey    = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the twin's well-known key
 )
 
 type devCmd struct {
@@ -249,8 +251,8 @@ func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret strin
 	for name, purpose := range map[string]payment.Purpose{"UAH-sandbox": payment.PurposePayments, "UAH-sandbox-p2p": payment.PurposePayouts} {
 		err := st.EnsureDemoAccount(ctx, store.NewAccount{
 			Name: name, Provider: "uapay", Currency: money.Currency("UAH"), Purpose: purpose, Shops: []string{demoShop},
-			Settings: map[string]string{"client_id": "90001", "api_url": u.sandbox + "/uapay"},
-			Secrets:  map[string]gateway.Secret{"secret": "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="},
+			Settings: map[string]string{"client_id": demoClientID, "api_url": u.sandbox + "/uapay"},
+			Secrets:  map[string]gateway.Secret{"secret": demoUAPAYKey},
 		})
 		if err != nil {
 			return "", fmt.Errorf("make the account %s: %w", name, err)
