@@ -158,7 +158,10 @@ func TestADatabaseThatIsDownIsSaidAndRecoveredFrom(t *testing.T) {
 	require.NoError(t, pg.Restart(context.Background()))
 	d.await(o.ID, "succeeded", 30*time.Second)
 	require.Eventually(t, func() bool { return d.adminStatus("/readyz") == http.StatusOK }, 10*time.Second, 50*time.Millisecond)
-	d.create("after-1")
+	require.Eventually(t, func() bool { // connections from before the outage are found dead one by one
+		res, _ := d.raw(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"after-1","amount":1000,"currency":"EUR",%s}`, customer), nil)
+		return res.StatusCode == http.StatusCreated || res.StatusCode == http.StatusOK
+	}, 10*time.Second, 100*time.Millisecond)
 }
 
 func (d *dev) adminStatus(path string) int {
