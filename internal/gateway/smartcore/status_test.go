@@ -150,8 +150,11 @@ func TestNextAction(t *testing.T) {
 		`"acsUrl":"https://acs","PaReq":"p","MD":"m","TermUrl":"https://t"`:            v1,
 		`"acsurl":"https://acs","paReq":"p","md":"m","termUrl":"https://t"`:            v1,
 		`"acsurl":"https://acs","threeDSMethodData":"d"`:                               nil,
+
+		// nothing that a browser could be sent to
 		`"threeDSMethodData":"d"`: nil,
 		`"creq":"c"`:              nil,
+
 		`"form_url":null,"acsurl":null,"creq":null`: nil,
 		`"form_url":"javascript:alert(1)"`:          nil,
 		`"form_url":"http://elsewhere.example/1"`:   nil,
