@@ -1,6 +1,8 @@
 package uapay
 
 import (
+	"errors"
+	"fmt"
 	"regexp"
 	"time"
 
@@ -37,6 +39,25 @@ func (t *Twin) keepCard(c *call, number string) *Card {
 	card := newCard(c.merchant.ClientID, digits)
 	t.store.cards.put(card.ID, card)
 	return card
+}
+
+// KeepCard stores a card of a client, the first one when clientID is empty, as the card frame would.
+func (t *Twin) KeepCard(clientID, number string) (Card, error) {
+	digits, ok := testcard.Digits(number)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if clientID == "" {
+		clientID = t.cfg.Merchants[0].ClientID
+	}
+	switch {
+	case t.merchants[clientID] == nil:
+		return Card{}, fmt.Errorf("keep a card: no client %q", clientID)
+	case !ok || !testcard.Luhn(digits):
+		return Card{}, errors.New("keep a card: number is not a card's")
+	}
+	card := newCard(clientID, digits)
+	t.store.cards.put(card.ID, card)
+	return *card, nil
 }
 
 // cardOf reads data.cardFrom or data.cardTo: a card id, or a number as holders

@@ -20,6 +20,7 @@ func (t *Twin) consoleRoutes(root chi.Router) {
 		r.Use(sameOrigin)
 		r.Get("/", t.showConsole)
 		r.Get("/orders/{id}", t.showOrder)
+		r.Get("/console/frame", t.showFrame)
 		r.Post("/console/complete", t.consoleDo(func(f url.Values) error {
 			return t.Complete(f.Get("id"), Outcome(f.Get("outcome")))
 		}))
@@ -90,6 +91,7 @@ var assumed = []string{
 	"A repeated externalId makes a second invoice (unique_external_id)",
 	"LOOKUP: a wrong code is an error, after the last attempt the payment is REJECTED",
 	"Abandoned challenges, holds nobody completed and cancelled holds become CANCELED; when a hold ends (hold_ttl_ms)",
+	"An invoice that nobody pays stays payable unless its payExpiresAt or invoice_ttl_ms says otherwise; it then becomes INACTIVE, without a callback",
 	"A partial refund leaves FINISHED and sends no callback; several are allowed (partial_reverse, partial_reverse_once)",
 	"After complete the amount is the captured sum (capture_changes_amount)",
 	"Which statuses send callbacks: FINISHED, HOLDED, REJECTED, CANCELED, CLOSED, REVERSED; claims have no iat (callback_iat)",
@@ -125,6 +127,18 @@ func (t *Twin) console(r *http.Request, marker string) *consoleView {
 
 func (t *Twin) showConsole(w http.ResponseWriter, r *http.Request) {
 	t.render(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
+}
+
+// showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
+func (t *Twin) showFrame(w http.ResponseWriter, r *http.Request) {
+	t.mu.Lock()
+	m, id := &t.cfg.Merchants[0], newID()
+	t.store.sessions.put(id, session{client: m.ClientID, created: t.now()})
+	t.mu.Unlock()
+	raw, _ := json.Marshal(map[string]any{ // plain values cannot fail
+		"params": map[string]any{"sessionId": id}, "data": map[string]any{"method": "createCard"}, "iat": t.now().Unix(),
+	})
+	http.Redirect(w, r, prefix(r, "/console/")+"/api/iframe/"+Sign(m.Key, raw), http.StatusSeeOther)
 }
 
 func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {

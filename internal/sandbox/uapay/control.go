@@ -23,6 +23,8 @@ func (t *Twin) controlRoutes(root chi.Router) {
 		r.Get("/orders/{id}", t.controlOrder)
 		r.Post("/orders/{id}/complete", t.controlComplete)
 		r.Post("/orders/{id}/callback", t.controlCallback)
+		r.Post("/orders/{id}/reverse", t.controlReverse)
+		r.Post("/cards", t.controlCard)
 		r.Get("/requests", t.controlRequests)
 		r.Get("/faults", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, t.Faults()) })
 		r.Post("/faults", t.controlAddFault)
@@ -123,6 +125,38 @@ func (t *Twin) controlComplete(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.controlOrder(w, r)
+}
+
+// controlReverse refunds as the merchant would in the provider's own cabinet: a part by amount, else what is left.
+func (t *Twin) controlReverse(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Amount int64 `json:"amount"`
+	}
+	if !readJSON(w, r, &in) {
+		return
+	}
+	if err := t.Reverse(chi.URLParam(r, "id"), in.Amount); err != nil {
+		problem(w, err)
+		return
+	}
+	t.controlOrder(w, r)
+}
+
+// controlCard keeps a card as the card frame would, and answers its id.
+func (t *Twin) controlCard(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		ClientID string `json:"client_id"`
+		Number   string `json:"number"`
+	}
+	if !readJSON(w, r, &in) {
+		return
+	}
+	card, err := t.KeepCard(in.ClientID, in.Number)
+	if err != nil {
+		problem(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, card)
 }
 
 func (t *Twin) controlCallback(w http.ResponseWriter, r *http.Request) {

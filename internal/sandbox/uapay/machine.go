@@ -137,6 +137,8 @@ func Outcomes() []Outcome {
 var (
 	ErrUnknownOrder = errors.New("no such order")
 	ErrFinished     = errors.New("order is finished already")
+
+	errNotFinished = errors.New("order has no finished payment")
 )
 
 func (t *Twin) apply(o *Order, p *Payment, outcome Outcome) {
@@ -224,11 +226,18 @@ func (t *Twin) confirmed(o *Order, p *Payment) {
 
 // expireLater closes an invoice that was not paid in time.
 func (t *Twin) expireLater(o *Order) {
-	if o.PayUntil == nil {
-		return
+	if o.PayUntil != nil {
+		t.closeLater(o, o.PayUntil.Sub(t.now()))
 	}
+	if ttl := t.settings.InvoiceTTLMS; ttl > 0 {
+		t.closeLater(o, ms(ttl))
+	}
+}
+
+// closeLater closes an invoice after a while unless somebody began to pay it.
+func (t *Twin) closeLater(o *Order, wait time.Duration) {
 	id := o.ID
-	t.queue.After(o.PayUntil.Sub(t.now()), func(context.Context) {
+	t.queue.After(wait, func(context.Context) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if o := t.store.orders[id]; o != nil && !o.Inactive && o.Payment() == nil {
@@ -302,6 +311,30 @@ func (t *Twin) complete(o *Order, outcome Outcome) error {
 		p.Card = newCard(o.ClientID, CardSuccess)
 	}
 	t.apply(o, p, outcome)
+	return nil
+}
+
+// Reverse refunds a part of an order's newest payment, or all that is left when amount is 0, as the merchant would in the
+// provider's own cabinet: no request of the merchant tells of it.
+func (t *Twin) Reverse(id string, amount int64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.store.any(id)
+	switch {
+	case o == nil:
+		return fmt.Errorf("reverse %s: %w", id, ErrUnknownOrder)
+	case o.Kind != KindInvoice || o.Payment() == nil || o.Payment().System != SystemFinished:
+		return fmt.Errorf("reverse %s: %w", id, errNotFinished)
+	}
+	p := o.Payment()
+	left := p.paid() - p.Refunded
+	if amount == 0 {
+		amount = left
+	}
+	if amount < 0 || amount > left {
+		return fmt.Errorf("reverse %s: %d is left", id, left)
+	}
+	t.reverse(o, p, amount)
 	return nil
 }
 

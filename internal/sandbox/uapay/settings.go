@@ -73,6 +73,8 @@ type Settings struct {
 	FollowUpMS int `json:"follow_up_ms"`
 	// ConfirmTimeoutMS cancels a payment whose payer did not answer the challenge. Assumed.
 	ConfirmTimeoutMS int `json:"confirm_timeout_ms"`
+	// InvoiceTTLMS makes an invoice that nobody began to pay INACTIVE, besides its payExpiresAt; 0 never does. Assumed.
+	InvoiceTTLMS int `json:"invoice_ttl_ms"`
 	// HoldTTLMS cancels a hold that was neither completed nor cancelled (scaled). Assumed.
 	HoldTTLMS int `json:"hold_ttl_ms"`
 	// AutoCancelMS cancels a C2A, A2C or reverse that was initiated and not followed up (scaled); documented as one hour.
@@ -144,7 +146,7 @@ func (s Settings) validate() error {
 	}
 	for _, n := range append([]int{
 		s.ClockWindowS, s.SessionTTLMS, s.ProcessingMS, s.PayedMS, s.HoldUnpaidMS, s.FollowUpMS, s.ConfirmTimeoutMS,
-		s.HoldTTLMS, s.AutoCancelMS, s.CallbackTimeoutMS, int(s.CommissionPercents), int(s.CommissionFixed),
+		s.InvoiceTTLMS, s.HoldTTLMS, s.AutoCancelMS, s.CallbackTimeoutMS, int(s.CommissionPercents), int(s.CommissionFixed),
 		int(s.P2PCommissionPercents), int(s.P2PCommissionFixed),
 	}, s.CallbackRetryMS...) {
 		if n < 0 {
