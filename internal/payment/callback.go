@@ -84,6 +84,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		return doubt("policy")
 	case o.otherMoney(r) != "":
 		return doubt(o.otherMoney(r))
+	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
+		return doubt("the provider knows this order by another id")
 	case o.Namesakes > 0 && !o.Status.Final():
 		// It names the payment alone, and an earlier refund of the same sum may be the one that it is about.
 		return doubt("the payment has another refund of this sum")
