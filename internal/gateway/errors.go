@@ -32,6 +32,9 @@ const (
 	KindForged
 )
 
+// CodeClock is the Code of a KindRefused error that says that the provider's clock and ours differ too much.
+const CodeClock = "clock_skew"
+
 var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported", "forged"}
 
 // String returns the kind as it stands in metrics and evidence.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 )
 
@@ -28,6 +29,9 @@ type Config struct {
 	ProviderTimeout time.Duration
 	// CheckTimeout bounds a call that only asks; ProviderTimeout, or 10 s if that is less.
 	CheckTimeout time.Duration
+	// VisibilityDelay replaces the delay that each provider states for itself: for how long its "no such order", or its
+	// "still held", proves nothing. Zero keeps the provider's own, as is right for everything but a simulator.
+	VisibilityDelay time.Duration
 	// AlwaysConfirm asks the provider about every callback instead of believing those that pass every rule.
 	AlwaysConfirm bool
 	// Schedule is when an unfinished order is checked; DefaultSchedule.
@@ -70,7 +74,7 @@ func New(c Config) *Service {
 		c.Schedule = DefaultSchedule
 	}
 	if c.Now == nil {
-		c.Now = func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+		c.Now = func() time.Time { return faultpoint.Now().UTC().Truncate(time.Microsecond) }
 	}
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
@@ -106,7 +110,11 @@ func (s *Service) open(a Account) (*opened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open account %s: %w", a.Name, err)
 	}
-	o, _ := s.gateways.LoadOrStore(a.ID, &opened{gw, d.Describe()})
+	description := d.Describe()
+	if s.VisibilityDelay > 0 {
+		description.VisibilityDelay = s.VisibilityDelay
+	}
+	o, _ := s.gateways.LoadOrStore(a.ID, &opened{gw, description})
 	return o.(*opened), nil //nolint:forcetypeassert // only this function stores
 }
 
@@ -178,6 +186,9 @@ func (s *Service) newOrder(o Order) *Order {
 // submit is the one road to a provider for a new order: write it down, call with no transaction open, write down what
 // came of it. call gets a context that outlives the caller's: whoever asked may go away, the money does not.
 func (s *Service) submit(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
+	if faultpoint.Off("writeahead") {
+		call = early(ctx, call)
+	}
 	stored, created, err := s.Store.CreateOrder(ctx, o)
 	if err != nil {
 		return nil, false, err
@@ -189,6 +200,7 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 		return stored, false, nil
 	}
 	ctx = context.WithoutCancel(ctx)
+	faultpoint.Hit("order-written")
 	done, err := s.ask(ctx, stored, operation, call)
 	if err != nil {
 		return nil, false, err
@@ -196,25 +208,41 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 	return done, true, nil
 }
 
+// early makes a call at once and returns one that only tells what came of it: what write-ahead forbids, for showing that
+// the fault harness notices.
+func early(ctx context.Context, call func(context.Context) (gateway.Result, error)) func(context.Context) (gateway.Result, error) {
+	result, err := call(ctx)
+	faultpoint.Hit("provider-answered")
+	return func(context.Context) (gateway.Result, error) { return result, err }
+}
+
 // ask calls the provider about an order as it is stored now, and records what came of it.
 func (s *Service) ask(ctx context.Context, stored *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, error) {
+	return s.askFor(ctx, stored, operation, call, answerReport)
+}
+
+// askFor is ask with its own reading of the answer. report may run twice, each time on a new load of the order.
+func (s *Service) askFor(ctx context.Context, stored *Order, operation string, call func(context.Context) (gateway.Result, error),
+	report func(o *Order, result gateway.Result, err error, basis int, now time.Time) Report,
+) (*Order, error) {
 	started, begin, basis := s.Now(), time.Now(), stored.Sequence
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored), s.ProviderTimeout)
 	result, callErr := call(callCtx)
 	cancel()
+	faultpoint.Hit("provider-answered")
 	made := Call{Operation: operation, StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
-		r := answerReport(o, result, callErr, basis, now)
-		verdict = o.Record(r)
+		verdict = o.Record(report(o, result, callErr, basis, now))
 		s.Schedule.next(o, now)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
+	faultpoint.Hit("outcome-written")
 	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Kind: o.Kind})
 	return o, nil
 }
@@ -242,6 +270,9 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		switch gateway.KindOf(err) {
 		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported:
 			r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
+			if clockOff(err) {
+				r.Reason = clockMessage + " The money is still held."
+			}
 		case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindForged:
 			r.Status = StatusUnknown // no step: the order stays processing and is asked about
 		}
@@ -253,6 +284,9 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 	case gateway.KindCredentials:
 		return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider refused this account's credentials. Nothing happened to the money; the operators were told.")
 	case gateway.KindRefused:
+		if clockOff(err) {
+			return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, clockMessage+" Nothing happened to the money.")
+		}
 		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider refused the request.")
 	case gateway.KindInvalid, gateway.KindUnsupported:
 		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider cannot do this. Nothing was sent to it.")

@@ -37,6 +37,7 @@ type Fake struct {
 	OpenPayoutCardFunc      func(context.Context, gateway.PayoutCardRequest) (gateway.Result, error)
 	TransferFunc            func(context.Context, gateway.TransferRequest) (gateway.Result, error)
 	MissingTransferFunc     func(gateway.TransferRequest) []gateway.FieldError
+	FindTransferFunc        func(context.Context, gateway.TransferQuery) (gateway.Result, error)
 	BalanceFunc             func(context.Context) (gateway.Balance, error)
 	StartStatementFunc      func(context.Context, gateway.StatementRequest) (string, error)
 	StatementReadyFunc      func(context.Context, string) (bool, error)
@@ -114,6 +115,7 @@ var (
 	_ gateway.Payer             = (*FakeGateway)(nil)
 	_ gateway.PayoutCardOpener  = (*FakeGateway)(nil)
 	_ gateway.Transferrer       = (*FakeGateway)(nil)
+	_ gateway.TransferImporter  = (*FakeGateway)(nil)
 	_ gateway.BalanceReader     = (*FakeGateway)(nil)
 	_ gateway.StatementExporter = (*FakeGateway)(nil)
 )
@@ -213,6 +215,11 @@ func (g *FakeGateway) MissingTransferFields(req gateway.TransferRequest) []gatew
 		return nil
 	}
 	return g.f.MissingTransferFunc(req)
+}
+
+// FindTransfer implements gateway.TransferImporter.
+func (g *FakeGateway) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
+	return ask(ctx, g.f, "FindTransfer", g.f.FindTransferFunc, query)
 }
 
 // Balance implements gateway.BalanceReader.

@@ -36,7 +36,7 @@ func TestFakeIsScripted(t *testing.T) {
 	_, err = gw.ReadCallback(gateway.RawCallback{})
 	require.Equal(t, gateway.KindRejected, gateway.KindOf(err))
 	require.Equal(t, []string{"CreatePayment", "Capture", "Fetch"}, f.Calls())
-	require.Len(t, gateway.Capabilities(gw), 10)
+	require.Len(t, gateway.Capabilities(gw), 11)
 }
 
 func TestFakePlainHasNoOptionalMethods(t *testing.T) {

@@ -41,7 +41,7 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 	switch {
 	case broken:
 	case code == codeTime:
-		out.Kind, out.Code, out.Err = gateway.KindRefused, "clock_skew", errClock
+		out.Kind, out.Code, out.Err = gateway.KindRefused, gateway.CodeClock, errClock
 	case e.op == sessionsCreate.op: // it holds nothing but the client's id, signed
 		out.Kind, out.Err = gateway.KindCredentials, errCredentials
 	case sessionLost(code, paths):

@@ -1,0 +1,129 @@
+package payment
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// NewTransfer asks to move money from card to card.
+type NewTransfer struct {
+	Shop            uuid.UUID
+	Reference       string
+	Account         string
+	Amount          money.Money
+	From, To        gateway.TransferEnd
+	Customer        gateway.Customer // who receives the money
+	Description     string
+	Metadata        map[string]string
+	NotificationURL string
+	RequestHash     []byte
+}
+
+// Transfer moves money from card to card. It is never sent twice, whatever becomes of the first try. Errors are those of
+// CreatePayment.
+func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, error) {
+	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts)
+	if err != nil {
+		return nil, false, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, false, err
+	}
+	transferrer, ok := gw.gateway.(gateway.Transferrer)
+	if !ok {
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."}
+	}
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+		Amount: in.Amount, Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	})
+	req := gateway.TransferRequest{
+		Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: s.CallbackURL(account),
+	}
+	if err := missing(transferrer.MissingTransferFields(req), account); err != nil {
+		return nil, false, err
+	}
+	return s.submit(ctx, o, "transfer", func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) })
+}
+
+// TransferImport asks to follow a transfer that was started elsewhere.
+type TransferImport struct {
+	Shop    uuid.UUID
+	Account string
+	Query   gateway.TransferQuery
+}
+
+// ImportTransfer makes an order of a transfer that was started elsewhere, and follows it. The provider is asked first,
+// since only it knows the sum; what it said then takes the same road as any answer: the order is written down as created,
+// with all that a later check needs, and the answer is recorded behind it. The order's reference is made of the provider's
+// own id, so that importing a transfer twice, by whichever of its ids, gives the same order. Errors: CodeUnknownAccount,
+// CodeUnsupported, CodeInvalid, CodeNotFound if the provider shows no such transfer, CodeProviderFailed; nothing is stored
+// on any of them.
+func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order, bool, error) {
+	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
+	if err != nil {
+		return nil, false, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, false, err
+	}
+	importer, ok := gw.gateway.(gateway.TransferImporter)
+	if !ok {
+		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
+	}
+	askCtx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	found, err := importer.FindTransfer(askCtx, in.Query)
+	cancel()
+	if err != nil {
+		return nil, false, importRefused(err)
+	}
+	if found.ProviderReference == "" || found.Amount == nil || *found.Amount <= 0 || found.Currency != account.Currency {
+		return nil, false, &Error{Code: CodeProviderFailed, Message: "The provider showed the transfer without an id, or without a sum in the account's currency. Nothing was stored. Try again later."}
+	}
+	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
+	o := s.newOrder(Order{
+		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,
+		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
+		ProviderReference: found.ProviderReference, ProviderState: found.State,
+	})
+	return s.submit(ctx, o, "find_transfer", func(context.Context) (gateway.Result, error) { return found, nil })
+}
+
+// importReference is the reference of an imported transfer, within what a reference may be.
+func importReference(providerID string) string {
+	const prefix, longest = "import-", 64
+	if len(prefix)+len(providerID) <= longest {
+		return prefix + providerID
+	}
+	return prefix + uuid.NewSHA1(uuid.NameSpaceOID, []byte(providerID)).String()
+}
+
+// importRefused tells the shop why a transfer was not found.
+func importRefused(err error) error {
+	e, ok := errors.AsType[*gateway.Error](err)
+	switch kind := gateway.KindOf(err); {
+	case kind == gateway.KindInvalid && ok:
+		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this. Nothing was stored.", Fields: e.Fields, Err: err}
+	case clockOff(err):
+		return &Error{Code: CodeProviderFailed, Message: clockMessage + " Nothing was stored.", Err: err}
+	case kind == gateway.KindNotFound || kind == gateway.KindRefused:
+		return &Error{Code: CodeNotFound, Message: "The provider shows no such transfer to this account. Check the ids, and that the transfer is this account's.", Err: err}
+	case kind == gateway.KindCredentials:
+		return &Error{Code: CodeProviderFailed, Message: "The provider refused this account's credentials; the operators must mend them. Nothing was stored.", Err: err}
+	}
+	return &Error{Code: CodeProviderFailed, Message: "The provider gave no answer that can be believed. Nothing was stored. Try again later.", Err: err}
+}
+
+// ConfirmTransfer answers a transfer's confirm_code action, as ConfirmCode does a payment's.
+func (s *Service) ConfirmTransfer(ctx context.Context, key Key, code gateway.Secret) (*Order, error) {
+	return s.confirm(ctx, key, gateway.KindTransfer, code)
+}
