@@ -35,6 +35,8 @@ type Report struct {
 	Basis int
 	// Settled is how much money moved or is held; nil means the whole amount.
 	Settled *int64
+	// Refunded is how much of it the reporter says went back so far; nil is no statement.
+	Refunded *int64
 	// Amount and Currency are what the reporter says the order is about; nil and "" are no statement.
 	Amount   *int64
 	Currency money.Currency
@@ -52,7 +54,7 @@ type Report struct {
 // ReportOf turns what a provider said into a report.
 func ReportOf(r gateway.Result, cause Cause, basis int, at time.Time) Report {
 	return Report{
-		Cause: cause, Status: Status(r.Status), Basis: basis, Settled: r.Settled, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
+		Cause: cause, Status: Status(r.Status), Basis: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
 		ProviderReference: r.ProviderReference, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
 		State: r.State, Evidence: r.Evidence, At: at,
 	}
@@ -70,6 +72,9 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 	case o.Status.Final() && r.Status == o.Status:
 		if o.Status == StatusSucceeded && r.Settled != nil && *r.Settled != o.Captured && !o.settledByUs(r) {
 			return ConflictVerdict, "succeeded with another sum than the one recorded"
+		}
+		if o.Status == StatusSucceeded && o.Kind != gateway.KindRefund && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved {
+			return ConflictVerdict, "more went back than the refunds on record"
 		}
 		return Repeat, ""
 	case o.Status.Final() && r.Status.Final():
@@ -114,6 +119,8 @@ func (o *Order) otherMoney(r Report) string {
 		return "the report names another currency"
 	case r.Settled != nil && (*r.Settled < 0 || *r.Settled > o.Amount.Minor()):
 		return "the settled sum is not within the amount"
+	case r.Refunded != nil && (*r.Refunded < 0 || *r.Refunded > o.Amount.Minor()):
+		return "the refunded sum is not within the amount"
 	}
 	return ""
 }
@@ -136,6 +143,9 @@ func (o *Order) Record(r Report) Verdict {
 	if r.Settled != nil {
 		evidence = withField(evidence, "settled", strconv.FormatInt(*r.Settled, 10))
 	}
+	if r.Refunded != nil {
+		evidence = withField(evidence, "refunded", strconv.FormatInt(*r.Refunded, 10))
+	}
 	o.step(r.Status, r.Cause, evidence, r.At)
 	o.StatusReason = r.Reason
 	o.NotFound, o.NotFoundSince = 0, nil
@@ -155,6 +165,10 @@ func (o *Order) Record(r Report) Verdict {
 		o.Captured = o.settled(r)
 		if o.Kind == gateway.KindRefund {
 			o.parentRefunded = o.Amount.Minor()
+		} else if r.Refunded != nil {
+			// It went back before we saw it succeed, so no refund of ours did it: those begin at a success.
+			o.Refunded = min(*r.Refunded, o.Captured)
+			o.RefundReserved = o.Refunded
 		}
 	case StatusFailed, StatusCanceled:
 		o.Failure = r.Failure

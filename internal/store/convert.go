@@ -52,8 +52,8 @@ func changeable(o *payment.Order) (db.UpdateOrderParams, error) {
 	p := db.UpdateOrderParams{
 		ShopID: o.ShopID, ID: o.ID,
 		Status: string(o.Status), StatusReason: text(o.StatusReason), Operation: string(o.Operation),
-		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, CaptureAmount: o.CaptureAmount,
-		ProviderReference: text(o.ProviderReference), ProviderState: state,
+		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
+		CaptureAmount: o.CaptureAmount, ProviderReference: text(o.ProviderReference), ProviderState: state,
 		Sequence: int32(o.Sequence), Conflicts: int32(o.Conflicts), //nolint:gosec // counts of transitions and contradictions
 		UpdatedAt: o.UpdatedAt, FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince,
 		Checks: int32(o.Checks), NotFound: int32(o.NotFound), NotFoundSince: o.NotFoundSince, //nolint:gosec // counts of checks

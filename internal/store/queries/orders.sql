@@ -113,12 +113,15 @@ INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_stat
 SELECT o.shop_id, o.id, o.sequence, '', o.status, @cause, @evidence, @at FROM o;
 
 -- name: UpdateOrder :execrows
+-- The row is locked since it was read, so no refund has moved its sums meanwhile.
 UPDATE orders SET
     status = @status,
     status_reason = @status_reason,
     operation = @operation,
     amount_authorized = @amount_authorized,
     amount_captured = @amount_captured,
+    amount_refunded = @amount_refunded,
+    amount_reserved = @amount_reserved,
     capture_amount = @capture_amount,
     provider_reference = @provider_reference,
     provider_state = sqlc.narg('provider_state'),

@@ -1050,22 +1050,24 @@ UPDATE orders SET
     operation = $3,
     amount_authorized = $4,
     amount_captured = $5,
-    capture_amount = $6,
-    provider_reference = $7,
-    provider_state = $8,
-    next_action = $9,
-    payment_method = $10,
-    failure = $11,
-    sequence = $12,
-    conflicts = $13,
-    updated_at = $14,
-    finalized_at = $15,
-    next_check_at = $16,
-    checks_since = $17,
-    checks = $18,
-    not_found = $19,
-    not_found_since = $20
-WHERE shop_id = $21 AND id = $22 AND sequence = $23
+    amount_refunded = $6,
+    amount_reserved = $7,
+    capture_amount = $8,
+    provider_reference = $9,
+    provider_state = $10,
+    next_action = $11,
+    payment_method = $12,
+    failure = $13,
+    sequence = $14,
+    conflicts = $15,
+    updated_at = $16,
+    finalized_at = $17,
+    next_check_at = $18,
+    checks_since = $19,
+    checks = $20,
+    not_found = $21,
+    not_found_since = $22
+WHERE shop_id = $23 AND id = $24 AND sequence = $25
 `
 
 type UpdateOrderParams struct {
@@ -1074,6 +1076,8 @@ type UpdateOrderParams struct {
 	Operation         string          `db:"operation"`
 	AmountAuthorized  int64           `db:"amount_authorized"`
 	AmountCaptured    int64           `db:"amount_captured"`
+	AmountRefunded    int64           `db:"amount_refunded"`
+	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
 	ProviderReference string          `db:"provider_reference"`
 	ProviderState     []byte          `db:"provider_state"`
@@ -1094,6 +1098,7 @@ type UpdateOrderParams struct {
 	LoadedSequence    int32           `db:"loaded_sequence"`
 }
 
+// The row is locked since it was read, so no refund has moved its sums meanwhile.
 func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64, error) {
 	result, err := q.db.Exec(ctx, UpdateOrder,
 		arg.Status,
@@ -1101,6 +1106,8 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.Operation,
 		arg.AmountAuthorized,
 		arg.AmountCaptured,
+		arg.AmountRefunded,
+		arg.AmountReserved,
 		arg.CaptureAmount,
 		arg.ProviderReference,
 		arg.ProviderState,

@@ -1,0 +1,68 @@
+package payment
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+// A payment may be given back, in the provider's own cabinet say, before anybody saw it succeed.
+func TestAPaymentFirstSeenWhenItHadGoneBack(t *testing.T) {
+	t.Parallel()
+	all, part, tooMuch, moved := int64(1000), int64(400), int64(1001), int64(700)
+	for name, tc := range map[string]struct {
+		report            Report
+		captured, refunds int64
+	}{
+		"all of it":                 {Report{Refunded: &all}, 1000, 1000},
+		"a part":                    {Report{Refunded: &part}, 1000, 400},
+		"more than was captured":    {Report{Refunded: &all, Settled: &moved}, 700, 700},
+		"nothing, said in so many":  {Report{Refunded: new(int64)}, 1000, 0},
+		"nothing is said of it":     {Report{}, 1000, 0},
+		"all of a partial capture":  {Report{Refunded: &moved, Settled: &moved}, 700, 700},
+		"part of a partial capture": {Report{Refunded: &part, Settled: &moved}, 700, 400},
+	} {
+		for _, from := range []Status{StatusCreated, StatusUnknown, StatusProcessing, StatusRequiresAction, StatusAuthorized} {
+			o := orderIn(t, from)
+			r := tc.report
+			r.Cause, r.Status, r.At = CauseCheck, StatusSucceeded, epoch
+			require.Equal(t, Apply, o.Record(r), name)
+			require.Equal(t, StatusSucceeded, o.Status, name)
+			require.Equal(t, tc.captured, o.Captured, name)
+			require.Equal(t, tc.refunds, o.Refunded, name)
+			require.Equal(t, tc.refunds, o.RefundReserved, "%s: no refund of ours may give it back again", name)
+			require.Equal(t, Repeat, o.Record(r), name)
+			last := o.Transitions()[len(o.Transitions())-1]
+			require.Equal(t, tc.refunds, last.After.Refunded, "%s: its notification says so", name)
+		}
+	}
+	o := newTestOrder()
+	require.Equal(t, ConflictVerdict, o.Record(Report{Status: StatusSucceeded, Refunded: &tooMuch, At: epoch}))
+	require.Equal(t, StatusCreated, o.Status)
+
+	hold := newTestOrder()
+	hold.Operation, hold.Manual = gateway.OpAuthorize, true
+	require.Equal(t, Apply, hold.Record(Report{Status: StatusCanceled, At: epoch}), "held money was let go")
+	require.Zero(t, hold.Captured)
+	require.Zero(t, hold.Refunded)
+}
+
+// What the provider says went back later, beyond our refunds, is a conflict: a final status is never changed, and an
+// operator is told.
+func TestMoneyThatWentBackBesidesOurRefunds(t *testing.T) {
+	t.Parallel()
+	all := int64(1000)
+	o := orderIn(t, StatusSucceeded)
+	require.Equal(t, ConflictVerdict, o.Record(Report{Status: StatusSucceeded, Refunded: &all, At: epoch}))
+	require.Equal(t, 1, o.Conflicts)
+	o = orderIn(t, StatusSucceeded)
+	o.RefundReserved = all // a refund of ours
+	require.Equal(t, Repeat, o.Record(Report{Status: StatusSucceeded, Refunded: &all, At: epoch}))
+
+	refund := newTestOrder()
+	refund.Kind = gateway.KindRefund
+	require.Equal(t, Apply, refund.Record(Report{Status: StatusSucceeded, Refunded: &all, At: epoch}))
+	require.Zero(t, refund.Refunded, "a refund gives back, and is not given back")
+}
