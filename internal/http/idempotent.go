@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
 )
@@ -89,6 +90,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
 		s.Log.Error().Err(err).Str("request_id", RequestID(r.Context())).Msg("the answer could not be kept for its Idempotency-Key")
 	}
+	faultpoint.Hit("answer-kept")
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body.Bytes())
 }

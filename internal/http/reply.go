@@ -70,6 +70,9 @@ func (r reply) VisitCreatePayoutResponse(w http.ResponseWriter) error      { ret
 func (r reply) VisitGetPayoutResponse(w http.ResponseWriter) error         { return r.write(w) }
 func (r reply) VisitGetRefundResponse(w http.ResponseWriter) error         { return r.write(w) }
 func (r reply) VisitGetTransferResponse(w http.ResponseWriter) error       { return r.write(w) }
+func (r reply) VisitCreateTransferResponse(w http.ResponseWriter) error    { return r.write(w) }
+func (r reply) VisitImportTransferResponse(w http.ResponseWriter) error    { return r.write(w) }
+func (r reply) VisitConfirmTransferResponse(w http.ResponseWriter) error   { return r.write(w) }
 func (r reply) VisitCreateStatementResponse(w http.ResponseWriter) error   { return r.write(w) }
 func (r reply) VisitGetStatementResponse(w http.ResponseWriter) error      { return r.write(w) }
 

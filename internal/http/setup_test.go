@@ -111,6 +111,8 @@ type book struct {
 	// what the last calls were given
 	payment payment.NewPayment
 	payout  payment.NewPayout
+	moved   payment.NewTransfer
+	sought  payment.TransferImport
 	filter  payment.Filter
 	code    gateway.Secret
 }
@@ -204,6 +206,27 @@ func (b *book) Payout(ctx context.Context, in payment.NewPayout) (*payment.Order
 
 func (b *book) OpenPayoutCard(ctx context.Context, _ payment.NewPayoutCard) (*payment.Order, bool, error) {
 	return b.make(ctx, "payout card", gateway.KindPayoutCard)
+}
+
+func (b *book) Transfer(ctx context.Context, in payment.NewTransfer) (*payment.Order, bool, error) {
+	b.mu.Lock()
+	b.moved = in
+	b.mu.Unlock()
+	return b.make(ctx, "transfer", gateway.KindTransfer)
+}
+
+func (b *book) ImportTransfer(ctx context.Context, in payment.TransferImport) (*payment.Order, bool, error) {
+	b.mu.Lock()
+	b.sought = in
+	b.mu.Unlock()
+	return b.make(ctx, "import transfer", gateway.KindTransfer)
+}
+
+func (b *book) ConfirmTransfer(ctx context.Context, k payment.Key, code gateway.Secret) (*payment.Order, error) {
+	b.mu.Lock()
+	b.code = code
+	b.mu.Unlock()
+	return b.find(ctx, "confirm transfer", k)
 }
 
 func (b *book) Order(ctx context.Context, k payment.Key) (*payment.Order, error) {

@@ -614,10 +614,12 @@ type Metadata map[string]string
 
 // NextAction `redirect`: send the browser to `url`. `post_form`: let the browser POST `fields` to `url`. `confirm_code`: ask for a code and send it to `/confirm`.
 type NextAction struct {
-	AttemptsLeft *int               `json:"attempts_left,omitempty"`
-	Fields       *map[string]string `json:"fields,omitempty"`
-	Type         NextActionType     `json:"type"`
-	Url          *string            `json:"url,omitempty"`
+	AttemptsLeft *int `json:"attempts_left,omitempty"`
+
+	// Fields Never in a notification: read the order.
+	Fields *map[string]string `json:"fields,omitempty"`
+	Type   NextActionType     `json:"type"`
+	Url    *string            `json:"url,omitempty"`
 }
 
 // NextActionType defines model for NextAction.Type.
@@ -658,7 +660,7 @@ type Order struct {
 	AmountAuthorized int64  `json:"amount_authorized"`
 	AmountCaptured   int64  `json:"amount_captured"`
 
-	// AmountRefunded The sum of refunds that succeeded.
+	// AmountRefunded What went back: refunds that succeeded, and what the provider says was given back without one.
 	AmountRefunded int64        `json:"amount_refunded"`
 	Capture        OrderCapture `json:"capture"`
 	CreatedAt      time.Time    `json:"created_at"`
@@ -939,6 +941,58 @@ type StatementRequestType string
 // Status defines model for Status.
 type Status string
 
+// TransferEnd Either a card that the provider keeps, or a card.
+type TransferEnd struct {
+	Card *Card `json:"card,omitempty"`
+
+	// CardId The provider's id of a card that it keeps.
+	CardId *string `json:"card_id,omitempty"`
+
+	// Cvc Of the sender's kept card, beside `card_id`.
+	Cvc *typed.CVC `json:"cvc,omitempty"`
+}
+
+// TransferImportRequest defines model for TransferImportRequest.
+type TransferImportRequest struct {
+	Account string `json:"account"`
+
+	// ProviderId The provider's own id of the transfer.
+	ProviderId *string `json:"provider_id,omitempty"`
+
+	// ReceiptId The number on its receipt.
+	ReceiptId *string `json:"receipt_id,omitempty"`
+}
+
+// TransferRequest defines model for TransferRequest.
+type TransferRequest struct {
+	Account string `json:"account"`
+
+	// Amount Minor units.
+	Amount Amount `json:"amount"`
+
+	// Currency ISO 4217, such as EUR.
+	//
+	// Example: EUR
+	Currency Currency `json:"currency"`
+
+	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
+	Customer    *Customer    `json:"customer,omitempty"`
+	Description *Description `json:"description,omitempty"`
+
+	// From Either a card that the provider keeps, or a card.
+	From TransferEnd `json:"from"`
+
+	// Metadata Yours; it is never sent to the provider.
+	Metadata        *Metadata `json:"metadata,omitempty"`
+	NotificationUrl *URL      `json:"notification_url,omitempty"`
+
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	Reference Reference `json:"reference"`
+
+	// To Either a card that the provider keeps, or a card.
+	To TransferEnd `json:"to"`
+}
+
 // URL defines model for URL.
 type URL = string
 
@@ -1040,6 +1094,24 @@ type CreateStatementParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// CreateTransferParams defines parameters for CreateTransfer.
+type CreateTransferParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ImportTransferParams defines parameters for ImportTransfer.
+type ImportTransferParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ConfirmTransferParams defines parameters for ConfirmTransfer.
+type ConfirmTransferParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // NotificationParams defines parameters for Notification.
 type NotificationParams struct {
 	WebhookId        openapi_types.UUID `json:"webhook-id"`
@@ -1070,6 +1142,15 @@ type CreatePayoutJSONRequestBody = PayoutRequest
 
 // CreateStatementJSONRequestBody defines body for CreateStatement for application/json ContentType.
 type CreateStatementJSONRequestBody = StatementRequest
+
+// CreateTransferJSONRequestBody defines body for CreateTransfer for application/json ContentType.
+type CreateTransferJSONRequestBody = TransferRequest
+
+// ImportTransferJSONRequestBody defines body for ImportTransfer for application/json ContentType.
+type ImportTransferJSONRequestBody = TransferImportRequest
+
+// ConfirmTransferJSONRequestBody defines body for ConfirmTransfer for application/json ContentType.
+type ConfirmTransferJSONRequestBody = ConfirmRequest
 
 // NotificationJSONRequestBody defines body for Notification for application/json ContentType.
 type NotificationJSONRequestBody = Notification
@@ -1142,9 +1223,18 @@ type ServerInterface interface {
 	// GetStatementFile The provider's spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(w http.ResponseWriter, r *http.Request, id ID)
+	// CreateTransfer Move money from card to card
+	// (POST /v1/transfers)
+	CreateTransfer(w http.ResponseWriter, r *http.Request, params CreateTransferParams)
+	// ImportTransfer Follow a transfer that was started elsewhere
+	// (POST /v1/transfers/import)
+	ImportTransfer(w http.ResponseWriter, r *http.Request, params ImportTransferParams)
 	// GetTransfer Read one transfer
 	// (GET /v1/transfers/{id})
 	GetTransfer(w http.ResponseWriter, r *http.Request, id ID)
+	// ConfirmTransfer Answer a transfer's confirm_code action
+	// (POST /v1/transfers/{id}/confirm)
+	ConfirmTransfer(w http.ResponseWriter, r *http.Request, id ID, params ConfirmTransferParams)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -1283,9 +1373,27 @@ func (_ Unimplemented) GetStatementFile(w http.ResponseWriter, r *http.Request, 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// CreateTransfer Move money from card to card
+// (POST /v1/transfers)
+func (_ Unimplemented) CreateTransfer(w http.ResponseWriter, r *http.Request, params CreateTransferParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ImportTransfer Follow a transfer that was started elsewhere
+// (POST /v1/transfers/import)
+func (_ Unimplemented) ImportTransfer(w http.ResponseWriter, r *http.Request, params ImportTransferParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetTransfer Read one transfer
 // (GET /v1/transfers/{id})
 func (_ Unimplemented) GetTransfer(w http.ResponseWriter, r *http.Request, id ID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ConfirmTransfer Answer a transfer's confirm_code action
+// (POST /v1/transfers/{id}/confirm)
+func (_ Unimplemented) ConfirmTransfer(w http.ResponseWriter, r *http.Request, id ID, params ConfirmTransferParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2193,6 +2301,88 @@ func (siw *ServerInterfaceWrapper) GetStatementFile(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// CreateTransfer operation middleware
+func (siw *ServerInterfaceWrapper) CreateTransfer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateTransferParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateTransfer(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ImportTransfer operation middleware
+func (siw *ServerInterfaceWrapper) ImportTransfer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ImportTransferParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ImportTransfer(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetTransfer operation middleware
 func (siw *ServerInterfaceWrapper) GetTransfer(w http.ResponseWriter, r *http.Request) {
 
@@ -2210,6 +2400,56 @@ func (siw *ServerInterfaceWrapper) GetTransfer(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetTransfer(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ConfirmTransfer operation middleware
+func (siw *ServerInterfaceWrapper) ConfirmTransfer(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConfirmTransferParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ConfirmTransfer(w, r, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2367,6 +2607,15 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/refunds/{id}", wrapper.GetRefund)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers", wrapper.CreateTransfer)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers/import", wrapper.ImportTransfer)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers/{id}/confirm", wrapper.ConfirmTransfer)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/transfers/{id}", wrapper.GetTransfer)
@@ -8859,6 +9108,802 @@ func (response GetStatementFile503ApplicationProblemPlusJSONResponse) VisitGetSt
 	return err
 }
 
+type CreateTransferRequestObject struct {
+	Params CreateTransferParams
+	Body   *CreateTransferJSONRequestBody
+}
+
+type CreateTransferResponseObject interface {
+	VisitCreateTransferResponse(w http.ResponseWriter) error
+}
+
+type CreateTransfer200JSONResponse struct{ OrderJSONResponse }
+
+func (response CreateTransfer200JSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type CreateTransfer201JSONResponse struct {
+	Body    Order
+	Headers CreateTransfer201ResponseHeaders
+}
+
+func (response CreateTransfer201JSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer202ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type CreateTransfer202JSONResponse struct {
+	Body    Order
+	Headers CreateTransfer202ResponseHeaders
+}
+
+func (response CreateTransfer202JSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer400ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateTransfer400ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer401ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer401ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer401ResponseHeaders
+}
+
+func (response CreateTransfer401ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer403ResponseHeaders
+}
+
+func (response CreateTransfer403ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer404ResponseHeaders
+}
+
+func (response CreateTransfer404ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer409ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer409ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer409ResponseHeaders
+}
+
+func (response CreateTransfer409ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer413ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer413ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer413ResponseHeaders
+}
+
+func (response CreateTransfer413ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer415ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer415ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer415ResponseHeaders
+}
+
+func (response CreateTransfer415ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer422ResponseHeaders
+}
+
+func (response CreateTransfer422ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer500ResponseHeaders
+}
+
+func (response CreateTransfer500ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer502ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer502ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer502ResponseHeaders
+}
+
+func (response CreateTransfer502ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateTransfer503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransfer503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateTransfer503ResponseHeaders
+}
+
+func (response CreateTransfer503ApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransferRequestObject struct {
+	Params ImportTransferParams
+	Body   *ImportTransferJSONRequestBody
+}
+
+type ImportTransferResponseObject interface {
+	VisitImportTransferResponse(w http.ResponseWriter) error
+}
+
+type ImportTransfer200JSONResponse struct{ OrderJSONResponse }
+
+func (response ImportTransfer200JSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type ImportTransfer201JSONResponse struct {
+	Body    Order
+	Headers ImportTransfer201ResponseHeaders
+}
+
+func (response ImportTransfer201JSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer202ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type ImportTransfer202JSONResponse struct {
+	Body    Order
+	Headers ImportTransfer202ResponseHeaders
+}
+
+func (response ImportTransfer202JSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer400ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ImportTransfer400ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer401ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer401ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer401ResponseHeaders
+}
+
+func (response ImportTransfer401ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer403ResponseHeaders
+}
+
+func (response ImportTransfer403ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer404ResponseHeaders
+}
+
+func (response ImportTransfer404ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer409ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer409ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer409ResponseHeaders
+}
+
+func (response ImportTransfer409ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer413ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer413ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer413ResponseHeaders
+}
+
+func (response ImportTransfer413ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer415ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer415ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer415ResponseHeaders
+}
+
+func (response ImportTransfer415ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer422ResponseHeaders
+}
+
+func (response ImportTransfer422ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer500ResponseHeaders
+}
+
+func (response ImportTransfer500ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer502ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer502ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer502ResponseHeaders
+}
+
+func (response ImportTransfer502ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ImportTransfer503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransfer503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ImportTransfer503ResponseHeaders
+}
+
+func (response ImportTransfer503ApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTransferRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -9052,6 +10097,405 @@ func (response GetTransfer503ApplicationProblemPlusJSONResponse) VisitGetTransfe
 	return err
 }
 
+type ConfirmTransferRequestObject struct {
+	Id     ID `json:"id"`
+	Params ConfirmTransferParams
+	Body   *ConfirmTransferJSONRequestBody
+}
+
+type ConfirmTransferResponseObject interface {
+	VisitConfirmTransferResponse(w http.ResponseWriter) error
+}
+
+type ConfirmTransfer200JSONResponse struct{ OrderJSONResponse }
+
+func (response ConfirmTransfer200JSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type ConfirmTransfer201JSONResponse struct {
+	Body    Order
+	Headers ConfirmTransfer201ResponseHeaders
+}
+
+func (response ConfirmTransfer201JSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer202ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+
+type ConfirmTransfer202JSONResponse struct {
+	Body    Order
+	Headers ConfirmTransfer202ResponseHeaders
+}
+
+func (response ConfirmTransfer202JSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer400ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ConfirmTransfer400ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer401ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer401ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer401ResponseHeaders
+}
+
+func (response ConfirmTransfer401ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer403ResponseHeaders
+}
+
+func (response ConfirmTransfer403ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer404ResponseHeaders
+}
+
+func (response ConfirmTransfer404ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer409ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer409ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer409ResponseHeaders
+}
+
+func (response ConfirmTransfer409ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer413ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer413ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer413ResponseHeaders
+}
+
+func (response ConfirmTransfer413ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer415ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer415ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer415ResponseHeaders
+}
+
+func (response ConfirmTransfer415ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer422ResponseHeaders
+}
+
+func (response ConfirmTransfer422ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer500ResponseHeaders
+}
+
+func (response ConfirmTransfer500ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer502ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer502ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer502ResponseHeaders
+}
+
+func (response ConfirmTransfer502ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransfer503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransfer503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ConfirmTransfer503ResponseHeaders
+}
+
+func (response ConfirmTransfer503ApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// ListAccounts The provider accounts you may use, and what each can do
@@ -9120,9 +10564,18 @@ type StrictServerInterface interface {
 	// GetStatementFile The provider's spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(ctx context.Context, request GetStatementFileRequestObject) (GetStatementFileResponseObject, error)
+	// CreateTransfer Move money from card to card
+	// (POST /v1/transfers)
+	CreateTransfer(ctx context.Context, request CreateTransferRequestObject) (CreateTransferResponseObject, error)
+	// ImportTransfer Follow a transfer that was started elsewhere
+	// (POST /v1/transfers/import)
+	ImportTransfer(ctx context.Context, request ImportTransferRequestObject) (ImportTransferResponseObject, error)
 	// GetTransfer Read one transfer
 	// (GET /v1/transfers/{id})
 	GetTransfer(ctx context.Context, request GetTransferRequestObject) (GetTransferResponseObject, error)
+	// ConfirmTransfer Answer a transfer's confirm_code action
+	// (POST /v1/transfers/{id}/confirm)
+	ConfirmTransfer(ctx context.Context, request ConfirmTransferRequestObject) (ConfirmTransferResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -9799,6 +11252,72 @@ func (sh *strictHandler) GetStatementFile(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// CreateTransfer operation middleware
+func (sh *strictHandler) CreateTransfer(w http.ResponseWriter, r *http.Request, params CreateTransferParams) {
+	var request CreateTransferRequestObject
+
+	request.Params = params
+
+	var body CreateTransferJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateTransfer(ctx, request.(CreateTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateTransfer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateTransferResponseObject); ok {
+		if err := validResponse.VisitCreateTransferResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ImportTransfer operation middleware
+func (sh *strictHandler) ImportTransfer(w http.ResponseWriter, r *http.Request, params ImportTransferParams) {
+	var request ImportTransferRequestObject
+
+	request.Params = params
+
+	var body ImportTransferJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ImportTransfer(ctx, request.(ImportTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ImportTransfer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ImportTransferResponseObject); ok {
+		if err := validResponse.VisitImportTransferResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetTransfer operation middleware
 func (sh *strictHandler) GetTransfer(w http.ResponseWriter, r *http.Request, id ID) {
 	var request GetTransferRequestObject
@@ -9818,6 +11337,40 @@ func (sh *strictHandler) GetTransfer(w http.ResponseWriter, r *http.Request, id 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetTransferResponseObject); ok {
 		if err := validResponse.VisitGetTransferResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConfirmTransfer operation middleware
+func (sh *strictHandler) ConfirmTransfer(w http.ResponseWriter, r *http.Request, id ID, params ConfirmTransferParams) {
+	var request ConfirmTransferRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	var body ConfirmTransferJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ConfirmTransfer(ctx, request.(ConfirmTransferRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConfirmTransfer")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ConfirmTransferResponseObject); ok {
+		if err := validResponse.VisitConfirmTransferResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
