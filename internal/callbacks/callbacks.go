@@ -10,6 +10,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 )
@@ -65,6 +66,7 @@ func handle(p Payments, w http.ResponseWriter, r *http.Request, provider string,
 		Method: r.Method, ContentType: r.Header.Get("Content-Type"), Body: body, Query: r.URL.Query(), ReceivedAt: started(),
 	})
 	if err == nil {
+		faultpoint.Hit("callback-kept")
 		return string(v), answer(w, http.StatusOK, "OK"), len(body), nil
 	}
 	switch payment.CodeOf(err) { //nolint:exhaustive // anything else is not the provider's fault

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
 )
 
@@ -50,10 +51,10 @@ type Notifier struct {
 // New returns a Notifier. It panics if its metrics are registered already.
 func New(cfg Config) *Notifier {
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = faultpoint.Now
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = defaultTimeout
+		cfg.Timeout = faultpoint.Duration("notify_timeout", defaultTimeout)
 	}
 	return &Notifier{
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
@@ -70,7 +71,7 @@ func (n *Notifier) Close() { n.clients.closeIdle() }
 // outbox only, and what was under way is then sent again once its lease has ended.
 func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again time.Time, err error) {
 	for {
-		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+leaseSlack)
+		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack))
 		if err != nil {
 			return time.Time{}, fmt.Errorf("lease notification of order %s: %w", key.Order, err)
 		}
@@ -78,6 +79,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 			return again, nil
 		}
 		attempt, out := n.attempt(ctx, d)
+		faultpoint.Hit("notification-sent")
 		n.record(d, attempt, out)
 		if err := n.finish(ctx, d, attempt); err != nil {
 			return time.Time{}, fmt.Errorf("finish notification %d of order %s: %w", d.Sequence, key.Order, err)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"payrelay/internal/faultpoint"
 )
 
 const (
@@ -34,7 +36,7 @@ func retryAt(now, created time.Time, attempt int, retryAfter time.Duration) time
 	if !now.Before(end) && attempt >= turnAttempts {
 		return time.Time{}
 	}
-	pause := pauses[min(max(attempt, 1), len(pauses))-1]
+	pause := faultpoint.Duration("notify_pause", pauses[min(max(attempt, 1), len(pauses))-1])
 	pause += time.Duration((rand.Float64()*2 - 1) * jitter * float64(pause)) //nolint:gosec // spreads load, guards nothing
 	at := now.Add(pause)
 	if now.Before(end) && at.After(end) {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 	"payrelay/internal/secrets"
@@ -58,7 +59,7 @@ var (
 // New returns a store over pool.
 func New(pool *pgxpool.Pool, opts Options) *Store {
 	if opts.Now == nil {
-		opts.Now = func() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+		opts.Now = func() time.Time { return faultpoint.Now().UTC().Truncate(time.Microsecond) }
 	}
 	if opts.NewID == nil {
 		opts.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }

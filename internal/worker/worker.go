@@ -15,6 +15,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
 	"payrelay/migrations"
 )
@@ -148,8 +149,8 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 		PollOnly:                    c.PollOnly,
 		FetchPollInterval:           500 * time.Millisecond,
 		FetchCooldown:               50 * time.Millisecond,
-		JobTimeout:                  jobTimeout,
-		RescueStuckJobsAfter:        jobTimeout + 5*time.Second,
+		JobTimeout:                  faultpoint.Duration("job_timeout", jobTimeout),
+		RescueStuckJobsAfter:        faultpoint.Duration("job_rescue", jobTimeout+5*time.Second),
 		CompletedJobRetentionPeriod: 10 * time.Minute,
 	})
 	if err != nil {
@@ -209,6 +210,7 @@ type checkWorker struct {
 
 // Work implements river.Worker.
 func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error {
+	faultpoint.Hit("job-begun")
 	started := time.Now()
 	o, err := w.checker.Check(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
@@ -226,6 +228,7 @@ type notifyWorker struct {
 
 // Work implements river.Worker.
 func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyArgs]) error {
+	faultpoint.Hit("job-begun")
 	again, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
 		return fmt.Errorf("notify about order %s: %w", job.Args.Order, err)
