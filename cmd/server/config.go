@@ -25,6 +25,7 @@ type config struct {
 	ListenAddr      string         `env:"LISTEN_ADDR" envDefault:":8080" help:"The merchant API, /docs and the providers' callbacks."`
 	AdminAddr       string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" help:"/healthz, /readyz and /metrics. Not for the public."`
 	ProviderTimeout time.Duration  `env:"PROVIDER_TIMEOUT" envDefault:"30s" help:"How long a call to a provider may take before its order is answered as unknown."`
+	VisibilityDelay time.Duration  `env:"VISIBILITY_DELAY" envDefault:"0s" help:"For how long a provider's 'no such order' proves nothing; 0s is each provider's own delay. Set it only against a simulator."`
 	CallbackPolicy  string         `env:"CALLBACK_POLICY" envDefault:"verify" help:"verify: a callback that passes every rule settles its order. always_confirm: the provider is asked about every callback."`
 	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" help:"How long a stop waits for requests under way."`

@@ -170,6 +170,13 @@ func (d devCmd) config(io *streams, databaseURL string) (config, error) {
 		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.environ), ProviderTimeout: 30 * time.Second,
 		CallbackPolicy: "verify", ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50,
 	}
+	c.VisibilityDelay = 5 * time.Second // the twins show an order at once; nobody wants to wait for a provider's minutes
+	if t := lookup(io.environ, "VISIBILITY_DELAY"); t != "" {
+		var err error
+		if c.VisibilityDelay, err = time.ParseDuration(t); err != nil || c.VisibilityDelay <= 0 {
+			return c, fmt.Errorf("VISIBILITY_DELAY is not a valid duration, such as 5s")
+		}
+	}
 	if t := lookup(io.environ, "PROVIDER_TIMEOUT"); t != "" {
 		timeout, err := time.ParseDuration(t)
 		if err != nil {

@@ -79,6 +79,32 @@ func TestACaptureOrCancelWhoseAnswerIsLost(t *testing.T) {
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "cancel"))
 }
 
+// A capture that never reached the provider must not be read as done, however the provider shows its holds.
+func TestACaptureOrCancelThatNeverArrives(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
+	for name, shown := range map[string]map[string]any{
+		"as-2": {"authorized_status": 2, "authorize_status_text": ""},
+		"as-1": {"authorized_status": 1, "authorize_status_text": "AUTHORIZED"},
+	} {
+		d.settings(shown)
+		o := d.held(name+"-capture", 1000)
+		d.fault("drop_before", "capture", o.ProviderOrderID, map[string]any{"count": 1})
+		require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
+		c := d.held(name+"-cancel", 1000)
+		d.fault("drop_before", "cancel", c.ProviderOrderID, map[string]any{"count": 1})
+		require.Equal(t, "processing", d.makes(cancelOf(c), ``, http.StatusOK).Status)
+
+		require.Zero(t, d.ends(o.ID, "authorized").AmountCaptured)
+		d.ends(c.ID, "authorized")
+		require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "it can be asked for again")
+		require.EqualValues(t, 1000, d.twin(o.ProviderOrderID).FinalAmount)
+		require.Equal(t, "succeeded", d.makes(captureOf(c), `{}`, http.StatusOK).Status)
+		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check",
+			"processing by request", "authorized by check", "processing by request", "succeeded by answer")
+	}
+}
+
 func TestOfCapturesAndCancelsAtOnceOneGoesOut(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)

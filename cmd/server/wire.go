@@ -88,7 +88,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 
 	a.service = payment.New(payment.Config{
 		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: drivers(reg, a.log, a.config.ProviderTimeout), PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.CheckTimeout, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, CallContext: withIDs, Noted: httpapi.Note,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, CallContext: withIDs, Noted: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Log: a.log, Registerer: reg})
 	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly}, a.service, notifier, a.store)

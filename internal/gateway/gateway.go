@@ -66,6 +66,12 @@ type Capturer interface {
 	Capture(ctx context.Context, ref Ref, amount money.Money) (Result, error)
 }
 
+// Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked
+// before. MustLook reports whether Fetch must be called, and its State kept, before anything is commanded. It makes no call.
+type Looker interface {
+	MustLook(ref Ref) bool
+}
+
 // Canceler releases a held payment.
 type Canceler interface {
 	Cancel(ctx context.Context, ref Ref) (Result, error)

@@ -52,7 +52,8 @@ func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	if o.Status.Final() {
 		return o, nil
 	}
-	return s.check(ctx, o)
+	o, _, err = s.look(ctx, o)
+	return o, err
 }
 
 // Refresh asks the provider about an order now. A final order is answered as it is stored.
@@ -60,18 +61,19 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	return s.Check(context.WithoutCancel(ctx), key)
 }
 
-func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
+// look asks the provider about an order and records the answer. It reports whether the provider answered.
+func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bool, err error) {
 	account, err := s.Store.Account(ctx, o.AccountID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	gw, err := s.open(account)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	ref, err := s.refOf(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	basis, started, begin := o.Sequence, s.Now(), time.Now()
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
@@ -79,7 +81,7 @@ func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
 	cancel()
 	made := Call{Operation: "fetch", StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
-	saved, err := s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
+	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
 		o.Checks++
@@ -87,21 +89,29 @@ func (s *Service) check(ctx context.Context, o *Order) (*Order, error) {
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && o.NotFound >= notFoundAnswers-1 {
 			// the answer that settles it is due when the provider's delay has passed
-			if at := o.NotFoundSince.Add(visibility(gw.description, account)); at.After(now) && at.Before(*o.NextCheckAt) {
+			if at := s.provenAt(o, gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextCheckAt) {
 				o.NextCheckAt = &at
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Kind: o.Kind})
-	return saved, nil
+	return saved, callErr == nil, nil
 }
 
 // recordCheck records an answer to "what do you know of this order".
 func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, now time.Time) Verdict {
+	if err == nil && result.Status == gateway.StatusAuthorized && o.commanded() && !o.Status.Final() {
+		// The money is still held. As with an order that is not found, only time and several answers prove that the
+		// command never arrived: it may be on its way, or not be visible yet.
+		if !s.proven(o, d.VisibilityDelay, now) {
+			return Stale
+		}
+		return o.Record(ReportOf(result, CauseCheck, basis, now))
+	}
 	if err == nil {
 		o.NotFound, o.NotFoundSince = 0, nil
 		if s.inFlight(o, now) && !Status(result.Status).Final() {
@@ -123,14 +133,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale
 	}
-	o.NotFound++
-	if o.NotFoundSince == nil {
-		o.NotFoundSince = &now
-	}
-	// Only several answers in a row, the last one later than the provider's delay after both the order's creation and
-	// the end of any call that may still have been under way, prove that it never arrived.
-	wait := d.VisibilityDelay
-	if o.NotFound < notFoundAnswers || now.Sub(*o.NotFoundSince) < wait || now.Sub(o.CreatedAt) < wait+s.ProviderTimeout {
+	if !s.proven(o, d.VisibilityDelay, now) {
 		return Stale
 	}
 	evidence := gateway.Evidence{
@@ -148,12 +151,34 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 	})
 }
 
+// proven counts one more answer that denies that the last call arrived, and reports whether such answers are believed by
+// now: several in a row, of which the last one is late enough.
+func (s *Service) proven(o *Order, delay time.Duration, now time.Time) bool {
+	o.NotFound++
+	if o.NotFoundSince == nil {
+		o.NotFoundSince = &now
+	}
+	return o.NotFound >= notFoundAnswers && !now.Before(s.provenAt(o, delay))
+}
+
+// provenAt is when an answer that denies a call is late enough: the provider's delay after both the first such answer and
+// the end of any call that may still have been under way.
+func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
+	asked := o.CreatedAt
+	if o.commanded() {
+		asked = o.ChecksSince
+	}
+	at := asked.Add(s.ProviderTimeout + delay)
+	if since := o.NotFoundSince.Add(delay); since.After(at) {
+		at = since
+	}
+	return at
+}
+
 // inFlight reports whether a call that moves the order along may still be under way, in this process or another.
 func (s *Service) inFlight(o *Order, now time.Time) bool {
 	return (o.Status == StatusCreated || o.commanded()) && now.Sub(o.ChecksSince) < s.ProviderTimeout
 }
-
-func visibility(d gateway.Description, _ Account) time.Duration { return d.VisibilityDelay }
 
 // refOf returns the order's name towards the provider, with its parent's.
 func (s *Service) refOf(ctx context.Context, o *Order) (gateway.Ref, error) {

@@ -65,6 +65,15 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err != nil {
 		return nil, err
 	}
+	if looker, ok := gw.gateway.(gateway.Looker); ok && looker.MustLook(o.Ref()) {
+		_, answered, err := s.look(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		if !answered {
+			return nil, &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The provider does not answer. The %s was not sent, and the money is still held. Try again later.", op)}
+		}
+	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if err := holds(o, op); err != nil {
 			return err

@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"payrelay/internal/gateway"
@@ -10,6 +11,36 @@ import (
 
 // stateCaptured remembers the sum of a partial capture: older installations do not name a finalAmount (A20).
 const stateCaptured = "captured"
+
+// stateHold remembers how a check showed the held money before anything was commanded. The provider may show status 2
+// for a hold as for what is captured from it (A23): only a check that shows something else proves that a capture, whose
+// answer was lost, arrived.
+const stateHold = "hold"
+
+// stateAccepted remembers that the provider answered a capture or cancel with "pending": it arrived.
+const stateAccepted = "accepted"
+
+// MustLook implements gateway.Looker: how the hold is shown must be known before a capture or cancel is sent.
+func (g *Gateway) MustLook(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
+
+// shown is what a check tells of an order's state, for comparing with another check. The date at the end is the moment
+// of the last change (4.6).
+func (a answer) shown() gateway.Secret {
+	return gateway.Secret(fmt.Sprintf("%d|%s|%d|%s", a.Status.value, a.AuthorizeStatus, a.FinalAmount.value, a.EndDate))
+}
+
+// unchanged reads a check that shows a commanded order as its hold was shown before: what was asked did not happen (14.4),
+// or not yet if the provider has accepted it. A capture of which nothing but the status is shown, and that status is the
+// one of a captured order as well, stays open: that check says nothing.
+func unchanged(a answer, ref gateway.Ref) gateway.Status {
+	switch {
+	case ref.State[stateAccepted] != "":
+		return gateway.StatusProcessing
+	case ref.Operation == gateway.OpCapture && a.Status.is(statusSuccess) && a.EndDate == "":
+		return ""
+	}
+	return gateway.StatusAuthorized
+}
 
 // Capture implements gateway.Capturer (4.4). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
@@ -21,15 +52,20 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	}
 	ref.Operation = gateway.OpCapture
 	body := orderRequest{OrderID: ref.OrderID}
+	part := gateway.Secret("")
 	if amount.Minor() < ref.Amount.Minor() {
 		body.Amount = strconv.FormatInt(amount.Minor(), 10)
-		ref.State = map[string]gateway.Secret{stateCaptured: gateway.Secret(body.Amount)}
-	} else {
-		ref.State = nil
+		part = gateway.Secret(body.Amount)
+	} else if ref.State[stateCaptured] != "" {
+		part = "0" // an earlier part is no longer meant
 	}
+	ref.State = map[string]gateway.Secret{stateCaptured: part, stateHold: ref.State[stateHold]}
 	result, err := g.command(ctx, capture, ref, body)
-	if err == nil {
-		result.State = ref.State
+	if err == nil && part != "" {
+		if result.State == nil {
+			result.State = map[string]gateway.Secret{}
+		}
+		result.State[stateCaptured] = part
 	}
 	return result, err
 }
@@ -64,8 +100,8 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		switch {
 		case err != nil:
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
-		case checked.Status == gateway.StatusCanceled:
-			return checked, nil
+		case checked.Status == gateway.StatusCanceled, checked.Status == gateway.StatusSucceeded && ref.State[stateHold] != "":
+			return checked, nil // an earlier command, whose answer was lost, had arrived
 		}
 		return gateway.Result{}, r.err(gateway.KindRefused, e, string(r.Err))
 	case !r.Status.set:
@@ -79,7 +115,9 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		claimed.ProviderReference = id
 	}
 	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
+		ref.State = map[string]gateway.Secret{stateCaptured: ref.State[stateCaptured]} // the answer is proof enough of a change
 		return g.confirm(ctx, ref, claimed), nil
 	}
+	claimed.State = map[string]gateway.Secret{stateAccepted: "true"}
 	return claimed, nil
 }

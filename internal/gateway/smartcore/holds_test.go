@@ -69,6 +69,83 @@ func TestFetchRemembersAPartialCapture(t *testing.T) {
 	require.Nil(t, result.Settled)
 }
 
+// What a lost capture or cancel did is read against how the hold looked before: the same status 2 may mean held or taken.
+func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
+	t.Parallel()
+	const (
+		held2     = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":1000,"endDate":"2026-05-05T10:00:00.000Z"}`
+		taken     = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":1000,"endDate":"2026-05-05T10:07:00.120Z"}`
+		part      = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":400,"endDate":"2026-05-05T10:00:00.000Z"}`
+		held1     = `{"order_id":"o-1","status":1,"amount":1000,"authorize_status":"HOLD"}`
+		undated   = `{"order_id":"o-1","status":2,"amount":1000}`
+		pending   = `{"order_id":"o-1","status":1,"amount":1000}`
+		canceled  = `{"order_id":"o-1","status":-1,"amount":1000,"endDate":"2026-05-05T10:07:00.120Z"}`
+		noOpinion = gateway.Status("")
+	)
+	for _, tc := range []struct {
+		name, hold, check string
+		op                gateway.Operation
+		accepted          bool
+		want              gateway.Status
+	}{
+		{"capture never arrived", held2, held2, gateway.OpCapture, false, gateway.StatusAuthorized},
+		{"capture never arrived, held is 1", held1, held1, gateway.OpCapture, false, gateway.StatusAuthorized},
+		{"captured", held2, taken, gateway.OpCapture, false, gateway.StatusSucceeded},
+		{"captured, held is 1", held1, taken, gateway.OpCapture, false, gateway.StatusSucceeded},
+		{"part captured", held2, part, gateway.OpCapture, false, gateway.StatusSucceeded},
+		{"capture pending", held2, pending, gateway.OpCapture, false, gateway.StatusProcessing},
+		{"capture accepted, not begun", held1, held1, gateway.OpCapture, true, gateway.StatusProcessing},
+		{"nothing tells held from captured", undated, undated, gateway.OpCapture, false, noOpinion},
+		{"cancel never arrived", undated, undated, gateway.OpCancel, false, gateway.StatusAuthorized},
+		{"cancel never arrived, held is 1", held1, held1, gateway.OpCancel, false, gateway.StatusAuthorized},
+		{"canceled", held2, canceled, gateway.OpCancel, false, gateway.StatusCanceled},
+		{"neither held as before nor canceled", held2, taken, gateway.OpCancel, false, noOpinion},
+	} {
+		r := ref("o-1", 1000)
+		r.Operation = gateway.OpAuthorize
+		before, err := open(t, newProvider(t, map[string]string{"/check": tc.hold}).account()).Fetch(t.Context(), r)
+		require.NoError(t, err, tc.name)
+		require.Equal(t, gateway.StatusAuthorized, before.Status, tc.name)
+		r.Operation, r.State = tc.op, before.State
+		if tc.accepted {
+			r.State["accepted"] = "true"
+		}
+		g := open(t, newProvider(t, map[string]string{"/check": tc.check}).account())
+		require.False(t, g.MustLook(r), tc.name)
+		after, err := g.Fetch(t.Context(), r)
+		require.NoError(t, err, tc.name)
+		require.Equal(t, tc.want, after.Status, tc.name)
+		if tc.want == gateway.StatusAuthorized {
+			require.Nil(t, after.Settled, tc.name)
+		}
+		if tc.check == part {
+			require.EqualValues(t, 400, *after.Settled)
+		}
+		r.Operation, r.State = gateway.OpAuthorize, before.State
+		again, err := g.Fetch(t.Context(), r)
+		require.NoError(t, err, tc.name)
+		require.Empty(t, again.State, "%s: how the hold looked first is kept", tc.name)
+	}
+	p := newProvider(t, map[string]string{"/capture": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "/check": taken})
+	g, r := open(t, p.account()), ref("o-1", 1000)
+	require.True(t, g.MustLook(r))
+	r.State = map[string]gateway.Secret{"hold": "2||1000|2026-05-05T10:00:00.000Z"}
+	result, err := g.Capture(t.Context(), r, eur(1000))
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusSucceeded, result.Status, "refused because an earlier capture had arrived")
+
+	p = newProvider(t, map[string]string{"/capture": `{"status":1}`, "/cancel": `{"status":1}`})
+	g = open(t, p.account())
+	for _, command := range []func() (gateway.Result, error){
+		func() (gateway.Result, error) { return g.Capture(t.Context(), r, eur(1000)) },
+		func() (gateway.Result, error) { return g.Cancel(t.Context(), r) },
+	} {
+		result, err := command()
+		require.NoError(t, err)
+		require.Equal(t, "true", result.State["accepted"].Reveal())
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -84,6 +84,15 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	if !r.Status.set {
 		result.Status = ""
 	}
+	hold := ref.State[stateHold]
+	switch {
+	case ref.Operation == gateway.OpAuthorize && result.Status == gateway.StatusAuthorized && hold == "":
+		result.State = map[string]gateway.Secret{stateHold: r.shown()}
+	case ref.Operation == gateway.OpCapture || ref.Operation == gateway.OpCancel:
+		if hold != "" && hold == r.shown() {
+			result.Status = unchanged(r.answer, ref)
+		}
+	}
 	if ref.Kind != gateway.KindPayoutCard { // 14.7: a kept card has no amount, and any type
 		result.Kind = kindOf(string(r.Type))
 		result.Amount = r.Amount.pointer()
@@ -95,7 +104,10 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 			amount = r.Amount.value
 		}
 		result.Settled = settled(r.Status, r.FinalAmount, amount)
-		if result.Settled == nil && r.Status.is(statusSuccess) && ref.Operation == gateway.OpCapture {
+		if result.Status == gateway.StatusAuthorized && ref.Operation == gateway.OpCapture {
+			result.Settled = nil
+		}
+		if result.Settled == nil && result.Status == gateway.StatusSucceeded && ref.Operation == gateway.OpCapture {
 			result.Settled = capturedPart(ref)
 		}
 	}
