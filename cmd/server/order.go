@@ -149,6 +149,31 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 	for _, c := range conflicts {
 		lines = append(lines, line{c.At, "conflict", c.Reason, c.Evidence})
 	}
+	callbacks, err := db.store.CallbacksOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range callbacks {
+		detail := fmt.Sprintf("%s: %s", orNone(c.Reported), c.Verdict)
+		if c.Reason != "" {
+			detail += ", " + c.Reason
+		}
+		lines = append(lines, line{c.ReceivedAt, "callback received", detail, c.Evidence})
+	}
+	notifications, err := db.store.NotificationsOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notifications {
+		detail := fmt.Sprintf("%d: %s %s", n.Sequence, n.Type, n.State)
+		if n.Attempts > 0 {
+			detail += fmt.Sprintf(" after %d attempts", n.Attempts)
+		}
+		if n.State == "pending" && n.Attempts > 0 {
+			detail += ", next at " + n.NextAttemptAt.Format(time.RFC3339)
+		}
+		lines = append(lines, line{n.CreatedAt, "notification", detail, nil})
+	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
 	return lines, nil
 }

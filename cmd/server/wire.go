@@ -91,7 +91,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, CallContext: withIDs, Noted: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Log: a.log, Registerer: reg})
-	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly}, a.service, notifier, a.store)
+	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,37 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}, time.Time{}, write.send(ctx, tx)
 }
 
+// QueueOverdueDeliveries queues deliveries of up to limit notifications that have been due for longer than overdue and
+// that nobody is delivering: the process that had the job is gone. It returns how many it looked at. Several processes
+// may call it at once.
+func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error) {
+	if s.Jobs == nil {
+		return 0, nil
+	}
+	found := 0
+	err := s.write(ctx, "queue overdue deliveries", func(tx pgx.Tx) error {
+		now := s.Now()
+		rows, err := db.New(tx).OverdueNotifications(ctx, db.OverdueNotificationsParams{Now: now, Overdue: now.Add(-overdue), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		if found = len(rows); err != nil {
+			return err
+		}
+		var keys []payment.Key
+		for _, r := range rows {
+			if r.Oldest {
+				keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.OrderID})
+			}
+		}
+		if len(keys) == 0 {
+			return nil
+		}
+		return s.Jobs.InsertNotify(ctx, tx, keys...)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return found, nil
+}
+
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and
 // settles the notification only if it was delivered.
 func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {

@@ -111,6 +111,42 @@ func TestOneOfManyLeasesADelivery(t *testing.T) {
 	require.Equal(t, 1, winners)
 }
 
+func TestADeliveryThatNobodyMakesIsQueuedAgain(t *testing.T) {
+	t.Parallel()
+	const overdue = 15 * time.Second
+	b := newBench(t)
+	abandoned, waiting := b.create(t, "r-1", 1000).Key(), b.create(t, "r-2", 1000).Key()
+	for _, key := range []payment.Key{abandoned, waiting} {
+		b.report(t, key, payment.StatusProcessing)
+		b.report(t, key, payment.StatusSucceeded)
+	}
+	d := b.lease(t, waiting)
+	b.finish(t, d, payment.Attempt{HTTPStatus: 500, RetryAt: b.clock.Now().Add(time.Hour)})
+	b.lease(t, abandoned) // and its process dies
+	b.exec(t, "DELETE FROM test_jobs")
+	queued := func() int {
+		t.Helper()
+		_, err := b.QueueOverdueDeliveries(t.Context(), 100, overdue)
+		require.NoError(t, err)
+		return b.count(t, "SELECT count(*) FROM test_jobs")
+	}
+	b.clock.Add(overdue)
+	require.Zero(t, queued(), "not overdue yet, and leased")
+	b.clock.Add(lease - overdue)
+	require.Zero(t, queued(), "leased")
+	b.clock.Add(time.Second)
+	errs := race(8, func(int) error {
+		_, err := b.QueueOverdueDeliveries(t.Context(), 100, overdue)
+		return err
+	})
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM test_jobs WHERE order_id = $1", abandoned.Order), "one job for the order")
+	require.Equal(t, 1, queued(), "none for an order whose oldest waits for its next attempt, and no second one")
+	require.Equal(t, d.Sequence, b.lease(t, abandoned).Sequence, "and it finds the oldest")
+	b.clock.Add(overdue + time.Second)
+	require.Equal(t, 1, queued(), "leased again")
+}
+
 func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -57,9 +57,13 @@ func (c *clock) Add(d time.Duration) {
 // tableJobs writes jobs into a table, so that they come and go with their transaction.
 type tableJobs struct{}
 
-func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error {
-	_, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('notify', $1, $2)", key.Shop, key.Order)
-	return err
+func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
+	for _, key := range keys {
+		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('notify', $1, $2)", key.Shop, key.Order); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (tableJobs) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error {

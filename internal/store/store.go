@@ -17,8 +17,8 @@ import (
 
 // JobInserter queues jobs within a transaction, so that they exist exactly if what they are about does.
 type JobInserter interface {
-	// InsertNotify queues the delivery of an order's notifications.
-	InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error
+	// InsertNotify queues the delivery of orders' notifications.
+	InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
 	// InsertChecks queues checks of orders.
 	InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error
 	// InsertStatements queues the next step of statements. One that has a step queued or under way already gets no other.

@@ -31,6 +31,14 @@ const (
 	CheckLease = 20 * time.Second
 	// CheckTimeout bounds a check's call to the provider, so that it ends well within its lease.
 	CheckTimeout = 10 * time.Second
+
+	// A delivery whose process died is taken over when its lease of 25 s has ended, by the next of these sweeps.
+	overdueEvery = 2 * time.Second
+	overdueAfter = 15 * time.Second
+
+	// KeepAnswers is for how long an answer is kept for repeats under an Idempotency-Key. A reference is remembered for ever.
+	KeepAnswers = 7 * 24 * time.Hour
+	forgetEvery = time.Hour
 )
 
 // CheckArgs asks the provider about one order.
@@ -82,6 +90,14 @@ type Sweeper interface {
 	StatementSweeper
 	// LeaseDueChecks leases orders that are due for a check.
 	LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error)
+	// QueueOverdueDeliveries makes up for deliveries whose process died.
+	QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error)
+}
+
+// Forgetter deletes what was kept for a while only.
+type Forgetter interface {
+	// Forget deletes what is older than before and returns how much.
+	Forget(ctx context.Context, before time.Time) (int64, error)
 }
 
 // Config is what the workers need. MaxWorkers is for each queue but that of statements, which has a few; 50.
@@ -91,6 +107,8 @@ type Config struct {
 	MaxWorkers int
 	// PollOnly turns LISTEN off, for a database behind a transaction pooler.
 	PollOnly bool
+	// Answers are deleted when they are older than KeepAnswers. May be nil.
+	Answers Forgetter
 }
 
 // Queue puts jobs into the database, within the caller's transaction. It works before any worker runs.
@@ -105,9 +123,13 @@ func NewQueue(log zerolog.Logger) (*Queue, error) {
 	return &Queue{client}, nil
 }
 
-// InsertNotify queues the delivery of an order's notifications.
-func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, key payment.Key) error {
-	_, err := q.client.InsertTx(ctx, tx, NotifyArgs{key.Shop, key.Order}, nil)
+// InsertNotify queues the delivery of orders' notifications.
+func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
+	params := make([]river.InsertManyParams, len(keys))
+	for i, k := range keys {
+		params[i] = river.InsertManyParams{Args: NotifyArgs{k.Shop, k.Order}}
+	}
+	_, err := q.client.InsertManyFastTx(ctx, tx, params)
 	return err
 }
 
@@ -125,6 +147,7 @@ func (q *Queue) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key)
 type Workers struct {
 	client  *river.Client[pgx.Tx]
 	sweeper Sweeper
+	answers Forgetter
 	log     zerolog.Logger
 }
 
@@ -135,7 +158,7 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &checkWorker{checker: service, log: c.Log})
-	river.AddWorker(workers, &notifyWorker{notifier: notifier})
+	river.AddWorker(workers, &notifyWorker{notifier: notifier, log: c.Log})
 	river.AddWorker(workers, &statementWorker{statements: service, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
@@ -156,7 +179,7 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	if err != nil {
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
-	return &Workers{client, sweeper, c.Log}, nil
+	return &Workers{client, sweeper, c.Answers, c.Log}, nil
 }
 
 // Run works until ctx is done, then finishes the jobs under way.
@@ -170,6 +193,10 @@ func (w *Workers) Run(ctx context.Context) error {
 	sweeps.Go(func() {
 		w.sweep(ctx, "statements", statementSweepEvery, statementBatch, StatementLease, w.sweeper.LeaseDueStatements)
 	})
+	sweeps.Go(func() {
+		w.sweep(ctx, "deliveries", overdueEvery, sweepBatch, overdueAfter, w.sweeper.QueueOverdueDeliveries)
+	})
+	sweeps.Go(func() { w.forget(ctx) })
 	sweeps.Wait()
 	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
 	defer cancel()
@@ -202,6 +229,29 @@ func (w *Workers) sweep(ctx context.Context, what string, every time.Duration, b
 	}
 }
 
+// forget deletes old answers until ctx is done.
+func (w *Workers) forget(ctx context.Context) {
+	if w.answers == nil {
+		return
+	}
+	ticker := time.NewTicker(forgetEvery)
+	defer ticker.Stop()
+	for {
+		n, err := w.answers.Forget(ctx, time.Now().Add(-KeepAnswers))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			w.log.Error().Err(err).Msg("old idempotency keys cannot be deleted; trying on")
+		case n > 0:
+			w.log.Info().Int64("count", n).Msg("old idempotency keys deleted")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
 type checkWorker struct {
 	river.WorkerDefaults[CheckArgs]
 	checker Checker
@@ -214,6 +264,7 @@ func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error
 	started := time.Now()
 	o, err := w.checker.Check(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
+		w.log.Error().Err(err).Stringer("order_id", job.Args.Order).Msg("a check could not be written down; the order is checked again")
 		return fmt.Errorf("check order %s: %w", job.Args.Order, err)
 	}
 	w.log.Info().Stringer("order_id", o.ID).Str("provider", o.Provider).Str("verdict", string(o.Status)).
@@ -224,6 +275,7 @@ func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error
 type notifyWorker struct {
 	river.WorkerDefaults[NotifyArgs]
 	notifier Notifier
+	log      zerolog.Logger
 }
 
 // Work implements river.Worker.
@@ -231,6 +283,7 @@ func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyArgs]) err
 	faultpoint.Hit("job-begun")
 	again, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
+		w.log.Error().Err(err).Stringer("order_id", job.Args.Order).Msg("a delivery could not be written down; it is tried again")
 		return fmt.Errorf("notify about order %s: %w", job.Args.Order, err)
 	}
 	if again.IsZero() {

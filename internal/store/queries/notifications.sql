@@ -70,3 +70,20 @@ FROM notifications WHERE state = 'parked' ORDER BY shop_id, order_id, sequence L
 -- name: Attempts :many
 SELECT sequence, attempt, at, duration_ms, http_status, error
 FROM notification_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence, attempt;
+
+-- name: OverdueNotifications :many
+-- What nobody delivers although it is due. Only an order's oldest needs a job; the others are looked at again later.
+WITH due AS (
+    SELECT d.shop_id, d.order_id, d.sequence FROM notifications d
+    WHERE d.state = 'pending' AND d.next_attempt_at < @overdue AND (d.leased_until IS NULL OR d.leased_until < @now::timestamptz)
+    ORDER BY d.next_attempt_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
+), seen AS (
+    UPDATE notifications n SET next_attempt_at = @now::timestamptz FROM due
+    WHERE n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
+    RETURNING n.shop_id, n.order_id, n.sequence
+)
+SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
+    SELECT 1 FROM notifications e
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked')
+))::boolean AS oldest
+FROM seen;

@@ -425,6 +425,56 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 	return i, err
 }
 
+const OverdueNotifications = `-- name: OverdueNotifications :many
+WITH due AS (
+    SELECT d.shop_id, d.order_id, d.sequence FROM notifications d
+    WHERE d.state = 'pending' AND d.next_attempt_at < $1 AND (d.leased_until IS NULL OR d.leased_until < $2::timestamptz)
+    ORDER BY d.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+), seen AS (
+    UPDATE notifications n SET next_attempt_at = $2::timestamptz FROM due
+    WHERE n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
+    RETURNING n.shop_id, n.order_id, n.sequence
+)
+SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
+    SELECT 1 FROM notifications e
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked')
+))::boolean AS oldest
+FROM seen
+`
+
+type OverdueNotificationsParams struct {
+	Overdue time.Time `db:"overdue"`
+	Now     time.Time `db:"now"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+type OverdueNotificationsRow struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+	Oldest  bool      `db:"oldest"`
+}
+
+// What nobody delivers although it is due. Only an order's oldest needs a job; the others are looked at again later.
+func (q *Queries) OverdueNotifications(ctx context.Context, arg OverdueNotificationsParams) ([]OverdueNotificationsRow, error) {
+	rows, err := q.db.Query(ctx, OverdueNotifications, arg.Overdue, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OverdueNotificationsRow
+	for rows.Next() {
+		var i OverdueNotificationsRow
+		if err := rows.Scan(&i.ShopID, &i.OrderID, &i.Oldest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ParkedNotifications = `-- name: ParkedNotifications :many
 SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
 FROM notifications WHERE state = 'parked' ORDER BY shop_id, order_id, sequence LIMIT $1
