@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 )
 
@@ -43,6 +44,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	var judged Verdict
 	var kind gateway.Kind
+	faultpoint.Hit("callback-verified")
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
 		kind = o.Kind
 		v, why := s.applyCallback(o, account, n)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 )
 
@@ -79,6 +80,7 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
 	cancel()
+	faultpoint.Hit("check-answered")
 	made := Call{Operation: "fetch", StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
@@ -104,6 +106,9 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 
 // recordCheck records an answer to "what do you know of this order".
 func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, now time.Time) Verdict {
+	if faultpoint.Off("timer") && o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
+		return o.Record(Report{Cause: CauseCheck, Status: StatusFailed, Basis: o.Sequence, At: now}) // what no clock may do
+	}
 	if err == nil && result.Status == gateway.StatusAuthorized && o.commanded() && !o.Status.Final() {
 		// The money is still held. As with an order that is not found, only time and several answers prove that the
 		// command never arrived: it may be on its way, or not be visible yet.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 )
@@ -92,6 +93,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err != nil {
 		return nil, err
 	}
+	faultpoint.Hit("command-written")
 	var callErr error
 	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
 		var result gateway.Result

@@ -1,0 +1,176 @@
+// Command torture runs payrelay's fault harness; see internal/torture.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"payrelay/internal/torture"
+)
+
+type cli struct {
+	Runs     int           `default:"1" help:"How many runs, each with a seed of its own."`
+	Seed     int64         `help:"The first run's seed; the next runs count up from it. Without it one is drawn and printed."`
+	Orders   int           `default:"200" help:"Orders that shops ask for in each run; refunds come on top."`
+	Replicas int           `default:"0" enum:"0,1,2" help:"How many servers; 0 lets the seed choose."`
+	For      time.Duration `help:"Begin new runs until so much time has passed, instead of counting them."`
+	Lanes    int           `default:"1" help:"How many runs at the same time, each with a Postgres of its own."`
+	Break    string        `help:"Switch safeguards off: dedupe, rowlock, writeahead, timer. The harness must then report violations."`
+	Dir      string        `help:"Where data and logs go; a folder in the temporary directory."`
+	Keep     bool          `help:"Keep databases and logs of good runs too."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	kong.Parse(&c, kong.Name("torture"), kong.Description("Hurts a real payrelay and compares the books."))
+	bad, err := c.run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "torture:", err)
+	}
+	if bad || err != nil {
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// run makes the runs and reports whether one of them found a violation.
+func (c cli) run(ctx context.Context) (bad bool, err error) {
+	if c.Dir == "" {
+		if c.Dir, err = os.MkdirTemp("", "payrelay-torture-"); err != nil {
+			return false, err
+		}
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // Postgres' account must pass through
+		return false, err
+	}
+	if err := os.Chmod(c.Dir, 0o755); err != nil { //nolint:gosec // see above
+		return false, err
+	}
+	if c.Seed == 0 {
+		c.Seed = rand.Int64N(1_000_000_000) //nolint:gosec // any number will do
+	}
+	fmt.Printf("torture: first seed %d, logs of bad runs in %s\n", c.Seed, c.Dir)
+	binary, err := torture.Build(ctx, c.Dir)
+	if err != nil {
+		return false, err
+	}
+	begin := time.Now()
+	t := &totals{faults: map[string]int{}}
+	var lanes sync.WaitGroup
+	var failed []error
+	next := c.Seed
+	take := func() (int64, bool) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		n := next - c.Seed
+		if ctx.Err() != nil || c.For > 0 && time.Since(begin) >= c.For || c.For == 0 && n >= int64(c.Runs) {
+			return 0, false
+		}
+		next++
+		return next - 1, true
+	}
+	for lane := range max(c.Lanes, 1) {
+		lanes.Go(func() {
+			if err := c.lane(ctx, lane, binary, take, t); err != nil && ctx.Err() == nil {
+				t.mu.Lock()
+				failed = append(failed, err)
+				t.mu.Unlock()
+			}
+		})
+	}
+	lanes.Wait()
+	t.print(time.Since(begin))
+	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
+		_ = os.RemoveAll(c.Dir)
+	}
+	return len(t.bad) > 0, errors.Join(failed...)
+}
+
+// lane makes one run after the other on a Postgres of its own.
+func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int64, bool), t *totals) error {
+	db, err := torture.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", lane)))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Stop() }()
+	for seed, ok := take(); ok; seed, ok = take() {
+		report, err := torture.Do(ctx, torture.NewPlan(seed, c.Orders, c.Replicas), torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
+		if err != nil {
+			return err
+		}
+		t.add(report)
+	}
+	return nil
+}
+
+// totals is the sum of all runs.
+type totals struct {
+	mu       sync.Mutex
+	runs     int
+	orders   int
+	operator int
+	slowest  time.Duration
+	faults   map[string]int
+	bad      []int64
+}
+
+func (t *totals) add(r torture.Report) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.runs++
+	t.orders += r.Orders
+	t.operator += len(r.Result.Operator)
+	t.slowest = max(t.slowest, r.Settled)
+	for _, f := range r.Faults {
+		t.faults[f]++
+	}
+	verdict := "ok"
+	if n := len(r.Result.Violations); n > 0 {
+		verdict = fmt.Sprintf("%d VIOLATIONS", n)
+		t.bad = append(t.bad, r.Seed)
+	}
+	fmt.Printf("seed %d: %d replicas, %d orders (%s), %d faults (%s), settled %.1fs and told %.1fs after them, %d left to an operator, %.1fs: %s\n",
+		r.Seed, r.Replicas, r.Orders, counts(r.Statuses), len(r.Faults), strings.Join(r.Faults, " "), r.Settled.Seconds(), r.Told.Seconds(),
+		len(r.Result.Operator), r.Took.Seconds(), verdict)
+	for i, v := range r.Result.Violations {
+		if i == 20 {
+			fmt.Printf("  … and %d more\n", len(r.Result.Violations)-i)
+			break
+		}
+		fmt.Printf("  %s\n", v)
+	}
+	if len(r.Result.Violations) > 0 {
+		fmt.Printf("  logs: %s   again: go run ./cmd/torture --seed %d\n", r.Dir, r.Seed)
+	}
+}
+
+func (t *totals) print(took time.Duration) {
+	fmt.Printf("torture: %d runs, %d orders, %d left to an operator, slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, t.slowest.Seconds(), took.Round(time.Second))
+	fmt.Printf("torture: faults: %s\n", counts(t.faults))
+	if len(t.bad) > 0 {
+		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)
+	}
+}
+
+func counts(m map[string]int) string {
+	var list []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, fmt.Sprintf("%s %d", k, m[k]))
+	}
+	return strings.Join(list, ", ")
+}

@@ -1,0 +1,92 @@
+package torture
+
+import "time"
+
+// State is what became of an order at its provider, in words that both twins share.
+type State string
+
+// The states of a provider's order.
+const (
+	Absent   State = "absent"   // the provider never heard of it
+	Open     State = "open"     // the customer, or the provider, has not decided
+	Held     State = "held"     // money is held
+	Paid     State = "paid"     // money moved
+	Failed   State = "failed"   // refused, no money moved
+	Canceled State = "canceled" // given up, no money moved
+)
+
+// Effect is one order of a provider's ledger, or one refund of one.
+type Effect struct {
+	Provider  string
+	ID        string // what we call the order towards the provider; for a refund, its payment's
+	RefundID  string // the provider's id of a refund, empty for orders and for providers that give none
+	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
+	Kind      string // payment, payout or refund
+	State     State
+	Sum       int64 // what moved or is held, minor units
+}
+
+// Row is one order of the database.
+type Row struct {
+	ID, Shop, Kind, Reference string
+	Status, Provider          string
+	ProviderOrderID           string
+	ProviderReference         string
+	Parent                    string
+	Amount, Captured          int64
+	Authorized                int64
+	Refunded, Reserved        int64
+	Sequence, Conflicts       int
+	CreatedAt                 time.Time
+	FinalizedAt               *time.Time
+	Steps                     []Step
+	ConflictReasons           []string
+	Applied                   int // callbacks kept with the verdict that they led to a step
+	// Answered says that the answer to a refund's call came back.
+	Answered bool
+}
+
+// Step is one transition of an order.
+type Step struct {
+	Sequence        int
+	From, To, Cause string
+}
+
+// Notice is one notification as a shop received it.
+type Notice struct {
+	Shop, Order string
+	Sequence    int
+	Status      string
+	Captured    int64
+	Genuine     bool   // the signature held
+	Payload     string // its bytes
+}
+
+// Answer is what a shop was told about an order it asked for: the first answer of 2xx.
+type Answer struct {
+	Shop, Kind, Reference string
+	Order                 string // the order's id in the answer
+	Replayed              string // the order's id in the answer to the same request sent again at the end; empty if it was not sent
+	ReplayStatus          int
+}
+
+// Acknowledged is a provider's callback that was answered with 200.
+type Acknowledged struct {
+	Account string
+	Key     string // the dedupe key, hex
+}
+
+// Crash is an answer that no fault excuses: an internal error.
+type Crash struct{ Where, What string }
+
+// Books are everything that the checker compares.
+type Books struct {
+	Effects   []Effect
+	Rows      []Row
+	Notices   []Notice // in the order of their receipt
+	Answers   []Answer
+	Callbacks []Acknowledged
+	Kept      map[string]bool // callbacks in the database, by account and dedupe key
+	Legal     map[[2]string]bool
+	Crashes   []Crash
+}

@@ -1,0 +1,417 @@
+package torture
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind is a kind of violation.
+type Kind string
+
+// The kinds of violation.
+const (
+	Lost              Kind = "lost"               // acknowledged, and gone
+	DoubleEffect      Kind = "double_effect"      // the provider did once more than was asked
+	FalseFailed       Kind = "false_failed"       // failed here, and money moved or may yet
+	FalsePaid         Kind = "false_paid"         // succeeded here, and no money moved
+	NotSettled        Kind = "not_settled"        // the provider knows the end, and we do not
+	AmountMismatch    Kind = "amount_mismatch"    // another sum here than there
+	HistoryBroken     Kind = "history_broken"     // transitions with a gap, or a step that is not legal
+	NotificationGap   Kind = "notification_gap"   // a transition that the shop was not told
+	NotificationOrder Kind = "notification_order" // told in another order
+	NotificationWrong Kind = "notification_wrong" // told something else
+	InternalError     Kind = "internal_error"     // an answer of 500, which no fault excuses
+	FalseConflict     Kind = "false_conflict"     // an operator was called although nothing contradicts
+)
+
+// Violation is one broken promise.
+type Violation struct {
+	Kind  Kind
+	Order string // our id, or the provider's, or a reference
+	What  string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("%s %s: %s", v.Kind, v.Order, v.What) }
+
+// Result is what the checker found.
+type Result struct {
+	Violations []Violation
+	// Operator lists refunds whose answer was lost and that no call can ask about: they wait for an operator, as they
+	// must, because a guess could give the money back twice.
+	Operator []string
+}
+
+func (r *Result) add(kind Kind, order, format string, args ...any) {
+	r.Violations = append(r.Violations, Violation{kind, order, fmt.Sprintf(format, args...)})
+}
+
+// Check compares the books.
+func Check(b Books) Result {
+	var r Result
+	x := index(b)
+	x.answers(&r)
+	x.callbacks(&r)
+	x.effects(&r)
+	for _, row := range b.Rows {
+		x.row(&r, row)
+	}
+	x.overlaps(&r)
+	x.notices(&r)
+	for _, c := range b.Crashes {
+		r.add(InternalError, c.Where, "%s", c.What)
+	}
+	slices.SortStableFunc(r.Violations, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Order, b.Order)) })
+	return r
+}
+
+// Unsettled lists the orders that are not yet where the provider's book says they must end.
+func Unsettled(b Books) []Violation {
+	var r Result
+	x := index(b)
+	for _, row := range b.Rows {
+		x.row(&r, row)
+	}
+	return slices.DeleteFunc(r.Violations, func(v Violation) bool { return v.Kind != NotSettled })
+}
+
+// indexed is the books with ways to find things.
+type indexed struct {
+	Books
+	byID       map[string]*Row     // our id
+	byProvider map[string]*Row     // provider order id, refunds left out
+	byName     map[[3]string]*Row  // shop, kind, reference
+	orders     map[string][]Effect // provider order id → orders of the ledger
+	refunds    map[string][]Effect // provider order id of the payment → refunds of the ledger
+	children   map[string][]*Row   // our id of the payment → refunds of the database
+}
+
+func index(b Books) indexed {
+	x := indexed{
+		Books: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, byName: map[[3]string]*Row{},
+		orders: map[string][]Effect{}, refunds: map[string][]Effect{}, children: map[string][]*Row{},
+	}
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		x.byID[row.ID], x.byName[[3]string{row.Shop, row.Kind, row.Reference}] = row, row
+		if row.Kind == "refund" {
+			x.children[row.Parent] = append(x.children[row.Parent], row)
+			continue
+		}
+		x.byProvider[row.ProviderOrderID] = row
+	}
+	for _, e := range b.Effects {
+		if e.Kind == "refund" {
+			x.refunds[e.ID] = append(x.refunds[e.ID], e)
+			continue
+		}
+		x.orders[e.ID] = append(x.orders[e.ID], e)
+	}
+	return x
+}
+
+// answers finds what shops were told and is not there, or is another order.
+func (x indexed) answers(r *Result) {
+	for _, a := range x.Answers {
+		row := x.byName[[3]string{a.Shop, a.Kind, a.Reference}]
+		switch {
+		case row == nil:
+			r.add(Lost, a.Reference, "the shop was answered order %s, and there is none of this reference", a.Order)
+		case row.ID != a.Order:
+			r.add(Lost, a.Reference, "the shop was answered order %s, and the reference is now order %s", a.Order, row.ID)
+		case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
+			r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
+		}
+	}
+}
+
+func (x indexed) callbacks(r *Result) {
+	for _, a := range x.Callbacks {
+		if !x.Kept[a.Account+"/"+a.Key] {
+			r.add(Lost, a.Key[:min(16, len(a.Key))], "a callback was acknowledged and is not kept")
+		}
+	}
+}
+
+// moved reports whether money is, was or may be on its way.
+func (e Effect) moved() bool { return e.State == Paid || e.State == Held }
+
+// effects finds what the provider did without an order of ours, or twice.
+func (x indexed) effects(r *Result) {
+	named := map[string][]Effect{}
+	for id, list := range x.orders {
+		row := x.byProvider[id]
+		if row == nil {
+			for _, e := range list {
+				if e.moved() || e.State == Open {
+					r.add(Lost, id, "the provider has a %s of %d that is %s, and the database has no such order (reference %q)", e.Kind, e.Sum, e.State, e.Reference)
+				}
+			}
+		}
+		for _, e := range list {
+			if e.Reference != "" && e.moved() {
+				named[e.Kind+" "+e.Reference] = append(named[e.Kind+" "+e.Reference], e)
+			}
+		}
+		if n := count(list, Effect.moved); n > 1 {
+			r.add(DoubleEffect, id, "the provider moved money %d times for one order", n)
+		}
+	}
+	for name, list := range named {
+		if len(list) > 1 {
+			r.add(DoubleEffect, name, "the provider moved money %d times for one request of the shop", len(list))
+		}
+	}
+	for id, list := range x.refunds {
+		x.refundEffects(r, id, list)
+	}
+}
+
+func (x indexed) refundEffects(r *Result, id string, list []Effect) {
+	payment := x.byProvider[id]
+	if payment == nil {
+		return // told already
+	}
+	var there, here int64
+	for _, e := range list {
+		if e.State == Paid || e.State == Open {
+			there += e.Sum
+		}
+	}
+	for _, c := range x.children[payment.ID] {
+		if c.Status != "failed" && c.Status != "canceled" {
+			here += c.Amount
+		}
+	}
+	if there > here {
+		r.add(DoubleEffect, payment.ID, "the provider gave back %d, and refunds of %d were asked for and did not fail", there, here)
+	}
+	seen := map[string]int{}
+	for _, e := range list {
+		if e.Reference != "" && e.State != Failed {
+			if seen[e.Reference]++; seen[e.Reference] == 2 {
+				r.add(DoubleEffect, e.Reference, "the provider gave money back more than once for one refund")
+			}
+		}
+	}
+}
+
+func count[T any](list []T, match func(T) bool) (n int) {
+	for _, v := range list {
+		if match(v) {
+			n++
+		}
+	}
+	return n
+}
+
+// row compares one order with the provider's book.
+func (x indexed) row(r *Result, row Row) {
+	x.history(r, row)
+	if row.Conflicts > 0 {
+		r.add(FalseConflict, row.ID, "%s %s waits for an operator: %s", row.Kind, row.Status, strings.Join(row.ConflictReasons, "; "))
+	}
+	if row.Kind == "refund" {
+		x.refund(r, row)
+		return
+	}
+	list := x.orders[row.ProviderOrderID]
+	truth := Effect{State: Absent}
+	if len(list) > 0 {
+		truth = list[0]
+	}
+	want := map[State][]string{
+		Absent: {"failed"}, Open: {"processing", "requires_action"}, Held: {"authorized"}, Paid: {"succeeded"}, Failed: {"failed"},
+		Canceled: {"canceled", "failed"},
+	}[truth.State]
+	switch final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"; {
+	case slices.Contains(want, row.Status):
+	case row.Status == "succeeded":
+		r.add(FalsePaid, row.ID, "%s is succeeded here and %s at %s", row.Kind, truth.State, row.Provider)
+	case final:
+		r.add(FalseFailed, row.ID, "%s is %s here and %s at %s", row.Kind, row.Status, truth.State, row.Provider)
+	default:
+		r.add(NotSettled, row.ID, "%s is %s here and %s at %s%s", row.Kind, row.Status, truth.State, row.Provider, trail(row))
+	}
+	switch {
+	case row.Status == "succeeded" && truth.State == Paid && row.Captured != truth.Sum:
+		r.add(AmountMismatch, row.ID, "captured %d here and %d at %s", row.Captured, truth.Sum, row.Provider)
+	case row.Status == "authorized" && truth.State == Held && row.Authorized != truth.Sum:
+		r.add(AmountMismatch, row.ID, "holds %d here and %d at %s", row.Authorized, truth.Sum, row.Provider)
+	case row.Status != "succeeded" && row.Captured != 0:
+		r.add(AmountMismatch, row.ID, "captured %d and is %s", row.Captured, row.Status)
+	}
+	x.sums(r, row)
+}
+
+// sums compares a payment's sums with its refunds, here and there.
+func (x indexed) sums(r *Result, row Row) {
+	var refunded, reserved int64
+	open := false
+	for _, c := range x.children[row.ID] {
+		switch c.Status {
+		case "succeeded":
+			refunded += c.Amount
+			reserved += c.Amount
+		case "failed", "canceled":
+		default:
+			open = true
+			reserved += c.Amount
+		}
+	}
+	if row.Refunded != refunded || row.Reserved != reserved {
+		r.add(AmountMismatch, row.ID, "says refunded %d and reserved %d, its refunds say %d and %d", row.Refunded, row.Reserved, refunded, reserved)
+	}
+	var there int64
+	for _, e := range x.refunds[row.ProviderOrderID] {
+		if e.State == Paid {
+			there += e.Sum
+		}
+	}
+	switch {
+	case open: // a refund that is under way, or waits for an operator, may be in the provider's sum or not
+		if there < refunded {
+			r.add(FalsePaid, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
+		}
+	case there > refunded:
+		r.add(FalseFailed, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
+	case there < refunded:
+		r.add(FalsePaid, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
+	}
+}
+
+// refund compares one refund with the provider's, where the provider gives refunds an id.
+func (x indexed) refund(r *Result, row Row) {
+	var truth *Effect
+	if parent := x.byID[row.Parent]; parent != nil {
+		for i, e := range x.refunds[parent.ProviderOrderID] {
+			if e.Reference != "" && e.Reference == row.Reference {
+				truth = &x.refunds[parent.ProviderOrderID][i]
+			}
+		}
+	}
+	final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"
+	switch {
+	case !final && !row.Answered && row.ProviderReference == "":
+		r.Operator = append(r.Operator, row.ID)
+	case !final:
+		state := State("unknown")
+		if truth != nil {
+			state = truth.State
+		}
+		r.add(NotSettled, row.ID, "refund is %s here and %s at %s%s", row.Status, state, row.Provider, trail(row))
+	case truth == nil: // the sums tell
+	case row.Status == "succeeded" && truth.State != Paid:
+		r.add(FalsePaid, row.ID, "refund is succeeded here and %s at %s", truth.State, row.Provider)
+	case row.Status != "succeeded" && truth.State != Failed:
+		r.add(FalseFailed, row.ID, "refund is %s here and %s at %s", row.Status, truth.State, row.Provider)
+	case row.Status == "succeeded" && truth.Sum != row.Amount:
+		r.add(AmountMismatch, row.ID, "refund of %d here and %d at %s", row.Amount, truth.Sum, row.Provider)
+	}
+}
+
+// trail tells an order's history in one line.
+func trail(row Row) string {
+	var b strings.Builder
+	for _, s := range row.Steps {
+		fmt.Fprintf(&b, " %d:%s/%s", s.Sequence, s.To, s.Cause)
+	}
+	return b.String()
+}
+
+// history holds an order's transitions to the table of legal steps, without a gap.
+func (x indexed) history(r *Result, row Row) {
+	last, callbacks := "", 0
+	for i, s := range row.Steps {
+		if s.Sequence != i+1 || s.From != last {
+			r.add(HistoryBroken, row.ID, "transition %d from %q follows %d transitions that end in %q", s.Sequence, s.From, i, last)
+		}
+		if !x.Legal[[2]string{s.From, s.To}] {
+			r.add(HistoryBroken, row.ID, "no step leads from %q to %q", s.From, s.To)
+		}
+		if s.Cause == "callback" {
+			callbacks++
+		}
+		last = s.To
+	}
+	if len(row.Steps) != row.Sequence || last != row.Status {
+		r.add(HistoryBroken, row.ID, "is %s at sequence %d, and its %d transitions end in %q", row.Status, row.Sequence, len(row.Steps), last)
+	}
+	// Each callback is judged once: what it led to stays written beside it.
+	if callbacks > row.Applied {
+		r.add(HistoryBroken, row.ID, "%d transitions were caused by callbacks, and %d callbacks are kept that led to one", callbacks, row.Applied)
+	}
+}
+
+// overlaps finds refunds of one payment that were open at the same time: a callback that names the payment alone could
+// be about either.
+func (x indexed) overlaps(r *Result) {
+	for payment, list := range x.children {
+		slices.SortFunc(list, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
+		for i := 1; i < len(list); i++ {
+			before := list[i-1]
+			if before.FinalizedAt == nil || before.FinalizedAt.After(list[i].CreatedAt.Add(clockSlack)) {
+				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, list[i].ID)
+			}
+		}
+	}
+}
+
+// notices compares what each shop was told with the orders.
+func (x indexed) notices(r *Result) {
+	told := map[string][]Notice{}
+	payloads := map[string]string{}
+	for _, n := range x.Notices {
+		key := fmt.Sprint(n.Order, "/", n.Sequence)
+		if !n.Genuine {
+			r.add(NotificationWrong, n.Order, "the signature of notification %d does not hold", n.Sequence)
+		}
+		if first, ok := payloads[key]; ok {
+			if first != n.Payload {
+				r.add(NotificationWrong, n.Order, "notification %d was sent with two texts", n.Sequence)
+			}
+			continue // at least once is the promise
+		}
+		payloads[key] = n.Payload
+		told[n.Order] = append(told[n.Order], n)
+	}
+	for order, list := range told {
+		row := x.byID[order]
+		if row == nil {
+			r.add(Lost, order, "the shop was told of an order that does not exist")
+			continue
+		}
+		for i, n := range list {
+			if i > 0 && n.Sequence < list[i-1].Sequence {
+				r.add(NotificationOrder, order, "notification %d came after notification %d", n.Sequence, list[i-1].Sequence)
+			}
+			if n.Shop != row.Shop {
+				r.add(NotificationWrong, order, "another shop was told")
+			}
+			if n.Sequence < 1 || n.Sequence > len(row.Steps) || row.Steps[n.Sequence-1].To != n.Status {
+				r.add(NotificationWrong, order, "notification %d says %s%s", n.Sequence, n.Status, trail(*row))
+			}
+		}
+	}
+	for i := range x.Rows {
+		row := &x.Rows[i]
+		list := told[row.ID]
+		var missing []string
+		for s := 2; s <= row.Sequence; s++ { // that it was created is the answer to the shop's own request
+			if !slices.ContainsFunc(list, func(n Notice) bool { return n.Sequence == s }) {
+				missing = append(missing, fmt.Sprint(s))
+			}
+		}
+		if len(missing) > 0 {
+			r.add(NotificationGap, row.ID, "the shop was not told of transition %s of %d", strings.Join(missing, ", "), row.Sequence)
+			continue
+		}
+		if len(list) > 0 {
+			newest := slices.MaxFunc(list, func(a, b Notice) int { return cmp.Compare(a.Sequence, b.Sequence) })
+			if newest.Status != row.Status || newest.Captured != row.Captured {
+				r.add(NotificationWrong, row.ID, "the last notification says %s, captured %d; the order is %s, captured %d", newest.Status, newest.Captured, row.Status, row.Captured)
+			}
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package torture
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// shopper is one shop that calls the service as a good shop does: it sends the same request again until it gets an
+// answer that says what became of it.
+type shopper struct {
+	name     string // the shop's id
+	key      string
+	replicas []string
+	client   *http.Client
+	turn     *atomic.Int64
+
+	mu      sync.Mutex
+	answers []*asked
+	crashes []Crash
+}
+
+// asked is a request that was answered with an order.
+type asked struct {
+	Answer
+	path, key, body string
+}
+
+// view is what the scripts read of an order.
+type view struct {
+	ID              string `json:"id"`
+	Kind            string `json:"kind"`
+	Reference       string `json:"reference"`
+	Status          string `json:"status"`
+	ProviderOrderID string `json:"provider_order_id"`
+	Captured        int64  `json:"amount_captured"`
+	Code            string `json:"code"` // of a problem
+}
+
+// once sends one request to one replica.
+func (s *shopper) once(ctx context.Context, method, path, key, body string) (int, view, error) {
+	to := s.replicas[int(s.turn.Add(1))%len(s.replicas)]
+	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+to+path, strings.NewReader(body))
+	if err != nil {
+		return 0, view{}, err
+	}
+	req.Header.Set("Authorization", "Bearer "+s.key)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return 0, view{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	if err != nil {
+		return 0, view{}, err
+	}
+	var v view
+	if err := json.Unmarshal(text, &v); err != nil {
+		return 0, view{}, fmt.Errorf("read an answer of %d: %w", res.StatusCode, err)
+	}
+	if res.StatusCode == http.StatusInternalServerError {
+		s.mu.Lock()
+		s.crashes = append(s.crashes, Crash{method + " " + path, string(text)})
+		s.mu.Unlock()
+	}
+	return res.StatusCode, v, nil
+}
+
+// insist sends a request until it is answered by something else than "later", and keeps an order that it was answered
+// with. It reports whether there was such an answer before ctx ended. A process that died leaves "still running" behind
+// for its Idempotency-Key: after some time the shop leaves the key out, because the reference is enough.
+func (s *shopper) insist(ctx context.Context, path, name, body string) (view, int, bool) {
+	key := "key-" + name
+	running := 0
+	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 800*time.Millisecond) {
+		if running > 6 {
+			key = ""
+		}
+		status, v, err := s.once(ctx, http.MethodPost, path, key, body)
+		switch {
+		case status == http.StatusConflict && v.Code == "idempotency_in_progress":
+			running++
+		case err != nil, status >= 500, status == http.StatusTooManyRequests:
+		case status < 300:
+			s.keep(path, key, body, name, v)
+			return v, status, true
+		default:
+			return v, status, true
+		}
+		if !wait(ctx, pause) {
+			return v, status, false
+		}
+	}
+}
+
+func (s *shopper) keep(path, key, body, name string, v view) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: v.Reference, Order: v.ID}, path: path, key: key, body: body})
+}
+
+// order reads an order.
+func (s *shopper) order(ctx context.Context, id string) (view, bool) {
+	for {
+		status, v, err := s.once(ctx, http.MethodGet, "/v1/orders/"+id, "", "")
+		if err == nil && status == http.StatusOK {
+			return v, true
+		}
+		if !wait(ctx, 200*time.Millisecond) {
+			return view{}, false
+		}
+	}
+}
+
+// until reads an order until it has one of the statuses.
+func (s *shopper) until(ctx context.Context, id string, statuses ...string) (view, bool) {
+	for {
+		v, ok := s.order(ctx, id)
+		if !ok {
+			return v, false
+		}
+		for _, want := range statuses {
+			if v.Status == want {
+				return v, true
+			}
+		}
+		if !wait(ctx, 150*time.Millisecond) {
+			return v, false
+		}
+	}
+}
+
+// replay sends every request that was answered with an order once more, with its Idempotency-Key.
+func (s *shopper) replay(ctx context.Context) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, 8)
+	for _, a := range s.answers {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			for range 5 {
+				status, v, err := s.once(ctx, http.MethodPost, a.path, a.key, a.body)
+				if err == nil && status != http.StatusServiceUnavailable {
+					a.ReplayStatus, a.Replayed = status, v.ID
+					return
+				}
+				wait(ctx, 300*time.Millisecond)
+			}
+			a.ReplayStatus = http.StatusServiceUnavailable
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,12 @@
+// Package torture is payrelay's fault harness. It runs the real server as child processes over a real Postgres and the
+// providers' twins, under a load and a list of faults that both come from a seed, then stops the faults, waits until
+// every order is settled and compares three books: what the twins did with the money, what the database says, and what
+// every shop was told.
+//
+// plan.go makes load and faults from a seed; stack.go, replica.go, proxy.go and front.go are what the run consists of;
+// client.go, script.go and receiver.go are the shops; faults.go applies the faults; books.go and collect.go read the
+// books and check.go compares them; run.go is one run from the beginning to the end.
+//
+// The seed decides every order, every fault and when each begins. It does not decide how the operating system schedules
+// processes, so a run with the same seed meets the same plan and nearly, not exactly, the same interleaving.
+package torture

@@ -1,0 +1,187 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// inject plays the plan's faults until ctx ends; every fault is over when it returns.
+func (r *run) inject(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, f := range r.plan.Faults {
+		if f.Kind == "kill_point" {
+			continue // in the replica's environment
+		}
+		wg.Go(func() {
+			if !wait(ctx, f.At) {
+				return
+			}
+			if err := r.apply(ctx, f); err != nil {
+				r.log("fault %s: %v", f, err)
+				return
+			}
+			r.applied(f.Name())
+		})
+	}
+	wg.Wait()
+}
+
+// apply does one fault and undoes it after its time.
+func (r *run) apply(ctx context.Context, f Fault) error {
+	rep := r.replicas[f.Replica%len(r.replicas)]
+	db, sc, ua := r.dbLinks[f.Replica%len(r.dbLinks)], r.smartcoreLink, r.uapayLink
+	held := func(l *link, kind, stream string, attributes map[string]any) error {
+		r.linkMu.Lock()
+		err := l.toxic(kind, stream, attributes)
+		r.linkMu.Unlock()
+		if err != nil {
+			return err
+		}
+		wait(ctx, f.For)
+		r.linkMu.Lock()
+		defer r.linkMu.Unlock()
+		return l.heal()
+	}
+	provider := sc
+	if f.Nth%2 == 1 || f.For%2 == 1 {
+		provider = ua
+	}
+	switch f.Kind {
+	case "twin":
+		return r.misbehave(ctx, f)
+	case "kill":
+		rep.signal(syscall.SIGKILL)
+	case "stop":
+		rep.signal(syscall.SIGTERM)
+	case "clock":
+		if err := rep.setClock(f.Size); err != nil {
+			return err
+		}
+		wait(ctx, f.For)
+		return rep.setClock(0)
+	case "db_crash":
+		return r.Database.crash(ctx, f.For/2)
+	case "db_cut":
+		r.linkMu.Lock()
+		db.cut()
+		r.linkMu.Unlock()
+		wait(ctx, f.For)
+		r.linkMu.Lock()
+		defer r.linkMu.Unlock()
+		return db.heal()
+	case "db_slow":
+		return held(db, "latency", "downstream", map[string]any{"latency": f.Size.Milliseconds() / 4, "jitter": f.Size.Milliseconds() / 4})
+	case "db_locked":
+		return r.lockOrders(ctx, f.For)
+	case "db_exhausted":
+		return r.exhaust(ctx, f.For)
+	case "provider_cut":
+		return held(provider, "reset_peer", "downstream", map[string]any{"timeout": 20})
+	case "provider_slow":
+		return held(provider, "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
+	case "provider_torn":
+		return held(provider, "limit_data", "downstream", map[string]any{"bytes": 700})
+	case "storm":
+		r.front.storm(ctx, 40, int(f.Size.Milliseconds()))
+	case "shop_500", "shop_hang", "shop_lost":
+		rec := r.receivers[f.Replica%len(r.receivers)]
+		rec.be(f.Kind)
+		wait(ctx, f.For)
+		rec.be("")
+	case "refunds_fail":
+		return r.refundsFail(ctx, f.For)
+	default:
+		return fmt.Errorf("no such fault")
+	}
+	return nil
+}
+
+func (r *run) misbehave(ctx context.Context, f Fault) error {
+	add, remove := r.twins.SmartCore().AddFault, r.twins.SmartCore().RemoveFault
+	if f.Twin == "uapay" {
+		add, remove = r.twins.UAPAY().AddFault, r.twins.UAPAY().RemoveFault
+	}
+	id, err := add(f.Fault)
+	if err != nil {
+		return err
+	}
+	wait(ctx, f.For)
+	remove(id)
+	return nil
+}
+
+// lockOrders keeps everybody from the orders, as a careless migration would.
+func (r *run) lockOrders(ctx context.Context, d time.Duration) error {
+	conn, err := pgx.Connect(ctx, r.direct)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		wait(ctx, d)
+		return nil
+	})
+}
+
+// exhaust leaves the service next to no connections.
+func (r *run) exhaust(ctx context.Context, d time.Duration) error {
+	if err := r.Database.exec(ctx, r.Database.admin, "ALTER ROLE "+appRole+" CONNECTION LIMIT 2"); err != nil {
+		return err
+	}
+	_ = r.Database.exec(ctx, r.Database.admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+appRole+"'")
+	wait(ctx, d)
+	return r.unexhaust()
+}
+
+// unexhaust takes the limit back, also after a crash in between.
+func (r *run) unexhaust() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		err := r.Database.exec(ctx, r.Database.admin, "ALTER ROLE "+appRole+" CONNECTION LIMIT -1")
+		if err == nil || !wait(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+func (r *run) refundsFail(ctx context.Context, d time.Duration) error {
+	set := func(fails bool) error {
+		return r.twins.SmartCore().UpdateSettings(refundFails(fails))
+	}
+	if err := set(true); err != nil {
+		return err
+	}
+	wait(ctx, d)
+	return set(false)
+}
+
+// calm ends what is left of every fault.
+func (r *run) calm() error {
+	r.twins.SmartCore().ClearFaults()
+	r.twins.UAPAY().ClearFaults()
+	for _, rec := range r.receivers {
+		rec.be("")
+	}
+	r.linkMu.Lock()
+	defer r.linkMu.Unlock()
+	for _, l := range append([]*link{r.smartcoreLink, r.uapayLink}, r.dbLinks...) {
+		if err := l.heal(); err != nil {
+			return err
+		}
+	}
+	for _, rep := range r.replicas {
+		if err := rep.setClock(0); err != nil {
+			return err
+		}
+	}
+	return r.unexhaust()
+}

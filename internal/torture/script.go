@@ -1,0 +1,193 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
+)
+
+// The shops' customer and the twins' test cards.
+const (
+	customer = `"customer":{"first_name":"John","last_name":"Doe","email":"john@example.com","phone":"+442079460612","ip":"127.0.0.1",` +
+		`"address":{"line":"10 Downing Street","city":"London","postal_code":"SW1A 2AA","country":"GB"}}`
+	cardRefused = "4111111111111111" // at SmartCore, which knows two others
+)
+
+// player plays orders' scripts.
+type player struct {
+	shops []*shopper
+	twins *sandbox.Sandbox
+}
+
+// play plays one order from the shop's first request to the last thing that shop or customer do. Nobody waits for an
+// order's next state after patience has ended, and nobody asks for an answer after ctx has: what was begun then is the
+// service's to finish.
+func (p *player) play(ctx, patience context.Context, o Order) {
+	if !wait(ctx, o.At) {
+		return
+	}
+	s := p.shops[o.Shop]
+	switch o.Script {
+	case "payout", "uapay_payout":
+		s.insist(ctx, "/v1/payouts", o.Name, payoutBody(o))
+		return
+	}
+	v, _, ok := s.insist(ctx, "/v1/payments", o.Name, paymentBody(o))
+	if !ok || v.ID == "" {
+		return
+	}
+	again := o.Then == "beyond" // an impatient shop
+	if again {
+		go s.once(ctx, "POST", "/v1/payments", "", paymentBody(o)) //nolint:errcheck // the same reference once more, whatever it brings
+	}
+	if !wait(ctx, o.Pause) {
+		return
+	}
+	if !p.customer(o, v) {
+		return
+	}
+	switch o.Script {
+	case "hold", "uapay_hold":
+		if v, ok = s.until(patience, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
+			return
+		}
+		if v, ok = p.command(ctx, patience, s, o, v); !ok || v.Status != "succeeded" {
+			return
+		}
+	}
+	if o.Then == "" {
+		return
+	}
+	if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
+		refund(ctx, patience, s, o, v)
+	}
+}
+
+// customer does what the payer does, and reports whether the payment can go on.
+func (p *player) customer(o Order, v view) bool {
+	outcome := o.Outcome
+	switch {
+	case outcome == "abandon":
+		return o.Script == "direct" || o.Script == "hold" // nobody is needed there
+	case outcome == "challenge":
+		outcome = "success"
+	}
+	if o.Script == "uapay_hosted" || o.Script == "uapay_hold" {
+		return p.twins.UAPAY().Complete(v.ProviderOrderID, uapay.Outcome(outcome)) == nil
+	}
+	if o.Script == "hosted" || o.Outcome == "challenge" {
+		_ = p.twins.SmartCore().Complete(v.ProviderOrderID, smartcore.Outcome(outcome)) // one that is finished stays so
+	}
+	return true
+}
+
+// command captures or cancels a hold, or does both at once.
+func (p *player) command(ctx, patience context.Context, s *shopper, o Order, v view) (view, bool) {
+	path := "/v1/payments/" + v.ID
+	do := func(verb, body string) {
+		for range 20 {
+			status, v, err := s.once(ctx, "POST", path+"/"+verb, "", body)
+			// What was not sent may be tried again; so may what nobody knows, because a command that is under way is refused.
+			if err == nil && status < 500 && v.Code != "provider_unavailable" {
+				return
+			}
+			if !wait(ctx, 300*time.Millisecond) {
+				return
+			}
+		}
+	}
+	switch o.Then {
+	case "part":
+		do("capture", fmt.Sprintf(`{"amount":%d}`, o.Part))
+	case "cancel":
+		do("cancel", "")
+	case "both":
+		var wg sync.WaitGroup
+		wg.Go(func() { do("capture", "{}") })
+		wg.Go(func() { do("cancel", "") })
+		wg.Wait()
+	case "": // the money stays held
+		return v, false
+	default:
+		do("capture", "{}")
+	}
+	return s.until(patience, v.ID, "succeeded", "failed", "canceled")
+}
+
+// refund gives money back in the way that the order's Then says.
+func refund(ctx, patience context.Context, s *shopper, o Order, v view) {
+	path := "/v1/payments/" + v.ID + "/refunds"
+	give := func(name string, minor int64) (view, bool) {
+		name = o.Name + "-" + name
+		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
+		for { // another refund under way is told by 409
+			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body)
+			if !ok || status != 409 || r.Code != "invalid_state" {
+				return r, ok && status < 300
+			}
+			if !wait(patience, 300*time.Millisecond) {
+				return r, false
+			}
+		}
+	}
+	switch half := v.Captured / 2; o.Then {
+	case "refund":
+		give("r", v.Captured)
+	case "halves": // the same sum twice, one after the other
+		if r, ok := give("r1", max(half, 1)); ok {
+			if _, ok = s.until(patience, r.ID, "succeeded", "failed"); ok && half > 0 {
+				give("r2", half)
+			}
+		}
+	case "race": // three at once, of which two fit
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1)) })
+		}
+		wg.Wait()
+	case "beyond":
+		give("r", v.Captured+1)
+		give("part", max(half, 1))
+	}
+}
+
+func paymentBody(o Order) string {
+	currency, more := "EUR", ""
+	switch o.Script {
+	case "uapay_hosted":
+		currency = "UAH"
+	case "uapay_hold":
+		currency, more = "UAH", `,"capture":"manual"`
+	case "hold":
+		more = `,"flow":"direct","capture":"manual"` + card(o)
+	case "direct":
+		more = `,"flow":"direct"` + card(o)
+	}
+	return fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"currency":%q%s,%s}`, o.Name, o.Name, o.Minor, currency, more, customer)
+}
+
+func card(o Order) string {
+	number := map[string]string{"fail": cardRefused, "challenge": smartcore.CardChallenge}[o.Outcome]
+	if number == "" {
+		number = smartcore.CardFrictionless
+	}
+	return fmt.Sprintf(`,"site_url":"https://shop.example.com","payment_method":{"type":"card","card":{"number":%q,"exp_month":12,"exp_year":2030,"cvc":"123","holder":"JOHN DOE"}}`, number)
+}
+
+func payoutBody(o Order) string {
+	account, number := accountPayouts, smartcore.CardFrictionless
+	if o.Outcome == "fail" {
+		number = cardRefused
+	}
+	if o.Script == "uapay_payout" {
+		if account, number = accountP2P, uapay.CardSuccess; o.Outcome == "fail" {
+			number = uapay.CardReject
+		}
+	}
+	return fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"account":%q,"method":{"type":"card","card":{"number":%q}},%s}`, o.Name, o.Name, o.Minor, account, number, customer)
+}
