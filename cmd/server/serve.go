@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,17 +22,44 @@ type site struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
+
+	mu     sync.Mutex
+	silent map[net.Conn]bool // connections on which nothing was asked yet
 }
+
+// hush is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
+// advance; net/http would wait 5 s for each.
+const hush = 500 * time.Millisecond
 
 func newSite(name, addr string, h http.Handler, writeTimeout time.Duration) (*site, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s: %w", name, err)
 	}
-	return &site{name, l, &http.Server{
+	s := &site{name: name, listener: l, silent: map[net.Conn]bool{}}
+	s.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
-	}}, nil
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: s.noteConn,
+	}
+	return s, nil
+}
+
+func (s *site) noteConn(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.silent[c] = true
+	} else {
+		delete(s.silent, c)
+	}
+}
+
+func (s *site) closeSilent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.silent {
+		_ = c.Close()
+	}
 }
 
 // url is where the site can be reached on this machine.
@@ -68,6 +96,7 @@ func serve(ctx context.Context, patience time.Duration, sites ...*site) error {
 			<-ctx.Done()
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
+			defer time.AfterFunc(hush, s.closeSilent).Stop()
 			if err := s.server.Shutdown(stop); err != nil {
 				return errors.Join(fmt.Errorf("stop the %s: %w", s.name, err), s.server.Close())
 			}
