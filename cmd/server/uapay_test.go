@@ -29,12 +29,7 @@ const (
 // uapayDev is a `server dev` whose helpers talk to UAPAY's twin instead of SmartCore's.
 type uapayDev struct{ *dev }
 
-func startUAPAY(t testing.TB, environ ...string) uapayDev {
-	d := uapayDev{startDev(t, environ...)}
-	// Many requests at once leave connections that were opened and never used, for which a server that stops waits 5 s.
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	return d
-}
+func startUAPAY(t testing.TB, environ ...string) uapayDev { return uapayDev{startDev(t, environ...)} }
 
 // scenarios is what happens to orders that have nothing to do with each other.
 type scenarios map[string]func(t *testing.T, d uapayDev)
