@@ -19,6 +19,7 @@ type orderCmd struct {
 	List    orderListCmd    `cmd:"" help:"List orders that need a person: unknown outcomes, conflicts, and whatever is stuck."`
 	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
 	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
+	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
 }
 
 type orderListCmd struct {
@@ -195,7 +196,7 @@ func orNone(s string) string {
 
 type orderResolveCmd struct {
 	ID     uuid.UUID `arg:"" help:"The order's id."`
-	Status string    `required:"" enum:"succeeded,failed,canceled" help:"What became of the money: succeeded, failed or canceled."`
+	Status string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
 	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
 	JSON   bool      `name:"json" help:"Print JSON."`
 }
@@ -224,5 +225,42 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 		return printJSON(io, httpapi.RenderOrder(o))
 	}
 	fmt.Fprintf(io.out, "Order %s is %s.\n", o.ID, o.Status)
+	return nil
+}
+
+type orderResendCmd struct {
+	ID   uuid.UUID `arg:"" help:"The order's id."`
+	From int       `required:"" help:"The sequence of the first notification to send again; those after it follow."`
+}
+
+// Run implements the command.
+func (c orderResendCmd) Run(ctx context.Context, io *streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	list, err := db.store.NotificationsOf(ctx, o.Key())
+	if err != nil {
+		return err
+	}
+	sent := 0
+	for _, n := range list {
+		if n.Sequence < c.From {
+			continue
+		}
+		if err := db.store.ResendNotification(ctx, o.Key(), n.Sequence); err != nil {
+			return err
+		}
+		sent++
+	}
+	if sent == 0 {
+		return fmt.Errorf("order %s has no notification from sequence %d on", o.ID, c.From)
+	}
+	fmt.Fprintf(io.out, "%d notifications of order %s are sent again within half a minute.\n", sent, o.ID)
 	return nil
 }

@@ -15,14 +15,14 @@ type Resolution struct {
 }
 
 // Resolve settles an order that is not final, or acknowledges the conflict of one that is, by an operator's decision.
-// A final status is never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason,
-// CodeInvalidState.
+// Of a capture or cancel that never took effect, the decision is "authorized": the money is still held. A final status is
+// never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
 func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, error) {
 	if d.Reason == "" {
 		return nil, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
 	}
-	if !d.Status.Final() {
-		return nil, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed or canceled."}
+	if !d.Status.Final() && d.Status != StatusAuthorized {
+		return nil, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
 	}
 	return s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		now := s.Now()
@@ -38,12 +38,18 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 			o.conflicts = append(o.conflicts, Conflict{Cause: CauseOperator, Reason: "settled: " + d.Reason, Reported: d.Status, Evidence: evidence, At: now})
 			return nil
 		}
+		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.commanded()) {
+			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
+		}
 		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}
 		if d.Status == StatusFailed {
 			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
 		}
-		o.Record(r)
+		if o.Record(r) != Apply {
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s %s cannot become %s.", o.Kind, o.Status, d.Status)}
+		}
 		o.Conflicts = 0
+		s.Schedule.next(o, now)
 		return nil
 	})
 }
