@@ -12,7 +12,6 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/transport"
-	"payrelay/internal/money"
 )
 
 // Name is the provider's name everywhere in payrelay.
@@ -23,21 +22,22 @@ const (
 	settingClient = "client_id"
 	settingAPI    = "api_url"
 	settingSigned = "require_signed_answers"
+	settingDirect = "direct_engine"
 
 	secretKey = "secret"
 )
 
-// currency is the only one that UAPAY knows (section 5).
-const currency = money.Currency("UAH")
+// The values of settingDirect.
+const (
+	directInvoice = "invoice"
+	directC2A     = "c2a"
+)
 
-// currencyNumber is currency as the provider writes it.
-var currencyNumber = func() int64 {
-	n, _ := currency.Numeric()
-	return int64(n)
-}()
-
-// Driver makes gateways of UAPAY.
-type Driver struct{ client *transport.Client }
+// Driver makes gateways of UAPAY. Accounts of one merchant share a session.
+type Driver struct {
+	client   *transport.Client
+	sessions merchants
+}
 
 var _ gateway.Driver = (*Driver)(nil)
 
@@ -54,6 +54,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: settingClient, Help: "clientId of the merchant cabinet, digits", Required: true},
 			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua"},
 			{Name: settingSigned, Help: "refuse answers without a signature: true or false", Default: "true"},
+			{Name: settingDirect, Help: "who takes direct payments: invoice (cards kept by UAPAY), or c2a (also card numbers, where the merchant may handle them)", Default: directInvoice},
 		},
 		Secrets: []gateway.Setting{
 			{Name: secretKey, Help: "the secret key exactly as the merchant cabinet shows it", Required: true},
@@ -101,6 +102,10 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 	if err != nil {
 		problems = append(problems, errors.New("require_signed_answers: use true or false"))
 	}
+	direct := setting(settingDirect)
+	if direct != directInvoice && direct != directC2A {
+		problems = append(problems, errors.New("direct_engine: use invoice or c2a"))
+	}
 	if account.Currency != currency {
 		problems = append(problems, errors.New("currency: UAPAY accounts hold UAH"))
 	}
@@ -109,7 +114,8 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 	}
 	return &Gateway{
 		client: d.client, base: base, clientID: clientID, key: []byte(key), secrets: redactor{key}, requireSigned: signed,
-		now: time.Now, pause: time.Second, sessions: newSessions(),
+		c2a: direct == directC2A,
+		now: time.Now, pause: time.Second, sessions: d.sessions.of(merchant{base, clientID, key}),
 	}, nil
 }
 

@@ -127,7 +127,7 @@ func (c claims) doubt(m meaning, invoiceID, paymentID string, received time.Time
 		return "without an amount"
 	case c.PaymentStatus == "":
 		return "without the payment system's status"
-	case c.Currency != "" && string(c.Currency) != itoa(currencyNumber) && string(c.Currency) != string(currency):
+	case otherCurrency(c.Currency):
 		return "in another currency"
 	case m.status == "":
 		return "an unlisted status"

@@ -27,55 +27,6 @@ func sealed(t testing.TB, claims map[string]any) gateway.RawCallback {
 	return rawCallback(sealToken([]byte(testKey), data))
 }
 
-func TestDocumentedCallbacks(t *testing.T) {
-	t.Parallel()
-	g := open(t, account(""))
-	n := 0
-	for name, v := range loadVectors(t) {
-		if !strings.HasPrefix(v.Method, "callback") {
-			continue
-		}
-		n++
-		raw := gateway.RawCallback{Method: "POST", ContentType: "application/json", Body: v.Request, ReceivedAt: testNow}
-		got, err := g.ReadCallback(raw)
-		switch name {
-		case "callback_wrong_key", "callback_tampered_amount":
-			require.Equal(t, gateway.KindForged, gateway.KindOf(err), name)
-			require.Error(t, err)
-			require.Empty(t, got)
-		case "callback_legacy_orders_2017":
-			require.Error(t, err)
-			require.Equal(t, gateway.KindRejected, gateway.KindOf(err), "without a signature")
-			var claims map[string]any
-			require.NoError(t, json.Unmarshal(v.Request, &claims))
-			got, err = g.ReadCallback(sealed(t, claims))
-			require.NoError(t, err)
-			require.Empty(t, got.Doubt)
-			require.Equal(t, "24", got.OrderID)
-			require.Equal(t, gateway.StatusSucceeded, got.Result.Status)
-			require.Equal(t, testInvoice, got.Result.ProviderReference)
-		case "callback_reversed":
-			require.NoError(t, err)
-			require.NotEmpty(t, got.Doubt, "whose refund it was must be asked")
-			require.Empty(t, got.Result.Status)
-		default:
-			require.NoError(t, err, name)
-			require.Empty(t, got.Doubt, name)
-			require.Equal(t, "ord-1001", got.OrderID)
-			require.Equal(t, gateway.KindPayment, got.Result.Kind)
-			want, _ := neutral(t, v.Want)
-			if name == "callback_amount_mismatch" {
-				want = gateway.StatusSucceeded
-				require.EqualValues(t, 100, *got.Result.Amount, "package payment compares it")
-			}
-			require.Equal(t, want, got.ResultFor(operationFor(name)).Status, name)
-			require.Equal(t, want == gateway.StatusFailed, got.ResultFor(operationFor(name)).Failure != nil, name)
-			require.Equal(t, testPayment, got.Result.State[statePayment].Reveal())
-		}
-	}
-	require.Equal(t, 9, n)
-}
-
 func TestCallbackOfAHoldByTheLastOperation(t *testing.T) {
 	t.Parallel()
 	claims := callbackClaims()

@@ -21,6 +21,7 @@ type Gateway struct {
 	key           []byte
 	secrets       redactor
 	requireSigned bool
+	c2a           bool // direct payments go by the engine of split payments
 	now           func() time.Time
 	// pause is how long a new payment is given to say what its payer must do (8.2).
 	pause    time.Duration
@@ -69,6 +70,20 @@ var (
 	splitShow   = endpoint{op: "p2pPaymentsShow", class: transport.ClassRead, path: "p2p/payments/show"}
 	a2cInitiate = endpoint{op: "a2cInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/initiate", harmless: true}
 	a2cComplete = endpoint{op: "a2cComplete", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/complete"}
+	a2cCancel   = endpoint{op: "a2cCancel", class: transport.ClassWrite, path: "p2p/payments/a2c/cancel"}
+
+	c2aInitiate     = endpoint{op: "c2aInitiate", class: transport.ClassWrite, path: "p2p/payments/c2a/initiate", harmless: true}
+	c2aComplete     = endpoint{op: "c2aComplete", class: transport.ClassWrite, path: "p2p/payments/c2a/complete"}
+	c2aCancel       = endpoint{op: "c2aCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/cancel"}
+	reverseInitiate = endpoint{op: "c2aReverseInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/initiate", harmless: true}
+	reverseComplete = endpoint{op: "c2aReverseComplete", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/complete"}
+	reverseCancel   = endpoint{op: "c2aReverseCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/reverse/cancel"}
+
+	invoicesUpdate     = endpoint{op: "invoicesUpdate", class: transport.ClassWrite, path: "invoicer/invoices/update", harmless: true}
+	invoicesCancel     = endpoint{op: "invoicesCancel", class: transport.ClassWrite, path: "invoicer/invoices/cancel"}
+	subscriptionUpdate = endpoint{op: "subscriptionsUpdate", class: transport.ClassWrite, path: "invoicer/subscriptions/update"}
+	paymentsCommission = endpoint{op: "paymentsShowCommission", class: transport.ClassRead, path: "invoicer/payments/showCommission", harmless: true}
+	p2pCommission      = endpoint{op: "p2pCommission", class: transport.ClassRead, path: "payments/p2p/commission/calculate", harmless: true}
 )
 
 // reply is an answer with what belongs to it.

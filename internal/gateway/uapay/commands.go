@@ -11,6 +11,9 @@ import (
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
+// codeUnpaid is the code of an error about an invoice without a payment.
+const codeUnpaid = "no_payment"
+
 // names returns the provider's ids of an order's invoice and payment, asking for those that are not remembered.
 func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, error) {
 	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
@@ -22,7 +25,7 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 	case err != nil:
 		return p, err
 	case f.payment == nil:
-		return p, f.err(gateway.KindRefused, invoicesShow, "no_payment") // nothing was asked of the money yet
+		return paymentParams{InvoiceID: f.id}, f.err(gateway.KindRefused, invoicesShow, codeUnpaid) // nothing was asked of the money yet
 	}
 	return paymentParams{InvoiceID: f.id, PaymentID: string(f.payment.PaymentID)}, nil
 }
@@ -39,15 +42,22 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	}
 	part := ""
 	if amount.Minor() < ref.Amount.Minor() {
-		p.Amount, part = amount.Minor(), itoa(amount.Minor())
+		p.Amount, part = kopecks(amount), itoa(kopecks(amount))
 	}
 	return g.command(ctx, paymentsDone, ref, p, part)
 }
 
-// Cancel implements gateway.Canceler (8.6). It releases held money; the reference knows no other cancel.
+// Cancel implements gateway.Canceler. It releases held money (8.6), or gives up an invoice without a payment (7.6) or a
+// card's payment that nobody completed (9.3).
 func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	ref.Operation = gateway.OpCancel
+	if bySplit(ref) {
+		return g.cancelC2A(ctx, ref)
+	}
 	p, err := g.names(ctx, ref)
+	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code == codeUnpaid {
+		return g.cancelInvoice(ctx, ref, p.InvoiceID)
+	}
 	if err != nil {
 		return gateway.Result{}, notAsked(err)
 	}
@@ -154,13 +164,16 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if len(f) > 0 {
 		return gateway.Result{}, f.invalid(paymentsReverse.op)
 	}
+	if bySplit(req.Payment) {
+		return g.refundC2A(ctx, req)
+	}
 	p, err := g.names(ctx, req.Payment)
 	if err != nil {
 		return gateway.Result{}, notAsked(err)
 	}
 	var data any
 	if !whole(req.Refund, req.Payment) {
-		data = amountData{Amount: req.Refund.Amount.Minor()}
+		data = amountData{Amount: kopecks(req.Refund.Amount)}
 	}
 	r, err := g.call(ctx, paymentsReverse, &p, data)
 	if err != nil {
@@ -191,6 +204,9 @@ func whole(refund, payment gateway.Ref) bool {
 func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	if ref.Parent == nil {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: paymentsShow.op, Code: "refund_without_payment"}
+	}
+	if bySplit(*ref.Parent) {
+		return g.fetchC2ARefund(ctx, ref)
 	}
 	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
 	if p.PaymentID == "" {
@@ -229,7 +245,7 @@ func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Res
 func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway.Secret) (gateway.Result, error) {
 	e, params := paymentsConfirm, codeParams{Code: code.Reveal(), Key: ref.State[stateKey].Reveal()}
 	params.InvoiceID, params.PaymentID = recall(ref, stateInvoice), recall(ref, statePayment)
-	if ref.Kind == gateway.KindTransfer {
+	if ref.Kind == gateway.KindTransfer || bySplit(ref) {
 		e, params.ID = p2pConfirm, params.PaymentID
 		params.InvoiceID, params.PaymentID = "", ""
 	}

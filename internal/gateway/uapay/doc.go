@@ -4,8 +4,8 @@
 //
 // The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
 // seals and opens tokens, wire.go holds the provider's spelling, status.go the meaning of its words, errors.go that of
-// its errors, payments.go, commands.go, transfers.go and payouts.go build the calls, fetch.go asks about payments, callback.go
-// reads callbacks.
+// its errors, units.go its money, payments.go, c2a.go, commands.go, invoices.go, transfers.go and payouts.go build the calls,
+// fetch.go asks about payments, callback.go reads callbacks. golden_test.go plays every documented example.
 //
 // Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
 //   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself
@@ -20,6 +20,13 @@
 //     that is still there, counts as done; one whose answer was lost stays unknown until the whole payment is reversed.
 //   - A payment reversed before we saw it succeed reads as succeeded and wholly refunded; a hold as canceled; a transfer
 //     or payout as failed, because its money is not where it was sent.
+//   - Direct payments are payments on an invoice, which take cards kept by the provider only. An account may have them go
+//     by the newer engine instead (setting direct_engine), which takes card numbers too, cannot hold money, and gives back
+//     all or nothing; its refunds are operations under our own id, and can be followed (c2a.go).
+//   - A card's payment of that engine whose completion was not answered is processing and followed by its id: it is there,
+//     and lapses after an hour if the completion never arrived.
+//   - What was initiated and then refused is cancelled at once instead of waiting out its hour.
+//   - An amount never includes the commission, which is the payer's; it is kept as evidence.
 //   - Subscriptions are charged by the provider's own schedule, and every charge carries the first order's id. Their
 //     callbacks are always put in doubt. Nothing charges on demand.
 //   - How soon an order can be seen, and for how long, is undocumented: two minutes and 30 days are assumptions.

@@ -19,11 +19,17 @@ func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, e
 	case gateway.KindPayoutCard:
 		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "fetch", "UAPAY keeps no cards for payouts")
 	case gateway.KindPayment:
+		if bySplit(ref) {
+			return g.fetchC2A(ctx, ref)
+		}
 	}
 	if invoiceID, paymentID := recall(ref, stateInvoice), recall(ref, statePayment); invoiceID != "" && paymentID != "" && ref.State[stateDirect] != "" {
 		return g.checkStatus(ctx, ref, invoiceID, paymentID)
 	}
 	found, err := g.readInvoice(ctx, ref)
+	if g.c2a && gateway.KindOf(err) == gateway.KindNotFound && err != nil {
+		return g.fetchC2A(ctx, ref) // it never had an invoice
+	}
 	if err != nil {
 		return gateway.Result{}, err
 	}
@@ -86,7 +92,7 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 		if (p.InvoiceID != "" && string(p.InvoiceID) != id) || fit(string(p.PaymentID), idShape) == "" {
 			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
 		}
-		if p.Currency != "" && string(p.Currency) != itoa(currencyNumber) && string(p.Currency) != string(currency) {
+		if otherCurrency(p.Currency) {
 			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_currency")
 		}
 	}
@@ -95,7 +101,7 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 
 // findInvoice finds an invoice by the order's id (7.3).
 func (g *Gateway) findInvoice(ctx context.Context, orderID string) (string, error) {
-	r, err := g.call(ctx, invoicesList, &idParams{ExternalIDs: []string{orderID}}, nil)
+	r, err := g.listInvoices(ctx, nil, []string{orderID})
 	if err != nil {
 		return "", err
 	}
@@ -189,14 +195,12 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	return result, nil
 }
 
-// isDirect reports whether an invoice's extraInfo, an object or its text, is directMark.
+// isDirect reports whether an invoice's extraInfo, an object or its text, holds directMark.
 func isDirect(raw json.RawMessage) bool {
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		raw = json.RawMessage(s)
 	}
-	var info struct {
-		Payrelay string `json:"payrelay"`
-	}
-	return json.Unmarshal(raw, &info) == nil && info.Payrelay == "direct"
+	var info extraInfo
+	return json.Unmarshal(raw, &info) == nil && info.Payrelay == directMark
 }

@@ -6,32 +6,34 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
-	"payrelay/internal/money"
 )
 
-// directMark is an invoice's extraInfo that says that nobody was sent to its page: the card came through us.
-const directMark = `{"payrelay":"direct"}`
+// extraInfo is what an invoice carries for us, and for whoever looks at it in the merchant cabinet.
+type extraInfo struct {
+	OrderRef string `json:"orderRef"`
+	// Payrelay is directMark if nobody was sent to the invoice's page, because the card came through us.
+	Payrelay string `json:"payrelay,omitempty"`
+}
+
+const directMark = "direct"
 
 // CreatePayment implements gateway.Gateway. It makes an invoice (7.1); the payer goes to its page, or for flow direct a
 // payment with a stored card is started on it (8.1). If the answer to that second call is lost, Fetch finds the invoice
 // by the order's id.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if why := unsupported(req); why != "" {
+	if why := g.unsupported(req); why != "" {
 		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", why)
 	}
 	if missing := g.MissingFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid("createPayment")
 	}
-	data := invoice(req)
-	r, err := g.call(ctx, invoicesCreate, &invoiceParams{SystemType: "ECOM"}, data, req.Customer.Email, req.Customer.Phone)
+	if req.Flow == gateway.FlowDirect && g.c2a {
+		return g.payC2A(ctx, req)
+	}
+	r, id, err := g.createInvoice(ctx, "ECOM", invoice(req), req.Customer.Email, req.Customer.Phone)
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id := fit(string(r.ID), idShape)
-	if id == "" {
-		return gateway.Result{}, r.err(gateway.KindUnknown, invoicesCreate, "no_invoice")
-	}
-	r.evidence["invoice_id"] = id
 	if req.Flow == gateway.FlowDirect {
 		return g.payDirect(ctx, req, id)
 	}
@@ -42,11 +44,26 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return result, nil
 }
 
+// createInvoice makes an invoice, of the system type ECOM for a merchant's sale or P2P for a payment to a card (7.1), and
+// returns its id.
+func (g *Gateway) createInvoice(ctx context.Context, systemType string, data invoiceData, hide ...string) (reply, string, error) {
+	r, err := g.call(ctx, invoicesCreate, &invoiceParams{SystemType: systemType}, data, hide...)
+	if err != nil {
+		return reply{}, "", err
+	}
+	id := fit(string(r.ID), idShape)
+	if id == "" {
+		return reply{}, "", r.err(gateway.KindUnknown, invoicesCreate, "no_invoice")
+	}
+	r.evidence["invoice_id"] = id
+	return r, id, nil
+}
+
 // payDirect starts a payment on an invoice and asks what its payer must do.
 func (g *Gateway) payDirect(ctx context.Context, req gateway.PaymentRequest, invoiceID string) (gateway.Result, error) {
 	stored := req.Method.StoredCard
 	r, err := g.call(ctx, paymentsCreate, &createParams{Locale: locale(req.Browser), Device: g.device(req)}, createData{
-		InvoiceID: invoiceID, Amount: req.Ref.Amount.Minor(), Currency: currencyNumber, Email: clean(req.Customer.Email),
+		InvoiceID: invoiceID, Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Email: clean(req.Customer.Email),
 		CardFrom: cardRef{ID: stored.ID, SecurityCode: stored.CVC.Reveal()},
 	}, stored.CVC.Reveal(), req.Customer.Email, req.Customer.IP)
 	if err != nil {
@@ -103,12 +120,14 @@ func wait(ctx context.Context, d time.Duration) bool {
 }
 
 // unsupported says what the reference has no method for, or "".
-func unsupported(req gateway.PaymentRequest) string {
+func (g *Gateway) unsupported(req gateway.PaymentRequest) string {
 	m := req.Method
 	switch {
 	case m.ApplePay != nil || m.GooglePay != nil:
 		return "UAPAY takes wallets on its own page only: use flow hosted"
-	case m.Card != nil:
+	case g.c2a && req.Flow == gateway.FlowDirect && req.Ref.Operation == gateway.OpAuthorize:
+		return "this account takes direct payments at once and cannot hold them: use flow hosted, or capture automatic"
+	case m.Card != nil && !g.c2a:
 		return "UAPAY takes cards on its own page, or cards kept by it: use flow hosted, or a stored_card"
 	case req.Recurring.Enabled && req.Flow == gateway.FlowDirect:
 		return "UAPAY starts recurring payments on its own page only: use flow hosted"
@@ -124,7 +143,7 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	f.need("description", clean(req.Description))
-	if why := unsupported(req); why != "" {
+	if why := g.unsupported(req); why != "" {
 		f.add("payment_method", why)
 		return f
 	}
@@ -138,14 +157,19 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 	}
 	stored := req.Method.StoredCard
 	if req.Flow != gateway.FlowDirect {
-		if stored != nil || req.Method.Mobile != nil {
+		if stored != nil || req.Method.Card != nil || req.Method.Mobile != nil {
 			f.add("payment_method", "the provider's page asks for it: leave it out, or use flow direct with a stored_card")
 		}
 		return f
 	}
-	if stored == nil {
+	switch c := req.Method.Card; {
+	case c != nil:
+		f.need("payment_method.card.number", c.Number.Reveal())
+		f.need("payment_method.card.cvc", c.CVC.Reveal())
+		f.expiry("payment_method.card.exp_month", c.Expiry)
+	case stored == nil:
 		f.add("payment_method", "required for flow direct: a stored_card")
-	} else {
+	default:
 		f.need("payment_method.card_id", fit(stored.ID, idShape))
 		f.need("payment_method.cvc", stored.CVC.Reveal())
 	}
@@ -158,7 +182,7 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 // invoice writes what is to be paid.
 func invoice(req gateway.PaymentRequest) invoiceData {
 	data := invoiceData{
-		ExternalID: req.Ref.OrderID, Type: "PAY", Description: clean(req.Description), Amount: req.Ref.Amount.Minor(),
+		ExternalID: req.Ref.OrderID, Type: "PAY", Description: clean(req.Description), Amount: kopecks(req.Ref.Amount),
 		RedirectURL: returnURL(req.ReturnURLs), CallbackURL: req.CallbackURL, Email: clean(req.Customer.Email),
 	}
 	if req.Ref.Operation == gateway.OpAuthorize {
@@ -167,9 +191,12 @@ func invoice(req gateway.PaymentRequest) invoiceData {
 	if req.Recurring.Enabled {
 		data.Type, data.Interval, data.ExpiresAt = "SUBSCRIBE", req.Recurring.FrequencyDays, req.Recurring.ExpiresAt.UnixMilli()
 	}
+	info := extraInfo{OrderRef: req.Ref.OrderID}
 	if req.Flow == gateway.FlowDirect {
-		data.ExtraInfo = directMark
+		info.Payrelay = directMark
 	}
+	text, _ := encode(info) // two texts
+	data.ExtraInfo = string(text)
 	return data
 }
 
@@ -203,16 +230,6 @@ func locale(b *gateway.Browser) string {
 		return language
 	}
 	return ""
-}
-
-// money checks a sum.
-func (f *fields) money(m money.Money) {
-	if m.Currency() != currency {
-		f.add("currency", "UAPAY takes UAH only")
-	}
-	if m.Minor() <= 0 {
-		f.add("amount", "must be more than zero")
-	}
 }
 
 // orderID checks an order's id, which is payrelay's own, so a bad one is nobody's fault outside.

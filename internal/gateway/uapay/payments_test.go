@@ -87,7 +87,7 @@ func TestDirectPayment(t *testing.T) {
 		want.Data["cardFrom"].(map[string]any)["securityCode"] = "9173"
 		require.Equal(t, want.Params, got.Params)
 		require.Equal(t, want.Data, got.Data)
-		require.Equal(t, directMark, p.seen()[0].Data["extraInfo"])
+		require.Equal(t, `{"orderRef":"ord-1001","payrelay":"direct"}`, p.seen()[0].Data["extraInfo"])
 	}
 }
 

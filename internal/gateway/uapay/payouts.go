@@ -25,10 +25,7 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid(a2cInitiate.op)
 	}
-	r, err := g.call(ctx, a2cInitiate, &initiateParams{
-		ExternalID: req.Ref.OrderID, Amount: req.Ref.Amount.Minor(), Currency: itoa(currencyNumber),
-		Description: clean(req.Description), CallbackURL: req.CallbackURL,
-	}, nil)
+	r, err := g.call(ctx, a2cInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
 	if err != nil {
 		return gateway.Result{}, err
 	}
@@ -40,6 +37,9 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	r, err = g.call(ctx, a2cComplete, &paymentParams{PaymentID: id}, completeData{CardTo: cardRef{PAN: pan}}, pan)
 	switch {
 	case err != nil:
+		if gateway.KindOf(err) == gateway.KindRefused {
+			g.tidy(ctx, a2cCancel, &paymentParams{ExternalID: req.Ref.OrderID})
+		}
 		return gateway.Result{}, err
 	case r.PaymentID != "" && string(r.PaymentID) != id:
 		return gateway.Result{}, r.err(gateway.KindUnknown, a2cComplete, "other_order")

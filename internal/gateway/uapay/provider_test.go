@@ -27,8 +27,14 @@ const (
 	testInvoice = "7d3c9f10-52b6-4e0a-8f7e-1a2b3c4d5e6f"
 	testPayment = "c1a6e0d2-3b84-4f59-9c07-6d5e4f3a2b1c"
 	testCard    = "2e9b7a64-0c1d-4e2f-8a3b-4c5d6e7f8091"
+	testCardTo  = "90817f6e-5d4c-4b3a-9f2e-1d0c9b8a7f6e"
 	testP2P     = "e4d3c2b1-a098-4765-8432-10fedcba9876"
 )
+
+// at is a clock that stands.
+func at(seconds int64) func() time.Time {
+	return func() time.Time { return time.Unix(seconds, 0).UTC() }
+}
 
 // testNow is the clock of the documented examples.
 var testNow = time.Unix(1795219200, 0).UTC()
@@ -75,13 +81,16 @@ func loadVectors(t testing.TB) map[string]vector {
 	for _, v := range list {
 		out[v.Name] = v
 	}
-	require.Len(t, out, 107)
+	whole := withCardNumber(t, out["seed_checkstatus_3ds_redacted"])
+	out[whole.Name] = whole
+	require.Len(t, out, 108)
 	return out
 }
 
 // seenCall is a request as the provider saw it.
 type seenCall struct {
 	Path   string
+	Body   string
 	Params map[string]any
 	Data   map[string]any
 }
@@ -113,7 +122,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		IAT          int64
 		Token        string
 	}
-	call := seenCall{Path: strings.TrimPrefix(r.URL.Path, "/api/")}
+	call := seenCall{Path: strings.TrimPrefix(r.URL.Path, "/api/"), Body: string(body)}
 	claims, err := []byte(nil), json.Unmarshal(body, &outer)
 	if err == nil {
 		claims, err = openToken([]byte(testKey), outer.Token)
@@ -230,18 +239,7 @@ func hosted() gateway.PaymentRequest {
 
 func direct(t testing.TB) gateway.PaymentRequest {
 	t.Helper()
-	cvc, err := card.ParseCVC("9173")
-	require.NoError(t, err)
-	no, depth, height, width, zone := false, 24, 900, 1440, -120
-	req := hosted()
-	req.Flow = gateway.FlowDirect
-	req.Customer.IP = "192.0.2.10"
-	req.Method.StoredCard = &gateway.StoredCard{ID: testCard, CVC: cvc}
-	req.Browser = &gateway.Browser{
-		AcceptHeader: "*/*", UserAgent: "sim-browser/1.0", Language: "uk-UA", JavaEnabled: &no,
-		ColorDepth: &depth, ScreenHeight: &height, ScreenWidth: &width, TimeZoneOffset: &zone,
-	}
-	return req
+	return directWith(mustCVC("9173"))
 }
 
 func mustCard(t testing.TB, number string) *card.Card {

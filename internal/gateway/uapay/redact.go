@@ -95,6 +95,7 @@ func (a answer) addEvidence(e gateway.Evidence, hide redactor) {
 	word("payment_status", a.PaymentStatus, wordShape)
 	word("reversed_at", a.ReversedAt, dateShape)
 	num("amount", a.Amount)
+	num("commission", a.commission())
 	num("pending_amount", a.PendingAmount)
 	num("return_amount", a.ReturnAmount)
 	if a.Confirmation != nil {

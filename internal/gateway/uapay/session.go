@@ -3,6 +3,7 @@ package uapay
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -14,7 +15,30 @@ const sessionLife = 12 * time.Hour
 // errSession marks an answer that says that the session is not known, which proves that the call was not carried out.
 var errSession = errors.New("the provider does not know the session")
 
-// sessions keeps the account's session. One goroutine at a time asks for a new one, and the others wait for it.
+// merchant is who a session belongs to.
+type merchant struct{ base, clientID, key string }
+
+// merchants keeps the sessions of all merchants of this process, so that several accounts of one merchant, or one that was
+// opened twice, do not make a session each. Other replicas have sessions of their own: no source says that a new one ends
+// an older one, and if it does, each replica renews its own and repeats the call.
+type merchants struct {
+	mu  sync.Mutex
+	all map[merchant]*sessions
+}
+
+func (m *merchants) of(who merchant) *sessions {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil {
+		m.all = map[merchant]*sessions{}
+	}
+	if m.all[who] == nil {
+		m.all[who] = newSessions()
+	}
+	return m.all[who]
+}
+
+// sessions keeps a merchant's session. One goroutine at a time asks for a new one, and the others wait for it.
 type sessions struct {
 	turn chan struct{} // holds one token; whoever has it may read and write the rest
 	id   string

@@ -33,10 +33,17 @@ func (g *Gateway) MissingTransferFields(req gateway.TransferRequest) []gateway.F
 	}
 	end("from", req.From)
 	end("to", req.To)
-	if c := req.From.Card; req.From.CardID == "" && c != nil && (c.Expiry.Month < 1 || c.Expiry.Month > 12 || c.Expiry.Year < 2000) {
-		f.add("from.card.exp_month", "required by the provider, with exp_year")
+	if c := req.From.Card; req.From.CardID == "" && c != nil {
+		f.expiry("from.card.exp_month", c.Expiry)
 	}
 	return f
+}
+
+// expiry checks the month until which a card is good.
+func (f *fields) expiry(name string, e card.Expiry) {
+	if e.Month < 1 || e.Month > 12 || e.Year < 2000 {
+		f.add(name, "required by the provider, with exp_year")
+	}
 }
 
 // Transfer implements gateway.Transferrer by the classic engine (9.1). Cards instead of card ids are for accounts that may
@@ -47,9 +54,10 @@ func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (ga
 	}
 	from, to := cardOf(req.From), cardOf(req.To)
 	to.ExpiresAt, to.SecurityCode = "", ""
-	r, err := g.call(ctx, p2pCreate, &sessionParams{}, transferData{
+	// The request does not say which language the payer speaks: the provider's own.
+	r, err := g.call(ctx, p2pCreate, &localeParams{Locale: "uk"}, transferData{
 		ExternalID: req.Ref.OrderID, CardFrom: from, CardTo: to, Notify: notify{Phone: phone(req.Customer.Phone), Email: clean(req.Customer.Email)},
-		Amount: req.Ref.Amount.Minor(), Currency: currencyNumber, Description: clean(req.Description), CallbackURL: req.CallbackURL,
+		Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Description: clean(req.Description), CallbackURL: req.CallbackURL,
 	}, from.PAN, from.SecurityCode, to.PAN, req.Customer.Phone, phone(req.Customer.Phone), req.Customer.Email)
 	if err != nil {
 		return gateway.Result{}, err
@@ -94,7 +102,7 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 	if id == "" {
 		id = fit(ref.ProviderReference, idShape)
 	}
-	if id != "" && ref.State[stateEngine].Reveal() == engineSplit {
+	if id != "" && bySplit(ref) {
 		return g.readSplit(ctx, ref, idParams{ID: id})
 	}
 	if id == "" {
@@ -165,6 +173,9 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "no_status")
 	}
 	m, refunded := splitMeaning(r.answer)
+	if ref.Kind == gateway.KindPayment && m.reversed {
+		m.status = gateway.StatusSucceeded // it was paid before it went back
+	}
 	result := g.result(r, r.answer, m, ref)
 	result.Refunded, result.Currency, result.ProviderReference = refunded, currency, id
 	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))

@@ -164,7 +164,7 @@ func TestPayout(t *testing.T) {
 		"not initiated":            {`!{"code":"NO_BALANCE"}`, "", gateway.KindRefused, 1},
 		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindUnknown, 1},
 		"nobody knows":             {vectors["a2c_initiate"].data(t), `!{"code":"BANK_ERROR"}`, gateway.KindUnknown, 2},
-		"the card is not accepted": {vectors["a2c_initiate"].data(t), `!{"code":"FORMAT_ERROR","fields":{"data":{"cardTo":{"pan":"FORMAT"}}}}`, gateway.KindRefused, 2},
+		"the card is not accepted": {vectors["a2c_initiate"].data(t), `!{"code":"FORMAT_ERROR","fields":{"data":{"cardTo":{"pan":"FORMAT"}}}}`, gateway.KindRefused, 3}, // and cancelled
 	} {
 		p := newProvider(t, map[string][]string{"p2p/payments/a2c/initiate": {tc.initiate}, "p2p/payments/a2c/complete": {tc.complete}})
 		_, err := open(t, account(p.url)).Payout(t.Context(), req)

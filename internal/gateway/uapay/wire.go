@@ -20,7 +20,7 @@ type sessionUser interface{ use(id string) }
 
 // clientParams is the params of sessions/create (section 6).
 type clientParams struct {
-	ClientID string `json:"clientId"`
+	ClientID string `json:"clientId,omitempty"`
 }
 
 // invoiceParams and invoiceData make an invoice (7.1).
@@ -41,12 +41,53 @@ type invoiceData struct {
 	ExtraInfo   string `json:"extraInfo,omitempty"`         // JSON as text
 	Interval    int    `json:"recurringInterval,omitempty"` // days
 	ExpiresAt   int64  `json:"expiresAt,omitempty"`         // milliseconds since 1970
+
+	CardTo   *cardRef  `json:"cardTo,omitempty"`   // of system type P2P
+	Services []service `json:"services,omitempty"` // who gets which part
+}
+
+// service is a part of an invoice's sum, and who gets it (7.1).
+type service struct {
+	ServiceID       int64  `json:"serviceId"`
+	Destination     string `json:"destination"`
+	DestinationName string `json:"destinationName"`
+	Description     string `json:"description"`
+	Amount          int64  `json:"amount"`
+}
+
+// invoiceChange is what is to be changed about an invoice (7.4).
+type invoiceChange struct {
+	CardTo      *cardRef `json:"cardTo,omitempty"`
+	Tag         string   `json:"tag,omitempty"`
+	RedirectURL string   `json:"redirectUrl,omitempty"`
+	CallbackURL string   `json:"callbackUrl,omitempty"`
+	ExtraInfo   string   `json:"extraInfo,omitempty"` // JSON as text
+}
+
+// subscriptionParams and subscriptionData change a schedule (7.5).
+type subscriptionParams struct {
+	session
+	ID        string `json:"id"`
+	InvoiceID string `json:"invoiceId"`
+}
+
+type subscriptionData struct {
+	Interval  int   `json:"interval"`  // days
+	ExpiresAt int64 `json:"expiresAt"` // milliseconds since 1970
+}
+
+// commissionParams asks for a transfer's commission (9.1).
+type commissionParams struct {
+	session
+	Amount      int64  `json:"amount"`
+	PaymentType string `json:"paymentType"`
 }
 
 // idParams names an invoice, or a transfer by either id, or several by ids.
 type idParams struct {
 	session
 	ID          string   `json:"id,omitempty"`
+	IDs         []string `json:"ids,omitempty"`
 	ReceiptID   string   `json:"receiptId,omitempty"`
 	ExternalID  string   `json:"externalId,omitempty"`
 	ExternalIDs []string `json:"externalIds,omitempty"`
@@ -55,9 +96,10 @@ type idParams struct {
 // paymentParams names a payment of an invoice (8.2 to 8.8). A capture's lower sum stands here and not in data (8.5).
 type paymentParams struct {
 	session
-	PaymentID string `json:"paymentId"`
-	InvoiceID string `json:"invoiceId,omitempty"`
-	Amount    int64  `json:"amount,omitempty"`
+	PaymentID  string `json:"paymentId,omitempty"`
+	InvoiceID  string `json:"invoiceId,omitempty"`
+	ExternalID string `json:"externalId,omitempty"` // in the newer engine, the order's id
+	Amount     int64  `json:"amount,omitempty"`
 }
 
 // amountData is a refund's sum, left out if all goes back (8.7).
@@ -114,8 +156,30 @@ type cardRef struct {
 	SecurityCode string `json:"securityCode,omitempty"` // text: zeros in front matter (section 5)
 }
 
-// sessionParams is the params of a call that names nothing.
-type sessionParams struct{ session }
+// localeParams is the params of a transfer (9.1).
+type localeParams struct {
+	session
+	Locale string `json:"locale,omitempty"`
+}
+
+// c2aParams and c2aData complete a card's payment (9.3).
+type c2aParams struct {
+	session
+	PaymentID      string `json:"paymentId"`
+	Device         device `json:"device"`
+	ACSRedirectURL string `json:"acsRedirectUrl,omitempty"`
+}
+
+type c2aData struct {
+	CardFrom cardRef `json:"cardFrom"`
+}
+
+// reverseParams names a card's payment whose money goes back, or that going back itself (9.3).
+type reverseParams struct {
+	session
+	PaymentID         string `json:"paymentId,omitempty"`
+	ReverseExternalID string `json:"reverseExternalId,omitempty"`
+}
 
 // transferData starts a transfer (9.1).
 type transferData struct {
@@ -210,7 +274,16 @@ type answer struct {
 	PendingAmount number `json:"pendingAmount"`
 	ReturnAmount  number `json:"returnAmount"`
 	Currency      text   `json:"currency"`
-	ReversedAt    text   `json:"reversedAt"`
+
+	CommissionAmount number          `json:"commissionAmount"`
+	Commission       json.RawMessage `json:"commission"` // a sum, or the rule that it comes from
+
+	ReverseOperationID text   `json:"reverseOperationId"`
+	ReverseExternalID  text   `json:"reverseExternalId"`
+	Interval           number `json:"interval"`
+	ExpiresAt          text   `json:"expiresAt"`
+	PlannedPaidAt      text   `json:"plannedPaidAt"`
+	ReversedAt         text   `json:"reversedAt"`
 
 	CardFromMasked text `json:"cardFromMasked"`
 	CardToMasked   text `json:"cardToMasked"`
@@ -243,10 +316,23 @@ type redirect struct {
 
 // operation is a debit, a credit or a return (9.2).
 type operation struct {
+	ID         text   `json:"id"`
 	Type       text   `json:"type"`
 	Status     text   `json:"status"`
 	ExternalID text   `json:"externalId"`
 	Amount     number `json:"amount"`
+}
+
+// commission is what the payer pays on top of the amount, if the answer says (section 5).
+func (a answer) commission() number {
+	if a.CommissionAmount.set {
+		return a.CommissionAmount
+	}
+	var n number
+	if len(a.Commission) == 0 || n.UnmarshalJSON(a.Commission) != nil {
+		return number{}
+	}
+	return n
 }
 
 // text is a string, a number or a truth value; null is empty.

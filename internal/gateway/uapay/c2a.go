@@ -1,0 +1,169 @@
+package uapay
+
+import (
+	"context"
+	"errors"
+
+	"payrelay/internal/gateway"
+)
+
+// Direct payments by the engine of split payments, as debits to the merchant's transit balance (C2A, 9.3). An account
+// uses it if its setting direct_engine says so; it takes cards kept by the provider, and card numbers where the merchant
+// may handle them.
+
+// payC2A initiates a payment, which moves nothing and lapses after an hour, and completes it with the card. Once it is
+// initiated its id is known, so whatever becomes of the second call, the payment is followed by that id.
+func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
+	r, err := g.call(ctx, c2aInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	id := fit(string(r.PaymentID), idShape)
+	if id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID {
+		return gateway.Result{}, r.err(gateway.KindUnknown, c2aInitiate, "no_payment")
+	}
+	ref := req.Ref
+	ref.State = remember(statePayment, id, stateEngine, engineSplit)
+	result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: ref.State}
+	from := payerCard(req.Method)
+	r, err = g.call(ctx, c2aComplete, &c2aParams{PaymentID: id, Device: g.device(req), ACSRedirectURL: returnURL(req.ReturnURLs)}, c2aData{CardFrom: from},
+		from.PAN, from.SecurityCode, req.Customer.IP)
+	switch {
+	case gateway.KindOf(err) == gateway.KindRefused:
+		g.tidy(ctx, c2aCancel, &paymentParams{PaymentID: id})
+		return gateway.Result{}, err
+	case err != nil && gateway.KindOf(err) == gateway.KindUnknown:
+		if e, ok := errors.AsType[*gateway.Error](err); ok {
+			result.Evidence["complete"] = e.Code
+		}
+		return result, nil
+	case err != nil:
+		return gateway.Result{}, err
+	case r.PaymentID != "" && string(r.PaymentID) != id:
+		return gateway.Result{}, r.err(gateway.KindUnknown, c2aComplete, "other_order")
+	}
+	r.evidence["payment_id"] = id
+	result.Evidence = r.evidence
+	return g.soon(ctx, ref, result), nil
+}
+
+// tidy cancels what was initiated and then refused, so that it does not wait out its hour. What comes of it changes
+// nothing: the refusal stands either way.
+func (g *Gateway) tidy(ctx context.Context, e endpoint, params sessionUser) {
+	_, _ = g.call(ctx, e, params, nil)
+}
+
+// payerCard is the card that a direct payment is made with.
+func payerCard(m gateway.PaymentMethod) cardRef {
+	if m.StoredCard != nil {
+		return cardRef{ID: m.StoredCard.ID, SecurityCode: m.StoredCard.CVC.Reveal()}
+	}
+	return cardOf(gateway.TransferEnd{Card: m.Card})
+}
+
+// bySplit reports whether an order is known to the engine of split payments.
+func bySplit(ref gateway.Ref) bool { return ref.State[stateEngine].Reveal() == engineSplit }
+
+// fetchC2A reads a payment of the engine of split payments, by the order's id if its own is not known. What the payer
+// must do, the classic engine tells (9.3). That nothing is found by the order's id proves nothing, as with payouts.
+func (g *Gateway) fetchC2A(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	id := recall(ref, statePayment)
+	if id == "" {
+		r, err := g.call(ctx, p2pShow, &idParams{ExternalID: ref.OrderID}, nil)
+		if err != nil {
+			return gateway.Result{}, err
+		}
+		if id = fit(string(r.ID), idShape); id == "" || string(r.ExternalID) != ref.OrderID {
+			return gateway.Result{}, r.err(gateway.KindUnknown, p2pShow, "other_order")
+		}
+	}
+	result, err := g.readSplit(ctx, ref, idParams{ID: id})
+	if err != nil || result.Status != gateway.StatusRequiresAction {
+		return result, err
+	}
+	r, err := g.call(ctx, p2pShow, &idParams{ID: id}, nil)
+	if err != nil || string(r.ID) != id {
+		return result, nil // that something is to be done is known; what, a later check tells
+	}
+	result.NextAction = g.nextAction(r.answer, ref)
+	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
+		result.State[stateLeft] = gateway.Secret(itoa(int64(*next.AttemptsLeft)))
+	}
+	return result, nil
+}
+
+// cancelC2A gives up a payment that nobody has completed (9.3).
+func (g *Gateway) cancelC2A(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	id := recall(ref, statePayment)
+	r, err := g.call(ctx, c2aCancel, &paymentParams{PaymentID: id}, nil)
+	switch {
+	case err != nil:
+		return gateway.Result{}, err
+	case r.PaymentID != "" && string(r.PaymentID) != id:
+		return gateway.Result{}, r.err(gateway.KindUnknown, c2aCancel, "other_order")
+	}
+	checked, err := g.fetchC2A(ctx, ref)
+	if err != nil || checked.Status == "" {
+		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: remember(statePayment, id, stateEngine, engineSplit)}, nil
+	}
+	return checked, nil
+}
+
+// refundC2A gives all of a payment back in two steps, as it was made: there is no sum to name. The refund is an operation
+// of the payment under our own id, so it can be followed whatever becomes of the answers.
+func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+	var f fields
+	if !whole(req.Refund, req.Payment) {
+		f.add("amount", "UAPAY gives a payment of this kind back whole")
+		return gateway.Result{}, f.invalid(reverseInitiate.op)
+	}
+	id := recall(req.Payment, statePayment)
+	r, err := g.call(ctx, reverseInitiate, &reverseParams{PaymentID: id, ReverseExternalID: req.Refund.OrderID}, nil)
+	switch {
+	case err != nil:
+		return gateway.Result{}, err
+	case string(r.PaymentID) != id, r.ReverseExternalID != "" && string(r.ReverseExternalID) != req.Refund.OrderID:
+		return gateway.Result{}, r.err(gateway.KindUnknown, reverseInitiate, "other_order")
+	}
+	reference := fit(string(r.ReverseOperationID), idShape)
+	r, err = g.call(ctx, reverseComplete, &reverseParams{PaymentID: id}, nil)
+	switch {
+	case gateway.KindOf(err) == gateway.KindRefused && err != nil:
+		g.tidy(ctx, reverseCancel, &reverseParams{ReverseExternalID: req.Refund.OrderID})
+		return gateway.Result{}, err
+	case err != nil:
+		return gateway.Result{}, err
+	case r.PaymentID != "" && string(r.PaymentID) != id:
+		return gateway.Result{}, r.err(gateway.KindUnknown, reverseComplete, "other_order")
+	}
+	return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: reference, Evidence: r.evidence, State: remember(stateAccepted, "1")}, nil
+}
+
+// fetchC2ARefund reads the operation that a refund is.
+func (g *Gateway) fetchC2ARefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
+	id := recall(*ref.Parent, statePayment)
+	r, err := g.call(ctx, splitShow, &idParams{ID: id}, nothing{})
+	switch {
+	case err != nil:
+		return gateway.Result{}, err
+	case string(r.ID) != id:
+		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "other_order")
+	}
+	for _, o := range r.Operations {
+		if o.Type != "RETURN" || string(o.ExternalID) != ref.OrderID {
+			continue
+		}
+		out := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: fit(string(o.ID), idShape), Evidence: r.evidence}
+		switch o.Status {
+		case "FINISHED":
+			out.Status, out.Amount = gateway.StatusSucceeded, o.Amount.pointer()
+		case "REJECTED", "CANCELED":
+			out.Status, out.Failure = gateway.StatusFailed, rejected(false)
+		case "NEEDS_COMPLETE", "OPEN", "PENDING":
+		default:
+			out.Status = ""
+		}
+		return out, nil
+	}
+	return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "refund_not_visible")
+}
