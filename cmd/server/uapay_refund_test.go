@@ -146,8 +146,8 @@ func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 func TestSubscriptionsAtUAPAY(t *testing.T) {
 	t.Parallel()
 	d := startUAPAY(t)
-	d.settings(map[string]any{"time_scale": 8_640_000}) // a day in 10 ms
-	recurring := `"recurring":{"enabled":true,"frequency_days":30,"expires_at":"` + time.Now().AddDate(0, 0, 75).UTC().Format(time.RFC3339) + `"}`
+	until := time.Now().AddDate(0, 0, 75)
+	recurring := `"recurring":{"enabled":true,"frequency_days":30,"expires_at":"` + until.UTC().Format(time.RFC3339) + `"}`
 	o := d.opens("sub", recurring)
 	require.True(t, o.Recurring)
 	require.Equal(t, "SUBSCRIBE", d.twin(o).Type)
@@ -156,7 +156,11 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	require.EqualValues(t, 1000, end.AmountCaptured)
 	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by check")
 
-	// The provider charges by its own schedule, under the first order's id: that never counts as this order's money again.
+	// Let time pass. The provider charges by its own schedule, under the first order's id: that never counts as this order's money again.
+	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
+	session := d.provider("sessions/create", map[string]any{"clientId": demoClientID}, nil)["id"]
+	d.provider("invoicer/subscriptions/update", map[string]any{"sessionId": session, "invoiceId": d.twin(o).ID},
+		map[string]any{"expiresAt": until.UnixMilli()})
 	eventually(t, func() bool { return len(d.twin(o).Payments) == 3 && len(d.verdicts(o.ID)) == 3 })
 	require.Equal(t, []string{"doubt", "doubt", "doubt"}, d.verdicts(o.ID))
 	after := d.full(o.ID)
@@ -171,6 +175,18 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	d.ends(r.ID, "succeeded")
 	require.EqualValues(t, 1000, d.full(o.ID).AmountRefunded)
 	require.Equal(t, "REVERSED", d.twin(o).Payments[0].System, "the first payment went back, and not a later one")
+
+	// Also when payrelay hears of the first payment only after the provider has charged again.
+	o = d.opens("sub-late", recurring)
+	d.silent(o)
+	d.pays(o, uahSuccess, "")
+	eventually(t, func() bool { return len(d.twin(o).Payments) == 3 })
+	d.asks(o)
+	require.EqualValues(t, 1000, d.ends(o.ID, "succeeded").AmountCaptured)
+	r = d.makes(refundsOf(o), refund("sub-late-r", 1000), http.StatusCreated)
+	d.ends(r.ID, "succeeded")
+	require.Equal(t, "REVERSED", d.twin(o).Payments[0].System)
+	require.Equal(t, "FINISHED", d.twin(o).Payments[2].System)
 }
 
 func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {

@@ -84,6 +84,7 @@ func (d uapayDev) completes(o full, outcome string) {
 
 // uapayOrder is what UAPAY's twin knows of an order.
 type uapayOrder struct {
+	ID       string `json:"id"`
 	Type     string `json:"type"`
 	Kind     string `json:"kind"`
 	Payments []struct {

@@ -128,8 +128,10 @@ func (r reply) only(e endpoint, list *[]answer, orderID string) (string, error) 
 }
 
 // decisive is the payment of an invoice that tells about the order: the one that is remembered, else one that has or had
-// money, else one under way, else a failed one; the newest of equals.
+// money, else one under way, else a failed one. Of several with money it is the first: a subscription's later charges
+// stand on the same invoice. Of several others it is the newest.
 func decisive(payments []answer, ref gateway.Ref) *answer {
+	const paid = 3
 	known := recall(ref, statePayment)
 	rank := func(a answer) int {
 		m := shownState(a).meaning(ref.Operation)
@@ -137,9 +139,9 @@ func decisive(payments []answer, ref gateway.Ref) *answer {
 		case known != "" && string(a.PaymentID) == known && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled:
 			return 5
 		case m.status == gateway.StatusSucceeded && !m.reversed, m.status == gateway.StatusAuthorized:
-			return 4
+			return paid + 1
 		case m.reversed:
-			return 3
+			return paid
 		case m.status == gateway.StatusProcessing, m.status == "":
 			return 2
 		}
@@ -148,7 +150,7 @@ func decisive(payments []answer, ref gateway.Ref) *answer {
 	var best *answer
 	for i := range payments {
 		p := &payments[i]
-		if best == nil || rank(*p) > rank(*best) || rank(*p) == rank(*best) && !older(*p, *best) {
+		if best == nil || rank(*p) > rank(*best) || rank(*p) == rank(*best) && older(*p, *best) == (rank(*p) >= paid) {
 			best = p
 		}
 	}

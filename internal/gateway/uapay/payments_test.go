@@ -162,6 +162,7 @@ func TestInvoiceWithSeveralPayments(t *testing.T) {
 		"a try under way":                 {[]string{pay("a", "1", "REJECTED", "CANCELED"), pay("b", "2", "PENDING", "NEW"), pay("c", "3", "CANCELED", "CANCELED")}, gateway.StatusProcessing, "b"},
 		"the newest failure":              {[]string{pay("b", "10", "REJECTED", "CANCELED"), pay("a", "9", "CANCELED", "CANCELED")}, gateway.StatusFailed, "b"},
 		"a success before what went back": {[]string{pay("a", "1", "FINISHED", "FINISHED"), pay("b", "2", "REVERSED", "REVERSED")}, gateway.StatusSucceeded, "a"},
+		"a subscription's first charge":   {[]string{pay("b", "10", "FINISHED", "FINISHED"), pay("a", "9", "FINISHED", "FINISHED"), pay("c", "11", "FINISHED", "FINISHED")}, gateway.StatusSucceeded, "a"},
 		"an unlisted word hides failure":  {[]string{pay("a", "1", "REJECTED", "CANCELED"), pay("b", "2", "SOMETHING_NEW", "NEW")}, "", "b"},
 	} {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {`{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"ACTIVE","payments":[` + strings.Join(tc.payments, ",") + `]}`}})
