@@ -238,6 +238,7 @@ func TestAnAnswerThatIsLostIsUnknownUntilTheProviderTells(t *testing.T) {
 			require.Equal(t, http.StatusAccepted, res.StatusCode)
 			require.Equal(t, "unknown", o.Status)
 			d.await(o.ID, "processing", 10*time.Second) // the provider has it; its form's address is lost
+			require.Contains(t, *d.full(o.ID).StatusReason, "the address of its form was lost")
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": "success"})
 			d.await(o.ID, "succeeded", 15*time.Second)
 			require.Equal(t, "unknown by answer", d.history(o.ID)[1])

@@ -43,6 +43,9 @@ func TestPayouts(t *testing.T) {
 		}
 	}
 	require.Equal(t, before-3*700, d.balance(), "what failed came back")
+	p := d.refuses("/v1/payouts", fmt.Sprintf(`{"reference":"wrong-account","amount":700,"account":"EUR-sandbox","method":%s}`, payoutTo(cardSuccess)), http.StatusUnprocessableEntity, "unknown_account")
+	require.Equal(t, []string{"account"}, p.fields())
+	d.refuses("/v1/payments", fmt.Sprintf(`{"reference":"wrong-account","amount":700,"currency":"EUR","account":"EUR-sandbox-payout",%s}`, customer), http.StatusUnprocessableEntity, "unknown_account")
 	d.refuses("/v1/payouts", payout("no-holder", 700, `{"type":"bank_account","number":"DE89370400440532013000"}`), http.StatusUnprocessableEntity, "missing_fields")
 
 	d.settings(map[string]any{"withdrawal_immediate": true})

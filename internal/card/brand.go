@@ -5,6 +5,14 @@ import (
 	"strings"
 )
 
+// BrandOf names the scheme of a masked number or BIN by its six leading digits, "" if it has none or is of none known.
+func BrandOf(leading string) string {
+	if len(leading) < 6 || !allDigits(leading[:6]) {
+		return ""
+	}
+	return brand(leading[:6])
+}
+
 // brand names the scheme of a number by its leading digits.
 func brand(digits string) string {
 	if len(digits) < 6 {

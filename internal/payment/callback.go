@@ -42,6 +42,9 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		AccountID: account.ID, DedupeKey: key.Sum(nil), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
 		Reported: string(n.Result.Status), Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
 	}
+	if n.Result.Amount != nil {
+		cb.Minor = *n.Result.Amount
+	}
 	var judged Verdict
 	var kind gateway.Kind
 	faultpoint.Hit("callback-verified")

@@ -43,6 +43,10 @@ func (s Schedule) next(o *Order, now time.Time) {
 	o.NextCheckAt = &at
 }
 
+// formLost tells a shop why nobody can pay an order that the provider waits for.
+const formLost = "The provider has the order and waits for the customer, but the address of its form was lost with an answer. " +
+	"The order ends by itself when the provider gives it up; only then start a new one."
+
 // Check asks the provider about an order and records the answer. A final order is left alone. An error means that the
 // answer could not be written down; that the provider could not be asked is no error, the order is checked again later.
 func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
@@ -125,6 +129,9 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		}
 		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
 			result.Status = gateway.StatusProcessing // the form is open, but its address was lost with an answer
+			r := ReportOf(result, CauseCheck, basis, now)
+			r.Reason = formLost
+			return o.Record(r)
 		}
 		return o.Record(ReportOf(result, CauseCheck, basis, now))
 	}

@@ -80,6 +80,12 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 				Fields: []gateway.FieldError{{Field: "account", Message: "is not an account of this shop"}},
 			}
 		}
+		if p := accounts[i].Purpose; purpose != PurposeAny && p != PurposeAny && p != purpose {
+			return Account{}, &Error{
+				Code: CodeUnknownAccount, Message: "The account is for " + string(p) + " only. GET /v1/accounts lists what each is for.",
+				Fields: []gateway.FieldError{{Field: "account", Message: "is for " + string(p) + " only"}},
+			}
+		}
 		if currency != "" && accounts[i].Currency != currency {
 			return Account{}, &Error{
 				Code: CodeCurrency, Message: "The account holds another currency. Send its currency, or leave the account out.",

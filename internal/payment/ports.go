@@ -83,7 +83,9 @@ type Callback struct {
 	// ProviderOrderID is our id of the order, as the callback names it.
 	ProviderOrderID string
 	// Kind is the kind of order that the callback talks about, empty if it does not say.
-	Kind       gateway.Kind
+	Kind gateway.Kind
+	// Minor is the sum that the callback names, in minor units, 0 if it names none.
+	Minor      int64
 	Reported   string
 	Evidence   gateway.Evidence
 	ReceivedAt time.Time

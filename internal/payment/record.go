@@ -163,6 +163,13 @@ func (o *Order) Record(r Report) Verdict {
 		o.Authorized = o.settled(r)
 	case StatusSucceeded:
 		o.Captured = o.settled(r)
+		if asked := o.asked(); o.Captured != asked && r.Cause != CauseOperator {
+			// What the provider says moved is recorded, and a person is told that it is not what was asked for.
+			o.Conflicts++
+			o.conflicts = append(o.conflicts, Conflict{
+				Cause: r.Cause, Reason: fmt.Sprintf("%d was settled instead of %d", o.Captured, asked), Reported: r.Status, Evidence: r.Evidence, At: r.At,
+			})
+		}
 		if o.Kind == gateway.KindRefund {
 			o.parentRefunded = o.Amount.Minor()
 		} else if r.Refunded != nil {
@@ -191,9 +198,7 @@ func (o *Order) learn(r Report) {
 	if o.ProviderReference == "" {
 		o.ProviderReference = r.ProviderReference
 	}
-	if o.PaymentMethod == nil {
-		o.PaymentMethod = r.PaymentMethod
-	}
+	o.PaymentMethod = completed(o.PaymentMethod, r.PaymentMethod)
 	if o.Status == StatusRequiresAction && r.Status == StatusRequiresAction && r.NextAction != nil && (o.NextAction == nil || r.Basis == o.Sequence) {
 		o.NextAction = r.NextAction
 	}
@@ -205,12 +210,35 @@ func (o *Order) learn(r Report) {
 	}
 }
 
+// completed returns a payment method with what another report adds about the same one: callbacks tell less than checks.
+func completed(known, told *gateway.MaskedMethod) *gateway.MaskedMethod {
+	switch {
+	case known == nil:
+		return told
+	case told == nil, told.Type != known.Type, told.Masked != known.Masked:
+		return known
+	}
+	out := *known
+	for _, f := range []struct{ have, add *string }{{&out.BIN, &told.BIN}, {&out.Brand, &told.Brand}, {&out.Country, &told.Country}} {
+		if *f.have == "" {
+			*f.have = *f.add
+		}
+	}
+	return &out
+}
+
 // settled is the sum that a success or hold is about.
 func (o *Order) settled(r Report) int64 {
 	switch {
 	case r.Settled != nil:
 		return *r.Settled
-	case o.Operation == gateway.OpCapture && o.CaptureAmount > 0:
+	}
+	return o.asked()
+}
+
+// asked is the sum that the provider was asked to move.
+func (o *Order) asked() int64 {
+	if o.Operation == gateway.OpCapture && o.CaptureAmount > 0 {
 		return o.CaptureAmount
 	}
 	return o.Amount.Minor()

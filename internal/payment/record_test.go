@@ -293,3 +293,43 @@ func TestNoReportOfUnknownAgeLeadsInACircle(t *testing.T) {
 		}
 	}
 }
+
+func TestAnotherSumThanAskedForIsRecordedAndShown(t *testing.T) {
+	t.Parallel()
+	part := func(minor int64) Report {
+		return Report{Cause: CauseCallback, Status: StatusSucceeded, Settled: &minor, At: epoch}
+	}
+	o := orderIn(t, StatusProcessing)
+	require.Equal(t, Apply, o.Record(part(900)))
+	require.EqualValues(t, 900, o.Captured)
+	require.Equal(t, 1, o.Conflicts)
+	require.Equal(t, "900 was settled instead of 1000", o.NewConflicts()[0].Reason)
+	require.Equal(t, Repeat, o.Record(part(900)))
+	require.Equal(t, 1, o.Conflicts)
+
+	for minor, conflicts := range map[int64]int{400: 0, 1000: 1, 300: 1} {
+		o = orderIn(t, StatusAuthorized)
+		o.Operation, o.CaptureAmount = gateway.OpCapture, 400
+		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		require.Equal(t, Apply, o.Record(part(minor)))
+		require.Equal(t, minor, o.Captured)
+		require.Equal(t, conflicts, o.Conflicts, "%d", minor)
+	}
+}
+
+func TestALaterReportCompletesThePaymentMethod(t *testing.T) {
+	t.Parallel()
+	masked := func(m gateway.MaskedMethod) Report {
+		m.Type = "card"
+		return Report{Cause: CauseCallback, Status: StatusProcessing, PaymentMethod: &m, At: epoch}
+	}
+	o := newTestOrder()
+	o.Record(masked(gateway.MaskedMethod{Masked: "401200******3010", BIN: "401200"}))
+	first := o.PaymentMethod
+	o.Record(masked(gateway.MaskedMethod{Masked: "401200******3010", BIN: "4012", Country: "ESP"}))
+	require.Equal(t, &gateway.MaskedMethod{Type: "card", Masked: "401200******3010", BIN: "401200", Country: "ESP"}, o.PaymentMethod)
+	require.Empty(t, first.Country, "what others may hold is not changed")
+	o.Record(masked(gateway.MaskedMethod{Masked: "510510******5100", Brand: "MASTERCARD"}))
+	require.Equal(t, "401200******3010", o.PaymentMethod.Masked)
+	require.Empty(t, o.PaymentMethod.Brand, "another card's")
+}

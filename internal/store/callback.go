@@ -47,7 +47,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		}
 		others := 0
 		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
-			refund, n, err := refundOf(ctx, tx, row)
+			refund, n, err := refundOf(ctx, tx, row, cb)
 			if err != nil {
 				return err
 			}
@@ -90,10 +90,10 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 
 // refundOf returns the refund of a locked payment that a callback naming the payment is about, locked too, nil if there
 // is none; and how many others it could as well be about.
-func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order) (*db.Order, int, error) {
+func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order, cb payment.Callback) (*db.Order, int, error) {
 	var refund *db.Order
 	var look queue
-	ask(&look, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID)
+	ask(&look, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID, cb.Minor, cb.Reported)
 	if err := look.send(ctx, tx); err != nil || refund == nil {
 		return nil, 0, err
 	}

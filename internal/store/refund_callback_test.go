@@ -87,3 +87,51 @@ func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
 	})
 	require.NoError(t, err)
 }
+
+// A refund that failed here and went out at the provider must not pass unnoticed because there are others.
+func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	create := func(reference string, minor int64, end payment.Status) *payment.Order {
+		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, minor))
+		require.NoError(t, err)
+		if end != "" {
+			b.report(t, o.Key(), end)
+		}
+		return o
+	}
+	told := func(body string, minor int64, report payment.Status) (*payment.Order, payment.Verdict) {
+		var o *payment.Order
+		cb := b.refundCallback(body, parent)
+		cb.Minor, cb.Reported = minor, string(report)
+		verdict, _, err := b.ApplyCallback(t.Context(), cb, func(found *payment.Order) (payment.CallbackVerdict, string) {
+			o = found
+			return payment.CallbackVerdict(found.Record(b.newReport(report))), ""
+		})
+		require.NoError(t, err)
+		return o, payment.Verdict(verdict)
+	}
+	failed := create("r-1", 300, payment.StatusFailed)
+	other := create("r-2", 200, payment.StatusSucceeded)
+	o, verdict := told("late", 300, payment.StatusSucceeded)
+	require.Equal(t, failed.ID, o.ID)
+	require.Equal(t, payment.ConflictVerdict, verdict)
+	require.Equal(t, 1, o.Conflicts)
+
+	again := create("r-3", 300, payment.StatusSucceeded)
+	o, verdict = told("of the second try", 300, payment.StatusSucceeded)
+	require.Equal(t, again.ID, o.ID, "its end was not told yet")
+	require.Equal(t, payment.Repeat, verdict)
+	o, verdict = told("late, in other words", 300, payment.StatusSucceeded)
+	require.Equal(t, failed.ID, o.ID, "both ends of succeeded ones were told: money went out that should not have")
+	require.Equal(t, payment.ConflictVerdict, verdict)
+
+	open := create("r-4", 100, "")
+	o, verdict = told("other sum", 200, payment.StatusSucceeded)
+	require.Equal(t, other.ID, o.ID, "not the open one")
+	require.Equal(t, payment.Repeat, verdict)
+	o, verdict = told("open one", 100, payment.StatusSucceeded)
+	require.Equal(t, open.ID, o.ID)
+	require.Equal(t, payment.Apply, verdict)
+}

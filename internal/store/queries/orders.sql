@@ -66,15 +66,22 @@ SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL LIMIT 1;
 
 -- name: RefundForUpdate :one
--- The refund that a callback on its payment is about: the open one, else the payment's only one. The payment is locked.
+-- The refund that a callback on its payment is about: the open one of the sum named, else one of that sum that ended:
+-- as reported and not told by a callback yet, else in another way, which is a contradiction. Else the open one, or the
+-- payment's only one, whatever its sum. The payment is locked.
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
     account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
-FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR NOT EXISTS (
+FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = @amount::bigint OR NOT EXISTS (
     SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> orders.id
-)) ORDER BY orders.finalized_at IS NULL DESC LIMIT 1 FOR NO KEY UPDATE;
+)) ORDER BY (orders.finalized_at IS NULL AND @amount::bigint IN (0, orders.amount)) DESC, (orders.amount = @amount::bigint) DESC, (orders.finalized_at IS NULL) DESC,
+    (orders.status = @reported::text AND NOT EXISTS (
+        SELECT 1 FROM callbacks WHERE callbacks.shop_id = orders.shop_id AND callbacks.order_id = orders.id
+          AND callbacks.reported = @reported::text AND callbacks.verdict IN ('apply', 'repeat')
+    )) DESC, (orders.status <> @reported::text) DESC, orders.finalized_at DESC
+LIMIT 1 FOR NO KEY UPDATE;
 
 -- name: RefundNamesakes :one
 -- Other refunds of the same payment and sum whose end no callback has told yet, though the provider may have had them.

@@ -875,19 +875,33 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
     account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
-FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR NOT EXISTS (
+FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = $3::bigint OR NOT EXISTS (
     SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> orders.id
-)) ORDER BY orders.finalized_at IS NULL DESC LIMIT 1 FOR NO KEY UPDATE
+)) ORDER BY (orders.finalized_at IS NULL AND $3::bigint IN (0, orders.amount)) DESC, (orders.amount = $3::bigint) DESC, (orders.finalized_at IS NULL) DESC,
+    (orders.status = $4::text AND NOT EXISTS (
+        SELECT 1 FROM callbacks WHERE callbacks.shop_id = orders.shop_id AND callbacks.order_id = orders.id
+          AND callbacks.reported = $4::text AND callbacks.verdict IN ('apply', 'repeat')
+    )) DESC, (orders.status <> $4::text) DESC, orders.finalized_at DESC
+LIMIT 1 FOR NO KEY UPDATE
 `
 
 type RefundForUpdateParams struct {
 	ShopID   uuid.UUID  `db:"shop_id"`
 	ParentID *uuid.UUID `db:"parent_id"`
+	Amount   int64      `db:"amount"`
+	Reported string     `db:"reported"`
 }
 
-// The refund that a callback on its payment is about: the open one, else the payment's only one. The payment is locked.
+// The refund that a callback on its payment is about: the open one of the sum named, else one of that sum that ended:
+// as reported and not told by a callback yet, else in another way, which is a contradiction. Else the open one, or the
+// payment's only one, whatever its sum. The payment is locked.
 func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams) (Order, error) {
-	row := q.db.QueryRow(ctx, RefundForUpdate, arg.ShopID, arg.ParentID)
+	row := q.db.QueryRow(ctx, RefundForUpdate,
+		arg.ShopID,
+		arg.ParentID,
+		arg.Amount,
+		arg.Reported,
+	)
 	var i Order
 	err := row.Scan(
 		&i.ShopID,
