@@ -91,7 +91,9 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 		now := s.Now()
 		o.AddCall(made)
 		o.Checks++
-		verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
+		if verdict = Stale; o.Operation == ref.Operation {
+			verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
+		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && o.NotFound >= notFoundAnswers-1 {
 			// the answer that settles it is due when the provider's delay has passed

@@ -1,0 +1,62 @@
+package payment
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+)
+
+// oneOrder is a store of one order.
+type oneOrder struct {
+	Store
+	order *Order
+}
+
+func (s *oneOrder) Order(context.Context, Key) (*Order, error) {
+	loaded := *s.order
+	return &loaded, nil
+}
+
+func (s *oneOrder) Account(_ context.Context, id uuid.UUID) (Account, error) {
+	return Account{ID: id, Name: "test", Provider: "fake", Currency: "EUR"}, nil
+}
+
+func (s *oneOrder) UpdateOrder(_ context.Context, _ Key, fn func(*Order) error) (*Order, error) {
+	return s.order, fn(s.order)
+}
+
+// A check that was asked about a hold is answered when the hold's cancel is under way already. The provider's word for
+// "let go" reads as a failed hold there: that is neither the order's end nor a contradiction of it.
+func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
+	t.Parallel()
+	for name, answered := range map[string]bool{"under way": false, "answered": true} {
+		o := newTestOrder()
+		o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
+		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: epoch}))
+		store := &oneOrder{order: o}
+		fake := &gatewaytest.Fake{FetchFunc: func(_ context.Context, ref gateway.Ref) (gateway.Result, error) {
+			require.Equal(t, gateway.OpAuthorize, ref.Operation)
+			o.Operation = gateway.OpCancel // somebody else's cancel comes in between
+			o.step(StatusProcessing, CauseRequest, nil, epoch)
+			if answered {
+				require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusCanceled, Basis: o.Sequence, At: epoch}))
+			}
+			return gateway.Result{Status: gateway.StatusFailed}, nil
+		}}
+		s := New(Config{Store: store, Drivers: gateway.NewRegistry(fake)})
+		after, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		require.Zero(t, after.Conflicts, name)
+		if answered {
+			require.Equal(t, StatusCanceled, after.Status)
+		} else {
+			require.Equal(t, StatusProcessing, after.Status)
+			require.NotNil(t, after.NextCheckAt, "it is asked about again")
+		}
+	}
+}
