@@ -46,6 +46,11 @@ type Subject struct {
 	Secrets []string
 	// Callback is a genuine callback without doubt.
 	Callback gateway.RawCallback
+	// Codes must be set for a gateway.CodeConfirmer, Session for a provider that has sessions.
+	Codes   *Codes
+	Session *Session
+	// Readings are further answers to Fetch, by name: of operations, commissions, money that went back.
+	Readings map[string]Reading
 }
 
 // server is the provider of one test.
@@ -59,9 +64,20 @@ type server struct {
 // serve starts a provider that answers with h, except to preludes.
 func (s Subject) serve(t testing.TB, h http.Handler) *server {
 	t.Helper()
+	return s.start(t, h, s.Prelude)
+}
+
+// serveAll starts a provider that answers with h, preludes included.
+func (s Subject) serveAll(t testing.TB, h http.Handler) *server {
+	t.Helper()
+	return s.start(t, h, nil)
+}
+
+func (s Subject) start(t testing.TB, h http.Handler, prelude func(*http.Request) bool) *server {
+	t.Helper()
 	out := &server{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.Prelude != nil && s.Prelude(r) {
+		if prelude != nil && prelude(r) {
 			s.Answer.ServeHTTP(w, r)
 			return
 		}
@@ -215,6 +231,10 @@ func Run(t *testing.T, s Subject) {
 	t.Run("currencies", s.testCurrencies)
 	t.Run("callbacks", s.testCallbacks)
 	t.Run("concurrency", s.testConcurrency)
+	t.Run("codes", s.testCodes)
+	t.Run("sessions", s.testSessions)
+	t.Run("readings", s.testReadings)
+	t.Run("missing fields of payouts and transfers", s.testMissingElsewhere)
 }
 
 func (s Subject) testBadDays(t *testing.T) {

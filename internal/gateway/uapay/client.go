@@ -103,18 +103,18 @@ func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Err
 // call makes a call within the session. If the provider proves that it did not know the session, and so did nothing, a
 // new one is made and the call repeated, once. hide lists what the call holds that no text may repeat.
 func (g *Gateway) call(ctx context.Context, e endpoint, params sessionUser, data any, hide ...string) (reply, error) {
-	spent := ""
+	spent := 0
 	for {
-		id, err := g.session(ctx, spent)
+		id, number, err := g.session(ctx, spent)
 		if err != nil {
 			return reply{}, err
 		}
 		params.use(id)
 		r, err := g.send(ctx, e, params, data, append(redactor{id}, hide...))
-		if spent != "" || !errors.Is(err, errSession) {
+		if spent != 0 || !errors.Is(err, errSession) {
 			return r, err
 		}
-		spent = id
+		spent = number
 	}
 }
 

@@ -201,7 +201,7 @@ func tokenDrills() map[string]func(*testing.T, vector) {
 			if request.IAT != 0 {
 				g.now = at(request.IAT)
 			}
-			id, err := g.session(t.Context(), "")
+			id, _, err := g.session(t.Context(), 0)
 			require.Equal(t, request.Params, p.seen()[0].Params)
 			if request.Token != "" {
 				require.JSONEq(t, string(v.Request), p.seen()[0].Body, "to the letter")

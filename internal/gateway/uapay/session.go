@@ -42,6 +42,7 @@ func (m *merchants) of(who merchant) *sessions {
 type sessions struct {
 	turn chan struct{} // holds one token; whoever has it may read and write the rest
 	id   string
+	made int // counts the sessions; the number of the present one
 	ends time.Time
 }
 
@@ -51,18 +52,19 @@ func newSessions() *sessions {
 	return s
 }
 
-// session returns a session that is not spent, making one if there is none. Nothing of the caller's own request was sent
-// when it fails, so an outcome that is unknown is KindNotSent to the caller.
-func (g *Gateway) session(ctx context.Context, spent string) (string, error) {
+// session returns a session later than number spent, and its own number, making one if there is none. Sessions are told
+// apart by number, since nobody promises that the provider gives a new one another id. Nothing of the caller's own request
+// was sent when it fails, so an outcome that is unknown is KindNotSent to the caller.
+func (g *Gateway) session(ctx context.Context, spent int) (string, int, error) {
 	s := g.sessions
 	select {
 	case <-s.turn:
 	case <-ctx.Done():
-		return "", &gateway.Error{Kind: gateway.KindNotSent, Op: sessionsCreate.op, Code: "timeout", Err: ctx.Err()}
+		return "", 0, &gateway.Error{Kind: gateway.KindNotSent, Op: sessionsCreate.op, Code: "timeout", Err: ctx.Err()}
 	}
 	defer func() { s.turn <- struct{}{} }()
-	if s.id != "" && s.id != spent && g.now().Before(s.ends) {
-		return s.id, nil
+	if s.id != "" && s.made > spent && g.now().Before(s.ends) {
+		return s.id, s.made, nil
 	}
 	s.id = ""
 	r, err := g.send(ctx, sessionsCreate, &clientParams{ClientID: g.clientID}, nil, nil)
@@ -73,8 +75,8 @@ func (g *Gateway) session(ctx context.Context, spent string) (string, error) {
 		if e.Kind == gateway.KindUnknown {
 			e.Kind = gateway.KindNotSent
 		}
-		return "", e
+		return "", 0, e
 	}
-	s.id, s.ends = string(r.ID), g.now().Add(sessionLife)
-	return s.id, nil
+	s.id, s.made, s.ends = string(r.ID), s.made+1, g.now().Add(sessionLife)
+	return s.id, s.made, nil
 }
