@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +29,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		main()
 		return
+	}
+	// Tests mostly wait, for callbacks, checks and browsers: more of them than processors may run.
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // a number is never refused
 	}
 	os.Exit(m.Run())
 }
