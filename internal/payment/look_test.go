@@ -11,22 +11,22 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// oneOrder is a store of one order.
-type oneOrder struct {
+// lookStore is a store of one order.
+type lookStore struct {
 	Store
 	order *Order
 }
 
-func (s *oneOrder) Order(context.Context, Key) (*Order, error) {
+func (s *lookStore) Order(context.Context, Key) (*Order, error) {
 	loaded := *s.order
 	return &loaded, nil
 }
 
-func (s *oneOrder) Account(_ context.Context, id uuid.UUID) (Account, error) {
+func (s *lookStore) Account(_ context.Context, id uuid.UUID) (Account, error) {
 	return Account{ID: id, Name: "test", Provider: "fake", Currency: "EUR"}, nil
 }
 
-func (s *oneOrder) UpdateOrder(_ context.Context, _ Key, fn func(*Order) error) (*Order, error) {
+func (s *lookStore) UpdateOrder(_ context.Context, _ Key, fn func(*Order) error) (*Order, error) {
 	return s.order, fn(s.order)
 }
 
@@ -38,7 +38,7 @@ func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
 		o := newTestOrder()
 		o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
 		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: epoch}))
-		store := &oneOrder{order: o}
+		store := &lookStore{order: o}
 		fake := &gatewaytest.Fake{FetchFunc: func(_ context.Context, ref gateway.Ref) (gateway.Result, error) {
 			require.Equal(t, gateway.OpAuthorize, ref.Operation)
 			o.Operation = gateway.OpCancel // somebody else's cancel comes in between
