@@ -65,6 +65,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
 		single: map[string]*prometheus.Desc{
 			"unknown":   desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
+			"processing": desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
 			"conflicts": desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
 			"backlog":   desc("notification_backlog", "Notifications that wait to be delivered."),
 			"oldest":    desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
@@ -94,7 +95,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(g.orders, prometheus.GaugeValue, float64(u.Count), string(u.Kind), u.Provider, string(u.Status))
 	}
 	for name, v := range map[string]float64{
-		"unknown": state.OldestUnknown.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
+		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
 		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "check": state.CheckLag.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)

@@ -22,11 +22,14 @@ const (
 	keyRecord contextKey = iota
 	keyPrincipal
 	keyHash
+	keyPlace
 )
 
 // record is the one log line of a request, filled as it goes.
 type record struct {
 	requestID, shop, orderID, provider, verdict, code string
+	// shed requests are counted, and logged for debugging only: there may be very many.
+	shed bool
 }
 
 func recordOf(ctx context.Context) *record {
@@ -52,6 +55,7 @@ func Note(ctx context.Context, o *payment.Order) {
 type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	shed     *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -62,7 +66,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"route", "method", "status_class"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "payrelay_http_in_flight_requests", Help: "Requests being worked on."}),
 	}
-	reg.MustRegister(m.seconds, m.inFlight)
+	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "payrelay_http_shed_requests_total", Help: "Requests turned away at the door because too much was being worked on.",
+	}, []string{"class"})
+	reg.MustRegister(m.seconds, m.inFlight, m.shed)
 	return m
 }
 
@@ -102,7 +109,10 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 	took := time.Since(started)
 	s.metrics.seconds.WithLabelValues(route, knownMethod(r.Method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	event := s.Log.Info() //nolint:zerologlint // sent below
-	if status >= http.StatusInternalServerError {
+	switch {
+	case rec.shed:
+		event = s.Log.Debug()
+	case status >= http.StatusInternalServerError:
 		event = s.Log.Error()
 	}
 	event.Str("request_id", rec.requestID).Str("method", knownMethod(r.Method)).Str("route", route).Int("status", status)

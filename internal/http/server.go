@@ -68,6 +68,8 @@ type Config struct {
 	RefuseDemoKey bool
 	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
 	ProviderTimeout time.Duration
+	// Admission bounds the merchant API, CallbackAdmission the providers' callbacks: neither starves the other.
+	Admission, CallbackAdmission Admission
 	// Callbacks serves POST /callbacks/{provider}/{token}.
 	Callbacks http.Handler
 }
@@ -135,10 +137,11 @@ func (s *server) routes() http.Handler {
 	r.Get("/docs/scalar.js", serveScalar)
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
 	if s.Callbacks != nil {
-		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", s.Callbacks)
+		door := s.admit(newGate(s.CallbackAdmission, s.metrics.shed.WithLabelValues("callbacks")))
+		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", door(s.Callbacks))
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
+		r.Use(s.admit(newGate(s.Admission, s.metrics.shed.WithLabelValues("api"))), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
 		})

@@ -82,10 +82,13 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 	}
 	basis, started, begin := o.Sequence, s.Now(), time.Now()
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
+	ended := s.Calling(ctx)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
+	took := time.Since(begin)
+	ended()
 	cancel()
 	faultpoint.Hit("check-answered")
-	made := Call{Operation: "fetch", StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now := s.Now()

@@ -40,6 +40,8 @@ type Config struct {
 	NewID    func() uuid.UUID
 	// CallContext prepares the context of a call about an order, for log fields. May be nil.
 	CallContext func(context.Context, *Order) context.Context
+	// Calling is told that a call to a provider begins; what it returns is called when the call has ended. May be nil.
+	Calling func(context.Context) (ended func())
 	// Noted is told which order a callback is about, for the log line of its request. May be nil.
 	Noted func(context.Context, *Order)
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
@@ -84,6 +86,9 @@ func New(c Config) *Service {
 	}
 	if c.Observe == nil {
 		c.Observe = func(Event) {}
+	}
+	if c.Calling == nil {
+		c.Calling = func(context.Context) func() { return func() {} }
 	}
 	if c.CallContext == nil {
 		c.CallContext = func(ctx context.Context, _ *Order) context.Context { return ctx }
@@ -227,10 +232,13 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 ) (*Order, error) {
 	started, begin, basis := s.Now(), time.Now(), stored.Sequence
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored), s.ProviderTimeout)
+	ended := s.Calling(ctx)
 	result, callErr := call(callCtx)
+	took := time.Since(begin)
+	ended()
 	cancel()
 	faultpoint.Hit("provider-answered")
-	made := Call{Operation: operation, StartedAt: started, Duration: time.Since(begin), Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	made := Call{Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()

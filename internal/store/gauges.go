@@ -12,8 +12,10 @@ import (
 // Gauges are the numbers that operators watch, over all shops. Ages are zero where there is nothing.
 type Gauges struct {
 	Unfinished []UnfinishedCount
-	// OldestUnknown is for how long the oldest order with an unknown outcome has been so.
+	// OldestUnknown is for how long the oldest order with an unknown outcome, or with none written down, has been so.
 	OldestUnknown time.Duration
+	// OldestProcessing is for how long the oldest order has waited for its provider to end it.
+	OldestProcessing time.Duration
 	// Backlog counts notifications that wait; OldestPending is how long the oldest has.
 	Backlog       int64
 	OldestPending time.Duration
@@ -48,8 +50,11 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 		switch {
 		case r.What == "unfinished":
 			g.Unfinished = append(g.Unfinished, UnfinishedCount{payment.Status(r.Status), gateway.Kind(r.Kind), r.Provider, r.N})
-			if payment.Status(r.Status) == payment.StatusUnknown {
+			switch payment.Status(r.Status) { //nolint:exhaustive // the others wait for a customer or a shop
+			case payment.StatusUnknown, payment.StatusCreated:
 				g.OldestUnknown = max(g.OldestUnknown, age)
+			case payment.StatusProcessing:
+				g.OldestProcessing = max(g.OldestProcessing, age)
 			}
 		case r.N == 0:
 		case r.What == "notifications":

@@ -151,6 +151,7 @@ func TestGauges(t *testing.T) {
 	require.Equal(t, store.Gauges{}, g)
 
 	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusUnknown)
+	b.report(t, b.create(t, "r-0", 1000).Key(), payment.StatusProcessing)
 	b.clock.Add(time.Hour)
 	b.report(t, b.create(t, "r-2", 1000).Key(), payment.StatusUnknown)
 	b.create(t, "r-3", 1000)
@@ -163,9 +164,11 @@ func TestGauges(t *testing.T) {
 	require.ElementsMatch(t, []store.UnfinishedCount{
 		{Status: payment.StatusUnknown, Kind: gateway.KindPayment, Provider: "fake", Count: 2},
 		{Status: payment.StatusCreated, Kind: gateway.KindPayment, Provider: "fake", Count: 1},
+		{Status: payment.StatusProcessing, Kind: gateway.KindPayment, Provider: "fake", Count: 1},
 	}, g.Unfinished)
+	require.Equal(t, time.Hour, g.OldestProcessing)
 	require.Equal(t, time.Hour, g.OldestUnknown)
-	require.EqualValues(t, 2, g.Backlog)
+	require.EqualValues(t, 3, g.Backlog)
 	require.Equal(t, time.Hour, g.OldestPending)
 	require.EqualValues(t, 1, g.Parked)
 	require.EqualValues(t, 1, g.ConflictsOpen)

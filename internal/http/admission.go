@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+)
+
+// Admission bounds how much is worked on at once, so that more traffic than the service can bear is turned away at the
+// door in a moment, before anything was read or stored, instead of making everybody slow. A request that waits for a
+// provider is not being worked on.
+type Admission struct {
+	// Concurrency is how many requests are worked on at once. Zero bounds nothing.
+	Concurrency int
+	// Queue is how many more may wait for their turn, each for at most Wait.
+	Queue int
+	Wait  time.Duration
+}
+
+// gate is the door of one class of requests.
+type gate struct {
+	Admission
+	slots   *semaphore.Weighted
+	waiting atomic.Int64
+	shed    prometheus.Counter
+}
+
+func newGate(a Admission, shed prometheus.Counter) *gate {
+	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), shed: shed}
+}
+
+// place is a request's slot behind a gate.
+type place struct {
+	g    *gate
+	mu   sync.Mutex
+	held bool
+	left bool
+}
+
+// enter takes a slot, and reports whether there was one in time.
+func (g *gate) enter(ctx context.Context) (*place, bool) {
+	if g.slots.TryAcquire(1) {
+		return &place{g: g, held: true}, true
+	}
+	if g.waiting.Add(1) > int64(g.Queue) {
+		g.waiting.Add(-1)
+		return nil, false
+	}
+	defer g.waiting.Add(-1)
+	ctx, cancel := context.WithTimeout(ctx, g.Wait)
+	defer cancel()
+	if g.slots.Acquire(ctx, 1) != nil {
+		return nil, false
+	}
+	return &place{g: g, held: true}, true
+}
+
+// release gives the slot back, for good if the request is over.
+func (p *place) release(over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = p.left || over
+	if p.held {
+		p.held = false
+		p.g.slots.Release(1)
+	}
+}
+
+// resume takes a slot again. What was begun goes on in any case: it waits for its turn, not for ever.
+func (p *place) resume() {
+	ctx, cancel := context.WithTimeout(context.Background(), resumeWait)
+	defer cancel()
+	if p.g.slots.Acquire(ctx, 1) != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.left || p.held {
+		p.g.slots.Release(1)
+		return
+	}
+	p.held = true
+}
+
+// resumeWait is how long a request that was begun is held back at most.
+const resumeWait = 3 * time.Second
+
+// admit lets a request in, or sheds it with 503 and Retry-After.
+func (s *server) admit(g *gate) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		if g.Concurrency <= 0 {
+			return next
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p, ok := g.enter(r.Context())
+			if !ok {
+				g.shed.Inc()
+				if rec := recordOf(r.Context()); rec != nil {
+					rec.shed = true
+				}
+				s.problem(w, r, problem{
+					Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,
+					Detail: "There is more to do than can be done at once. Nothing was stored or sent. Send the request again after Retry-After seconds.",
+				})
+				return
+			}
+			defer p.release(true)
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyPlace, p)))
+		})
+	}
+}
+
+// Waiting says that the request of ctx, if any, only waits for somebody else until back is called: another is worked on in
+// its place meanwhile.
+func Waiting(ctx context.Context) (back func()) {
+	p, ok := ctx.Value(keyPlace).(*place)
+	if !ok {
+		return func() {}
+	}
+	p.release(false)
+	return p.resume
+}

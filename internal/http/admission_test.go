@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// crowd sends n requests at once and counts the answers when all have come.
+func crowd(t *testing.T, b *bench, n int) (wait func() map[int]int) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	answers := map[int]int{}
+	for range n {
+		wg.Go(func() {
+			w := b.send(t, http.MethodGet, "/v1/orders/"+orderID, "")
+			mu.Lock()
+			defer mu.Unlock()
+			answers[w.Code]++
+			if w.Code == http.StatusServiceUnavailable && w.Header().Get("Retry-After") != "1" {
+				answers[0]++
+			}
+		})
+	}
+	return func() map[int]int { wg.Wait(); return answers }
+}
+
+func TestTooManyRequestsAreTurnedAwayAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *Config) {
+			c.Admission = Admission{Concurrency: 2, Queue: 3, Wait: 500 * time.Millisecond}
+			c.CallbackAdmission = Admission{Concurrency: 1, Queue: 0, Wait: time.Second}
+		})
+		release := make(chan struct{})
+		b.hook = func(context.Context, string) error { <-release; return nil }
+		wait := crowd(t, b, 10)
+		synctest.Wait()
+		require.Equal(t, 5.0, b.shed(t, "api"), "two are worked on and three wait; five went at once")
+
+		// Callbacks have a door of their own.
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/callbacks/p/t", strings.NewReader("x")))
+		require.Equal(t, http.StatusOK, w.Code)
+
+		time.Sleep(501 * time.Millisecond) //nolint:forbidigo // the bubble's own clock
+		synctest.Wait()
+		require.Equal(t, 8.0, b.shed(t, "api"), "nobody waits longer than that")
+		close(release)
+		require.Equal(t, map[int]int{http.StatusOK: 2, http.StatusServiceUnavailable: 8}, wait())
+		b.hook = nil
+		require.Equal(t, map[int]int{http.StatusOK: 5}, crowd(t, b, 5)(), "and then all is well")
+		require.NotContains(t, b.log.String(), `"level":"error"`, "a flood is counted, not logged")
+	})
+}
+
+func TestARequestThatWaitsForAProviderHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *Config) { c.Admission = Admission{Concurrency: 1, Queue: 100, Wait: time.Second} })
+		answered := make(chan struct{})
+		working := make(chan struct{})
+		b.hook = func(ctx context.Context, _ string) error {
+			back := Waiting(ctx)
+			<-answered
+			back()
+			<-working
+			return nil
+		}
+		slow := crowd(t, b, 50)
+		synctest.Wait()
+		require.Zero(t, b.shed(t, "api"), "all fifty wait for the provider")
+		close(answered)
+		synctest.Wait()
+		require.Equal(t, map[int]int{http.StatusServiceUnavailable: 1}, crowd(t, b, 1)(), "now one goes on, and the others wait for their turn")
+		require.Equal(t, 1.0, b.shed(t, "api"))
+		close(working)
+		require.Equal(t, map[int]int{http.StatusOK: 50}, slow(), "what was begun is never turned away")
+		b.hook = nil
+		require.Equal(t, map[int]int{http.StatusOK: 1}, crowd(t, b, 1)(), "every slot came back")
+	})
+}
+
+// shed is how many requests of a class were turned away so far.
+func (b *bench) shed(t *testing.T, class string) float64 {
+	t.Helper()
+	all, err := b.metrics.Gather()
+	require.NoError(t, err)
+	for _, f := range all {
+		if f.GetName() != "payrelay_http_shed_requests_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if m.GetLabel()[0].GetValue() == class {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	require.Fail(t, "no such metric")
+	return 0
+}
