@@ -14,8 +14,8 @@
 //     as that, because a call without a session cannot have been carried out (session.go).
 //   - Two vocabularies of status swap their member names between methods (8.9). The decoder puts them in order once, and
 //     checks the words themselves (status.go).
-//   - Acknowledgements of complete, cancel and reverse change nothing by themselves: the payment is read again. While a
-//     capture or cancel is under way a standing hold reads as processing.
+//   - Acknowledgements of complete, cancel and reverse change nothing by themselves: the payment is read again. Right after
+//     a command a hold that stands reads as processing, when it is asked about later as held.
 //   - What a payment shows after a partial refund is unknown. One that was acknowledged over our signature, for a payment
 //     that is still there, counts as done; one whose answer was lost stays unknown until the whole payment is reversed.
 //   - A payment reversed before we saw it succeed reads as succeeded and wholly refunded; a hold as canceled; a transfer

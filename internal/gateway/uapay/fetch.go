@@ -45,7 +45,7 @@ func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, p
 	if r.Status == "" && r.PaymentStatus == "" {
 		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsCheck, "no_status")
 	}
-	result := g.result(r, r.answer, checkState(r.answer).meaning(ref.Operation), ref)
+	result := g.result(r, r.answer, checkState(r.answer).fetched(ref.Operation), ref)
 	result.ProviderReference = invoiceID
 	left := ""
 	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
@@ -180,7 +180,7 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	case p == nil:
 		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
 	}
-	m := shownState(*p).meaning(ref.Operation)
+	m := shownState(*p).fetched(ref.Operation)
 	if m.waiting && direct {
 		if back := string(f.RedirectURL); back != "" && ref.State[stateReturn] == "" { // forgotten with a lost answer
 			ref.State = remember(stateReturn, back)
@@ -195,6 +195,15 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	result.ProviderReference = f.id
 	result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
 	return result, nil
+}
+
+// fetched is the meaning of a state that was asked for later, and not right after a command: a hold that stands is one
+// whose command has not been carried out, and may never have arrived. How long that must last is not ours to judge.
+func (s state) fetched(op gateway.Operation) meaning {
+	if hold := s.meaning(gateway.OpAuthorize); hold.status == gateway.StatusAuthorized && (op == gateway.OpCapture || op == gateway.OpCancel) {
+		return hold
+	}
+	return s.meaning(op)
 }
 
 // isDirect reports whether an invoice's extraInfo, an object or its text, holds directMark.
