@@ -40,7 +40,7 @@ type view struct {
 	Status          string `json:"status"`
 	ProviderOrderID string `json:"provider_order_id"`
 	Captured        int64  `json:"amount_captured"`
-	Code            string `json:"code"` // of a problem
+	Code            string `json:"-"` // of a problem
 }
 
 // once sends one request to one replica.
@@ -69,7 +69,16 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 		return 0, view{}, err
 	}
 	var v view
-	if err := json.Unmarshal(text, &v); err != nil {
+	if res.StatusCode >= http.StatusBadRequest { // a problem document, whose status is a number
+		var problem struct {
+			Code string `json:"code"`
+		}
+		err = json.Unmarshal(text, &problem)
+		v.Code = problem.Code
+	} else {
+		err = json.Unmarshal(text, &v)
+	}
+	if err != nil {
 		return 0, view{}, fmt.Errorf("read an answer of %d: %w", res.StatusCode, err)
 	}
 	if res.StatusCode == http.StatusInternalServerError {
@@ -87,7 +96,7 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 	key := "key-" + name
 	running := 0
 	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 800*time.Millisecond) {
-		if running > 6 {
+		if running > 3 {
 			key = ""
 		}
 		status, v, err := s.once(ctx, http.MethodPost, path, key, body)
@@ -144,7 +153,8 @@ func (s *shopper) until(ctx context.Context, id string, statuses ...string) (vie
 	}
 }
 
-// replay sends every request that was answered with an order once more, with its Idempotency-Key.
+// replay sends every request that was answered with an order once more, with its Idempotency-Key; without it where a
+// process died before it could keep the answer, and the key is still claimed.
 func (s *shopper) replay(ctx context.Context) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 8)
@@ -152,8 +162,13 @@ func (s *shopper) replay(ctx context.Context) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			key := a.key
 			for range 5 {
-				status, v, err := s.once(ctx, http.MethodPost, a.path, a.key, a.body)
+				status, v, err := s.once(ctx, http.MethodPost, a.path, key, a.body)
+				if v.Code == "idempotency_in_progress" {
+					key = ""
+					continue
+				}
 				if err == nil && status != http.StatusServiceUnavailable {
 					a.ReplayStatus, a.Replayed = status, v.ID
 					return

@@ -144,6 +144,9 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	for _, v := range report.Result.Violations {
 		r.log("VIOLATION %s", v)
 	}
+	if len(report.Result.Violations) > 0 {
+		return report, r.tell(ctx, report.Result.Violations)
+	}
 	return report, nil
 }
 
@@ -339,7 +342,12 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	p := &player{shops: r.shops, twins: r.twins}
 	var shops sync.WaitGroup
 	for _, o := range r.plan.Orders {
-		shops.Go(func() { p.play(shopping, patience, o) })
+		shops.Go(func() {
+			p.play(shopping, patience, o)
+			if patience.Err() != nil {
+				r.log("a shop was busy with %s %s %s until now", o.Script, o.Name, o.Then)
+			}
+		})
 	}
 	r.inject(load)
 	<-load.Done()
