@@ -25,7 +25,9 @@ const (
 type Result struct {
 	Status            Status
 	ProviderReference string
-	NextAction        *NextAction
+	// OrderID is the id that whoever started a transfer gave it, as FindTransfer finds it; empty if the provider names none.
+	OrderID    string
+	NextAction *NextAction
 	// Amount is the order's sum as the provider names it, nil if it names none. payment compares it with ours.
 	Amount *int64
 	// Currency is the order's currency as the provider names it, empty if it names none.

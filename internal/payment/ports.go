@@ -110,6 +110,7 @@ type Filter struct {
 	Kind                   gateway.Kind
 	Status                 Status
 	Reference, Account     string
+	ProviderOrderID        string
 	ParentID               *uuid.UUID
 	CreatedFrom, CreatedTo time.Time
 	Limit                  int

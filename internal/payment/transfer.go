@@ -64,9 +64,9 @@ type TransferImport struct {
 // ImportTransfer makes an order of a transfer that was started elsewhere, and follows it. The provider is asked first,
 // since only it knows the sum; what it said then takes the same road as any answer: the order is written down as created,
 // with all that a later check needs, and the answer is recorded behind it. The order's reference is made of the provider's
-// own id, so that importing a transfer twice, by whichever of its ids, gives the same order. Errors: CodeUnknownAccount,
-// CodeUnsupported, CodeInvalid, CodeNotFound if the provider shows no such transfer, CodeProviderFailed; nothing is stored
-// on any of them.
+// own id, so that importing a transfer twice, by whichever of its ids, gives the same order; one that the shop started here
+// gives the order that it has. Errors: CodeUnknownAccount, CodeUnsupported, CodeInvalid, CodeNotFound if the provider shows
+// no such transfer, CodeProviderFailed; nothing is stored on any of them.
 func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order, bool, error) {
 	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
 	if err != nil {
@@ -89,6 +89,9 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if found.ProviderReference == "" || found.Amount == nil || *found.Amount <= 0 || found.Currency != account.Currency {
 		return nil, false, &Error{Code: CodeProviderFailed, Message: "The provider showed the transfer without an id, or without a sum in the account's currency. Nothing was stored. Try again later."}
 	}
+	if own, err := s.startedHere(ctx, in.Shop, account, found.OrderID); own != nil || err != nil {
+		return own, false, err
+	}
 	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,
@@ -96,6 +99,19 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		ProviderReference: found.ProviderReference, ProviderState: found.State,
 	})
 	return s.submit(ctx, o, "find_transfer", func(context.Context) (gateway.Result, error) { return found, nil })
+}
+
+// startedHere returns the shop's order that the provider knows by one of our ids, nil if there is none. To follow it as
+// a second order would count its money twice.
+func (s *Service) startedHere(ctx context.Context, shop uuid.UUID, account Account, id string) (*Order, error) {
+	if id == "" {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	page, err := s.Store.Orders(ctx, Filter{Shop: shop, Account: account.Name, ProviderOrderID: id, Limit: 1})
+	if err != nil || len(page.Items) == 0 {
+		return nil, err
+	}
+	return page.Items[0], nil
 }
 
 // importReference is the reference of an imported transfer, within what a reference may be.

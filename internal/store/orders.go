@@ -109,6 +109,7 @@ func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
 	where(f.Status != "", "status = @status", "status", string(f.Status))
 	where(f.Reference != "", "reference = @reference", "reference", f.Reference)
 	where(f.Account != "", "account_name = @account", "account", f.Account)
+	where(f.ProviderOrderID != "", "provider_order_id = @provider_order", "provider_order", f.ProviderOrderID)
 	where(f.ParentID != nil, "parent_id = @parent", "parent", f.ParentID)
 	where(!f.CreatedFrom.IsZero(), "created_at >= @from", "from", f.CreatedFrom)
 	where(!f.CreatedTo.IsZero(), "created_at < @to", "to", f.CreatedTo)

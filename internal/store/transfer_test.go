@@ -118,6 +118,36 @@ func TestAnImportedTransferIsFollowed(t *testing.T) {
 	require.Equal(t, payment.StatusSucceeded, again.Status)
 }
 
+// Following a transfer of our own as a second order would count its money twice.
+func TestATransferThatWasStartedHereIsNotImported(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var id string
+	s := b.service(&gatewaytest.Fake{
+		TransferFunc: func(_ context.Context, req gateway.TransferRequest) (gateway.Result, error) {
+			id = req.Ref.OrderID
+			return shownTransfer(gateway.StatusProcessing), nil
+		},
+		FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
+			found := shownTransfer(gateway.StatusProcessing)
+			found.OrderID = id
+			return found, nil
+		},
+	})
+	own, _, err := s.Transfer(t.Context(), payment.NewTransfer{Shop: b.shop.ID, Reference: "t-1", Account: "EUR-1", Amount: money.New(400, "EUR")})
+	require.NoError(t, err)
+	in := payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}}
+	o, isNew, err := s.ImportTransfer(t.Context(), in)
+	require.NoError(t, err)
+	require.False(t, isNew)
+	require.Equal(t, own.ID, o.ID)
+	id = "somebody-else's"
+	o, isNew, err = s.ImportTransfer(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, isNew)
+	require.NotEqual(t, own.ID, o.ID)
+}
+
 // A crash after the order was written leaves one that a check can follow.
 func TestAnImportThatWasCutShortIsFollowed(t *testing.T) {
 	t.Parallel()

@@ -195,6 +195,7 @@ func splitDrills() map[string]func(*testing.T, vector) {
 				require.EqualValues(t, "UAH", result.Currency)
 				require.Equal(t, "SEND FINISHED, RECEIVE FINISHED", result.Evidence["operations"])
 				require.Equal(t, "a5878766-9a1f-485e-adb9-4c14d6bcceb1", result.ProviderReference)
+				require.Equal(t, "32072020", result.OrderID)
 			},
 		}.play,
 	}

@@ -157,6 +157,16 @@ func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery)
 	return g.readSplit(ctx, ref, idParams{ID: query.ProviderID, ReceiptID: query.ReceiptID})
 }
 
+// startedAs is the id that whoever started a transfer gave it: that of its first operation that has one and is no return.
+func (a answer) startedAs() string {
+	for _, o := range a.Operations {
+		if id := fit(string(o.ExternalID), idShape); id != "" && o.Type != "RETURN" {
+			return id
+		}
+	}
+	return fit(string(a.ExternalID), idShape)
+}
+
 // readSplit reads a transfer or payout of the newer engine (9.2) by its operations (15.2).
 func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams) (gateway.Result, error) {
 	e := splitShow
@@ -177,7 +187,7 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 		m.status = gateway.StatusSucceeded // it was paid before it went back
 	}
 	result := g.result(r, r.answer, m, ref)
-	result.Refunded, result.Currency, result.ProviderReference = refunded, currency, id
+	result.Refunded, result.Currency, result.ProviderReference, result.OrderID = refunded, currency, id, r.startedAs()
 	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))
 	if ref.Kind == gateway.KindPayout {
 		result.PaymentMethod = masked(r.CardToMasked)
