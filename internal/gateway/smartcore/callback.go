@@ -224,6 +224,9 @@ func (c callback) result(hide redactor, believed bool) gateway.Result {
 	for _, key := range evidenceKeys {
 		if value := c[key]; !absent(value) && callbackFields[key].ok(value) {
 			r.Evidence[key] = hide.text(value)
+			if key == "rrn" {
+				r.Evidence[key] = hide.rrn(value)
+			}
 		}
 	}
 	if !believed {

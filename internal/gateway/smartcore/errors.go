@@ -53,9 +53,9 @@ var telling = []gateway.FailureCategory{
 
 // sentences are ours: the provider's free text is nobody's to parse or to pass on (A21).
 var sentences = map[gateway.FailureCategory]string{
-	gateway.FailureDeclined:       "The card's issuer refused the payment.",
+	gateway.FailureDeclined:       "The issuer of the card or account refused it.",
 	gateway.FailureFunds:          "There is not enough money.",
-	gateway.FailureFraud:          "The payment was refused as suspicious.",
+	gateway.FailureFraud:          "It was refused as suspicious.",
 	gateway.FailureAuthentication: "The customer could not be authenticated.",
 	gateway.FailureAuthTimeout:    "The customer did not complete the authentication in time.",
 	gateway.FailureAbandoned:      "The customer gave up.",

@@ -203,7 +203,7 @@ func TestGoldenAnswers(t *testing.T) {
 		Status: gateway.StatusFailed, Amount: &amount, Kind: gateway.KindPayment, PaymentMethod: visa,
 		Failure: &gateway.Failure{
 			Category: gateway.FailureFraud, Code: "PLATFORM_ERROR_GATE_NOT_FOUND", Advice: gateway.AdviceDoNotRetry,
-			Message: "The payment was refused as suspicious.",
+			Message: "It was refused as suspicious.",
 			Cascade: []gateway.CascadeError{
 				{Priority: 0, Code: "PLATFORM_ERROR_ANTIFRAUD_RULES"},
 				{Priority: 1, Code: "PLATFORM_ERROR_GATE_SKIPPED"},

@@ -16,7 +16,8 @@ type redactor []string
 // longest is how much of a provider's text is kept.
 const longest = 100
 
-var digitRun = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){11,18}`)
+// digitRun is what could be a card number. Those have 13 digits or more in practice; twelve are a retrieval reference.
+var digitRun = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){12,18}`)
 
 // text returns s fit to be kept: without the call's own secrets, without anything that could be a card number, without
 // control characters, and short.
@@ -44,6 +45,15 @@ func (r redactor) text(s string) string {
 	return s
 }
 
+// rrn returns a retrieval reference number fit to be kept. It is what banks ask for, so one of its proper length (ISO 8583,
+// 12 characters) is left as it is, whatever its digits look like.
+func (r redactor) rrn(s string) string {
+	if rrnShape.MatchString(s) {
+		return s
+	}
+	return r.text(s)
+}
+
 var (
 	maskedShape  = regexp.MustCompile(`^[0-9]{4,8}[*xX]{2,12}[0-9]{0,4}$`)
 	binShape     = regexp.MustCompile(`^[0-9]{6,8}$`)
@@ -52,7 +62,7 @@ var (
 	wordShape    = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{0,39}$`)
 	idShape      = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 	dateShape    = regexp.MustCompile(`^[0-9T:.Z+-]{10,35}$`)
-	rrnShape     = regexp.MustCompile(`^[A-Za-z0-9]{1,20}$`)
+	rrnShape     = regexp.MustCompile(`^[A-Za-z0-9]{1,12}$`)
 	eciShape     = regexp.MustCompile(`^[0-9]{1,2}$`)
 )
 
@@ -124,7 +134,7 @@ func (a answer) evidence(hide redactor) gateway.Evidence {
 	put("type", fit(string(a.Type), wordShape))
 	put("authorize_status", hide.text(string(a.AuthorizeStatus)))
 	put("endDate", fit(string(a.EndDate), dateShape))
-	put("rrn", hide.text(fit(string(a.RRN), rrnShape)))
+	put("rrn", hide.rrn(fit(string(a.RRN), idShape)))
 	put("eci", fit(string(a.ECI), eciShape))
 	if m := a.Card.masked(); m != nil {
 		put("card_number", m.Masked)

@@ -1,0 +1,27 @@
+package smartcore
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+)
+
+func TestTwelveDigitsAreNoCardNumber(t *testing.T) {
+	t.Parallel()
+	const rrn = "401288888886" // passes the check of card numbers
+	require.Equal(t, rrn, answer{RRN: rrn}.evidence(redactor{"288"})["rrn"], "a CVC that its digits happen to hold")
+	require.Equal(t, "no "+rrn, answer{Err: "no " + rrn}.evidence(nil)["err"])
+	require.Equal(t, rrn, callback{"rrn": rrn}.result(redactor{"288"}, false).Evidence["rrn"])
+	require.Equal(t, "401200******3010", answer{RRN: "4012000000003010"}.evidence(nil)["rrn"], "a card number where a reference belongs")
+	require.NotContains(t, redactor(nil).text("4222222222222"), "4222222222222", "13 digits")
+}
+
+func TestSentencesFitWhateverWasRefused(t *testing.T) {
+	t.Parallel()
+	for category, sentence := range sentences {
+		require.NotContains(t, sentence, "payment", "%s may be told of a payout", category)
+	}
+	require.Equal(t, gateway.FailureDeclined, failureOf("EMITTER_DENIAL_PROCESSING_ERROR", nil, nil).Category)
+}
