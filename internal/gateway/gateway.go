@@ -82,9 +82,28 @@ type Refunder interface {
 	Refund(ctx context.Context, req RefundRequest) (Result, error)
 }
 
+// RefundChecker is a Refunder that knows before anything is stored what it could not send of a refund.
+type RefundChecker interface {
+	// MissingRefundFields is MissingFields for a refund.
+	MissingRefundFields(req RefundRequest) []FieldError
+}
+
 // Charger charges a stored recurring payment again.
 type Charger interface {
 	Charge(ctx context.Context, req ChargeRequest) (Result, error)
+}
+
+// ChargeChecker is a Charger that knows before anything is stored what it could not send of a charge.
+type ChargeChecker interface {
+	// MissingChargeFields is MissingFields for a charge.
+	MissingChargeFields(req ChargeRequest) []FieldError
+}
+
+// PaymentRefuser is a gateway whose provider has no call at all for some payments.
+type PaymentRefuser interface {
+	// UnsupportedFields names what of the request the provider cannot do, and what to send instead. MissingFields lists
+	// the same among everything else.
+	UnsupportedFields(req PaymentRequest) []FieldError
 }
 
 // CodeConfirmer answers a confirm_code action.

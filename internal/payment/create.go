@@ -32,8 +32,8 @@ type NewPayment struct {
 }
 
 // CreatePayment starts a payment and reports whether it is new. The same reference with the same request gives the
-// first order. Errors: CodeUnknownAccount, CodeCurrency, CodeMissingFields, CodeUnsupported, CodeReferenceConflict,
-// CodeUnavailable; nothing is stored or sent on any of them but the last, which says nothing about what was stored.
+// first order. Errors: CodeUnknownAccount, CodeCurrency, CodeInvalid, CodeMissingFields, CodeUnsupported,
+// CodeReferenceConflict, CodeUnavailable; nothing is stored or sent on any of them but the last, which says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
 	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments)
 	if err != nil {
@@ -53,13 +53,13 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 		Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
-	req := gateway.PaymentRequest{
-		Ref: o.Ref(), Flow: in.Flow, Method: in.Method, Customer: in.Customer, Browser: in.Browser,
-		Description: in.Description, SiteURL: in.SiteURL, ReturnURLs: in.ReturnURLs,
-		CallbackURL: s.CallbackURL(account), Recurring: in.Recurring,
-	}
-	if err := missing(gw.gateway.MissingFields(req), account); err != nil {
-		return nil, false, err
+	req := s.paymentRequest(in, o.Ref(), account)
+	if refusal := s.refusal(gw.gateway, req, account); refusal != nil {
+		// What was good when it was first sent stays so, however much later it is sent again.
+		if again, err := s.repeated(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
+			return again, false, err
+		}
+		return nil, false, refusal
 	}
 	return s.submit(ctx, o, "create_payment", func(ctx context.Context) (gateway.Result, error) {
 		return gw.gateway.CreatePayment(ctx, req)

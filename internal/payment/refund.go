@@ -25,7 +25,7 @@ type NewRefund struct {
 
 // Refund gives back all or part of a succeeded payment, as an order of its own. The sum of refunds never exceeds what
 // was captured, however many run at once: the database holds that. Errors: CodeInvalidState, CodeRefundTooLarge,
-// CodeUnsupported, CodeReferenceConflict.
+// CodeMissingFields, CodeUnsupported, CodeReferenceConflict.
 func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error) {
 	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
 	if err != nil {
@@ -49,9 +49,13 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		ParentID: &parent.ID, Description: in.Reason, Metadata: in.Metadata, NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
 	})
 	o.parentReserved = in.Minor
-	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) {
-		return refunder.Refund(ctx, gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: s.CallbackURL(account)})
-	})
+	req := gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: s.CallbackURL(account)}
+	if checker, ok := gw.gateway.(gateway.RefundChecker); ok {
+		if err := missing(checker.MissingRefundFields(req), account); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) { return refunder.Refund(ctx, req) })
 }
 
 func refundTooLarge(parent *Order) *Error {
@@ -100,9 +104,13 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 		Flow: gateway.FlowDirect, ParentID: &parent.ID, Description: in.Description, Metadata: in.Metadata,
 		NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
 	})
-	return s.submit(ctx, o, "charge", func(ctx context.Context) (gateway.Result, error) {
-		return charger.Charge(ctx, gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: s.CallbackURL(account)})
-	})
+	req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: s.CallbackURL(account)}
+	if checker, ok := gw.gateway.(gateway.ChargeChecker); ok {
+		if err := missing(checker.MissingChargeFields(req), account); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.submit(ctx, o, "charge", func(ctx context.Context) (gateway.Result, error) { return charger.Charge(ctx, req) })
 }
 
 // parent loads the payment that something new belongs to, and its gateway.

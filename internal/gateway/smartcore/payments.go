@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,8 +15,8 @@ import (
 
 // CreatePayment implements gateway.Gateway: a hosted form (4.1), a direct payment (4.2) or a hold (4.3).
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if why := unsupported(req); why != "" {
-		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", why)
+	if no := g.UnsupportedFields(req); len(no) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnsupported, Op: "createPayment", Fields: no, Err: errors.New(no[0].Message)}
 	}
 	if missing := g.MissingFields(req); len(missing) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: "createPayment", Fields: missing}
@@ -52,30 +53,25 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return g.start(ctx, initDirect, req.Ref, direct, direct.Number, direct.CVV, direct.AppleToken, direct.GoogleToken)
 }
 
-// unsupported says what the reference has no call for, or "".
-func unsupported(req gateway.PaymentRequest) string {
+// UnsupportedFields implements gateway.PaymentRefuser: what the reference has no call for.
+func (*Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
+	var f fields
 	hold, m := req.Ref.Operation == gateway.OpAuthorize, req.Method
 	switch {
 	case hold && req.Flow != gateway.FlowDirect:
-		return "SmartCore cannot hold money from its form: use flow direct with a card, or capture automatic"
+		f.add("capture", "SmartCore cannot hold money from its form: use flow direct with a card, or capture automatic")
 	case hold && (m.ApplePay != nil || m.GooglePay != nil):
-		return "SmartCore holds money on cards only: use capture automatic"
-	case m.StoredCard != nil:
-		return "SmartCore keeps no cards for payments"
+		f.add("capture", "SmartCore holds money on cards only: use a card, or capture automatic")
 	}
-	return ""
+	if m.StoredCard != nil {
+		f.add("payment_method.type", "SmartCore keeps no cards for payments: use a card, apple_pay or google_pay, or charge a recurring payment again")
+	}
+	return f
 }
 
 // MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
 func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
-	var f fields
-	if why := unsupported(req); why != "" {
-		name := "capture"
-		if req.Method.StoredCard != nil {
-			name = "payment_method"
-		}
-		f.add(name, why)
-	}
+	f := fields(g.UnsupportedFields(req))
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	c := req.Customer
@@ -213,25 +209,32 @@ func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r re
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
 }
 
-// Charge implements gateway.Charger (4.8). success false is no refusal (A12): the poller asks.
-func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
+// periods are the provider's words for how often a card is charged (4.8).
+var periods = map[string]string{"": "", "daily": "01", "weekly": "03", "monthly": "06", "quarterly": "09", "annually": "11"}
+
+// MissingChargeFields implements gateway.ChargeChecker.
+func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
-	f.need("description", clean(req.Description)) // purpose is required here and nowhere else
-	period, ok := map[string]string{"": "", "daily": "01", "weekly": "03", "monthly": "06", "quarterly": "09", "annually": "11"}[req.Period]
-	if !ok {
+	f.needText("description", req.Description) // purpose is required here and nowhere else
+	if _, ok := periods[req.Period]; !ok {
 		f.add("period", "use daily, weekly, monthly, quarterly or annually")
 	}
 	if parent := req.Parent.Amount.Currency(); parent != "" && parent != req.Ref.Amount.Currency() {
 		f.add("currency", "a charge is in the currency of its first payment")
 	}
-	if len(f) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: recurrent.op, Fields: f}
+	return f
+}
+
+// Charge implements gateway.Charger (4.8). success false is no refusal (A12): the poller asks.
+func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
+	if missing := g.MissingChargeFields(req); len(missing) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: recurrent.op, Fields: missing}
 	}
 	r, err := g.post(ctx, recurrent, recurrentRequest{
 		OrderID: req.Ref.OrderID, ParentID: req.Parent.OrderID, Amount: req.Ref.Amount.Minor(),
-		Purpose: clean(req.Description), CallbackURL: req.CallbackURL, Period: period,
+		Purpose: clean(req.Description), CallbackURL: req.CallbackURL, Period: periods[req.Period],
 	})
 	if err != nil {
 		return gateway.Result{}, err
@@ -267,6 +270,13 @@ func (f *fields) need(name, value string) {
 	}
 }
 
+// needText is need for a free text, of which something must be left to send.
+func (f *fields) needText(name, text string) {
+	if clean(text) == "" {
+		f.add(name, "required by the provider: must hold more than blanks, bars (|) and line separators")
+	}
+}
+
 // money checks a sum. The provider documents only "cents": currencies with other minor units are refused (section 2).
 func (f *fields) money(m money.Money) {
 	if m.Minor() <= 0 {
@@ -292,11 +302,17 @@ func (f *fields) card(name string, c *card.Card) {
 }
 
 func (f *fields) expiry(name string, e card.Expiry) {
-	if e.Month < 1 || e.Month > 12 {
+	switch {
+	case e.Month == 0:
 		f.add(name+".exp_month", "required by the provider, 1 to 12")
+	case e.Month < 1 || e.Month > 12:
+		f.add(name+".exp_month", "must be 1 to 12")
 	}
-	if e.Year < 2000 || e.Year > 2099 {
+	switch {
+	case e.Year == 0:
 		f.add(name+".exp_year", "required by the provider, four digits")
+	case e.Year < 2000 || e.Year > 2099: // two digits travel
+		f.add(name+".exp_year", "must be 2000 to 2099")
 	}
 }
 

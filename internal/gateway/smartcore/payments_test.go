@@ -90,6 +90,7 @@ func TestCreatePaymentRefusesWhatCannotBe(t *testing.T) {
 		"card kept by them": stored,
 	} {
 		require.NotEmpty(t, g.MissingFields(req), name)
+		require.Subset(t, g.MissingFields(req), g.UnsupportedFields(req), name)
 		_, err := g.CreatePayment(t.Context(), req)
 		require.Equal(t, gateway.KindUnsupported, gateway.KindOf(err), name)
 		require.ErrorContains(t, err, "SmartCore", name)

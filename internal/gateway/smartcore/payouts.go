@@ -7,19 +7,24 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Refund implements gateway.Refunder (4.7). The provider gives a refund an id, and nothing final is said before a check:
-// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund.
-func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+// MissingRefundFields implements gateway.RefundChecker.
+func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Refund.Amount)
-	f.need("reason", clean(req.Reason))
+	f.needText("reason", req.Reason)
 	if payment := req.Payment.Amount; payment.Currency() != "" && payment.Currency() != req.Refund.Amount.Currency() {
 		f.add("currency", "a refund is in the currency of its payment")
 	} else if payment.Currency() != "" && req.Refund.Amount.Minor() > payment.Minor() {
 		f.add("amount", "more than was paid") // A34
 	}
-	if len(f) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: f}
+	return f
+}
+
+// Refund implements gateway.Refunder (4.7). The provider gives a refund an id, and nothing final is said before a check:
+// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund.
+func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+	if missing := g.MissingRefundFields(req); len(missing) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: missing}
 	}
 	r, err := g.post(ctx, refund, refundRequest{
 		OrderID: req.Payment.OrderID, Amount: req.Refund.Amount.Minor(), Reason: clean(req.Reason), CallbackURL: req.CallbackURL,

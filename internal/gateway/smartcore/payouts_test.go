@@ -188,3 +188,45 @@ func TestStatements(t *testing.T) {
 	require.Len(t, e.Fields, 3)
 	require.Len(t, p.seen(), before, "nothing was sent")
 }
+
+func TestRefundsAndChargesAreCheckedBeforeTheyAreMade(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, nil)
+	g := open(t, p.account())
+	names := func(missing []gateway.FieldError) (out []string) {
+		for _, f := range missing {
+			out = append(out, f.Field)
+		}
+		return out
+	}
+	refund := gateway.RefundRequest{Refund: ref("r-1", 100), Payment: ref("o-1", 1000), Reason: "torn"}
+	require.Empty(t, g.MissingRefundFields(refund))
+	charge := gateway.ChargeRequest{Ref: ref("c-1", 100), Parent: ref("o-1", 1000), Description: "May"}
+	require.Empty(t, g.MissingChargeFields(charge))
+	for _, blank := range []string{"", " ", "|", "\u2028", " |\t| "} {
+		refund.Reason, charge.Description = blank, blank
+		require.Equal(t, []string{"reason"}, names(g.MissingRefundFields(refund)), "%q", blank)
+		require.Equal(t, []string{"description"}, names(g.MissingChargeFields(charge)), "%q", blank)
+		_, err := g.Refund(t.Context(), refund)
+		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
+		_, err = g.Charge(t.Context(), charge)
+		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
+	}
+	require.Empty(t, p.seen(), "nothing was sent")
+}
+
+func TestAnExpiryIsMissingOrWrong(t *testing.T) {
+	t.Parallel()
+	g := open(t, account(""))
+	says := func(e card.Expiry) (out []string) {
+		c := *mustCard(t, "4012000000003010", "123")
+		c.Expiry = e
+		for _, f := range g.MissingFields(direct("o-1", gateway.PaymentMethod{Card: &c}, gateway.OpSale)) {
+			out = append(out, f.Message)
+		}
+		return out
+	}
+	require.Equal(t, []string{"required by the provider, 1 to 12", "required by the provider, four digits"}, says(card.Expiry{}))
+	require.Equal(t, []string{"must be 2000 to 2099"}, says(card.Expiry{Month: 1, Year: 2100}))
+	require.Equal(t, []string{"must be 1 to 12"}, says(card.Expiry{Month: 13, Year: 2030}))
+}

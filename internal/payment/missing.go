@@ -1,0 +1,148 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// MissingPayment lists what CreatePayment would complain about. It is for a request that is refused for other reasons
+// already, of which some members may be empty for that: nothing is stored or sent. A request that could go to several
+// accounts, because it names neither account nor currency, is judged for each.
+func (s *Service) MissingPayment(ctx context.Context, in NewPayment) []gateway.FieldError {
+	return s.missingAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		operation := gateway.OpSale
+		if in.Manual {
+			operation = gateway.OpAuthorize
+		}
+		req := s.paymentRequest(in, s.trialRef(gateway.KindPayment, operation, in.Amount.Minor(), a), a)
+		return append(expired(in.Recurring, s.Now()), gw.MissingFields(req)...)
+	})
+}
+
+// MissingPayout is MissingPayment for Payout.
+func (s *Service) MissingPayout(ctx context.Context, in NewPayout) []gateway.FieldError {
+	return s.missingAt(ctx, in.Shop, in.Account, in.Currency, PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		payer, ok := gw.(gateway.Payer)
+		if !ok {
+			return nil
+		}
+		var bad []gateway.FieldError
+		if in.PayoutCard != nil {
+			in.Method.PayoutCardID = in.PayoutCard.String() // any name does: it is not sent
+			if _, err := s.payoutCard(ctx, in, a); err != nil {
+				bad = fieldsOf(err)
+			}
+		}
+		return append(bad, payer.MissingPayoutFields(gateway.PayoutRequest{
+			Ref: s.trialRef(gateway.KindPayout, gateway.OpSale, in.Minor, a), Method: in.Method, Customer: in.Customer,
+			Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(a),
+		})...)
+	})
+}
+
+// MissingTransfer is MissingPayment for Transfer.
+func (s *Service) MissingTransfer(ctx context.Context, in NewTransfer) []gateway.FieldError {
+	return s.missingAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		transferrer, ok := gw.(gateway.Transferrer)
+		if !ok {
+			return nil
+		}
+		return transferrer.MissingTransferFields(gateway.TransferRequest{
+			Ref: s.trialRef(gateway.KindTransfer, gateway.OpSale, in.Amount.Minor(), a), From: in.From, To: in.To, Customer: in.Customer,
+			Description: in.Description, CallbackURL: s.CallbackURL(a),
+		})
+	})
+}
+
+// missingAt asks the gateways of the accounts that a request may go to.
+func (s *Service) missingAt(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose,
+	ask func(Account, gateway.Gateway) []gateway.FieldError,
+) (all []gateway.FieldError) {
+	account, err := s.route(ctx, shop, name, currency, purpose)
+	accounts, open := []Account{account}, false
+	switch {
+	case err == nil:
+	case name == "" && currency == "":
+		open = true
+		if accounts, err = s.Store.ShopAccounts(ctx, shop); err != nil {
+			return nil
+		}
+	default:
+		return fieldsOf(err)
+	}
+	for _, a := range accounts {
+		if open && a.Purpose != PurposeAny && a.Purpose != purpose {
+			continue
+		}
+		gw, err := s.open(a)
+		if err != nil {
+			continue
+		}
+		for _, f := range ask(a, gw.gateway) {
+			if slices.ContainsFunc(all, func(known gateway.FieldError) bool { return known.Field == f.Field }) {
+				continue
+			}
+			if open {
+				f.Message += " (account " + a.Name + ")"
+			}
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// trialRef names an order that is never written, in the account's currency. A sum that could not be read was complained
+// about where it was read: any does.
+func (s *Service) trialRef(kind gateway.Kind, operation gateway.Operation, minor int64, a Account) gateway.Ref {
+	return gateway.Ref{Kind: kind, Operation: operation, OrderID: newProviderOrderID(), Amount: money.New(max(minor, 1), a.Currency), CreatedAt: s.Now()}
+}
+
+// paymentRequest is what the provider of an account is told of a payment.
+func (s *Service) paymentRequest(in NewPayment, ref gateway.Ref, a Account) gateway.PaymentRequest {
+	return gateway.PaymentRequest{
+		Ref: ref, Flow: in.Flow, Method: in.Method, Customer: in.Customer, Browser: in.Browser,
+		Description: in.Description, SiteURL: in.SiteURL, ReturnURLs: in.ReturnURLs,
+		CallbackURL: s.CallbackURL(a), Recurring: in.Recurring,
+	}
+}
+
+// refusal says why a payment cannot be sent, nil if it can.
+func (s *Service) refusal(gw gateway.Gateway, req gateway.PaymentRequest, a Account) error {
+	needs := gw.MissingFields(req)
+	late := expired(req.Recurring, s.Now())
+	if refuser, ok := gw.(gateway.PaymentRefuser); ok {
+		if no := refuser.UnsupportedFields(req); len(no) > 0 {
+			return &Error{
+				Code: CodeUnsupported, Message: "The provider of account " + a.Name + " cannot do this. " + no[0].Message + ". Nothing was stored or sent.",
+				Fields: append(late, needs...),
+			}
+		}
+	}
+	if len(late) > 0 {
+		return &Error{Code: CodeInvalid, Message: "The request is not valid: " + late[0].Field + " " + late[0].Message + ". Nothing was stored or sent.", Fields: append(late, needs...)}
+	}
+	return missing(needs, a)
+}
+
+// expired complains about a card that nobody could charge again.
+func expired(r gateway.Recurring, now time.Time) []gateway.FieldError {
+	if r.ExpiresAt.IsZero() || r.ExpiresAt.After(now) {
+		return nil
+	}
+	return []gateway.FieldError{{Field: "recurring.expires_at", Message: "must be in the future"}}
+}
+
+// fieldsOf returns what an error says of a request's fields.
+func fieldsOf(err error) []gateway.FieldError {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Fields
+	}
+	return nil
+}

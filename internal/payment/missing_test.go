@@ -1,0 +1,74 @@
+package payment
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
+)
+
+// shelf is a store that has accounts and at most one order.
+type shelf struct {
+	Store
+	accounts []Account
+	order    *Order
+}
+
+func (s *shelf) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) { return s.accounts, nil }
+
+func (s *shelf) OrderByReference(context.Context, uuid.UUID, gateway.Kind, string) (*Order, error) {
+	if s.order == nil {
+		return nil, ErrNotFound
+	}
+	return s.order, nil
+}
+
+func newShelf(fake *gatewaytest.Fake) (*shelf, *Service) {
+	s := &shelf{accounts: []Account{
+		{ID: uuid.New(), Name: "a", Provider: fake.Name(), Currency: "EUR", Purpose: PurposeAny},
+		{ID: uuid.New(), Name: "b", Provider: fake.Name(), Currency: "UAH", Purpose: PurposePayments},
+		{ID: uuid.New(), Name: "c", Provider: fake.Name(), Currency: "USD", Purpose: PurposePayouts},
+	}}
+	return s, New(Config{Store: s, Drivers: gateway.NewRegistry(fake)})
+}
+
+func TestARepeatIsNotJudgedAnew(t *testing.T) {
+	t.Parallel()
+	s, service := newShelf(&gatewaytest.Fake{})
+	in := NewPayment{
+		Shop: uuid.New(), Reference: "r", Amount: money.New(100, "EUR"), RequestHash: []byte("hash"),
+		Recurring: gateway.Recurring{Enabled: true, ExpiresAt: time.Now().Add(-time.Hour)},
+	}
+	_, _, err := service.CreatePayment(context.Background(), in)
+	require.Equal(t, CodeInvalid, CodeOf(err))
+	require.Equal(t, "recurring.expires_at", fieldsOf(err)[0].Field)
+
+	s.order = &Order{Reference: "r", RequestHash: []byte("hash")}
+	again, isNew, err := service.CreatePayment(context.Background(), in)
+	require.NoError(t, err, "it was in the future when it was first sent")
+	require.False(t, isNew)
+	require.Same(t, s.order, again)
+}
+
+func TestAPaymentThatCouldGoAnywhereIsJudgedForEach(t *testing.T) {
+	t.Parallel()
+	_, service := newShelf(&gatewaytest.Fake{MissingFieldsFunc: func(req gateway.PaymentRequest) []gateway.FieldError {
+		needs := []gateway.FieldError{{Field: "customer.email", Message: "required"}}
+		if req.Ref.Amount.Currency() == "UAH" {
+			needs = append(needs, gateway.FieldError{Field: "browser", Message: "required"})
+		}
+		return needs
+	}})
+	ctx := context.Background()
+	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required (account a)"}, {Field: "browser", Message: "required (account b)"}},
+		service.MissingPayment(ctx, NewPayment{}))
+	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required"}}, service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "EUR")}))
+	require.Equal(t, "account", service.MissingPayment(ctx, NewPayment{Account: "none"})[0].Field)
+	require.Equal(t, "currency", service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "JPY")})[0].Field)
+}
