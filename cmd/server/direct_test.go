@@ -151,7 +151,7 @@ func TestWhatIsMissingIsListedAtOnceAndNothingIsStored(t *testing.T) {
 	p = d.refuses("/v1/payments", bare+`,"flow":"direct","payment_method":{"type":"card","card":{"number":"`+cardSuccess+`"}}}`, unprocessable, "missing_fields")
 	require.Equal(t, append(hosted, "payment_method.card.cvc", "payment_method.card.exp_month", "payment_method.card.exp_year",
 		"payment_method.card.holder", "site_url"), p.fields())
-	p = d.refuses("/v1/payments", `{"reference":"hosted-hold","amount":1000,"currency":"EUR","capture":"manual",`+customer+`}`, unprocessable, "missing_fields")
+	p = d.refuses("/v1/payments", `{"reference":"hosted-hold","amount":1000,"currency":"EUR","capture":"manual",`+customer+`}`, unprocessable, "not_supported_by_provider")
 	require.Equal(t, []string{"capture"}, p.fields())
 	require.Contains(t, p.Errors[0].Message, "use flow direct with a card, or capture automatic")
 	p = d.refuses("/v1/payments", `{"reference":"yen","amount":1000,"currency":"JPY",`+customer+`}`, unprocessable, "currency_not_supported")

@@ -95,7 +95,7 @@ func TestBadBodies(t *testing.T) {
 		"a card number of letters":    {direct(`{"type":"card","card":{"number":"` + marked + `777777"}}`), "invalid_request", "payment_method.card.number", "", 422},
 		"a card number as a number":   {direct(`{"type":"card","card":{"number":4012000077773010}}`), "invalid_request", "payment_method.card.number", "text", 422},
 		"a month 13":                  {direct(`{"type":"card","card":{"number":"4012000000003010","exp_month":13,"exp_year":2030}}`), "invalid_request", "payment_method.card.exp_month", "12", 422},
-		"a month without a year":      {direct(`{"type":"card","card":{"number":"4012000000003010","exp_month":1}}`), "invalid_request", "payment_method.card.exp_month", "exp_year", 422},
+		"a month without a year":      {direct(`{"type":"card","card":{"number":"4012000000003010","exp_month":1}}`), "invalid_request", "payment_method.card.exp_year", "exp_month", 422},
 		"a cvc of letters":            {direct(`{"type":"card","card":{"number":"4012000000003010","cvc":"` + marked + `"}}`), "invalid_request", "payment_method.card.cvc", "", 422},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -108,7 +108,7 @@ func (p problems) err() error {
 	return &payment.Error{Code: payment.CodeInvalid, Message: "The request is not valid: " + p[0].Field + " " + p[0].Message + ". Nothing was stored or sent.", Fields: p}
 }
 
-// newPayment reads a payment request.
+// newPayment reads a payment request. With an error comes what could be read.
 func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment, error) {
 	var bad problems
 	urls, fields := returnURLs(b.ReturnUrls)
@@ -144,7 +144,7 @@ func amount(minor int64, currency string, bad *problems) money.Money {
 func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) (out gateway.PaymentMethod) {
 	switch {
 	case m == nil && flow == gateway.FlowDirect:
-		bad.add("payment_method", "is required with flow direct")
+		bad.add("payment_method", "is required with flow direct: type card with a card (number, exp_month, exp_year, cvc, holder), apple_pay or google_pay with a token and network, or stored_card with a card_id")
 		return out
 	case m == nil:
 		return out
@@ -155,21 +155,23 @@ func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems)
 		bad.add("payment_method.type", "mobile goes with flow hosted")
 		return out
 	}
+	if m.Type == "" { // which the contract complains about
+		return out
+	}
 	misplaced("payment_method", string(m.Type), map[string]bool{
 		"card": m.Card != nil, "token": m.Token != nil, "network": m.Network != nil, "card_id": m.CardId != nil, "cvc": m.Cvc != nil, "phone": m.Phone != nil,
 	}, paymentMembers[m.Type], bad)
 	wallet := func() *gateway.Wallet {
 		if m.Token == nil {
 			bad.add("payment_method.token", "is required")
-			return nil
 		}
-		return &gateway.Wallet{Token: *m.Token, Network: valueOf(m.Network)}
+		return &gateway.Wallet{Token: valueOf(m.Token), Network: valueOf(m.Network)}
 	}
 	switch m.Type {
 	case oapi.PaymentMethodInputTypeCard:
 		if m.Card == nil {
 			bad.add("payment_method.card", "is required")
-			return out
+			m.Card = &oapi.Card{}
 		}
 		out.Card = cardOf("payment_method.card", m.Card, bad)
 	case oapi.PaymentMethodInputTypeApplePay:
@@ -179,15 +181,13 @@ func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems)
 	case oapi.PaymentMethodInputTypeStoredCard:
 		if m.CardId == nil {
 			bad.add("payment_method.card_id", "is required")
-			return out
 		}
-		out.StoredCard = &gateway.StoredCard{ID: *m.CardId, CVC: cvcOf("payment_method.cvc", m.Cvc, bad)}
+		out.StoredCard = &gateway.StoredCard{ID: valueOf(m.CardId), CVC: cvcOf("payment_method.cvc", m.Cvc, bad)}
 	case oapi.PaymentMethodInputTypeMobile:
 		if m.Phone == nil {
 			bad.add("payment_method.phone", "is required")
-			return out
 		}
-		out.Mobile = &gateway.Mobile{Phone: *m.Phone}
+		out.Mobile = &gateway.Mobile{Phone: valueOf(m.Phone)}
 	}
 	return out
 }
@@ -235,8 +235,11 @@ func cardOf(at string, c *oapi.Card, bad *problems) *card.Card {
 		bad.add(at+".number", "is "+err.Error())
 	}
 	out := &card.Card{Number: c.Number.PAN, Expiry: card.Expiry{Month: valueOf(c.ExpMonth), Year: valueOf(c.ExpYear)}, CVC: cvcOf(at+".cvc", c.Cvc, bad), Holder: valueOf(c.Holder)}
-	if (out.Expiry.Month == 0) != (out.Expiry.Year == 0) {
-		bad.add(at+".exp_month", "and exp_year belong together")
+	if c.ExpMonth == nil && c.ExpYear != nil {
+		bad.add(at+".exp_month", "is required beside exp_year")
+	}
+	if c.ExpYear == nil && c.ExpMonth != nil {
+		bad.add(at+".exp_year", "is required beside exp_month")
 	}
 	return out
 }
@@ -294,7 +297,7 @@ func returnURLs(u *oapi.ReturnURLs) (gateway.ReturnURLs, map[string]*string) {
 		map[string]*string{"return_urls.success": u.Success, "return_urls.fail": u.Fail, "return_urls.status": u.Status}
 }
 
-// newPayout reads a payout request.
+// newPayout reads a payout request. With an error comes what could be read.
 func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, error) {
 	var bad problems
 	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
@@ -307,38 +310,38 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		in.Currency = amount(b.Amount, *b.Currency, &bad).Currency()
 	}
 	m := b.Method
+	if m.Type == "" { // which the contract complains about
+		return in, bad.err()
+	}
 	misplaced("method", string(m.Type), map[string]bool{
 		"card": m.Card != nil, "payout_card_id": m.PayoutCardId != nil, "phone": m.Phone != nil, "number": m.Number != nil, "holder": m.Holder != nil,
 		"iin": m.Iin != nil, "bin": m.Bin != nil, "kbe": m.Kbe != nil, "bank_code": m.BankCode != nil, "bank_name": m.BankName != nil,
 		"payment_purpose_code": m.PaymentPurposeCode != nil, "recipient_code": m.RecipientCode != nil, "sender_code": m.SenderCode != nil,
 		"recipient_rnn": m.RecipientRnn != nil, "recipient_name": m.RecipientName != nil,
 	}, payoutMembers[m.Type], &bad)
-	need := func(missing bool, field string) bool {
+	need := func(missing bool, field string) {
 		if missing {
 			bad.add("method."+field, "is required for this type")
 		}
-		return !missing
 	}
 	switch m.Type {
 	case oapi.PayoutMethodInputTypeCard:
-		if need(m.Card == nil, "card") {
-			in.Method.Card = cardOf("method.card", m.Card, &bad)
+		if need(m.Card == nil, "card"); m.Card == nil {
+			m.Card = &oapi.Card{}
 		}
+		in.Method.Card = cardOf("method.card", m.Card, &bad)
 	case oapi.PayoutMethodInputTypePayoutCard:
-		if need(m.PayoutCardId == nil, "payout_card_id") {
-			in.PayoutCard = m.PayoutCardId
-		}
+		need(m.PayoutCardId == nil, "payout_card_id")
+		in.PayoutCard = m.PayoutCardId
 	case oapi.PayoutMethodInputTypePhone:
-		if need(m.Phone == nil, "phone") {
-			in.Method.Phone = *m.Phone
-		}
+		need(m.Phone == nil, "phone")
+		in.Method.Phone = valueOf(m.Phone)
 	case oapi.PayoutMethodInputTypeBankAccount:
-		if need(m.Number == nil, "number") {
-			in.Method.BankAccount = &gateway.BankAccount{
-				Number: *m.Number, Holder: valueOf(m.Holder), IIN: valueOf(m.Iin), BIN: valueOf(m.Bin), KBE: valueOf(m.Kbe), BankCode: valueOf(m.BankCode), BankName: valueOf(m.BankName),
-				PaymentPurposeCode: valueOf(m.PaymentPurposeCode), RecipientCode: valueOf(m.RecipientCode), SenderCode: valueOf(m.SenderCode),
-				RecipientRNN: valueOf(m.RecipientRnn), RecipientName: valueOf(m.RecipientName),
-			}
+		need(m.Number == nil, "number")
+		in.Method.BankAccount = &gateway.BankAccount{
+			Number: valueOf(m.Number), Holder: valueOf(m.Holder), IIN: valueOf(m.Iin), BIN: valueOf(m.Bin), KBE: valueOf(m.Kbe), BankCode: valueOf(m.BankCode), BankName: valueOf(m.BankName),
+			PaymentPurposeCode: valueOf(m.PaymentPurposeCode), RecipientCode: valueOf(m.RecipientCode), SenderCode: valueOf(m.SenderCode),
+			RecipientRNN: valueOf(m.RecipientRnn), RecipientName: valueOf(m.RecipientName),
 		}
 	}
 	return in, bad.err()

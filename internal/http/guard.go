@@ -102,14 +102,13 @@ func (s *server) readBody(next http.Handler) http.Handler {
 			s.problem(w, r, problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole."})
 			return
 		}
-		canonical := []byte{}
+		canonical, texts := []byte{}, problems(nil)
 		if len(body) > 0 {
 			if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 				s.problem(w, r, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: "Send the body as Content-Type: application/json, in UTF-8."})
 				return
 			}
-			var controls []string
-			if canonical, controls, err = canonicalJSON(body); err != nil {
+			if canonical, texts, err = canonicalJSON(body); err != nil {
 				p := problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error() + "."}
 				if d, ok := errors.AsType[*duplicateError](err); ok {
 					p.Fields = []gateway.FieldError{{Field: fieldName(d.field), Message: "stands twice"}}
@@ -118,24 +117,29 @@ func (s *server) readBody(next http.Handler) http.Handler {
 				return
 			}
 			defer clear(canonical)
-			if len(controls) > 0 {
-				s.problem(w, r, invalid(controlsError(controls)))
-				return
-			}
 		}
 		mac := hmac.New(sha256.New, s.HashKey)
 		for _, part := range []string{r.Method, "\x00", r.URL.Path, "\x00"} {
 			mac.Write([]byte(part))
 		}
 		mac.Write(canonical)
-		r = r.WithContext(context.WithValue(r.Context(), keyHash, mac.Sum(nil)))
+		r = r.WithContext(context.WithValue(r.Context(), keyBody, received{bytes: body, texts: texts, hash: mac.Sum(nil)}))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))
 		next.ServeHTTP(w, r)
 	})
 }
 
-func requestHash(ctx context.Context) []byte {
-	h, _ := ctx.Value(keyHash).([]byte)
-	return h
+// received is the body of a request. bytes is wiped when the request is done.
+type received struct {
+	bytes []byte
+	texts problems // what is wrong with its texts whatever the contract says
+	hash  []byte
 }
+
+func bodyOf(ctx context.Context) received {
+	b, _ := ctx.Value(keyBody).(received)
+	return b
+}
+
+func requestHash(ctx context.Context) []byte { return bodyOf(ctx).hash }

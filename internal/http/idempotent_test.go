@@ -55,10 +55,11 @@ func TestWhichAnswersAreKept(t *testing.T) {
 		err  error
 		kept bool
 	}{
-		"refused":  {&payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}, true},
-		"conflict": {&payment.Error{Code: payment.CodeReferenceConflict, Message: "Taken."}, true},
-		"down":     {&payment.Error{Code: payment.CodeUnavailable, Message: "Down."}, false},
-		"internal": {errors.New("broken"), false},
+		"refused":   {&payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}, true},
+		"conflict":  {&payment.Error{Code: payment.CodeReferenceConflict, Message: "Taken."}, false},
+		"too early": {&payment.Error{Code: payment.CodeInvalidState, Message: "Wait until it is, then send this one again."}, false},
+		"down":      {&payment.Error{Code: payment.CodeUnavailable, Message: "Down."}, false},
+		"internal":  {errors.New("broken"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,7 @@ type contextKey int
 const (
 	keyRecord contextKey = iota
 	keyPrincipal
-	keyHash
+	keyBody
 	keyPlace
 )
 

@@ -38,6 +38,9 @@ type Orders interface {
 	Transfer(ctx context.Context, in payment.NewTransfer) (*payment.Order, bool, error)
 	ImportTransfer(ctx context.Context, in payment.TransferImport) (*payment.Order, bool, error)
 	ConfirmTransfer(ctx context.Context, key payment.Key, code gateway.Secret) (*payment.Order, error)
+	MissingPayment(ctx context.Context, in payment.NewPayment) []gateway.FieldError
+	MissingPayout(ctx context.Context, in payment.NewPayout) []gateway.FieldError
+	MissingTransfer(ctx context.Context, in payment.NewTransfer) []gateway.FieldError
 	Order(ctx context.Context, key payment.Key) (*payment.Order, error)
 	Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error)
 	History(ctx context.Context, key payment.Key) ([]payment.Transition, error)
@@ -164,5 +167,5 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		event := s.Log.Error() //nolint:zerologlint // sent below
 		event.Err(err).Str("request_id", RequestID(r.Context())).Str("code", p.Code).Msg("request failed")
 	}
-	s.problem(w, r, p)
+	s.problem(w, r, s.complete(r, p, nil))
 }

@@ -108,6 +108,8 @@ type book struct {
 	isNew  bool
 	kind   gateway.Kind // of the order that is found
 	status payment.Status
+	// missing is what the provider says of a request that was refused.
+	missing []gateway.FieldError
 	// what the last calls were given
 	payment payment.NewPayment
 	payout  payment.NewPayout
@@ -227,6 +229,18 @@ func (b *book) ConfirmTransfer(ctx context.Context, k payment.Key, code gateway.
 	b.code = code
 	b.mu.Unlock()
 	return b.find(ctx, "confirm transfer", k)
+}
+
+func (b *book) MissingPayment(context.Context, payment.NewPayment) []gateway.FieldError {
+	return b.missing
+}
+
+func (b *book) MissingPayout(context.Context, payment.NewPayout) []gateway.FieldError {
+	return b.missing
+}
+
+func (b *book) MissingTransfer(context.Context, payment.NewTransfer) []gateway.FieldError {
+	return b.missing
 }
 
 func (b *book) Order(ctx context.Context, k payment.Key) (*payment.Order, error) {

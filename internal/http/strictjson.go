@@ -19,9 +19,9 @@ type duplicateError struct{ field string }
 func (*duplicateError) Error() string { return "a member stands twice" }
 
 // canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
-// bodies that mean the same are the same. It returns the paths of members that hold control characters as well: no
-// provider, log or database wants them. Errors do not repeat the body.
-func canonicalJSON(body []byte) (canonical []byte, controls []string, err error) {
+// bodies that mean the same are the same. It returns what is wrong with the texts as well: control characters, which no
+// provider, log or database wants, and card numbers where texts are stored. Errors do not repeat the body.
+func canonicalJSON(body []byte) (canonical []byte, texts problems, err error) {
 	if !utf8.Valid(body) {
 		return nil, nil, errors.New("it is not UTF-8")
 	}
@@ -40,19 +40,21 @@ func canonicalJSON(body []byte) (canonical []byte, controls []string, err error)
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, nil, errors.New("something follows it")
 	}
-	return out.Bytes(), d.controls, nil
+	return out.Bytes(), d.texts, nil
 }
 
-// jsonReader reads a body and remembers which members hold control characters.
+// jsonReader reads a body and remembers what is wrong with its texts.
 type jsonReader struct {
 	*json.Decoder
-	controls []string
+	texts problems
 }
 
-func (d *jsonReader) look(path, text string) {
-	lines := strings.HasPrefix(path, "metadata.") || path == "payment_method.token" // may have more than one line
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }) {
-		d.controls = append(d.controls, path)
+func (d *jsonReader) look(path, text string, lines bool) {
+	switch {
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }):
+		d.texts.add(fieldName(path), "must not hold control characters")
+	case stored(path) && holdsCardNumber(text):
+		d.texts.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
 	}
 }
 
@@ -76,7 +78,7 @@ func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) er
 		out.WriteString(v.String())
 	default:
 		if s, ok := v.(string); ok {
-			d.look(path, s)
+			d.look(path, s, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -101,7 +103,7 @@ func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) e
 		if path != "" {
 			field = path + "." + name
 		}
-		d.look(field+".", name) // one line only, also in metadata
+		d.look(field, name, false)
 		if _, twice := members[name]; twice {
 			return &duplicateError{field}
 		}

@@ -62,7 +62,7 @@ func TestBadTransferRequests(t *testing.T) {
 		"a code beside a card":   {"", transferOf(`{"cvc":"917","card":{"number":"4111111111111111"}}`, keptEnd), "from.cvc"},
 		"the recipient's code":   {"", transferOf(keptEnd, `{"card_id":"x","cvc":"917"}`), "to.cvc"},
 		"no such number":         {"", transferOf(`{"card":{"number":"4111111111111112"}}`, keptEnd), "from.card.number"},
-		"half an expiry":         {"", transferOf(keptEnd, `{"card":{"number":"4111111111111111","exp_month":3}}`), "to.card.exp_month"},
+		"half an expiry":         {"", transferOf(keptEnd, `{"card":{"number":"4111111111111111","exp_month":3}}`), "to.card.exp_year"},
 		"no sender":              {"", strings.Replace(transferOf(keptEnd, keptEnd), `"from"`, `"form"`, 1), "form"},
 		"no such currency":       {"", strings.Replace(transferOf(keptEnd, keptEnd), "UAH\",\"f", "XQX\",\"f", 1), "currency"},
 		"no account":             {"", strings.Replace(transferOf(keptEnd, keptEnd), `"account":"UAH-sandbox",`, "", 1), "account"},

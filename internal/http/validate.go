@@ -52,8 +52,12 @@ func (s *server) validate(next http.Handler) http.Handler {
 			return
 		}
 		err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options})
+		if texts := bodyOf(r.Context()).texts; len(texts) > 0 {
+			err = openapi3.MultiError{texts, err}
+		}
 		if err != nil {
-			s.problem(w, r, invalid(err))
+			p := invalid(err)
+			s.problem(w, r, s.complete(r, p, p.Fields))
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -61,15 +65,6 @@ func (s *server) validate(next http.Handler) http.Handler {
 }
 
 var notFound = problem{Status: http.StatusNotFound, Code: "not_found", Detail: payment.ErrNotFound.Message}
-
-// controlsError is what is wrong with members that hold control characters.
-func controlsError(fields []string) error {
-	var bad problems
-	for _, f := range fields {
-		bad.add(fieldName(f), "must not hold control characters")
-	}
-	return bad
-}
 
 // invalid lists what is wrong with a request. It never repeats a value.
 func invalid(err error) problem {
@@ -103,7 +98,9 @@ func collect(err error, at string, add func(field, message string)) {
 		}
 	case openapi3.MultiError:
 		for _, inner := range e {
-			collect(inner, at, add)
+			if inner != nil {
+				collect(inner, at, add)
+			}
 		}
 	case *openapi3filter.RequestError:
 		switch {
@@ -181,7 +178,7 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 	case "maxProperties":
 		message = fmt.Sprintf("must have at most %d members", *schema.MaxProps)
 	case "pattern", "format":
-		message = "has characters or a form that are not allowed"
+		message = "must be " + forms[schema.Pattern]
 		if schema.Format != "" {
 			message = "must be a valid " + schema.Format
 		}
@@ -189,6 +186,17 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 		message = "is not valid"
 	}
 	add(orBody(fieldName(field)), message)
+}
+
+// forms says the contract's patterns in words.
+var forms = map[string]string{
+	`^[ -{}~]+$`:                   "printable ASCII without a bar (|)",
+	`^[ -~]+$`:                     "printable ASCII",
+	`^\+?[0-9]{5,18}$`:             "a phone number of 5 to 18 digits without spaces, such as +442079460612",
+	`^[A-Z]{2}$`:                   "a country of two capital letters (ISO 3166 alpha-2), such as GB",
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`: "a date such as 1997-06-06",
+	`^[0-9 -]+$`:                   "digits; spaces and hyphens between them are ignored",
+	`^[0-9]{3,4}$`:                 "3 or 4 digits",
 }
 
 var (
@@ -204,7 +212,7 @@ func fieldName(path string) string {
 	}
 	names := strings.Split(path, ".")
 	for i, name := range names {
-		if !plainName.MatchString(name) || longNumber.MatchString(name) {
+		if !plainName.MatchString(name) || longNumber.MatchString(name) || holdsCardNumber(name) {
 			names[i] = "?"
 		}
 	}

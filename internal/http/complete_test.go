@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"context"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+func TestOneAnswerTellsWhatContractConversionAndProviderMiss(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.book.missing = []gateway.FieldError{{Field: "customer.email", Message: "required by the provider"}, {Field: "amount", Message: "must be more than zero"}, {Field: "payment_method", Message: "required"}}
+	p := readProblem(t, b.send(t, "POST", "/v1/payments", `{"reference":"x","flow":"direct"}`))
+	require.Equal(t, "invalid_request", p.Code)
+	require.Equal(t, []string{"amount", "currency", "customer.email", "payment_method"}, p.fields())
+	require.Contains(t, p.Errors[0].Message, "is required", "each field once, in the words of who saw it first")
+	require.Contains(t, p.Errors[3].Message, "exp_month", "whoever reads it knows what a card has")
+
+	p = readProblem(t, b.send(t, "POST", "/v1/payments", with("customer", `{"ip":"x","country":1,"birth_date":7}`)))
+	require.Equal(t, []string{"amount", "customer.birth_date", "customer.country", "customer.email", "customer.ip", "payment_method"}, p.fields())
+
+	p = readProblem(t, b.send(t, "POST", "/v1/payments", `{"reference":"x","amount":1,"currency":"EUR","site_url":"x","flow":"direct","payment_method":{"type":"card"},"recurring":{"enabled":true,"expires_at":"tomorrow"}}`))
+	require.Equal(t, []string{"amount", "customer.email", "payment_method.card", "recurring.expires_at", "site_url"}, p.fields(), "the provider's word on payment_method says no more than the card's")
+
+	p = readProblem(t, b.send(t, "POST", "/v1/payouts", `{"reference":"x","account":"a","method":{"type":"bank_account"},"notification_url":"x"}`))
+	require.Equal(t, []string{"amount", "customer.email", "method.number", "notification_url", "payment_method"}, p.fields())
+
+	b.book.missing = nil
+	p = readProblem(t, b.send(t, "POST", "/v1/payments", with("flow", `"strange"`)))
+	require.Equal(t, []string{"flow"}, p.fields())
+	p = readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","notification_url":"x"}`))
+	require.Equal(t, []string{"amount", "notification_url", "reason"}, p.fields())
+	p = readProblem(t, b.send(t, "POST", "/v1/payout-cards", `{"reference":"x","return_urls":{"success":"x"}}`))
+	require.Equal(t, []string{"account", "return_urls.success"}, p.fields())
+	require.Zero(t, b.count(), "a use case was called")
+}
+
+func TestARefusalOfTheUseCaseIsCompletedToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.hook = func(context.Context, string) error {
+		return &payment.Error{Code: payment.CodeMissingFields, Message: "More.", Fields: []gateway.FieldError{{Field: "site_url", Message: "required"}}}
+	}
+	b.book.missing = []gateway.FieldError{{Field: "customer.email", Message: "required"}}
+	p := readProblem(t, b.send(t, "POST", "/v1/payments", with("amount", "1")))
+	require.Equal(t, "missing_fields", p.Code)
+	require.Equal(t, []string{"customer.email", "site_url"}, p.fields())
+}
+
+func TestCardNumbersInTextsAreRefused(t *testing.T) {
+	t.Parallel()
+	const says = "looks like a card number"
+	for field, body := range map[string]string{
+		"reference":                    with("reference", `"4012000000003010"`),
+		"description":                  with("description", `"card 4012 0000 0000 3010 12/30"`),
+		"metadata.note":                with("metadata", `{"note":"pan=4012-0000-0000-3010, ok"}`),
+		"customer.first_name":          with("customer", `{"first_name":"378282246310005"}`),
+		"customer.address.line":        with("customer", `{"address":{"line":"6212345678900000003"}}`),
+		"customer.address.postal_code": with("customer", `{"address":{"postal_code":"5454545454545454"}}`),
+		"metadata.?":                   with("metadata", `{"4012-0000-0000-3010":"x"}`),
+	} {
+		b := setup(t)
+		w := b.send(t, "POST", "/v1/payments", body)
+		require.Equal(t, 422, w.Code, "%s: %s", field, w.Body)
+		p := readProblem(t, w)
+		require.Equal(t, []string{field}, p.fields())
+		require.Contains(t, p.Errors[0].Message, says)
+		require.NotContains(t, w.Body.String()+b.log.String(), "3010")
+		require.Zero(t, b.count())
+	}
+	b := setup(t)
+	p := readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","amount":1,"reason":"4012000000003010"}`))
+	require.Equal(t, []string{"reason"}, p.fields())
+	require.Contains(t, p.Errors[0].Message, says)
+}
+
+func TestWhatIsNoCardNumber(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"4012000000003011", "+380501234567", "+4012000000003010", "DE89370400440532013000", "DE89 3704 0044 0532 0130 00",
+		"CH93 0076 2011 6238 5295 7", "UA213223130000026007233566001", "0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10",
+		"401288888888", "4222222222222", "1012000000003014", "2026-11-21", "40120000000030100000000", "4012  0000  0000  3010", "",
+	} {
+		require.False(t, holdsCardNumber(text), text)
+	}
+	b := setup(t)
+	require.Equal(t, 201, b.send(t, "POST", "/v1/payouts",
+		`{"reference":"x","amount":1,"account":"a","method":{"type":"bank_account","number":"4012000000003010","holder":"J"},"customer":{"phone":"4012000000003010"}}`).Code)
+}
+
+func TestEveryPatternHasItsWords(t *testing.T) {
+	t.Parallel()
+	doc, err := Document()
+	require.NoError(t, err)
+	seen := 0
+	var walk func(s *openapi3.SchemaRef)
+	walk = func(s *openapi3.SchemaRef) {
+		if p := s.Value.Pattern; p != "" {
+			seen++
+			require.NotEmpty(t, forms[p], "no words for %s", p)
+		}
+		for _, member := range s.Value.Properties {
+			walk(member)
+		}
+	}
+	for _, s := range doc.Components.Schemas {
+		walk(s)
+	}
+	for _, p := range doc.Components.Parameters {
+		walk(p.Value.Schema)
+	}
+	require.Greater(t, seen, 5)
+	b := setup(t)
+	p := readProblem(t, b.send(t, "POST", "/v1/payments", with("customer", `{"phone":"12 34","address":{"country":"gb"}}`)))
+	require.Contains(t, p.Errors[0].Message, "two capital letters")
+	require.Contains(t, p.Errors[1].Message, "5 to 18 digits")
+}
+
+func TestABalanceOfNoAccount(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.hook = func(context.Context, string) error {
+		return &payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}
+	}
+	p := readProblem(t, b.send(t, "GET", "/v1/accounts/none/balance", ""))
+	require.Equal(t, "not_found", p.Code)
+	require.Contains(t, p.Detail, "no such account")
+}
+
+func TestAfterAConflictTheSameKeyIsANewTry(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.hook = func(context.Context, string) error {
+		return &payment.Error{Code: payment.CodeInvalidState, Message: "Wait until it is, then send this one again."}
+	}
+	send := func() int {
+		return b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","amount":1,"reason":"y"}`, "Idempotency-Key", "k").Code
+	}
+	require.Equal(t, 409, send())
+	b.hook = nil
+	require.Equal(t, 201, send())
+	b.hook = func(context.Context, string) error { return payment.ErrNotFound }
+	require.Equal(t, 201, send(), "what succeeded is replayed")
+}
