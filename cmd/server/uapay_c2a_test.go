@@ -23,8 +23,11 @@ func TestCardNumbersAtUAPAY(t *testing.T) {
 	merchant := twin.DefaultMerchants()[0]
 	tw, err := twin.New(twin.Config{Log: zerolog.Nop()})
 	require.NoError(t, err)
-	ended := make(chan error, 1)
-	go func() { ended <- tw.Run(t.Context()) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = tw.Run(t.Context())
+	}()
 	t.Cleanup(func() { <-ended })
 	srv := httptest.NewServer(tw.Handler())
 	t.Cleanup(srv.Close)
