@@ -3,20 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,11 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/gateway"
 	"payrelay/internal/localpg"
-	"payrelay/internal/payment"
-	"payrelay/internal/secrets"
-	"payrelay/internal/store"
 )
 
 // The benchmarks compare the service with pgbench writing the same rows in the same number of commits, on the same
@@ -160,32 +150,10 @@ func (d *dev) signedCallbacks(b *testing.B, databaseURL string) (bodies []string
 	for rows.Next() {
 		var id string
 		require.NoError(b, rows.Scan(&id))
-		bodies = append(bodies, signedCallback(id))
+		bodies = append(bodies, signedEvent(id, nil))
 	}
 	require.NoError(b, rows.Err())
-	box, err := secrets.Open(secrets.DemoKeyset)
-	require.NoError(b, err)
-	accounts, err := store.New(pool, store.Options{Box: box}).Accounts(context.Background())
-	require.NoError(b, err)
-	i := slices.IndexFunc(accounts, func(a accountRow) bool { return a.Name == "EUR-sandbox" })
-	return bodies, d.API + "/callbacks/smartcore/" + accounts[i].CallbackToken.Reveal()
-}
-
-// signedCallback is the provider's word that an order was paid, by the SmartCore reference 10 and 11.
-func signedCallback(orderID string) string {
-	fields := map[string]string{
-		"amount": "1000", "authorize_status": "null", "cascadeErrors": "null", "currency": "EUR", "eci": "05", "finalAmount": "1000", "firstName": "John",
-		"isTrustedTransaction": "false", "lastName": "Doe", "message": "null", "orderId": orderID, "rrn": "318513456789", "status": "2", "type": "Payment",
-	}
-	values, form := []string{}, url.Values{}
-	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		values = append(values, fields[k])
-		form.Set(k, fields[k])
-	}
-	mac := hmac.New(sha256.New, []byte(gateway.Secret(demoSecret).Reveal()))
-	mac.Write([]byte(strings.Join(values, "|")))
-	form.Set("sign", hex.EncodeToString(mac.Sum(nil)))
-	return form.Encode()
+	return bodies, d.API + d.callbackTarget("EUR-sandbox")
 }
 
 var tps = regexp.MustCompile(`tps = ([0-9.]+)`)
@@ -209,8 +177,6 @@ func pgbench(b *testing.B, databaseURL, script string) float64 {
 	require.NoError(b, err)
 	return v
 }
-
-type accountRow = payment.Account
 
 // readReady waits for the line that says where everything is.
 func readReady(b *testing.B, out io.Reader) *dev {

@@ -64,13 +64,13 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 		read:   read,
 		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
 		single: map[string]*prometheus.Desc{
-			"unknown":   desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
+			"unknown":    desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
 			"processing": desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
-			"conflicts": desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
-			"backlog":   desc("notification_backlog", "Notifications that wait to be delivered."),
-			"oldest":    desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
-			"parked":    desc("notification_parked", "Notifications that were given up on and wait for an operator."),
-			"check":     desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
+			"conflicts":  desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
+			"backlog":    desc("notification_backlog", "Notifications that wait to be delivered."),
+			"oldest":     desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
+			"parked":     desc("notification_parked", "Notifications that were given up on and wait for an operator."),
+			"check":      desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
 		},
 	}
 }

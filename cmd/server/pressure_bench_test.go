@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// requestOutcome is how one request of a shop went.
+type requestOutcome struct {
+	at, took time.Duration // since the beginning of the load
+	status   int           // 0: no answer
+}
+
+// load is shops that send requests at a fixed rate, whatever becomes of the earlier ones.
+type load struct {
+	client *http.Client
+	d      *dev
+	next   atomic.Int64
+}
+
+func newLoad(d *dev) *load {
+	return &load{d: d, client: &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2000, MaxConnsPerHost: 2000}}}
+}
+
+// create makes a hosted payment on an account and returns the answer's status.
+func (l *load) create(account, currency string) int {
+	body := fmt.Sprintf(`{"reference":"load-%d","amount":1000,"currency":%q,"account":%q,%s}`, l.next.Add(1), currency, account, customer)
+	req, err := http.NewRequest(http.MethodPost, l.d.API+"/v1/payments", strings.NewReader(body)) //nolint:noctx // the client has a timeout
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+l.d.ShopKey)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := l.client.Do(req)
+	if err != nil {
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+// steady sends perSecond requests a second for a while, and waits for their answers.
+func (l *load) steady(perSecond float64, length time.Duration, account, currency string) []requestOutcome {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var all []requestOutcome
+	begin := time.Now()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	sent := 0
+	for now := range ticker.C {
+		since := now.Sub(begin)
+		if since >= length {
+			break
+		}
+		for ; float64(sent) < perSecond*since.Seconds(); sent++ {
+			wg.Go(func() {
+				at := time.Since(begin)
+				status := l.create(account, currency)
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, requestOutcome{at, time.Since(begin) - at, status})
+			})
+		}
+	}
+	wg.Wait()
+	return all
+}
+
+// goodput is how many requests a second were answered 201, of those sent between two moments.
+func goodput(all []requestOutcome, from, to time.Duration) float64 {
+	good := 0
+	for _, o := range all {
+		if o.status == http.StatusCreated && o.at+o.took >= from && o.at+o.took < to {
+			good++
+		}
+	}
+	return float64(good) / (to - from).Seconds()
+}
+
+func quantile(all []requestOutcome, q float64) time.Duration {
+	took := make([]time.Duration, 0, len(all))
+	for _, o := range all {
+		took = append(took, o.took)
+	}
+	slices.Sort(took)
+	if len(took) == 0 {
+		return 0
+	}
+	return took[min(int(float64(len(took))*q), len(took)-1)]
+}
+
+// BenchmarkOverload sends ten times what the service can do, at a fixed rate for a minute, and then what it can do with
+// ease. It reports the peak, what is done under overload, and how soon it is well again.
+func BenchmarkOverload(b *testing.B) {
+	const length = time.Minute
+	d, _ := startBench(b)
+	l := newLoad(d)
+	peak := throughput(b, func(*http.Client) { l.create("EUR-sandbox", "EUR") })
+	b.ResetTimer()
+	all := l.steady(10*peak, length, "EUR-sandbox", "EUR")
+	under := goodput(all, 5*time.Second, length)
+	shed, lost := 0, 0
+	for _, o := range all {
+		switch o.status {
+		case http.StatusServiceUnavailable:
+			shed++
+		case http.StatusCreated:
+		default:
+			lost++
+		}
+	}
+	const after = 20 * time.Second
+	calm := l.steady(peak/2, after, "EUR-sandbox", "EUR")
+	recovery := after
+	for s := range int(after.Seconds()) {
+		if goodput(calm, time.Duration(s)*time.Second, time.Duration(s+1)*time.Second) >= 0.95*peak/2 {
+			recovery = time.Duration(s) * time.Second
+			break
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(peak, "peak/s")
+	b.ReportMetric(float64(len(all))/length.Seconds(), "sent/s")
+	b.ReportMetric(under, "done/s")
+	b.ReportMetric(under/peak, "ratio")
+	b.ReportMetric(float64(shed)/length.Seconds(), "shed/s")
+	b.ReportMetric(float64(lost), "lost")
+	b.ReportMetric(recovery.Seconds(), "recovery-s")
+	b.ReportMetric(quantile(all, 0.99).Seconds(), "p99-s")
+}
+
+// BenchmarkIsolation measures the calls of one provider while the other one never answers, against the same load with
+// both well, in turns so that the machine's moods hit both alike.
+func BenchmarkIsolation(b *testing.B) {
+	const rate, length, rounds = 20, 10 * time.Second, 3
+	d, _ := startBench(b)
+	l := newLoad(d)
+	round := func() []requestOutcome {
+		var others sync.WaitGroup
+		others.Go(func() { l.steady(rate/4, length, "UAH-sandbox", "UAH") })
+		all := l.steady(rate, length, "EUR-sandbox", "EUR")
+		others.Wait()
+		return all
+	}
+	l.steady(rate, 3*time.Second, "EUR-sandbox", "EUR") // warm
+	b.ResetTimer()
+	var well, dead []requestOutcome
+	for range rounds {
+		well = append(well, round()...)
+		uapayDev{d}.control(http.MethodPost, "/faults", map[string]any{"kind": "delay_before", "delay_ms": 60000})
+		dead = append(dead, round()...)
+		uapayDev{d}.control(http.MethodDelete, "/faults", nil)
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(quantile(well, 0.99).Microseconds())/1000, "well-p99-ms")
+	b.ReportMetric(float64(quantile(dead, 0.99).Microseconds())/1000, "dead-p99-ms")
+	b.ReportMetric(quantile(dead, 0.99).Seconds()/quantile(well, 0.99).Seconds(), "ratio")
+	b.ReportMetric(quantile(dead, 0.5).Seconds()/quantile(well, 0.5).Seconds(), "median-ratio")
+}
