@@ -151,6 +151,8 @@ type PayoutMethod struct {
 type BankAccount struct {
 	Number, Holder, IIN, BIN, KBE, BankCode, BankName, PaymentPurposeCode string
 	RecipientCode, SenderCode, RecipientRNN, RecipientName                string
+	// WithdrawalProviderID is which of the provider's own routes is to carry a payout out, empty for its own choice.
+	WithdrawalProviderID string
 }
 
 // PayoutRequest sends Ref.Amount out.

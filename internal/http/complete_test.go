@@ -147,3 +147,13 @@ func TestAfterAConflictTheSameKeyIsANewTry(t *testing.T) {
 	b.hook = func(context.Context, string) error { return payment.ErrNotFound }
 	require.Equal(t, 201, send(), "what succeeded is replayed")
 }
+
+func TestAPayoutMayNameWhoCarriesItOut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	w := b.send(t, "POST", "/v1/payouts", `{"reference":"x","amount":1,"account":"a","method":{"type":"bank_account","number":"1","holder":"J","withdrawal_provider_id":"17"}}`)
+	require.Equal(t, 201, w.Code, w.Body)
+	require.Equal(t, "17", b.payout.Method.BankAccount.WithdrawalProviderID)
+	p := readProblem(t, b.send(t, "POST", "/v1/payouts", `{"reference":"x","amount":1,"account":"a","method":{"type":"phone","phone":"79123456789","withdrawal_provider_id":"17"}}`))
+	require.Equal(t, []string{"method.withdrawal_provider_id"}, p.fields())
+}

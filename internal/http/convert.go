@@ -227,6 +227,7 @@ var payoutMembers = map[oapi.PayoutMethodInputType][]string{
 	oapi.PayoutMethodInputTypePhone:      {"phone"},
 	oapi.PayoutMethodInputTypeBankAccount: {
 		"number", "holder", "iin", "bin", "kbe", "bank_code", "bank_name", "payment_purpose_code", "recipient_code", "sender_code", "recipient_rnn", "recipient_name",
+		"withdrawal_provider_id",
 	},
 }
 
@@ -318,6 +319,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		"iin": m.Iin != nil, "bin": m.Bin != nil, "kbe": m.Kbe != nil, "bank_code": m.BankCode != nil, "bank_name": m.BankName != nil,
 		"payment_purpose_code": m.PaymentPurposeCode != nil, "recipient_code": m.RecipientCode != nil, "sender_code": m.SenderCode != nil,
 		"recipient_rnn": m.RecipientRnn != nil, "recipient_name": m.RecipientName != nil,
+		"withdrawal_provider_id": m.WithdrawalProviderId != nil,
 	}, payoutMembers[m.Type], &bad)
 	need := func(missing bool, field string) {
 		if missing {
@@ -341,7 +343,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		in.Method.BankAccount = &gateway.BankAccount{
 			Number: valueOf(m.Number), Holder: valueOf(m.Holder), IIN: valueOf(m.Iin), BIN: valueOf(m.Bin), KBE: valueOf(m.Kbe), BankCode: valueOf(m.BankCode), BankName: valueOf(m.BankName),
 			PaymentPurposeCode: valueOf(m.PaymentPurposeCode), RecipientCode: valueOf(m.RecipientCode), SenderCode: valueOf(m.SenderCode),
-			RecipientRNN: valueOf(m.RecipientRnn), RecipientName: valueOf(m.RecipientName),
+			RecipientRNN: valueOf(m.RecipientRnn), RecipientName: valueOf(m.RecipientName), WithdrawalProviderID: valueOf(m.WithdrawalProviderId),
 		}
 	}
 	return in, bad.err()

@@ -107,6 +107,7 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 		w.BankIIN, w.BankBIN, w.BankKBE, w.BankCNP = clean(b.IIN), clean(b.BIN), clean(b.KBE), clean(b.PaymentPurposeCode)
 		w.BankCode, w.BankName = clean(b.BankCode), clean(b.BankName)
 		w.BankRecipientCode, w.BankSenderCode, w.BankRecipientRNN = clean(b.RecipientCode), clean(b.SenderCode), clean(b.RecipientRNN)
+		w.ProviderID = clean(b.WithdrawalProviderID)
 	}
 	return g.start(ctx, e, req.Ref, w, w.CardNumber, w.BankAccount)
 }

@@ -59,6 +59,7 @@ func TestPayoutHostsAndMethods(t *testing.T) {
 	bank := &gateway.BankAccount{
 		Number: "KZ86125KZT5004100100", Holder: "John Doe", IIN: "1", BIN: "2", KBE: "3", BankCode: "4", BankName: "5",
 		PaymentPurposeCode: "6", RecipientCode: "7", SenderCode: "8", RecipientRNN: "9", RecipientName: "10",
+		WithdrawalProviderID: "11",
 	}
 	for name, tc := range map[string]struct {
 		method gateway.PayoutMethod
@@ -75,6 +76,7 @@ func TestPayoutHostsAndMethods(t *testing.T) {
 			"account_withdrawal_iin": "1", "account_withdrawal_bin": "2", "account_withdrawal_kbe": "3", "account_withdrawal_bank_code": "4",
 			"account_withdrawal_bank_name": "5", "account_withdrawal_cnp": "6", "account_withdrawal_recipient_code": "7",
 			"account_withdrawal_sender_code": "8", "account_withdrawal_recipient_rnn": "9", "account_withdrawal_recipient_name": "10",
+			"provider_id": "11",
 		}},
 	} {
 		p := newProvider(t, map[string]string{"/withdrawal/init": `{"order_id":"testPayout_1050","status":1,"processing_order_id":"px-1"}`})

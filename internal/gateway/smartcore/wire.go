@@ -149,6 +149,7 @@ type withdrawalRequest struct {
 	BankRecipientCode string `json:"account_withdrawal_recipient_code,omitempty"`
 	BankSenderCode    string `json:"account_withdrawal_sender_code,omitempty"`
 	BankRecipientRNN  string `json:"account_withdrawal_recipient_rnn,omitempty"`
+	ProviderID        string `json:"provider_id,omitempty"`
 }
 
 // balanceRequest is 4.11.
