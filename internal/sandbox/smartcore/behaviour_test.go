@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
@@ -135,6 +136,46 @@ func TestHostsAreSeparate(t *testing.T) {
 	} {
 		got := b.call(c.path+"/withdrawal/init", with(base, object{"payment_method": c.method, c.field: c.value}))
 		require.Equal(t, c.ok, got["err"] == nil, "%s %v", c.method, got)
+	}
+}
+
+func TestAWithdrawalMayNameItsProvider(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	got := b.call("/pci/withdrawal/init", object{
+		"account": "EUR-sandbox-payout", "order_id": "route-1", "amount": 5, "payment_method": "account",
+		"account_withdrawal": "DE89370400440532013000", "provider_id": "17",
+	})
+	require.Nil(t, got["err"])
+	_, raw, err := b.raw(http.MethodGet, "/control/orders/route-1", "")
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"provider_id": "17"`)
+}
+
+func TestExpiredCardsAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	for id, c := range map[string]struct {
+		number, month, year string
+		status              int
+	}{
+		"old":        {CardFrictionless, "01", "20", -1},
+		"old-acs":    {CardChallenge, "01", "20", -1},
+		"documented": {CardFrictionless, "02", "25", 2},
+		"this-month": {CardFrictionless, time.Now().UTC().Format("01"), time.Now().UTC().Format("06"), 2},
+		"far":        {CardFrictionless, "12", "99", 2},
+	} {
+		for _, path := range []string{"/pci/initPaymentHost2Host", "/pci/authorize"} {
+			id := id + strings.ReplaceAll(path, "/", "-")
+			b.call(path, b.pay(id, with(card(c.number), object{"card_exp_month": c.month, "card_exp_year": c.year, "payment_method": "card"})))
+			checked := b.status(id, c.status)
+			if c.status == -1 {
+				require.Equal(t, CodeEmitterDenial, checked["errorMessage"], id)
+			}
+		}
+		out := object{"account": "EUR-sandbox-payout", "order_id": "out-" + id, "amount": 5, "payment_method": "card", "customer_card_number": c.number}
+		b.call("/pci/withdrawal/init", with(out, object{"customer_card_exp_month": c.month, "customer_card_exp_year": c.year}))
+		b.status("out-"+id, c.status)
 	}
 }
 

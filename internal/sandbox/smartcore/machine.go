@@ -83,6 +83,9 @@ func (t *Twin) settle(o *Order) {
 	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
 		t.fail(o, CodeInsufficientFunds, nil)
 		return
+	case o.Card != nil && o.Card.behaviour == behaviourExpired:
+		t.fail(o, CodeEmitterDenial, nil)
+		return
 	case o.Withdrawal() && o.Card != nil && o.Card.behaviour != behaviourSuccess,
 		o.Card != nil && o.Card.behaviour == behaviourDecline && o.Operation != OpTokenize:
 		t.fail(o, t.settings.DeclineCode, nil)

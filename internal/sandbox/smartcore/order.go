@@ -95,6 +95,7 @@ const (
 	behaviourDecline behaviour = iota
 	behaviourSuccess
 	behaviourChallenge
+	behaviourExpired
 )
 
 // Event is one line of an order's history.
@@ -190,6 +191,15 @@ func newCard(digits, holder, month, year string) *Card {
 		c.behaviour = behaviourChallenge
 	}
 	return c
+}
+
+// expire makes a card be refused whose last month is over. The dictionary has no word for it (SmartCore reference 8), so
+// it is the issuer's refusal. The documents' own examples pay with 02/25, and do so for ever.
+func (t *Twin) expire(c *Card) {
+	last, err := time.Parse("01/2006", c.Month+"/20"+c.Year)
+	if now := t.now().UTC(); err == nil && c.Month+"/"+c.Year != "02/25" && now.After(last.AddDate(0, 1, 0)) {
+		c.behaviour = behaviourExpired
+	}
 }
 
 func cascadeJSON(list []CascadeError) string {

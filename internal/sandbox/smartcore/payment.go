@@ -132,6 +132,7 @@ func (t *Twin) direct(c *call, op Operation) answer {
 			return t.invalidLocked(c, "card_number must be 12 to 19 digits")
 		}
 		o.Card = newCard(digits, c.body.text("card_holder"), c.body.text("card_exp_month"), c.body.text("card_exp_year"))
+		t.expire(o.Card)
 	}
 	if bad := t.payment(c, o); bad != nil {
 		return *bad

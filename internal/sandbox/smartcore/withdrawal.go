@@ -68,6 +68,7 @@ func (t *Twin) startWithdrawal(c *call, method string) answer {
 		}
 		o.Operation = OpWithdrawalCard
 		o.Card = newCard(digits, "", c.body.text("customer_card_exp_month"), c.body.text("customer_card_exp_year"))
+		t.expire(o.Card)
 		out["card"] = cardBody(o.Card)
 	case "token":
 		token := t.orders.order(c.merchant.Key, c.body.text("tokenize_transaction_order_id"))
