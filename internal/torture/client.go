@@ -83,10 +83,19 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 	}
 	if res.StatusCode == http.StatusInternalServerError {
 		s.mu.Lock()
-		s.crashes = append(s.crashes, Crash{method + " " + path, string(text)})
+		s.crashes = append(s.crashes, Crash{method + " " + path, problemID(text)})
 		s.mu.Unlock()
 	}
 	return res.StatusCode, v, nil
+}
+
+// problemID is what finds an internal error in the replicas' logs.
+func problemID(text []byte) string {
+	var p struct {
+		RequestID string `json:"request_id"`
+	}
+	_ = json.Unmarshal(text, &p) // an answer without one is told without one
+	return "answered 500, request_id " + p.RequestID
 }
 
 // insist sends a request until it is answered by something else than "later", and keeps an order that it was answered

@@ -1,0 +1,73 @@
+//go:build faults
+
+package faultpoint
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asVictim makes this test binary reach a point three times.
+const asVictim = "PAYRELAY_TEST_VICTIM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asVictim) != "" {
+		for range 3 {
+			_, _ = os.Stdout.WriteString("alive\n")
+			Hit("here")
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func victim(t *testing.T, environ ...string) (string, syscall.WaitStatus) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), asVictim+"=1"), environ...)
+	out, err := cmd.Output()
+	if err != nil {
+		require.ErrorAs(t, err, new(*exec.ExitError))
+	}
+	return string(out), cmd.ProcessState.Sys().(syscall.WaitStatus)
+}
+
+func TestHitKillsTheNthTime(t *testing.T) {
+	t.Parallel()
+	out, end := victim(t, "PAYRELAY_FAULTPOINTS=there:1,here:2")
+	require.Equal(t, "alive\nalive\n", out)
+	require.Equal(t, syscall.SIGKILL, end.Signal())
+
+	out, end = victim(t, "PAYRELAY_FAULTPOINTS=here:2", "PAYRELAY_FAULTPOINTS_UNTIL=1")
+	require.Equal(t, "alive\nalive\nalive\n", out, "its time is over")
+	require.Zero(t, end.ExitStatus())
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	p := parse(func(name string) string {
+		return map[string]string{"PAYRELAY_FAULTPOINTS_TIMES": "pause=2s,lease=1ms", "PAYRELAY_BREAK": "dedupe,timer", "PAYRELAY_FAULTPOINTS_CLOCK": "file"}[name]
+	})
+	require.Equal(t, map[string]time.Duration{"pause": 2 * time.Second, "lease": time.Millisecond}, p.times)
+	require.Equal(t, map[string]bool{"dedupe": true, "timer": true}, p.off)
+	require.Equal(t, "file", p.clock)
+	require.Empty(t, p.points)
+	for _, bad := range []string{"here", "here:0", "here:x"} {
+		require.Panics(t, func() { parse(func(string) string { return bad }) }, bad)
+	}
+}
+
+func TestTheClockFileMovesTheClock(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "clock")
+	read().clock = file // no other test reads the time
+	require.WithinDuration(t, time.Now(), Now(), time.Minute)
+	require.NoError(t, os.WriteFile(file, []byte("-2h\n"), 0o600))
+	require.Eventually(t, func() bool { return time.Since(Now()) > time.Hour }, 5*time.Second, 5*time.Millisecond)
+}

@@ -1,0 +1,50 @@
+package torture
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAPlanComesFromItsSeed(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, NewPlan(7, 200, 0), NewPlan(7, 200, 0))
+	require.NotEqual(t, NewPlan(7, 200, 0).Orders, NewPlan(8, 200, 0).Orders)
+	require.Equal(t, 2, NewPlan(7, 200, 2).Replicas)
+}
+
+// Enough seeds together draw every fault, every point and every script, and each plan keeps its promises.
+func TestPlansCoverEverything(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	replicas := map[int]bool{}
+	for seed := range int64(500) {
+		p := NewPlan(seed, 200, 0)
+		require.Len(t, p.Orders, 200)
+		require.GreaterOrEqual(t, len(p.Faults), 7)
+		replicas[p.Replicas] = true
+		for _, f := range p.Faults {
+			require.Less(t, f.At, p.Load, "a fault begins while there is load")
+			seen[f.Name()] = true
+		}
+		for _, o := range p.Orders {
+			require.Less(t, o.At, p.Load)
+			require.Less(t, o.Part, o.Minor)
+			require.Positive(t, o.Part)
+			seen["script "+o.Script+" "+o.Outcome+" "+o.Then] = true
+		}
+	}
+	require.Len(t, replicas, 2)
+	for _, point := range Points {
+		require.True(t, seen["kill_point:"+point], point)
+	}
+	for _, kind := range kinds {
+		require.True(t, seen[kind] || kind == "kill_point", kind)
+	}
+	for _, kind := range twinFaults {
+		require.True(t, seen["twin:"+string(kind)], string(kind))
+	}
+	for _, s := range scripts {
+		require.True(t, seen["script "+s.name+" success both"], s.name)
+	}
+}
