@@ -180,7 +180,10 @@ func (d uapayDev) challenged(o full, button string) {
 	d.t.Helper()
 	require.Equal(d.t, "requires_action", o.Status)
 	form := formOf(o)
-	require.True(d.t, form.Has("TermUrl") && form.Has("PaReq"), "%v", o.NextAction.Fields)
+	require.NotEmpty(d.t, form.Get("PaReq"))
+	term, err := url.Parse(form.Get("TermUrl"))
+	require.NoError(d.t, err)
+	require.Equal(d.t, d.ShopPage, term.Query().Get("redirect"), "the provider is told where the payer goes afterwards")
 	require.Contains(d.t, d.bank(o, button), "Demo shop", "the payer is back at the shop")
 }
 
