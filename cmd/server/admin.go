@@ -300,6 +300,7 @@ type accountCreateCmd struct {
 	ReportingURL       string   `name:"reporting-url" help:"SmartCore: base address of statements."`
 	ClientID           string   `name:"client-id" help:"UAPAY: the clientId."`
 	APIURL             string   `name:"api-url" help:"UAPAY: the API's host, without /api."`
+	DirectEngine       string   `name:"direct-engine" help:"UAPAY: who takes direct payments: invoice (cards that UAPAY keeps) or c2a (card numbers too)."`
 	Shop               []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times."`
 	JSON               bool     `name:"json" help:"Print JSON."`
 }
@@ -318,7 +319,7 @@ func (c accountCreateCmd) Run(ctx context.Context, io *streams) error {
 		Name: c.Name, Provider: c.Provider, Currency: currency, Purpose: payment.Purpose(c.For), Shops: c.Shop,
 		Settings: map[string]string{}, Secrets: map[string]gateway.Secret{"secret": secret},
 	}
-	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL, "client_id": c.ClientID, "api_url": c.APIURL} {
+	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL, "client_id": c.ClientID, "api_url": c.APIURL, "direct_engine": c.DirectEngine} {
 		if v != "" {
 			a.Settings[name] = v
 		}

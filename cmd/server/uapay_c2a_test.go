@@ -2,6 +2,9 @@ package main
 
 import (
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +18,23 @@ import (
 	"payrelay/internal/gateway/uapay"
 	"payrelay/internal/money"
 	twin "payrelay/internal/sandbox/uapay"
+	"payrelay/internal/store/storetest"
 )
+
+// An operator says who takes an account's direct payments.
+func TestTheDirectEngineIsASettingOfTheAccount(t *testing.T) {
+	t.Parallel()
+	_, keyset, _ := command(nil, "keyset", "new")
+	environ := []string{"DATABASE_URL=" + storetest.URL(t), "SECRET_KEYSET=" + strings.TrimSpace(keyset)}
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty"), 0o600))
+	for engine, want := range map[string]int{"c2a": 0, "invoice": 0, "telegraph": 1} {
+		code, _, text := command(environ, "account", "create", "UAH-"+engine, "--provider", "uapay", "--currency", "UAH", "--client-id", "1", "--secret-file", secret, "--direct-engine", engine)
+		require.Equal(t, want, code, "%s: %s", engine, text)
+	}
+	_, list, _ := command(environ, "account", "list", "--json")
+	require.Contains(t, list, `"direct_engine":"c2a"`)
+}
 
 // Card numbers at UAPAY, for an account that may handle them: paid, refused, led through a code and 3-D Secure, refunded.
 func TestCardNumbersAtUAPAY(t *testing.T) {
