@@ -91,7 +91,7 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
-		now := s.Now()
+		now, denied := s.Now(), o.NotFound
 		o.AddCall(made)
 		o.Checks++
 		if verdict = Stale; o.Operation == ref.Operation {
@@ -99,8 +99,12 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && o.NotFound >= notFoundAnswers-1 {
-			// the answer that settles it is due when the provider's delay has passed
-			if at := s.provenAt(o, gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextCheckAt) {
+			// The answer that settles it is due when the provider's delay has passed: soon, if it has and this was one more.
+			at := s.provenAt(o, gw.description.VisibilityDelay)
+			if soon := now.Add(s.Schedule[0]); o.NotFound > denied && at.Before(soon) {
+				at = soon
+			}
+			if at.After(now) && at.Before(*o.NextCheckAt) {
 				o.NextCheckAt = &at
 			}
 		}

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -59,4 +60,33 @@ func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
 			require.NotNil(t, after.NextCheckAt, "it is asked about again")
 		}
 	}
+}
+
+// The second answer that denies an order comes when the provider's delay is over: the third, which settles it, is asked
+// for at once and not hours later. While the provider cannot be asked, nobody hurries.
+func TestTheAnswerThatSettlesAnOrderIsAskedForSoon(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider = "fake"
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+	now, answer := epoch, error(nil)
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) { return gateway.Result{}, answer }}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
+	ask := func(after time.Duration, kind gateway.ErrorKind) time.Duration {
+		now, answer = epoch.Add(after), &gateway.Error{Kind: kind}
+		_, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		if o.NextCheckAt == nil {
+			return 0
+		}
+		return o.NextCheckAt.Sub(now)
+	}
+	ask(time.Second, gateway.KindNotFound)
+	for _, after := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second} {
+		ask(after, gateway.KindUnknown)
+	}
+	require.Equal(t, DefaultSchedule[0], ask(2*time.Minute, gateway.KindNotFound))
+	require.Greater(t, ask(2*time.Minute+time.Second, gateway.KindUnknown), time.Minute)
+	require.Zero(t, ask(3*time.Minute, gateway.KindNotFound))
+	require.Equal(t, StatusFailed, o.Status)
 }
