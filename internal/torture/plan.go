@@ -30,6 +30,8 @@ type Order struct {
 	Pause   time.Duration
 	Then    string
 	Part    int64
+	// Double sends the first request twice at the same time, with one Idempotency-Key.
+	Double bool
 }
 
 // Fault is one thing that goes wrong for a while.
@@ -128,7 +130,7 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		}
 		o.Outcome = []string{"success", "success", "success", "success", "fail", "abandon", "challenge"}[r.IntN(7)]
 		o.Then = []string{"", "refund", "halves", "race", "beyond", "capture", "part", "cancel", "both"}[r.IntN(9)]
-		o.Part = 1 + r.Int64N(o.Minor-1)
+		o.Part, o.Double = 1+r.Int64N(o.Minor-1), r.IntN(8) == 0
 		p.Orders = append(p.Orders, o)
 	}
 	slices.SortFunc(p.Orders, func(a, b Order) int { return int(a.At - b.At) })

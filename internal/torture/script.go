@@ -31,19 +31,22 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	if !wait(ctx, o.At) {
 		return
 	}
-	s := p.shops[o.Shop]
-	switch o.Script {
-	case "payout", "uapay_payout":
-		s.insist(ctx, "/v1/payouts", o.Name, payoutBody(o))
+	s, path, body := p.shops[o.Shop], "/v1/payments", paymentBody(o)
+	payout := o.Script == "payout" || o.Script == "uapay_payout"
+	if payout {
+		path, body = "/v1/payouts", payoutBody(o)
+	}
+	var twice sync.WaitGroup
+	defer twice.Wait()
+	if o.Double {
+		twice.Go(func() { s.insist(ctx, path, o.Name, body) })
+	}
+	v, _, ok := s.insist(ctx, path, o.Name, body)
+	if !ok || v.ID == "" || payout {
 		return
 	}
-	v, _, ok := s.insist(ctx, "/v1/payments", o.Name, paymentBody(o))
-	if !ok || v.ID == "" {
-		return
-	}
-	again := o.Then == "beyond" // an impatient shop
-	if again {
-		go s.once(ctx, "POST", "/v1/payments", "", paymentBody(o)) //nolint:errcheck // the same reference once more, whatever it brings
+	if o.Then == "beyond" { // an impatient shop, which forgot its key
+		twice.Go(func() { _, _, _ = s.once(ctx, "POST", path, "", body) })
 	}
 	if !wait(ctx, o.Pause) {
 		return
