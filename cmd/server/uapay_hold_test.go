@@ -156,3 +156,31 @@ func TestHoldsAtUAPAY(t *testing.T) {
 		},
 	})
 }
+
+// Time and several answers prove that a capture or cancel never arrived; then it can be asked for again.
+func TestACaptureOrCancelThatNeverArrivesAtUAPAY(t *testing.T) {
+	t.Parallel()
+	const complete, cancel = "invoicer/payments/complete", "invoicer/payments/cancel"
+	d := startUAPAY(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
+	back := func(t *testing.T, d uapayDev, o full) {
+		eventually(t, func() bool { return d.asks(o).Status == "authorized" })
+		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback", "processing by request", "authorized by check")
+	}
+	d.atOnce(t, scenarios{
+		"capture": func(t *testing.T, d uapayDev) {
+			o := d.holds("never-captured")
+			d.once("drop_before", complete, o.ProviderOrderID)
+			require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
+			back(t, d, o)
+			require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "the part is no longer meant")
+			require.EqualValues(t, 1000, d.twin(o).Payments[0].Held)
+		},
+		"cancel": func(t *testing.T, d uapayDev) {
+			o := d.holds("never-canceled")
+			d.once("drop_before", cancel, o.ProviderOrderID)
+			require.Equal(t, "processing", d.makes(cancelOf(o), ``, http.StatusOK).Status)
+			back(t, d, o)
+			require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
+		},
+	})
+}
