@@ -168,7 +168,7 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	require.Equal(t, end.Sequence, after.Sequence)
 	d.refuses("/v1/payments/"+o.ID+"/charges", `{"reference":"sub-2","amount":500,"description":"Socks every month"}`,
 		http.StatusUnprocessableEntity, "not_supported_by_provider")
-	d.refuses("/v1/payments", uah("sub-held", 1000, `"capture":"manual",`+recurring), http.StatusUnprocessableEntity, "missing_fields")
+	d.refuses("/v1/payments", uah("sub-held", 1000, `"capture":"manual",`+recurring), http.StatusUnprocessableEntity, "not_supported_by_provider")
 
 	// The charges that nobody asked for do not stand in the way of a refund of the first.
 	r := d.makes(refundsOf(o), refund("sub-r", 1000), http.StatusCreated)

@@ -74,6 +74,8 @@ func (s *Service) missingAt(ctx context.Context, shop uuid.UUID, name string, cu
 		if accounts, err = s.Store.ShopAccounts(ctx, shop); err != nil {
 			return nil
 		}
+	case CodeOf(err) == CodeCurrency && name != "": // the account is known all the same
+		return append(fieldsOf(err), s.missingAt(ctx, shop, name, "", purpose, ask)...)
 	default:
 		return fieldsOf(err)
 	}

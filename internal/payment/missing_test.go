@@ -69,6 +69,7 @@ func TestAPaymentThatCouldGoAnywhereIsJudgedForEach(t *testing.T) {
 	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required (account a)"}, {Field: "browser", Message: "required (account b)"}},
 		service.MissingPayment(ctx, NewPayment{}))
 	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required"}}, service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "EUR")}))
+	require.Len(t, service.MissingPayment(ctx, NewPayment{Account: "b", Amount: money.New(1, "EUR")}), 3, "the currency, and what the account's provider needs")
 	require.Equal(t, "account", service.MissingPayment(ctx, NewPayment{Account: "none"})[0].Field)
 	require.Equal(t, "currency", service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "JPY")})[0].Field)
 }

@@ -112,11 +112,6 @@ func (g *Gateway) cancelC2A(ctx context.Context, ref gateway.Ref) (gateway.Resul
 // refundC2A gives all of a payment back in two steps, as it was made: there is no sum to name. The refund is an operation
 // of the payment under our own id, so it can be followed whatever becomes of the answers.
 func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	var f fields
-	if !whole(req.Refund, req.Payment) {
-		f.add("amount", "UAPAY gives a payment of this kind back whole")
-		return gateway.Result{}, f.invalid(reverseInitiate.op)
-	}
 	id := recall(req.Payment, statePayment)
 	r, err := g.call(ctx, reverseInitiate, &reverseParams{PaymentID: id, ReverseExternalID: req.Refund.OrderID}, nil)
 	switch {

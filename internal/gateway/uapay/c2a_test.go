@@ -108,6 +108,8 @@ func TestC2ARefunds(t *testing.T) {
 	part := gateway.Ref{Kind: gateway.KindRefund, OrderID: "rf-900", Amount: uah(5000), Parent: &parent}
 	_, err := openC2A(t, "").Refund(t.Context(), gateway.RefundRequest{Refund: part, Payment: parent})
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err), "only whole")
+	missing := openC2A(t, "").MissingRefundFields(gateway.RefundRequest{Refund: part, Payment: parent})
+	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "UAPAY gives a payment of this kind back whole"}}, missing, "and that is told before anything is stored")
 	all := part
 	all.Amount = uah(10000)
 	for name, tc := range map[string]struct {

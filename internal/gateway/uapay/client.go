@@ -33,6 +33,8 @@ var (
 	_ gateway.Capturer         = (*Gateway)(nil)
 	_ gateway.Canceler         = (*Gateway)(nil)
 	_ gateway.Refunder         = (*Gateway)(nil)
+	_ gateway.RefundChecker    = (*Gateway)(nil)
+	_ gateway.PaymentRefuser   = (*Gateway)(nil)
 	_ gateway.CodeConfirmer    = (*Gateway)(nil)
 	_ gateway.Payer            = (*Gateway)(nil)
 	_ gateway.Transferrer      = (*Gateway)(nil)

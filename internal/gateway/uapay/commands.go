@@ -153,16 +153,24 @@ func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
 }
 
+// MissingRefundFields implements gateway.RefundChecker.
+func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldError {
+	var f fields
+	f.money(req.Refund.Amount)
+	switch paid := req.Payment.Amount; {
+	case paid.Currency() != "" && req.Refund.Amount.Minor() > paid.Minor():
+		f.add("amount", "more than was paid")
+	case bySplit(req.Payment) && !whole(req.Refund, req.Payment):
+		f.add("amount", "UAPAY gives a payment of this kind back whole")
+	}
+	return f
+}
+
 // Refund implements gateway.Refunder (8.7). The answer acknowledges and no more: the refund is processing until the
 // payment was read again. The provider gives a refund no id of its own.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	var f fields
-	f.money(req.Refund.Amount)
-	if paid := req.Payment.Amount; paid.Currency() != "" && req.Refund.Amount.Minor() > paid.Minor() {
-		f.add("amount", "more than was paid")
-	}
-	if len(f) > 0 {
-		return gateway.Result{}, f.invalid(paymentsReverse.op)
+	if missing := g.MissingRefundFields(req); len(missing) > 0 {
+		return gateway.Result{}, fields(missing).invalid(paymentsReverse.op)
 	}
 	if bySplit(req.Payment) {
 		return g.refundC2A(ctx, req)

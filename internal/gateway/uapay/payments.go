@@ -137,15 +137,22 @@ func (g *Gateway) unsupported(req gateway.PaymentRequest) string {
 	return ""
 }
 
+// UnsupportedFields implements gateway.PaymentRefuser.
+func (g *Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
+	if why := g.unsupported(req); why != "" {
+		return []gateway.FieldError{{Field: "payment_method", Message: why}}
+	}
+	return nil
+}
+
 // MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
 func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	f.need("description", clean(req.Description))
-	if why := g.unsupported(req); why != "" {
-		f.add("payment_method", why)
-		return f
+	if no := g.UnsupportedFields(req); len(no) > 0 {
+		return append(f, no...)
 	}
 	if r := req.Recurring; r.Enabled {
 		if r.FrequencyDays < 1 || r.FrequencyDays > 366 {
