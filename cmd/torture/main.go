@@ -69,8 +69,13 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	for _, name := range strings.Split(c.Break, ",") {
+		if !slices.Contains([]string{"", "dedupe", "rowlock", "writeahead", "timer"}, name) {
+			return false, fmt.Errorf("--break: there is no safeguard %q", name)
+		}
+	}
 	begin := time.Now()
-	t := &totals{faults: map[string]int{}}
+	t := &totals{faults: map[string]int{}, left: map[string]int{}}
 	var lanes sync.WaitGroup
 	var failed []error
 	next := c.Seed
@@ -124,6 +129,7 @@ type totals struct {
 	runs     int
 	orders   int
 	operator int
+	left     map[string]int
 	slowest  time.Duration
 	faults   map[string]int
 	bad      []int64
@@ -135,6 +141,9 @@ func (t *totals) add(r torture.Report) {
 	t.runs++
 	t.orders += r.Orders
 	t.operator += len(r.Result.Operator)
+	for k, n := range r.Left {
+		t.left[k] += n
+	}
 	t.slowest = max(t.slowest, r.Settled)
 	for _, f := range r.Faults {
 		t.faults[f]++
@@ -160,7 +169,7 @@ func (t *totals) add(r torture.Report) {
 }
 
 func (t *totals) print(took time.Duration) {
-	fmt.Printf("torture: %d runs, %d orders, %d left to an operator, slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, t.slowest.Seconds(), took.Round(time.Second))
+	fmt.Printf("torture: %d runs, %d orders, %d left to an operator (%s), slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, counts(t.left), t.slowest.Seconds(), took.Round(time.Second))
 	fmt.Printf("torture: faults: %s\n", counts(t.faults))
 	if len(t.bad) > 0 {
 		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)

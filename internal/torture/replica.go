@@ -29,7 +29,6 @@ type replica struct {
 	points  []string // plans of the starts to come
 	cmd     *exec.Cmd
 	deaths  int
-	killed  int // by points
 	reached []string
 	stopped bool
 	done    chan struct{}

@@ -60,7 +60,7 @@ type Report struct {
 	Seed     int64
 	Replicas int
 	Orders   int // orders in the database
-	Kinds    map[string]int
+	Left     map[string]int // orders left to an operator, by kind and provider
 	Statuses map[string]int
 	Faults   []string // those that took effect, by name
 	Took     time.Duration
@@ -127,7 +127,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 			_ = os.RemoveAll(r.dir)
 		}
 	}()
-	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Kinds: map[string]int{}, Statuses: map[string]int{}, Dir: r.dir}
+	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Dir: r.dir}
 	if err := r.build(ctx); err != nil {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
@@ -137,8 +137,11 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}
 	report.Result = Check(books)
 	for _, row := range books.Rows {
-		report.Kinds[row.Kind]++
 		report.Statuses[row.Status]++
+		if slices.Contains(report.Result.Operator, row.ID) {
+			report.Left[row.Kind+" at "+row.Provider]++
+			r.log("left to an operator: %s %s at %s %s%s", row.Kind, row.ID, row.Provider, row.Status, trail(row))
+		}
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
@@ -248,7 +251,7 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 	urls := map[string]string{"pci_url": sc + "/smartcore/pci", "gateway_url": sc + "/smartcore/gateway", "reporting_url": sc + "/smartcore/reporting"}
 	uapaySettings := map[string]string{"client_id": "90001", "api_url": ua + "/uapay"}
 	smartcoreSecrets := map[string]gateway.Secret{"merchant_key": "test", "secret": "qwerty"}
-	uapaySecrets := map[string]gateway.Secret{"secret": "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="}
+	uapaySecrets := map[string]gateway.Secret{"secret": "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="} //nolint:gosec // the twin's well-known key
 	for _, a := range []store.NewAccount{
 		{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayments, Settings: urls, Secrets: smartcoreSecrets},
 		{Name: accountPayouts, Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayouts, Settings: urls, Secrets: smartcoreSecrets},

@@ -74,10 +74,10 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 // customer does what the payer does, and reports whether the payment can go on.
 func (p *player) customer(o Order, v view) bool {
 	outcome := o.Outcome
-	switch {
-	case outcome == "abandon":
+	switch outcome {
+	case "abandon":
 		return o.Script == "direct" || o.Script == "hold" // nobody is needed there
-	case outcome == "challenge":
+	case "challenge":
 		outcome = "success"
 	}
 	if o.Script == "uapay_hosted" || o.Script == "uapay_hold" {
