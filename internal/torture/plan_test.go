@@ -18,7 +18,7 @@ func TestPlansCoverEverything(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	replicas := map[int]bool{}
-	for seed := range int64(500) {
+	for seed := range int64(200) {
 		p := NewPlan(seed, 200, 0)
 		require.Len(t, p.Orders, 200)
 		require.GreaterOrEqual(t, len(p.Faults), 7)
@@ -28,9 +28,9 @@ func TestPlansCoverEverything(t *testing.T) {
 			seen[f.Name()] = true
 		}
 		for _, o := range p.Orders {
-			require.Less(t, o.At, p.Load)
-			require.Less(t, o.Part, o.Minor)
-			require.Positive(t, o.Part)
+			if o.At >= p.Load || o.Part < 1 || o.Part >= o.Minor {
+				require.Failf(t, "an order that cannot be", "%+v", o)
+			}
 			seen["script "+o.Script+" "+o.Outcome+" "+o.Then] = true
 		}
 	}

@@ -59,7 +59,7 @@ type Options struct {
 type Report struct {
 	Seed     int64
 	Replicas int
-	Orders   int // orders in the database
+	Orders   int            // orders in the database
 	Left     map[string]int // orders left to an operator, by kind and provider
 	Statuses map[string]int
 	Faults   []string // those that took effect, by name
