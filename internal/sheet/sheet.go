@@ -108,7 +108,8 @@ func filled(cells []string) (n int) {
 	return n
 }
 
-var digits = regexp.MustCompile(`\d(?:[ -]?\d){11,18}`)
+// digits is what could be a card number: 13 digits or more in practice. Twelve are a retrieval reference.
+var digits = regexp.MustCompile(`\d(?:[ -]?\d){12,18}`)
 
 // Mask replaces every card number in text by its first six and last four digits.
 func Mask(text string) string {

@@ -73,3 +73,9 @@ func TestMessagesRepeatNothing(t *testing.T) {
 		require.Empty(t, r.message([]byte(text)))
 	}
 }
+
+func TestTwelveDigitsAreNoCardNumber(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "ref 401288888886", redactor(nil).text("ref 401288888886"), "it passes the check of card numbers")
+	require.NotContains(t, redactor(nil).text("4222222222222"), "4222222222222")
+}

@@ -16,7 +16,8 @@ type redactor []string
 // longest is how much of a provider's text is kept.
 const longest = 100
 
-var digitRun = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){11,18}`)
+// digitRun is what could be a card number: 13 digits or more in practice. Twelve are a retrieval reference.
+var digitRun = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){12,18}`)
 
 // text returns s fit to be kept: without the call's own secrets, without anything that could be a card number, without
 // control characters, and short.
