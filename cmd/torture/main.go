@@ -75,7 +75,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 		}
 	}
 	begin := time.Now()
-	t := &totals{faults: map[string]int{}, left: map[string]int{}}
+	t := &totals{faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
 	var lanes sync.WaitGroup
 	var failed []error
 	next := c.Seed
@@ -132,6 +132,7 @@ type totals struct {
 	left     map[string]int
 	slowest  time.Duration
 	faults   map[string]int
+	compared map[string]int
 	bad      []int64
 }
 
@@ -145,6 +146,9 @@ func (t *totals) add(r torture.Report) {
 		t.left[k] += n
 	}
 	t.slowest = max(t.slowest, r.Settled)
+	for k, n := range r.Compared {
+		t.compared[k] += n
+	}
 	for _, f := range r.Faults {
 		t.faults[f]++
 	}
@@ -170,6 +174,7 @@ func (t *totals) add(r torture.Report) {
 
 func (t *totals) print(took time.Duration) {
 	fmt.Printf("torture: %d runs, %d orders, %d left to an operator (%s), slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, counts(t.left), t.slowest.Seconds(), took.Round(time.Second))
+	fmt.Printf("torture: compared: %s\n", counts(t.compared))
 	fmt.Printf("torture: faults: %s\n", counts(t.faults))
 	if len(t.bad) > 0 {
 		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)

@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +63,8 @@ type Report struct {
 	Statuses map[string]int
 	Faults   []string // those that took effect, by name
 	Took     time.Duration
+	// Compared counts what the books held: a verdict over nothing is worth nothing.
+	Compared map[string]int
 	Settled  time.Duration // from the end of the faults until every order was settled
 	Told     time.Duration // … until every notification had arrived
 	Result   Result
@@ -142,6 +143,9 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 			report.Left[row.Kind+" at "+row.Provider]++
 			r.log("left to an operator: %s %s at %s %s%s", row.Kind, row.ID, row.Provider, row.Status, trail(row))
 		}
+	}
+	report.Compared = map[string]int{
+		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
@@ -385,11 +389,11 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 			r.applied("kill_point:" + name)
 		}
 		rep.mu.Unlock()
-		crashes, err := panics(rep.log)
+		found, err := crashes(rep.log)
 		if err != nil {
 			return Books{}, err
 		}
-		books.Crashes = append(books.Crashes, crashes...)
+		books.Crashes = append(books.Crashes, found...)
 	}
 	return books, nil
 }
@@ -423,22 +427,6 @@ func (r *run) settle(ctx context.Context, calm time.Time, report *Report) (Books
 			return Books{}, errors.New("interrupted")
 		}
 	}
-}
-
-// panics finds in a replica's log what must never be there.
-func panics(path string) ([]Crash, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	var found []Crash
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if text := lines.Text(); strings.HasPrefix(text, "panic:") || strings.Contains(text, `"message":"panic"`) || strings.HasPrefix(text, "fatal error:") {
-			found = append(found, Crash{filepath.Base(path), text})
-		}
-	}
-	return found, nil
 }
 
 func refundFails(fails bool) func(*smartcore.Settings) {

@@ -1,0 +1,30 @@
+package torture
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestScanFindsWhatNoFaultExcuses(t *testing.T) {
+	t.Parallel()
+	found, err := scan("log", strings.NewReader(`{"level":"info","message":"callback","status":200}
+{"level":"error","message":"callback","status":503,"cause":"service_unavailable","error":"down"}
+{"level":"error","message":"callback","status":503,"cause":"","error":"rows"}
+{"level":"error","message":"a check could not be written down; the order is checked again","error":"service_unavailable: down"}
+{"level":"error","message":"a check could not be written down; the order is checked again","error":"changed 0 rows"}
+{"level":"error","message":"due checks cannot be queued; trying on","error":"changed 0 rows"}
+faultpoint: killed at order-written
+panic: oops
+`))
+	require.NoError(t, err)
+	var what []string
+	for _, c := range found {
+		what = append(what, c.What)
+	}
+	require.Equal(t, []string{
+		"callback: rows", "a check could not be written down; the order is checked again: changed 0 rows",
+		"due checks cannot be queued; trying on: changed 0 rows", "panic: oops",
+	}, what)
+}
