@@ -77,7 +77,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			end := d.ends(o.ID, "succeeded")
 			require.EqualValues(t, 1000, end.AmountCaptured)
 			require.Equal(t, "411111******1111", end.PaymentMethod.Masked)
-			d.story(o.ID, "created by request", "succeeded by callback|answer")
+			d.story(o.ID, "created by request", "succeeded by callback|answer|check")
 			d.refuses("/v1/payments", uah("frictionless", 1000, storedCard("another", d.ShopPage)), http.StatusConflict, "reference_conflict")
 			require.Equal(t, 1, d.sent(o, create))
 		},
@@ -85,12 +85,12 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			o := d.makes("/v1/payments", uah("held", 1000, `"capture":"manual",`+storedCard(d.card(uahSuccess), d.ShopPage)), http.StatusCreated)
 			d.ends(o.ID, "authorized")
 			require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
-			d.story(o.ID, "created by request", "authorized by callback|answer", "processing by request", "succeeded by answer")
+			d.story(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer")
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.charges("refused", uahReject, http.StatusCreated)
 			require.Equal(t, "REJECTED", d.ends(o.ID, "failed").Failure.Code)
-			d.story(o.ID, "created by request", "failed by callback|answer")
+			d.story(o.ID, "created by request", "failed by callback|answer|check")
 		},
 		"3-D Secure": func(t *testing.T, d uapayDev) {
 			for button, status := range map[string]string{"success": "succeeded", "fail": "failed", "cancel": "canceled"} {
@@ -98,7 +98,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 				d.challenged(o, button)
 				d.ends(o.ID, status)
 				require.Nil(t, d.full(o.ID).NextAction)
-				d.story(o.ID, "created by request", "requires_action by answer", status+" by callback")
+				d.story(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
 			}
 		},
 		"3-D Secure, callback lost": func(_ *testing.T, d uapayDev) {
@@ -113,7 +113,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			require.Equal(t, "post_form", o.NextAction.Type, "the provider tells the form again")
 			d.challenged(o, "success")
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "unknown by answer", "requires_action by check", "succeeded by callback")
+			d.story(o.ID, "created by request", "unknown by answer", "requires_action by check", "succeeded by callback|check")
 			require.Equal(t, 1, d.sent(o, create))
 		},
 		"code": func(t *testing.T, d uapayDev) {
@@ -125,7 +125,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			require.Equal(t, 2, d.attempts(o))
 			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by callback")
+			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by callback|check")
 			d.refuses(confirmOf(o), `{"code":"123456"}`, http.StatusConflict, "invalid_state")
 		},
 		"wrong codes until none is left": func(t *testing.T, d uapayDev) {
@@ -136,7 +136,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			}
 			end := d.makes(confirmOf(o), `{"code":"000000"}`, http.StatusOK)
 			require.Equal(t, "failed", end.Status)
-			d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|answer")
+			d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|answer|check")
 			require.Equal(t, 3, d.sent(o, confirm))
 		},
 		"code, its answer lost": func(t *testing.T, d uapayDev) {

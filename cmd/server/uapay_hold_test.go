@@ -20,7 +20,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const complete, cancel = "invoicer/payments/complete", "invoicer/payments/cancel"
 	d := startUAPAY(t)
-	held := []string{"created by request", "requires_action by answer", "authorized by callback"}
+	held := []string{"created by request", "requires_action by answer", "authorized by callback|check"}
 	asked := append(held[:3:3], "processing by request")
 	d.atOnce(t, scenarios{
 		"capture all": func(t *testing.T, d uapayDev) {
@@ -62,7 +62,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			o := d.holds("expired")
 			d.completes(o, "hold_expired")
 			require.Zero(t, d.ends(o.ID, "canceled").AmountCaptured)
-			d.story(o.ID, append(held[:3:3], "canceled by callback")...)
+			d.story(o.ID, append(held[:3:3], "canceled by callback|check")...)
 			d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 		},
 		"hold expired, callback lost": func(_ *testing.T, d uapayDev) {
@@ -146,7 +146,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			d.pays(o, uahSuccess, "")
 			require.Equal(d.t, "processing", d.asks(o).Status, "held, and the invoicer does not confirm it yet")
 			d.ends(o.ID, "authorized")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by check", "authorized by callback")
+			d.story(o.ID, "created by request", "requires_action by answer", "processing by check", "authorized by callback|check")
 		},
 		"cancel takes a while": func(t *testing.T, d uapayDev) {
 			o := d.holds("slow-cancel")
@@ -164,7 +164,7 @@ func TestACaptureOrCancelThatNeverArrivesAtUAPAY(t *testing.T) {
 	d := startUAPAY(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
 	back := func(t *testing.T, d uapayDev, o full) {
 		eventually(t, func() bool { return d.asks(o).Status == "authorized" })
-		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback", "processing by request", "authorized by check")
+		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check", "processing by request", "authorized by check")
 	}
 	d.atOnce(t, scenarios{
 		"capture": func(t *testing.T, d uapayDev) {

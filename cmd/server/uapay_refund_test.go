@@ -207,7 +207,7 @@ func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {
 			o := d.opens("abandoned-bank", "")
 			require.Contains(d.t, d.pays(o, uahChallenge, ""), "acs-success")
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(begin, "canceled by callback")...)
+			d.story(o.ID, append(begin, "canceled by callback|check")...)
 		},
 		"the shop never posts the form": func(_ *testing.T, d uapayDev) {
 			o := d.charges("abandoned-challenge", uahChallenge, http.StatusCreated)
@@ -221,7 +221,7 @@ func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {
 			o := d.opens("abandoned-hold", `"capture":"manual"`)
 			d.pays(o, uahSuccess, "")
 			require.Zero(t, d.ends(o.ID, "canceled").AmountCaptured)
-			d.story(o.ID, append(begin, "authorized by callback", "canceled by callback")...)
+			d.story(o.ID, append(begin, "authorized by callback|check", "canceled by callback|check")...)
 		},
 	})
 }

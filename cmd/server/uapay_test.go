@@ -211,14 +211,14 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			require.EqualValues(t, 1000, end.AmountCaptured)
 			require.Equal(t, "411111******1111", end.PaymentMethod.Masked)
 			require.Nil(t, end.NextAction)
-			d.story(o.ID, append(begin, "succeeded by callback")...)
+			d.story(o.ID, append(begin, "succeeded by callback|check")...)
 			require.Equal(t, []int{http.StatusOK}, d.answers(o))
 		},
 		"paid after 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge", "")
 			d.pays(o, uahChallenge, "success")
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, append(begin, "succeeded by callback")...)
+			d.story(o.ID, append(begin, "succeeded by callback|check")...)
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.opens("refused", "")
@@ -228,19 +228,19 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			require.Equal(t, "unknown", end.Failure.Category, "the provider does not say why")
 			require.Equal(t, "customer_may_retry", end.Failure.Advice)
 			require.Zero(t, end.AmountCaptured)
-			d.story(o.ID, append(begin, "failed by callback")...)
+			d.story(o.ID, append(begin, "failed by callback|check")...)
 		},
 		"refused by 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge-fail", "")
 			d.pays(o, uahChallenge, "fail")
 			d.ends(o.ID, "failed")
-			d.story(o.ID, append(begin, "failed by callback")...)
+			d.story(o.ID, append(begin, "failed by callback|check")...)
 		},
 		"given up at 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge-cancel", "")
 			d.pays(o, uahChallenge, "cancel")
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(begin, "canceled by callback")...)
+			d.story(o.ID, append(begin, "canceled by callback|check")...)
 		},
 		"callback lost": func(t *testing.T, d uapayDev) {
 			o := d.opens("silent", "")
@@ -260,12 +260,12 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			for _, status := range d.answers(o) {
 				require.Equal(t, http.StatusOK, status)
 			}
-			d.story(o.ID, append(begin, "succeeded by callback")...)
+			d.story(o.ID, append(begin, "succeeded by callback|check")...)
 		},
 		"answer lost, paid": func(t *testing.T, d uapayDev) {
 			d.completes(lostPaid, "success")
 			d.ends(lostPaid.ID, "succeeded")
-			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback")
+			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
 			require.Equal(t, lostPaid.ID, d.makes("/v1/payments", uah("lost-paid", 1000, ""), http.StatusOK).ID, "the shop asks again")
 			require.Equal(t, 1, d.sent(lostPaid, "invoicer/invoices/create"), "and no second invoice is made")
 		},
