@@ -14,7 +14,7 @@ import (
 func TestOneAnswerTellsWhatContractConversionAndProviderMiss(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.book.missing = []gateway.FieldError{{Field: "customer.email", Message: "required by the provider"}, {Field: "amount", Message: "must be more than zero"}, {Field: "payment_method", Message: "required"}}
+	b.missing = []gateway.FieldError{{Field: "customer.email", Message: "required by the provider"}, {Field: "amount", Message: "must be more than zero"}, {Field: "payment_method", Message: "required"}}
 	p := readProblem(t, b.send(t, "POST", "/v1/payments", `{"reference":"x","flow":"direct"}`))
 	require.Equal(t, "invalid_request", p.Code)
 	require.Equal(t, []string{"amount", "currency", "customer.email", "payment_method"}, p.fields())
@@ -30,7 +30,7 @@ func TestOneAnswerTellsWhatContractConversionAndProviderMiss(t *testing.T) {
 	p = readProblem(t, b.send(t, "POST", "/v1/payouts", `{"reference":"x","account":"a","method":{"type":"bank_account"},"notification_url":"x"}`))
 	require.Equal(t, []string{"amount", "customer.email", "method.number", "notification_url", "payment_method"}, p.fields())
 
-	b.book.missing = nil
+	b.missing = nil
 	p = readProblem(t, b.send(t, "POST", "/v1/payments", with("flow", `"strange"`)))
 	require.Equal(t, []string{"flow"}, p.fields())
 	p = readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","notification_url":"x"}`))
@@ -46,7 +46,7 @@ func TestARefusalOfTheUseCaseIsCompletedToo(t *testing.T) {
 	b.hook = func(context.Context, string) error {
 		return &payment.Error{Code: payment.CodeMissingFields, Message: "More.", Fields: []gateway.FieldError{{Field: "site_url", Message: "required"}}}
 	}
-	b.book.missing = []gateway.FieldError{{Field: "customer.email", Message: "required"}}
+	b.missing = []gateway.FieldError{{Field: "customer.email", Message: "required"}}
 	p := readProblem(t, b.send(t, "POST", "/v1/payments", with("amount", "1")))
 	require.Equal(t, "missing_fields", p.Code)
 	require.Equal(t, []string{"customer.email", "site_url"}, p.fields())
