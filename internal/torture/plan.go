@@ -139,6 +139,10 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 	}
 	// Always one that ends a process at an instant that matters.
 	p.Faults = append(p.Faults, Fault{Kind: "kill_point", Replica: r.IntN(p.Replicas), Point: Points[r.IntN(len(Points))], Nth: 1 + r.IntN(15)})
+	// And always one after which nobody knows what became of some orders.
+	lost := Fault{At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "twin", Twin: "smartcore"}
+	lost.Fault = fault.Fault{Kind: []fault.Kind{fault.DropAfter, fault.BadGatewayAfter, fault.TruncatedJSON}[r.IntN(3)], Endpoint: []string{"initPayment", "initPaymentHost2Host"}[r.IntN(2)], Count: 4 + r.IntN(8)}
+	p.Faults = append(p.Faults, lost)
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	for range 64 {
 		p.Restarts = append(p.Restarts, time.Duration(100+r.IntN(900))*time.Millisecond)

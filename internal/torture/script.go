@@ -80,6 +80,9 @@ func (p *player) customer(o Order, v view) bool {
 	case "challenge":
 		outcome = "success"
 	}
+	if v.Status == "unknown" && (o.Script == "hosted" || o.Script == "uapay_hosted" || o.Script == "uapay_hold") && o.Part%2 == 0 {
+		return false // the form's address was lost with the provider's answer
+	}
 	if o.Script == "uapay_hosted" || o.Script == "uapay_hold" {
 		return p.twins.UAPAY().Complete(v.ProviderOrderID, uapay.Outcome(outcome)) == nil
 	}
