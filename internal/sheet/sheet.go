@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -78,7 +77,7 @@ func record(header, cells []string) map[string]string {
 		if i < len(header) {
 			name = header[i]
 		}
-		row[name] = Mask(strings.TrimSpace(c))
+		row[name] = card.MaskText(strings.TrimSpace(c))
 	}
 	return row
 }
@@ -106,19 +105,6 @@ func filled(cells []string) (n int) {
 		}
 	}
 	return n
-}
-
-// digits is what could be a card number: 13 digits or more in practice. Twelve are a retrieval reference.
-var digits = regexp.MustCompile(`\d(?:[ -]?\d){12,18}`)
-
-// Mask replaces every card number in text by its first six and last four digits.
-func Mask(text string) string {
-	return digits.ReplaceAllStringFunc(text, func(found string) string {
-		if p, err := card.ParsePAN(found); err == nil {
-			return p.Masked()
-		}
-		return found
-	})
 }
 
 // bounded fails once more than left bytes were read.

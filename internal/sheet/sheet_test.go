@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
+
+	"payrelay/internal/card"
 )
 
 func book(t *testing.T, rows ...[]any) *bytes.Buffer {
@@ -55,6 +57,6 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestMaskLeavesOtherNumbersAlone(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"1795219200000", "pr-64a7e106d46c5db10d082b13", "+442079460612", "401288888886", ""} {
-		require.Equal(t, text, Mask(text))
+		require.Equal(t, text, card.MaskText(text))
 	}
 }

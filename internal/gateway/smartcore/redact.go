@@ -16,9 +16,6 @@ type redactor []string
 // longest is how much of a provider's text is kept.
 const longest = 100
 
-// digitRun is what could be a card number. Those have 13 digits or more in practice; twelve are a retrieval reference.
-var digitRun = regexp.MustCompile(`[0-9](?:[ -]?[0-9]){12,18}`)
-
 // text returns s fit to be kept: without the call's own secrets, without anything that could be a card number, without
 // control characters, and short.
 func (r redactor) text(s string) string {
@@ -27,12 +24,7 @@ func (r redactor) text(s string) string {
 			s = strings.ReplaceAll(s, secret, "***")
 		}
 	}
-	s = digitRun.ReplaceAllStringFunc(s, func(run string) string {
-		if pan, err := card.ParsePAN(run); err == nil {
-			return pan.Masked()
-		}
-		return run
-	})
+	s = card.MaskText(s)
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) || c == unicode.ReplacementChar {
 			return -1
