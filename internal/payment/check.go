@@ -98,8 +98,8 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 			verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		s.Schedule.next(o, now)
-		if o.NotFoundSince != nil && o.NextCheckAt != nil && o.NotFound >= notFoundAnswers-1 {
-			// The answer that settles it is due when the provider's delay has passed: soon, if it has and this was one more.
+		if o.NotFoundSince != nil && o.NextCheckAt != nil && (o.NotFound > denied || o.NotFound >= notFoundAnswers-1) {
+			// The answers that settle it are due when the provider's delay has passed: soon, if it has and this was one more.
 			at := s.provenAt(o, gw.description.VisibilityDelay)
 			if soon := now.Add(s.Schedule[0]); o.NotFound > denied && at.Before(soon) {
 				at = soon

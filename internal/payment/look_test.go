@@ -62,10 +62,19 @@ func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
 	}
 }
 
-// The second answer that denies an order comes when the provider's delay is over: the third, which settles it, is asked
-// for at once and not hours later. While the provider cannot be asked, nobody hurries.
-func TestTheAnswerThatSettlesAnOrderIsAskedForSoon(t *testing.T) {
+// The provider could not be asked at first, and denies the order when the schedule's steps are wide already. The answers
+// that settle it are asked for when its delay has passed, and not hours later. While it cannot be asked, nobody hurries.
+func TestTheAnswersThatSettleAnOrderAreAskedForSoon(t *testing.T) {
 	t.Parallel()
+	for name, first := range map[string]time.Duration{"denied early": time.Second, "denied late": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			deniedFrom(t, first)
+		})
+	}
+}
+
+func deniedFrom(t *testing.T, first time.Duration) {
 	o := newTestOrder()
 	o.Provider = "fake"
 	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
@@ -81,12 +90,20 @@ func TestTheAnswerThatSettlesAnOrderIsAskedForSoon(t *testing.T) {
 		}
 		return o.NextCheckAt.Sub(now)
 	}
-	ask(time.Second, gateway.KindNotFound)
-	for _, after := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second} {
+	late := 2 * time.Minute
+	for _, after := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second} {
+		if after == first {
+			ask(after, gateway.KindNotFound)
+			continue
+		}
 		ask(after, gateway.KindUnknown)
 	}
-	require.Equal(t, DefaultSchedule[0], ask(2*time.Minute, gateway.KindNotFound))
-	require.Greater(t, ask(2*time.Minute+time.Second, gateway.KindUnknown), time.Minute)
-	require.Zero(t, ask(3*time.Minute, gateway.KindNotFound))
+	if first == late {
+		require.Equal(t, time.Minute, ask(late, gateway.KindNotFound), "the provider's delay after the first such answer")
+		late += time.Minute
+	}
+	require.Equal(t, DefaultSchedule[0], ask(late, gateway.KindNotFound))
+	require.Greater(t, ask(late+time.Second, gateway.KindUnknown), time.Minute)
+	require.Zero(t, ask(late+time.Minute, gateway.KindNotFound))
 	require.Equal(t, StatusFailed, o.Status)
 }
