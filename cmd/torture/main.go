@@ -114,7 +114,14 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 	}
 	defer func() { _ = db.Stop() }()
 	for seed, ok := take(); ok; seed, ok = take() {
-		report, err := torture.Do(ctx, torture.NewPlan(seed, c.Orders, c.Replicas), torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
+		do := func() (torture.Report, error) {
+			return torture.Do(ctx, torture.NewPlan(seed, c.Orders, c.Replicas), torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
+		}
+		report, err := do()
+		if err != nil && ctx.Err() == nil { // such as a port that somebody took in between
+			fmt.Printf("seed %d: the harness failed and tries again: %v\n", seed, err)
+			report, err = do()
+		}
 		if err != nil {
 			return err
 		}
