@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -166,4 +167,36 @@ func TestTheFirstCurlOfTheContractWorks(t *testing.T) {
 	p := startDev(t).paste(t, blocks)
 	require.Equal(t, 1, p.count)
 	require.Contains(t, p.answers, `"status":"requires_action"`)
+}
+
+// exists are examples that name something which is not there yet.
+var exists = map[string]string{
+	"createPayment/stored_card": "a card at the provider", "createPayout/payout_card": "a payout card",
+	"createTransfer/kept": "cards at the provider", "importTransfer/id": "a transfer", "importTransfer/receipt": "a transfer",
+}
+
+func TestExamplesOfTheContractWorkAgainstAWholeService(t *testing.T) {
+	t.Parallel()
+	contract, err := httpapi.Document()
+	require.NoError(t, err)
+	d := startDev(t)
+	sent := 0
+	for path, item := range contract.Paths.Map() {
+		if item.Post == nil || !strings.HasPrefix(path, "/v1/") || strings.Contains(path, "{id}") {
+			continue
+		}
+		for name, example := range item.Post.RequestBody.Value.Content.Get("application/json").Examples {
+			if exists[item.Post.OperationID+"/"+name] != "" {
+				continue
+			}
+			body, err := json.Marshal(example.Value.Value)
+			require.NoError(t, err)
+			var o order
+			res := d.call(http.MethodPost, path, string(body), &o)
+			require.Equal(t, http.StatusCreated, res.StatusCode, "%s %s: %s", path, name, body)
+			require.Nil(t, o.Failure, "%s %s", path, name)
+			sent++
+		}
+	}
+	require.Greater(t, sent, 12)
 }

@@ -1011,6 +1011,30 @@ type IdempotencyKey = string
 // Limit defines model for Limit.
 type Limit = int
 
+// Charge defines model for Charge.
+type Charge = Order
+
+// NewPayment defines model for NewPayment.
+type NewPayment = Order
+
+// Payment defines model for Payment.
+type Payment = Order
+
+// Payout defines model for Payout.
+type Payout = Order
+
+// PayoutCard defines model for PayoutCard.
+type PayoutCard = Order
+
+// Refund defines model for Refund.
+type Refund = Order
+
+// Transfer defines model for Transfer.
+type Transfer = Order
+
+// UnknownPayment defines model for UnknownPayment.
+type UnknownPayment = Order
+
 // ListNotificationsParams defines parameters for ListNotifications.
 type ListNotificationsParams struct {
 	// After Where the last page ended.
@@ -2764,6 +2788,28 @@ func NotificationCallbackHandler(si CallbackReceiverInterface, errHandler func(w
 	return h
 }
 
+type ChargeResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type ChargeJSONResponse struct {
+	Body Order
+
+	Headers ChargeResponseHeaders
+}
+
+type NewPaymentResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type NewPaymentJSONResponse struct {
+	Body Order
+
+	Headers NewPaymentResponseHeaders
+}
+
 type OrderResponseHeaders struct {
 	IdempotencyReplayed *string
 	Location            *string
@@ -2773,6 +2819,39 @@ type OrderJSONResponse struct {
 	Body Order
 
 	Headers OrderResponseHeaders
+}
+
+type PaymentResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type PaymentJSONResponse struct {
+	Body Order
+
+	Headers PaymentResponseHeaders
+}
+
+type PayoutResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type PayoutJSONResponse struct {
+	Body Order
+
+	Headers PayoutResponseHeaders
+}
+
+type PayoutCardResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type PayoutCardJSONResponse struct {
+	Body Order
+
+	Headers PayoutCardResponseHeaders
 }
 
 type ProblemResponseHeaders struct {
@@ -2785,6 +2864,17 @@ type ProblemApplicationProblemPlusJSONResponse struct {
 	Headers ProblemResponseHeaders
 }
 
+type RefundResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type RefundJSONResponse struct {
+	Body Order
+
+	Headers RefundResponseHeaders
+}
+
 type StatementResponseHeaders struct {
 	XRequestId *string
 }
@@ -2792,6 +2882,28 @@ type StatementJSONResponse struct {
 	Body Statement
 
 	Headers StatementResponseHeaders
+}
+
+type TransferResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type TransferJSONResponse struct {
+	Body Order
+
+	Headers TransferResponseHeaders
+}
+
+type UnknownPaymentResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            *string
+	XRequestId          *string
+}
+type UnknownPaymentJSONResponse struct {
+	Body Order
+
+	Headers UnknownPaymentResponseHeaders
 }
 
 type ListAccountsRequestObject struct {
@@ -4391,7 +4503,7 @@ type CreatePaymentResponseObject interface {
 	VisitCreatePaymentResponse(w http.ResponseWriter) error
 }
 
-type CreatePayment200JSONResponse struct{ OrderJSONResponse }
+type CreatePayment200JSONResponse struct{ PaymentJSONResponse }
 
 func (response CreatePayment200JSONResponse) VisitCreatePaymentResponse(w http.ResponseWriter) error {
 
@@ -4414,16 +4526,7 @@ func (response CreatePayment200JSONResponse) VisitCreatePaymentResponse(w http.R
 	return err
 }
 
-type CreatePayment201ResponseHeaders struct {
-	IdempotencyReplayed *string
-	Location            *string
-	XRequestId          *string
-}
-
-type CreatePayment201JSONResponse struct {
-	Body    Order
-	Headers CreatePayment201ResponseHeaders
-}
+type CreatePayment201JSONResponse struct{ NewPaymentJSONResponse }
 
 func (response CreatePayment201JSONResponse) VisitCreatePaymentResponse(w http.ResponseWriter) error {
 
@@ -4446,16 +4549,7 @@ func (response CreatePayment201JSONResponse) VisitCreatePaymentResponse(w http.R
 	return err
 }
 
-type CreatePayment202ResponseHeaders struct {
-	IdempotencyReplayed *string
-	Location            *string
-	XRequestId          *string
-}
-
-type CreatePayment202JSONResponse struct {
-	Body    Order
-	Headers CreatePayment202ResponseHeaders
-}
+type CreatePayment202JSONResponse struct{ UnknownPaymentJSONResponse }
 
 func (response CreatePayment202JSONResponse) VisitCreatePaymentResponse(w http.ResponseWriter) error {
 
@@ -4788,7 +4882,7 @@ type GetPaymentResponseObject interface {
 	VisitGetPaymentResponse(w http.ResponseWriter) error
 }
 
-type GetPayment200JSONResponse struct{ OrderJSONResponse }
+type GetPayment200JSONResponse struct{ PaymentJSONResponse }
 
 func (response GetPayment200JSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
 
@@ -4982,7 +5076,7 @@ type CancelPaymentResponseObject interface {
 	VisitCancelPaymentResponse(w http.ResponseWriter) error
 }
 
-type CancelPayment200JSONResponse struct{ OrderJSONResponse }
+type CancelPayment200JSONResponse struct{ PaymentJSONResponse }
 
 func (response CancelPayment200JSONResponse) VisitCancelPaymentResponse(w http.ResponseWriter) error {
 
@@ -5381,7 +5475,7 @@ type CapturePaymentResponseObject interface {
 	VisitCapturePaymentResponse(w http.ResponseWriter) error
 }
 
-type CapturePayment200JSONResponse struct{ OrderJSONResponse }
+type CapturePayment200JSONResponse struct{ PaymentJSONResponse }
 
 func (response CapturePayment200JSONResponse) VisitCapturePaymentResponse(w http.ResponseWriter) error {
 
@@ -5780,7 +5874,7 @@ type ChargePaymentResponseObject interface {
 	VisitChargePaymentResponse(w http.ResponseWriter) error
 }
 
-type ChargePayment200JSONResponse struct{ OrderJSONResponse }
+type ChargePayment200JSONResponse struct{ ChargeJSONResponse }
 
 func (response ChargePayment200JSONResponse) VisitChargePaymentResponse(w http.ResponseWriter) error {
 
@@ -6179,7 +6273,7 @@ type ConfirmPaymentResponseObject interface {
 	VisitConfirmPaymentResponse(w http.ResponseWriter) error
 }
 
-type ConfirmPayment200JSONResponse struct{ OrderJSONResponse }
+type ConfirmPayment200JSONResponse struct{ PaymentJSONResponse }
 
 func (response ConfirmPayment200JSONResponse) VisitConfirmPaymentResponse(w http.ResponseWriter) error {
 
@@ -6578,7 +6672,7 @@ type RefundPaymentResponseObject interface {
 	VisitRefundPaymentResponse(w http.ResponseWriter) error
 }
 
-type RefundPayment200JSONResponse struct{ OrderJSONResponse }
+type RefundPayment200JSONResponse struct{ RefundJSONResponse }
 
 func (response RefundPayment200JSONResponse) VisitRefundPaymentResponse(w http.ResponseWriter) error {
 
@@ -6976,7 +7070,7 @@ type CreatePayoutCardResponseObject interface {
 	VisitCreatePayoutCardResponse(w http.ResponseWriter) error
 }
 
-type CreatePayoutCard200JSONResponse struct{ OrderJSONResponse }
+type CreatePayoutCard200JSONResponse struct{ PayoutCardJSONResponse }
 
 func (response CreatePayoutCard200JSONResponse) VisitCreatePayoutCardResponse(w http.ResponseWriter) error {
 
@@ -7373,7 +7467,7 @@ type GetPayoutCardResponseObject interface {
 	VisitGetPayoutCardResponse(w http.ResponseWriter) error
 }
 
-type GetPayoutCard200JSONResponse struct{ OrderJSONResponse }
+type GetPayoutCard200JSONResponse struct{ PayoutCardJSONResponse }
 
 func (response GetPayoutCard200JSONResponse) VisitGetPayoutCardResponse(w http.ResponseWriter) error {
 
@@ -7567,7 +7661,7 @@ type CreatePayoutResponseObject interface {
 	VisitCreatePayoutResponse(w http.ResponseWriter) error
 }
 
-type CreatePayout200JSONResponse struct{ OrderJSONResponse }
+type CreatePayout200JSONResponse struct{ PayoutJSONResponse }
 
 func (response CreatePayout200JSONResponse) VisitCreatePayoutResponse(w http.ResponseWriter) error {
 
@@ -7964,7 +8058,7 @@ type GetPayoutResponseObject interface {
 	VisitGetPayoutResponse(w http.ResponseWriter) error
 }
 
-type GetPayout200JSONResponse struct{ OrderJSONResponse }
+type GetPayout200JSONResponse struct{ PayoutJSONResponse }
 
 func (response GetPayout200JSONResponse) VisitGetPayoutResponse(w http.ResponseWriter) error {
 
@@ -8157,7 +8251,7 @@ type GetRefundResponseObject interface {
 	VisitGetRefundResponse(w http.ResponseWriter) error
 }
 
-type GetRefund200JSONResponse struct{ OrderJSONResponse }
+type GetRefund200JSONResponse struct{ RefundJSONResponse }
 
 func (response GetRefund200JSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
 
@@ -9120,7 +9214,7 @@ type CreateTransferResponseObject interface {
 	VisitCreateTransferResponse(w http.ResponseWriter) error
 }
 
-type CreateTransfer200JSONResponse struct{ OrderJSONResponse }
+type CreateTransfer200JSONResponse struct{ TransferJSONResponse }
 
 func (response CreateTransfer200JSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
 
@@ -9518,7 +9612,7 @@ type ImportTransferResponseObject interface {
 	VisitImportTransferResponse(w http.ResponseWriter) error
 }
 
-type ImportTransfer200JSONResponse struct{ OrderJSONResponse }
+type ImportTransfer200JSONResponse struct{ TransferJSONResponse }
 
 func (response ImportTransfer200JSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
 
@@ -9915,7 +10009,7 @@ type GetTransferResponseObject interface {
 	VisitGetTransferResponse(w http.ResponseWriter) error
 }
 
-type GetTransfer200JSONResponse struct{ OrderJSONResponse }
+type GetTransfer200JSONResponse struct{ TransferJSONResponse }
 
 func (response GetTransfer200JSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
 
@@ -10110,7 +10204,7 @@ type ConfirmTransferResponseObject interface {
 	VisitConfirmTransferResponse(w http.ResponseWriter) error
 }
 
-type ConfirmTransfer200JSONResponse struct{ OrderJSONResponse }
+type ConfirmTransfer200JSONResponse struct{ TransferJSONResponse }
 
 func (response ConfirmTransfer200JSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
 
