@@ -3,7 +3,7 @@
 // every order is settled and compares three books: what the twins did with the money, what the database says, and what
 // every shop was told.
 //
-// plan.go makes load and faults from a seed; stack.go, replica.go, proxy.go and front.go are what the run consists of;
+// plan.go makes load and faults from a seed; setup.go, stack.go, replica.go, proxy.go and front.go are what the run consists of;
 // client.go, script.go and receiver.go are the shops; faults.go applies the faults; books.go and collect.go read the
 // books and check.go compares them; run.go is one run from the beginning to the end.
 //
