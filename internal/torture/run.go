@@ -126,6 +126,9 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
 	report.Result = Check(books)
+	if report.Settled > SettleLimit+time.Second { // looked at too late to know better
+		report.Result.add(NotSettled, "all", "the last order was settled %s after the faults", report.Settled.Round(time.Millisecond))
+	}
 	for _, row := range books.Rows {
 		report.Statuses[row.Status]++
 		if slices.Contains(report.Result.Operator, row.ID) {
