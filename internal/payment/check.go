@@ -108,6 +108,9 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 				o.NextCheckAt = &at
 			}
 		}
+		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
+			s.persist(o, now)
+		}
 		return nil
 	})
 	if err != nil {
@@ -171,6 +174,22 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		},
 	})
 }
+
+// persist brings the next check forward when the provider could not be asked: the schedule counts answers. The longer that
+// goes on, the longer the pauses, so that what is learned late is late by an eighth of the outage, or two minutes.
+func (s *Service) persist(o *Order, now time.Time) {
+	if o.NextCheckAt == nil {
+		return
+	}
+	pause := min(max(now.Sub(o.ChecksSince)/8, s.Schedule[0]), longestPause)
+	pause += time.Duration(rand.Int64N(int64(pause/4) + 1)) //nolint:gosec // jitter needs no secrecy
+	if at := now.Add(pause).Truncate(time.Microsecond); at.Before(*o.NextCheckAt) {
+		o.NextCheckAt = &at
+	}
+}
+
+// longestPause is between two checks while the provider cannot be asked.
+const longestPause = 2 * time.Minute
 
 // proven counts one more answer that denies that the last call arrived, and reports whether such answers are believed by
 // now: several in a row, of which the last one is late enough.

@@ -103,7 +103,30 @@ func deniedFrom(t *testing.T, first time.Duration) {
 		late += time.Minute
 	}
 	require.Equal(t, DefaultSchedule[0], ask(late, gateway.KindNotFound))
-	require.Greater(t, ask(late+time.Second, gateway.KindUnknown), time.Minute)
+	require.Greater(t, ask(late+time.Second, gateway.KindUnknown), 10*time.Second)
 	require.Zero(t, ask(late+time.Minute, gateway.KindNotFound))
 	require.Equal(t, StatusFailed, o.Status)
+}
+
+// A provider that was away for a while is asked again soon after it is back, and never in a hurry.
+func TestAnOutageMakesAnAnswerLateByAFractionOfIt(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider = "fake"
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+	now, checks := epoch, 0
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		checks++
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent}
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
+	for now.Sub(epoch) < 2*time.Hour {
+		_, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		pause, outage := o.NextCheckAt.Sub(now), now.Sub(epoch)
+		require.GreaterOrEqual(t, pause, time.Second-time.Microsecond)
+		require.LessOrEqual(t, pause, max(2*time.Second, min(outage/6, 150*time.Second)))
+		now = *o.NextCheckAt
+	}
+	require.Less(t, checks, 120, "two hours")
 }
