@@ -12,11 +12,12 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|console|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated rules race fuzz lint
+CHECKS := test format vet tidy generated rules race fuzz torture lint
 
 RACETIME ?= 8m
 FUZZTIME ?= 5s
 BENCHTIME ?= 1s
+TORTURETIME ?= 2m
 
 .PHONY: help
 help: ## list the targets
@@ -50,6 +51,7 @@ race: ## run the tests of concurrent packages under the race detector
 .PHONY: vet
 vet: ## run go vet
 	go vet ./...
+	go vet -tags faults ./...
 
 .PHONY: lint
 lint: ## run golangci-lint
@@ -89,6 +91,11 @@ fuzz: ## run each fuzz target for FUZZTIME (5s)
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: torture
+torture: ## hurt a real service for TORTURETIME (2m) and compare the books; prints its seed. See docs/reliability.md
+	go test -tags faults ./internal/faultpoint
+	go run ./cmd/torture --for $(TORTURETIME)
 
 .PHONY: rules
 rules: ## check and test Prometheus's configuration and alert rules
