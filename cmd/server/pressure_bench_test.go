@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +12,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 )
 
 // requestOutcome is how one request of a shop went.
@@ -165,4 +171,50 @@ func BenchmarkIsolation(b *testing.B) {
 	b.ReportMetric(float64(quantile(dead, 0.99).Microseconds())/1000, "dead-p99-ms")
 	b.ReportMetric(quantile(dead, 0.99).Seconds()/quantile(well, 0.99).Seconds(), "ratio")
 	b.ReportMetric(quantile(dead, 0.5).Seconds()/quantile(well, 0.5).Seconds(), "median-ratio")
+}
+
+// BenchmarkTruth loses the answer to every payment and every callback, and measures how long after the provider's own end
+// of a payment it is final here.
+func BenchmarkTruth(b *testing.B) {
+	const payments, perSecond = 300, 20
+	d, databaseURL := startBench(b)
+	l := newLoad(d)
+	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
+	d.control(http.MethodPost, "/faults", map[string]any{"kind": "drop_after", "endpoint": "initPaymentHost2Host"})
+	b.ResetTimer()
+	ticker := time.NewTicker(time.Second / perSecond)
+	defer ticker.Stop()
+	for n := range payments {
+		<-ticker.C
+		d.post(l.client, d.API+"/v1/payments", "application/json", direct(fmt.Sprintf("truth-%d", n), 1000, cardMethod(cardSuccess), ""))
+	}
+	pool, err := pgxpool.New(context.Background(), databaseURL)
+	require.NoError(b, err)
+	defer pool.Close()
+	open := func() (n int) {
+		require.NoError(b, pool.QueryRow(context.Background(), "SELECT count(*) FROM orders WHERE finalized_at IS NULL").Scan(&n))
+		return n
+	}
+	require.Eventually(b, func() bool { return open() == 0 }, time.Minute, 100*time.Millisecond)
+	rows, err := pool.Query(context.Background(), "SELECT provider_order_id, finalized_at FROM orders WHERE status = 'succeeded'")
+	require.NoError(b, err)
+	type end struct {
+		ID string
+		At time.Time
+	}
+	ends, err := pgx.CollectRows(rows, pgx.RowToStructByPos[end])
+	require.NoError(b, err)
+	require.Len(b, ends, payments)
+	var all []requestOutcome
+	for _, e := range ends {
+		var there struct {
+			EndedAt time.Time `json:"ended_at"`
+		}
+		require.NoError(b, json.Unmarshal(d.control(http.MethodGet, "/orders/"+e.ID, nil), &there))
+		all = append(all, requestOutcome{took: e.At.Sub(there.EndedAt)})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(quantile(all, 0.5).Seconds(), "p50-s")
+	b.ReportMetric(quantile(all, 0.99).Seconds(), "p99-s")
+	b.ReportMetric(quantile(all, 1).Seconds(), "max-s")
 }

@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -101,6 +103,13 @@ func (f *front) pass(ctx context.Context, c callback) int {
 		f.crashes = append(f.crashes, Crash{"callback of " + a.provider, strings.TrimSpace(string(text))})
 	}
 	return res.StatusCode
+}
+
+// acknowledged lists the callbacks that were answered 200 so far.
+func (f *front) acknowledged() []Acknowledged {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.acked))
 }
 
 // storm sends each of the last callbacks again, many times at once.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,7 +189,6 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 		books.Crashes = append(books.Crashes, s.crashes...)
 	}
 	r.front.mu.Lock()
-	books.Callbacks = slices.Collect(maps.Keys(r.front.acked))
 	books.Crashes = append(books.Crashes, r.front.crashes...)
 	r.front.mu.Unlock()
 	for _, rep := range r.replicas {
@@ -212,10 +210,12 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 // settle waits until every order is where the provider's book says, and every notification was received.
 func (r *run) settle(ctx context.Context, calm time.Time, report *Report) (Books, error) {
 	for {
+		acked := r.front.acknowledged() // before the database is read: callbacks may still come in
 		books, err := readDatabase(ctx, r.direct)
 		if err != nil {
 			return Books{}, err
 		}
+		books.Callbacks = acked
 		books.Effects = ledger(r.twins)
 		for _, rec := range r.receivers {
 			books.Notices = append(books.Notices, rec.received()...)
