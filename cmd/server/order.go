@@ -197,6 +197,7 @@ func orNone(s string) string {
 type orderResolveCmd struct {
 	ID     uuid.UUID `arg:"" help:"The order's id."`
 	Status string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
 	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
 	JSON   bool      `name:"json" help:"Print JSON."`
 }
@@ -217,7 +218,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 		operator = u.Username
 	}
 	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers()})
-	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Reason: c.Reason, Operator: operator})
+	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Minor: c.Amount, Reason: c.Reason, Operator: operator})
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,6 +58,16 @@ func TestATransferIsImported(t *testing.T) {
 	require.Equal(t, own.ID, d.makes("/v1/transfers/import", body, http.StatusOK).ID, "its own is known already")
 	d.refuses("/v1/transfers/import", `{"account":"UAH-sandbox-p2p","provider_id":"0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10"}`, http.StatusNotFound, "not_found")
 	d.refuses("/v1/transfers/import", `{"account":"EUR-sandbox-payout","provider_id":"x"}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
+
+	// Another shop that shares the account learns nothing of it.
+	other := d.otherShop()
+	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(context.Background(), `INSERT INTO account_shops (account_id, shop_id)
+		SELECT a.id, s.id FROM accounts a, shops s WHERE a.name = 'UAH-sandbox-p2p' AND s.name = 'other'`)
+	require.NoError(t, err)
+	d.problem(http.MethodPost, "/v1/transfers/import", body, other, http.StatusNotFound, "not_found")
 }
 
 // What a bank knows of the card must not come to rest in clear, with either provider.

@@ -87,6 +87,7 @@ type uapayOrder struct {
 	ID       string `json:"id"`
 	Type     string `json:"type"`
 	Kind     string `json:"kind"`
+	Inactive bool   `json:"inactive"`
 	Payments []struct {
 		ID        string `json:"id"`
 		ReceiptID string `json:"receipt_id"`

@@ -77,6 +77,12 @@ type Canceler interface {
 	Cancel(ctx context.Context, ref Ref) (Result, error)
 }
 
+// UnpaidCanceler is a Canceler that can also give up a payment that nobody has paid yet, if CancelsUnpaid says so.
+type UnpaidCanceler interface {
+	Canceler
+	CancelsUnpaid() bool
+}
+
 // Refunder gives money back. The result is about the refund, whose own Ref is req.Refund.
 type Refunder interface {
 	Refund(ctx context.Context, req RefundRequest) (Result, error)

@@ -69,9 +69,10 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (CallbackVerdict, string) {
 	now := s.Now()
 	doubt := func(why string) (CallbackVerdict, string) {
-		if !o.Status.Final() {
-			o.NextCheckAt = &now
+		if o.Status.Final() { // one question settles whether it contradicts what is recorded
+			o.ChecksSince, o.Checks = now, 0
 		}
+		o.NextCheckAt = &now
 		return CallbackDoubt, why
 	}
 	if o.AccountID != account.ID {

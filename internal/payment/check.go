@@ -47,14 +47,15 @@ func (s Schedule) next(o *Order, now time.Time) {
 const formLost = "The provider has the order and waits for the customer, but the address of its form was lost with an answer. " +
 	"The order ends by itself when the provider gives it up; only then start a new one."
 
-// Check asks the provider about an order and records the answer. A final order is left alone. An error means that the
+// Check asks the provider about an order and records the answer. A final order is left alone, unless a callback put it in
+// doubt. An error means that the
 // answer could not be written down; that the provider could not be asked is no error, the order is checked again later.
 func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	o, err := s.Store.Order(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if o.Status.Final() {
+	if o.Status.Final() && o.NextCheckAt == nil {
 		return o, nil
 	}
 	o, _, err = s.look(ctx, o)
@@ -109,6 +110,10 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 			}
 		}
 		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
+			if o.Status.Final() && o.Checks <= doubtTries {
+				at := now.Add(longestPause)
+				o.NextCheckAt = &at
+			}
 			s.persist(o, now)
 		}
 		return nil
@@ -125,10 +130,14 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 	if faultpoint.Off("timer") && o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
 		return o.Record(Report{Cause: CauseCheck, Status: StatusFailed, Basis: o.Sequence, At: now}) // what no clock may do
 	}
-	if err == nil && result.Status == gateway.StatusAuthorized && o.commanded() && !o.Status.Final() {
-		// The money is still held. As with an order that is not found, only time and several answers prove that the
-		// command never arrived: it may be on its way, or not be visible yet.
-		if !s.proven(o, d.VisibilityDelay, now) {
+	if err == nil && o.commanded() && !o.Status.Final() && o.asBefore(result.Status) {
+		// The money is still held, or the order still unpaid. As with an order that is not found, only time and several
+		// answers prove that the command never arrived: it may be on its way, or not be visible yet. One that was answered
+		// did arrive.
+		if !o.held() {
+			result.Status = gateway.StatusRequiresAction
+		}
+		if o.accepted() || !s.proven(o, d.VisibilityDelay, now) {
 			return Stale
 		}
 		return o.Record(ReportOf(result, CauseCheck, basis, now))
@@ -187,6 +196,9 @@ func (s *Service) persist(o *Order, now time.Time) {
 		o.NextCheckAt = &at
 	}
 }
+
+// doubtTries is how often the provider is asked about a final order in doubt while it does not answer: for a day.
+const doubtTries = 24 * int(time.Hour/longestPause)
 
 // longestPause is between two checks while the provider cannot be asked.
 const longestPause = 2 * time.Minute

@@ -20,7 +20,7 @@ func TestAClockThatIsOffIsToldAsAClock(t *testing.T) {
 	require.Equal(t, gateway.AdviceRetryLater, o.Failure.Advice)
 
 	held := orderIn(t, StatusAuthorized)
-	held.Operation = gateway.OpCapture
+	held.Manual, held.Operation = true, gateway.OpCapture
 	r := answerReport(held, gateway.Result{}, off, held.Sequence, epoch)
 	require.Equal(t, StatusAuthorized, r.Status)
 	require.Contains(t, r.Reason, "clock")

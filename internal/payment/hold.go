@@ -34,7 +34,8 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 	})
 }
 
-// Cancel releases held money. Errors as for Capture.
+// Cancel releases held money, or gives up a payment that the customer has not paid, where the provider can. Errors as for
+// Capture.
 func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
 	return s.command(ctx, key, gateway.OpCancel, func(*Order) error { return nil },
 		func(ctx context.Context, gw gateway.Gateway, o *Order) (gateway.Result, error) {
@@ -55,7 +56,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err != nil {
 		return nil, err
 	}
-	if err := holds(o, op); err != nil {
+	if err := holds(o, op, true); err != nil {
 		return nil, err
 	}
 	account, err := s.Store.Account(ctx, o.AccountID)
@@ -66,7 +67,14 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err != nil {
 		return nil, err
 	}
-	if looker, ok := gw.gateway.(gateway.Looker); ok && looker.MustLook(o.Ref()) {
+	unpaid := false
+	if u, ok := gw.gateway.(gateway.UnpaidCanceler); ok {
+		unpaid = u.CancelsUnpaid()
+	}
+	if err := holds(o, op, unpaid); err != nil {
+		return nil, err
+	}
+	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized && looker.MustLook(o.Ref()) {
 		_, answered, err := s.look(ctx, o)
 		if err != nil {
 			return nil, err
@@ -76,17 +84,22 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		}
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
-		if err := holds(o, op); err != nil {
+		if err := holds(o, op, unpaid); err != nil {
 			return err
 		}
 		if err := prepare(o); err != nil {
 			return err
 		}
 		now := s.Now()
+		o.accept(false)
 		o.Operation = op
-		o.step(StatusProcessing, CauseRequest, gateway.Evidence{"operation": string(op)}, now)
 		o.StatusReason = ""
-		o.snapshot()
+		if o.Status == StatusProcessing { // an unpaid one whose form nobody can reach: there is no step to make
+			o.ChecksSince, o.Checks = now, 0
+		} else {
+			o.step(StatusProcessing, CauseRequest, gateway.Evidence{"operation": string(op)}, now)
+			o.snapshot()
+		}
 		s.Schedule.next(o, now)
 		return nil
 	})
@@ -103,19 +116,23 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err != nil {
 		return nil, err
 	}
-	if o.Status == StatusAuthorized && callErr != nil {
+	if callErr != nil && (o.Status == StatusAuthorized || o.Status == StatusRequiresAction) {
 		return o, refusal(op, callErr)
 	}
 	return o, nil
 }
 
-// holds says why op cannot be done to an order, or nil.
-func holds(o *Order, op gateway.Operation) error {
+// holds says why op cannot be done to an order, or nil. unpaid says that the provider can give up an unpaid payment.
+func holds(o *Order, op gateway.Operation, unpaid bool) error {
 	switch {
 	case o.Kind != gateway.KindPayment:
 		return ErrNotFound
 	case o.Status == StatusAuthorized:
 		return nil
+	case op == gateway.OpCancel && unpaid && o.unpaid():
+		return nil
+	case op == gateway.OpCancel && o.unpaid():
+		return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot give up a payment that the customer may still make. It ends by itself when the provider gives it up."}
 	case o.Status == StatusProcessing && o.commanded():
 		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s of this payment is under way. Its notification tells how it ended.", o.Operation)}
 	}
@@ -127,7 +144,7 @@ func refusal(op gateway.Operation, err error) error {
 	if k := gateway.KindOf(err); k == gateway.KindUnsupported {
 		return &Error{Code: CodeUnsupported, Message: fmt.Sprintf("The provider of this account cannot do a %s.", op), Err: err}
 	}
-	return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The %s was not done, and the money is still held. Try again later.", op), Err: err}
+	return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The %s was not done; nothing changed. Try again later.", op), Err: err}
 }
 
 func unsupported(op string) *gateway.Error {

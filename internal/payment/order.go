@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -142,6 +143,26 @@ func (o *Order) AddCall(c Call) { o.calls = append(o.calls, c) }
 
 // ParentDelta returns by how much the parent's reserved and refunded sums change with what happened, in minor units.
 func (o *Order) ParentDelta() (reserved, refunded int64) { return o.parentReserved, o.parentRefunded }
+
+// stateAccepted is the member of ProviderState, not an adapter's, that remembers that the provider answered the last capture
+// or cancel: it arrived, and a hold that still stands says only that it has not been carried out yet.
+const stateAccepted = "payrelay.accepted"
+
+// accept remembers whether the provider has answered the last capture or cancel.
+func (o *Order) accept(yes bool) {
+	state := map[string]gateway.Secret{}
+	maps.Copy(state, o.ProviderState)
+	delete(state, stateAccepted)
+	if yes {
+		state[stateAccepted] = "true"
+	}
+	if len(state) > 0 || o.ProviderState != nil {
+		o.ProviderState = state
+	}
+}
+
+// accepted reports whether the provider has answered the last capture or cancel.
+func (o *Order) accepted() bool { return o.ProviderState[stateAccepted] != "" }
 
 // Saved forgets what happened since the order was loaded, once the store has committed it.
 func (o *Order) Saved() {

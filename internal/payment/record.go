@@ -100,6 +100,30 @@ func (o *Order) commanded() bool {
 	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
 }
 
+// unpaid reports whether the customer was asked to pay and, for all that is known, has not: nothing is under way.
+func (o *Order) unpaid() bool {
+	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.StatusReason == formLost && !o.commanded()
+}
+
+// begun is what the order was made for.
+func (o *Order) begun() gateway.Operation {
+	if o.Manual {
+		return gateway.OpAuthorize
+	}
+	return gateway.OpSale
+}
+
+// held reports whether money was held before what was commanded last; if not, an unpaid order was given up.
+func (o *Order) held() bool { return o.Manual && o.Authorized > 0 }
+
+// asBefore reports whether a status is the one that the order had before what was commanded last.
+func (o *Order) asBefore(s gateway.Status) bool {
+	if o.held() {
+		return s == gateway.StatusAuthorized
+	}
+	return s == gateway.StatusRequiresAction || s == gateway.StatusProcessing
+}
+
 // settledByUs reports whether a repeated success names the whole amount of an order of which a part was captured.
 // Providers go on naming the order's own amount after a partial capture.
 func (o *Order) settledByUs(r Report) bool {
@@ -152,6 +176,9 @@ func (o *Order) Record(r Report) Verdict {
 	defer o.snapshot()
 	switch r.Status { //nolint:exhaustive // the others have nothing of their own
 	case StatusRequiresAction:
+		if o.commanded() {
+			o.Operation = o.begun() // what was asked did not happen
+		}
 		if r.NextAction != nil {
 			o.NextAction = r.NextAction
 		}

@@ -10,6 +10,8 @@ import (
 // Resolution is an operator's decision about an order.
 type Resolution struct {
 	Status Status
+	// Minor is how much moved, in minor units, of an order settled as succeeded; 0 is what was asked for.
+	Minor int64
 	// Reason and Operator go into the order's history.
 	Reason, Operator string
 }
@@ -20,6 +22,9 @@ type Resolution struct {
 func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, error) {
 	if d.Reason == "" {
 		return nil, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
+	}
+	if d.Minor < 0 || d.Minor > 0 && d.Status != StatusSucceeded {
+		return nil, &Error{Code: CodeInvalid, Message: "An amount goes with succeeded only, and is more than zero."}
 	}
 	if !d.Status.Final() && d.Status != StatusAuthorized {
 		return nil, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
@@ -42,6 +47,12 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
 		}
 		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}
+		if d.Minor > 0 {
+			if d.Minor > o.Amount.Minor() || o.Kind == gateway.KindRefund && d.Minor != o.Amount.Minor() {
+				return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount is not within the order's %s.", o.Amount)}
+			}
+			r.Settled = &d.Minor
+		}
 		if d.Status == StatusFailed {
 			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
 		}

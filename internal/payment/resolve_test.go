@@ -40,25 +40,30 @@ func TestAnOperatorsDecision(t *testing.T) {
 		as     Status
 		reason string
 		want   Code
+		minor  int64
 	}{
-		{"unknown, money moved", in(StatusUnknown), StatusSucceeded, "seen in the list", ""},
-		{"unknown, never arrived", in(StatusUnknown), StatusFailed, "ticket 4711", ""},
-		{"processing", in(StatusProcessing), StatusSucceeded, "ticket", ""},
-		{"hold is gone", in(StatusAuthorized), StatusCanceled, "ticket", ""},
-		{"captured", capturing, StatusSucceeded, "ticket", ""},
-		{"capture took no effect", capturing, StatusAuthorized, "ticket", ""},
-		{"no reason", in(StatusUnknown), StatusFailed, "", CodeInvalid},
-		{"no end", in(StatusUnknown), StatusProcessing, "ticket", CodeInvalid},
-		{"nothing was commanded", in(StatusProcessing), StatusAuthorized, "ticket", CodeInvalidState},
-		{"final", in(StatusFailed), StatusSucceeded, "ticket", CodeInvalidState},
-		{"final, nothing to settle", in(StatusFailed), StatusFailed, "ticket", CodeInvalidState},
+		{"unknown, money moved", in(StatusUnknown), StatusSucceeded, "seen in the list", "", 0},
+		{"unknown, never arrived", in(StatusUnknown), StatusFailed, "ticket 4711", "", 0},
+		{"processing", in(StatusProcessing), StatusSucceeded, "ticket", "", 0},
+		{"hold is gone", in(StatusAuthorized), StatusCanceled, "ticket", "", 0},
+		{"captured", capturing, StatusSucceeded, "ticket", "", 0},
+		{"another sum was captured", capturing, StatusSucceeded, "ticket", "", 250},
+		{"more than the order", capturing, StatusSucceeded, "ticket", CodeInvalid, 1001},
+		{"less than nothing", capturing, StatusSucceeded, "ticket", CodeInvalid, -1},
+		{"a sum of nothing that moved", capturing, StatusFailed, "ticket", CodeInvalid, 1},
+		{"capture took no effect", capturing, StatusAuthorized, "ticket", "", 0},
+		{"no reason", in(StatusUnknown), StatusFailed, "", CodeInvalid, 0},
+		{"no end", in(StatusUnknown), StatusProcessing, "ticket", CodeInvalid, 0},
+		{"nothing was commanded", in(StatusProcessing), StatusAuthorized, "ticket", CodeInvalidState, 0},
+		{"final", in(StatusFailed), StatusSucceeded, "ticket", CodeInvalidState, 0},
+		{"final, nothing to settle", in(StatusFailed), StatusFailed, "ticket", CodeInvalidState, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			store := &oneOrder{o: tc.order(t)}
 			before := store.o
 			s := New(Config{Store: store, Now: func() time.Time { return epoch.Add(time.Hour) }})
-			o, err := s.Resolve(t.Context(), before.Key(), Resolution{Status: tc.as, Reason: tc.reason, Operator: "ann"})
+			o, err := s.Resolve(t.Context(), before.Key(), Resolution{Status: tc.as, Reason: tc.reason, Operator: "ann", Minor: tc.minor})
 			if tc.want != "" {
 				require.Equal(t, tc.want, CodeOf(err))
 				require.Same(t, before, store.o, "nothing was changed")
@@ -68,11 +73,16 @@ func TestAnOperatorsDecision(t *testing.T) {
 			require.Equal(t, tc.as, o.Status)
 			last := o.Transitions()[len(o.Transitions())-1]
 			require.Equal(t, CauseOperator, last.Cause)
-			require.Equal(t, gateway.Evidence{"reason": tc.reason, "operator": "ann"}, last.Evidence)
+			require.Subset(t, last.Evidence, gateway.Evidence{"reason": tc.reason, "operator": "ann"})
 			require.Contains(t, o.StatusReason, tc.reason)
 			require.Equal(t, tc.as.Final(), o.NextCheckAt == nil)
 			if before.CaptureAmount == 400 && tc.as == StatusSucceeded {
-				require.EqualValues(t, 400, o.Captured)
+				want := int64(400)
+				if tc.minor > 0 {
+					want = tc.minor
+				}
+				require.Equal(t, want, o.Captured)
+				require.Zero(t, o.Conflicts)
 			}
 		})
 	}

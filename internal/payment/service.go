@@ -174,7 +174,16 @@ func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit 
 func newProviderOrderID() string {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b)
-	return "pr-" + hex.EncodeToString(b)
+	return providerOrderPrefix + hex.EncodeToString(b)
+}
+
+const providerOrderPrefix = "pr-"
+
+// madeByUs reports whether a provider's name of an order is one of ours.
+func madeByUs(id string) bool {
+	digits, ours := strings.CutPrefix(id, providerOrderPrefix)
+	_, err := hex.DecodeString(digits)
+	return ours && len(digits) == 32 && err == nil
 }
 
 // newOrder returns an order in its first state. It is not stored yet.
@@ -243,6 +252,9 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
+		if o.commanded() && callErr == nil {
+			o.accept(true)
+		}
 		verdict = o.Record(report(o, result, callErr, basis, now))
 		s.Schedule.next(o, now)
 		return nil
@@ -278,6 +290,9 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		switch gateway.KindOf(err) {
 		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported:
 			r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
+			if !o.held() {
+				r.Status, r.Reason = StatusRequiresAction, "The provider did not give the payment up; it can still be paid."
+			}
 			if clockOff(err) {
 				r.Reason = clockMessage + " The money is still held."
 			}

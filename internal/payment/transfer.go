@@ -92,6 +92,10 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if own, err := s.startedHere(ctx, in.Shop, account, found.OrderID); own != nil || err != nil {
 		return own, false, err
 	}
+	if madeByUs(found.OrderID) {
+		// Another shop's that shares the account: not even that it exists is told.
+		return nil, false, importRefused(&gateway.Error{Kind: gateway.KindNotFound})
+	}
 	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,

@@ -64,6 +64,9 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 	return g.command(ctx, paymentsCancel, ref, p, "")
 }
 
+// CancelsUnpaid implements gateway.UnpaidCanceler: an invoice that nobody has paid can be given up (7.6).
+func (*Gateway) CancelsUnpaid() bool { return true }
+
 // notAsked turns the failure of a look-up before a command into what it says of the command: it was not sent.
 func notAsked(err error) error {
 	if e, ok := errors.AsType[*gateway.Error](err); ok {
