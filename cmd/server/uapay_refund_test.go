@@ -97,18 +97,85 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			d.once("drop_after", reverse, p.ProviderOrderID)
 			r := d.makes(refundsOf(p), refund("lost-then-all-r", 400), http.StatusAccepted)
 			d.reverses(p, 0)
-			d.asks(r)
-			d.ends(r.ID, "succeeded")
-			require.EqualValues(t, 400, d.full(p.ID).AmountRefunded, "what others gave back is not ours")
+			require.Equal(t, "unknown", d.asks(r).Status, "what others gave back is not ours")
+			require.Zero(t, d.full(p.ID).AmountRefunded)
 		},
 		"refused by the provider": func(t *testing.T, d uapayDev) {
 			p := d.paid("cabinet-first", "")
 			d.reverses(p, 700) // in the provider's cabinet: payrelay cannot see it, and lets a refund of 400 pass
-			r := d.makes(refundsOf(p), refund("cabinet-first-r", 400), http.StatusAccepted)
-			require.Equal(t, "unknown", d.asks(r).Status, "which codes refuse is not documented")
+			r := d.makes(refundsOf(p), refund("cabinet-first-r", 400), http.StatusCreated)
+			require.Equal(t, "failed", r.Status)
+			require.Equal(t, "AMOUNT_ERROR", r.Failure.Code)
 			require.EqualValues(t, 700, d.twin(p).Payments[0].Refunded)
+			require.Equal(t, "succeeded", d.ends(d.makes(refundsOf(p), refund("cabinet-first-less", 300), http.StatusCreated).ID, "succeeded").Status, "nothing is held by a refund that failed")
 		},
 	})
+}
+
+// REVERSED is what a payment may show after any refund of a part (1.3), so it proves none whose request may never have arrived.
+func TestReversedIsNotEveryRefund(t *testing.T) {
+	t.Parallel()
+	const reverse = "invoicer/payments/reverse"
+	d := startUAPAY(t)
+	d.settings(map[string]any{"partial_reverse": "reversed"})
+	d.atOnce(t, scenarios{
+		"a second part never arrived": func(t *testing.T, d uapayDev) {
+			p := d.paid("second", "")
+			d.ends(d.makes(refundsOf(p), refund("second-1", 400), http.StatusCreated).ID, "succeeded")
+			require.Equal(t, "REVERSED", d.twin(p).Payments[0].System)
+			d.once("drop_before", reverse, p.ProviderOrderID)
+			r := d.makes(refundsOf(p), refund("second-2", 500), http.StatusAccepted)
+			require.Equal(t, "unknown", d.asks(r).Status)
+			require.EqualValues(t, 400, d.twin(p).Payments[0].Refunded)
+			require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
+		},
+		"the rest never arrived": func(t *testing.T, d uapayDev) {
+			p := d.paid("rest", "")
+			d.ends(d.makes(refundsOf(p), refund("rest-1", 400), http.StatusCreated).ID, "succeeded")
+			d.once("drop_before", reverse, p.ProviderOrderID)
+			r := d.makes(refundsOf(p), refund("rest-2", 600), http.StatusAccepted)
+			require.Equal(t, "unknown", d.asks(r).Status)
+		},
+		"the cabinet was first": func(t *testing.T, d uapayDev) {
+			p := d.paid("cabinet", "")
+			d.reverses(p, 100)
+			d.once("drop_before", reverse, p.ProviderOrderID)
+			r := d.makes(refundsOf(p), refund("cabinet-r", 1000), http.StatusAccepted)
+			require.Equal(t, "unknown", d.asks(r).Status)
+			require.Zero(t, d.full(p.ID).AmountRefunded)
+		},
+		"acknowledged": func(t *testing.T, d uapayDev) {
+			p := d.paid("both", "")
+			d.ends(d.makes(refundsOf(p), refund("both-1", 400), http.StatusCreated).ID, "succeeded")
+			d.ends(d.makes(refundsOf(p), refund("both-2", 600), http.StatusCreated).ID, "succeeded")
+			require.EqualValues(t, 1000, d.twin(p).Payments[0].Refunded)
+		},
+	})
+
+	// The provider refuses a second part.
+	d.settings(map[string]any{"partial_reverse_once": true})
+	p := d.paid("once", "")
+	d.ends(d.makes(refundsOf(p), refund("once-1", 400), http.StatusCreated).ID, "succeeded")
+	r := d.makes(refundsOf(p), refund("once-2", 500), http.StatusCreated)
+	require.Equal(t, "failed", r.Status)
+	require.Equal(t, "STATE_ERROR", r.Failure.Code)
+	require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
+}
+
+// UAPAY acknowledges a refund, and does nothing.
+func TestRefundsThatAreAcknowledgedOnly(t *testing.T) {
+	t.Parallel()
+	d := startUAPAY(t)
+	d.settings(map[string]any{"reverse_ignored": true})
+	all := d.paid("ignored-all", "")
+	r := d.makes(refundsOf(all), refund("ignored-all-r", 1000), http.StatusCreated)
+	require.Equal(t, "processing", d.asks(r).Status, "all that is left must read REVERSED")
+	p := d.paid("ignored", "")
+	part := d.makes(refundsOf(p), refund("ignored-1", 400), http.StatusCreated)
+	d.ends(part.ID, "succeeded") // the acknowledgement is all that there is of a part
+	rest := d.makes(refundsOf(p), refund("ignored-2", 600), http.StatusCreated)
+	require.Equal(t, "processing", d.asks(rest).Status)
+	require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 }
 
 // The payer pays, and the provider gives the money back before payrelay hears of either.

@@ -83,7 +83,8 @@ type UnpaidCanceler interface {
 	CancelsUnpaid() bool
 }
 
-// Refunder gives money back. The result is about the refund, whose own Ref is req.Refund.
+// Refunder gives money back. The result is about the refund, whose own Ref is req.Refund. Its State is kept also if there
+// is an error: what the adapter saw before it asked.
 type Refunder interface {
 	Refund(ctx context.Context, req RefundRequest) (Result, error)
 }

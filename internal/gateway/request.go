@@ -123,9 +123,10 @@ type PaymentRequest struct {
 	Recurring   Recurring
 }
 
-// RefundRequest gives back Refund.Amount of Payment.
+// RefundRequest gives back Refund.Amount of Payment. Last says that, by our own count, nothing is left of it then.
 type RefundRequest struct {
 	Refund, Payment Ref
+	Last            bool
 	Reason          string
 	CallbackURL     string
 }

@@ -49,7 +49,10 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		ParentID: &parent.ID, Description: in.Reason, Metadata: in.Metadata, NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
 	})
 	o.parentReserved = in.Minor
-	req := gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: s.CallbackURL(account)}
+	req := gateway.RefundRequest{
+		Refund: o.Ref(), Payment: parent.Ref(), Last: in.Minor == parent.Captured-parent.RefundReserved,
+		Reason: in.Reason, CallbackURL: s.CallbackURL(account),
+	}
 	if checker, ok := gw.gateway.(gateway.RefundChecker); ok {
 		if err := missing(checker.MissingRefundFields(req), account); err != nil {
 			return nil, false, err

@@ -275,7 +275,7 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		}
 		return ReportOf(result, CauseAnswer, basis, now)
 	}
-	r := Report{Cause: CauseAnswer, Basis: basis, Evidence: evidenceOf(result, err), At: now}
+	r := Report{Cause: CauseAnswer, Basis: basis, State: result.State, Evidence: evidenceOf(result, err), At: now}
 	code := "no_answer"
 	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code != "" {
 		code = e.Code

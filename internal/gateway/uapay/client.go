@@ -48,6 +48,8 @@ type endpoint struct {
 	path  string
 	// harmless says that the call itself moves no money: an answer of error proves that nothing happened.
 	harmless bool
+	// refuses, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
+	refuses func(code string) bool
 	// bare says that the answer has no data to be signed (payments/confirm, section 4.2).
 	bare bool
 }
@@ -63,7 +65,7 @@ var (
 	paymentsConfirm = endpoint{op: "paymentsConfirm", class: transport.ClassWrite, path: "invoicer/payments/confirm", bare: true}
 	paymentsDone    = endpoint{op: "paymentsComplete", class: transport.ClassWrite, path: "invoicer/payments/complete"}
 	paymentsCancel  = endpoint{op: "paymentsCancel", class: transport.ClassWrite, path: "invoicer/payments/cancel"}
-	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse"}
+	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse", refuses: refusal}
 
 	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create"}
 	p2pShow     = endpoint{op: "p2pShow", class: transport.ClassRead, path: "payments/p2p/show"}

@@ -50,10 +50,21 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 		out.Kind, out.Fields = gateway.KindRefused, fieldErrors(paths)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		out.Kind, out.Err = gateway.KindCredentials, errCredentials
-	case e.harmless:
+	case e.harmless, e.refuses != nil && e.refuses(code):
 		out.Kind = gateway.KindRefused
 	}
 	return out
+}
+
+// refusal reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
+// published (1.1): the words are inferred. A code that may be about the provider's own trouble, or its bank's, is none: the
+// money may have moved before that.
+func refusal(code string) bool {
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToUpper(code), w) })
+	}
+	return has("STATE", "STATUS", "AMOUNT", "SUM", "NOT_FOUND", "NOT_ALLOWED", "NOT_ENOUGH", "INSUFFICIENT", "FORBIDDEN", "ALREADY", "INVALID") &&
+		!has("UNKNOWN", "INTERNAL", "SERVER", "SYSTEM", "TIMEOUT", "TIME_OUT", "PROCESS", "PENDING", "BANK", "ACQUIR", "EXTERNAL", "GATEWAY")
 }
 
 // refusedCredentials is a refusal without an error object.

@@ -57,6 +57,7 @@ func TestErrorsThatCannotBeRead(t *testing.T) {
 	} {
 		p := newProvider(t, map[string][]string{
 			"sessions/create": {signed(`{"id":"` + testSession + `"}`)}, "invoicer/payments/reverse": {body},
+			"invoicer/payments/show": {signed(shown("FINISHED", "FINISHED", 25000))},
 		})
 		p.raw = true
 		_, err := open(t, account(p.url)).Refund(t.Context(), gateway.RefundRequest{Refund: gateway.Ref{Amount: uah(5000)}, Payment: known(gateway.OpSale)})

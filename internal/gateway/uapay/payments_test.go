@@ -292,23 +292,23 @@ func TestSessions(t *testing.T) {
 	require.Equal(t, 2, p.session, "renewed in time")
 
 	for name, lost := range map[string]string{"by code": `!{"code":"SESSION_NOT_FOUND"}`, "by field": `!{"code":"FORMAT_ERROR","fields":{"params":{"sessionId":"UNKNOWN"}}}`} {
-		p = newProvider(t, map[string][]string{"invoicer/payments/reverse": {lost, `{"paymentId":"` + testPayment + `"}`}})
+		p = newProvider(t, map[string][]string{"invoicer/payments/reverse": {lost, `{"paymentId":"` + testPayment + `"}`}, "invoicer/payments/show": {shown("FINISHED", "FINISHED", 25000)}})
 		g = open(t, account(p.url))
 		refund := gateway.RefundRequest{Refund: gateway.Ref{Kind: gateway.KindRefund, Amount: uah(5000)}, Payment: known(gateway.OpSale)}
 		result, err := g.Refund(t.Context(), refund)
 		require.NoError(t, err, name)
 		require.Equal(t, gateway.StatusProcessing, result.Status, name)
 		require.Equal(t, 2, p.session, name)
-		require.Len(t, p.seen(), 2, name)
+		require.Len(t, p.seen(), 3, name)
 
-		p = newProvider(t, map[string][]string{"invoicer/payments/reverse": {lost}})
+		p = newProvider(t, map[string][]string{"invoicer/payments/reverse": {lost}, "invoicer/payments/show": {shown("FINISHED", "FINISHED", 25000)}})
 		_, err = open(t, account(p.url)).Refund(t.Context(), refund)
 		require.Equal(t, gateway.KindCredentials, kindOf(t, err), name)
-		require.Len(t, p.seen(), 2, "%s: once and no more", name)
+		require.Len(t, p.seen(), 3, "%s: once and no more", name)
 	}
-	p = newProvider(t, map[string][]string{"invoicer/payments/reverse": {`!{"code":"SESSION_NOT_FOUND"}`}})
+	p = newProvider(t, map[string][]string{"invoicer/payments/complete": {`!{"code":"SESSION_NOT_FOUND"}`}})
 	p.status = http.StatusInternalServerError
-	_, err = open(t, account(p.url)).Refund(t.Context(), gateway.RefundRequest{Refund: gateway.Ref{Amount: uah(5000)}, Payment: known(gateway.OpSale)})
+	_, err = open(t, account(p.url)).Capture(t.Context(), known(gateway.OpAuthorize), uah(25000))
 	require.Equal(t, gateway.KindUnknown, kindOf(t, err))
 	require.Len(t, p.seen(), 1, "a broken server proves nothing")
 }

@@ -92,7 +92,6 @@ const (
 	stateCaptured = "captured"   // the sum of a partial capture
 	stateLeft     = "attempts_left"
 	stateEngine   = "engine" // which of the provider's two engines knows a transfer
-	stateAccepted = "accepted"
 )
 
 // remember makes a State of pairs, leaving out empty values.
