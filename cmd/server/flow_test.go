@@ -166,8 +166,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		require.Equal(t, []int{200}, d.twinCallbacks(o.ProviderOrderID))
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence)
 	})
-	t.Run("before the answer", func(t *testing.T) {
-		t.Parallel()
+	t.Run("before the answer", func(t *testing.T) { // not beside the others: the fault strikes whichever order comes next
 		d := d.with(t)
 		d.fault("callback_before_answer", "initPayment", "", map[string]any{"count": 1, "outcome": "success"})
 		var o order
