@@ -36,8 +36,8 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	<-begun
 	stop()
 	select {
-	case <-stopped:
-		require.Fail(t, "a request under way was dropped")
+	case err := <-stopped:
+		require.Fail(t, "a request under way was dropped", err)
 	case <-time.After(2 * hush):
 	}
 	close(finish)
