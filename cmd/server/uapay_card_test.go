@@ -167,8 +167,12 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by check")
 		},
 		"a card that is not there": func(t *testing.T, d uapayDev) {
-			o := d.makes("/v1/payments", uah("no-card", 1000, storedCard("5b0f6c1e-7a5d-4c1b-9a55-0d1e2f3a4b5c", d.ShopPage)), http.StatusAccepted)
-			require.Equal(t, "unknown", o.Status, "what the provider answers then is not documented")
+			o := d.makes("/v1/payments", uah("no-card", 1000, storedCard("5b0f6c1e-7a5d-4c1b-9a55-0d1e2f3a4b5c", d.ShopPage)), http.StatusCreated)
+			require.Equal(t, "failed", o.Status)
+			require.Equal(t, "invalid_request", o.Failure.Category)
+			require.Equal(t, "fix_request", o.Failure.Advice)
+			_, text := d.raw(http.MethodGet, "/v1/payments/"+o.ID, "", nil)
+			require.Contains(t, string(text), "The provider refused the request. payment_method.card_id: the provider does not know it.")
 		},
 	})
 	d.keepsSecrets()

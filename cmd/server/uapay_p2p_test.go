@@ -35,7 +35,16 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 		require.Equal(t, "unknown", o.Status)
 		return o
 	}
-	lostInitiate, neverInitiated := lost("drop_after", initiate, "lost-initiate"), lost("drop_before", initiate, "never-initiated")
+	// What was only initiated moves nothing, and is never completed.
+	gone := func(kind, reference string) full {
+		d.once(kind, initiate, "")
+		o := d.makes("/v1/payouts", payoutUAH(reference, uahSuccess), http.StatusCreated)
+		require.Equal(t, "failed", o.Status)
+		require.Equal(t, "initiate_unanswered", o.Failure.Code)
+		require.Equal(t, "retry_later", o.Failure.Advice)
+		return o
+	}
+	lostInitiate, neverInitiated := gone("drop_after", "lost-initiate"), gone("drop_before", "never-initiated")
 	lostComplete, neverCompleted := lost("drop_after", complete, "lost-complete"), lost("drop_before", complete, "never-completed")
 	again := func(t *testing.T, d uapayDev, o full, initiated, completed int) {
 		require.Equal(t, o.ID, d.makes("/v1/payouts", payoutUAH(o.Reference, uahSuccess), http.StatusOK).ID)
@@ -64,12 +73,12 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 			d.ends(o.ID, "succeeded")
 		},
 		"answer of the first call lost": func(t *testing.T, d uapayDev) {
-			d.ends(lostInitiate.ID, "canceled")
-			d.story(lostInitiate.ID, "created by request", "unknown by answer", "canceled by check")
+			d.story(lostInitiate.ID, "created by request", "failed by answer")
+			require.Equal(t, []string{"RECEIVE CANCELED"}, d.operations(lostInitiate.ProviderOrderID), "what was initiated does not wait out its hour")
 			again(t, d, lostInitiate, 1, 0)
 		},
 		"first call lost on its way": func(t *testing.T, d uapayDev) {
-			require.Equal(t, "unknown", d.asks(neverInitiated).Status)
+			d.story(neverInitiated.ID, "created by request", "failed by answer")
 			again(t, d, neverInitiated, 1, 0)
 		},
 		"answer of the second call lost": func(t *testing.T, d uapayDev) {

@@ -32,6 +32,20 @@ const (
 	KindForged
 )
 
+// The Codes of errors about which payment has more to say.
+const (
+	// CodeNotSigned: a KindNotSent error; the answer to a call before the proper one, such as a log-in, was not signed with
+	// the account's key.
+	CodeNotSigned = "answer_not_signed"
+	// CodeUnanswered: a KindRefused error; the first of two steps, which moves nothing, had no answer that can be believed,
+	// and the second was not taken.
+	CodeUnanswered = "initiate_unanswered"
+	// CodeKeyLost: a KindRefused error; a code cannot be given to the provider any more.
+	CodeKeyLost = "key_lost"
+	// CodeNotTried: a KindRefused error; the provider took no notice of a code, right or wrong.
+	CodeNotTried = "code_not_tried"
+)
+
 // CodeClock is the Code of a KindRefused error that says that the provider's clock and ours differ too much.
 const CodeClock = "clock_skew"
 

@@ -303,6 +303,9 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 	}
 	switch gateway.KindOf(err) {
 	case gateway.KindNotSent:
+		if code == gateway.CodeNotSigned {
+			return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider's answer was not signed with this account's key, so nothing was sent of this order. The operators must compare the account's secret with the provider's.")
+		}
 		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, "not_sent", "The provider could not be reached, and nothing was sent to it.")
 	case gateway.KindCredentials:
 		return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider refused this account's credentials. Nothing happened to the money; the operators were told.")
@@ -310,7 +313,10 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		if clockOff(err) {
 			return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, clockMessage+" Nothing happened to the money.")
 		}
-		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider refused the request.")
+		if code == gateway.CodeUnanswered {
+			return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, "The provider did not answer the first of two steps, which moves no money, and the second was not taken. Nothing happened to the money.")
+		}
+		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider refused the request."+faults(err))
 	case gateway.KindInvalid, gateway.KindUnsupported:
 		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider cannot do this. Nothing was sent to it.")
 	case gateway.KindUnknown, gateway.KindDuplicate, gateway.KindNotFound, gateway.KindRejected, gateway.KindForged:
@@ -320,6 +326,16 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		}
 	}
 	return r
+}
+
+// faults says which members of a request a provider did not accept, behind a space, or "".
+func faults(err error) (text string) {
+	if e, ok := errors.AsType[*gateway.Error](err); ok {
+		for _, f := range e.Fields {
+			text += " " + f.Field + ": " + f.Message + "."
+		}
+	}
+	return text
 }
 
 func outcomeOf(r gateway.Result, err error) string {

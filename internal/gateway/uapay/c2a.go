@@ -15,12 +15,12 @@ import (
 // initiated its id is known, so whatever becomes of the second call, the payment is followed by that id.
 func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
 	r, err := g.call(ctx, c2aInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
-	if err != nil {
-		return gateway.Result{}, err
-	}
 	id := fit(string(r.PaymentID), idShape)
-	if id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID {
-		return gateway.Result{}, r.err(gateway.KindUnknown, c2aInitiate, "no_payment")
+	if err == nil && (id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID) {
+		err = r.err(gateway.KindUnknown, c2aInitiate, "no_payment")
+	}
+	if err != nil {
+		return gateway.Result{}, g.giveUp(ctx, err, c2aCancel, &paymentParams{ExternalID: req.Ref.OrderID})
 	}
 	ref := req.Ref
 	ref.State = remember(statePayment, id, stateEngine, engineSplit)
@@ -51,6 +51,22 @@ func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gatew
 // nothing: the refusal stands either way.
 func (g *Gateway) tidy(ctx context.Context, e endpoint, params sessionUser) {
 	_, _ = g.call(ctx, e, params, nil)
+}
+
+// giveUp turns an initiating call without an answer that can be believed into what it says of the order: nothing happened
+// to the money. What was initiated, if anything, only waits for a completing call, which is not sent and never will be,
+// and lapses within an hour (9.3). It may be used only before a completing call. What was initiated is cancelled.
+func (g *Gateway) giveUp(ctx context.Context, err error, cancel endpoint, params sessionUser) error {
+	e, ok := errors.AsType[*gateway.Error](err)
+	if !ok || e.Kind != gateway.KindUnknown {
+		return err
+	}
+	g.tidy(ctx, cancel, params)
+	evidence := gateway.Evidence{"initiate": e.Code}
+	for name, value := range e.Evidence {
+		evidence[name] = value
+	}
+	return &gateway.Error{Kind: gateway.KindRefused, Op: e.Op, Code: gateway.CodeUnanswered, Evidence: evidence, Err: err}
 }
 
 // payerCard is the card that a direct payment is made with.
@@ -114,11 +130,11 @@ func (g *Gateway) cancelC2A(ctx context.Context, ref gateway.Ref) (gateway.Resul
 func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
 	id := recall(req.Payment, statePayment)
 	r, err := g.call(ctx, reverseInitiate, &reverseParams{PaymentID: id, ReverseExternalID: req.Refund.OrderID}, nil)
-	switch {
-	case err != nil:
-		return gateway.Result{}, err
-	case string(r.PaymentID) != id, r.ReverseExternalID != "" && string(r.ReverseExternalID) != req.Refund.OrderID:
-		return gateway.Result{}, r.err(gateway.KindUnknown, reverseInitiate, "other_order")
+	if err == nil && (string(r.PaymentID) != id || r.ReverseExternalID != "" && string(r.ReverseExternalID) != req.Refund.OrderID) {
+		err = r.err(gateway.KindUnknown, reverseInitiate, "other_order")
+	}
+	if err != nil {
+		return gateway.Result{}, g.giveUp(ctx, err, reverseCancel, &reverseParams{ReverseExternalID: req.Refund.OrderID})
 	}
 	reference := fit(string(r.ReverseOperationID), idShape)
 	r, err = g.call(ctx, reverseComplete, &reverseParams{PaymentID: id}, nil)

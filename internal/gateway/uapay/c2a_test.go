@@ -56,11 +56,12 @@ func TestC2AThatFails(t *testing.T) {
 		failed             bool
 		last               string
 	}{
-		"not initiated":           {`!{"code":"NO_AGREEMENT"}`, "", gateway.KindRefused, true, "p2p/payments/c2a/initiate"},
-		"initiated for another":   {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindUnknown, true, "p2p/payments/c2a/initiate"},
-		"a card that is refused":  {ids900, `!{"code":"FORMAT_ERROR","fields":{"data":{"cardFrom":{"id":"UNKNOWN"}}}}`, gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
-		"completed for another":   {ids900, `{"paymentId":"x"}`, gateway.KindUnknown, true, "p2p/payments/c2a/complete"},
-		"nobody knows the second": {ids900, `!{"code":"BANK_ERROR"}`, 0, false, "p2p/payments/c2a/complete"},
+		"not initiated":            {`!{"code":"NO_AGREEMENT"}`, "", gateway.KindRefused, true, "p2p/payments/c2a/initiate"},
+		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
+		"a card that is not there": {ids900, `!{"code":"NOT_FOUND","message":"cardFrom is not known"}`, gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
+		"a card that is refused":   {ids900, `!{"code":"FORMAT_ERROR","fields":{"data":{"cardFrom":{"id":"UNKNOWN"}}}}`, gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
+		"completed for another":    {ids900, `{"paymentId":"x"}`, gateway.KindUnknown, true, "p2p/payments/c2a/complete"},
+		"nobody knows the second":  {ids900, `!{"code":"BANK_ERROR"}`, 0, false, "p2p/payments/c2a/complete"},
 	} {
 		p := newProvider(t, map[string][]string{
 			"p2p/payments/c2a/initiate": {tc.initiate}, "p2p/payments/c2a/complete": {tc.complete}, "p2p/payments/c2a/cancel": {ids900},
@@ -75,6 +76,38 @@ func TestC2AThatFails(t *testing.T) {
 		require.Equal(t, gateway.StatusProcessing, result.Status, name)
 		require.Equal(t, testP2P, result.State[statePayment].Reveal(), "%s: it is followed by its id", name)
 		require.Equal(t, "BANK_ERROR", result.Evidence["complete"])
+	}
+}
+
+// What is initiated moves nothing, and lapses unless it is completed (9.3). A call that was not completed, and never will
+// be, is given up: an answer that is lost, or that cannot be believed, does not leave the order open.
+func TestInitiatingCallsWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	payout := gateway.PayoutRequest{
+		Ref:    gateway.Ref{Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(15000)},
+		Method: gateway.PayoutMethod{Card: mustCard(t, "4111111111111111")}, Description: "Payout 900",
+	}
+	paid := c2aPayment()
+	refund := gateway.RefundRequest{Refund: gateway.Ref{Kind: gateway.KindRefund, OrderID: "rf-900", Amount: paid.Amount}, Payment: paid}
+	for name, tc := range map[string]struct {
+		call   func(*Gateway) error
+		cancel string
+	}{
+		"c2a":         {func(g *Gateway) error { _, err := g.CreatePayment(t.Context(), c2aRequest()); return err }, "c2a/cancel"},
+		"a2c":         {func(g *Gateway) error { _, err := g.Payout(t.Context(), payout); return err }, "a2c/cancel"},
+		"c2a/reverse": {func(g *Gateway) error { _, err := g.Refund(t.Context(), refund); return err }, "c2a/reverse/cancel"},
+	} {
+		for _, status := range []int{500, 200} {
+			p := newProvider(t, map[string][]string{"p2p/payments/" + name + "/initiate": {`{"odd":1}`}})
+			p.status = status
+			g := openC2A(t, p.url)
+			g.sessions.id, g.sessions.ends, g.sessions.made = testSession, testNow.Add(sessionLife), 1
+			err := tc.call(g)
+			require.Equal(t, gateway.KindRefused, kindOf(t, err), name)
+			require.Equal(t, gateway.CodeUnanswered, asError(t, err).Code, name)
+			require.NotEmpty(t, asError(t, err).Evidence["initiate"], name)
+			require.Equal(t, []string{"p2p/payments/" + name + "/initiate", "p2p/payments/" + tc.cancel}, p.paths(), "%s: never completed", name)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ var (
 	invoicesCreate  = endpoint{op: "invoicesCreate", class: transport.ClassWrite, path: "invoicer/invoices/create", harmless: true}
 	invoicesShow    = endpoint{op: "invoicesShow", class: transport.ClassRead, path: "invoicer/invoices/show"}
 	invoicesList    = endpoint{op: "invoicesShowList", class: transport.ClassRead, path: "invoicer/invoices/show/list"}
-	paymentsCreate  = endpoint{op: "paymentsCreate", class: transport.ClassWrite, path: "invoicer/payments/create"}
+	paymentsCreate  = endpoint{op: "paymentsCreate", class: transport.ClassWrite, path: "invoicer/payments/create", refuses: absent}
 	paymentsCheck   = endpoint{op: "paymentsCheckStatus", class: transport.ClassRead, path: "invoicer/payments/checkStatus"}
 	paymentsShow    = endpoint{op: "paymentsShow", class: transport.ClassRead, path: "invoicer/payments/show"}
 	paymentsConfirm = endpoint{op: "paymentsConfirm", class: transport.ClassWrite, path: "invoicer/payments/confirm", bare: true}
@@ -67,7 +67,7 @@ var (
 	paymentsCancel  = endpoint{op: "paymentsCancel", class: transport.ClassWrite, path: "invoicer/payments/cancel"}
 	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse", refuses: refusal}
 
-	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create"}
+	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create", refuses: absent}
 	p2pShow     = endpoint{op: "p2pShow", class: transport.ClassRead, path: "payments/p2p/show"}
 	p2pList     = endpoint{op: "p2pShowList", class: transport.ClassRead, path: "payments/p2p/show/list"}
 	p2pConfirm  = endpoint{op: "p2pConfirm", class: transport.ClassMoneyOut, path: "payments/p2p/confirm", bare: true}
@@ -77,7 +77,7 @@ var (
 	a2cCancel   = endpoint{op: "a2cCancel", class: transport.ClassWrite, path: "p2p/payments/a2c/cancel"}
 
 	c2aInitiate     = endpoint{op: "c2aInitiate", class: transport.ClassWrite, path: "p2p/payments/c2a/initiate", harmless: true}
-	c2aComplete     = endpoint{op: "c2aComplete", class: transport.ClassWrite, path: "p2p/payments/c2a/complete"}
+	c2aComplete     = endpoint{op: "c2aComplete", class: transport.ClassWrite, path: "p2p/payments/c2a/complete", refuses: absent}
 	c2aCancel       = endpoint{op: "c2aCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/cancel"}
 	reverseInitiate = endpoint{op: "c2aReverseInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/initiate", harmless: true}
 	reverseComplete = endpoint{op: "c2aReverseComplete", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/complete"}
@@ -187,7 +187,7 @@ func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) 
 	if sealed.Token != nil {
 		claims, err := openToken(g.key, *sealed.Token)
 		if err != nil {
-			return nil, "bad_signature"
+			return nil, codeSignature
 		}
 		return claims, ""
 	}
@@ -195,7 +195,7 @@ func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) 
 	case e.bare:
 		return nil, "" // nothing in it is read
 	case g.requireSigned:
-		return nil, "unsigned_answer"
+		return nil, codeUnsigned
 	case len(plain) > 0 && plain[0] == '{':
 		return plain, ""
 	case env.ID != "" && len(plain) == 0:
@@ -203,6 +203,12 @@ func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) 
 	}
 	return nil, "unreadable_answer"
 }
+
+// The codes of answers whose signature is missing or does not hold.
+const (
+	codeUnsigned  = "unsigned_answer"
+	codeSignature = "bad_signature"
+)
 
 func encodeID(id text) []byte {
 	data, _ := json.Marshal(map[string]string{"id": string(id)})

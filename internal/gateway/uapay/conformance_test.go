@@ -81,7 +81,7 @@ func TestConformance(t *testing.T) {
 			}
 			_, _ = io.WriteString(w, seal(data))
 		}),
-		Prelude:  opensSession,
+		Prelude: opensSession, Initiated: []string{"payout"},
 		Session:  &gatewaytest.Session{Opens: opensSession, Lost: lostSession},
 		Codes:    codesOf(led, "invoicer/payments/confirm", "invoicer/payments/checkStatus"),
 		Readings: readings(),
@@ -163,7 +163,7 @@ func TestConformanceOfC2A(t *testing.T) {
 			return g
 		},
 		Secrets: []string{canarySecret, "canary-code-74"},
-		Prelude: opensSession,
+		Prelude: opensSession, Initiated: []string{"create direct", "refund"},
 		Session: &gatewaytest.Session{Opens: opensSession, Lost: lostSession},
 		Codes:   codesOf(waiting, "payments/p2p/confirm", "p2p/payments/show"),
 		Echo:    echo,

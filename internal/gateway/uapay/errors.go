@@ -34,6 +34,9 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 		r.evidence["error_message"] = message
 	}
 	paths := f.paths()
+	if len(paths) == 0 && absent(code) {
+		paths = named(r.evidence["error_message"])
+	}
 	for _, p := range paths {
 		r.evidence["error_field"] = r.hide.text(p.path + " " + p.code) // the last one tells enough
 	}
@@ -51,9 +54,29 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		out.Kind, out.Err = gateway.KindCredentials, errCredentials
 	case e.harmless, e.refuses != nil && e.refuses(code):
-		out.Kind = gateway.KindRefused
+		out.Kind, out.Fields = gateway.KindRefused, fieldErrors(paths)
+	}
+	for i, f := range out.Fields {
+		if name, ok := transferNames[f.Field]; ok && e.op == p2pCreate.op {
+			out.Fields[i].Field = name
+		}
 	}
 	return out
+}
+
+// absent reports whether a code says that something that the call names, such as its card, is not there: a call that cannot
+// find what it is about does nothing. The word is inferred.
+func absent(code string) bool {
+	return strings.Contains(strings.ToUpper(code), "NOT_FOUND") && refusal(code)
+}
+
+// named is the card that an error's text begins with, if it names one in the provider's own words.
+func named(message string) []fieldFault {
+	switch word, _, _ := strings.Cut(message, " "); word {
+	case "cardFrom", "cardTo":
+		return []fieldFault{{"data." + word + ".id", "NOT_FOUND"}}
+	}
+	return nil
 }
 
 // refusal reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
@@ -163,6 +186,9 @@ var merchantNames = map[string]string{
 	"params.device.timezoneOffset": "browser.time_zone_offset",
 }
 
+// transferNames are the names of a transfer's members that are called otherwise than a payment's.
+var transferNames = map[string]string{"payment_method.card_id": "from.card_id", "payment_method.cvc": "from.card.cvc"}
+
 // fieldErrors says in the merchant API's words what the provider did not accept.
 func fieldErrors(paths []fieldFault) []gateway.FieldError {
 	var out []gateway.FieldError
@@ -172,8 +198,11 @@ func fieldErrors(paths []fieldFault) []gateway.FieldError {
 			name = "provider." + p.path
 		}
 		message := "the provider does not accept it: " + p.code
-		if p.code == "REQUIRED" {
+		switch p.code {
+		case "REQUIRED":
 			message = "required by the provider"
+		case "NOT_FOUND":
+			message = "the provider does not know it"
 		}
 		out = append(out, gateway.FieldError{Field: name, Message: message})
 	}

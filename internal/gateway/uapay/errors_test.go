@@ -28,6 +28,30 @@ func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
 	require.Equal(t, "FORMAT_ERROR", e.Evidence["error_code"])
 }
 
+// A call that cannot find the card that it names does nothing; the word is inferred. A broken server proves nothing.
+func TestACardThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	const lost = `!{"code":"NOT_FOUND","message":"cardFrom is not known"}`
+	unknown := func(field string) []gateway.FieldError {
+		return []gateway.FieldError{{Field: field, Message: "the provider does not know it"}}
+	}
+	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {invoiceMade}, "invoicer/payments/create": {lost}, "payments/p2p/direct/create": {lost}})
+	g := open(t, account(p.url))
+	_, err := g.CreatePayment(t.Context(), direct(t))
+	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, unknown("payment_method.card_id"), asError(t, err).Fields)
+	_, err = g.Transfer(t.Context(), transferRequest(t))
+	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, unknown("from.card_id"), asError(t, err).Fields)
+
+	p = newProvider(t, map[string][]string{"payments/p2p/direct/create": {lost}})
+	p.status = 500
+	g = open(t, account(p.url))
+	g.sessions.id, g.sessions.ends, g.sessions.made = testSession, testNow.Add(sessionLife), 1
+	_, err = g.Transfer(t.Context(), transferRequest(t))
+	require.Equal(t, gateway.KindUnknown, kindOf(t, err))
+}
+
 func TestClockIsToldAsAClock(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {string(`!{"code":"TIMELIMIT_ERROR"}`)}})

@@ -334,6 +334,18 @@ func TestSessionThatCannotBeMade(t *testing.T) {
 		require.Equal(t, tc.code, asError(t, err).Code, name)
 		require.Equal(t, []string{"sessions/create"}, p.paths(), name)
 	}
+	for name, body := range map[string]string{
+		"unsigned": `{"status":1,"data":{"id":"` + testSession + `"}}`, "bad_signature": `{"status":1,"data":{"token":"` + sealToken([]byte("other"), []byte(`{"id":"x"}`)) + `"}}`,
+	} {
+		p := newProvider(t, map[string][]string{"sessions/create": {body}})
+		p.raw = true
+		_, err := open(t, account(p.url)).CreatePayment(t.Context(), hosted())
+		require.Equal(t, gateway.KindNotSent, kindOf(t, err), name)
+		require.Equal(t, gateway.CodeNotSigned, asError(t, err).Code, name)
+		require.Contains(t, asError(t, err).Evidence["signature"], name)
+		require.ErrorContains(t, err, "compare the account's secret")
+		require.Equal(t, []string{"sessions/create"}, p.paths(), name)
+	}
 }
 
 func TestAnswersMustBeSigned(t *testing.T) {

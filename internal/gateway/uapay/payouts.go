@@ -20,18 +20,19 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 }
 
 // Payout implements gateway.Payer (9.3). A payout is initiated, which moves nothing and lapses after an hour, and then
-// completed with the card. If the second answer is lost, the payout is found by the order's id.
+// completed with the card, which UAPAY is not told before: an initiating call cannot have paid anybody. If the second
+// answer is lost, the payout is found by the order's id.
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
 	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid(a2cInitiate.op)
 	}
 	r, err := g.call(ctx, a2cInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
-	if err != nil {
-		return gateway.Result{}, err
-	}
 	id := fit(string(r.PaymentID), idShape)
-	if id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID {
-		return gateway.Result{}, r.err(gateway.KindUnknown, a2cInitiate, "no_payment")
+	if err == nil && (id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID) {
+		err = r.err(gateway.KindUnknown, a2cInitiate, "no_payment")
+	}
+	if err != nil {
+		return gateway.Result{}, g.giveUp(ctx, err, a2cCancel, &paymentParams{ExternalID: req.Ref.OrderID})
 	}
 	pan := req.Method.Card.Number.Reveal()
 	r, err = g.call(ctx, a2cComplete, &paymentParams{PaymentID: id}, completeData{CardTo: cardRef{PAN: pan}}, pan)

@@ -15,6 +15,9 @@ const sessionLife = 12 * time.Hour
 // errSession marks an answer that says that the session is not known, which proves that the call was not carried out.
 var errSession = errors.New("the provider does not know the session")
 
+// errNotSigned points an operator at the key.
+var errNotSigned = errors.New("the provider's answer is not signed with this account's key: compare the account's secret with the merchant cabinet's")
+
 // merchant is who a session belongs to.
 type merchant struct{ base, clientID, key string }
 
@@ -74,6 +77,10 @@ func (g *Gateway) session(ctx context.Context, spent int) (string, int, error) {
 	if e, ok := errors.AsType[*gateway.Error](err); ok {
 		if e.Kind == gateway.KindUnknown {
 			e.Kind = gateway.KindNotSent
+		}
+		if e.Code == codeUnsigned || e.Code == codeSignature {
+			e.Evidence["signature"] = e.Code
+			e.Code, e.Err = gateway.CodeNotSigned, errNotSigned
 		}
 		return "", 0, e
 	}

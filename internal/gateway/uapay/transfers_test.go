@@ -162,7 +162,7 @@ func TestPayout(t *testing.T) {
 		calls              int
 	}{
 		"not initiated":            {`!{"code":"NO_BALANCE"}`, "", gateway.KindRefused, 1},
-		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindUnknown, 1},
+		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindRefused, 2}, // and cancelled
 		"nobody knows":             {vectors["a2c_initiate"].data(t), `!{"code":"BANK_ERROR"}`, gateway.KindUnknown, 2},
 		"the card is not accepted": {vectors["a2c_initiate"].data(t), `!{"code":"FORMAT_ERROR","fields":{"data":{"cardTo":{"pan":"FORMAT"}}}}`, gateway.KindRefused, 3}, // and cancelled
 	} {
