@@ -74,7 +74,7 @@ func TestCallbacksInDoubt(t *testing.T) {
 	}
 	for name, iat := range map[string]any{
 		"now": testNow.Unix(), "the limit": testNow.Unix() + 20, "text": fmt.Sprint(testNow.Unix()), "fraction": 1795219200.5,
-		"the last retry": testNow.Add(-28 * time.Hour).Unix(), "null": nil,
+		"the last retry": testNow.Add(-28 * time.Hour).Unix(), "as old as may be": testNow.Add(-48 * time.Hour).Unix(), "null": nil,
 	} {
 		claims := callbackClaims()
 		claims["iat"] = iat
