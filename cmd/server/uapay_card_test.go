@@ -131,24 +131,46 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 		"wrong codes until none is left": func(t *testing.T, d uapayDev) {
 			o := d.charges("codes", uahLookup, http.StatusCreated)
 			for left := 2; left > 0; left-- {
-				d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+				p := d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+				require.Contains(t, p.Detail, map[int]string{2: "2 attempts are left.", 1: "1 attempt is left."}[left])
 				require.Equal(t, left, d.attempts(o))
 			}
 			end := d.makes(confirmOf(o), `{"code":"000000"}`, http.StatusOK)
 			require.Equal(t, "failed", end.Status)
+			require.Equal(t, "authentication_failed", end.Failure.Category)
+			require.Equal(t, "authentication_failed", d.full(o.ID).Failure.Category, "whether the callback or the answer came first")
 			d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|answer|check")
 			require.Equal(t, 3, d.sent(o, confirm))
 		},
 		"code, its answer lost": func(t *testing.T, d uapayDev) {
 			o := d.charges("code-lost", uahLookup, http.StatusCreated)
 			d.once("drop_after", confirm, o.ProviderOrderID)
-			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			said := d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			if said.Status != "succeeded" { // the callback may be first
+				require.Equal(t, "processing", said.Status)
+				require.Contains(t, *said.StatusReason, "Do not ask the customer again yet.")
+			}
 			d.ends(o.ID, "succeeded")
 			require.Equal(t, 1, d.sent(o, confirm))
 		},
+		"a code that got lost": func(t *testing.T, d uapayDev) {
+			o := d.charges("code-never", uahLookup, http.StatusCreated)
+			d.once("drop_before", confirm, o.ProviderOrderID)
+			said := d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			require.Equal(t, "processing", said.Status)
+			require.Contains(t, *said.StatusReason, "Do not ask the customer again yet.")
+			again := d.ends(o.ID, "requires_action")
+			require.Nil(t, again.StatusReason)
+			require.Equal(t, 3, d.attempts(again))
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+		},
 		"code, answer of the payment lost": func(t *testing.T, d uapayDev) {
-			o := d.ends(lostCode.ID, "requires_action")
-			require.Equal(t, 3, d.attempts(o))
+			o := d.ends(lostCode.ID, "processing")
+			require.Nil(t, o.NextAction, "the key that a code must go with was lost")
+			require.Contains(t, *o.StatusReason, "was lost with an answer")
+			d.refuses(confirmOf(o), `{"code":"123456"}`, http.StatusConflict, "invalid_state")
+			require.Zero(t, d.sent(o, confirm))
 		},
 		"answer lost": func(t *testing.T, d uapayDev) {
 			d.ends(lostPaid.ID, "succeeded")

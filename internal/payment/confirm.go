@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,8 +10,9 @@ import (
 )
 
 // ConfirmCode answers a payment's confirm_code action with what the customer typed. A wrong code is CodeWrongCode, and
-// the order says how many attempts are left. A code that did not reach the provider is CodeProviderFailed. Neither ends
-// the order: only what the provider says of it does.
+// the order says how many attempts are left. A code that did not reach the provider, or that it did not try, is
+// CodeProviderFailed, and one that cannot be given to it any more CodeInvalidState. None of them ends the order: only what
+// the provider says of it does. After an answer that was lost the order is processing until the provider has said more.
 func (s *Service) ConfirmCode(ctx context.Context, key Key, code gateway.Secret) (*Order, error) {
 	return s.confirm(ctx, key, gateway.KindPayment, code)
 }
@@ -57,16 +59,25 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 }
 
 // confirmReport is what an answer to a code means. An error says nothing about the order, which the provider has: it stays
-// as it is, and is asked about soon if the code may have arrived.
+// as it is, or is processing and asked about soon if the code may have arrived. A callback that the last wrong code set off
+// may come before the answer, which alone says why the order failed.
 func confirmReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
 	if err == nil {
+		if f := result.Failure; f != nil && f.Category == gateway.FailureAuthentication && o.Status == StatusFailed && o.Failure != nil && o.Failure.Category == gateway.FailureUnknown {
+			o.Failure = f
+		}
 		return answerReport(o, result, nil, basis, now)
 	}
+	r := Report{Cause: CauseAnswer, Basis: basis, Evidence: evidenceOf(result, err), At: now}
 	if gateway.KindOf(err) == gateway.KindUnknown && !o.Status.Final() {
 		o.ChecksSince, o.Checks = now, 0
+		r.Status, r.Reason = StatusProcessing, codeLost
 	}
-	return Report{Cause: CauseAnswer, Basis: basis, Evidence: evidenceOf(result, err), At: now}
+	return r
 }
+
+// codeLost tells a shop why an order no longer waits for a code. A check tells whether it does again.
+const codeLost = "The code may have been taken; the provider is being asked. Do not ask the customer again yet."
 
 // notConfirmed says why a code did not get through, or nil if it may have: the order then tells what became of it.
 func notConfirmed(o *Order, err error) error {
@@ -78,6 +89,14 @@ func notConfirmed(o *Order, err error) error {
 		if clockOff(err) {
 			return &Error{Code: CodeProviderFailed, Message: clockMessage + " The code was not tried.", Err: err}
 		}
+		if e, ok := errors.AsType[*gateway.Error](err); ok {
+			switch e.Code {
+			case gateway.CodeKeyLost:
+				return &Error{Code: CodeInvalidState, Message: "The code cannot be given to the provider any more: the key that must go with it was lost with an answer. The payment ends by itself; start a new one after that.", Err: err}
+			case gateway.CodeNotTried:
+				return &Error{Code: CodeProviderFailed, Message: "The provider did not try the code, which may be right, and counted no attempt. Send it once more later; if that does not help, the payment ends by itself.", Err: err}
+			}
+		}
 		return wrongCode(o, err)
 	case gateway.KindNotSent, gateway.KindCredentials:
 		return &Error{Code: CodeProviderFailed, Message: "The code did not reach the provider, and was not tried. Send it again later.", Err: err}
@@ -88,7 +107,11 @@ func notConfirmed(o *Order, err error) error {
 func wrongCode(o *Order, err error) error {
 	message := "The code is wrong. Ask the customer again."
 	if a := o.NextAction; a != nil && a.AttemptsLeft != nil {
-		message = fmt.Sprintf("The code is wrong. Ask the customer again: %d attempts are left.", *a.AttemptsLeft)
+		left := fmt.Sprintf("%d attempts are", *a.AttemptsLeft)
+		if *a.AttemptsLeft == 1 {
+			left = "1 attempt is"
+		}
+		message = "The code is wrong. Ask the customer again: " + left + " left."
 	}
 	return &Error{Code: CodeWrongCode, Message: message, Err: err}
 }

@@ -158,6 +158,7 @@ func TestConfirmCode(t *testing.T) {
 		}
 		require.NoError(t, err, name)
 		require.Equal(t, tc.status, result.Status, name)
+		require.Equal(t, tc.status == gateway.StatusFailed, result.Failure != nil && result.Failure.Category == gateway.FailureAuthentication, name)
 		if tc.left < 0 {
 			require.Nil(t, result.NextAction, name)
 			continue
@@ -165,8 +166,25 @@ func TestConfirmCode(t *testing.T) {
 		require.Equal(t, tc.left, *result.NextAction.AttemptsLeft, name)
 		require.Equal(t, "2", result.State[stateLeft].Reveal(), "the next wrong code is measured against this")
 	}
+	// What costs no attempt was not about the code, and without the key of 8.4 no code is sent.
+	p := newProvider(t, map[string][]string{"invoicer/payments/confirm": {`!{"code":"KEY_ERROR"}`}, "invoicer/payments/checkStatus": {lookup}})
+	ref := known(gateway.OpSale)
+	ref.State[stateDirect], ref.State[stateLeft], ref.State[stateKey] = "1", "3", "another-key"
+	_, err := open(t, account(p.url)).ConfirmCode(t.Context(), ref, "123456")
+	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.CodeNotTried, asError(t, err).Code)
+	require.Equal(t, "KEY_ERROR", asError(t, err).Evidence["error_code"])
+	delete(ref.State, stateKey)
+	_, err = open(t, account(p.url)).ConfirmCode(t.Context(), ref, "123456")
+	require.Equal(t, gateway.CodeKeyLost, asError(t, err).Code)
+	require.Len(t, p.seen(), 2)
+	shownAgain, err := open(t, account(p.url)).Fetch(t.Context(), ref)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusRequiresAction, shownAgain.Status)
+	require.Nil(t, shownAgain.NextAction, "a code that nobody can send is not asked for")
+
 	g := open(t, account(""))
-	_, err := g.ConfirmCode(t.Context(), payment(gateway.OpSale), "123456")
+	_, err = g.ConfirmCode(t.Context(), payment(gateway.OpSale), "123456")
 	require.Equal(t, gateway.KindRefused, kindOf(t, err))
 	_, err = g.ConfirmCode(t.Context(), known(gateway.OpSale), "")
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err))

@@ -47,6 +47,9 @@ func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, p
 	}
 	result := g.result(r, r.answer, checkState(r.answer).fetched(ref.Operation), ref)
 	result.ProviderReference = invoiceID
+	if next := result.NextAction; next != nil && next.Type == gateway.ActionConfirmCode && r.Key == "" && ref.State[stateKey] == "" {
+		result.NextAction = nil // the key, without which no code is taken (8.4), was lost with an answer
+	}
 	left := ""
 	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
 		left = itoa(int64(*next.AttemptsLeft))
