@@ -12,7 +12,9 @@ import (
 )
 
 // frame is a signed request to show the card frame (UAPAY reference 11). The
-// places of its members inside the token are assumed.
+// places of its members inside the token are assumed: published clients have
+// them in params. So is what page and frame say to each other, "Submit" and
+// {name: "Success", payload}, and that a frame inside a page has no button.
 type frame struct {
 	merchant *Merchant
 	method   string
@@ -96,10 +98,10 @@ func (t *Twin) submitFrame(w http.ResponseWriter, r *http.Request) {
 	card := newCard(f.merchant.ClientID, digits)
 	t.store.cards.put(card.ID, card)
 	// The cvv stands for the typed one, which is forgotten: the shop passes it on as securityCode.
-	v.Added = addedJSON(card)
+	v.Added = base58([]byte(addedJSON(card)))
 	v.Value["id"], v.Value["masked"] = card.ID, starred(card)
 	if f.redirect {
-		http.Redirect(w, r, v.Prefix+"/api/addcards/success?payload="+base58([]byte(v.Added)), http.StatusSeeOther)
+		http.Redirect(w, r, v.Prefix+"/api/addcards/success?payload="+v.Added, http.StatusSeeOther)
 		return
 	}
 	t.renderFrame(w, "added", v, http.StatusOK)

@@ -45,7 +45,7 @@ type view struct {
 	Action, MD string
 	// Frame tells the card template that it saves a card and takes no payment.
 	Frame, NoExpiry bool
-	Added           string // JSON for the page around a frame
+	Added           string // base58 for the page around a frame
 }
 
 func (t *Twin) view(o *Order, base string) *view {
