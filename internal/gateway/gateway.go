@@ -129,6 +129,30 @@ type PayoutCardOpener interface {
 	OpenPayoutCard(ctx context.Context, req PayoutCardRequest) (Result, error)
 }
 
+// CardFramer makes addresses of the provider's own card form, which a shop's page embeds: the customer types a card into
+// it, the provider keeps the card, and the page is told the card's id.
+type CardFramer interface {
+	// CardFrame returns an address for one customer. Whoever has it can leave a card in the account's name: it belongs into
+	// no log and no row. An error of KindNotSent means that the provider could not be asked for what the address is made of.
+	CardFrame(ctx context.Context, req CardFrameRequest) (CardFrame, error)
+}
+
+// CardFrameRequest says what a card form is for.
+type CardFrameRequest struct {
+	// Payout asks for a card that money is sent to, which has no expiry; else it is one that money is taken from.
+	Payout bool
+	// Redirect asks for the answer in the address of a page that the form goes on to, for apps; else it is a message to the
+	// page around the form.
+	Redirect bool
+}
+
+// CardFrame is a card form of the provider's.
+type CardFrame struct {
+	URL string
+	// ExpiresAt is until when it can be opened, zero if the provider does not say.
+	ExpiresAt time.Time
+}
+
 // Transferrer moves money from card to card.
 type Transferrer interface {
 	Transfer(ctx context.Context, req TransferRequest) (Result, error)
@@ -179,6 +203,8 @@ func Capabilities(g Gateway) []string {
 	add("payout", ok)
 	_, ok = g.(PayoutCardOpener)
 	add("payout_card", ok)
+	_, ok = g.(CardFramer)
+	add("card_frame", ok)
 	_, ok = g.(Transferrer)
 	add("transfer", ok)
 	_, ok = g.(TransferImporter)

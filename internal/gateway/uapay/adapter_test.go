@@ -30,6 +30,6 @@ func TestOpenSaysEverythingThatIsWrong(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"cancel", "capture", "confirm_code", "payout", "refund", "transfer", "transfer_import"}, gateway.Capabilities(open(t, account(""))))
+	require.Equal(t, []string{"cancel", "capture", "card_frame", "confirm_code", "payout", "refund", "transfer", "transfer_import"}, gateway.Capabilities(open(t, account(""))))
 	require.Equal(t, "uapay", New(nil).Name())
 }

@@ -5,7 +5,7 @@
 // The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
 // seals and opens tokens, wire.go holds the provider's spelling, status.go the meaning of its words, errors.go that of
 // its errors, units.go its money, payments.go, c2a.go, commands.go, invoices.go, transfers.go and payouts.go build the calls,
-// fetch.go asks about payments, callback.go reads callbacks. golden_test.go plays every documented example.
+// fetch.go asks about payments, callback.go reads callbacks, frame.go makes addresses of the card form. golden_test.go plays every documented example.
 //
 // Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
 //   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself
@@ -29,6 +29,8 @@
 //   - An amount never includes the commission, which is the payer's; it is kept as evidence.
 //   - Subscriptions are charged by the provider's own schedule, and every charge carries the first order's id. Their
 //     callbacks are always put in doubt. Nothing charges on demand.
+//   - Where the members of a card form's request stand is undocumented, as is whether it names the client or a session. They
+//     stand where published clients have them, and both are named. For how long the address works is unknown (frame.go).
 //   - How soon an order can be seen, and for how long, is undocumented: two minutes and 30 days are assumptions.
 //   - iat of answers is not judged: their signature is, and a clock that is off shows as TIMELIMIT_ERROR.
 package uapay

@@ -1,0 +1,98 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+)
+
+// frameStore is a store of one shop's accounts, which nothing else may be asked of.
+type frameStore struct {
+	Store
+	shop     uuid.UUID
+	accounts []Account
+}
+
+func (s frameStore) ShopAccounts(_ context.Context, shop uuid.UUID) ([]Account, error) {
+	if shop != s.shop {
+		return nil, nil
+	}
+	return s.accounts, nil
+}
+
+// frameDriver makes gateways that have a card form.
+type frameDriver struct {
+	*gatewaytest.Fake
+	frame func(context.Context, gateway.CardFrameRequest) (gateway.CardFrame, error)
+}
+
+type frameGateway struct {
+	gateway.Gateway
+	d frameDriver
+}
+
+func (frameDriver) Name() string { return "framed" }
+
+func (d frameDriver) Open(a gateway.Account) (gateway.Gateway, error) {
+	g, err := d.Fake.Open(a)
+	return frameGateway{g, d}, err
+}
+
+func (g frameGateway) CardFrame(ctx context.Context, req gateway.CardFrameRequest) (gateway.CardFrame, error) {
+	return g.d.frame(ctx, req)
+}
+
+func TestCardFrame(t *testing.T) {
+	t.Parallel()
+	shop, broken := uuid.New(), errors.New("broken")
+	var failure error
+	d := frameDriver{&gatewaytest.Fake{}, func(ctx context.Context, req gateway.CardFrameRequest) (gateway.CardFrame, error) {
+		until, limited := ctx.Deadline()
+		require.True(t, limited)
+		require.LessOrEqual(t, time.Until(until), 3*time.Second)
+		require.Equal(t, gateway.CardFrameRequest{Payout: true, Redirect: true}, req)
+		return gateway.CardFrame{URL: "https://provider.example/frame"}, failure
+	}}
+	s := New(Config{
+		CheckTimeout: 3 * time.Second, Drivers: gateway.NewRegistry(d, &gatewaytest.Fake{}),
+		Store: frameStore{shop: shop, accounts: []Account{
+			{ID: uuid.New(), Name: "in", Provider: "framed", Currency: "UAH", Purpose: PurposePayments},
+			{ID: uuid.New(), Name: "out", Provider: "framed", Currency: "UAH", Purpose: PurposePayouts},
+			{ID: uuid.New(), Name: "other", Provider: "fake", Currency: "EUR"},
+		}},
+	})
+	ask := func(shop uuid.UUID, account string) (gateway.CardFrame, error) {
+		return s.CardFrame(t.Context(), shop, account, gateway.CardFrameRequest{Payout: true, Redirect: true})
+	}
+	for _, account := range []string{"in", "out"} {
+		f, err := ask(shop, account)
+		require.NoError(t, err)
+		require.Equal(t, "https://provider.example/frame", f.URL)
+	}
+	_, err := ask(shop, "nobody's")
+	require.Equal(t, CodeUnknownAccount, CodeOf(err))
+	_, err = ask(uuid.New(), "in")
+	require.Equal(t, CodeUnknownAccount, CodeOf(err), "another shop's account")
+	_, err = ask(shop, "other")
+	require.Equal(t, CodeUnsupported, CodeOf(err))
+	for message, kind := range map[string]*gateway.Error{
+		"Try again later":  {Kind: gateway.KindNotSent, Err: broken},
+		"credentials":      {Kind: gateway.KindCredentials, Err: broken},
+		clockMessage:       {Kind: gateway.KindRefused, Code: gateway.CodeClock, Err: broken},
+		"did not open a c": {Kind: gateway.KindRefused, Err: broken},
+	} {
+		failure = kind
+		f, err := ask(shop, "in")
+		require.Equal(t, CodeProviderFailed, CodeOf(err))
+		require.ErrorIs(t, err, broken)
+		require.ErrorContains(t, err, message)
+		require.Zero(t, f)
+	}
+}
