@@ -192,8 +192,12 @@ func TestExamplesOfTheContractWorkAgainstAWholeService(t *testing.T) {
 			body, err := json.Marshal(example.Value.Value)
 			require.NoError(t, err)
 			var o order
-			res := d.call(http.MethodPost, path, string(body), &o)
-			require.Equal(t, http.StatusCreated, res.StatusCode, "%s %s: %s", path, name, body)
+			want := http.StatusCreated
+			if item.Post.OperationID == "createCardFrame" {
+				want = http.StatusOK // an address is nothing that stays
+			}
+			res := d.call(http.MethodPost, strings.Replace(path, "{name}", "UAH-sandbox", 1), string(body), &o)
+			require.Equal(t, want, res.StatusCode, "%s %s: %s", path, name, body)
 			require.Nil(t, o.Failure, "%s %s", path, name)
 			sent++
 		}

@@ -75,18 +75,29 @@ func (p page) saves(number string) {
 		chromedp.SendKeys(css("#card-expiry"), "1230", in), chromedp.SendKeys(css("#card-cvc"), "739", in),
 	)
 	p.shot("frame")
-	p.do(chromedp.Click(css("#pay"), in))
+	p.do(chromedp.WaitNotPresent(css("#pay"), in), chromedp.Click(css("#save"))) // the form has no button, the page has
+}
+
+// framePage is the page for card entry that the documentation for shops shows.
+func framePage(t *testing.T) string {
+	t.Helper()
+	_, page, found := strings.Cut(read(t, "docs", "shops.md"), "```html\n<iframe")
+	require.True(t, found)
+	page, _, found = strings.Cut(page, "```")
+	require.True(t, found)
+	require.Equal(t, 1, strings.Count(page, "'FRAME_URL'"))
+	return "<iframe" + strings.Replace(page, "'FRAME_URL'", "{{.}}", 1)
 }
 
 // shopPages is what a shop's own site has beside the API: a page that makes the browser post a form, and one that embeds
-// the provider's card frame and takes what it says.
+// the provider's card frame and takes what it says, all that is written of it.
 func shopPages(t *testing.T, frame string) *httptest.Server {
 	pages := template.Must(template.New("").Parse(`
 {{define "post"}}<!doctype html><title>Shop</title><h1>To your bank</h1><form id="go" method="post" action="{{.URL}}">
 {{range $name, $value := .Fields}}<input type="hidden" name="{{$name}}" value="{{$value}}">{{end}}<button id="to-bank">Continue</button></form>{{end}}
 {{define "card"}}<!doctype html><title>Shop</title><meta name="viewport" content="width=device-width"><h1>Your card</h1>
-<iframe id="frame" src="{{.}}" width="100%" height="700"></iframe><pre id="said"></pre>
-<script>addEventListener('message', e => { document.getElementById('said').textContent = JSON.stringify(e.data) })</script>{{end}}`))
+<pre id="said"></pre><script>const save = card => { document.getElementById('said').textContent += JSON.stringify(card) }
+const refused = code => { document.getElementById('said').textContent += code }</script>` + framePage(t) + `{{end}}`))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		switch r.URL.Path {
@@ -110,7 +121,7 @@ func shopPages(t *testing.T, frame string) *httptest.Server {
 func TestUAPAYInABrowser(t *testing.T) {
 	t.Parallel()
 	d := startUAPAY(t)
-	shop := shopPages(t, d.Sandbox+"/uapay/console/frame")
+	shop := shopPages(t, d.cardFrame("UAH-sandbox", `{"for":"payments"}`))
 	p := page{t, newBrowser(t)}
 	require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(390, 844))) // the first action starts the browser, for as long as its context
 
@@ -161,10 +172,13 @@ func TestUAPAYInABrowser(t *testing.T) {
 
 	// the card frame inside the shop's page; the card that it keeps then pays, by way of the bank
 	p.do(chromedp.Navigate(shop.URL + "/card"))
-	var said struct {
-		ID        string `json:"id"`
-		PANMasked string `json:"panMasked"`
-	}
+	var said framedCard
+	// somebody else's message, which another listener behind the page's own has seen as well, is not believed
+	p.do(chromedp.WaitVisible(css("#frame")))
+	forged, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`new Promise(seen => {
+		addEventListener('message', () => seen(true), {once: true}); postMessage({name: 'Error', code: 'forged'}, '*') })`, chromedp.EvalAwaitPromise))
+	require.NoError(t, err)
+	require.True(t, forged)
 	p.saves(uahChallenge)
 	require.Eventually(t, func() bool {
 		text, err := chromedp.Run(p.ctx, chromedp.Text(css("#said")))

@@ -231,7 +231,7 @@ func (h *handlers) ListAccounts(ctx context.Context, _ oapi.ListAccountsRequestO
 func (h *handlers) GetBalance(ctx context.Context, r oapi.GetBalanceRequestObject) (oapi.GetBalanceResponseObject, error) {
 	b, err := h.Orders.Balance(ctx, principal(ctx).Shop.ID, r.Name)
 	if payment.CodeOf(err) == payment.CodeUnknownAccount {
-		err = &payment.Error{Code: payment.CodeNotFound, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use."}
+		err = noAccount
 	}
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 
 // runOnce does the work and keeps its answer before it is sent. An answer that says nothing about the request itself
 // (5xx, a refused key) is not kept, so that a repeat is a new try; nor is 409, which tells to send the same once the
-// state is another.
+// state is another; nor is one that nobody may store.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, key string) {
 	shop := principal(r.Context()).Shop.ID
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
@@ -76,7 +76,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	ctx, cancel := afterwards(r)
 	defer cancel()
 	var err error
-	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict {
+	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict || answer.secret {
 		err = s.Idempotency.Abandon(ctx, shop, key)
 	} else {
 		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
@@ -116,6 +116,8 @@ type buffered struct {
 	header http.Header
 	status int
 	wrote  bool
+	// secret says that the answer must not be kept.
+	secret bool
 	body   bytes.Buffer
 }
 

@@ -48,6 +48,7 @@ type Orders interface {
 	Refresh(ctx context.Context, key payment.Key) (*payment.Order, error)
 	Accounts(ctx context.Context, shop uuid.UUID) ([]payment.AccountInfo, error)
 	Balance(ctx context.Context, shop uuid.UUID, account string) (gateway.Balance, error)
+	CardFrame(ctx context.Context, shop uuid.UUID, account string, req gateway.CardFrameRequest) (gateway.CardFrame, error)
 	CreateStatement(ctx context.Context, in payment.NewStatement) (*payment.Statement, error)
 	Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error)
 	StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error

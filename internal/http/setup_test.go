@@ -117,6 +117,10 @@ type book struct {
 	sought  payment.TransferImport
 	filter  payment.Filter
 	code    gateway.Secret
+	frame   gateway.CardFrameRequest
+	// framedFor is the shop and the account of the last card frame, frameEnds when it ends.
+	framedFor string
+	frameEnds time.Time
 }
 
 func (b *book) called(ctx context.Context, call string) error {
@@ -281,6 +285,13 @@ func (b *book) Accounts(ctx context.Context, _ uuid.UUID) ([]payment.AccountInfo
 
 func (b *book) Balance(ctx context.Context, _ uuid.UUID, _ string) (gateway.Balance, error) {
 	return gateway.Balance{Balance: 1, Currency: "EUR"}, b.called(ctx, "balance")
+}
+
+func (b *book) CardFrame(ctx context.Context, shop uuid.UUID, account string, req gateway.CardFrameRequest) (gateway.CardFrame, error) {
+	b.mu.Lock()
+	b.frame, b.framedFor = req, shop.String()+" "+account
+	b.mu.Unlock()
+	return gateway.CardFrame{URL: frameURL, ExpiresAt: b.frameEnds}, b.called(ctx, "card frame")
 }
 
 func (b *book) statement() *payment.Statement {

@@ -43,6 +43,24 @@ func (e AccountFor) Valid() bool {
 	}
 }
 
+// Defines values for CardFrameRequestFor.
+const (
+	CardFrameRequestForPayments CardFrameRequestFor = "payments"
+	CardFrameRequestForPayouts  CardFrameRequestFor = "payouts"
+)
+
+// Valid indicates whether the value is a known member of the CardFrameRequestFor enum.
+func (e CardFrameRequestFor) Valid() bool {
+	switch e {
+	case CardFrameRequestForPayments:
+		return true
+	case CardFrameRequestForPayouts:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ChargeRequestPeriod.
 const (
 	ChargeRequestPeriodAnnually  ChargeRequestPeriod = "annually"
@@ -512,6 +530,27 @@ type Card struct {
 	// Number Digits with a valid check digit; spaces and hyphens are ignored.
 	Number typed.Number `json:"number"`
 }
+
+// CardFrame defines model for CardFrame.
+type CardFrame struct {
+	// ExpiresAt Until when it can be opened. `null`: the provider does not say; open it at once.
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Url For one customer, inside a frame. Do not log or store it.
+	Url string `json:"url"`
+}
+
+// CardFrameRequest defines model for CardFrameRequest.
+type CardFrameRequest struct {
+	// For `payments`: money is taken from the card, by a payment or a transfer's `from`. `payouts`: money goes to it, as a transfer's `to`; the form asks for no expiry.
+	For CardFrameRequestFor `json:"for"`
+
+	// Redirect Answer by a redirect instead of a message.
+	Redirect *bool `json:"redirect,omitempty"`
+}
+
+// CardFrameRequestFor `payments`: money is taken from the card, by a payment or a transfer's `from`. `payouts`: money goes to it, as a transfer's `to`; the form asks for no expiry.
+type CardFrameRequestFor string
 
 // ChargeRequest defines model for ChargeRequest.
 type ChargeRequest struct {
@@ -1146,6 +1185,9 @@ type NotificationParams struct {
 	WebhookSignature string             `json:"webhook-signature"`
 }
 
+// CreateCardFrameJSONRequestBody defines body for CreateCardFrame for application/json ContentType.
+type CreateCardFrameJSONRequestBody = CardFrameRequest
+
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = PaymentRequest
 
@@ -1190,6 +1232,9 @@ type ServerInterface interface {
 	// GetBalance What an account holds
 	// (GET /v1/accounts/{name}/balance)
 	GetBalance(w http.ResponseWriter, r *http.Request, name string)
+	// CreateCardFrame Open the provider's card form inside your page
+	// (POST /v1/accounts/{name}/card-frame)
+	CreateCardFrame(w http.ResponseWriter, r *http.Request, name string)
 	// ListNotifications All notifications as a feed, the oldest first
 	// (GET /v1/events)
 	ListNotifications(w http.ResponseWriter, r *http.Request, params ListNotificationsParams)
@@ -1277,6 +1322,12 @@ func (_ Unimplemented) ListAccounts(w http.ResponseWriter, r *http.Request) {
 // GetBalance What an account holds
 // (GET /v1/accounts/{name}/balance)
 func (_ Unimplemented) GetBalance(w http.ResponseWriter, r *http.Request, name string) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// CreateCardFrame Open the provider's card form inside your page
+// (POST /v1/accounts/{name}/card-frame)
+func (_ Unimplemented) CreateCardFrame(w http.ResponseWriter, r *http.Request, name string) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1464,6 +1515,32 @@ func (siw *ServerInterfaceWrapper) GetBalance(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetBalance(w, r, name)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateCardFrame operation middleware
+func (siw *ServerInterfaceWrapper) CreateCardFrame(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "name" -------------
+	var name string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "name", chi.URLParam(r, "name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateCardFrame(w, r, name)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2669,6 +2746,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/v1/accounts/{name}/balance", wrapper.GetBalance)
 	})
 	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/accounts/{name}/card-frame", wrapper.CreateCardFrame)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/statements", wrapper.CreateStatement)
 	})
 	r.Group(func(r chi.Router) {
@@ -3276,6 +3356,341 @@ type GetBalance503ApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetBalance503ApplicationProblemPlusJSONResponse) VisitGetBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrameRequestObject struct {
+	Name string `json:"name"`
+	Body *CreateCardFrameJSONRequestBody
+}
+
+type CreateCardFrameResponseObject interface {
+	VisitCreateCardFrameResponse(w http.ResponseWriter) error
+}
+
+type CreateCardFrame200ResponseHeaders struct {
+	XRequestId *string
+}
+
+type CreateCardFrame200JSONResponse struct {
+	Body    CardFrame
+	Headers CreateCardFrame200ResponseHeaders
+}
+
+func (response CreateCardFrame200JSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame400ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateCardFrame400ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame401ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame401ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame401ResponseHeaders
+}
+
+func (response CreateCardFrame401ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame403ResponseHeaders
+}
+
+func (response CreateCardFrame403ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame404ResponseHeaders
+}
+
+func (response CreateCardFrame404ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame409ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame409ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame409ResponseHeaders
+}
+
+func (response CreateCardFrame409ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame413ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame413ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame413ResponseHeaders
+}
+
+func (response CreateCardFrame413ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame415ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame415ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame415ResponseHeaders
+}
+
+func (response CreateCardFrame415ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame422ResponseHeaders
+}
+
+func (response CreateCardFrame422ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame500ResponseHeaders
+}
+
+func (response CreateCardFrame500ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame502ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame502ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame502ResponseHeaders
+}
+
+func (response CreateCardFrame502ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(502)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCardFrame503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFrame503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers CreateCardFrame503ResponseHeaders
+}
+
+func (response CreateCardFrame503ApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10601,6 +11016,9 @@ type StrictServerInterface interface {
 	// GetBalance What an account holds
 	// (GET /v1/accounts/{name}/balance)
 	GetBalance(ctx context.Context, request GetBalanceRequestObject) (GetBalanceResponseObject, error)
+	// CreateCardFrame Open the provider's card form inside your page
+	// (POST /v1/accounts/{name}/card-frame)
+	CreateCardFrame(ctx context.Context, request CreateCardFrameRequestObject) (CreateCardFrameResponseObject, error)
 	// ListNotifications All notifications as a feed, the oldest first
 	// (GET /v1/events)
 	ListNotifications(ctx context.Context, request ListNotificationsRequestObject) (ListNotificationsResponseObject, error)
@@ -10757,6 +11175,39 @@ func (sh *strictHandler) GetBalance(w http.ResponseWriter, r *http.Request, name
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetBalanceResponseObject); ok {
 		if err := validResponse.VisitGetBalanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateCardFrame operation middleware
+func (sh *strictHandler) CreateCardFrame(w http.ResponseWriter, r *http.Request, name string) {
+	var request CreateCardFrameRequestObject
+
+	request.Name = name
+
+	var body CreateCardFrameJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCardFrame(ctx, request.(CreateCardFrameRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCardFrame")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateCardFrameResponseObject); ok {
+		if err := validResponse.VisitCreateCardFrameResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
