@@ -35,6 +35,7 @@ type app struct {
 	config  config
 	log     zerolog.Logger
 	pool    *pgxpool.Pool
+	clock   *store.Clock
 	store   *store.Store
 	service *payment.Service
 	workers *worker.Workers
@@ -61,8 +62,13 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification})
-	a := &app{config: c, log: log, pool: pool, store: st}
+	clock, err := store.NewClock(ctx, pool)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
 		return nil, err
@@ -88,9 +94,9 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 
 	a.service = payment.New(payment.Config{
 		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: drivers(reg, a.log, a.config.ProviderTimeout), PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
 	})
-	notifier := notify.New(notify.Config{Outbox: a.store, Log: a.log, Registerer: reg})
+	notifier := notify.New(notify.Config{Outbox: a.store, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
 	if err != nil {
 		return err
@@ -133,6 +139,7 @@ func (a *app) run(ctx context.Context, sites ...*site) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
+	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
 	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })
 	g.Go(func() error {
 		<-ctx.Done()

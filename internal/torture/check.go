@@ -353,9 +353,12 @@ func (x indexed) overlaps(r *Result) {
 	for payment, list := range x.children {
 		slices.SortFunc(list, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		for i := 1; i < len(list); i++ {
-			before := list[i-1]
-			if before.FinalizedAt == nil || before.FinalizedAt.After(list[i].CreatedAt.Add(clockSlack)) {
-				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, list[i].ID)
+			before, after := list[i-1], list[i]
+			if after.FinalizedAt != nil && !after.FinalizedAt.After(before.CreatedAt) {
+				continue // it ended first, and only a clock that was moved says that it began later
+			}
+			if before.FinalizedAt == nil || before.FinalizedAt.After(after.CreatedAt.Add(clockSlack)) {
+				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, after.ID)
 			}
 		}
 	}
