@@ -77,6 +77,8 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 			return ConflictVerdict, "more went back than the refunds on record"
 		}
 		return Repeat, ""
+	case o.Status.Final() && r.Status.Final() && o.Status != StatusSucceeded && r.Status != StatusSucceeded:
+		return Stale, "either way no money moved" // what we failed, the provider may call canceled
 	case o.Status.Final() && r.Status.Final():
 		return ConflictVerdict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
 	case o.Status.Final():
