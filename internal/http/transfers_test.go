@@ -42,12 +42,12 @@ func TestTransferRequests(t *testing.T) {
 
 	w = b.send(t, "POST", "/v1/transfers/import", `{"account":"UAH-sandbox","provider_id":"a5878766","receipt_id":"6ZDTRBEZ9YFP"}`)
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)
-	require.Equal(t, payment.TransferImport{Shop: myShop, Account: "UAH-sandbox", Query: gateway.TransferQuery{ProviderID: "a5878766", ReceiptID: "6ZDTRBEZ9YFP"}}, b.book.sought)
+	require.Equal(t, payment.TransferImport{Shop: myShop, Account: "UAH-sandbox", Query: gateway.TransferQuery{ProviderID: "a5878766", ReceiptID: "6ZDTRBEZ9YFP"}}, b.sought)
 
 	b.kind = gateway.KindTransfer
 	w = b.send(t, "POST", "/v1/transfers/"+orderID+"/confirm", `{"code":"112233"}`)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
-	require.EqualValues(t, "112233", b.book.code)
+	require.EqualValues(t, "112233", b.code)
 	for path, status := range map[string]int{"/v1/transfers/" + orderID: 200, "/v1/payments/" + orderID: 404, "/v1/transfers/" + uuid.NewString(): 404} {
 		require.Equal(t, status, b.send(t, "GET", path, "").Code, path)
 	}
