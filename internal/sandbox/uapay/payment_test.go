@@ -235,8 +235,11 @@ func TestReverse(t *testing.T) {
 	show := b.call("invoicer/payments/show", object{"paymentId": payment}, nil)
 	require.NotNil(t, show["reversedAt"])
 	require.Equal(t, CodeState, b.refused("invoicer/payments/reverse", ids(invoice, payment), nil))
-	got := b.callbacks(2)
-	require.Equal(t, SystemReversed, got[len(got)-1]["paymentStatus"])
+	var told []any // two callbacks may overtake each other
+	for _, c := range b.callbacks(2) {
+		told = append(told, c["paymentStatus"])
+	}
+	require.Contains(t, told, SystemReversed)
 
 	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.ReverseIgnored = true }))
 	invoice, payment, _ = b.direct("rev-2", CardSuccess, nil)
