@@ -50,7 +50,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 	})
 	o.parentReserved = in.Minor
 	req := gateway.RefundRequest{
-		Refund: o.Ref(), Payment: parent.Ref(), Last: in.Minor == parent.Captured-parent.RefundReserved,
+		Refund: o.Ref(), Payment: parent.Ref(),
 		Reason: in.Reason, CallbackURL: s.CallbackURL(account),
 	}
 	if checker, ok := gw.gateway.(gateway.RefundChecker); ok {
@@ -58,7 +58,15 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 			return nil, false, err
 		}
 	}
-	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) { return refunder.Refund(ctx, req) })
+	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) {
+		// What is left is known only now that this refund is written down: another may have failed since the payment was read.
+		now, err := s.Store.Order(ctx, parent.Key())
+		if err != nil {
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: "refund", Code: "database", Err: err}
+		}
+		req.Last = now.Captured == now.RefundReserved
+		return refunder.Refund(ctx, req)
+	})
 }
 
 func refundTooLarge(parent *Order) *Error {

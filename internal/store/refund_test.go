@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"testing"
@@ -8,6 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/payment"
 )
 
@@ -169,4 +172,43 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 	o, err := b.Order(t.Context(), parent.Key())
 	require.NoError(t, err)
 	require.Equal(t, [2]int64{200, 200}, [2]int64{o.RefundReserved, o.Refunded})
+}
+
+// slowReader gives the payment as it was before another refund of it failed.
+type slowReader struct {
+	payment.Store
+	then func()
+}
+
+func (s *slowReader) Order(ctx context.Context, key payment.Key) (*payment.Order, error) {
+	o, err := s.Store.Order(ctx, key)
+	if then := s.then; then != nil {
+		s.then = nil
+		then()
+	}
+	return o, err
+}
+
+// Whether a refund is the last one of its payment is judged by what stands when it was written down, not when it was asked for.
+func TestTheLastRefundIsToldByWhatIsLeftThen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	parent := b.paid(t, "p", 1000)
+	first, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-1", 500))
+	require.NoError(t, err)
+	var last []bool
+	fake := &gatewaytest.Fake{RefundFunc: func(_ context.Context, req gateway.RefundRequest) (gateway.Result, error) {
+		last = append(last, req.Last)
+		return gateway.Result{Status: gateway.StatusSucceeded}, nil
+	}}
+	s := payment.New(payment.Config{
+		Store:   &slowReader{Store: b.Store, then: func() { b.report(t, first.Key(), payment.StatusFailed) }},
+		Drivers: gateway.NewRegistry(fake), Now: b.clock.Now,
+	})
+	for _, reference := range []string{"r-2", "r-3"} {
+		_, created, err := s.Refund(t.Context(), payment.NewRefund{Shop: b.shop.ID, Payment: parent.ID, Reference: reference, Minor: 500, Reason: "returned"})
+		require.NoError(t, err)
+		require.True(t, created)
+	}
+	require.Equal(t, []bool{false, true}, last)
 }
