@@ -43,7 +43,7 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 			o.conflicts = append(o.conflicts, Conflict{Cause: CauseOperator, Reason: "settled: " + d.Reason, Reported: d.Status, Evidence: evidence, At: now})
 			return nil
 		}
-		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.commanded()) {
+		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.commanded() || !o.held()) {
 			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
 		}
 		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}

@@ -29,7 +29,13 @@ func TestAnOperatorsDecision(t *testing.T) {
 	t.Parallel()
 	capturing := func(t *testing.T) *Order {
 		o := orderIn(t, StatusAuthorized)
-		o.Authorized, o.Operation, o.CaptureAmount = 1000, gateway.OpCapture, 400
+		o.Manual, o.Authorized, o.Operation, o.CaptureAmount = true, 1000, gateway.OpCapture, 400
+		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		return o
+	}
+	givenUp := func(t *testing.T) *Order {
+		o := orderIn(t, StatusRequiresAction)
+		o.Operation = gateway.OpCancel
 		o.step(StatusProcessing, CauseRequest, nil, epoch)
 		return o
 	}
@@ -52,6 +58,7 @@ func TestAnOperatorsDecision(t *testing.T) {
 		{"less than nothing", capturing, StatusSucceeded, "ticket", CodeInvalid, -1},
 		{"a sum of nothing that moved", capturing, StatusFailed, "ticket", CodeInvalid, 1},
 		{"capture took no effect", capturing, StatusAuthorized, "ticket", "", 0},
+		{"nothing was ever held", givenUp, StatusAuthorized, "ticket", CodeInvalidState, 0},
 		{"no reason", in(StatusUnknown), StatusFailed, "", CodeInvalid, 0},
 		{"no end", in(StatusUnknown), StatusProcessing, "ticket", CodeInvalid, 0},
 		{"nothing was commanded", in(StatusProcessing), StatusAuthorized, "ticket", CodeInvalidState, 0},
