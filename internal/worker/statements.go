@@ -54,13 +54,14 @@ type StatementSweeper interface {
 	LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) (int, error)
 }
 
-// InsertStatements queues the next step of statements.
+// InsertStatements queues the next step of statements. One that has a job already gets no second one, and the others
+// still get theirs; the fast way to insert would fail for all of them.
 func (q *Queue) InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error {
 	params := make([]river.InsertManyParams, len(keys))
 	for i, k := range keys {
 		params[i] = river.InsertManyParams{Args: StatementArgs{k.Shop, k.Statement}}
 	}
-	_, err := q.client.InsertManyFastTx(ctx, tx, params)
+	_, err := q.client.InsertManyTx(ctx, tx, params)
 	return err
 }
 

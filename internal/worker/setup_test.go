@@ -1,0 +1,207 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+	"payrelay/internal/store/storetest"
+)
+
+// soon is for what happens at once, on a busy machine.
+const soon = 20 * time.Second
+
+// bench is the service's store and job queue on a database of their own, with one shop.
+type bench struct {
+	*store.Store
+	pool    *pgxpool.Pool
+	queue   *Queue
+	payment *payment.Service
+	shop    shop.Shop
+	log     *lines
+
+	mu  sync.Mutex
+	off time.Duration
+}
+
+// now is the store's clock; it runs, and can be moved on.
+func (b *bench) now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Add(b.off)
+}
+
+func (b *bench) moveOn(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.off += d
+}
+
+// lines is a log that can be looked through.
+type lines struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.all.Bytes(), []byte(text))
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{pool: storetest.Pool(t), log: &lines{}}
+	var err error
+	b.queue, err = NewQueue(zerolog.Nop())
+	require.NoError(t, err)
+	set, err := secrets.NewKeyset()
+	require.NoError(t, err)
+	box, err := secrets.Open(gateway.Secret(set))
+	require.NoError(t, err)
+	b.Store = store.New(b.pool, store.Options{Box: box, Jobs: b.queue, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
+		body, err := json.Marshal(map[string]any{"id": id, "sequence": tr.Sequence})
+		return string(o.Kind) + "." + string(tr.To), body, err
+	}})
+	b.shop, err = b.CreateShop(t.Context(), store.NewShop{
+		Name: "first", NotificationURL: "https://shop.example/hook", Key: shop.NewKey(), Scopes: shop.Scopes, WebhookSecret: gateway.Secret(shop.NewWebhookSecret()),
+	})
+	require.NoError(t, err)
+	_, err = b.CreateAccount(t.Context(), store.NewAccount{
+		Name: "EUR-1", Provider: "fake", Currency: "EUR", Settings: map[string]string{}, Secrets: map[string]gateway.Secret{"secret": "hunter2"}, Shops: []string{"first"},
+	})
+	require.NoError(t, err)
+	provider := &gatewaytest.Fake{CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+		return gateway.Result{Status: gateway.StatusSucceeded}, nil
+	}}
+	b.payment = payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(provider), Now: b.now})
+	return b
+}
+
+// paid stores a payment that has succeeded, with its notifications and their jobs.
+func (b *bench) paid(t *testing.T, reference string) payment.Key {
+	t.Helper()
+	o, _, err := b.payment.CreatePayment(t.Context(), payment.NewPayment{
+		Shop: b.shop.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+	})
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusSucceeded, o.Status)
+	return o.Key()
+}
+
+// run starts workers; stop ends them and waits until they have ended. The end of the test stops them too.
+func (b *bench) run(t *testing.T, service Service, notifier Notifier, answers Forgetter) (stop func()) {
+	t.Helper()
+	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log), Answers: answers}, service, notifier, b.Store)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func (b *bench) insert(t *testing.T, with func(ctx context.Context, tx pgx.Tx) error) {
+	t.Helper()
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { return with(t.Context(), tx) }))
+}
+
+func (b *bench) insertNotify(t *testing.T, keys ...payment.Key) {
+	t.Helper()
+	b.insert(t, func(ctx context.Context, tx pgx.Tx) error { return b.queue.InsertNotify(ctx, tx, keys...) })
+}
+
+func (b *bench) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
+
+// job is a row of River's.
+type job struct {
+	ID          int64
+	State       string
+	Attempt     int
+	ScheduledAt time.Time
+	Errors      int
+}
+
+// jobs are the rows of a kind, oldest first.
+func (b *bench) jobs(t *testing.T, kind string) []job {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), `SELECT id, state::text, attempt, scheduled_at, coalesce(array_length(errors, 1), 0) AS errors
+		FROM river.river_job WHERE kind = $1 ORDER BY id`, kind)
+	require.NoError(t, err)
+	got, err := pgx.CollectRows(rows, pgx.RowToStructByName[job])
+	require.NoError(t, err)
+	return got
+}
+
+// eventually waits until the only job of a kind fits, and returns it.
+func (b *bench) eventually(t *testing.T, kind string, fits func(job) bool) job {
+	t.Helper()
+	var last []job
+	require.Eventually(t, func() bool {
+		last = b.jobs(t, kind)
+		return len(last) == 1 && fits(last[0])
+	}, soon, 20*time.Millisecond, "the job does not become as it should")
+	return last[0]
+}
+
+// deliver is a Notifier.
+type deliver func(ctx context.Context, key payment.Key) (time.Time, error)
+
+func (d deliver) DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error) {
+	return d(ctx, key)
+}
+
+// stepping is a service whose steps with statements are scripted.
+type stepping struct {
+	*payment.Service
+	step func(ctx context.Context, shop, id uuid.UUID) error
+}
+
+func (s stepping) AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error {
+	return s.step(ctx, shop, id)
+}
+
+func newKey() payment.Key { return payment.Key{Shop: uuid.New(), Order: uuid.New()} }
+
+// wait returns what comes from c, or fails.
+func wait[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(soon):
+		require.FailNow(t, fmt.Sprintf("%s: nothing happened", what))
+		panic("unreachable")
+	}
+}
