@@ -1,0 +1,183 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/notify"
+	"payrelay/internal/payment"
+)
+
+// promise is how long a delivery may lie after its process died (docs/architecture.md, Notify).
+const promise = 30 * time.Second
+
+var errDied = errors.New("died")
+
+// dying is an outbox of a process that dies as soon as it has leased a delivery.
+type dying struct {
+	payment.Outbox
+	lease time.Duration
+}
+
+func (d *dying) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+	d.lease = lease
+	if _, _, err := d.Outbox.LeaseDelivery(ctx, key, lease); err != nil {
+		return nil, time.Time{}, err
+	}
+	return nil, time.Time{}, errDied
+}
+
+// die lets a process with the service's own durations take a delivery and its jobs, and die. It returns the lease.
+func (b *bench) die(t *testing.T, key payment.Key, attemptedAgo time.Duration) time.Duration {
+	t.Helper()
+	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now() - make_interval(secs => $1), attempted_by = '{dead}'
+		WHERE kind = 'notify_order'`, attemptedAgo.Seconds())
+	outbox := &dying{Outbox: b.Store}
+	n := notify.New(notify.Config{Outbox: outbox, Now: b.now})
+	defer n.Close()
+	_, err := n.DeliverOrder(t.Context(), key)
+	require.ErrorIs(t, err, errDied)
+	return outbox.lease
+}
+
+// from delivers everything from an outbox, and says that it has delivered the first.
+func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
+	return func(ctx context.Context, key payment.Key) (time.Time, error) {
+		for {
+			d, again, err := outbox.LeaseDelivery(ctx, key, time.Minute)
+			if err != nil || d == nil {
+				return again, err
+			}
+			if err := outbox.FinishDelivery(ctx, d, payment.Attempt{At: time.Now(), HTTPStatus: 200, Delivered: true}); err != nil {
+				return time.Time{}, err
+			}
+			delivered <- d
+		}
+	}
+}
+
+func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key := b.paid(t, "r-1")
+	lease := b.die(t, key, 0)
+	const slack = 2 * time.Second // to find the job in the queue
+	require.LessOrEqual(t, lease+overdueEvery+slack, promise, "the lease ends, and a sweep finds it")
+	require.LessOrEqual(t, overdueAfter, lease, "nothing else to wait for")
+
+	b.moveOn(lease + time.Millisecond)
+	delivered := make(chan *payment.Delivery, 10)
+	b.run(t, b.payment, from(b.Store, delivered), nil)
+	d := wait(t, delivered, "the sweep")
+	require.Equal(t, key, d.Key)
+	require.Equal(t, 2, d.Attempt, "the dead process's lease counts")
+	require.Equal(t, "running", b.jobs(t, "notify_order")[0].State, "its job is not what was waited for")
+}
+
+func TestALiveProcessDeliveryIsLeftToIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	lease := b.die(t, b.paid(t, "r-1"), 0)
+	b.moveOn(lease - time.Minute/4)
+	n, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+	require.NoError(t, err)
+	require.Zero(t, n, "leased")
+	b.moveOn(time.Minute / 4)
+	n, err = b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+	require.NoError(t, err)
+	require.Positive(t, n, "the lease has ended")
+}
+
+func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	// Nothing is due for the order: only River can find the job.
+	key := newKey()
+	b.insertNotify(t, key)
+	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now() - make_interval(secs => $1), attempted_by = '{dead}'`, (jobTimeout + 6*time.Second).Seconds())
+	young := newKey()
+	b.insertNotify(t, young)
+	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{alive}' WHERE args->>'order' = $1`, young.Order.String())
+	seen := make(chan payment.Key, 10)
+	b.run(t, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
+		seen <- key
+		return time.Time{}, nil
+	}), nil)
+	require.Equal(t, key, wait(t, seen, "the rescue"))
+	require.Eventually(t, func() bool { return b.jobs(t, "notify_order")[0].State == "completed" }, soon, 20*time.Millisecond)
+	require.Equal(t, "running", b.jobs(t, "notify_order")[1].State, "that may still be under way")
+}
+
+func TestADeliveryIsSnoozedUntilItIsDue(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	key, again := newKey(), time.Now().Add(time.Hour)
+	b.insertNotify(t, key)
+	b.run(t, b.payment, deliver(func(_ context.Context, got payment.Key) (time.Time, error) {
+		if got != key {
+			return time.Time{}, errors.New("another order")
+		}
+		return again, nil
+	}), nil)
+	j := b.eventually(t, "notify_order", func(j job) bool { return j.State == "scheduled" })
+	require.WithinDuration(t, again, j.ScheduledAt, 5*time.Second)
+	require.Zero(t, j.Attempt, "waiting is not an attempt that failed")
+	require.Zero(t, j.Errors)
+}
+
+func TestADeliveryThatIsDueSoonIsNotMadeSooner(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.insertNotify(t, newKey())
+	var calls atomic.Int32
+	var due atomic.Pointer[time.Time]
+	second := make(chan time.Time, 1)
+	b.run(t, b.payment, deliver(func(context.Context, payment.Key) (time.Time, error) {
+		switch calls.Add(1) {
+		case 1: // a due time that has passed meanwhile is "soon", and not an endless loop
+			return time.Now().Add(-time.Second), nil
+		case 2:
+			again := time.Now().Add(300 * time.Millisecond)
+			due.Store(&again)
+			return again, nil
+		}
+		second <- time.Now()
+		return time.Time{}, nil
+	}), nil)
+	at := wait(t, second, "the repetition")
+	require.False(t, at.Before(due.Load().Add(-50*time.Millisecond)), "before it was due")
+	b.eventually(t, "notify_order", func(j job) bool { return j.State == "completed" })
+	require.EqualValues(t, 3, calls.Load(), "nothing left is the end")
+}
+
+func TestADeliveryThatCannotBeWrittenDownIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.insertNotify(t, newKey())
+	// River's own pauses have become long by then.
+	b.exec(t, `UPDATE river.river_job SET attempt = 5, errors = array_fill('{"at": "2030-01-01T00:00:00Z", "attempt": 1, "error": "e", "trace": ""}'::jsonb, '{5}')`)
+	failed := make(chan time.Time, 100)
+	b.run(t, b.payment, deliver(func(context.Context, payment.Key) (time.Time, error) {
+		failed <- time.Now()
+		return time.Time{}, errors.New("no database")
+	}), nil)
+	at := wait(t, failed, "the job")
+	j := b.eventually(t, "notify_order", func(j job) bool { return j.Errors > 5 })
+	require.Contains(t, []string{"retryable", "available"}, j.State)
+	require.WithinDuration(t, at.Add(2*time.Second), j.ScheduledAt, 10*time.Second)
+	require.Positive(t, b.log.count("a delivery could not be written down"))
+}
+
+func TestTheDurationsFitEachOther(t *testing.T) {
+	t.Parallel()
+	require.LessOrEqual(t, 2*CheckTimeout, CheckLease, "a check ends well within its lease")
+	require.LessOrEqual(t, CheckLease+sweepEvery, promise, "a check whose process died")
+	require.Less(t, StatementLease+statementSweepEvery, statementTimeout)
+	w := &statementWorker{}
+	require.Equal(t, statementTimeout, w.Timeout(nil), "a download takes longer than other jobs")
+}

@@ -1,0 +1,158 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/idempotency"
+	"payrelay/internal/payment"
+)
+
+func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := newKey()
+	b.insertNotify(t, first)
+	begun, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
+	stop := b.run(t, b.payment, deliver(func(ctx context.Context, key payment.Key) (time.Time, error) {
+		begun <- key
+		<-finish
+		cancelled <- ctx.Err()
+		return time.Time{}, nil
+	}), nil)
+	require.Equal(t, first, wait(t, begun, "the job"))
+	stopped := make(chan struct{})
+	go func() { stop(); close(stopped) }()
+
+	// A leaving process takes no new job.
+	require.Eventually(t, func() bool {
+		key := newKey()
+		b.insertNotify(t, key)
+		select {
+		case <-begun:
+			return false // it had not heard yet
+		case <-time.After(1500 * time.Millisecond): // three times as long as between two looks
+			return true
+		}
+	}, soon, time.Millisecond)
+	select {
+	case <-stopped:
+		require.Fail(t, "Run returned although a job is under way")
+	default:
+	}
+	close(finish)
+	wait(t, stopped, "the end")
+	require.NoError(t, wait(t, cancelled, "the job's end"), "the job was not disturbed")
+	require.Equal(t, "completed", b.jobs(t, "notify_order")[0].State)
+}
+
+func TestASweepGoesOnAfterErrorsAndLogsOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{}
+		w := &Workers{log: zerolog.New(log)}
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		var at []time.Duration
+		script := []struct {
+			n   int
+			err error
+		}{
+			{n: 3},
+			{err: errors.New("no database")},
+			{err: errors.New("no database")},
+			{n: 10}, // a full batch: there may be more
+			{n: 2},
+			{err: errors.New("no database again")},
+			{n: 0},
+			{err: context.Canceled}, // while leaving
+		}
+		w.sweep(ctx, "things", time.Second, 10, time.Minute, func(_ context.Context, limit int, lease time.Duration) (int, error) {
+			require.Equal(t, 10, limit)
+			require.Equal(t, time.Minute, lease)
+			at = append(at, time.Since(begun))
+			say := script[len(at)-1]
+			if len(at) == len(script) {
+				cancel()
+			}
+			return say.n, say.err
+		})
+		const s = time.Second
+		require.Equal(t, []time.Duration{1 * s, 2 * s, 3 * s, 4 * s, 4 * s, 5 * s, 6 * s, 7 * s}, at)
+		require.Equal(t, 2, log.count("due things cannot be queued"), "once for each time it begins")
+		require.Equal(t, 1, log.count("no database again"))
+	})
+}
+
+// forgetting is a Forgetter.
+type forgetting func(before time.Time) (int64, error)
+
+func (f forgetting) Forget(_ context.Context, before time.Time) (int64, error) { return f(before) }
+
+func TestForgettingGoesOnEveryHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{}
+		ctx, cancel := context.WithCancel(t.Context())
+		begun := time.Now()
+		var before []time.Duration
+		w := &Workers{log: zerolog.New(log), answers: forgetting(func(b time.Time) (int64, error) {
+			before = append(before, b.Sub(begun))
+			switch len(before) {
+			case 1:
+				return 0, errors.New("no database")
+			case 2:
+				return 7, nil
+			}
+			cancel()
+			return 0, ctx.Err()
+		})}
+		w.forget(ctx)
+		require.Equal(t, []time.Duration{-KeepAnswers, time.Hour - KeepAnswers, 2*time.Hour - KeepAnswers}, before, "at once, and then every hour")
+		require.Equal(t, 1, log.count("cannot be deleted"), "leaving is no error")
+		require.Equal(t, 1, log.count(`"count":7`))
+		(&Workers{}).forget(t.Context()) // nothing is kept
+	})
+}
+
+func TestOldIdempotencyKeysAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	keep := func(key string) {
+		t.Helper()
+		_, err := b.Idempotency().Begin(t.Context(), b.shop.ID, key, []byte("hash"), time.Minute)
+		require.NoError(t, err)
+		require.NoError(t, b.Idempotency().Finish(t.Context(), b.shop.ID, key, idempotency.Response{Status: 201}))
+	}
+	b.moveOn(-KeepAnswers - time.Minute)
+	keep("old")
+	b.moveOn(2 * time.Minute)
+	keep("not so old")
+	b.moveOn(KeepAnswers - time.Minute)
+	keep("new")
+	b.run(t, b.payment, nothingToDeliver(), b.Idempotency())
+	var left []string
+	require.Eventually(t, func() bool {
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT array_agg(key ORDER BY created_at) FROM idempotency_keys").Scan(&left))
+		return len(left) < 3
+	}, soon, 20*time.Millisecond)
+	require.Equal(t, []string{"not so old", "new"}, left)
+}
+
+func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	delivered := make(chan *payment.Delivery, 10)
+	b.run(t, b.payment, from(b.Store, delivered), nil)
+	b.exec(t, "ALTER TABLE notifications RENAME TO gone")
+	require.Eventually(t, func() bool { return b.log.count("due deliveries cannot be queued") == 1 }, soon, 20*time.Millisecond)
+	b.exec(t, "ALTER TABLE gone RENAME TO notifications")
+	b.paid(t, "r-1")
+	wait(t, delivered, "the delivery after the outage")
+}
