@@ -75,7 +75,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 		}
 	}
 	begin := time.Now()
-	t := &totals{faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
+	t := &totals{options: c.again(), scripts: map[string]int{}, faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
 	var lanes sync.WaitGroup
 	var failed []error
 	next := c.Seed
@@ -106,6 +106,20 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	return len(t.bad) > 0, errors.Join(failed...)
 }
 
+// again is what a command line needs beside its seed to make the same plan.
+func (c cli) again() (text string) {
+	if c.Orders != 200 {
+		text += fmt.Sprintf(" --orders %d", c.Orders)
+	}
+	if c.Replicas != 0 {
+		text += fmt.Sprintf(" --replicas %d", c.Replicas)
+	}
+	if c.Break != "" {
+		text += " --break " + c.Break
+	}
+	return text
+}
+
 // lane makes one run after the other on a Postgres of its own.
 func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int64, bool), t *totals) error {
 	db, err := torture.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", lane)))
@@ -114,8 +128,10 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 	}
 	defer func() { _ = db.Stop() }()
 	for seed, ok := take(); ok; seed, ok = take() {
+		plan := torture.NewPlan(seed, c.Orders, c.Replicas)
+		plan.Provoke(c.Break)
 		do := func() (torture.Report, error) {
-			return torture.Do(ctx, torture.NewPlan(seed, c.Orders, c.Replicas), torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
+			return torture.Do(ctx, plan, torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
 		}
 		report, err := do()
 		if err != nil && ctx.Err() == nil { // such as a port that somebody took in between
@@ -133,11 +149,13 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 // totals is the sum of all runs.
 type totals struct {
 	mu       sync.Mutex
+	options  string // of the command line, which repeat a run
 	runs     int
 	orders   int
 	operator int
 	left     map[string]int
 	slowest  time.Duration
+	scripts  map[string]int
 	faults   map[string]int
 	compared map[string]int
 	bad      []int64
@@ -155,6 +173,9 @@ func (t *totals) add(r torture.Report) {
 	t.slowest = max(t.slowest, r.Settled)
 	for k, n := range r.Compared {
 		t.compared[k] += n
+	}
+	for k, n := range r.Scripts {
+		t.scripts[k] += n
 	}
 	for _, f := range r.Faults {
 		t.faults[f]++
@@ -175,13 +196,14 @@ func (t *totals) add(r torture.Report) {
 		fmt.Printf("  %s\n", v)
 	}
 	if len(r.Result.Violations) > 0 {
-		fmt.Printf("  logs: %s   again: go run ./cmd/torture --seed %d\n", r.Dir, r.Seed)
+		fmt.Printf("  logs: %s   again: go run ./cmd/torture --seed %d%s\n", r.Dir, r.Seed, t.options)
 	}
 }
 
 func (t *totals) print(took time.Duration) {
 	fmt.Printf("torture: %d runs, %d orders, %d left to an operator (%s), slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, counts(t.left), t.slowest.Seconds(), took.Round(time.Second))
 	fmt.Printf("torture: compared: %s\n", counts(t.compared))
+	fmt.Printf("torture: orders: %s\n", counts(t.scripts))
 	fmt.Printf("torture: faults: %s\n", counts(t.faults))
 	if len(t.bad) > 0 {
 		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)

@@ -13,6 +13,7 @@ const (
 	Paid     State = "paid"     // money moved
 	Failed   State = "failed"   // refused, no money moved
 	Canceled State = "canceled" // given up, no money moved
+	Empty    State = "empty"    // an invoice that nobody was shown, without the payment that was to be in it
 )
 
 // Effect is one order of a provider's ledger, or one refund of one.
@@ -21,9 +22,11 @@ type Effect struct {
 	ID        string // what we call the order towards the provider; for a refund, its payment's
 	RefundID  string // the provider's id of a refund, empty for orders and for providers that give none
 	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
-	Kind      string // payment, payout or refund
+	Kind      string // payment, payout, payout_card, transfer or refund
 	State     State
 	Sum       int64 // what moved or is held, minor units
+	// Told says that the provider's genuine callback about how it ended was acknowledged.
+	Told bool
 }
 
 // Row is one order of the database.
@@ -34,6 +37,7 @@ type Row struct {
 	ProviderReference         string
 	Parent                    string
 	Amount, Captured          int64
+	Asked                     int64 // what the shop asked for last: a part by a capture, else Amount
 	Authorized                int64
 	Refunded, Reserved        int64
 	Sequence, Conflicts       int
@@ -44,6 +48,8 @@ type Row struct {
 	Applied                   int // callbacks kept with the verdict that they led to a step
 	// Answered says that the answer to a refund's call came back.
 	Answered bool
+	// Called says that a refund's call was made and written down, whether it was answered or not.
+	Called bool
 }
 
 // Step is one transition of an order.
@@ -76,6 +82,14 @@ type Acknowledged struct {
 	Key     string // the dedupe key, hex
 }
 
+// Listing is a statement that a shop was promised, as it is at the end.
+type Listing struct {
+	ID    string
+	State string // empty if it is not there
+	Fails bool   // the provider makes none
+	File  bool   // its file could be read
+}
+
 // Crash is an answer that no fault excuses: an internal error.
 type Crash struct{ Where, What string }
 
@@ -85,6 +99,7 @@ type Books struct {
 	Rows      []Row
 	Notices   []Notice // in the order of their receipt
 	Answers   []Answer
+	Listings  []Listing
 	Callbacks []Acknowledged
 	Kept      map[string]bool // callbacks in the database, by account and dedupe key
 	Legal     map[[2]string]bool

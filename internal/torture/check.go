@@ -53,6 +53,7 @@ func Check(b Books) Result {
 	x := index(b)
 	x.answers(&r)
 	x.callbacks(&r)
+	x.listings(&r)
 	x.effects(&r)
 	for _, row := range b.Rows {
 		x.row(&r, row)
@@ -134,6 +135,24 @@ func (x indexed) callbacks(r *Result) {
 	}
 }
 
+// listings holds statements to what the provider makes of them.
+func (x indexed) listings(r *Result) {
+	for _, l := range x.Listings {
+		switch {
+		case l.State == "":
+			r.add(Lost, l.ID, "a statement was acknowledged and is not there")
+		case l.State != "ready" && l.State != "failed":
+			r.add(NotSettled, l.ID, "a statement is %s", l.State)
+		case l.State == "failed" && !l.Fails:
+			r.add(FalseFailed, l.ID, "a statement failed that the provider makes")
+		case l.State == "ready" && l.Fails:
+			r.add(FalsePaid, l.ID, "a statement is ready that the provider does not make")
+		case l.State == "ready" && !l.File:
+			r.add(Lost, l.ID, "a statement is ready and its file cannot be read")
+		}
+	}
+}
+
 // moved reports whether money is, was or may be on its way.
 func (e Effect) moved() bool { return e.State == Paid || e.State == Held }
 
@@ -143,10 +162,8 @@ func (x indexed) effects(r *Result) {
 	for id, list := range x.orders {
 		row := x.byProvider[id]
 		if row == nil {
-			for _, e := range list {
-				if e.moved() || e.State == Open {
-					r.add(Lost, id, "the provider has a %s of %d that is %s, and the database has no such order (reference %q)", e.Kind, e.Sum, e.State, e.Reference)
-				}
+			for _, e := range list { // also one that failed: it was sent before it was written down
+				r.add(Lost, id, "the provider has a %s of %d that is %s, and the database has no such order (reference %q)", e.Kind, e.Sum, e.State, e.Reference)
 			}
 		}
 		for _, e := range list {
@@ -172,6 +189,11 @@ func (x indexed) refundEffects(r *Result, id string, list []Effect) {
 	payment := x.byProvider[id]
 	if payment == nil {
 		return // told already
+	}
+	for _, e := range list {
+		if e.Reference != "" && !slices.ContainsFunc(x.children[payment.ID], func(c *Row) bool { return c.Reference == e.Reference }) {
+			r.add(Lost, e.Reference, "the provider has a refund of %d that is %s, and the database has no such refund", e.Sum, e.State)
+		}
 	}
 	var there, here int64
 	for _, e := range list {
@@ -218,16 +240,18 @@ func (x indexed) row(r *Result, row Row) {
 	}
 	list := x.orders[row.ProviderOrderID]
 	truth := Effect{State: Absent}
-	if len(list) > 0 {
-		truth = list[0]
+	for i, e := range list { // of several tries to pay one order, the one that moved money tells
+		if i == 0 || e.moved() && !truth.moved() || e.State == Open && !truth.moved() {
+			truth = e
+		}
 	}
 	want := map[State][]string{
 		Absent: {"failed"}, Open: {"processing", "requires_action"}, Held: {"authorized"}, Paid: {"succeeded"}, Failed: {"failed"},
-		Canceled: {"canceled", "failed"},
+		Canceled: {"canceled", "failed"}, Empty: {"failed"},
 	}[truth.State]
 	switch final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"; {
 	case slices.Contains(want, row.Status):
-	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && !truth.moved():
+	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && truth.State == Absent:
 		// The provider shows a payout that it has, and is not known to show every payout: that it shows none proves nothing.
 		r.Operator = append(r.Operator, row.ID)
 	case row.Status == "succeeded":
@@ -238,6 +262,8 @@ func (x indexed) row(r *Result, row Row) {
 		r.add(NotSettled, row.ID, "%s is %s here and %s at %s%s", row.Kind, row.Status, truth.State, row.Provider, trail(row))
 	}
 	switch {
+	case truth.State == Paid && row.Asked != truth.Sum:
+		r.add(AmountMismatch, row.ID, "%d was asked for, and %s moved %d", row.Asked, row.Provider, truth.Sum)
 	case row.Status == "succeeded" && truth.State == Paid && row.Captured != truth.Sum:
 		r.add(AmountMismatch, row.ID, "captured %d here and %d at %s", row.Captured, truth.Sum, row.Provider)
 	case row.Status == "authorized" && truth.State == Held && row.Authorized != truth.Sum:
@@ -250,8 +276,7 @@ func (x indexed) row(r *Result, row Row) {
 
 // sums compares a payment's sums with its refunds, here and there.
 func (x indexed) sums(r *Result, row Row) {
-	var refunded, reserved int64
-	open := false
+	var refunded, reserved, open int64
 	for _, c := range x.children[row.ID] {
 		switch c.Status {
 		case "succeeded":
@@ -259,7 +284,7 @@ func (x indexed) sums(r *Result, row Row) {
 			reserved += c.Amount
 		case "failed", "canceled":
 		default:
-			open = true
+			open += c.Amount
 			reserved += c.Amount
 		}
 	}
@@ -273,10 +298,7 @@ func (x indexed) sums(r *Result, row Row) {
 		}
 	}
 	switch {
-	case open: // a refund that is under way, or waits for an operator, may be in the provider's sum or not
-		if there < refunded {
-			r.add(FalsePaid, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
-		}
+	case there == refunded+open && open > 0: // the refund that is under way, or waits for an operator, is in the provider's sum
 	case there > refunded:
 		r.add(FalseFailed, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
 	case there < refunded:
@@ -296,7 +318,7 @@ func (x indexed) refund(r *Result, row Row) {
 	}
 	final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"
 	switch {
-	case !final && !row.Answered && row.ProviderReference == "":
+	case !final && !row.Answered && row.ProviderReference == "" && !x.provable(row, truth):
 		r.Operator = append(r.Operator, row.ID)
 	case !final:
 		state := State("unknown")
@@ -312,6 +334,24 @@ func (x indexed) refund(r *Result, row Row) {
 	case row.Status == "succeeded" && truth.Sum != row.Amount:
 		r.add(AmountMismatch, row.ID, "refund of %d here and %d at %s", row.Amount, truth.Sum, row.Provider)
 	}
+}
+
+// provable reports whether something proves how a refund ended although its answer was lost: a callback that was
+// acknowledged tells of it; or UAPAY, which gives refunds no id, shows that nothing of the payment is left, and the refund
+// was asked for.
+func (x indexed) provable(row Row, truth *Effect) bool {
+	if truth != nil && truth.Told {
+		return true
+	}
+	parent := x.byID[row.Parent]
+	if row.Provider != "uapay" || !row.Called || parent == nil {
+		return false
+	}
+	var there int64
+	for _, e := range x.refunds[parent.ProviderOrderID] {
+		there += e.Sum
+	}
+	return there == parent.Captured
 }
 
 // trail tells an order's history in one line.
@@ -354,9 +394,6 @@ func (x indexed) overlaps(r *Result) {
 		slices.SortFunc(list, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
 		for i := 1; i < len(list); i++ {
 			before, after := list[i-1], list[i]
-			if after.FinalizedAt != nil && !after.FinalizedAt.After(before.CreatedAt) {
-				continue // it ended first, and only a clock that was moved says that it began later
-			}
 			if before.FinalizedAt == nil || before.FinalizedAt.After(after.CreatedAt.Add(clockSlack)) {
 				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, after.ID)
 			}

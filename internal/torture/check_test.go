@@ -32,11 +32,14 @@ func good() Books {
 	final := func(after time.Duration) *time.Time { t := at.Add(after); return &t }
 	row := func(id, kind, status string, amount int64, steps []Step) Row {
 		return Row{
-			ID: id, Shop: "shop", Kind: kind, Reference: "ref-" + id, Status: status, Provider: "smartcore", ProviderOrderID: "pr-" + id, Amount: amount,
+			ID: id, Shop: "shop", Kind: kind, Reference: "ref-" + id, Status: status, Provider: "smartcore", ProviderOrderID: "pr-" + id, Amount: amount, Asked: amount,
 			Sequence: len(steps), Steps: steps, CreatedAt: at, Answered: true,
 		}
 	}
-	b := Books{Kept: map[string]bool{"acc/key": true}, Legal: legal, Callbacks: []Acknowledged{{"acc", "key"}}}
+	b := Books{
+		Kept: map[string]bool{"acc/key": true}, Legal: legal, Callbacks: []Acknowledged{{"acc", "key"}},
+		Listings: []Listing{{ID: "done", State: "ready", File: true}, {ID: "not made", State: "failed", Fails: true}},
+	}
 	paid := row("paid", "payment", "succeeded", 1000, walk([]string{"request", "answer", "callback"}, "created", "requires_action", "succeeded"))
 	paid.Captured, paid.Refunded, paid.Reserved, paid.Applied, paid.FinalizedAt = 1000, 400, 400, 1, final(time.Second)
 	back := row("back", "refund", "succeeded", 400, walk([]string{"request", "answer", "check"}, "created", "processing", "succeeded"))
@@ -114,9 +117,15 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"the provider has an order that we do not": {func(b *Books) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-?", Kind: "payment", State: Open, Sum: 5})
 		}, Lost, nil},
+		"the provider has an order that failed and that we do not know": {func(b *Books) {
+			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-?", Kind: "payment", State: Failed, Sum: 5})
+		}, Lost, nil},
+		"the provider has a failed refund that we do not know": {func(b *Books) {
+			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", Reference: "?", Kind: "refund", State: Failed, Sum: 5})
+		}, Lost, nil},
 		"two provider orders for one request": {func(b *Books) {
 			b.Rows = append(b.Rows, Row{
-				ID: "second", Shop: "shop", Kind: "payment", Reference: "x", Status: "succeeded", Provider: "smartcore", ProviderOrderID: "pr-second", Amount: 1000, Captured: 1000,
+				ID: "second", Shop: "shop", Kind: "payment", Reference: "x", Status: "succeeded", Provider: "smartcore", ProviderOrderID: "pr-second", Amount: 1000, Asked: 1000, Captured: 1000,
 			})
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-second", Reference: "ref-paid", Kind: "payment", State: Paid, Sum: 1000})
 		}, DoubleEffect, []Kind{HistoryBroken}},
@@ -127,6 +136,28 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"refunds under way at the same time": {func(b *Books) {
 			second := *b.row("back")
 			second.ID, second.Reference, second.CreatedAt, second.Amount = "back2", "ref-back2", at.Add(90*time.Second), 100
+			b.Rows = append(b.Rows, second)
+			b.row("paid").Refunded, b.row("paid").Reserved = 500, 500
+			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100})
+			for s, word := range []string{"processing", "succeeded"} {
+				b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
+			}
+		}, DoubleEffect, nil},
+		"failed here and paid there by a later try": {func(b *Books) {
+			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-failed", Kind: "payment", State: Paid, Sum: 500})
+		}, FalseFailed, nil},
+		"failed here and open there by a later try": {func(b *Books) {
+			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-failed", Kind: "payment", State: Open, Sum: 500})
+		}, FalseFailed, nil},
+		"waiting here, and the invoice was shown to nobody": {func(b *Books) { b.effect("ref-waits").State = Empty }, NotSettled, nil},
+		"a statement that is not there":                     {func(b *Books) { b.Listings[0].State = "" }, Lost, nil},
+		"a statement that never ends":                       {func(b *Books) { b.Listings[0].State = "processing" }, NotSettled, nil},
+		"a statement failed that the provider made":         {func(b *Books) { b.Listings[0].State = "failed" }, FalseFailed, nil},
+		"a statement is ready that the provider refused":    {func(b *Books) { b.Listings[1].State = "ready" }, FalsePaid, nil},
+		"a statement without a file":                        {func(b *Books) { b.Listings[0].File = false }, Lost, nil},
+		"refunds under way at the same time, a little": {func(b *Books) {
+			second := *b.row("back")
+			second.ID, second.Reference, second.CreatedAt, second.Amount = "back2", "ref-back2", at.Add(2*time.Minute-3*time.Second), 100
 			b.Rows = append(b.Rows, second)
 			b.row("paid").Refunded, b.row("paid").Reserved = 500, 500
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100})
@@ -151,7 +182,11 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"absent there and waiting here": {func(b *Books) {
 			b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-waits" })
 		}, NotSettled, nil},
-		"captured another sum":             {func(b *Books) { b.effect("ref-out").Sum = 299 }, AmountMismatch, nil},
+		"captured another sum": {func(b *Books) { b.effect("ref-out").Sum = 299 }, AmountMismatch, nil},
+		"captured another sum than asked for": {func(b *Books) {
+			b.effect("ref-out").Sum, b.row("out").Captured = 299, 299
+			b.Notices[b.notice("out", 3)].Captured = 299
+		}, AmountMismatch, nil},
 		"holds another sum":                {func(b *Books) { b.effect("ref-held").Sum = 1 }, AmountMismatch, nil},
 		"refunded another sum":             {func(b *Books) { b.row("paid").Refunded = 300 }, AmountMismatch, nil},
 		"reserved another sum":             {func(b *Books) { b.row("paid").Reserved = 500 }, AmountMismatch, nil},
@@ -178,10 +213,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 			t.Parallel()
 			b := good()
 			c.harm(&b)
-			var kinds []Kind
-			for _, v := range Check(b).Violations {
-				kinds = append(kinds, v.Kind)
-			}
+			kinds := kindsOf(b)
 			require.Contains(t, kinds, c.want)
 			for _, k := range kinds {
 				require.Contains(t, append(c.also, c.want), k)
@@ -226,6 +258,22 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b = open()
 	b.row("back").Answered = true
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind)
+	b = open()
+	b.effect("ref-back").Told = true
+	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "a callback told how it ended")
+	b = open()
+	b.effect("ref-back").Sum = 399
+	require.Equal(t, []Kind{FalseFailed}, kindsOf(b), "neither all of the open refund nor none of it went back")
+
+	b = open()
+	all := b.effect("ref-back")
+	all.Sum, all.Reference, b.row("back").Amount, b.row("paid").Reserved = 1000, "", 1000, 1000
+	for i := range b.Rows {
+		b.Rows[i].Provider = "uapay"
+	}
+	require.Empty(t, Check(b).Violations, "whether it was asked for is not known")
+	b.row("back").Called = true
+	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "nothing of the payment is left")
 
 	b = good()
 	out := b.row("out")
@@ -233,7 +281,16 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b.drop("out", 2)
 	b.drop("out", 3)
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "the payout moved money")
-	b.effect("ref-out").State = Open
+	b.effect("ref-out").State = Failed
+	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "the provider shows how it ended")
+	b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-out" })
 	require.Empty(t, Check(b).Violations)
 	require.Equal(t, []string{"out"}, Check(b).Operator)
+}
+
+func kindsOf(b Books) (kinds []Kind) {
+	for _, v := range Check(b).Violations {
+		kinds = append(kinds, v.Kind)
+	}
+	return kinds
 }

@@ -1,6 +1,8 @@
 package torture
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,9 +23,10 @@ type shopper struct {
 	client   *http.Client
 	turn     *atomic.Int64
 
-	mu      sync.Mutex
-	answers []*asked
-	crashes []Crash
+	mu       sync.Mutex
+	answers  []*asked
+	listings []Listing
+	crashes  []Crash
 }
 
 // asked is a request that was answered with an order.
@@ -35,12 +38,17 @@ type asked struct {
 // view is what the scripts read of an order.
 type view struct {
 	ID              string `json:"id"`
+	Object          string `json:"object"`
 	Kind            string `json:"kind"`
 	Reference       string `json:"reference"`
 	Status          string `json:"status"`
 	ProviderOrderID string `json:"provider_order_id"`
 	Captured        int64  `json:"amount_captured"`
-	Code            string `json:"-"` // of a problem
+	State           string `json:"state"` // of a statement
+	NextAction      *struct {
+		Type string `json:"type"`
+	} `json:"next_action"`
+	Code string `json:"-"` // of a problem
 }
 
 // once sends one request to one replica.
@@ -125,10 +133,38 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 	}
 }
 
+// keep remembers that something was acknowledged, under the reference that was asked for.
 func (s *shopper) keep(path, key, body, name string, v view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: v.Reference, Order: v.ID}, path: path, key: key, body: body})
+	if v.Object == "statement" {
+		s.listings = append(s.listings, Listing{ID: v.ID})
+		return
+	}
+	var request struct{ Reference string }
+	if json.Unmarshal([]byte(body), &request) != nil || request.Reference == "" { // an import names none
+		request.Reference = v.Reference
+	}
+	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: request.Reference, Order: v.ID}, path: path, key: key, body: body})
+}
+
+// tell sends an order a command with a key of its own until it is answered by something else than "later". What nobody
+// knows may be told again, because the key, or else the order's state, keeps it from being done twice.
+func (s *shopper) tell(ctx context.Context, path, key, body string) {
+	for range 20 {
+		status, v, err := s.once(ctx, http.MethodPost, path, key, body)
+		switch {
+		case err == nil && status == http.StatusConflict && v.Code == "idempotency_in_progress":
+			key = ""
+		case err == nil && status < 500 && status != http.StatusTooManyRequests:
+			return
+		case v.Code == "provider_unavailable" && key != "":
+			key += "+" // it was not tried, and this is another try
+		}
+		if !wait(ctx, 300*time.Millisecond) {
+			return
+		}
+	}
 }
 
 // order reads an order.
@@ -188,4 +224,25 @@ func (s *shopper) replay(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// workbook reports whether a statement's file can be read and is a zip file, as a workbook is.
+func (s *shopper) workbook(ctx context.Context, id string) bool {
+	for range 5 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.replicas[int(s.turn.Add(1))%len(s.replicas)]+"/v1/statements/"+id+"/file", nil)
+		if err != nil {
+			return false
+		}
+		req.Header.Set("Authorization", "Bearer "+s.key)
+		if res, err := s.client.Do(req); err == nil {
+			text, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+			_ = res.Body.Close()
+			if err == nil && res.StatusCode == http.StatusOK {
+				_, err = zip.NewReader(bytes.NewReader(text), int64(len(text)))
+				return err == nil
+			}
+		}
+		wait(ctx, 300*time.Millisecond)
+	}
+	return false
 }

@@ -3,6 +3,9 @@ package torture
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,8 +33,15 @@ func smartcoreEffect(o smartcore.Order) Effect {
 	switch {
 	case o.Operation == smartcore.OpRefund:
 		e.Kind, e.RefundID = "refund", o.UUID
+	case o.Operation == smartcore.OpTokenize:
+		e.Kind = "payout_card"
 	case o.Withdrawal():
 		e.Kind = "payout"
+	}
+	for _, c := range o.Callbacks {
+		for _, a := range c.Attempts {
+			e.Told = e.Told || a.Status == http.StatusOK && (c.Variant == "" || c.Variant == "genuine") && o.Terminal()
+		}
 	}
 	switch {
 	case o.Canceled:
@@ -50,17 +60,27 @@ func smartcoreEffect(o smartcore.Order) Effect {
 
 func uapayEffects(o uapay.Order) []Effect {
 	e := Effect{Provider: "uapay", ID: o.ExternalID, Reference: o.Description, Kind: "payment", State: Open, Sum: o.Amount}
-	if o.Kind == uapay.KindA2C {
+	switch o.Kind {
+	case uapay.KindA2C:
 		e.Kind = "payout"
+	case uapay.KindDirect:
+		e.Kind = "transfer"
+	case uapay.KindInvoice, uapay.KindC2A:
 	}
 	if len(o.Payments) == 0 {
-		if o.Inactive {
+		switch {
+		case o.Inactive:
 			e.State = Canceled
+		case strings.Contains(o.ExtraInfo, `"payrelay":"direct"`):
+			e.State = Empty
 		}
 		return []Effect{e}
 	}
 	var all []Effect
 	for _, p := range o.Payments {
+		if o.Type == "SUBSCRIBE" && slices.ContainsFunc(all, Effect.moved) {
+			break // the provider made the other charges, by its own schedule; they are nobody's order
+		}
 		one := e
 		one.Sum = p.Amount
 		switch p.System {
@@ -94,7 +114,9 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 		o.created_at, o.finalized_at,
 		coalesce((SELECT array_agg(c.reason ORDER BY c.at) FROM order_conflicts c WHERE c.shop_id = o.shop_id AND c.order_id = o.id), '{}'),
 		(SELECT count(*)::int FROM callbacks c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.verdict = 'apply'),
-		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown')
+		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown'),
+		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund'),
+		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END
 		FROM orders o ORDER BY o.id`)
 	if err != nil {
 		return b, fmt.Errorf("read orders: %w", err)
@@ -104,7 +126,7 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 	var finalized *time.Time
 	if _, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Shop, &r.Kind, &r.Reference, &r.Status, &r.Provider, &r.ProviderOrderID, &r.ProviderReference, &r.Parent, &r.Amount, &r.Captured, &r.Authorized,
-		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered,
+		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &r.Called, &r.Asked,
 	}, func() error {
 		next := r
 		if finalized != nil {

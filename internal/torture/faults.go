@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/sandbox/uapay"
 )
 
 // inject plays the plan's faults until ctx ends; every fault is over when it returns.
@@ -64,6 +66,12 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		}
 		wait(ctx, f.For)
 		return rep.setClock(0)
+	case "provider_clock":
+		if err := r.uapayClock(f.Size); err != nil {
+			return err
+		}
+		wait(ctx, f.For)
+		return r.uapayClock(0)
 	case "db_crash":
 		return r.Database.crash(ctx, f.For/2)
 	case "db_cut":
@@ -164,6 +172,12 @@ func (r *run) refundsFail(ctx context.Context, d time.Duration) error {
 	return set(false)
 }
 
+// uapayClock moves what UAPAY takes for the time, which is the same as ours being off: it refuses calls that are signed
+// more than 20 seconds before or after.
+func (r *run) uapayClock(by time.Duration) error {
+	return r.twins.UAPAY().UpdateSettings(func(s *uapay.Settings) { s.AnswerSkewS = int(by.Seconds()) })
+}
+
 // calm ends what is left of every fault.
 func (r *run) calm() error {
 	r.twins.SmartCore().ClearFaults()
@@ -182,6 +196,9 @@ func (r *run) calm() error {
 		if err := rep.setClock(0); err != nil {
 			return err
 		}
+	}
+	if err := r.uapayClock(0); err != nil {
+		return err
 	}
 	return r.unexhaust()
 }

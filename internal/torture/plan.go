@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"payrelay/internal/sandbox/fault"
 )
 
-// clockSlack is how far apart two replicas' clocks may be: the most that a clock fault moves one.
-const clockSlack = 5 * time.Second
+// clockSlack is how far apart two replicas' idea of the database's time may be: each is exact to half a round trip to it,
+// and is mended when it is off by half a second.
+const clockSlack = time.Second
 
 // Points are the instants at which a process may be killed.
 var Points = []string{
@@ -83,6 +85,9 @@ type Plan struct {
 	CapturePending int
 	CaptureAnswer  string
 	UnknownOrder   string
+	ChargeForm     bool // a charge of a kept card needs the customer
+	ChargeSuccess  bool // what an accepted charge is answered, which means nothing
+	ExportsFail    bool
 }
 
 // scripts and how often each is drawn, of a hundred.
@@ -90,13 +95,26 @@ var scripts = []struct {
 	name   string
 	weight int
 }{
-	{"hosted", 22}, {"direct", 20}, {"hold", 14}, {"payout", 10}, {"uapay_hosted", 18}, {"uapay_hold", 8}, {"uapay_payout", 8},
+	{"hosted", 20},
+	{"direct", 18},
+	{"hold", 14},
+	{"payout", 8},
+	{"uapay_hosted", 14},
+	{"uapay_hold", 8},
+	{"uapay_payout", 8},
+	{"recurring", 8},
+	{"uapay_recurring", 4},
+	{"uapay_card", 8},
+	{"uapay_card_hold", 3},
+	{"transfer", 9},
+	{"payout_card", 4},
+	{"statement", 1},
 }
 
 // kinds are the faults besides those of the twins, which are drawn as often as all of these.
 var kinds = []string{
 	"kill", "kill", "kill_point", "kill_point", "kill_point", "stop", "db_crash", "db_slow", "db_locked", "db_exhausted", "db_cut", "provider_cut", "provider_slow",
-	"provider_torn", "storm", "storm", "clock", "shop_500", "shop_hang", "shop_lost", "refunds_fail",
+	"provider_torn", "storm", "storm", "clock", "provider_clock", "shop_500", "shop_hang", "shop_lost", "refunds_fail",
 }
 
 // NewPlan makes the plan of a seed. replicas 0 lets the seed choose.
@@ -105,6 +123,7 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 	p := Plan{
 		Seed: seed, Replicas: 1 + r.IntN(2), Load: 6*time.Second + time.Duration(max(0, orders-200))*20*time.Millisecond,
 		CapturePending: []int{0, 0, 400}[r.IntN(3)], CaptureAnswer: []string{"short", "full"}[r.IntN(2)], UnknownOrder: []string{"err", "404"}[r.IntN(2)],
+		ChargeForm: r.IntN(3) == 0, ChargeSuccess: r.IntN(3) != 0, ExportsFail: r.IntN(4) == 0,
 	}
 	if replicas > 0 {
 		p.Replicas = replicas
@@ -139,15 +158,56 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 	}
 	// Always one that ends a process at an instant that matters.
 	p.Faults = append(p.Faults, Fault{Kind: "kill_point", Replica: r.IntN(p.Replicas), Point: Points[r.IntN(len(Points))], Nth: 1 + r.IntN(15)})
-	// And always one after which nobody knows what became of some orders.
-	lost := Fault{At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "twin", Twin: "smartcore"}
-	lost.Fault = fault.Fault{Kind: []fault.Kind{fault.DropAfter, fault.BadGatewayAfter, fault.TruncatedJSON}[r.IntN(3)], Endpoint: []string{"initPayment", "initPaymentHost2Host"}[r.IntN(2)], Count: 4 + r.IntN(8)}
-	p.Faults = append(p.Faults, lost)
+	// And always some after which nobody knows what became of some orders: the common calls, and those that move money on their own.
+	for _, rare := range []bool{false, true} {
+		lost := Fault{At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "twin", Twin: "smartcore"}
+		endpoints, count := []string{"initPayment", "initPaymentHost2Host"}, 4+r.IntN(8)
+		if rare {
+			lost.Twin = []string{"smartcore", "uapay"}[min(r.IntN(4), 1)]
+			endpoints, count = rareEndpoints[lost.Twin], 1+r.IntN(4)
+		}
+		lost.Fault = fault.Fault{Kind: []fault.Kind{fault.DropAfter, fault.BadGatewayAfter, fault.TruncatedJSON}[r.IntN(3)], Endpoint: endpoints[r.IntN(len(endpoints))], Count: count}
+		p.Faults = append(p.Faults, lost)
+	}
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	for range 64 {
 		p.Restarts = append(p.Restarts, time.Duration(100+r.IntN(900))*time.Millisecond)
 	}
 	return p
+}
+
+// Provoke adds to a plan what the safeguards that are off are there for, so that each run shows their lack. safeguards are
+// names as Options.Break has them.
+func (p *Plan) Provoke(safeguards string) {
+	add := func(at time.Duration, f Fault) {
+		f.At = at
+		if f.For == 0 {
+			f.For = p.Load - at
+		}
+		p.Faults = append(p.Faults, f)
+	}
+	twin := func(name string, f fault.Fault) Fault { return Fault{Kind: "twin", Twin: name, Fault: f} }
+	for _, name := range strings.Split(safeguards, ",") {
+		switch name {
+		case "timer": // nobody knows what became of some orders, and no callback tells
+			for _, endpoint := range []string{"initPayment", "initPaymentHost2Host", "withdrawal/init"} {
+				add(0, twin("smartcore", fault.Fault{Kind: fault.DropAfter, Endpoint: endpoint, Count: 12}))
+			}
+			add(0, twin("smartcore", fault.Fault{Kind: fault.CallbackOff}))
+		case "writeahead": // a process dies after the provider took an order
+			for i := range 3 * p.Replicas {
+				add(0, Fault{Kind: "kill_point", Replica: i % p.Replicas, Point: "provider-answered", Nth: 4 + 7*(i/p.Replicas)})
+			}
+		case "rowlock", "dedupe": // many reports about one order at the same time, and again
+			for at := p.Load / 6; at < p.Load; at += p.Load / 6 {
+				add(at, Fault{Kind: "storm", Size: 8 * time.Millisecond})
+			}
+			for _, provider := range []string{"smartcore", "uapay"} {
+				add(0, twin(provider, fault.Fault{Kind: fault.CallbackDuplicate, Times: 6}))
+			}
+		}
+	}
+	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 }
 
 func drawFault(r *rand.Rand, p Plan) Fault {
@@ -161,7 +221,9 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 	case "kill_point":
 		f.At, f.Point, f.Nth = 0, Points[r.IntN(len(Points))], 1+r.IntN(40)
 	case "clock":
-		f.Size = []time.Duration{-3 * time.Second, -time.Second, time.Second, 4 * time.Second}[r.IntN(4)]
+		f.Size = []time.Duration{-7 * time.Hour, -3 * time.Second, 4 * time.Second, 7 * time.Hour}[r.IntN(4)]
+	case "provider_clock":
+		f.Size = []time.Duration{-7 * time.Hour, -15 * time.Second, 15 * time.Second, 7 * time.Hour}[r.IntN(4)]
 	case "db_slow", "provider_slow":
 		f.Size = time.Duration(50+r.IntN(500)) * time.Millisecond
 	case "storm":
@@ -175,8 +237,18 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 var twinFaults = slices.Concat(fault.HTTP, []fault.Kind{fault.CheckNotFound, fault.CheckLie}, fault.Callback, []fault.Kind{fault.CallbackBeforeAnswer})
 
 var endpoints = map[string][]string{
-	"smartcore": {"", "initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "withdrawal/init"},
-	"uapay":     {"", "", ""},
+	"smartcore": {
+		"", "initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "withdrawal/init", "recurrent", "withdrawal/tokenize-form",
+	},
+	"uapay": {
+		"", "", "", "invoicer/payments/create", "invoicer/payments/confirm", "payments/p2p/direct/create", "payments/p2p/confirm", "invoicer/payments/checkStatus",
+	},
+}
+
+// rareEndpoints are calls that few of a run's orders make.
+var rareEndpoints = map[string][]string{
+	"smartcore": {"recurrent", "withdrawal/tokenize-form", "withdrawal/init"},
+	"uapay":     {"invoicer/payments/create", "invoicer/payments/confirm", "payments/p2p/direct/create", "payments/p2p/confirm"},
 }
 
 var forged = map[string][]string{

@@ -13,6 +13,23 @@ func TestAPlanComesFromItsSeed(t *testing.T) {
 	require.Equal(t, 2, NewPlan(7, 200, 2).Replicas)
 }
 
+// The plan of a run with a safeguard off is the same and has more faults.
+func TestAPlanProvokesWhatASafeguardIsFor(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"timer", "writeahead", "rowlock", "dedupe"} {
+		plain, more := NewPlan(7, 200, 0), NewPlan(7, 200, 0)
+		more.Provoke(name)
+		require.Equal(t, plain.Orders, more.Orders, name)
+		require.Greater(t, len(more.Faults), len(plain.Faults), name)
+		for _, f := range more.Faults {
+			require.Less(t, f.At, more.Load, name)
+		}
+	}
+	plain, same := NewPlan(7, 200, 0), NewPlan(7, 200, 0)
+	same.Provoke("")
+	require.Equal(t, plain, same)
+}
+
 // Enough seeds together draw every fault, every point and every script, and each plan keeps its promises.
 func TestPlansCoverEverything(t *testing.T) {
 	t.Parallel()
@@ -46,5 +63,6 @@ func TestPlansCoverEverything(t *testing.T) {
 	}
 	for _, s := range scripts {
 		require.True(t, seen["script "+s.name+" success both"], s.name)
+		require.True(t, seen["script "+s.name+" challenge beyond"], s.name)
 	}
 }

@@ -20,6 +20,8 @@ const (
 	SettleLimit = 30 * time.Second
 	// noticeLimit is how long after the faults stopped every notification must have arrived.
 	noticeLimit = 90 * time.Second
+	// statementLimit is how long after the faults stopped every statement must be done: its pauses grow with each try.
+	statementLimit = 60 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.
 	clientLimit = 15 * time.Second
 
@@ -49,7 +51,8 @@ type Report struct {
 	Orders   int            // orders in the database
 	Left     map[string]int // orders left to an operator, by kind and provider
 	Statuses map[string]int
-	Faults   []string // those that took effect, by name
+	Scripts  map[string]int // orders by what they are and whether money moved: a script that never succeeds tries nothing
+	Faults   []string       // those that took effect, by name
 	Took     time.Duration
 	// Compared counts what the books held: a verdict over nothing is worth nothing.
 	Compared map[string]int
@@ -116,7 +119,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 			_ = os.RemoveAll(r.dir)
 		}
 	}()
-	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Dir: r.dir}
+	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Scripts: map[string]int{}, Dir: r.dir}
 	if err := r.build(ctx); err != nil {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
@@ -128,8 +131,13 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	if report.Settled > SettleLimit+time.Second { // looked at too late to know better
 		report.Result.add(NotSettled, "all", "the last order was settled %s after the faults", report.Settled.Round(time.Millisecond))
 	}
+	scripts := map[string]string{}
+	for _, o := range plan.Orders {
+		scripts[o.Name] = o.Script
+	}
 	for _, row := range books.Rows {
 		report.Statuses[row.Status]++
+		report.Scripts[called(row, scripts)]++
 		if slices.Contains(report.Result.Operator, row.ID) {
 			report.Left[row.Kind+" at "+row.Provider]++
 			r.log("left to an operator: %s %s at %s %s%s", row.Kind, row.ID, row.Provider, row.Status, trail(row))
@@ -137,6 +145,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
+		"statements": len(books.Listings),
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
@@ -146,6 +155,21 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		return report, r.tell(ctx, report.Result.Violations)
 	}
 	return report, nil
+}
+
+// called is what the totals call an order: its script's name, or what followed from it.
+func called(row Row, scripts map[string]string) string {
+	name := scripts[row.Reference]
+	switch {
+	case row.Kind == "refund" || name == "" && row.Parent == "":
+		name = row.Kind
+	case name == "":
+		name = "charge"
+	}
+	if row.Status == "succeeded" || row.Status == "authorized" {
+		return name + " done"
+	}
+	return name + " not"
 }
 
 // execute loads and hurts the service, waits, and reads the books.
@@ -183,6 +207,8 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	}
 	for _, s := range r.shops {
 		s.replay(ctx)
+		s.finish(ctx, calm, r.plan.ExportsFail)
+		books.Listings = append(books.Listings, s.listings...)
 		for _, a := range s.answers {
 			books.Answers = append(books.Answers, a.Answer)
 		}

@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,18 +32,15 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	if !wait(ctx, o.At) {
 		return
 	}
-	s, path, body := p.shops[o.Shop], "/v1/payments", paymentBody(o)
-	payout := o.Script == "payout" || o.Script == "uapay_payout"
-	if payout {
-		path, body = "/v1/payouts", payoutBody(o)
-	}
+	s := p.shops[o.Shop]
+	path, body := p.request(o)
 	var twice sync.WaitGroup
 	defer twice.Wait()
 	if o.Double {
 		twice.Go(func() { s.insist(ctx, path, o.Name, body) })
 	}
 	v, _, ok := s.insist(ctx, path, o.Name, body)
-	if !ok || v.ID == "" || payout {
+	if !ok || v.ID == "" || o.Script == "payout" || o.Script == "uapay_payout" || o.Script == "statement" {
 		return
 	}
 	if o.Then == "beyond" { // an impatient shop, which forgot its key
@@ -51,11 +49,30 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	if !wait(ctx, o.Pause) {
 		return
 	}
-	if !p.customer(o, v) {
+	switch o.Script {
+	case "payout_card":
+		p.payToCard(ctx, patience, s, o, v)
 		return
+	case "transfer":
+		if o.Then == "both" {
+			twice.Go(func() { p.follow(ctx, s, o, v) })
+		}
+		p.prove(ctx, patience, s, o, v)
+		return
+	case "uapay_card", "uapay_card_hold":
+		p.prove(ctx, patience, s, o, v)
+	default:
+		if !p.customer(o, v) {
+			return
+		}
 	}
 	switch o.Script {
-	case "hold", "uapay_hold":
+	case "recurring":
+		if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); !ok || v.Status != "succeeded" {
+			return
+		}
+		p.charges(ctx, patience, s, o, v)
+	case "hold", "uapay_hold", "uapay_card_hold":
 		if v, ok = s.until(patience, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
 			return
 		}
@@ -76,17 +93,18 @@ func (p *player) customer(o Order, v view) bool {
 	outcome := o.Outcome
 	switch outcome {
 	case "abandon":
-		return o.Script == "direct" || o.Script == "hold" // nobody is needed there
+		return o.Script == "direct" || o.Script == "hold" || o.Script == "recurring" && onCard(o) // nobody is needed there
 	case "challenge":
 		outcome = "success"
 	}
-	if v.Status == "unknown" && (o.Script == "hosted" || o.Script == "uapay_hosted" || o.Script == "uapay_hold") && o.Part%2 == 0 {
+	hosted, atUAPAY := o.Script == "hosted" || o.Script == "recurring" && !onCard(o), slices.Contains([]string{"uapay_hosted", "uapay_hold", "uapay_recurring"}, o.Script)
+	if v.Status == "unknown" && (hosted || atUAPAY) && o.Part%2 == 0 {
 		return false // the form's address was lost with the provider's answer
 	}
-	if o.Script == "uapay_hosted" || o.Script == "uapay_hold" {
+	if atUAPAY {
 		return p.twins.UAPAY().Complete(v.ProviderOrderID, uapay.Outcome(outcome)) == nil
 	}
-	if o.Script == "hosted" || o.Outcome == "challenge" {
+	if hosted || o.Outcome == "challenge" {
 		_ = p.twins.SmartCore().Complete(v.ProviderOrderID, smartcore.Outcome(outcome)) // one that is finished stays so
 	}
 	return true
@@ -173,9 +191,20 @@ func paymentBody(o Order) string {
 		more = `,"flow":"direct","capture":"manual"` + card(o)
 	case "direct":
 		more = `,"flow":"direct"` + card(o)
+	case "recurring":
+		more = `,"recurring":{"enabled":true,"frequency_days":28,"expires_at":"2031-01-01T00:00:00Z"}`
+		if onCard(o) {
+			more += `,"flow":"direct"` + card(o)
+		}
+	case "uapay_recurring": // the provider charges the card again after a day, and after two
+		currency = "UAH"
+		more = fmt.Sprintf(`,"recurring":{"enabled":true,"frequency_days":1,"expires_at":%q}`, time.Now().UTC().Add(60*time.Hour).Format(time.RFC3339))
 	}
 	return fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"currency":%q%s,%s}`, o.Name, o.Name, o.Minor, currency, more, customer)
 }
+
+// onCard reports whether a recurring payment begins with a card that the shop took, and not on the provider's form.
+func onCard(o Order) bool { return o.Minor%4 == 0 }
 
 func card(o Order) string {
 	number := map[string]string{"fail": cardRefused, "challenge": smartcore.CardChallenge}[o.Outcome]

@@ -59,7 +59,9 @@ func (r *run) startTwins(ctx context.Context) error {
 	retries := []int{200, 400, 800, 1500, 3000, 5000, 5000, 10_000}
 	sc.ProcessingMS, sc.WithdrawalMS, sc.CallbackRetryMS, sc.CallbackTimeoutMS = 150, 200, retries, 3000
 	sc.CapturePendingMS, sc.CaptureAnswer, sc.UnknownOrder = r.plan.CapturePending, r.plan.CaptureAnswer, r.plan.UnknownOrder
+	sc.RecurrentForm, sc.RecurrentSuccess, sc.ExportFails = r.plan.ChargeForm, r.plan.ChargeSuccess, r.plan.ExportsFail
 	ua.ProcessingMS, ua.CallbackRetryMS, ua.CallbackTimeoutMS, ua.AutoCancelMS = 150, retries, 3000, 4000
+	dayIn(&ua, 2200*time.Millisecond)
 	if r.twins, err = sandbox.New(sandbox.Config{PublicURL: "http://" + address, SmartCore: &sc, UAPAY: &ua, Log: zerolog.Nop()}); err != nil {
 		return err
 	}
@@ -77,6 +79,18 @@ func (r *run) startTwins(ctx context.Context) error {
 	}
 	r.closers = append(r.closers, r.uapayLink.cut)
 	return nil
+}
+
+// dayIn makes a subscription's day pass in d, and leaves the other times that the twin scales as they are.
+func dayIn(s *uapay.Settings, d time.Duration) {
+	const day = 24 * time.Hour
+	s.TimeScale = float64(day / d)
+	scaled := func(ms int) int { return int(float64(ms) * s.TimeScale) }
+	s.AutoCancelMS, s.HoldTTLMS = scaled(s.AutoCancelMS), scaled(s.HoldTTLMS)
+	s.CallbackRetryMS = append([]int(nil), s.CallbackRetryMS...)
+	for i, ms := range s.CallbackRetryMS {
+		s.CallbackRetryMS[i] = scaled(ms)
+	}
 }
 
 // seed makes two shops with receivers, and the accounts.
