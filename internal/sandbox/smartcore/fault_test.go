@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/fault"
 )
 
@@ -159,6 +160,11 @@ func TestCallbackBeforeTheAnswer(t *testing.T) {
 	require.Equal(t, []string{"early2", "2"}, []string{got[1].Get("orderId"), got[1].Get("status")})
 	b.call("/gateway/initPayment", b.pay("calm", nil))
 	require.Len(t, b.hook.got(), 2)
+
+	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "off"})
+	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, OrderID: "off", Outcome: "success"})
+	b.call("/gateway/initPayment", b.pay("off", nil))
+	require.Len(t, b.hook.got(), 2, "off is off")
 }
 
 func TestRedeliveryUntil200(t *testing.T) {
@@ -173,7 +179,7 @@ func TestRedeliveryUntil200(t *testing.T) {
 	b.call("/gateway/initPayment", b.pay("again", nil))
 	require.NoError(t, b.twin.Complete("again", "success"))
 	b.callbacks(3)
-	attempts := func() []Attempt {
+	attempts := func() []callback.Attempt {
 		o, _ := b.twin.Order("again")
 		return o.Callbacks[0].Attempts
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/record"
 )
 
@@ -188,7 +189,7 @@ func (t *Twin) SendCallback(id string, req CallbackRequest) error {
 	}
 	cb := t.build(o, req)
 	for range max(1, req.Times) {
-		t.enqueue(o, cb.clone(), 0)
+		t.enqueue(o, cb, 0)
 	}
 	return nil
 }
@@ -207,7 +208,7 @@ func (t *Twin) build(o *Order, req CallbackRequest) Callback {
 	if variant == VariantReplay {
 		for i := len(o.Callbacks) - 1; i >= 0; i-- {
 			if old := o.Callbacks[i]; old.Variant == VariantGenuine {
-				return Callback{Variant: variant, Status: old.Status, Fields: old.Fields, body: old.body, url: to}
+				return Callback{Variant: variant, Status: old.Status, Fields: old.Fields, Delivery: callback.To(to, old.Body())}
 			}
 		}
 	}
@@ -237,7 +238,7 @@ func (t *Twin) build(o *Order, req CallbackRequest) Callback {
 	for _, p := range pairs {
 		fields[p.Key] = record.Text(p.Value)
 	}
-	return Callback{Variant: variant, Status: fields["status"], Fields: fields, body: encode(pairs), url: to}
+	return Callback{Variant: variant, Status: fields["status"], Fields: fields, Delivery: callback.To(to, encode(pairs))}
 }
 
 func forge(f forgery, o *Order, victim, secret string) ([]Pair, string) {

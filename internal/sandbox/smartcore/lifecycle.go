@@ -222,7 +222,7 @@ func (t *Twin) refund(c *call) answer {
 		OrderID: p.OrderID, merchant: p.merchant, ProcessingID: newProcessingID(), UUID: newUUID(), Operation: OpRefund, Type: "Refund",
 		Account: p.Account, Currency: p.Currency, Amount: amount, FinalAmount: amount, Parent: p.ProcessingID, parent: p,
 		Card: p.Card, FirstName: p.FirstName, LastName: p.LastName, Purpose: record.Text(c.body.text("reason")), Site: p.Site,
-		CallbackURL: c.body.text("callback_url"), CreatedAt: t.now().UTC(), History: []Event{}, Callbacks: []Callback{},
+		CallbackURL: c.body.text("callback_url"), CreatedAt: t.now().UTC(), History: []Event{}, Callbacks: []*Callback{},
 	}
 	if r.CallbackURL == "" && t.settings.RefundCallbackFallback {
 		r.CallbackURL = p.CallbackURL

@@ -247,12 +247,12 @@ func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
 	default:
 		t.callback(o)
 	}
-	var index int
-	if index = len(o.Callbacks) - 1; index < 0 || o.Callbacks[index].claimed {
-		t.mu.Unlock()
-		return
+	var last *Callback
+	if n := len(o.Callbacks); n > 0 {
+		last = o.Callbacks[n-1]
 	}
-	o.Callbacks[index].claimed = true
 	t.mu.Unlock()
-	t.deliver(ctx, o, index)
+	if last != nil {
+		t.sender.Deliver(ctx, &last.Delivery)
+	}
 }

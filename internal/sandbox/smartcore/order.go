@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/testcard"
 )
@@ -141,14 +142,13 @@ type Order struct {
 	EndedAt         *time.Time     `json:"ended_at,omitempty"`
 	Checks          int            `json:"checks"`
 	History         []Event        `json:"history"`
-	Callbacks       []Callback     `json:"callbacks"`
+	Callbacks       []*Callback    `json:"callbacks"`
 
 	merchant string
 	// visit counts stage changes, so that a timeout set in one stage cannot end a later one.
 	visit  int
 	parent *Order
-	// held is a callback kept back until the next one of the order.
-	held *Callback
+	outbox callback.Outbox
 	// pendingOp is a capture or cancel that was accepted and not finished.
 	pendingOp string
 }
@@ -162,9 +162,11 @@ func (o *Order) Withdrawal() bool { return o.Type == "Withdrawal" }
 func (o *Order) clone() Order {
 	c := *o
 	c.History = slices.Clone(o.History)
-	c.Callbacks = make([]Callback, len(o.Callbacks))
-	for i := range o.Callbacks {
-		c.Callbacks[i] = o.Callbacks[i].clone()
+	c.Callbacks = make([]*Callback, len(o.Callbacks))
+	for i, kept := range o.Callbacks {
+		cb := *kept
+		cb.Delivery = kept.Clone()
+		c.Callbacks[i] = &cb
 	}
 	c.Cascade = slices.Clone(o.Cascade)
 	if o.Card != nil {
@@ -175,7 +177,7 @@ func (o *Order) clone() Order {
 		at := *o.EndedAt
 		c.EndedAt = &at
 	}
-	c.parent, c.held = nil, nil
+	c.parent, c.outbox = nil, callback.Outbox{}
 	return c
 }
 

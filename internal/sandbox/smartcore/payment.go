@@ -26,7 +26,7 @@ func (t *Twin) open(c *call, o *Order) *answer {
 		o.FirstName, o.LastName = record.Text(c.body.text("customer_first_name")), record.Text(c.body.text("customer_last_name"))
 	}
 	o.FormURL = c.base + "/payment/" + o.ProcessingID
-	o.History, o.Callbacks = []Event{}, []Callback{}
+	o.History, o.Callbacks = []Event{}, []*Callback{}
 	t.orders.add(o)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/record"
@@ -80,7 +81,7 @@ type Twin struct {
 	faults *fault.Set
 	calls  *record.Log
 	pages  *page.Pages
-	client *http.Client
+	sender *callback.Sender
 
 	mu        sync.Mutex
 	settings  Settings
@@ -146,17 +147,26 @@ func New(cfg Config) (*Twin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smartcore twin: %w", err)
 	}
-	t.client = &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	t.sender = callback.New(callback.Config{
+		Provider: "smartcore", UserAgent: "SmartCore-sandbox", ContentType: "application/x-www-form-urlencoded",
+		Guard: &t.mu, Patience: t.patience, Queue: t.queue, Now: t.now, Log: t.log,
+	})
 	return t, nil
 }
 
 // Run finishes orders, ends timed-out pages and delivers callbacks until ctx is done.
 func (t *Twin) Run(ctx context.Context) error {
-	defer t.client.CloseIdleConnections()
+	defer t.sender.Close()
 	return t.queue.Run(ctx)
+}
+
+// patience is how long and how often callbacks are delivered. The mutex is held.
+func (t *Twin) patience() callback.Patience {
+	p := callback.Patience{Timeout: ms(t.settings.CallbackTimeoutMS)}
+	for _, pause := range t.settings.CallbackRetryMS {
+		p.Pauses = append(p.Pauses, ms(pause))
+	}
+	return p
 }
 
 // Settings returns the present switches.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/fault"
 )
 
@@ -208,7 +209,7 @@ func TestRedeliveryUntil200(t *testing.T) {
 	}
 	b.invoice("again", nil)
 	require.NoError(t, b.twin.Complete("again", "success"))
-	attempts := func(i int) []Attempt {
+	attempts := func(i int) []callback.Attempt {
 		o, _ := b.twin.Order("again")
 		return o.Callbacks[i].Attempts
 	}

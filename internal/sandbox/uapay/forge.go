@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"payrelay/internal/sandbox/callback"
 )
 
 // The variants of a callback that can be sent by hand or by a fault.
@@ -76,25 +78,25 @@ func (t *Twin) SendCallback(id string, req CallbackRequest) error {
 	}
 	cb := t.build(o, p, req)
 	for range max(1, req.Times) {
-		t.enqueue(o, cb.clone(), 0)
+		t.enqueue(o, cb, 0)
 	}
 	return nil
 }
 
 // build makes the body of a callback. The mutex is held.
 func (t *Twin) build(o *Order, p *Payment, req CallbackRequest) Callback {
-	cb := Callback{Variant: req.Variant, url: o.CallbackURL}
+	cb, to := Callback{Variant: req.Variant}, o.CallbackURL
 	if cb.Variant == "" {
 		cb.Variant = VariantGenuine
 	}
 	if req.URL != "" {
-		cb.url = req.URL
+		to = req.URL
 	}
 	claims, key := t.claims(o, p), t.callbackKey(o)
 	if cb.Variant == VariantReplay {
 		for _, old := range slices.Backward(o.Callbacks) {
 			if old.Variant == VariantGenuine {
-				cb.Status, cb.Claims, cb.body = old.Status, old.Claims, old.body
+				cb.Status, cb.Claims, cb.Delivery = old.Status, old.Claims, callback.To(to, old.Body())
 				return cb
 			}
 		}
@@ -122,7 +124,7 @@ func (t *Twin) build(o *Order, p *Payment, req CallbackRequest) Callback {
 		claims.IAT = hour(1)
 	}
 	cb.Status, cb.Claims = claims.PaymentStatus, claims
-	cb.body = forge(cb.Variant, key, claims, truth)
+	cb.Delivery = callback.To(to, forge(cb.Variant, key, claims, truth))
 	return cb
 }
 

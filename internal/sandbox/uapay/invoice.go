@@ -77,7 +77,7 @@ func (t *Twin) register(o *Order) {
 	if o.Payments == nil {
 		o.Payments = []*Payment{}
 	}
-	o.Callbacks = []Callback{}
+	o.Callbacks = []*Callback{}
 	t.store.add(o)
 }
 

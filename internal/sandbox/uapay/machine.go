@@ -353,12 +353,12 @@ func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
 	case p != nil && p.Stage == StageOpen:
 		t.decide(o, p)
 	}
-	index := len(o.Callbacks) - 1
-	if index < 0 || o.Callbacks[index].claimed || o.Callbacks[index].Suppressed != "" {
-		t.mu.Unlock()
-		return
+	var last *Callback
+	if n := len(o.Callbacks); n > 0 {
+		last = o.Callbacks[n-1]
 	}
-	o.Callbacks[index].claimed = true
 	t.mu.Unlock()
-	t.deliver(ctx, o, index)
+	if last != nil {
+		t.sender.Deliver(ctx, &last.Delivery)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/testcard"
 )
 
@@ -127,19 +128,19 @@ type Order struct {
 	CardTo      *Card      `json:"card_to,omitempty"`
 	PayUntil    *time.Time `json:"pay_until,omitempty"`
 	// Interval (days), ExpiresAt and PlannedAt belong to subscriptions.
-	Interval  int64      `json:"interval,omitempty"`
-	ExpiresAt *time.Time `json:"expires_at,omitempty"`
-	PlannedAt *time.Time `json:"planned_at,omitempty"`
-	Phone     string     `json:"phone,omitempty"`
-	CreatedAt time.Time  `json:"created_at"`
-	Payments  []*Payment `json:"payments"` // oldest first
-	Reads     int        `json:"reads"`
-	History   []Event    `json:"history"`
-	Callbacks []Callback `json:"callbacks"`
+	Interval  int64       `json:"interval,omitempty"`
+	ExpiresAt *time.Time  `json:"expires_at,omitempty"`
+	PlannedAt *time.Time  `json:"planned_at,omitempty"`
+	Phone     string      `json:"phone,omitempty"`
+	CreatedAt time.Time   `json:"created_at"`
+	Payments  []*Payment  `json:"payments"` // oldest first
+	Reads     int         `json:"reads"`
+	History   []Event     `json:"history"`
+	Callbacks []*Callback `json:"callbacks"`
 
 	// lastDue is the planned time of the latest charge of a subscription.
 	lastDue time.Time
-	held    *Callback // kept back until the next callback of the order
+	outbox  callback.Outbox
 }
 
 // Payment is one attempt to pay an order.
@@ -264,12 +265,14 @@ func (p *Payment) operation(kind string) *Operation {
 
 func (o *Order) clone() Order {
 	c := *o
-	c.held = nil
+	c.outbox = callback.Outbox{}
 	c.History = slices.Clone(o.History)
 	c.Services = slices.Clone(o.Services)
-	c.Callbacks = make([]Callback, len(o.Callbacks))
-	for i := range o.Callbacks {
-		c.Callbacks[i] = o.Callbacks[i].clone()
+	c.Callbacks = make([]*Callback, len(o.Callbacks))
+	for i, kept := range o.Callbacks {
+		cb := *kept
+		cb.Delivery = kept.Clone()
+		c.Callbacks[i] = &cb
 	}
 	c.Payments = make([]*Payment, len(o.Payments))
 	for i, p := range o.Payments {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/sandbox/callback"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/record"
@@ -65,7 +66,7 @@ type Twin struct {
 	faults *fault.Set
 	calls  *record.Log
 	pages  *page.Pages
-	client *http.Client
+	sender *callback.Sender
 
 	mu        sync.Mutex
 	settings  Settings
@@ -114,17 +115,26 @@ func New(cfg Config) (*Twin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("uapay twin: %w", err)
 	}
-	t.client = &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	t.sender = callback.New(callback.Config{
+		Provider: "uapay", UserAgent: "UAPAY-sandbox", ContentType: "application/json",
+		Guard: &t.mu, Patience: t.patience, Queue: t.queue, Now: t.now, Log: t.log,
+	})
 	return t, nil
 }
 
 // Run decides payments, ends what timed out and delivers callbacks until ctx is done.
 func (t *Twin) Run(ctx context.Context) error {
-	defer t.client.CloseIdleConnections()
+	defer t.sender.Close()
 	return t.queue.Run(ctx)
+}
+
+// patience is how long and how often callbacks are delivered. The mutex is held.
+func (t *Twin) patience() callback.Patience {
+	p := callback.Patience{Timeout: ms(t.settings.CallbackTimeoutMS)}
+	for _, pause := range t.settings.CallbackRetryMS {
+		p.Pauses = append(p.Pauses, t.settings.scaled(pause))
+	}
+	return p
 }
 
 // Settings returns the present switches.
