@@ -2,12 +2,12 @@ package smartcore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 )
 
@@ -158,8 +158,8 @@ type Outcome string
 
 // Errors of Complete.
 var (
-	ErrUnknownOrder = errors.New("no such order")
-	ErrFinished     = errors.New("order is finished already")
+	ErrUnknownOrder = control.ErrUnknownOrder
+	ErrFinished     = control.ErrFinished
 )
 
 // Complete ends an unfinished order as if the customer had done it.

@@ -49,12 +49,6 @@ func (t *Twin) view(o *Order, prefix string) *formView {
 	return v
 }
 
-// prefix is the path under which the twin is mounted.
-func prefix(r *http.Request, marker string) string {
-	path, _, _ := strings.Cut(r.URL.Path, marker)
-	return path
-}
-
 func (t *Twin) render(w http.ResponseWriter, p page.Page) {
 	if err := t.pages.Render(w, p); err != nil {
 		t.log.Error().Err(err).Msg("page failed")
@@ -78,7 +72,7 @@ func (t *Twin) showPayment(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	switch o.Stage {
 	case StageForm:
 		v := t.view(o, base)
@@ -139,7 +133,7 @@ func (t *Twin) showResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageOrder(w, r); o != nil {
-		t.renderResult(w, o, prefix(r, "/payment/"))
+		t.renderResult(w, o, page.Prefix(r, "/payment/"))
 	}
 }
 
@@ -172,7 +166,7 @@ func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	if o.Stage != StageForm { // the button was pressed twice, or the form is over
 		t.back(w, r, o, base)
 		return
@@ -271,7 +265,7 @@ func (t *Twin) showACS(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *Twin) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted bool) {
-	base := prefix(r, "/acs/")
+	base := page.Prefix(r, "/acs/")
 	if o.Stage == StageRedirect {
 		t.enter(o, StageACS, StatusProcessing)
 	}
@@ -291,9 +285,7 @@ func (t *Twin) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted 
 
 // submitACS takes the customer's answer, or the shop's hand-over with PaReq or creq.
 func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "bad form", http.StatusBadRequest)
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -302,7 +294,7 @@ func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/acs/")
+	base := page.Prefix(r, "/acs/")
 	given := r.PostForm.Get("outcome")
 	outcome, known := acsOutcomes[given]
 	switch {
@@ -321,9 +313,7 @@ func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
 // term is the return address of 3-D Secure 1 and 2: it takes the bank's answer
 // and sends the customer back to the shop.
 func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "bad form", http.StatusBadRequest)
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -343,7 +333,7 @@ func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t.answerACS(o, outcome)
-	t.back(w, r, o, prefix(r, "/payment/"))
+	t.back(w, r, o, page.Prefix(r, "/payment/"))
 }
 
 func (t *Twin) answerACS(o *Order, outcome Outcome) {

@@ -120,7 +120,8 @@ func DefaultSettings() Settings {
 	}
 }
 
-func (s Settings) validate() error {
+// Validate names a switch whose value makes no sense.
+func (s Settings) Validate() error {
 	for _, c := range []struct {
 		name, value string
 		allowed     []string

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/record"
@@ -72,8 +73,12 @@ type Config struct {
 	Log zerolog.Logger
 }
 
+// switches are the twin's settings and faults.
+type switches = control.Switches[Settings]
+
 // Twin is the pretended provider. All methods are safe for concurrent use.
 type Twin struct {
+	*switches
 	cfg    Config
 	log    zerolog.Logger
 	now    func() time.Time
@@ -125,7 +130,7 @@ func New(cfg Config) (*Twin, error) {
 		t.now = time.Now
 	}
 	if cfg.Settings != nil {
-		if err := cfg.Settings.validate(); err != nil {
+		if err := cfg.Settings.Validate(); err != nil {
 			return nil, err
 		}
 		t.settings = *cfg.Settings
@@ -147,6 +152,7 @@ func New(cfg Config) (*Twin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smartcore twin: %w", err)
 	}
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, knownVariant)
 	t.sender = callback.New(callback.Config{
 		Provider: "smartcore", UserAgent: "SmartCore-sandbox", ContentType: "application/x-www-form-urlencoded",
 		Guard: &t.mu, Patience: t.patience, Queue: t.queue, Now: t.now, Log: t.log,
@@ -168,43 +174,6 @@ func (t *Twin) patience() callback.Patience {
 	}
 	return p
 }
-
-// Settings returns the present switches.
-func (t *Twin) Settings() Settings {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.settings
-}
-
-// UpdateSettings changes switches; a change that makes no sense is refused as a whole.
-func (t *Twin) UpdateSettings(change func(*Settings)) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next := t.settings
-	change(&next)
-	if err := next.validate(); err != nil {
-		return err
-	}
-	t.settings = next
-	return nil
-}
-
-// AddFault switches a fault on and returns its id.
-func (t *Twin) AddFault(f fault.Fault) (string, error) {
-	if f.Kind == fault.CallbackForged && !knownVariant(f.Variant) {
-		return "", fmt.Errorf("unknown callback variant %q", f.Variant)
-	}
-	return t.faults.Add(f)
-}
-
-// RemoveFault switches one fault off and reports whether it was on.
-func (t *Twin) RemoveFault(id string) bool { return t.faults.Remove(id) }
-
-// ClearFaults switches all faults off.
-func (t *Twin) ClearFaults() { t.faults.Clear() }
-
-// Faults lists the faults that are on.
-func (t *Twin) Faults() []fault.Fault { return t.faults.List() }
 
 // SetCallbackSecret makes callbacks of one merchant order id be signed with
 // another secret, also before the order exists.
@@ -261,16 +230,7 @@ func (t *Twin) Requests(orderID string) []record.Request {
 
 // baseURL is the address under which browsers reach the twin.
 func (t *Twin) baseURL(r *http.Request) string {
-	if u := t.cfg.BaseURL(); u != "" {
-		return strings.TrimRight(u, "/")
-	}
-	path := r.URL.Path
-	for _, part := range []string{"/gateway/", "/pci/", "/payment/", "/acs/", "/control/"} {
-		if i := strings.Index(path, part); i >= 0 {
-			path = path[:i]
-		}
-	}
-	return "http://" + r.Host + strings.TrimRight(path, "/")
+	return page.Base(t.cfg.BaseURL(), r, "/gateway/", "/pci/", "/payment/", "/acs/", "/control/")
 }
 
 func newProcessingID() string {

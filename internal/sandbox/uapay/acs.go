@@ -17,12 +17,12 @@ var acsOutcomes = map[string]Outcome{"success": "success", "fail": "fail", "canc
 // challenge (PaReq, MD and TermUrl, all from UAPAY reference 8.3) or, on the
 // provider's own pages, with the payment's id in the address.
 func (t *Twin) openACS(w http.ResponseWriter, r *http.Request) {
-	if !t.form(w, r) {
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	base := prefix(r, "/api/")
+	base := page.Prefix(r, "/api/")
 	id := r.URL.Query().Get("payment")
 	if raw, err := verify("virtual acs", r.PostForm.Get("PaReq")); err == nil {
 		claims, _ := parse(raw) // ours
@@ -95,7 +95,7 @@ func (t *Twin) apiOrTerm(api http.HandlerFunc) http.HandlerFunc {
 // term is where TermUrl leads: it takes the bank's answer, finishes the payment
 // and sends the payer on.
 func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
-	if !t.form(w, r) {
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -121,7 +121,7 @@ func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
 	case p.Stage == Stage3DS:
 		t.apply(o, p, outcome)
 	}
-	t.leave(w, r, o, p, r.URL.String(), prefix(r, "/api/"))
+	t.leave(w, r, o, p, r.URL.String(), page.Prefix(r, "/api/"))
 }
 
 // leave sends a payer who is done with the bank to the merchant.

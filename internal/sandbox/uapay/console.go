@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
 
+	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 )
@@ -17,38 +17,18 @@ import (
 // site's page sends them.
 func (t *Twin) consoleRoutes(root chi.Router) {
 	root.Group(func(r chi.Router) {
-		r.Use(sameOrigin)
+		r.Use(control.SameOrigin)
 		r.Get("/", t.showConsole)
 		r.Get("/orders/{id}", t.showOrder)
 		r.Get("/console/frame", t.showFrame)
-		r.Post("/console/complete", t.consoleDo(func(f url.Values) error {
+		r.Post("/console/complete", control.Form(func(f url.Values) error {
 			return t.Complete(f.Get("id"), Outcome(f.Get("outcome")))
 		}))
-		r.Post("/console/callback", t.consoleDo(func(f url.Values) error {
-			return t.SendCallback(f.Get("id"), CallbackRequest{Variant: f.Get("variant"), Victim: f.Get("victim"), Times: number(f, "times")})
+		r.Post("/console/callback", control.Form(func(f url.Values) error {
+			return t.SendCallback(f.Get("id"), CallbackRequest{Variant: f.Get("variant"), Victim: f.Get("victim"), Times: control.Number(f, "times")})
 		}))
-		r.Post("/console/faults", t.consoleDo(func(f url.Values) error {
-			_, err := t.AddFault(fault.Fault{
-				Kind: fault.Kind(f.Get("kind")), Endpoint: f.Get("endpoint"), OrderID: f.Get("order_id"), Count: number(f, "count"),
-				DelayMS: number(f, "delay_ms"), Variant: f.Get("variant"), Code: f.Get("code"),
-			})
-			return err
-		}))
-		r.Post("/console/faults/remove", t.consoleDo(func(f url.Values) error {
-			if f.Get("id") == "" {
-				t.ClearFaults()
-			} else {
-				t.RemoveFault(f.Get("id"))
-			}
-			return nil
-		}))
-		r.Post("/console/settings", t.consoleDo(func(f url.Values) error { return t.patchSettings([]byte(f.Get("settings"))) }))
+		control.Forms(r, t.switches)
 	})
-}
-
-func number(f url.Values, key string) int {
-	n, _ := strconv.Atoi(f.Get(key)) // an empty field is zero
-	return n
 }
 
 // consoleView is what the console's templates get.
@@ -115,7 +95,7 @@ func testCards() []testCard {
 func (t *Twin) console(r *http.Request, marker string) *consoleView {
 	base := r.URL.Path
 	if marker != "" {
-		base = prefix(r, marker)
+		base = page.Prefix(r, marker)
 	}
 	settings, _ := json.MarshalIndent(t.Settings(), "", "  ") // plain values cannot fail
 	return &consoleView{
@@ -138,7 +118,7 @@ func (t *Twin) showFrame(w http.ResponseWriter, r *http.Request) {
 	raw, _ := json.Marshal(map[string]any{ // plain values cannot fail
 		"params": map[string]any{"sessionId": id}, "data": map[string]any{"method": "createCard"}, "iat": t.now().Unix(),
 	})
-	http.Redirect(w, r, prefix(r, "/console/")+"/api/iframe/"+Sign(m.Key, raw), http.StatusSeeOther)
+	http.Redirect(w, r, page.Prefix(r, "/console/")+"/api/iframe/"+Sign(m.Key, raw), http.StatusSeeOther)
 }
 
 func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {
@@ -152,24 +132,4 @@ func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {
 	raw, _ := json.MarshalIndent(d.Requests, "", "  ") // plain values cannot fail
 	v.JSON = string(raw)
 	t.render(w, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
-}
-
-// consoleDo runs an action and goes back to the page it was started from.
-func (t *Twin) consoleDo(action func(url.Values) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, "bad form", http.StatusBadRequest)
-			return
-		}
-		to := prefix(r, "/console/") + "/"
-		if id := r.PostForm.Get("back"); id != "" {
-			to += "orders/" + url.PathEscape(id)
-		}
-		message := "Done."
-		if err := action(r.PostForm); err != nil {
-			message = "Not done: " + err.Error()
-		}
-		http.Redirect(w, r, to+"?message="+url.QueryEscape(message), http.StatusSeeOther)
-	}
 }

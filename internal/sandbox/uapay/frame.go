@@ -55,8 +55,8 @@ func (f framed) WriteHeader(status int) {
 
 func (t *Twin) frameView(r *http.Request, f frame) *view {
 	return &view{
-		Prefix: prefix(r, "/api/"), Shop: f.merchant.Name, Frame: true, NoExpiry: f.method == "createShortCard",
-		Action: prefix(r, "/api/") + "/api/iframe/" + chi.URLParam(r, "jwt"), Cards: testCards(),
+		Prefix: page.Prefix(r, "/api/"), Shop: f.merchant.Name, Frame: true, NoExpiry: f.method == "createShortCard",
+		Action: page.Prefix(r, "/api/") + "/api/iframe/" + chi.URLParam(r, "jwt"), Cards: testCards(),
 		Value: map[string]string{}, Errors: map[string]string{},
 	}
 }
@@ -79,7 +79,7 @@ func (t *Twin) openFrame(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *Twin) submitFrame(w http.ResponseWriter, r *http.Request) {
-	if !t.form(w, r) {
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()

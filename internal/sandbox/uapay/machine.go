@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 )
 
@@ -135,8 +136,8 @@ func Outcomes() []Outcome {
 
 // Errors of Complete.
 var (
-	ErrUnknownOrder = errors.New("no such order")
-	ErrFinished     = errors.New("order is finished already")
+	ErrUnknownOrder = control.ErrUnknownOrder
+	ErrFinished     = control.ErrFinished
 
 	errNotFinished = errors.New("order has no finished payment")
 )

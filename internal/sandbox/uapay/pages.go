@@ -19,7 +19,7 @@ func (t *Twin) pageRoutes(r chi.Router) {
 	r.Post("/payment/{id}/lookup", t.submitLookup)
 	r.Get("/payment/{id}/result", t.openResult)
 	r.Get("/qr/{id}", func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, prefix(r, "/qr/")+"/payment/"+chi.URLParam(r, "id"), http.StatusSeeOther)
+		http.Redirect(w, r, page.Prefix(r, "/qr/")+"/payment/"+chi.URLParam(r, "id"), http.StatusSeeOther)
 	})
 	r.Get("/api/acs/virtual/form", t.openACS)
 	r.Post("/api/acs/virtual/form", t.openACS)
@@ -65,12 +65,6 @@ func (t *Twin) view(o *Order, base string) *view {
 	return v
 }
 
-// prefix is the path under which the twin is mounted.
-func prefix(r *http.Request, marker string) string {
-	path, _, _ := strings.Cut(r.URL.Path, marker)
-	return path
-}
-
 func (t *Twin) render(w http.ResponseWriter, p page.Page) {
 	if err := t.pages.Render(w, p); err != nil {
 		t.log.Error().Err(err).Msg("page failed")
@@ -88,15 +82,6 @@ func (t *Twin) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
 	return o
 }
 
-func (t *Twin) form(w http.ResponseWriter, r *http.Request) bool {
-	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "bad form", http.StatusBadRequest)
-		return false
-	}
-	return true
-}
-
 func (t *Twin) openPayment(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,7 +89,7 @@ func (t *Twin) openPayment(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	p := o.Payment()
 	switch {
 	case p != nil && !p.Terminal():
@@ -183,12 +168,12 @@ func (t *Twin) openResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageInvoice(w, r); o != nil {
-		t.renderResult(w, o, prefix(r, "/payment/"))
+		t.renderResult(w, o, page.Prefix(r, "/payment/"))
 	}
 }
 
 func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
-	if !t.form(w, r) {
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -197,7 +182,7 @@ func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	if t.payable(o) != "" { // the button was pressed twice, or the invoice is over
 		if p := o.Payment(); p != nil {
 			t.step(w, r, o, p, base)
@@ -289,7 +274,7 @@ func (t *Twin) openLookup(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	if p := o.Payment(); p == nil || p.Stage != StageLookup {
 		http.Redirect(w, r, base+"/payment/"+o.ID, http.StatusSeeOther)
 		return
@@ -304,7 +289,7 @@ func (t *Twin) renderLookup(w http.ResponseWriter, o *Order, v *view, status int
 }
 
 func (t *Twin) submitLookup(w http.ResponseWriter, r *http.Request) {
-	if !t.form(w, r) {
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -313,7 +298,7 @@ func (t *Twin) submitLookup(w http.ResponseWriter, r *http.Request) {
 	if o == nil {
 		return
 	}
-	base := prefix(r, "/payment/")
+	base := page.Prefix(r, "/payment/")
 	p := o.Payment()
 	if p == nil || p.Stage != StageLookup {
 		http.Redirect(w, r, base+"/payment/"+o.ID, http.StatusSeeOther)

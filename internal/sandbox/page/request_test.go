@@ -1,0 +1,39 @@
+package page
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhereATwinIsMounted(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/twin/payment/1": "http://shop.example/twin", "/payment/1": "http://shop.example", "/twin/": "http://shop.example/twin",
+		"/a/b/acs/1": "http://shop.example/a/b",
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://shop.example"+path, nil)
+		require.Equal(t, want, Base("", r, "/payment/", "/acs/"), path)
+		require.Equal(t, "https://public.example/twin", Base("https://public.example/twin/", r, "/payment/"))
+	}
+	r := httptest.NewRequest(http.MethodGet, "http://shop.example/twin/payment/1/payment/", nil)
+	require.Equal(t, "/twin", Prefix(r, "/payment/"))
+}
+
+func TestReadForm(t *testing.T) {
+	t.Parallel()
+	for body, fine := range map[string]bool{"a=1": true, "%": false, "a=" + strings.Repeat("x", maxForm): false} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		require.Equal(t, fine, ReadForm(w, r))
+		if fine {
+			require.Equal(t, "1", r.PostForm.Get("a"))
+		} else {
+			require.Equal(t, http.StatusBadRequest, w.Code)
+		}
+	}
+}
