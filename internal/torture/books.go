@@ -74,6 +74,7 @@ type Answer struct {
 	Order                 string // the order's id in the answer
 	Replayed              string // the order's id in the answer to the same request sent again at the end; empty if it was not sent
 	ReplayStatus          int
+	Changed               bool // that answer says that it is the first one again, and has another text
 }
 
 // Acknowledged is a provider's callback that was answered with 200.
@@ -100,6 +101,7 @@ type Books struct {
 	Notices   []Notice // in the order of their receipt
 	Answers   []Answer
 	Listings  []Listing
+	Silent    []string // requests that the shops sent again and again, until long after the faults, without an answer
 	Callbacks []Acknowledged
 	Kept      map[string]bool // callbacks in the database, by account and dedupe key
 	Legal     map[[2]string]bool

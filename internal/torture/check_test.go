@@ -113,6 +113,8 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"an acknowledged refund is another one now": {func(b *Books) { b.Answers[1].Order, b.Answers[1].Replayed = "other", "other" }, Lost, nil},
 		"a replay is answered with another order":   {func(b *Books) { b.Answers[0].Replayed = "other" }, Lost, nil},
 		"a replay is refused":                       {func(b *Books) { b.Answers[0].ReplayStatus = 409 }, Lost, nil},
+		"a replay has another text":                 {func(b *Books) { b.Answers[0].Changed = true }, Lost, nil},
+		"a shop was never answered":                 {func(b *Books) { b.Silent = []string{"t1-1"} }, NotAnswered, nil},
 		"an acknowledged callback is not kept":      {func(b *Books) { b.Kept = nil }, Lost, nil},
 		"the provider has an order that we do not": {func(b *Books) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-?", Kind: "payment", State: Open, Sum: 5})
@@ -166,6 +168,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 			}
 		}, DoubleEffect, nil},
 		"failed here and paid there":         {func(b *Books) { b.effect("ref-failed").State = Paid }, FalseFailed, nil},
+		"failed here and given up there":     {func(b *Books) { b.effect("ref-failed").State = Canceled }, FalseFailed, nil},
 		"failed here and held there":         {func(b *Books) { b.effect("ref-failed").State = Held }, FalseFailed, nil},
 		"failed here and still to be paid":   {func(b *Books) { b.effect("ref-failed").State = Open }, FalseFailed, nil},
 		"a refund failed here and was given": {func(b *Books) { b.failRefund() }, FalseFailed, []Kind{DoubleEffect}},

@@ -26,6 +26,7 @@ type shopper struct {
 	mu       sync.Mutex
 	answers  []*asked
 	listings []Listing
+	silent   []string // requests that were never answered by anything but "later"
 	crashes  []Crash
 }
 
@@ -33,6 +34,7 @@ type shopper struct {
 type asked struct {
 	Answer
 	path, key, body string
+	text            string // the answer
 }
 
 // view is what the scripts read of an order.
@@ -48,7 +50,9 @@ type view struct {
 	NextAction      *struct {
 		Type string `json:"type"`
 	} `json:"next_action"`
-	Code string `json:"-"` // of a problem
+	Code     string `json:"-"` // of a problem
+	Text     string `json:"-"` // the whole answer
+	Replayed bool   `json:"-"` // the answer says that it is the first one again
 }
 
 // once sends one request to one replica.
@@ -86,6 +90,7 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 	} else {
 		err = json.Unmarshal(text, &v)
 	}
+	v.Text, v.Replayed = string(text), res.Header.Get("Idempotency-Replayed") == "true"
 	if err != nil {
 		return 0, view{}, fmt.Errorf("read an answer of %d: %w", res.StatusCode, err)
 	}
@@ -128,6 +133,9 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 			return v, status, true
 		}
 		if !wait(ctx, pause) {
+			s.mu.Lock()
+			s.silent = append(s.silent, name)
+			s.mu.Unlock()
 			return v, status, false
 		}
 	}
@@ -145,7 +153,7 @@ func (s *shopper) keep(path, key, body, name string, v view) {
 	if json.Unmarshal([]byte(body), &request) != nil || request.Reference == "" { // an import names none
 		request.Reference = v.Reference
 	}
-	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: request.Reference, Order: v.ID}, path: path, key: key, body: body})
+	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: request.Reference, Order: v.ID}, path: path, key: key, body: body, text: v.Text})
 }
 
 // tell sends an order a command with a key of its own until it is answered by something else than "later". What nobody
@@ -215,7 +223,7 @@ func (s *shopper) replay(ctx context.Context) {
 					continue
 				}
 				if err == nil && status != http.StatusServiceUnavailable {
-					a.ReplayStatus, a.Replayed = status, v.ID
+					a.ReplayStatus, a.Replayed, a.Changed = status, v.ID, v.Replayed && v.Text != a.text
 					return
 				}
 				wait(ctx, 300*time.Millisecond)

@@ -208,7 +208,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	for _, s := range r.shops {
 		s.replay(ctx)
 		s.finish(ctx, calm, r.plan.ExportsFail)
-		books.Listings = append(books.Listings, s.listings...)
+		books.Listings, books.Silent = append(books.Listings, s.listings...), append(books.Silent, s.silent...)
 		for _, a := range s.answers {
 			books.Answers = append(books.Answers, a.Answer)
 		}
