@@ -118,8 +118,8 @@ func TestCallbackFaults(t *testing.T) {
 	b.fault(fault.Fault{Kind: fault.CallbackDuplicate, OrderID: "dup", Times: 5})
 	finish("dup")
 	require.Len(t, b.callbacks(5), 5)
-	for _, body := range b.hook.bodies {
-		require.Equal(t, b.hook.bodies[0], body)
+	for _, body := range b.hook.Got() {
+		require.Equal(t, b.hook.Got()[0], body)
 		require.Contains(t, body, "orderId=dup")
 	}
 	o, _ := b.twin.Order("off")
@@ -153,29 +153,29 @@ func TestCallbackBeforeTheAnswer(t *testing.T) {
 	b := newBundle(t, nil)
 	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, Count: 2, Outcome: "success"})
 	b.call("/pci/initPaymentHost2Host", b.pay("early", card(CardFrictionless)))
-	require.Len(t, b.hook.got(), 1)
+	require.Len(t, b.hook.Got(), 1)
 	b.call("/gateway/initPayment", b.pay("early2", nil))
-	got := b.hook.got()
+	got := b.got()
 	require.Len(t, got, 2)
 	require.Equal(t, []string{"early2", "2"}, []string{got[1].Get("orderId"), got[1].Get("status")})
 	b.call("/gateway/initPayment", b.pay("calm", nil))
-	require.Len(t, b.hook.got(), 2)
+	require.Len(t, b.hook.Got(), 2)
 
 	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "off"})
 	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, OrderID: "off", Outcome: "success"})
 	b.call("/gateway/initPayment", b.pay("off", nil))
-	require.Len(t, b.hook.got(), 2, "off is off")
+	require.Len(t, b.hook.Got(), 2, "off is off")
 }
 
 func TestRedeliveryUntil200(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
-	b.hook.answer = func(n int) int {
+	b.hook.Answer(func(n int) int {
 		if n < 3 {
 			return 500
 		}
 		return 200
-	}
+	})
 	b.call("/gateway/initPayment", b.pay("again", nil))
 	require.NoError(t, b.twin.Complete("again", "success"))
 	b.callbacks(3)
@@ -186,9 +186,7 @@ func TestRedeliveryUntil200(t *testing.T) {
 	b.eventually(func() bool { return len(attempts()) == 3 })
 	require.Equal(t, []int{500, 500, 200}, []int{attempts()[0].Status, attempts()[1].Status, attempts()[2].Status})
 
-	b.hook.mu.Lock()
-	b.hook.answer = func(int) int { return 201 } // not 200
-	b.hook.mu.Unlock()
+	b.hook.Answer(func(int) int { return 201 }) // not 200
 	require.NoError(t, b.twin.SendCallback("again", CallbackRequest{}))
 	b.eventually(func() bool {
 		o, _ := b.twin.Order("again")
@@ -208,13 +206,13 @@ func TestCallbackVariants(t *testing.T) {
 	for i, name := range Variants() {
 		require.NoError(t, b.twin.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
 		got := b.callbacks(i + 2)[i+1]
-		body := b.hook.bodies[i+1]
+		body := b.hook.Got()[i+1]
 		require.Equal(t, !invalid[name], got.Get("sign") == Sign("another secret", pairsOf(t, body)), name)
 		if strings.HasPrefix(name, "F0") && strings.Contains("F02 F03 F04 F06 F09", name) {
 			require.Equal(t, []string{"victim-1", "2"}, []string{got.Get("orderId"), got.Get("status")}, name)
 		}
 		if name == VariantReplay {
-			require.Equal(t, b.hook.bodies[0], body)
+			require.Equal(t, b.hook.Got()[0], body)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
+
+	"payrelay/internal/sandbox/twintest"
 )
 
 func TestExportWaitsThenListsOrders(t *testing.T) {
@@ -34,7 +36,7 @@ func TestExportWaitsThenListsOrders(t *testing.T) {
 // A card number sent or typed anywhere never reaches the log, a record or the control API.
 func TestNoCardDataIsKept(t *testing.T) {
 	t.Parallel()
-	var log lines
+	var log twintest.Log
 	b := newLoggedBundle(t, nil, &log)
 	b.call("/pci/initPaymentHost2Host", b.pay("leak", with(card(CardFrictionless), object{"card_cvv": "987", "purpose": "my card 4012 0000 0000 3010"})))
 	b.call("/gateway/initPayment", b.pay("leak2", object{"customer_first_name": CardChallenge, "card_number": CardChallenge}))

@@ -69,7 +69,7 @@ func TestRefundsNeverExceedThePayment(t *testing.T) {
 	b.call("/pci/initPaymentHost2Host", b.pay("r", card(CardFrictionless)))
 	b.status("r", 2)
 	refund := func(amount int) object {
-		return b.call("/gateway/refund", object{"order_id": "r", "amount": amount, "reason": "x", "callback_url": b.hook.server.URL})
+		return b.call("/gateway/refund", object{"order_id": "r", "amount": amount, "reason": "x", "callback_url": b.hook.URL})
 	}
 	first := refund(400)
 	require.Equal(t, false, first["success"])

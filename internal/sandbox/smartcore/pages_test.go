@@ -47,7 +47,7 @@ func TestFormPaysDeclinesAndChecksTyping(t *testing.T) {
 		require.True(t, cb[0].Has(key), key)
 	}
 	require.Equal(t, "401200******3010", cb[0].Get("card_number"))
-	require.Equal(t, cb[0].Get("sign"), Sign("qwerty", pairsOf(t, b.hook.bodies[first])))
+	require.Equal(t, cb[0].Get("sign"), Sign("qwerty", pairsOf(t, b.hook.Got()[first])))
 }
 
 func TestThreeDSecurePages(t *testing.T) {

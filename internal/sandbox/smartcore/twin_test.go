@@ -2,19 +2,17 @@ package smartcore
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/twintest"
 )
 
 // bundle is a running twin with its server and a receiver of callbacks.
@@ -22,7 +20,7 @@ type bundle struct {
 	*testing.T
 	twin *Twin
 	base string
-	hook *receiver
+	hook *twintest.Receiver
 }
 
 func newBundle(t *testing.T, change func(*Settings)) *bundle {
@@ -41,55 +39,8 @@ func newLoggedBundle(t *testing.T, change func(*Settings), log io.Writer) *bundl
 	base := ""
 	twin, err := New(Config{Settings: &settings, Log: zerolog.New(log), BaseURL: func() string { return base }})
 	require.NoError(t, err)
-	r := chi.NewRouter()
-	r.Mount("/smartcore", twin.Handler())
-	server := httptest.NewServer(r)
-	base = server.URL + "/smartcore"
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- twin.Run(ctx) }()
-	hook := newReceiver()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-		hook.server.Close()
-		server.Close()
-	})
-	return &bundle{T: t, twin: twin, base: base, hook: hook}
-}
-
-// receiver is a merchant's callback address.
-type receiver struct {
-	server *httptest.Server
-	mu     sync.Mutex
-	bodies []string
-	answer func(n int) int
-}
-
-func newReceiver() *receiver {
-	r := &receiver{}
-	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		raw, _ := io.ReadAll(req.Body)
-		r.mu.Lock()
-		r.bodies = append(r.bodies, string(raw))
-		n, answer := len(r.bodies), r.answer
-		r.mu.Unlock()
-		if answer != nil {
-			w.WriteHeader(answer(n))
-		}
-	}))
-	return r
-}
-
-func (r *receiver) got() []url.Values {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	out := make([]url.Values, 0, len(r.bodies))
-	for _, b := range r.bodies {
-		v, _ := url.ParseQuery(b)
-		out = append(out, v)
-	}
-	return out
+	base = twintest.Serve(t, "/smartcore", twin)
+	return &bundle{T: t, twin: twin, base: base, hook: twintest.NewReceiver(t)}
 }
 
 // raw sends one request and returns the HTTP status and the body, or the error of the call.
@@ -141,10 +92,20 @@ func (b *bundle) eventually(ok func() bool) {
 	require.Eventually(b, ok, 5*time.Second, 2*time.Millisecond)
 }
 
+// got are the callbacks that came.
+func (b *bundle) got() []url.Values {
+	bodies := b.hook.Got()
+	out := make([]url.Values, len(bodies))
+	for i, body := range bodies {
+		out[i], _ = url.ParseQuery(body)
+	}
+	return out
+}
+
 func (b *bundle) callbacks(n int) []url.Values {
 	b.Helper()
-	b.eventually(func() bool { return len(b.hook.got()) >= n })
-	return b.hook.got()
+	b.eventually(func() bool { return len(b.hook.Got()) >= n })
+	return b.got()
 }
 
 // pay is a complete request of initPayment, direct payment or authorize.
@@ -153,7 +114,7 @@ func (b *bundle) pay(id string, more object) object {
 		"account": "EUR-sandbox", "amount": 1000, "currency": "EUR", "order_id": id, "merchant_site": "https://merchant.site",
 		"customer_first_name": "John", "customer_last_name": "Doe", "customer_address": "10 Downing Street",
 		"customer_city": "London", "customer_zip_code": "121165", "customer_country": "GB", "customer_phone": "+442079460612",
-		"customer_email": "john@example.com", "customer_ip_address": "127.0.0.1", "callback_url": b.hook.server.URL,
+		"customer_email": "john@example.com", "customer_ip_address": "127.0.0.1", "callback_url": b.hook.URL,
 		"success_url": "https://shop.example/ok", "fail_url": "https://shop.example/no",
 	}
 	for k, v := range more {
@@ -200,22 +161,4 @@ func typed(number string) url.Values {
 		"card_number": {number}, "card_expiry": {time.Now().AddDate(2, 0, 0).Format("01/06")}, "card_cvc": {"123"},
 		"card_holder": {"John Doe"},
 	}
-}
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/twintest"
 )
 
 type example struct {
@@ -196,7 +198,7 @@ func TestUnsignedClientAndLenientForms(t *testing.T) {
 // What a payer or an adapter sends in secret is in no record and no log.
 func TestNothingSecretIsKept(t *testing.T) {
 	t.Parallel()
-	log := &lines{}
+	log := &twintest.Log{}
 	b := newLoggedBundle(t, nil, log)
 	invoice, payment, key := b.direct("quiet", CardLookup, object{"description": "my card 4111 1111 1111 1111"})
 	b.status(invoice, payment, SystemConfirm)

@@ -120,7 +120,7 @@ func TestCallbackClaims(t *testing.T) {
 	require.NoError(t, b.twin.Complete("ord", "success"))
 	b.callbacks(1)
 	want, _ := parse(examples(t)["callback_finished"].Request)
-	body, _ := parse([]byte(b.hook.got()[0]))
+	body, _ := parse([]byte(b.hook.Got()[0]))
 	require.Len(t, body, 1)
 	require.Equal(t, names(t, peek(want.text("token"))), names(t, peek(body.text("token"))))
 	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.CallbackIAT = true }))
@@ -155,8 +155,8 @@ func TestCallbackFaults(t *testing.T) {
 	b.fault(fault.Fault{Kind: fault.CallbackDuplicate, OrderID: "dup", Times: 5})
 	finish("dup")
 	b.callbacks(5)
-	for _, body := range b.hook.got() {
-		require.Equal(t, b.hook.got()[0], body)
+	for _, body := range b.hook.Got() {
+		require.Equal(t, b.hook.Got()[0], body)
 	}
 	o, _ := b.twin.Order("off")
 	require.NotEmpty(t, o.Callbacks[0].Suppressed)
@@ -184,16 +184,16 @@ func TestCallbackBeforeTheAnswer(t *testing.T) {
 	b := newBundle(t, nil)
 	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, Endpoint: "invoicer/invoices/create", Count: 1, Outcome: "success"})
 	b.invoice("early", nil)
-	require.Len(t, b.hook.got(), 1)
+	require.Len(t, b.hook.Got(), 1)
 	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, Endpoint: "invoicer/payments/create", Count: 1})
 	b.direct("early-2", CardReject, nil)
-	require.Len(t, b.hook.got(), 2)
+	require.Len(t, b.hook.Got(), 2)
 	require.Equal(t, SystemRejected, b.callbacks(2)[1]["paymentStatus"])
 	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "muted"})
 	b.fault(fault.Fault{Kind: fault.CallbackBeforeAnswer, OrderID: "muted", Count: 1, Outcome: "success"})
 	b.invoice("muted", nil)
 	b.invoice("calm", nil)
-	require.Len(t, b.hook.got(), 2)
+	require.Len(t, b.hook.Got(), 2)
 }
 
 func TestRedeliveryUntil200(t *testing.T) {
@@ -201,12 +201,12 @@ func TestRedeliveryUntil200(t *testing.T) {
 	b := newBundle(t, func(s *Settings) {
 		s.CallbackRetryMS, s.TimeScale = DefaultSettings().CallbackRetryMS, 3_600_000 // an hour in a millisecond
 	})
-	b.hook.answer = func(n int) int {
+	b.hook.Answer(func(n int) int {
 		if n < 3 {
 			return 500
 		}
 		return 200
-	}
+	})
 	b.invoice("again", nil)
 	require.NoError(t, b.twin.Complete("again", "success"))
 	attempts := func(i int) []callback.Attempt {
@@ -215,9 +215,7 @@ func TestRedeliveryUntil200(t *testing.T) {
 	}
 	b.eventually(func() bool { return len(attempts(0)) == 3 })
 	require.Equal(t, []int{500, 500, 200}, []int{attempts(0)[0].Status, attempts(0)[1].Status, attempts(0)[2].Status})
-	b.hook.mu.Lock()
-	b.hook.answer = func(int) int { return 204 } // not 200
-	b.hook.mu.Unlock()
+	b.hook.Answer(func(int) int { return 204 }) // not 200
 	require.NoError(t, b.twin.SendCallback("again", CallbackRequest{}))
 	b.eventually(func() bool { return len(attempts(1)) == 6 }) // the first and five more
 }
@@ -237,14 +235,14 @@ func TestCallbackVariants(t *testing.T) {
 	for i, name := range Variants() {
 		require.NoError(t, b.twin.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
 		b.callbacks(i + 2)
-		body, ok := parse([]byte(b.hook.got()[i+1]))
+		body, ok := parse([]byte(b.hook.Got()[i+1]))
 		require.True(t, ok, name)
 		claims, err := verify("another key", body.text("token"))
 		require.Equal(t, !invalid[name], err == nil, name)
 		got, _ := parse(claims)
 		switch name {
 		case VariantReplay:
-			require.Equal(t, b.hook.got()[0], b.hook.got()[i+1])
+			require.Equal(t, b.hook.Got()[0], b.hook.Got()[i+1])
 		case VariantEarlySuccess:
 			require.Equal(t, SystemFinished, got["paymentStatus"])
 		case VariantOtherOrder:

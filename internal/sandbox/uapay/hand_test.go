@@ -57,7 +57,7 @@ func TestUnpaidInvoicesEnd(t *testing.T) {
 	b.eventually(func() bool { return show(left)["invoiceStatus"] == "INACTIVE" })
 	require.Empty(t, show(left)["payments"])
 	require.Equal(t, "ACTIVE", show(paid)["invoiceStatus"])
-	require.Empty(t, b.hook.got(), "no callback tells of an invoice that ends unpaid")
+	require.Empty(t, b.hook.Got(), "no callback tells of an invoice that ends unpaid")
 	raw, err := json.Marshal(b.twin.Settings())
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"invoice_ttl_ms":50`)

@@ -18,7 +18,7 @@ func (b *bundle) transfer(id string) (string, string) {
 func (b *bundle) initiate(kind, id string) string {
 	b.Helper()
 	return b.call("p2p/payments/"+kind+"/initiate", object{
-		"externalId": id, "amount": 10000, "currency": "980", "description": "Order " + id, "callbackUrl": b.hook.server.URL,
+		"externalId": id, "amount": 10000, "currency": "980", "description": "Order " + id, "callbackUrl": b.hook.URL,
 	}, nil).text("paymentId")
 }
 
@@ -28,7 +28,7 @@ func TestClassicTransfers(t *testing.T) {
 	data := func(id, card string) object {
 		return object{
 			"externalId": id, "cardFrom": object{"id": b.card(card), "securityCode": "123"}, "cardTo": object{"id": b.card(CardSuccess)},
-			"notify": object{"phone": "380000000000"}, "amount": 10000, "currency": 980, "callbackUrl": b.hook.server.URL,
+			"notify": object{"phone": "380000000000"}, "amount": 10000, "currency": 980, "callbackUrl": b.hook.URL,
 		}
 	}
 	made := b.call("payments/p2p/direct/create", nil, data("tr-1", CardLookup))

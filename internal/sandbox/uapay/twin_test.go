@@ -2,19 +2,17 @@ package uapay
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/twintest"
 )
 
 const (
@@ -27,7 +25,7 @@ type bundle struct {
 	*testing.T
 	twin    *Twin
 	base    string
-	hook    *receiver
+	hook    *twintest.Receiver
 	session string
 }
 
@@ -47,53 +45,11 @@ func newLoggedBundle(t *testing.T, change func(*Settings), log io.Writer) *bundl
 	base := ""
 	twin, err := New(Config{Settings: &settings, Log: zerolog.New(log), BaseURL: func() string { return base }})
 	require.NoError(t, err)
-	r := chi.NewRouter()
-	r.Mount("/uapay", twin.Handler())
-	server := httptest.NewServer(r)
-	base = server.URL + "/uapay"
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- twin.Run(ctx) }()
-	hook := newReceiver()
-	t.Cleanup(func() {
-		cancel()
-		require.NoError(t, <-done)
-		hook.server.Close()
-		server.Close()
-	})
-	b := &bundle{T: t, twin: twin, base: base, hook: hook}
+	base = twintest.Serve(t, "/uapay", twin)
+	b := &bundle{T: t, twin: twin, base: base, hook: twintest.NewReceiver(t)}
 	b.session = b.call("sessions/create", object{"clientId": testClient}, nil).text("id")
 	require.NotEmpty(t, b.session)
 	return b
-}
-
-// receiver is a merchant's callback address.
-type receiver struct {
-	server *httptest.Server
-	mu     sync.Mutex
-	bodies []string
-	answer func(n int) int
-}
-
-func newReceiver() *receiver {
-	r := &receiver{}
-	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		raw, _ := io.ReadAll(req.Body)
-		r.mu.Lock()
-		r.bodies = append(r.bodies, string(raw))
-		n, answer := len(r.bodies), r.answer
-		r.mu.Unlock()
-		if answer != nil {
-			w.WriteHeader(answer(n))
-		}
-	}))
-	return r
-}
-
-func (r *receiver) got() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append([]string(nil), r.bodies...)
 }
 
 // raw sends one body and returns the HTTP status and the answer, or the error of the call.
@@ -184,9 +140,9 @@ func (b *bundle) eventually(ok func() bool) {
 // callbacks waits for n callbacks and returns their verified claims.
 func (b *bundle) callbacks(n int) []object {
 	b.Helper()
-	b.eventually(func() bool { return len(b.hook.got()) >= n })
+	b.eventually(func() bool { return len(b.hook.Got()) >= n })
 	var out []object
-	for _, body := range b.hook.got() {
+	for _, body := range b.hook.Got() {
 		o, _ := parse([]byte(body))
 		claims, err := verify(testKey, o.text("token"))
 		if err != nil {
@@ -207,7 +163,7 @@ func (b *bundle) invoice(id string, more object) object {
 func (b *bundle) invoiceData(id string, more object) object {
 	return with(object{
 		"externalId": id, "type": "PAY", "reusability": false, "description": "Order " + id, "amount": 25000,
-		"redirectUrl": "https://shop.example/return/" + id, "callbackUrl": b.hook.server.URL, "email": "payer@shop.example",
+		"redirectUrl": "https://shop.example/return/" + id, "callbackUrl": b.hook.URL, "email": "payer@shop.example",
 		"extraInfo": `{"orderRef":"` + id + `"}`,
 	}, more)
 }
@@ -272,22 +228,4 @@ func typed(number string) url.Values {
 	return url.Values{
 		"card_number": {number}, "card_expiry": {time.Now().AddDate(2, 0, 0).Format("01/06")}, "card_cvc": {"123"},
 	}
-}
-
-// lines is a log that can be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
