@@ -22,7 +22,7 @@ var edges = []string{"internal/http/...", "internal/callbacks/...", "internal/wo
 var concrete = []string{"internal/store/...", "internal/gateway/smartcore/...", "internal/gateway/uapay/...", "internal/sandbox/...", "internal/localpg/..."}
 
 // testOnly are packages that help tests; nothing that ships may need them.
-var testOnly = []string{"internal/gateway/gatewaytest/...", "internal/store/storetest/...", "internal/archtest/..."}
+var testOnly = []string{"internal/gateway/gatewaytest/...", "internal/store/storetest/...", "internal/sandbox/twintest/...", "internal/archtest/..."}
 
 var rules = []rule{
 	{
