@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -229,4 +231,33 @@ func (d *dev) replay(id string, times int) {
 	before := len(d.twinCallbacks(id))
 	d.control(http.MethodPost, "/orders/"+id+"/callback", map[string]any{"variant": "replay", "times": times})
 	require.Eventually(d.t, func() bool { return len(d.twinCallbacks(id)) == before+times }, 20*time.Second, 25*time.Millisecond)
+}
+
+// A callback on a refund names the payment alone. That of an earlier refund, sent again in another spelling, must not end
+// the next refund of the same sum.
+func TestACallbackInAnotherSpellingEndsNoOtherRefund(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.create("spelling")
+	d.fault("callback_off", "", o.ProviderOrderID, nil)
+	target := d.API + d.callbackTarget("EUR-sandbox")
+	require.Equal(t, http.StatusOK, deliver(target, signedEvent(o.ProviderOrderID, nil)))
+	p := d.ends(o.ID, "succeeded")
+	d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 2})
+	one := d.makes(refundsOf(p), refund("spelling-1", 300), http.StatusAccepted)
+	body := signedEvent(p.ProviderOrderID, map[string]string{"type": "Refund", "amount": "300", "finalAmount": "300"})
+	require.Equal(t, http.StatusOK, deliver(target, body))
+	d.ends(one.ID, "succeeded")
+	two := d.makes(refundsOf(p), refund("spelling-2", 300), http.StatusAccepted)
+	pairs := strings.Split(body, "&")
+	slices.Reverse(pairs)
+	sign := body[strings.Index(body, "sign=")+5:][:64]
+	for _, again := range []string{
+		body, strings.Join(pairs, "&"), strings.Replace(body, "amount=300", "amount=%3300", 1),
+		strings.Replace(body, sign, strings.ToUpper(sign), 1),
+	} {
+		require.Equal(t, http.StatusOK, deliver(target, again))
+		require.Equal(t, "unknown", d.get(two.ID).Status)
+	}
+	require.EqualValues(t, 300, d.full(p.ID).AmountRefunded)
 }

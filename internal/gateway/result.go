@@ -126,6 +126,9 @@ func (e Evidence) Names() []string { return slices.Sorted(maps.Keys(e)) }
 
 // Notification is a callback that was verified.
 type Notification struct {
+	// Fingerprint identifies what was signed: it is the same however the callback was written down, and another for whatever
+	// else the provider signs. It is how a callback that comes again is known; without one, only the same bytes are.
+	Fingerprint []byte
 	// OrderID is our id of the order it talks about. For a refund without an id of its own it is the payment's, and
 	// Result.Kind says refund.
 	OrderID string

@@ -34,12 +34,8 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		}
 		return "", &Error{Code: CodeCallbackMalformed, Message: "The callback cannot be read.", Err: err}
 	}
-	key := sha256.New()
-	for _, part := range [][]byte{[]byte(provider), {0}, account.ID[:], {0}, raw.Body} {
-		key.Write(part)
-	}
 	cb := Callback{
-		AccountID: account.ID, DedupeKey: key.Sum(nil), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
+		AccountID: account.ID, DedupeKey: dedupeKey(account, n, raw), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
 		Reported: string(n.Result.Status), Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
 	}
 	if n.Result.Amount != nil {
@@ -63,6 +59,20 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Kind: kind})
 	return verdict, nil
+}
+
+// dedupeKey tells callbacks apart by what was signed. A body can be written in many ways that all verify, and one that was
+// taken in before must not be judged again as news: a refund's callback names the payment alone, and would end the next refund.
+func dedupeKey(a Account, n gateway.Notification, raw gateway.RawCallback) []byte {
+	content := n.Fingerprint
+	if len(content) == 0 {
+		content = raw.Body
+	}
+	key := sha256.New()
+	for _, part := range [][]byte{[]byte(a.Provider), {0}, a.ID[:], {0}, content} {
+		key.Write(part)
+	}
+	return key.Sum(nil)
 }
 
 // applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check.

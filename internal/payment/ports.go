@@ -78,7 +78,7 @@ const (
 // Callback is a verified callback on its way into the store.
 type Callback struct {
 	AccountID uuid.UUID
-	// DedupeKey is the hash of provider, account and body.
+	// DedupeKey is the hash of provider, account and what was signed.
 	DedupeKey []byte
 	// ProviderOrderID is our id of the order, as the callback names it.
 	ProviderOrderID string

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +34,7 @@ type front struct {
 	crashes  []Crash
 }
 
-// account is what a callback's dedupe key is made of.
+// account is what a callback's dedupe key is made of, beside its signature.
 type account struct {
 	provider string
 	id       [16]byte
@@ -91,7 +94,7 @@ func (f *front) pass(ctx context.Context, c callback) int {
 	case !ok:
 	case res.StatusCode == http.StatusOK:
 		sum := sha256.New()
-		for _, part := range [][]byte{[]byte(a.provider), {0}, a.id[:], {0}, c.body} {
+		for _, part := range [][]byte{[]byte(a.provider), {0}, a.id[:], {0}, signatureOf(c.body)} {
 			sum.Write(part)
 		}
 		key := Acknowledged{idText(a.id), hex.EncodeToString(sum.Sum(nil))}
@@ -103,6 +106,18 @@ func (f *front) pass(ctx context.Context, c callback) int {
 		f.crashes = append(f.crashes, Crash{"callback of " + a.provider, strings.TrimSpace(string(text))})
 	}
 	return res.StatusCode
+}
+
+// signatureOf returns the signature in a callback's body, which is what tells callbacks apart: that of a form, or of a token.
+func signatureOf(body []byte) []byte {
+	var sealed struct{ Token string }
+	if json.Unmarshal(body, &sealed) == nil {
+		signature, _ := base64.RawURLEncoding.DecodeString(sealed.Token[strings.LastIndexByte(sealed.Token, '.')+1:])
+		return signature
+	}
+	form, _ := url.ParseQuery(string(body))
+	signature, _ := hex.DecodeString(form.Get("sign"))
+	return signature
 }
 
 // acknowledged lists the callbacks that were answered 200 so far.

@@ -290,3 +290,40 @@ func BenchmarkReadCallback(b *testing.B) {
 		}
 	}
 }
+
+// TestOneCallbackInManySpellings: the signature covers the values alone, so one callback can be written in many ways that
+// all verify. They are one callback.
+func TestOneCallbackInManySpellings(t *testing.T) {
+	t.Parallel()
+	vectors := loadCases(t).Vectors
+	v := vectors[slices.IndexFunc(vectors, func(v vector) bool { return strings.HasPrefix(v.Name, "P19") })]
+	gw := open(t, withCallbackSecret(v.Secret))
+	read := func(body string) gateway.Notification {
+		n, err := gw.ReadCallback(rawCallback(body))
+		require.NoError(t, err, body)
+		return n
+	}
+	first := read(v.Body)
+	require.NotEmpty(t, first.Fingerprint)
+	form, err := url.ParseQuery(v.Body)
+	require.NoError(t, err)
+	sign, pairs := form.Get("sign"), strings.Split(v.Body, "&")
+	slices.Reverse(pairs)
+	for name, body := range map[string]string{
+		"pairs in another order":   strings.Join(pairs, "&"),
+		"digits in another case":   strings.Replace(v.Body, sign, strings.ToUpper(sign), 1),
+		"a value with escapes":     strings.Replace(v.Body, "status=2", "status=%32", 1),
+		"a key with escapes":       strings.Replace(v.Body, "status=2", "st%61tus=2", 1),
+		"escapes in the signature": strings.Replace(v.Body, sign, "%"+hex.EncodeToString([]byte(sign[:1]))+sign[1:], 1),
+	} {
+		require.NotEqual(t, v.Body, body, name)
+		require.Equal(t, first, read(body), name)
+	}
+	renamed := read(strings.Replace(v.Body, "rrn=", "phone=", 1))
+	require.NotEmpty(t, renamed.Doubt)
+	require.Equal(t, first.Fingerprint, renamed.Fingerprint, "names are not signed: it is the same callback, misread")
+	other := vectors[slices.IndexFunc(vectors, func(v vector) bool { return strings.HasPrefix(v.Name, "P20") })]
+	n, err := open(t, withCallbackSecret(other.Secret)).ReadCallback(rawCallback(other.Body))
+	require.NoError(t, err)
+	require.NotEqual(t, first.Fingerprint, n.Fingerprint)
+}

@@ -29,8 +29,9 @@ func mac(secret []byte, pairs []pair) []byte {
 	return h.Sum(nil)
 }
 
-// genuine reports, in constant time, whether sign is the signature of pairs. Either case of hex digits will do.
-func genuine(secret []byte, pairs []pair, sign string) bool {
+// genuine reports, in constant time, whether sign is the signature of pairs, and returns it decoded. Either case of hex
+// digits will do.
+func genuine(secret []byte, pairs []pair, sign string) ([]byte, bool) {
 	given, err := hex.DecodeString(sign)
-	return err == nil && hmac.Equal(given, mac(secret, pairs))
+	return given, err == nil && hmac.Equal(given, mac(secret, pairs))
 }

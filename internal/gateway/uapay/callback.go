@@ -51,7 +51,10 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	if received.IsZero() {
 		received = g.now()
 	}
-	return c.notification(received, g.secrets), nil
+	n := c.notification(received, g.secrets)
+	// Decoded, a signature that holds can be written in one way only; around it, and in it, a body may have blanks and escapes.
+	n.Fingerprint, _ = encoding.DecodeString(token[strings.LastIndexByte(token, '.')+1:])
+	return n, nil
 }
 
 // callbackToken reads a body strictly: one object, one member, called token, a string.

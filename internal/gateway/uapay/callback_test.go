@@ -107,6 +107,33 @@ func TestMalformedCallbacks(t *testing.T) {
 	require.Equal(t, gateway.KindRejected, gateway.KindOf(err))
 }
 
+// TestOneCallbackInManySpellings: the token is what was signed, and the body around it can be written in many ways.
+func TestOneCallbackInManySpellings(t *testing.T) {
+	t.Parallel()
+	g := open(t, account(""))
+	read := func(body string) gateway.Notification {
+		n, err := g.ReadCallback(gateway.RawCallback{Method: "POST", Body: []byte(body), ReceivedAt: testNow})
+		require.NoError(t, err, body)
+		return n
+	}
+	body := string(sealed(t, callbackClaims()).Body)
+	first := read(body)
+	require.NotEmpty(t, first.Fingerprint)
+	end := strings.LastIndexByte(body, '"')
+	for name, again := range map[string]string{
+		"blanks":             " {\n\t\"token\" :" + body[strings.IndexByte(body, ':')+1:] + "\r\n",
+		"a letter escaped":   strings.Replace(body, `":"e`, `":"\u0065`, 1),
+		"the key escaped":    strings.Replace(body, `"token"`, `"\u0074oken"`, 1),
+		"a line in the seal": body[:end-5] + `\r\n` + body[end-5:],
+	} {
+		require.NotEqual(t, body, again, name)
+		require.Equal(t, first, read(again), name)
+	}
+	claims := callbackClaims()
+	claims["amount"] = 24999
+	require.NotEqual(t, first.Fingerprint, read(string(sealed(t, claims).Body)).Fingerprint)
+}
+
 func FuzzReadCallback(f *testing.F) {
 	for _, v := range loadVectors(f) {
 		if strings.HasPrefix(v.Method, "callback") {
