@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
 )
 
@@ -72,7 +73,9 @@ type statementWorker struct {
 }
 
 // Timeout implements river.Worker.
-func (*statementWorker) Timeout(*river.Job[StatementArgs]) time.Duration { return statementTimeout }
+func (*statementWorker) Timeout(*river.Job[StatementArgs]) time.Duration {
+	return faultpoint.Duration("statement_timeout", statementTimeout)
+}
 
 // Work implements river.Worker.
 func (w *statementWorker) Work(ctx context.Context, job *river.Job[StatementArgs]) error {
