@@ -349,10 +349,11 @@ func (x indexed) refund(r *Result, row Row) {
 // acknowledged tells of it; or UAPAY, which gives refunds no id, shows that nothing of the payment is left, and the refund
 // was asked for.
 func (x indexed) provable(row Row, truth *Effect) bool {
-	if truth != nil && truth.Told {
-		return true
-	}
 	parent := x.byID[row.Parent]
+	if truth != nil && truth.Told && parent != nil {
+		// The callback names the payment alone, and has no id that tells it from another refund's: those of two that failed are the same bytes.
+		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Told }) == 1
+	}
 	if row.Provider != "uapay" || !row.Called || parent == nil {
 		return false
 	}

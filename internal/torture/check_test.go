@@ -264,6 +264,12 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b = open()
 	b.effect("ref-back").Told = true
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "a callback told how it ended")
+	twin := *b.effect("ref-back")
+	twin.State, twin.Reference = Failed, ""
+	b.Effects = append(b.Effects, twin)
+	require.Empty(t, Check(b).Violations, "the callback may be about another refund of the same sum")
+	b.Effects[len(b.Effects)-1].Sum--
+	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "another sum tells the callbacks apart")
 	b = open()
 	b.effect("ref-back").Sum = 399
 	require.Equal(t, []Kind{FalseFailed}, kindsOf(b), "neither all of the open refund nor none of it went back")

@@ -101,6 +101,13 @@ func uapayEffects(o uapay.Order) []Effect {
 	return all
 }
 
+// recharged counts the subscriptions that the provider charged again by its own schedule.
+func recharged(orders []uapay.Order) int {
+	return count(orders, func(o uapay.Order) bool {
+		return o.Type == "SUBSCRIBE" && count(o.Payments, func(p *uapay.Payment) bool { return p.PaidAt != nil }) > 1
+	})
+}
+
 // readDatabase reads our book.
 func readDatabase(ctx context.Context, address string) (Books, error) {
 	var b Books

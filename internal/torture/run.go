@@ -20,8 +20,9 @@ const (
 	SettleLimit = 30 * time.Second
 	// noticeLimit is how long after the faults stopped every notification must have arrived.
 	noticeLimit = 90 * time.Second
-	// statementLimit is how long after the faults stopped every statement must be done: its pauses grow with each try.
-	statementLimit = 60 * time.Second
+	// statementLimit is how long after the faults stopped every statement must be done: a step whose process died is found
+	// by a look every 30 s, then taken again after a lease of 30 s, and the pauses between steps grow.
+	statementLimit = 120 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.
 	clientLimit = 15 * time.Second
 
@@ -145,7 +146,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
-		"statements": len(books.Listings),
+		"statements": len(books.Listings), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
