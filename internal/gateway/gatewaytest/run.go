@@ -192,8 +192,18 @@ func raw(text string) http.HandlerFunc {
 	}
 }
 
+// refusals is an answer that refuses a call in the words of every provider. Beside a status of which nobody knows whether the
+// call is carried out, it refuses nothing.
+const refusals = `{"status":-1,"success":false,"err":"VALIDATION_PROCESSING_ERROR","error":{"code":"FORMAT_ERROR"}}`
+
 func badDays() []badDay {
 	return []badDay{
+		{"a time-out that refuses", answer(http.StatusRequestTimeout, refusals), gateway.KindUnknown},
+		{"a conflict that refuses", answer(http.StatusConflict, refusals), gateway.KindUnknown},
+		{"too early, and refused", answer(http.StatusTooEarly, refusals), gateway.KindUnknown},
+		{"too many, and refused", answer(http.StatusTooManyRequests, refusals), gateway.KindUnknown},
+		{"a proxy that refuses", answer(499, refusals), gateway.KindUnknown},
+		{"a broken server that refuses", answer(http.StatusInternalServerError, refusals), gateway.KindUnknown},
 		{"closes without an answer", raw(""), gateway.KindUnknown},
 		{"half an answer", raw("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"status\": 2, \"order"), gateway.KindUnknown},
 		{"half JSON", answer(200, `{"status": 2, "success": true, "order`), gateway.KindUnknown},

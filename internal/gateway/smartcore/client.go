@@ -90,18 +90,19 @@ func (g *Gateway) post(ctx context.Context, e endpoint, body any, hide ...string
 	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.bases[e.role] + e.path, Body: data}, hide...)
 }
 
-// ask sends call and sorts what comes back by section 2: credentials refused, an answer, or nobody knows. A JSON object
-// is read on any other status, 4xx included.
+// ask sends call and sorts what comes back by section 2: credentials refused, an answer, or nobody knows. The HTTP status
+// of errors is not documented, so 4xx that a working API gives are read like 200. Of others nothing is believed but that the
+// order id is taken, which ends no order.
 func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide ...string) (reply, error) {
 	resp, err := g.send(ctx, e, call)
 	if err != nil {
 		return reply{}, err
 	}
 	status := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
-	if resp.Status < 200 || resp.Status >= 300 && resp.Status < 400 || resp.Status == http.StatusTooManyRequests {
+	a, err := parseAnswer(resp.Body)
+	if !resp.Conclusive() && (err != nil || !a.says(codeDuplicate)) {
 		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: status}
 	}
-	a, err := parseAnswer(resp.Body)
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "unreadable_answer", Err: err, Evidence: status}
 	}

@@ -46,6 +46,13 @@ var dictionary = map[string]meaning{
 	"PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE": {gateway.FailureInvalid, gateway.AdviceCustomerMayRetry},
 }
 
+// refuses reports whether a code is a documented refusal of what was asked. One that is in no table is not, nor one by which
+// the provider tells of its own trouble or of nothing in particular, nor one about an earlier order of the same id.
+func refuses(code string) bool {
+	m, ok := dictionary[code]
+	return ok && m.category != gateway.FailureUnknown && m.category != gateway.FailureUnavailable && m.category != gateway.FailureDuplicate
+}
+
 // telling orders categories by how much they tell, for a failure whose own code only says that no route took it.
 var telling = []gateway.FailureCategory{
 	gateway.FailureFraud, gateway.FailureDeclined, gateway.FailureFunds, gateway.FailureLimit, gateway.FailureInvalid, gateway.FailureUnavailable,

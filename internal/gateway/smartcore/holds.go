@@ -102,6 +102,8 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
 		case checked.Status == gateway.StatusCanceled, checked.Status == gateway.StatusSucceeded && ref.State[stateHold] != "":
 			return checked, nil // an earlier command, whose answer was lost, had arrived
+		case !refuses(string(r.Err)):
+			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err)) // it may be carried out yet
 		}
 		return gateway.Result{}, r.err(gateway.KindRefused, e, string(r.Err))
 	case !r.Status.set:

@@ -24,6 +24,7 @@ func TestCapture(t *testing.T) {
 		{"done, not confirmed", `{"order_id":"x","status":2}`, "", gateway.StatusProcessing, 0, nil},
 		{"failed", `{"order_id":"x","status":-1}`, `{"order_id":"o-1","status":-1,"errorMessage":"TECHNICAL_PROCESSING_ERROR"}`, gateway.StatusFailed, 0, nil},
 		{"call failed, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindRefused, nil},
+		{"call timed out, still held", `{"err":"request timed out"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindUnknown, nil},
 		{"call failed, no check", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, nil},
 		{"order not known", `{"err":"ORDER_NOT_FOUND"}`, "", "", gateway.KindNotFound, nil},
 		{"says nothing", `{"order_id":"o-1"}`, "", "", gateway.KindUnknown, nil},

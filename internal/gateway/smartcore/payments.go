@@ -169,8 +169,8 @@ func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body a
 }
 
 // says reports whether any of the fields that carry codes names code.
-func (r reply) says(code string) bool {
-	return string(r.Err) == code || string(r.ErrorCode) == code || string(r.Message) == code
+func (a answer) says(code string) bool {
+	return string(a.Err) == code || string(a.ErrorCode) == code || string(a.Message) == code
 }
 
 // confirm asks once about an answer that claims an end (14.1), and believes the check. Without one, a success waits for
@@ -197,13 +197,14 @@ func withReference(ref gateway.Ref, reference string) gateway.Ref {
 	return ref
 }
 
-// refusal reads an answer of err without a status (14.1): the order failed only if a check does not know it, or says so.
+// refusal reads an answer of err without a status (14.1): the order failed if a check says so, or if it does not know the
+// order and err is a documented refusal. After any other err the call may be carried out yet, and one check proves nothing.
 func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, ref)
 	switch {
 	case err == nil:
 		return checked, nil
-	case gateway.KindOf(err) == gateway.KindNotFound:
+	case gateway.KindOf(err) == gateway.KindNotFound && refuses(string(r.Err)):
 		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), Evidence: r.evidence}, nil
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))

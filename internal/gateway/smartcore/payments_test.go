@@ -34,7 +34,10 @@ func TestOutcomesOfACall(t *testing.T) {
 		{"failure of an order that was never made", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, unknownOrder, gateway.StatusFailed, 0, "VALIDATION_PROCESSING_ERROR"},
 		{"failure, no check", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "", gateway.StatusFailed, 0, "VALIDATION_PROCESSING_ERROR"},
 		{"failure contradicted", `{"status":-1}`, `{"order_id":"o-1","status":1}`, gateway.StatusProcessing, 0, ""},
-		{"err, order not known", `{"err":"PROCESSING_ERROR"}`, unknownOrder, gateway.StatusFailed, 0, "PROCESSING_ERROR"},
+		{"err, order not known", `{"err":"VALIDATION_PROCESSING_ERROR"}`, unknownOrder, gateway.StatusFailed, 0, "VALIDATION_PROCESSING_ERROR"},
+		{"err of the provider's own trouble, order not known", `{"err":"TECHNICAL_PROCESSING_ERROR"}`, unknownOrder, "", gateway.KindUnknown, "TECHNICAL_PROCESSING_ERROR"},
+		{"unclassified err, order not known", `{"err":"PROCESSING_ERROR"}`, unknownOrder, "", gateway.KindUnknown, "PROCESSING_ERROR"},
+		{"unlisted err, order not known", `{"err":"request timed out"}`, unknownOrder, "", gateway.KindUnknown, "request timed out"},
 		{"err, order failed", `{"err":"PROCESSING_ERROR"}`, `{"order_id":"o-1","status":-1,"errorMessage":"LIMIT_PROCESSING_ERROR"}`, gateway.StatusFailed, 0, "LIMIT_PROCESSING_ERROR"},
 		{"err, order lives", `{"err":"PROCESSING_ERROR"}`, `{"order_id":"o-1","status":1}`, gateway.StatusProcessing, 0, ""},
 		{"err, no check", `{"err":"PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, "PROCESSING_ERROR"},
@@ -72,6 +75,30 @@ func TestOutcomesOfACall(t *testing.T) {
 	result, err := open(t, p.account()).CreatePayment(t.Context(), documented("o-1"))
 	require.NoError(t, err)
 	require.Empty(t, result.Status, "a status nobody knows leaves the order where it is")
+}
+
+// A status that says nothing about what became of the request makes no refusal of an answer, whatever a single check right
+// after it does not know.
+func TestARefusalNeedsAStatusThatRefuses(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]gateway.Status{
+		200: gateway.StatusFailed, 400: gateway.StatusFailed, 404: gateway.StatusFailed, 422: gateway.StatusFailed,
+		402: "", 408: "", 409: "", 425: "", 429: "", 451: "", 499: "", 500: "", 504: "", 599: "",
+	} {
+		for _, refused := range []string{`{"err":"VALIDATION_PROCESSING_ERROR"}`, `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`} {
+			p := newProvider(t, map[string]string{"/withdrawal/init": refused, "/check": `{"err":"ORDER_NOT_FOUND"}`})
+			p.statuses = map[string]int{"/withdrawal/init": status}
+			result, err := open(t, p.account()).Payout(t.Context(), documentedPayout(t, gateway.PayoutMethod{Card: mustCard(t, "4123540003981114", "")}))
+			require.Equal(t, want, result.Status, "%d %s", status, refused)
+			if want == "" {
+				require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), "%d %s", status, refused)
+			}
+		}
+	}
+	p := newProvider(t, map[string]string{"/initPayment": `{"err":"PLATFORM_ERROR_DUPLICATED_ORDER_ID"}`})
+	p.status = 409
+	_, err := open(t, p.account()).CreatePayment(t.Context(), documented("o-1"))
+	require.Equal(t, gateway.KindDuplicate, gateway.KindOf(err))
 }
 
 func TestCreatePaymentRefusesWhatCannotBe(t *testing.T) {

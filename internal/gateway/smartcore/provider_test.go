@@ -23,7 +23,9 @@ type provider struct {
 	calls   []seenCall
 	answers map[string]string // by path; a path without one answers 404
 	status  int               // of every answer; 200 if zero
-	urls    map[string]string
+	// statuses are those of single paths.
+	statuses map[string]int
+	urls     map[string]string
 }
 
 func newProvider(t testing.TB, answers map[string]string) *provider {
@@ -51,8 +53,8 @@ func (p *provider) serve(role string, w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if p.status != 0 {
-		w.WriteHeader(p.status)
+	if status := max(p.status, p.statuses[r.URL.Path]); status != 0 {
+		w.WriteHeader(status)
 	}
 	_, _ = io.WriteString(w, answer)
 }

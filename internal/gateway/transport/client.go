@@ -104,6 +104,17 @@ type Response struct {
 	Body   []byte
 }
 
+// Conclusive reports whether the status is one of those by which a working API answers a request that it has read to its
+// end: 2xx, or 400, 401, 403, 404 and 422. After any other (a time-out, a limit, a redirect, a proxy's, one that nobody
+// knows) a refusal in the body proves nothing: the request may be carried out yet.
+func (r Response) Conclusive() bool {
+	switch r.Status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return true
+	}
+	return r.Status >= 200 && r.Status < 300
+}
+
 // Client sends calls to one provider. It is safe for concurrent use.
 type Client struct {
 	cfg     Config

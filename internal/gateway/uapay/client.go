@@ -139,12 +139,12 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 }
 
 // read sorts an answer by section 3.2: the body first, whatever the HTTP status, which only decides where the body says
-// nothing, and makes a failure of a broken server unknown.
+// nothing, and makes a failure unknown that no working server told.
 func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (reply, error) {
 	status := "http_" + strconv.Itoa(resp.Status)
 	r := reply{hide: hide, evidence: gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}}
 	env, err := parseEnvelope(resp.Body)
-	broken := resp.Status < 200 || resp.Status >= 300 && resp.Status < 400 || resp.Status == http.StatusTooManyRequests || resp.Status >= 500
+	broken := !resp.Conclusive()
 	switch {
 	case env.fault != nil:
 		err := r.failure(e, *env.fault, resp.Status, broken)
