@@ -30,7 +30,7 @@ type config struct {
 	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" help:"How long a stop waits for requests under way."`
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" help:"The most connections to Postgres."`
-	Workers         int            `env:"WORKERS" envDefault:"50" help:"How many checks and how many deliveries run at once."`
+	Workers         int            `env:"WORKERS" envDefault:"50" help:"How many checks of each provider's orders and how many deliveries run at once."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"Do without LISTEN, for a database behind a transaction pooler."`
 }
 

@@ -92,12 +92,13 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	reg.MustRegister(store.PoolCollector(a.pool), newGauges(a.store.Gauges))
 	observer := newObserver(reg, a.log)
 
+	registry := drivers(reg, a.log, a.config.ProviderTimeout)
 	a.service = payment.New(payment.Config{
-		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: drivers(reg, a.log, a.config.ProviderTimeout), PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Now: a.clock.Now, Log: a.log, Registerer: reg})
-	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
+	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout),
 		// More than the database has connections for would only wait inside, where it cannot be turned away any more.
 		Admission:         httpapi.Admission{Concurrency: 2 * a.config.DatabasePool, Queue: 4 * a.config.DatabasePool, Wait: 500 * time.Millisecond},
-		CallbackAdmission: httpapi.Admission{Concurrency: a.config.DatabasePool, Queue: 20 * a.config.DatabasePool, Wait: 2 * time.Second},
+		CallbackAdmission: httpapi.Admission{Concurrency: a.config.DatabasePool, Queue: 20 * a.config.DatabasePool, Wait: callbackTimeout / 2},
 	})
 	if err != nil {
 		return fmt.Errorf("make the merchant API: %w", err)

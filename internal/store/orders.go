@@ -170,28 +170,22 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 	return history, nil
 }
 
-// LeaseDueChecks queues checks of up to limit orders whose check is due, and returns how many. Each is due again after
-// lease: a check that came to its end has set a time of its own by then, and one whose process died is made up for.
-// Several processes may call it at once and never get the same order.
-func (s *Store) LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error) {
-	if s.Jobs == nil {
-		return 0, nil
-	}
-	leased := 0
-	err := s.write(ctx, "lease due checks", func(tx pgx.Tx) error {
+// LeaseDueChecks returns up to limit of a provider's orders whose check is due, the longest due first. Each is due again after lease: a
+// check that came to its end has set a time of its own by then, and one whose process died is made up for. Several
+// processes may call it at once and never get the same order.
+func (s *Store) LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
+	var keys []payment.Key
+	err := s.read(ctx, "lease due checks", func(q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
-		rows, err := db.New(tx).LeaseDueChecks(ctx, db.LeaseDueChecksParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		if leased = len(rows); err != nil || leased == 0 {
-			return err
-		}
-		keys := make([]payment.Key, len(rows))
+		rows, err := q.LeaseDueChecks(ctx, db.LeaseDueChecksParams{Provider: provider, Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		keys = make([]payment.Key, len(rows))
 		for i, r := range rows {
 			keys[i] = payment.Key{Shop: r.ShopID, Order: r.ID}
 		}
-		return s.Jobs.InsertChecks(ctx, tx, keys)
+		return err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return leased, nil
+	return keys, nil
 }

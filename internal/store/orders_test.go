@@ -2,11 +2,14 @@ package store_test
 
 import (
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
@@ -283,31 +286,87 @@ func TestDueChecksAreLeasedOnce(t *testing.T) {
 	for i := range 30 {
 		b.create(t, "r-"+strconv.Itoa(i), 1000)
 	}
-	n, err := b.LeaseDueChecks(t.Context(), 100, 20*time.Second)
+	keys, err := b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Zero(t, n, "none is due yet")
+	require.Empty(t, keys, "none is due yet")
 	b.clock.Add(10 * time.Second)
-	leased := make([]int, 8)
+	keys, err = b.LeaseDueChecks(t.Context(), "other", 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Empty(t, keys, "another provider's are its own")
+	leased := make([][]payment.Key, 8)
 	errs := race(len(leased), func(i int) (err error) {
-		leased[i], err = b.LeaseDueChecks(t.Context(), 7, 20*time.Second)
+		leased[i], err = b.LeaseDueChecks(t.Context(), "fake", 7, 20*time.Second)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
-	sum := 0
-	for _, n := range leased {
-		sum += n
-	}
-	for sum < 30 { // whoever came while others held everything has skipped it
-		n, err := b.LeaseDueChecks(t.Context(), 7, 20*time.Second)
+	all := slices.Concat(leased...)
+	for len(all) < 30 { // whoever came while others held everything has skipped it
+		keys, err := b.LeaseDueChecks(t.Context(), "fake", 7, 20*time.Second)
 		require.NoError(t, err)
-		require.Positive(t, n)
-		sum += n
+		require.NotEmpty(t, keys)
+		all = append(all, keys...)
 	}
-	require.Equal(t, 30, sum)
-	require.Equal(t, 30, b.count(t, "SELECT count(DISTINCT order_id) FROM test_jobs WHERE kind = 'check'"))
-	require.Equal(t, 30, b.count(t, "SELECT count(*) FROM test_jobs"))
+	different := map[payment.Key]bool{}
+	for _, k := range all {
+		different[k] = true
+	}
+	require.Len(t, all, 30)
+	require.Len(t, different, 30)
 	b.clock.Add(20 * time.Second)
-	n, err = b.LeaseDueChecks(t.Context(), 100, 20*time.Second)
+	keys, err = b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Equal(t, 30, n, "a lease that nobody ended runs out")
+	require.Len(t, keys, 30, "a lease that nobody ended runs out")
+}
+
+func TestChecksOfUndecidedOrdersComeFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for i := range 10 {
+		b.report(t, b.create(t, "waiting-"+strconv.Itoa(i), 1000).Key(), payment.StatusRequiresAction)
+	}
+	b.clock.Add(time.Second)
+	var undecided []payment.Key
+	for i := range 4 {
+		undecided = append(undecided, b.report(t, b.create(t, "lost-"+strconv.Itoa(i), 1000).Key(), payment.StatusUnknown).Key())
+	}
+	b.exec(t, "UPDATE orders SET next_check_at = created_at")
+	b.clock.Add(time.Minute)
+	first, err := b.LeaseDueChecks(t.Context(), "fake", 4, 20*time.Second)
+	require.NoError(t, err)
+	require.ElementsMatch(t, undecided, first)
+	rest, err := b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
+	require.NoError(t, err)
+	require.Len(t, rest, 10)
+	b.clock.Add(time.Minute)
+	all, err := b.LeaseDueChecks(t.Context(), "fake", 6, 20*time.Second)
+	require.NoError(t, err)
+	require.Len(t, all, 6)
+	require.Subset(t, all, undecided, "what places are left are given to orders that wait")
+}
+
+// A plan that is made while the table is empty, and kept, must not find an order by reading all the orders of its shop.
+func TestPlansMadeBeforeThereAreOrders(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	conn, err := b.pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	for name, lookup := range map[string]struct{ statement, index string }{
+		"by_id":          {"SELECT status FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE", "orders_pkey"},
+		"foreign_key":    {"SELECT 1 FROM ONLY orders x WHERE shop_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF x", "orders_pkey"},
+		"update":         {"UPDATE orders SET sequence = sequence WHERE shop_id = $1 AND id = $2 AND sequence = 7", "orders_pkey"},
+		"reference":      {"SELECT id FROM orders WHERE shop_id = $1 AND kind = 'payment' AND reference = $2::text", "orders_reference_key"},
+		"checks":         {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status NOT IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_open"},
+		"waiting_checks": {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_waiting"},
+	} {
+		_, err := conn.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE "+name+" AS "+lookup.statement)
+		require.NoError(t, err)
+		rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE "+name+" ('"+b.shop.ID.String()+"', '"+b.shop.ID.String()+"')")
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		require.Contains(t, strings.Join(lines, "\n"), "using "+lookup.index+" ", name)
+		_, err = conn.Exec(t.Context(), "DEALLOCATE "+name)
+		require.NoError(t, err)
+	}
 }

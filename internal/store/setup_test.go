@@ -66,15 +66,6 @@ func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Ke
 	return nil
 }
 
-func (tableJobs) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error {
-	for _, key := range keys {
-		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('check', $1, $2)", key.Shop, key.Order); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
 	b, err := json.Marshal(map[string]any{"id": id, "status": o.Status, "sequence": t.Sequence})
 	return string(o.Kind) + "." + string(t.To), b, err

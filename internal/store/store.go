@@ -19,8 +19,6 @@ import (
 type JobInserter interface {
 	// InsertNotify queues the delivery of orders' notifications.
 	InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
-	// InsertChecks queues checks of orders.
-	InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error
 	// InsertStatements queues the next step of statements. One that has a step queued or under way already gets no other.
 	InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error
 }

@@ -36,7 +36,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	requireUnavailable(t, err)
 	_, _, err = s.ApplyCallback(t.Context(), payment.Callback{}, nil)
 	requireUnavailable(t, err)
-	_, err = s.LeaseDueChecks(t.Context(), 1, time.Second)
+	_, err = s.LeaseDueChecks(t.Context(), "fake", 1, time.Second)
 	requireUnavailable(t, err)
 	_, err = s.Authenticate(t.Context(), []byte("hash"))
 	requireUnavailable(t, err)

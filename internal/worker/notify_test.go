@@ -176,7 +176,7 @@ func TestADeliveryThatCannotBeWrittenDownIsTriedAgainSoon(t *testing.T) {
 func TestTheDurationsFitEachOther(t *testing.T) {
 	t.Parallel()
 	require.LessOrEqual(t, 2*CheckTimeout, CheckLease, "a check ends well within its lease")
-	require.LessOrEqual(t, CheckLease+sweepEvery, promise, "a check whose process died")
+	require.LessOrEqual(t, CheckLease+checkEvery, promise, "a check whose process died")
 	require.Less(t, StatementLease+statementSweepEvery, statementTimeout)
 	w := &statementWorker{}
 	require.Equal(t, statementTimeout, w.Timeout(nil), "a download takes longer than other jobs")

@@ -3,10 +3,13 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -155,4 +158,42 @@ func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
 	b.exec(t, "ALTER TABLE gone RENAME TO notifications")
 	b.paid(t, "r-1")
 	wait(t, delivered, "the delivery after the outage")
+}
+
+// A database that goes away while the service starts must not end it: everything else waits for the database too.
+func TestADatabaseThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var back atomic.Bool
+	c := b.pool.Config()
+	c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		if !back.Load() {
+			return errors.New("the database is away")
+		}
+		return nil
+	}
+	away, err := pgxpool.NewWithConfig(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(away.Close)
+	b.pool = away
+	first := newKey()
+	begun := make(chan payment.Key, 10)
+	b.run(t, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
+		begun <- key
+		return time.Time{}, nil
+	}), nil)
+	require.Eventually(t, func() bool { return b.log.count("the workers cannot be started") == 1 }, soon, 10*time.Millisecond)
+	back.Store(true)
+	b.insertNotify(t, first)
+	require.Equal(t, first, wait(t, begun, "the job"))
+
+	// Leaving does not wait for a database either.
+	c = b.pool.Config()
+	c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return errors.New("the database is away") }
+	b.pool, err = pgxpool.NewWithConfig(t.Context(), c)
+	require.NoError(t, err)
+	t.Cleanup(b.pool.Close)
+	stop := b.run(t, b.payment, deliver(nil), nil)
+	require.Eventually(t, func() bool { return b.log.count("the workers cannot be started") == 2 }, soon, 10*time.Millisecond)
+	stop()
 }

@@ -21,16 +21,11 @@ import (
 )
 
 const (
-	queueCheck  = "check"
 	queueNotify = "notify"
 
-	sweepEvery = 250 * time.Millisecond
 	sweepBatch = 200
+	startEvery = time.Second
 	jobTimeout = 40 * time.Second
-	// CheckLease is how long a check that was handed out may take before another replica takes it over.
-	CheckLease = 20 * time.Second
-	// CheckTimeout bounds a check's call to the provider, so that it ends well within its lease.
-	CheckTimeout = 10 * time.Second
 
 	// A delivery whose process died is taken over when its lease of 25 s has ended, by the next of these sweeps.
 	overdueEvery = 2 * time.Second
@@ -40,20 +35,6 @@ const (
 	KeepAnswers = 7 * 24 * time.Hour
 	forgetEvery = time.Hour
 )
-
-// CheckArgs asks the provider about one order.
-type CheckArgs struct {
-	Shop  uuid.UUID `json:"shop"`
-	Order uuid.UUID `json:"order"`
-}
-
-// Kind implements river.JobArgs.
-func (CheckArgs) Kind() string { return "check_order" }
-
-// InsertOpts implements river.JobArgsWithInsertOpts. A check that fails is not retried as a job: the order is still due.
-func (CheckArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: queueCheck, MaxAttempts: 1}
-}
 
 // NotifyArgs sends an order's pending notifications.
 type NotifyArgs struct {
@@ -69,11 +50,6 @@ func (NotifyArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: queueNotify, MaxAttempts: 100}
 }
 
-// Checker asks the provider about an order and records the answer.
-type Checker interface {
-	Check(ctx context.Context, key payment.Key) (*payment.Order, error)
-}
-
 // Service is what jobs do with orders and statements.
 type Service interface {
 	Checker
@@ -85,11 +61,10 @@ type Notifier interface {
 	DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error)
 }
 
-// Sweeper leases orders and statements that are due, and queues their jobs.
+// Sweeper finds what is due.
 type Sweeper interface {
+	CheckLeaser
 	StatementSweeper
-	// LeaseDueChecks leases orders that are due for a check.
-	LeaseDueChecks(ctx context.Context, limit int, lease time.Duration) (int, error)
 	// QueueOverdueDeliveries makes up for deliveries whose process died.
 	QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error)
 }
@@ -100,11 +75,14 @@ type Forgetter interface {
 	Forget(ctx context.Context, before time.Time) (int64, error)
 }
 
-// Config is what the workers need. MaxWorkers is for each queue but that of statements, which has a few; 50.
+// Config is what the workers need. MaxWorkers is how many checks of each provider and how many deliveries run at once; 50. Of steps of
+// statements there are a few.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Log        zerolog.Logger
 	MaxWorkers int
+	// Providers are those whose orders are checked.
+	Providers []string
 	// PollOnly turns LISTEN off, for a database behind a transaction pooler.
 	PollOnly bool
 	// Answers are deleted when they are older than KeepAnswers. May be nil.
@@ -133,19 +111,10 @@ func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key
 	return err
 }
 
-// InsertChecks queues checks of orders.
-func (q *Queue) InsertChecks(ctx context.Context, tx pgx.Tx, keys []payment.Key) error {
-	params := make([]river.InsertManyParams, len(keys))
-	for i, k := range keys {
-		params[i] = river.InsertManyParams{Args: CheckArgs{k.Shop, k.Order}}
-	}
-	_, err := q.client.InsertManyFastTx(ctx, tx, params)
-	return err
-}
-
 // Workers runs jobs until it is stopped.
 type Workers struct {
 	client  *river.Client[pgx.Tx]
+	checks  []*checks
 	sweeper Sweeper
 	answers Forgetter
 	log     zerolog.Logger
@@ -157,14 +126,12 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 		c.MaxWorkers = 50
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &checkWorker{checker: service, log: c.Log})
 	river.AddWorker(workers, &notifyWorker{notifier: notifier, log: c.Log})
 	river.AddWorker(workers, &statementWorker{statements: service, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
 		Logger: logger(c.Log),
 		Queues: map[string]river.QueueConfig{
-			queueCheck:     {MaxWorkers: c.MaxWorkers},
 			queueNotify:    {MaxWorkers: c.MaxWorkers},
 			queueStatement: {MaxWorkers: statementWorkers},
 		},
@@ -179,17 +146,22 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	if err != nil {
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
-	return &Workers{client, sweeper, c.Answers, c.Log}, nil
+	w := &Workers{client, nil, sweeper, c.Answers, c.Log}
+	for _, provider := range c.Providers {
+		w.checks = append(w.checks, newChecks(provider, c, service, sweeper))
+	}
+	return w, nil
 }
 
 // Run works until ctx is done, then finishes the jobs under way.
 func (w *Workers) Run(ctx context.Context) error {
-	// River gets a context of its own: it is stopped softly below, not by cancelling its jobs.
-	if err := w.client.Start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("start the workers: %w", err)
+	if !w.start(ctx) {
+		return nil
 	}
 	var sweeps sync.WaitGroup
-	sweeps.Go(func() { w.sweep(ctx, "checks", sweepEvery, sweepBatch, CheckLease, w.sweeper.LeaseDueChecks) })
+	for _, k := range w.checks {
+		sweeps.Go(func() { k.run(ctx) })
+	}
 	sweeps.Go(func() {
 		w.sweep(ctx, "statements", statementSweepEvery, statementBatch, StatementLease, w.sweeper.LeaseDueStatements)
 	})
@@ -204,6 +176,27 @@ func (w *Workers) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("stop the workers: %w", err), w.client.StopAndCancel(context.WithoutCancel(ctx)))
 	}
 	return nil
+}
+
+// start starts the jobs' workers, and waits for a database that is away just now. It reports false if ctx is done before.
+func (w *Workers) start(ctx context.Context) bool {
+	pause := time.NewTicker(startEvery)
+	defer pause.Stop()
+	for failing := false; ; failing = true {
+		// River gets a context of its own: it is stopped softly in Run, not by cancelling its jobs.
+		err := w.client.Start(context.WithoutCancel(ctx))
+		if err == nil {
+			return true
+		}
+		if !failing {
+			w.log.Error().Err(err).Msg("the workers cannot be started; trying on")
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-pause.C:
+		}
+	}
 }
 
 // sweep queues what is due until ctx is done.
@@ -250,26 +243,6 @@ func (w *Workers) forget(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
-}
-
-type checkWorker struct {
-	river.WorkerDefaults[CheckArgs]
-	checker Checker
-	log     zerolog.Logger
-}
-
-// Work implements river.Worker.
-func (w *checkWorker) Work(ctx context.Context, job *river.Job[CheckArgs]) error {
-	faultpoint.Hit("job-begun")
-	started := time.Now()
-	o, err := w.checker.Check(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
-	if err != nil {
-		w.log.Error().Err(err).Stringer("order_id", job.Args.Order).Msg("a check could not be written down; the order is checked again")
-		return fmt.Errorf("check order %s: %w", job.Args.Order, err)
-	}
-	w.log.Info().Stringer("order_id", o.ID).Str("provider", o.Provider).Str("verdict", string(o.Status)).
-		Int("checks", o.Checks).Dur("duration_ms", time.Since(started)).Msg("check")
-	return nil
 }
 
 type notifyWorker struct {

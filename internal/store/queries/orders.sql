@@ -151,9 +151,14 @@ UPDATE orders SET amount_reserved = amount_reserved + @reserved, amount_refunded
 WHERE shop_id = @shop_id AND id = @id;
 
 -- name: LeaseDueChecks :many
-WITH due AS (
-    SELECT shop_id, id FROM orders WHERE next_check_at <= @now::timestamptz ORDER BY next_check_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
-)
+-- Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
+WITH undecided AS (
+    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status NOT IN ('requires_action', 'authorized')
+    ORDER BY next_check_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE SKIP LOCKED
+), waiting AS (
+    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status IN ('requires_action', 'authorized')
+    ORDER BY next_check_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+), due AS (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_check_at = @leased_until::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id;

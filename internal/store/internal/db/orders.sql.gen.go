@@ -374,9 +374,13 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 }
 
 const LeaseDueChecks = `-- name: LeaseDueChecks :many
-WITH due AS (
-    SELECT shop_id, id FROM orders WHERE next_check_at <= $2::timestamptz ORDER BY next_check_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-)
+WITH undecided AS (
+    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_check_at <= $3::timestamptz AND status NOT IN ('requires_action', 'authorized')
+    ORDER BY next_check_at LIMIT $4::integer FOR NO KEY UPDATE SKIP LOCKED
+), waiting AS (
+    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_check_at <= $3::timestamptz AND status IN ('requires_action', 'authorized')
+    ORDER BY next_check_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+), due AS (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_check_at = $1::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id
@@ -384,6 +388,7 @@ RETURNING orders.shop_id, orders.id
 
 type LeaseDueChecksParams struct {
 	LeasedUntil time.Time `db:"leased_until"`
+	Provider    string    `db:"provider"`
 	Now         time.Time `db:"now"`
 	MaxRows     int32     `db:"max_rows"`
 }
@@ -393,8 +398,14 @@ type LeaseDueChecksRow struct {
 	ID     uuid.UUID `db:"id"`
 }
 
+// Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
 func (q *Queries) LeaseDueChecks(ctx context.Context, arg LeaseDueChecksParams) ([]LeaseDueChecksRow, error) {
-	rows, err := q.db.Query(ctx, LeaseDueChecks, arg.LeasedUntil, arg.Now, arg.MaxRows)
+	rows, err := q.db.Query(ctx, LeaseDueChecks,
+		arg.LeasedUntil,
+		arg.Provider,
+		arg.Now,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,190 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+)
+
+// dueOrders hands out orders that are due, and checks them.
+type dueOrders struct {
+	mu      sync.Mutex
+	due     []payment.Key
+	limits  []int
+	err     error
+	check   func(ctx context.Context, key payment.Key) error
+	running atomic.Int64
+	most    atomic.Int64
+	checked atomic.Int64
+}
+
+func newDueOrders(n int) *dueOrders {
+	d := &dueOrders{}
+	for range n {
+		d.due = append(d.due, payment.Key{Shop: uuid.New(), Order: uuid.New()})
+	}
+	return d
+}
+
+func (d *dueOrders) LeaseDueChecks(_ context.Context, _ string, limit int, _ time.Duration) ([]payment.Key, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return nil, d.err
+	}
+	d.limits = append(d.limits, limit)
+	n := min(limit, len(d.due))
+	keys := d.due[:n]
+	d.due = d.due[n:]
+	return keys, nil
+}
+
+func (d *dueOrders) Check(ctx context.Context, key payment.Key) (*payment.Order, error) {
+	d.most.Store(max(d.most.Load(), d.running.Add(1)))
+	defer d.running.Add(-1)
+	defer d.checked.Add(1)
+	if err := d.check(ctx, key); err != nil {
+		return nil, err
+	}
+	return &payment.Order{ID: key.Order}, nil
+}
+
+// run runs checks on a clock of its own for a while, and returns when all that were under way have ended.
+func (d *dueOrders) run(places int, length time.Duration) *lines {
+	log := &lines{}
+	ctx, cancel := context.WithTimeout(context.Background(), length)
+	defer cancel()
+	newChecks("fake", Config{MaxWorkers: places, Log: zerolog.New(log)}, d, d).run(ctx)
+	return log
+}
+
+func TestChecksAreBoundedAndABacklogDoesNotWaitForTheClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDueOrders(1000)
+		d.check = func(context.Context, payment.Key) error { time.Sleep(10 * time.Millisecond); return nil }
+		d.run(8, checkEvery+2*time.Second)
+		require.EqualValues(t, 1000, d.checked.Load(), "8 places do 800 checks of 10 ms in a second; by the clock alone they would do 32")
+		require.EqualValues(t, 8, d.most.Load())
+		for _, limit := range d.limits {
+			require.True(t, limit >= 1 && limit <= 8, "more than there are places for are left to others")
+		}
+		require.Less(t, len(d.limits), 300, "orders are not leased one by one")
+	})
+}
+
+func TestChecksGoOnAfterFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDueOrders(3)
+		n := 0
+		d.check = func(context.Context, payment.Key) error {
+			switch n++; n {
+			case 1:
+				panic("4111111111111111")
+			case 2:
+				return errors.New("no database")
+			}
+			return nil
+		}
+		log := d.run(1, 10*time.Second)
+		require.EqualValues(t, 3, d.checked.Load())
+		require.Equal(t, 1, log.count("a check panicked"))
+		require.Zero(t, log.count("4111111111111111"), "what panicked is not known to be fit for a log")
+		require.Equal(t, 1, log.count("a check could not be written down"))
+
+		d = newDueOrders(1)
+		d.check = func(context.Context, payment.Key) error { return nil }
+		d.err = errors.New("no database")
+		time.AfterFunc(5*time.Second, func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.err = nil
+		})
+		log = d.run(1, 10*time.Second)
+		require.EqualValues(t, 1, d.checked.Load())
+		require.Equal(t, 1, log.count("due checks cannot be leased"), "said once, not four times a second")
+	})
+}
+
+func TestChecksUnderWayEndBeforeLeaving(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDueOrders(5)
+		var interrupted atomic.Int64
+		d.check = func(ctx context.Context, _ payment.Key) error {
+			time.Sleep(5 * time.Second)
+			if ctx.Err() != nil {
+				interrupted.Add(1)
+			}
+			return nil
+		}
+		begin := time.Now()
+		d.run(2, time.Second)
+		require.EqualValues(t, 2, d.checked.Load(), "no new ones are begun")
+		require.Zero(t, interrupted.Load())
+		require.Equal(t, checkEvery+5*time.Second, time.Since(begin))
+
+		d = newDueOrders(1)
+		d.check = func(ctx context.Context, _ payment.Key) error { <-ctx.Done(); return ctx.Err() }
+		begin = time.Now()
+		d.run(1, time.Second)
+		require.Equal(t, checkEvery+CheckLease, time.Since(begin), "each is bounded by its lease")
+	})
+}
+
+// twoProviders has orders of a provider that never answers and of one that does.
+type twoProviders struct {
+	StatementSweeper
+	Statements
+	slow, fast *dueOrders
+}
+
+func (p *twoProviders) LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
+	return map[string]*dueOrders{"slow": p.slow, "fast": p.fast}[provider].LeaseDueChecks(ctx, provider, limit, lease)
+}
+
+func (p *twoProviders) QueueOverdueDeliveries(context.Context, int, time.Duration) (int, error) {
+	return 0, nil
+}
+
+func (p *twoProviders) Check(ctx context.Context, key payment.Key) (*payment.Order, error) {
+	if key.Shop == uuid.Nil {
+		return p.slow.Check(ctx, key)
+	}
+	return p.fast.Check(ctx, key)
+}
+
+func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p := &twoProviders{slow: newDueOrders(500), fast: newDueOrders(500)}
+	for i := range p.slow.due {
+		p.slow.due[i].Shop = uuid.Nil
+	}
+	hang := make(chan struct{})
+	p.slow.check = func(context.Context, payment.Key) error { <-hang; return nil }
+	p.fast.check = func(context.Context, payment.Key) error { return nil }
+	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log), MaxWorkers: 50, Providers: []string{"fast", "slow"}}, p, nil, p)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, k := range w.checks {
+		running.Go(func() { k.run(ctx) })
+	}
+	require.Eventually(t, func() bool { return p.fast.checked.Load() == 500 }, soon, 10*time.Millisecond)
+	require.EqualValues(t, 50, p.slow.running.Load())
+	cancel()
+	close(hang)
+	running.Wait()
+}
