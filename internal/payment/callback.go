@@ -79,10 +79,7 @@ func dedupeKey(a Account, n gateway.Notification, raw gateway.RawCallback) []byt
 func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (CallbackVerdict, string) {
 	now := s.Now()
 	doubt := func(why string) (CallbackVerdict, string) {
-		if o.Status.Final() { // one question settles whether it contradicts what is recorded
-			o.ChecksSince, o.Checks = now, 0
-		}
-		o.NextCheckAt = &now
+		o.doubt(now)
 		return CallbackDoubt, why
 	}
 	if o.AccountID != account.ID {
@@ -108,6 +105,9 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	case o.commanded() && !o.Status.Final():
 		// Providers use the same word for the hold and for the capture that follows it.
 		return doubt("a capture or cancel is under way")
+	}
+	if o.doubtedBy(r) {
+		return doubt("money is held or on its way of an order that ended without any")
 	}
 	verdict := o.Record(r)
 	s.Schedule.next(o, now)

@@ -12,8 +12,12 @@ import (
 )
 
 // Schedule is when an unfinished order is checked, as times since its last transition. After the last the step between
-// the last two repeats.
+// the last two repeats. An order that waits for its customer or its shop begins at the third: nobody pays in three seconds,
+// and whoever does is told of by a callback.
 type Schedule []time.Duration
+
+// waitingSkips is how many of the schedule's first times are left out for an order that waits for somebody but the provider.
+const waitingSkips = 2
 
 // DefaultSchedule looks soon after a change, then ever less often, then hourly.
 var DefaultSchedule = Schedule{
@@ -29,9 +33,13 @@ func (s Schedule) next(o *Order, now time.Time) {
 		o.NextCheckAt = nil
 		return
 	}
+	step := o.Checks
+	if o.waits() {
+		step += waitingSkips
+	}
 	var at time.Time
-	if o.Checks < len(s) {
-		at = o.ChecksSince.Add(s[o.Checks])
+	if step < len(s) {
+		at = o.ChecksSince.Add(s[step])
 	} else {
 		at = now.Add(s[len(s)-1] - s[max(len(s)-2, 0)])
 	}
@@ -58,17 +66,27 @@ func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	if o.Status.Final() && o.NextCheckAt == nil {
 		return o, nil
 	}
-	o, _, err = s.look(ctx, o)
+	o, _, err = s.look(ctx, o, true)
 	return o, err
 }
 
-// Refresh asks the provider about an order now. A final order is answered as it is stored.
+// Refresh asks the provider about an order now, beside its schedule. A final order is answered as it is stored.
 func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
-	return s.Check(context.WithoutCancel(ctx), key)
+	ctx = context.WithoutCancel(ctx)
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Status.Final() && o.NextCheckAt == nil {
+		return o, nil
+	}
+	o, _, err = s.look(ctx, o, false)
+	return o, err
 }
 
-// look asks the provider about an order and records the answer. It reports whether the provider answered.
-func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bool, err error) {
+// look asks the provider about an order and records the answer. It reports whether the provider answered. scheduled says
+// that the schedule's time has come; a look in between does not use up a step of it.
+func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Order, answered bool, err error) {
 	account, err := s.Store.Account(ctx, o.AccountID)
 	if err != nil {
 		return nil, false, err
@@ -93,6 +111,7 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 	var verdict Verdict
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now, denied := s.Now(), o.NotFound
+		sequence, planned, steps := o.Sequence, o.NextCheckAt, o.Checks
 		o.AddCall(made)
 		o.Checks++
 		if verdict = Stale; o.Operation == ref.Operation {
@@ -110,11 +129,18 @@ func (s *Service) look(ctx context.Context, o *Order) (saved *Order, answered bo
 			}
 		}
 		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
-			if o.Status.Final() && o.Checks <= doubtTries {
-				at := now.Add(longestPause)
-				o.NextCheckAt = &at
-			}
 			s.persist(o, now)
+		}
+		undecided := callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound || callErr == nil && result.Status == gateway.StatusProcessing && o.endedWithoutMoney()
+		if o.Status.Final() && undecided && o.Checks <= doubtTries {
+			at := now.Add(longestPause)
+			o.NextCheckAt = &at
+		}
+		if !scheduled && o.Sequence == sequence && !o.Status.Final() {
+			o.Checks = steps
+			if planned != nil && planned.Before(*o.NextCheckAt) {
+				o.NextCheckAt = planned
+			}
 		}
 		return nil
 	})
@@ -178,7 +204,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 	return o.Record(Report{
 		Cause: CauseCheck, Status: StatusFailed, Basis: basis, Evidence: evidence, At: now,
 		Failure: &gateway.Failure{
-			Category: gateway.FailureUnavailable, Code: "not_found", Advice: gateway.AdviceRetryLater, Cascade: []gateway.CascadeError{},
+			Category: gateway.FailureUnavailable, Code: codeNotFound, Advice: gateway.AdviceRetryLater, Cascade: []gateway.CascadeError{},
 			Message: "The request never reached the provider: it has no such order, and said so several times.",
 		},
 	})

@@ -59,3 +59,32 @@ func TestNoSuchOrderIsBelievedLate(t *testing.T) {
 	}
 	require.Equal(t, StatusUnknown, o.Status)
 }
+
+// An order that waits for its customer or its shop is left alone at first; one whose call may be under way is not.
+func TestTheScheduleOfAnOrderThatWaits(t *testing.T) {
+	t.Parallel()
+	times := func(status Status, operation gateway.Operation) (all []time.Duration) {
+		o := newTestOrder()
+		o.Status, o.Operation, o.ChecksSince = status, operation, epoch
+		for now := epoch; len(all) < 4; {
+			DefaultSchedule.next(o, now)
+			all = append(all, o.NextCheckAt.Sub(epoch))
+			now, o.Checks = *o.NextCheckAt, o.Checks+1
+		}
+		return all
+	}
+	soon, later := DefaultSchedule[:4], DefaultSchedule[2:6]
+	for status, ops := range map[Status]map[gateway.Operation]Schedule{
+		StatusCreated:        {gateway.OpSale: soon},
+		StatusUnknown:        {gateway.OpSale: soon, gateway.OpCapture: soon},
+		StatusProcessing:     {gateway.OpSale: soon},
+		StatusRequiresAction: {gateway.OpSale: later, gateway.OpAuthorize: later, gateway.OpCancel: soon},
+		StatusAuthorized:     {gateway.OpAuthorize: later, gateway.OpCapture: soon, gateway.OpCancel: soon},
+	} {
+		for op, want := range ops {
+			for i, at := range times(status, op) {
+				require.InEpsilon(t, want[i], at, 0.2, "%s %s, check %d", status, op, i+1)
+			}
+		}
+	}
+}

@@ -75,7 +75,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return nil, err
 	}
 	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized && looker.MustLook(o.Ref()) {
-		_, answered, err := s.look(ctx, o)
+		_, answered, err := s.look(ctx, o, false)
 		if err != nil {
 			return nil, err
 		}
@@ -108,9 +108,10 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	faultpoint.Hit("command-written")
 	var callErr error
+	send := s.inTime(o, string(op), func(ctx context.Context) (gateway.Result, error) { return call(ctx, gw.gateway, o) })
 	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
 		var result gateway.Result
-		result, callErr = call(ctx, gw.gateway, o)
+		result, callErr = send(ctx)
 		return result, callErr
 	})
 	if err != nil {

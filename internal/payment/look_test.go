@@ -130,3 +130,29 @@ func TestAnOutageMakesAnAnswerLateByAFractionOfIt(t *testing.T) {
 	}
 	require.Less(t, checks, 120, "two hours")
 }
+
+// A shop that asks often takes nothing away from the schedule.
+func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider = "fake"
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusRequiresAction, Basis: o.Sequence, At: epoch, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
+	now := epoch
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		return gateway.Result{Status: gateway.StatusRequiresAction}, nil
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
+	s.Schedule.next(o, now)
+	planned := *o.NextCheckAt
+	for range 9 {
+		now = now.Add(100 * time.Millisecond)
+		after, err := s.Refresh(context.Background(), o.Key())
+		require.NoError(t, err)
+		require.Equal(t, planned, *after.NextCheckAt)
+		require.Zero(t, after.Checks)
+	}
+	now = planned
+	after, err := s.Check(context.Background(), o.Key())
+	require.NoError(t, err)
+	require.InEpsilon(t, 30*time.Second, after.NextCheckAt.Sub(epoch), 0.2)
+}

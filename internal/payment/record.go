@@ -81,6 +81,8 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 		return Stale, "either way no money moved" // what we failed, the provider may call canceled
 	case o.Status.Final() && r.Status.Final():
 		return ConflictVerdict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
+	case o.endedWithoutMoney() && r.Status == StatusAuthorized && !o.held() && r.Cause == CauseCheck && r.Basis == o.Sequence:
+		return ConflictVerdict, fmt.Sprintf("money is held, but the order is already %s", o.Status)
 	case o.Status.Final():
 		return Stale, "the order is final"
 	case r.Status == o.Status:
@@ -102,6 +104,11 @@ func (o *Order) commanded() bool {
 	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
 }
 
+// waits reports whether the next step is the customer's or the shop's, and not the provider's.
+func (o *Order) waits() bool {
+	return (o.Status == StatusRequiresAction || o.Status == StatusAuthorized) && !o.commanded()
+}
+
 // unpaid reports whether the customer was asked to pay and, for all that is known, has not: nothing is under way.
 func (o *Order) unpaid() bool {
 	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.StatusReason == formLost && !o.commanded()
@@ -117,6 +124,30 @@ func (o *Order) begun() gateway.Operation {
 
 // held reports whether money was held before what was commanded last; if not, an unpaid order was given up.
 func (o *Order) held() bool { return o.Manual && o.Authorized > 0 }
+
+// doubtedBy reports whether something is going on at the provider, by a report of unknown age, with an order that ended
+// without money here. It may be old news; only the provider can tell.
+func (o *Order) doubtedBy(r Report) bool {
+	return o.endedWithoutMoney() && (r.Status == StatusAuthorized && !o.held() || r.Status == StatusProcessing && o.neverArrived())
+}
+
+// endedWithoutMoney reports whether the order is final and nothing was taken or paid.
+func (o *Order) endedWithoutMoney() bool {
+	return o.Status == StatusFailed || o.Status == StatusCanceled
+}
+
+// neverArrived reports whether the order failed because the provider was not known to have it.
+func (o *Order) neverArrived() bool {
+	return o.Failure != nil && (o.Failure.Code == codeNotFound || o.Failure.Code == codeNotSent)
+}
+
+// doubt makes the order due for a check. For a final one the schedule begins anew.
+func (o *Order) doubt(now time.Time) {
+	if o.Status.Final() {
+		o.ChecksSince, o.Checks = now, 0
+	}
+	o.NextCheckAt = &now
+}
 
 // asBefore reports whether a status is the one that the order had before what was commanded last.
 func (o *Order) asBefore(s gateway.Status) bool {

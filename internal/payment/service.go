@@ -215,7 +215,7 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 	}
 	ctx = context.WithoutCancel(ctx)
 	faultpoint.Hit("order-written")
-	done, err := s.ask(ctx, stored, operation, call)
+	done, err := s.ask(ctx, stored, operation, s.inTime(stored, operation, call))
 	if err != nil {
 		return nil, false, err
 	}
@@ -228,6 +228,22 @@ func early(ctx context.Context, call func(context.Context) (gateway.Result, erro
 	result, err := call(ctx)
 	faultpoint.Hit("provider-answered")
 	return func(context.Context) (gateway.Result, error) { return result, err }
+}
+
+// inTime lets a call begin only while the order, as it was written down for the call, may still be on its way, and ends it
+// ProviderTimeout after that. From then on checks may prove that it never arrived, and a process that was paused or waited
+// for the database in between must not make them wrong.
+func (s *Service) inTime(stored *Order, operation string, call func(context.Context) (gateway.Result, error)) func(context.Context) (gateway.Result, error) {
+	until := stored.ChecksSince.Add(s.ProviderTimeout)
+	return func(ctx context.Context) (gateway.Result, error) {
+		left := until.Sub(s.Now())
+		if left <= 0 {
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: operation, Code: "too_late"}
+		}
+		ctx, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		return call(ctx)
+	}
 }
 
 // ask calls the provider about an order as it is stored now, and records what came of it.
@@ -255,8 +271,15 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		if o.commanded() && callErr == nil {
 			o.accept(true)
 		}
-		verdict = o.Record(report(o, result, callErr, basis, now))
+		if verdict = Stale; callErr != nil && o.Operation != stored.Operation {
+			return nil // the command was settled by others meanwhile, and its failure says nothing about the order
+		}
+		r := report(o, result, callErr, basis, now)
+		verdict = o.Record(r)
 		s.Schedule.next(o, now)
+		if callErr == nil && verdict == Stale && o.doubtedBy(r) {
+			o.doubt(now)
+		}
 		return nil
 	})
 	if err != nil {
@@ -266,6 +289,12 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Kind: o.Kind})
 	return o, nil
 }
+
+// The codes of failures that are ours: the provider is not known to have the order.
+const (
+	codeNotSent  = "not_sent"
+	codeNotFound = "not_found"
+)
 
 // answerReport is what a provider's answer to a call that may move money means.
 func answerReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
@@ -306,7 +335,7 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		if code == gateway.CodeNotSigned {
 			return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider's answer was not signed with this account's key, so nothing was sent of this order. The operators must compare the account's secret with the provider's.")
 		}
-		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, "not_sent", "The provider could not be reached, and nothing was sent to it.")
+		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, codeNotSent, "The provider could not be reached, and nothing was sent to it.")
 	case gateway.KindCredentials:
 		return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider refused this account's credentials. Nothing happened to the money; the operators were told.")
 	case gateway.KindRefused:
