@@ -44,7 +44,7 @@ type process struct {
 	out *bufio.Reader
 }
 
-func startProcess(t *testing.T, environ []string, args ...string) *process {
+func startProcess(t testing.TB, environ []string, args ...string) *process {
 	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
 	cmd.Env = append(append(os.Environ(), asServer+"=1"), environ...)
 	cmd.Stderr = &lockedBuffer{}
@@ -61,7 +61,7 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 }
 
-func (p *process) line(t *testing.T) string {
+func (p *process) line(t testing.TB) string {
 	line, err := p.out.ReadString('\n')
 	require.NoError(t, err, "%s", p.cmd.Stderr)
 	return line
@@ -140,7 +140,7 @@ func (d *dev) twinOrders() (ids []string) {
 	return ids
 }
 
-func twinURL(t *testing.T, line string) string {
+func twinURL(t testing.TB, line string) string {
 	_, rest, ok := strings.Cut(line, "http://")
 	require.True(t, ok, line)
 	return "http://" + strings.TrimSpace(rest)

@@ -124,47 +124,6 @@ func quantile(all []requestOutcome, q float64) time.Duration {
 	return took[min(int(float64(len(took))*q), len(took)-1)]
 }
 
-// BenchmarkOverload sends ten times what the service can do, at a fixed rate for a minute, and then what it can do with
-// ease. It reports the peak, what is done under overload, and how soon it is well again. The peak is what clients that wait
-// for their answers get in the second half of a minute, when checks of the orders before have become part of the work.
-func BenchmarkOverload(b *testing.B) {
-	const length = time.Minute
-	d, _ := startBench(b)
-	l := newLoad(d)
-	peak := goodput(l.busy(length), length/2, length)
-	b.ResetTimer()
-	all := l.steady(10*peak, length, "EUR-sandbox", "EUR")
-	under := goodput(all, length/2, length)
-	shed, lost := 0, 0
-	for _, o := range all {
-		switch o.status {
-		case http.StatusServiceUnavailable:
-			shed++
-		case http.StatusCreated:
-		default:
-			lost++
-		}
-	}
-	const after = 20 * time.Second
-	calm := l.steady(peak/2, after, "EUR-sandbox", "EUR")
-	recovery := after
-	for s := range int(after.Seconds()) {
-		if goodput(calm, time.Duration(s)*time.Second, time.Duration(s+1)*time.Second) >= 0.95*peak/2 {
-			recovery = time.Duration(s) * time.Second
-			break
-		}
-	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(peak, "peak/s")
-	b.ReportMetric(float64(len(all))/length.Seconds(), "sent/s")
-	b.ReportMetric(under, "done/s")
-	b.ReportMetric(under/peak, "ratio")
-	b.ReportMetric(float64(shed)/length.Seconds(), "shed/s")
-	b.ReportMetric(float64(lost), "lost")
-	b.ReportMetric(recovery.Seconds(), "recovery-s")
-	b.ReportMetric(quantile(all, 0.99).Seconds(), "p99-s")
-}
-
 // BenchmarkIsolation measures the calls of one provider while the other one never answers, against the same load with
 // both well, in turns so that the machine's moods hit both alike.
 func BenchmarkIsolation(b *testing.B) {
