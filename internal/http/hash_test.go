@@ -21,7 +21,7 @@ type hashes struct {
 	last string
 }
 
-func (h *hashes) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (*idempotency.Response, error) {
+func (h *hashes) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	h.mu.Lock()
 	h.last = string(hash)
 	h.mu.Unlock()

@@ -33,7 +33,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		shop := principal(r.Context()).Shop.ID
-		first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), s.ProviderTimeout+30*time.Second)
+		claim, first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), s.ProviderTimeout+30*time.Second)
 		switch {
 		case errors.Is(err, idempotency.ErrMismatch):
 			s.problem(w, r, problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_mismatch", Detail: "This Idempotency-Key was used for another request. Use a new key for a new request."})
@@ -53,22 +53,21 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			_, _ = w.Write(first.Body) //nolint:gosec // our own JSON answer, replayed
 			return
 		}
-		s.runOnce(w, r, next, key)
+		s.runOnce(w, r, next, claim)
 	})
 }
 
 // runOnce does the work and keeps its answer before it is sent. An answer that says nothing about the request itself
 // (5xx, a refused key) is not kept, so that a repeat is a new try; nor is 409, which tells to send the same once the
 // state is another; nor is one that nobody may store.
-func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, key string) {
-	shop := principal(r.Context()).Shop.ID
+func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on to the recoverer
 			ctx, cancel := afterwards(r)
 			defer cancel()
-			_ = s.Idempotency.Abandon(ctx, shop, key)
+			_ = s.Idempotency.Abandon(ctx, claim)
 		}
 	}()
 	next.ServeHTTP(answer, r)
@@ -77,7 +76,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	defer cancel()
 	var err error
 	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict || answer.secret {
-		err = s.Idempotency.Abandon(ctx, shop, key)
+		err = s.Idempotency.Abandon(ctx, claim)
 	} else {
 		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
 		for _, name := range replayed {
@@ -85,7 +84,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 				kept.Header[name] = v
 			}
 		}
-		err = s.Idempotency.Finish(ctx, shop, key, kept)
+		err = s.Idempotency.Finish(ctx, claim, kept)
 	}
 	if err != nil {
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.

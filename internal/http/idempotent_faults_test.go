@@ -73,25 +73,25 @@ type broken struct {
 	begin, finish, abandon error
 }
 
-func (s *broken) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (*idempotency.Response, error) {
+func (s *broken) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	if s.begin != nil {
-		return nil, s.begin
+		return idempotency.Claim{}, nil, s.begin
 	}
 	return s.memory.Begin(ctx, shop, key, hash, lease)
 }
 
-func (s *broken) Finish(ctx context.Context, shop uuid.UUID, key string, r idempotency.Response) error {
+func (s *broken) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
 	if err := errors.Join(ctx.Err(), s.finish); err != nil {
 		return err
 	}
-	return s.memory.Finish(ctx, shop, key, r)
+	return s.memory.Finish(ctx, c, r)
 }
 
-func (s *broken) Abandon(ctx context.Context, shop uuid.UUID, key string) error {
+func (s *broken) Abandon(ctx context.Context, c idempotency.Claim) error {
 	if err := errors.Join(ctx.Err(), s.abandon); err != nil {
 		return err
 	}
-	return s.memory.Abandon(ctx, shop, key)
+	return s.memory.Abandon(ctx, c)
 }
 
 func TestWithoutTheStoreNothingStarts(t *testing.T) {

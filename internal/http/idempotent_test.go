@@ -140,7 +140,7 @@ type leases struct {
 	lease time.Duration
 }
 
-func (l *leases) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (*idempotency.Response, error) {
+func (l *leases) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	l.lease = lease
 	return l.memory.Begin(ctx, shop, key, hash, lease)
 }

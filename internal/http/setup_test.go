@@ -69,34 +69,34 @@ type kept struct {
 	answer *idempotency.Response
 }
 
-func (m *memory) Begin(_ context.Context, shop uuid.UUID, key string, hash []byte, _ time.Duration) (*idempotency.Response, error) {
+func (m *memory) Begin(_ context.Context, shop uuid.UUID, key string, hash []byte, _ time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch row := m.rows[shop.String()+key]; {
 	case row == nil:
 		m.rows[shop.String()+key] = &kept{hash: hash}
-		return nil, nil
+		return idempotency.Claim{Shop: shop, Key: key}, nil, nil
 	case !bytes.Equal(row.hash, hash):
-		return nil, idempotency.ErrMismatch
+		return idempotency.Claim{}, nil, idempotency.ErrMismatch
 	case row.answer == nil:
-		return nil, idempotency.ErrInProgress
+		return idempotency.Claim{}, nil, idempotency.ErrInProgress
 	default:
-		return row.answer, nil
+		return idempotency.Claim{}, row.answer, nil
 	}
 }
 
-func (m *memory) Finish(_ context.Context, shop uuid.UUID, key string, r idempotency.Response) error {
+func (m *memory) Finish(_ context.Context, c idempotency.Claim, r idempotency.Response) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r.Body = bytes.Clone(r.Body)
-	m.rows[shop.String()+key].answer = &r
+	m.rows[c.Shop.String()+c.Key].answer = &r
 	return nil
 }
 
-func (m *memory) Abandon(_ context.Context, shop uuid.UUID, key string) error {
+func (m *memory) Abandon(_ context.Context, c idempotency.Claim) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.rows, shop.String()+key)
+	delete(m.rows, c.Shop.String()+c.Key)
 	return nil
 }
 

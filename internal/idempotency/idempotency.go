@@ -24,14 +24,23 @@ type Response struct {
 	Body   []byte
 }
 
+// Claim is a key in the hands of the one request that goes ahead under it.
+type Claim struct {
+	Shop uuid.UUID
+	Key  string
+	// Until is when its lease ends. It tells claims of one key apart: whoever takes one over has a later one.
+	Until time.Time
+}
+
 // Store remembers keys, for each shop its own.
 type Store interface {
-	// Begin claims the key for the length of lease. It returns nil to go ahead, the first answer to replay, or
-	// ErrInProgress or ErrMismatch. A claim whose lease ran out without an answer (the process died) may be taken over
+	// Begin claims the key for the length of lease. It returns a claim and no answer to go ahead, the first answer to
+	// replay, or ErrInProgress or ErrMismatch. A claim whose lease ran out without an answer (the process died) may be taken over
 	// by a request with the same hash.
-	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (*Response, error)
-	// Finish keeps the answer for replay.
-	Finish(ctx context.Context, shop uuid.UUID, key string, r Response) error
-	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401.
-	Abandon(ctx context.Context, shop uuid.UUID, key string) error
+	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (Claim, *Response, error)
+	// Finish keeps the answer for replay. It fails if another request has taken the claim over.
+	Finish(ctx context.Context, c Claim, r Response) error
+	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401. A
+	// claim that another request has taken over is left to it.
+	Abandon(ctx context.Context, c Claim) error
 }

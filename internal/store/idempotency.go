@@ -25,9 +25,9 @@ const fieldAnswer = "answer"
 func claimOwner(shop uuid.UUID, key string) string { return "idempotency/" + shop.String() + "/" + key }
 
 // Begin implements idempotency.Store.
-func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (*idempotency.Response, error) {
+func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	now := i.store.Now()
-	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, LockedUntil: now.Add(lease), Now: now}
+	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, LockedUntil: now.Add(lease).Truncate(time.Microsecond), Now: now}
 	var kept db.IdempotencyKeyByNameRow
 	claimed := false
 	err := i.store.read(ctx, "claim an idempotency key", func(q *db.Queries) error {
@@ -45,35 +45,35 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return idempotency.Claim{}, nil, err
 	case claimed:
-		return nil, nil //nolint:nilnil // "go ahead", as the interface says
+		return idempotency.Claim{Shop: shop, Key: key, Until: claim.LockedUntil}, nil, nil
 	case string(kept.RequestHash) != string(requestHash):
-		return nil, idempotency.ErrMismatch
+		return idempotency.Claim{}, nil, idempotency.ErrMismatch
 	case kept.Status == nil:
-		return nil, idempotency.ErrInProgress
+		return idempotency.Claim{}, nil, idempotency.ErrInProgress
 	}
 	body, err := i.store.open(kept.Body, claimOwner(shop, key), fieldAnswer)
 	if err != nil {
-		return nil, err
+		return idempotency.Claim{}, nil, err
 	}
 	r := &idempotency.Response{Status: int(*kept.Status), Body: body}
-	return r, fromJSON(kept.Header, &r.Header)
+	return idempotency.Claim{}, r, fromJSON(kept.Header, &r.Header)
 }
 
 // Finish implements idempotency.Store. An answer that is there already stays, and the call is an error.
-func (i Idempotency) Finish(ctx context.Context, shop uuid.UUID, key string, r idempotency.Response) error {
+func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
 	header, err := json.Marshal(r.Header)
 	if err != nil {
 		return err
 	}
-	body, err := i.store.seal(r.Body, claimOwner(shop, key), fieldAnswer)
+	body, err := i.store.seal(r.Body, claimOwner(c.Shop, c.Key), fieldAnswer)
 	if err != nil {
 		return err
 	}
 	status := int32(r.Status) //nolint:gosec // an HTTP status
 	return i.store.read(ctx, "keep an answer", func(q *db.Queries) error {
-		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: shop, Key: key, Status: &status, Header: header, Body: body})
+		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until, Status: &status, Header: header, Body: body})
 		if err == nil && n == 0 {
 			return errors.New("the claim on the key is gone")
 		}
@@ -81,10 +81,10 @@ func (i Idempotency) Finish(ctx context.Context, shop uuid.UUID, key string, r i
 	})
 }
 
-// Abandon implements idempotency.Store. A claim that is gone already is no error.
-func (i Idempotency) Abandon(ctx context.Context, shop uuid.UUID, key string) error {
+// Abandon implements idempotency.Store. A claim that is gone already, or is another's by now, is no error.
+func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
 	return i.store.read(ctx, "give an idempotency key up", func(q *db.Queries) error {
-		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: shop, Key: key})
+		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until})
 		return err
 	})
 }

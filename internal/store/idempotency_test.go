@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,30 +15,30 @@ func TestFirstAnswerIsReplayed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	keys, ctx := b.Idempotency(), t.Context()
-	r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	claim, r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, r)
-	_, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrInProgress)
-	_, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
+	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrMismatch)
 
 	answer := idempotency.Response{Status: 201, Header: map[string]string{"Content-Type": "application/json"}, Body: []byte(`{"url":"https://bank.example"}`)}
-	require.NoError(t, keys.Finish(ctx, b.shop.ID, "k", answer))
-	r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.NoError(t, keys.Finish(ctx, claim, answer))
+	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, &answer, r)
-	_, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
+	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrMismatch)
-	require.Error(t, keys.Finish(ctx, b.shop.ID, "k", idempotency.Response{Status: 500}), "the first answer stays")
-	require.NoError(t, keys.Abandon(ctx, b.shop.ID, "k"))
-	r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.Error(t, keys.Finish(ctx, claim, idempotency.Response{Status: 500}), "the first answer stays")
+	require.NoError(t, keys.Abandon(ctx, claim))
+	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, 201, r.Status, "an answer cannot be given up")
 	require.Zero(t, b.count(t, "SELECT count(*) FROM idempotency_keys WHERE position('bank'::bytea in body) > 0"), "answers rest encrypted")
 
 	other, _, _ := b.newShop(t, "other", "")
-	r, err = keys.Begin(ctx, other.ID, "k", []byte("other"), time.Minute)
+	_, r, err = keys.Begin(ctx, other.ID, "k", []byte("other"), time.Minute)
 	require.NoError(t, err)
 	require.Nil(t, r, "each shop has keys of its own")
 }
@@ -45,9 +46,13 @@ func TestFirstAnswerIsReplayed(t *testing.T) {
 func TestOneOfManyClaimsAKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	var mine atomic.Pointer[idempotency.Claim]
 	claim := func() (won int) {
 		errs := race(20, func(int) error {
-			_, err := b.Idempotency().Begin(t.Context(), b.shop.ID, "k", []byte("hash"), time.Minute)
+			c, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, "k", []byte("hash"), time.Minute)
+			if err == nil {
+				mine.Store(&c)
+			}
 			return err
 		})
 		for _, err := range errs {
@@ -61,24 +66,56 @@ func TestOneOfManyClaimsAKey(t *testing.T) {
 	}
 	require.Equal(t, 1, claim())
 	b.clock.Add(time.Minute)
-	_, err := b.Idempotency().Begin(t.Context(), b.shop.ID, "k", []byte("other"), time.Minute)
+	_, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, "k", []byte("other"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrMismatch, "only the same request takes a claim over")
 	require.Equal(t, 1, claim(), "a claim whose lease ran out is taken over by one")
-	require.NoError(t, b.Idempotency().Abandon(t.Context(), b.shop.ID, "k"))
+	require.NoError(t, b.Idempotency().Abandon(t.Context(), *mine.Load()))
 	require.Equal(t, 1, claim(), "and so is one that was given up")
+}
+
+// TestAClaimHasOneOwner: a request that outlasts its lease has lost its claim to the repeat that took it over, and whatever
+// it does with it then must not touch that one's.
+func TestAClaimHasOneOwner(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	keys, ctx := b.Idempotency(), t.Context()
+	slow, r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.NoError(t, err)
+	require.Nil(t, r)
+	b.clock.Add(time.Minute)
+	second, r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.NoError(t, err)
+	require.Nil(t, r)
+
+	require.NoError(t, keys.Abandon(ctx, slow))
+	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
+	require.ErrorIs(t, err, idempotency.ErrMismatch, "the second is still at work")
+	require.Error(t, keys.Finish(ctx, slow, idempotency.Response{Status: 503}))
+	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.ErrorIs(t, err, idempotency.ErrInProgress)
+
+	require.NoError(t, keys.Finish(ctx, second, idempotency.Response{Status: 201, Body: []byte("{}")}))
+	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, 201, r.Status)
+
+	late, _, err := keys.Begin(ctx, b.shop.ID, "late", []byte("hash"), time.Minute)
+	require.NoError(t, err)
+	b.clock.Add(time.Hour)
+	require.NoError(t, keys.Finish(ctx, late, idempotency.Response{Status: 201}), "late, but nobody took it over")
 }
 
 func TestOldKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	for _, k := range []string{"old", "new"} {
-		_, err := b.Idempotency().Begin(t.Context(), b.shop.ID, k, []byte("hash"), time.Minute)
+		_, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, k, []byte("hash"), time.Minute)
 		require.NoError(t, err)
 		b.clock.Add(time.Hour)
 	}
 	n, err := b.Idempotency().Forget(t.Context(), b.clock.Now().Add(-time.Hour))
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
-	_, err = b.Idempotency().Begin(t.Context(), b.shop.ID, "old", []byte("another"), time.Minute)
+	_, _, err = b.Idempotency().Begin(t.Context(), b.shop.ID, "old", []byte("another"), time.Minute)
 	require.NoError(t, err)
 }

@@ -40,7 +40,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	requireUnavailable(t, err)
 	_, err = s.Authenticate(t.Context(), []byte("hash"))
 	requireUnavailable(t, err)
-	_, err = s.Idempotency().Begin(t.Context(), key.Shop, "k", nil, time.Second)
+	_, _, err = s.Idempotency().Begin(t.Context(), key.Shop, "k", nil, time.Second)
 	requireUnavailable(t, err)
 }
 

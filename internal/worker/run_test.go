@@ -129,9 +129,9 @@ func TestOldIdempotencyKeysAreForgotten(t *testing.T) {
 	b := newBench(t)
 	keep := func(key string) {
 		t.Helper()
-		_, err := b.Idempotency().Begin(t.Context(), b.shop.ID, key, []byte("hash"), time.Minute)
+		claim, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, key, []byte("hash"), time.Minute)
 		require.NoError(t, err)
-		require.NoError(t, b.Idempotency().Finish(t.Context(), b.shop.ID, key, idempotency.Response{Status: 201}))
+		require.NoError(t, b.Idempotency().Finish(t.Context(), claim, idempotency.Response{Status: 201}))
 	}
 	b.moveOn(-KeepAnswers - time.Minute)
 	keep("old")

@@ -1,5 +1,6 @@
 -- name: ClaimIdempotencyKey :execrows
--- One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer.
+-- One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer. From then on
+-- locked_until, which only grows, tells whose claim it is.
 INSERT INTO idempotency_keys AS k (shop_id, key, request_hash, locked_until, created_at)
 VALUES (@shop_id, @key, @request_hash, @locked_until, @now::timestamptz)
 ON CONFLICT (shop_id, key) DO UPDATE SET locked_until = excluded.locked_until
@@ -10,10 +11,10 @@ SELECT request_hash, status, header, body FROM idempotency_keys WHERE shop_id = 
 
 -- name: FinishIdempotencyKey :execrows
 UPDATE idempotency_keys SET status = @status, header = @header, body = @body
-WHERE shop_id = @shop_id AND key = @key AND status IS NULL;
+WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND locked_until = @locked_until;
 
 -- name: AbandonIdempotencyKey :execrows
-DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL;
+DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND locked_until = $3;
 
 -- name: ForgetIdempotencyKeys :execrows
 DELETE FROM idempotency_keys WHERE created_at < $1;

@@ -14,16 +14,17 @@ import (
 )
 
 const AbandonIdempotencyKey = `-- name: AbandonIdempotencyKey :execrows
-DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL
+DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND locked_until = $3
 `
 
 type AbandonIdempotencyKeyParams struct {
-	ShopID uuid.UUID `db:"shop_id"`
-	Key    string    `db:"key"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	Key         string    `db:"key"`
+	LockedUntil time.Time `db:"locked_until"`
 }
 
 func (q *Queries) AbandonIdempotencyKey(ctx context.Context, arg AbandonIdempotencyKeyParams) (int64, error) {
-	result, err := q.db.Exec(ctx, AbandonIdempotencyKey, arg.ShopID, arg.Key)
+	result, err := q.db.Exec(ctx, AbandonIdempotencyKey, arg.ShopID, arg.Key, arg.LockedUntil)
 	if err != nil {
 		return 0, err
 	}
@@ -45,7 +46,8 @@ type ClaimIdempotencyKeyParams struct {
 	Now         time.Time `db:"now"`
 }
 
-// One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer.
+// One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer. From then on
+// locked_until, which only grows, tells whose claim it is.
 func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ClaimIdempotencyKey,
 		arg.ShopID,
@@ -62,15 +64,16 @@ func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyK
 
 const FinishIdempotencyKey = `-- name: FinishIdempotencyKey :execrows
 UPDATE idempotency_keys SET status = $1, header = $2, body = $3
-WHERE shop_id = $4 AND key = $5 AND status IS NULL
+WHERE shop_id = $4 AND key = $5 AND status IS NULL AND locked_until = $6
 `
 
 type FinishIdempotencyKeyParams struct {
-	Status *int32          `db:"status"`
-	Header json.RawMessage `db:"header"`
-	Body   []byte          `db:"body"`
-	ShopID uuid.UUID       `db:"shop_id"`
-	Key    string          `db:"key"`
+	Status      *int32          `db:"status"`
+	Header      json.RawMessage `db:"header"`
+	Body        []byte          `db:"body"`
+	ShopID      uuid.UUID       `db:"shop_id"`
+	Key         string          `db:"key"`
+	LockedUntil time.Time       `db:"locked_until"`
 }
 
 func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotencyKeyParams) (int64, error) {
@@ -80,6 +83,7 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 		arg.Body,
 		arg.ShopID,
 		arg.Key,
+		arg.LockedUntil,
 	)
 	if err != nil {
 		return 0, err
