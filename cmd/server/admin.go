@@ -29,6 +29,7 @@ import (
 // `dev` that runs in this folder.
 type database struct {
 	store *store.Store
+	clock *store.Clock // the service's, whatever time it is on the operator's machine
 	demo  bool
 	close func()
 }
@@ -86,7 +87,13 @@ func openDatabase(ctx context.Context, io *streams) (*database, error) {
 		pool.Close()
 		return nil, err
 	}
-	return &database{store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification}), demo, pool.Close}, nil
+	clock, err := store.NewClock(ctx, pool)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	return &database{st, clock, demo, pool.Close}, nil
 }
 
 type keysetCmd struct {

@@ -217,7 +217,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 	if u, err := user.Current(); err == nil {
 		operator = u.Username
 	}
-	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers()})
+	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
 	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Minor: c.Amount, Reason: c.Reason, Operator: operator})
 	if err != nil {
 		return err
