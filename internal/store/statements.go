@@ -99,28 +99,30 @@ func errStatementMoved(st *payment.Statement) error {
 	return fmt.Errorf("statement %s is not as it was loaded: somebody else took this step", st.ID)
 }
 
-// LeaseDueStatements queues the next step of up to limit statements that are due, and returns how many. Each is due
-// again after lease: a step that came to its end has set a time of its own by then, and one whose process died is made
-// up for. Several processes may call it at once and never get the same statement.
-func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) (int, error) {
-	if s.Jobs == nil {
-		return 0, nil
-	}
-	leased := 0
-	err := s.write(ctx, "lease due statements", func(tx pgx.Tx) error {
+// LeaseDueStatements returns up to limit statements whose next step is due, the longest due first. Each is due again after
+// lease: a step that came to its end has set a time of its own by then, and one whose process died is made up for. Several
+// processes may call it at once and never get the same statement.
+func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) ([]payment.StatementKey, error) {
+	var keys []payment.StatementKey
+	err := s.read(ctx, "lease due statements", func(q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
-		rows, err := db.New(tx).LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		if leased = len(rows); err != nil || leased == 0 {
-			return err
-		}
-		keys := make([]payment.StatementKey, len(rows))
+		rows, err := q.LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		keys = make([]payment.StatementKey, len(rows))
 		for i, r := range rows {
 			keys[i] = payment.StatementKey{Shop: r.ShopID, Statement: r.ID}
 		}
-		return s.Jobs.InsertStatements(ctx, tx, keys)
+		return err
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return leased, nil
+	return keys, nil
+}
+
+// RenewStatement lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
+func (s *Store) RenewStatement(ctx context.Context, key payment.StatementKey, lease time.Duration) error {
+	return s.read(ctx, "renew a statement's lease", func(q *db.Queries) error {
+		_, err := q.RenewStatement(ctx, db.RenewStatementParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.Statement})
+		return err
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,24 +17,6 @@ import (
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
-
-func (tableJobs) InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error {
-	for _, key := range keys {
-		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('statement', $1, $2)", key.Shop, key.Statement); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// noJobs refuses to queue steps of statements.
-type noJobs struct{ tableJobs }
-
-var errNoJobs = errors.New("no jobs today")
-
-func (noJobs) InsertStatements(context.Context, pgx.Tx, []payment.StatementKey) error {
-	return errNoJobs
-}
 
 // statement stores a new statement that is due.
 func (b *bench) statement(t *testing.T) *payment.Statement {
@@ -205,45 +188,60 @@ func TestDueStatementsAreLeasedOnce(t *testing.T) {
 	later.Polls, later.NextPollAt = 1, &at
 	require.NoError(t, b.SaveStatement(t.Context(), later))
 
-	leased := make([]int, 8)
+	leased := make([][]payment.StatementKey, 8)
 	errs := race(len(leased), func(i int) (err error) {
 		leased[i], err = b.LeaseDueStatements(context.Background(), 7, 20*time.Second)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
-	sum := 0
-	for _, n := range leased {
-		sum += n
-	}
-	for sum < due { // whoever came while others held everything has skipped it
-		n, err := b.LeaseDueStatements(t.Context(), 7, 20*time.Second)
+	all := slices.Concat(leased...)
+	for len(all) < due { // whoever came while others held everything has skipped it
+		keys, err := b.LeaseDueStatements(t.Context(), 7, 20*time.Second)
 		require.NoError(t, err)
-		require.Positive(t, n)
-		sum += n
+		require.NotEmpty(t, keys)
+		all = append(all, keys...)
 	}
-	require.Equal(t, due, sum)
-	require.Equal(t, due, b.count(t, "SELECT count(DISTINCT order_id) FROM test_jobs WHERE kind = 'statement'"))
-	require.Equal(t, due, b.count(t, "SELECT count(*) FROM test_jobs"))
-	require.Zero(t, b.count(t, "SELECT count(*) FROM test_jobs WHERE order_id = $1", later.ID))
-	n, err := b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	different := map[payment.StatementKey]bool{}
+	for _, k := range all {
+		different[k] = true
+	}
+	require.Len(t, all, due)
+	require.Len(t, different, due)
+	require.False(t, different[payment.StatementKey{Shop: later.Shop, Statement: later.ID}])
+	keys, err := b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Zero(t, n)
+	require.Empty(t, keys)
 	b.clock.Add(20 * time.Second)
-	n, err = b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	keys, err = b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Equal(t, due+1, n, "a lease that nobody ended runs out")
+	require.Len(t, keys, due+1, "a lease that nobody ended runs out")
 }
 
-func TestLeaseOfAStatementWithoutAJobIsNone(t *testing.T) {
+func TestTheLeaseOfAStatementIsRenewed(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	st := b.statement(t)
-	s := store.New(b.pool, store.Options{Jobs: noJobs{}, Now: b.clock.Now})
-	_, err := s.LeaseDueStatements(t.Context(), 10, time.Minute)
-	require.ErrorIs(t, err, errNoJobs)
-	got, err := b.Statement(t.Context(), st.Shop, st.ID)
-	require.NoError(t, err)
-	require.Equal(t, st.NextPollAt, got.NextPollAt, "it is due still")
+	key := payment.StatementKey{Shop: st.Shop, Statement: st.ID}
+	due := func() int {
+		keys, err := b.LeaseDueStatements(t.Context(), 10, 20*time.Second)
+		require.NoError(t, err)
+		return len(keys)
+	}
+	require.Equal(t, 1, due())
+	for range 3 {
+		b.clock.Add(15 * time.Second)
+		require.NoError(t, b.RenewStatement(t.Context(), key, 20*time.Second))
+		require.Zero(t, due())
+	}
+	require.NoError(t, b.RenewStatement(t.Context(), key, time.Second))
+	b.clock.Add(15 * time.Second)
+	require.Zero(t, due(), "a lease does not become shorter")
+	b.clock.Add(5 * time.Second)
+	require.Equal(t, 1, due())
+	b.saved(t, st, payment.StatementReady)
+	require.NoError(t, b.RenewStatement(t.Context(), key, 20*time.Second))
+	b.clock.Add(time.Hour)
+	require.Zero(t, due(), "one that is ready is not made due again")
 }
 
 func TestStatementsOfADatabaseThatIsDown(t *testing.T) {

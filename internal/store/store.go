@@ -19,8 +19,6 @@ import (
 type JobInserter interface {
 	// InsertNotify queues the delivery of orders' notifications.
 	InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
-	// InsertStatements queues the next step of statements. One that has a step queued or under way already gets no other.
-	InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error
 }
 
 // Renderer makes the notification of a transition: its type and the exact bytes to sign and send. o is the order as of

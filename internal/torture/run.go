@@ -20,9 +20,9 @@ const (
 	SettleLimit = 30 * time.Second
 	// noticeLimit is how long after the faults stopped every notification must have arrived.
 	noticeLimit = 90 * time.Second
-	// statementLimit is how long after the faults stopped every statement must be done: a step whose process died is found
-	// by a look every 30 s, then taken again after a lease of 30 s, and the pauses between steps grow.
-	statementLimit = 120 * time.Second
+	// statementLimit is how long after the faults stopped every statement must be done: a step whose process died is taken
+	// again when its lease of 25 s is over, and the pauses between steps grow.
+	statementLimit = 60 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.
 	clientLimit = 15 * time.Second
 

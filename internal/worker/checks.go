@@ -3,8 +3,6 @@ package worker
 import (
 	"context"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -32,70 +30,26 @@ type CheckLeaser interface {
 	LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error)
 }
 
-// checks runs the checks of one provider's due orders, a bounded number at once. Another provider's have places of their
-// own: one that is slow to answer must not keep the other one's truth waiting.
+// checks asks about due orders.
 type checks struct {
-	provider string
-	checker  Checker
-	leaser   CheckLeaser
-	log      zerolog.Logger
-	free     chan struct{} // holds a token for each check that may begin
-	more     atomic.Bool   // the last lease took as many as there was room for
-	room     chan struct{} // says that half of the places are free again, and more orders are due
-	running  sync.WaitGroup
+	checker Checker
+	log     zerolog.Logger
 }
 
-func newChecks(provider string, c Config, checker Checker, leaser CheckLeaser) *checks {
-	k := &checks{provider: provider, checker: checker, leaser: leaser, log: c.Log, free: make(chan struct{}, c.MaxWorkers), room: make(chan struct{}, 1)}
-	for range c.MaxWorkers {
-		k.free <- struct{}{}
+// newChecks works on one provider's due orders. Another provider's have places of their own: one that is slow to answer
+// must not keep the other one's truth waiting.
+func newChecks(provider string, c Config, checker Checker, leaser CheckLeaser) *leases[payment.Key] {
+	k := &checks{checker, c.Log}
+	l := &leases[payment.Key]{
+		every: checkEvery, grace: CheckLease, work: k.check,
+		lease: func(ctx context.Context, limit int) ([]payment.Key, error) {
+			return leaser.LeaseDueChecks(ctx, provider, limit, CheckLease)
+		},
+		failing: func(err error) {
+			c.Log.Error().Err(err).Str("provider", provider).Msg("due checks cannot be leased; trying on")
+		},
 	}
-	return k
-}
-
-// run leases and checks until ctx is done, then waits for the checks under way. They are not interrupted: each is bounded.
-func (k *checks) run(ctx context.Context) {
-	defer k.running.Wait()
-	ticker := time.NewTicker(checkEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-k.room:
-		}
-		// No more are leased than can begin now: the rest is for other replicas, and a lease should not pass in waiting.
-		limit := len(k.free)
-		if limit == 0 {
-			continue
-		}
-		keys, err := k.leaser.LeaseDueChecks(ctx, k.provider, limit, CheckLease)
-		if err != nil && ctx.Err() == nil && !failing {
-			k.log.Error().Err(err).Str("provider", k.provider).Msg("due checks cannot be leased; trying on")
-		}
-		failing = err != nil
-		k.more.Store(len(keys) == limit)
-		for _, key := range keys {
-			<-k.free
-			k.running.Go(func() {
-				defer k.done()
-				k.check(context.WithoutCancel(ctx), key)
-			})
-		}
-	}
-}
-
-// done frees a check's place. Under a backlog the next orders are leased without waiting for the clock, many at a time.
-func (k *checks) done() {
-	k.free <- struct{}{}
-	if k.more.Load() && len(k.free) >= (cap(k.free)+1)/2 {
-		select {
-		case k.room <- struct{}{}:
-		default:
-		}
-	}
+	return l.places(c.MaxWorkers)
 }
 
 // check asks about one order. One that fails is not tried again here: the order is due again when its lease is over.

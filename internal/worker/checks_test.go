@@ -145,7 +145,7 @@ func TestChecksUnderWayEndBeforeLeaving(t *testing.T) {
 
 // twoProviders has orders of a provider that never answers and of one that does.
 type twoProviders struct {
-	StatementSweeper
+	StatementLeaser
 	Statements
 	slow, fast *dueOrders
 }

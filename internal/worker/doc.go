@@ -5,7 +5,10 @@
 // for it. Every replica leases due orders with SKIP LOCKED a few times a second, as many as it has places for, and asks
 // about them. The lease is all the queue that checks need: a replica that dies holds it for some seconds and nothing else.
 //
-// Deliveries and statements are River jobs in schema river. A delivery is queued in the transaction that needs it, and a
-// sweep makes up for those whose process died. Statements are leased by next_poll_at, once a second. River's own scheduler
-// looks every five seconds and only on one elected replica, which is too coarse for money.
+// Steps of statements go the same way by next_poll_at, once a second, a few at a time. A step may last minutes, and renews
+// its lease.
+//
+// Deliveries are River jobs in schema river. One is queued in the transaction that needs it, and a sweep makes up for those
+// whose process died. River's own scheduler looks every five seconds and only on one elected replica, which is too coarse
+// for money.
 package worker

@@ -177,7 +177,6 @@ func TestTheDurationsFitEachOther(t *testing.T) {
 	t.Parallel()
 	require.LessOrEqual(t, 2*CheckTimeout, CheckLease, "a check ends well within its lease")
 	require.LessOrEqual(t, CheckLease+checkEvery, promise, "a check whose process died")
-	require.Less(t, StatementLease+statementSweepEvery, statementTimeout)
-	w := &statementWorker{}
-	require.Equal(t, statementTimeout, w.Timeout(nil), "a download takes longer than other jobs")
+	require.LessOrEqual(t, StatementLease+statementSweepEvery, promise, "a step of a statement whose process died")
+	require.LessOrEqual(t, 2*statementRenew, StatementLease, "one renewal may fail")
 }

@@ -182,16 +182,6 @@ func (d deliver) DeliverOrder(ctx context.Context, key payment.Key) (time.Time, 
 	return d(ctx, key)
 }
 
-// stepping is a service whose steps with statements are scripted.
-type stepping struct {
-	*payment.Service
-	step func(ctx context.Context, shop, id uuid.UUID) error
-}
-
-func (s stepping) AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error {
-	return s.step(ctx, shop, id)
-}
-
 func newKey() payment.Key { return payment.Key{Shop: uuid.New(), Order: uuid.New()} }
 
 // wait returns what comes from c, or fails.

@@ -2,87 +2,87 @@ package worker
 
 import (
 	"context"
-	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 
-	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
 )
 
 const (
-	queueStatement = "statement"
 	// statementWorkers is how many lists may be read at one time: each takes many times its size in memory.
 	statementWorkers    = 2
 	statementSweepEvery = time.Second
-	statementBatch      = 50
 	// statementTimeout leaves room for a download as long as PROVIDER_TIMEOUT may be.
 	statementTimeout = 3 * time.Minute
-	// StatementLease is when a step that was handed out is looked at again. It may be shorter than a step, because a
-	// statement has one job at most.
-	StatementLease = 30 * time.Second
+	// StatementLease is when a step whose process died is taken over. A step under way renews it.
+	StatementLease = 25 * time.Second
+	statementRenew = StatementLease / 3
 )
-
-// StatementArgs takes the next step with a statement.
-type StatementArgs struct {
-	Shop      uuid.UUID `json:"shop"`
-	Statement uuid.UUID `json:"statement"`
-}
-
-// Kind implements river.JobArgs.
-func (StatementArgs) Kind() string { return "advance_statement" }
-
-// InsertOpts implements river.JobArgsWithInsertOpts. A step that fails is not retried as a job: the statement is still
-// due. One that waits for its turn longer than its lease does not get a second job.
-func (StatementArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: queueStatement, MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: []rivertype.JobState{
-		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
-	}}}
-}
 
 // Statements takes the next step with a statement.
 type Statements interface {
 	AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error
 }
 
-// StatementSweeper leases statements that are due, and queues their jobs.
-type StatementSweeper interface {
-	LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) (int, error)
+// StatementLeaser hands out statements whose next step is due.
+type StatementLeaser interface {
+	// LeaseDueStatements returns up to limit statements. Nobody else gets them before lease is over.
+	LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) ([]payment.StatementKey, error)
+	// RenewStatement lets a lease end later.
+	RenewStatement(ctx context.Context, key payment.StatementKey, lease time.Duration) error
 }
 
-// InsertStatements queues the next step of statements. One that has a job already gets no second one, and the others
-// still get theirs; the fast way to insert would fail for all of them.
-func (q *Queue) InsertStatements(ctx context.Context, tx pgx.Tx, keys []payment.StatementKey) error {
-	params := make([]river.InsertManyParams, len(keys))
-	for i, k := range keys {
-		params[i] = river.InsertManyParams{Args: StatementArgs{k.Shop, k.Statement}}
+// statements takes the steps of statements that are due.
+type statements struct {
+	Statements
+	leaser StatementLeaser
+	log    zerolog.Logger
+}
+
+func newStatements(c Config, service Statements, leaser StatementLeaser) *leases[payment.StatementKey] {
+	s := &statements{service, leaser, c.Log}
+	l := &leases[payment.StatementKey]{
+		every: statementSweepEvery, grace: jobTimeout, work: s.advance,
+		lease: func(ctx context.Context, limit int) ([]payment.StatementKey, error) {
+			return leaser.LeaseDueStatements(ctx, limit, StatementLease)
+		},
+		failing: func(err error) { c.Log.Error().Err(err).Msg("due statements cannot be leased; trying on") },
 	}
-	_, err := q.client.InsertManyTx(ctx, tx, params)
-	return err
+	return l.places(statementWorkers)
 }
 
-type statementWorker struct {
-	river.WorkerDefaults[StatementArgs]
-	statements Statements
-	log        zerolog.Logger
-}
-
-// Timeout implements river.Worker.
-func (*statementWorker) Timeout(*river.Job[StatementArgs]) time.Duration {
-	return faultpoint.Duration("statement_timeout", statementTimeout)
-}
-
-// Work implements river.Worker.
-func (w *statementWorker) Work(ctx context.Context, job *river.Job[StatementArgs]) error {
-	err := w.statements.AdvanceStatement(ctx, job.Args.Shop, job.Args.Statement)
-	if err != nil {
-		w.log.Warn().Err(err).Stringer("statement_id", job.Args.Statement).Msg("a step of a statement failed")
-		return fmt.Errorf("advance statement %s: %w", job.Args.Statement, err)
+// advance takes one step. One that fails is not tried again here: the statement is due again when its lease is over.
+func (s *statements) advance(ctx context.Context, key payment.StatementKey) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error().Stringer("statement_id", key.Statement).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a step of a statement panicked; it is taken again")
+		}
+	}()
+	renewing := make(chan struct{})
+	defer func() { <-renewing }()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		defer close(renewing)
+		ticker := time.NewTicker(statementRenew)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				if err := s.leaser.RenewStatement(ctx, key, StatementLease); err != nil {
+					s.log.Warn().Err(err).Stringer("statement_id", key.Statement).Msg("a statement's lease cannot be renewed; another process may take the step too")
+				}
+			}
+		}
+	}()
+	if err := s.AdvanceStatement(ctx, key.Shop, key.Statement); err != nil {
+		s.log.Warn().Err(err).Stringer("statement_id", key.Statement).Msg("a step of a statement failed")
 	}
-	return nil
 }

@@ -3,55 +3,139 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/payment"
 )
 
-func (b *bench) insertStatements(t *testing.T, keys ...payment.StatementKey) {
-	t.Helper()
-	b.insert(t, func(ctx context.Context, tx pgx.Tx) error { return b.queue.InsertStatements(ctx, tx, keys) })
-}
-
 func nothingToDeliver() deliver {
 	return func(context.Context, payment.Key) (time.Time, error) { return time.Time{}, nil }
 }
 
-func TestAStatementHasOneJobAtMost(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	one, other := payment.StatementKey{Shop: uuid.New(), Statement: uuid.New()}, payment.StatementKey{Shop: uuid.New(), Statement: uuid.New()}
-	b.insertStatements(t, one)
-	b.insertStatements(t, one, other)
-	require.Len(t, b.jobs(t, "advance_statement"), 2, "it waits already, and is not in the way of the other")
-	b.exec(t, "DELETE FROM river.river_job WHERE args->>'statement' = $1", other.Statement.String())
-	b.exec(t, "UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{me}'")
-	b.insertStatements(t, one)
-	require.Len(t, b.jobs(t, "advance_statement"), 1, "its step is under way")
-	b.exec(t, "UPDATE river.river_job SET state = 'completed', finalized_at = now()")
-	b.insertStatements(t, one)
-	require.Len(t, b.jobs(t, "advance_statement"), 2, "and now the next")
+// dueStatements are statements whose steps are due, with their leases.
+type dueStatements struct {
+	mu    sync.Mutex
+	due   map[payment.StatementKey]time.Time
+	step  func(ctx context.Context, id uuid.UUID) error
+	taken atomic.Int64
 }
 
-func TestAStepThatFailsIsNotRetriedAsAJob(t *testing.T) {
+func newDueStatements(n int) *dueStatements {
+	d := &dueStatements{due: map[payment.StatementKey]time.Time{}}
+	for range n {
+		d.due[payment.StatementKey{Shop: uuid.New(), Statement: uuid.New()}] = time.Now()
+	}
+	return d
+}
+
+func (d *dueStatements) LeaseDueStatements(_ context.Context, limit int, lease time.Duration) (keys []payment.StatementKey, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key, at := range d.due {
+		if len(keys) < limit && !at.After(time.Now()) {
+			d.due[key] = time.Now().Add(lease)
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+func (d *dueStatements) RenewStatement(_ context.Context, key payment.StatementKey, lease time.Duration) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, open := d.due[key]; open {
+		d.due[key] = time.Now().Add(lease)
+	}
+	return nil
+}
+
+func (d *dueStatements) AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error {
+	d.taken.Add(1)
+	err := d.step(ctx, id)
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.due, payment.StatementKey{Shop: shop, Statement: id})
+	}
+	return err
+}
+
+// run is a replica that works for a while.
+func (d *dueStatements) run(length time.Duration, log *lines) {
+	ctx, cancel := context.WithTimeout(context.Background(), length)
+	defer cancel()
+	newStatements(Config{Log: zerolog.New(log)}, d, d).run(ctx)
+}
+
+// Two replicas never take the same step, however long it lasts, and few are taken at a time.
+func TestALongStepIsTakenOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	key := payment.StatementKey{Shop: uuid.New(), Statement: uuid.New()}
-	b.insertStatements(t, key)
-	seen := make(chan payment.StatementKey, 10)
-	b.run(t, stepping{b.payment, func(_ context.Context, shop, id uuid.UUID) error {
-		seen <- payment.StatementKey{Shop: shop, Statement: id}
-		return errors.New("the provider is away")
-	}}, nothingToDeliver(), nil)
-	require.Equal(t, key, wait(t, seen, "the step"))
-	j := b.eventually(t, "advance_statement", func(j job) bool { return j.State == "discarded" })
-	require.Equal(t, 1, j.Attempt)
-	require.Equal(t, 1, b.log.count("a step of a statement failed"))
-	b.insertStatements(t, key)
-	require.Equal(t, key, wait(t, seen, "the next step"), "it is still due, and a failed step is not in its way")
+	synctest.Test(t, func(t *testing.T) {
+		d := newDueStatements(6)
+		var running, most atomic.Int64
+		d.step = func(context.Context, uuid.UUID) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			time.Sleep(2 * time.Minute)
+			return nil
+		}
+		var replicas sync.WaitGroup
+		for range 2 {
+			replicas.Go(func() { d.run(5*time.Minute, &lines{}) })
+		}
+		replicas.Wait()
+		require.EqualValues(t, 6, d.taken.Load())
+		require.EqualValues(t, 2*statementWorkers, most.Load())
+	})
+}
+
+// A step whose process died is taken over when its lease ends, and a step that failed or panicked is taken again.
+func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, log := newDueStatements(1), &lines{}
+		dead, err := d.LeaseDueStatements(context.Background(), 1, StatementLease) // by a process that is killed now
+		require.NoError(t, err)
+		require.Len(t, dead, 1)
+		begin, at := time.Now(), []time.Duration{}
+		d.step = func(context.Context, uuid.UUID) error {
+			at = append(at, time.Since(begin))
+			switch len(at) {
+			case 1:
+				panic("a secret")
+			case 2:
+				return errors.New("the provider is away")
+			}
+			return nil
+		}
+		d.run(2*time.Minute, log)
+		require.Len(t, at, 3)
+		require.LessOrEqual(t, at[0], promise)
+		for i := range 2 {
+			require.LessOrEqual(t, at[i+1]-at[i], promise)
+		}
+		require.Equal(t, 1, log.count("a step of a statement panicked"))
+		require.Zero(t, log.count("a secret"))
+		require.Equal(t, 1, log.count("a step of a statement failed"))
+	})
+}
+
+// A stop waits for a step for a while, and then interrupts it.
+func TestLeavingInterruptsAStepThatLasts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := newDueStatements(1)
+		d.step = func(ctx context.Context, _ uuid.UUID) error { <-ctx.Done(); return ctx.Err() }
+		begin := time.Now()
+		d.run(2*time.Second, &lines{})
+		require.Equal(t, 2*time.Second+jobTimeout, time.Since(begin))
+	})
 }

@@ -64,7 +64,7 @@ type Notifier interface {
 // Sweeper finds what is due.
 type Sweeper interface {
 	CheckLeaser
-	StatementSweeper
+	StatementLeaser
 	// QueueOverdueDeliveries makes up for deliveries whose process died.
 	QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error)
 }
@@ -113,11 +113,12 @@ func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key
 
 // Workers runs jobs until it is stopped.
 type Workers struct {
-	client  *river.Client[pgx.Tx]
-	checks  []*checks
-	sweeper Sweeper
-	answers Forgetter
-	log     zerolog.Logger
+	client     *river.Client[pgx.Tx]
+	checks     []*leases[payment.Key]
+	statements *leases[payment.StatementKey]
+	sweeper    Sweeper
+	answers    Forgetter
+	log        zerolog.Logger
 }
 
 // New returns workers; Run starts them.
@@ -127,13 +128,11 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &notifyWorker{notifier: notifier, log: c.Log})
-	river.AddWorker(workers, &statementWorker{statements: service, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
 		Logger: logger(c.Log),
 		Queues: map[string]river.QueueConfig{
-			queueNotify:    {MaxWorkers: c.MaxWorkers},
-			queueStatement: {MaxWorkers: statementWorkers},
+			queueNotify: {MaxWorkers: c.MaxWorkers},
 		},
 		Workers:                     workers,
 		PollOnly:                    c.PollOnly,
@@ -146,7 +145,7 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	if err != nil {
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
-	w := &Workers{client, nil, sweeper, c.Answers, c.Log}
+	w := &Workers{client: client, statements: newStatements(c, service, sweeper), sweeper: sweeper, answers: c.Answers, log: c.Log}
 	for _, provider := range c.Providers {
 		w.checks = append(w.checks, newChecks(provider, c, service, sweeper))
 	}
@@ -162,9 +161,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	for _, k := range w.checks {
 		sweeps.Go(func() { k.run(ctx) })
 	}
-	sweeps.Go(func() {
-		w.sweep(ctx, "statements", statementSweepEvery, statementBatch, StatementLease, w.sweeper.LeaseDueStatements)
-	})
+	sweeps.Go(func() { w.statements.run(ctx) })
 	sweeps.Go(func() {
 		w.sweep(ctx, "deliveries", overdueEvery, sweepBatch, overdueAfter, w.sweeper.QueueOverdueDeliveries)
 	})

@@ -32,3 +32,7 @@ WITH due AS (
 UPDATE statements SET next_poll_at = @leased_until::timestamptz FROM due
 WHERE statements.shop_id = due.shop_id AND statements.id = due.id
 RETURNING statements.shop_id, statements.id;
+
+-- name: RenewStatement :execrows
+UPDATE statements SET next_poll_at = @leased_until::timestamptz
+WHERE shop_id = @shop_id AND id = @id AND next_poll_at < @leased_until::timestamptz AND state IN ('created', 'processing');

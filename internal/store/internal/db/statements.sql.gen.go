@@ -139,6 +139,25 @@ func (q *Queries) LockOpenStatement(ctx context.Context, arg LockOpenStatementPa
 	return id, err
 }
 
+const RenewStatement = `-- name: RenewStatement :execrows
+UPDATE statements SET next_poll_at = $1::timestamptz
+WHERE shop_id = $2 AND id = $3 AND next_poll_at < $1::timestamptz AND state IN ('created', 'processing')
+`
+
+type RenewStatementParams struct {
+	LeasedUntil time.Time `db:"leased_until"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	ID          uuid.UUID `db:"id"`
+}
+
+func (q *Queries) RenewStatement(ctx context.Context, arg RenewStatementParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RenewStatement, arg.LeasedUntil, arg.ShopID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const StatementByID = `-- name: StatementByID :one
 SELECT shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, row_count, polls,
     created_at, updated_at, next_poll_at

@@ -1,0 +1,85 @@
+package worker
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// leases works on what is due, a bounded number at once. What is due stands in the database; a lease keeps others off it
+// while it is worked on, and is all the queue there is.
+type leases[K any] struct {
+	// every is how often the database is asked.
+	every time.Duration
+	// grace is how long work under way may go on after the end.
+	grace time.Duration
+	// lease returns up to limit keys that nobody else gets for a while.
+	lease func(ctx context.Context, limit int) ([]K, error)
+	// work is called for each.
+	work func(ctx context.Context, key K)
+	// failing is told of the first error of a row of errors from lease.
+	failing func(err error)
+
+	free    chan struct{} // holds a token for each place that is free
+	more    atomic.Bool   // the last lease took as many as there was room for
+	room    chan struct{} // says that half of the places are free again, and more is due
+	running sync.WaitGroup
+}
+
+// places makes room for n at once.
+func (l *leases[K]) places(n int) *leases[K] {
+	l.free, l.room = make(chan struct{}, n), make(chan struct{}, 1)
+	for range n {
+		l.free <- struct{}{}
+	}
+	return l
+}
+
+// run leases and works until ctx is done, then lets what is under way come to its end.
+func (l *leases[K]) run(ctx context.Context) {
+	working, interrupt := context.WithCancel(context.WithoutCancel(ctx))
+	defer interrupt()
+	defer l.running.Wait()
+	ticker := time.NewTicker(l.every)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			time.AfterFunc(l.grace, interrupt)
+			return
+		case <-ticker.C:
+		case <-l.room:
+		}
+		// No more is leased than can begin now: the rest is for other replicas, and a lease should not pass in waiting.
+		limit := len(l.free)
+		if limit == 0 {
+			continue
+		}
+		keys, err := l.lease(ctx, limit)
+		if err != nil && ctx.Err() == nil && !failing {
+			l.failing(err)
+		}
+		failing = err != nil
+		l.more.Store(len(keys) == limit)
+		for _, key := range keys {
+			<-l.free
+			l.running.Go(func() {
+				defer l.done()
+				l.work(working, key)
+			})
+		}
+	}
+}
+
+// done frees a place. Under a backlog the next are leased without waiting for the clock, many at a time.
+func (l *leases[K]) done() {
+	l.free <- struct{}{}
+	if l.more.Load() && len(l.free) >= (cap(l.free)+1)/2 {
+		select {
+		case l.room <- struct{}{}:
+		default:
+		}
+	}
+}
