@@ -48,7 +48,7 @@ func TestAnOperatorsMachineMayHaveAnotherTime(t *testing.T) {
 	ahead.RawQuery = query.Encode()
 	there := d.with(t)
 	there.DatabaseURL = ahead.String()
-	there.operator("order", "resolve", o.ID, "--status", "failed", "--reason", "a test")
+	there.operator("order", "resolve", o.ID, "--status", "failed", "--reason", "a test", "--force")
 	var written, due time.Time
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT max(at) FROM order_transitions WHERE order_id = $1", o.ID).Scan(&written))
 	require.WithinDuration(t, time.Now().Add(7*time.Hour), written, time.Minute)

@@ -18,7 +18,7 @@ import (
 type orderCmd struct {
 	List    orderListCmd    `cmd:"" help:"List orders that need a person: unknown outcomes, conflicts, and whatever is stuck."`
 	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
-	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
+	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is in doubt, or a conflict, by your decision."`
 	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
 }
 
@@ -198,6 +198,7 @@ type orderResolveCmd struct {
 	ID     uuid.UUID `arg:"" help:"The order's id."`
 	Status string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
 	Amount int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Force  bool   `help:"Settle also an order about which nothing is in doubt. The history will say so."`
 	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
 	JSON   bool      `name:"json" help:"Print JSON."`
 }
@@ -218,7 +219,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 		operator = u.Username
 	}
 	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
-	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Minor: c.Amount, Reason: c.Reason, Operator: operator})
+	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Minor: c.Amount, Force: c.Force, Reason: c.Reason, Operator: operator})
 	if err != nil {
 		return err
 	}

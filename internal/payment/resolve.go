@@ -5,18 +5,23 @@ import (
 	"fmt"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/money"
 )
 
 // Resolution is an operator's decision about an order.
 type Resolution struct {
 	Status Status
-	// Minor is how much moved, in minor units, of an order settled as succeeded; 0 is what was asked for.
+	// Minor is how much moved, in minor units, of an order settled as succeeded; 0 is what was asked for, or all that was
+	// held if that is less.
 	Minor int64
+	// Force settles also an order about which nothing is in doubt. The history says so.
+	Force bool
 	// Reason and Operator go into the order's history.
 	Reason, Operator string
 }
 
-// Resolve settles an order that is not final, or acknowledges the conflict of one that is, by an operator's decision.
+// Resolve settles an order whose outcome is in doubt, or acknowledges the conflict of one that is final, by an operator's
+// decision. An order that waits for its customer or shop is in doubt only if something contradicts it.
 // Of a capture or cancel that never took effect, the decision is "authorized": the money is still held. A final status is
 // never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
 func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, error) {
@@ -43,15 +48,28 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 			o.conflicts = append(o.conflicts, Conflict{Cause: CauseOperator, Reason: "settled: " + d.Reason, Reported: d.Status, Evidence: evidence, At: now})
 			return nil
 		}
+		if o.waits() && o.Conflicts == 0 {
+			if !d.Force {
+				return &Error{Code: CodeInvalidState, Message: nothingInDoubt[o.Status]}
+			}
+			evidence["forced"] = "true"
+		}
 		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.commanded() || !o.held()) {
 			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
 		}
 		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}
-		if d.Minor > 0 {
-			if d.Minor > o.Amount.Minor() || o.Kind == gateway.KindRefund && d.Minor != o.Amount.Minor() {
-				return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount is not within the order's %s.", o.Amount)}
-			}
+		most := o.Amount
+		if o.held() {
+			most = money.New(o.Authorized, o.Amount.Currency())
+		}
+		switch {
+		case d.Minor > most.Minor() || d.Minor > 0 && o.Kind == gateway.KindRefund && d.Minor != o.Amount.Minor():
+			return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount is not within the %s that the order is about, or that was held.", most)}
+		case d.Minor > 0:
 			r.Settled = &d.Minor
+		case d.Status == StatusSucceeded && o.asked() > most.Minor():
+			held := most.Minor()
+			r.Settled = &held
 		}
 		if d.Status == StatusFailed {
 			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
@@ -63,4 +81,12 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 		s.Schedule.next(o, now)
 		return nil
 	})
+}
+
+// nothingInDoubt says why an order that waits is not for an operator to settle, and what to do instead.
+var nothingInDoubt = map[Status]string{
+	StatusAuthorized: "Nothing about this payment is in doubt: its money is held, and a decision here would not release it. " +
+		"Capture or cancel it through the API. If you know better, decide with --force; the history will say so.",
+	StatusRequiresAction: "Nothing about this order is in doubt: it waits for its customer, who may still pay, and a decision here would not stop that. " +
+		"It ends by itself, or by a cancel through the API where the provider has one. If you know better, decide with --force; the history will say so.",
 }

@@ -39,6 +39,16 @@ func TestAnOperatorsDecision(t *testing.T) {
 		o.step(StatusProcessing, CauseRequest, nil, epoch)
 		return o
 	}
+	contradicted := func(t *testing.T) *Order {
+		o := orderIn(t, StatusAuthorized)
+		o.Conflicts = 1
+		return o
+	}
+	partlyHeld := func(t *testing.T) *Order {
+		o := capturing(t)
+		o.Authorized, o.CaptureAmount = 900, 0
+		return o
+	}
 	in := func(s Status) func(*testing.T) *Order { return func(t *testing.T) *Order { return orderIn(t, s) } }
 	for _, tc := range []struct {
 		name   string
@@ -51,7 +61,11 @@ func TestAnOperatorsDecision(t *testing.T) {
 		{"unknown, money moved", in(StatusUnknown), StatusSucceeded, "seen in the list", "", 0},
 		{"unknown, never arrived", in(StatusUnknown), StatusFailed, "ticket 4711", "", 0},
 		{"processing", in(StatusProcessing), StatusSucceeded, "ticket", "", 0},
-		{"hold is gone", in(StatusAuthorized), StatusCanceled, "ticket", "", 0},
+		{"a hold in good health", in(StatusAuthorized), StatusCanceled, "ticket", CodeInvalidState, 0},
+		{"a form in good health", in(StatusRequiresAction), StatusFailed, "ticket", CodeInvalidState, 0},
+		{"hold is gone", contradicted, StatusCanceled, "ticket", "", 0},
+		{"all that was held", partlyHeld, StatusSucceeded, "ticket", "", 0},
+		{"more than was held", partlyHeld, StatusSucceeded, "ticket", CodeInvalid, 901},
 		{"captured", capturing, StatusSucceeded, "ticket", "", 0},
 		{"another sum was captured", capturing, StatusSucceeded, "ticket", "", 250},
 		{"more than the order", capturing, StatusSucceeded, "ticket", CodeInvalid, 1001},
@@ -83,6 +97,10 @@ func TestAnOperatorsDecision(t *testing.T) {
 			require.Subset(t, last.Evidence, gateway.Evidence{"reason": tc.reason, "operator": "ann"})
 			require.Contains(t, o.StatusReason, tc.reason)
 			require.Equal(t, tc.as.Final(), o.NextCheckAt == nil)
+			require.NotContains(t, last.Evidence, "forced")
+			if before.Authorized == 900 {
+				require.EqualValues(t, 900, o.Captured)
+			}
 			if before.CaptureAmount == 400 && tc.as == StatusSucceeded {
 				want := int64(400)
 				if tc.minor > 0 {
@@ -92,6 +110,21 @@ func TestAnOperatorsDecision(t *testing.T) {
 				require.Zero(t, o.Conflicts)
 			}
 		})
+	}
+}
+
+func TestAnOperatorWhoKnowsBetter(t *testing.T) {
+	t.Parallel()
+	for status, as := range map[Status]Status{StatusAuthorized: StatusCanceled, StatusRequiresAction: StatusFailed} {
+		store := &oneOrder{o: orderIn(t, status)}
+		s := New(Config{Store: store})
+		_, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann"})
+		require.Equal(t, CodeInvalidState, CodeOf(err))
+		require.ErrorContains(t, err, "through the API")
+		o, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann", Force: true})
+		require.NoError(t, err)
+		require.Equal(t, as, o.Status)
+		require.Equal(t, "true", o.Transitions()[len(o.Transitions())-1].Evidence["forced"])
 	}
 }
 
