@@ -43,8 +43,8 @@ func (o *observer) observe(e payment.Event) {
 		return
 	}
 	o.reports.WithLabelValues(e.Provider, string(e.Cause), string(e.Verdict)).Inc()
-	if e.Verdict == payment.ConflictVerdict {
-		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Inc()
+	if e.Conflicts > 0 {
+		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Add(float64(e.Conflicts))
 		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Msg("conflict: a report contradicts what is recorded")
 	}
 }

@@ -198,7 +198,7 @@ type orderResolveCmd struct {
 	ID     uuid.UUID `arg:"" help:"The order's id."`
 	Status string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
 	Amount int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
-	Force  bool   `help:"Settle also an order about which nothing is in doubt. The history will say so."`
+	Force  bool      `help:"Settle also an order about which nothing is in doubt. The history will say so."`
 	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
 	JSON   bool      `name:"json" help:"Print JSON."`
 }

@@ -43,12 +43,13 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	var judged Verdict
 	var kind gateway.Kind
+	conflicts := 0
 	faultpoint.Hit("callback-verified")
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
 		kind = o.Kind
 		v, why := s.applyCallback(o, account, n)
 		s.Noted(ctx, o)
-		judged = Verdict(v)
+		judged, conflicts = Verdict(v), len(o.NewConflicts())
 		return v, why
 	})
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	if seen {
 		verdict = CallbackRepeat
 	}
-	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Kind: kind})
+	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Conflicts: conflicts, Kind: kind})
 	return verdict, nil
 }
 

@@ -109,6 +109,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	faultpoint.Hit("check-answered")
 	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
+	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now, denied := s.Now(), o.NotFound
 		sequence, planned, steps := o.Sequence, o.NextCheckAt, o.Checks
@@ -117,6 +118,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		if verdict = Stale; o.Operation == ref.Operation {
 			verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
+		conflicts = len(o.NewConflicts())
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && (o.NotFound > denied || o.NotFound >= notFoundAnswers-1) {
 			// The answers that settle it are due when the provider's delay has passed: soon, if it has and this was one more.
@@ -147,7 +149,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, false, err
 	}
-	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Kind: o.Kind})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind})
 	return saved, callErr == nil, nil
 }
 

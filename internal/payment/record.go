@@ -188,8 +188,7 @@ func (o *Order) Record(r Report) Verdict {
 	verdict, why := o.Judge(r)
 	switch verdict { //nolint:exhaustive // Apply goes on below
 	case ConflictVerdict:
-		o.Conflicts++
-		o.conflicts = append(o.conflicts, Conflict{Cause: r.Cause, Reason: why, Reported: r.Status, Evidence: r.Evidence, At: r.At})
+		o.contradict(r, why)
 		return verdict
 	case Stale, Repeat:
 		o.learn(r)
@@ -225,10 +224,7 @@ func (o *Order) Record(r Report) Verdict {
 		o.Captured = o.settled(r)
 		if asked := o.asked(); o.Captured != asked && r.Cause != CauseOperator {
 			// What the provider says moved is recorded, and a person is told that it is not what was asked for.
-			o.Conflicts++
-			o.conflicts = append(o.conflicts, Conflict{
-				Cause: r.Cause, Reason: fmt.Sprintf("%d was settled instead of %d", o.Captured, asked), Reported: r.Status, Evidence: r.Evidence, At: r.At,
-			})
+			o.contradict(r, fmt.Sprintf("%d was settled instead of %d", o.Captured, asked))
 		}
 		if o.Kind == gateway.KindRefund {
 			o.parentRefunded = o.Amount.Minor()
@@ -247,6 +243,12 @@ func (o *Order) Record(r Report) Verdict {
 		}
 	}
 	return verdict
+}
+
+// contradict keeps a report that contradicts what is recorded, for an operator.
+func (o *Order) contradict(r Report, why string) {
+	o.Conflicts++
+	o.conflicts = append(o.conflicts, Conflict{Cause: r.Cause, Reason: why, Reported: r.Status, Evidence: r.Evidence, At: r.At})
 }
 
 // learn keeps facts that a report adds, also a late one. A fact that is known is not overwritten, so that the order of

@@ -55,7 +55,9 @@ type Event struct {
 	Verdict  Verdict
 	// Callback is set for callbacks only; it is "rejected" for one that must not be believed.
 	Callback string
-	Kind     gateway.Kind
+	// Conflicts is how many contradictions were recorded: also a report that is applied may be one, such as of another sum.
+	Conflicts int
+	Kind      gateway.Kind
 }
 
 // Service holds the use cases. It is safe for concurrent use.
@@ -265,17 +267,19 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	faultpoint.Hit("provider-answered")
 	made := Call{Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
+	conflicts := 0
 	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
 		if o.commanded() && callErr == nil {
 			o.accept(true)
 		}
-		if verdict = Stale; callErr != nil && o.Operation != stored.Operation {
+		if verdict, conflicts = Stale, 0; callErr != nil && o.Operation != stored.Operation {
 			return nil // the command was settled by others meanwhile, and its failure says nothing about the order
 		}
 		r := report(o, result, callErr, basis, now)
 		verdict = o.Record(r)
+		conflicts = len(o.NewConflicts())
 		s.Schedule.next(o, now)
 		if callErr == nil && verdict == Stale && o.doubtedBy(r) {
 			o.doubt(now)
@@ -286,7 +290,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		return nil, err
 	}
 	faultpoint.Hit("outcome-written")
-	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Kind: o.Kind})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind})
 	return o, nil
 }
 

@@ -1,0 +1,61 @@
+package payment
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+)
+
+// callbackStore is a lookStore that every callback is about.
+type callbackStore struct{ lookStore }
+
+func (s *callbackStore) AccountByCallbackToken(context.Context, string) (Account, error) {
+	return Account{ID: s.order.AccountID, Name: "test", Provider: "fake", Currency: "EUR"}, nil
+}
+
+func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, fn func(*Order) (CallbackVerdict, string)) (CallbackVerdict, bool, error) {
+	verdict, _ := fn(s.order)
+	return verdict, false, nil
+}
+
+// TestEveryNewConflictIsTold: a report that is applied may be a contradiction too, by whatever road it came.
+func TestEveryNewConflictIsTold(t *testing.T) {
+	t.Parallel()
+	part := int64(900)
+	settled := gateway.Result{Status: gateway.StatusSucceeded, Settled: &part}
+	fake := &gatewaytest.Fake{
+		FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) { return settled, nil },
+		ReadCallbackFunc: func(gateway.RawCallback) (gateway.Notification, error) {
+			return gateway.Notification{OrderID: "o", Fingerprint: []byte("f"), Result: settled}, nil
+		},
+	}
+	for cause, report := range map[Cause]func(*Service, *Order) error{
+		CauseAnswer: func(s *Service, o *Order) error {
+			_, err := s.ask(t.Context(), o, "payment", func(context.Context) (gateway.Result, error) { return settled, nil })
+			return err
+		},
+		CauseCheck: func(s *Service, o *Order) error {
+			_, err := s.Check(t.Context(), o.Key())
+			return err
+		},
+		CauseCallback: func(s *Service, _ *Order) error {
+			_, err := s.HandleCallback(t.Context(), "fake", "token", gateway.RawCallback{})
+			return err
+		},
+	} {
+		o := orderIn(t, StatusProcessing)
+		o.Provider, o.AccountID = "fake", uuid.New()
+		var told []Event
+		s := New(Config{Store: &callbackStore{lookStore{order: o}}, Drivers: gateway.NewRegistry(fake), Observe: func(e Event) { told = append(told, e) }})
+		require.NoError(t, report(s, o), cause)
+		require.Len(t, told, 1, cause)
+		require.Equal(t, cause, told[0].Cause)
+		require.Equal(t, Apply, told[0].Verdict, cause)
+		require.Equal(t, 1, told[0].Conflicts, cause)
+	}
+}
