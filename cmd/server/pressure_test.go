@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -144,6 +145,30 @@ func deliver(target, body string) int {
 	}
 	_ = res.Body.Close()
 	return res.StatusCode
+}
+
+// Strangers who send half a request each do not keep the providers out.
+func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
+	t.Parallel()
+	d := startDevOn(t, storetest.URL(t))
+	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
+	o := d.create("half-sent")
+	target := d.callbackTarget("EUR-sandbox")
+	for range 60 {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.API, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		_, err = io.WriteString(c, "POST /callbacks/smartcore/nobody HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na=")
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool {
+		_, text := d.adminGet("/metrics")
+		return strings.Contains(text, "payrelay_http_in_flight_requests 60")
+	}, 10*time.Second, 50*time.Millisecond, "they have not come")
+	began := time.Now()
+	require.Equal(t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, nil)))
+	require.Less(t, time.Since(began), time.Second)
+	d.await(o.ID, "succeeded", 10*time.Second)
 }
 
 func TestTheSameCallbackFiftyTimesAtOnce(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 )
 
 // Admission bounds how much is worked on at once, so that more traffic than the service can bear is turned away at the
-// door in a moment, before anything was read or stored, instead of making everybody slow. A request that waits for a
+// door in a moment, before anything was looked at or stored, instead of making everybody slow. A request that waits for a
 // provider is not being worked on.
 type Admission struct {
 	// Concurrency is how many requests are worked on at once. Zero bounds nothing.

