@@ -193,22 +193,6 @@ func openBox(keyset gateway.Secret, demo bool) (*secrets.Box, error) {
 	return box, nil
 }
 
-func openPool(ctx context.Context, c config) (*pgxpool.Pool, error) {
-	pc, err := pgxpool.ParseConfig(c.DatabaseURL.Reveal())
-	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL cannot be read: it should look like postgres://user:password@host/database")
-	}
-	pc.MaxConns = int32(max(c.DatabasePool, 2)) //nolint:gosec // checked to be at most 1000
-	pc.MaxConnIdleTime = 5 * time.Minute
-	pc.ConnConfig.ConnectTimeout = 3 * time.Second
-	pc.ConnConfig.RuntimeParams["application_name"] = "payrelay"
-	pool, err := pgxpool.NewWithConfig(ctx, pc)
-	if err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	return pool, nil
-}
-
 // offlineDrivers is the list of providers for commands that only look at accounts.
 func offlineDrivers() *gateway.Registry {
 	return drivers(prometheus.NewRegistry(), zerolog.Nop(), time.Second)

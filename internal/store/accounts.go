@@ -44,7 +44,7 @@ func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Accoun
 	if created.Purpose == "" {
 		created.Purpose = payment.PurposeAny
 	}
-	err := s.write(ctx, "create account", func(tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
+	err := s.write(ctx, "create account", func(ctx context.Context, tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
 	switch {
 	case violates(err, "accounts_name_key"):
 		return payment.Account{}, nameTaken("account", a.Name, err)
@@ -101,7 +101,7 @@ func tokenHash(token string) []byte {
 
 // Account implements payment.Store.
 func (s *Store) Account(ctx context.Context, id uuid.UUID) (payment.Account, error) {
-	return s.oneAccount(ctx, func(q *db.Queries) (accountRow, error) {
+	return s.oneAccount(ctx, func(ctx context.Context, q *db.Queries) (accountRow, error) {
 		r, err := q.AccountByID(ctx, id)
 		return accountRow(r), err
 	})
@@ -109,7 +109,7 @@ func (s *Store) Account(ctx context.Context, id uuid.UUID) (payment.Account, err
 
 // AccountByCallbackToken implements payment.Store.
 func (s *Store) AccountByCallbackToken(ctx context.Context, token string) (payment.Account, error) {
-	return s.oneAccount(ctx, func(q *db.Queries) (accountRow, error) {
+	return s.oneAccount(ctx, func(ctx context.Context, q *db.Queries) (accountRow, error) {
 		r, err := q.AccountByCallbackToken(ctx, tokenHash(token))
 		return accountRow(r), err
 	})
@@ -118,7 +118,7 @@ func (s *Store) AccountByCallbackToken(ctx context.Context, token string) (payme
 // ShopAccounts implements payment.Store.
 func (s *Store) ShopAccounts(ctx context.Context, shop uuid.UUID) ([]payment.Account, error) {
 	var rows []db.ShopAccountsRow
-	err := s.read(ctx, "load a shop's accounts", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load a shop's accounts", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.ShopAccounts(ctx, shop)
 		return err
 	})
@@ -137,7 +137,7 @@ func (s *Store) ShopAccounts(ctx context.Context, shop uuid.UUID) ([]payment.Acc
 // Accounts returns every account by name, for operators.
 func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	var rows []db.AccountsRow
-	err := s.read(ctx, "load accounts", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load accounts", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Accounts(ctx)
 		return err
 	})
@@ -153,10 +153,10 @@ func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	return accounts, nil
 }
 
-func (s *Store) oneAccount(ctx context.Context, get func(*db.Queries) (accountRow, error)) (payment.Account, error) {
+func (s *Store) oneAccount(ctx context.Context, get func(context.Context, *db.Queries) (accountRow, error)) (payment.Account, error) {
 	var row accountRow
-	err := s.read(ctx, "load account", func(q *db.Queries) (err error) {
-		row, err = get(q)
+	err := s.read(ctx, "load account", func(ctx context.Context, q *db.Queries) (err error) {
+		row, err = get(ctx, q)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payment.ErrNotFound
 		}

@@ -25,7 +25,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 	id := text(cb.ProviderOrderID)
 	verdict := payment.CallbackNoOrder
 	var saved *payment.Order
-	err = s.write(ctx, "keep a callback", func(tx pgx.Tx) error {
+	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
 		verdict, saved = payment.CallbackNoOrder, nil
 		var kept int64
 		var parent *lockedParent
@@ -72,7 +72,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		return s.save(ctx, tx, row, before, o, &q)
 	})
 	if errors.Is(err, errSeen) {
-		err = s.read(ctx, "read a kept callback", func(q *db.Queries) error {
+		err = s.read(ctx, "read a kept callback", func(ctx context.Context, q *db.Queries) error {
 			kept, err := q.CallbackVerdict(ctx, db.CallbackVerdictParams{AccountID: cb.AccountID, DedupeKey: cb.DedupeKey})
 			verdict = payment.CallbackVerdict(kept)
 			return err

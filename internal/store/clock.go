@@ -31,6 +31,8 @@ type Clock struct {
 // NewClock reads the database's time.
 func NewClock(ctx context.Context, pool *pgxpool.Pool) (*Clock, error) {
 	c := &Clock{now: func(ctx context.Context) (t time.Time, err error) {
+		ctx, cancel := context.WithTimeout(ctx, DefaultLimit)
+		defer cancel()
 		return t, pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&t)
 	}}
 	base, since, err := c.read(ctx)

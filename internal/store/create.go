@@ -25,7 +25,7 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 	if o.Kind == gateway.KindRefund {
 		err = s.createRefund(ctx, o, p)
 	} else {
-		err = s.read(ctx, "create order", func(q *db.Queries) error {
+		err = s.read(ctx, "create order", func(ctx context.Context, q *db.Queries) error {
 			n, err := q.InsertOrder(ctx, p)
 			if err == nil && n == 0 {
 				return errTaken
@@ -50,7 +50,7 @@ func (s *Store) createRefund(ctx context.Context, o *payment.Order, p db.InsertO
 		return errors.New("create refund: it has no payment")
 	}
 	reserved, refunded := o.ParentDelta()
-	err := s.write(ctx, "create refund", func(tx pgx.Tx) error {
+	err := s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
 		type found struct {
 			ID uuid.UUID `db:"id"`
 		}

@@ -20,7 +20,7 @@ type DemoShop struct {
 // HasDemoKey reports whether the demo key works here: a production service must refuse such a database.
 func (s *Store) HasDemoKey(ctx context.Context) (bool, error) {
 	has := false
-	err := s.read(ctx, "look for the demo key", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "look for the demo key", func(ctx context.Context, q *db.Queries) (err error) {
 		has, err = q.KeyExists(ctx, shop.HashKey(shop.DemoKey))
 		return err
 	})
@@ -35,7 +35,7 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 		return "", err
 	}
 	var row db.UpsertDemoShopRow
-	err = s.write(ctx, "make the demo shop", func(tx pgx.Tx) (err error) {
+	err = s.write(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (err error) {
 		q := db.New(tx)
 		if row, err = q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
 			ID: id, Name: d.Name, NotificationUrl: d.NotificationURL, WebhookSecret: sealed, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),
@@ -59,7 +59,7 @@ func (s *Store) EnsureDemoAccount(ctx context.Context, a NewAccount) error {
 		return err
 	}
 	var updated int64
-	err = s.read(ctx, "set up the demo account", func(q *db.Queries) (err error) {
+	err = s.read(ctx, "set up the demo account", func(ctx context.Context, q *db.Queries) (err error) {
 		updated, err = q.UpdateDemoAccount(ctx, db.UpdateDemoAccountParams{Name: a.Name, Settings: settings})
 		return err
 	})

@@ -21,7 +21,7 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 		return payment.Page[payment.FeedItem]{}, err
 	}
 	var rows []db.FeedRow
-	err = s.read(ctx, "read the feed", func(q *db.Queries) (err error) {
+	err = s.read(ctx, "read the feed", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Feed(ctx, db.FeedParams{ShopID: shop, AfterXid: xid, AfterPosition: position, MaxRows: int32(limit + 1)}) //nolint:gosec // a page
 		return err
 	})

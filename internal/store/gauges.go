@@ -36,7 +36,7 @@ type UnfinishedCount struct {
 // Gauges reads the numbers, in one question.
 func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 	var rows []db.BacklogRow
-	err := s.read(ctx, "read the gauges", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "read the gauges", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Backlog(ctx)
 		return err
 	})

@@ -30,7 +30,7 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, LockedUntil: now.Add(lease).Truncate(time.Microsecond), Now: now}
 	var kept db.IdempotencyKeyByNameRow
 	claimed := false
-	err := i.store.read(ctx, "claim an idempotency key", func(q *db.Queries) error {
+	err := i.store.read(ctx, "claim an idempotency key", func(ctx context.Context, q *db.Queries) error {
 		for range maxTries {
 			n, err := q.ClaimIdempotencyKey(ctx, claim)
 			if claimed = n == 1; err != nil || claimed {
@@ -72,7 +72,7 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 		return err
 	}
 	status := int32(r.Status) //nolint:gosec // an HTTP status
-	return i.store.read(ctx, "keep an answer", func(q *db.Queries) error {
+	return i.store.read(ctx, "keep an answer", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until, Status: &status, Header: header, Body: body})
 		if err == nil && n == 0 {
 			return errors.New("the claim on the key is gone")
@@ -83,7 +83,7 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 
 // Abandon implements idempotency.Store. A claim that is gone already, or is another's by now, is no error.
 func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
-	return i.store.read(ctx, "give an idempotency key up", func(q *db.Queries) error {
+	return i.store.read(ctx, "give an idempotency key up", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until})
 		return err
 	})
@@ -92,7 +92,7 @@ func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
 // Forget deletes the keys that were first used before a time, and returns how many.
 func (i Idempotency) Forget(ctx context.Context, before time.Time) (int64, error) {
 	var n int64
-	err := i.store.read(ctx, "forget idempotency keys", func(q *db.Queries) (err error) {
+	err := i.store.read(ctx, "forget idempotency keys", func(ctx context.Context, q *db.Queries) (err error) {
 		n, err = q.ForgetIdempotencyKeys(ctx, before)
 		return err
 	})

@@ -21,7 +21,7 @@ func (s *Store) ServiceKey(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.read(ctx, "load service key", func(q *db.Queries) (err error) {
+	err = s.read(ctx, "load service key", func(ctx context.Context, q *db.Queries) (err error) {
 		// Whoever was first has written the key; the others read that one.
 		if _, err = q.InsertServiceKey(ctx, db.InsertServiceKeyParams{Name: name, Value: sealed, CreatedAt: s.Now()}); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 // did not change for at least older. The longest unchanged come first.
 func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int) ([]*payment.Order, error) {
 	var rows []db.Order
-	err := s.read(ctx, "load stuck orders", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load stuck orders", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: s.Now().Add(-older), MaxRows: int32(limit)}) //nolint:gosec // a page
 		return err
 	})
@@ -29,7 +29,7 @@ func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int)
 // Calls returns the calls made to the provider about an order, the oldest first.
 func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, error) {
 	var rows []db.CallsRow
-	err := s.read(ctx, "load calls", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load calls", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Calls(ctx, db.CallsParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})
@@ -53,7 +53,7 @@ func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, err
 // Conflicts returns the reports that contradicted an order, the oldest first.
 func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Conflict, error) {
 	var rows []db.ConflictsRow
-	err := s.read(ctx, "load conflicts", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load conflicts", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Conflicts(ctx, db.ConflictsParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})
@@ -87,7 +87,7 @@ type KeptCallback struct {
 // CallbacksOf returns the callbacks about an order, the oldest first.
 func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallback, error) {
 	var rows []db.CallbacksOfRow
-	err := s.read(ctx, "load callbacks", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load callbacks", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: &key.Shop, OrderID: &key.Order})
 		return err
 	})
@@ -126,7 +126,7 @@ type Notification struct {
 // NotificationsOf returns an order's notifications in the order of its history.
 func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notification, error) {
 	var rows []db.NotificationsOfRow
-	err := s.read(ctx, "load notifications", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load notifications", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.NotificationsOf(ctx, db.NotificationsOfParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})
@@ -146,7 +146,7 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 // ParkedNotifications returns what was given up on, of all shops.
 func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notification, error) {
 	var rows []db.ParkedNotificationsRow
-	err := s.read(ctx, "load parked notifications", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load parked notifications", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.ParkedNotifications(ctx, int32(limit)) //nolint:gosec // a page
 		return err
 	})
@@ -166,7 +166,7 @@ func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notificat
 // ResendNotification makes a notification due now, whatever became of it before, and queues its delivery. One without
 // an address, or of a shop whose endpoint is switched off, is an error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
-	return s.write(ctx, "send a notification again", func(tx pgx.Tx) error {
+	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		n, err := q.ResendNotification(ctx, db.ResendNotificationParams{At: s.Now(), ShopID: key.Shop, OrderID: key.Order, Sequence: int32(sequence)}) //nolint:gosec // a count
 		if err != nil {
@@ -201,7 +201,7 @@ type DeliveryAttempt struct {
 // Attempts returns the attempts to deliver an order's notifications, in the order of its history.
 func (s *Store) Attempts(ctx context.Context, key payment.Key) ([]DeliveryAttempt, error) {
 	var rows []db.AttemptsRow
-	err := s.read(ctx, "load attempts", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load attempts", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Attempts(ctx, db.AttemptsParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})

@@ -23,27 +23,27 @@ const (
 
 // Order implements payment.Store.
 func (s *Store) Order(ctx context.Context, key payment.Key) (*payment.Order, error) {
-	return s.oneOrder(ctx, "load order", func(q *db.Queries) (db.Order, error) {
+	return s.oneOrder(ctx, "load order", func(ctx context.Context, q *db.Queries) (db.Order, error) {
 		return q.OrderByID(ctx, db.OrderByIDParams{ShopID: key.Shop, ID: key.Order})
 	})
 }
 
 // OrderByReference implements payment.Store.
 func (s *Store) OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*payment.Order, error) {
-	return s.oneOrder(ctx, "load order by reference", func(q *db.Queries) (db.Order, error) {
+	return s.oneOrder(ctx, "load order by reference", func(ctx context.Context, q *db.Queries) (db.Order, error) {
 		return q.OrderByReference(ctx, db.OrderByReferenceParams{ShopID: shop, Kind: string(kind), Reference: reference})
 	})
 }
 
 // FindOrder returns an order of any shop, for operators.
 func (s *Store) FindOrder(ctx context.Context, id uuid.UUID) (*payment.Order, error) {
-	return s.oneOrder(ctx, "find order", func(q *db.Queries) (db.Order, error) { return q.OrderAnywhere(ctx, id) })
+	return s.oneOrder(ctx, "find order", func(ctx context.Context, q *db.Queries) (db.Order, error) { return q.OrderAnywhere(ctx, id) })
 }
 
-func (s *Store) oneOrder(ctx context.Context, doing string, get func(*db.Queries) (db.Order, error)) (*payment.Order, error) {
+func (s *Store) oneOrder(ctx context.Context, doing string, get func(context.Context, *db.Queries) (db.Order, error)) (*payment.Order, error) {
 	var row db.Order
-	err := s.read(ctx, doing, func(q *db.Queries) (err error) {
-		row, err = get(q)
+	err := s.read(ctx, doing, func(ctx context.Context, q *db.Queries) (err error) {
+		row, err = get(ctx, q)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payment.ErrNotFound
 		}
@@ -75,7 +75,7 @@ func (s *Store) Orders(ctx context.Context, f payment.Filter) (payment.Page[*pay
 		return payment.Page[*payment.Order]{}, err
 	}
 	var rows []db.Order
-	err = s.retry(ctx, "search orders", func(conn *pgxpool.Conn) error {
+	err = s.retry(ctx, s.Limit, "search orders", func(ctx context.Context, conn *pgxpool.Conn) error {
 		found, err := conn.Query(ctx, sql, args)
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func badCursor() error {
 // History implements payment.Store.
 func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transition, error) {
 	var rows []db.HistoryRow
-	err := s.read(ctx, "load history", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load history", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.History(ctx, db.HistoryParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})
@@ -175,7 +175,7 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 // processes may call it at once and never get the same order.
 func (s *Store) LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
 	var keys []payment.Key
-	err := s.read(ctx, "lease due checks", func(q *db.Queries) error { // one statement is a transaction of its own
+	err := s.read(ctx, "lease due checks", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
 		rows, err := q.LeaseDueChecks(ctx, db.LeaseDueChecksParams{Provider: provider, Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
 		keys = make([]payment.Key, len(rows))

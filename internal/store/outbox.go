@@ -21,7 +21,7 @@ const (
 func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
 	var delivery *payment.Delivery
 	var again time.Time
-	err := s.write(ctx, "lease a delivery", func(tx pgx.Tx) (err error) {
+	err := s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
 		delivery, again, err = s.lease(ctx, tx, key, lease)
 		return err
 	})
@@ -74,7 +74,7 @@ func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue t
 		return 0, nil
 	}
 	found := 0
-	err := s.write(ctx, "queue overdue deliveries", func(tx pgx.Tx) error {
+	err := s.write(ctx, "queue overdue deliveries", func(ctx context.Context, tx pgx.Tx) error {
 		now := s.Now()
 		rows, err := db.New(tx).OverdueNotifications(ctx, db.OverdueNotificationsParams{Now: now, Overdue: now.Add(-overdue), MaxRows: int32(limit)}) //nolint:gosec // a batch
 		if found = len(rows); err != nil {
@@ -100,7 +100,7 @@ func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue t
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and
 // settles the notification only if it was delivered.
 func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
-	return s.write(ctx, "finish a delivery", func(tx pgx.Tx) error {
+	return s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		sequence, attempt := int32(d.Sequence), int32(d.Attempt) //nolint:gosec // counts
 		if _, err := q.InsertAttempt(ctx, db.InsertAttemptParams{

@@ -37,7 +37,7 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 	if err != nil {
 		return shop.Shop{}, err
 	}
-	err = s.write(ctx, "create shop", func(tx pgx.Tx) error {
+	err = s.write(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) error {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
@@ -64,7 +64,7 @@ func (s *Store) newKey(owner uuid.UUID, key string, scopes []string) db.InsertSh
 // Shops returns every shop by name.
 func (s *Store) Shops(ctx context.Context) ([]shop.Shop, error) {
 	var rows []db.ShopsRow
-	err := s.read(ctx, "load shops", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load shops", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Shops(ctx)
 		return err
 	})
@@ -81,7 +81,7 @@ func (s *Store) Shops(ctx context.Context) ([]shop.Shop, error) {
 // ShopByName returns a shop. One that does not exist is a payment.Error of CodeNotFound.
 func (s *Store) ShopByName(ctx context.Context, name string) (shop.Shop, error) {
 	var row db.ShopByNameRow
-	err := s.read(ctx, "load shop", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load shop", func(ctx context.Context, q *db.Queries) (err error) {
 		row, err = q.ShopByName(ctx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return noShop(name)
@@ -104,7 +104,7 @@ func shopOf(r db.ShopsRow) shop.Shop {
 // WebhookSecret returns what a shop's notifications are signed with.
 func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret, error) {
 	var sealed []byte
-	err := s.read(ctx, "load webhook secret", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load webhook secret", func(ctx context.Context, q *db.Queries) (err error) {
 		sealed, err = q.WebhookSecret(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payment.ErrNotFound
@@ -120,7 +120,7 @@ func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret
 
 // SetNotificationURL sets where a shop's notifications go from now on and switches an endpoint on that answered 410.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.read(ctx, "set notification URL", func(q *db.Queries) error {
+	return s.read(ctx, "set notification URL", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
 		if err == nil && n == 0 {
 			return noShop(name)
@@ -131,7 +131,7 @@ func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowC
 
 // RotateKey makes key the shop's only one, with the scopes of the one before. The old ones do not work any more.
 func (s *Store) RotateKey(ctx context.Context, name, key string) error {
-	return s.write(ctx, "rotate key", func(tx pgx.Tx) error {
+	return s.write(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		id, err := q.LockShop(ctx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -157,7 +157,7 @@ func (s *Store) RotateKey(ctx context.Context, name, key string) error {
 // Authenticate returns whose key has this hash, see shop.HashKey. Unknown and revoked keys are ErrUnknownKey.
 func (s *Store) Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error) {
 	var row db.AuthenticateRow
-	err := s.read(ctx, "authenticate", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "authenticate", func(ctx context.Context, q *db.Queries) (err error) {
 		row, err = q.Authenticate(ctx, keyHash)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrUnknownKey

@@ -18,7 +18,7 @@ var _ payment.StatementStore = (*Store)(nil)
 
 // CreateStatement implements payment.StatementStore.
 func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) error {
-	return s.read(ctx, "create a statement", func(q *db.Queries) error {
+	return s.read(ctx, "create a statement", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.InsertStatement(ctx, db.InsertStatementParams{
 			ShopID: st.Shop, ID: st.ID, AccountID: st.AccountID, AccountName: st.AccountName, Type: string(st.Type), StatusFilter: string(st.Status),
 			FromAt: st.From, ToAt: st.To, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
@@ -32,7 +32,7 @@ func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) erro
 // Statement implements payment.StatementStore.
 func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error) {
 	var r db.Statement
-	err := s.read(ctx, "load a statement", func(q *db.Queries) (err error) {
+	err := s.read(ctx, "load a statement", func(ctx context.Context, q *db.Queries) (err error) {
 		r, err = q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
 		return err
 	})
@@ -51,7 +51,7 @@ func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Sta
 
 // SaveStatement implements payment.StatementStore.
 func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error {
-	return s.read(ctx, "save a statement", func(q *db.Queries) error {
+	return s.read(ctx, "save a statement", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.UpdateStatement(ctx, db.UpdateStatementParams{
 			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
 			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
@@ -66,7 +66,7 @@ func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error 
 
 // SaveStatementRows implements payment.StatementStore.
 func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, rows []map[string]string) error {
-	return s.write(ctx, "save a statement's rows", func(tx pgx.Tx) error {
+	return s.writeWithin(ctx, rowsFactor*s.Limit, "save a statement's rows", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		// The lock keeps two writers from putting their rows side by side.
 		_, err := q.LockOpenStatement(ctx, db.LockOpenStatementParams{ShopID: st.Shop, ID: st.ID})
@@ -104,7 +104,7 @@ func errStatementMoved(st *payment.Statement) error {
 // processes may call it at once and never get the same statement.
 func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) ([]payment.StatementKey, error) {
 	var keys []payment.StatementKey
-	err := s.read(ctx, "lease due statements", func(q *db.Queries) error { // one statement is a transaction of its own
+	err := s.read(ctx, "lease due statements", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
 		rows, err := q.LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
 		keys = make([]payment.StatementKey, len(rows))
@@ -121,7 +121,7 @@ func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Du
 
 // RenewStatement lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
 func (s *Store) RenewStatement(ctx context.Context, key payment.StatementKey, lease time.Duration) error {
-	return s.read(ctx, "renew a statement's lease", func(q *db.Queries) error {
+	return s.read(ctx, "renew a statement's lease", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.RenewStatement(ctx, db.RenewStatementParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.Statement})
 		return err
 	})

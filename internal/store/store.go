@@ -37,6 +37,9 @@ type Options struct {
 	Now func() time.Time
 	// NewID makes ids; UUIDv7.
 	NewID func() uuid.UUID
+	// Limit is how long a method waits for the database at most, whatever its caller's context allows; DefaultLimit.
+	// Then it returns a *payment.Error of CodeUnavailable.
+	Limit time.Duration
 }
 
 // Store is the database. It is safe for concurrent use. It does not close the pool.
@@ -59,6 +62,9 @@ func New(pool *pgxpool.Pool, opts Options) *Store {
 	}
 	if opts.NewID == nil {
 		opts.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+	}
+	if opts.Limit <= 0 {
+		opts.Limit = DefaultLimit
 	}
 	return &Store{pool: pool, Options: opts}
 }

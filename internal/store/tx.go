@@ -19,22 +19,35 @@ const (
 	// acquireLimit is how long a caller waits for a connection. When the pool is exhausted for longer, more waiting
 	// only makes a longer queue.
 	acquireLimit = 3 * time.Second
+	// DefaultLimit is how long reading or writing takes at most, with waiting for a connection, for locks and for tries
+	// again. What waits longer is better told than kept waiting: the caller may be a person, or hold a place.
+	DefaultLimit = 10 * time.Second
+	// rowsFactor is how much longer the rows of a statement's file may take: there may be a hundred thousand.
+	rowsFactor = 3
 	// maxTries is how often a transaction is begun in all when another one is in its way.
 	maxTries = 5
 )
 
-// read runs fn, which asks one thing, on a connection.
-func (s *Store) read(ctx context.Context, doing string, fn func(q *db.Queries) error) error {
-	return s.retry(ctx, doing, func(conn *pgxpool.Conn) error { return fn(db.New(conn)) })
+// read runs fn, which asks one thing, on a connection. It ends within the store's limit, as write does.
+func (s *Store) read(ctx context.Context, doing string, fn func(ctx context.Context, q *db.Queries) error) error {
+	return s.retry(ctx, s.Limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error { return fn(ctx, db.New(conn)) })
 }
 
 // write runs fn in a transaction and commits it if fn returns no error. fn may run several times. It must not call
-// anything but the database.
-func (s *Store) write(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return s.retry(ctx, doing, func(conn *pgxpool.Conn) error { return pgx.BeginFunc(ctx, conn, fn) })
+// anything but the database, and only with the context it is given.
+func (s *Store) write(ctx context.Context, doing string, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.writeWithin(ctx, s.Limit, doing, fn)
 }
 
-func (s *Store) retry(ctx context.Context, doing string, fn func(*pgxpool.Conn) error) error {
+func (s *Store) writeWithin(ctx context.Context, limit time.Duration, doing string, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	return s.retry(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return fn(ctx, tx) })
+	})
+}
+
+func (s *Store) retry(ctx context.Context, limit time.Duration, doing string, fn func(context.Context, *pgxpool.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	for try := 1; ; try++ {
 		err := s.once(ctx, fn)
 		if !inTheWay(err) || try == maxTries {
@@ -50,7 +63,7 @@ func (s *Store) retry(ctx context.Context, doing string, fn func(*pgxpool.Conn) 
 	}
 }
 
-func (s *Store) once(ctx context.Context, fn func(*pgxpool.Conn) error) error {
+func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn) error) error {
 	bounded, cancel := context.WithTimeout(ctx, acquireLimit)
 	defer cancel()
 	conn, err := s.pool.Acquire(bounded)
@@ -61,7 +74,7 @@ func (s *Store) once(ctx context.Context, fn func(*pgxpool.Conn) error) error {
 		return unavailable(fmt.Errorf("take a connection: %w", err))
 	}
 	defer conn.Release()
-	return fn(conn)
+	return fn(ctx, conn)
 }
 
 // queue lets the generated methods put their statements into a batch, which goes out in one round trip. Each statement

@@ -18,7 +18,7 @@ import (
 func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payment.Order) error) (*payment.Order, error) {
 	var saved *payment.Order
 	var refused error
-	err := s.write(ctx, "update order", func(tx pgx.Tx) error {
+	err := s.write(ctx, "update order", func(ctx context.Context, tx pgx.Tx) error {
 		saved, refused = nil, nil
 		var parent *lockedParent
 		var row *db.Order
