@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -35,4 +36,23 @@ func TestAnswersThatSayWhatToDo(t *testing.T) {
 	r := answerReport(&Order{Operation: gateway.OpSale}, gateway.Result{State: kept}, &gateway.Error{}, 1, time.Now())
 	require.Equal(t, StatusUnknown, r.Status)
 	require.Equal(t, kept, r.State, "what was seen before the call is kept")
+}
+
+// An id is made once and sent once, so a provider that knows it already must be looked into, whatever becomes of the order.
+func TestAnIdThatIsTakenCallsAnOperator(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider = "fake"
+	var told []Event
+	s := New(Config{Store: &lookStore{order: o}, Observe: func(e Event) { told = append(told, e) }})
+	o, err := s.ask(t.Context(), o, "payment", func(context.Context) (gateway.Result, error) {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDuplicate, Code: "TAKEN", Evidence: gateway.Evidence{"err": "TAKEN"}}
+	})
+	require.NoError(t, err)
+	require.Equal(t, StatusUnknown, o.Status, "it is asked about")
+	require.NotNil(t, o.NextCheckAt)
+	require.Equal(t, 1, o.Conflicts)
+	require.Contains(t, o.NewConflicts()[0].Reason, "had an order of this id before")
+	require.Equal(t, "TAKEN", o.NewConflicts()[0].Evidence["err"])
+	require.Equal(t, 1, told[0].Conflicts)
 }

@@ -279,6 +279,9 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		}
 		r := report(o, result, callErr, basis, now)
 		verdict = o.Record(r)
+		if gateway.KindOf(callErr) == gateway.KindDuplicate {
+			o.contradict(r, "the provider had an order of this id before: somebody else uses our ids, or a request was repeated")
+		}
 		conflicts = len(o.NewConflicts())
 		s.Schedule.next(o, now)
 		if callErr == nil && verdict == Stale && o.doubtedBy(r) {
