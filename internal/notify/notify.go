@@ -30,6 +30,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Now is the clock that retries are planned by, time.Now if nil.
 	Now func() time.Time
+	// PerDestination is how many deliveries are under way at once to one scheme, host and port, 5 if zero.
+	PerDestination int
 	// Timeout is how long one attempt may take from DNS to the answer's headers, 15 s if zero.
 	Timeout time.Duration
 	// RootCAs are the authorities that shops' certificates are checked against, the system's if nil.
@@ -46,6 +48,7 @@ type Notifier struct {
 	timeout time.Duration
 	clients *clients
 	metrics *metrics
+	places  *places
 }
 
 // New returns a Notifier. It panics if its metrics are registered already.
@@ -56,7 +59,11 @@ func New(cfg Config) *Notifier {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = faultpoint.Duration("notify_timeout", defaultTimeout)
 	}
+	if cfg.PerDestination <= 0 {
+		cfg.PerDestination = 5
+	}
 	return &Notifier{
+		places: &places{limit: cfg.PerDestination, busy: map[string]*destination{}},
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
 		clients: newClients(cfg.RootCAs, cfg.Resolver),
 		metrics: newMetrics(cfg.Registerer),
@@ -67,18 +74,40 @@ func New(cfg Config) *Notifier {
 func (n *Notifier) Close() { n.clients.closeIdle() }
 
 // DeliverOrder sends the order's pending notifications, one after the other, until none is due. It returns when to look
-// again; zero means that there is nothing left to send. An endpoint that fails is not an error: errors come from the
+// again; zero means that there is nothing left to send. When too many are under way to the same destination already, nothing
+// is sent and that is later. An endpoint that fails is not an error: errors come from the
 // outbox only, and what was under way is then sent again once its lease has ended.
 func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again time.Time, err error) {
 	for {
-		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack))
+		place := "" // that was taken
+		leave := func() {
+			if place != "" {
+				n.places.leave(place)
+			}
+		}
+		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
+			to := destinationOf(url)
+			if place == to {
+				return time.Time{}
+			}
+			leave() // a transaction that was begun again may have found another address
+			place = ""
+			later := n.places.take(to, n.now())
+			if later.IsZero() {
+				place = to
+			}
+			return later
+		})
 		if err != nil {
+			leave()
 			return time.Time{}, fmt.Errorf("lease notification of order %s: %w", key.Order, err)
 		}
 		if d == nil {
+			leave()
 			return again, nil
 		}
 		attempt, out := n.attempt(ctx, d)
+		leave()
 		faultpoint.Hit("notification-sent")
 		n.record(d, attempt, out)
 		if err := n.finish(ctx, d, attempt); err != nil {

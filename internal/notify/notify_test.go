@@ -463,3 +463,43 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	require.NotContains(t, b.log.String(), strings.TrimPrefix(b.secret.Reveal(), "whsec_"))
 	require.Contains(t, b.log.String(), `"outcome":"redirect"`)
 }
+
+func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *notify.Config) { c.PerDestination = 2 })
+	hang, begun := make(chan struct{}), make(chan struct{}, 100)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hang }))
+	t.Cleanup(slow.Close)
+	good := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(good.Close)
+	var under sync.WaitGroup
+	defer under.Wait()
+	release := sync.OnceFunc(func() { close(hang) })
+	defer release()
+	for range 2 {
+		key := newKey()
+		b.box.add(key, slow.URL, b.secret, loopback)
+		under.Go(func() { _, _ = b.n.DeliverOrder(t.Context(), key) })
+		<-begun
+	}
+	last := time.Time{}
+	for range 100 {
+		key := newKey()
+		r := b.box.add(key, slow.URL+"/another/path", b.secret, loopback)
+		again := b.deliver(t, key)
+		require.True(t, again.After(last), "the more wait, the later")
+		require.Zero(t, r.Attempt, "nothing was sent")
+		last = again
+	}
+	require.Greater(t, last.Sub(b.box.Now()), 2*time.Second)
+	fine := newKey()
+	b.box.add(fine, good.URL, b.secret, loopback)
+	require.Zero(t, b.deliver(t, fine))
+	require.True(t, b.box.last().Delivered)
+
+	release()
+	under.Wait()
+	freed := newKey()
+	b.box.add(freed, slow.URL, b.secret, loopback)
+	require.Zero(t, b.deliver(t, freed), "places came back")
+}

@@ -62,7 +62,7 @@ func (m *memory) add(key payment.Key, url string, secret gateway.Secret, allow .
 	return r
 }
 
-func (m *memory) LeaseDelivery(_ context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+func (m *memory) LeaseDelivery(_ context.Context, key payment.Key, lease time.Duration, room func(string) time.Time) (*payment.Delivery, time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.rows[key] {
@@ -75,6 +75,13 @@ func (m *memory) LeaseDelivery(_ context.Context, key payment.Key, lease time.Du
 			return nil, r.leasedUntil, nil
 		case r.next.After(m.now):
 			return nil, r.next, nil
+		}
+		m.mu.Unlock() // room asks for the time
+		later := room(r.URL)
+		m.mu.Lock()
+		if !later.IsZero() {
+			r.next = later
+			return nil, later, nil
 		}
 		r.leasedUntil = m.now.Add(lease)
 		r.Attempt++

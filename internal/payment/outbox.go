@@ -40,8 +40,9 @@ type Attempt struct {
 type Outbox interface {
 	// LeaseDelivery takes the order's oldest notification that is not delivered, if it is due, for the length of lease,
 	// so that nobody else sends it meanwhile. None to send is nil and a zero time; not due or leased yet is nil and the
-	// time to look again. A parked notification holds back those behind it.
-	LeaseDelivery(ctx context.Context, key Key, lease time.Duration) (*Delivery, time.Time, error)
+	// time to look again. A parked notification holds back those behind it. room is asked, perhaps more than once, before
+	// the lease is taken: a time other than zero puts the notification off until then, and no attempt is counted.
+	LeaseDelivery(ctx context.Context, key Key, lease time.Duration, room func(url string) time.Time) (*Delivery, time.Time, error)
 	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the shop's endpoint is
 	// switched off and all its pending notifications go to the feed only.
 	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) error

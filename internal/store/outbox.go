@@ -18,11 +18,11 @@ const (
 )
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
-func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var delivery *payment.Delivery
 	var again time.Time
 	err := s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
-		delivery, again, err = s.lease(ctx, tx, key, lease)
+		delivery, again, err = s.lease(ctx, tx, key, lease, room)
 		return err
 	})
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.D
 	return delivery, again, nil
 }
 
-func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var oldest *db.OldestUndeliveredRow
 	var look queue
 	ask(&look, &oldest, db.OldestUndelivered, key.Shop, key.Order)
@@ -50,6 +50,12 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 		return nil, oldest.LeasedUntil.UTC(), nil
 	case oldest.NextAttemptAt.After(now):
 		return nil, oldest.NextAttemptAt.UTC(), nil
+	}
+	if later := room(oldest.Url); !later.IsZero() { // written down, or the sweep would take it for forgotten
+		_, err := q.NotificationFailed(ctx, db.NotificationFailedParams{
+			State: statePending, NextAttemptAt: later, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
+		})
+		return nil, later, err
 	}
 	secret, err := s.open(oldest.WebhookSecret, shopOwner(key.Shop), fieldWebhookSecret)
 	if err != nil {

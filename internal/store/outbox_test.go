@@ -17,7 +17,7 @@ const lease = 30 * time.Second
 
 func (b *bench) lease(t *testing.T, key payment.Key) *payment.Delivery {
 	t.Helper()
-	d, again, err := b.LeaseDelivery(t.Context(), key, lease)
+	d, again, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
 	require.NotNil(t, d, "again at %s", again)
 	require.Zero(t, again)
@@ -27,7 +27,7 @@ func (b *bench) lease(t *testing.T, key payment.Key) *payment.Delivery {
 // none expects that nothing is to be sent, and when to look again.
 func (b *bench) none(t *testing.T, key payment.Key, again time.Time) {
 	t.Helper()
-	d, at, err := b.LeaseDelivery(t.Context(), key, lease)
+	d, at, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
 	require.Nil(t, d)
 	require.Equal(t, again, at)
@@ -95,7 +95,7 @@ func TestOneOfManyLeasesADelivery(t *testing.T) {
 	key := b.paid(t, "r-1", 1000).Key()
 	got := make([]*payment.Delivery, 20)
 	errs := race(len(got), func(i int) error {
-		d, again, err := b.LeaseDelivery(t.Context(), key, lease)
+		d, again, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 		if got[i] = d; err == nil && d == nil && !again.Equal(b.clock.Now().Add(lease)) {
 			err = errors.New("not told when to look again")
 		}
@@ -237,4 +237,23 @@ func TestNotificationWithoutAnAddressIsForTheFeed(t *testing.T) {
 	require.NoError(t, err)
 	b.report(t, own.Key(), payment.StatusSucceeded)
 	require.Equal(t, "https://own.example", b.lease(t, own.Key()).URL)
+}
+
+// roomy has room for every delivery.
+func roomy(string) time.Time { return time.Time{} }
+
+func TestADeliveryThatFindsNoRoomIsPutOffAndNotCounted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.paid(t, "r-1", 1000)
+	later := b.clock.Now().Add(time.Minute)
+	d, again, err := b.LeaseDelivery(t.Context(), o.Key(), lease, func(string) time.Time { return later })
+	require.NoError(t, err)
+	require.Nil(t, d)
+	require.Equal(t, later, again)
+	_, again, err = b.LeaseDelivery(t.Context(), o.Key(), lease, roomy)
+	require.NoError(t, err)
+	require.Equal(t, later, again, "the row says so, and no sweep takes it for forgotten")
+	b.clock.Add(time.Minute)
+	require.Equal(t, 1, b.lease(t, o.Key()).Attempt)
 }

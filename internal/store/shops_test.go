@@ -206,7 +206,7 @@ func TestShopsDoNotSeeEachOther(t *testing.T) {
 	accounts, err := b.ShopAccounts(ctx, other.ID)
 	require.NoError(t, err)
 	require.Empty(t, accounts)
-	d, _, err := b.LeaseDelivery(ctx, foreign, lease)
+	d, _, err := b.LeaseDelivery(ctx, foreign, lease, roomy)
 	require.NoError(t, err)
 	require.Nil(t, d)
 	for name, list := range map[string]func() (int, error){

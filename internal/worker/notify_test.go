@@ -24,9 +24,9 @@ type dying struct {
 	lease time.Duration
 }
 
-func (d *dying) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration) (*payment.Delivery, time.Time, error) {
+func (d *dying) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration, room func(string) time.Time) (*payment.Delivery, time.Time, error) {
 	d.lease = lease
-	if _, _, err := d.Outbox.LeaseDelivery(ctx, key, lease); err != nil {
+	if _, _, err := d.Outbox.LeaseDelivery(ctx, key, lease, room); err != nil {
 		return nil, time.Time{}, err
 	}
 	return nil, time.Time{}, errDied
@@ -49,7 +49,7 @@ func (b *bench) die(t *testing.T, key payment.Key, attemptedAgo time.Duration) t
 func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 	return func(ctx context.Context, key payment.Key) (time.Time, error) {
 		for {
-			d, again, err := outbox.LeaseDelivery(ctx, key, time.Minute)
+			d, again, err := outbox.LeaseDelivery(ctx, key, time.Minute, func(string) time.Time { return time.Time{} })
 			if err != nil || d == nil {
 				return again, err
 			}

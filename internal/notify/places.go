@@ -1,0 +1,72 @@
+package notify
+
+import (
+	"net/url"
+	"sync"
+	"time"
+)
+
+const (
+	// turnPause is the shortest pause of a delivery that found no place at its destination, turnEvery how far apart those
+	// come back, and turnMost the longest pause: ten thousand that wait for one endpoint come back a few at a time.
+	turnPause = time.Second
+	turnEvery = 20 * time.Millisecond
+	turnMost  = 5 * time.Minute
+)
+
+// places bounds how many deliveries are under way to one destination, so that an endpoint that hangs holds up its own
+// notifications only.
+type places struct {
+	limit int
+
+	mu   sync.Mutex
+	busy map[string]*destination
+}
+
+type destination struct {
+	busy int
+	turn time.Time // of whoever was turned away last
+}
+
+// take takes a place, or returns when to ask again.
+func (p *places) take(to string, now time.Time) (again time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.busy[to]
+	if d == nil {
+		d = &destination{}
+		p.busy[to] = d
+	}
+	if d.busy < p.limit {
+		d.busy++
+		return time.Time{}
+	}
+	d.turn = d.turn.Add(turnEvery)
+	if first := now.Add(turnPause); d.turn.Before(first) {
+		d.turn = first
+	}
+	if last := now.Add(turnMost); d.turn.After(last) {
+		d.turn = last
+	}
+	return d.turn
+}
+
+// leave gives a place back.
+func (p *places) leave(to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d := p.busy[to]; d.busy > 1 {
+		d.busy--
+	} else {
+		delete(p.busy, to)
+	}
+}
+
+// destinationOf is what hangs as one: scheme, host and port.
+func destinationOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
