@@ -168,6 +168,7 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
+	body.until, _ = ctx.Deadline()
 	if out := guard.enter(ctx); out != "" {
 		return Response{}, out, &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: string(out), Err: contextError(ctx)}
 	}

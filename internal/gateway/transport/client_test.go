@@ -229,6 +229,30 @@ func TestDoNeverSendsTwiceOverStaleConnections(t *testing.T) {
 	}
 }
 
+// late is a context whose time is over and whose timer has not fired, as in a process that was stopped meanwhile.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
+func TestDoSendsNothingAfterItsTime(t *testing.T) {
+	t.Parallel()
+	var arrived atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived.Add(1) }))
+	t.Cleanup(server.Close)
+	c := newClient(t, nil)
+	_, err := c.Do(t.Context(), post(server.URL))
+	require.NoError(t, err)
+	_, err = c.Do(late{t.Context()}, post(server.URL)) // over the same connection: there is no dial to fail
+	require.Equal(t, gateway.KindNotSent, gateway.KindOf(err))
+	require.EqualValues(t, 1, arrived.Load())
+
+	body := newBody([]byte("money")) // which was stopped between that look and this one
+	body.until = time.Now().Add(-time.Millisecond)
+	text, err := io.ReadAll(body)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Empty(t, text)
+}
+
 // The server closes each connection right after its answer: the next request finds it stale or not, by chance. Whatever
 // is called not sent did not arrive.
 func TestDoNotSentIsTrueOverClosingConnections(t *testing.T) {

@@ -53,7 +53,7 @@ func (g *guard) enter(ctx context.Context) outcome {
 		}
 		return outcomeNotSent // the caller gave up while waiting
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || overdue(ctx) {
 		g.bulkhead.ReleasePermit()
 		return outcomeNotSent
 	}
@@ -62,6 +62,12 @@ func (g *guard) enter(ctx context.Context) outcome {
 		return outcomeBreaker
 	}
 	return ""
+}
+
+// overdue reports whether the time of ctx is over. The timer that ends it may fire later, in a process that was stopped.
+func overdue(ctx context.Context) bool {
+	until, ok := ctx.Deadline()
+	return ok && !time.Now().Before(until)
 }
 
 // leave records how a call ended. A provider that answers works, whatever it answers, unless it says 5xx.
