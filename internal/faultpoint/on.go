@@ -17,19 +17,23 @@ const Enabled = true
 
 // plan is what the environment asks for. It is read once, at the first call.
 type plan struct {
-	points map[string]*countdown
+	points map[string][]*countdown
+	stops  *os.File // told of each stop before it
 	until  time.Time
 	clock  string
 	times  map[string]time.Duration
 	off    map[string]bool
 }
 
-type countdown struct{ left atomic.Int64 }
+type countdown struct {
+	left atomic.Int64
+	stop bool // and not the end
+}
 
 var read = sync.OnceValue(func() *plan { return parse(os.Getenv) })
 
 func parse(getenv func(string) string) *plan {
-	p := &plan{points: map[string]*countdown{}, clock: getenv("PAYRELAY_FAULTPOINTS_CLOCK"), times: map[string]time.Duration{}, off: map[string]bool{}}
+	p := &plan{points: map[string][]*countdown{}, clock: getenv("PAYRELAY_FAULTPOINTS_CLOCK"), times: map[string]time.Duration{}, off: map[string]bool{}}
 	each := func(name, sep string, do func(key, value string)) {
 		for _, item := range strings.Split(getenv(name), ",") {
 			if key, value, _ := strings.Cut(item, sep); key != "" {
@@ -38,14 +42,18 @@ func parse(getenv func(string) string) *plan {
 		}
 	}
 	each("PAYRELAY_FAULTPOINTS", ":", func(point, nth string) {
+		nth, how, _ := strings.Cut(nth, ":")
 		n, err := strconv.ParseInt(nth, 10, 64)
-		if err != nil || n < 1 {
-			panic("faultpoint: " + point + " needs a number above zero")
+		if err != nil || n < 1 || how != "" && how != "stop" {
+			panic("faultpoint: " + point + " needs a number above zero, and nothing or stop")
 		}
-		c := &countdown{}
+		c := &countdown{stop: how == "stop"}
 		c.left.Store(n)
-		p.points[point] = c
+		p.points[point] = append(p.points[point], c)
 	})
+	if fd, err := strconv.ParseUint(getenv("PAYRELAY_FAULTPOINTS_STOPS"), 10, 16); err == nil {
+		p.stops = os.NewFile(uintptr(fd), "stops")
+	}
 	each("PAYRELAY_FAULTPOINTS_TIMES", "=", func(name, text string) {
 		d, err := time.ParseDuration(text)
 		if err != nil {
@@ -60,16 +68,32 @@ func parse(getenv func(string) string) *plan {
 	return p
 }
 
-// Hit ends the process, as a power cut would, if this is the time that the plan names.
+// Hit ends the process, as a power cut would, or stops it until somebody lets it go on, if this is the time that the plan
+// names.
 func Hit(point string) {
 	p := read()
-	c := p.points[point]
-	if c == nil || c.left.Add(-1) != 0 || !p.until.IsZero() && time.Now().After(p.until) {
-		return
+	for _, c := range p.points[point] {
+		if c.left.Add(-1) != 0 || !p.until.IsZero() && time.Now().After(p.until) {
+			continue
+		}
+		if c.stop {
+			stop(p, point)
+			continue
+		}
+		_, _ = os.Stderr.WriteString("faultpoint: killed at " + point + "\n")
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {} // the signal is on its way
 	}
-	_, _ = os.Stderr.WriteString("faultpoint: killed at " + point + "\n")
-	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-	select {} // the signal is on its way
+}
+
+// stop stops all threads of the process. The pause is for the signal to take effect before the caller goes on.
+func stop(p *plan, point string) {
+	_, _ = os.Stderr.WriteString("faultpoint: stopped at " + point + "\n")
+	if p.stops != nil {
+		_, _ = p.stops.WriteString(point + "\n")
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	time.Sleep(20 * time.Millisecond)
 }
 
 // Off reports whether the plan switches a safeguard off.

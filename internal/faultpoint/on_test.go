@@ -3,6 +3,7 @@
 package faultpoint
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +50,27 @@ func TestHitKillsTheNthTime(t *testing.T) {
 	require.Zero(t, end.ExitStatus())
 }
 
+func TestHitStopsUntilItMayGoOn(t *testing.T) {
+	t.Parallel()
+	stops, told, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asVictim+"=1", "PAYRELAY_FAULTPOINTS=here:2:stop,here:3", "PAYRELAY_FAULTPOINTS_STOPS=3")
+	cmd.ExtraFiles = []*os.File{told}
+	require.NoError(t, cmd.Start())
+	require.NoError(t, told.Close())
+	var now syscall.WaitStatus
+	_, err = syscall.Wait4(cmd.Process.Pid, &now, syscall.WUNTRACED, nil)
+	require.NoError(t, err)
+	require.True(t, now.Stopped())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, syscall.SIGKILL, cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), "the third time ends it")
+	text, err := io.ReadAll(stops)
+	require.NoError(t, err)
+	require.Equal(t, "here\n", string(text))
+}
+
 func TestParse(t *testing.T) {
 	t.Parallel()
 	p := parse(func(name string) string {
@@ -58,7 +80,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, map[string]bool{"dedupe": true, "timer": true}, p.off)
 	require.Equal(t, "file", p.clock)
 	require.Empty(t, p.points)
-	for _, bad := range []string{"here", "here:0", "here:x"} {
+	for _, bad := range []string{"here", "here:0", "here:x", "here:1:start"} {
 		require.Panics(t, func() { parse(func(string) string { return bad }) }, bad)
 	}
 }

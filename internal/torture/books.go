@@ -48,8 +48,8 @@ type Row struct {
 	Applied                   int // callbacks kept with the verdict that they led to a step
 	// Answered says that the answer to a refund's call came back.
 	Answered bool
-	// Called says that a refund's call was made and written down, whether it was answered or not.
-	Called bool
+	// Called is when a refund's call began that was written down, whether it was answered or not; nil if none was.
+	Called *time.Time
 }
 
 // Step is one transition of an order.

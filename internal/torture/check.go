@@ -354,7 +354,7 @@ func (x indexed) provable(row Row, truth *Effect) bool {
 		// The callback names the payment alone, and has no id that tells it from another refund's: those of two that failed are the same bytes.
 		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Told }) == 1
 	}
-	if row.Provider != "uapay" || !row.Called || parent == nil {
+	if row.Provider != "uapay" || row.Called == nil || parent == nil {
 		return false
 	}
 	var there int64
@@ -398,13 +398,14 @@ func (x indexed) history(r *Result, row Row) {
 }
 
 // overlaps finds refunds of one payment that were open at the same time: a callback that names the payment alone could
-// be about either.
+// be about either. A refund's call tells when it was there: it can wait for the one before after it got its CreatedAt.
 func (x indexed) overlaps(r *Result) {
 	for payment, list := range x.children {
-		slices.SortFunc(list, func(a, b *Row) int { return a.CreatedAt.Compare(b.CreatedAt) })
-		for i := 1; i < len(list); i++ {
-			before, after := list[i-1], list[i]
-			if before.FinalizedAt == nil || before.FinalizedAt.After(after.CreatedAt.Add(clockSlack)) {
+		called := slices.DeleteFunc(slices.Clone(list), func(row *Row) bool { return row.Called == nil })
+		slices.SortFunc(called, func(a, b *Row) int { return a.Called.Compare(*b.Called) })
+		for i := 1; i < len(called); i++ {
+			before, after := called[i-1], called[i]
+			if before.FinalizedAt == nil || before.FinalizedAt.After(after.Called.Add(clockSlack)) {
 				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, after.ID)
 			}
 		}

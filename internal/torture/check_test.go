@@ -43,7 +43,7 @@ func good() Books {
 	paid := row("paid", "payment", "succeeded", 1000, walk([]string{"request", "answer", "callback"}, "created", "requires_action", "succeeded"))
 	paid.Captured, paid.Refunded, paid.Reserved, paid.Applied, paid.FinalizedAt = 1000, 400, 400, 1, final(time.Second)
 	back := row("back", "refund", "succeeded", 400, walk([]string{"request", "answer", "check"}, "created", "processing", "succeeded"))
-	back.Parent, back.ProviderReference, back.CreatedAt, back.FinalizedAt = "paid", "r-1", at.Add(time.Minute), final(2*time.Minute)
+	back.Parent, back.ProviderReference, back.CreatedAt, back.Called, back.FinalizedAt = "paid", "r-1", at.Add(time.Minute), final(time.Minute), final(2*time.Minute)
 	failed := row("failed", "payment", "failed", 500, walk([]string{"request", "answer", "check"}, "created", "processing", "failed"))
 	waits := row("waits", "payment", "requires_action", 600, walk([]string{"request", "answer"}, "created", "requires_action"))
 	held := row("held", "payment", "authorized", 700, walk([]string{"request", "answer", "check"}, "created", "requires_action", "authorized"))
@@ -137,7 +137,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 		}, DoubleEffect, []Kind{FalseFailed}},
 		"refunds under way at the same time": {func(b *Books) {
 			second := *b.row("back")
-			second.ID, second.Reference, second.CreatedAt, second.Amount = "back2", "ref-back2", at.Add(90*time.Second), 100
+			second.ID, second.Reference, second.Called, second.Amount = "back2", "ref-back2", new(at.Add(90*time.Second)), 100
 			b.Rows = append(b.Rows, second)
 			b.row("paid").Refunded, b.row("paid").Reserved = 500, 500
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100})
@@ -159,7 +159,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"a statement without a file":                        {func(b *Books) { b.Listings[0].File = false }, Lost, nil},
 		"refunds under way at the same time, a little": {func(b *Books) {
 			second := *b.row("back")
-			second.ID, second.Reference, second.CreatedAt, second.Amount = "back2", "ref-back2", at.Add(2*time.Minute-3*time.Second), 100
+			second.ID, second.Reference, second.Called, second.Amount = "back2", "ref-back2", new(at.Add(2*time.Minute-3*time.Second)), 100
 			b.Rows = append(b.Rows, second)
 			b.row("paid").Refunded, b.row("paid").Reserved = 500, 500
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100})
@@ -280,8 +280,9 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	for i := range b.Rows {
 		b.Rows[i].Provider = "uapay"
 	}
+	b.row("back").Called = nil
 	require.Empty(t, Check(b).Violations, "whether it was asked for is not known")
-	b.row("back").Called = true
+	b.row("back").Called = new(at)
 	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "nothing of the payment is left")
 
 	b = good()
@@ -295,6 +296,20 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-out" })
 	require.Empty(t, Check(b).Violations)
 	require.Equal(t, []string{"out"}, Check(b).Operator)
+}
+
+// A refund may get its CreatedAt and then wait until the one before it has ended.
+func TestARefundThatWaitedForAnotherIsNoOverlap(t *testing.T) {
+	t.Parallel()
+	b := good()
+	second := *b.row("back")
+	second.ID, second.Reference, second.CreatedAt, second.Called = "back2", "ref-back2", at.Add(90*time.Second), new(at.Add(121*time.Second))
+	var r Result
+	indexed{children: map[string][]*Row{"paid": {b.row("back"), &second}}}.overlaps(&r)
+	require.Empty(t, r.Violations)
+	second.Called = new(at.Add(110 * time.Second))
+	indexed{children: map[string][]*Row{"paid": {b.row("back"), &second}}}.overlaps(&r)
+	require.Len(t, r.Violations, 1)
 }
 
 func kindsOf(b Books) (kinds []Kind) {

@@ -122,7 +122,7 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 		coalesce((SELECT array_agg(c.reason ORDER BY c.at) FROM order_conflicts c WHERE c.shop_id = o.shop_id AND c.order_id = o.id), '{}'),
 		(SELECT count(*)::int FROM callbacks c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.verdict = 'apply'),
 		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown'),
-		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund'),
+		(SELECT min(c.started_at) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund'),
 		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END
 		FROM orders o ORDER BY o.id`)
 	if err != nil {
@@ -130,16 +130,13 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 	}
 	at := map[string]int{}
 	var r Row
-	var finalized *time.Time
+	var finalized, called *time.Time
 	if _, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Shop, &r.Kind, &r.Reference, &r.Status, &r.Provider, &r.ProviderOrderID, &r.ProviderReference, &r.Parent, &r.Amount, &r.Captured, &r.Authorized,
-		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &r.Called, &r.Asked,
+		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &r.Asked,
 	}, func() error {
 		next := r
-		if finalized != nil {
-			t := *finalized
-			next.FinalizedAt = &t
-		}
+		next.FinalizedAt, next.Called = copied(finalized), copied(called)
 		next.ConflictReasons = append([]string(nil), r.ConflictReasons...)
 		at[next.ID] = len(b.Rows)
 		b.Rows = append(b.Rows, next)
@@ -184,6 +181,15 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 		return nil
 	})
 	return b, err
+}
+
+// copied keeps a time that the next row is read over.
+func copied(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	c := *t
+	return &c
 }
 
 func idText(id [16]byte) string { return uuid.UUID(id).String() }

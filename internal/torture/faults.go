@@ -12,18 +12,22 @@ import (
 	"payrelay/internal/sandbox/uapay"
 )
 
-// inject plays the plan's faults until ctx ends; every fault is over when it returns.
-func (r *run) inject(ctx context.Context) {
+// inject plays the plan's faults until load ends; every fault is over when it returns.
+func (r *run) inject(ctx, load context.Context) {
 	var wg sync.WaitGroup
 	for _, f := range r.plan.Faults {
-		if f.Kind == "kill_point" {
+		if f.Kind == "kill_point" || f.Kind == "pause_point" {
 			continue // in the replica's environment
 		}
 		wg.Go(func() {
-			if !wait(ctx, f.At) {
+			if !wait(load, f.At) {
 				return
 			}
-			if err := r.apply(ctx, f); err != nil {
+			during := load
+			if f.Kind == "pause" { // which may outlast the load
+				during = ctx
+			}
+			if err := r.apply(during, f); err != nil {
 				r.log("fault %s: %v", f, err)
 				return
 			}
@@ -36,7 +40,7 @@ func (r *run) inject(ctx context.Context) {
 // apply does one fault and undoes it after its time.
 func (r *run) apply(ctx context.Context, f Fault) error {
 	rep := r.replicas[f.Replica%len(r.replicas)]
-	db, sc, ua := r.dbLinks[f.Replica%len(r.dbLinks)], r.smartcoreLink, r.uapayLink
+	db := r.dbLinks[f.Replica%len(r.dbLinks)]
 	held := func(l *link, kind, stream string, attributes map[string]any) error {
 		r.linkMu.Lock()
 		err := l.toxic(kind, stream, attributes)
@@ -49,10 +53,7 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		defer r.linkMu.Unlock()
 		return l.heal()
 	}
-	provider := sc
-	if f.Nth%2 == 1 || f.For%2 == 1 {
-		provider = ua
-	}
+	provider := map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Twin]
 	switch f.Kind {
 	case "twin":
 		return r.misbehave(ctx, f)
@@ -60,6 +61,10 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		rep.signal(syscall.SIGKILL)
 	case "stop":
 		rep.signal(syscall.SIGTERM)
+	case "pause":
+		rep.signal(syscall.SIGSTOP)
+		wait(ctx, f.For)
+		rep.signal(syscall.SIGCONT) // whichever process is there now
 	case "clock":
 		if err := rep.setClock(f.Size); err != nil {
 			return err
@@ -84,6 +89,14 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		return db.heal()
 	case "db_slow":
 		return held(db, "latency", "downstream", map[string]any{"latency": f.Size.Milliseconds() / 4, "jitter": f.Size.Milliseconds() / 4})
+	case "db_silent": // connections stay open and carry nothing
+		r.linkMu.Lock()
+		err := db.toxic("timeout", "upstream", map[string]any{"timeout": 0})
+		r.linkMu.Unlock()
+		if err != nil {
+			return err
+		}
+		return held(db, "timeout", "downstream", map[string]any{"timeout": 0})
 	case "db_locked":
 		return r.lockOrders(ctx, f.For)
 	case "db_exhausted":
@@ -97,7 +110,7 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 	case "storm":
 		r.front.storm(ctx, 40, int(f.Size.Milliseconds()))
 	case "shop_500", "shop_hang", "shop_lost":
-		rec := r.receivers[f.Replica%len(r.receivers)]
+		rec := r.receivers[f.Shop%len(r.receivers)]
 		rec.be(f.Kind)
 		wait(ctx, f.For)
 		rec.be("")
@@ -179,7 +192,10 @@ func (r *run) uapayClock(by time.Duration) error {
 }
 
 // calm ends what is left of every fault.
-func (r *run) calm() error {
+func (r *run) calm(ctx context.Context) error {
+	for _, rep := range r.replicas {
+		rep.disarmed(ctx)
+	}
 	r.twins.SmartCore().ClearFaults()
 	r.twins.UAPAY().ClearFaults()
 	for _, rec := range r.receivers {

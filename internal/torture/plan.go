@@ -14,7 +14,7 @@ import (
 // and is mended when it is off by half a second.
 const clockSlack = time.Second
 
-// Points are the instants at which a process may be killed.
+// Points are the instants at which a process may be killed or stopped.
 var Points = []string{
 	"order-written", "provider-answered", "outcome-written", "callback-verified", "callback-kept", "job-begun", "check-answered", "notification-sent",
 	"answer-kept", "command-written",
@@ -41,8 +41,9 @@ type Fault struct {
 	At   time.Duration
 	For  time.Duration
 	Kind string
-	// Replica, Point, Nth and Twin are used by the kinds that need them.
+	// Replica, Shop, Point, Nth, Twin (a provider's name) and Size are used by the kinds that need them.
 	Replica int
+	Shop    int
 	Point   string
 	Nth     int
 	Twin    string
@@ -56,7 +57,7 @@ func (f Fault) String() string {
 	case f.Point != "":
 		return s + ":" + f.Point + ":" + fmt.Sprint(f.Nth)
 	case f.Twin != "":
-		return s + ":" + f.Twin + ":" + string(f.Fault.Kind)
+		return strings.TrimSuffix(s+":"+f.Twin+":"+string(f.Fault.Kind), ":")
 	}
 	return s
 }
@@ -66,8 +67,10 @@ func (f Fault) Name() string {
 	switch {
 	case f.Point != "":
 		return f.Kind + ":" + f.Point
-	case f.Twin != "":
+	case f.Kind == "twin":
 		return "twin:" + string(f.Fault.Kind)
+	case f.Twin != "":
+		return f.Kind + ":" + f.Twin
 	}
 	return f.Kind
 }
@@ -113,8 +116,8 @@ var scripts = []struct {
 
 // kinds are the faults besides those of the twins, which are drawn as often as all of these.
 var kinds = []string{
-	"kill", "kill", "kill_point", "kill_point", "kill_point", "stop", "db_crash", "db_slow", "db_locked", "db_exhausted", "db_cut", "provider_cut", "provider_slow",
-	"provider_torn", "storm", "storm", "clock", "provider_clock", "shop_500", "shop_hang", "shop_lost", "refunds_fail",
+	"kill", "kill", "kill_point", "kill_point", "kill_point", "stop", "pause", "pause", "pause_point", "pause_point", "db_crash", "db_slow", "db_locked", "db_exhausted",
+	"db_cut", "db_silent", "provider_cut", "provider_slow", "provider_torn", "storm", "storm", "clock", "provider_clock", "shop_500", "shop_hang", "shop_lost", "refunds_fail",
 }
 
 // NewPlan makes the plan of a seed. replicas 0 lets the seed choose.
@@ -158,6 +161,11 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 	}
 	// Always one that ends a process at an instant that matters.
 	p.Faults = append(p.Faults, Fault{Kind: "kill_point", Replica: r.IntN(p.Replicas), Point: Points[r.IntN(len(Points))], Nth: 1 + r.IntN(15)})
+	if p.Replicas > 1 {
+		// And one that stops it there, while another goes on, between what was written down and its call.
+		point := []string{"order-written", "order-written", "command-written"}[r.IntN(3)]
+		p.Faults = append(p.Faults, Fault{Kind: "pause_point", Replica: r.IntN(p.Replicas), Point: point, Nth: 1 + r.IntN(12), For: pause(r)})
+	}
 	// And always some after which nobody knows what became of some orders: the common calls, and those that move money on their own.
 	for _, rare := range []bool{false, true} {
 		lost := Fault{At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "twin", Twin: "smartcore"}
@@ -211,7 +219,10 @@ func (p *Plan) Provoke(safeguards string) {
 }
 
 func drawFault(r *rand.Rand, p Plan) Fault {
-	f := Fault{At: time.Duration(r.Int64N(int64(p.Load - 500*time.Millisecond))), For: time.Duration(300+r.IntN(1500)) * time.Millisecond, Replica: r.IntN(p.Replicas)}
+	f := Fault{
+		At: time.Duration(r.Int64N(int64(p.Load - 500*time.Millisecond))), For: time.Duration(300+r.IntN(1500)) * time.Millisecond,
+		Replica: r.IntN(p.Replicas), Shop: r.IntN(2),
+	}
 	if r.IntN(2) == 0 {
 		drawTwinFault(r, &f)
 		return f
@@ -220,6 +231,12 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 	switch f.Kind {
 	case "kill_point":
 		f.At, f.Point, f.Nth = 0, Points[r.IntN(len(Points))], 1+r.IntN(40)
+	case "pause":
+		f.For = pause(r)
+	case "pause_point":
+		f.At, f.Point, f.Nth, f.For = 0, Points[r.IntN(len(Points))], 1+r.IntN(40), pause(r)
+	case "db_silent":
+		f.For = time.Duration(1000+r.IntN(5000)) * time.Millisecond
 	case "clock":
 		f.Size = []time.Duration{-7 * time.Hour, -3 * time.Second, 4 * time.Second, 7 * time.Hour}[r.IntN(4)]
 	case "provider_clock":
@@ -229,7 +246,19 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 	case "storm":
 		f.Size = time.Duration(2+r.IntN(8)) * time.Millisecond // so many times
 	}
+	switch f.Kind {
+	case "provider_cut", "provider_slow", "provider_torn":
+		f.Twin = []string{"smartcore", "uapay"}[r.IntN(2)]
+	}
 	return f
+}
+
+// pause is how long a process is stopped: half of the time so long that others give up what it was about to send.
+func pause(r *rand.Rand) time.Duration {
+	if r.IntN(2) == 0 {
+		return time.Duration(300+r.IntN(3700)) * time.Millisecond
+	}
+	return time.Duration(4000+r.IntN(4000)) * time.Millisecond
 }
 
 // twinFaults are the misbehaviours of a provider that a service can be held to survive. A check or a signed callback
@@ -241,7 +270,9 @@ var endpoints = map[string][]string{
 		"", "initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "withdrawal/init", "recurrent", "withdrawal/tokenize-form",
 	},
 	"uapay": {
-		"", "", "", "invoicer/payments/create", "invoicer/payments/confirm", "payments/p2p/direct/create", "payments/p2p/confirm", "invoicer/payments/checkStatus",
+		"", "", "", "sessions/create", "invoicer/invoices/create", "invoicer/invoices/show", "invoicer/payments/create", "invoicer/payments/confirm",
+		"invoicer/payments/complete", "invoicer/payments/cancel", "invoicer/payments/reverse", "invoicer/payments/checkStatus", "payments/p2p/direct/create",
+		"payments/p2p/confirm", "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete",
 	},
 }
 

@@ -1,6 +1,8 @@
 package torture
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -54,9 +56,17 @@ func TestPlansCoverEverything(t *testing.T) {
 	require.Len(t, replicas, 2)
 	for _, point := range Points {
 		require.True(t, seen["kill_point:"+point], point)
+		require.True(t, seen["pause_point:"+point], point)
 	}
 	for _, kind := range kinds {
-		require.True(t, seen[kind] || kind == "kill_point", kind)
+		switch kind {
+		case "kill_point", "pause_point": // see above
+		case "provider_cut", "provider_slow", "provider_torn":
+			require.True(t, seen[kind+":smartcore"], kind)
+			require.True(t, seen[kind+":uapay"], kind)
+		default:
+			require.True(t, seen[kind], kind)
+		}
 	}
 	for _, kind := range twinFaults {
 		require.True(t, seen["twin:"+string(kind)], string(kind))
@@ -64,5 +74,48 @@ func TestPlansCoverEverything(t *testing.T) {
 	for _, s := range scripts {
 		require.True(t, seen["script "+s.name+" success both"], s.name)
 		require.True(t, seen["script "+s.name+" challenge beyond"], s.name)
+	}
+}
+
+// A fault that is said to hit any provider, replica, shop or endpoint hits each of them with some seed.
+func TestFaultsHitEveryTarget(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for seed := range int64(2000) {
+		for _, f := range NewPlan(seed, 1, 2).Faults {
+			seen[fmt.Sprint(f.Kind, " replica ", f.Replica)] = true
+			seen[fmt.Sprint(f.Kind, " shop ", f.Shop)] = true
+			seen[fmt.Sprint(f.Kind, " provider ", f.Twin)] = true
+			if f.Kind == "twin" {
+				seen[fmt.Sprint(f.Fault.Kind, " provider ", f.Twin)] = true
+				seen[fmt.Sprint("endpoint ", f.Twin, "/", f.Fault.Endpoint)] = true
+			}
+		}
+		for _, f := range NewPlan(seed, 1, 1).Faults {
+			require.Zero(t, f.Replica)
+			seen[fmt.Sprint(f.Kind, " shop ", f.Shop, " of one replica")] = true
+		}
+	}
+	for _, kind := range []string{"kill", "kill_point", "stop", "pause", "pause_point", "clock", "db_cut", "db_slow", "db_silent"} {
+		for replica := range 2 {
+			require.True(t, seen[fmt.Sprint(kind, " replica ", replica)], "%s %d", kind, replica)
+		}
+	}
+	for _, kind := range []string{"shop_500", "shop_hang", "shop_lost"} {
+		for shop := range 2 {
+			require.True(t, seen[fmt.Sprint(kind, " shop ", shop)], "%s %d", kind, shop)
+			require.True(t, seen[fmt.Sprint(kind, " shop ", shop, " of one replica")], "%s %d", kind, shop)
+		}
+	}
+	for _, provider := range []string{"smartcore", "uapay"} {
+		for _, kind := range []string{"provider_cut", "provider_slow", "provider_torn"} {
+			require.True(t, seen[kind+" provider "+provider], "%s %s", kind, provider)
+		}
+		for _, kind := range twinFaults {
+			require.True(t, seen[string(kind)+" provider "+provider], "%s %s", kind, provider)
+		}
+		for _, endpoint := range slices.Concat(endpoints[provider], rareEndpoints[provider]) {
+			require.True(t, seen["endpoint "+provider+"/"+endpoint], "%s %s", provider, endpoint)
+		}
 	}
 }

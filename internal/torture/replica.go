@@ -1,14 +1,18 @@
 package torture
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,13 +27,15 @@ type replica struct {
 	clock    string
 	env      map[string]string
 	restarts []time.Duration
-	until    time.Time // no point kills afterwards
+	until    time.Time // no point kills or stops afterwards
 
 	mu      sync.Mutex
-	points  []string // plans of the starts to come
+	kills   []Fault // of the starts to come, one each
+	pauses  []Fault // that were not reached yet
 	cmd     *exec.Cmd
 	deaths  int
-	reached []string
+	reached []Fault
+	held    int // processes that have stopped themselves
 	stopped bool
 	done    chan struct{}
 }
@@ -69,26 +75,26 @@ func (r *replica) start(log *os.File, exited chan<- struct{}) error {
 		defer runtime.UnlockOSThread()
 		defer close(exited)
 		r.mu.Lock()
-		env := map[string]string{}
-		for k, v := range r.env {
-			env[k] = v
-		}
-		if len(r.points) > 0 && time.Now().Before(r.until) {
-			env["PAYRELAY_FAULTPOINTS"], r.points = r.points[0], r.points[1:]
-		}
-		env["PAYRELAY_FAULTPOINTS_UNTIL"] = strconv.FormatInt(r.until.UnixMilli(), 10)
+		env := maps.Clone(r.env)
+		kill := r.arm(env)
 		cmd := exec.Command(r.binary, "run") //nolint:gosec,noctx // ours, and ended by signals alone
 		cmd.Env, cmd.Stdout, cmd.Stderr = environ(env), log, log
 		cmd.SysProcAttr = deathAttributes()
-		err := cmd.Start()
+		stops, told, err := os.Pipe()
+		if err == nil {
+			cmd.ExtraFiles = []*os.File{told} // the child's third
+			err = cmd.Start()
+			_ = told.Close()
+			go r.resume(cmd, stops)
+		}
 		r.cmd = cmd
 		r.mu.Unlock()
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // how it ended is in its log
-			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && env["PAYRELAY_FAULTPOINTS"] != "" {
+			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && kill != nil {
 				r.mu.Lock()
-				r.reached = append(r.reached, env["PAYRELAY_FAULTPOINTS"])
+				r.reached = append(r.reached, *kill)
 				r.mu.Unlock()
 			}
 		}
@@ -97,6 +103,53 @@ func (r *replica) start(log *os.File, exited chan<- struct{}) error {
 		return fmt.Errorf("start a replica: %w", err)
 	}
 	return nil
+}
+
+// arm writes into the environment of a start which instants end or stop the process, and returns the one that ends it.
+func (r *replica) arm(env map[string]string) (kill *Fault) {
+	var points []string
+	if len(r.kills) > 0 && time.Now().Before(r.until) {
+		kill, r.kills = &r.kills[0], r.kills[1:]
+		points = append(points, fmt.Sprintf("%s:%d", kill.Point, kill.Nth))
+	}
+	for _, f := range r.pauses {
+		points = append(points, fmt.Sprintf("%s:%d:stop", f.Point, f.Nth))
+	}
+	env["PAYRELAY_FAULTPOINTS"], env["PAYRELAY_FAULTPOINTS_STOPS"] = strings.Join(points, ","), "3"
+	env["PAYRELAY_FAULTPOINTS_UNTIL"] = strconv.FormatInt(r.until.UnixMilli(), 10)
+	return kill
+}
+
+// resume lets a process go on that has stopped itself and said at which point, as soon as the plan's time is over.
+func (r *replica) resume(cmd *exec.Cmd, stops *os.File) {
+	defer func() { _ = stops.Close() }()
+	for lines := bufio.NewScanner(stops); lines.Scan(); {
+		point, hold := lines.Text(), time.Duration(0)
+		r.mu.Lock()
+		if i := slices.IndexFunc(r.pauses, func(f Fault) bool { return f.Point == point }); i >= 0 {
+			hold = r.pauses[i].For
+			r.reached, r.pauses = append(r.reached, r.pauses[i]), slices.Delete(r.pauses, i, i+1)
+		}
+		r.held++
+		r.mu.Unlock()
+		wait(context.Background(), hold)
+		_ = cmd.Process.Signal(syscall.SIGCONT) // fails only when it has ended
+		r.mu.Lock()
+		r.held--
+		r.mu.Unlock()
+	}
+}
+
+// disarmed waits until no point can be reached any more and no process is stopped at one.
+func (r *replica) disarmed(ctx context.Context) {
+	for wait(ctx, max(time.Until(r.until), 20*time.Millisecond)) {
+		r.mu.Lock()
+		held := r.held
+		r.mu.Unlock()
+		if held == 0 {
+			return
+		}
+	}
 }
 
 // signal reaches the process that runs now, if one does.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -177,7 +176,7 @@ func called(row Row, scripts map[string]string) string {
 func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	load, stopFaults := context.WithTimeout(ctx, r.plan.Load)
 	defer stopFaults()
-	shopping, stopShops := context.WithTimeout(ctx, r.plan.Load+clientLimit)
+	shopping, stopShops := context.WithCancel(ctx)
 	defer stopShops()
 	patience, stopWaiting := context.WithTimeout(ctx, r.plan.Load+time.Second)
 	defer stopWaiting()
@@ -191,12 +190,13 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 			}
 		})
 	}
-	r.inject(load)
+	r.inject(ctx, load)
 	<-load.Done()
-	if err := r.calm(); err != nil {
+	if err := r.calm(ctx); err != nil {
 		return Books{}, err
 	}
 	calm := time.Now()
+	defer time.AfterFunc(clientLimit, stopShops).Stop()
 	r.log("faults are over")
 	if err := r.allReady(ctx); err != nil {
 		return Books{}, err
@@ -220,9 +220,8 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	r.front.mu.Unlock()
 	for _, rep := range r.replicas {
 		rep.mu.Lock()
-		for _, point := range rep.reached {
-			name, _, _ := strings.Cut(point, ":")
-			r.applied("kill_point:" + name)
+		for _, f := range rep.reached {
+			r.applied(f.Name())
 		}
 		rep.mu.Unlock()
 		found, err := crashes(rep.log)

@@ -181,8 +181,12 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 			"PAYRELAY_FAULTPOINTS_TIMES": "notify_timeout=2s,notify_lease_slack=1s,notify_pause=1s,job_timeout=8s,job_rescue=9s",
 		}
 		for _, f := range r.plan.Faults {
-			if f.Kind == "kill_point" && f.Replica%r.plan.Replicas == i {
-				rep.points = append(rep.points, fmt.Sprintf("%s:%d", f.Point, f.Nth))
+			switch {
+			case f.Replica%r.plan.Replicas != i:
+			case f.Kind == "kill_point":
+				rep.kills = append(rep.kills, f)
+			case f.Kind == "pause_point":
+				rep.pauses = append(rep.pauses, f)
 			}
 		}
 		addresses = append(addresses, rep.address)
