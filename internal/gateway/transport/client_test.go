@@ -337,7 +337,7 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 50*time.Millisecond
 	})
 	state := func(class Class) float64 {
-		return testutil.ToFloat64(c.metrics.breaker.WithLabelValues("testpay", string(class)))
+		return breakerState(t, registry, class)
 	}
 
 	status.Store(422)
@@ -366,6 +366,51 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 	status.Store(200)
 	require.Eventually(t, func() bool { _, err := c.Do(t.Context(), post(srv.URL)); return err == nil }, 5*time.Second, 10*time.Millisecond)
 	require.Zero(t, state(ClassWrite), "one good answer closes it")
+
+	status.Store(503)
+	for range 3 {
+		_, err := c.Do(t.Context(), post(srv.URL))
+		require.NoError(t, err)
+	}
+	require.EqualValues(t, 2, state(ClassWrite))
+	require.Eventually(t, func() bool { return state(ClassWrite) == 0 }, 5*time.Second, 10*time.Millisecond, "a class without calls holds none back")
+}
+
+// The metric shows a provider that takes calls and never answers: one call is tried, and it hangs.
+func TestTheBreakerOfAProviderThatHangs(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	defer srv.Close()
+	defer close(hang)
+	registry := prometheus.NewRegistry()
+	c := newClient(t, func(cfg *Config) {
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 1, 10*time.Millisecond, 300*time.Millisecond
+	})
+	_, err := c.Do(t.Context(), post(srv.URL))
+	require.Error(t, err)
+	var tried sync.WaitGroup
+	defer tried.Wait()
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 0 }, 5*time.Second, time.Millisecond)
+	tried.Go(func() { _, _ = c.Do(context.Background(), post(srv.URL)) })
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 2 }, 5*time.Second, time.Millisecond)
+}
+
+// breakerState is what is scraped.
+func breakerState(t *testing.T, registry *prometheus.Registry, class Class) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "payrelay_provider_breaker_state" && strings.Contains(m.String(), `"`+string(class)+`"`) {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	require.FailNow(t, "no such breaker")
+	return 0
 }
 
 func TestBreakerIgnoresCallersWhoGoAway(t *testing.T) {

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go/bulkhead"
@@ -15,32 +16,32 @@ type guard struct {
 	bulkhead bulkhead.Bulkhead[any]
 	breaker  circuitbreaker.CircuitBreaker[any]
 	wait     time.Duration
+	admitted atomic.Int64 // calls between enter and leave
 }
 
 func newGuard(cfg Config, m *metrics, class Class) *guard {
-	gauge := m.breaker.WithLabelValues(cfg.Provider, string(class))
-	gauge.Set(0)
 	m.inFlight.WithLabelValues(cfg.Provider, string(class)).Set(0)
-	return &guard{
+	g := &guard{
 		bulkhead: bulkhead.New[any](cfg.Concurrency),
 		wait:     cfg.BulkheadWait,
 		breaker: circuitbreaker.NewBuilder[any]().
 			WithFailureThreshold(cfg.BreakerFailures).
 			WithSuccessThreshold(1).
 			WithDelay(cfg.BreakerDelay).
-			OnStateChanged(func(e circuitbreaker.StateChangedEvent) { gauge.Set(breakerValue(e.NewState)) }).
 			Build(),
 	}
+	m.export(cfg.Registerer, cfg.Provider, class, g)
+	return g
 }
 
-// breakerValue is a state as it stands in the metric.
-func breakerValue(s circuitbreaker.State) float64 {
-	switch s {
-	case circuitbreaker.OpenState:
+// state is the breaker as it stands in the metric: 2 while calls are held back, 1 while one is being tried, else 0. A breaker
+// whose delay has passed would let the next call through, and holds nothing back of a class without calls.
+func (g *guard) state() float64 {
+	switch {
+	case g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0:
 		return 2
-	case circuitbreaker.HalfOpenState:
+	case g.breaker.IsHalfOpen() && g.admitted.Load() > 0:
 		return 1
-	case circuitbreaker.ClosedState:
 	}
 	return 0
 }
@@ -61,6 +62,7 @@ func (g *guard) enter(ctx context.Context) outcome {
 		g.bulkhead.ReleasePermit()
 		return outcomeBreaker
 	}
+	g.admitted.Add(1)
 	return ""
 }
 
@@ -73,6 +75,7 @@ func overdue(ctx context.Context) bool {
 // leave records how a call ended. A provider that answers works, whatever it answers, unless it says 5xx.
 func (g *guard) leave(ctx context.Context, status int, err error) {
 	defer g.bulkhead.ReleasePermit()
+	defer g.admitted.Add(-1)
 	switch {
 	case err == nil && status < 500:
 		g.breaker.RecordSuccess()

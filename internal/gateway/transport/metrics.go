@@ -39,7 +39,6 @@ func answered(status int) outcome {
 
 type metrics struct {
 	seconds  *prometheus.HistogramVec
-	breaker  *prometheus.GaugeVec
 	inFlight *prometheus.GaugeVec
 }
 
@@ -53,15 +52,20 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			NativeHistogramMaxBucketNumber:  100,
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"provider", "operation", "outcome"})),
-		breaker: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "payrelay_provider_breaker_state",
-			Help: "Circuit breaker per provider and class of operation: 0 closed, 1 half open, 2 open.",
-		}, []string{"provider", "class"})),
 		inFlight: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "payrelay_provider_in_flight_requests",
 			Help: "Calls to providers that wait for an answer.",
 		}, []string{"provider", "class"})),
 	}
+}
+
+// export lets a guard's breaker be scraped.
+func (m *metrics) export(r prometheus.Registerer, provider string, class Class, g *guard) {
+	register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "payrelay_provider_breaker_state",
+		Help:        "Circuit breaker per provider and class of operation: 0 calls go through, 1 one call is being tried, 2 calls are held back.",
+		ConstLabels: prometheus.Labels{"provider": provider, "class": string(class)},
+	}, g.state))
 }
 
 // register returns c, or the collector of its name that another client registered before.
