@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -49,7 +50,8 @@ func TestNothingPrintsTheValue(t *testing.T) {
 	require.NotContains(t, out.String(), number)
 	require.NotContains(t, out.String(), "0000003010", "middle digits")
 	require.NotContains(t, out.String(), fmt.Sprintf("%x", number))
-	require.NotContains(t, out.String(), "739")
+	// Addresses and times are other numbers every time, and may hold these three digits.
+	require.NotContains(t, regexp.MustCompile(`0x[0-9a-f]+|[0-9]{5,}`).ReplaceAllString(out.String(), ""), "739")
 	require.NotContains(t, out.String(), "wallet-payload")
 	require.Contains(t, out.String(), "401200******3010")
 	require.Equal(t, number, pan.Reveal())
