@@ -72,9 +72,16 @@ type Notice struct {
 type Answer struct {
 	Shop, Kind, Reference string
 	Order                 string // the order's id in the answer
+	Status                int    // of the first answer
+	Keyed                 bool   // the request had an Idempotency-Key
+	RequestID             string // of the first answer
 	Replayed              string // the order's id in the answer to the same request sent again at the end; empty if it was not sent
 	ReplayStatus          int
-	Changed               bool // that answer says that it is the first one again, and has another text
+	Verbatim              bool // that answer says that it is the first one again
+	Changed               bool // it says so, and has another text
+	// OtherBody and OtherOrder are the codes that another request was refused with, under the same Idempotency-Key and
+	// under the same reference without one; "accepted" if it was not, and empty if it was not sent.
+	OtherBody, OtherOrder string
 }
 
 // Acknowledged is a provider's callback that was answered with 200.
@@ -94,6 +101,12 @@ type Listing struct {
 // Crash is an answer that no fault excuses: an internal error.
 type Crash struct{ Where, What string }
 
+// Contradiction is a genuine callback of a provider that says the opposite of how an order had ended.
+type Contradiction struct {
+	Order string
+	Told  bool // it was acknowledged
+}
+
 // Books are everything that the checker compares.
 type Books struct {
 	Effects   []Effect
@@ -106,4 +119,7 @@ type Books struct {
 	Kept      map[string]bool // callbacks in the database, by account and dedupe key
 	Legal     map[[2]string]bool
 	Crashes   []Crash
+	// Unkept are the requests whose answer could not be kept for its Idempotency-Key while the database was away.
+	Unkept         map[string]bool
+	Contradictions []Contradiction
 }

@@ -13,6 +13,8 @@ type Kind string
 // The kinds of violation.
 const (
 	Lost              Kind = "lost"               // acknowledged, and gone
+	NotIdempotent     Kind = "not_idempotent"     // a request sent again was worked on again, or another one was taken for it
+	MissedConflict    Kind = "missed_conflict"    // a provider contradicted a final status, and no operator was called
 	DoubleEffect      Kind = "double_effect"      // the provider did once more than was asked
 	FalseFailed       Kind = "false_failed"       // failed here, and money moved or may yet
 	FalsePaid         Kind = "false_paid"         // succeeded here, and no money moved
@@ -57,6 +59,7 @@ func Check(b Books) Result {
 		r.add(NotAnswered, name, "the shop asked until %s after the faults and got no answer", clientLimit)
 	}
 	x.callbacks(&r)
+	x.contradictions(&r)
 	x.listings(&r)
 	x.effects(&r)
 	for _, row := range b.Rows {
@@ -127,8 +130,25 @@ func (x indexed) answers(r *Result) {
 			r.add(Lost, a.Reference, "the shop was answered order %s, and the reference is now order %s", a.Order, row.ID)
 		case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
 			r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
-		case a.Changed:
-			r.add(Lost, a.Reference, "the first answer was replayed with another text")
+		case a.Changed || a.Verbatim && a.ReplayStatus != a.Status:
+			r.add(Lost, a.Reference, "the first answer was replayed with another text, or with %d instead of %d", a.ReplayStatus, a.Status)
+		case a.ReplayStatus != 0 && a.Keyed && !a.Verbatim && !x.Unkept[a.RequestID]:
+			r.add(NotIdempotent, a.Reference, "the same request with the same Idempotency-Key was answered anew (the first was request %s)", a.RequestID)
+		}
+		if a.OtherBody != "" && a.OtherBody != "idempotency_mismatch" {
+			r.add(NotIdempotent, a.Reference, "another request with the same Idempotency-Key: %s", a.OtherBody)
+		}
+		if a.OtherOrder != "" && a.OtherOrder != "reference_conflict" {
+			r.add(NotIdempotent, a.Reference, "another request with the same reference: %s", a.OtherOrder)
+		}
+	}
+}
+
+// contradictions holds each provider's change of mind to a conflict.
+func (x indexed) contradictions(r *Result) {
+	for _, c := range x.Contradictions {
+		if row := x.byID[c.Order]; c.Told && row != nil && row.Conflicts == 0 {
+			r.add(MissedConflict, c.Order, "%s is %s, the provider said otherwise afterwards, and no operator was called", row.Kind, row.Status)
 		}
 	}
 }
@@ -237,7 +257,7 @@ func count[T any](list []T, match func(T) bool) (n int) {
 // row compares one order with the provider's book.
 func (x indexed) row(r *Result, row Row) {
 	x.history(r, row)
-	if row.Conflicts > 0 {
+	if row.Conflicts > 0 && !slices.ContainsFunc(x.Contradictions, func(c Contradiction) bool { return c.Order == row.ID }) {
 		r.add(FalseConflict, row.ID, "%s %s waits for an operator: %s", row.Kind, row.Status, strings.Join(row.ConflictReasons, "; "))
 	}
 	if row.Kind == "refund" {

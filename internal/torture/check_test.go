@@ -62,7 +62,7 @@ func good() Books {
 		effect("held", "payment", Held, 700), effect("out", "payout", Paid, 300),
 	}
 	for _, r := range b.Rows {
-		b.Answers = append(b.Answers, Answer{Shop: "shop", Kind: r.Kind, Reference: r.Reference, Order: r.ID, Replayed: r.ID, ReplayStatus: 200})
+		b.Answers = append(b.Answers, Answer{Shop: "shop", Kind: r.Kind, Reference: r.Reference, Order: r.ID, Status: 200, Keyed: true, RequestID: "r-" + r.ID, Replayed: r.ID, ReplayStatus: 200, Verbatim: true})
 		for _, s := range r.Steps[1:] {
 			captured := int64(0)
 			if s.Sequence == r.Sequence {
@@ -94,6 +94,13 @@ func TestGoodBooksHaveNoViolation(t *testing.T) {
 	require.Empty(t, r.Operator)
 	require.Empty(t, Unsettled(good()))
 
+	b := good()
+	b.Answers[0].Verbatim, b.Unkept = false, map[string]bool{b.Answers[0].RequestID: true}
+	b.Answers[1].OtherBody, b.Answers[1].OtherOrder = "idempotency_mismatch", "reference_conflict"
+	b.Contradictions = []Contradiction{{"paid", true}, {"failed", false}}
+	b.row("paid").Conflicts = 1
+	require.Empty(t, Check(b).Violations)
+
 	twice := good() // at least once is the promise
 	twice.Notices = append(twice.Notices, twice.Notices...)
 	require.Empty(t, Check(twice).Violations)
@@ -114,6 +121,11 @@ func TestEveryViolationIsReported(t *testing.T) {
 		"a replay is answered with another order":   {func(b *Books) { b.Answers[0].Replayed = "other" }, Lost, nil},
 		"a replay is refused":                       {func(b *Books) { b.Answers[0].ReplayStatus = 409 }, Lost, nil},
 		"a replay has another text":                 {func(b *Books) { b.Answers[0].Changed = true }, Lost, nil},
+		"a replay has another status":               {func(b *Books) { b.Answers[0].ReplayStatus = 201 }, Lost, nil},
+		"a key's answer is not replayed":            {func(b *Books) { b.Answers[0].Verbatim = false }, NotIdempotent, nil},
+		"a used key is taken for another request":   {func(b *Books) { b.Answers[0].OtherBody = "accepted" }, NotIdempotent, nil},
+		"a used reference is taken for another":     {func(b *Books) { b.Answers[0].OtherOrder = "accepted" }, NotIdempotent, nil},
+		"a contradiction that nobody hears of":      {func(b *Books) { b.Contradictions = []Contradiction{{"paid", true}} }, MissedConflict, nil},
 		"a shop was never answered":                 {func(b *Books) { b.Silent = []string{"t1-1"} }, NotAnswered, nil},
 		"an acknowledged callback is not kept":      {func(b *Books) { b.Kept = nil }, Lost, nil},
 		"the provider has an order that we do not": {func(b *Books) {

@@ -52,6 +52,7 @@ type view struct {
 	} `json:"next_action"`
 	Code     string `json:"-"` // of a problem
 	Text     string `json:"-"` // the whole answer
+	Request  string `json:"-"` // the request's id
 	Replayed bool   `json:"-"` // the answer says that it is the first one again
 }
 
@@ -90,7 +91,7 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 	} else {
 		err = json.Unmarshal(text, &v)
 	}
-	v.Text, v.Replayed = string(text), res.Header.Get("Idempotency-Replayed") == "true"
+	v.Text, v.Request, v.Replayed = string(text), res.Header.Get("X-Request-Id"), res.Header.Get("Idempotency-Replayed") == "true"
 	if err != nil {
 		return 0, view{}, fmt.Errorf("read an answer of %d: %w", res.StatusCode, err)
 	}
@@ -127,7 +128,7 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 			running++
 		case err != nil, status >= 500, status == http.StatusTooManyRequests:
 		case status < 300:
-			s.keep(path, key, body, name, v)
+			s.keep(path, key, body, status, v)
 			return v, status, true
 		default:
 			return v, status, true
@@ -142,7 +143,7 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 }
 
 // keep remembers that something was acknowledged, under the reference that was asked for.
-func (s *shopper) keep(path, key, body, name string, v view) {
+func (s *shopper) keep(path, key, body string, status int, v view) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if v.Object == "statement" {
@@ -153,7 +154,10 @@ func (s *shopper) keep(path, key, body, name string, v view) {
 	if json.Unmarshal([]byte(body), &request) != nil || request.Reference == "" { // an import names none
 		request.Reference = v.Reference
 	}
-	s.answers = append(s.answers, &asked{Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: request.Reference, Order: v.ID}, path: path, key: key, body: body, text: v.Text})
+	s.answers = append(s.answers, &asked{
+		Answer: Answer{Shop: s.name, Kind: v.Kind, Reference: request.Reference, Order: v.ID, Status: status, Keyed: key != "", RequestID: v.Request},
+		path:   path, key: key, body: body, text: v.Text,
+	})
 }
 
 // tell sends an order a command with a key of its own until it is answered by something else than "later". What nobody
@@ -206,8 +210,8 @@ func (s *shopper) until(ctx context.Context, id string, statuses ...string) (vie
 	}
 }
 
-// replay sends every request that was answered with an order once more, with its Idempotency-Key; without it where a
-// process died before it could keep the answer, and the key is still claimed.
+// replay sends every request that was answered with an order once more, with its Idempotency-Key; without it where the
+// answer could not be kept, and the key is still claimed. Then it sends other requests under the same key and reference.
 func (s *shopper) replay(ctx context.Context) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, 8)
@@ -223,7 +227,8 @@ func (s *shopper) replay(ctx context.Context) {
 					continue
 				}
 				if err == nil && status != http.StatusServiceUnavailable {
-					a.ReplayStatus, a.Replayed, a.Changed = status, v.ID, v.Replayed && v.Text != a.text
+					a.ReplayStatus, a.Replayed, a.Verbatim, a.Changed = status, v.ID, v.Replayed, v.Replayed && v.Text != a.text
+					s.differ(ctx, a)
 					return
 				}
 				wait(ctx, 300*time.Millisecond)
@@ -232,6 +237,43 @@ func (s *shopper) replay(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// differ sends what is not the acknowledged request under its key, where the first answer was kept for it, and under its
+// reference.
+func (s *shopper) differ(ctx context.Context, a *asked) {
+	var body map[string]any
+	if json.Unmarshal([]byte(a.body), &body) != nil || body["reference"] == nil {
+		return // an import names no reference
+	}
+	body["reference"] = a.Reference + "-other"
+	if a.Verbatim {
+		a.OtherBody = s.refused(ctx, a.path, a.key, body)
+	}
+	body["reference"] = a.Reference
+	if minor, ok := body["amount"].(float64); ok && minor > 1 {
+		body["amount"] = minor - 1
+		a.OtherOrder = s.refused(ctx, a.path, "", body)
+	}
+}
+
+// refused sends a request and returns the code that it was refused with, "accepted", or "" if nobody was there to answer.
+func (s *shopper) refused(ctx context.Context, path, key string, body any) string {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return ""
+	}
+	for range 5 {
+		switch status, v, err := s.once(ctx, http.MethodPost, path, key, string(text)); {
+		case err != nil, status >= 500, status == http.StatusTooManyRequests:
+		case status < 300:
+			return "accepted"
+		default:
+			return v.Code
+		}
+		wait(ctx, 300*time.Millisecond)
+	}
+	return ""
 }
 
 // workbook reports whether a statement's file can be read and is a zip file, as a workbook is.

@@ -10,11 +10,12 @@ import (
 	"strings"
 )
 
-// crashes finds in a replica's log what no fault excuses.
-func crashes(path string) ([]Crash, error) {
+// crashes finds in a replica's log what no fault excuses, and the requests whose answer could not be kept for their
+// Idempotency-Key because the database was away.
+func crashes(path string) (found []Crash, unkept []string, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read a replica's log: %w", err)
+		return nil, nil, fmt.Errorf("read a replica's log: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	return scan(filepath.Base(path), file)
@@ -22,8 +23,7 @@ func crashes(path string) ([]Crash, error) {
 
 // scan reads a log: panics, and errors that are not the database's absence. A callback is answered 503 whatever the
 // error, so its log line tells.
-func scan(name string, log io.Reader) ([]Crash, error) {
-	var found []Crash
+func scan(name string, log io.Reader) (found []Crash, unkept []string, err error) {
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -32,6 +32,7 @@ func scan(name string, log io.Reader) ([]Crash, error) {
 			Message, Error string
 			Cause          *string
 			Status         int
+			RequestID      string `json:"request_id"`
 		}
 		switch err := json.Unmarshal([]byte(text), &l); {
 		case err != nil && (strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:")):
@@ -41,11 +42,20 @@ func scan(name string, log io.Reader) ([]Crash, error) {
 			found = append(found, Crash{name, "panic in a request"})
 		case l.Message == "callback" && l.Status >= 500 && l.Cause != nil && *l.Cause == "":
 			found = append(found, Crash{name, "callback: " + l.Error})
+		case strings.HasPrefix(l.Message, "the answer could not be kept") && away(l.Error):
+			unkept = append(unkept, l.RequestID)
+		case strings.HasPrefix(l.Message, "the answer could not be kept"):
+			found = append(found, Crash{name, l.Message + ": " + l.Error})
 		case strings.Contains(l.Message, "could not be written down") || strings.HasPrefix(l.Message, "due "):
-			if !strings.Contains(l.Error, "service_unavailable") && !strings.Contains(l.Error, "context canceled") {
+			if !away(l.Error) {
 				found = append(found, Crash{name, l.Message + ": " + l.Error})
 			}
 		}
 	}
-	return found, lines.Err()
+	return found, unkept, lines.Err()
+}
+
+// away reports whether an error says that the database could not be asked.
+func away(text string) bool {
+	return strings.Contains(text, "service_unavailable") || strings.Contains(text, "context canceled")
 }

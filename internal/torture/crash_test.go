@@ -9,13 +9,15 @@ import (
 
 func TestScanFindsWhatNoFaultExcuses(t *testing.T) {
 	t.Parallel()
-	found, err := scan("log", strings.NewReader(`{"level":"info","message":"callback","status":200}
+	found, unkept, err := scan("log", strings.NewReader(`{"level":"info","message":"callback","status":200}
 {"level":"error","message":"callback","status":503,"cause":"service_unavailable","error":"down"}
 {"level":"error","message":"callback","status":503,"cause":"","error":"rows"}
 {"level":"error","message":"a check could not be written down; the order is checked again","error":"service_unavailable: down"}
 {"level":"error","message":"a check could not be written down; the order is checked again","error":"changed 0 rows"}
 {"level":"error","message":"due checks cannot be queued; trying on","error":"changed 0 rows"}
 faultpoint: killed at order-written
+{"level":"error","message":"the answer could not be kept for its Idempotency-Key","request_id":"r-1","error":"service_unavailable: down"}
+{"level":"error","message":"the answer could not be kept for its Idempotency-Key","request_id":"r-2","error":"the claim on the key is gone"}
 panic: oops
 `))
 	require.NoError(t, err)
@@ -25,6 +27,8 @@ panic: oops
 	}
 	require.Equal(t, []string{
 		"callback: rows", "a check could not be written down; the order is checked again: changed 0 rows",
-		"due checks cannot be queued; trying on: changed 0 rows", "panic: oops",
+		"due checks cannot be queued; trying on: changed 0 rows",
+		"the answer could not be kept for its Idempotency-Key: the claim on the key is gone", "panic: oops",
 	}, what)
+	require.Equal(t, []string{"r-1"}, unkept)
 }

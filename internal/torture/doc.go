@@ -4,7 +4,7 @@
 // every shop was told.
 //
 // plan.go makes load and faults from a seed; setup.go, stack.go, replica.go, proxy.go and front.go are what the run consists of;
-// client.go, script.go, script_kept.go and receiver.go are the shops; faults.go applies the faults; books.go and collect.go read the
+// client.go, script.go, script_kept.go and receiver.go are the shops, and contradict.go is a provider that changes its mind; faults.go applies the faults; books.go and collect.go read the
 // books and check.go compares them; run.go is one run from the beginning to the end.
 //
 // The seed decides every order, every fault and when each begins. It does not decide how the operating system schedules

@@ -177,6 +177,11 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		lost.Fault = fault.Fault{Kind: []fault.Kind{fault.DropAfter, fault.BadGatewayAfter, fault.TruncatedJSON}[r.IntN(3)], Endpoint: endpoints[r.IntN(len(endpoints))], Count: count}
 		p.Faults = append(p.Faults, lost)
 	}
+	// Refunds whose answer was lost: their callback alone tells how they ended.
+	p.Faults = append(p.Faults, Fault{
+		At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "twin", Twin: "smartcore",
+		Fault: fault.Fault{Kind: fault.DropAfter, Endpoint: "refund", Count: 1 + r.IntN(4)},
+	})
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	for range 64 {
 		p.Restarts = append(p.Restarts, time.Duration(100+r.IntN(900))*time.Millisecond)

@@ -145,7 +145,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
-		"statements": len(books.Listings), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
+		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
@@ -206,6 +206,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	if err != nil {
 		return Books{}, err
 	}
+	books.Unkept, books.Contradictions = map[string]bool{}, p.contradicted()
 	for _, s := range r.shops {
 		s.replay(ctx)
 		s.finish(ctx, calm, r.plan.ExportsFail)
@@ -224,9 +225,12 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 			r.applied(f.Name())
 		}
 		rep.mu.Unlock()
-		found, err := crashes(rep.log)
+		found, unkept, err := crashes(rep.log)
 		if err != nil {
 			return Books{}, err
+		}
+		for _, id := range unkept {
+			books.Unkept[id] = true
 		}
 		books.Crashes = append(books.Crashes, found...)
 	}
