@@ -24,7 +24,7 @@ import (
 type cli struct {
 	Runs     int           `default:"1" help:"How many runs, each with a seed of its own."`
 	Seed     int64         `help:"The first run's seed; the next runs count up from it. Without it one is drawn and printed."`
-	Orders   int           `default:"200" help:"Orders that shops ask for in each run; refunds come on top."`
+	Orders   int           `default:"210" help:"Orders that shops ask for in each run. Some are refused; refunds come on top."`
 	Replicas int           `default:"0" enum:"0,1,2" help:"How many servers; 0 lets the seed choose."`
 	For      time.Duration `help:"Begin new runs until so much time has passed, instead of counting them."`
 	Lanes    int           `default:"1" help:"How many runs at the same time, each with a Postgres of its own."`
@@ -108,7 +108,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 
 // again is what a command line needs beside its seed to make the same plan.
 func (c cli) again() (text string) {
-	if c.Orders != 200 {
+	if c.Orders != 210 {
 		text += fmt.Sprintf(" --orders %d", c.Orders)
 	}
 	if c.Replicas != 0 {
