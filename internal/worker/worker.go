@@ -2,10 +2,8 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,6 +12,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
@@ -24,7 +23,6 @@ const (
 	queueNotify = "notify"
 
 	sweepBatch = 200
-	startEvery = time.Second
 	jobTimeout = 40 * time.Second
 
 	// A delivery whose process died is taken over when its lease of 25 s has ended, by the next of these sweeps.
@@ -113,7 +111,7 @@ func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key
 
 // Workers runs jobs until it is stopped.
 type Workers struct {
-	client     *river.Client[pgx.Tx]
+	jobs       *jobs
 	checks     []*leases[payment.Key]
 	statements *leases[payment.StatementKey]
 	sweeper    Sweeper
@@ -127,7 +125,8 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 		c.MaxWorkers = 50
 	}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &notifyWorker{notifier: notifier, log: c.Log})
+	j := &jobs{log: c.Log, watchEvery: watchEvery, idleFor: idleFor}
+	river.AddWorker(workers, &notifyWorker{notifier: notifier, jobs: j, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
 		Logger: logger(c.Log),
@@ -145,7 +144,8 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 	if err != nil {
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
-	w := &Workers{client: client, statements: newStatements(c, service, sweeper), sweeper: sweeper, answers: c.Answers, log: c.Log}
+	j.client = client
+	w := &Workers{jobs: j, statements: newStatements(c, service, sweeper), sweeper: sweeper, answers: c.Answers, log: c.Log}
 	for _, provider := range c.Providers {
 		w.checks = append(w.checks, newChecks(provider, c, service, sweeper))
 	}
@@ -154,46 +154,18 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 
 // Run works until ctx is done, then finishes the jobs under way.
 func (w *Workers) Run(ctx context.Context) error {
-	if !w.start(ctx) {
-		return nil
-	}
-	var sweeps sync.WaitGroup
+	var all errgroup.Group
 	for _, k := range w.checks {
-		sweeps.Go(func() { k.run(ctx) })
+		all.Go(func() error { k.run(ctx); return nil })
 	}
-	sweeps.Go(func() { w.statements.run(ctx) })
-	sweeps.Go(func() {
+	all.Go(func() error { w.statements.run(ctx); return nil })
+	all.Go(func() error {
 		w.sweep(ctx, "deliveries", overdueEvery, sweepBatch, overdueAfter, w.sweeper.QueueOverdueDeliveries)
+		return nil
 	})
-	sweeps.Go(func() { w.forget(ctx) })
-	sweeps.Wait()
-	stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
-	defer cancel()
-	if err := w.client.Stop(stopCtx); err != nil {
-		return errors.Join(fmt.Errorf("stop the workers: %w", err), w.client.StopAndCancel(context.WithoutCancel(ctx)))
-	}
-	return nil
-}
-
-// start starts the jobs' workers, and waits for a database that is away just now. It reports false if ctx is done before.
-func (w *Workers) start(ctx context.Context) bool {
-	pause := time.NewTicker(startEvery)
-	defer pause.Stop()
-	for failing := false; ; failing = true {
-		// River gets a context of its own: it is stopped softly in Run, not by cancelling its jobs.
-		err := w.client.Start(context.WithoutCancel(ctx))
-		if err == nil {
-			return true
-		}
-		if !failing {
-			w.log.Error().Err(err).Msg("the workers cannot be started; trying on")
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-pause.C:
-		}
-	}
+	all.Go(func() error { w.forget(ctx); return nil })
+	all.Go(func() error { return w.jobs.run(ctx) })
+	return all.Wait()
 }
 
 // sweep queues what is due until ctx is done.
@@ -245,11 +217,13 @@ func (w *Workers) forget(ctx context.Context) {
 type notifyWorker struct {
 	river.WorkerDefaults[NotifyArgs]
 	notifier Notifier
+	jobs     *jobs
 	log      zerolog.Logger
 }
 
 // Work implements river.Worker.
 func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyArgs]) error {
+	defer w.jobs.working()()
 	faultpoint.Hit("job-begun")
 	again, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
