@@ -357,6 +357,7 @@ func TestPlansMadeBeforeThereAreOrders(t *testing.T) {
 		"update":         {"UPDATE orders SET sequence = sequence WHERE shop_id = $1 AND id = $2 AND sequence = 7", "orders_pkey"},
 		"reference":      {"SELECT id FROM orders WHERE shop_id = $1 AND kind = 'payment' AND reference = $2::text", "orders_reference_key"},
 		"checks":         {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status NOT IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_open"},
+		"check_lag":      {"SELECT count(*), min(next_check_at) FROM orders WHERE next_check_at IS NOT NULL AND $1::uuid <> $2::uuid", "orders_due"},
 		"waiting_checks": {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_waiting"},
 	} {
 		_, err := conn.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE "+name+" AS "+lookup.statement)
