@@ -30,8 +30,9 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Now is the clock that retries are planned by, time.Now if nil.
 	Now func() time.Time
-	// PerDestination is how many deliveries are under way at once to one scheme, host and port, 5 if zero.
-	PerDestination int
+	// Workers is how many deliveries are under way at once, 50 if zero. When half of them are busy, a destination, which is
+	// a scheme, host and port, gets another only if it has less than a tenth of them.
+	Workers int
 	// Timeout is how long one attempt may take from DNS to the answer's headers, 15 s if zero.
 	Timeout time.Duration
 	// RootCAs are the authorities that shops' certificates are checked against, the system's if nil.
@@ -59,11 +60,11 @@ func New(cfg Config) *Notifier {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = faultpoint.Duration("notify_timeout", defaultTimeout)
 	}
-	if cfg.PerDestination <= 0 {
-		cfg.PerDestination = 5
+	if cfg.Workers <= 0 {
+		cfg.Workers = 50
 	}
 	return &Notifier{
-		places: &places{limit: cfg.PerDestination, busy: map[string]*destination{}},
+		places: &places{plenty: cfg.Workers / 2, limit: max(2, cfg.Workers/10), busy: map[string]*destination{}},
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
 		clients: newClients(cfg.RootCAs, cfg.Resolver),
 		metrics: newMetrics(cfg.Registerer),
@@ -84,14 +85,15 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 			if place != "" {
 				n.places.leave(place)
 			}
+			place = ""
 		}
+		defer leave() // should something panic
 		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
 			to := destinationOf(url)
 			if place == to {
 				return time.Time{}
 			}
 			leave() // a transaction that was begun again may have found another address
-			place = ""
 			later := n.places.take(to, n.now())
 			if later.IsZero() {
 				place = to

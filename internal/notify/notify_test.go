@@ -466,7 +466,7 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 
 func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *notify.Config) { c.PerDestination = 2 })
+	b := setup(t, func(c *notify.Config) { c.Workers = 4 })
 	hang, begun := make(chan struct{}), make(chan struct{}, 100)
 	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hang }))
 	t.Cleanup(slow.Close)
@@ -502,4 +502,26 @@ func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
 	freed := newKey()
 	b.box.add(freed, slow.URL, b.secret, loopback)
 	require.Zero(t, b.deliver(t, freed), "places came back")
+}
+
+// A destination may have all the places that nobody else needs, up to half of them.
+func TestABusyEndpointGetsHalfOfThePlaces(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *notify.Config) { c.Workers = 20 })
+	hang, begun := make(chan struct{}), make(chan struct{}, 100)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hang }))
+	t.Cleanup(slow.Close)
+	var under sync.WaitGroup
+	defer under.Wait()
+	defer close(hang)
+	for range 10 {
+		key := newKey()
+		b.box.add(key, slow.URL, b.secret, loopback)
+		under.Go(func() { _, _ = b.n.DeliverOrder(t.Context(), key) })
+		<-begun
+	}
+	key := newKey()
+	r := b.box.add(key, slow.URL, b.secret, loopback)
+	require.NotZero(t, b.deliver(t, key))
+	require.Zero(t, r.Attempt)
 }

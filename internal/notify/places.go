@@ -14,12 +14,14 @@ const (
 	turnMost  = 5 * time.Minute
 )
 
-// places bounds how many deliveries are under way to one destination, so that an endpoint that hangs holds up its own
-// notifications only.
+// places bounds how many deliveries are under way to one destination while there are not plenty of places, so that an
+// endpoint that hangs holds up its own notifications only.
 type places struct {
-	limit int
+	plenty int // as long as fewer than these are under way, anybody gets a place
+	limit  int // for each destination beyond that
 
 	mu   sync.Mutex
+	all  int
 	busy map[string]*destination
 }
 
@@ -37,8 +39,9 @@ func (p *places) take(to string, now time.Time) (again time.Time) {
 		d = &destination{}
 		p.busy[to] = d
 	}
-	if d.busy < p.limit {
+	if p.all < p.plenty || d.busy < p.limit {
 		d.busy++
+		p.all++
 		return time.Time{}
 	}
 	d.turn = d.turn.Add(turnEvery)
@@ -55,6 +58,7 @@ func (p *places) take(to string, now time.Time) (again time.Time) {
 func (p *places) leave(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.all--
 	if d := p.busy[to]; d.busy > 1 {
 		d.busy--
 	} else {
