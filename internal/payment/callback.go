@@ -111,6 +111,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		return doubt("money is held or on its way of an order that ended without any")
 	}
 	verdict := o.Record(r)
-	s.Schedule.next(o, now)
+	if !o.Status.Final() || verdict == Apply { // of a final one a check may be due, because it is in doubt
+		s.Schedule.next(o, now)
+	}
 	return CallbackVerdict(verdict), ""
 }

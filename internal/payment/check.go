@@ -33,13 +33,9 @@ func (s Schedule) next(o *Order, now time.Time) {
 		o.NextCheckAt = nil
 		return
 	}
-	step := o.Checks
-	if o.waits() {
-		step += waitingSkips
-	}
 	var at time.Time
-	if step < len(s) {
-		at = o.ChecksSince.Add(s[step])
+	if o.Checks < len(s) {
+		at = o.ChecksSince.Add(s[o.Checks])
 	} else {
 		at = now.Add(s[len(s)-1] - s[max(len(s)-2, 0)])
 	}
@@ -112,7 +108,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now, denied := s.Now(), o.NotFound
-		sequence, planned, steps := o.Sequence, o.NextCheckAt, o.Checks
+		sequence, planned, steps, before := o.Sequence, o.NextCheckAt, o.Checks, o.Conflicts
 		o.AddCall(made)
 		o.Checks++
 		if verdict = Stale; o.Operation == ref.Operation {
@@ -133,14 +129,13 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
 			s.persist(o, now)
 		}
-		undecided := callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound || callErr == nil && result.Status == gateway.StatusProcessing && o.endedWithoutMoney()
-		if o.Status.Final() && undecided && o.Checks <= doubtTries {
-			at := now.Add(longestPause)
-			o.NextCheckAt = &at
+		// A signed report put a final order in doubt, and this answer does not tell.
+		if o.Status.Final() && o.Sequence == sequence && o.Conflicts == before && (callErr != nil || o.endedWithoutMoney() && !Status(result.Status).Final()) {
+			o.persistInDoubt(now)
 		}
-		if !scheduled && o.Sequence == sequence && !o.Status.Final() {
+		if !scheduled && o.Sequence == sequence {
 			o.Checks = steps
-			if planned != nil && planned.Before(*o.NextCheckAt) {
+			if planned != nil && o.NextCheckAt != nil && planned.Before(*o.NextCheckAt) {
 				o.NextCheckAt = planned
 			}
 		}
@@ -223,6 +218,16 @@ func (s *Service) persist(o *Order, now time.Time) {
 	if at := now.Add(pause).Truncate(time.Microsecond); at.Before(*o.NextCheckAt) {
 		o.NextCheckAt = &at
 	}
+}
+
+// persistInDoubt makes a final order in doubt due again, and calls an operator when that has gone on for a day.
+func (o *Order) persistInDoubt(now time.Time) {
+	if o.Checks <= doubtTries {
+		at := now.Add(longestPause)
+		o.NextCheckAt = &at
+		return
+	}
+	o.contradict(Report{Cause: CauseCheck, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
 }
 
 // doubtTries is how often the provider is asked about a final order in doubt while it does not answer: for a day.

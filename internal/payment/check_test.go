@@ -65,7 +65,8 @@ func TestTheScheduleOfAnOrderThatWaits(t *testing.T) {
 	t.Parallel()
 	times := func(status Status, operation gateway.Operation) (all []time.Duration) {
 		o := newTestOrder()
-		o.Status, o.Operation, o.ChecksSince = status, operation, epoch
+		o.Status, o.Operation = status, operation
+		o.restart(epoch)
 		for now := epoch; len(all) < 4; {
 			DefaultSchedule.next(o, now)
 			all = append(all, o.NextCheckAt.Sub(epoch))

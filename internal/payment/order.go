@@ -61,7 +61,7 @@ type Order struct {
 	CreatedAt, UpdatedAt time.Time
 	FinalizedAt          *time.Time
 	NextCheckAt          *time.Time
-	// ChecksSince is where the schedule of checks began; Checks is how many there were since.
+	// ChecksSince is where the schedule of checks began; Checks is how many of its times are over, or were left out.
 	ChecksSince time.Time
 	Checks      int
 	// NotFound counts how often in a row the provider said it has no such order, from NotFoundSince on.
@@ -193,6 +193,6 @@ func (o *Order) step(to Status, cause Cause, evidence gateway.Evidence, at time.
 		o.NextAction = nil
 	}
 	if !to.Final() {
-		o.ChecksSince, o.Checks = at, 0
+		o.restart(at)
 	}
 }

@@ -141,9 +141,18 @@ func (o *Order) neverArrived() bool {
 	return o.Failure != nil && (o.Failure.Code == codeNotFound || o.Failure.Code == codeNotSent)
 }
 
-// doubt makes the order due for a check. For a final one the schedule begins anew.
+// restart begins the schedule of checks anew.
+func (o *Order) restart(at time.Time) {
+	o.ChecksSince, o.Checks = at, 0
+	if o.waits() {
+		o.Checks = waitingSkips
+	}
+}
+
+// doubt makes the order due for a check. For one that is final or waits the schedule begins anew, and leaves nothing out: the
+// first answer may be wrong, or old.
 func (o *Order) doubt(now time.Time) {
-	if o.Status.Final() {
+	if o.Status.Final() || o.waits() {
 		o.ChecksSince, o.Checks = now, 0
 	}
 	o.NextCheckAt = &now

@@ -41,6 +41,9 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 			if o.Status != d.Status {
 				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The order is %s, and a final status is never changed. If money moved the other way, settle that with the provider and put it right with an order of its own.", o.Status)}
 			}
+			if d.Minor > 0 {
+				return &Error{Code: CodeInvalid, Message: "The order is final, and its sums are never changed. Leave the amount out; put right what moved otherwise with an order of its own."}
+			}
 			if o.Conflicts == 0 {
 				return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
 			}

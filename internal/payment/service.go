@@ -202,6 +202,11 @@ func (s *Service) newOrder(o Order) *Order {
 // submit is the one road to a provider for a new order: write it down, call with no transaction open, write down what
 // came of it. call gets a context that outlives the caller's: whoever asked may go away, the money does not.
 func (s *Service) submit(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
+	return s.enter(ctx, o, operation, s.inTime(o, operation, call))
+}
+
+// enter is submit for a call that may come late, because it sends nothing.
+func (s *Service) enter(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
 	if faultpoint.Off("writeahead") {
 		call = early(ctx, call)
 	}
@@ -217,7 +222,7 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 	}
 	ctx = context.WithoutCancel(ctx)
 	faultpoint.Hit("order-written")
-	done, err := s.ask(ctx, stored, operation, s.inTime(stored, operation, call))
+	done, err := s.ask(ctx, stored, operation, call)
 	if err != nil {
 		return nil, false, err
 	}
@@ -283,7 +288,9 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 			o.contradict(r, "the provider had an order of this id before: somebody else uses our ids, or a request was repeated")
 		}
 		conflicts = len(o.NewConflicts())
-		s.Schedule.next(o, now)
+		if !o.Status.Final() || verdict == Apply { // of a final one a check may be due, because it is in doubt
+			s.Schedule.next(o, now)
+		}
 		if callErr == nil && verdict == Stale && o.doubtedBy(r) {
 			o.doubt(now)
 		}

@@ -102,7 +102,7 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		ProviderReference: found.ProviderReference, ProviderState: found.State,
 	})
-	return s.submit(ctx, o, "find_transfer", func(context.Context) (gateway.Result, error) { return found, nil })
+	return s.enter(ctx, o, "find_transfer", func(context.Context) (gateway.Result, error) { return found, nil })
 }
 
 // startedHere returns the shop's order that the provider knows by one of our ids, nil if there is none. To follow it as

@@ -18,6 +18,7 @@ const (
 	deadlockDetected     = "40P01"
 	readOnlyTransaction  = "25006"
 	lockNotAvailable     = "55P03"
+	idleTooLong          = "25P03"
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
 	badCharacter         = "22021" // character_not_in_repertoire: a NUL in a text
@@ -59,7 +60,7 @@ func translate(doing string, err error) error {
 // cannotWork reports whether the database could not be reached or cannot work now, as opposed to having refused.
 func cannotWork(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return unavailableClasses[pg.Code[:min(2, len(pg.Code))]] || pg.Code == readOnlyTransaction || pg.Code == lockNotAvailable || inTheWay(err)
+		return unavailableClasses[pg.Code[:min(2, len(pg.Code))]] || pg.Code == readOnlyTransaction || pg.Code == lockNotAvailable || pg.Code == idleTooLong || inTheWay(err)
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true

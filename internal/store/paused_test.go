@@ -145,12 +145,36 @@ func givenUp(t *testing.T, answered bool) {
 		require.NoError(t, err)
 		require.Equal(t, payment.CallbackDoubt, verdict)
 	}
-	o, err = b.Order(t.Context(), key)
+	// What is older, or denies it once more, does not settle the doubt.
+	fake.ReadCallbackFunc = func(gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: o.ProviderOrderID, Result: gateway.Result{Status: gateway.StatusRequiresAction}}, nil
+	}
+	_, err = other.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("older"), ReceivedAt: b.clock.Now()})
 	require.NoError(t, err)
+	known = false
+	o, err = other.Check(t.Context(), key)
+	require.NoError(t, err)
+	require.Zero(t, o.Conflicts)
 	require.NotNil(t, o.NextCheckAt)
+	known = true
 	o, err = other.Check(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusFailed, o.Status, "nothing is flipped")
 	require.Equal(t, 1, o.Conflicts)
 	require.Nil(t, o.NextCheckAt)
+}
+
+// Finding a transfer sends nothing, so a process that was paused afterwards has not missed its time.
+func TestAnImportMayBeWrittenDownLate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	sum := int64(700)
+	fake := &gatewaytest.Fake{FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
+		return gateway.Result{Status: gateway.StatusSucceeded, Amount: &sum, Currency: "EUR", ProviderReference: "tr-1"}, nil
+	}}
+	stopped := &pausing{Store: b.Store, paused: func(*payment.Order) { b.clock.Add(time.Hour) }}
+	s := payment.New(payment.Config{Store: stopped, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
+	o, _, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1"})
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusSucceeded, o.Status)
 }

@@ -100,7 +100,11 @@ func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide
 	}
 	status := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
 	a, err := parseAnswer(resp.Body)
-	if !resp.Conclusive() && (err != nil || !a.says(codeDuplicate)) {
+	switch {
+	case resp.Conclusive():
+	case err == nil && a.says(codeDuplicate):
+		return reply{}, &gateway.Error{Kind: gateway.KindDuplicate, Op: e.op, Code: codeDuplicate, Evidence: status}
+	default:
 		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: status}
 	}
 	if err != nil {

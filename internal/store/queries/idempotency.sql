@@ -17,4 +17,6 @@ WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND locked_until = @l
 DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND locked_until = $3;
 
 -- name: ForgetIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at < $1;
+DELETE FROM idempotency_keys WHERE ctid IN (
+    SELECT old.ctid FROM idempotency_keys old WHERE old.created_at < @before LIMIT @max_rows
+);

@@ -92,11 +92,18 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 }
 
 const ForgetIdempotencyKeys = `-- name: ForgetIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE created_at < $1
+DELETE FROM idempotency_keys WHERE ctid IN (
+    SELECT old.ctid FROM idempotency_keys old WHERE old.created_at < $1 LIMIT $2
+)
 `
 
-func (q *Queries) ForgetIdempotencyKeys(ctx context.Context, createdAt time.Time) (int64, error) {
-	result, err := q.db.Exec(ctx, ForgetIdempotencyKeys, createdAt)
+type ForgetIdempotencyKeysParams struct {
+	Before  time.Time `db:"before"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+func (q *Queries) ForgetIdempotencyKeys(ctx context.Context, arg ForgetIdempotencyKeysParams) (int64, error) {
+	result, err := q.db.Exec(ctx, ForgetIdempotencyKeys, arg.Before, arg.MaxRows)
 	if err != nil {
 		return 0, err
 	}
