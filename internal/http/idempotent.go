@@ -33,7 +33,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		shop := principal(r.Context()).Shop.ID
-		claim, first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), s.ProviderTimeout+30*time.Second)
+		claim, first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), claimLease)
 		switch {
 		case errors.Is(err, idempotency.ErrMismatch):
 			s.problem(w, r, problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_mismatch", Detail: "This Idempotency-Key was used for another request. Use a new key for a new request."})
@@ -62,9 +62,11 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 // state is another; nor is one that nobody may store.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
+	held := s.hold(r.Context(), claim)
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on to the recoverer
+			claim := held()
 			ctx, cancel := afterwards(r)
 			defer cancel()
 			_ = s.Idempotency.Abandon(ctx, claim)
@@ -72,6 +74,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	}()
 	next.ServeHTTP(answer, r)
 	finished = true
+	claim = held()
 	ctx, cancel := afterwards(r)
 	defer cancel()
 	var err error
@@ -93,6 +96,44 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	faultpoint.Hit("answer-kept")
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.body.Bytes())
+}
+
+const (
+	// claimLease is for how long the key of a process that died is taken. A request that lasts longer renews its claim.
+	claimLease = 15 * time.Second
+	claimRenew = 4 * time.Second
+)
+
+// hold keeps a claim until held is called, which returns it as it is then.
+func (s *server) hold(ctx context.Context, claim idempotency.Claim) (held func() idempotency.Claim) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		ticker := time.NewTicker(claimRenew)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			// A renewal under way is waited for: its outcome tells what the claim is.
+			renewing, stop := context.WithTimeout(context.WithoutCancel(ctx), claimRenew)
+			renewed, err := s.Idempotency.Renew(renewing, claim, claimLease)
+			stop()
+			if err != nil {
+				s.Log.Warn().Err(err).Str("request_id", RequestID(ctx)).Msg("the claim on an Idempotency-Key could not be renewed")
+				continue
+			}
+			claim = renewed
+		}
+	}()
+	return func() idempotency.Claim {
+		cancel()
+		<-over
+		return claim
+	}
 }
 
 // afterwards is the time to settle a claim in. The work may have used up its own, and a claim that stays would answer

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -120,29 +122,73 @@ func TestTheWorkOutlivesTheCaller(t *testing.T) {
 	require.Equal(t, http.StatusCreated, w.Code, w.Body)
 }
 
-func TestTheLeaseIsLongerThanTheWork(t *testing.T) {
+// A request that lasts keeps its claim, and settles it as it is by then.
+func TestALongRequestRenewsItsClaim(t *testing.T) {
 	t.Parallel()
-	store := &leases{memory: &memory{rows: map[string]*kept{}}}
-	b := setup(t, func(c *Config) { c.Idempotency, c.ProviderTimeout = store, time.Minute })
-	var work time.Duration
-	b.hook = func(ctx context.Context, _ string) error {
-		deadline, _ := ctx.Deadline()
-		work = time.Until(deadline)
-		return nil
-	}
-	b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
-	require.Greater(t, work, time.Minute, "a provider's whole time fits in")
-	require.Greater(t, store.lease, work)
+	synctest.Test(t, func(t *testing.T) {
+		store := &leases{memory: &memory{rows: map[string]*kept{}}}
+		b := setup(t, func(c *Config) { c.Idempotency, c.ProviderTimeout = store, time.Minute })
+		b.hook = func(ctx context.Context, _ string) error {
+			for range 100 {
+				time.Sleep(500 * time.Millisecond)
+				require.True(t, store.end().After(time.Now().Add(10*time.Second)), "a process that is stopped for ten seconds keeps it, too")
+			}
+			store.failing.Store(true) // the database is away for a while
+			time.Sleep(5 * time.Second)
+			store.failing.Store(false)
+			return nil
+		}
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/payments", strings.NewReader(with("amount", "1")))
+		r.Header.Set("Authorization", "Bearer "+goodKey)
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Idempotency-Key", "k")
+		w := httptest.NewRecorder()
+		b.handler.ServeHTTP(w, r)
+		require.Equal(t, http.StatusCreated, w.Code, w.Body)
+		require.Equal(t, store.end(), store.finished, "the last claim is settled")
+		before := store.end()
+		time.Sleep(time.Minute)
+		require.Equal(t, before, store.end(), "and renewed no more")
+	})
 }
 
+// leases keeps the end of a claim.
 type leases struct {
 	*memory
-	lease time.Duration
+	mu       sync.Mutex
+	until    time.Time
+	failing  atomic.Bool
+	finished time.Time
+}
+
+func (l *leases) end() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.until
 }
 
 func (l *leases) Begin(ctx context.Context, shop uuid.UUID, key string, hash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
-	l.lease = lease
-	return l.memory.Begin(ctx, shop, key, hash, lease)
+	c, first, err := l.memory.Begin(ctx, shop, key, hash, lease)
+	if err == nil && first == nil {
+		c, err = l.Renew(ctx, c, lease)
+	}
+	return c, first, err
+}
+
+func (l *leases) Renew(_ context.Context, c idempotency.Claim, lease time.Duration) (idempotency.Claim, error) {
+	if l.failing.Load() {
+		return c, errors.New("the database is away")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.until = time.Now().Add(lease)
+	c.Until = l.until
+	return c, nil
+}
+
+func (l *leases) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
+	l.finished = c.Until
+	return l.memory.Finish(ctx, c, r)
 }
 
 func TestTheRequestHashTellsRequestsApart(t *testing.T) {

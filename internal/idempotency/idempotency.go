@@ -38,6 +38,9 @@ type Store interface {
 	// replay, or ErrInProgress or ErrMismatch. A claim whose lease ran out without an answer (the process died) may be taken over
 	// by a request with the same hash.
 	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (Claim, *Response, error)
+	// Renew lets a claim's lease end that long from now, and returns the claim as it is from then on. It fails if another
+	// request has taken the claim over.
+	Renew(ctx context.Context, c Claim, lease time.Duration) (Claim, error)
 	// Finish keeps the answer for replay. It fails if another request has taken the claim over.
 	Finish(ctx context.Context, c Claim, r Response) error
 	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401. A

@@ -61,6 +61,23 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	return idempotency.Claim{}, r, fromJSON(kept.Header, &r.Header)
 }
 
+// Renew implements idempotency.Store.
+func (i Idempotency) Renew(ctx context.Context, c idempotency.Claim, lease time.Duration) (idempotency.Claim, error) {
+	until := i.store.Now().Add(lease).Truncate(time.Microsecond)
+	err := i.store.read(ctx, "renew a claim on a key", func(ctx context.Context, q *db.Queries) error {
+		n, err := q.RenewIdempotencyKey(ctx, db.RenewIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until, Until: until})
+		if err == nil && n == 0 {
+			return errors.New("the claim on the key is gone")
+		}
+		return err
+	})
+	if err != nil {
+		return c, err
+	}
+	c.Until = until
+	return c, nil
+}
+
 // Finish implements idempotency.Store. An answer that is there already stays, and the call is an error.
 func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
 	header, err := json.Marshal(r.Header)

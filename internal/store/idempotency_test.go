@@ -105,6 +105,30 @@ func TestAClaimHasOneOwner(t *testing.T) {
 	require.NoError(t, keys.Finish(ctx, late, idempotency.Response{Status: 201}), "late, but nobody took it over")
 }
 
+func TestAClaimIsRenewedByItsOwner(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	i, hash := b.Idempotency(), []byte("hash")
+	claim, _, err := i.Begin(t.Context(), b.shop.ID, "k", hash, 15*time.Second)
+	require.NoError(t, err)
+	for range 3 {
+		b.clock.Add(10 * time.Second)
+		claim, err = i.Renew(t.Context(), claim, 15*time.Second)
+		require.NoError(t, err)
+		_, _, err = i.Begin(t.Context(), b.shop.ID, "k", hash, 15*time.Second)
+		require.ErrorIs(t, err, idempotency.ErrInProgress)
+	}
+	b.clock.Add(15 * time.Second) // the process died
+	next, _, err := i.Begin(t.Context(), b.shop.ID, "k", hash, 15*time.Second)
+	require.NoError(t, err)
+	_, err = i.Renew(t.Context(), claim, time.Hour)
+	require.Error(t, err, "it is another's by now")
+	require.Error(t, i.Finish(t.Context(), claim, idempotency.Response{Status: 201, Body: []byte("{}")}))
+	require.NoError(t, i.Finish(t.Context(), next, idempotency.Response{Status: 200, Body: []byte("{}")}))
+	_, err = i.Renew(t.Context(), next, time.Hour)
+	require.Error(t, err, "what has its answer is over")
+}
+
 func TestOldKeysAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

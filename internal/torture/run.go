@@ -23,7 +23,7 @@ const (
 	// again when its lease of 25 s is over, and the pauses between steps grow.
 	statementLimit = 60 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.
-	clientLimit = 15 * time.Second
+	clientLimit = 25 * time.Second
 
 	providerTimeout = 2 * time.Second
 	visibilityDelay = 2 * time.Second

@@ -13,6 +13,10 @@ SELECT request_hash, status, header, body FROM idempotency_keys WHERE shop_id = 
 UPDATE idempotency_keys SET status = @status, header = @header, body = @body
 WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND locked_until = @locked_until;
 
+-- name: RenewIdempotencyKey :execrows
+UPDATE idempotency_keys SET locked_until = @until
+WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND locked_until = @locked_until AND locked_until < @until;
+
 -- name: AbandonIdempotencyKey :execrows
 DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND locked_until = $3;
 

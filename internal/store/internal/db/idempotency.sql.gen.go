@@ -137,3 +137,28 @@ func (q *Queries) IdempotencyKeyByName(ctx context.Context, arg IdempotencyKeyBy
 	)
 	return i, err
 }
+
+const RenewIdempotencyKey = `-- name: RenewIdempotencyKey :execrows
+UPDATE idempotency_keys SET locked_until = $1
+WHERE shop_id = $2 AND key = $3 AND status IS NULL AND locked_until = $4 AND locked_until < $1
+`
+
+type RenewIdempotencyKeyParams struct {
+	Until       time.Time `db:"until"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	Key         string    `db:"key"`
+	LockedUntil time.Time `db:"locked_until"`
+}
+
+func (q *Queries) RenewIdempotencyKey(ctx context.Context, arg RenewIdempotencyKeyParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RenewIdempotencyKey,
+		arg.Until,
+		arg.ShopID,
+		arg.Key,
+		arg.LockedUntil,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
