@@ -75,11 +75,9 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	next.ServeHTTP(answer, r)
 	finished = true
 	claim = held()
-	ctx, cancel := afterwards(r)
-	defer cancel()
-	var err error
+	var settle func(context.Context) error
 	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict || answer.secret {
-		err = s.Idempotency.Abandon(ctx, claim)
+		settle = func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
 	} else {
 		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
 		for _, name := range replayed {
@@ -87,7 +85,11 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 				kept.Header[name] = v
 			}
 		}
-		err = s.Idempotency.Finish(ctx, claim, kept)
+		settle = func(ctx context.Context) error { return s.Idempotency.Finish(ctx, claim, kept) }
+	}
+	err := inTime(r, settle)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = inTime(r, settle) // the process may have been stopped, and the time over when it went on
 	}
 	if err != nil {
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
@@ -140,6 +142,12 @@ func (s *server) hold(ctx context.Context, claim idempotency.Claim) (held func()
 // every repeat with "still running" until its lease ends.
 func afterwards(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(r.Context()), 5*time.Second)
+}
+
+func inTime(r *http.Request, settle func(context.Context) error) error {
+	ctx, cancel := afterwards(r)
+	defer cancel()
+	return settle(ctx)
 }
 
 func printable(s string) bool {
