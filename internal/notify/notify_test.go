@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -289,6 +290,10 @@ func TestSlowAnswersAreCut(t *testing.T) {
 			}
 			go func() {
 				defer conn.Close()
+				// An answer that comes before its request is another fault.
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					return
+				}
 				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nX-Slow: ")
 				tick := time.NewTicker(20 * time.Millisecond)
 				defer tick.Stop()

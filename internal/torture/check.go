@@ -130,7 +130,7 @@ func (x indexed) answers(r *Result) {
 			r.add(Lost, a.Reference, "the shop was answered order %s, and the reference is now order %s", a.Order, row.ID)
 		case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
 			r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
-		case a.Changed || a.Verbatim && a.ReplayStatus != a.Status:
+		case (a.Changed || a.Verbatim && a.ReplayStatus != a.Status) && !x.Unkept[a.RequestID]:
 			r.add(Lost, a.Reference, "the first answer was replayed with another text, or with %d instead of %d", a.ReplayStatus, a.Status)
 		case a.ReplayStatus != 0 && a.Keyed && !a.Verbatim && !x.Unkept[a.RequestID]:
 			r.add(NotIdempotent, a.Reference, "the same request with the same Idempotency-Key was answered anew (the first was request %s)", a.RequestID)
