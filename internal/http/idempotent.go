@@ -62,11 +62,11 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 // state is another; nor is one that nobody may store.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
-	held := s.hold(r.Context(), claim)
+	letGo := s.hold(r.Context(), claim)
 	finished := false
 	defer func() {
 		if !finished { // a panic goes on to the recoverer
-			claim := held()
+			letGo()
 			ctx, cancel := afterwards(r)
 			defer cancel()
 			_ = s.Idempotency.Abandon(ctx, claim)
@@ -74,7 +74,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	}()
 	next.ServeHTTP(answer, r)
 	finished = true
-	claim = held()
+	letGo()
 	var settle func(context.Context) error
 	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict || answer.secret {
 		settle = func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
@@ -89,7 +89,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	}
 	err := inTime(r, settle)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = inTime(r, settle) // the process may have been stopped, and the time over when it went on
+		err = inTime(r, settle) // the process may have been stopped, and the time over when it went on; doing it twice does no harm
 	}
 	if err != nil {
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
@@ -106,8 +106,8 @@ const (
 	claimRenew = 4 * time.Second
 )
 
-// hold keeps a claim until held is called, which returns it as it is then.
-func (s *server) hold(ctx context.Context, claim idempotency.Claim) (held func() idempotency.Claim) {
+// hold keeps a claim until stop is called.
+func (s *server) hold(ctx context.Context, claim idempotency.Claim) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	over := make(chan struct{})
 	go func() {
@@ -120,21 +120,17 @@ func (s *server) hold(ctx context.Context, claim idempotency.Claim) (held func()
 				return
 			case <-ticker.C:
 			}
-			// A renewal under way is waited for: its outcome tells what the claim is.
-			renewing, stop := context.WithTimeout(context.WithoutCancel(ctx), claimRenew)
-			renewed, err := s.Idempotency.Renew(renewing, claim, claimLease)
+			renewing, stop := context.WithTimeout(ctx, claimRenew)
+			err := s.Idempotency.Renew(renewing, claim, claimLease)
 			stop()
-			if err != nil {
+			if err != nil && ctx.Err() == nil {
 				s.Log.Warn().Err(err).Str("request_id", RequestID(ctx)).Msg("the claim on an Idempotency-Key could not be renewed")
-				continue
 			}
-			claim = renewed
 		}
 	}()
-	return func() idempotency.Claim {
+	return func() {
 		cancel()
 		<-over
-		return claim
 	}
 }
 

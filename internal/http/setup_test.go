@@ -93,9 +93,7 @@ func (m *memory) Finish(_ context.Context, c idempotency.Claim, r idempotency.Re
 	return nil
 }
 
-func (m *memory) Renew(_ context.Context, c idempotency.Claim, _ time.Duration) (idempotency.Claim, error) {
-	return c, nil
-}
+func (m *memory) Renew(context.Context, idempotency.Claim, time.Duration) error { return nil }
 
 func (m *memory) Abandon(_ context.Context, c idempotency.Claim) error {
 	m.mu.Lock()

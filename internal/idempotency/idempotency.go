@@ -28,8 +28,8 @@ type Response struct {
 type Claim struct {
 	Shop uuid.UUID
 	Key  string
-	// Until is when its lease ends. It tells claims of one key apart: whoever takes one over has a later one.
-	Until time.Time
+	// Owner tells claims of one key apart: each has another.
+	Owner uuid.UUID
 }
 
 // Store remembers keys, for each shop its own.
@@ -38,10 +38,10 @@ type Store interface {
 	// replay, or ErrInProgress or ErrMismatch. A claim whose lease ran out without an answer (the process died) may be taken over
 	// by a request with the same hash.
 	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (Claim, *Response, error)
-	// Renew lets a claim's lease end that long from now, and returns the claim as it is from then on. It fails if another
-	// request has taken the claim over.
-	Renew(ctx context.Context, c Claim, lease time.Duration) (Claim, error)
-	// Finish keeps the answer for replay. It fails if another request has taken the claim over.
+	// Renew lets a claim's lease end that long from now. It fails if another request has taken the claim over.
+	Renew(ctx context.Context, c Claim, lease time.Duration) error
+	// Finish keeps the answer for replay. It fails if another request has taken the claim over. It may be called again with the
+	// same answer by a caller who did not learn whether it was kept.
 	Finish(ctx context.Context, c Claim, r Response) error
 	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401. A
 	// claim that another request has taken over is left to it.

@@ -27,7 +27,7 @@ func claimOwner(shop uuid.UUID, key string) string { return "idempotency/" + sho
 // Begin implements idempotency.Store.
 func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	now := i.store.Now()
-	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, LockedUntil: now.Add(lease).Truncate(time.Microsecond), Now: now}
+	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, Owner: uuid.New(), LockedUntil: now.Add(lease), Now: now}
 	var kept db.IdempotencyKeyByNameRow
 	claimed := false
 	err := i.store.read(ctx, "claim an idempotency key", func(ctx context.Context, q *db.Queries) error {
@@ -47,7 +47,7 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	case err != nil:
 		return idempotency.Claim{}, nil, err
 	case claimed:
-		return idempotency.Claim{Shop: shop, Key: key, Until: claim.LockedUntil}, nil, nil
+		return idempotency.Claim{Shop: shop, Key: key, Owner: claim.Owner}, nil, nil
 	case string(kept.RequestHash) != string(requestHash):
 		return idempotency.Claim{}, nil, idempotency.ErrMismatch
 	case kept.Status == nil:
@@ -61,24 +61,21 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	return idempotency.Claim{}, r, fromJSON(kept.Header, &r.Header)
 }
 
+// errGone says that a claim is another's by now, or given up.
+var errGone = errors.New("the claim on the key is gone")
+
 // Renew implements idempotency.Store.
-func (i Idempotency) Renew(ctx context.Context, c idempotency.Claim, lease time.Duration) (idempotency.Claim, error) {
-	until := i.store.Now().Add(lease).Truncate(time.Microsecond)
-	err := i.store.read(ctx, "renew a claim on a key", func(ctx context.Context, q *db.Queries) error {
-		n, err := q.RenewIdempotencyKey(ctx, db.RenewIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until, Until: until})
+func (i Idempotency) Renew(ctx context.Context, c idempotency.Claim, lease time.Duration) error {
+	return i.store.read(ctx, "renew a claim on a key", func(ctx context.Context, q *db.Queries) error {
+		n, err := q.RenewIdempotencyKey(ctx, db.RenewIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Until: i.store.Now().Add(lease)})
 		if err == nil && n == 0 {
-			return errors.New("the claim on the key is gone")
+			return errGone
 		}
 		return err
 	})
-	if err != nil {
-		return c, err
-	}
-	c.Until = until
-	return c, nil
 }
 
-// Finish implements idempotency.Store. An answer that is there already stays, and the call is an error.
+// Finish implements idempotency.Store.
 func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
 	header, err := json.Marshal(r.Header)
 	if err != nil {
@@ -90,9 +87,9 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 	}
 	status := int32(r.Status) //nolint:gosec // an HTTP status
 	return i.store.read(ctx, "keep an answer", func(ctx context.Context, q *db.Queries) error {
-		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until, Status: &status, Header: header, Body: body})
+		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Status: &status, Header: header, Body: body})
 		if err == nil && n == 0 {
-			return errors.New("the claim on the key is gone")
+			return errGone
 		}
 		return err
 	})
@@ -101,7 +98,7 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 // Abandon implements idempotency.Store. A claim that is gone already, or is another's by now, is no error.
 func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
 	return i.store.read(ctx, "give an idempotency key up", func(ctx context.Context, q *db.Queries) error {
-		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, LockedUntil: c.Until})
+		_, err := q.AbandonIdempotencyKey(ctx, db.AbandonIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner})
 		return err
 	})
 }

@@ -14,17 +14,17 @@ import (
 )
 
 const AbandonIdempotencyKey = `-- name: AbandonIdempotencyKey :execrows
-DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND locked_until = $3
+DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = $2 AND status IS NULL AND owner = $3::uuid
 `
 
 type AbandonIdempotencyKeyParams struct {
-	ShopID      uuid.UUID `db:"shop_id"`
-	Key         string    `db:"key"`
-	LockedUntil time.Time `db:"locked_until"`
+	ShopID uuid.UUID `db:"shop_id"`
+	Key    string    `db:"key"`
+	Owner  uuid.UUID `db:"owner"`
 }
 
 func (q *Queries) AbandonIdempotencyKey(ctx context.Context, arg AbandonIdempotencyKeyParams) (int64, error) {
-	result, err := q.db.Exec(ctx, AbandonIdempotencyKey, arg.ShopID, arg.Key, arg.LockedUntil)
+	result, err := q.db.Exec(ctx, AbandonIdempotencyKey, arg.ShopID, arg.Key, arg.Owner)
 	if err != nil {
 		return 0, err
 	}
@@ -32,27 +32,28 @@ func (q *Queries) AbandonIdempotencyKey(ctx context.Context, arg AbandonIdempote
 }
 
 const ClaimIdempotencyKey = `-- name: ClaimIdempotencyKey :execrows
-INSERT INTO idempotency_keys AS k (shop_id, key, request_hash, locked_until, created_at)
-VALUES ($1, $2, $3, $4, $5::timestamptz)
-ON CONFLICT (shop_id, key) DO UPDATE SET locked_until = excluded.locked_until
-WHERE k.status IS NULL AND k.locked_until <= $5::timestamptz AND k.request_hash = excluded.request_hash
+INSERT INTO idempotency_keys AS k (shop_id, key, request_hash, owner, locked_until, created_at)
+VALUES ($1, $2, $3, $4::uuid, $5, $6::timestamptz)
+ON CONFLICT (shop_id, key) DO UPDATE SET locked_until = excluded.locked_until, owner = excluded.owner
+WHERE k.status IS NULL AND k.locked_until <= $6::timestamptz AND k.request_hash = excluded.request_hash
 `
 
 type ClaimIdempotencyKeyParams struct {
 	ShopID      uuid.UUID `db:"shop_id"`
 	Key         string    `db:"key"`
 	RequestHash []byte    `db:"request_hash"`
+	Owner       uuid.UUID `db:"owner"`
 	LockedUntil time.Time `db:"locked_until"`
 	Now         time.Time `db:"now"`
 }
 
-// One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer. From then on
-// locked_until, which only grows, tells whose claim it is.
+// One row: the caller goes ahead, for the first time or in place of one whose lease ran out without an answer.
 func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ClaimIdempotencyKey,
 		arg.ShopID,
 		arg.Key,
 		arg.RequestHash,
+		arg.Owner,
 		arg.LockedUntil,
 		arg.Now,
 	)
@@ -64,18 +65,19 @@ func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyK
 
 const FinishIdempotencyKey = `-- name: FinishIdempotencyKey :execrows
 UPDATE idempotency_keys SET status = $1, header = $2, body = $3
-WHERE shop_id = $4 AND key = $5 AND status IS NULL AND locked_until = $6
+WHERE shop_id = $4 AND key = $5 AND owner = $6::uuid
 `
 
 type FinishIdempotencyKeyParams struct {
-	Status      *int32          `db:"status"`
-	Header      json.RawMessage `db:"header"`
-	Body        []byte          `db:"body"`
-	ShopID      uuid.UUID       `db:"shop_id"`
-	Key         string          `db:"key"`
-	LockedUntil time.Time       `db:"locked_until"`
+	Status *int32          `db:"status"`
+	Header json.RawMessage `db:"header"`
+	Body   []byte          `db:"body"`
+	ShopID uuid.UUID       `db:"shop_id"`
+	Key    string          `db:"key"`
+	Owner  uuid.UUID       `db:"owner"`
 }
 
+// Whoever has the claim may do it twice: the first time may have been written without the caller learning of it.
 func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotencyKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, FinishIdempotencyKey,
 		arg.Status,
@@ -83,7 +85,7 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 		arg.Body,
 		arg.ShopID,
 		arg.Key,
-		arg.LockedUntil,
+		arg.Owner,
 	)
 	if err != nil {
 		return 0, err
@@ -139,15 +141,15 @@ func (q *Queries) IdempotencyKeyByName(ctx context.Context, arg IdempotencyKeyBy
 }
 
 const RenewIdempotencyKey = `-- name: RenewIdempotencyKey :execrows
-UPDATE idempotency_keys SET locked_until = $1
-WHERE shop_id = $2 AND key = $3 AND status IS NULL AND locked_until = $4 AND locked_until < $1
+UPDATE idempotency_keys SET locked_until = greatest(locked_until, $1)
+WHERE shop_id = $2 AND key = $3 AND status IS NULL AND owner = $4::uuid
 `
 
 type RenewIdempotencyKeyParams struct {
-	Until       time.Time `db:"until"`
-	ShopID      uuid.UUID `db:"shop_id"`
-	Key         string    `db:"key"`
-	LockedUntil time.Time `db:"locked_until"`
+	Until  time.Time `db:"until"`
+	ShopID uuid.UUID `db:"shop_id"`
+	Key    string    `db:"key"`
+	Owner  uuid.UUID `db:"owner"`
 }
 
 func (q *Queries) RenewIdempotencyKey(ctx context.Context, arg RenewIdempotencyKeyParams) (int64, error) {
@@ -155,7 +157,7 @@ func (q *Queries) RenewIdempotencyKey(ctx context.Context, arg RenewIdempotencyK
 		arg.Until,
 		arg.ShopID,
 		arg.Key,
-		arg.LockedUntil,
+		arg.Owner,
 	)
 	if err != nil {
 		return 0, err

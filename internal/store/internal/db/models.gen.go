@@ -57,6 +57,7 @@ type IdempotencyKey struct {
 	Header      json.RawMessage `db:"header"`
 	Body        []byte          `db:"body"`
 	CreatedAt   time.Time       `db:"created_at"`
+	Owner       *uuid.UUID      `db:"owner"`
 }
 
 type LegalTransition struct {
