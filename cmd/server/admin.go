@@ -172,6 +172,7 @@ func migrateURL(io *streams) (string, error) {
 type shopCmd struct {
 	Create    shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
 	List      shopListCmd   `cmd:"" help:"List shops."`
+	Set       shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
 	RotateKey shopRotateCmd `cmd:"" help:"Give a shop a new key; its old keys stop working at once."`
 }
 
@@ -192,10 +193,8 @@ func (c shopCreateCmd) Run(ctx context.Context, io *streams) error {
 	if len(scopes) == 0 {
 		scopes = shop.Scopes
 	}
-	for _, cidr := range c.AllowCIDR {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
-		}
+	if err := checkCIDRs(c.AllowCIDR); err != nil {
+		return err
 	}
 	if c.NotificationURL != "" {
 		if err := httpapi.CheckURL(c.NotificationURL, c.AllowCIDR); err != nil {
@@ -266,6 +265,61 @@ func (c shopListCmd) Run(ctx context.Context, io *streams) error {
 	return w.Flush()
 }
 
+type shopSetCmd struct {
+	Name            string   `arg:"" help:"The shop."`
+	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to, in place of those from before. May be given several times."`
+	Resume          bool     `name:"resume" help:"Send notifications again after an answer of 410 switched them off. The other options do so, too."`
+}
+
+// Run implements the command.
+func (c shopSetCmd) Run(ctx context.Context, io *streams) error {
+	if c.NotificationURL == "" && len(c.AllowCIDR) == 0 && !c.Resume {
+		return fmt.Errorf("nothing to change: give --notification-url, --allow-cidr or --resume")
+	}
+	if err := checkCIDRs(c.AllowCIDR); err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	now, err := db.store.ShopByName(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if len(c.AllowCIDR) > 0 {
+		now.AllowCIDRs = c.AllowCIDR
+	}
+	if c.NotificationURL != "" {
+		now.NotificationURL = c.NotificationURL
+	}
+	if now.NotificationURL != "" {
+		if err := httpapi.CheckURL(now.NotificationURL, now.AllowCIDRs); err != nil {
+			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
+		}
+	}
+	if err := db.store.SetNotificationURL(ctx, c.Name, now.NotificationURL, now.AllowCIDRs); err != nil {
+		return err
+	}
+	to := now.NotificationURL
+	if to == "" {
+		to = "the address that an order names, if it names one"
+	}
+	fmt.Fprintf(io.out, "Notifications of %s go to %s from now on. What an order's shop missed is sent again by 'server order resend'.\n", c.Name, to)
+	return nil
+}
+
+func checkCIDRs(cidrs []string) error {
+	for _, cidr := range cidrs {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
+		}
+	}
+	return nil
+}
+
 type shopRotateCmd struct {
 	Name string `arg:"" help:"The shop."`
 	JSON bool   `name:"json" help:"Print JSON."`
@@ -292,6 +346,7 @@ func (c shopRotateCmd) Run(ctx context.Context, io *streams) error {
 type accountCmd struct {
 	Create accountCreateCmd `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
 	List   accountListCmd   `cmd:"" help:"List accounts."`
+	Set    accountSetCmd    `cmd:"" help:"Change an account's secrets, or let another shop use it."`
 }
 
 type accountCreateCmd struct {
@@ -356,6 +411,47 @@ func (c accountCreateCmd) Run(ctx context.Context, io *streams) error {
 		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "provider": created.Provider, "currency": created.Currency, "callback_path": path})
 	}
 	fmt.Fprintf(io.out, "Account %s is added. Its callbacks come to PUBLIC_URL%s\n", created.Name, path)
+	return nil
+}
+
+type accountSetCmd struct {
+	Name               string   `arg:"" help:"The account."`
+	MerchantKey        string   `help:"SmartCore: the MerchantKey."`
+	SecretFile         string   `type:"path" help:"A file that holds the account's new secret."`
+	CallbackSecretFile string   `type:"path" help:"SmartCore: a file that holds the secret that callbacks are signed with from now on."`
+	Shop               []string `sep:"none" placeholder:"NAME" help:"A shop that may use it, too. May be given several times."`
+}
+
+// Run implements the command. The service takes the new secrets with its next call.
+func (c accountSetCmd) Run(ctx context.Context, io *streams) error {
+	changed := map[string]gateway.Secret{}
+	if c.MerchantKey != "" {
+		changed["merchant_key"] = gateway.Secret(c.MerchantKey)
+	}
+	for option, f := range map[string]struct{ secret, path string }{"secret-file": {"secret", c.SecretFile}, "callback-secret-file": {"callback_secret", c.CallbackSecretFile}} {
+		if f.path == "" {
+			continue
+		}
+		secret, err := secretFile(f.path)
+		if err != nil {
+			return fmt.Errorf("--%s: %w", option, err)
+		}
+		changed[f.secret] = secret
+	}
+	if len(changed) == 0 && len(c.Shop) == 0 {
+		return fmt.Errorf("nothing to change: give --secret-file, --callback-secret-file, --merchant-key or --shop")
+	}
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.store.SetAccount(ctx, c.Name, changed, c.Shop, func(a payment.Account) error {
+		return checkAccount(store.NewAccount{Name: a.Name, Provider: a.Provider, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "Account %s is changed. Running services use it so from their next call on.\n", c.Name)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -102,12 +103,16 @@ func New(c Config) *Service {
 type opened struct {
 	gateway     gateway.Gateway
 	description gateway.Description
+	settings    map[string]string
+	secrets     map[string]gateway.Secret
 }
 
-// open returns the gateway of an account. Accounts never change, so an opened one is kept.
+// open returns the gateway of an account. An opened one is kept until an operator changes the account's secrets.
 func (s *Service) open(a Account) (*opened, error) {
-	if o, ok := s.gateways.Load(a.ID); ok {
-		return o.(*opened), nil //nolint:forcetypeassert // only this function stores
+	if kept, ok := s.gateways.Load(a.ID); ok {
+		if o := kept.(*opened); maps.Equal(o.secrets, a.Secrets) && maps.Equal(o.settings, a.Settings) { //nolint:forcetypeassert // only this function stores
+			return o, nil
+		}
 	}
 	d, err := s.Drivers.Driver(a.Provider)
 	if err != nil {
@@ -121,8 +126,9 @@ func (s *Service) open(a Account) (*opened, error) {
 	if s.VisibilityDelay > 0 {
 		description.VisibilityDelay = s.VisibilityDelay
 	}
-	o, _ := s.gateways.LoadOrStore(a.ID, &opened{gw, description})
-	return o.(*opened), nil //nolint:forcetypeassert // only this function stores
+	o := &opened{gw, description, a.Settings, a.Secrets}
+	s.gateways.Store(a.ID, o)
+	return o, nil
 }
 
 // CallbackURL returns the address that a provider is told for an account.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -72,23 +73,51 @@ func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Acco
 	}); err != nil {
 		return err
 	}
-	for name, secret := range a.Secrets {
-		value, err := s.seal([]byte(secret.Reveal()), secretsOwner(a.ID), name)
+	return s.setAccount(ctx, q, a.ID, a.Secrets, shops)
+}
+
+func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, secrets map[string]gateway.Secret, shops []string) error {
+	for name, secret := range secrets {
+		value, err := s.seal([]byte(secret.Reveal()), secretsOwner(id), name)
 		if err != nil {
 			return err
 		}
-		if _, err := q.InsertAccountSecret(ctx, db.InsertAccountSecretParams{AccountID: a.ID, Name: name, Value: value}); err != nil {
+		if _, err := q.SetAccountSecret(ctx, db.SetAccountSecretParams{AccountID: id, Name: name, Value: value}); err != nil {
 			return err
 		}
 	}
 	for _, shop := range shops {
-		if n, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: a.ID, ShopName: shop}); err != nil {
+		if n, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: shop}); err != nil {
 			return err
 		} else if n == 0 {
 			return noShop(shop)
 		}
 	}
 	return nil
+}
+
+// SetAccount changes an account: secrets replace those of their names, and shops may use it from now on. check looks at the
+// account as it will be, and an error of it changes nothing. An account that does not exist is a payment.Error of CodeNotFound.
+func (s *Store) SetAccount(ctx context.Context, name string, secrets map[string]gateway.Secret, shops []string, check func(payment.Account) error) error {
+	return s.write(ctx, "set account", func(ctx context.Context, tx pgx.Tx) error {
+		q := db.New(tx)
+		row, err := q.AccountByName(ctx, name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no account named %q.", name)}
+		}
+		if err != nil {
+			return err
+		}
+		a, err := s.account(accountRow(row))
+		if err != nil {
+			return err
+		}
+		maps.Copy(a.Secrets, secrets)
+		if err := check(a); err != nil {
+			return err
+		}
+		return s.setAccount(ctx, q, a.ID, secrets, shops)
+	})
 }
 
 // secretsOwner keeps the names that providers give their secrets apart from the names of columns.

@@ -89,6 +89,44 @@ func (q *Queries) AccountByID(ctx context.Context, id uuid.UUID) (AccountByIDRow
 	return i, err
 }
 
+const AccountByName = `-- name: AccountByName :one
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
+    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
+    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
+FROM accounts a WHERE a.name = $1 FOR NO KEY UPDATE OF a
+`
+
+type AccountByNameRow struct {
+	ID            uuid.UUID       `db:"id"`
+	Name          string          `db:"name"`
+	Provider      string          `db:"provider"`
+	Currency      string          `db:"currency"`
+	Purpose       string          `db:"purpose"`
+	Settings      json.RawMessage `db:"settings"`
+	CallbackToken []byte          `db:"callback_token"`
+	CreatedAt     time.Time       `db:"created_at"`
+	SecretNames   []string        `db:"secret_names"`
+	SecretValues  [][]byte        `db:"secret_values"`
+}
+
+func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByNameRow, error) {
+	row := q.db.QueryRow(ctx, AccountByName, name)
+	var i AccountByNameRow
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Provider,
+		&i.Currency,
+		&i.Purpose,
+		&i.Settings,
+		&i.CallbackToken,
+		&i.CreatedAt,
+		&i.SecretNames,
+		&i.SecretValues,
+	)
+	return i, err
+}
+
 const Accounts = `-- name: Accounts :many
 SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
@@ -192,24 +230,6 @@ func (q *Queries) InsertAccount(ctx context.Context, arg InsertAccountParams) (i
 	return result.RowsAffected(), nil
 }
 
-const InsertAccountSecret = `-- name: InsertAccountSecret :execrows
-INSERT INTO account_secrets (account_id, name, value) VALUES ($1, $2, $3)
-`
-
-type InsertAccountSecretParams struct {
-	AccountID uuid.UUID `db:"account_id"`
-	Name      string    `db:"name"`
-	Value     []byte    `db:"value"`
-}
-
-func (q *Queries) InsertAccountSecret(ctx context.Context, arg InsertAccountSecretParams) (int64, error) {
-	result, err := q.db.Exec(ctx, InsertAccountSecret, arg.AccountID, arg.Name, arg.Value)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const InsertServiceKey = `-- name: InsertServiceKey :execrows
 INSERT INTO service_keys (name, value, created_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING
 `
@@ -237,6 +257,24 @@ func (q *Queries) ServiceKeyByName(ctx context.Context, name string) ([]byte, er
 	var value []byte
 	err := row.Scan(&value)
 	return value, err
+}
+
+const SetAccountSecret = `-- name: SetAccountSecret :execrows
+INSERT INTO account_secrets (account_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (account_id, name) DO UPDATE SET value = excluded.value
+`
+
+type SetAccountSecretParams struct {
+	AccountID uuid.UUID `db:"account_id"`
+	Name      string    `db:"name"`
+	Value     []byte    `db:"value"`
+}
+
+func (q *Queries) SetAccountSecret(ctx context.Context, arg SetAccountSecretParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetAccountSecret, arg.AccountID, arg.Name, arg.Value)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const ShopAccounts = `-- name: ShopAccounts :many
