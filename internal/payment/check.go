@@ -112,7 +112,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		o.AddCall(made)
 		o.Checks++
 		if verdict = Stale; o.Operation == ref.Operation {
-			verdict = s.recordCheck(o, gw.description, result, callErr, basis, now)
+			verdict = s.recordCheck(o, gw.description, result, callErr, basis, started, now)
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		conflicts = len(o.NewConflicts())
 		s.Schedule.next(o, now)
@@ -129,9 +129,9 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
 			s.persist(o, now)
 		}
-		// A signed report put a final order in doubt, and this answer does not tell.
-		if o.Status.Final() && o.Sequence == sequence && o.Conflicts == before && (callErr != nil || o.endedWithoutMoney() && !Status(result.Status).Final()) {
-			o.persistInDoubt(now)
+		if o.Status.Final() && planned != nil && o.Sequence == sequence && o.Conflicts == before {
+			told := callErr == nil && Status(result.Status).Final()
+			s.followDoubt(o, told && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
 		}
 		if !scheduled && o.Sequence == sequence {
 			o.Checks = steps
@@ -144,12 +144,13 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, false, err
 	}
-	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	return saved, callErr == nil, nil
 }
 
-// recordCheck records an answer to "what do you know of this order".
-func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, now time.Time) Verdict {
+// recordCheck records an answer to "what do you know of this order", which was asked when started says: the answer may have
+// waited for long before it is recorded.
+func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, started, now time.Time) Verdict {
 	if faultpoint.Off("timer") && o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
 		return o.Record(Report{Cause: CauseCheck, Status: StatusFailed, Basis: o.Sequence, At: now}) // what no clock may do
 	}
@@ -160,7 +161,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		if !o.held() {
 			result.Status = gateway.StatusRequiresAction
 		}
-		if o.accepted() || !s.proven(o, d.VisibilityDelay, now) {
+		if o.accepted() || !s.proven(o, d.VisibilityDelay, started, now) {
 			return Stale
 		}
 		return o.Record(ReportOf(result, CauseCheck, basis, now))
@@ -189,7 +190,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale
 	}
-	if !s.proven(o, d.VisibilityDelay, now) {
+	if !s.proven(o, d.VisibilityDelay, started, now) {
 		return Stale
 	}
 	evidence := gateway.Evidence{
@@ -220,33 +221,51 @@ func (s *Service) persist(o *Order, now time.Time) {
 	}
 }
 
-// persistInDoubt makes a final order in doubt due again, and calls an operator when that has gone on for a day.
-func (o *Order) persistInDoubt(now time.Time) {
-	if o.Checks <= doubtTries {
-		at := now.Add(longestPause)
-		o.NextCheckAt = &at
+// followDoubt goes on asking about a final order that a signed report put in doubt, and that no answer has contradicted. The
+// first answers may be older than what the report tells of: settled says that this one was asked for after the provider's
+// delay, and that it confirms how the order ended. When no answer tells for a day, an operator is called.
+func (s *Service) followDoubt(o *Order, settled bool, delay time.Duration, now time.Time) {
+	switch {
+	case settled:
+		o.NextCheckAt = nil
+		return
+	case o.Checks > doubtTries:
+		o.contradict(Report{Cause: CauseCheck, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
 		return
 	}
-	o.contradict(Report{Cause: CauseCheck, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
+	at := now.Add(longestPause)
+	if o.Checks < len(s.Schedule) {
+		if next := o.ChecksSince.Add(s.Schedule[o.Checks]); next.After(now) && next.Before(at) {
+			at = next
+		}
+	}
+	if last := o.ChecksSince.Add(delay); last.After(now) && last.Before(at) {
+		at = last
+	}
+	o.NextCheckAt = &at
 }
 
-// doubtTries is how often the provider is asked about a final order in doubt while it does not answer: for a day.
+// doubtTries is how often the provider is asked about a final order in doubt while it does not tell: for a day.
 const doubtTries = 24 * int(time.Hour/longestPause)
 
 // longestPause is between two checks while the provider cannot be asked.
 const longestPause = 2 * time.Minute
 
 // proven counts one more answer that denies that the last call arrived, and reports whether such answers are believed by
-// now: several in a row, of which the last one is late enough.
-func (s *Service) proven(o *Order, delay time.Duration, now time.Time) bool {
+// now: several in a row, of which the last one was asked for late enough. One that was asked for before the call says
+// nothing about it.
+func (s *Service) proven(o *Order, delay time.Duration, started, now time.Time) bool {
+	if started.Before(o.ChecksSince) {
+		return false
+	}
 	o.NotFound++
 	if o.NotFoundSince == nil {
 		o.NotFoundSince = &now
 	}
-	return o.NotFound >= notFoundAnswers && !now.Before(s.provenAt(o, delay))
+	return o.NotFound >= notFoundAnswers && !started.Before(s.provenAt(o, delay))
 }
 
-// provenAt is when an answer that denies a call is late enough: the provider's delay after both the first such answer and
+// provenAt is from when on a question whose answer denies a call is late enough: the provider's delay after both the first such answer and
 // the end of any call that may still have been under way.
 func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
 	asked := o.CreatedAt

@@ -1,12 +1,14 @@
 package payment
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/money"
 )
 
@@ -24,7 +26,7 @@ func TestNoSuchOrderIsBelievedLate(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, err error) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: gateway.StatusProcessing}, err, o.Sequence, epoch.Add(after))
+		return s.recordCheck(o, d, gateway.Result{Status: gateway.StatusProcessing}, err, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	o := lost()
 	for _, after := range []time.Duration{0, time.Second, 2 * time.Second, 6 * time.Second, delay + timeout - 1} {
@@ -58,6 +60,61 @@ func TestNoSuchOrderIsBelievedLate(t *testing.T) {
 		require.Equal(t, Stale, ask(o, after, missing))
 	}
 	require.Equal(t, StatusUnknown, o.Status)
+}
+
+// The process was stopped between an answer and its recording: the answer is as old as its question, and says nothing about
+// a call that was under way then.
+func TestAnOldNoSuchOrderIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for name, command := range map[string]bool{"a payout": false, "a capture": true} {
+		o := newTestOrder()
+		o.Provider = "fake"
+		answer, missing := gateway.Result{}, error(&gateway.Error{Kind: gateway.KindNotFound})
+		now := epoch
+		if command {
+			o.Manual, o.Authorized, o.Operation = true, o.Amount.Minor(), gateway.OpCapture
+			o.Status, o.ChecksSince = StatusUnknown, epoch
+			answer, missing = gateway.Result{Status: gateway.StatusAuthorized}, nil // the hold as it was
+		} else {
+			require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+		}
+		before := o.Status
+		stop := time.Duration(0)
+		fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+			now = now.Add(stop)
+			return answer, missing
+		}}
+		s := New(Config{
+			Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, ProviderTimeout: 30 * time.Second, VisibilityDelay: time.Minute,
+		})
+		check := func(at time.Duration) {
+			now = epoch.Add(at)
+			_, err := s.Refresh(context.Background(), o.Key())
+			require.NoError(t, err, name)
+		}
+		check(time.Second)
+		check(3 * time.Second)
+		stop = 2 * time.Minute
+		check(5 * time.Second)
+		require.Equal(t, before, o.Status, name)
+		stop = 0
+		check(3 * time.Minute)
+		require.NotEqual(t, before, o.Status, "%s: asked for late enough", name)
+	}
+}
+
+// An answer about what was before a command counts for nothing when the command is judged.
+func TestAnAnswerFromBeforeACommandDoesNotCountAgainstIt(t *testing.T) {
+	t.Parallel()
+	s := New(Config{})
+	o := newTestOrder()
+	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
+	o.ChecksSince = epoch.Add(time.Hour)
+	late := epoch.Add(2 * time.Hour)
+	for range 2 * notFoundAnswers {
+		require.False(t, s.proven(o, 0, epoch, late))
+	}
+	require.Zero(t, o.NotFound)
 }
 
 // An order that waits for its customer or its shop is left alone at first; one whose call may be under way is not.

@@ -64,3 +64,89 @@ func TestADoubtBeginsTheScheduleAnew(t *testing.T) {
 		now = *o.NextCheckAt
 	}
 }
+
+// A signed callback says that a payment's money went back. The provider's own answers lag behind it: the first ones show the
+// payment as it was, and prove nothing.
+func TestADoubtOutlastsTheProvidersDelay(t *testing.T) {
+	t.Parallel()
+	for name, early := range map[string]gateway.Status{"as it was": gateway.StatusSucceeded, "something is going on": gateway.StatusProcessing, "an unlisted word": ""} {
+		for _, reversed := range []bool{true, false} {
+			o := newTestOrder()
+			o.Provider = "fake"
+			require.Equal(t, Apply, o.Record(Report{Cause: CauseCheck, Status: StatusSucceeded, Basis: o.Sequence, At: epoch}))
+			now := epoch.Add(time.Hour)
+			o.doubt(now)
+			shown := now.Add(50 * time.Second)
+			fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+				r := gateway.Result{Status: gateway.StatusSucceeded}
+				switch {
+				case now.Before(shown):
+					r.Status = early
+				case reversed:
+					back := o.Amount.Minor()
+					r.Refunded = &back
+				}
+				return r, nil
+			}}
+			s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
+			checks := 0
+			for ; o.NextCheckAt != nil; checks++ {
+				require.Less(t, checks, 10)
+				now = *o.NextCheckAt
+				_, err := s.Check(context.Background(), o.Key())
+				require.NoError(t, err)
+			}
+			require.Equal(t, reversed, o.Conflicts == 1, name)
+			require.Equal(t, StatusSucceeded, o.Status)
+			require.InDelta(t, time.Minute, now.Sub(epoch.Add(time.Hour)), float64(12*time.Second), "%s: as soon as it can be told", name)
+		}
+	}
+}
+
+// An answer that names no end settles no doubt about one, however late it is.
+func TestADoubtIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider = "fake"
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseCheck, Status: StatusSucceeded, Basis: o.Sequence, At: epoch}))
+	now, status := epoch.Add(time.Hour), gateway.StatusProcessing
+	o.doubt(now)
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		return gateway.Result{Status: status}, nil
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
+	for range 10 {
+		_, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		require.NotNil(t, o.NextCheckAt)
+		require.LessOrEqual(t, o.NextCheckAt.Sub(now), longestPause)
+		now = *o.NextCheckAt
+	}
+	status = gateway.StatusSucceeded
+	_, err := s.Check(context.Background(), o.Key())
+	require.NoError(t, err)
+	require.Nil(t, o.NextCheckAt)
+	require.Zero(t, o.Conflicts)
+}
+
+// A doubt about an order that has been on its way for hours is not left to the next hour when the first answer tells nothing.
+func TestADoubtOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider, o.Manual, o.Authorized, o.Operation, o.Status = "fake", true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
+	o.ChecksSince, o.Checks = epoch, 10
+	o.accept(true)
+	now := epoch.Add(3 * time.Hour)
+	o.doubt(now)
+	require.Equal(t, epoch, o.ChecksSince, "what is proven by time is proven from the call on")
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		return gateway.Result{Status: gateway.StatusAuthorized}, nil
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
+	for range 4 {
+		_, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		require.LessOrEqual(t, o.NextCheckAt.Sub(now), 2*time.Second)
+		now = *o.NextCheckAt
+	}
+}

@@ -26,7 +26,9 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
 	defer cancel()
+	back := s.Calling(ctx)
 	frame, err := framer.CardFrame(ctx, req)
+	back()
 	if err != nil {
 		message := "The provider did not open a card form. Try again later."
 		switch {

@@ -96,3 +96,49 @@ func TestCardFrame(t *testing.T) {
 		require.Zero(t, f)
 	}
 }
+
+// What a provider is only asked gives its place to other requests meanwhile, as calls that move money do.
+func TestQuestionsTakeNobodysPlace(t *testing.T) {
+	t.Parallel()
+	shop, calling, asked := uuid.New(), 0, 0
+	look := func() {
+		asked++
+		require.Equal(t, 1, calling)
+	}
+	d := frameDriver{&gatewaytest.Fake{
+		BalanceFunc: func(context.Context) (gateway.Balance, error) {
+			look()
+			return gateway.Balance{}, nil
+		},
+		FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
+			look()
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
+		},
+	}, func(context.Context, gateway.CardFrameRequest) (gateway.CardFrame, error) {
+		look()
+		return gateway.CardFrame{}, nil
+	}}
+	account := Account{ID: uuid.New(), Name: "a", Provider: "framed", Currency: "UAH", Purpose: PurposeAny}
+	s := New(Config{
+		Store: frameStore{shop: shop, accounts: []Account{account}}, Drivers: gateway.NewRegistry(d),
+		Calling: func(context.Context) func() {
+			calling++
+			return func() { calling-- }
+		},
+	})
+	_, err := s.CardFrame(t.Context(), shop, "a", gateway.CardFrameRequest{})
+	require.NoError(t, err)
+	// The gateway of this driver shows its card form only.
+	plain := New(Config{Store: s.Store, Drivers: gateway.NewRegistry(renamed{d.Fake}), Calling: s.Calling})
+	_, err = plain.Balance(t.Context(), shop, "a")
+	require.NoError(t, err)
+	_, _, err = plain.ImportTransfer(t.Context(), TransferImport{Shop: shop, Account: "a"})
+	require.Equal(t, CodeNotFound, CodeOf(err))
+	require.Equal(t, 3, asked)
+	require.Zero(t, calling)
+}
+
+// renamed is a fake under the name that the accounts of these tests have.
+type renamed struct{ *gatewaytest.Fake }
+
+func (renamed) Name() string { return "framed" }

@@ -25,7 +25,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after))
+		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	for _, op := range []gateway.Operation{gateway.OpCapture, gateway.OpCancel} {
 		o := commanded(op)
@@ -61,7 +61,8 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	o.step(StatusProcessing, CauseRequest, nil, epoch)
 	o.accept(true)
 	for after := range 10 {
-		verdict := s.recordCheck(o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, epoch.Add(time.Duration(after)*time.Hour))
+		at := epoch.Add(time.Duration(after) * time.Hour)
+		verdict := s.recordCheck(o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, at, at)
 		require.Equal(t, Stale, verdict)
 	}
 	require.Equal(t, StatusProcessing, o.Status)
@@ -88,7 +89,7 @@ func TestGivingUpAnUnpaidPayment(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after))
+		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	o := given()
 	for _, after := range []time.Duration{time.Second, 3 * time.Second, delay + timeout - 1} {

@@ -131,7 +131,9 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
 	defer cancel()
+	back := s.Calling(ctx)
 	b, err := reader.Balance(ctx)
+	back()
 	if err != nil {
 		return gateway.Balance{}, &Error{Code: CodeProviderFailed, Message: "The provider did not tell the balance. Try again later.", Err: err}
 	}

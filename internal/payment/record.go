@@ -149,11 +149,13 @@ func (o *Order) restart(at time.Time) {
 	}
 }
 
-// doubt makes the order due for a check. For one that is final or waits the schedule begins anew, and leaves nothing out: the
-// first answer may be wrong, or old.
+// doubt makes the order due for a check, and for some more soon: the first answer may be wrong, or old. For one that is
+// final or waits the schedule begins anew. While a call may be under way its times are counted from that call, on which
+// proofs rest, and those that are over are made up for, a second apart.
 func (o *Order) doubt(now time.Time) {
+	o.Checks = 0
 	if o.Status.Final() || o.waits() {
-		o.ChecksSince, o.Checks = now, 0
+		o.ChecksSince = now
 	}
 	o.NextCheckAt = &now
 }

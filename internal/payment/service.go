@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
@@ -59,12 +60,23 @@ type Event struct {
 	// Conflicts is how many contradictions were recorded: also a report that is applied may be one, such as of another sum.
 	Conflicts int
 	Kind      gateway.Kind
+	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
+	// operator mends them.
+	CredentialsRefused bool
+	Account            string
+}
+
+// credentialsRefused reports whether a provider and an account do not share a secret.
+func credentialsRefused(err error) bool {
+	e, ok := errors.AsType[*gateway.Error](err)
+	return ok && (e.Kind == gateway.KindCredentials || e.Code == gateway.CodeNotSigned)
 }
 
 // Service holds the use cases. It is safe for concurrent use.
 type Service struct {
 	Config
 	gateways sync.Map // account id → *opened
+	files    *semaphore.Weighted
 }
 
 // New returns the use cases. Store and Drivers are required.
@@ -97,7 +109,7 @@ func New(c Config) *Service {
 		c.CallContext = func(ctx context.Context, _ *Order) context.Context { return ctx }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	return &Service{Config: c}
+	return &Service{Config: c, files: semaphore.NewWeighted(filesAtOnce)}
 }
 
 type opened struct {
@@ -306,7 +318,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		return nil, err
 	}
 	faultpoint.Hit("outcome-written")
-	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	return o, nil
 }
 

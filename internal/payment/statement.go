@@ -115,7 +115,8 @@ func (s *Service) Statement(ctx context.Context, shop, id uuid.UUID) (*Statement
 }
 
 // StatementFile writes the provider's spreadsheet to w. It is not kept here: the provider is asked for it each time, for
-// no longer than ProviderTimeout. What it may hold is bounded by the adapter. An error after the first byte leaves half
+// no longer than ProviderTimeout, and for filesAtOnce at once: more are CodeUnavailable. What a file may hold is bounded by
+// the adapter, and it may be in memory whole. An error after the first byte leaves half
 // a file with w.
 func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
 	st, err := s.Statements.Statement(ctx, shop, id)
@@ -131,11 +132,19 @@ func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Wr
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
 	defer cancel()
+	if !s.files.TryAcquire(1) {
+		return &Error{Code: CodeUnavailable, Message: "As many statement files as this server gives out at once are being read. Try again in a few seconds."}
+	}
+	defer s.files.Release(1)
+	defer s.Calling(ctx)()
 	if err := exporter.DownloadStatement(ctx, st.Task, w); err != nil {
 		return &Error{Code: CodeProviderFailed, Message: "The provider did not give the file. Try again later, or ask for a new statement.", Err: err}
 	}
 	return nil
 }
+
+// filesAtOnce is how many statement files one service gives out at once.
+const filesAtOnce = 4
 
 func (s *Service) exporter(ctx context.Context, st *Statement) (gateway.StatementExporter, error) {
 	account, err := s.Store.Account(ctx, st.AccountID)

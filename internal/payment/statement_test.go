@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
@@ -247,6 +249,35 @@ func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 	err := b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, CodeProviderFailed, CodeOf(err))
+}
+
+// Files may be large: so many are given out at once, and who reads one takes no other request's place.
+func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newStatementBench(t)
+	b.started(t)
+	b.kept.State = StatementReady
+	var places atomic.Int64
+	b.Calling = func(context.Context) func() {
+		places.Add(1)
+		return func() { places.Add(-1) }
+	}
+	read := make(chan struct{})
+	b.fake.DownloadStatementFunc = func(context.Context, string, io.Writer) error {
+		<-read
+		return nil
+	}
+	file := func() error { return b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard) }
+	var all errgroup.Group
+	for range filesAtOnce {
+		all.Go(file)
+	}
+	require.Eventually(t, func() bool { return places.Load() == filesAtOnce }, 5*time.Second, time.Millisecond)
+	require.Equal(t, CodeUnavailable, CodeOf(file()))
+	close(read)
+	require.NoError(t, all.Wait())
+	require.NoError(t, file())
+	require.Zero(t, places.Load())
 }
 
 func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {

@@ -81,8 +81,10 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
 	}
 	askCtx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	back := s.Calling(ctx)
 	found, err := importer.FindTransfer(askCtx, in.Query)
 	cancel()
+	back()
 	if err != nil {
 		return nil, false, importRefused(err)
 	}
