@@ -21,7 +21,7 @@ LABEL org.opencontainers.image.title="payrelay" \
 COPY --from=build /out/server /usr/local/bin/server
 COPY LICENSE /LICENSE
 USER nonroot:nonroot
-# 8080: the shops' API, provider callbacks and the console. 9090: health, readiness and metrics, never to be published.
+# 8080: the shops' API, provider callbacks and the documentation. 9090: health, readiness and metrics, never to be published.
 EXPOSE 8080 9090
 # Asks the admin port inside the container; an orchestrator that probes for itself ignores it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["/usr/local/bin/server", "healthcheck"]

@@ -10,7 +10,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What generate writes.
 GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
-RACE := payment|store|http|callbacks|worker|notify|console|gateway|sandbox|card|idempotency|secrets
+RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
 CHECKS := test format vet tidy generated rules race fuzz torture lint
 

@@ -11,10 +11,10 @@ import (
 	"payrelay/internal/store"
 )
 
-// observer counts verdicts and says conflicts out loud.
+// observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	reports, conflicts, callbacks *prometheus.CounterVec
-	log                           zerolog.Logger
+	reports, conflicts, callbacks, refused *prometheus.CounterVec
+	log                                    zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -28,9 +28,12 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
 		}, []string{"provider", "verdict"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
+		}, []string{"provider"}),
 		log: log,
 	}
-	reg.MustRegister(o.reports, o.conflicts, o.callbacks)
+	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused)
 	return o
 }
 
@@ -38,6 +41,10 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 func (o *observer) observe(e payment.Event) {
 	if e.Callback != "" {
 		o.callbacks.WithLabelValues(e.Provider, e.Callback).Inc()
+	}
+	if e.CredentialsRefused {
+		o.refused.WithLabelValues(e.Provider).Inc()
+		o.log.Error().Str("provider", e.Provider).Str("account", e.Account).Msg("the provider refuses the account's credentials")
 	}
 	if e.Verdict == "" {
 		return
@@ -49,7 +56,7 @@ func (o *observer) observe(e payment.Event) {
 	}
 }
 
-// gauges reads the state of all orders from the database when Prometheus asks, at most every few seconds.
+// gauges reads the state of all orders from the database each time Prometheus asks.
 type gauges struct {
 	read   func(ctx context.Context) (store.Gauges, error)
 	orders *prometheus.Desc

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,4 +22,14 @@ func TestConflictsAreCountedWhateverTheVerdict(t *testing.T) {
 	}
 	o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: payment.Apply})
 	require.InDelta(t, 2, testutil.ToFloat64(o.conflicts.WithLabelValues("smartcore", "check")), 0)
+}
+
+func TestRefusedCredentialsAreTold(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	o := newObserver(prometheus.NewRegistry(), zerolog.New(&log))
+	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main", CredentialsRefused: true})
+	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main"})
+	require.InDelta(t, 1, testutil.ToFloat64(o.refused.WithLabelValues("uapay")), 0)
+	require.Equal(t, 1, strings.Count(log.String(), "UAH-main"))
 }

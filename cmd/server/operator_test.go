@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -55,4 +58,80 @@ func TestAnOperatorsMachineMayHaveAnotherTime(t *testing.T) {
 	there.operator("order", "resend", o.ID, "--from", "3")
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT next_attempt_at FROM notifications WHERE order_id = $1 AND sequence = 3", o.ID).Scan(&due))
 	require.WithinDuration(t, time.Now().Add(7*time.Hour), due, time.Minute)
+}
+
+// A secret that was changed at the provider is changed here, too, and the running service takes it at once.
+func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.create("secret-1")
+	file := filepath.Join(t.TempDir(), "secret")
+	set := func(secret string, args ...string) {
+		require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
+		d.operator(append([]string{"account", "set", "EUR-sandbox", "--secret-file", file}, args...)...)
+	}
+	set("of yesterday")
+	o := d.makes("/v1/payments", direct("secret-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
+	require.Equal(t, "failed", o.Status)
+	require.Equal(t, "contact_provider", o.Failure.Advice)
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_credentials_refused_total{provider="smartcore"} 1`)
+	require.Contains(t, d.log.String(), "refuses the account's credentials")
+	set(demoSecret)
+	d.paid("secret-3", 1000, "")
+
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + demoKeyset(nil).Reveal()}
+	for want, args := range map[string][]string{
+		"nothing to change":             {"EUR-sandbox"},
+		`no account named "nobody"`:     {"nobody", "--merchant-key", "m"},
+		`no shop named "nobody"`:        {"EUR-sandbox", "--secret-file", file, "--shop", "nobody"},
+		"--secret-file":                 {"EUR-sandbox", "--secret-file", file + ".missing"},
+		`unknown secret "merchant_key"`: {"UAH-sandbox", "--merchant-key", "m"},
+	} {
+		require.NoError(t, os.WriteFile(file, []byte("of tomorrow\n"), 0o600))
+		code, out, text := command(environ, append([]string{"account", "set"}, args...)...)
+		require.Equal(t, 1, code, "%v %s", args, out)
+		require.Contains(t, text, want)
+	}
+	d.paid("secret-4", 1000, "") // nothing was changed by any of them
+}
+
+// A shop moves its endpoint, or had it answer 410 by mistake.
+func TestAnOperatorMovesAShopsEndpoint(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	state := func() (url string, off bool) {
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT notification_url, notifications_off_at IS NOT NULL FROM shops WHERE name = 'demo'").Scan(&url, &off))
+		return url, off
+	}
+	before, _ := state()
+	_, err = conn.Exec(t.Context(), "UPDATE shops SET notifications_off_at = now() WHERE name = 'demo'")
+	require.NoError(t, err)
+	require.Contains(t, d.operator("shop", "list"), "switched off")
+	d.operator("shop", "set", "demo", "--resume")
+	url, off := state()
+	require.False(t, off)
+	require.Equal(t, before, url)
+	o := d.paid("moved-1", 1000, "")
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, 10*time.Second, 25*time.Millisecond)
+
+	d.operator("shop", "set", "demo", "--notification-url", "https://shop.example.com/new")
+	url, _ = state()
+	require.Equal(t, "https://shop.example.com/new", url)
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + demoKeyset(nil).Reveal()}
+	for want, args := range map[string][]string{
+		"nothing to change":      {"demo"},
+		`no shop named "nobody"`: {"nobody", "--resume"},
+		"is not a network":       {"demo", "--allow-cidr", "10.0.0.1"},
+		"Nothing was changed":    {"demo", "--notification-url", "ftp://shop.example.com"},
+	} {
+		code, out, text := command(environ, append([]string{"shop", "set"}, args...)...)
+		require.Equal(t, 1, code, "%v %s", args, out)
+		require.Contains(t, text, want)
+	}
+	url, _ = state()
+	require.Equal(t, "https://shop.example.com/new", url)
 }

@@ -16,7 +16,7 @@ type rule struct {
 var everything = []string{"internal/...", "cmd/...", "migrations"}
 
 // edges turn the outside world into calls of payment.
-var edges = []string{"internal/http/...", "internal/callbacks/...", "internal/worker/...", "internal/console/...", "internal/notify/..."}
+var edges = []string{"internal/http/...", "internal/callbacks/...", "internal/worker/...", "internal/notify/..."}
 
 // concrete are the packages that only the wiring may choose.
 var concrete = []string{"internal/store/...", "internal/gateway/smartcore/...", "internal/gateway/uapay/...", "internal/sandbox/...", "internal/localpg/..."}

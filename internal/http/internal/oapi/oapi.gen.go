@@ -1102,79 +1102,79 @@ type ListOrdersParams struct {
 
 // RefreshOrderParams defines parameters for RefreshOrder.
 type RefreshOrderParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePaymentParams defines parameters for CreatePayment.
 type CreatePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelPaymentParams defines parameters for CancelPayment.
 type CancelPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CapturePaymentParams defines parameters for CapturePayment.
 type CapturePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ChargePaymentParams defines parameters for ChargePayment.
 type ChargePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ConfirmPaymentParams defines parameters for ConfirmPayment.
 type ConfirmPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RefundPaymentParams defines parameters for RefundPayment.
 type RefundPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePayoutCardParams defines parameters for CreatePayoutCard.
 type CreatePayoutCardParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePayoutParams defines parameters for CreatePayout.
 type CreatePayoutParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateStatementParams defines parameters for CreateStatement.
 type CreateStatementParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateTransferParams defines parameters for CreateTransfer.
 type CreateTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ImportTransferParams defines parameters for ImportTransfer.
 type ImportTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ConfirmTransferParams defines parameters for ConfirmTransfer.
 type ConfirmTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body, unless it was 409 or 5xx.
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, unless it was 401, 403, 409 or 5xx.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
