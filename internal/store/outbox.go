@@ -73,7 +73,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 }
 
 // QueueOverdueDeliveries queues deliveries of up to limit notifications that have been due for longer than overdue and
-// that nobody is delivering: the process that had the job is gone. It returns how many it looked at. Several processes
+// that nobody is delivering and no job waits for: the process that had the job is gone. It returns how many it looked at. Several processes
 // may call it at once.
 func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error) {
 	if s.Jobs == nil {
@@ -95,7 +95,7 @@ func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue t
 		if len(keys) == 0 {
 			return nil
 		}
-		return s.Jobs.InsertNotify(ctx, tx, keys...)
+		return s.Jobs.InsertMissingNotify(ctx, tx, keys...)
 	})
 	if err != nil {
 		return 0, err

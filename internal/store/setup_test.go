@@ -66,6 +66,22 @@ func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Ke
 	return nil
 }
 
+func (j tableJobs) InsertMissingNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
+	for _, key := range keys {
+		var waits bool
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM test_jobs WHERE order_id = $1)", key.Order).Scan(&waits); err != nil {
+			return err
+		}
+		if waits {
+			continue
+		}
+		if err := j.InsertNotify(ctx, tx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
 	b, err := json.Marshal(map[string]any{"id": id, "status": o.Status, "sequence": t.Sequence})
 	return string(o.Kind) + "." + string(t.To), b, err

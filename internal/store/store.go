@@ -19,6 +19,8 @@ import (
 type JobInserter interface {
 	// InsertNotify queues the delivery of orders' notifications.
 	InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
+	// InsertMissingNotify does so for the orders without a job that waits for a worker. What is to be delivered must be committed already.
+	InsertMissingNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
 }
 
 // Renderer makes the notification of a transition: its type and the exact bytes to sign and send. o is the order as of

@@ -93,6 +93,33 @@ func TestALiveProcessDeliveryIsLeftToIt(t *testing.T) {
 	require.Positive(t, n, "the lease has ended")
 }
 
+// What waits for a worker only is not queued once more, or a busy service would queue it every quarter of a minute.
+func TestADeliveryThatWaitsForAWorkerIsNotQueuedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	waits := b.paid(t, "r-1")
+	for range 3 {
+		b.moveOn(overdueAfter + time.Second)
+		n, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+		require.NoError(t, err)
+		require.Positive(t, n, "it is due")
+	}
+	require.Len(t, b.jobs(t, "notify_order"), 1)
+
+	// Only a job that any process may take is as good as a new one, and only for its own order.
+	for _, state := range []string{"running", "scheduled", "retryable"} {
+		b.exec(t, "UPDATE river.river_job SET state = $1::river.river_job_state, attempted_at = now()", state)
+		other := b.paid(t, state)
+		b.moveOn(overdueAfter + time.Second)
+		_, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+		require.NoError(t, err)
+		var orders []string
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT array_agg(args->>'order') FROM river.river_job WHERE state = 'available'").Scan(&orders))
+		require.ElementsMatch(t, []string{waits.Order.String(), other.Order.String()}, orders, state)
+		b.exec(t, "UPDATE notifications SET state = 'delivered' WHERE order_id = $1", other.Order)
+	}
+}
+
 func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,6 +109,37 @@ func (q *Queue) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key
 	_, err := q.client.InsertManyFastTx(ctx, tx, params)
 	return err
 }
+
+// InsertMissingNotify is InsertNotify for the orders that have no job waiting for a worker. It is for what was committed
+// before: a job that waits may be done before the caller commits. A job that runs counts for nothing, since its process may
+// be dead; nor does a scheduled one, since only an elected process makes it available.
+func (q *Queue) InsertMissingNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
+	orders := make([]uuid.UUID, len(keys))
+	for i, k := range keys {
+		orders[i] = k.Order
+	}
+	rows, err := tx.Query(ctx, withoutJob, orders, queueNotify, NotifyArgs{}.Kind())
+	if err != nil {
+		return fmt.Errorf("look for waiting jobs: %w", err)
+	}
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return fmt.Errorf("look for waiting jobs: %w", err)
+	}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k payment.Key) bool { return !slices.Contains(missing, k.Order) })
+	if len(keys) == 0 {
+		return nil
+	}
+	return q.InsertNotify(ctx, tx, keys...)
+}
+
+// withoutJob hashes the waiting jobs, which River's own index finds: 10 ms for 10,000. The index of args takes 3 ms for
+// each order.
+const withoutJob = `SELECT wanted FROM unnest($1::uuid[]) AS wanted
+WHERE NOT EXISTS (
+    SELECT 1 FROM ` + migrations.RiverSchema + `.river_job j
+    WHERE j.state = 'available' AND j.queue = $2 AND j.kind = $3 AND j.args->>'order' = wanted::text
+)`
 
 // Workers runs jobs until it is stopped.
 type Workers struct {
