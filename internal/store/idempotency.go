@@ -103,8 +103,9 @@ func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
 	})
 }
 
-// Forget deletes the keys that were first used before a time, and returns how many.
-func (i Idempotency) Forget(ctx context.Context, before time.Time) (int64, error) {
+// Forget deletes the keys that were first used longer than age ago, by the clock that wrote them, and returns how many.
+func (i Idempotency) Forget(ctx context.Context, age time.Duration) (int64, error) {
+	before := i.store.Now().Add(-age)
 	for deleted := int64(0); ; {
 		var n int64
 		err := i.store.read(ctx, "forget idempotency keys", func(ctx context.Context, q *db.Queries) (err error) {

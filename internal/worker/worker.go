@@ -70,8 +70,8 @@ type Sweeper interface {
 
 // Forgetter deletes what was kept for a while only.
 type Forgetter interface {
-	// Forget deletes what is older than before and returns how much.
-	Forget(ctx context.Context, before time.Time) (int64, error)
+	// Forget deletes what is older than age, by its own clock, and returns how much.
+	Forget(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // Config is what the workers need. MaxWorkers is how many checks of each provider and how many deliveries run at once; 50. Of steps of
@@ -231,7 +231,7 @@ func (w *Workers) forget(ctx context.Context) {
 	ticker := time.NewTicker(forgetEvery)
 	defer ticker.Stop()
 	for {
-		n, err := w.answers.Forget(ctx, time.Now().Add(-KeepAnswers))
+		n, err := w.answers.Forget(ctx, KeepAnswers)
 		switch {
 		case err != nil && ctx.Err() == nil:
 			w.log.Error().Err(err).Msg("old idempotency keys cannot be deleted; trying on")
