@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
@@ -18,17 +17,32 @@ const (
 	// Jobs that wait for longer than idleFor while this process works on none mean that its queue is dead.
 	watchEvery = 5 * time.Second
 	idleFor    = 10 * time.Second
+	// cancelTimeout is how long jobs that were cancelled have to end.
+	cancelTimeout = 5 * time.Second
 )
+
+// riverClient is what is used of River's client.
+type riverClient interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	StopAndCancel(ctx context.Context) error
+	JobList(ctx context.Context, params *river.JobListParams) (*river.JobListResult, error)
+}
 
 // jobs keeps River's client working.
 type jobs struct {
-	client *river.Client[pgx.Tx]
+	client riverClient
 	log    zerolog.Logger
 
-	watchEvery, idleFor time.Duration
+	watchEvery, idleFor      time.Duration
+	stopWithin, cancelWithin time.Duration
 
 	busy atomic.Int64 // jobs that this process works on
 	last atomic.Int64 // when one began last, in nanoseconds since 1970
+}
+
+func newJobs(log zerolog.Logger) *jobs {
+	return &jobs{log: log, watchEvery: watchEvery, idleFor: idleFor, stopWithin: jobTimeout, cancelWithin: cancelTimeout}
 }
 
 // working counts a job until it is called off.
@@ -42,8 +56,12 @@ func (j *jobs) working() (done func()) {
 func (j *jobs) run(ctx context.Context) error {
 	for j.start(ctx) {
 		j.watch(ctx)
-		if err := j.stop(ctx); err != nil || ctx.Err() != nil {
+		err := j.stop(ctx)
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil { // a start does nothing until the client has stopped after all, and watch comes back for it
+			j.log.Error().Err(err).Msg("the workers do not stop; trying to start them again")
 		}
 	}
 	return nil
@@ -95,13 +113,16 @@ func (j *jobs) watch(ctx context.Context) {
 	}
 }
 
-// stop finishes the jobs under way, and cancels them if that takes too long.
+// stop finishes the jobs under way, and cancels them if that takes too long. What does not end then either is left alone.
 func (j *jobs) stop(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
+	bounded, cancel := context.WithTimeout(ctx, j.stopWithin)
 	defer cancel()
-	if err := j.client.Stop(bounded); err != nil {
-		return errors.Join(fmt.Errorf("stop the workers: %w", err), j.client.StopAndCancel(ctx))
+	err := j.client.Stop(bounded)
+	if err == nil {
+		return nil
 	}
-	return nil
+	last, cancelLast := context.WithTimeout(ctx, j.cancelWithin)
+	defer cancelLast()
+	return errors.Join(fmt.Errorf("stop the workers: %w", err), j.client.StopAndCancel(last))
 }

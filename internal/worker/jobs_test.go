@@ -4,10 +4,13 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -46,6 +49,77 @@ func TestAQueueThatDiedWhileItStartedIsStartedAgain(t *testing.T) {
 	b.insertNotify(t, first)
 	require.Equal(t, first, wait(t, begun, "the job"))
 	require.Positive(t, b.log.count("starting the workers again"))
+	cancel()
+	require.NoError(t, wait(t, ended, "the end"))
+}
+
+// stopping is a queue whose jobs are never done: stopping it takes as long as it is waited for.
+type stopping struct {
+	starts, stops, cancels atomic.Int64
+}
+
+func (s *stopping) Start(context.Context) error { s.starts.Add(1); return nil }
+
+func (s *stopping) Stop(ctx context.Context) error {
+	s.stops.Add(1)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *stopping) StopAndCancel(ctx context.Context) error {
+	s.cancels.Add(1)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (s *stopping) JobList(context.Context, *river.JobListParams) (*river.JobListResult, error) {
+	return &river.JobListResult{Jobs: []*rivertype.JobRow{{ID: 7}}}, nil
+}
+
+func TestAQueueThatDoesNotStopIsStartedAgainAndLeftInTheEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log, client := &lines{}, &stopping{}
+		j := newJobs(zerolog.New(log))
+		j.client = client
+		begun, life := time.Now(), 2*(idleFor+jobTimeout+cancelTimeout)+time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), life)
+		defer cancel()
+		require.ErrorIs(t, j.run(ctx), context.DeadlineExceeded)
+		require.EqualValues(t, 3, client.starts.Load())
+		require.Equal(t, 2, log.count("do not stop"))
+		require.EqualValues(t, 3, client.stops.Load())
+		require.EqualValues(t, 3, client.cancels.Load())
+		require.Equal(t, life+jobTimeout+cancelTimeout, time.Since(begun), "leaving waits no longer than that")
+	})
+}
+
+// River itself starts again after a stop that was given up.
+func TestDeliveriesGoOnAfterAStopThatTookTooLong(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	begun, finish := make(chan payment.Key, 10), make(chan struct{})
+	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log)}, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
+		begun <- key
+		<-finish // whatever becomes of its context
+		return time.Time{}, nil
+	}), b.Store)
+	require.NoError(t, err)
+	j := w.jobs
+	j.watchEvery, j.idleFor, j.stopWithin, j.cancelWithin = 20*time.Millisecond, 300*time.Millisecond, 50*time.Millisecond, 50*time.Millisecond
+	first, second := newKey(), newKey()
+	b.insertNotify(t, first)
+	require.True(t, j.start(t.Context()))
+	require.Equal(t, first, wait(t, begun, "the job"))
+	require.ErrorIs(t, j.stop(t.Context()), context.DeadlineExceeded)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.run(ctx) }()
+	b.insertNotify(t, second)
+	close(finish)
+	require.Equal(t, second, wait(t, begun, "the next job"))
+	j.stopWithin = soon
 	cancel()
 	require.NoError(t, wait(t, ended, "the end"))
 }

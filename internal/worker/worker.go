@@ -157,7 +157,7 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 		c.MaxWorkers = 50
 	}
 	workers := river.NewWorkers()
-	j := &jobs{log: c.Log, watchEvery: watchEvery, idleFor: idleFor}
+	j := newJobs(c.Log)
 	river.AddWorker(workers, &notifyWorker{notifier: notifier, jobs: j, log: c.Log})
 	client, err := river.NewClient(riverpgxv5.New(c.Pool), &river.Config{
 		Schema: migrations.RiverSchema,
