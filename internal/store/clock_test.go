@@ -31,7 +31,9 @@ func TestTheClockIsTheDatabases(t *testing.T) {
 func TestTheClockFollowsTheDatabaseOnlyIfItMeansIt(t *testing.T) {
 	t.Parallel()
 	off, fails := time.Duration(0), error(nil)
-	c := &Clock{base: time.Now(), since: time.Now(), now: func(context.Context) (time.Time, error) { return time.Now().Add(off), fails }}
+	c := &Clock{base: time.Now(), since: time.Now(), read: func(context.Context) (reading, error) {
+		return reading{theirs: time.Now().Add(off), ours: time.Now()}, fails
+	}}
 	look := func(by time.Duration) time.Duration {
 		t.Helper()
 		off = by
