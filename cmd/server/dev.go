@@ -187,7 +187,7 @@ func (d devCmd) config(io *streams, databaseURL string) (config, error) {
 	if p := lookup(io.environ, "CALLBACK_POLICY"); p != "" {
 		c.CallbackPolicy = p
 	}
-	if problems := c.check(); len(problems) > 0 {
+	if problems := c.check(nil); len(problems) > 0 {
 		return c, errors.New(strings.Join(problems, "; "))
 	}
 	return c, nil
