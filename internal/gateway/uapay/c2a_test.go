@@ -191,6 +191,8 @@ func TestCancelOfWhatNobodyPaid(t *testing.T) {
 			gateway.StatusSucceeded, 0,
 		},
 		"refused":      {`!{"code":"BAD_STATE"}`, show("ACTIVE"), "", gateway.KindRefused},
+		"slow":         {`!{"code":"PROCESSING_TIMEOUT"}`, show("ACTIVE"), "", gateway.KindUnknown},
+		"slow, done":   {`!{"code":"PROCESSING_TIMEOUT"}`, show("INACTIVE"), gateway.StatusCanceled, 0},
 		"nobody knows": {`!{"code":"BAD_STATE"}`, `!{"code":"LATER"}`, "", gateway.KindUnknown},
 	} {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/cancel": {tc.answer}, "invoicer/invoices/show": {show("ACTIVE"), tc.after}})

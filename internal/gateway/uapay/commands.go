@@ -83,8 +83,9 @@ func notAsked(err error) error {
 }
 
 // command sends a capture or cancel. An acknowledgement changes nothing by itself: the payment is read again, and is
-// processing while the hold still stands. An error of a code that is not known leaves the outcome to the same reading:
-// if the hold stands, nothing was done.
+// processing while the hold still stands. An error whose code proves nothing by itself leaves the outcome to the same
+// reading: a hold that stands is proof that nothing was done only beside a code that refuses. After any other the command
+// may be carried out yet, and later readings tell.
 func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams, part string) (gateway.Result, error) {
 	state := remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateCaptured, part)
 	if ref.State[stateCaptured] != "" && part == "" {
@@ -146,7 +147,7 @@ func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r
 	}
 	m := shownState(a.answer).meaning(ref.Operation)
 	switch {
-	case shownState(a.answer).meaning(gateway.OpAuthorize).status == gateway.StatusAuthorized:
+	case shownState(a.answer).meaning(gateway.OpAuthorize).status == gateway.StatusAuthorized && refusal(code):
 		return gateway.Result{}, r.err(gateway.KindRefused, e, code)
 	case m.status == gateway.StatusSucceeded || m.status == gateway.StatusCanceled || m.status == gateway.StatusFailed:
 		result := g.result(a, a.answer, m, ref)

@@ -9,7 +9,8 @@
 //
 // Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
 //   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself
-//     moves no money; elsewhere the outcome is unknown and the order is asked about (errors.go).
+//     moves no money; elsewhere the outcome is unknown and the order is asked about (errors.go). After a capture or cancel
+//     the hold that is shown a moment later settles it only beside a code whose words refuse (commands.go).
 //   - How a lost session is told is unknown. A field error on sessionId, or a code with the word SESSION in it, counts
 //     as that, because a call without a session cannot have been carried out (session.go).
 //   - Two vocabularies of status swap their member names between methods (8.9). The decoder puts them in order once, and

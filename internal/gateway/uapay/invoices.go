@@ -82,7 +82,7 @@ func instant(t text) time.Time {
 }
 
 // cancelInvoice gives up an invoice that nobody has paid (7.6; the reference infers path and members). An error whose code
-// proves nothing leaves it to a reading.
+// proves nothing leaves it to a reading; an invoice that can still be paid was refused its cancel only if the code refuses.
 func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string) (gateway.Result, error) {
 	r, err := g.call(ctx, invoicesCancel, &idParams{ID: id}, nil)
 	if err != nil && !r.told {
@@ -94,7 +94,7 @@ func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string)
 	switch {
 	case readErr == nil && checked.Status != "" && checked.Status != gateway.StatusRequiresAction:
 		return checked, nil
-	case err != nil && readErr == nil:
+	case err != nil && readErr == nil && checked.Status == gateway.StatusRequiresAction && refusal(r.evidence["error_code"]):
 		return gateway.Result{}, r.err(gateway.KindRefused, invoicesCancel, r.evidence["error_code"])
 	case err != nil:
 		return gateway.Result{}, err
