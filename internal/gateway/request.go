@@ -34,6 +34,8 @@ const (
 type Ref struct {
 	Kind      Kind
 	Operation Operation
+	// Flow is how the order was begun, empty where that is not known.
+	Flow Flow
 	// OrderID is the id that payrelay gave the order towards the provider. It is the key of an order everywhere.
 	OrderID string
 	// ProviderReference is the id that the provider gave it, empty while it is unknown.

@@ -124,7 +124,7 @@ type Conflict struct {
 // Ref returns the order's name towards the provider.
 func (o *Order) Ref() gateway.Ref {
 	return gateway.Ref{
-		Kind: o.Kind, Operation: o.Operation, OrderID: o.ProviderOrderID, ProviderReference: o.ProviderReference,
+		Kind: o.Kind, Operation: o.Operation, Flow: o.Flow, OrderID: o.ProviderOrderID, ProviderReference: o.ProviderReference,
 		Amount: o.Amount, CreatedAt: o.CreatedAt, State: o.ProviderState,
 	}
 }

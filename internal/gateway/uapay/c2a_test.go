@@ -133,6 +133,17 @@ func TestC2AWhoseAnswerIsLost(t *testing.T) {
 	p = newProvider(t, map[string][]string{"invoicer/invoices/show/list": {`{"invoices":[]}`}})
 	_, err = open(t, account(p.url)).Fetch(t.Context(), ref)
 	require.Equal(t, gateway.KindNotFound, kindOf(t, err), "an account of invoices has nothing else")
+
+	// A hosted payment is an invoice on every account: that there is none proves that it never arrived. One whose flow is not
+	// known may have been either.
+	for flow, kind := range map[gateway.Flow]gateway.ErrorKind{
+		gateway.FlowHosted: gateway.KindNotFound, gateway.FlowDirect: gateway.KindUnknown, "": gateway.KindUnknown,
+	} {
+		p = newProvider(t, map[string][]string{"invoicer/invoices/show/list": {`{"invoices":[]}`}, "payments/p2p/show": {`!{"code":"NOT_FOUND"}`}})
+		ref.Flow = flow
+		_, err = openC2A(t, p.url).Fetch(t.Context(), ref)
+		require.Equal(t, kind, kindOf(t, err), flow)
+	}
 }
 
 func TestC2ARefunds(t *testing.T) {

@@ -27,8 +27,8 @@ func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, e
 		return g.checkStatus(ctx, ref, invoiceID, paymentID)
 	}
 	found, err := g.readInvoice(ctx, ref)
-	if g.c2a && gateway.KindOf(err) == gateway.KindNotFound && err != nil {
-		return g.fetchC2A(ctx, ref) // it never had an invoice
+	if g.c2a && ref.Flow != gateway.FlowHosted && err != nil && gateway.KindOf(err) == gateway.KindNotFound {
+		return g.fetchC2A(ctx, ref) // it never had an invoice; a hosted payment can have nothing else
 	}
 	if err != nil {
 		return gateway.Result{}, err
