@@ -13,5 +13,6 @@
 //     as the reference says, although a hold whose capture never arrived may look the same.
 //   - How long an order can be asked about is undocumented; 30 days is an assumption.
 //   - A refund has no id of ours. When its answer is lost nothing can prove what became of it: Fetch of such a refund
-//     stays unknown and a person decides (14.5).
+//     stays unknown and a person decides (14.5). So does one that failed at once, without an id, of a code that is no plain
+//     refusal: nothing would protect from giving the money back twice.
 package smartcore

@@ -21,7 +21,8 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 }
 
 // Refund implements gateway.Refunder (4.7). The provider gives a refund an id, and nothing final is said before a check:
-// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund.
+// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund, and nothing
+// protects from a second one (14.5). Only a failure whose code is a plain refusal is believed without a check.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
 	if missing := g.MissingRefundFields(req); len(missing) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: missing}
@@ -32,18 +33,17 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id := fit(string(r.RefundID), idShape)
+	id, code := fit(string(r.RefundID), idShape), string(r.ErrorCode)
+	if code == "" {
+		code = string(r.Err)
+	}
 	switch {
 	case id != "":
 		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence}, nil
-	case r.Status.is(statusFail):
-		code := string(r.ErrorCode)
-		if code == "" {
-			code = string(r.Err)
-		}
+	case r.Status.is(statusFail) && refuses(code):
 		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(code, r.Cascade, r.hide), Evidence: r.evidence}, nil
-	case r.Err != "":
-		return gateway.Result{}, r.err(gateway.KindUnknown, refund, string(r.Err))
+	case code != "":
+		return gateway.Result{}, r.err(gateway.KindUnknown, refund, code)
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, refund, "no_refund_id")
 }

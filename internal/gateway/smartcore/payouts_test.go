@@ -25,6 +25,13 @@ func TestRefund(t *testing.T) {
 		`{"success":false,"message":""}`:                        {"", gateway.KindUnknown},
 		`{"success":true}`:                                      {"", gateway.KindUnknown},
 		`{"success":false,"err":"VALIDATION_PROCESSING_ERROR"}`: {"", gateway.KindUnknown},
+		// No id and no check: only a plain refusal is believed at once. After the rest the money may have gone back.
+		`{"status":-1,"errorMessage":"LIMIT_PROCESSING_ERROR"}`:                                         {gateway.StatusFailed, 0},
+		`{"status":-1,"err":"TECHNICAL_PROCESSING_ERROR"}`:                                              {"", gateway.KindUnknown},
+		`{"status":-1,"err":"PROCESSING_ERROR"}`:                                                        {"", gateway.KindUnknown},
+		`{"status":-1,"err":"request timed out"}`:                                                       {"", gateway.KindUnknown},
+		`{"status":-1,"errorMessage":"TECHNICAL_PROCESSING_ERROR","err":"VALIDATION_PROCESSING_ERROR"}`: {"", gateway.KindUnknown},
+		`{"status":-1}`: {"", gateway.KindUnknown},
 	} {
 		p := newProvider(t, map[string]string{"/refund": answer})
 		result, err := open(t, p.account()).Refund(t.Context(), req)
