@@ -17,9 +17,6 @@ const stateCaptured = "captured"
 // answer was lost, arrived.
 const stateHold = "hold"
 
-// stateAccepted remembers that the provider answered a capture or cancel with "pending": it arrived.
-const stateAccepted = "accepted"
-
 // MustLook implements gateway.Looker: how the hold is shown must be known before a capture or cancel is sent.
 func (g *Gateway) MustLook(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
 
@@ -30,13 +27,10 @@ func (a answer) shown() gateway.Secret {
 }
 
 // unchanged reads a check that shows a commanded order as its hold was shown before: what was asked did not happen (14.4),
-// or not yet if the provider has accepted it. A capture of which nothing but the status is shown, and that status is the
-// one of a captured order as well, stays open: that check says nothing.
+// or not yet, which whoever remembers the answer to the last command can tell. A capture of which nothing but the status is
+// shown, and that status is the one of a captured order as well, stays open: that check says nothing.
 func unchanged(a answer, ref gateway.Ref) gateway.Status {
-	switch {
-	case ref.State[stateAccepted] != "":
-		return gateway.StatusProcessing
-	case ref.Operation == gateway.OpCapture && a.Status.is(statusSuccess) && a.EndDate == "":
+	if ref.Operation == gateway.OpCapture && a.Status.is(statusSuccess) && a.EndDate == "" {
 		return ""
 	}
 	return gateway.StatusAuthorized
@@ -120,6 +114,5 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		ref.State = map[string]gateway.Secret{stateCaptured: ref.State[stateCaptured]} // the answer is proof enough of a change
 		return g.confirm(ctx, ref, claimed), nil
 	}
-	claimed.State = map[string]gateway.Secret{stateAccepted: "true"}
 	return claimed, nil
 }
