@@ -130,7 +130,6 @@ func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
 	result, err := g.Capture(t.Context(), r, eur(1000))
 	require.NoError(t, err)
 	require.Equal(t, gateway.StatusSucceeded, result.Status, "refused because an earlier capture had arrived")
-
 }
 
 // Whether the last command was answered is not the adapter's to remember: of an earlier one, which an operator has settled
