@@ -33,6 +33,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		}, []string{"provider"}),
 		log: log,
 	}
+	for _, provider := range offlineDrivers().Names() { // from zero on, or the first refusal would be no increase
+		o.refused.WithLabelValues(provider)
+	}
 	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused)
 	return o
 }

@@ -34,6 +34,8 @@ const (
 
 // The Codes of errors about which payment has more to say.
 const (
+	// CodeNotVisible: a KindUnknown error; the provider answered, and showed nothing that proves anything about the order.
+	CodeNotVisible = "refund_not_visible"
 	// CodeNotSigned: a KindNotSent error; the answer to a call before the proper one, such as a log-in, was not signed with
 	// the account's key.
 	CodeNotSigned = "answer_not_signed"

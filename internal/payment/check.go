@@ -126,7 +126,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 				o.NextCheckAt = &at
 			}
 		}
-		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound {
+		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound && !(notVisible(callErr) && now.Sub(o.ChecksSince) > notVisibleFor) {
 			s.persist(o, now)
 		}
 		if o.Status.Final() && planned != nil && o.Sequence == sequence && o.Conflicts == before {
@@ -207,6 +207,16 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		},
 	})
 }
+
+// notVisible reports whether a provider answered and showed nothing of a refund whose id was lost with its answer.
+func notVisible(err error) bool {
+	e, ok := errors.AsType[*gateway.Error](err)
+	return ok && e.Code == gateway.CodeNotVisible
+}
+
+// notVisibleFor is for how long such an answer is taken for one that may be old. From then on it counts as an answer, and the
+// schedule goes its way: most of these refunds wait for a callback or a person.
+const notVisibleFor = 10 * time.Minute
 
 // persist brings the next check forward when the provider could not be asked: the schedule counts answers. The longer that
 // goes on, the longer the pauses, so that what is learned late is late by an eighth of the outage, or two minutes.

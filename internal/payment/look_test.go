@@ -108,6 +108,27 @@ func deniedFrom(t *testing.T, first time.Duration) {
 	require.Equal(t, StatusFailed, o.Status)
 }
 
+// A refund that a provider does not show waits for a callback or a person: it is asked about as often as any other.
+func TestARefundThatIsNotShownIsAskedAboutBySchedule(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider, o.Kind = "fake", gateway.KindRefund
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+	now, checks := epoch, 0
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		checks++
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnknown, Code: gateway.CodeNotVisible}
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
+	for now.Before(epoch.Add(24 * time.Hour)) {
+		_, err := s.Check(context.Background(), o.Key())
+		require.NoError(t, err)
+		now = *o.NextCheckAt
+	}
+	require.Less(t, checks, 70)
+	require.Equal(t, StatusUnknown, o.Status)
+}
+
 // A provider that was away for a while is asked again soon after it is back, and never in a hurry.
 func TestAnOutageMakesAnAnswerLateByAFractionOfIt(t *testing.T) {
 	t.Parallel()

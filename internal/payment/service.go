@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/sync/semaphore"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
@@ -76,7 +75,7 @@ func credentialsRefused(err error) bool {
 type Service struct {
 	Config
 	gateways sync.Map // account id → *opened
-	files    *semaphore.Weighted
+	files    files
 }
 
 // New returns the use cases. Store and Drivers are required.
@@ -109,7 +108,7 @@ func New(c Config) *Service {
 		c.CallContext = func(ctx context.Context, _ *Order) context.Context { return ctx }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	return &Service{Config: c, files: semaphore.NewWeighted(filesAtOnce)}
+	return &Service{Config: c}
 }
 
 type opened struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -115,7 +116,7 @@ func (s *Service) Statement(ctx context.Context, shop, id uuid.UUID) (*Statement
 }
 
 // StatementFile writes the provider's spreadsheet to w. It is not kept here: the provider is asked for it each time, for
-// no longer than ProviderTimeout, and for filesAtOnce at once: more are CodeUnavailable. What a file may hold is bounded by
+// no longer than ProviderTimeout, and for filesAtOnce at once, half of them for one shop: more are CodeUnavailable. What a file may hold is bounded by
 // the adapter, and it may be in memory whole. An error after the first byte leaves half
 // a file with w.
 func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
@@ -132,10 +133,10 @@ func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Wr
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
 	defer cancel()
-	if !s.files.TryAcquire(1) {
+	if !s.files.take(shop) {
 		return &Error{Code: CodeUnavailable, Message: "As many statement files as this server gives out at once are being read. Try again in a few seconds."}
 	}
-	defer s.files.Release(1)
+	defer s.files.give(shop)
 	defer s.Calling(ctx)()
 	if err := exporter.DownloadStatement(ctx, st.Task, w); err != nil {
 		return &Error{Code: CodeProviderFailed, Message: "The provider did not give the file. Try again later, or ask for a new statement.", Err: err}
@@ -143,8 +144,41 @@ func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Wr
 	return nil
 }
 
-// filesAtOnce is how many statement files one service gives out at once.
-const filesAtOnce = 4
+// filesAtOnce is how many statement files one service gives out at once, filesPerShop how many of them to one shop.
+const (
+	filesAtOnce  = 4
+	filesPerShop = 2
+)
+
+// files counts the statement files that are being given out.
+type files struct {
+	mu     sync.Mutex
+	all    int
+	byShop map[uuid.UUID]int
+}
+
+func (f *files) take(shop uuid.UUID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all >= filesAtOnce || f.byShop[shop] >= filesPerShop {
+		return false
+	}
+	if f.byShop == nil {
+		f.byShop = map[uuid.UUID]int{}
+	}
+	f.all++
+	f.byShop[shop]++
+	return true
+}
+
+func (f *files) give(shop uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all--
+	if f.byShop[shop]--; f.byShop[shop] == 0 {
+		delete(f.byShop, shop)
+	}
+}
 
 func (s *Service) exporter(ctx context.Context, st *Statement) (gateway.StatementExporter, error) {
 	account, err := s.Store.Account(ctx, st.AccountID)

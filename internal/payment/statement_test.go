@@ -269,15 +269,29 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	}
 	file := func() error { return b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard) }
 	var all errgroup.Group
-	for range filesAtOnce {
+	for range filesPerShop {
 		all.Go(file)
 	}
-	require.Eventually(t, func() bool { return places.Load() == filesAtOnce }, 5*time.Second, time.Millisecond)
-	require.Equal(t, CodeUnavailable, CodeOf(file()))
+	require.Eventually(t, func() bool { return places.Load() == filesPerShop }, 5*time.Second, time.Millisecond)
+	require.Equal(t, CodeUnavailable, CodeOf(file()), "the rest is for other shops")
+	b.files.mu.Lock()
+	require.Equal(t, filesPerShop, b.files.all)
+	b.files.mu.Unlock()
 	close(read)
 	require.NoError(t, all.Wait())
 	require.NoError(t, file())
 	require.Zero(t, places.Load())
+
+	var f files
+	shops := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
+	for range filesPerShop {
+		require.True(t, f.take(shops[0]))
+		require.True(t, f.take(shops[1]))
+	}
+	require.False(t, f.take(shops[2]), "all are taken")
+	f.give(shops[0])
+	require.True(t, f.take(shops[2]))
+	require.False(t, f.take(shops[0]))
 }
 
 func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {

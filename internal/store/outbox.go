@@ -63,7 +63,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	until := now.Add(lease)
 	var write queue
-	if _, err := db.New(&write).LeaseNotification(ctx, db.LeaseNotificationParams{LeasedUntil: &until, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
+	if _, err := db.New(&write).LeaseNotification(ctx, db.LeaseNotificationParams{LeasedUntil: &until, Url: oldest.Url, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
 		return nil, time.Time{}, err
 	}
 	return &payment.Delivery{

@@ -218,7 +218,9 @@ func TestEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
 
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example", nil))
 	require.NoError(t, b.ResendNotification(t.Context(), one, 2))
-	require.Equal(t, 1, b.lease(t, one).Attempt-1)
+	again := b.lease(t, one)
+	require.Equal(t, 2, again.Attempt)
+	require.Equal(t, "https://new.example", again.URL, "not the address that answered 410")
 	require.Equal(t, []string{"pending"}, b.states(t, b.paid(t, "r-4", 1000).Key()))
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetNotificationURL(t.Context(), "nobody", "", nil)))
 }
@@ -236,7 +238,8 @@ func TestNotificationWithoutAnAddressIsForTheFeed(t *testing.T) {
 	_, _, err := b.CreateOrder(t.Context(), own)
 	require.NoError(t, err)
 	b.report(t, own.Key(), payment.StatusSucceeded)
-	require.Equal(t, "https://own.example", b.lease(t, own.Key()).URL)
+	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example", nil))
+	require.Equal(t, "https://own.example", b.lease(t, own.Key()).URL, "an order's own address stays")
 }
 
 // roomy has room for every delivery.

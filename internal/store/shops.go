@@ -118,8 +118,8 @@ func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret
 	return gateway.Secret(secret), err
 }
 
-// SetNotificationURL sets where a shop's notifications go from now on, and switches them on again after a 410. What was told
-// to the feed alone meanwhile stays there until it is sent again.
+// SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches them on again
+// after a 410. What was told to the feed alone meanwhile stays there until it is sent again.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
 	return s.read(ctx, "set notification URL", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/notify"
@@ -107,16 +108,36 @@ func TestADeliveryThatWaitsForAWorkerIsNotQueuedAgain(t *testing.T) {
 	require.Len(t, b.jobs(t, "notify_order"), 1)
 
 	// Only a job that any process may take is as good as a new one, and only for its own order.
-	for _, state := range []string{"running", "scheduled", "retryable"} {
+	for _, state := range []string{"running", "scheduled", "retryable", "available"} {
 		b.exec(t, "UPDATE river.river_job SET state = $1::river.river_job_state, attempted_at = now()", state)
+		if state == "available" { // queued by a process whose clock is ahead
+			b.exec(t, "UPDATE river.river_job SET scheduled_at = now() + interval '7 hours'")
+		}
 		other := b.paid(t, state)
 		b.moveOn(overdueAfter + time.Second)
 		_, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
 		require.NoError(t, err)
 		var orders []string
-		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT array_agg(args->>'order') FROM river.river_job WHERE state = 'available'").Scan(&orders))
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT array_agg(args->>'order') FROM river.river_job WHERE state = 'available' AND scheduled_at <= now()").Scan(&orders))
 		require.ElementsMatch(t, []string{waits.Order.String(), other.Order.String()}, orders, state)
 		b.exec(t, "UPDATE notifications SET state = 'delivered' WHERE order_id = $1", other.Order)
+	}
+}
+
+// Behind a transaction pooler statements are not prepared, and their arguments go without types.
+func TestMissingJobsAreFoundBehindAPooler(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	waits, missing := newKey(), newKey()
+	b.insertNotify(t, waits)
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		config := b.pool.Config().ConnConfig.Copy()
+		config.DefaultQueryExecMode = mode
+		conn, err := pgx.ConnectConfig(t.Context(), config)
+		require.NoError(t, err)
+		require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return b.queue.InsertMissingNotify(t.Context(), tx, waits, missing) }), mode)
+		require.NoError(t, conn.Close(t.Context()))
+		require.Len(t, b.jobs(t, "notify_order"), 2, mode)
 	}
 }
 

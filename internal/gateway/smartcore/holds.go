@@ -3,6 +3,7 @@ package smartcore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 
 	"payrelay/internal/gateway"
@@ -111,8 +112,18 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		claimed.ProviderReference = id
 	}
 	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
+		remembered := ref.State[stateHold] != ""
 		ref.State = map[string]gateway.Secret{stateCaptured: ref.State[stateCaptured]} // the answer is proof enough of a change
-		return g.confirm(ctx, ref, claimed), nil
+		confirmed := g.confirm(ctx, ref, claimed)
+		if s := confirmed.Status; remembered && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
+			// How the hold was shown has served: later checks are about an order that has ended, which may be shown just so.
+			confirmed.State = maps.Clone(confirmed.State)
+			if confirmed.State == nil {
+				confirmed.State = map[string]gateway.Secret{}
+			}
+			confirmed.State[stateHold] = ""
+		}
+		return confirmed, nil
 	}
 	return claimed, nil
 }

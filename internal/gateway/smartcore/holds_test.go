@@ -194,3 +194,25 @@ func TestCancel(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, result.Status)
 }
+
+// A hold and what was captured from it look alike here. Once the capture was answered, how the hold looked is no longer held
+// against a check.
+func TestAnAnsweredCaptureIsShownAsTakenFromThenOn(t *testing.T) {
+	t.Parallel()
+	const undated = `{"order_id":"o-1","status":2,"amount":1000}`
+	p := newProvider(t, map[string]string{"/capture": `{"order_id":"o-1","status":2}`, "/cancel": `{"order_id":"o-1","status":2}`, "/check": undated})
+	g, r := open(t, p.account()), ref("o-1", 1000)
+	r.Operation = gateway.OpAuthorize
+	hold, err := g.Fetch(t.Context(), r)
+	require.NoError(t, err)
+	require.NotEmpty(t, hold.State["hold"])
+	r.State = hold.State
+	captured, err := g.Capture(t.Context(), r, r.Amount)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusSucceeded, captured.Status)
+	r.Operation, r.State = gateway.OpCapture, maps.Clone(r.State)
+	maps.Copy(r.State, captured.State)
+	again, err := g.Fetch(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, gateway.StatusSucceeded, again.Status)
+}

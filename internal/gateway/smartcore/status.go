@@ -237,7 +237,7 @@ func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Res
 	if err != nil && gateway.KindOf(err) != gateway.KindNotFound {
 		return gateway.Result{}, err
 	}
-	return gateway.Result{}, r.err(gateway.KindUnknown, check, "refund_not_visible")
+	return gateway.Result{}, r.err(gateway.KindUnknown, check, gateway.CodeNotVisible)
 }
 
 // about reports whether a check answer is about refund ref: it names the refund, or it names the payment and is a refund.

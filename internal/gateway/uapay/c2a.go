@@ -176,5 +176,5 @@ func (g *Gateway) fetchC2ARefund(ctx context.Context, ref gateway.Ref) (gateway.
 		}
 		return out, nil
 	}
-	return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "refund_not_visible")
+	return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, gateway.CodeNotVisible)
 }

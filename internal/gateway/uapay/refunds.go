@@ -127,7 +127,7 @@ func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Res
 	case m.reversed && accepted, m.status == gateway.StatusSucceeded && accepted && !last:
 		prove("acknowledged")
 	case !accepted:
-		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsShow, "refund_not_visible")
+		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsShow, gateway.CodeNotVisible)
 	}
 	return out, nil
 }

@@ -15,14 +15,15 @@ WHERE shop_id = @shop_id AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (
 ORDER BY notifications.xid, position LIMIT @max_rows;
 
 -- name: OldestUndelivered :one
-SELECT n.sequence, n.id, n.payload, n.url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
+-- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
+SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
     s.webhook_secret, s.allow_cidrs, s.notifications_off_at
-FROM notifications n JOIN shops s ON s.id = n.shop_id
+FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n;
 
 -- name: LeaseNotification :execrows
-UPDATE notifications SET leased_until = @leased_until, attempts = attempts + 1
+UPDATE notifications SET leased_until = @leased_until, attempts = attempts + 1, url = @url
 WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending';
 
 -- name: FeedOnlyOrder :execrows

@@ -211,12 +211,13 @@ func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotification
 }
 
 const LeaseNotification = `-- name: LeaseNotification :execrows
-UPDATE notifications SET leased_until = $1, attempts = attempts + 1
-WHERE shop_id = $2 AND order_id = $3 AND sequence = $4 AND state = 'pending'
+UPDATE notifications SET leased_until = $1, attempts = attempts + 1, url = $2
+WHERE shop_id = $3 AND order_id = $4 AND sequence = $5 AND state = 'pending'
 `
 
 type LeaseNotificationParams struct {
 	LeasedUntil *time.Time `db:"leased_until"`
+	Url         string     `db:"url"`
 	ShopID      uuid.UUID  `db:"shop_id"`
 	OrderID     uuid.UUID  `db:"order_id"`
 	Sequence    int32      `db:"sequence"`
@@ -225,6 +226,7 @@ type LeaseNotificationParams struct {
 func (q *Queries) LeaseNotification(ctx context.Context, arg LeaseNotificationParams) (int64, error) {
 	result, err := q.db.Exec(ctx, LeaseNotification,
 		arg.LeasedUntil,
+		arg.Url,
 		arg.ShopID,
 		arg.OrderID,
 		arg.Sequence,
@@ -378,9 +380,9 @@ func (q *Queries) NotificationsOff(ctx context.Context, arg NotificationsOffPara
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT n.sequence, n.id, n.payload, n.url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
+SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
     s.webhook_secret, s.allow_cidrs, s.notifications_off_at
-FROM notifications n JOIN shops s ON s.id = n.shop_id
+FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n
 `
@@ -405,6 +407,7 @@ type OldestUndeliveredRow struct {
 	NotificationsOffAt *time.Time `db:"notifications_off_at"`
 }
 
+// It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
 func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredParams) (OldestUndeliveredRow, error) {
 	row := q.db.QueryRow(ctx, OldestUndelivered, arg.ShopID, arg.OrderID)
 	var i OldestUndeliveredRow
