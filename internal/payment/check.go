@@ -126,7 +126,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 				o.NextCheckAt = &at
 			}
 		}
-		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound && !(notVisible(callErr) && now.Sub(o.ChecksSince) > notVisibleFor) {
+		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
 			s.persist(o, now)
 		}
 		if o.Status.Final() && planned != nil && o.Sequence == sequence && o.Conflicts == before {
