@@ -90,6 +90,18 @@ func (p *place) resume() {
 // resumeWait is how long a request that was begun is held back at most.
 const resumeWait = 3 * time.Second
 
+// turnAway answers a request that found no place.
+func (s *server) turnAway(w http.ResponseWriter, r *http.Request, g *gate) {
+	g.shed.Inc()
+	if rec := recordOf(r.Context()); rec != nil {
+		rec.shed = true
+	}
+	s.problem(w, r, problem{
+		Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,
+		Detail: "There is more to do than can be done at once. Nothing was stored or sent. Send the request again after Retry-After seconds.",
+	})
+}
+
 // admit lets a request in, or sheds it with 503 and Retry-After.
 func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -99,14 +111,7 @@ func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p, ok := g.enter(r.Context())
 			if !ok {
-				g.shed.Inc()
-				if rec := recordOf(r.Context()); rec != nil {
-					rec.shed = true
-				}
-				s.problem(w, r, problem{
-					Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,
-					Detail: "There is more to do than can be done at once. Nothing was stored or sent. Send the request again after Retry-After seconds.",
-				})
+				s.turnAway(w, r, g)
 				return
 			}
 			defer p.release(true)

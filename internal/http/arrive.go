@@ -10,6 +10,10 @@ import (
 // arrival is how long a request's body may take to arrive. 64 KiB take that long at 50 kbit/s.
 const arrival = 10 * time.Second
 
+// bodiesAtOnce is how many bodies of one class may be arriving at once: at most 128 MiB. Of those that send slowly, or not at
+// all, each has gone after arrival.
+const bodiesAtOnce = 2048
+
 // arrived is a body that was read before the request was let in. What cut it short is found at its end.
 type arrived struct {
 	whole *bytes.Reader
@@ -30,16 +34,27 @@ func (*arrived) Close() error { return nil }
 
 // arrive waits for the whole body, so that whoever is let in holds up nobody by sending slowly. It judges nothing: a
 // body that is too large or broken off is refused by whoever reads it. The buffer is wiped afterwards, as far as Go
-// allows.
-func arrive(next http.Handler) http.Handler {
+// allows. More bodies than places has are turned away.
+func (s *server) arrive(places *gate) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return s.arriveAt(places, next) }
+}
+
+func (s *server) arriveAt(places *gate, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
+		place, ok := places.enter(r.Context())
+		if !ok {
+			s.turnAway(w, r, places)
+			return
+		}
+		defer place.release(true) // it is given back below; this is for a panic
 		conn := http.NewResponseController(w)
 		_ = conn.SetReadDeadline(time.Now().Add(arrival)) // not supported by a recorder in tests
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		place.release(true)
 		defer clear(body)
 		if err == nil {
 			// net/http goes on reading to notice that the caller went away; that must not end the request. Of a body that

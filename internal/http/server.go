@@ -141,11 +141,13 @@ func (s *server) routes() http.Handler {
 	r.Get("/docs/scalar.js", serveScalar)
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
 	if s.Callbacks != nil {
-		door := s.admit(newGate(s.CallbackAdmission, s.metrics.shed.WithLabelValues("callbacks")))
-		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(door(s.Callbacks)))
+		shed := s.metrics.shed.WithLabelValues("callbacks")
+		arrive, admit := s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.CallbackAdmission, shed))
+		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(admit(s.Callbacks)))
 	}
 	r.Group(func(r chi.Router) {
-		r.Use(arrive, s.admit(newGate(s.Admission, s.metrics.shed.WithLabelValues("api"))), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
+		shed := s.metrics.shed.WithLabelValues("api")
+		r.Use(s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.Admission, shed)), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
 		})
