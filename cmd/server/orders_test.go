@@ -74,10 +74,11 @@ func (d *dev) full(id string) full {
 	return o
 }
 
-// ends waits for an order's status and returns the whole order.
+// ends waits for an order's status and returns the whole order. An order that waits for its customer is looked at 10 s and 30 s after it
+// began; under load the customer may come only after the first look.
 func (d *dev) ends(id, status string) full {
 	d.t.Helper()
-	d.await(id, status, 20*time.Second)
+	d.await(id, status, 40*time.Second)
 	return d.full(id)
 }
 
