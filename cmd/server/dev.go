@@ -98,7 +98,7 @@ func (d devCmd) serve(ctx context.Context, io *streams, log zerolog.Logger, data
 		return err
 	}
 	// Listeners come first: their ports are part of the addresses that everything else is told.
-	api, err := newSite("merchant API", d.Listen, nil, c.ProviderTimeout+30*time.Second)
+	api, err := newSite("merchant API", d.Listen, nil, c.ProviderTimeout+answering)
 	if err != nil {
 		return err
 	}

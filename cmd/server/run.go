@@ -37,7 +37,7 @@ func (runCmd) Run(ctx context.Context, io *streams) error {
 
 // sites opens the two listeners.
 func (a *app) sites() (api, admin *site, err error) {
-	if api, err = newSite("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+30*time.Second); err != nil {
+	if api, err = newSite("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
 		return nil, nil, err
 	}
 	if admin, err = newSite("admin listener", a.config.AdminAddr, a.admin, 30*time.Second); err != nil {

@@ -31,6 +31,10 @@ type site struct {
 // advance; net/http would wait 5 s for each.
 const hush = 500 * time.Millisecond
 
+// answering is how long an answer of the merchant API may take beside its call to a provider: for the database, which may be
+// on its way back, and for a slow reader.
+const answering = 90 * time.Second
+
 func newSite(name, addr string, h http.Handler, writeTimeout time.Duration) (*site, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
+	"payrelay/internal/payment"
 )
 
 // replayed are the headers that belong to an answer and are kept with it.
@@ -88,8 +89,13 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 		settle = func(ctx context.Context) error { return s.Idempotency.Finish(ctx, claim, kept) }
 	}
 	err := inTime(r, settle)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = inTime(r, settle) // the process may have been stopped, and the time over when it went on; doing it twice does no harm
+	// The process may have been stopped, and the time over when it went on; or the connection was cut, and the database is well
+	// again in a moment. Doing it twice does no harm.
+	until := time.Now().Add(settleAgain)
+	for pause := 20 * time.Millisecond; again(err) && time.Now().Before(until); pause = min(2*pause, time.Second) {
+		timer := time.NewTimer(pause)
+		<-timer.C
+		err = inTime(r, settle)
 	}
 	if err != nil {
 		// The work is done and durable; only the replay is lost. A repeat meets the order's reference.
@@ -100,7 +106,14 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	_, _ = w.Write(answer.body.Bytes())
 }
 
+// again reports whether something may be well if it is tried once more.
+func again(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || payment.CodeOf(err) == payment.CodeUnavailable
+}
+
 const (
+	// settleAgain is for how long a claim is settled again and again while the database cannot be reached.
+	settleAgain = 5 * time.Second
 	// claimLease is for how long the key of a process that died is taken. A request that lasts longer renews its claim.
 	claimLease = 15 * time.Second
 	claimRenew = 4 * time.Second

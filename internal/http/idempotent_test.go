@@ -151,27 +151,31 @@ func TestALongRequestRenewsItsClaim(t *testing.T) {
 	})
 }
 
-// A process that was stopped while it kept an answer keeps it when it goes on.
+// A process that was stopped while it kept an answer keeps it when it goes on, and one whose connection was cut when the
+// database is back.
 func TestAnAnswerIsKeptAfterAStop(t *testing.T) {
 	t.Parallel()
 	store := &stopped{memory: &memory{rows: map[string]*kept{}}}
 	b := setup(t, func(c *Config) { c.Idempotency = store })
 	first := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
 	again := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
-	require.Equal(t, 2, store.tries)
+	require.Equal(t, 3, store.tries)
 	require.Equal(t, first.Code, again.Code)
 	require.Equal(t, "true", again.Header().Get("Idempotency-Replayed"))
 }
 
-// stopped finds its time over at first.
+// stopped finds its time over at first, and then its connection cut.
 type stopped struct {
 	*memory
 	tries int
 }
 
 func (s *stopped) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
-	if s.tries++; s.tries == 1 {
+	switch s.tries++; s.tries {
+	case 1:
 		return &payment.Error{Code: payment.CodeUnavailable, Err: context.DeadlineExceeded}
+	case 2:
+		return &payment.Error{Code: payment.CodeUnavailable, Err: errors.New("the connection was cut")}
 	}
 	return s.memory.Finish(ctx, c, r)
 }

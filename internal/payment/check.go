@@ -95,7 +95,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, false, err
 	}
-	basis, started, begin := o.Sequence, s.Now(), time.Now()
+	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
 	ended := s.Calling(ctx)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
@@ -108,7 +108,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		now, denied := s.Now(), o.NotFound
-		sequence, planned, steps, before := o.Sequence, o.NextCheckAt, o.Checks, o.Conflicts
+		sequence, planned, steps, before, asked := o.Sequence, o.NextCheckAt, o.Checks, o.Conflicts, o.ChecksSince
 		o.AddCall(made)
 		o.Checks++
 		if verdict = Stale; o.Operation == ref.Operation {
@@ -133,7 +133,8 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 			told := callErr == nil && Status(result.Status).Final()
 			s.followDoubt(o, told && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
 		}
-		if !scheduled && o.Sequence == sequence {
+		// A schedule that began anew while the provider was asked does not lose a step to a look of the one before.
+		if due := scheduled && asked.Equal(since); !due && o.Sequence == sequence {
 			o.Checks = steps
 			if planned != nil && o.NextCheckAt != nil && planned.Before(*o.NextCheckAt) {
 				o.NextCheckAt = planned

@@ -177,3 +177,22 @@ func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.InEpsilon(t, 30*time.Second, after.NextCheckAt.Sub(epoch), 0.2)
 }
+
+// A check that is under way when the call's answer begins a new schedule uses up no step of that: the customer's order would be
+// looked at after 30 s instead of 10.
+func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Provider, o.ChecksSince = "fake", epoch
+	now := epoch
+	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusRequiresAction, Basis: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
+		DefaultSchedule.next(o, now)
+		return gateway.Result{Status: gateway.StatusRequiresAction}, nil
+	}}
+	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
+	now = epoch.Add(1100 * time.Millisecond)
+	after, err := s.Check(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.WithinDuration(t, now.Add(10*time.Second), *after.NextCheckAt, 1100*time.Millisecond)
+}

@@ -105,6 +105,8 @@ type Transition struct {
 
 // Call is one call to the provider about an order: what, when, how long, and how it ended.
 type Call struct {
+	// ID is given by whoever may write the call down twice; the store gives one to a call that has none.
+	ID        uuid.UUID
 	Operation string
 	Outcome   string // a gateway status or error kind
 	StartedAt time.Time
@@ -163,6 +165,13 @@ func (o *Order) accept(yes bool) {
 
 // accepted reports whether the provider has answered the last capture or cancel.
 func (o *Order) accepted() bool { return o.ProviderState[stateAccepted] != "" }
+
+// unknownTo returns the parts of an adapter's state of which the order holds nothing yet.
+func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Secret {
+	fresh := maps.Clone(state)
+	maps.DeleteFunc(fresh, func(key string, _ gateway.Secret) bool { _, known := o.ProviderState[key]; return known })
+	return fresh
+}
 
 // Saved forgets what happened since the order was loaded, once the store has committed it.
 func (o *Order) Saved() {

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,16 +17,23 @@ type Key struct{ Shop, Order uuid.UUID }
 // Key returns the order's name.
 func (o *Order) Key() Key { return Key{o.ShopID, o.ID} }
 
+// ErrNotBegun is in an error of CodeUnavailable that came before anything was sent to the database.
+var ErrNotBegun = errors.New("nothing was sent to the database")
+
+// ErrRecorded is returned by Store.UpdateOrder for a Call that is written down already.
+var ErrRecorded = errors.New("the call is recorded already")
+
 // Store keeps orders. What a method writes is committed together or not at all, notifications and their jobs included.
 // Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
 type Store interface {
-	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
+	// CreateOrder writes a new order with its history. If the same order is there already it is returned with false. If the shop has an order of that kind and reference already, it
 	// changes nothing and returns that one and false. The parent's reserved sum moves by the order's ParentDelta; a sum
 	// beyond what was captured is an *Error of CodeRefundTooLarge. For a refund, an open refund of the same parent is an
 	// *Error of CodeInvalidState.
 	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
 	// UpdateOrder loads the order under a row lock, runs fn, and saves what the order gathered. fn must not touch
-	// anything else: it may run twice. An error of fn is returned and nothing is saved.
+	// anything else: it may run twice. An error of fn is returned and nothing is saved. A Call with the ID of one that is
+	// there already is ErrRecorded, and nothing is saved.
 	UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error)
 	// ApplyCallback keeps a callback, once for each dedupe key, and runs fn on the order that it names, under a row
 	// lock, in the same transaction. fn returns the verdict to keep. A callback that was kept before changes nothing:

@@ -227,7 +227,7 @@ func (s *Service) enter(ctx context.Context, o *Order, operation string, call fu
 	if faultpoint.Off("writeahead") {
 		call = early(ctx, call)
 	}
-	stored, created, err := s.Store.CreateOrder(ctx, o)
+	stored, created, err := s.create(ctx, o)
 	if err != nil {
 		return nil, false, err
 	}
@@ -287,13 +287,18 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	ended()
 	cancel()
 	faultpoint.Hit("provider-answered")
-	made := Call{Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	made := Call{ID: s.NewID(), Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
 	var verdict Verdict
 	conflicts := 0
-	o, err := s.Store.UpdateOrder(ctx, stored.Key(), func(o *Order) error {
+	o, recorded, err := s.keep(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
-		if o.commanded() && callErr == nil {
+		result := result
+		if o.Operation != stored.Operation {
+			// A capture or cancel was begun meanwhile. This is not its answer, and what the adapter keeps of the order is
+			// newer than what this answer tells.
+			result.State = unknownTo(o, result.State)
+		} else if o.commanded() && callErr == nil {
 			o.accept(true)
 		}
 		if verdict, conflicts = Stale, 0; callErr != nil && o.Operation != stored.Operation {
@@ -315,6 +320,9 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	})
 	if err != nil {
 		return nil, err
+	}
+	if recorded {
+		verdict, conflicts = Repeat, 0
 	}
 	faultpoint.Hit("outcome-written")
 	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})

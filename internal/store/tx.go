@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/internal/faultpoint"
+	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -71,7 +72,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return unavailable(fmt.Errorf("take a connection: %w", err))
+		return unavailable(fmt.Errorf("take a connection: %w: %w", payment.ErrNotBegun, err))
 	}
 	defer conn.Release()
 	return fn(ctx, conn)

@@ -44,11 +44,22 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 	if refused != nil {
 		return nil, refused
 	}
+	if violates(err, "provider_calls_pkey") {
+		return nil, payment.ErrRecorded
+	}
 	if err != nil {
 		return nil, err
 	}
 	saved.Saved()
 	return saved, nil
+}
+
+// orNew returns an id, or a new one for none.
+func (s *Store) orNew(id uuid.UUID) uuid.UUID {
+	if id == uuid.Nil {
+		return s.NewID()
+	}
+	return id
 }
 
 // lockedParent is a refund's payment.
@@ -154,7 +165,7 @@ func (s *Store) queueHistory(ctx context.Context, statements *db.Queries, o *pay
 			return err
 		}
 		if _, err := statements.InsertCall(ctx, db.InsertCallParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: s.NewID(), Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt,
+			ShopID: o.ShopID, OrderID: o.ID, ID: s.orNew(c.ID), Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt,
 			DurationMs: c.Duration.Milliseconds(), Evidence: evidence,
 		}); err != nil {
 			return err
