@@ -60,7 +60,7 @@ var (
 	recurrent    = endpoint{"recurrent", transport.ClassWrite, roleGateway, "/recurrent"}
 	tokenizeForm = endpoint{"tokenizeForm", transport.ClassWrite, roleGateway, "/withdrawal/tokenize-form"}
 	withdrawal   = endpoint{"withdrawal", transport.ClassMoneyOut, roleGateway, "/withdrawal/init"}
-	balance      = endpoint{"balance", transport.ClassRead, roleGateway, "/withdrawal/balance/get"}
+	balance      = endpoint{"balance", transport.ClassLookup, roleGateway, "/withdrawal/balance/get"}
 	exportCreate = endpoint{"exportCreate", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel"}
 	exportStatus = endpoint{"exportStatus", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
 	exportResult = endpoint{"exportResult", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
@@ -119,6 +119,9 @@ func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide
 // send sends call with the account's credentials. Refused credentials and broken servers are errors.
 func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (transport.Response, error) {
 	call.Operation, call.Class, call.Role = e.op, e.class, string(e.role)
+	if e.class == transport.ClassLookup || e.class == transport.ClassReport {
+		call.Scope = g.account // one account may not have it, such as a balance without payouts
+	}
 	call.Header = http.Header{
 		"Authorization": {g.basic},
 		"Content-Type":  {"application/json"}, // on every request, GET included (section 2)

@@ -17,19 +17,21 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Class groups operations that share a breaker and a bulkhead, so that slow statements cannot starve payments and a
-// broken payout service does not stop checks.
+// Class groups operations that share a bulkhead, so that slow statements cannot starve payments, nor a shop that asks for
+// its balance again and again the checks of orders. Breakers are kept apart further, by operation.
 type Class string
 
 // The classes of operation.
 const (
-	ClassRead     Class = "read"      // asks and changes nothing
+	ClassRead     Class = "read"      // asks about orders and changes nothing
 	ClassWrite    Class = "write"     // starts or changes payments
 	ClassMoneyOut Class = "money_out" // refunds, payouts, transfers
 	ClassReport   Class = "report"    // statements
+	ClassLookup   Class = "lookup"    // what shops may ask for as often as they like and no order waits for, such as balances
+	ClassSession  Class = "session"   // opens the session that all other calls need
 )
 
-var classes = []Class{ClassRead, ClassWrite, ClassMoneyOut, ClassReport}
+var classes = []Class{ClassRead, ClassWrite, ClassMoneyOut, ClassReport, ClassLookup, ClassSession}
 
 // Config is what a Client is made of. Only Provider and Registerer have no default.
 type Config struct {
@@ -49,7 +51,7 @@ type Config struct {
 	Concurrency uint
 	// BulkheadWait is how long a call waits for its turn. Default 100 ms.
 	BulkheadWait time.Duration
-	// BreakerFailures in a row open a class's breaker for BreakerDelay. Defaults 10 and 5 s.
+	// BreakerFailures in a row open an operation's breaker for BreakerDelay. Defaults 10 and 5 s.
 	BreakerFailures uint
 	BreakerDelay    time.Duration
 }
@@ -87,6 +89,9 @@ type Call struct {
 	// Operation names the request in metrics, logs and errors. It must come from a closed set.
 	Operation string
 	Class     Class
+	// Scope names whose call it is, if one caller's failures must not hold others back: calls of one operation have a breaker
+	// for each scope. It comes from a set as small as that of accounts, and appears nowhere.
+	Scope string
 	// Role names the pool of connections, such as "pci": a provider's hosts do not share one.
 	Role   string
 	Method string
@@ -169,14 +174,15 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	body.until, _ = ctx.Deadline()
-	if out := guard.enter(ctx); out != "" {
+	breaker := guard.breaker(call)
+	if out := guard.enter(ctx, breaker); out != "" {
 		return Response{}, out, &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: string(out), Err: contextError(ctx)}
 	}
 	inFlight := c.metrics.inFlight.WithLabelValues(c.cfg.Provider, string(call.Class))
 	inFlight.Inc()
 	resp, err := c.roundTrip(ctx, call, req)
 	inFlight.Dec()
-	guard.leave(ctx, resp.Status, err)
+	guard.leave(ctx, breaker, resp.Status, err)
 	if err != nil {
 		if gateway.KindOf(err) == gateway.KindNotSent {
 			return resp, outcomeNotSent, err

@@ -381,6 +381,35 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 	require.Eventually(t, func() bool { return state(ClassWrite) == 0 }, 5*time.Second, 10*time.Millisecond, "a class without calls holds none back")
 }
 
+// A shop that asks for one thing again and again, and gets 500 for it, holds back nothing but that.
+func TestAnOperationThatFailsHoldsNoOtherBack(t *testing.T) {
+	t.Parallel()
+	var balance atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/balance" {
+			balance.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer srv.Close()
+	registry := prometheus.NewRegistry()
+	c := newClient(t, func(cfg *Config) { cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 20*time.Millisecond })
+	ask := func(operation, scope string) error {
+		_, err := c.Do(t.Context(), Call{Operation: operation, Scope: scope, Class: ClassRead, Role: "gateway", Method: http.MethodPost, URL: srv.URL + "/" + operation})
+		return err
+	}
+	for round := 0; balance.Load() < 6; round++ { // three that open the breaker and three trials
+		if err := ask("balance", "one"); err != nil {
+			_, code := kindAndCode(t, err)
+			require.Equal(t, "breaker_open", code)
+		}
+		require.NoError(t, ask("check", ""), "round %d", round)
+	}
+	require.Eventually(t, func() bool { return ask("balance", "one") != nil && breakerState(t, registry, ClassRead) == 2 }, 5*time.Second, time.Millisecond,
+		"the class is as its worst operation")
+	require.NoError(t, ask("balance", "another"), "what one caller may not have says nothing of the others")
+}
+
 // The metric shows a provider that takes calls and never answers: one call is tried, and it hangs.
 func TestTheBreakerOfAProviderThatHangs(t *testing.T) {
 	t.Parallel()

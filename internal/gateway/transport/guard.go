@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,12 +11,25 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// guard keeps one class of calls from piling up and from knocking at a closed door. The policies are used by hand and
-// not composed, because a full bulkhead must not count as the provider's failure.
+// guard keeps one class of calls from piling up, and each of its operations from knocking at a closed door. The policies
+// are used by hand and not composed, because a full bulkhead must not count as the provider's failure.
 type guard struct {
 	bulkhead bulkhead.Bulkhead[any]
-	breaker  circuitbreaker.CircuitBreaker[any]
 	wait     time.Duration
+	failures uint
+	delay    time.Duration
+
+	mu       sync.Mutex
+	breakers map[door]*breaker
+}
+
+// door is what a breaker closes. Operations have one each: one that fails says nothing of the others, and of a breaker that
+// they shared, each trial would go to the one that is called most.
+type door struct{ operation, scope string }
+
+// breaker is the circuit breaker of a door.
+type breaker struct {
+	circuitbreaker.CircuitBreaker[any]
 	admitted atomic.Int64 // calls between enter and leave
 }
 
@@ -24,30 +38,55 @@ func newGuard(cfg Config, m *metrics, class Class) *guard {
 	g := &guard{
 		bulkhead: bulkhead.New[any](cfg.Concurrency),
 		wait:     cfg.BulkheadWait,
-		breaker: circuitbreaker.NewBuilder[any]().
-			WithFailureThreshold(cfg.BreakerFailures).
-			WithSuccessThreshold(1).
-			WithDelay(cfg.BreakerDelay).
-			Build(),
+		failures: cfg.BreakerFailures,
+		delay:    cfg.BreakerDelay,
+		breakers: map[door]*breaker{},
 	}
 	m.export(cfg.Registerer, cfg.Provider, class, g)
 	return g
 }
 
-// state is the breaker as it stands in the metric: 2 while calls are held back, 1 while one is being tried, else 0. A breaker
-// whose delay has passed would let the next call through, and holds nothing back of a class without calls.
-func (g *guard) state() float64 {
+// breaker returns the breaker of a call, making it when first asked for.
+func (g *guard) breaker(call Call) *breaker {
+	at := door{call.Operation, call.Scope}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.breakers[at]
+	if b == nil {
+		b = &breaker{CircuitBreaker: circuitbreaker.NewBuilder[any]().
+			WithFailureThreshold(g.failures).
+			WithSuccessThreshold(1).
+			WithDelay(g.delay).
+			Build()}
+		g.breakers[at] = b
+	}
+	return b
+}
+
+// state is the class as it stands in the metric: its breaker that is furthest from closed.
+func (g *guard) state() (most float64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.breakers {
+		most = max(most, b.state())
+	}
+	return most
+}
+
+// state is 2 while calls are held back, 1 while one is being tried, else 0. A breaker whose delay has passed would let the
+// next call through, and holds nothing back of an operation without calls.
+func (b *breaker) state() float64 {
 	switch {
-	case g.breaker.IsOpen() && g.breaker.RemainingDelay() > 0:
+	case b.IsOpen() && b.RemainingDelay() > 0:
 		return 2
-	case g.breaker.IsHalfOpen() && g.admitted.Load() > 0:
+	case b.IsHalfOpen() && b.admitted.Load() > 0:
 		return 1
 	}
 	return 0
 }
 
-// enter admits a call, or says why not. Every admitted call must leave.
-func (g *guard) enter(ctx context.Context) outcome {
+// enter admits a call, or says why not. Every admitted call must leave by the breaker that it entered by.
+func (g *guard) enter(ctx context.Context, b *breaker) outcome {
 	if err := g.bulkhead.AcquirePermitWithMaxWait(ctx, g.wait); err != nil {
 		if errors.Is(err, bulkhead.ErrFull) {
 			return outcomeBulkhead
@@ -58,11 +97,11 @@ func (g *guard) enter(ctx context.Context) outcome {
 		g.bulkhead.ReleasePermit()
 		return outcomeNotSent
 	}
-	if !g.breaker.TryAcquirePermit() {
+	if !b.TryAcquirePermit() {
 		g.bulkhead.ReleasePermit()
 		return outcomeBreaker
 	}
-	g.admitted.Add(1)
+	b.admitted.Add(1)
 	return ""
 }
 
@@ -73,16 +112,16 @@ func overdue(ctx context.Context) bool {
 }
 
 // leave records how a call ended. A provider that answers works, whatever it answers, unless it says 5xx.
-func (g *guard) leave(ctx context.Context, status int, err error) {
+func (g *guard) leave(ctx context.Context, b *breaker, status int, err error) {
 	defer g.bulkhead.ReleasePermit()
-	defer g.admitted.Add(-1)
+	defer b.admitted.Add(-1)
 	switch {
 	case err == nil && status < 500:
-		g.breaker.RecordSuccess()
-	case err != nil && errors.Is(ctx.Err(), context.Canceled) && g.breaker.IsClosed():
+		b.RecordSuccess()
+	case err != nil && errors.Is(ctx.Err(), context.Canceled) && b.IsClosed():
 		// The caller went away: that says nothing about the provider. While half open it must still be recorded, or
 		// the permit for a trial call would be lost.
 	default:
-		g.breaker.RecordFailure()
+		b.RecordFailure()
 	}
 }

@@ -55,7 +55,7 @@ type endpoint struct {
 }
 
 var (
-	sessionsCreate  = endpoint{op: "sessionsCreate", class: transport.ClassRead, path: "sessions/create", harmless: true}
+	sessionsCreate  = endpoint{op: "sessionsCreate", class: transport.ClassSession, path: "sessions/create", harmless: true}
 	invoicesCreate  = endpoint{op: "invoicesCreate", class: transport.ClassWrite, path: "invoicer/invoices/create", harmless: true}
 	invoicesShow    = endpoint{op: "invoicesShow", class: transport.ClassRead, path: "invoicer/invoices/show"}
 	invoicesList    = endpoint{op: "invoicesShowList", class: transport.ClassRead, path: "invoicer/invoices/show/list"}
@@ -72,6 +72,7 @@ var (
 	p2pList     = endpoint{op: "p2pShowList", class: transport.ClassRead, path: "payments/p2p/show/list"}
 	p2pConfirm  = endpoint{op: "p2pConfirm", class: transport.ClassMoneyOut, path: "payments/p2p/confirm", bare: true}
 	splitShow   = endpoint{op: "p2pPaymentsShow", class: transport.ClassRead, path: "p2p/payments/show"}
+	splitImport = endpoint{op: splitShow.op, class: transport.ClassLookup, path: splitShow.path, harmless: true} // no order hangs on what it answers
 	a2cInitiate = endpoint{op: "a2cInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/initiate", harmless: true}
 	a2cComplete = endpoint{op: "a2cComplete", class: transport.ClassMoneyOut, path: "p2p/payments/a2c/complete"}
 	a2cCancel   = endpoint{op: "a2cCancel", class: transport.ClassWrite, path: "p2p/payments/a2c/cancel"}
@@ -86,8 +87,8 @@ var (
 	invoicesUpdate     = endpoint{op: "invoicesUpdate", class: transport.ClassWrite, path: "invoicer/invoices/update", harmless: true}
 	invoicesCancel     = endpoint{op: "invoicesCancel", class: transport.ClassWrite, path: "invoicer/invoices/cancel"}
 	subscriptionUpdate = endpoint{op: "subscriptionsUpdate", class: transport.ClassWrite, path: "invoicer/subscriptions/update"}
-	paymentsCommission = endpoint{op: "paymentsShowCommission", class: transport.ClassRead, path: "invoicer/payments/showCommission", harmless: true}
-	p2pCommission      = endpoint{op: "p2pCommission", class: transport.ClassRead, path: "payments/p2p/commission/calculate", harmless: true}
+	paymentsCommission = endpoint{op: "paymentsShowCommission", class: transport.ClassLookup, path: "invoicer/payments/showCommission", harmless: true}
+	p2pCommission      = endpoint{op: "p2pCommission", class: transport.ClassLookup, path: "payments/p2p/commission/calculate", harmless: true}
 )
 
 // reply is an answer with what belongs to it.
@@ -128,8 +129,12 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
 	}
+	scope := ""
+	if e.class == transport.ClassLookup || e.class == transport.ClassSession {
+		scope = g.clientID // one merchant's may not be to be had, such as a session without the right key
+	}
 	resp, err := g.client.Do(ctx, transport.Call{
-		Operation: e.op, Class: e.class, Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
+		Operation: e.op, Class: e.class, Scope: scope, Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"payrelay"}},
 	})
 	if err != nil {

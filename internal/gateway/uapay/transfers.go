@@ -170,7 +170,9 @@ func (a answer) startedAs() string {
 // readSplit reads a transfer or payout of the newer engine (9.2) by its operations (15.2).
 func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams) (gateway.Result, error) {
 	e := splitShow
-	e.harmless = ref.OrderID == "" // an import: nothing hangs on what it answers
+	if ref.OrderID == "" {
+		e = splitImport
+	}
 	r, err := g.call(ctx, e, &query, nothing{})
 	if err != nil {
 		return gateway.Result{}, err
