@@ -393,7 +393,9 @@ func TestAnOperationThatFailsHoldsNoOtherBack(t *testing.T) {
 	}))
 	defer srv.Close()
 	registry := prometheus.NewRegistry()
-	c := newClient(t, func(cfg *Config) { cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 20*time.Millisecond })
+	c := newClient(t, func(cfg *Config) {
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 20*time.Millisecond
+	})
 	ask := func(operation, scope string) error {
 		_, err := c.Do(t.Context(), Call{Operation: operation, Scope: scope, Class: ClassRead, Role: "gateway", Method: http.MethodPost, URL: srv.URL + "/" + operation})
 		return err
