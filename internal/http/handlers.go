@@ -37,6 +37,16 @@ func made(ctx context.Context) func(*payment.Order, bool, error) (reply, error) 
 	return func(o *payment.Order, isNew bool, err error) (reply, error) { return created(ctx, o, isNew, err) }
 }
 
+// refused answers a request that is not valid: with the order that it made earlier, if there is one. It may have been valid
+// then, such as an address in a network that the shop was allowed.
+func (h *handlers) refused(ctx context.Context, kind gateway.Kind, reference string, why error) (reply, error) {
+	o, err := h.Orders.Earlier(ctx, principal(ctx).Shop.ID, kind, reference, requestHash(ctx))
+	if o == nil && err == nil {
+		err = why
+	}
+	return created(ctx, o, false, err)
+}
+
 // one reads an order of a kind; another kind does not exist under this address.
 func (h *handlers) one(ctx context.Context, id uuid.UUID, kind gateway.Kind) (reply, error) {
 	o, err := h.Orders.Order(ctx, key(ctx, id))
@@ -50,7 +60,7 @@ func (h *handlers) one(ctx context.Context, id uuid.UUID, kind gateway.Kind) (re
 func (h *handlers) CreatePayment(ctx context.Context, r oapi.CreatePaymentRequestObject) (oapi.CreatePaymentResponseObject, error) {
 	in, err := newPayment(ctx, r.Body)
 	if err != nil {
-		return nil, err
+		return h.refused(ctx, gateway.KindPayment, r.Body.Reference, err)
 	}
 	return made(ctx)(h.Orders.CreatePayment(ctx, in))
 }
@@ -81,7 +91,7 @@ func (h *handlers) ConfirmPayment(ctx context.Context, r oapi.ConfirmPaymentRequ
 func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentRequestObject) (oapi.RefundPaymentResponseObject, error) {
 	b := r.Body
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
-		return nil, err
+		return h.refused(ctx, gateway.KindRefund, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.Refund(ctx, payment.NewRefund{
 		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: b.Amount, Reason: b.Reason,
@@ -93,7 +103,7 @@ func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentReques
 func (h *handlers) ChargePayment(ctx context.Context, r oapi.ChargePaymentRequestObject) (oapi.ChargePaymentResponseObject, error) {
 	b := r.Body
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
-		return nil, err
+		return h.refused(ctx, gateway.KindPayment, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.Charge(ctx, payment.NewCharge{
 		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: b.Amount, Description: b.Description,
@@ -105,7 +115,7 @@ func (h *handlers) ChargePayment(ctx context.Context, r oapi.ChargePaymentReques
 func (h *handlers) CreatePayout(ctx context.Context, r oapi.CreatePayoutRequestObject) (oapi.CreatePayoutResponseObject, error) {
 	in, err := newPayout(ctx, r.Body)
 	if err != nil {
-		return nil, err
+		return h.refused(ctx, gateway.KindPayout, r.Body.Reference, err)
 	}
 	return made(ctx)(h.Orders.Payout(ctx, in))
 }
@@ -116,7 +126,7 @@ func (h *handlers) CreatePayoutCard(ctx context.Context, r oapi.CreatePayoutCard
 	urls, fields := returnURLs(b.ReturnUrls)
 	fields["notification_url"] = b.NotificationUrl
 	if err := checkCommon(ctx, fields, b.Metadata); err != nil {
-		return nil, err
+		return h.refused(ctx, gateway.KindPayoutCard, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.OpenPayoutCard(ctx, payment.NewPayoutCard{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Account: b.Account, ReturnURLs: urls,

@@ -38,6 +38,7 @@ type Orders interface {
 	Transfer(ctx context.Context, in payment.NewTransfer) (*payment.Order, bool, error)
 	ImportTransfer(ctx context.Context, in payment.TransferImport) (*payment.Order, bool, error)
 	ConfirmTransfer(ctx context.Context, key payment.Key, code gateway.Secret) (*payment.Order, error)
+	Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*payment.Order, error)
 	MissingPayment(ctx context.Context, in payment.NewPayment) []gateway.FieldError
 	MissingPayout(ctx context.Context, in payment.NewPayout) []gateway.FieldError
 	MissingTransfer(ctx context.Context, in payment.NewTransfer) []gateway.FieldError

@@ -112,6 +112,8 @@ type book struct {
 	status payment.Status
 	// missing is what the provider says of a request that was refused.
 	missing []gateway.FieldError
+	// earlier, if set, finds the order that a request made earlier.
+	earlier func(shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*payment.Order, error)
 	// what the last calls were given
 	payment payment.NewPayment
 	payout  payment.NewPayout
@@ -235,6 +237,13 @@ func (b *book) ConfirmTransfer(ctx context.Context, k payment.Key, code gateway.
 	b.code = code
 	b.mu.Unlock()
 	return b.find(ctx, "confirm transfer", k)
+}
+
+func (b *book) Earlier(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*payment.Order, error) {
+	if b.earlier == nil {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	return b.earlier(shop, kind, reference, hash)
 }
 
 func (b *book) MissingPayment(context.Context, payment.NewPayment) []gateway.FieldError {

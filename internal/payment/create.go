@@ -35,9 +35,12 @@ type NewPayment struct {
 // first order. Errors: CodeUnknownAccount, CodeCurrency, CodeInvalid, CodeMissingFields, CodeUnsupported,
 // CodeReferenceConflict, CodeUnavailable; nothing is stored or sent on any of them but the last, which says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
+	refuse := func(why error) (*Order, bool, error) {
+		return s.refuse(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash, why)
+	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments)
 	if err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	gw, err := s.open(account)
 	if err != nil {
@@ -55,11 +58,7 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 	})
 	req := s.paymentRequest(in, o.Ref(), account)
 	if refusal := s.refusal(gw.gateway, req, account); refusal != nil {
-		// What was good when it was first sent stays so, however much later it is sent again.
-		if again, err := s.repeated(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
-			return again, false, err
-		}
-		return nil, false, refusal
+		return refuse(refusal)
 	}
 	return s.submit(ctx, o, "create_payment", func(ctx context.Context) (gateway.Result, error) {
 		return gw.gateway.CreatePayment(ctx, req)

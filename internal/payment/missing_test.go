@@ -29,6 +29,9 @@ func (s *shelf) OrderByReference(context.Context, uuid.UUID, gateway.Kind, strin
 	return s.order, nil
 }
 
+// Order knows no payout card.
+func (s *shelf) Order(context.Context, Key) (*Order, error) { return nil, ErrNotFound }
+
 func newShelf(fake *gatewaytest.Fake) (*shelf, *Service) {
 	s := &shelf{accounts: []Account{
 		{ID: uuid.New(), Name: "a", Provider: fake.Name(), Currency: "EUR", Purpose: PurposeAny},
@@ -54,6 +57,55 @@ func TestARepeatIsNotJudgedAnew(t *testing.T) {
 	require.NoError(t, err, "it was in the future when it was first sent")
 	require.False(t, isNew)
 	require.Same(t, s.order, again)
+}
+
+// Nor is one of anything else that makes orders, whatever would refuse it by now: what the provider needs, or the shop's accounts.
+func TestNoRepeatIsJudgedAnew(t *testing.T) {
+	t.Parallel()
+	needs := []gateway.FieldError{{Field: "customer.email", Message: "required"}}
+	s, service := newShelf(&gatewaytest.Fake{
+		MissingPayoutFieldsFunc: func(gateway.PayoutRequest) []gateway.FieldError { return needs },
+		MissingTransferFunc:     func(gateway.TransferRequest) []gateway.FieldError { return needs },
+	})
+	ctx, shop, hash, noCard := t.Context(), uuid.New(), []byte("hash"), uuid.New()
+	for name, c := range map[string]struct {
+		send func() (*Order, bool, error)
+		code Code
+	}{
+		"a payout that needs more": {func() (*Order, bool, error) {
+			return service.Payout(ctx, NewPayout{Shop: shop, Reference: "r", Minor: 100, Account: "a", RequestHash: hash})
+		}, CodeMissingFields},
+		"a payout to a card that is gone": {func() (*Order, bool, error) {
+			return service.Payout(ctx, NewPayout{Shop: shop, Reference: "r", Minor: 100, Account: "a", PayoutCard: &noCard, RequestHash: hash})
+		}, CodeInvalid},
+		"a payout of an account that is for payments by now": {func() (*Order, bool, error) {
+			return service.Payout(ctx, NewPayout{Shop: shop, Reference: "r", Minor: 100, Account: "b", RequestHash: hash})
+		}, CodeUnknownAccount},
+		"a transfer that needs more": {func() (*Order, bool, error) {
+			return service.Transfer(ctx, NewTransfer{Shop: shop, Reference: "r", Amount: money.New(100, "EUR"), Account: "a", RequestHash: hash})
+		}, CodeMissingFields},
+		"a transfer of an account that is gone": {func() (*Order, bool, error) {
+			return service.Transfer(ctx, NewTransfer{Shop: shop, Reference: "r", Amount: money.New(100, "EUR"), Account: "gone", RequestHash: hash})
+		}, CodeUnknownAccount},
+		"a payout card of an account that is gone": {func() (*Order, bool, error) {
+			return service.OpenPayoutCard(ctx, NewPayoutCard{Shop: shop, Reference: "r", Account: "gone", RequestHash: hash})
+		}, CodeUnknownAccount},
+		"a payment of an account that is gone": {func() (*Order, bool, error) {
+			return service.CreatePayment(ctx, NewPayment{Shop: shop, Reference: "r", Amount: money.New(100, "EUR"), Account: "gone", RequestHash: hash})
+		}, CodeUnknownAccount},
+	} {
+		s.order = nil
+		_, _, err := c.send()
+		require.Equal(t, c.code, CodeOf(err), name)
+		s.order = &Order{Reference: "r", RequestHash: hash}
+		again, isNew, err := c.send()
+		require.NoError(t, err, name)
+		require.False(t, isNew, name)
+		require.Same(t, s.order, again, name)
+		s.order = &Order{Reference: "r", RequestHash: []byte("another")}
+		_, _, err = c.send()
+		require.Equal(t, CodeReferenceConflict, CodeOf(err), name)
+	}
 }
 
 func TestAPaymentThatCouldGoAnywhereIsJudgedForEach(t *testing.T) {

@@ -29,9 +29,12 @@ type NewPayout struct {
 
 // Payout sends money out. It is never sent twice, whatever becomes of the first try.
 func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error) {
+	refuse := func(why error) (*Order, bool, error) {
+		return s.refuse(ctx, in.Shop, gateway.KindPayout, in.Reference, in.RequestHash, why)
+	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Currency, PurposePayouts)
 	if err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	gw, err := s.open(account)
 	if err != nil {
@@ -39,11 +42,11 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 	}
 	payer, ok := gw.gateway.(gateway.Payer)
 	if !ok {
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."}
+		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."})
 	}
 	if in.PayoutCard != nil {
 		if in.Method.PayoutCardID, err = s.payoutCard(ctx, in, account); err != nil {
-			return nil, false, err
+			return refuse(err)
 		}
 	}
 	o := s.newOrder(Order{
@@ -55,7 +58,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 		Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(account),
 	}
 	if err := missing(payer.MissingPayoutFields(req), account); err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	return s.submit(ctx, o, "payout", func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) })
 }
@@ -93,9 +96,12 @@ type NewPayoutCard struct {
 // OpenPayoutCard opens a form on which the customer leaves a card for payouts. Once it succeeded, its id is what
 // payouts name.
 func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order, bool, error) {
+	refuse := func(why error) (*Order, bool, error) {
+		return s.refuse(ctx, in.Shop, gateway.KindPayoutCard, in.Reference, in.RequestHash, why)
+	}
 	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
 	if err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	gw, err := s.open(account)
 	if err != nil {
@@ -103,7 +109,7 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 	}
 	opener, ok := gw.gateway.(gateway.PayoutCardOpener)
 	if !ok {
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."}
+		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."})
 	}
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindPayoutCard, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -31,7 +32,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 	if err != nil {
 		return nil, false, err
 	}
-	if again, err := s.repeated(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); again != nil || err != nil {
+	if again, err := s.Earlier(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); again != nil || err != nil {
 		return again, false, err
 	}
 	refunder, ok := gw.gateway.(gateway.Refunder)
@@ -97,7 +98,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	if err != nil {
 		return nil, false, err
 	}
-	if again, err := s.repeated(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
+	if again, err := s.Earlier(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
 		return again, false, err
 	}
 	charger, ok := gw.gateway.(gateway.Charger)
@@ -141,9 +142,11 @@ func (s *Service) parent(ctx context.Context, key Key) (*Order, *opened, Account
 	return o, gw, account, err
 }
 
-// repeated returns the order that the shop made earlier with the same reference and request, nil if there is none. It
-// comes before every check that the first order may have made fail, such as what is left to refund.
-func (s *Service) repeated(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*Order, error) {
+// Earlier returns the order that the shop made earlier with the same reference and request, nil if there is none. What was
+// good when it was first sent stays so, however much later it is sent again: it comes before every refusal that something
+// may have caused which changed since, such as what is left to refund, the shop's accounts or its allowed networks. Errors:
+// CodeReferenceConflict, and those of the store.
+func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*Order, error) {
 	o, err := s.Store.OrderByReference(ctx, shop, kind, reference)
 	switch {
 	case errors.Is(err, ErrNotFound) || CodeOf(err) == CodeNotFound:
@@ -154,6 +157,19 @@ func (s *Service) repeated(ctx context.Context, shop uuid.UUID, kind gateway.Kin
 		return nil, errReferenceConflict
 	}
 	return o, nil
+}
+
+// refusals are the codes that say that a request cannot be carried out as things are now.
+var refusals = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported}
+
+// refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
+func (s *Service) refuse(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, why error) (*Order, bool, error) {
+	if slices.Contains(refusals, CodeOf(why)) {
+		if again, err := s.Earlier(ctx, shop, kind, reference, hash); again != nil || err != nil {
+			return again, false, err
+		}
+	}
+	return nil, false, why
 }
 
 func orElse(a, b string) string {

@@ -28,9 +28,12 @@ type NewTransfer struct {
 // Transfer moves money from card to card. It is never sent twice, whatever becomes of the first try. Errors are those of
 // CreatePayment.
 func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, error) {
+	refuse := func(why error) (*Order, bool, error) {
+		return s.refuse(ctx, in.Shop, gateway.KindTransfer, in.Reference, in.RequestHash, why)
+	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts)
 	if err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	gw, err := s.open(account)
 	if err != nil {
@@ -38,7 +41,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 	}
 	transferrer, ok := gw.gateway.(gateway.Transferrer)
 	if !ok {
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."}
+		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."})
 	}
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
@@ -49,7 +52,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 		Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: s.CallbackURL(account),
 	}
 	if err := missing(transferrer.MissingTransferFields(req), account); err != nil {
-		return nil, false, err
+		return refuse(err)
 	}
 	return s.submit(ctx, o, "transfer", func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) })
 }
