@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/secrets"
@@ -138,4 +139,19 @@ func TestTheServiceInProduction(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the service did not stop")
 	}
+}
+
+// A database that was restored from a dump of another cluster is spoken of at the start.
+func TestARestoredFeedIsToldAtTheStart(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	d := startDevOn(t, url)
+	o := d.paid("restored-1", 1000, "")
+	require.NotContains(t, d.log.String(), "restored from a dump")
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(t.Context(), "UPDATE notifications SET xid = (xid::text::bigint + 5000000)::text::xid8 WHERE order_id = $1", o.ID)
+	require.NoError(t, err)
+	require.Regexp(t, `"level":"error".*restored from a dump`, startDevOn(t, url).log.String())
 }

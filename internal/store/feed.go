@@ -60,3 +60,13 @@ func readFeedCursor(cursor string) (xid string, position int64, err error) {
 	}
 	return strconv.FormatUint(n, 10), position, nil
 }
+
+// FeedFromElsewhere reports whether the feed has rows of transactions that this database cluster has not begun yet: it was
+// restored from a dump of another. They stay hidden, and new rows stand before the places that shops have read up to.
+func (s *Store) FeedFromElsewhere(ctx context.Context) (elsewhere bool, err error) {
+	err = s.read(ctx, "look for a feed of another cluster", func(ctx context.Context, q *db.Queries) (err error) {
+		elsewhere, err = q.FeedFromElsewhere(ctx)
+		return err
+	})
+	return elsewhere, err
+}

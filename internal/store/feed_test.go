@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -99,4 +100,23 @@ func TestFeedWaitsForOlderTransactions(t *testing.T) {
 	page, err = b.Feed(t.Context(), b.shop.ID, "", 10)
 	require.NoError(t, err)
 	require.Equal(t, "slow", string(page.Items[0].Payload))
+}
+
+// A dump that is restored into another cluster, whose transaction ids begin anew, is noticed.
+func TestAFeedOfAnotherClusterIsNoticed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	elsewhere := func() bool {
+		t.Helper()
+		found, err := b.FeedFromElsewhere(t.Context())
+		require.NoError(t, err)
+		return found
+	}
+	require.False(t, elsewhere(), "nothing yet")
+	for i := range 3 {
+		b.paid(t, fmt.Sprint("r-", i), 1000)
+	}
+	require.False(t, elsewhere())
+	b.exec(t, "UPDATE notifications SET xid = (xid::text::bigint + 5000000)::text::xid8 WHERE ctid = (SELECT ctid FROM notifications LIMIT 1)")
+	require.True(t, elsewhere(), "as another cluster wrote it")
 }

@@ -14,9 +14,17 @@ FROM notifications
 WHERE shop_id = @shop_id AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, position) > (CAST(CAST(@after_xid AS text) AS xid8), CAST(@after_position AS bigint))
 ORDER BY notifications.xid, position LIMIT @max_rows;
 
+-- name: FeedFromElsewhere :one
+-- Whether there are rows of transactions that this cluster has not begun yet. Each shop's newest are at the end of an index.
+SELECT EXISTS (
+    SELECT 1 FROM shops s CROSS JOIN LATERAL (
+        SELECT 1 FROM notifications n WHERE n.shop_id = s.id AND n.xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1
+    ) ahead
+);
+
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
-SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
+SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
     s.webhook_secret, s.allow_cidrs, s.notifications_off_at
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked')

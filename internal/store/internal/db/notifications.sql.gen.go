@@ -110,6 +110,22 @@ func (q *Queries) Feed(ctx context.Context, arg FeedParams) ([]FeedRow, error) {
 	return items, nil
 }
 
+const FeedFromElsewhere = `-- name: FeedFromElsewhere :one
+SELECT EXISTS (
+    SELECT 1 FROM shops s CROSS JOIN LATERAL (
+        SELECT 1 FROM notifications n WHERE n.shop_id = s.id AND n.xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1
+    ) ahead
+)
+`
+
+// Whether there are rows of transactions that this cluster has not begun yet. Each shop's newest are at the end of an index.
+func (q *Queries) FeedFromElsewhere(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, FeedFromElsewhere)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const FeedOnlyOrder = `-- name: FeedOnlyOrder :execrows
 UPDATE notifications SET state = 'feed', leased_until = NULL
 WHERE shop_id = $1 AND order_id = $2 AND state = 'pending'
