@@ -22,7 +22,7 @@ func TestTheIndexesOfOrdersAreBuiltAfterAnInterruption(t *testing.T) {
 		"with the first index left":       "CREATE UNIQUE INDEX orders_reference_first ON orders (reference, shop_id, kind)",
 		"between the second and the last": "DROP INDEX orders_due_waiting",
 	} {
-		_, err := conn.Exec(t.Context(), "DELETE FROM goose_db_version WHERE version_id >= 6; ALTER TABLE idempotency_keys DROP COLUMN owner; "+left)
+		_, err := conn.Exec(t.Context(), "DELETE FROM goose_db_version WHERE version_id >= 6; ALTER TABLE idempotency_keys DROP COLUMN owner; ALTER TABLE notifications DROP COLUMN attempts_before; "+left)
 		require.NoError(t, err, name)
 		pending, err := migrations.Pending(t.Context(), url)
 		require.NoError(t, err)

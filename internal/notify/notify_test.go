@@ -246,6 +246,25 @@ func TestParkedAfterThreeDays(t *testing.T) {
 	require.Contains(t, b.log.String(), `"parked":true`)
 }
 
+// What was given up on had many attempts; once it is sent again, its first failure is not its last.
+func TestWhatIsSentAgainIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := newShop(t, nil, 500)
+	key := newKey()
+	r := b.box.add(key, s.URL, b.secret, loopback)
+	r.Attempt, r.AttemptsBefore = 17, 17
+	b.box.advance(80 * time.Hour)
+	for range 5 {
+		again := b.deliver(t, key)
+		require.True(t, again.After(b.box.Now()), "parked after %d", b.box.count())
+		b.box.advance(again.Sub(b.box.Now()))
+	}
+	require.Zero(t, b.deliver(t, key))
+	require.Equal(t, 6, b.box.count())
+	require.Contains(t, b.log.String(), `"attempt":18`)
+}
+
 func TestOneOrdersPoisonDoesNotBlockAnother(t *testing.T) {
 	t.Parallel()
 	b := setup(t, withTimeout(30*time.Second))

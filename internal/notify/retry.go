@@ -15,7 +15,7 @@ const (
 	// retryFor is how long after its making a notification is tried.
 	retryFor = 72 * time.Hour
 	// turnAttempts is how many attempts a notification gets whatever its age. One that waited for three days behind
-	// another would otherwise be parked by its first failure.
+	// another, or was sent again after them, would otherwise be parked by its first failure.
 	turnAttempts = 6
 	// maxRetryAfter is the longest wait that a shop can ask for.
 	maxRetryAfter = 24 * time.Hour
@@ -29,7 +29,8 @@ var pauses = []time.Duration{
 	time.Hour, 2 * time.Hour, 4 * time.Hour, 8 * time.Hour,
 }
 
-// retryAt plans the retry after a failed attempt, numbered from 1, that ended now. Zero parks the notification. The last
+// retryAt plans the retry after a failed attempt that ended now. Attempts are numbered from 1, and anew once an operator has
+// sent the notification again. Zero parks the notification. The last
 // try falls on the end of the three days, later only if the shop asked for that with retryAfter.
 func retryAt(now, created time.Time, attempt int, retryAfter time.Duration) time.Time {
 	end := created.Add(retryFor)

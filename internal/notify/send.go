@@ -42,7 +42,7 @@ func (n *Notifier) attempt(ctx context.Context, d *payment.Delivery) (payment.At
 	case interrupted: // says nothing about the shop: soon again, however far the plan has got
 		a.Error, a.RetryAt = string(out), n.now().Add(pauses[0])
 	default:
-		a.Error, a.RetryAt = string(out), retryAt(n.now(), d.CreatedAt, d.Attempt, retryAfter)
+		a.Error, a.RetryAt = string(out), retryAt(n.now(), d.CreatedAt, d.Attempt-d.AttemptsBefore, retryAfter)
 	}
 	return a, out
 }

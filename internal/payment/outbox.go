@@ -17,9 +17,11 @@ type Delivery struct {
 	URL      string
 	Payload  []byte // signed and sent as it is
 	// Attempt is the number of this attempt, from 1.
-	Attempt   int
-	CreatedAt time.Time
-	Secret    gateway.Secret // whsec_…
+	Attempt int
+	// AttemptsBefore is how many of them were made before an operator last sent it again: retries are planned by those since.
+	AttemptsBefore int
+	CreatedAt      time.Time
+	Secret         gateway.Secret // whsec_…
 	// AllowCIDRs are the internal addresses that this shop's notifications may go to.
 	AllowCIDRs []string
 }
@@ -44,6 +46,7 @@ type Outbox interface {
 	// the lease is taken: a time other than zero puts the notification off until then, and no attempt is counted.
 	LeaseDelivery(ctx context.Context, key Key, lease time.Duration, room func(url string) time.Time) (*Delivery, time.Time, error)
 	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the shop's endpoint is
-	// switched off and all its pending notifications go to the feed only.
+	// switched off and all its pending notifications go to the feed only; unless the lease has gone to somebody else, or
+	// the notification would go elsewhere by now: then it is an attempt that failed, and the next is due at once.
 	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) error
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,7 +69,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	return &payment.Delivery{
 		Key: key, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Payload: []byte(oldest.Payload),
-		Attempt: int(oldest.Attempts) + 1, CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
+		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
 	}, time.Time{}, write.send(ctx, tx)
 }
 
@@ -104,7 +105,8 @@ func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue t
 }
 
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and
-// settles the notification only if it was delivered.
+// settles the notification only if it was delivered. A 410 of an address where the notification would not go any more
+// switches nothing off: it is sent to the present one at once.
 func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
 	return s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
@@ -121,15 +123,16 @@ func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payme
 			_, err := q.NotificationDelivered(ctx, db.NotificationDeliveredParams{At: &now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence})
 			return err
 		case a.Gone:
-			now := s.Now()
-			if _, err := q.NotificationsOff(ctx, db.NotificationsOffParams{At: &now, ID: d.Key.Shop}); err != nil {
+			off, err := switchOff(ctx, q, d, s.Now())
+			if err != nil || off {
 				return err
 			}
-			_, err := q.FeedOnlyShop(ctx, d.Key.Shop)
-			return err
 		}
 		state, next := statePending, a.RetryAt
-		if next.IsZero() {
+		switch {
+		case a.Gone:
+			next = s.Now()
+		case next.IsZero():
 			state, next = stateParked, s.Now()
 		}
 		_, err := q.NotificationFailed(ctx, db.NotificationFailedParams{
@@ -137,4 +140,25 @@ func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payme
 		})
 		return err
 	})
+}
+
+// switchOff switches a shop's notifications off after a 410, if it came from where they go now and not late.
+func switchOff(ctx context.Context, q *db.Queries, d *payment.Delivery, now time.Time) (bool, error) {
+	if _, err := q.LockShopByID(ctx, d.Key.Shop); err != nil {
+		return false, err
+	}
+	current, err := q.GoneForNow(ctx, db.GoneForNowParams{
+		Url: d.URL, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), //nolint:gosec // counts
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil || !current {
+		return false, err
+	}
+	if _, err := q.NotificationsOff(ctx, db.NotificationsOffParams{At: &now, ID: d.Key.Shop}); err != nil {
+		return false, err
+	}
+	_, err = q.FeedOnlyShop(ctx, d.Key.Shop)
+	return true, err
 }

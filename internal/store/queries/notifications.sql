@@ -55,12 +55,24 @@ WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND s
 UPDATE notifications SET state = @state, next_attempt_at = @next_attempt_at, leased_until = NULL
 WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending' AND attempts = @attempt;
 
+-- name: LockShopByID :one
+-- Before any notification is locked, or two that switch the same shop off could wait for each other.
+SELECT id FROM shops WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: GoneForNow :one
+-- Whether an attempt speaks for its notification: its lease is the newest, and it went where the notification would go now.
+SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url) = @url::text)::boolean AS current
+FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state = 'pending' AND n.attempts = @attempt
+FOR NO KEY UPDATE OF n;
+
 -- name: NotificationsOff :execrows
 UPDATE shops SET notifications_off_at = @at WHERE id = @id AND notifications_off_at IS NULL;
 
 -- name: ResendNotification :execrows
+-- Attempts are numbered on, since their numbers are those of leases; the plan of retries begins anew.
 UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = @at,
-    leased_until = NULL, delivered_at = NULL
+    leased_until = NULL, delivered_at = NULL, attempts_before = n.attempts
 FROM shops s
 WHERE s.id = n.shop_id AND n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
     AND s.notifications_off_at IS NULL AND coalesce(nullif(n.url, ''), s.notification_url) <> '';

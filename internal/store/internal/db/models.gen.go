@@ -66,21 +66,22 @@ type LegalTransition struct {
 }
 
 type Notification struct {
-	ShopID        uuid.UUID     `db:"shop_id"`
-	OrderID       uuid.UUID     `db:"order_id"`
-	Sequence      int32         `db:"sequence"`
-	ID            uuid.UUID     `db:"id"`
-	Type          string        `db:"type"`
-	Payload       string        `db:"payload"`
-	Url           string        `db:"url"`
-	State         string        `db:"state"`
-	Attempts      int32         `db:"attempts"`
-	NextAttemptAt time.Time     `db:"next_attempt_at"`
-	LeasedUntil   *time.Time    `db:"leased_until"`
-	DeliveredAt   *time.Time    `db:"delivered_at"`
-	CreatedAt     time.Time     `db:"created_at"`
-	Position      int64         `db:"position"`
-	Xid           pgtype.Uint64 `db:"xid"`
+	ShopID         uuid.UUID     `db:"shop_id"`
+	OrderID        uuid.UUID     `db:"order_id"`
+	Sequence       int32         `db:"sequence"`
+	ID             uuid.UUID     `db:"id"`
+	Type           string        `db:"type"`
+	Payload        string        `db:"payload"`
+	Url            string        `db:"url"`
+	State          string        `db:"state"`
+	Attempts       int32         `db:"attempts"`
+	NextAttemptAt  time.Time     `db:"next_attempt_at"`
+	LeasedUntil    *time.Time    `db:"leased_until"`
+	DeliveredAt    *time.Time    `db:"delivered_at"`
+	CreatedAt      time.Time     `db:"created_at"`
+	Position       int64         `db:"position"`
+	Xid            pgtype.Uint64 `db:"xid"`
+	AttemptsBefore int32         `db:"attempts_before"`
 }
 
 type NotificationAttempt struct {

@@ -156,6 +156,35 @@ func (q *Queries) FeedOnlyShop(ctx context.Context, shopID uuid.UUID) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const GoneForNow = `-- name: GoneForNow :one
+SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url) = $1::text)::boolean AS current
+FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state = 'pending' AND n.attempts = $5
+FOR NO KEY UPDATE OF n
+`
+
+type GoneForNowParams struct {
+	Url      string    `db:"url"`
+	ShopID   uuid.UUID `db:"shop_id"`
+	OrderID  uuid.UUID `db:"order_id"`
+	Sequence int32     `db:"sequence"`
+	Attempt  int32     `db:"attempt"`
+}
+
+// Whether an attempt speaks for its notification: its lease is the newest, and it went where the notification would go now.
+func (q *Queries) GoneForNow(ctx context.Context, arg GoneForNowParams) (bool, error) {
+	row := q.db.QueryRow(ctx, GoneForNow,
+		arg.Url,
+		arg.ShopID,
+		arg.OrderID,
+		arg.Sequence,
+		arg.Attempt,
+	)
+	var current bool
+	err := row.Scan(&current)
+	return current, err
+}
+
 const InsertAttempt = `-- name: InsertAttempt :execrows
 INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
@@ -251,6 +280,18 @@ func (q *Queries) LeaseNotification(ctx context.Context, arg LeaseNotificationPa
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const LockShopByID = `-- name: LockShopByID :one
+SELECT id FROM shops WHERE id = $1 FOR NO KEY UPDATE
+`
+
+// Before any notification is locked, or two that switch the same shop off could wait for each other.
+func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, LockShopByID, id)
+	var id_2 uuid.UUID
+	err := row.Scan(&id_2)
+	return id_2, err
 }
 
 const NotificationDelivered = `-- name: NotificationDelivered :execrows
@@ -396,7 +437,7 @@ func (q *Queries) NotificationsOff(ctx context.Context, arg NotificationsOffPara
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.next_attempt_at, n.leased_until, n.created_at,
+SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
     s.webhook_secret, s.allow_cidrs, s.notifications_off_at
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked')
@@ -415,6 +456,7 @@ type OldestUndeliveredRow struct {
 	Url                string     `db:"url"`
 	State              string     `db:"state"`
 	Attempts           int32      `db:"attempts"`
+	AttemptsBefore     int32      `db:"attempts_before"`
 	NextAttemptAt      time.Time  `db:"next_attempt_at"`
 	LeasedUntil        *time.Time `db:"leased_until"`
 	CreatedAt          time.Time  `db:"created_at"`
@@ -434,6 +476,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.Url,
 		&i.State,
 		&i.Attempts,
+		&i.AttemptsBefore,
 		&i.NextAttemptAt,
 		&i.LeasedUntil,
 		&i.CreatedAt,
@@ -543,7 +586,7 @@ func (q *Queries) ParkedNotifications(ctx context.Context, maxRows int32) ([]Par
 
 const ResendNotification = `-- name: ResendNotification :execrows
 UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = $1,
-    leased_until = NULL, delivered_at = NULL
+    leased_until = NULL, delivered_at = NULL, attempts_before = n.attempts
 FROM shops s
 WHERE s.id = n.shop_id AND n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4
     AND s.notifications_off_at IS NULL AND coalesce(nullif(n.url, ''), s.notification_url) <> ''
@@ -556,6 +599,7 @@ type ResendNotificationParams struct {
 	Sequence int32     `db:"sequence"`
 }
 
+// Attempts are numbered on, since their numbers are those of leases; the plan of retries begins anew.
 func (q *Queries) ResendNotification(ctx context.Context, arg ResendNotificationParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ResendNotification,
 		arg.At,
