@@ -33,8 +33,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		}, []string{"provider"}),
 		log: log,
 	}
-	for _, provider := range offlineDrivers().Names() { // from zero on, or the first refusal would be no increase
+	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
 		o.refused.WithLabelValues(provider)
+		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
 	}
 	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused)
 	return o
@@ -55,7 +56,7 @@ func (o *observer) observe(e payment.Event) {
 	o.reports.WithLabelValues(e.Provider, string(e.Cause), string(e.Verdict)).Inc()
 	if e.Conflicts > 0 {
 		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Add(float64(e.Conflicts))
-		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Msg("conflict: a report contradicts what is recorded")
+		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: a report contradicts what is recorded")
 	}
 }
 
@@ -80,6 +81,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 			"backlog":    desc("notification_backlog", "Notifications that wait to be delivered."),
 			"oldest":     desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
 			"parked":     desc("notification_parked", "Notifications that were given up on and wait for an operator."),
+			"shops_off":  desc("shops_switched_off", "Shops whose notifications an answer of 410 switched off."),
 			"check":      desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
 		},
 	}
@@ -106,7 +108,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
-		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "check": state.CheckLag.Seconds(),
+		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
 	}

@@ -16,46 +16,10 @@ import (
 )
 
 type orderCmd struct {
-	List    orderListCmd    `cmd:"" help:"List orders that need a person: unknown outcomes, conflicts, and whatever is stuck."`
+	List    orderListCmd    `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
 	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
 	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is in doubt, or a conflict, by your decision."`
 	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
-}
-
-type orderListCmd struct {
-	Older time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
-	Limit int           `default:"100" help:"The most orders to list."`
-	JSON  bool          `name:"json" help:"Print JSON."`
-}
-
-// Run implements the command.
-func (c orderListCmd) Run(ctx context.Context, io *streams) error {
-	db, err := openDatabase(ctx, io)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	orders, err := db.store.StuckOrders(ctx, c.Older, c.Limit)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		rows := []any{}
-		for _, o := range orders {
-			rows = append(rows, httpapi.RenderOrder(o))
-		}
-		return printJSON(io, rows)
-	}
-	if len(orders) == 0 {
-		fmt.Fprintln(io.out, "No order needs a person.")
-		return nil
-	}
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tKIND\tSTATUS\tAMOUNT\tACCOUNT\tSINCE\tCONFLICTS\tWAITS FOR")
-	for _, o := range orders {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.ID, o.Kind, o.Status, o.Amount, o.AccountName, o.UpdatedAt.UTC().Format(time.RFC3339), o.Conflicts, waitsFor(o))
-	}
-	return w.Flush()
 }
 
 // waitsFor says in a few words what an order waits for.
@@ -117,6 +81,9 @@ func (c orderShowCmd) Run(ctx context.Context, io *streams) error {
 	fmt.Fprintf(io.out, "waits for: %s", waitsFor(o))
 	if o.NextCheckAt != nil {
 		fmt.Fprintf(io.out, "; next check %s", o.NextCheckAt.UTC().Format(time.RFC3339))
+	}
+	if o.Conflicts > 0 {
+		fmt.Fprintf(io.out, "\nopen conflicts: %d (once you know what is true: order resolve … --conflicts %d)", o.Conflicts, o.Conflicts)
 	}
 	fmt.Fprint(io.out, "\n\n")
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
@@ -195,12 +162,13 @@ func orNone(s string) string {
 }
 
 type orderResolveCmd struct {
-	ID     uuid.UUID `arg:"" help:"The order's id."`
-	Status string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
-	Amount int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
-	Force  bool      `help:"Settle also an order about which nothing is in doubt. The history will say so."`
-	Reason string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
-	JSON   bool      `name:"json" help:"Print JSON."`
+	ID        uuid.UUID `arg:"" help:"The order's id."`
+	Status    string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount    int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Conflicts *int      `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
+	Force     bool      `help:"Settle also an order about which nothing is in doubt. The history will say so."`
+	Reason    string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	JSON      bool      `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -219,7 +187,9 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 		operator = u.Username
 	}
 	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
-	o, err = service.Resolve(ctx, o.Key(), payment.Resolution{Status: payment.Status(c.Status), Minor: c.Amount, Force: c.Force, Reason: c.Reason, Operator: operator})
+	o, settled, err := service.Resolve(ctx, o.Key(), payment.Resolution{
+		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: c.Reason, Operator: operator,
+	})
 	if err != nil {
 		return err
 	}
@@ -227,6 +197,18 @@ func (c orderResolveCmd) Run(ctx context.Context, io *streams) error {
 		return printJSON(io, httpapi.RenderOrder(o))
 	}
 	fmt.Fprintf(io.out, "Order %s is %s.\n", o.ID, o.Status)
+	if settled == 0 {
+		return nil
+	}
+	conflicts, err := db.store.Conflicts(ctx, o.Key())
+	if err != nil {
+		return fmt.Errorf("the order was resolved, but the conflicts that were settled cannot be read: %w", err)
+	}
+	conflicts = slices.DeleteFunc(conflicts, func(c payment.Conflict) bool { return c.Cause == payment.CauseOperator })
+	fmt.Fprintf(io.out, "%d conflicts were settled:\n", settled)
+	for _, conflict := range conflicts[max(0, len(conflicts)-settled):] {
+		fmt.Fprintf(io.out, "  %s  %s: %s, %s  %s\n", conflict.At.UTC().Format(time.RFC3339), conflict.Cause, orNone(string(conflict.Reported)), conflict.Reason, evidenceText(conflict.Evidence))
+	}
 	return nil
 }
 
@@ -250,18 +232,22 @@ func (c orderResendCmd) Run(ctx context.Context, io *streams) error {
 	if err != nil {
 		return err
 	}
+	if len(list) == 0 || list[len(list)-1].Sequence < c.From {
+		return fmt.Errorf("order %s has no notification from sequence %d on", o.ID, c.From)
+	}
 	sent := 0
 	for _, n := range list {
-		if n.Sequence < c.From {
+		switch {
+		case n.Sequence >= c.From:
+		case n.State == "parked":
+			fmt.Fprintf(io.out, "Notification %d was given up on and holds back those after it: it is sent again, too.\n", n.Sequence)
+		default:
 			continue
 		}
 		if err := db.store.ResendNotification(ctx, o.Key(), n.Sequence); err != nil {
 			return err
 		}
 		sent++
-	}
-	if sent == 0 {
-		return fmt.Errorf("order %s has no notification from sequence %d on", o.ID, c.From)
 	}
 	fmt.Fprintf(io.out, "%d notifications of order %s are sent again within half a minute.\n", sent, o.ID)
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 )
@@ -43,10 +45,11 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	var judged Verdict
 	var kind gateway.Kind
+	var order uuid.UUID
 	conflicts := 0
 	faultpoint.Hit("callback-verified")
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
-		kind = o.Kind
+		kind, order = o.Kind, o.ID
 		v, why := s.applyCallback(o, account, n)
 		s.Noted(ctx, o)
 		judged, conflicts = Verdict(v), len(o.NewConflicts())
@@ -58,7 +61,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	if seen {
 		verdict = CallbackRepeat
 	}
-	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Conflicts: conflicts, Kind: kind})
+	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Conflicts: conflicts, Kind: kind, Order: order})
 	return verdict, nil
 }
 

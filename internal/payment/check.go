@@ -145,7 +145,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, false, err
 	}
-	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	return saved, callErr == nil, nil
 }
 

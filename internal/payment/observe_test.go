@@ -57,5 +57,6 @@ func TestEveryNewConflictIsTold(t *testing.T) {
 		require.Equal(t, cause, told[0].Cause)
 		require.Equal(t, Apply, told[0].Verdict, cause)
 		require.Equal(t, 1, told[0].Conflicts, cause)
+		require.Equal(t, o.ID, told[0].Order, cause)
 	}
 }

@@ -53,7 +53,7 @@ func TestAnAnswerIsAboutOneCommandOnly(t *testing.T) {
 	}
 	capture()
 	require.Equal(t, StatusProcessing, o.Status, "it was answered, so it did arrive")
-	_, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusAuthorized, Reason: "the provider's support says so", Operator: "op"})
+	_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusAuthorized, Reason: "the provider's support says so", Operator: "op"})
 	require.NoError(t, err)
 	lost = &gateway.Error{Kind: gateway.KindUnknown}
 	capture()

@@ -16,6 +16,8 @@ type Resolution struct {
 	Minor int64
 	// Force settles also an order about which nothing is in doubt. The history says so.
 	Force bool
+	// Seen is how many contradictions of the order the operator knows of, nil if that was not said. More are not settled.
+	Seen *int
 	// Reason and Operator go into the order's history.
 	Reason, Operator string
 }
@@ -24,18 +26,22 @@ type Resolution struct {
 // decision. An order that waits for its customer or shop is in doubt only if something contradicts it.
 // Of a capture or cancel that never took effect, the decision is "authorized": the money is still held. A final status is
 // never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
-func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, error) {
+// It returns how many contradictions it settled, too.
+func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order, settled int, err error) {
 	if d.Reason == "" {
-		return nil, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
+		return nil, 0, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
 	}
 	if d.Minor < 0 || d.Minor > 0 && d.Status != StatusSucceeded {
-		return nil, &Error{Code: CodeInvalid, Message: "An amount goes with succeeded only, and is more than zero."}
+		return nil, 0, &Error{Code: CodeInvalid, Message: "An amount goes with succeeded only, and is more than zero."}
 	}
 	if !d.Status.Final() && d.Status != StatusAuthorized {
-		return nil, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
+		return nil, 0, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
 	}
-	return s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		now := s.Now()
+		if settled = o.Conflicts; d.Seen != nil && settled > *d.Seen {
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%d reports contradict this order, and you have seen %d. Nothing was changed: look at it again.", settled, *d.Seen)}
+		}
 		evidence := gateway.Evidence{"reason": d.Reason, "operator": d.Operator}
 		if o.Status.Final() {
 			if o.Status != d.Status {
@@ -84,6 +90,10 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (*Order, e
 		s.Schedule.next(o, now)
 		return nil
 	})
+	if err != nil {
+		return nil, 0, err
+	}
+	return o, settled, nil
 }
 
 // nothingInDoubt says why an order that waits is not for an operator to settle, and what to do instead.

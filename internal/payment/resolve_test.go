@@ -84,7 +84,7 @@ func TestAnOperatorsDecision(t *testing.T) {
 			store := &oneOrder{o: tc.order(t)}
 			before := store.o
 			s := New(Config{Store: store, Now: func() time.Time { return epoch.Add(time.Hour) }})
-			o, err := s.Resolve(t.Context(), before.Key(), Resolution{Status: tc.as, Reason: tc.reason, Operator: "ann", Minor: tc.minor})
+			o, _, err := s.Resolve(t.Context(), before.Key(), Resolution{Status: tc.as, Reason: tc.reason, Operator: "ann", Minor: tc.minor})
 			if tc.want != "" {
 				require.Equal(t, tc.want, CodeOf(err))
 				require.Same(t, before, store.o, "nothing was changed")
@@ -118,10 +118,10 @@ func TestAnOperatorWhoKnowsBetter(t *testing.T) {
 	for status, as := range map[Status]Status{StatusAuthorized: StatusCanceled, StatusRequiresAction: StatusFailed} {
 		store := &oneOrder{o: orderIn(t, status)}
 		s := New(Config{Store: store})
-		_, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann"})
+		_, _, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann"})
 		require.Equal(t, CodeInvalidState, CodeOf(err))
 		require.ErrorContains(t, err, "through the API")
-		o, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann", Force: true})
+		o, _, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann", Force: true})
 		require.NoError(t, err)
 		require.Equal(t, as, o.Status)
 		require.Equal(t, "true", o.Transitions()[len(o.Transitions())-1].Evidence["forced"])
@@ -134,10 +134,10 @@ func TestAnOperatorAcknowledgesAConflict(t *testing.T) {
 	require.Equal(t, ConflictVerdict, o.Record(undated(StatusFailed)))
 	store := &oneOrder{o: o}
 	s := New(Config{Store: store})
-	_, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusFailed, Reason: "the bank says so", Operator: "ann"})
+	_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusFailed, Reason: "the bank says so", Operator: "ann"})
 	require.Equal(t, CodeInvalidState, CodeOf(err), "a final status is never changed")
 	require.Equal(t, 1, store.o.Conflicts)
-	o, err = s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "a second charge, refunded by hand", Operator: "ann"})
+	o, _, err = s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "a second charge, refunded by hand", Operator: "ann"})
 	require.NoError(t, err)
 	require.Equal(t, StatusSucceeded, o.Status)
 	require.Zero(t, o.Conflicts)

@@ -59,6 +59,8 @@ type Event struct {
 	// Conflicts is how many contradictions were recorded: also a report that is applied may be one, such as of another sum.
 	Conflicts int
 	Kind      gateway.Kind
+	// Order is the order's id, for the log; zero for a callback that is about none.
+	Order uuid.UUID
 	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
 	// operator mends them.
 	CredentialsRefused bool
@@ -325,7 +327,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		verdict, conflicts = Repeat, 0
 	}
 	faultpoint.Hit("outcome-written")
-	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
+	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	return o, nil
 }
 

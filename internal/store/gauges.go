@@ -21,6 +21,8 @@ type Gauges struct {
 	OldestPending time.Duration
 	Parked        int64
 	ConflictsOpen int64
+	// ShopsOff counts shops whose notifications a 410 switched off.
+	ShopsOff int64
 	// CheckLag is for how long the most overdue check has been due.
 	CheckLag time.Duration
 }
@@ -63,6 +65,8 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 			g.Parked = r.N
 		case r.What == "conflicts":
 			g.ConflictsOpen = r.N
+		case r.What == "shops_off":
+			g.ShopsOff = r.N
 		case r.What == "due":
 			g.CheckLag = age
 		}

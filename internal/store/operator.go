@@ -13,17 +13,25 @@ import (
 )
 
 // StuckOrders returns the orders of all shops that may need a person: those in conflict, and those that are not final and
-// did not change for at least older. The longest unchanged come first.
-func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int) ([]*payment.Order, error) {
+// did not change for at least older. Conflicts come first, then what may never have arrived, then what the provider has not
+// ended, then what waits for a customer or a shop; of each the longest unchanged first. more counts those beyond limit.
+func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int) (orders []*payment.Order, more int, err error) {
 	var rows []db.Order
-	err := s.read(ctx, "load stuck orders", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: s.Now().Add(-older), MaxRows: int32(limit)}) //nolint:gosec // a page
+	var all int64
+	err = s.read(ctx, "load stuck orders", func(ctx context.Context, q *db.Queries) (err error) {
+		before := s.Now().Add(-older)
+		if rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: before, MaxRows: int32(limit)}); err != nil || len(rows) < limit { //nolint:gosec // a page
+			all = int64(len(rows))
+			return err
+		}
+		all, err = q.CountStuckOrders(ctx, before)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return s.orders(rows)
+	orders, err = s.orders(rows)
+	return orders, max(0, int(all)-len(rows)), err
 }
 
 // Calls returns the calls made to the provider about an order, the oldest first.
@@ -108,6 +116,39 @@ func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallbac
 	return callbacks, nil
 }
 
+// OrderlessCallback is an authentic callback that no order is known for.
+type OrderlessCallback struct {
+	Account, Provider string
+	ProviderOrderID   string
+	Reported          string
+	Evidence          gateway.Evidence
+	ReceivedAt        time.Time
+}
+
+// CallbacksWithoutOrder returns up to limit callbacks that are about no order we know, the newest first.
+func (s *Store) CallbacksWithoutOrder(ctx context.Context, limit int) ([]OrderlessCallback, error) {
+	var rows []db.CallbacksWithoutOrderRow
+	err := s.read(ctx, "load callbacks without an order", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.CallbacksWithoutOrder(ctx, int32(limit)) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	callbacks := make([]OrderlessCallback, len(rows))
+	for i, r := range rows {
+		evidence, err := evidenceOf(r.Evidence)
+		if err != nil {
+			return nil, err
+		}
+		callbacks[i] = OrderlessCallback{
+			Account: r.AccountName, Provider: r.Provider, ProviderOrderID: r.ProviderOrderID, Reported: r.Reported, Evidence: evidence,
+			ReceivedAt: r.ReceivedAt.UTC(),
+		}
+	}
+	return callbacks, nil
+}
+
 // Notification is one notification as operators see it.
 type Notification struct {
 	Key      payment.Key
@@ -143,7 +184,7 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 	return list, nil
 }
 
-// ParkedNotifications returns what was given up on, of all shops.
+// ParkedNotifications returns up to limit notifications that were given up on, of all shops.
 func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notification, error) {
 	var rows []db.ParkedNotificationsRow
 	err := s.read(ctx, "load parked notifications", func(ctx context.Context, q *db.Queries) (err error) {
@@ -163,7 +204,8 @@ func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notificat
 	return list, nil
 }
 
-// ResendNotification makes a notification due now, whatever became of it before, and queues its delivery. One without
+// ResendNotification makes a notification due now, whatever became of it before, with all its retries before it, and queues
+// its delivery. An earlier one of the order that is parked still holds it back. One without
 // an address, or of a shop whose endpoint is switched off, is an error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
 	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {

@@ -172,7 +172,12 @@ func TestGauges(t *testing.T) {
 	require.Equal(t, time.Hour, g.OldestPending)
 	require.EqualValues(t, 1, g.Parked)
 	require.EqualValues(t, 1, g.ConflictsOpen)
+	require.Zero(t, g.ShopsOff)
 	require.InDelta(t, time.Hour, g.CheckLag, float64(2*time.Second))
+	b.exec(t, "UPDATE shops SET notifications_off_at = now()")
+	g, err = b.Gauges(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, g.ShopsOff)
 
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(store.PoolCollector(b.pool))

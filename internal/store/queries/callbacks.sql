@@ -11,6 +11,10 @@ WHERE account_id = @account_id AND dedupe_key = @dedupe_key;
 -- name: CallbackVerdict :one
 SELECT verdict FROM callbacks WHERE account_id = $1 AND dedupe_key = $2;
 
+-- name: CallbacksWithoutOrder :many
+SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.evidence, c.received_at
+FROM callbacks c JOIN accounts a ON a.id = c.account_id WHERE c.verdict = 'no_order' ORDER BY c.received_at DESC, c.dedupe_key LIMIT @max_rows;
+
 -- name: CallbacksOf :many
 SELECT account_id, provider_order_id, verdict, reason, reported, evidence, received_at
 FROM callbacks WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY received_at;

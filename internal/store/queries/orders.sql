@@ -48,7 +48,11 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
 WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)
-ORDER BY updated_at LIMIT @max_rows;
+ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
+LIMIT @max_rows;
+
+-- name: CountStuckOrders :one
+SELECT count(*) FROM orders WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before);
 
 -- name: LockParent :one
 -- A refund's payment is locked before the refund.

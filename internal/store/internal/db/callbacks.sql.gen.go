@@ -77,6 +77,47 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 	return items, nil
 }
 
+const CallbacksWithoutOrder = `-- name: CallbacksWithoutOrder :many
+SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.evidence, c.received_at
+FROM callbacks c JOIN accounts a ON a.id = c.account_id WHERE c.verdict = 'no_order' ORDER BY c.received_at DESC, c.dedupe_key LIMIT $1
+`
+
+type CallbacksWithoutOrderRow struct {
+	AccountName     string          `db:"account_name"`
+	Provider        string          `db:"provider"`
+	ProviderOrderID string          `db:"provider_order_id"`
+	Reported        string          `db:"reported"`
+	Evidence        json.RawMessage `db:"evidence"`
+	ReceivedAt      time.Time       `db:"received_at"`
+}
+
+func (q *Queries) CallbacksWithoutOrder(ctx context.Context, maxRows int32) ([]CallbacksWithoutOrderRow, error) {
+	rows, err := q.db.Query(ctx, CallbacksWithoutOrder, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CallbacksWithoutOrderRow
+	for rows.Next() {
+		var i CallbacksWithoutOrderRow
+		if err := rows.Scan(
+			&i.AccountName,
+			&i.Provider,
+			&i.ProviderOrderID,
+			&i.Reported,
+			&i.Evidence,
+			&i.ReceivedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const InsertCallback = `-- name: InsertCallback :execrows
 INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
 VALUES ($1, $2, $3, 'no_order', $4, $5, $6)

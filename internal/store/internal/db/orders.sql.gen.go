@@ -101,6 +101,17 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 	return items, nil
 }
 
+const CountStuckOrders = `-- name: CountStuckOrders :one
+SELECT count(*) FROM orders WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)
+`
+
+func (q *Queries) CountStuckOrders(ctx context.Context, before time.Time) (int64, error) {
+	row := q.db.QueryRow(ctx, CountStuckOrders, before)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const History = `-- name: History :many
 SELECT sequence, from_status, to_status, cause, evidence, at
 FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence
@@ -998,7 +1009,8 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
 WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)
-ORDER BY updated_at LIMIT $2
+ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
+LIMIT $2
 `
 
 type StuckOrdersParams struct {

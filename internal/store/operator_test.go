@@ -1,0 +1,109 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+// contradict records a report that an order which succeeded had failed.
+func (b *bench) contradict(t *testing.T, o *payment.Order) {
+	t.Helper()
+	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+		require.Equal(t, payment.ConflictVerdict, o.Record(b.newReport(payment.StatusFailed)))
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+// Customers who have not paid yet are many and older; what needs a person is not hidden behind them.
+func TestWhatNeedsAPersonIsListedFirst(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	next := func(reference string, status payment.Status) string {
+		o := b.create(t, reference, 1000)
+		if status != payment.StatusCreated {
+			b.report(t, o.Key(), status)
+		}
+		b.clock.Add(time.Minute)
+		return reference
+	}
+	var waiting []string
+	for i := range 3 {
+		waiting = append(waiting, next(fmt.Sprint("customer-", i), payment.StatusRequiresAction))
+	}
+	waiting = append(waiting, next("held", payment.StatusAuthorized))
+	processing := next("processing", payment.StatusProcessing)
+	unknown, created := next("unknown", payment.StatusUnknown), next("created", payment.StatusCreated)
+	for _, reference := range []string{"conflict-1", "conflict-2"} {
+		b.contradict(t, b.paid(t, reference, 1000))
+		b.clock.Add(time.Minute)
+	}
+	b.paid(t, "nothing", 1000)
+	b.clock.Add(time.Hour)
+	want := append([]string{"conflict-1", "conflict-2", unknown, created, processing}, waiting...)
+	for _, limit := range []int{1, 4, len(want), 100} {
+		list, more, err := b.StuckOrders(t.Context(), time.Minute, limit)
+		require.NoError(t, err)
+		var got []string
+		for _, o := range list {
+			got = append(got, o.Reference)
+		}
+		require.Equal(t, want[:min(limit, len(want))], got)
+		require.Equal(t, len(want)-len(got), more)
+	}
+}
+
+// What came while the operator asked the provider about something else is not settled unseen.
+func TestAConflictThatNobodyHasSeenIsNotSettled(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
+	o := b.paid(t, "r-1", 1000)
+	b.contradict(t, o)
+	seen := 1
+	b.contradict(t, o)
+	decision := payment.Resolution{Status: payment.StatusSucceeded, Reason: "the provider says so", Operator: "ann", Seen: &seen}
+	_, _, err := s.Resolve(t.Context(), o.Key(), decision)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, "look at it again")
+	after, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 2, after.Conflicts)
+	seen = 2
+	after, settled, err := s.Resolve(t.Context(), o.Key(), decision)
+	require.NoError(t, err)
+	require.Zero(t, after.Conflicts)
+	require.Equal(t, 2, settled)
+}
+
+func TestCallbacksWithoutAnOrderAreListed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.paid(t, "r-1", 1000)
+	for i, id := range []string{"nobodys-1", o.ProviderOrderID, "nobodys-2"} {
+		cb := b.callback(fmt.Sprint("body ", i), id)
+		cb.ReceivedAt = b.clock.Now()
+		_, _, err := b.ApplyCallback(t.Context(), cb, func(*payment.Order) (payment.CallbackVerdict, string) { return payment.CallbackStale, "" })
+		require.NoError(t, err)
+		b.clock.Add(time.Minute)
+	}
+	list, err := b.CallbacksWithoutOrder(t.Context(), 10)
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	require.Equal(t, store.OrderlessCallback{
+		Account: "EUR-1", Provider: "fake", ProviderOrderID: "nobodys-2", Reported: "succeeded", Evidence: list[0].Evidence, ReceivedAt: b.clock.Now().Add(-time.Minute),
+	}, list[0], "the newest first")
+	require.Equal(t, gateway.Evidence{"state": "PAYED"}, list[0].Evidence)
+	require.Equal(t, "nobodys-1", list[1].ProviderOrderID)
+	list, err = b.CallbacksWithoutOrder(t.Context(), 1)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
