@@ -17,8 +17,8 @@ func (b *bench) off(t *testing.T) bool {
 	return s.NotificationsOffAt != nil
 }
 
-// gone is the answer of an endpoint that is not there any more.
-var gone = payment.Attempt{HTTPStatus: 410, Gone: true, Error: "gone"}
+// endpointGone is the answer of an endpoint that is not there any more.
+var endpointGone = payment.Attempt{HTTPStatus: 410, Gone: true, Error: "gone"}
 
 // An attempt may be answered after its lease has ended, when another process has delivered to another address.
 func TestALate410SwitchesNothingOff(t *testing.T) {
@@ -29,13 +29,13 @@ func TestALate410SwitchesNothingOff(t *testing.T) {
 	late := b.lease(t, key)
 	b.clock.Add(time.Minute)
 	again := b.lease(t, key)
-	b.finish(t, late, gone) // to the same address, but a newer attempt is under way
+	b.finish(t, late, endpointGone) // to the same address, but a newer attempt is under way
 	require.False(t, b.off(t))
 	require.Equal(t, []string{"pending"}, b.states(t, key))
 	b.none(t, key, b.clock.Now().Add(lease))
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))
 	b.finish(t, again, payment.Attempt{HTTPStatus: 200, Delivered: true})
-	b.finish(t, again, gone)
+	b.finish(t, again, endpointGone)
 	require.False(t, b.off(t))
 	b.report(t, key, payment.StatusSucceeded)
 	require.Equal(t, []string{"delivered", "pending"}, b.states(t, key))
@@ -48,7 +48,7 @@ func TestA410OfAnAddressThatWasMovedSendsToTheNewOne(t *testing.T) {
 	key := b.paid(t, "r-1", 1000).Key()
 	d := b.lease(t, key)
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))
-	b.finish(t, d, gone)
+	b.finish(t, d, endpointGone)
 	require.False(t, b.off(t))
 	again := b.lease(t, key)
 	require.Equal(t, "https://new.example/hook", again.URL)
@@ -56,7 +56,7 @@ func TestA410OfAnAddressThatWasMovedSendsToTheNewOne(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, attempts, 1)
 	require.Equal(t, 410, attempts[0].HTTPStatus)
-	b.finish(t, again, gone)
+	b.finish(t, again, endpointGone)
 	require.True(t, b.off(t), "the new one is gone, too")
 	require.Equal(t, []string{"feed"}, b.states(t, key))
 }
@@ -70,7 +70,7 @@ func TestA410OfAnOrdersOwnAddressCounts(t *testing.T) {
 	d := b.lease(t, key)
 	require.Equal(t, "https://own.example", d.URL)
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))
-	b.finish(t, d, gone)
+	b.finish(t, d, endpointGone)
 	require.True(t, b.off(t))
 }
 
@@ -83,7 +83,7 @@ func TestManyAnswersOf410AtOnce(t *testing.T) {
 		deliveries[i] = b.lease(t, b.paid(t, string(rune('a'+i)), 1000).Key())
 	}
 	errs := race(len(deliveries), func(i int) error {
-		a := gone
+		a := endpointGone
 		a.At = b.clock.Now()
 		return b.FinishDelivery(t.Context(), deliveries[i], a)
 	})
