@@ -55,7 +55,7 @@ func TestATransferIsSentOnce(t *testing.T) {
 	_, _, err = s.Transfer(t.Context(), in)
 	require.Equal(t, payment.CodeReferenceConflict, payment.CodeOf(err))
 
-	in.Amount = money.New(400, "UAH")
+	in.Reference, in.Amount = "t-2", money.New(400, "UAH") // of one that is taken, the reference is what is told
 	_, _, err = s.Transfer(t.Context(), in)
 	require.Equal(t, payment.CodeCurrency, payment.CodeOf(err))
 	fake.MissingTransferFunc = func(gateway.TransferRequest) []gateway.FieldError {
