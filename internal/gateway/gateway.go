@@ -66,8 +66,9 @@ type Capturer interface {
 	Capture(ctx context.Context, ref Ref, amount money.Money) (Result, error)
 }
 
-// Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked
-// before. MustLook reports whether Fetch must be called, and its State kept, before anything is commanded. It makes no call.
+// Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
+// before: Fetch is called, and its State kept, before each. MustLook reports whether Ref's State tells nothing of the hold, so
+// that nothing may be commanded yet. It makes no call.
 type Looker interface {
 	MustLook(ref Ref) bool
 }

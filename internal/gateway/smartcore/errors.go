@@ -18,8 +18,8 @@ type meaning struct {
 	advice   gateway.Advice
 }
 
-// dictionary is section 8. "After check" there means that a new attempt is safe once a check has shown the failure, which
-// is how every failure reaches a shop: so it reads retry_later here.
+// dictionary is section 8. "After check" there means that a new attempt is safe once a check has shown the failure. No code of
+// the provider's own trouble reaches a shop without one (see refuses), so it reads retry_later here.
 var dictionary = map[string]meaning{
 	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater},
 	"AUTHENTICATION_PROCESSING_ERROR":                {gateway.FailureAuthentication, gateway.AdviceCustomerMayRetry},

@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"encoding/json"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,5 +88,50 @@ func TestSaysNotFound(t *testing.T) {
 		"account not found": false, "card not found": false, "order not found in cache, try later": false, "not": false,
 	} {
 		require.Equal(t, want, saysNotFound(err), err)
+	}
+}
+
+// A -1 that no check confirms ends an order only with a code that refuses it. After any other the call may be carried out yet.
+func TestAFailureThatNoCheckConfirms(t *testing.T) {
+	t.Parallel()
+	calls := map[string]func(*Gateway, gateway.Ref) (gateway.Result, error){
+		"/withdrawal/init": func(g *Gateway, r gateway.Ref) (gateway.Result, error) {
+			r.Kind = gateway.KindPayout
+			return g.Payout(t.Context(), gateway.PayoutRequest{Ref: r, Method: gateway.PayoutMethod{Phone: "79123456789"}})
+		},
+		"/initPaymentHost2Host": func(g *Gateway, r gateway.Ref) (gateway.Result, error) {
+			return g.start(t.Context(), initDirect, r, directRequest{})
+		},
+		"/recurrent": func(g *Gateway, r gateway.Ref) (gateway.Result, error) {
+			return g.Charge(t.Context(), gateway.ChargeRequest{Ref: r, Parent: r, Description: "month"})
+		},
+	}
+	for path, call := range calls {
+		for _, tc := range []struct {
+			name, answer, check string
+			status              int
+			failed              bool
+		}{
+			{"own trouble, check away", `{"order_id":"o-1","status":-1,"err":"TECHNICAL_PROCESSING_ERROR"}`, `{}`, http.StatusBadGateway, false},
+			{"own trouble, check denies at once", `{"order_id":"o-1","status":-1,"err":"TECHNICAL_PROCESSING_ERROR"}`, `{"err":"ORDER_NOT_FOUND"}`, 0, false},
+			{"unlisted word, check away", `{"order_id":"o-1","status":-1,"err":"gateway timeout"}`, `{}`, http.StatusBadGateway, false},
+			{"unlisted word, check denies at once", `{"order_id":"o-1","status":-1,"err":"gateway timeout"}`, `{"err":"ORDER_NOT_FOUND"}`, 0, false},
+			{"no word, check away", `{"order_id":"o-1","status":-1}`, `{}`, http.StatusBadGateway, false},
+			{"refused, check away", `{"order_id":"o-1","status":-1,"err":"LIMIT_PROCESSING_ERROR"}`, `{}`, http.StatusBadGateway, true},
+			{"refused, check denies", `{"order_id":"o-1","status":-1,"err":"LIMIT_PROCESSING_ERROR"}`, `{"err":"ORDER_NOT_FOUND"}`, 0, true},
+			{"own trouble, check confirms", `{"order_id":"o-1","status":-1,"err":"TECHNICAL_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":-1,"amount":1000}`, 0, true},
+		} {
+			p := newProvider(t, map[string]string{path: tc.answer, "/check": tc.check})
+			p.statuses = map[string]int{"/check": tc.status}
+			result, err := call(open(t, p.account()), ref("o-1", 1000))
+			if tc.failed {
+				require.NoError(t, err, path+": "+tc.name)
+				require.Equal(t, gateway.StatusFailed, result.Status, path+": "+tc.name)
+				continue
+			}
+			require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), path+": "+tc.name)
+			require.Error(t, err, path+": "+tc.name)
+			require.Empty(t, result.Status, path+": "+tc.name)
+		}
 	}
 }

@@ -13,13 +13,41 @@ import (
 // stateCaptured remembers the sum of a partial capture: older installations do not name a finalAmount (A20).
 const stateCaptured = "captured"
 
-// stateHold remembers how a check showed the held money before anything was commanded. The provider may show status 2
-// for a hold as for what is captured from it (A23): only a check that shows something else proves that a capture, whose
-// answer was lost, arrived.
+// stateHold remembers how the latest check before a command showed the held money. The provider may show status 2 for a hold
+// as for what is captured from it (A23): only a check that shows something else proves that a capture, whose answer was lost,
+// arrived. Only a check tells it: answers have fewer fields, and are recorded late.
 const stateHold = "hold"
+
+// stateTried remembers that a capture was sent of which checks showed nothing. It may take effect all the same, so how the
+// hold is shown is not learned anew from then on.
+const stateTried = "tried"
 
 // MustLook implements gateway.Looker: how the hold is shown must be known before a capture or cancel is sent.
 func (g *Gateway) MustLook(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
+
+// compare remembers how a hold is shown, or reads a check about a commanded order against that. A hold that is shown otherwise
+// after a capture that seemed lost says nothing certain: that capture may have arrived after all.
+func (r reply) compare(result *gateway.Result, ref gateway.Ref) {
+	hold, shown := ref.State[stateHold], r.shown()
+	switch ref.Operation { //nolint:exhaustive // nothing is held by the others
+	case gateway.OpAuthorize:
+		switch {
+		case result.Status != gateway.StatusAuthorized:
+		case ref.State[stateTried] != "" && hold != "" && hold != shown:
+			result.Status = ""
+		default:
+			result.State = map[string]gateway.Secret{stateHold: shown}
+		}
+	case gateway.OpCapture, gateway.OpCancel:
+		if hold == "" || hold != shown {
+			return
+		}
+		result.Status = unchanged(r.answer, ref)
+		if ref.Operation == gateway.OpCapture {
+			result.State = map[string]gateway.Secret{stateTried: "true"}
+		}
+	}
+}
 
 // shown is what a check tells of an order's state, for comparing with another check. The date at the end is the moment
 // of the last change (4.6).
@@ -114,7 +142,10 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
 		remembered := ref.State[stateHold] != ""
 		ref.State = map[string]gateway.Secret{stateCaptured: ref.State[stateCaptured]} // the answer is proof enough of a change
-		confirmed := g.confirm(ctx, ref, claimed)
+		confirmed, err := g.confirm(ctx, e, ref, r, claimed)
+		if err != nil {
+			return gateway.Result{}, err
+		}
 		if s := confirmed.Status; remembered && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
 			// How the hold was shown has served: later checks are about an order that has ended, which may be shown just so.
 			confirmed.State = maps.Clone(confirmed.State)

@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"maps"
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,7 @@ func TestCapture(t *testing.T) {
 		{"done, sum not named", `{"order_id":"x","status":2}`, `{"order_id":"o-1","status":2,"amount":1000}`, gateway.StatusSucceeded, 0, &part},
 		{"pending", `{"order_id":"x","status":1}`, "", gateway.StatusProcessing, 0, nil},
 		{"done, not confirmed", `{"order_id":"x","status":2}`, "", gateway.StatusProcessing, 0, nil},
+		{"failed, not confirmed", `{"order_id":"x","status":-1,"errorMessage":"LIMIT_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, nil},
 		{"failed", `{"order_id":"x","status":-1}`, `{"order_id":"o-1","status":-1,"errorMessage":"TECHNICAL_PROCESSING_ERROR"}`, gateway.StatusFailed, 0, nil},
 		{"call failed, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindRefused, nil},
 		{"call timed out, still held", `{"err":"request timed out"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindUnknown, nil},
@@ -121,7 +123,9 @@ func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
 		r.Operation, r.State = gateway.OpAuthorize, before.State
 		again, err := g.Fetch(t.Context(), r)
 		require.NoError(t, err, tc.name)
-		require.Empty(t, again.State, "%s: how the hold looked first is kept", tc.name)
+		if again.Status == gateway.StatusAuthorized {
+			require.NotEmpty(t, again.State["hold"], "%s: how the hold looks now is remembered", tc.name)
+		}
 	}
 	p := newProvider(t, map[string]string{"/capture": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "/check": taken})
 	g, r := open(t, p.account()), ref("o-1", 1000)
@@ -215,4 +219,61 @@ func TestAnAnsweredCaptureIsShownAsTakenFromThenOn(t *testing.T) {
 	again, err := g.Fetch(t.Context(), r)
 	require.NoError(t, err)
 	require.Equal(t, gateway.StatusSucceeded, again.Status)
+}
+
+// An answer has fewer fields than a check, and is recorded late: compared with what it shows, an untouched hold would look
+// changed, which is what proves a capture.
+func TestOnlyAFetchRemembersTheHold(t *testing.T) {
+	t.Parallel()
+	const held = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":1000,"authorize_status":"HOLD","endDate":"2026-05-05T10:00:00.000Z"}`
+	for _, tc := range []struct {
+		name, answer string
+		check        int
+		want         gateway.Status
+	}{
+		{"held, check away", `{"order_id":"64a7e106d46c5db10d082b13","status":2,"endDate":null,"err":null}`, http.StatusBadGateway, gateway.StatusProcessing},
+		{"held, by 1", `{"order_id":"64a7e106d46c5db10d082b13","status":1,"authorize_status":"HOLD"}`, 0, gateway.StatusAuthorized},
+		{"held, confirmed", `{"order_id":"64a7e106d46c5db10d082b13","status":2}`, 0, gateway.StatusAuthorized},
+		{"call failed, held", `{"err":"TECHNICAL_PROCESSING_ERROR"}`, 0, gateway.StatusAuthorized},
+	} {
+		p := newProvider(t, map[string]string{"/authorize": tc.answer, "/check": held})
+		p.statuses = map[string]int{"/check": tc.check}
+		r := ref("o-1", 1000)
+		r.Operation = gateway.OpAuthorize
+		created, err := open(t, p.account()).start(t.Context(), authorize, r, authorizeRequest{})
+		require.NoError(t, err, tc.name)
+		require.Equal(t, tc.want, created.Status, tc.name)
+		require.Empty(t, created.State, tc.name)
+	}
+}
+
+// A hold may be shown as 1 first and as 2 later (A23). What counts is how it is shown just before the capture.
+func TestAHoldThatIsShownOtherwiseLaterIsRememberedAnew(t *testing.T) {
+	t.Parallel()
+	const (
+		early   = `{"order_id":"o-1","status":1,"amount":1000,"authorize_status":"HOLD"}`
+		settled = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":1000,"authorize_status":"HOLD","endDate":"2026-05-05T10:00:00.000Z"}`
+		changed = `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":1000,"authorize_status":"HOLD","endDate":"2026-05-05T10:09:00.000Z"}`
+	)
+	r := ref("o-1", 1000)
+	r.State = map[string]gateway.Secret{}
+	check := func(op gateway.Operation, answer string) gateway.Status {
+		r.Operation = op
+		result, err := open(t, newProvider(t, map[string]string{"/check": answer}).account()).Fetch(t.Context(), r)
+		require.NoError(t, err)
+		maps.Copy(r.State, result.State)
+		return result.Status
+	}
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpAuthorize, early))
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpAuthorize, settled))
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpCancel, settled))
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpAuthorize, early), "a lost cancel cannot turn up as 1 or 2")
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpAuthorize, settled))
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpCapture, settled), "a capture that never arrived")
+
+	// From here on a change may be that capture, arriving late: it is no hold to capture from again, and none to compare with.
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpAuthorize, settled))
+	require.Empty(t, check(gateway.OpAuthorize, changed))
+	require.Equal(t, gateway.StatusSucceeded, check(gateway.OpCapture, changed))
+	require.Equal(t, gateway.StatusAuthorized, check(gateway.OpCapture, settled))
 }

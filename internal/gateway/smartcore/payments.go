@@ -156,10 +156,12 @@ func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body a
 	}
 	result := g.read(r, ref)
 	result.ProviderReference = r.reference(ref.OrderID)
-	result.Settled = nil // only a check tells it
+	result.Settled, result.State = nil, nil // only a check tells it
 	switch {
 	case r.Status.is(statusSuccess), r.Status.is(statusFail):
-		return g.confirm(ctx, ref, result), nil
+		confirmed, err := g.confirm(ctx, e, ref, r, result)
+		confirmed.State = nil // an answer may be recorded late, when something has been commanded already
+		return confirmed, err
 	case r.Status.set:
 		return result, nil
 	case r.Err != "":
@@ -173,21 +175,37 @@ func (a answer) says(code string) bool {
 	return string(a.Err) == code || string(a.ErrorCode) == code || string(a.Message) == code
 }
 
-// confirm asks once about an answer that claims an end (14.1), and believes the check. Without one, a success waits for
-// the next check, while a failure stands: the provider said it, and its details can be had later.
-func (g *Gateway) confirm(ctx context.Context, ref gateway.Ref, claimed gateway.Result) gateway.Result {
+// confirm asks once about an answer that claims an end (14.1), and believes the check. Without one, a success waits for the
+// next check. A failure stands without one if its code is a documented refusal of an order; after any other code the call may
+// be carried out yet, and of a capture nobody knows whether the money is still held (14.4).
+func (g *Gateway) confirm(ctx context.Context, e endpoint, ref gateway.Ref, r reply, claimed gateway.Result) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, withReference(ref, claimed.ProviderReference))
-	if err != nil {
-		if claimed.Status != gateway.StatusFailed {
-			claimed.Status = gateway.StatusProcessing
+	switch {
+	case err == nil:
+		checked.ProviderReference = claimed.ProviderReference
+		if checked.Failure != nil && checked.Failure.Code == "" && claimed.Failure != nil {
+			checked.Failure = claimed.Failure
 		}
-		return claimed
+		return checked, nil
+	case claimed.Status != gateway.StatusFailed:
+		claimed.Status = gateway.StatusProcessing
+		return claimed, nil
+	case ref.Operation != gateway.OpCapture && refuses(r.failureCode()):
+		return claimed, nil
 	}
-	checked.ProviderReference = claimed.ProviderReference
-	if checked.Failure != nil && checked.Failure.Code == "" && claimed.Failure != nil {
-		checked.Failure = claimed.Failure
+	code := r.failureCode()
+	if code == "" {
+		code = "not_confirmed"
 	}
-	return checked
+	return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
+}
+
+// failureCode is the code that an answer gives for a failure, "" if it gives none.
+func (a answer) failureCode() string {
+	if a.ErrorCode != "" {
+		return string(a.ErrorCode)
+	}
+	return string(a.Err)
 }
 
 func withReference(ref gateway.Ref, reference string) gateway.Ref {
@@ -203,6 +221,7 @@ func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r re
 	checked, err := g.Fetch(ctx, ref)
 	switch {
 	case err == nil:
+		checked.State = nil // as in start
 		return checked, nil
 	case gateway.KindOf(err) == gateway.KindNotFound && refuses(string(r.Err)):
 		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), Evidence: r.evidence}, nil
@@ -251,7 +270,7 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 		}
 		return result, nil
 	case r.Status.is(statusFail):
-		return g.confirm(ctx, req.Ref, g.read(r, req.Ref)), nil
+		return g.confirm(ctx, recurrent, req.Ref, r, g.read(r, req.Ref))
 	case r.Err != "":
 		return g.refusal(ctx, recurrent, req.Ref, r)
 	}

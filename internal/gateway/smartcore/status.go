@@ -84,15 +84,7 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	if !r.Status.set {
 		result.Status = ""
 	}
-	hold := ref.State[stateHold]
-	switch {
-	case ref.Operation == gateway.OpAuthorize && result.Status == gateway.StatusAuthorized && hold == "":
-		result.State = map[string]gateway.Secret{stateHold: r.shown()}
-	case ref.Operation == gateway.OpCapture || ref.Operation == gateway.OpCancel:
-		if hold != "" && hold == r.shown() {
-			result.Status = unchanged(r.answer, ref)
-		}
-	}
+	r.compare(&result, ref)
 	if ref.Kind != gateway.KindPayoutCard { // 14.7: a kept card has no amount, and any type
 		result.Kind = kindOf(string(r.Type))
 		result.Amount = r.Amount.pointer()
@@ -113,11 +105,7 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	}
 	switch result.Status {
 	case gateway.StatusFailed:
-		code := string(r.ErrorCode)
-		if code == "" {
-			code = string(r.Err)
-		}
-		result.Failure = failureOf(code, r.Cascade, r.hide)
+		result.Failure = failureOf(r.failureCode(), r.Cascade, r.hide)
 	case gateway.StatusProcessing, gateway.StatusRequiresAction:
 		if next := g.nextAction(r.answer); next != nil {
 			result.Status, result.NextAction = gateway.StatusRequiresAction, next
