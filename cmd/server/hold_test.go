@@ -105,6 +105,32 @@ func TestACaptureOrCancelThatNeverArrives(t *testing.T) {
 	}
 }
 
+// A hold may be shown as 1 first and as 2 later. A capture that never arrived is read against how it was shown last.
+func TestAHoldThatIsShownOtherwiseBeforeALostCapture(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
+	d.settings(map[string]any{"authorized_status": 2, "authorize_status_text": "HOLD"})
+	o := d.held("settles", 1000)
+	d.fault("check_lie", "check", o.ProviderOrderID, map[string]any{"count": 1, "status": 1})
+	d.makes("/v1/orders/"+o.ID+"/refresh", ``, http.StatusOK)
+	d.fault("drop_before", "capture", o.ProviderOrderID, map[string]any{"count": 1})
+	require.Equal(t, "processing", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
+	require.Zero(t, d.ends(o.ID, "authorized").AmountCaptured)
+	require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "it can be asked for again")
+}
+
+// While a check does not show the hold, nothing is sent of which nobody could tell whether it arrived.
+func TestNothingIsSentWhileTheHoldIsNotShown(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.held("not-shown", 1000)
+	d.fault("check_lie", "check", o.ProviderOrderID, map[string]any{"count": 1, "status": 7})
+	d.refuses(captureOf(o), `{}`, http.StatusBadGateway, "provider_unavailable")
+	require.Zero(t, d.sent(o.ProviderOrderID, "capture"))
+	require.Equal(t, "authorized", d.full(o.ID).Status)
+	require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
+}
+
 func TestOfCapturesAndCancelsAtOnceOneGoesOut(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)

@@ -80,20 +80,20 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	return o, err
 }
 
-// look asks the provider about an order and records the answer. It reports whether the provider answered. scheduled says
-// that the schedule's time has come; a look in between does not use up a step of it.
-func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Order, answered bool, err error) {
+// look asks the provider about an order and records the answer, which it returns as well: a zero one if there was none.
+// scheduled says that the schedule's time has come; a look in between does not use up a step of it.
+func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Order, told gateway.Result, err error) {
 	account, err := s.Store.Account(ctx, o.AccountID)
 	if err != nil {
-		return nil, false, err
+		return nil, gateway.Result{}, err
 	}
 	gw, err := s.open(account)
 	if err != nil {
-		return nil, false, err
+		return nil, gateway.Result{}, err
 	}
 	ref, err := s.refOf(ctx, o)
 	if err != nil {
-		return nil, false, err
+		return nil, gateway.Result{}, err
 	}
 	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
@@ -143,10 +143,13 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		return nil
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, gateway.Result{}, err
 	}
 	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
-	return saved, callErr == nil, nil
+	if callErr != nil {
+		return saved, gateway.Result{}, nil
+	}
+	return saved, result, nil
 }
 
 // recordCheck records an answer to "what do you know of this order", which was asked when started says: the answer may have

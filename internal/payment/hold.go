@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
@@ -52,6 +53,7 @@ func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
 func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, prepare func(*Order) error,
 	call func(context.Context, gateway.Gateway, *Order) (gateway.Result, error),
 ) (*Order, error) {
+	until := s.Now().Add(s.ProviderTimeout) // for the look and the command together
 	o, err := s.Store.Order(ctx, key)
 	if err != nil {
 		return nil, err
@@ -74,18 +76,21 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err := holds(o, op, unpaid); err != nil {
 		return nil, err
 	}
-	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized && looker.MustLook(o.Ref()) {
-		_, answered, err := s.look(ctx, o, false)
+	unseen := func(*Order) string { return "" }
+	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized {
+		_, told, err := s.look(ctx, o, false)
 		if err != nil {
 			return nil, err
 		}
-		if !answered {
-			return nil, &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The provider does not answer. The %s was not sent, and the money is still held. Try again later.", op)}
-		}
+		sequence := o.Sequence
+		unseen = func(o *Order) string { return s.unseen(o, looker, told, sequence, until) }
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if err := holds(o, op, unpaid); err != nil {
 			return err
+		}
+		if why := unseen(o); why != "" {
+			return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("%s The %s was not sent. Try again later.", why, op)}
 		}
 		if err := prepare(o); err != nil {
 			return err
@@ -108,7 +113,15 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	faultpoint.Hit("command-written")
 	var callErr error
-	send := s.inTime(o, string(op), func(ctx context.Context) (gateway.Result, error) { return call(ctx, gw.gateway, o) })
+	send := s.inTime(o, string(op), func(ctx context.Context) (gateway.Result, error) {
+		left := until.Sub(s.Now())
+		if left <= 0 {
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: string(op), Code: "too_late"}
+		}
+		ctx, cancel := context.WithTimeout(ctx, left)
+		defer cancel()
+		return call(ctx, gw.gateway, o)
+	})
 	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
 		var result gateway.Result
 		result, callErr = send(ctx)
@@ -122,6 +135,31 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	return o, nil
 }
+
+// unseen says why a command must not be sent after a look at its hold, or "": whether a lost one arrived could not be told
+// later. told is what the look answered, and sequence the order's before it. Another look, recorded since, may be an older one.
+// A command that is sent just before until, when its time is over, would only be lost.
+func (s *Service) unseen(o *Order, looker gateway.Looker, told gateway.Result, sequence int, until time.Time) string {
+	switch {
+	case told.Status == "":
+		return "The provider does not answer, or does not tell how the hold stands."
+	case Status(told.Status) != StatusAuthorized || looker.MustLook(o.Ref()):
+		return "The provider does not show the hold."
+	case o.Sequence != sequence:
+		return "The payment changed meanwhile."
+	case until.Sub(s.Now()) < s.ProviderTimeout/leastShare:
+		return "The provider is slow, and too little time was left."
+	}
+	for k, v := range told.State {
+		if o.ProviderState[k] != v {
+			return "The hold is changing at the provider."
+		}
+	}
+	return ""
+}
+
+// leastShare is the part of ProviderTimeout, one in so many, that must be left for a command after the look at its hold.
+const leastShare = 4
 
 // holds says why op cannot be done to an order, or nil. unpaid says that the provider can give up an unpaid payment.
 func holds(o *Order, op gateway.Operation, unpaid bool) error {

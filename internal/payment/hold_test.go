@@ -1,13 +1,174 @@
 package payment
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
 )
+
+// lookingDriver is the fake of a provider whose holds are looked at before they are captured.
+type lookingDriver struct{ gatewaytest.Fake }
+
+func (d *lookingDriver) Open(gateway.Account) (gateway.Gateway, error) {
+	return lookingGateway{d.Gateway()}, nil
+}
+
+type lookingGateway struct{ *gatewaytest.FakeGateway }
+
+func (lookingGateway) MustLook(ref gateway.Ref) bool { return ref.State["look"] == "" }
+
+func heldOrder(t *testing.T) *Order {
+	o := newTestOrder()
+	o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
+	require.Equal(t, Apply, o.Record(Report{Cause: CauseCallback, Status: StatusAuthorized, At: epoch}))
+	return o
+}
+
+// A command goes out only after a look just before it that shows the hold: whether a lost one arrived is read against that.
+func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
+	t.Parallel()
+	seen := gateway.Result{Status: gateway.StatusAuthorized, State: map[string]gateway.Secret{"look": "now"}}
+	for _, tc := range []struct {
+		name string
+		told gateway.Result
+		err  error
+		// meanwhile happens to the order before its look is recorded, after before the command is
+		meanwhile, after func(*Order)
+		sent             bool
+		code             Code
+	}{
+		{name: "seen", told: seen, sent: true},
+		{name: "not answered", err: &gateway.Error{Kind: gateway.KindUnknown}, code: CodeProviderFailed},
+		{name: "not known", err: &gateway.Error{Kind: gateway.KindNotFound}, code: CodeProviderFailed},
+		{name: "nothing understood", told: gateway.Result{Evidence: gateway.Evidence{"status": "7"}}, code: CodeProviderFailed},
+		{name: "not held any more, or not yet", told: gateway.Result{Status: gateway.StatusProcessing}, code: CodeInvalidState},
+		{name: "nothing to remember", told: gateway.Result{Status: gateway.StatusAuthorized}, code: CodeProviderFailed},
+		{name: "about other money", told: gateway.Result{Status: gateway.StatusAuthorized, Kind: gateway.KindRefund, State: seen.State}, code: CodeProviderFailed},
+		{name: "ended", told: gateway.Result{Status: gateway.StatusFailed}, code: CodeInvalidState},
+		{
+			name: "another command came and went", told: seen, code: CodeProviderFailed,
+			meanwhile: func(o *Order) {
+				o.step(StatusProcessing, CauseRequest, nil, epoch)
+				o.step(StatusAuthorized, CauseCheck, nil, epoch)
+			},
+		},
+		{
+			name: "an older look is recorded last", told: seen, code: CodeProviderFailed,
+			after: func(o *Order) { o.ProviderState = map[string]gateway.Secret{"look": "older"} },
+		},
+	} {
+		for _, remembered := range []gateway.Secret{"", "before"} {
+			if remembered != "" && tc.name == "nothing to remember" {
+				continue // what is remembered is how it is shown
+			}
+			o, sent := heldOrder(t), ""
+			if remembered != "" {
+				o.ProviderState = map[string]gateway.Secret{"look": remembered}
+			}
+			d := &lookingDriver{gatewaytest.Fake{
+				FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+					if tc.meanwhile != nil {
+						tc.meanwhile(o)
+					}
+					return tc.told, tc.err
+				},
+				CaptureFunc: func(_ context.Context, ref gateway.Ref, _ money.Money) (gateway.Result, error) {
+					sent = ref.State["look"].Reveal()
+					return gateway.Result{Status: gateway.StatusProcessing}, nil
+				},
+			}}
+			s := New(Config{Store: &betweenStore{lookStore: &lookStore{order: o}, after: tc.after}, Drivers: gateway.NewRegistry(d), Now: func() time.Time { return epoch }})
+			got, err := s.Capture(t.Context(), o.Key(), 0)
+			if tc.sent {
+				require.NoError(t, err, tc.name)
+				require.Equal(t, StatusProcessing, got.Status, tc.name)
+				require.Equal(t, "now", sent, tc.name)
+				continue
+			}
+			require.Equal(t, tc.code, CodeOf(err), tc.name)
+			require.Empty(t, sent, tc.name)
+			require.Equal(t, gateway.OpAuthorize, o.Operation, tc.name)
+		}
+	}
+}
+
+// betweenStore does something to the order between its first update and the next.
+type betweenStore struct {
+	*lookStore
+	after   func(*Order)
+	updates int
+}
+
+func (s *betweenStore) UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error) {
+	if s.updates++; s.updates == 2 && s.after != nil {
+		s.after(s.order)
+	}
+	return s.lookStore.UpdateOrder(ctx, key, fn)
+}
+
+// The look before a command uses up the command's time: together they take no longer than a call may.
+func TestALookAndItsCommandHaveOneTime(t *testing.T) {
+	t.Parallel()
+	const timeout = time.Minute
+	for took, sent := range map[time.Duration]bool{0: true, timeout / 2: true, timeout * 3 / 4: true, timeout*3/4 + time.Second: false, timeout: false, 2 * timeout: false} {
+		o, now, left := heldOrder(t), epoch, time.Duration(0)
+		d := &lookingDriver{gatewaytest.Fake{
+			FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+				now = now.Add(took)
+				return gateway.Result{Status: gateway.StatusAuthorized, State: map[string]gateway.Secret{"look": "now"}}, nil
+			},
+			CaptureFunc: func(ctx context.Context, _ gateway.Ref, _ money.Money) (gateway.Result, error) {
+				until, _ := ctx.Deadline()
+				left = time.Until(until)
+				return gateway.Result{Status: gateway.StatusProcessing}, nil
+			},
+		}}
+		s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(d), ProviderTimeout: timeout, Now: func() time.Time { return now }})
+		_, err := s.Capture(t.Context(), o.Key(), 0)
+		if !sent {
+			require.Equal(t, CodeProviderFailed, CodeOf(err), took)
+			require.Zero(t, left, took)
+			require.Equal(t, StatusAuthorized, o.Status, took)
+			continue
+		}
+		require.NoError(t, err, took)
+		require.LessOrEqual(t, left, timeout-took)
+		require.Greater(t, left, timeout-took-10*time.Second)
+	}
+}
+
+// A command that was written down so late that its time is over is not sent: the money is still held.
+func TestACommandThatWasWrittenDownLateIsNotSent(t *testing.T) {
+	t.Parallel()
+	const timeout = time.Minute
+	o, now := heldOrder(t), epoch
+	fake := &gatewaytest.Fake{CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
+		t.Error("it was sent")
+		return gateway.Result{}, nil
+	}}
+	s := New(Config{Store: &slowStore{lookStore: &lookStore{order: o}, now: &now, took: timeout}, Drivers: gateway.NewRegistry(fake), ProviderTimeout: timeout, Now: func() time.Time { return now }})
+	_, err := s.Capture(t.Context(), o.Key(), 0)
+	require.Equal(t, CodeProviderFailed, CodeOf(err))
+	require.Equal(t, StatusAuthorized, o.Status)
+}
+
+// slowStore is a store whose first update takes long.
+type slowStore struct {
+	*lookStore
+	now  *time.Time
+	took time.Duration
+}
+
+func (s *slowStore) UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error) {
+	*s.now, s.took = s.now.Add(s.took), 0
+	return s.lookStore.UpdateOrder(ctx, key, fn)
+}
 
 // A capture whose answer was lost is taken for one that never arrived only by several answers in a row, the last one
 // past the provider's delay and past the call's own time. Then the money is as it was: held.
