@@ -78,6 +78,10 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	unseen := func(*Order) string { return "" }
 	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized {
+		trial := *o
+		if err := prepare(&trial); err != nil {
+			return nil, err
+		}
 		_, told, err := s.look(ctx, o, false)
 		if err != nil {
 			return nil, err

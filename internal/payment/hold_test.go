@@ -98,6 +98,18 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 	}
 }
 
+// What a shop got wrong is said without asking the provider.
+func TestACaptureOfTooMuchIsNotLookedInto(t *testing.T) {
+	t.Parallel()
+	d := &lookingDriver{gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+		t.Error("it was asked")
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnknown}
+	}}}
+	o := heldOrder(t)
+	_, err := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(d)}).Capture(t.Context(), o.Key(), 1001)
+	require.Equal(t, CodeAmountTooLarge, CodeOf(err))
+}
+
 // betweenStore does something to the order between its first update and the next.
 type betweenStore struct {
 	*lookStore
