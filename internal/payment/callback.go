@@ -79,23 +79,39 @@ func dedupeKey(a Account, n gateway.Notification, raw gateway.RawCallback) []byt
 	return key.Sum(nil)
 }
 
+// unrecordedRefund is the reason of a conflict about a payment.
+const unrecordedRefund = "money went back, and no refund of this sum is on record"
+
 // applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check.
 func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (CallbackVerdict, string) {
 	now := s.Now()
-	doubt := func(why string) (CallbackVerdict, string) {
-		o.doubt(now)
-		return CallbackDoubt, why
-	}
 	if o.AccountID != account.ID {
 		return CallbackDoubt, "the order belongs to another account"
 	}
+	if o.Kind != gateway.KindRefund { // a refund's callback names the payment
+		o.name()
+	}
 	r := ReportOf(n.ResultFor(o.Operation), CauseCallback, 0, now)
+	doubt := func(why string) (CallbackVerdict, string) {
+		if n.Doubt != "" || r.Status.Final() { // what is on its way the order overtakes
+			o.remember(r.Status, now)
+		}
+		o.doubt(now)
+		return CallbackDoubt, why
+	}
+	judged, _ := o.Judge(r)
 	switch {
 	case n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final():
-		return CallbackStale, "no refund of this payment is open"
+		if n.Doubt != "" || r.Status != StatusSucceeded {
+			return CallbackStale, "no such refund of this payment is on record"
+		}
+		// It was made elsewhere, or is a chargeback. No check of the payment need show it, and a refund of ours on top would
+		// give the money back twice.
+		o.contradict(r, unrecordedRefund)
+		return CallbackVerdict(ConflictVerdict), unrecordedRefund
 	case n.Doubt != "":
 		return doubt(n.Doubt)
-	case n.Weak != "" && !o.Status.Final():
+	case n.Weak != "" && (!o.Status.Final() || judged == ConflictVerdict):
 		return doubt(n.Weak)
 	case s.AlwaysConfirm && !o.Status.Final():
 		return doubt("policy")
@@ -104,7 +120,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return doubt("the provider knows this order by another id")
 	case o.Namesakes > 0 && !o.Status.Final():
-		// It names the payment alone, and an earlier refund of the same sum may be the one that it is about.
+		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return doubt("the payment has another refund of this sum")
 	case o.commanded() && !o.Status.Final():
 		// Providers use the same word for the hold and for the capture that follows it.

@@ -31,6 +31,7 @@ const notFoundAnswers = 3
 func (s Schedule) next(o *Order, now time.Time) {
 	if o.Status.Final() {
 		o.NextCheckAt = nil
+		o.resume(now)
 		return
 	}
 	var at time.Time
@@ -115,6 +116,9 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 			verdict = s.recordCheck(o, gw.description, result, callErr, basis, started, now)
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		conflicts = len(o.NewConflicts())
+		if callErr == nil && Status(result.Status).Valid() {
+			o.lookedAfter(started, gw.description.VisibilityDelay)
+		}
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && (o.NotFound > denied || o.NotFound >= notFoundAnswers-1) {
 			// The answers that settle it are due when the provider's delay has passed: soon, if it has and this was one more.
@@ -128,6 +132,12 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		}
 		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
 			s.persist(o, now)
+		}
+		if since, _, open := o.remembered(); open && !o.Status.Final() {
+			// Also between two steps that are wide by now: then it can be told.
+			if at := since.Add(gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextCheckAt) {
+				o.NextCheckAt = &at
+			}
 		}
 		if o.Status.Final() && planned != nil && o.Sequence == sequence && o.Conflicts == before {
 			told := callErr == nil && Status(result.Status).Final()
@@ -194,6 +204,9 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale
 	}
+	if o.named() {
+		return Stale // it said otherwise, and no number of denials makes that untrue
+	}
 	if !s.proven(o, d.VisibilityDelay, started, now) {
 		return Stale
 	}
@@ -234,33 +247,6 @@ func (s *Service) persist(o *Order, now time.Time) {
 		o.NextCheckAt = &at
 	}
 }
-
-// followDoubt goes on asking about a final order that a signed report put in doubt, and that no answer has contradicted. The
-// first answers may be older than what the report tells of: settled says that this one was asked for after the provider's
-// delay, and that it confirms how the order ended. When no answer tells for a day, an operator is called.
-func (s *Service) followDoubt(o *Order, settled bool, delay time.Duration, now time.Time) {
-	switch {
-	case settled:
-		o.NextCheckAt = nil
-		return
-	case o.Checks > doubtTries:
-		o.contradict(Report{Cause: CauseCheck, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
-		return
-	}
-	at := now.Add(longestPause)
-	if o.Checks < len(s.Schedule) {
-		if next := o.ChecksSince.Add(s.Schedule[o.Checks]); next.After(now) && next.Before(at) {
-			at = next
-		}
-	}
-	if last := o.ChecksSince.Add(delay); last.After(now) && last.Before(at) {
-		at = last
-	}
-	o.NextCheckAt = &at
-}
-
-// doubtTries is how often the provider is asked about a final order in doubt while it does not tell: for a day.
-const doubtTries = 24 * int(time.Hour/longestPause)
 
 // longestPause is between two checks while the provider cannot be asked.
 const longestPause = 2 * time.Minute

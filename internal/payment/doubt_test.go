@@ -150,3 +150,111 @@ func TestADoubtOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 		now = *o.NextCheckAt
 	}
 }
+
+// A doubt about an order that has not ended outlasts its end, whatever road that comes by, until the provider was asked late
+// enough. An end that is as the doubted report said needs no second look.
+func TestADoubtOutlastsTheOrdersEnd(t *testing.T) {
+	t.Parallel()
+	doubted := epoch.Add(time.Hour)
+	for name, tc := range map[string]struct {
+		n       gateway.Notification
+		confirm bool
+		end     func(*testing.T, *Service, *Order, *gateway.Notification)
+		resumed bool
+	}{
+		"by a check": {n: gateway.Notification{Doubt: "the money went back"}, resumed: true},
+		"by a callback": {n: gateway.Notification{Doubt: "the money went back"}, resumed: true, end: func(t *testing.T, s *Service, _ *Order, n *gateway.Notification) {
+			*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
+			require.Equal(t, CallbackVerdict(Apply), s.call(t))
+		}},
+		"by an operator": {n: gateway.Notification{Doubt: "the money went back"}, end: func(t *testing.T, s *Service, o *Order, _ *gateway.Notification) {
+			_, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "seen", Operator: "me"})
+			require.NoError(t, err)
+		}},
+		"another end was said": {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, confirm: true, resumed: true},
+		"this end was said":    {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, confirm: true},
+		"no end was said":      {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusProcessing}}, confirm: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, reversed := range []bool{true, false} {
+				o, now, n := orderIn(t, StatusProcessing), doubted, tc.n
+				n.OrderID = "o"
+				s := told(o, &now, &n, func() (gateway.Result, error) {
+					r := gateway.Result{Status: gateway.StatusSucceeded}
+					if back := o.Amount.Minor(); reversed && now.After(doubted.Add(50*time.Second)) {
+						r.Refunded = &back
+					}
+					return r, nil
+				})
+				s.AlwaysConfirm = tc.confirm
+				require.Equal(t, CallbackDoubt, s.call(t))
+				now = now.Add(250 * time.Millisecond)
+				if tc.end != nil {
+					tc.end(t, s, o, &n)
+				} else {
+					_, err := s.Check(t.Context(), o.Key())
+					require.NoError(t, err)
+				}
+				require.Equal(t, StatusSucceeded, o.Status)
+				require.Equal(t, tc.resumed, o.NextCheckAt != nil)
+				s.checks(t, o, &now, doubted.Add(time.Hour))
+				require.Equal(t, reversed && tc.resumed, o.Conflicts == 1)
+				require.Nil(t, o.NextCheckAt)
+				if tc.resumed {
+					require.Equal(t, doubted.Add(time.Minute), now, "as soon as it can be told")
+				}
+				_, _, open := o.remembered()
+				require.False(t, open)
+			}
+		})
+	}
+}
+
+// An answer that was asked for late enough settles a doubt also when it names no end.
+func TestADoubtIsForgottenOnceItWasLookedAfter(t *testing.T) {
+	t.Parallel()
+	o, now, status := orderIn(t, StatusProcessing), epoch.Add(time.Hour), gateway.StatusProcessing
+	n := &gateway.Notification{OrderID: "o", Doubt: "the money went back"}
+	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: status}, nil })
+	s.call(t)
+	s.checks(t, o, &now, now.Add(10*time.Minute))
+	status = gateway.StatusSucceeded
+	*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: status}}
+	require.Equal(t, CallbackVerdict(Apply), s.call(t))
+	require.Nil(t, o.NextCheckAt)
+}
+
+// Two reports in doubt that name different ends are not settled by either.
+func TestTwoDoubtsThatDisagreeAreBothKept(t *testing.T) {
+	t.Parallel()
+	o := orderIn(t, StatusProcessing)
+	o.remember(StatusSucceeded, epoch)
+	o.remember(StatusFailed, epoch.Add(time.Second))
+	since, reported, open := o.remembered()
+	require.True(t, open)
+	require.Empty(t, reported)
+	require.Equal(t, epoch.Add(time.Second), since)
+}
+
+// What the provider denied before a report in doubt is no part of the proof that a capture never arrived.
+func TestADoubtBeginsProofsAnew(t *testing.T) {
+	t.Parallel()
+	o := newTestOrder()
+	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
+	o.ChecksSince, o.Checks = epoch, 4
+	now := epoch.Add(time.Second)
+	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
+	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusAuthorized}, nil })
+	for range 2 {
+		_, err := s.Refresh(t.Context(), o.Key())
+		require.NoError(t, err)
+	}
+	now = epoch.Add(2 * time.Minute)
+	require.Equal(t, CallbackDoubt, s.call(t))
+	_, err := s.Check(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, StatusProcessing, o.Status)
+	s.checks(t, o, &now, epoch.Add(time.Hour))
+	require.Equal(t, StatusAuthorized, o.Status)
+}

@@ -146,20 +146,32 @@ func (o *Order) AddCall(c Call) { o.calls = append(o.calls, c) }
 // ParentDelta returns by how much the parent's reserved and refunded sums change with what happened, in minor units.
 func (o *Order) ParentDelta() (reserved, refunded int64) { return o.parentReserved, o.parentRefunded }
 
-// stateAccepted is the member of ProviderState, not an adapter's, that remembers that the provider answered the last capture
-// or cancel: it arrived, and a hold that still stands says only that it has not been carried out yet.
-const stateAccepted = "payrelay.accepted"
+// stateOurs begins the names of those members of ProviderState that are ours and not an adapter's.
+const stateOurs = "payrelay."
 
-// accept remembers whether the provider has answered the last capture or cancel.
-func (o *Order) accept(yes bool) {
+// stateAccepted is the member that remembers that the provider answered the last capture or cancel: it arrived, and a hold
+// that still stands says only that it has not been carried out yet.
+const stateAccepted = stateOurs + "accepted"
+
+// mark sets a member of ProviderState, or removes it if value is empty. The map itself is left alone: snapshots share it.
+func (o *Order) mark(name string, value gateway.Secret) {
 	state := map[string]gateway.Secret{}
 	maps.Copy(state, o.ProviderState)
-	delete(state, stateAccepted)
-	if yes {
-		state[stateAccepted] = "true"
+	delete(state, name)
+	if value != "" {
+		state[name] = value
 	}
 	if len(state) > 0 || o.ProviderState != nil {
 		o.ProviderState = state
+	}
+}
+
+// accept remembers whether the provider has answered the last capture or cancel.
+func (o *Order) accept(yes bool) {
+	if yes {
+		o.mark(stateAccepted, "true")
+	} else {
+		o.mark(stateAccepted, "")
 	}
 }
 

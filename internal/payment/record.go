@@ -3,6 +3,7 @@ package payment
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -125,12 +126,6 @@ func (o *Order) begun() gateway.Operation {
 // held reports whether money was held before what was commanded last; if not, an unpaid order was given up.
 func (o *Order) held() bool { return o.Manual && o.Authorized > 0 }
 
-// doubtedBy reports whether something is going on at the provider, by a report of unknown age, with an order that ended
-// without money here. It may be old news; only the provider can tell.
-func (o *Order) doubtedBy(r Report) bool {
-	return o.endedWithoutMoney() && (r.Status == StatusAuthorized && !o.held() || r.Status == StatusProcessing && o.neverArrived())
-}
-
 // endedWithoutMoney reports whether the order is final and nothing was taken or paid.
 func (o *Order) endedWithoutMoney() bool {
 	return o.Status == StatusFailed || o.Status == StatusCanceled
@@ -147,17 +142,6 @@ func (o *Order) restart(at time.Time) {
 	if o.waits() {
 		o.Checks = waitingSkips
 	}
-}
-
-// doubt makes the order due for a check, and for some more soon: the first answer may be wrong, or old. For one that is
-// final or waits the schedule begins anew. While a call may be under way its times are counted from that call, on which
-// proofs rest, and those that are over are made up for, a second apart.
-func (o *Order) doubt(now time.Time) {
-	o.Checks = 0
-	if o.Status.Final() || o.waits() {
-		o.ChecksSince = now
-	}
-	o.NextCheckAt = &now
 }
 
 // asBefore reports whether a status is the one that the order had before what was commanded last.
@@ -276,6 +260,9 @@ func (o *Order) learn(r Report) {
 		o.NextAction = r.NextAction
 	}
 	for k, v := range r.State {
+		if strings.HasPrefix(k, stateOurs) {
+			continue // adapters hand back what they were given, which may be old
+		}
 		if o.ProviderState == nil {
 			o.ProviderState = map[string]gateway.Secret{}
 		}

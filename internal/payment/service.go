@@ -309,6 +309,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		r := report(o, result, callErr, basis, now)
 		verdict = o.Record(r)
 		if gateway.KindOf(callErr) == gateway.KindDuplicate {
+			o.name()
 			o.contradict(r, "the provider had an order of this id before: somebody else uses our ids, or a request was repeated")
 		}
 		conflicts = len(o.NewConflicts())
