@@ -51,7 +51,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 			if err != nil {
 				return err
 			}
-			if refund != nil {
+			if refund != nil && !unrecorded(refund, cb) {
 				row, others = refund, n
 			}
 		}
@@ -98,7 +98,12 @@ func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order, cb payment.Callbac
 		return nil, 0, err
 	}
 	others, err := db.New(tx).RefundNamesakes(ctx, db.RefundNamesakesParams{
-		ShopID: paid.ShopID, ParentID: &paid.ID, ID: refund.ID, Amount: refund.Amount,
+		ShopID: paid.ShopID, ParentID: &paid.ID, ID: refund.ID, Amount: refund.Amount, Identified: refund.ProviderReference != "",
 	})
 	return refund, int(others), err
+}
+
+// unrecorded reports whether a callback says that a sum went back for which there is no refund, only one of another sum.
+func unrecorded(refund *db.Order, cb payment.Callback) bool {
+	return cb.Reported == string(payment.StatusSucceeded) && cb.Minor > 0 && (refund.Amount == nil || *refund.Amount != cb.Minor)
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/payment"
 )
 
@@ -134,4 +135,118 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 	o, verdict = told("open one", 100, payment.StatusSucceeded)
 	require.Equal(t, open.ID, o.ID)
 	require.Equal(t, payment.Apply, verdict)
+}
+
+// told hands a refund's callback that names a payment to the service, over the store.
+func (b *bench) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.CallbackVerdict {
+	t.Helper()
+	fake := &gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: of.ProviderOrderID, Fingerprint: raw.Body, Result: gateway.Result{
+			Status: status, Kind: gateway.KindRefund, Amount: &minor, Currency: "EUR",
+		}}, nil
+	}}
+	service := payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
+	verdict, err := service.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte(body), ReceivedAt: b.clock.Now()})
+	require.NoError(t, err)
+	return verdict
+}
+
+// A refund was refused at once, without an id, and its callback comes when the next one of that sum is under way: it may be
+// about either.
+func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		failure string
+		known   bool                    // the second refund has an id of its own
+		before  payment.CallbackVerdict // of a callback that tells the first one's end in time, none if empty
+		want    payment.CallbackVerdict
+	}{
+		"refused":                      {failure: "REFUND_NOT_ALLOWED", want: payment.CallbackDoubt},
+		"refused, the next has an id":  {failure: "REFUND_NOT_ALLOWED", known: true, want: payment.CallbackDoubt},
+		"an operator decided":          {failure: "operator", want: payment.CallbackDoubt},
+		"told before":                  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, want: payment.CallbackVerdict(payment.Apply)},
+		"told before, next has an id":  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, known: true, want: payment.CallbackDoubt},
+		"nothing was sent":             {failure: "not_sent", want: payment.CallbackVerdict(payment.Apply)},
+		"nothing was sent, has an id":  {failure: "not_sent", known: true, want: payment.CallbackVerdict(payment.Apply)},
+		"nothing was sent, not signed": {failure: gateway.CodeNotSigned, known: true, want: payment.CallbackVerdict(payment.Apply)},
+		"there is no other":            {known: true, want: payment.CallbackVerdict(payment.Apply)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			parent := b.paid(t, "p", 1000)
+			begin := func(reference string, r payment.Report) payment.Key {
+				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, 600))
+				require.NoError(t, err)
+				_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+					r.Basis = o.Sequence
+					require.Equal(t, payment.Apply, o.Record(r))
+					return nil
+				})
+				require.NoError(t, err)
+				return o.Key()
+			}
+			if tc.failure != "" {
+				r := b.newReport(payment.StatusFailed)
+				r.Failure = &gateway.Failure{Code: tc.failure}
+				begin("first", r)
+			}
+			if tc.before != "" {
+				require.Equal(t, tc.before, b.told(t, "in time", parent, gateway.StatusFailed, 600))
+			}
+			r := b.newReport(payment.StatusProcessing)
+			if tc.known {
+				r.ProviderReference = "refund-id"
+			}
+			second := begin("second", r)
+			require.Equal(t, tc.want, b.told(t, "late", parent, gateway.StatusFailed, 600))
+			after, err := b.Order(t.Context(), second)
+			require.NoError(t, err)
+			paid, err := b.Order(t.Context(), parent.Key())
+			require.NoError(t, err)
+			if tc.want == payment.CallbackDoubt {
+				require.Equal(t, payment.StatusProcessing, after.Status)
+				require.Equal(t, b.clock.Now(), *after.NextCheckAt)
+				require.EqualValues(t, 600, paid.RefundReserved)
+			} else {
+				require.Equal(t, payment.StatusFailed, after.Status)
+				require.Zero(t, paid.RefundReserved)
+			}
+		})
+	}
+}
+
+// Of a sum that went back and that no refund asked for, the payment's operator is told, whatever other refunds there are. What
+// our own refunds' callbacks say late, or again, is no such news.
+func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
+	t.Parallel()
+	for name, others := range map[string][]payment.Status{
+		"none": nil, "one": {payment.StatusSucceeded}, "one that failed": {payment.StatusFailed}, "one that is open": {""},
+		"two": {payment.StatusSucceeded, payment.StatusFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			parent := b.paid(t, "p", 1000)
+			for i, status := range others {
+				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+i)), 300))
+				require.NoError(t, err)
+				if status != "" {
+					b.report(t, o.Key(), status)
+				}
+			}
+			if name == "one" {
+				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours", parent, gateway.StatusSucceeded, 300))
+				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
+			}
+			require.Equal(t, payment.CallbackVerdict(payment.ConflictVerdict), b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
+			paid, err := b.Order(t.Context(), parent.Key())
+			require.NoError(t, err)
+			require.Equal(t, 1, paid.Conflicts)
+			b.told(t, "theirs", parent, gateway.StatusSucceeded, 600)
+			paid, err = b.Order(t.Context(), parent.Key())
+			require.NoError(t, err)
+			require.Equal(t, 1, paid.Conflicts, "the same content again is no news")
+		})
+	}
 }

@@ -88,14 +88,15 @@ FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orde
 LIMIT 1 FOR NO KEY UPDATE;
 
 -- name: RefundNamesakes :one
--- Other refunds of the same payment and sum whose end no callback has told yet, though the provider may have had them.
+-- Other refunds of the same payment and sum that a callback could as well be about. One of which nothing was sent is none;
+-- nor is one whose end a callback has told already, unless this one has an id of its own by which the provider can be asked.
 SELECT count(*)::integer AS others FROM orders other
 WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> @id AND other.amount = @amount
-  AND NOT (other.status = 'failed' AND other.provider_reference = '')
-  AND NOT EXISTS (
+  AND NOT (other.status = 'failed' AND other.provider_reference = '' AND coalesce(other.failure ->> 'code', '') IN ('not_sent', 'answer_not_signed'))
+  AND (@identified::boolean OR NOT EXISTS (
     SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
       AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
-  );
+  ));
 
 -- name: InsertOrder :execrows
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is

@@ -974,27 +974,30 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 const RefundNamesakes = `-- name: RefundNamesakes :one
 SELECT count(*)::integer AS others FROM orders other
 WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> $3 AND other.amount = $4
-  AND NOT (other.status = 'failed' AND other.provider_reference = '')
-  AND NOT EXISTS (
+  AND NOT (other.status = 'failed' AND other.provider_reference = '' AND coalesce(other.failure ->> 'code', '') IN ('not_sent', 'answer_not_signed'))
+  AND ($5::boolean OR NOT EXISTS (
     SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
       AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
-  )
+  ))
 `
 
 type RefundNamesakesParams struct {
-	ShopID   uuid.UUID  `db:"shop_id"`
-	ParentID *uuid.UUID `db:"parent_id"`
-	ID       uuid.UUID  `db:"id"`
-	Amount   *int64     `db:"amount"`
+	ShopID     uuid.UUID  `db:"shop_id"`
+	ParentID   *uuid.UUID `db:"parent_id"`
+	ID         uuid.UUID  `db:"id"`
+	Amount     *int64     `db:"amount"`
+	Identified bool       `db:"identified"`
 }
 
-// Other refunds of the same payment and sum whose end no callback has told yet, though the provider may have had them.
+// Other refunds of the same payment and sum that a callback could as well be about. One of which nothing was sent is none;
+// nor is one whose end a callback has told already, unless this one has an id of its own by which the provider can be asked.
 func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams) (int32, error) {
 	row := q.db.QueryRow(ctx, RefundNamesakes,
 		arg.ShopID,
 		arg.ParentID,
 		arg.ID,
 		arg.Amount,
+		arg.Identified,
 	)
 	var others int32
 	err := row.Scan(&others)
