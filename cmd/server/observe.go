@@ -13,8 +13,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	reports, conflicts, callbacks, refused *prometheus.CounterVec
-	log                                    zerolog.Logger
+	reports, conflicts, callbacks, refused, unchecked *prometheus.CounterVec
+	log                                               zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -31,15 +31,22 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
+		unchecked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_checks_failed_total", Help: "Checks of orders that could not be made or written down. The log names the order.",
+		}, []string{"provider"}),
 		log: log,
 	}
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
 		o.refused.WithLabelValues(provider)
+		o.unchecked.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
 	}
-	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused)
+	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused, o.unchecked)
 	return o
 }
+
+// checkFailed is worker.Config.CheckFailed.
+func (o *observer) checkFailed(provider string) { o.unchecked.WithLabelValues(provider).Inc() }
 
 // observe is payment.Config.Observe.
 func (o *observer) observe(e payment.Event) {

@@ -34,12 +34,16 @@ type CheckLeaser interface {
 type checks struct {
 	checker Checker
 	log     zerolog.Logger
+	failed  func()
 }
 
 // newChecks works on one provider's due orders. Another provider's have places of their own: one that is slow to answer
 // must not keep the other one's truth waiting.
 func newChecks(provider string, c Config, checker Checker, leaser CheckLeaser) *leases[payment.Key] {
-	k := &checks{checker, c.Log}
+	k := &checks{checker: checker, log: c.Log, failed: func() {}}
+	if c.CheckFailed != nil {
+		k.failed = func() { c.CheckFailed(provider) }
+	}
 	l := &leases[payment.Key]{
 		every: checkEvery, grace: CheckLease, work: k.check,
 		lease: func(ctx context.Context, limit int) ([]payment.Key, error) {
@@ -58,6 +62,7 @@ func (k *checks) check(ctx context.Context, key payment.Key) {
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
+			k.failed()
 			k.log.Error().Stringer("order_id", key.Order).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a check panicked; the order is checked again")
 		}
 	}()
@@ -65,6 +70,7 @@ func (k *checks) check(ctx context.Context, key payment.Key) {
 	started := time.Now()
 	o, err := k.checker.Check(ctx, key)
 	if err != nil {
+		k.failed()
 		k.log.Error().Err(err).Stringer("order_id", key.Order).Msg("a check could not be written down; the order is checked again")
 		return
 	}

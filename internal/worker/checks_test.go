@@ -25,6 +25,7 @@ type dueOrders struct {
 	check   func(ctx context.Context, key payment.Key) error
 	running atomic.Int64
 	most    atomic.Int64
+	failed  atomic.Int64
 	checked atomic.Int64
 }
 
@@ -64,7 +65,7 @@ func (d *dueOrders) run(places int, length time.Duration) *lines {
 	log := &lines{}
 	ctx, cancel := context.WithTimeout(context.Background(), length)
 	defer cancel()
-	newChecks("fake", Config{MaxWorkers: places, Log: zerolog.New(log)}, d, d).run(ctx)
+	newChecks("fake", Config{MaxWorkers: places, Log: zerolog.New(log), CheckFailed: func(string) { d.failed.Add(1) }}, d, d).run(ctx)
 	return log
 }
 
@@ -99,6 +100,7 @@ func TestChecksGoOnAfterFailures(t *testing.T) {
 		}
 		log := d.run(1, 10*time.Second)
 		require.EqualValues(t, 3, d.checked.Load())
+		require.EqualValues(t, 2, d.failed.Load(), "operators can count them")
 		require.Equal(t, 1, log.count("a check panicked"))
 		require.Zero(t, log.count("4111111111111111"), "what panicked is not known to be fit for a log")
 		require.Equal(t, 1, log.count("a check could not be written down"))

@@ -82,6 +82,9 @@ type Config struct {
 	MaxWorkers int
 	// Providers are those whose orders are checked.
 	Providers []string
+	// CheckFailed hears of checks that could not be made or written down: the order is leased again, and again, and is never
+	// late. May be nil.
+	CheckFailed func(provider string)
 	// PollOnly turns LISTEN off, for a database behind a transaction pooler.
 	PollOnly bool
 	// Answers are deleted when they are older than KeepAnswers. May be nil.
