@@ -168,7 +168,7 @@ func TestADoubtOutlastsTheOrdersEnd(t *testing.T) {
 			require.Equal(t, CallbackVerdict(Apply), s.call(t))
 		}},
 		"by an operator": {n: gateway.Notification{Doubt: "the money went back"}, end: func(t *testing.T, s *Service, o *Order, _ *gateway.Notification) {
-			_, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "seen", Operator: "me"})
+			_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "seen", Operator: "me"})
 			require.NoError(t, err)
 		}},
 		"another end was said": {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, confirm: true, resumed: true},
