@@ -48,7 +48,7 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 		{name: "not known", err: &gateway.Error{Kind: gateway.KindNotFound}, code: CodeProviderFailed},
 		{name: "nothing understood", told: gateway.Result{Evidence: gateway.Evidence{"status": "7"}}, code: CodeProviderFailed},
 		{name: "not held any more, or not yet", told: gateway.Result{Status: gateway.StatusProcessing}, code: CodeInvalidState},
-		{name: "shown as unpaid", told: gateway.Result{Status: gateway.StatusRequiresAction}, code: CodeProviderFailed},
+		{name: "not held, and about other money", told: gateway.Result{Status: gateway.StatusProcessing, Kind: gateway.KindRefund}, code: CodeProviderFailed},
 		{name: "nothing to remember", told: gateway.Result{Status: gateway.StatusAuthorized}, code: CodeProviderFailed},
 		{name: "about other money", told: gateway.Result{Status: gateway.StatusAuthorized, Kind: gateway.KindRefund, State: seen.State}, code: CodeProviderFailed},
 		{name: "ended", told: gateway.Result{Status: gateway.StatusFailed}, code: CodeInvalidState},
