@@ -103,7 +103,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
 		_ = os.RemoveAll(c.Dir)
 	}
-	return len(t.bad) > 0, errors.Join(failed...)
+	return len(t.bad) > 0 || len(t.campaign.Never()) > 0, errors.Join(failed...)
 }
 
 // again is what a command line needs beside its seed to make the same plan.
@@ -159,12 +159,14 @@ type totals struct {
 	faults   map[string]int
 	compared map[string]int
 	bad      []int64
+	campaign torture.Campaign
 }
 
 func (t *totals) add(r torture.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.runs++
+	t.campaign.Add(r)
 	t.orders += r.Orders
 	t.operator += len(r.Result.Operator)
 	for k, n := range r.Left {
@@ -205,6 +207,10 @@ func (t *totals) print(took time.Duration) {
 	fmt.Printf("torture: compared: %s\n", counts(t.compared))
 	fmt.Printf("torture: orders: %s\n", counts(t.scripts))
 	fmt.Printf("torture: faults: %s\n", counts(t.faults))
+	fmt.Printf("torture: actions: %s\n", counts(t.campaign.ActionCounts()))
+	for _, name := range t.campaign.Never() {
+		fmt.Printf("torture: NEVER HAPPENED in %d runs: %s\n", t.runs, name)
+	}
 	if len(t.bad) > 0 {
 		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)
 	}

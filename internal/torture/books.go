@@ -24,7 +24,8 @@ type Effect struct {
 	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
 	Kind      string // payment, payout, payout_card, transfer or refund
 	State     State
-	Sum       int64 // what moved or is held, minor units
+	Sum       int64  // what moved or is held, minor units
+	Currency  string // empty where the provider's book does not say
 	// Told says that the provider's genuine callback about how it ended was acknowledged.
 	Told bool
 }
@@ -37,6 +38,7 @@ type Row struct {
 	ProviderReference         string
 	Parent                    string
 	Amount, Captured          int64
+	Currency                  string
 	Asked                     int64 // what the shop asked for last: a part by a capture, else Amount
 	Authorized                int64
 	Refunded, Reserved        int64
@@ -122,4 +124,8 @@ type Books struct {
 	// Unkept are the requests whose answer could not be kept for its Idempotency-Key while the database was away.
 	Unkept         map[string]bool
 	Contradictions []Contradiction
+	Requests       []Request
+	Said           []Said
+	Refusals       []Refusal
+	Probes         []Probe
 }

@@ -27,6 +27,11 @@ const (
 	NotificationWrong Kind = "notification_wrong" // told something else
 	InternalError     Kind = "internal_error"     // an answer of 500, which no fault excuses
 	FalseConflict     Kind = "false_conflict"     // an operator was called although nothing contradicts
+	NotAsked          Kind = "not_asked"          // an order, capture or cancel that no shop asked for
+	AnswerWrong       Kind = "answer_wrong"       // a shop was shown what the order never was
+	WronglyRefused    Kind = "wrongly_refused"    // a request was refused that nothing stands against
+	NotRecovered      Kind = "not_recovered"      // long after the faults an order still does not get through
+	TooFew            Kind = "too_few"            // so few orders were made that the run says little
 )
 
 // Violation is one broken promise.
@@ -60,6 +65,10 @@ func Check(b Books) Result {
 	}
 	x.callbacks(&r)
 	x.contradictions(&r)
+	x.requests(&r)
+	x.said(&r)
+	x.refusals(&r)
+	x.probes(&r)
 	x.listings(&r)
 	x.effects(&r)
 	for _, row := range b.Rows {

@@ -71,6 +71,7 @@ func good() Books {
 			b.Notices = append(b.Notices, Notice{Shop: "shop", Order: r.ID, Sequence: s.Sequence, Status: s.To, Captured: captured, Genuine: true, Payload: r.ID + s.To})
 		}
 	}
+	b.ask()
 	return b
 }
 
@@ -145,7 +146,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 				ID: "second", Shop: "shop", Kind: "payment", Reference: "x", Status: "succeeded", Provider: "smartcore", ProviderOrderID: "pr-second", Amount: 1000, Asked: 1000, Captured: 1000,
 			})
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-second", Reference: "ref-paid", Kind: "payment", State: Paid, Sum: 1000})
-		}, DoubleEffect, []Kind{HistoryBroken}},
+		}, DoubleEffect, []Kind{HistoryBroken, NotAsked}},
 		"one order paid twice": {func(b *Books) { b.Effects = append(b.Effects, *b.effect("ref-out")) }, DoubleEffect, nil},
 		"one refund given twice": {func(b *Books) {
 			b.Effects = append(b.Effects, *b.effect("ref-back"))
@@ -159,7 +160,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 			for s, word := range []string{"processing", "succeeded"} {
 				b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
 			}
-		}, DoubleEffect, nil},
+		}, DoubleEffect, []Kind{NotAsked}},
 		"failed here and paid there by a later try": {func(b *Books) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-failed", Kind: "payment", State: Paid, Sum: 500})
 		}, FalseFailed, nil},
@@ -181,7 +182,7 @@ func TestEveryViolationIsReported(t *testing.T) {
 			for s, word := range []string{"processing", "succeeded"} {
 				b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
 			}
-		}, DoubleEffect, nil},
+		}, DoubleEffect, []Kind{NotAsked}},
 		"failed here and paid there":         {func(b *Books) { b.effect("ref-failed").State = Paid }, FalseFailed, nil},
 		"failed here and given up there":     {func(b *Books) { b.effect("ref-failed").State = Canceled }, FalseFailed, nil},
 		"failed here and held there":         {func(b *Books) { b.effect("ref-failed").State = Held }, FalseFailed, nil},
@@ -287,11 +288,12 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "another sum tells the callbacks apart")
 	b = open()
 	b.effect("ref-back").Sum = 399
-	require.Equal(t, []Kind{FalseFailed}, kindsOf(b), "neither all of the open refund nor none of it went back")
+	require.Equal(t, []Kind{AmountMismatch, FalseFailed}, kindsOf(b), "neither all of the open refund nor none of it went back")
 
 	b = open()
 	all := b.effect("ref-back")
 	all.Sum, all.Reference, b.row("back").Amount, b.row("paid").Reserved = 1000, "", 1000, 1000
+	b.request("ref-back").Amount = 1000
 	for i := range b.Rows {
 		b.Rows[i].Provider = "uapay"
 	}

@@ -28,6 +28,9 @@ type shopper struct {
 	listings []Listing
 	silent   []string // requests that were never answered by anything but "later"
 	crashes  []Crash
+	requests []Request
+	said     map[Said]bool
+	refused  []Refusal
 }
 
 // asked is a request that was answered with an order.
@@ -45,7 +48,12 @@ type view struct {
 	Reference       string `json:"reference"`
 	Status          string `json:"status"`
 	ProviderOrderID string `json:"provider_order_id"`
+	Sequence        int    `json:"sequence"`
+	Amount          int64  `json:"amount"` // 0 for a payout card, which has none
+	Currency        string `json:"currency"`
+	Authorized      int64  `json:"amount_authorized"`
 	Captured        int64  `json:"amount_captured"`
+	Refunded        int64  `json:"amount_refunded"`
 	State           string `json:"state"` // of a statement
 	NextAction      *struct {
 		Type string `json:"type"`
@@ -95,12 +103,66 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 	if err != nil {
 		return 0, view{}, fmt.Errorf("read an answer of %d: %w", res.StatusCode, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if res.StatusCode == http.StatusInternalServerError {
-		s.mu.Lock()
 		s.crashes = append(s.crashes, Crash{method + " " + path, problemID(text)})
-		s.mu.Unlock()
+	}
+	if v.Object == "order" {
+		if s.said == nil {
+			s.said = map[Said]bool{}
+		}
+		s.said[Said{
+			Shop: s.name, Order: v.ID, Kind: v.Kind, Reference: v.Reference, Status: v.Status, HTTP: res.StatusCode, Sequence: v.Sequence,
+			Amount: v.Amount, Currency: v.Currency, Authorized: v.Authorized, Captured: v.Captured, Refunded: v.Refunded,
+		}] = true
 	}
 	return res.StatusCode, v, nil
+}
+
+// asks remembers what is about to be asked for.
+func (s *shopper) asks(path, body string) {
+	if q, ok := requestOf(s.name, path, body); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.requests = append(s.requests, q)
+	}
+}
+
+// judge remembers an answer of 4xx, or that one was due, and which codes were expected there.
+func (s *shopper) judge(name string, status int, code string, expected []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = append(s.refused, Refusal{Name: name, Status: status, Code: code, Expected: append([]string(nil), expected...)})
+}
+
+// close adds what the shop asked for and was told to the books.
+func (s *shopper) close(b *Books) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.Listings, b.Silent, b.Crashes = append(b.Listings, s.listings...), append(b.Silent, s.silent...), append(b.Crashes, s.crashes...)
+	b.Requests, b.Refusals = append(b.Requests, s.requests...), append(b.Refusals, s.refused...)
+	for said := range s.said {
+		b.Said = append(b.Said, said)
+	}
+	for _, a := range s.answers {
+		b.Answers = append(b.Answers, a.Answer)
+	}
+}
+
+// gaveUp remembers that a request was never answered by anything but "later".
+func (s *shopper) gaveUp(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = append(s.silent, name)
+}
+
+// hasty sends a request once and without a key, and does not care for its answer unless it is a refusal.
+func (s *shopper) hasty(ctx context.Context, path, name, body string) {
+	status, v, err := s.once(ctx, http.MethodPost, path, "", body)
+	if err == nil && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
+		s.judge(name, status, v.Code, nil)
+	}
 }
 
 // problemID is what finds an internal error in the replicas' logs.
@@ -114,8 +176,10 @@ func problemID(text []byte) string {
 
 // insist sends a request until it is answered by something else than "later", and keeps an order that it was answered
 // with. It reports whether there was such an answer before ctx ended. A process that died leaves "still running" behind
-// for its Idempotency-Key: after some time the shop leaves the key out, because the reference is enough.
-func (s *shopper) insist(ctx context.Context, path, name, body string) (view, int, bool) {
+// for its Idempotency-Key: after some time the shop leaves the key out, because the reference is enough. A refusal with
+// another code than the expected ones goes into the books.
+func (s *shopper) insist(ctx context.Context, path, name, body string, expected ...string) (view, int, bool) {
+	s.asks(path, body)
 	key := "key-" + name
 	running := 0
 	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 800*time.Millisecond) {
@@ -131,12 +195,11 @@ func (s *shopper) insist(ctx context.Context, path, name, body string) (view, in
 			s.keep(path, key, body, status, v)
 			return v, status, true
 		default:
+			s.judge(name, status, v.Code, expected)
 			return v, status, true
 		}
 		if !wait(ctx, pause) {
-			s.mu.Lock()
-			s.silent = append(s.silent, name)
-			s.mu.Unlock()
+			s.gaveUp(name)
 			return v, status, false
 		}
 	}
@@ -160,20 +223,48 @@ func (s *shopper) keep(path, key, body string, status int, v view) {
 	})
 }
 
-// tell sends an order a command with a key of its own until it is answered by something else than "later". What nobody
+// command captures or cancels, until it is answered by something else than "later", and reports whether it was taken. What
+// nobody knows may be sent again, because a command that is under way or done is refused: that is what is expected then.
+func (s *shopper) command(ctx context.Context, path, body string, expected ...string) bool {
+	s.asks(path, body)
+	for {
+		status, v, err := s.once(ctx, http.MethodPost, path, "", body)
+		switch {
+		case err != nil, status >= 500, status == http.StatusTooManyRequests:
+			expected = append(expected, "invalid_state")
+		case status < 300:
+			return true
+		default:
+			s.judge(path, status, v.Code, expected)
+			return false
+		}
+		if !wait(ctx, 300*time.Millisecond) {
+			s.gaveUp(path)
+			return false
+		}
+	}
+}
+
+// tell sends an order a code with a key of its own until it is answered by something else than "later". What nobody
 // knows may be told again, because the key, or else the order's state, keeps it from being done twice.
-func (s *shopper) tell(ctx context.Context, path, key, body string) {
-	for range 20 {
+func (s *shopper) tell(ctx context.Context, path, key, body string, expected ...string) {
+	for {
 		status, v, err := s.once(ctx, http.MethodPost, path, key, body)
 		switch {
 		case err == nil && status == http.StatusConflict && v.Code == "idempotency_in_progress":
 			key = ""
 		case err == nil && status < 500 && status != http.StatusTooManyRequests:
+			if status >= 400 {
+				s.judge(path, status, v.Code, expected)
+			}
 			return
 		case v.Code == "provider_unavailable" && key != "":
 			key += "+" // it was not tried, and this is another try
+		case v.Code != "provider_unavailable": // it may have been tried
+			expected = append(expected, "wrong_code", "invalid_state")
 		}
 		if !wait(ctx, 300*time.Millisecond) {
+			s.gaveUp(path)
 			return
 		}
 	}
@@ -185,6 +276,10 @@ func (s *shopper) order(ctx context.Context, id string) (view, bool) {
 		status, v, err := s.once(ctx, http.MethodGet, "/v1/orders/"+id, "", "")
 		if err == nil && status == http.StatusOK {
 			return v, true
+		}
+		if err == nil && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
+			s.judge("/v1/orders/"+id, status, v.Code, nil)
+			return view{}, false
 		}
 		if !wait(ctx, 200*time.Millisecond) {
 			return view{}, false
@@ -248,17 +343,17 @@ func (s *shopper) differ(ctx context.Context, a *asked) {
 	}
 	body["reference"] = a.Reference + "-other"
 	if a.Verbatim {
-		a.OtherBody = s.refused(ctx, a.path, a.key, body)
+		a.OtherBody = s.refusal(ctx, a.path, a.key, body)
 	}
 	body["reference"] = a.Reference
 	if minor, ok := body["amount"].(float64); ok && minor > 1 {
 		body["amount"] = minor - 1
-		a.OtherOrder = s.refused(ctx, a.path, "", body)
+		a.OtherOrder = s.refusal(ctx, a.path, "", body)
 	}
 }
 
-// refused sends a request and returns the code that it was refused with, "accepted", or "" if nobody was there to answer.
-func (s *shopper) refused(ctx context.Context, path, key string, body any) string {
+// refusal sends a request and returns the code that it was refused with, "accepted", or "" if nobody was there to answer.
+func (s *shopper) refusal(ctx context.Context, path, key string, body any) string {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return ""
@@ -267,7 +362,7 @@ func (s *shopper) refused(ctx context.Context, path, key string, body any) strin
 		switch status, v, err := s.once(ctx, http.MethodPost, path, key, string(text)); {
 		case err != nil, status >= 500, status == http.StatusTooManyRequests:
 		case status < 300:
-			return "accepted"
+			return accepted
 		default:
 			return v.Code
 		}

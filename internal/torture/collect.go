@@ -29,7 +29,7 @@ func ledger(twins *sandbox.Sandbox) []Effect {
 }
 
 func smartcoreEffect(o smartcore.Order) Effect {
-	e := Effect{Provider: "smartcore", ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount}
+	e := Effect{Provider: "smartcore", ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
 	switch {
 	case o.Operation == smartcore.OpRefund:
 		e.Kind, e.RefundID = "refund", o.UUID
@@ -123,7 +123,7 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 		(SELECT count(*)::int FROM callbacks c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.verdict = 'apply'),
 		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown'),
 		(SELECT min(c.started_at) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund'),
-		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END
+		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END, coalesce(o.currency, '')
 		FROM orders o ORDER BY o.id`)
 	if err != nil {
 		return b, fmt.Errorf("read orders: %w", err)
@@ -133,7 +133,7 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 	var finalized, called *time.Time
 	if _, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Shop, &r.Kind, &r.Reference, &r.Status, &r.Provider, &r.ProviderOrderID, &r.ProviderReference, &r.Parent, &r.Amount, &r.Captured, &r.Authorized,
-		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &r.Asked,
+		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &r.Asked, &r.Currency,
 	}, func() error {
 		next := r
 		next.FinalizedAt, next.Called = copied(finalized), copied(called)

@@ -18,8 +18,8 @@ type contradiction struct {
 
 // contradict makes the provider say, properly signed, the opposite of how a payment has ended.
 func (p *player) contradict(patience context.Context, s *shopper, v view) {
-	v, ok := s.until(patience, v.ID, "succeeded", "failed")
-	if !ok {
+	v, ok := s.until(patience, v.ID, "succeeded", "failed", "canceled")
+	if !ok || v.Status == "canceled" {
 		return
 	}
 	c := contradiction{order: v.ID, provider: v.ProviderOrderID}
@@ -40,6 +40,7 @@ func (p *player) contradict(patience context.Context, s *shopper, v view) {
 	if err != nil {
 		return // the provider never had it
 	}
+	p.did("contradiction")
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.contradicts = append(p.contradicts, c)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,9 @@ const (
 	statementLimit = 60 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.
 	clientLimit = 25 * time.Second
+	// scriptLimit is how long after the faults stopped shops and customers go on with what comes next. What they begin last
+	// must be settled by SettleLimit.
+	scriptLimit = 15 * time.Second
 
 	providerTimeout = 2 * time.Second
 	visibilityDelay = 2 * time.Second
@@ -52,7 +56,9 @@ type Report struct {
 	Left     map[string]int // orders left to an operator, by kind and provider
 	Statuses map[string]int
 	Scripts  map[string]int // orders by what they are and whether money moved: a script that never succeeds tries nothing
+	Actions  map[string]int // what shops, customers and providers did beside asking for orders
 	Faults   []string       // those that took effect, by name
+	Planned  []string       // those of the plan, by name
 	Took     time.Duration
 	// Compared counts what the books held: a verdict over nothing is worth nothing.
 	Compared map[string]int
@@ -131,6 +137,12 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	if report.Settled > SettleLimit+time.Second { // looked at too late to know better
 		report.Result.add(NotSettled, "all", "the last order was settled %s after the faults", report.Settled.Round(time.Millisecond))
 	}
+	if few := tooFew(plan, books.Rows); few != "" {
+		report.Result.add(TooFew, "all", "%s", few)
+	}
+	for _, f := range plan.Faults {
+		report.Planned = append(report.Planned, f.Name())
+	}
 	scripts := map[string]string{}
 	for _, o := range plan.Orders {
 		scripts[o.Name] = o.Script
@@ -145,7 +157,8 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
-		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
+		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "requests": len(books.Requests),
+		"views of orders": len(books.Said), "probes": len(books.Probes), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
 	}
 	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
 	for _, v := range report.Result.Violations {
@@ -161,6 +174,8 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 func called(row Row, scripts map[string]string) string {
 	name := scripts[row.Reference]
 	switch {
+	case strings.Contains(row.Reference, afterwards): // they always succeed, and say nothing about the load
+		name = "after the faults"
 	case row.Kind == "refund" || name == "" && row.Parent == "":
 		name = row.Kind
 	case name == "":
@@ -178,7 +193,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	defer stopFaults()
 	shopping, stopShops := context.WithCancel(ctx)
 	defer stopShops()
-	patience, stopWaiting := context.WithTimeout(ctx, r.plan.Load+time.Second)
+	patience, stopWaiting := context.WithCancel(ctx)
 	defer stopWaiting()
 	p := &player{shops: r.shops, twins: r.twins}
 	var shops sync.WaitGroup
@@ -197,24 +212,31 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	}
 	calm := time.Now()
 	defer time.AfterFunc(clientLimit, stopShops).Stop()
+	defer time.AfterFunc(scriptLimit, stopWaiting).Stop()
 	r.log("faults are over")
 	if err := r.allReady(ctx); err != nil {
 		return Books{}, err
 	}
 	shops.Wait()
-	books, err := r.settle(ctx, calm, report)
+	var err error
+	if _, report.Settled, report.Told, err = r.settle(ctx, calm); err != nil {
+		return Books{}, err
+	}
+	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the books with the rest.
+	probes, bound := p.recovered(ctx, fmt.Sprintf("t%d%s", r.plan.Seed, afterwards))
+	customers, again := slices.Concat(r.shops, bound), time.Now()
+	for _, s := range customers {
+		s.replay(ctx)
+		s.finish(ctx, calm, r.plan.ExportsFail)
+	}
+	contradictions := p.contradicted()
+	books, _, _, err := r.settle(ctx, again)
 	if err != nil {
 		return Books{}, err
 	}
-	books.Unkept, books.Contradictions = map[string]bool{}, p.contradicted()
-	for _, s := range r.shops {
-		s.replay(ctx)
-		s.finish(ctx, calm, r.plan.ExportsFail)
-		books.Listings, books.Silent = append(books.Listings, s.listings...), append(books.Silent, s.silent...)
-		for _, a := range s.answers {
-			books.Answers = append(books.Answers, a.Answer)
-		}
-		books.Crashes = append(books.Crashes, s.crashes...)
+	books.Unkept, books.Contradictions, books.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
+	for _, s := range customers {
+		s.close(&books)
 	}
 	r.front.mu.Lock()
 	books.Crashes = append(books.Crashes, r.front.crashes...)
@@ -237,13 +259,13 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	return books, nil
 }
 
-// settle waits until every order is where the provider's book says, and every notification was received.
-func (r *run) settle(ctx context.Context, calm time.Time, report *Report) (Books, error) {
+// settle waits until every order is where the provider's book says, and every notification was received. It returns how
+// long after calm each of the two was so, zero if it was not.
+func (r *run) settle(ctx context.Context, calm time.Time) (books Books, settled, told time.Duration, err error) {
 	for {
 		acked := r.front.acknowledged() // before the database is read: callbacks may still come in
-		books, err := readDatabase(ctx, r.direct)
-		if err != nil {
-			return Books{}, err
+		if books, err = readDatabase(ctx, r.direct); err != nil {
+			return books, settled, told, err
 		}
 		books.Callbacks = acked
 		books.Effects = ledger(r.twins)
@@ -251,21 +273,20 @@ func (r *run) settle(ctx context.Context, calm time.Time, report *Report) (Books
 			books.Notices = append(books.Notices, rec.received()...)
 		}
 		open := Unsettled(books)
-		if len(open) == 0 && report.Settled == 0 {
-			report.Settled = time.Since(calm)
-			r.log("settled after %s", report.Settled)
+		if len(open) == 0 && settled == 0 {
+			settled = time.Since(calm)
+			r.log("settled after %s", settled)
 		}
 		missing := slices.ContainsFunc(Check(books).Violations, func(v Violation) bool { return v.Kind == NotificationGap })
-		if !missing && report.Settled > 0 {
-			report.Told = time.Since(calm)
-			return books, nil
+		if !missing && settled > 0 {
+			return books, settled, time.Since(calm), nil
 		}
 		if late := time.Since(calm); len(open) > 0 && late > SettleLimit || late > noticeLimit {
 			r.log("%d orders are not settled, first %v", len(open), slices.Concat(open, []Violation{{}})[0])
-			return books, nil
+			return books, settled, told, nil
 		}
 		if !wait(ctx, 300*time.Millisecond) {
-			return Books{}, errors.New("interrupted")
+			return books, settled, told, errors.New("interrupted")
 		}
 	}
 }

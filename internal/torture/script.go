@@ -26,6 +26,17 @@ type player struct {
 
 	mu          sync.Mutex
 	contradicts []contradiction
+	actions     map[string]int
+}
+
+// did counts what a shop, a customer or a provider has done beside asking for an order.
+func (p *player) did(action string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.actions == nil {
+		p.actions = map[string]int{}
+	}
+	p.actions[action]++
 }
 
 // play plays one order from the shop's first request to the last thing that shop or customer do. Nobody waits for an
@@ -40,14 +51,16 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	var twice sync.WaitGroup
 	defer twice.Wait()
 	if o.Double {
+		p.did("sent twice at once")
 		twice.Go(func() { s.insist(ctx, path, o.Name, body) })
 	}
-	v, _, ok := s.insist(ctx, path, o.Name, body)
-	if !ok || v.ID == "" || o.Script == "payout" || o.Script == "uapay_payout" || o.Script == "statement" {
+	v, status, ok := s.insist(ctx, path, o.Name, body)
+	if !ok || status >= 300 || v.ID == "" || o.Script == "payout" || o.Script == "uapay_payout" || o.Script == "statement" {
 		return
 	}
 	if o.Then == "beyond" { // an impatient shop, which forgot its key
-		twice.Go(func() { _, _, _ = s.once(ctx, "POST", path, "", body) })
+		p.did("sent again without its key")
+		twice.Go(func() { s.hasty(ctx, path, o.Name, body) })
 	}
 	if !wait(ctx, o.Pause) {
 		return
@@ -64,6 +77,9 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 		return
 	case "uapay_card", "uapay_card_hold":
 		p.prove(ctx, patience, s, o, v)
+		if o.Outcome == "abandon" {
+			return
+		}
 	default:
 		if !p.customer(o, v) {
 			return
@@ -90,7 +106,7 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 		return
 	}
 	if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
-		refund(ctx, patience, s, o, v)
+		p.refund(ctx, patience, s, o, v)
 	}
 }
 
@@ -119,45 +135,44 @@ func (p *player) customer(o Order, v view) bool {
 // command captures or cancels a hold, or does both at once.
 func (p *player) command(ctx, patience context.Context, s *shopper, o Order, v view) (view, bool) {
 	path := "/v1/payments/" + v.ID
-	do := func(verb, body string) {
-		for range 20 {
-			status, v, err := s.once(ctx, "POST", path+"/"+verb, "", body)
-			// What was not sent may be tried again; so may what nobody knows, because a command that is under way is refused.
-			if err == nil && status < 500 && v.Code != "provider_unavailable" {
-				return
-			}
-			if !wait(ctx, 300*time.Millisecond) {
-				return
-			}
+	do := func(name, verb, body string, expected ...string) {
+		if s.command(ctx, path+"/"+verb, body, expected...) {
+			p.did(name)
 		}
 	}
 	switch o.Then {
 	case "part":
-		do("capture", fmt.Sprintf(`{"amount":%d}`, o.Part))
+		do("captured in part", "capture", fmt.Sprintf(`{"amount":%d}`, o.Part))
 	case "cancel":
-		do("cancel", "")
+		do("canceled", "cancel", "")
 	case "both":
 		var wg sync.WaitGroup
-		wg.Go(func() { do("capture", "{}") })
-		wg.Go(func() { do("cancel", "") })
+		wg.Go(func() { do("captured while canceled", "capture", "{}", "invalid_state") })
+		wg.Go(func() { do("canceled while captured", "cancel", "", "invalid_state") })
 		wg.Wait()
 	case "": // the money stays held
 		return v, false
 	default:
-		do("capture", "{}")
+		do("captured", "capture", "{}")
 	}
 	return s.until(patience, v.ID, "succeeded", "failed", "canceled")
 }
 
 // refund gives money back in the way that the order's Then says.
-func refund(ctx, patience context.Context, s *shopper, o Order, v view) {
+func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v view) {
 	path := "/v1/payments/" + v.ID + "/refunds"
-	give := func(name string, minor int64) (view, bool) {
+	give := func(name string, minor int64, expected ...string) (view, bool) {
 		name = o.Name + "-" + name
 		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
 		for { // another refund under way is told by 409
-			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body)
+			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
 			if !ok || status != 409 || r.Code != "invalid_state" {
+				if ok && status < 300 && o.Then != "beyond" {
+					p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
+				}
+				if ok && status < 300 && minor > v.Captured {
+					s.judge(name, status, accepted, expected)
+				}
 				return r, ok && status < 300
 			}
 			if !wait(patience, 300*time.Millisecond) {
@@ -177,12 +192,14 @@ func refund(ctx, patience context.Context, s *shopper, o Order, v view) {
 	case "race": // three at once, of which two fit
 		var wg sync.WaitGroup
 		for i := range 3 {
-			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1)) })
+			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1), "invalid_state", "refund_exceeds_captured") })
 		}
 		wg.Wait()
 	case "beyond":
-		give("r", v.Captured+1)
-		give("part", max(half, 1))
+		give("r", v.Captured+1, "refund_exceeds_captured")
+		if _, ok := give("part", max(half, 1)); ok {
+			p.did("refunded after too much was asked for")
+		}
 	}
 }
 

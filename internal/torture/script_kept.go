@@ -92,11 +92,18 @@ func (p *player) prove(ctx, patience context.Context, s *shopper, o Order, v vie
 			return
 		}
 		code := p.twins.UAPAY().Settings().LookupCode
-		if wrong > 0 {
-			code = "000000"
-			wrong--
+		var expected []string
+		if try > 0 { // an earlier code may have arrived although its answer did not
+			expected = []string{"wrong_code", "invalid_state"}
 		}
-		s.tell(ctx, "/v1/"+v.Kind+"s/"+v.ID+"/confirm", fmt.Sprintf("key-%s-code-%d", o.Name, try), fmt.Sprintf(`{"code":%q}`, code))
+		if wrong > 0 {
+			code, expected = "000000", append(expected, "wrong_code")
+			wrong--
+			p.did("wrong code")
+		} else {
+			p.did("right code")
+		}
+		s.tell(ctx, "/v1/"+v.Kind+"s/"+v.ID+"/confirm", fmt.Sprintf("key-%s-code-%d", o.Name, try), fmt.Sprintf(`{"code":%q}`, code), expected...)
 	}
 }
 
@@ -111,14 +118,14 @@ func (p *player) charges(ctx, patience context.Context, s *shopper, o Order, fir
 			return
 		}
 		if o.Then == "both" { // an impatient shop, which forgot its key
-			_, _, _ = s.once(ctx, "POST", path, "", body)
+			s.hasty(ctx, path, again.Name, body)
 		}
 		if v, ok = s.until(patience, v.ID, "requires_action", "succeeded", "failed", "canceled"); ok && v.Status == "requires_action" {
 			_ = p.twins.SmartCore().Complete(v.ProviderOrderID, "success")
 			v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled")
 		}
 		if ok && v.Status == "succeeded" && again.Then != "" {
-			refund(ctx, patience, s, again, v)
+			p.refund(ctx, patience, s, again, v)
 		}
 	}
 }
@@ -135,6 +142,7 @@ func (p *player) payToCard(ctx, patience context.Context, s *shopper, o Order, v
 	_ = p.twins.SmartCore().Complete(v.ProviderOrderID, smartcore.Outcome(outcome)) // one that is finished stays so
 	if v, ok := s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
 		name := o.Name + "-out"
+		p.did("paid to a left card")
 		s.insist(ctx, "/v1/payouts", name, fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"account":%q,"method":{"type":"payout_card","payout_card_id":%q},%s}`,
 			name, name, o.Minor, accountPayouts, v.ID, customer))
 	}
@@ -143,6 +151,7 @@ func (p *player) payToCard(ctx, patience context.Context, s *shopper, o Order, v
 // follow imports a transfer that was started here, which must give the order that there is.
 func (p *player) follow(ctx context.Context, s *shopper, o Order, v view) {
 	if t, ok := p.twins.UAPAY().Order(v.ProviderOrderID); ok {
+		p.did("imported")
 		s.insist(ctx, "/v1/transfers/import", o.Name+"-import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, accountP2P, t.ID))
 	}
 }
