@@ -25,7 +25,13 @@ func (p page) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, 20*time.Second)
 	defer cancel()
-	require.NoError(p.t, chromedp.Do(ctx, actions...), "%s", where(p.ctx))
+	for _, action := range actions {
+		err := chromedp.Do(ctx, action)
+		for err != nil && strings.Contains(err.Error(), "Could not find node") && ctx.Err() == nil {
+			err = chromedp.Do(ctx, action) // the page was replaced between finding an element and touching it
+		}
+		require.NoError(p.t, err, "%s", where(p.ctx))
+	}
 }
 
 func (p page) text(selector string) string {
