@@ -31,6 +31,16 @@ type Refusal struct {
 	Status   int
 	Code     string
 	Expected []string // codes that the shop's script allows
+	// Order is our id of the order that was captured, canceled or given a code, and While the status that it had to have.
+	Order, While string
+}
+
+// on says which order a refused request was about.
+func (f Refusal) on(path, while string) Refusal {
+	if parts := strings.Split(path, "/"); len(parts) > 3 { // /v1/payments/ID/…
+		f.Order, f.While = parts[3], while
+	}
+	return f
 }
 
 // accepted stands for the code of a request that was not refused.

@@ -118,12 +118,19 @@ func (x indexed) refusals(r *Result) {
 	for _, f := range x.Refusals {
 		switch {
 		case slices.Contains(f.Expected, f.Code):
+		case f.Code == "invalid_state" && x.left(f.Order, f.While): // a provider's check said meanwhile that it is at work again
 		case f.Code == accepted:
 			r.add(DoubleEffect, f.Name, "was accepted with %d, and should have been refused with %v", f.Status, f.Expected)
 		default:
 			r.add(WronglyRefused, f.Name, "was refused with %d %s, expected %v", f.Status, f.Code, f.Expected)
 		}
 	}
+}
+
+// left reports whether an order left a status without a request of the shop.
+func (x indexed) left(order, status string) bool {
+	row := x.byID[order]
+	return row != nil && slices.ContainsFunc(row.Steps, func(s Step) bool { return s.From == status && (s.Cause == "check" || s.Cause == "callback") })
 }
 
 // probes finds what still does not work although every fault is long over.

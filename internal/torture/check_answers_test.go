@@ -77,6 +77,19 @@ func TestCommandsThatWereAskedForAreNoViolation(t *testing.T) {
 	require.Empty(t, Check(b).Violations)
 }
 
+// A provider that says "still working" of what it holds takes the hold back for a while.
+func TestACommandAgainstWhatAProviderSaidSinceMayBeRefused(t *testing.T) {
+	t.Parallel()
+	b := good()
+	b.capture(700)
+	row := b.row("held")
+	row.Steps[3].Cause = "check"
+	b.Refusals = []Refusal{Refusal{Name: "ref-held", Status: 409, Code: "invalid_state"}.on("/v1/payments/held/capture", "authorized")}
+	require.Empty(t, Check(b).Violations)
+	b.Refusals[0].Code = "amount_exceeds_authorized"
+	require.Equal(t, []Kind{WronglyRefused}, kindsOf(b))
+}
+
 // What the shops asked for and were shown is compared with what became of it.
 func TestWhatWasAskedForAndShownIsHeldToTheBooks(t *testing.T) {
 	t.Parallel()
@@ -126,6 +139,9 @@ func TestWhatWasAskedForAndShownIsHeldToTheBooks(t *testing.T) {
 		"shown, and it is not there":             {func(b *Books) { b.shown("paid", "succeeded").Order = "other" }, Lost, nil},
 		"shown as final, and it went on":         {func(b *Books) { b.goOn() }, AnswerWrong, []Kind{HistoryBroken, NotificationGap}},
 		"refused without a reason":               {func(b *Books) { b.Refusals[0].Code = "reference_conflict" }, WronglyRefused, nil},
+		"a capture refused of what was held": {func(b *Books) {
+			b.Refusals = []Refusal{Refusal{Name: "ref-held", Status: 409, Code: "invalid_state"}.on("/v1/payments/held/capture", "authorized")}
+		}, WronglyRefused, nil},
 		"accepted though too much was asked for": {func(b *Books) { b.Refusals[0].Code = accepted }, DoubleEffect, nil},
 		"an order does not get through any more": {func(b *Books) { b.Probes[0].Trouble = "was answered as failed" }, NotRecovered, nil},
 	} {

@@ -130,10 +130,10 @@ func (s *shopper) asks(path, body string) {
 }
 
 // judge remembers an answer of 4xx, or that one was due, and which codes were expected there.
-func (s *shopper) judge(name string, status int, code string, expected []string) {
+func (s *shopper) judge(f Refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refused = append(s.refused, Refusal{Name: name, Status: status, Code: code, Expected: append([]string(nil), expected...)})
+	s.refused = append(s.refused, f)
 }
 
 // close adds what the shop asked for and was told to the books.
@@ -161,7 +161,7 @@ func (s *shopper) gaveUp(name string) {
 func (s *shopper) hasty(ctx context.Context, path, name, body string) {
 	status, v, err := s.once(ctx, http.MethodPost, path, "", body)
 	if err == nil && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
-		s.judge(name, status, v.Code, nil)
+		s.judge(Refusal{Name: name, Status: status, Code: v.Code})
 	}
 }
 
@@ -195,7 +195,7 @@ func (s *shopper) insist(ctx context.Context, path, name, body string, expected 
 			s.keep(path, key, body, status, v)
 			return v, status, true
 		default:
-			s.judge(name, status, v.Code, expected)
+			s.judge(Refusal{Name: name, Status: status, Code: v.Code, Expected: expected})
 			return v, status, true
 		}
 		if !wait(ctx, pause) {
@@ -235,7 +235,7 @@ func (s *shopper) command(ctx context.Context, path, body string, expected ...st
 		case status < 300:
 			return true
 		default:
-			s.judge(path, status, v.Code, expected)
+			s.judge(Refusal{Name: path, Status: status, Code: v.Code, Expected: expected}.on(path, "authorized"))
 			return false
 		}
 		if !wait(ctx, 300*time.Millisecond) {
@@ -255,7 +255,7 @@ func (s *shopper) tell(ctx context.Context, path, key, body string, expected ...
 			key = ""
 		case err == nil && status < 500 && status != http.StatusTooManyRequests:
 			if status >= 400 {
-				s.judge(path, status, v.Code, expected)
+				s.judge(Refusal{Name: path, Status: status, Code: v.Code, Expected: expected}.on(path, "requires_action"))
 			}
 			return
 		case v.Code == "provider_unavailable" && key != "":
@@ -278,7 +278,7 @@ func (s *shopper) order(ctx context.Context, id string) (view, bool) {
 			return v, true
 		}
 		if err == nil && status >= 400 && status < 500 && status != http.StatusTooManyRequests {
-			s.judge("/v1/orders/"+id, status, v.Code, nil)
+			s.judge(Refusal{Name: "/v1/orders/" + id, Status: status, Code: v.Code})
 			return view{}, false
 		}
 		if !wait(ctx, 200*time.Millisecond) {

@@ -171,7 +171,7 @@ func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v vi
 					p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
 				}
 				if ok && status < 300 && minor > v.Captured {
-					s.judge(name, status, accepted, expected)
+					s.judge(Refusal{Name: name, Status: status, Code: accepted, Expected: expected})
 				}
 				return r, ok && status < 300
 			}
