@@ -134,7 +134,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 			return torture.Do(ctx, plan, torture.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
 		}
 		report, err := do()
-		if err != nil && ctx.Err() == nil { // such as a port that somebody took in between
+		if errors.Is(err, torture.ErrSetup) && ctx.Err() == nil { // such as a port that somebody took in between
 			fmt.Printf("seed %d: the harness failed and tries again: %v\n", seed, err)
 			report, err = do()
 		}
@@ -187,9 +187,9 @@ func (t *totals) add(r torture.Report) {
 		verdict = fmt.Sprintf("%d VIOLATIONS", n)
 		t.bad = append(t.bad, r.Seed)
 	}
-	fmt.Printf("seed %d: %d replicas, %d orders (%s), %d faults (%s), settled %.1fs and told %.1fs after them, %d left to an operator, %.1fs: %s\n",
-		r.Seed, r.Replicas, r.Orders, counts(r.Statuses), len(r.Faults), strings.Join(r.Faults, " "), r.Settled.Seconds(), r.Told.Seconds(),
-		len(r.Result.Operator), r.Took.Seconds(), verdict)
+	fmt.Printf("seed %d: %d replicas, %d orders (%s), %d of %d faults struck (%s), %s and %s after them, %d left to an operator, %.1fs: %s\n",
+		r.Seed, r.Replicas, r.Orders, counts(r.Statuses), len(r.Faults), len(r.Planned), strings.Join(r.Faults, " "), reached("settled", r.Settled),
+		reached("told", r.Told), len(r.Result.Operator), r.Took.Seconds(), verdict)
 	for i, v := range r.Result.Violations {
 		if i == 20 {
 			fmt.Printf("  … and %d more\n", len(r.Result.Violations)-i)
@@ -214,6 +214,14 @@ func (t *totals) print(took time.Duration) {
 	if len(t.bad) > 0 {
 		fmt.Printf("torture: VIOLATIONS with seeds %v\n", t.bad)
 	}
+}
+
+// reached says when something was, if it ever was.
+func reached(what string, after time.Duration) string {
+	if after == 0 {
+		return "not " + what
+	}
+	return fmt.Sprintf("%s %.1fs", what, after.Seconds())
 }
 
 func counts(m map[string]int) string {

@@ -28,6 +28,8 @@ type Effect struct {
 	Currency  string // empty where the provider's book does not say
 	// Told says that the provider's genuine callback about how it ended was acknowledged.
 	Told bool
+	// Begun and Ended are the provider's own times of a refund, zero where it keeps none.
+	Begun, Ended time.Time
 }
 
 // Row is one order of the database.
@@ -50,8 +52,10 @@ type Row struct {
 	Applied                   int // callbacks kept with the verdict that they led to a step
 	// Answered says that the answer to a refund's call came back.
 	Answered bool
-	// Called is when a refund's call began that was written down, whether it was answered or not; nil if none was.
+	// Called is when a refund's or payout's call began that was written down, whether it was answered or not; nil if none was.
 	Called *time.Time
+	// CallTook is how long the last of these calls lasted, from Called on.
+	CallTook time.Duration
 }
 
 // Step is one transition of an order.
@@ -128,4 +132,23 @@ type Books struct {
 	Said           []Said
 	Refusals       []Refusal
 	Probes         []Probe
+	Calls          []Call // that may move money, as the twins saw them
+	Forgeries      []Forgery
+	Strikes        []Strike // faults that took effect
+	Exits          []Exit
+	Away           []string // replicas that were not ready long after the faults
+	// Before is what the books said before all requests were sent again; nil if that was not read.
+	Before *Reading
+}
+
+// Reading is the provider's book and ours at one time.
+type Reading struct {
+	Effects []Effect
+	Rows    []Row
+}
+
+// Exit is the end of a process that no fault had ended.
+type Exit struct {
+	Replica, How string
+	At           time.Time
 }

@@ -32,6 +32,10 @@ const (
 	WronglyRefused    Kind = "wrongly_refused"    // a request was refused that nothing stands against
 	NotRecovered      Kind = "not_recovered"      // long after the faults an order still does not get through
 	TooFew            Kind = "too_few"            // so few orders were made that the run says little
+	SentTwice         Kind = "sent_twice"         // a call that moves money went out more often than it was asked for
+	ForgeryTaken      Kind = "forgery_taken"      // a callback was taken whose signature does not hold
+	Died              Kind = "died"               // a process ended that no fault ended, or did not come back
+	TooQuiet          Kind = "too_quiet"          // so few faults took effect that the verdict is worth nothing
 )
 
 // Violation is one broken promise.
@@ -75,6 +79,12 @@ func Check(b Books) Result {
 		x.row(&r, row)
 	}
 	x.overlaps(&r)
+	x.open(&r)
+	x.sentTwice(&r)
+	x.forgeries(&r)
+	x.repeats(&r)
+	x.quiet(&r)
+	x.lives(&r)
 	x.notices(&r)
 	for _, c := range b.Crashes {
 		r.add(InternalError, c.Where, "%s", c.What)
@@ -287,9 +297,10 @@ func (x indexed) row(r *Result, row Row) {
 	if row.Kind == "payout" && row.Provider == "uapay" { // given up by us after its first step, which moves nothing, and lapsed there
 		want = append(want, map[State][]string{Canceled: {"failed"}}[truth.State]...)
 	}
-	switch final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"; {
+	switch final := final(row.Status); {
 	case slices.Contains(want, row.Status):
-	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && truth.State == Absent:
+	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && truth.State == Absent &&
+		x.excused(row, "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete"):
 		// The provider shows a payout that it has, and is not known to show every payout: that it shows none proves nothing.
 		r.Operator = append(r.Operator, row.ID)
 	case row.Status == "succeeded":
@@ -354,9 +365,9 @@ func (x indexed) refund(r *Result, row Row) {
 			}
 		}
 	}
-	final := row.Status == "succeeded" || row.Status == "failed" || row.Status == "canceled"
+	final := final(row.Status)
 	switch {
-	case !final && !row.Answered && row.ProviderReference == "" && !x.provable(row, truth):
+	case !final && !row.Answered && row.ProviderReference == "" && !x.provable(row, truth) && x.excused(row, "refund", "invoicer/payments/reverse"):
 		r.Operator = append(r.Operator, row.ID)
 	case !final:
 		state := State("unknown")
@@ -420,15 +431,25 @@ func (x indexed) history(r *Result, row Row) {
 	if len(row.Steps) != row.Sequence || last != row.Status {
 		r.add(HistoryBroken, row.ID, "is %s at sequence %d, and its %d transitions end in %q", row.Status, row.Sequence, len(row.Steps), last)
 	}
-	// Each callback is judged once: what it led to stays written beside it.
-	if callbacks > row.Applied {
+	// Each callback is judged once: what it led to stays written beside it, and what is written beside it was done.
+	if callbacks != row.Applied {
 		r.add(HistoryBroken, row.ID, "%d transitions were caused by callbacks, and %d callbacks are kept that led to one", callbacks, row.Applied)
 	}
 }
 
 // overlaps finds refunds of one payment that were open at the same time: a callback that names the payment alone could
 // be about either. A refund's call tells when it was there: it can wait for the one before after it got its CreatedAt.
+// Where the provider keeps its own times these tell, to the instant: the next may come only when the one before had ended there.
 func (x indexed) overlaps(r *Result) {
+	for id, list := range x.refunds {
+		timed := slices.DeleteFunc(slices.Clone(list), func(e Effect) bool { return e.Begun.IsZero() })
+		slices.SortFunc(timed, func(a, b Effect) int { return a.Begun.Compare(b.Begun) })
+		for i := 1; i < len(timed); i++ {
+			if before, after := timed[i-1], timed[i]; before.Ended.IsZero() || before.Ended.After(after.Begun) {
+				r.add(DoubleEffect, x.ours(id), "refunds %s and %s were under way at %s at the same time", before.Reference, after.Reference, after.Provider)
+			}
+		}
+	}
 	for payment, list := range x.children {
 		called := slices.DeleteFunc(slices.Clone(list), func(row *Row) bool { return row.Called == nil })
 		slices.SortFunc(called, func(a, b *Row) int { return a.Called.Compare(*b.Called) })

@@ -39,6 +39,7 @@ func good() Books {
 	b := Books{
 		Kept: map[string]bool{"acc/key": true}, Legal: legal, Callbacks: []Acknowledged{{"acc", "key"}},
 		Listings: []Listing{{ID: "done", State: "ready", File: true}, {ID: "not made", State: "failed", Fails: true}},
+		Strikes:  []Strike{{Name: "storm"}, {Name: "clock"}, {Name: "shop_500"}},
 	}
 	paid := row("paid", "payment", "succeeded", 1000, walk([]string{"request", "answer", "callback"}, "created", "requires_action", "succeeded"))
 	paid.Captured, paid.Refunded, paid.Reserved, paid.Applied, paid.FinalizedAt = 1000, 400, 400, 1, final(time.Second)
@@ -263,6 +264,7 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 		r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request"}, {2, "created", "unknown", "answer"}}, 2, nil
 		r.ProviderReference, r.Answered = "", false
 		b.row("paid").Refunded = 0
+		b.Calls = []Call{{Provider: "smartcore", Endpoint: "refund", Order: "pr-paid", Reference: "ref-back", At: r.Called.Add(time.Millisecond), Spoiled: true}}
 		b.drop("back", 3)
 		b.Notices[b.notice("back", 2)].Status = "unknown"
 		return b
@@ -298,6 +300,7 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 		b.Rows[i].Provider = "uapay"
 	}
 	b.row("back").Called = nil
+	b.Strikes = append(b.Strikes, Strike{Name: "kill", From: at.Add(time.Minute), To: at.Add(time.Minute), Process: true})
 	require.Empty(t, Check(b).Violations, "whether it was asked for is not known")
 	b.row("back").Called = new(at)
 	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "nothing of the payment is left")
@@ -311,6 +314,8 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b.effect("ref-out").State = Failed
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "the provider shows how it ended")
 	b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-out" })
+	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "nothing can have taken the answer")
+	b.Calls = []Call{{Provider: "uapay", Endpoint: "p2p/payments/a2c/initiate", Order: "pr-out", At: out.CreatedAt.Add(time.Millisecond), Spoiled: true}}
 	require.Empty(t, Check(b).Violations)
 	require.Equal(t, []string{"out"}, Check(b).Operator)
 }

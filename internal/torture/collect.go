@@ -32,7 +32,10 @@ func smartcoreEffect(o smartcore.Order) Effect {
 	e := Effect{Provider: "smartcore", ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
 	switch {
 	case o.Operation == smartcore.OpRefund:
-		e.Kind, e.RefundID = "refund", o.UUID
+		e.Kind, e.RefundID, e.Begun = "refund", o.UUID, o.CreatedAt
+		if o.EndedAt != nil {
+			e.Ended = *o.EndedAt
+		}
 	case o.Operation == smartcore.OpTokenize:
 		e.Kind = "payout_card"
 	case o.Withdrawal():
@@ -111,18 +114,23 @@ func recharged(orders []uapay.Order) int {
 // readDatabase reads our book.
 func readDatabase(ctx context.Context, address string) (Books, error) {
 	var b Books
-	conn, err := pgx.Connect(ctx, address)
+	db, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return b, fmt.Errorf("read the database: %w", err)
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	defer func() { _ = db.Close(context.WithoutCancel(ctx)) }()
+	conn, err := db.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}) // everything as of one instant
+	if err != nil {
+		return b, fmt.Errorf("read the database: %w", err)
+	}
 	rows, err := conn.Query(ctx, `SELECT o.id::text, o.shop_id::text, o.kind, o.reference, o.status, o.provider, o.provider_order_id, o.provider_reference,
 		coalesce(o.parent_id::text, ''), coalesce(o.amount, 0), o.amount_captured, o.amount_authorized, o.amount_refunded, o.amount_reserved, o.sequence, o.conflicts,
 		o.created_at, o.finalized_at,
 		coalesce((SELECT array_agg(c.reason ORDER BY c.at) FROM order_conflicts c WHERE c.shop_id = o.shop_id AND c.order_id = o.id), '{}'),
 		(SELECT count(*)::int FROM callbacks c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.verdict = 'apply'),
 		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown'),
-		(SELECT min(c.started_at) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund'),
+		(SELECT min(c.started_at) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = o.kind AND o.kind IN ('refund', 'payout')),
+		(SELECT coalesce(max(c.duration_ms), 0) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = o.kind AND o.kind IN ('refund', 'payout')),
 		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END, coalesce(o.currency, '')
 		FROM orders o ORDER BY o.id`)
 	if err != nil {
@@ -131,12 +139,13 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 	at := map[string]int{}
 	var r Row
 	var finalized, called *time.Time
+	var took int64 // ms
 	if _, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Shop, &r.Kind, &r.Reference, &r.Status, &r.Provider, &r.ProviderOrderID, &r.ProviderReference, &r.Parent, &r.Amount, &r.Captured, &r.Authorized,
-		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &r.Asked, &r.Currency,
+		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &took, &r.Asked, &r.Currency,
 	}, func() error {
 		next := r
-		next.FinalizedAt, next.Called = copied(finalized), copied(called)
+		next.FinalizedAt, next.Called, next.CallTook = copied(finalized), copied(called), time.Duration(took)*time.Millisecond
 		next.ConflictReasons = append([]string(nil), r.ConflictReasons...)
 		at[next.ID] = len(b.Rows)
 		b.Rows = append(b.Rows, next)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
 )
 
@@ -27,58 +28,87 @@ func (r *run) inject(ctx, load context.Context) {
 			if f.Kind == "pause" { // which may outlast the load
 				during = ctx
 			}
-			if err := r.apply(during, f); err != nil {
+			from, before := time.Now(), r.met(f)
+			took, err := r.apply(during, f)
+			switch met := r.met(f); {
+			case err != nil:
 				r.log("fault %s: %v", f, err)
-				return
+			case !took, before >= 0 && met <= before:
+				r.log("fault %s: met nothing", f)
+			default:
+				r.strikes.add(strike(f, from, time.Now()))
 			}
-			r.applied(f.Name())
 		})
 	}
 	wg.Wait()
 }
 
-// apply does one fault and undoes it after its time.
-func (r *run) apply(ctx context.Context, f Fault) error {
+// met counts what a fault of this kind can strike, so far: requests that a provider got, refunds that it failed,
+// notifications that met a bad-tempered shop. It is negative for kinds that know by themselves whether they struck.
+func (r *run) met(f Fault) int {
+	switch f.Kind {
+	case "provider_cut", "provider_slow", "provider_torn":
+		if f.Twin == "uapay" {
+			return len(r.twins.UAPAY().Requests(""))
+		}
+		return len(r.twins.SmartCore().Requests(""))
+	case "provider_clock":
+		return len(r.twins.UAPAY().Requests(""))
+	case "refunds_fail":
+		return count(r.twins.SmartCore().Orders(0), func(o smartcore.Order) bool {
+			return o.Operation == smartcore.OpRefund && o.Status == smartcore.StatusFailed
+		})
+	case "shop_500", "shop_hang", "shop_lost":
+		return r.receivers[f.Shop%len(r.receivers)].met()
+	}
+	return -1
+}
+
+// apply does one fault and undoes it after its time. took is false if there was nothing that it could strike.
+func (r *run) apply(ctx context.Context, f Fault) (took bool, err error) {
 	rep := r.replicas[f.Replica%len(r.replicas)]
 	db := r.dbLinks[f.Replica%len(r.dbLinks)]
-	held := func(l *link, kind, stream string, attributes map[string]any) error {
+	held := func(l *link, kind, stream string, attributes map[string]any) (bool, error) {
 		r.linkMu.Lock()
 		err := l.toxic(kind, stream, attributes)
 		r.linkMu.Unlock()
 		if err != nil {
-			return err
+			return false, err
 		}
 		wait(ctx, f.For)
 		r.linkMu.Lock()
 		defer r.linkMu.Unlock()
-		return l.heal()
+		return true, l.heal()
 	}
 	provider := map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Twin]
 	switch f.Kind {
 	case "twin":
 		return r.misbehave(ctx, f)
 	case "kill":
-		rep.signal(syscall.SIGKILL)
+		return rep.signal(syscall.SIGKILL), nil
 	case "stop":
-		rep.signal(syscall.SIGTERM)
+		took = rep.signal(syscall.SIGTERM)
+		wait(context.WithoutCancel(ctx), time.Second) // it ends what is under way
+		return took, nil
 	case "pause":
-		rep.signal(syscall.SIGSTOP)
+		took = rep.signal(syscall.SIGSTOP)
 		wait(ctx, f.For)
 		rep.signal(syscall.SIGCONT) // whichever process is there now
+		return took, nil
 	case "clock":
 		if err := rep.setClock(f.Size); err != nil {
-			return err
+			return false, err
 		}
 		wait(ctx, f.For)
-		return rep.setClock(0)
+		return rep.running(), rep.setClock(0)
 	case "provider_clock":
 		if err := r.uapayClock(f.Size); err != nil {
-			return err
+			return false, err
 		}
 		wait(ctx, f.For)
-		return r.uapayClock(0)
+		return true, r.uapayClock(0)
 	case "db_crash":
-		return r.Database.crash(ctx, f.For/2)
+		return true, r.Database.crash(ctx, f.For/2)
 	case "db_cut":
 		r.linkMu.Lock()
 		db.cut()
@@ -86,7 +116,7 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		wait(ctx, f.For)
 		r.linkMu.Lock()
 		defer r.linkMu.Unlock()
-		return db.heal()
+		return true, db.heal()
 	case "db_slow":
 		return held(db, "latency", "downstream", map[string]any{"latency": f.Size.Milliseconds() / 4, "jitter": f.Size.Milliseconds() / 4})
 	case "db_silent": // connections stay open and carry nothing
@@ -94,13 +124,13 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 		err := db.toxic("timeout", "upstream", map[string]any{"timeout": 0})
 		r.linkMu.Unlock()
 		if err != nil {
-			return err
+			return false, err
 		}
 		return held(db, "timeout", "downstream", map[string]any{"timeout": 0})
 	case "db_locked":
-		return r.lockOrders(ctx, f.For)
+		return true, r.lockOrders(ctx, f.For)
 	case "db_exhausted":
-		return r.exhaust(ctx, f.For)
+		return true, r.exhaust(ctx, f.For)
 	case "provider_cut":
 		return held(provider, "reset_peer", "downstream", map[string]any{"timeout": 20})
 	case "provider_slow":
@@ -108,32 +138,39 @@ func (r *run) apply(ctx context.Context, f Fault) error {
 	case "provider_torn":
 		return held(provider, "limit_data", "downstream", map[string]any{"bytes": 700})
 	case "storm":
-		r.front.storm(ctx, 40, int(f.Size.Milliseconds()))
+		return r.front.storm(ctx, 40, int(f.Size.Milliseconds())) > 0, nil
 	case "shop_500", "shop_hang", "shop_lost":
 		rec := r.receivers[f.Shop%len(r.receivers)]
 		rec.be(f.Kind)
 		wait(ctx, f.For)
 		rec.be("")
 	case "refunds_fail":
-		return r.refundsFail(ctx, f.For)
+		return true, r.refundsFail(ctx, f.For)
 	default:
-		return fmt.Errorf("no such fault")
+		return false, fmt.Errorf("no such fault")
 	}
-	return nil
+	return true, nil
 }
 
-func (r *run) misbehave(ctx context.Context, f Fault) error {
-	add, remove := r.twins.SmartCore().AddFault, r.twins.SmartCore().RemoveFault
+// misbehave switches a twin's fault on for a while, and reports whether a request or callback met it.
+func (r *run) misbehave(ctx context.Context, f Fault) (met bool, err error) {
+	add, list, remove := r.twins.SmartCore().AddFault, r.twins.SmartCore().Faults, r.twins.SmartCore().RemoveFault
 	if f.Twin == "uapay" {
-		add, remove = r.twins.UAPAY().AddFault, r.twins.UAPAY().RemoveFault
+		add, list, remove = r.twins.UAPAY().AddFault, r.twins.UAPAY().Faults, r.twins.UAPAY().RemoveFault
 	}
 	id, err := add(f.Fault)
 	if err != nil {
-		return err
+		return false, err
 	}
 	wait(ctx, f.For)
+	met = true // one that is on no longer has struck as often as it may
+	for _, on := range list() {
+		if on.ID == id {
+			met = on.Hits > 0
+		}
+	}
 	remove(id)
-	return nil
+	return met, nil
 }
 
 // lockOrders keeps everybody from the orders, as a careless migration would.

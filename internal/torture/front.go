@@ -127,8 +127,8 @@ func (f *front) acknowledged() []Acknowledged {
 	return slices.Collect(maps.Keys(f.acked))
 }
 
-// storm sends each of the last callbacks again, many times at once.
-func (f *front) storm(ctx context.Context, last, times int) {
+// storm sends each of the last callbacks again, many times at once, and returns how many it had.
+func (f *front) storm(ctx context.Context, last, times int) int {
 	f.mu.Lock()
 	list := append([]callback(nil), f.seen[max(0, len(f.seen)-last):]...)
 	f.mu.Unlock()
@@ -144,4 +144,5 @@ func (f *front) storm(ctx context.Context, last, times int) {
 		}
 	}
 	wg.Wait()
+	return len(list)
 }

@@ -21,6 +21,7 @@ type receiver struct {
 
 	mu      sync.Mutex
 	mood    string // "", shop_500, shop_hang or shop_lost
+	struck  int    // notifications that met a mood
 	notices []Notice
 }
 
@@ -45,6 +46,12 @@ func (r *receiver) be(mood string) {
 	r.mood = mood
 }
 
+func (r *receiver) met() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.struck
+}
+
 func (r *receiver) received() []Notice {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,6 +65,9 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	mood := r.mood
+	if mood != "" {
+		r.struck++
+	}
 	r.mu.Unlock()
 	switch mood {
 	case "shop_500": // nothing is kept

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -28,14 +30,17 @@ type replica struct {
 	env      map[string]string
 	restarts []time.Duration
 	until    time.Time // no point kills or stops afterwards
+	strikes  *strikes  // gets the points that were reached
 
 	mu      sync.Mutex
 	kills   []Fault // of the starts to come, one each
 	pauses  []Fault // that were not reached yet
 	cmd     *exec.Cmd
 	deaths  int
-	reached []Fault
-	held    int // processes that have stopped themselves
+	ordered bool   // the process was told to end
+	exits   []Exit // that nobody ordered
+	taken   bool   // somebody else has its port
+	held    int    // processes that have stopped themselves
 	stopped bool
 	done    chan struct{}
 }
@@ -74,6 +79,7 @@ func (r *replica) start(log *os.File, exited chan<- struct{}) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer close(exited)
+		began, sizeErr := log.Seek(0, io.SeekEnd)
 		r.mu.Lock()
 		env := maps.Clone(r.env)
 		kill := r.arm(env)
@@ -87,22 +93,38 @@ func (r *replica) start(log *os.File, exited chan<- struct{}) error {
 			_ = told.Close()
 			go r.resume(cmd, stops)
 		}
-		r.cmd = cmd
+		r.cmd, r.ordered = cmd, false
 		r.mu.Unlock()
 		started <- err
 		if err == nil {
 			_ = cmd.Wait() // how it ended is in its log
-			if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() && kill != nil {
-				r.mu.Lock()
-				r.reached = append(r.reached, *kill)
-				r.mu.Unlock()
+			text, readErr := os.ReadFile(r.log)
+			if sizeErr == nil && readErr == nil {
+				text = text[min(began, int64(len(text))):]
 			}
+			r.ended(cmd.ProcessState.String(), string(text), kill, time.Now())
 		}
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start a replica: %w", err)
 	}
 	return nil
+}
+
+// ended notes why a process ended: at the instant that was planned for it, by a signal of ours, or by itself. text is what
+// it has written.
+func (r *replica) ended(how, text string, kill *Fault, at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case kill != nil && strings.Contains(text, "faultpoint: killed at "+kill.Point+"\n"):
+		r.strikes.add(strike(*kill, at, at))
+	case r.ordered || r.stopped:
+	case strings.Contains(text, "address already in use"):
+		r.taken = true
+	default:
+		r.exits = append(r.exits, Exit{Replica: filepath.Base(r.log), How: how, At: at})
+	}
 }
 
 // arm writes into the environment of a start which instants end or stop the process, and returns the one that ends it.
@@ -124,15 +146,19 @@ func (r *replica) arm(env map[string]string) (kill *Fault) {
 func (r *replica) resume(cmd *exec.Cmd, stops *os.File) {
 	defer func() { _ = stops.Close() }()
 	for lines := bufio.NewScanner(stops); lines.Scan(); {
-		point, hold := lines.Text(), time.Duration(0)
+		point, at := lines.Text(), time.Now()
+		var pause *Fault
 		r.mu.Lock()
 		if i := slices.IndexFunc(r.pauses, func(f Fault) bool { return f.Point == point }); i >= 0 {
-			hold = r.pauses[i].For
-			r.reached, r.pauses = append(r.reached, r.pauses[i]), slices.Delete(r.pauses, i, i+1)
+			f := r.pauses[i]
+			pause, r.pauses = &f, slices.Delete(r.pauses, i, i+1)
 		}
 		r.held++
 		r.mu.Unlock()
-		wait(context.Background(), hold)
+		if pause != nil {
+			wait(context.Background(), pause.For)
+			r.strikes.add(strike(*pause, at, time.Now()))
+		}
 		_ = cmd.Process.Signal(syscall.SIGCONT) // fails only when it has ended
 		r.mu.Lock()
 		r.held--
@@ -152,14 +178,19 @@ func (r *replica) disarmed(ctx context.Context) {
 	}
 }
 
-// signal reaches the process that runs now, if one does.
-func (r *replica) signal(s syscall.Signal) {
+// signal reaches the process that runs now, and reports whether one does.
+func (r *replica) signal(s syscall.Signal) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cmd != nil && r.cmd.Process != nil {
-		_ = r.cmd.Process.Signal(s) // fails only when it has ended
+	if r.cmd == nil || r.cmd.Process == nil || r.cmd.Process.Signal(s) != nil { // it fails only when it has ended
+		return false
 	}
+	r.ordered = r.ordered || s == syscall.SIGKILL || s == syscall.SIGTERM
+	return true
 }
+
+// running reports whether a process is there.
+func (r *replica) running() bool { return r.signal(syscall.Signal(0)) }
 
 func (r *replica) stop() {
 	r.mu.Lock()

@@ -85,18 +85,15 @@ type run struct {
 	smartcoreLink, uapayLink *link
 	linkMu                   sync.Mutex
 
-	mu      sync.Mutex
-	effects []string
+	strikes strikes
 	closers []func()
 }
 
-func (r *run) applied(name string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.effects = append(r.effects, name)
-}
+// ErrSetup says that the harness could not build what a run needs: a port, a database, a twin. Another try may do.
+var ErrSetup = errors.New("the run could not be built")
 
-// Do makes one run. An error means that the harness itself failed; broken promises are in the report.
+// Do makes one run. An error means that the harness itself failed, which ErrSetup tells from all else; broken promises are in
+// the report.
 func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	began := time.Now()
 	r := &run{Options: o, plan: plan, name: fmt.Sprintf("torture_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
@@ -127,8 +124,15 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	}()
 	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Scripts: map[string]int{}, Dir: r.dir}
 	if err := r.build(ctx); err != nil {
-		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
+		away, dead := errors.AsType[notReady](err)
+		exits, taken := r.exits()
+		if !dead || taken != nil {
+			return report, fmt.Errorf("seed %d: %w: %w", plan.Seed, ErrSetup, err)
+		}
+		indexed{Books: Books{Away: away, Exits: exits}}.lives(&report.Result)
+		return report, nil
 	}
+	go r.strikes.stalls(ctx)
 	books, err := r.execute(ctx, &report)
 	if err != nil {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
@@ -160,7 +164,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "requests": len(books.Requests),
 		"views of orders": len(books.Said), "probes": len(books.Probes), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
 	}
-	report.Orders, report.Faults, report.Took = len(books.Rows), r.effects, time.Since(began)
+	report.Orders, report.Faults, report.Took = len(books.Rows), struck(books.Strikes), time.Since(began)
 	for _, v := range report.Result.Violations {
 		r.log("VIOLATION %s", v)
 	}
@@ -214,9 +218,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	defer time.AfterFunc(clientLimit, stopShops).Stop()
 	defer time.AfterFunc(scriptLimit, stopWaiting).Stop()
 	r.log("faults are over")
-	if err := r.allReady(ctx); err != nil {
-		return Books{}, err
-	}
+	away := r.away(ctx)
 	shops.Wait()
 	var err error
 	if _, report.Settled, report.Told, err = r.settle(ctx, calm); err != nil {
@@ -224,6 +226,10 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	}
 	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the books with the rest.
 	probes, bound := p.recovered(ctx, fmt.Sprintf("t%d%s", r.plan.Seed, afterwards))
+	before, err := r.reading(ctx)
+	if err != nil {
+		return Books{}, err
+	}
 	customers, again := slices.Concat(r.shops, bound), time.Now()
 	for _, s := range customers {
 		s.replay(ctx)
@@ -235,19 +241,18 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 		return Books{}, err
 	}
 	books.Unkept, books.Contradictions, books.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
+	books.Away, books.Before = away, before
 	for _, s := range customers {
 		s.close(&books)
+	}
+	if err := r.witness(&books); err != nil {
+		return Books{}, err
 	}
 	r.front.mu.Lock()
 	books.Crashes = append(books.Crashes, r.front.crashes...)
 	r.front.mu.Unlock()
 	for _, rep := range r.replicas {
-		rep.mu.Lock()
-		for _, f := range rep.reached {
-			r.applied(f.Name())
-		}
-		rep.mu.Unlock()
-		found, unkept, err := crashes(rep.log)
+		found, unkept, err := crashes(rep.log, books.Strikes)
 		if err != nil {
 			return Books{}, err
 		}
@@ -268,7 +273,7 @@ func (r *run) settle(ctx context.Context, calm time.Time) (books Books, settled,
 			return books, settled, told, err
 		}
 		books.Callbacks = acked
-		books.Effects = ledger(r.twins)
+		books.Effects, books.Calls, books.Strikes = ledger(r.twins), calls(r.twins), r.strikes.all()
 		for _, rec := range r.receivers {
 			books.Notices = append(books.Notices, rec.received()...)
 		}

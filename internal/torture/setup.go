@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -132,8 +133,8 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 	sc, ua := "http://"+r.smartcoreLink.address(), "http://"+r.uapayLink.address()
 	urls := map[string]string{"pci_url": sc + "/smartcore/pci", "gateway_url": sc + "/smartcore/gateway", "reporting_url": sc + "/smartcore/reporting"}
 	uapaySettings := map[string]string{"client_id": "90001", "api_url": ua + "/uapay"}
-	smartcoreSecrets := map[string]gateway.Secret{"merchant_key": "test", "secret": "qwerty"}
-	uapaySecrets := map[string]gateway.Secret{"secret": "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="} //nolint:gosec // the twin's well-known key
+	smartcoreSecrets := map[string]gateway.Secret{"merchant_key": "test", "secret": smartcoreSecret}
+	uapaySecrets := map[string]gateway.Secret{"secret": uapayKey}
 	for _, a := range []store.NewAccount{
 		{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayments, Settings: urls, Secrets: smartcoreSecrets},
 		{Name: accountPayouts, Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayouts, Settings: urls, Secrets: smartcoreSecrets},
@@ -163,7 +164,7 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 		r.closers = append(r.closers, l.cut)
 		rep := &replica{
 			binary: r.Binary, log: filepath.Join(r.dir, fmt.Sprintf("replica-%d.log", i)), clock: filepath.Join(r.dir, fmt.Sprintf("clock-%d", i)),
-			restarts: r.plan.Restarts, until: until, done: make(chan struct{}),
+			restarts: r.plan.Restarts, until: until, strikes: &r.strikes, done: make(chan struct{}),
 		}
 		if rep.address, err = freeAddress(ctx); err != nil {
 			return err
@@ -206,16 +207,41 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 		}()
 		r.closers = append(r.closers, rep.stop)
 	}
-	return r.allReady(ctx)
+	if names := r.away(ctx); len(names) > 0 && ctx.Err() == nil {
+		return notReady(names)
+	}
+	return ctx.Err()
 }
 
-func (r *run) allReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+// notReady are replicas that did not come up although nothing was done to them.
+type notReady []string
+
+func (n notReady) Error() string { return "not ready at first: " + strings.Join(n, ", ") }
+
+// readyLimit is how long replicas may take to be ready, at first and after the faults.
+const readyLimit = 30 * time.Second
+
+// away waits for the replicas and returns those that do not become ready.
+func (r *run) away(ctx context.Context) (names []string) {
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	for _, rep := range r.replicas {
-		if err := rep.ready(ctx); err != nil {
-			return err
+		if rep.ready(ctx) != nil {
+			names = append(names, filepath.Base(rep.log))
 		}
 	}
-	return nil
+	return names
+}
+
+// exits lists the ends of processes that nobody ordered. An error says that somebody else had taken a replica's port.
+func (r *run) exits() (all []Exit, err error) {
+	for _, rep := range r.replicas {
+		rep.mu.Lock()
+		all = append(all, rep.exits...)
+		if rep.taken {
+			err = fmt.Errorf("%w: a replica's port was taken meanwhile", ErrSetup)
+		}
+		rep.mu.Unlock()
+	}
+	return all, err
 }
