@@ -157,13 +157,14 @@ WHERE shop_id = @shop_id AND id = @id;
 
 -- name: LeaseDueChecks :many
 -- Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
+-- due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
 WITH undecided AS (
     SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status NOT IN ('requires_action', 'authorized')
     ORDER BY next_check_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE SKIP LOCKED
 ), waiting AS (
     SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status IN ('requires_action', 'authorized')
     ORDER BY next_check_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
-), due AS (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
+), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_check_at = @leased_until::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id;

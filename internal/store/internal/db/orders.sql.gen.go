@@ -391,7 +391,7 @@ WITH undecided AS (
 ), waiting AS (
     SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_check_at <= $3::timestamptz AND status IN ('requires_action', 'authorized')
     ORDER BY next_check_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
-), due AS (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
+), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_check_at = $1::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id
@@ -410,6 +410,7 @@ type LeaseDueChecksRow struct {
 }
 
 // Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
+// due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
 func (q *Queries) LeaseDueChecks(ctx context.Context, arg LeaseDueChecksParams) ([]LeaseDueChecksRow, error) {
 	rows, err := q.db.Query(ctx, LeaseDueChecks,
 		arg.LeasedUntil,
