@@ -20,6 +20,19 @@ func (x indexed) quiet(r *Result) {
 	}
 }
 
+// overdue finds what came right only after its time, when the books were read again: how long after the faults every order
+// was settled and every notification had arrived, zero if that was not seen.
+func overdue(r *Result, settled, told time.Duration) {
+	switch {
+	case settled == 0:
+		r.add(NotSettled, "all", "not every order was settled %s after the faults", SettleLimit)
+	case settled > SettleLimit+time.Second: // looked at too late to know better
+		r.add(NotSettled, "all", "the last order was settled %s after the faults", settled.Round(time.Millisecond))
+	case told == 0:
+		r.add(NotificationGap, "all", "not every notification had arrived %s after the faults", noticeLimit)
+	}
+}
+
 // lives finds processes that ended by themselves, or did not come back.
 func (x indexed) lives(r *Result) {
 	for _, e := range x.Exits {

@@ -272,3 +272,20 @@ func TestAStrikeSaysWhatItCanTake(t *testing.T) {
 	require.True(t, of(Fault{Kind: "twin", Fault: fault.Fault{Kind: fault.CallbackBeforeAnswer}}).Calls)
 	require.False(t, of(Fault{Kind: "twin", Fault: fault.Fault{Kind: fault.DropAfter}}).Calls, "the twin's own log tells which answers it lost")
 }
+
+// The books are read again after everything else: what comes right only then was not right in time.
+func TestWhatComesRightTooLateIsReported(t *testing.T) {
+	t.Parallel()
+	kinds := func(settled, told time.Duration) (kinds []Kind) {
+		var r Result
+		overdue(&r, settled, told)
+		for _, v := range r.Violations {
+			kinds = append(kinds, v.Kind)
+		}
+		return kinds
+	}
+	require.Empty(t, kinds(30*time.Second, 80*time.Second))
+	require.Equal(t, []Kind{NotSettled}, kinds(0, 0))
+	require.Equal(t, []Kind{NotSettled}, kinds(32*time.Second, 32*time.Second))
+	require.Equal(t, []Kind{NotificationGap}, kinds(time.Second, 0))
+}

@@ -138,9 +138,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
 	report.Result = Check(books)
-	if report.Settled > SettleLimit+time.Second { // looked at too late to know better
-		report.Result.add(NotSettled, "all", "the last order was settled %s after the faults", report.Settled.Round(time.Millisecond))
-	}
+	overdue(&report.Result, report.Settled, report.Told)
 	if few := tooFew(plan, books.Rows); few != "" {
 		report.Result.add(TooFew, "all", "%s", few)
 	}
