@@ -138,6 +138,10 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 			fmt.Printf("seed %d: the harness failed and tries again: %v\n", seed, err)
 			report, err = do()
 		}
+		for try := 1; err == nil && report.Unsure() && try < patience && ctx.Err() == nil; try++ {
+			t.repeat(report)
+			report, err = do()
+		}
 		if err != nil {
 			return err
 		}
@@ -146,12 +150,25 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 	return nil
 }
 
+// patience is how often a run is made whose only violations are of time, while the machine stands still in it. The last one
+// counts, whatever it says.
+const patience = 3
+
+// repeat tells of a run that is made once more.
+func (t *totals) repeat(r torture.Report) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.repeated++
+	fmt.Printf("seed %d: %d things were late, in a run in which the machine stood still for %.0f %% of the time: once more\n", r.Seed, len(r.Result.Violations), 100*r.Stolen)
+}
+
 // totals is the sum of all runs.
 type totals struct {
 	mu       sync.Mutex
 	options  string // of the command line, which repeat a run
 	runs     int
 	orders   int
+	repeated int // because the machine stood still
 	operator int
 	left     map[string]int
 	slowest  time.Duration
@@ -204,6 +221,9 @@ func (t *totals) add(r torture.Report) {
 
 func (t *totals) print(took time.Duration) {
 	fmt.Printf("torture: %d runs, %d orders, %d left to an operator (%s), slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, counts(t.left), t.slowest.Seconds(), took.Round(time.Second))
+	if t.repeated > 0 {
+		fmt.Printf("torture: %d runs were made once more because things were late and the machine stood still\n", t.repeated)
+	}
 	fmt.Printf("torture: compared: %s\n", counts(t.compared))
 	fmt.Printf("torture: orders: %s\n", counts(t.scripts))
 	fmt.Printf("torture: faults: %s\n", counts(t.faults))

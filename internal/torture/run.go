@@ -64,8 +64,10 @@ type Report struct {
 	Compared map[string]int
 	Settled  time.Duration // from the end of the faults until every order was settled
 	Told     time.Duration // … until every notification had arrived
-	Result   Result
-	Dir      string
+	// Stolen is the share of the run, from 0 to 1, in which the machine did not let it go on.
+	Stolen float64
+	Result Result
+	Dir    string
 }
 
 type run struct {
@@ -133,6 +135,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		return report, nil
 	}
 	go r.strikes.stalls(ctx)
+	times, built := kernelTimes(), time.Now()
 	books, err := r.execute(ctx, &report)
 	if err != nil {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
@@ -162,6 +165,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "requests": len(books.Requests),
 		"views of orders": len(books.Said), "probes": len(books.Probes), "subscriptions that UAPAY charged again": recharged(r.twins.UAPAY().Orders(0)),
 	}
+	report.Stolen = max(stolen(times, kernelTimes()), idled(books.Strikes).Seconds()/time.Since(built).Seconds())
 	report.Orders, report.Faults, report.Took = len(books.Rows), struck(books.Strikes), time.Since(began)
 	for _, v := range report.Result.Violations {
 		r.log("VIOLATION %s", v)
