@@ -140,6 +140,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 		}
 		for try := 1; err == nil && report.Unsure() && try < patience && ctx.Err() == nil; try++ {
 			t.repeat(report)
+			torture.Quiet(ctx, 5*time.Minute)
 			report, err = do()
 		}
 		if err != nil {
@@ -152,7 +153,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 
 // patience is how often a run is made whose only violations are of time, while the machine stands still in it. The last one
 // counts, whatever it says.
-const patience = 3
+const patience = 6
 
 // repeat tells of a run that is made once more.
 func (t *totals) repeat(r torture.Report) {

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"os"
 	"slices"
 	"strconv"
@@ -36,6 +37,18 @@ func stolen(before, after []int64) float64 {
 		return 0
 	}
 	return float64(after[steal]-before[steal]) / float64(all)
+}
+
+// Quiet waits until the machine lets a busy processor run, for at most limit.
+func Quiet(ctx context.Context, limit time.Duration) {
+	for begin := time.Now(); time.Since(begin) < limit; {
+		before := kernelTimes()
+		for busy := time.Now(); time.Since(busy) < time.Second; { //nolint:revive // being busy is the point: time is stolen from those who need it
+		}
+		if stolen(before, kernelTimes()) < stoodStill || !wait(ctx, 10*time.Second) {
+			return
+		}
+	}
 }
 
 // steal is the place of stolen time among the kernel's counts.
