@@ -218,19 +218,18 @@ func TestDoNeverSendsTwiceOverStaleConnections(t *testing.T) {
 		}
 	})
 	for _, call := range []Call{post(url), {Operation: "pay", Class: ClassWrite, Method: http.MethodPost, URL: url}} {
-		c := newClient(t, func(cfg *Config) { cfg.BreakerFailures = 1000 })
+		c, unanswered := newClient(t, func(cfg *Config) { cfg.BreakerFailures = 1000 }), 0
 		for i := range 40 {
 			before := arrived.Load()
 			call.Body = bytes.Clone([]byte(`{"a":1}`))[:len(call.Body)]
 			_, err := c.Do(t.Context(), call)
 			require.EqualValues(t, before+1, arrived.Load(), "round %d", i)
-			if i%2 == 1 {
-				require.Error(t, err)
+			if err != nil { // every second one, unless its connection was not back in time and another was opened
+				unanswered++
 				require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), "round %d", i)
-			} else {
-				require.NoError(t, err)
 			}
 		}
+		require.NotZero(t, unanswered)
 	}
 }
 
@@ -421,7 +420,7 @@ func TestTheBreakerOfAProviderThatHangs(t *testing.T) {
 	defer close(hang)
 	registry := prometheus.NewRegistry()
 	c := newClient(t, func(cfg *Config) {
-		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 1, 10*time.Millisecond, 300*time.Millisecond
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 1, 600*time.Millisecond, 600*time.Millisecond // each state lasts so long that a busy machine sees it
 	})
 	_, err := c.Do(t.Context(), post(srv.URL))
 	require.Error(t, err)
