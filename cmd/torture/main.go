@@ -82,7 +82,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	take := func() (int64, bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		n := next - c.Seed
+		n := next - c.Seed - t.quiet
 		if ctx.Err() != nil || c.For > 0 && time.Since(begin) >= c.For || c.For == 0 && n >= int64(c.Runs) {
 			return 0, false
 		}
@@ -103,7 +103,8 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
 		_ = os.RemoveAll(c.Dir)
 	}
-	return len(t.bad) > 0 || len(t.campaign.Never()) > 0, errors.Join(failed...)
+	tooQuiet := t.quiet > 2 && t.quiet > int64(t.runs)/4
+	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || tooQuiet, errors.Join(failed...)
 }
 
 // again is what a command line needs beside its seed to make the same plan.
@@ -140,7 +141,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 		}
 		for try := 1; err == nil && report.Unsure() && try < patience && ctx.Err() == nil; try++ {
 			t.repeat(report)
-			torture.Quiet(ctx, 5*time.Minute)
+			torture.Rest(ctx, 5*time.Minute)
 			report, err = do()
 		}
 		if err != nil {
@@ -169,7 +170,8 @@ type totals struct {
 	options  string // of the command line, which repeat a run
 	runs     int
 	orders   int
-	repeated int // because the machine stood still
+	repeated int   // because the machine stood still
+	quiet    int64 // runs that do not count
 	operator int
 	left     map[string]int
 	slowest  time.Duration
@@ -183,6 +185,11 @@ type totals struct {
 func (t *totals) add(r torture.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if r.Quiet() {
+		t.quiet++
+		fmt.Printf("seed %d: %s: does not count\n", r.Seed, r.Result.Violations[0])
+		return
+	}
 	t.runs++
 	t.campaign.Add(r)
 	t.orders += r.Orders
@@ -224,6 +231,9 @@ func (t *totals) print(took time.Duration) {
 	fmt.Printf("torture: %d runs, %d orders, %d left to an operator (%s), slowest to settle %.1fs, %s\n", t.runs, t.orders, t.operator, counts(t.left), t.slowest.Seconds(), took.Round(time.Second))
 	if t.repeated > 0 {
 		fmt.Printf("torture: %d runs were made once more because things were late and the machine stood still\n", t.repeated)
+	}
+	if t.quiet > 0 {
+		fmt.Printf("torture: %d runs do not count: too few of their faults found something to strike\n", t.quiet)
 	}
 	fmt.Printf("torture: compared: %s\n", counts(t.compared))
 	fmt.Printf("torture: orders: %s\n", counts(t.scripts))

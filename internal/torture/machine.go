@@ -12,6 +12,12 @@ import (
 // late are the violations that a machine alone can cause, by standing still: something was not done in its time.
 var late = []Kind{NotAnswered, NotSettled, NotRecovered, NotificationGap, TooFew, TooQuiet}
 
+// Quiet reports whether the run broke no promise, and hurt so little that it proves none: most of its faults found nothing to
+// strike.
+func (r Report) Quiet() bool {
+	return len(r.Result.Violations) == 1 && r.Result.Violations[0].Kind == TooQuiet
+}
+
 // stoodStill is the share of a run that the machine may have kept from it before its verdicts on time are worth nothing. An
 // hour of an undisturbed machine has less than one in a hundred.
 const stoodStill = 0.05
@@ -39,8 +45,8 @@ func stolen(before, after []int64) float64 {
 	return float64(after[steal]-before[steal]) / float64(all)
 }
 
-// Quiet waits until the machine lets a busy processor run, for at most limit.
-func Quiet(ctx context.Context, limit time.Duration) {
+// Rest waits until the machine lets a busy processor run, for at most limit.
+func Rest(ctx context.Context, limit time.Duration) {
 	for begin := time.Now(); time.Since(begin) < limit; {
 		before := kernelTimes()
 		for busy := time.Now(); time.Since(busy) < time.Second; { //nolint:revive // being busy is the point: time is stolen from those who need it

@@ -18,6 +18,9 @@ func TestOnlyLatenessIsTheMachines(t *testing.T) {
 		return r
 	}
 	require.True(t, of(0.2, NotAnswered, NotSettled).Unsure())
+	require.True(t, of(0, TooQuiet).Quiet())
+	require.False(t, of(0, TooQuiet, Lost).Quiet(), "a quiet run's violation is one")
+	require.False(t, of(0).Quiet())
 	require.False(t, of(0.01, NotAnswered).Unsure(), "the machine ran")
 	require.False(t, of(0.2).Unsure(), "a run that is good is good")
 	for _, k := range []Kind{Lost, DoubleEffect, FalseFailed, FalsePaid, AmountMismatch, SentTwice, NotIdempotent, AnswerWrong, MissedConflict, FalseConflict, Died} {
