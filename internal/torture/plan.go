@@ -160,11 +160,12 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		p.Faults = append(p.Faults, drawFault(r, p))
 	}
 	// Always one that ends a process at an instant that matters.
-	p.Faults = append(p.Faults, Fault{Kind: "kill_point", Replica: r.IntN(p.Replicas), Point: Points[r.IntN(len(Points))], Nth: 1 + r.IntN(15)})
+	replica, point := r.IntN(p.Replicas), Points[r.IntN(len(Points))]
+	p.Faults = append(p.Faults, Fault{Kind: "kill_point", Replica: replica, Point: point, Nth: nth(r, point, 15)})
 	if p.Replicas > 1 {
 		// And one that stops it there, while another goes on, between what was written down and its call.
 		point := []string{"order-written", "order-written", "command-written"}[r.IntN(3)]
-		p.Faults = append(p.Faults, Fault{Kind: "pause_point", Replica: r.IntN(p.Replicas), Point: point, Nth: 1 + r.IntN(12), For: pause(r)})
+		p.Faults = append(p.Faults, Fault{Kind: "pause_point", Replica: r.IntN(p.Replicas), Point: point, Nth: nth(r, point, 12), For: pause(r)})
 	}
 	// And always some after which nobody knows what became of some orders: the common calls, and those that move money on their own.
 	for _, rare := range []bool{false, true} {
@@ -223,6 +224,14 @@ func (p *Plan) Provoke(safeguards string) {
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 }
 
+// nth draws how often an instant is passed before it is struck. Captures and cancels come late and are few while faults last.
+func nth(r *rand.Rand, point string, most int) int {
+	if point == "command-written" {
+		most = min(most, 4)
+	}
+	return 1 + r.IntN(most)
+}
+
 func drawFault(r *rand.Rand, p Plan) Fault {
 	f := Fault{
 		At: time.Duration(r.Int64N(int64(p.Load - 500*time.Millisecond))), For: time.Duration(300+r.IntN(1500)) * time.Millisecond,
@@ -235,11 +244,13 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 	f.Kind = kinds[r.IntN(len(kinds))]
 	switch f.Kind {
 	case "kill_point":
-		f.At, f.Point, f.Nth = 0, Points[r.IntN(len(Points))], 1+r.IntN(40)
+		f.At, f.Point = 0, Points[r.IntN(len(Points))]
+		f.Nth = nth(r, f.Point, 40)
 	case "pause":
 		f.For = pause(r)
 	case "pause_point":
-		f.At, f.Point, f.Nth, f.For = 0, Points[r.IntN(len(Points))], 1+r.IntN(40), pause(r)
+		f.At, f.Point = 0, Points[r.IntN(len(Points))]
+		f.Nth, f.For = nth(r, f.Point, 40), pause(r)
 	case "db_silent":
 		f.For = time.Duration(1000+r.IntN(5000)) * time.Millisecond
 	case "clock":
