@@ -117,15 +117,10 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	faultpoint.Hit("command-written")
 	var callErr error
-	send := s.inTime(o, string(op), func(ctx context.Context) (gateway.Result, error) {
-		left := until.Sub(s.Now())
-		if left <= 0 {
-			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: string(op), Code: "too_late"}
-		}
-		ctx, cancel := context.WithTimeout(ctx, left)
-		defer cancel()
-		return call(ctx, gw.gateway, o)
-	})
+	if latest := s.latest(o); latest.Before(until) { // the database's clock was set back meanwhile
+		until = latest
+	}
+	send := s.inTime(until, string(op), func(ctx context.Context) (gateway.Result, error) { return call(ctx, gw.gateway, o) })
 	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
 		var result gateway.Result
 		result, callErr = send(ctx)

@@ -26,7 +26,7 @@ var ErrRecorded = errors.New("the call is recorded already")
 // Store keeps orders. What a method writes is committed together or not at all, notifications and their jobs included.
 // Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
 type Store interface {
-	// CreateOrder writes a new order with its history. If the same order is there already it is returned with false. If the shop has an order of that kind and reference already, it
+	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
 	// changes nothing and returns that one and false. The parent's reserved sum moves by the order's ParentDelta; a sum
 	// beyond what was captured is an *Error of CodeRefundTooLarge. For a refund, an open refund of the same parent is an
 	// *Error of CodeInvalidState.

@@ -221,7 +221,7 @@ func (s *Service) newOrder(o Order) *Order {
 // submit is the one road to a provider for a new order: write it down, call with no transaction open, write down what
 // came of it. call gets a context that outlives the caller's: whoever asked may go away, the money does not.
 func (s *Service) submit(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
-	return s.enter(ctx, o, operation, s.inTime(o, operation, call))
+	return s.enter(ctx, o, operation, s.inTime(s.latest(o), operation, call))
 }
 
 // enter is submit for a call that may come late, because it sends nothing.
@@ -256,11 +256,13 @@ func early(ctx context.Context, call func(context.Context) (gateway.Result, erro
 	return func(context.Context) (gateway.Result, error) { return result, err }
 }
 
-// inTime lets a call begin only while the order, as it was written down for the call, may still be on its way, and ends it
-// ProviderTimeout after that. From then on checks may prove that it never arrived, and a process that was paused or waited
-// for the database in between must not make them wrong.
-func (s *Service) inTime(stored *Order, operation string, call func(context.Context) (gateway.Result, error)) func(context.Context) (gateway.Result, error) {
-	until := stored.ChecksSince.Add(s.ProviderTimeout)
+// latest is until when an order, as it was written down for a call, may be on its way. From then on checks may prove that the
+// call never arrived.
+func (s *Service) latest(stored *Order) time.Time { return stored.ChecksSince.Add(s.ProviderTimeout) }
+
+// inTime lets a call begin only before a time, no later than latest, and ends it then: a process that was paused or waited for
+// the database in between must not make the checks wrong.
+func (s *Service) inTime(until time.Time, operation string, call func(context.Context) (gateway.Result, error)) func(context.Context) (gateway.Result, error) {
 	return func(ctx context.Context) (gateway.Result, error) {
 		left := until.Sub(s.Now())
 		if left <= 0 {

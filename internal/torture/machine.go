@@ -18,8 +18,7 @@ func (r Report) Quiet() bool {
 	return len(r.Result.Violations) == 1 && r.Result.Violations[0].Kind == TooQuiet
 }
 
-// stoodStill is the share of a run that the machine may have kept from it before its verdicts on time are worth nothing. An
-// hour of an undisturbed machine has less than one in a hundred.
+// stoodStill is the share of a run that the machine may have kept from it before its verdicts on time are worth nothing.
 const stoodStill = 0.05
 
 // Unsure reports whether the report has violations, all of them of time, and the machine kept so much of it from the run that

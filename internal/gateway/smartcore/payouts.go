@@ -33,10 +33,7 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id, code := fit(string(r.RefundID), idShape), string(r.ErrorCode)
-	if code == "" {
-		code = string(r.Err)
-	}
+	id, code := fit(string(r.RefundID), idShape), r.failureCode()
 	switch {
 	case id != "":
 		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence}, nil
