@@ -2,7 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"net"
 	"sync"
 	"time"
 
@@ -14,8 +17,8 @@ const (
 	clockEvery = 30 * time.Second
 	// clockSlack is by how much the clock may differ from the database's before that means anything.
 	clockSlack = 500 * time.Millisecond
-	// clockTries is how often the first reading is taken while the answers are slow. The quickest counts, if it took no
-	// longer than clockWorst.
+	// clockTries is how often the first reading is taken while the answers are slow or do not come. The quickest counts, if
+	// it took no longer than clockWorst.
 	clockTries = 5
 	clockWorst = 2 * time.Second
 )
@@ -38,30 +41,35 @@ type reading struct {
 	trip         time.Duration
 }
 
-// NewClock reads the database's time, again if the answer took long. The clock begins within a quarter of a second of the
-// database's, within one if all answers are slow, and not at all if they take longer than two.
+// NewClock reads the database's time, again if the answer took long or did not come: a machine that is busy starting is no
+// reason not to start. The clock begins within a quarter of a second of the database's, within one if all answers are slow,
+// and not at all if they take longer than two.
 func NewClock(ctx context.Context, pool *pgxpool.Pool) (*Clock, error) {
 	return newClock(ctx, readClock(pool))
 }
 
 func newClock(ctx context.Context, read func(context.Context) (reading, error)) (*Clock, error) {
-	var best reading
-	for try := range clockTries {
+	best := reading{trip: math.MaxInt64}
+	for try := 1; try <= clockTries && best.trip > clockSlack; try++ {
 		r, err := read(ctx)
-		if err != nil {
+		switch {
+		case err == nil:
+			if r.trip < best.trip {
+				best = r
+			}
+		case !timedOut(err) || ctx.Err() != nil || try == clockTries && best.theirs.IsZero():
 			return nil, fmt.Errorf("read the database's clock: %w", err)
-		}
-		if try == 0 || r.trip < best.trip {
-			best = r
-		}
-		if best.trip <= clockSlack {
-			break
 		}
 	}
 	if best.trip > clockWorst {
 		return nil, fmt.Errorf("read the database's clock: it takes %s to tell the time, and more than %s is too long", best.trip.Round(time.Millisecond), clockWorst)
 	}
 	return &Clock{read: read, base: best.theirs, since: best.ours}, nil
+}
+
+func timedOut(err error) bool {
+	late, ok := errors.AsType[net.Error](err) // the context's error is one, too
+	return ok && late.Timeout()
 }
 
 // readClock asks on a connection of the pool. The wait for one is no part of the trip.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,9 @@ import (
 	"payrelay/internal/store/storetest"
 )
 
+// never is a trip that does not end: the question is given up.
+const never time.Duration = -1
+
 // slowly answers readings of a database whose time is off from ours, each after the next of trips. The time is read at
 // once, and the way back takes all the time.
 func slowly(off time.Duration, trips ...time.Duration) func(context.Context) (reading, error) {
@@ -21,9 +25,12 @@ func slowly(off time.Duration, trips ...time.Duration) func(context.Context) (re
 			return reading{}, errors.New("asked too often")
 		}
 		r := reading{theirs: time.Now().Add(off), trip: trips[0]}
+		trips = trips[1:]
+		if r.trip == never {
+			return reading{}, fmt.Errorf("connect: %w", context.DeadlineExceeded)
+		}
 		r.ours = time.Now().Add(r.trip / 2)
 		<-time.After(r.trip)
-		trips = trips[1:]
 		return r, nil
 	}
 }
@@ -40,6 +47,10 @@ func TestTheClockBeginsWithAQuickReading(t *testing.T) {
 		"stopped while it asked": {trips: []time.Duration{30 * s, 20 * time.Millisecond}, off: 10 * time.Millisecond},
 		"the best of slow ones":  {trips: []time.Duration{4 * s, 3 * s, 1 * s, 2 * s, 5 * s}, off: s / 2},
 		"none is any good":       {trips: []time.Duration{4 * s, 3 * s, 4 * s, 5 * s, 5 * s}, err: "3s"},
+		"not heard at first":     {trips: []time.Duration{never, never, 20 * time.Millisecond}, off: 10 * time.Millisecond},
+		"slow, and then silent":  {trips: []time.Duration{s, never, never, never, never}, off: s / 2},
+		"never heard":            {trips: []time.Duration{never, never, never, never, never}, err: "deadline exceeded"},
+		"it refuses":             {err: "asked too often"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
