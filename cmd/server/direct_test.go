@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -237,7 +236,7 @@ func TestADirectPaymentWhoseAnswerIsLost(t *testing.T) {
 		o := d.makes("/v1/payments", direct("lost-direct-"+name, 1000, cardMethod(number), ""), http.StatusAccepted)
 		require.Equal(t, "unknown", o.Status)
 		if number == cardChallenge {
-			d.await(o.ID, "processing", 10*time.Second) // the page's address went with the answer
+			d.await(o.ID, "processing") // the page's address went with the answer
 			require.Nil(t, d.get(o.ID).NextAction)
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": "success"})
 		}

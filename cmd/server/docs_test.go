@@ -68,7 +68,7 @@ func (d *dev) paste(t *testing.T, blocks []block) pasted {
 	} {
 		script = strings.ReplaceAll(script, documented, actual)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script)
 	shell.Dir, shell.WaitDelay = t.TempDir(), time.Second

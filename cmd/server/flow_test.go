@@ -27,19 +27,19 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 
 	page := d.pay(o.NextAction.URL, cardChallenge, "success")
 	require.Contains(t, page, `data-status="success"`)
-	paid := d.await(o.ID, "succeeded", 5*time.Second)
+	paid := d.await(o.ID, "succeeded")
 	require.EqualValues(t, 1000, paid.AmountCaptured)
 	require.Equal(t, "400383******4018", paid.PaymentMethod.Masked)
 	require.Nil(t, paid.NextAction)
 
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, 5*time.Second, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, patience, 25*time.Millisecond)
 	list := d.notified(o.ID)
 	require.Equal(t, "2 order.requires_action", list[0])
 	require.Equal(t, fmt.Sprintf("%d order.succeeded", paid.Sequence), list[len(list)-1])
 	require.Equal(t, []string{"created by request", "requires_action by answer"}, d.history(o.ID)[:2])
 
 	// What was committed beside a transaction that still runs, in any database of the cluster, shows in the feed after it.
-	require.Eventually(t, func() bool { return len(d.feed()) == paid.Sequence-1 }, 5*time.Second, 25*time.Millisecond, "the feed tells what the notifications told")
+	require.Eventually(t, func() bool { return len(d.feed()) == paid.Sequence-1 }, patience, 25*time.Millisecond, "the feed tells what the notifications told")
 
 	// the same request again is the same order
 	var again order
@@ -103,7 +103,7 @@ func TestEveryEndOfTheForm(t *testing.T) {
 			d := d.with(t)
 			o := d.create("form-" + strings.ReplaceAll(name, " ", "-"))
 			d.pay(o.NextAction.URL, c.card, c.acs)
-			end := d.await(o.ID, c.status, 10*time.Second)
+			end := d.await(o.ID, c.status)
 			if c.category == "" {
 				require.Nil(t, end.Failure)
 				return
@@ -123,7 +123,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		o := d.create("off-1")
 		d.fault("callback_off", "", o.ProviderOrderID, nil)
 		d.pay(o.NextAction.URL, cardSuccess, "")
-		d.await(o.ID, "succeeded", 20*time.Second)
+		d.await(o.ID, "succeeded")
 		require.Contains(t, d.history(o.ID), "succeeded by check")
 	})
 	t.Run("fifty at once", func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		o := d.create("dup-1")
 		d.fault("callback_duplicate", "", o.ProviderOrderID, map[string]any{"times": 50})
 		d.pay(o.NextAction.URL, cardSuccess, "")
-		end := d.await(o.ID, "succeeded", 20*time.Second)
+		end := d.await(o.ID, "succeeded")
 		answers := func() (ok, all int) {
 			for _, c := range d.twinCallbacks(o.ProviderOrderID) {
 				all++
@@ -142,11 +142,11 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			}
 			return ok, all
 		}
-		require.Eventually(t, func() bool { ok, _ := answers(); return ok >= 50 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { ok, _ := answers(); return ok >= 50 }, patience, 50*time.Millisecond)
 		ok, all := answers()
 		require.Equal(t, all, ok, "every delivery is acknowledged")
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence, "one effect")
-		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, 5*time.Second, 25*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, patience, 25*time.Millisecond)
 		succeeded := 0
 		for _, n := range d.notified(o.ID) {
 			if strings.HasSuffix(n, "order.succeeded") {
@@ -161,8 +161,8 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		o := d.create("late-1")
 		d.fault("callback_late", "", o.ProviderOrderID, map[string]any{"delay_ms": 6000})
 		d.pay(o.NextAction.URL, cardSuccess, "")
-		end := d.await(o.ID, "succeeded", 20*time.Second)
-		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) > 0 }, 20*time.Second, 50*time.Millisecond)
+		end := d.await(o.ID, "succeeded")
+		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) > 0 }, patience, 50*time.Millisecond)
 		require.Equal(t, []int{200}, d.twinCallbacks(o.ProviderOrderID))
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence)
 	})
@@ -172,7 +172,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		var o order
 		res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"early-1","amount":1234,"currency":"EUR",%s}`, customer), &o)
 		require.Equal(t, http.StatusCreated, res.StatusCode)
-		d.await(o.ID, "succeeded", 10*time.Second)
+		d.await(o.ID, "succeeded")
 	})
 	t.Run("address unknown", func(t *testing.T) {
 		t.Parallel()
@@ -188,7 +188,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/callback", map[string]any{"variant": variant, "victim": victim.ProviderOrderID})
 			require.Zero(t, d.get(o.ID).AmountCaptured+d.get(victim.ID).AmountCaptured, "%s: %s", variant, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
 		}
-		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) >= 13 }, 20*time.Second, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) >= 13 }, patience, 50*time.Millisecond)
 		for _, id := range []string{o.ID, victim.ID} {
 			if d.get(id).AmountCaptured > 0 {
 				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
@@ -200,7 +200,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			}
 		}
 		d.pay(o.NextAction.URL, cardOther, "")
-		require.Zero(t, d.await(o.ID, "failed", 20*time.Second).AmountCaptured)
+		require.Zero(t, d.await(o.ID, "failed").AmountCaptured)
 	})
 }
 
@@ -236,10 +236,10 @@ func TestAnAnswerThatIsLostIsUnknownUntilTheProviderTells(t *testing.T) {
 			res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"lost-%s","amount":%d,"currency":"EUR",%s}`, name, amount, customer), &o)
 			require.Equal(t, http.StatusAccepted, res.StatusCode)
 			require.Equal(t, "unknown", o.Status)
-			d.await(o.ID, "processing", 10*time.Second) // the provider has it; its form's address is lost
+			d.await(o.ID, "processing") // the provider has it; its form's address is lost
 			require.Contains(t, *d.full(o.ID).StatusReason, "the address of its form was lost")
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": "success"})
-			d.await(o.ID, "succeeded", 15*time.Second)
+			d.await(o.ID, "succeeded")
 			require.Equal(t, "unknown by answer", d.history(o.ID)[1])
 		})
 	}

@@ -78,7 +78,7 @@ func (d *dev) full(id string) full {
 // began; under load the customer may come only after the first look.
 func (d *dev) ends(id, status string) full {
 	d.t.Helper()
-	d.await(id, status, 40*time.Second)
+	d.await(id, status)
 	return d.full(id)
 }
 
@@ -136,7 +136,7 @@ func (d *dev) story(id string, want ...string) {
 		}
 	}
 	require.Empty(d.t, left, "the history is %v", history)
-	require.Eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(told) }, 10*time.Second, 25*time.Millisecond, "notifications of %v", history)
+	require.Eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(told) }, patience, 25*time.Millisecond, "notifications of %v", history)
 	require.Equal(d.t, told, d.arrivals(id))
 	require.Equal(d.t, len(history), d.get(id).Sequence)
 }
@@ -214,7 +214,7 @@ func (d *dev) operator(args ...string) string {
 // asked waits until the provider was asked about an order so many times.
 func (d *dev) asked(id string, times int) {
 	d.t.Helper()
-	require.Eventually(d.t, func() bool { return strings.Count(d.operator("order", "show", id), "fetch") >= times }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(d.t, func() bool { return strings.Count(d.operator("order", "show", id), "fetch") >= times }, patience, 50*time.Millisecond)
 }
 
 // verdicts lists what became of the callbacks that were kept with an order.

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -57,10 +56,8 @@ func TestARowThatSomebodyHoldsIsAnsweredWith503(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "SELECT 1 FROM orders WHERE id = $1 FOR UPDATE", o.ID)
 	require.NoError(t, err)
-	begun := time.Now()
-	res, body := d.raw(http.MethodPost, "/v1/orders/"+o.ID+"/refresh", "", nil)
+	res, body := d.send(http.MethodPost, "/v1/orders/"+o.ID+"/refresh", "", nil)
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, body)
-	require.Less(t, time.Since(begun), 5*time.Second)
 	require.NoError(t, tx.Rollback(t.Context()))
 	res, body = d.raw(http.MethodPost, "/v1/orders/"+o.ID+"/refresh", "", nil)
 	require.Equal(t, http.StatusOK, res.StatusCode, body)

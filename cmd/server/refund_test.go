@@ -97,7 +97,7 @@ func TestRefunds(t *testing.T) {
 		made := outcomes["201 "]
 		require.GreaterOrEqual(t, made, 1)
 		require.LessOrEqual(t, made, 3)
-		require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) }, 20*time.Second, 25*time.Millisecond)
+		require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) }, patience, 25*time.Millisecond)
 		require.Equal(t, made, d.sent(p.ProviderOrderID, "refund"), "none was sent that was refused here")
 		require.EqualValues(t, 300*made, d.twin(p.ProviderOrderID).Refunded)
 	})
@@ -182,7 +182,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 			two := d.makes(refundsOf(p), refund(name+"-2", second), http.StatusAccepted)
 			uuid := d.twin(p.ProviderOrderID).Refunds[0].UUID
-			require.Eventually(t, func() bool { return len(d.twinCallbacks(uuid)) == 1 }, 20*time.Second, 25*time.Millisecond)
+			require.Eventually(t, func() bool { return len(d.twinCallbacks(uuid)) == 1 }, patience, 25*time.Millisecond)
 			require.Equal(t, []int{http.StatusOK}, d.twinCallbacks(uuid))
 			d.replay(uuid, 5)
 			d.asked(two.ID, 1)
@@ -230,7 +230,7 @@ func (d *dev) replay(id string, times int) {
 	d.t.Helper()
 	before := len(d.twinCallbacks(id))
 	d.control(http.MethodPost, "/orders/"+id+"/callback", map[string]any{"variant": "replay", "times": times})
-	require.Eventually(d.t, func() bool { return len(d.twinCallbacks(id)) == before+times }, 20*time.Second, 25*time.Millisecond)
+	require.Eventually(d.t, func() bool { return len(d.twinCallbacks(id)) == before+times }, patience, 25*time.Millisecond)
 }
 
 // A callback on a refund names the payment alone. That of an earlier refund, sent again in another spelling, must not end

@@ -136,7 +136,7 @@ func TestTheServiceInProduction(t *testing.T) {
 	select {
 	case err := <-done:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the service did not stop")
 	}
 }

@@ -22,7 +22,7 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- serve(ctx, 20*time.Second, s) }()
+	go func() { stopped <- serve(ctx, 2*patience, s) }()
 	dial := func() net.Conn {
 		c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", s.listener.Addr().String())
 		require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	select {
 	case err := <-stopped:
 		require.NoError(t, err)
-	case <-time.After(3 * time.Second):
+	case <-time.After(patience):
 		require.Fail(t, "the server waits for a connection on which nothing was asked")
 	}
 }

@@ -58,7 +58,7 @@ func (d *dev) awaitStatement(id, state string) statement {
 	require.Eventually(d.t, func() bool {
 		st = d.getStatement(id)
 		return st.State == "ready" || st.State == "failed"
-	}, 60*time.Second, 50*time.Millisecond, "the statement did not end")
+	}, patience, 50*time.Millisecond, "the statement did not end")
 	require.Equal(d.t, state, st.State, "%+v\n%s", st, d.log)
 	return st
 }
@@ -93,11 +93,11 @@ func TestAStatementFromCurlToItsFile(t *testing.T) {
 	for i := range 3 {
 		o := d.create(fmt.Sprintf("statement-%d", i))
 		d.pay(o.NextAction.URL, cardSuccess, "")
-		paid = append(paid, d.await(o.ID, "succeeded", 10*time.Second).ProviderOrderID)
+		paid = append(paid, d.await(o.ID, "succeeded").ProviderOrderID)
 	}
 	declined := d.create("statement-declined")
 	d.pay(declined.NextAction.URL, cardOther, "")
-	d.await(declined.ID, "failed", 10*time.Second)
+	d.await(declined.ID, "failed")
 
 	st := d.newStatement("succeeded")
 	file := "/v1/statements/" + st.ID + "/file"

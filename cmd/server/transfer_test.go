@@ -21,13 +21,13 @@ func TestTransfers(t *testing.T) {
 	d := startDev(t)
 	o := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusCreated)
 	require.Equal(t, "transfer", o.Kind)
-	d.await(o.ID, "succeeded", 15*time.Second)
+	d.await(o.ID, "succeeded")
 	again := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusOK)
 	require.Equal(t, o.ID, again.ID)
 	d.refuses("/v1/transfers", transfer("t-1", uahChallenge), http.StatusConflict, "reference_conflict")
 
 	o = d.makes("/v1/transfers", transfer("t-2", uahReject), http.StatusCreated)
-	require.Equal(t, "failed", d.await(o.ID, "failed", 15*time.Second).Status)
+	require.Equal(t, "failed", d.await(o.ID, "failed").Status)
 	require.Zero(t, d.columnsHolding(uahSuccess), "no card number is stored")
 }
 
@@ -41,7 +41,7 @@ func TestATransferWithACode(t *testing.T) {
 	require.Contains(t, p.Detail, "2 attempts")
 	d.refuses("/v1/payments/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusNotFound, "not_found")
 	d.makes("/v1/transfers/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusOK)
-	d.await(o.ID, "succeeded", 15*time.Second)
+	d.await(o.ID, "succeeded")
 	d.refuses("/v1/transfers/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusConflict, "invalid_state")
 }
 
@@ -79,7 +79,7 @@ func TestABanksFormIsNowhereInClear(t *testing.T) {
 	require.Equal(t, "post_form", o.NextAction.Type)
 	form := o.NextAction.Fields["PaReq"]
 	require.NotEmpty(t, form)
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) > 0 }, 10*time.Second, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.notified(o.ID)) > 0 }, patience, 25*time.Millisecond)
 	require.Zero(t, d.columnsHolding(form))
 	for version, field := range map[string]string{"3ds1": "PaReq", "3ds2": "creq"} {
 		d.settings(map[string]any{"three_ds": version})

@@ -76,7 +76,7 @@ func TestCardNumbersAtUAPAY(t *testing.T) {
 		require.Eventually(t, func() bool {
 			result, err = g.Fetch(t.Context(), ref)
 			return err == nil && result.Status == status
-		}, 15*time.Second, 25*time.Millisecond, "%s: %+v, %v", ref.OrderID, result, err)
+		}, patience, 25*time.Millisecond, "%s: %+v, %v", ref.OrderID, result, err)
 		return result
 	}
 	paid, _ := pay("c2a-1", uahSuccess)

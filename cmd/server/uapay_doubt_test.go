@@ -15,7 +15,7 @@ import (
 // shownToOperators waits until an order has a conflict.
 func (d uapayDev) shownToOperators(o full) {
 	d.t.Helper()
-	require.Eventually(d.t, func() bool { return strings.Contains(d.operator("order", "show", o.ID), " conflict ") }, 15*time.Second, 50*time.Millisecond)
+	require.Eventually(d.t, func() bool { return strings.Contains(d.operator("order", "show", o.ID), " conflict ") }, patience, 50*time.Millisecond)
 	require.Contains(d.t, d.operator("order", "list"), o.ID)
 }
 
@@ -45,7 +45,7 @@ func TestAFinalOrderInDoubtIsAskedAboutAtUAPAY(t *testing.T) {
 			require.Eventually(t, func() bool {
 				var waits bool
 				return conn.QueryRow(context.Background(), "SELECT next_check_at IS NOT NULL FROM orders WHERE id = $1", o.ID).Scan(&waits) == nil && !waits
-			}, 15*time.Second, 25*time.Millisecond, "an answer past the provider's delay settles it")
+			}, patience, 25*time.Millisecond, "an answer past the provider's delay settles it")
 			require.NotContains(t, d.operator("order", "show", o.ID), " conflict ")
 		},
 	})

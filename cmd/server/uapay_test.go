@@ -184,7 +184,7 @@ func (d uapayDev) asks(o full) full {
 // eventually waits for a condition.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, 20*time.Second, 25*time.Millisecond)
+	require.Eventually(t, ok, patience, 25*time.Millisecond)
 }
 
 // A shop that charges in hryvnia uses the same request as one that charges in euro; the currency decides.

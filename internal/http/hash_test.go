@@ -102,7 +102,7 @@ func TestAGreatExponentCostsNothing(t *testing.T) {
 			}()
 			select {
 			case <-done:
-			case <-time.After(5 * time.Second):
+			case <-time.After(time.Minute):
 				require.Fail(t, "it takes too long", "%.12s", number)
 			}
 			require.Equal(t, 422, w.Code, w.Body)

@@ -272,7 +272,7 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	for range filesPerShop {
 		all.Go(file)
 	}
-	require.Eventually(t, func() bool { return places.Load() == filesPerShop }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return places.Load() == filesPerShop }, time.Minute, time.Millisecond)
 	require.Equal(t, CodeUnavailable, CodeOf(file()), "the rest is for other shops")
 	b.files.mu.Lock()
 	require.Equal(t, filesPerShop, b.files.all)

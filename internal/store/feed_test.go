@@ -19,7 +19,7 @@ func (b *bench) settled(t *testing.T, n int) {
 	require.Eventually(t, func() bool {
 		page, err := b.Feed(t.Context(), b.shop.ID, "", 100)
 		return err == nil && len(page.Items) == n
-	}, 30*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 }
 
 func TestFeedIsReadToItsEnd(t *testing.T) {

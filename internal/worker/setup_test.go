@@ -26,7 +26,7 @@ import (
 )
 
 // soon is for what happens at once, on a busy machine.
-const soon = 20 * time.Second
+const soon = time.Minute
 
 // bench is the service's store and job queue on a database of their own, with one shop.
 type bench struct {

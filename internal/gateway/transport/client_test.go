@@ -338,7 +338,7 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 	defer srv.Close()
 	registry := prometheus.NewRegistry()
 	c := newClient(t, func(cfg *Config) {
-		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, 50*time.Millisecond
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay = registry, 3, time.Second
 	})
 	state := func(class Class) float64 {
 		return breakerState(t, registry, class)
@@ -368,7 +368,7 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 	require.NoError(t, err, "classes do not share a breaker")
 
 	status.Store(200)
-	require.Eventually(t, func() bool { _, err := c.Do(t.Context(), post(srv.URL)); return err == nil }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := c.Do(t.Context(), post(srv.URL)); return err == nil }, time.Minute, 10*time.Millisecond)
 	require.Zero(t, state(ClassWrite), "one good answer closes it")
 
 	status.Store(503)
@@ -377,7 +377,7 @@ func TestBreakerOpensOnTheProvidersFailuresOnly(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.EqualValues(t, 2, state(ClassWrite))
-	require.Eventually(t, func() bool { return state(ClassWrite) == 0 }, 5*time.Second, 10*time.Millisecond, "a class without calls holds none back")
+	require.Eventually(t, func() bool { return state(ClassWrite) == 0 }, time.Minute, 10*time.Millisecond, "a class without calls holds none back")
 }
 
 // A shop that asks for one thing again and again, and gets 500 for it, holds back nothing but that.
@@ -406,7 +406,7 @@ func TestAnOperationThatFailsHoldsNoOtherBack(t *testing.T) {
 		}
 		require.NoError(t, ask("check", ""), "round %d", round)
 	}
-	require.Eventually(t, func() bool { return ask("balance", "one") != nil && breakerState(t, registry, ClassRead) == 2 }, 5*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return ask("balance", "one") != nil && breakerState(t, registry, ClassRead) == 2 }, time.Minute, time.Millisecond,
 		"the class is as its worst operation")
 	require.NoError(t, ask("balance", "another"), "what one caller may not have says nothing of the others")
 }
@@ -420,16 +420,16 @@ func TestTheBreakerOfAProviderThatHangs(t *testing.T) {
 	defer close(hang)
 	registry := prometheus.NewRegistry()
 	c := newClient(t, func(cfg *Config) {
-		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 1, 600*time.Millisecond, 600*time.Millisecond // each state lasts so long that a busy machine sees it
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 1, 1500*time.Millisecond, 1500*time.Millisecond // each state lasts so long that a busy machine sees it
 	})
 	_, err := c.Do(t.Context(), post(srv.URL))
 	require.Error(t, err)
 	var tried sync.WaitGroup
 	defer tried.Wait()
-	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 0 }, time.Minute, time.Millisecond)
 	tried.Go(func() { _, _ = c.Do(context.Background(), post(srv.URL)) })
-	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 1 }, 5*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return breakerState(t, registry, ClassWrite) == 2 }, time.Minute, time.Millisecond)
 }
 
 // breakerState is what is scraped.

@@ -89,7 +89,7 @@ func (b *bundle) status(id string, want int) object {
 
 func (b *bundle) eventually(ok func() bool) {
 	b.Helper()
-	require.Eventually(b, ok, 5*time.Second, 2*time.Millisecond)
+	require.Eventually(b, ok, time.Minute, 2*time.Millisecond)
 }
 
 // got are the callbacks that came.

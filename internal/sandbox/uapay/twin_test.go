@@ -134,7 +134,7 @@ func with(a, more object) object {
 
 func (b *bundle) eventually(ok func() bool) {
 	b.Helper()
-	require.Eventually(b, ok, 5*time.Second, 2*time.Millisecond)
+	require.Eventually(b, ok, time.Minute, 2*time.Millisecond)
 }
 
 // callbacks waits for n callbacks and returns their verified claims.
