@@ -44,16 +44,13 @@ func BenchmarkOverload(b *testing.B) {
 	all := l.steady(10*peak, length, "EUR-sandbox", "EUR")
 	under := goodput(all, 0, length)
 	lateUnder := late()
-	shed, lost := 0, 0
+	answers := map[int]int{} // 0: none in the client's time
 	for _, o := range all {
-		switch o.status {
-		case http.StatusServiceUnavailable:
-			shed++
-		case http.StatusCreated:
-		default:
-			lost++
-		}
+		answers[o.status]++
 	}
+	b.Logf("answers by status: %v", answers)
+	shed := answers[http.StatusServiceUnavailable]
+	lost := len(all) - shed - answers[http.StatusCreated]
 	const after = 20 * time.Second
 	calm := l.steady(peak/2, after, "EUR-sandbox", "EUR")
 	recovery := after

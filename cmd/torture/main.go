@@ -82,8 +82,8 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	take := func() (int64, bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		n := next - c.Seed - t.quiet
-		if ctx.Err() != nil || c.For > 0 && time.Since(begin) >= c.For || c.For == 0 && n >= int64(c.Runs) {
+		n := next - c.Seed - t.quiet - t.unsure
+		if c.over(ctx, begin) || c.For == 0 && n >= int64(c.Runs) {
 			return 0, false
 		}
 		next++
@@ -91,7 +91,7 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	}
 	for lane := range max(c.Lanes, 1) {
 		lanes.Go(func() {
-			if err := c.lane(ctx, lane, binary, take, t); err != nil && ctx.Err() == nil {
+			if err := c.lane(ctx, lane, binary, begin, take, t); err != nil && ctx.Err() == nil {
 				t.mu.Lock()
 				failed = append(failed, err)
 				t.mu.Unlock()
@@ -103,8 +103,14 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
 		_ = os.RemoveAll(c.Dir)
 	}
-	tooQuiet := t.quiet > 2 && t.quiet > int64(t.runs)/4
-	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || tooQuiet, errors.Join(failed...)
+	uncounted := t.quiet + t.unsure
+	tooFew := uncounted > 2 && uncounted > int64(t.runs)/4
+	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || tooFew, errors.Join(failed...)
+}
+
+// over reports whether no more runs are to begin, whatever their number.
+func (c cli) over(ctx context.Context, begin time.Time) bool {
+	return ctx.Err() != nil || c.For > 0 && time.Since(begin) >= c.For
 }
 
 // again is what a command line needs beside its seed to make the same plan.
@@ -121,8 +127,8 @@ func (c cli) again() (text string) {
 	return text
 }
 
-// lane makes one run after the other on a Postgres of its own.
-func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int64, bool), t *totals) error {
+// lane makes one run after the other on a Postgres of its own, since begin.
+func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time, take func() (int64, bool), t *totals) error {
 	db, err := torture.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", lane)))
 	if err != nil {
 		return err
@@ -139,7 +145,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 			fmt.Printf("seed %d: the harness failed and tries again: %v\n", seed, err)
 			report, err = do()
 		}
-		for try := 1; err == nil && report.Unsure() && try < patience && ctx.Err() == nil; try++ {
+		for try := 1; err == nil && report.Unsure() && try < patience && !c.over(ctx, begin); try++ {
 			t.repeat(report)
 			torture.Rest(ctx, 5*time.Minute)
 			report, err = do()
@@ -152,8 +158,8 @@ func (c cli) lane(ctx context.Context, lane int, binary string, take func() (int
 	return nil
 }
 
-// patience is how often a run is made whose only violations are of time, while the machine stands still in it. The last one
-// counts, whatever it says.
+// patience is how often a run is made whose only violations are of time, while the machine stands still in it. If the last
+// one is no better it does not count: it found nothing wrong but what the machine can have done.
 const patience = 6
 
 // repeat tells of a run that is made once more.
@@ -171,7 +177,8 @@ type totals struct {
 	runs     int
 	orders   int
 	repeated int   // because the machine stood still
-	quiet    int64 // runs that do not count
+	quiet    int64 // runs that do not count, because little struck
+	unsure   int64 // runs that do not count, because the machine stood still in all that were made
 	operator int
 	left     map[string]int
 	slowest  time.Duration
@@ -188,6 +195,11 @@ func (t *totals) add(r torture.Report) {
 	if r.Quiet() {
 		t.quiet++
 		fmt.Printf("seed %d: %s: does not count\n", r.Seed, r.Result.Violations[0])
+		return
+	}
+	if r.Unsure() {
+		t.unsure++
+		fmt.Printf("seed %d: %d things were late, in a run in which the machine stood still for %.0f %% of the time: does not count\n", r.Seed, len(r.Result.Violations), 100*r.Stolen)
 		return
 	}
 	t.runs++
@@ -234,6 +246,9 @@ func (t *totals) print(took time.Duration) {
 	}
 	if t.quiet > 0 {
 		fmt.Printf("torture: %d runs do not count: too few of their faults found something to strike\n", t.quiet)
+	}
+	if t.unsure > 0 {
+		fmt.Printf("torture: %d runs do not count: the machine stood still however often they were made\n", t.unsure)
 	}
 	fmt.Printf("torture: compared: %s\n", counts(t.compared))
 	fmt.Printf("torture: orders: %s\n", counts(t.scripts))
