@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,17 @@ func (s *shopper) judge(f Refusal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = append(s.refused, f)
+}
+
+// excuse allows one more code of a request that may have been refused.
+func (s *shopper) excuse(name, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, f := range s.refused {
+		if f.Name == name {
+			s.refused[i].Expected = append(slices.Clone(f.Expected), code)
+		}
+	}
 }
 
 // close adds what the shop asked for and was told to the books.

@@ -270,15 +270,16 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 // long after calm each of the two was so, zero if it was not.
 func (r *run) settle(ctx context.Context, calm time.Time) (books Books, settled, told time.Duration, err error) {
 	for {
-		acked := r.front.acknowledged() // before the database is read: callbacks may still come in
+		// Before the database is read: callbacks may still come in, and notifications of what happened meanwhile.
+		acked, notices := r.front.acknowledged(), []Notice(nil)
+		for _, rec := range r.receivers {
+			notices = append(notices, rec.received()...)
+		}
 		if books, err = readDatabase(ctx, r.direct); err != nil {
 			return books, settled, told, err
 		}
-		books.Callbacks = acked
+		books.Callbacks, books.Notices = acked, notices
 		books.Effects, books.Calls, books.Strikes = ledger(r.twins), calls(r.twins), r.strikes.all()
-		for _, rec := range r.receivers {
-			books.Notices = append(books.Notices, rec.received()...)
-		}
 		open := Unsettled(books)
 		if len(open) == 0 && settled == 0 {
 			settled = time.Since(calm)

@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"payrelay/internal/sandbox/smartcore"
@@ -148,12 +149,24 @@ func (p *player) payToCard(ctx, patience context.Context, s *shopper, o Order, v
 	}
 }
 
-// follow imports a transfer that was started here, which must give the order that there is.
+// follow imports a transfer that was started here, which must give the order that there is, unless the provider denied
+// knowing the transfer meanwhile.
 func (p *player) follow(ctx context.Context, s *shopper, o Order, v view) {
-	if t, ok := p.twins.UAPAY().Order(v.ProviderOrderID); ok {
-		p.did("imported")
-		s.insist(ctx, "/v1/transfers/import", o.Name+"-import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, accountP2P, t.ID))
+	t, ok := p.twins.UAPAY().Order(v.ProviderOrderID)
+	if !ok {
+		return
 	}
+	p.did("imported")
+	name := o.Name + "-import"
+	s.insist(ctx, "/v1/transfers/import", name, fmt.Sprintf(`{"account":%q,"provider_id":%q}`, accountP2P, t.ID))
+	if now, _ := p.twins.UAPAY().Order(v.ProviderOrderID); denials(now) > denials(t) {
+		s.excuse(name, "not_found")
+	}
+}
+
+// denials is how often UAPAY's twin lied that it does not know an order.
+func denials(o uapay.Order) int {
+	return count(o.History, func(e uapay.Event) bool { return strings.Contains(e.Text, "denied knowing") })
 }
 
 // finish reads how the statements ended that the shops were promised, and waits until calm is statementLimit ago for
