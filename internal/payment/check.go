@@ -48,6 +48,16 @@ func (s Schedule) next(o *Order, now time.Time) {
 	o.NextCheckAt = &at
 }
 
+// ahead reports whether the order's next check is the schedule's own and still to come. A lease of that check, which ends
+// later, is no longer there then: the schedule began anew after it.
+func (s Schedule) ahead(o *Order, now time.Time) bool {
+	if o.NextCheckAt == nil || o.Checks >= len(s) {
+		return false
+	}
+	at := o.ChecksSince.Add(s[o.Checks])
+	return now.Before(at) && !o.NextCheckAt.Before(at) && !o.NextCheckAt.After(at.Add(s[o.Checks]/10))
+}
+
 // formLost tells a shop why nobody can pay an order that the provider waits for.
 const formLost = "The provider has the order and waits for the customer, but the address of its form was lost with an answer. " +
 	"The order ends by itself when the provider gives it up; only then start a new one."
@@ -97,6 +107,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		return nil, gateway.Result{}, err
 	}
 	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
+	scheduled = scheduled && !s.Schedule.ahead(o, started)
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
 	ended := s.Calling(ctx)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)

@@ -196,3 +196,41 @@ func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.WithinDuration(t, now.Add(10*time.Second), *after.NextCheckAt, 1100*time.Millisecond)
 }
+
+// Nor does a check that was leased before the new schedule began, and whose process comes to read the order only then.
+func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
+	t.Parallel()
+	for name, begins := range map[string]struct {
+		status Status
+		after  time.Duration // until the new schedule's first look
+	}{
+		"waiting for the customer": {StatusRequiresAction, 10 * time.Second},
+		"unknown":                  {StatusUnknown, time.Second},
+	} {
+		o := newTestOrder()
+		o.Provider, o.ChecksSince = "fake", epoch
+		now := epoch.Add(1100 * time.Millisecond)
+		leased := now.Add(20 * time.Second)
+		o.NextCheckAt = &leased
+		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: begins.status, Basis: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
+		DefaultSchedule.next(o, now)
+		planned := *o.NextCheckAt
+		fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
+		}}
+		s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
+		checks := o.Checks
+		now = now.Add(50 * time.Millisecond)
+		after, err := s.Check(t.Context(), o.Key())
+		require.NoError(t, err)
+		require.Equal(t, planned, *after.NextCheckAt, name)
+		require.Equal(t, checks, after.Checks, name)
+
+		now = planned
+		leased = now.Add(20 * time.Second)
+		o.NextCheckAt = &leased
+		after, err = s.Check(t.Context(), o.Key())
+		require.NoError(t, err)
+		require.Equal(t, checks+1, after.Checks, "%s: a check of its own does", name)
+	}
+}
