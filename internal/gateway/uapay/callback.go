@@ -108,7 +108,10 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 	}
 	n.Result.Status, n.Result.Amount, n.Result.PaymentMethod = m.status, c.Amount.pointer(), masked(c.CardFromMasked)
 	n.Result.ProviderReference = invoiceID
-	n.Result.State = remember(stateInvoice, invoiceID, statePayment, paymentID)
+	n.Result.State = remember(stateInvoice, invoiceID)
+	if m.told() || shownState(c.answer).meaning(gateway.OpAuthorize).told() {
+		n.Result.State = remember(stateInvoice, invoiceID, statePayment, paymentID)
+	}
 	if m.status == gateway.StatusFailed {
 		n.Result.Failure = rejected(false)
 	}

@@ -130,16 +130,17 @@ func (r reply) only(e endpoint, list *[]answer, orderID string) (string, error) 
 	return id, nil
 }
 
-// decisive is the payment of an invoice that tells about the order: the one that is remembered, else one that has or had
-// money, else one under way, else a failed one. Of several with money it is the first: a subscription's later charges
-// stand on the same invoice. Of several others it is the newest.
+// decisive is the payment of an invoice that tells about the order: the one that is remembered with money, else one that has
+// or had money, else one under way, else a failed one. Of several with money it is the first: a subscription's later charges
+// stand on the same invoice. Of several others it is the newest. One that was under way when it was looked at is nothing to
+// hold on to: the money may come by another.
 func decisive(payments []answer, ref gateway.Ref) *answer {
 	const paid = 3
 	known := recall(ref, statePayment)
 	rank := func(a answer) int {
 		m := shownState(a).meaning(ref.Operation)
 		switch {
-		case known != "" && string(a.PaymentID) == known && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled:
+		case known != "" && string(a.PaymentID) == known && (m.money() || commanded(ref) && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled):
 			return 5
 		case m.status == gateway.StatusSucceeded && !m.reversed, m.status == gateway.StatusAuthorized:
 			return paid + 1
@@ -195,9 +196,16 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	if m.waiting {
 		result.Status = gateway.StatusRequiresAction // on the provider's page
 	}
-	result.ProviderReference = f.id
-	result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
+	result.ProviderReference, result.State = f.id, state
+	if direct || m.told() || commanded(ref) {
+		result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
+	}
 	return result, nil
+}
+
+// commanded reports whether a capture or cancel was asked for, and so of which payment of the invoice.
+func commanded(ref gateway.Ref) bool {
+	return ref.Operation == gateway.OpCapture || ref.Operation == gateway.OpCancel
 }
 
 // fetched is the meaning of a state that was asked for later, and not right after a command: a hold that stands is one

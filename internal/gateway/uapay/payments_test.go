@@ -171,12 +171,80 @@ func TestInvoiceWithSeveralPayments(t *testing.T) {
 		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
 		require.NoError(t, err, name)
 		require.Equal(t, tc.status, result.Status, name)
-		require.Equal(t, tc.id, result.State[statePayment].Reveal(), name)
+		require.Equal(t, tc.id, result.Evidence["payment_id"], name)
 	}
 	p := newProvider(t, map[string][]string{"invoicer/invoices/show": {`{"id":"` + testInvoice + `","invoiceStatus":"INACTIVE","amount":25000,"payments":[]}`}})
 	result, err := open(t, account(p.url)).Fetch(t.Context(), known(gateway.OpSale))
 	require.NoError(t, err)
 	require.Equal(t, gateway.StatusCanceled, result.Status, "nobody can pay it any more (15.4)")
+}
+
+// A payment that was under way when it was looked at does not stand in the way of the one that brings the money; one that
+// brought it does, also when an older one does so later.
+func TestWhichPaymentOfAnInvoiceIsHeldOnTo(t *testing.T) {
+	t.Parallel()
+	pay := func(id, number, system, invoicer string) string {
+		return `{"paymentId":"` + id + `","number":` + number + `,"status":"` + invoicer + `","paymentStatus":"` + system + `","amount":25000}`
+	}
+	for name, tc := range map[string]struct {
+		op          gateway.Operation
+		first, then []string
+		status      gateway.Status
+		id          string
+	}{
+		"two charges of a subscription, both shown as under way": {
+			gateway.OpSale,
+			[]string{pay("a", "9", "PENDING", "NEW"), pay("b", "10", "PENDING", "NEW")},
+			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "FINISHED", "FINISHED")},
+			gateway.StatusSucceeded, "a",
+		},
+		"a newer try that is never ended": {
+			gateway.OpSale,
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "OPEN", "NEW")},
+			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "OPEN", "NEW")},
+			gateway.StatusSucceeded, "a",
+		},
+		"a newer try beside a hold": {
+			gateway.OpAuthorize,
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "OPEN", "NEW")},
+			[]string{pay("a", "9", "HOLDED", "PAID"), pay("b", "10", "OPEN", "NEW")},
+			gateway.StatusAuthorized, "a",
+		},
+		"paid twice, the newer one first": {
+			gateway.OpSale,
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "FINISHED", "FINISHED")},
+			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "FINISHED", "FINISHED")},
+			gateway.StatusSucceeded, "b",
+		},
+		"the one that was paid went back": {
+			gateway.OpSale,
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "FINISHED", "FINISHED")},
+			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "REVERSED", "REVERSED")},
+			gateway.StatusSucceeded, "b",
+		},
+		"a hold that is being captured": {
+			gateway.OpCapture,
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "HOLDED", "PAID")},
+			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "PENDING", "PAID"), pay("c", "11", "OPEN", "NEW")},
+			gateway.StatusProcessing, "b",
+		},
+	} {
+		invoice := func(payments []string) string {
+			return `{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"ACTIVE","payments":[` + strings.Join(payments, ",") + `]}`
+		}
+		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {invoice(tc.first), invoice(tc.then)}})
+		g, ref := open(t, account(p.url)), payment(tc.op)
+		ref.State = remember(stateInvoice, testInvoice)
+		seen, err := g.Fetch(t.Context(), ref)
+		require.NoError(t, err, name)
+		for k, v := range seen.State {
+			ref.State[k] = v
+		}
+		result, err := g.Fetch(t.Context(), ref)
+		require.NoError(t, err, name)
+		require.Equal(t, tc.status, result.Status, name)
+		require.Equal(t, tc.id, result.Evidence["payment_id"], name)
+	}
 }
 
 // 15.1, by the last operation that was asked for.

@@ -44,6 +44,14 @@ type meaning struct {
 	reversed bool
 }
 
+// money reports whether a payment has or had the payer's money, held or taken.
+func (m meaning) money() bool {
+	return m.status == gateway.StatusSucceeded || m.status == gateway.StatusAuthorized || m.reversed
+}
+
+// told reports whether a payment is over, or has the payer's money: it is known what became of it.
+func (m meaning) told() bool { return m.status != gateway.StatusProcessing && m.status != "" }
+
 // meaning reads a state by the last operation that was asked for (15.1). The zero meaning is of words that are not listed.
 func (s state) meaning(op gateway.Operation) meaning {
 	if !slices.Contains(invoicerWords, s.invoicer) && s.invoicer != "" && s.system == "" {
