@@ -58,6 +58,7 @@ func TestARowThatSomebodyHoldsIsAnsweredWith503(t *testing.T) {
 	require.NoError(t, err)
 	res, body := d.send(http.MethodPost, "/v1/orders/"+o.ID+"/refresh", "", nil)
 	require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, body)
+	require.Contains(t, d.log.String(), "lock timeout", "Postgres ended the wait, before the store had to")
 	require.NoError(t, tx.Rollback(t.Context()))
 	res, body = d.raw(http.MethodPost, "/v1/orders/"+o.ID+"/refresh", "", nil)
 	require.Equal(t, http.StatusOK, res.StatusCode, body)

@@ -157,6 +157,14 @@ func deliverOnce(target, body string) int {
 	return res.StatusCode
 }
 
+// shedsNothing requires that no request was turned away so far.
+func (d *dev) shedsNothing() {
+	d.t.Helper()
+	_, text := d.adminGet("/metrics")
+	require.Contains(d.t, text, "payrelay_http_shed_requests_total")
+	require.NotRegexp(d.t, `payrelay_http_shed_requests_total\S* [1-9]`, text)
+}
+
 // Strangers who send half a request each do not keep the providers out.
 func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
 	t.Parallel()
@@ -176,9 +184,7 @@ func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
 		return strings.Contains(text, "payrelay_http_in_flight_requests 60")
 	}, patience, 50*time.Millisecond, "they have not come")
 	require.Equal(t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, nil)))
-	_, text := d.adminGet("/metrics")
-	require.Contains(t, text, "payrelay_http_shed_requests_total")
-	require.NotRegexp(t, `payrelay_http_shed_requests_total\S* [1-9]`, text, "the callback was not turned away")
+	d.shedsNothing()
 	d.await(o.ID, "succeeded")
 }
 
@@ -203,6 +209,9 @@ func TestTheSameCallbackFiftyTimesAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, map[int]int{http.StatusOK: 50}, answers)
+	for _, r := range replicas {
+		r.shedsNothing()
+	}
 	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback")
 	require.Equal(t, []string{"apply"}, d.verdicts(o.ID), "it is kept once")
 	require.EqualValues(t, 1000, d.full(o.ID).AmountCaptured)

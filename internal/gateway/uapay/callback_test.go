@@ -41,6 +41,20 @@ func TestCallbackOfAHoldByTheLastOperation(t *testing.T) {
 	}
 }
 
+// What is under way is nothing to hold on to: another payment of the invoice may bring the money.
+func TestACallbackOfAPaymentUnderWayNamesNone(t *testing.T) {
+	t.Parallel()
+	for paymentStatus, want := range map[string]string{"PENDING": "", "FINISHED": testPayment} {
+		claims := callbackClaims()
+		claims["status"], claims["paymentStatus"] = map[string]string{"PENDING": "NEW", "FINISHED": "FINISHED"}[paymentStatus], paymentStatus
+		n, err := open(t, account("")).ReadCallback(sealed(t, claims))
+		require.NoError(t, err)
+		require.Empty(t, n.Doubt, paymentStatus)
+		require.Equal(t, want, n.Result.State[statePayment].Reveal(), paymentStatus)
+		require.NotEmpty(t, n.Result.State[stateInvoice].Reveal())
+	}
+}
+
 func TestCallbacksInDoubt(t *testing.T) {
 	t.Parallel()
 	g := open(t, account(""))
