@@ -100,6 +100,9 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	began := time.Now()
 	r := &run{Options: o, plan: plan, name: fmt.Sprintf("torture_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
 	r.direct = o.Database.url(r.name, "")
+	if err := os.RemoveAll(r.dir); err != nil { // the run is judged by its own logs, not by those of a try before
+		return report, fmt.Errorf("empty the run's folder: %w", err)
+	}
 	if err := os.MkdirAll(r.dir, 0o755); err != nil { //nolint:gosec // logs without secrets
 		return report, fmt.Errorf("make the run's folder: %w", err)
 	}
