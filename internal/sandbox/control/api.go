@@ -16,8 +16,8 @@ import (
 
 // Errors that have an HTTP status of their own; every other one is 400.
 var (
-	ErrUnknownOrder = errors.New("no such order")             // 404
-	ErrFinished     = errors.New("order is finished already") // 409
+	ErrUnknownOrder = errors.New("no such order; name it by its provider_order_id, not by payrelay's id") // 404
+	ErrFinished     = errors.New("order is finished already")                                             // 409
 )
 
 const maxBody = 1 << 20

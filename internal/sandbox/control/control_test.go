@@ -153,11 +153,11 @@ func TestOrdersOverTheAPI(t *testing.T) {
 		require.Equal(t, want, strings.Count(raw, `"id"`), query)
 	}
 	b.expect(t, "GET", "/orders/known", "", 200, `{"id":"known"}`)
-	b.expect(t, "GET", "/orders/none", "", 404, `{"error":"nosuchorder"}`)
+	b.expect(t, "GET", "/orders/none", "", 404, `{"error":"nosuchorder;nameitbyitsprovider_order_id,notbypayrelay'sid"}`)
 	b.expect(t, "POST", "/orders/known/complete", `{"outcome":"success"}`, 200, `{"id":"known"}`)
 	b.expect(t, "POST", "/orders/known/complete", ``, 200, `{"id":"known"}`)
 	b.expect(t, "POST", "/orders/known/complete", `{"outcome":`, 400, `{"error":"readbody:unexpectedEOF"}`)
-	b.expect(t, "POST", "/orders/lost/complete", `{}`, 404, `{"error":"nosuchorder"}`)
+	b.expect(t, "POST", "/orders/lost/complete", `{}`, 404, `{"error":"nosuchorder;nameitbyitsprovider_order_id,notbypayrelay'sid"}`)
 	b.expect(t, "POST", "/orders/over/complete", `{}`, 409, `{"error":"orderisfinishedalready"}`)
 	b.expect(t, "POST", "/secrets", `{"order_id":"known"}`, 400, `{"error":"order_idandsecretarerequired"}`)
 	b.expect(t, "POST", "/secrets", `{"order_id":"known","secret":"s"}`, 204, "")
