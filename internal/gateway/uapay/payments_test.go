@@ -117,6 +117,18 @@ func TestDirectPaymentWhoseSecondAnswerIsLost(t *testing.T) {
 	require.Equal(t, gateway.StatusRequiresAction, result.Status)
 	require.Contains(t, result.NextAction.Fields["TermUrl"], "redirect=https%3A%2F%2Fshop.example%2Fr")
 	require.Equal(t, "1", result.State[stateDirect].Reveal())
+
+	known := payment(gateway.OpSale)
+	known.State = remember(stateReturn, "https://shop.example/known")
+	result, err = open(t, account(p.url)).Fetch(t.Context(), known)
+	require.NoError(t, err)
+	require.Contains(t, result.NextAction.Fields["TermUrl"], "redirect=https%3A%2F%2Fshop.example%2Fknown", "what is remembered is not forgotten")
+
+	known.State = remember(stateInvoice, testInvoice, statePayment, testPayment, stateDirect, "1")
+	p = newProvider(t, map[string][]string{"invoicer/payments/checkStatus": {`{"id":"` + testPayment + `","amount":25000,"currency":980}`}})
+	_, err = open(t, account(p.url)).Fetch(t.Context(), known)
+	require.Equal(t, gateway.KindUnknown, kindOf(t, err), "an answer without a status says nothing")
+	require.Equal(t, "no_status", asError(t, err).Code)
 }
 
 func TestOrdersThatTheProviderDoesNotShowPlainly(t *testing.T) {
@@ -138,6 +150,7 @@ func TestOrdersThatTheProviderDoesNotShowPlainly(t *testing.T) {
 		"other invoice":  {`{"invoices":[` + one + `]}`, `{"id":"x","payments":[]}`, gateway.KindUnknown, "other_order"},
 		"no payments":    {`{"invoices":[` + one + `]}`, shown(""), gateway.KindUnknown, "no_payments"},
 		"another's":      {`{"invoices":[` + one + `]}`, shown(`,"payments":[{"invoiceId":"x","paymentId":"p","paymentStatus":"FINISHED","amount":25000}]`), gateway.KindUnknown, "other_order"},
+		"without an id":  {`{"invoices":[` + one + `]}`, shown(`,"payments":[{"paymentStatus":"FINISHED","amount":25000}]`), gateway.KindUnknown, "other_order"},
 		"other currency": {`{"invoices":[` + one + `]}`, shown(`,"payments":[{"paymentId":"p","paymentStatus":"FINISHED","amount":25000,"currency":840}]`), gateway.KindUnknown, "other_currency"},
 	} {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show/list": {tc.list}, "invoicer/invoices/show": {tc.show}})
@@ -145,105 +158,6 @@ func TestOrdersThatTheProviderDoesNotShowPlainly(t *testing.T) {
 		require.Equal(t, tc.kind, kindOf(t, err), name)
 		require.Equal(t, tc.code, asError(t, err).Code, name)
 		require.NotEmpty(t, asError(t, err).Evidence, name)
-	}
-}
-
-func TestInvoiceWithSeveralPayments(t *testing.T) {
-	t.Parallel()
-	pay := func(id, number, system, invoicer string) string {
-		return `{"paymentId":"` + id + `","number":` + number + `,"status":"` + invoicer + `","paymentStatus":"` + system + `","amount":25000}`
-	}
-	for name, tc := range map[string]struct {
-		payments []string
-		status   gateway.Status
-		id       string
-	}{
-		"a success behind a failure":      {[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "REJECTED", "CANCELED")}, gateway.StatusSucceeded, "a"},
-		"a try under way":                 {[]string{pay("a", "1", "REJECTED", "CANCELED"), pay("b", "2", "PENDING", "NEW"), pay("c", "3", "CANCELED", "CANCELED")}, gateway.StatusProcessing, "b"},
-		"the newest failure":              {[]string{pay("b", "10", "REJECTED", "CANCELED"), pay("a", "9", "CANCELED", "CANCELED")}, gateway.StatusFailed, "b"},
-		"a success before what went back": {[]string{pay("a", "1", "FINISHED", "FINISHED"), pay("b", "2", "REVERSED", "REVERSED")}, gateway.StatusSucceeded, "a"},
-		"a subscription's first charge":   {[]string{pay("b", "10", "FINISHED", "FINISHED"), pay("a", "9", "FINISHED", "FINISHED"), pay("c", "11", "FINISHED", "FINISHED")}, gateway.StatusSucceeded, "a"},
-		"an unlisted word hides failure":  {[]string{pay("a", "1", "REJECTED", "CANCELED"), pay("b", "2", "SOMETHING_NEW", "NEW")}, "", "b"},
-	} {
-		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {`{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"ACTIVE","payments":[` + strings.Join(tc.payments, ",") + `]}`}})
-		ref := payment(gateway.OpSale)
-		ref.State = remember(stateInvoice, testInvoice)
-		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
-		require.NoError(t, err, name)
-		require.Equal(t, tc.status, result.Status, name)
-		require.Equal(t, tc.id, result.Evidence["payment_id"], name)
-	}
-	p := newProvider(t, map[string][]string{"invoicer/invoices/show": {`{"id":"` + testInvoice + `","invoiceStatus":"INACTIVE","amount":25000,"payments":[]}`}})
-	result, err := open(t, account(p.url)).Fetch(t.Context(), known(gateway.OpSale))
-	require.NoError(t, err)
-	require.Equal(t, gateway.StatusCanceled, result.Status, "nobody can pay it any more (15.4)")
-}
-
-// A payment that was under way when it was looked at does not stand in the way of the one that brings the money; one that
-// brought it does, also when an older one does so later.
-func TestWhichPaymentOfAnInvoiceIsHeldOnTo(t *testing.T) {
-	t.Parallel()
-	pay := func(id, number, system, invoicer string) string {
-		return `{"paymentId":"` + id + `","number":` + number + `,"status":"` + invoicer + `","paymentStatus":"` + system + `","amount":25000}`
-	}
-	for name, tc := range map[string]struct {
-		op          gateway.Operation
-		first, then []string
-		status      gateway.Status
-		id          string
-	}{
-		"two charges of a subscription, both shown as under way": {
-			gateway.OpSale,
-			[]string{pay("a", "9", "PENDING", "NEW"), pay("b", "10", "PENDING", "NEW")},
-			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "FINISHED", "FINISHED")},
-			gateway.StatusSucceeded, "a",
-		},
-		"a newer try that is never ended": {
-			gateway.OpSale,
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "OPEN", "NEW")},
-			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "OPEN", "NEW")},
-			gateway.StatusSucceeded, "a",
-		},
-		"a newer try beside a hold": {
-			gateway.OpAuthorize,
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "OPEN", "NEW")},
-			[]string{pay("a", "9", "HOLDED", "PAID"), pay("b", "10", "OPEN", "NEW")},
-			gateway.StatusAuthorized, "a",
-		},
-		"paid twice, the newer one first": {
-			gateway.OpSale,
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "FINISHED", "FINISHED")},
-			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "FINISHED", "FINISHED")},
-			gateway.StatusSucceeded, "b",
-		},
-		"the one that was paid went back": {
-			gateway.OpSale,
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "FINISHED", "FINISHED")},
-			[]string{pay("a", "9", "FINISHED", "FINISHED"), pay("b", "10", "REVERSED", "REVERSED")},
-			gateway.StatusSucceeded, "b",
-		},
-		"a hold that is being captured": {
-			gateway.OpCapture,
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "HOLDED", "PAID")},
-			[]string{pay("a", "9", "OPEN", "NEW"), pay("b", "10", "PENDING", "PAID"), pay("c", "11", "OPEN", "NEW")},
-			gateway.StatusProcessing, "b",
-		},
-	} {
-		invoice := func(payments []string) string {
-			return `{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"ACTIVE","payments":[` + strings.Join(payments, ",") + `]}`
-		}
-		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {invoice(tc.first), invoice(tc.then)}})
-		g, ref := open(t, account(p.url)), payment(tc.op)
-		ref.State = remember(stateInvoice, testInvoice)
-		seen, err := g.Fetch(t.Context(), ref)
-		require.NoError(t, err, name)
-		for k, v := range seen.State {
-			ref.State[k] = v
-		}
-		result, err := g.Fetch(t.Context(), ref)
-		require.NoError(t, err, name)
-		require.Equal(t, tc.status, result.Status, name)
-		require.Equal(t, tc.id, result.Evidence["payment_id"], name)
 	}
 }
 
