@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
@@ -80,6 +84,49 @@ func TestOneLineARequest(t *testing.T) {
 	}
 }
 
+// A reader who hangs up is no defect: neither the log nor what PayrelayServerErrors counts says so.
+func TestACallerWhoLeavesIsNoErrorOfTheServer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	working := make(chan struct{})
+	b.hook = func(ctx context.Context, _ string) error {
+		close(working)
+		<-ctx.Done()
+		return fmt.Errorf("reading orders: %w", ctx.Err())
+	}
+	server := httptest.NewServer(b.handler)
+	t.Cleanup(server.Close)
+	ctx, leave := context.WithCancel(t.Context())
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/v1/orders", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+goodKey)
+	go func() {
+		<-working
+		leave()
+	}()
+	answer, err := server.Client().Do(r)
+	if err == nil {
+		_ = answer.Body.Close()
+	}
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool { return b.log.String() != "" }, time.Minute, time.Millisecond)
+	var line map[string]any
+	require.NoError(t, json.Unmarshal([]byte(b.log.String()), &line), "one line: %s", b.log)
+	require.Equal(t, "info", line["level"])
+	require.InDelta(t, 499, line["status"], 0)
+	require.Equal(t, "caller_left", line["code"])
+	require.Contains(t, seriesOf(t, b.metrics), "payrelay_http_request_seconds GET /v1/orders 4xx")
+}
+
+// What was called off though the caller waits is ours.
+func TestWorkThatIsCalledOffUnderACallerIsAnError(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.hook = func(context.Context, string) error { return context.Canceled }
+	require.Equal(t, http.StatusInternalServerError, b.send(t, "GET", "/v1/orders", "").Code)
+	require.Contains(t, b.log.String(), "request failed")
+}
+
 func TestMetricsNameRoutes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -87,7 +134,18 @@ func TestMetricsNameRoutes(t *testing.T) {
 	b.send(t, "GET", "/v1/orders/0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a99", "")
 	b.send(t, "GET", "/made/up", "")
 	b.send(t, "BREW", "/v1/orders", "")
-	families, err := b.metrics.Gather()
+	require.ElementsMatch(t, []string{
+		"payrelay_http_in_flight_requests", "payrelay_http_request_seconds GET /v1/orders/{id} 2xx", "payrelay_http_request_seconds GET /v1/orders/{id} 4xx",
+		"payrelay_http_request_seconds GET none 4xx", "payrelay_http_request_seconds OTHER none 4xx",
+		"payrelay_http_shed_requests_total api", "payrelay_http_shed_requests_total callbacks",
+	}, seriesOf(t, b.metrics))
+	require.Equal(t, 7, testutil.CollectAndCount(b.metrics))
+}
+
+// seriesOf is each series by its name and its labels' values.
+func seriesOf(t *testing.T, metrics *prometheus.Registry) []string {
+	t.Helper()
+	families, err := metrics.Gather()
 	require.NoError(t, err)
 	var found []string
 	for _, f := range families {
@@ -99,12 +157,7 @@ func TestMetricsNameRoutes(t *testing.T) {
 			found = append(found, line)
 		}
 	}
-	require.ElementsMatch(t, []string{
-		"payrelay_http_in_flight_requests", "payrelay_http_request_seconds GET /v1/orders/{id} 2xx", "payrelay_http_request_seconds GET /v1/orders/{id} 4xx",
-		"payrelay_http_request_seconds GET none 4xx", "payrelay_http_request_seconds OTHER none 4xx",
-		"payrelay_http_shed_requests_total api", "payrelay_http_shed_requests_total callbacks",
-	}, found)
-	require.Equal(t, 7, testutil.CollectAndCount(b.metrics))
+	return found
 }
 
 func TestHeadersOfEveryAnswer(t *testing.T) {

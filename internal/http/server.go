@@ -164,10 +164,17 @@ func (s *server) badRequest(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, undecodable(err))
 }
 
+// statusCallerLeft is what logs and metrics say of a request whose caller hung up before the answer. Nobody sees the
+// answer, and nothing is wrong here. Proxies use the same number, which no standard names.
+const statusCallerLeft = 499
+
 // fail answers with what a use case returned.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.Canceled):
+		p = problem{Status: statusCallerLeft, Code: "caller_left", Detail: "The connection was closed before the answer. Ask again."}
+	case p.Status >= http.StatusInternalServerError:
 		event := s.Log.Error() //nolint:zerologlint // sent below
 		event.Err(err).Str("request_id", RequestID(r.Context())).Str("code", p.Code).Msg("request failed")
 	}
