@@ -164,8 +164,8 @@ func (s *server) badRequest(w http.ResponseWriter, r *http.Request, err error) {
 	s.problem(w, r, undecodable(err))
 }
 
-// statusCallerLeft is what logs and metrics say of a request whose caller hung up before the answer. Nobody sees the
-// answer, and nothing is wrong here. Proxies use the same number, which no standard names.
+// statusCallerLeft is what logs and metrics say of a request whose caller hung up before the answer. Nothing is wrong
+// here, and only one who closed no more than its own side sees it. Proxies use the same number, which no standard names.
 const statusCallerLeft = 499
 
 // fail answers with what a use case returned.
