@@ -54,7 +54,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{settings: defaults()}
-	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, func(name string) bool { return name == "forged" })
+	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, []string{"forged", "unsigned"})
 	log := record.New(10)
 	log.Add(record.Request{Endpoint: "check", OrderID: "known"})
 	log.Add(record.Request{Endpoint: "check", OrderID: "other"})
@@ -119,7 +119,7 @@ func TestFaultsOverTheAPI(t *testing.T) {
 	b.expect(t, "GET", "/faults", "", 200, `[]`)
 	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"check"}`, 201, `{"id":"1"}`)
 	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"forged"}`, 201, `{"id":"2"}`)
-	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\""}`)
+	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\":itmustbeoneofforged,unsigned"}`)
 	b.expect(t, "POST", "/faults", `{"knd":"drop_after"}`, 400, `{"error":"readbody:json:unknownfield\"knd\""}`)
 	b.expect(t, "DELETE", "/faults/2", "", 204, "")
 	b.expect(t, "DELETE", "/faults/2", "", 404, `{"error":"nosuchfault"}`)

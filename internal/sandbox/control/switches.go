@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	"payrelay/internal/sandbox/fault"
@@ -19,13 +21,13 @@ type Switches[S Validated] struct {
 	settings *S
 	defaults func() S
 	faults   *fault.Set
-	variant  func(string) bool
+	variants []string
 }
 
 // NewSwitches returns the switches for a twin whose mutex is guard. The twin reads settings directly, with guard held,
-// and takes faults as they strike. variant reports whether a forged callback of that name is known.
-func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, variant func(string) bool) *Switches[S] {
-	return &Switches[S]{guard, settings, defaults, faults, variant}
+// and takes faults as they strike. variants are the names of the callbacks that CallbackForged can send.
+func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, variants []string) *Switches[S] {
+	return &Switches[S]{guard, settings, defaults, faults, variants}
 }
 
 // Settings returns the present settings.
@@ -92,8 +94,8 @@ func (s *Switches[S]) reset() error {
 
 // AddFault switches a fault on and returns its id.
 func (s *Switches[S]) AddFault(f fault.Fault) (string, error) {
-	if f.Kind == fault.CallbackForged && !s.variant(f.Variant) {
-		return "", fmt.Errorf("unknown callback variant %q", f.Variant)
+	if f.Kind == fault.CallbackForged && !slices.Contains(s.variants, f.Variant) {
+		return "", fmt.Errorf("unknown callback variant %q: it must be one of %s", f.Variant, strings.Join(s.variants, ", "))
 	}
 	return s.faults.Add(f)
 }

@@ -152,7 +152,7 @@ func New(cfg Config) (*Twin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smartcore twin: %w", err)
 	}
-	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, knownVariant)
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, Variants())
 	t.sender = callback.New(callback.Config{
 		Provider: "smartcore", UserAgent: "SmartCore-sandbox", ContentType: "application/x-www-form-urlencoded",
 		Guard: &t.mu, Patience: t.patience, Queue: t.queue, Now: t.now, Log: t.log,

@@ -120,7 +120,7 @@ func New(cfg Config) (*Twin, error) {
 	if err != nil {
 		return nil, fmt.Errorf("uapay twin: %w", err)
 	}
-	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, knownVariant)
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, Variants())
 	t.sender = callback.New(callback.Config{
 		Provider: "uapay", UserAgent: "UAPAY-sandbox", ContentType: "application/json",
 		Guard: &t.mu, Patience: t.patience, Queue: t.queue, Now: t.now, Log: t.log,
