@@ -66,7 +66,7 @@ func TestDirectChallengeByRedirect(t *testing.T) {
 		require.Nil(t, end.NextAction)
 		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
 	}
-	d.settings(map[string]any{"google_pay": "pan_only"}) // always with a challenge (SmartCore reference 3)
+	d.settings(map[string]any{"google_pay": "pan_only"}) // always with a challenge (smartcore.md 3)
 	o := d.makes("/v1/payments", direct("pan-only", 1000, wallet("google_pay", googlePayload), ""), http.StatusCreated)
 	require.Equal(t, "requires_action", o.Status)
 	d.visits(o.NextAction.URL, "success")

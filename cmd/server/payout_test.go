@@ -173,7 +173,7 @@ func TestRecurringCharges(t *testing.T) {
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "recurrent"))
 	d.refunded(o, "second-r", 500)
 
-	d.settings(map[string]any{"recurrent_success": false}) // no refusal: the outcome is open (SmartCore reference A12)
+	d.settings(map[string]any{"recurrent_success": false}) // no refusal: the outcome is open (smartcore.md A12)
 	o = d.makes(charge(first), body("third"), http.StatusCreated)
 	d.ends(o.ID, "succeeded")
 

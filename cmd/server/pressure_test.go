@@ -114,7 +114,7 @@ func (d *dev) callbackTarget(account string) string {
 	return "/callbacks/smartcore/" + accounts[i].CallbackToken.Reveal()
 }
 
-// signedEvent is a callback about an order, by the SmartCore reference 10 and 11, with some of its fields changed.
+// signedEvent is a callback about an order, by smartcore.md 10 and 11, with some of its fields changed.
 func signedEvent(orderID string, changed map[string]string) string {
 	fields := map[string]string{
 		"amount": "1000", "authorize_status": "null", "cascadeErrors": "null", "currency": "EUR", "eci": "05", "finalAmount": "1000", "firstName": "John",

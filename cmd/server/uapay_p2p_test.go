@@ -185,7 +185,7 @@ func TestTransfersAtUAPAY(t *testing.T) {
 	d.keepsSecrets()
 }
 
-// Transfers that somebody else started are read by their operations (UAPAY reference 9.2, 9.3 and 15.2).
+// Transfers that somebody else started are read by their operations (uapay.md 9.2, 9.3 and 15.2).
 func TestImportedTransfersAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const api = "p2p/payments/"

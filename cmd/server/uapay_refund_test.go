@@ -112,7 +112,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 	})
 }
 
-// REVERSED is what a payment may show after any refund of a part (1.3), so it proves none whose request may never have arrived.
+// REVERSED is what a payment may show after any refund of a part (uapay.md 1.3), so it proves none whose request may never have arrived.
 func TestReversedIsNotEveryRefund(t *testing.T) {
 	t.Parallel()
 	const reverse = "invoicer/payments/reverse"

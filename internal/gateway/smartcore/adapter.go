@@ -32,7 +32,7 @@ const (
 	secretCallback = "callback_secret"
 )
 
-// role is one of the provider's hosts (section 1).
+// role is one of the provider's hosts (smartcore.md 1).
 type role string
 
 const (
@@ -69,7 +69,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: secretSecret, Help: "Secret, the password towards the API", Required: true},
 			{Name: secretCallback, Help: "what callbacks are signed with, if it is not the secret"},
 		},
-		VisibilityDelay: time.Minute, // 14.1 rule 4: the first request may still be in flight
+		VisibilityDelay: time.Minute, // smartcore.md 14.1 rule 4: the first request may still be in flight
 		Horizon:         30 * 24 * time.Hour,
 	}
 }

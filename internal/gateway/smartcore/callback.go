@@ -14,12 +14,13 @@ import (
 	"payrelay/internal/money"
 )
 
-// largestCallback is how long a callback's body may be, in bytes (R1).
+// largestCallback is how long a callback's body may be, in bytes (smartcore.md R1).
 const largestCallback = 64 << 10
 
-// ReadCallback implements gateway.Gateway by the rules of 11.4. R1 to R6 fail with KindRejected and R7, the signature,
-// with KindForged; the code is the rule's name. A callback that is signed but fails C1 to C5 has its Doubt set, and
-// of what it says nothing but the order and kind.
+// ReadCallback implements gateway.Gateway by the rules of smartcore.md 11.4. A body that breaks one of smartcore.md R1
+// to R6 is KindRejected, and one that breaks smartcore.md R7, the signature, is KindForged; the code is the rule's name.
+// A callback that is signed but fails one of smartcore.md C1 to C5 has its Doubt set, and of what it says nothing but
+// the order and kind.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
 	pairs, sign, rule := parseCallback(raw)
 	if rule != "" {
@@ -33,8 +34,8 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	for _, p := range pairs {
 		values[p.key] = p.value
 	}
-	// The signature itself stands for the content: it knows no order of the pairs, no escapes, and no names (11.5). What
-	// differs from a genuine callback in these alone is that callback again.
+	// The signature itself stands for the content: it knows no order of the pairs, no escapes, and no names
+	// (smartcore.md 11.5). What differs from a genuine callback in these alone is that callback again.
 	n := gateway.Notification{Fingerprint: signature, Doubt: doubt(pairs, values)}
 	if id := values["orderId"]; !absent(id) && callbackFields["orderId"].ok(id) {
 		n.OrderID = id
@@ -44,14 +45,14 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 		n.Statuses = values.statuses()
 	}
 	if absent(values["finalAmount"]) && n.Result.Status == gateway.StatusSucceeded {
-		// The signature covers values and not their names (11.5). The one known second reading that passes every rule,
-		// F09, moves the values by one place and is left without the sum that was settled.
+		// The signature covers values and not their names (smartcore.md 11.5). The one known second reading that passes every
+		// rule, smartcore.md F09, moves the values by one place and is left without the sum that was settled.
 		n.Weak = "success without finalAmount"
 	}
 	return n, nil
 }
 
-// parseCallback reads a body by R1 to R6, and nothing of what it means. rule is the one that failed.
+// parseCallback reads a body by smartcore.md R1 to R6, and nothing of what it means. rule is the one that failed.
 func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
 	media, params, err := mime.ParseMediaType(raw.ContentType)
 	charset := params["charset"]
@@ -99,7 +100,7 @@ func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
 	return slices.Delete(pairs, i, i+1), sign, ""
 }
 
-// callbackKey reports whether a key is an ASCII word (R4).
+// callbackKey reports whether a key is an ASCII word (smartcore.md R4).
 func callbackKey(key string) bool {
 	if len(key) == 0 || len(key) > 64 {
 		return false
@@ -127,7 +128,7 @@ func hex64(s string) bool {
 	return true
 }
 
-// field is what a documented key's value must look like (C3, C4).
+// field is what a documented key's value must look like (smartcore.md C3, C4).
 type field struct {
 	core  bool // always sent
 	empty bool // may say that there is no value
@@ -143,7 +144,7 @@ func (f field) ok(value string) bool {
 
 func shape(expr string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + expr + `)$`) }
 
-// callbackFields are the 21 documented keys (11.1).
+// callbackFields are the 21 documented keys (smartcore.md 11.1).
 var callbackFields = map[string]field{
 	"amount":               {core: true, shape: shape(`0|[1-9][0-9]{0,17}`)},
 	"authorize_status":     {core: true},
@@ -179,8 +180,9 @@ var coreKeys = func() []string {
 	return keys
 }()
 
-// doubt says which of C1 to C5 keeps a signed callback from being believed as it reads, or "". The signature covers
-// values and not their names (11.5), so a reading must fit exactly. pairs are in the order of their keys.
+// doubt says which of smartcore.md C1 to C5 keeps a signed callback from being believed as it reads, or "". The
+// signature covers values and not their names (smartcore.md 11.5), so a reading must fit exactly. pairs are in the
+// order of their keys.
 func doubt(pairs []pair, values callback) string {
 	for _, p := range pairs {
 		if strings.Contains(p.value, "|") {
@@ -261,7 +263,7 @@ func (c callback) result(hide redactor, believed bool) gateway.Result {
 	return r
 }
 
-// statuses are the meanings of the status for orders that are not plain sales (14.4).
+// statuses are the meanings of the status for orders that are not plain sales (smartcore.md 14.4).
 func (c callback) statuses() map[gateway.Operation]gateway.Status {
 	if kindOf(c["type"]) == gateway.KindRefund || kindOf(c["type"]) == gateway.KindPayout {
 		return nil

@@ -90,9 +90,9 @@ func (g *Gateway) post(ctx context.Context, e endpoint, body any, hide ...string
 	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.bases[e.role] + e.path, Body: data}, hide...)
 }
 
-// ask sends call and sorts what comes back by section 2: credentials refused, an answer, or nobody knows. The HTTP status
-// of errors is not documented, so 4xx that a working API gives are read like 200. Of others nothing is believed but that the
-// order id is taken, which ends no order.
+// ask sends call and sorts what comes back by smartcore.md 2: credentials refused, an answer, or nobody knows. The HTTP
+// status of errors is not documented, so 4xx that a working API gives are read like 200. Of others nothing is believed
+// but that the order id is taken, which ends no order.
 func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide ...string) (reply, error) {
 	resp, err := g.send(ctx, e, call)
 	if err != nil {
@@ -124,7 +124,7 @@ func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (tr
 	}
 	call.Header = http.Header{
 		"Authorization": {g.basic},
-		"Content-Type":  {"application/json"}, // on every request, GET included (section 2)
+		"Content-Type":  {"application/json"}, // on every request, GET included (smartcore.md 2)
 		"Accept":        {"application/json, */*;q=0.5"},
 		"User-Agent":    {"payrelay"},
 	}

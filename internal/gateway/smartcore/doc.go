@@ -1,6 +1,6 @@
-// Package smartcore speaks the SmartCore (SmartPayments) HTTP payment API, as described by the SmartCore reference of
-// 2026-11-21, whose sections and rules the comments cite. It translates and never decides: what the provider said
-// becomes a gateway.Result, and everything that leaves doubt becomes an error of a kind that says so.
+// Package smartcore speaks the SmartCore (SmartPayments) HTTP payment API, as described by
+// docs/providers/smartcore.md, whose sections and rules the comments cite. It translates and never decides: what
+// the provider said becomes a gateway.Result, and everything that leaves doubt becomes an error of a kind that says so.
 //
 // The files: adapter.go opens accounts, payments.go and payouts.go and the others build requests, client.go sends them
 // and sorts answers, wire.go holds the provider's spelling, status.go the meaning of its numbers, errors.go its
@@ -9,10 +9,10 @@
 // What the reference leaves open, and what is done here:
 //   - How "no such order" looks is undocumented. A small table of plain words counts as that; any other err of a check
 //     means that the check failed, and nothing is known (errors.go).
-//   - One number means different things after different requests (14.4). Status 2 after a capture is read as captured,
-//     as the reference says, although a hold whose capture never arrived may look the same.
+//   - One number means different things after different requests (smartcore.md 14.4). Status 2 after a capture is read
+//     as captured, as that section says, although a hold whose capture never arrived may look the same.
 //   - How long an order can be asked about is undocumented; 30 days is an assumption.
 //   - A refund has no id of ours. When its answer is lost nothing can prove what became of it: Fetch of such a refund
-//     stays unknown and a person decides (14.5). So does one that failed at once, without an id, of a code that is no plain
-//     refusal: nothing would protect from giving the money back twice.
+//     stays unknown and a person decides (smartcore.md 14.5). So does one that failed at once, without an id, of a code
+//     that is no plain refusal: nothing would protect from giving the money back twice.
 package smartcore

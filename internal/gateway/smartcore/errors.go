@@ -18,12 +18,13 @@ type meaning struct {
 	advice   gateway.Advice
 }
 
-// dictionary is section 8. "After check" there means that a new attempt is safe once a check has shown the failure. No code of
-// the provider's own trouble reaches a shop without one (see refuses), so it reads retry_later here.
+// dictionary is smartcore.md 8. "After check" there means that a new attempt is safe once a check has shown the
+// failure. No code of the provider's own trouble reaches a shop without one (see refuses), so it reads retry_later
+// here.
 var dictionary = map[string]meaning{
 	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater},
 	"AUTHENTICATION_PROCESSING_ERROR":                {gateway.FailureAuthentication, gateway.AdviceCustomerMayRetry},
-	"DO_NOT_HONOUR_PROCESSING_ERROR":                 {gateway.FailureFraud, gateway.AdviceDoNotRetry}, // A26
+	"DO_NOT_HONOUR_PROCESSING_ERROR":                 {gateway.FailureFraud, gateway.AdviceDoNotRetry}, // smartcore.md A26
 	"EMITTER_DENIAL_PROCESSING_ERROR":                {gateway.FailureDeclined, gateway.AdviceCustomerMayRetry},
 	"FORM_TIMEOUT_PROCESSING_ERROR":                  {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
 	"INSUFFICIENT_FUNDS_PROCESSING_ERROR":            {gateway.FailureFunds, gateway.AdviceCustomerMayRetry},
@@ -35,11 +36,11 @@ var dictionary = map[string]meaning{
 	"VALIDATION_PROCESSING_ERROR":                    {gateway.FailureInvalid, gateway.AdviceFixRequest},
 	codeDuplicate:                                    {gateway.FailureDuplicate, gateway.AdviceDoNotRetry},
 	"PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED": {gateway.FailureUnavailable, gateway.AdviceContactProvider},
-	"PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED":       {gateway.FailureUnavailable, gateway.AdviceContactProvider}, // A27
+	"PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED":       {gateway.FailureUnavailable, gateway.AdviceContactProvider}, // smartcore.md A27
 	codeNoRoute:                             {gateway.FailureUnavailable, gateway.AdviceRetryLater},
 	"PLATFORM_ORDER_BILLING_ERROR":          {gateway.FailureUnknown, gateway.AdviceRetryLater},
 	"CARD_TIME_LIMIT_PROCESSING_ERROR":      {gateway.FailureLimit, gateway.AdviceRetryLater},
-	"3DS Redirect Timeout":                  {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry}, // A27
+	"3DS Redirect Timeout":                  {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry}, // smartcore.md A27
 	"3DS_CANCEL_PROCESSING_ERROR":           {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
 	"PLATFORM_ERROR_ANTIFRAUD_RULES":        {gateway.FailureFraud, gateway.AdviceDoNotRetry},
 	"PLATFORM_ERROR_GATE_SKIPPED":           {gateway.FailureUnavailable, gateway.AdviceRetryLater},
@@ -58,7 +59,7 @@ var telling = []gateway.FailureCategory{
 	gateway.FailureFraud, gateway.FailureDeclined, gateway.FailureFunds, gateway.FailureLimit, gateway.FailureInvalid, gateway.FailureUnavailable,
 }
 
-// sentences are ours: the provider's free text is nobody's to parse or to pass on (A21).
+// sentences are ours: the provider's free text is nobody's to parse or to pass on (smartcore.md A21).
 var sentences = map[gateway.FailureCategory]string{
 	gateway.FailureDeclined:       "The issuer of the card or account refused it.",
 	gateway.FailureFunds:          "There is not enough money.",

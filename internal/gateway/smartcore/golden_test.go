@@ -132,7 +132,7 @@ func perform(ctx context.Context, t *testing.T, gw *Gateway, ex example) (any, e
 func normalised(ex example) map[string]any {
 	want := maps.Clone(ex.Request)
 	if zip, ok := want["customer_zip_code"].(float64); ok {
-		want["customer_zip_code"] = strconv.Itoa(int(zip)) // A6: typed text, shown as a number
+		want["customer_zip_code"] = strconv.Itoa(int(zip)) // smartcore.md A6: typed text, shown as a number
 	}
 	if _, ok := want["customer_email"]; ok {
 		want["customer_email"] = "john@example.com" // the stored pages hide every address
@@ -274,7 +274,7 @@ func TestGoldenAnswers(t *testing.T) {
 					}
 				}
 			case "check":
-				// A31: the examples answer about another order than was asked. As documented they are discarded.
+				// smartcore.md A31: the examples answer about another order than was asked. As documented they are discarded.
 				p := newProvider(t, answers)
 				_, err := perform(t.Context(), t, open(t, p.account()), ex)
 				require.Equal(t, gateway.KindUnknown, gateway.KindOf(err))

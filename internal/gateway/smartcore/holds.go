@@ -10,12 +10,12 @@ import (
 	"payrelay/internal/money"
 )
 
-// stateCaptured remembers the sum of a partial capture: older installations do not name a finalAmount (A20).
+// stateCaptured remembers the sum of a partial capture: older installations do not name a finalAmount (smartcore.md A20).
 const stateCaptured = "captured"
 
 // stateHold remembers how the latest check before a command showed the held money. The provider may show status 2 for a hold
-// as for what is captured from it (A23): only a check that shows something else proves that a capture, whose answer was lost,
-// arrived. Only a check tells it: answers have fewer fields, and are recorded late.
+// as for what is captured from it (smartcore.md A23): only a check that shows something else proves that a capture,
+// whose answer was lost, arrived. Only a check tells it: answers have fewer fields, and are recorded late.
 const stateHold = "hold"
 
 // stateTried remembers that a capture was sent of which checks showed nothing. It may take effect all the same, so how the
@@ -50,14 +50,15 @@ func (r reply) compare(result *gateway.Result, ref gateway.Ref) {
 }
 
 // shown is what a check tells of an order's state, for comparing with another check. The date at the end is the moment
-// of the last change (4.6).
+// of the last change (smartcore.md 4.6).
 func (a answer) shown() gateway.Secret {
 	return gateway.Secret(fmt.Sprintf("%d|%s|%d|%s", a.Status.value, a.AuthorizeStatus, a.FinalAmount.value, a.EndDate))
 }
 
-// unchanged reads a check that shows a commanded order as its hold was shown before: what was asked did not happen (14.4),
-// or not yet, which whoever remembers the answer to the last command can tell. A capture of which nothing but the status is
-// shown, and that status is the one of a captured order as well, stays open: that check says nothing.
+// unchanged reads a check that shows a commanded order as its hold was shown before: what was asked did not happen
+// (smartcore.md 14.4), or not yet, which whoever remembers the answer to the last command can tell. A capture of which
+// nothing but the status is shown, and that status is the one of a captured order as well, stays open: that check says
+// nothing.
 func unchanged(a answer, ref gateway.Ref) gateway.Status {
 	if ref.Operation == gateway.OpCapture && a.Status.is(statusSuccess) && a.EndDate == "" {
 		return ""
@@ -65,7 +66,7 @@ func unchanged(a answer, ref gateway.Ref) gateway.Status {
 	return gateway.StatusAuthorized
 }
 
-// Capture implements gateway.Capturer (4.4). The whole sum is captured by naming none.
+// Capture implements gateway.Capturer (smartcore.md 4.4). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
 	if amount.Currency() != ref.Amount.Currency() || amount.Minor() <= 0 || amount.Minor() > ref.Amount.Minor() {
 		return gateway.Result{}, &gateway.Error{
@@ -102,15 +103,16 @@ func capturedPart(ref gateway.Ref) *int64 {
 	return &minor
 }
 
-// Cancel implements gateway.Canceler (4.5). It releases held money; the reference knows no other cancel.
+// Cancel implements gateway.Canceler (smartcore.md 4.5). It releases held money; the reference knows no other cancel.
 func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	ref.Operation = gateway.OpCancel
 	return g.command(ctx, cancel, ref, orderRequest{OrderID: ref.OrderID})
 }
 
 // command sends a capture or cancel. Of the answer only the status is read, because its form differs between
-// installations (A3), and an end is confirmed by a check (A4). With err filled the call itself failed, and a status of -1
-// beside it is no success of a cancel: what the check then says about the order decides.
+// installations (smartcore.md A3), and an end is confirmed by a check (smartcore.md A4). With err filled the call
+// itself failed, and a status of -1 beside it is no success of a cancel: what the check then says about the order
+// decides.
 func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body orderRequest) (gateway.Result, error) {
 	r, err := g.post(ctx, e, body)
 	switch {

@@ -247,7 +247,7 @@ func TestOnlyAFetchRemembersTheHold(t *testing.T) {
 	}
 }
 
-// A hold may be shown as 1 first and as 2 later (A23). What counts is how it is shown just before the capture.
+// A hold may be shown as 1 first and as 2 later (smartcore.md A23). What counts is how it is shown just before the capture.
 func TestAHoldThatIsShownOtherwiseLaterIsRememberedAnew(t *testing.T) {
 	t.Parallel()
 	const (

@@ -13,7 +13,8 @@ import (
 	"payrelay/internal/money"
 )
 
-// CreatePayment implements gateway.Gateway: a hosted form (4.1), a direct payment (4.2) or a hold (4.3).
+// CreatePayment implements gateway.Gateway: a hosted form (smartcore.md 4.1), a direct payment (smartcore.md 4.2) or a
+// hold (smartcore.md 4.3).
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
 	if no := g.UnsupportedFields(req); len(no) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnsupported, Op: "createPayment", Fields: no, Err: errors.New(no[0].Message)}
@@ -145,7 +146,7 @@ func browserOf(b *gateway.Browser) browserFields {
 	}
 }
 
-// start sends a request that carries an order id of its own and reads the answer by 14.1.
+// start sends a request that carries an order id of its own and reads the answer by smartcore.md 14.1.
 func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body any, hide ...string) (gateway.Result, error) {
 	r, err := g.post(ctx, e, body, hide...)
 	if err != nil {
@@ -175,9 +176,10 @@ func (a answer) says(code string) bool {
 	return string(a.Err) == code || string(a.ErrorCode) == code || string(a.Message) == code
 }
 
-// confirm asks once about an answer that claims an end (14.1), and believes the check. Without one, a success waits for the
-// next check. A failure stands without one if its code is a documented refusal of an order; after any other code the call may
-// be carried out yet, and of a capture nobody knows whether the money is still held (14.4).
+// confirm asks once about an answer that claims an end (smartcore.md 14.1), and believes the check. Without one, a
+// success waits for the next check. A failure stands without one if its code is a documented refusal of an order; after
+// any other code the call may be carried out yet, and of a capture nobody knows whether the money is still held
+// (smartcore.md 14.4).
 func (g *Gateway) confirm(ctx context.Context, e endpoint, ref gateway.Ref, r reply, claimed gateway.Result) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, withReference(ref, claimed.ProviderReference))
 	switch {
@@ -215,8 +217,9 @@ func withReference(ref gateway.Ref, reference string) gateway.Ref {
 	return ref
 }
 
-// refusal reads an answer of err without a status (14.1): the order failed if a check says so, or if it does not know the
-// order and err is a documented refusal. After any other err the call may be carried out yet, and one check proves nothing.
+// refusal reads an answer of err without a status (smartcore.md 14.1): the order failed if a check says so, or if it
+// does not know the order and err is a documented refusal. After any other err the call may be carried out yet, and one
+// check proves nothing.
 func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, ref)
 	switch {
@@ -229,7 +232,7 @@ func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r re
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
 }
 
-// periods are the provider's words for how often a card is charged (4.8).
+// periods are the provider's words for how often a card is charged (smartcore.md 4.8).
 var periods = map[string]string{"": "", "daily": "01", "weekly": "03", "monthly": "06", "quarterly": "09", "annually": "11"}
 
 // MissingChargeFields implements gateway.ChargeChecker.
@@ -247,7 +250,7 @@ func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldEr
 	return f
 }
 
-// Charge implements gateway.Charger (4.8). success false is no refusal (A12): the poller asks.
+// Charge implements gateway.Charger (smartcore.md 4.8). success false is no refusal (smartcore.md A12): the poller asks.
 func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
 	if missing := g.MissingChargeFields(req); len(missing) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: recurrent.op, Fields: missing}
@@ -297,7 +300,7 @@ func (f *fields) needText(name, text string) {
 	}
 }
 
-// money checks a sum. The provider documents only "cents": currencies with other minor units are refused (section 2).
+// money checks a sum. The provider documents only "cents": currencies with other minor units are refused (smartcore.md 2).
 func (f *fields) money(m money.Money) {
 	if m.Minor() <= 0 {
 		f.add("amount", "must be more than zero")
@@ -307,7 +310,7 @@ func (f *fields) money(m money.Money) {
 	}
 }
 
-// orderID checks an order's id (A35). It is payrelay's own, so a bad one is nobody's fault outside.
+// orderID checks an order's id (smartcore.md A35). It is payrelay's own, so a bad one is nobody's fault outside.
 func (f *fields) orderID(id string) {
 	if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '|' }) {
 		f.add("provider_order_id", "must be 1 to 64 printable ASCII characters without a bar")
@@ -341,8 +344,8 @@ func (f *fields) wallet(w *gateway.Wallet) {
 	f.need("payment_method.network", w.Network)
 }
 
-// clean removes from a text what could take a callback's signature apart: separators and control characters (section 3,
-// 11.5). Only valid UTF-8 is left.
+// clean removes from a text what could take a callback's signature apart: separators and control characters
+// (smartcore.md 3, smartcore.md 11.5). Only valid UTF-8 is left.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == '|' || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {

@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/money"
 )
 
-// 14.1: what the answer to a request with an order id of its own means, with and without help from a check.
+// smartcore.md 14.1: what the answer to a request with an order id of its own means, with and without help from a check.
 func TestOutcomesOfACall(t *testing.T) {
 	t.Parallel()
 	const unknownOrder = `{"err":"ORDER_NOT_FOUND"}`
@@ -202,7 +202,7 @@ func TestDirectPaymentWritesBrowserAndRecurring(t *testing.T) {
 	}
 	require.NotContains(t, body, "browser_screen_width")
 
-	req.Ref.Operation = gateway.OpAuthorize // which lists none of these (4.3)
+	req.Ref.Operation = gateway.OpAuthorize // which lists none of these (smartcore.md 4.3)
 	_, _ = open(t, p.account()).CreatePayment(t.Context(), req)
 	held := p.seen()[1]
 	require.Equal(t, "/authorize", held.Path)
@@ -218,7 +218,7 @@ func TestCharge(t *testing.T) {
 	for answer, want := range map[string]gateway.Status{
 		`{"success":true,"payment_id":"p-1"}`:                           gateway.StatusProcessing,
 		`{"success":false,"payment_id":"p-1"}`:                          gateway.StatusProcessing,
-		`{"success":false,"err":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}`: gateway.StatusProcessing, // A12: open
+		`{"success":false,"err":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}`: gateway.StatusProcessing, // smartcore.md A12: open
 		`{"success":true,"payment_id":"p-1","form_url":"https://f/1"}`:  gateway.StatusRequiresAction,
 	} {
 		p := newProvider(t, map[string]string{"/recurrent": answer})

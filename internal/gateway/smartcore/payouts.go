@@ -15,14 +15,15 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 	if payment := req.Payment.Amount; payment.Currency() != "" && payment.Currency() != req.Refund.Amount.Currency() {
 		f.add("currency", "a refund is in the currency of its payment")
 	} else if payment.Currency() != "" && req.Refund.Amount.Minor() > payment.Minor() {
-		f.add("amount", "more than was paid") // A34
+		f.add("amount", "more than was paid") // smartcore.md A34
 	}
 	return f
 }
 
-// Refund implements gateway.Refunder (4.7). The provider gives a refund an id, and nothing final is said before a check:
-// success false is no refusal (A12). An answer without an id is unknown: nothing could ask about that refund, and nothing
-// protects from a second one (14.5). Only a failure whose code is a plain refusal is believed without a check.
+// Refund implements gateway.Refunder (smartcore.md 4.7). The provider gives a refund an id, and nothing final is said
+// before a check: success false is no refusal (smartcore.md A12). An answer without an id is unknown: nothing could ask
+// about that refund, and nothing protects from a second one (smartcore.md 14.5). Only a failure whose code is a plain
+// refusal is believed without a check.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
 	if missing := g.MissingRefundFields(req); len(missing) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: missing}
@@ -51,7 +52,7 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	if g.currency != "" && req.Ref.Amount.Currency() != g.currency {
-		f.add("currency", "payouts are in the account's currency") // withdrawals carry none (section 2)
+		f.add("currency", "payouts are in the account's currency") // withdrawals carry none (smartcore.md 2)
 	}
 	switch m := req.Method; {
 	case m.Card != nil:
@@ -73,7 +74,7 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 	return f
 }
 
-// Payout implements gateway.Payer (4.10).
+// Payout implements gateway.Payer (smartcore.md 4.10).
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
 	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: withdrawal.op, Fields: missing}
@@ -94,11 +95,11 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 			w.CardExpMonth, w.CardExpYear = fmt.Sprintf("%02d", m.Card.Expiry.Month), fmt.Sprintf("%02d", m.Card.Expiry.Year%100)
 		}
 	case m.PayoutCardID != "":
-		e.role, w.PaymentMethod, w.TokenOrderID = g.tokenRole, "token", m.PayoutCardID // A13
+		e.role, w.PaymentMethod, w.TokenOrderID = g.tokenRole, "token", m.PayoutCardID // smartcore.md A13
 	case m.Phone != "":
 		e.role, w.PaymentMethod, w.PhoneBalance = roleGateway, "phoneBalance", digits(m.Phone)
 	default:
-		e.role, w.PaymentMethod, w.Site = rolePCI, "account", clean(req.SiteURL) // A15
+		e.role, w.PaymentMethod, w.Site = rolePCI, "account", clean(req.SiteURL) // smartcore.md A15
 		b := m.BankAccount
 		w.BankAccount, w.BankHolder, w.BankRecipientName = clean(b.Number), clean(b.Holder), clean(b.RecipientName)
 		w.BankIIN, w.BankBIN, w.BankKBE, w.BankCNP = clean(b.IIN), clean(b.BIN), clean(b.KBE), clean(b.PaymentPurposeCode)
@@ -109,7 +110,7 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	return g.start(ctx, e, req.Ref, w, w.CardNumber, w.BankAccount)
 }
 
-// OpenPayoutCard implements gateway.PayoutCardOpener (4.9). The order's own id is the card's token afterwards.
+// OpenPayoutCard implements gateway.PayoutCardOpener (smartcore.md 4.9). The order's own id is the card's token afterwards.
 func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
 	var f fields
 	f.orderID(req.Ref.OrderID)
@@ -122,7 +123,7 @@ func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequ
 	})
 }
 
-// Balance implements gateway.BalanceReader (4.11), in the account's currency: the provider names none.
+// Balance implements gateway.BalanceReader (smartcore.md 4.11), in the account's currency: the provider names none.
 func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 	r, err := g.post(ctx, balance, balanceRequest{Account: g.account})
 	if err != nil {

@@ -69,7 +69,7 @@ func (c *cardAnswer) masked() *gateway.MaskedMethod {
 	} else {
 		m.Masked = fit(string(c.Number), maskedShape)
 	}
-	if m.BIN == "" && len(m.Masked) >= 6 { // callbacks name neither (11.1)
+	if m.BIN == "" && len(m.Masked) >= 6 { // callbacks name neither (smartcore.md 11.1)
 		m.BIN = fit(m.Masked[:6], binShape)
 	}
 	if m.Brand == "" {

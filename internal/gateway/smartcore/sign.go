@@ -10,8 +10,8 @@ import (
 // pair is a decoded field of a callback.
 type pair struct{ key, value string }
 
-// mac computes the signature of pairs, which are put in order (11.1): values in the order of their keys, joined by bars. The
-// keys are ASCII, so bytes order them like the vendor's UTF-16.
+// mac computes the signature of pairs, which are put in order (smartcore.md 11.1): values in the order of their keys,
+// joined by bars. The keys are ASCII, so bytes order them like the vendor's UTF-16.
 func mac(secret []byte, pairs []pair) []byte {
 	slices.SortFunc(pairs, func(a, b pair) int {
 		if a.key < b.key {

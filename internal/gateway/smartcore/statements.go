@@ -14,7 +14,7 @@ import (
 // taskShape keeps a task's id from being anything but the last part of an address.
 var taskShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
-// StartStatement implements gateway.StatementExporter (section 12, step 1).
+// StartStatement implements gateway.StatementExporter (smartcore.md 12, step 1).
 func (g *Gateway) StartStatement(ctx context.Context, req gateway.StatementRequest) (string, error) {
 	var f fields
 	kind, ok := map[gateway.Kind]string{gateway.KindPayment: "Payment", gateway.KindRefund: "Refund", gateway.KindPayout: "Withdrawal"}[req.Kind]

@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/money"
 )
 
-// The provider's statuses (section 7). Compare with each: both -1 and 1 are "not zero".
+// The provider's statuses (smartcore.md 7). Compare with each: both -1 and 1 are "not zero".
 const (
 	statusWaiting    = 0 // for the customer, on a form or a 3-D Secure page
 	statusProcessing = 1
@@ -19,8 +19,8 @@ const (
 	statusFail       = -1 // and, after a cancel, done
 )
 
-// statusOf reads a status by what was asked last (14.4). Zero means that the combination says nothing certain. held is
-// whether the provider filled authorize_status.
+// statusOf reads a status by what was asked last (smartcore.md 14.4). Zero means that the combination says nothing
+// certain. held is whether the provider filled authorize_status.
 func statusOf(status int64, op gateway.Operation, held bool) gateway.Status {
 	switch op {
 	case gateway.OpAuthorize:
@@ -54,7 +54,7 @@ func statusOf(status int64, op gateway.Operation, held bool) gateway.Status {
 	return "" // section 7: any other value leaves the order where it is
 }
 
-// kindOf reads a transaction's type (4.6).
+// kindOf reads a transaction's type (smartcore.md 4.6).
 func kindOf(t string) gateway.Kind {
 	switch t {
 	case "Payment":
@@ -67,7 +67,8 @@ func kindOf(t string) gateway.Kind {
 	return ""
 }
 
-// settled is how much moved (A20): finalAmount counts only with success, and only within the amount. Nil is all of it.
+// settled is how much moved (smartcore.md A20): finalAmount counts only with success, and only within the amount. Nil
+// is all of it.
 func settled(status, final number, amount int64) *int64 {
 	if !status.is(statusSuccess) || !final.set || final.value <= 0 || final.value > amount {
 		return nil
@@ -85,7 +86,7 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 		result.Status = ""
 	}
 	r.compare(&result, ref)
-	if ref.Kind != gateway.KindPayoutCard { // 14.7: a kept card has no amount, and any type
+	if ref.Kind != gateway.KindPayoutCard { // smartcore.md 14.7: a kept card has no amount, and any type
 		result.Kind = kindOf(string(r.Type))
 		result.Amount = r.Amount.pointer()
 		if c := money.Currency(r.Currency); c.Valid() {
@@ -115,11 +116,11 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	return result
 }
 
-// processingID is the shape of the provider's own ids in form addresses (section 6).
+// processingID is the shape of the provider's own ids in form addresses (smartcore.md 6).
 var processingID = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
-// reference is the provider's id of the order, if the answer tells one (A1): an order_id that is not ours, or the end of
-// the form's address.
+// reference is the provider's id of the order, if the answer tells one (smartcore.md A1): an order_id that is not ours,
+// or the end of the form's address.
 func (a answer) reference(sent string) string {
 	for _, id := range []text{a.RefundID, a.PaymentID, a.ProcessingOrderID, a.OrderID} {
 		if s := fit(string(id), idShape); s != "" && s != sent {
@@ -132,8 +133,8 @@ func (a answer) reference(sent string) string {
 	return ""
 }
 
-// nextAction is what the customer must do, by section 5: the form, else the issuer's page for 3-D Secure 2, else for 1.
-// Nil if nothing can be done. A 3-D Secure method call has no address to go to and is left out.
+// nextAction is what the customer must do, by smartcore.md 5: the form, else the issuer's page for 3-D Secure 2, else
+// for 1. Nil if nothing can be done. A 3-D Secure method call has no address to go to and is left out.
 func (g *Gateway) nextAction(a answer) *gateway.NextAction {
 	if form := string(a.FormURL); form != "" {
 		if !g.mayOpen(form, true) {
@@ -155,8 +156,8 @@ func (g *Gateway) nextAction(a answer) *gateway.NextAction {
 	return nil
 }
 
-// mayOpen reports whether a customer's browser may be sent to address (A28): https, to a listed host if hosts are listed
-// and the page is the provider's own. Plain http is for a provider on this very machine.
+// mayOpen reports whether a customer's browser may be sent to address (smartcore.md A28): https, to a listed host if
+// hosts are listed and the page is the provider's own. Plain http is for a provider on this very machine.
 func (g *Gateway) mayOpen(address string, form bool) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {
@@ -169,7 +170,7 @@ func (g *Gateway) mayOpen(address string, form bool) bool {
 	return !form || len(g.formHosts) == 0 || slices.Contains(g.formHosts, strings.ToLower(u.Hostname()))
 }
 
-// Fetch implements gateway.Gateway by the check call (4.6).
+// Fetch implements gateway.Gateway by the check call (smartcore.md 4.6).
 func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	if ref.Kind == gateway.KindRefund {
 		return g.fetchRefund(ctx, ref)
@@ -184,10 +185,11 @@ func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, e
 	return g.read(r, ref), nil
 }
 
-// names reports whether id is one of ids. An answer that names no order names the wrong one (A31).
+// names reports whether id is one of ids. An answer that names no order names the wrong one (smartcore.md A31).
 func names(id string, ids ...string) bool { return id != "" && slices.Contains(ids, id) }
 
-// check asks about an id. A check that itself failed says so in err, and a status beside it is about the check (4.6).
+// check asks about an id. A check that itself failed says so in err, and a status beside it is about the check
+// (smartcore.md 4.6).
 func (g *Gateway) check(ctx context.Context, id string) (reply, error) {
 	r, err := g.post(ctx, check, orderRequest{OrderID: id})
 	switch {
@@ -203,8 +205,8 @@ func (g *Gateway) check(ctx context.Context, id string) (reply, error) {
 	return r, nil
 }
 
-// fetchRefund asks about a refund by the id that the provider gave it (A24). "No such order" is no evidence about a
-// refund, which has no id of ours: it never becomes KindNotFound (14.5).
+// fetchRefund asks about a refund by the id that the provider gave it (smartcore.md A24). "No such order" is no
+// evidence about a refund, which has no id of ours: it never becomes KindNotFound (smartcore.md 14.5).
 func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	if ref.Parent == nil {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: check.op, Code: "refund_without_payment"}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// order is the part of a payment request that every variant has (section 3). Fields are written only when known, but
-// for recurrent, which the parent of later charges must carry (A33) and which is stated either way.
+// order is the part of a payment request that every variant has (smartcore.md 3). Fields are written only when known, but
+// for recurrent, which the parent of later charges must carry (smartcore.md A33) and which is stated either way.
 type order struct {
 	Account     string `json:"account"`
 	Amount      int64  `json:"amount"`
@@ -22,24 +22,24 @@ type order struct {
 	LastName    string `json:"customer_last_name,omitempty"`
 	Address     string `json:"customer_address,omitempty"`
 	City        string `json:"customer_city,omitempty"`
-	ZipCode     string `json:"customer_zip_code,omitempty"` // text (A6): leading zeros matter
+	ZipCode     string `json:"customer_zip_code,omitempty"` // text (smartcore.md A6): leading zeros matter
 	Country     string `json:"customer_country,omitempty"`
 	Phone       string `json:"customer_phone,omitempty"`
 	Email       string `json:"customer_email,omitempty"`
-	IP          string `json:"customer_ip_address,omitempty"` // always (A17)
+	IP          string `json:"customer_ip_address,omitempty"` // always (smartcore.md A17)
 	SuccessURL  string `json:"success_url,omitempty"`
 	FailURL     string `json:"fail_url,omitempty"`
 	CallbackURL string `json:"callback_url,omitempty"`
-	StatusURL   string `json:"status_url,omitempty"` // a page for the browser (A32)
+	StatusURL   string `json:"status_url,omitempty"` // a page for the browser (smartcore.md A32)
 }
 
-// formRequest opens the provider's form (4.1).
+// formRequest opens the provider's form (smartcore.md 4.1).
 type formRequest struct {
 	order
 	PrefilledPhone string `json:"form_prefilled_phone,omitempty"`
 }
 
-// cardFields are a card's (section 3).
+// cardFields are a card's (smartcore.md 3).
 type cardFields struct {
 	Holder   string `json:"card_holder,omitempty"`
 	Number   string `json:"card_number,omitempty"`
@@ -48,13 +48,13 @@ type cardFields struct {
 	CVV      string `json:"card_cvv,omitempty"`
 }
 
-// authorizeRequest holds money on a card (4.3). It lists no wallet, recurring or browser fields.
+// authorizeRequest holds money on a card (smartcore.md 4.3). It lists no wallet, recurring or browser fields.
 type authorizeRequest struct {
 	order
 	cardFields
 }
 
-// directRequest pays with a card or wallet whose data passes through us (4.2).
+// directRequest pays with a card or wallet whose data passes through us (smartcore.md 4.2).
 type directRequest struct {
 	order
 	cardFields
@@ -64,11 +64,11 @@ type directRequest struct {
 	GoogleToken   string `json:"google_pay_dpan,omitempty"`
 	GoogleNetwork string `json:"google_pay_payment_method_network,omitempty"`
 	RecurFreq     int64  `json:"recur_freq,omitempty"`
-	RecurExp      string `json:"recur_exp,omitempty"` // ISO 8601 with milliseconds (A7)
+	RecurExp      string `json:"recur_exp,omitempty"` // ISO 8601 with milliseconds (smartcore.md A7)
 	browserFields
 }
 
-// browserFields tell 3-D Secure about the browser; numbers travel as text (section 3).
+// browserFields tell 3-D Secure about the browser; numbers travel as text (smartcore.md 3).
 type browserFields struct {
 	AcceptHeader string `json:"browser_accept_header,omitempty"`
 	UserAgent    string `json:"browser_user_agent,omitempty"`
@@ -81,13 +81,14 @@ type browserFields struct {
 	TimeZone     string `json:"browser_time_zone,omitempty"`
 }
 
-// orderRequest names an order: check, capture and cancel (4.4 to 4.6). A capture's amount is text (A5).
+// orderRequest names an order: check, capture and cancel (smartcore.md 4.4 to 4.6). A capture's amount is text
+// (smartcore.md A5).
 type orderRequest struct {
 	OrderID string `json:"order_id"`
 	Amount  string `json:"amount,omitempty"`
 }
 
-// refundRequest is 4.7.
+// refundRequest is smartcore.md 4.7.
 type refundRequest struct {
 	OrderID     string `json:"order_id"`
 	Amount      int64  `json:"amount"`
@@ -95,7 +96,7 @@ type refundRequest struct {
 	CallbackURL string `json:"callback_url,omitempty"`
 }
 
-// recurrentRequest is 4.8.
+// recurrentRequest is smartcore.md 4.8.
 type recurrentRequest struct {
 	OrderID     string `json:"order_id"`
 	ParentID    string `json:"parent_order_id"`
@@ -105,7 +106,7 @@ type recurrentRequest struct {
 	Period      string `json:"recur_period,omitempty"`
 }
 
-// tokenizeRequest is 4.9.
+// tokenizeRequest is smartcore.md 4.9.
 type tokenizeRequest struct {
 	Account     string `json:"account"`
 	OrderID     string `json:"order_id"`
@@ -114,12 +115,12 @@ type tokenizeRequest struct {
 	FailURL     string `json:"fail_url,omitempty"`
 }
 
-// withdrawalRequest is 4.10.
+// withdrawalRequest is smartcore.md 4.10.
 type withdrawalRequest struct {
 	Account       string `json:"account"`
 	OrderID       string `json:"order_id"`
 	Amount        int64  `json:"amount"`
-	PaymentMethod string `json:"payment_method"` // always (A14)
+	PaymentMethod string `json:"payment_method"` // always (smartcore.md A14)
 	Purpose       string `json:"purpose,omitempty"`
 	Site          string `json:"merchant_site,omitempty"`
 	CardNumber    string `json:"customer_card_number,omitempty"`
@@ -152,12 +153,12 @@ type withdrawalRequest struct {
 	ProviderID        string `json:"provider_id,omitempty"`
 }
 
-// balanceRequest is 4.11.
+// balanceRequest is smartcore.md 4.11.
 type balanceRequest struct {
 	Account string `json:"account"`
 }
 
-// exportRequest asks for a transaction list (section 12); dateTo is a number (A8).
+// exportRequest asks for a transaction list (smartcore.md 12); dateTo is a number (smartcore.md A8).
 type exportRequest struct {
 	Type     string `json:"type"`
 	Status   int64  `json:"status"`
@@ -165,8 +166,8 @@ type exportRequest struct {
 	DateTo   int64  `json:"dateTo"`
 }
 
-// answer is every field that any endpoint is known to answer with. Names are read in any case (A19), which is how
-// encoding/json reads them; scalars are read as text or number alike.
+// answer is every field that any endpoint is known to answer with. Names are read in any case (smartcore.md A19), which
+// is how encoding/json reads them; scalars are read as text or number alike.
 type answer struct {
 	Status    number  `json:"status"`
 	Success   *bool   `json:"success"`
@@ -237,7 +238,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// absent reports whether s is one of the provider's words for no value (section 10).
+// absent reports whether s is one of the provider's words for no value (smartcore.md 10).
 func absent(s string) bool { return s == "" || s == "null" || s == "N/A" }
 
 // number is an integer, or text that holds one. It is not set where the provider wrote no value.
@@ -271,7 +272,7 @@ func (n number) pointer() *int64 {
 // is reports whether the value is v.
 func (n number) is(v int64) bool { return n.set && n.value == v }
 
-// cascade is the list of what the provider's own routes said, in any of its encodings (A9).
+// cascade is the list of what the provider's own routes said, in any of its encodings (smartcore.md A9).
 type cascade []cascadeItem
 
 type cascadeItem struct {

@@ -7,9 +7,9 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Direct payments by the engine of split payments, as debits to the merchant's transit balance (C2A, 9.3). An account
-// uses it if its setting direct_engine says so; it takes cards kept by the provider, and card numbers where the merchant
-// may handle them.
+// Direct payments by the engine of split payments, as debits to the merchant's transit balance (C2A, uapay.md 9.3). An
+// account uses it if its setting direct_engine says so; it takes cards kept by the provider, and card numbers where the
+// merchant may handle them.
 
 // payC2A initiates a payment, which moves nothing and lapses after an hour, and completes it with the card. Once it is
 // initiated its id is known, so whatever becomes of the second call, the payment is followed by that id.
@@ -55,7 +55,7 @@ func (g *Gateway) tidy(ctx context.Context, e endpoint, params sessionUser) {
 
 // giveUp turns an initiating call without an answer that can be believed into what it says of the order: nothing happened
 // to the money. What was initiated, if anything, only waits for a completing call, which is not sent and never will be,
-// and lapses within an hour (9.3). It may be used only before a completing call. What was initiated is cancelled.
+// and lapses within an hour (uapay.md 9.3). It may be used only before a completing call. What was initiated is cancelled.
 func (g *Gateway) giveUp(ctx context.Context, err error, cancel endpoint, params sessionUser) error {
 	e, ok := errors.AsType[*gateway.Error](err)
 	if !ok || e.Kind != gateway.KindUnknown {
@@ -81,7 +81,8 @@ func payerCard(m gateway.PaymentMethod) cardRef {
 func bySplit(ref gateway.Ref) bool { return ref.State[stateEngine].Reveal() == engineSplit }
 
 // fetchC2A reads a payment of the engine of split payments, by the order's id if its own is not known. What the payer
-// must do, the classic engine tells (9.3). That nothing is found by the order's id proves nothing, as with payouts.
+// must do, the classic engine tells (uapay.md 9.3). That nothing is found by the order's id proves nothing, as with
+// payouts.
 func (g *Gateway) fetchC2A(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	id := recall(ref, statePayment)
 	if id == "" {
@@ -108,7 +109,7 @@ func (g *Gateway) fetchC2A(ctx context.Context, ref gateway.Ref) (gateway.Result
 	return result, nil
 }
 
-// cancelC2A gives up a payment that nobody has completed (9.3).
+// cancelC2A gives up a payment that nobody has completed (uapay.md 9.3).
 func (g *Gateway) cancelC2A(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	id := recall(ref, statePayment)
 	r, err := g.call(ctx, c2aCancel, &paymentParams{PaymentID: id}, nil)

@@ -79,8 +79,8 @@ func TestC2AThatFails(t *testing.T) {
 	}
 }
 
-// What is initiated moves nothing, and lapses unless it is completed (9.3). A call that was not completed, and never will
-// be, is given up: an answer that is lost, or that cannot be believed, does not leave the order open.
+// What is initiated moves nothing, and lapses unless it is completed (uapay.md 9.3). A call that was not completed, and
+// never will be, is given up: an answer that is lost, or that cannot be believed, does not leave the order open.
 func TestInitiatingCallsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	payout := gateway.PayoutRequest{

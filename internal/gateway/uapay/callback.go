@@ -16,14 +16,14 @@ import (
 const largestCallback = 64 << 10
 
 // Ages of a callback by its iat, if it has one, beyond which it is put in doubt. The provider tries for 27 hours and five
-// minutes in all (section 10), and allows clocks to differ by 20 seconds (4.3). That a retry keeps its first iat is
-// inferred, and so is that iat means the same as in requests.
+// minutes in all (uapay.md 10), and allows clocks to differ by 20 seconds (uapay.md 4.3). That a retry keeps its first
+// iat is inferred, and so is that iat means the same as in requests.
 const (
 	oldestCallback = 48 * time.Hour
 	newestCallback = 20 * time.Second
 )
 
-// ReadCallback implements gateway.Gateway (section 10). The body must be an object with a token and nothing else, or it
+// ReadCallback implements gateway.Gateway (uapay.md 10). The body must be an object with a token and nothing else, or it
 // is KindRejected; the token must be signed by HS256 with our key, or it is KindForged. A callback that is signed but
 // incomplete, or that says what a callback cannot settle, has its Doubt set and is silent about money.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {

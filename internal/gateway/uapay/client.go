@@ -23,7 +23,7 @@ type Gateway struct {
 	requireSigned bool
 	c2a           bool // direct payments go by the engine of split payments
 	now           func() time.Time
-	// pause is how long a new payment is given to say what its payer must do (8.2).
+	// pause is how long a new payment is given to say what its payer must do (uapay.md 8.2).
 	pause    time.Duration
 	sessions *sessions
 }
@@ -50,7 +50,7 @@ type endpoint struct {
 	harmless bool
 	// refuses, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
 	refuses func(code string) bool
-	// bare says that the answer has no data to be signed (payments/confirm, section 4.2).
+	// bare says that the answer has no data to be signed (payments/confirm, uapay.md 4.2).
 	bare bool
 }
 
@@ -143,7 +143,7 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 	return g.read(e, resp, append(append(redactor{}, g.secrets...), hide...))
 }
 
-// read sorts an answer by section 3.2: the body first, whatever the HTTP status, which only decides where the body says
+// read sorts an answer by uapay.md 3.2: the body first, whatever the HTTP status, which only decides where the body says
 // nothing, and makes a failure unknown that no working server told.
 func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (reply, error) {
 	status := "http_" + strconv.Itoa(resp.Status)
@@ -179,8 +179,8 @@ func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (repl
 	return r, nil
 }
 
-// verified returns an answer's data: the claims of its token, whose signature must hold (4.2), or plain data if the
-// account does not insist on signatures. code says what is wrong.
+// verified returns an answer's data: the claims of its token, whose signature must hold (uapay.md 4.2), or plain data
+// if the account does not insist on signatures. code says what is wrong.
 func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) {
 	var sealed struct {
 		Token *string `json:"token"`

@@ -30,7 +30,7 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 	return paymentParams{InvoiceID: f.id, PaymentID: string(f.payment.PaymentID)}, nil
 }
 
-// Capture implements gateway.Capturer (8.5). The whole sum is captured by naming none.
+// Capture implements gateway.Capturer (uapay.md 8.5). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
 	if amount.Currency() != ref.Amount.Currency() || amount.Minor() <= 0 || amount.Minor() > ref.Amount.Minor() {
 		return gateway.Result{}, fields{{Field: "amount", Message: "must be more than zero and at most what is held"}}.invalid(paymentsDone.op)
@@ -47,8 +47,8 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	return g.command(ctx, paymentsDone, ref, p, part)
 }
 
-// Cancel implements gateway.Canceler. It releases held money (8.6), or gives up an invoice without a payment (7.6) or a
-// card's payment that nobody completed (9.3).
+// Cancel implements gateway.Canceler. It releases held money (uapay.md 8.6), or gives up an invoice without a payment
+// (uapay.md 7.6) or a card's payment that nobody completed (uapay.md 9.3).
 func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	ref.Operation = gateway.OpCancel
 	if bySplit(ref) {
@@ -64,7 +64,7 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 	return g.command(ctx, paymentsCancel, ref, p, "")
 }
 
-// CancelsUnpaid implements gateway.UnpaidCanceler: an invoice that nobody has paid can be given up (7.6).
+// CancelsUnpaid implements gateway.UnpaidCanceler: an invoice that nobody has paid can be given up (uapay.md 7.6).
 func (*Gateway) CancelsUnpaid() bool { return true }
 
 // notAsked turns the failure of a look-up before a command into what it says of the command: it was not sent.
@@ -114,7 +114,7 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p pa
 	return checked, nil
 }
 
-// reread reads a payment after something was asked of it (8.8).
+// reread reads a payment after something was asked of it (uapay.md 8.8).
 func (g *Gateway) reread(ctx context.Context, ref gateway.Ref, p paymentParams) (gateway.Result, error) {
 	a, err := g.showPayment(ctx, p.PaymentID)
 	if err != nil {
@@ -126,7 +126,7 @@ func (g *Gateway) reread(ctx context.Context, ref gateway.Ref, p paymentParams) 
 	return result, nil
 }
 
-// showPayment reads a payment (8.8), and only that one.
+// showPayment reads a payment (uapay.md 8.8), and only that one.
 func (g *Gateway) showPayment(ctx context.Context, paymentID string) (reply, error) {
 	r, err := g.call(ctx, paymentsShow, &paymentParams{PaymentID: paymentID}, nil)
 	switch {
@@ -157,11 +157,11 @@ func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
 }
 
-// ConfirmCode implements gateway.CodeConfirmer, for payments (8.4) and transfers (9.1). A code that the provider did not
-// take comes back as requires_action with a confirm_code action and the attempts that are left, and not as an error.
-// How the provider tells a wrong code is not documented; inferred from both ways it could: an answer of error after which
-// a code is still asked for, and an acknowledgement after which fewer attempts are left. An error that costs no attempt is
-// about something else than the code: KindRefused of gateway.CodeNotTried.
+// ConfirmCode implements gateway.CodeConfirmer, for payments (uapay.md 8.4) and transfers (uapay.md 9.1). A code that
+// the provider did not take comes back as requires_action with a confirm_code action and the attempts that are left,
+// and not as an error. How the provider tells a wrong code is not documented; inferred from both ways it could: an
+// answer of error after which a code is still asked for, and an acknowledgement after which fewer attempts are left. An
+// error that costs no attempt is about something else than the code: KindRefused of gateway.CodeNotTried.
 func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway.Secret) (gateway.Result, error) {
 	e, params := paymentsConfirm, codeParams{Code: code.Reveal(), Key: ref.State[stateKey].Reveal()}
 	params.InvoiceID, params.PaymentID = recall(ref, stateInvoice), recall(ref, statePayment)

@@ -169,7 +169,7 @@ func TestConfirmCode(t *testing.T) {
 		require.Equal(t, tc.left, *result.NextAction.AttemptsLeft, name)
 		require.Equal(t, "2", result.State[stateLeft].Reveal(), "the next wrong code is measured against this")
 	}
-	// What costs no attempt was not about the code, and without the key of 8.4 no code is sent.
+	// What costs no attempt was not about the code, and without the key of uapay.md 8.4 no code is sent.
 	p := newProvider(t, map[string][]string{"invoicer/payments/confirm": {`!{"code":"KEY_ERROR"}`}, "invoicer/payments/checkStatus": {lookup}})
 	ref := known(gateway.OpSale)
 	ref.State[stateDirect], ref.State[stateLeft], ref.State[stateKey] = "1", "3", "another-key"

@@ -264,7 +264,7 @@ func codesOf(ref gateway.Ref, confirmed, read string) *gatewaytest.Codes {
 	}}
 }
 
-// readings are orders of several operations, with a commission beside the amount (9.2, 15.2).
+// readings are orders of several operations, with a commission beside the amount (uapay.md 9.2, 15.2).
 func readings() map[string]gatewaytest.Reading {
 	transfer := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(10000), State: remember(statePayment, testP2P, stateEngine, engineSplit)}
 	out := map[string]gatewaytest.Reading{}

@@ -93,7 +93,7 @@ func TestAnInvoiceThatNobodyCanPayAnyMoreIsCanceled(t *testing.T) {
 	p := newProvider(t, map[string][]string{"invoicer/invoices/show": {`{"id":"` + testInvoice + `","invoiceStatus":"INACTIVE","amount":25000,"payments":[]}`}})
 	result, err := open(t, account(p.url)).Fetch(t.Context(), known(gateway.OpSale))
 	require.NoError(t, err)
-	require.Equal(t, gateway.StatusCanceled, result.Status, "15.4")
+	require.Equal(t, gateway.StatusCanceled, result.Status, "uapay.md 15.4")
 }
 
 // A capture in part lowers the sum that is shown; without one, a lower sum is another order's.

@@ -1,5 +1,5 @@
-// Package uapay speaks the UAPAY HTTP API, as described by the UAPAY reference of 2026-11-21, whose sections the comments
-// cite. It translates and never decides: what the provider said becomes a gateway.Result, and everything that leaves
+// Package uapay speaks the UAPAY HTTP API, as described by docs/providers/uapay.md, whose sections the comments cite.
+// It translates and never decides: what the provider said becomes a gateway.Result, and everything that leaves
 // doubt becomes an error of a kind that says so.
 //
 // The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
@@ -13,8 +13,8 @@
 //     the hold that is shown a moment later settles it only beside a code whose words refuse (commands.go).
 //   - How a lost session is told is unknown. A field error on sessionId, or a code with the word SESSION in it, counts
 //     as that, because a call without a session cannot have been carried out (session.go).
-//   - Two vocabularies of status swap their member names between methods (8.9). The decoder puts them in order once, and
-//     checks the words themselves (status.go).
+//   - Two vocabularies of status swap their member names between methods (uapay.md 8.9). The decoder puts them in order once,
+//     and checks the words themselves (status.go).
 //   - Acknowledgements of complete, cancel and reverse change nothing by themselves: the payment is read again. Right after
 //     a command a hold that stands reads as processing, when it is asked about later as held.
 //   - What a payment shows after a partial refund is unknown. One that was acknowledged over our signature, for a payment

@@ -10,7 +10,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// The codes of errors that are known (3.3).
+// The codes of errors that are known (uapay.md 3.3).
 const (
 	codeTime   = "TIMELIMIT_ERROR"
 	codeFormat = "FORMAT_ERROR"
@@ -80,8 +80,8 @@ func named(message string) []fieldFault {
 }
 
 // refusal reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
-// published (1.1): the words are inferred. A code that may be about the provider's own trouble, or its bank's, is none: the
-// money may have moved before that.
+// published (uapay.md 1.1): the words are inferred. A code that may be about the provider's own trouble, or its bank's,
+// is none: the money may have moved before that.
 func refusal(code string) bool {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToUpper(code), w) })

@@ -36,7 +36,8 @@ func (g *Gateway) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, e
 	return g.readPayment(ctx, ref, found)
 }
 
-// checkStatus asks about a payment that we lead the payer through (8.2). The answer's own id may differ from the payment's.
+// checkStatus asks about a payment that we lead the payer through (uapay.md 8.2). The answer's own id may differ from
+// the payment's.
 func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, paymentID string) (gateway.Result, error) {
 	r, err := g.call(ctx, paymentsCheck, &paymentParams{PaymentID: paymentID, InvoiceID: invoiceID}, nil)
 	if err != nil {
@@ -48,7 +49,7 @@ func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, p
 	result := g.result(r, r.answer, checkState(r.answer).fetched(ref.Operation), ref)
 	result.ProviderReference = invoiceID
 	if next := result.NextAction; next != nil && next.Type == gateway.ActionConfirmCode && r.Key == "" && ref.State[stateKey] == "" {
-		result.NextAction = nil // the key, without which no code is taken (8.4), was lost with an answer
+		result.NextAction = nil // the key, without which no code is taken (uapay.md 8.4), was lost with an answer
 	}
 	left := ""
 	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
@@ -66,8 +67,8 @@ type found struct {
 	payment *answer
 }
 
-// readInvoice reads an order's invoice, looking it up by the order's id if its own is not known (7.2, 7.3). An order
-// that the provider has no invoice of is an error of KindNotFound.
+// readInvoice reads an order's invoice, looking it up by the order's id if its own is not known (uapay.md 7.2, 7.3). An
+// order that the provider has no invoice of is an error of KindNotFound.
 func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, error) {
 	id := recall(ref, stateInvoice)
 	if id == "" {
@@ -102,7 +103,7 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 	return f, nil
 }
 
-// findInvoice finds an invoice by the order's id (7.3).
+// findInvoice finds an invoice by the order's id (uapay.md 7.3).
 func (g *Gateway) findInvoice(ctx context.Context, orderID string) (string, error) {
 	r, err := g.listInvoices(ctx, nil, []string{orderID})
 	if err != nil {
@@ -177,7 +178,7 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	switch {
 	case p == nil && f.Payments == nil:
 		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
-	case p == nil && f.InvoiceStatus == "INACTIVE": // 15.4: nobody can pay it any more
+	case p == nil && f.InvoiceStatus == "INACTIVE": // uapay.md 15.4: nobody can pay it any more
 		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
 	case p == nil && direct: // the invoice is an envelope; the payment that was to be in it never arrived
 		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")

@@ -11,7 +11,7 @@ var _ gateway.CardFramer = (*Gateway)(nil)
 // opCardFrame is what making a frame's address is called in errors.
 const opCardFrame = "cardFrame"
 
-// The methods of the card frame (section 11).
+// The methods of the card frame (uapay.md 11).
 const (
 	frameCard      = "createCard"      // with expiry, for debits
 	frameShortCard = "createShortCard" // without, for credits
@@ -27,8 +27,8 @@ type frameParams struct {
 	Redirect bool   `json:"enableRedirectResponse"`
 }
 
-// CardFrame implements gateway.CardFramer (section 11). The address is a signed request within the session; the provider is
-// called only if there is no session. How long the address can be used is not documented.
+// CardFrame implements gateway.CardFramer (uapay.md 11). The address is a signed request within the session; the
+// provider is called only if there is no session. How long the address can be used is not documented.
 func (g *Gateway) CardFrame(ctx context.Context, req gateway.CardFrameRequest) (gateway.CardFrame, error) {
 	id, _, err := g.session(ctx, 0)
 	if err != nil {

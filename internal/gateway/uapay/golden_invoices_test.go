@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// invoiceDrills make, read and change invoices (section 7).
+// invoiceDrills make, read and change invoices (uapay.md 7).
 func invoiceDrills() map[string]func(*testing.T, vector) {
 	made := func(t *testing.T, result gateway.Result) {
 		require.Equal(t, &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://pay.demo.uapay.ua/payment/" + testInvoice}, result.NextAction)
@@ -101,7 +101,7 @@ func invoiceDrills() map[string]func(*testing.T, vector) {
 			})
 		}}.play,
 		"subscription_update": drill{
-			// The table's spelling of the id is sent beside the example's (section 13).
+			// The table's spelling of the id is sent beside the example's (uapay.md 13).
 			adjust: func(params, _ map[string]any) { params["id"] = testInvoice },
 			call: func(ctx context.Context, g *Gateway) (gateway.Result, error) {
 				s, err := g.UpdateSubscription(ctx, known(gateway.OpSale), 7, time.UnixMilli(1811030400000))

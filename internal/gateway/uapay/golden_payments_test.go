@@ -15,7 +15,7 @@ import (
 
 const simKey = "SimKey000000000000000000000000000000000000000.sim0000000000000001"
 
-// checkDrills ask about a payment that we lead the payer through (8.2).
+// checkDrills ask about a payment that we lead the payer through (uapay.md 8.2).
 func checkDrills() map[string]func(*testing.T, vector) {
 	out := map[string]func(*testing.T, vector){}
 	check := func(name string, status gateway.Status, also func(*testing.T, vector, gateway.Result)) {
@@ -90,7 +90,7 @@ func checkDrills() map[string]func(*testing.T, vector) {
 	return out
 }
 
-// paymentDrills start payments on invoices and command them (section 8).
+// paymentDrills start payments on invoices and command them (uapay.md 8).
 func paymentDrills() map[string]func(*testing.T, vector) {
 	confirming := func() gateway.Ref {
 		ref := known(gateway.OpSale)
@@ -204,7 +204,7 @@ func directWith(cvc card.CVC) gateway.PaymentRequest {
 	return req
 }
 
-// callbackDrills read callbacks (section 10).
+// callbackDrills read callbacks (uapay.md 10).
 func callbackDrills() map[string]func(*testing.T, vector) {
 	read := func(check func(t *testing.T, n gateway.Notification, err error, v vector)) func(*testing.T, vector) {
 		return func(t *testing.T, v vector) {

@@ -21,7 +21,7 @@ func classicRef() gateway.Ref {
 	}
 }
 
-// transferDrills are the classic engine's (9.1).
+// transferDrills are the classic engine's (uapay.md 9.1).
 func transferDrills() map[string]func(*testing.T, vector) {
 	show := drill{
 		call: func(ctx context.Context, g *Gateway) (gateway.Result, error) { return g.Fetch(ctx, classicRef()) },
@@ -104,7 +104,7 @@ func splitOp(kind, status, externalID string) string {
 
 const ids900 = `{"paymentId":"` + testP2P + `","operationId":"3f2e1d0c-9b8a-4796-8574-635241302f1e","externalId":"tr-900"}`
 
-// splitDrills are the newer engine's (9.2, 9.3).
+// splitDrills are the newer engine's (uapay.md 9.2, 9.3).
 func splitDrills() map[string]func(*testing.T, vector) {
 	const initiated, completed = "p2p/payments/c2a/initiate", "p2p/payments/c2a/complete"
 	c2a := map[string]string{settingDirect: directC2A}

@@ -8,7 +8,8 @@ import (
 	"payrelay/internal/money"
 )
 
-// InvoiceChange is what an invoice's payer and callbacks are told from now on (7.4). Empty members stay as they are.
+// InvoiceChange is what an invoice's payer and callbacks are told from now on (uapay.md 7.4). Empty members stay as
+// they are.
 type InvoiceChange struct {
 	Tag, RedirectURL, CallbackURL string
 	// ExtraInfo is JSON as text.
@@ -34,7 +35,7 @@ func (g *Gateway) UpdateInvoice(ctx context.Context, ref gateway.Ref, change Inv
 	return err
 }
 
-// Subscription is the schedule by which the provider charges a recurring payment (7.5).
+// Subscription is the schedule by which the provider charges a recurring payment (uapay.md 7.5).
 type Subscription struct {
 	Every             int // days
 	ExpiresAt, NextAt time.Time
@@ -61,7 +62,7 @@ func (g *Gateway) UpdateSubscription(ctx context.Context, ref gateway.Ref, days 
 	if err != nil {
 		return Subscription{}, err
 	}
-	// The reference's table and its example spell the id in two ways: both are sent (section 13).
+	// The reference's table and its example spell the id in two ways: both are sent (uapay.md 13).
 	r, err := g.call(ctx, subscriptionUpdate, &subscriptionParams{ID: id, InvoiceID: id}, subscriptionData{Interval: days, ExpiresAt: until.UnixMilli()})
 	switch {
 	case err != nil:
@@ -75,14 +76,15 @@ func (g *Gateway) UpdateSubscription(ctx context.Context, ref gateway.Ref, days 
 	}, nil
 }
 
-// instant reads a time of an answer (section 5), zero if it cannot be read.
+// instant reads a time of an answer (uapay.md 5), zero if it cannot be read.
 func instant(t text) time.Time {
 	at, _ := time.Parse(time.RFC3339, string(t))
 	return at.UTC()
 }
 
-// cancelInvoice gives up an invoice that nobody has paid (7.6; the reference infers path and members). An error whose code
-// proves nothing leaves it to a reading; an invoice that can still be paid was refused its cancel only if the code refuses.
+// cancelInvoice gives up an invoice that nobody has paid (uapay.md 7.6; the reference infers path and members). An
+// error whose code proves nothing leaves it to a reading; an invoice that can still be paid was refused its cancel only
+// if the code refuses.
 func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string) (gateway.Result, error) {
 	r, err := g.call(ctx, invoicesCancel, &idParams{ID: id}, nil)
 	if err != nil && !r.told {
@@ -112,12 +114,12 @@ func (g *Gateway) invoiceOf(ctx context.Context, ref gateway.Ref) (string, error
 	return g.findInvoice(ctx, ref.OrderID)
 }
 
-// listInvoices asks about up to 100 invoices, by their own ids or by those of orders (7.3).
+// listInvoices asks about up to 100 invoices, by their own ids or by those of orders (uapay.md 7.3).
 func (g *Gateway) listInvoices(ctx context.Context, ids, orderIDs []string) (reply, error) {
 	return g.call(ctx, invoicesList, &idParams{IDs: ids, ExternalIDs: orderIDs}, nil)
 }
 
-// Commission asks what the payer of an order's invoice is charged on top of amount (8.10).
+// Commission asks what the payer of an order's invoice is charged on top of amount (uapay.md 8.10).
 func (g *Gateway) Commission(ctx context.Context, ref gateway.Ref, amount money.Money) (money.Money, error) {
 	id, err := g.invoiceOf(ctx, ref)
 	if err != nil {
@@ -134,7 +136,7 @@ const (
 	TransferA2C    = "A2C"    // a payout
 )
 
-// TransferCommission asks what a transfer of a type is charged on top of amount (9.1).
+// TransferCommission asks what a transfer of a type is charged on top of amount (uapay.md 9.1).
 func (g *Gateway) TransferCommission(ctx context.Context, amount money.Money, kind string) (money.Money, error) {
 	r, err := g.call(ctx, p2pCommission, &commissionParams{Amount: kopecks(amount), PaymentType: kind}, nil)
 	return r.asCommission(p2pCommission, err)

@@ -17,9 +17,9 @@ type extraInfo struct {
 
 const directMark = "direct"
 
-// CreatePayment implements gateway.Gateway. It makes an invoice (7.1); the payer goes to its page, or for flow direct a
-// payment with a stored card is started on it (8.1). If the answer to that second call is lost, Fetch finds the invoice
-// by the order's id.
+// CreatePayment implements gateway.Gateway. It makes an invoice (uapay.md 7.1); the payer goes to its page, or for flow
+// direct a payment with a stored card is started on it (uapay.md 8.1). If the answer to that second call is lost, Fetch
+// finds the invoice by the order's id.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
 	if why := g.unsupported(req); why != "" {
 		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", why)
@@ -44,8 +44,8 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return result, nil
 }
 
-// createInvoice makes an invoice, of the system type ECOM for a merchant's sale or P2P for a payment to a card (7.1), and
-// returns its id.
+// createInvoice makes an invoice, of the system type ECOM for a merchant's sale or P2P for a payment to a card
+// (uapay.md 7.1), and returns its id.
 func (g *Gateway) createInvoice(ctx context.Context, systemType string, data invoiceData, hide ...string) (reply, string, error) {
 	r, err := g.call(ctx, invoicesCreate, &invoiceParams{SystemType: systemType}, data, hide...)
 	if err != nil {
@@ -81,7 +81,7 @@ func (g *Gateway) payDirect(ctx context.Context, req gateway.PaymentRequest, inv
 }
 
 // soon asks what became of a payment that has just been made: at once, and once more after a pause, since the provider may
-// need a moment to know what the payer must do (8.2). What cannot be learned now is left to later checks.
+// need a moment to know what the payer must do (uapay.md 8.2). What cannot be learned now is left to later checks.
 func (g *Gateway) soon(ctx context.Context, ref gateway.Ref, made gateway.Result) gateway.Result {
 	for attempt := range 2 {
 		if attempt > 0 && !wait(ctx, g.pause) {
@@ -217,7 +217,7 @@ func returnURL(u gateway.ReturnURLs) string {
 	return ""
 }
 
-// device tells 3-D Secure about the browser (8.1). We are not told the size of its window, and send the screen's.
+// device tells 3-D Secure about the browser (uapay.md 8.1). We are not told the size of its window, and send the screen's.
 func (g *Gateway) device(req gateway.PaymentRequest) device {
 	b := req.Browser
 	return device{

@@ -161,7 +161,7 @@ func TestOrdersThatTheProviderDoesNotShowPlainly(t *testing.T) {
 	}
 }
 
-// 15.1, by the last operation that was asked for.
+// uapay.md 15.1, by the last operation that was asked for.
 func TestStatusesByOperation(t *testing.T) {
 	t.Parallel()
 	const sale, hold, capture, cancel = 0, 1, 2, 3

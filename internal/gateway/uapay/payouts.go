@@ -6,7 +6,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// MissingPayoutFields implements gateway.Payer. UAPAY sends money to cards only (9.3).
+// MissingPayoutFields implements gateway.Payer. UAPAY sends money to cards only (uapay.md 9.3).
 func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
@@ -19,9 +19,9 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 	return f
 }
 
-// Payout implements gateway.Payer (9.3). A payout is initiated, which moves nothing and lapses after an hour, and then
-// completed with the card, which UAPAY is not told before: an initiating call cannot have paid anybody. If the second
-// answer is lost, the payout is found by the order's id.
+// Payout implements gateway.Payer (uapay.md 9.3). A payout is initiated, which moves nothing and lapses after an hour,
+// and then completed with the card, which UAPAY is not told before: an initiating call cannot have paid anybody. If the
+// second answer is lost, the payout is found by the order's id.
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
 	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid(a2cInitiate.op)
@@ -53,8 +53,8 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 }
 
 // fetchPayout reads a payout. Without the provider's id it is looked up by the order's in the classic engine, which is
-// documented to show payouts' progress (9.3). That nothing is found there proves nothing: whether every payout shows is
-// not documented, and a payout is never sent twice on a guess.
+// documented to show payouts' progress (uapay.md 9.3). That nothing is found there proves nothing: whether every payout
+// shows is not documented, and a payout is never sent twice on a guess.
 func (g *Gateway) fetchPayout(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	id := recall(ref, statePayment)
 	if id == "" {

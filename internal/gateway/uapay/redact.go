@@ -56,7 +56,7 @@ func fit(s string, shape *regexp.Regexp) string {
 	return ""
 }
 
-// masked is a card as the provider shows it, six digits and four glued together (section 5), nil if nothing may be shown.
+// masked is a card as the provider shows it, six digits and four glued together (uapay.md 5), nil if nothing may be shown.
 func masked(number text) *gateway.MaskedMethod {
 	parts := gluedShape.FindStringSubmatch(string(number))
 	if parts == nil {

@@ -33,9 +33,9 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 	return f
 }
 
-// Refund implements gateway.Refunder (8.7). The answer acknowledges and no more: the refund is processing until the
-// payment was read again. The provider gives a refund no id of its own, so the payment is read before, too: only a change
-// can prove a refund whose answer is lost. What was read is in the result also with an error.
+// Refund implements gateway.Refunder (uapay.md 8.7). The answer acknowledges and no more: the refund is processing
+// until the payment was read again. The provider gives a refund no id of its own, so the payment is read before, too:
+// only a change can prove a refund whose answer is lost. What was read is in the result also with an error.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
 	if missing := g.MissingRefundFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid(paymentsReverse.op)
@@ -88,11 +88,11 @@ func whole(refund, payment gateway.Ref) bool {
 }
 
 // fetchRefund reads the payment that a refund belongs to. What a payment shows after a partial refund is not documented
-// (1.3), so REVERSED may be an earlier refund's, or that of the merchant cabinet. It proves a refund that the provider
-// acknowledged over its signature, and one that leaves nothing of a payment that was not reversed before. A refund of a
-// part that was acknowledged, and whose payment still reads as paid, counts as done: the reference names nothing else that
-// could show it. One that leaves nothing must read REVERSED in the end. Anything else proves nothing: a refund whose answer
-// was lost is never guessed.
+// (uapay.md 1.3), so REVERSED may be an earlier refund's, or that of the merchant cabinet. It proves a refund that the
+// provider acknowledged over its signature, and one that leaves nothing of a payment that was not reversed before. A
+// refund of a part that was acknowledged, and whose payment still reads as paid, counts as done: the reference names
+// nothing else that could show it. One that leaves nothing must read REVERSED in the end. Anything else proves nothing:
+// a refund whose answer was lost is never guessed.
 func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	if ref.Parent == nil {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: paymentsShow.op, Code: "refund_without_payment"}

@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// sessionLife is for how long a session is used. The provider advises to renew daily at least (section 6).
+// sessionLife is for how long a session is used. The provider advises to renew daily at least (uapay.md 6).
 const sessionLife = 12 * time.Hour
 
 // errSession marks an answer that says that the session is not known, which proves that the call was not carried out.

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Tokens are HS256 JWTs (section 4), written out here instead of through a JWT library for two reasons: a library
+// Tokens are HS256 JWTs (uapay.md 4), written out here instead of through a JWT library for two reasons: a library
 // decodes a token's claims before it verifies them, and a request carries its claims twice, in the token and beside it,
 // which must be the same bytes.
 
@@ -26,7 +26,7 @@ var encoding = base64.RawURLEncoding.Strict()
 // header is that of every token we send.
 var header = encoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`))
 
-// mac signs text. The key is the text of the secret: it looks like base64 and is not decoded (4.1).
+// mac signs text. The key is the text of the secret: it looks like base64 and is not decoded (uapay.md 4.1).
 func mac(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(text))
@@ -39,7 +39,7 @@ func sealToken(key, claims []byte) string {
 	return text + "." + encoding.EncodeToString(mac(key, text))
 }
 
-// sealRequest makes a request's body of its parts: params, data unless nil, iat, and the token over these (4.1).
+// sealRequest makes a request's body of its parts: params, data unless nil, iat, and the token over these (uapay.md 4.1).
 func sealRequest(key []byte, params, data any, iat int64) ([]byte, error) {
 	claims, err := encode(struct {
 		Params any   `json:"params"`

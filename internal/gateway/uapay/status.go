@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// The words of the payment system, and of the invoicer (8.9).
+// The words of the payment system, and of the invoicer (uapay.md 8.9).
 var (
 	systemWords   = []string{"OPEN", "PENDING", "NEEDS_CONFIRMATION", "PAYED", "HOLDED", "FINISHED", "REJECTED", "CANCELED", "CLOSED", "REVERSED", "RETURNED"}
 	invoicerWords = []string{"NEW", "PAID", "FINISHED", "REVERSED", "CANCELED"}
@@ -18,7 +18,7 @@ var (
 // state is what the provider says of a payment, in its own words.
 type state struct{ system, invoicer string }
 
-// checkState reads an answer of checkStatus, where status is the payment system's word (8.9).
+// checkState reads an answer of checkStatus, where status is the payment system's word (uapay.md 8.9).
 func checkState(a answer) state { return align(string(a.Status), string(a.PaymentStatus)) }
 
 // shownState reads an answer of payments/show or a member of an invoice's payments, where status is the invoicer's word.
@@ -52,7 +52,8 @@ func (m meaning) money() bool {
 // told reports whether a payment is over, or has the payer's money: it is known what became of it.
 func (m meaning) told() bool { return m.status != gateway.StatusProcessing && m.status != "" }
 
-// meaning reads a state by the last operation that was asked for (15.1). The zero meaning is of words that are not listed.
+// meaning reads a state by the last operation that was asked for (uapay.md 15.1). The zero meaning is of words that are
+// not listed.
 func (s state) meaning(op gateway.Operation) meaning {
 	if !slices.Contains(invoicerWords, s.invoicer) && s.invoicer != "" && s.system == "" {
 		return meaning{}
@@ -94,7 +95,7 @@ func (s state) meaning(op gateway.Operation) meaning {
 const (
 	stateInvoice  = "invoice_id"
 	statePayment  = "payment_id"
-	stateKey      = "key"        // unlocks the card's code for confirm and TermUrl (8.1)
+	stateKey      = "key"        // unlocks the card's code for confirm and TermUrl (uapay.md 8.1)
 	stateReturn   = "return_url" // where the payer goes after 3-D Secure
 	stateDirect   = "direct"     // the card came through us, so that we lead the payer through 3-D Secure
 	stateCaptured = "captured"   // the sum of a partial capture
@@ -190,7 +191,7 @@ func rejected(reversed bool) *gateway.Failure {
 	return f
 }
 
-// nextAction is what the payer must do (8.2 to 8.4), nil if that is not known.
+// nextAction is what the payer must do (uapay.md 8.2 to 8.4), nil if that is not known.
 func (g *Gateway) nextAction(a answer, ref gateway.Ref) *gateway.NextAction {
 	c := a.Confirmation
 	if c == nil {
@@ -220,7 +221,7 @@ func (g *Gateway) nextAction(a answer, ref gateway.Ref) *gateway.NextAction {
 }
 
 // termURL is where the issuer sends the payer back to: a page of the provider, which finishes the payment and sends the
-// payer on to the shop (8.3).
+// payer on to the shop (uapay.md 8.3).
 func termURL(a answer, ref gateway.Ref) string {
 	r := a.Redirect
 	if r == nil || r.URL == "" {
@@ -260,7 +261,7 @@ func (g *Gateway) mayOpen(address string) bool {
 	return err == nil && u.Scheme == "http" && loopback(u.Hostname()) && loopback(home.Hostname())
 }
 
-// classicMeaning reads the status of a transfer of the classic engine (15.3).
+// classicMeaning reads the status of a transfer of the classic engine (uapay.md 15.3).
 func classicMeaning(a answer) meaning {
 	switch a.Status {
 	case "NEEDS_CONFIRMATION":
@@ -279,8 +280,9 @@ func classicMeaning(a answer) meaning {
 	return meaning{}
 }
 
-// splitMeaning reads a transfer or payout of the newer engine (15.2). Its own status alone says nothing while it is OPEN:
-// that follows a cancel as well as a challenge, so the operations decide. refunded is what went back, nil for nothing.
+// splitMeaning reads a transfer or payout of the newer engine (uapay.md 15.2). Its own status alone says nothing while
+// it is OPEN: that follows a cancel as well as a challenge, so the operations decide. refunded is what went back, nil
+// for nothing.
 func splitMeaning(a answer) (m meaning, refunded *int64) {
 	has := func(kind text, status text) bool {
 		return slices.ContainsFunc(a.Operations, func(o operation) bool {

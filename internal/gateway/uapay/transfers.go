@@ -46,8 +46,8 @@ func (f *fields) expiry(name string, e card.Expiry) {
 	}
 }
 
-// Transfer implements gateway.Transferrer by the classic engine (9.1). Cards instead of card ids are for accounts that may
-// handle card numbers.
+// Transfer implements gateway.Transferrer by the classic engine (uapay.md 9.1). Cards instead of card ids are for
+// accounts that may handle card numbers.
 func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
 	if missing := g.MissingTransferFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid(p2pCreate.op)
@@ -85,7 +85,7 @@ func cardOf(e gateway.TransferEnd) cardRef {
 	return out
 }
 
-// expiry is YYYY-MM (section 5), empty if there is none.
+// expiry is YYYY-MM (uapay.md 5), empty if there is none.
 func expiry(e card.Expiry) string {
 	if e.IsZero() {
 		return ""
@@ -137,8 +137,8 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 	return result, nil
 }
 
-// FindTransfer implements gateway.TransferImporter by the newer engine (9.2), which knows transfers by its own id and by
-// the receipt's. An answer of error is KindRefused: how "no such transfer" looks is not documented.
+// FindTransfer implements gateway.TransferImporter by the newer engine (uapay.md 9.2), which knows transfers by its own
+// id and by the receipt's. An answer of error is KindRefused: how "no such transfer" looks is not documented.
 func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
 	var f fields
 	if query.ProviderID == "" && query.ReceiptID == "" {
@@ -167,7 +167,7 @@ func (a answer) startedAs() string {
 	return fit(string(a.ExternalID), idShape)
 }
 
-// readSplit reads a transfer or payout of the newer engine (9.2) by its operations (15.2).
+// readSplit reads a transfer or payout of the newer engine (uapay.md 9.2) by its operations (uapay.md 15.2).
 func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams) (gateway.Result, error) {
 	e := splitShow
 	if ref.OrderID == "" {

@@ -106,7 +106,7 @@ func TestFindTransfer(t *testing.T) {
 	require.Equal(t, gateway.KindRefused, kindOf(t, err))
 }
 
-// 15.2, beyond the documented examples.
+// uapay.md 15.2, beyond the documented examples.
 func TestSplitPayments(t *testing.T) {
 	t.Parallel()
 	op := func(kind, status text) operation {

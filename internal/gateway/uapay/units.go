@@ -6,7 +6,7 @@ import (
 )
 
 // The provider counts money in kopecks and names its one currency by number, here as a number and there as text
-// (section 5). This file is the one place where that is said.
+// (uapay.md 5). This file is the one place where that is said.
 
 // currency is the only one that UAPAY knows.
 const currency = money.Currency("UAH")

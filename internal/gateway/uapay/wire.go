@@ -18,12 +18,12 @@ func (s *session) use(id string) { s.SessionID = id }
 // sessionUser is a call's params.
 type sessionUser interface{ use(id string) }
 
-// clientParams is the params of sessions/create (section 6).
+// clientParams is the params of sessions/create (uapay.md 6).
 type clientParams struct {
 	ClientID string `json:"clientId,omitempty"`
 }
 
-// invoiceParams and invoiceData make an invoice (7.1).
+// invoiceParams and invoiceData make an invoice (uapay.md 7.1).
 type invoiceParams struct {
 	session
 	SystemType string `json:"systemType"`
@@ -46,7 +46,7 @@ type invoiceData struct {
 	Services []service `json:"services,omitempty"` // who gets which part
 }
 
-// service is a part of an invoice's sum, and who gets it (7.1).
+// service is a part of an invoice's sum, and who gets it (uapay.md 7.1).
 type service struct {
 	ServiceID       int64  `json:"serviceId"`
 	Destination     string `json:"destination"`
@@ -55,7 +55,7 @@ type service struct {
 	Amount          int64  `json:"amount"`
 }
 
-// invoiceChange is what is to be changed about an invoice (7.4).
+// invoiceChange is what is to be changed about an invoice (uapay.md 7.4).
 type invoiceChange struct {
 	CardTo      *cardRef `json:"cardTo,omitempty"`
 	Tag         string   `json:"tag,omitempty"`
@@ -64,7 +64,7 @@ type invoiceChange struct {
 	ExtraInfo   string   `json:"extraInfo,omitempty"` // JSON as text
 }
 
-// subscriptionParams and subscriptionData change a schedule (7.5).
+// subscriptionParams and subscriptionData change a schedule (uapay.md 7.5).
 type subscriptionParams struct {
 	session
 	ID        string `json:"id"`
@@ -76,7 +76,7 @@ type subscriptionData struct {
 	ExpiresAt int64 `json:"expiresAt"` // milliseconds since 1970
 }
 
-// commissionParams asks for a transfer's commission (9.1).
+// commissionParams asks for a transfer's commission (uapay.md 9.1).
 type commissionParams struct {
 	session
 	Amount      int64  `json:"amount"`
@@ -93,7 +93,8 @@ type idParams struct {
 	ExternalIDs []string `json:"externalIds,omitempty"`
 }
 
-// paymentParams names a payment of an invoice (8.2 to 8.8). A capture's lower sum stands here and not in data (8.5).
+// paymentParams names a payment of an invoice (uapay.md 8.2 to 8.8). A capture's lower sum stands here and not in data
+// (uapay.md 8.5).
 type paymentParams struct {
 	session
 	PaymentID  string `json:"paymentId,omitempty"`
@@ -102,12 +103,12 @@ type paymentParams struct {
 	Amount     int64  `json:"amount,omitempty"`
 }
 
-// amountData is a refund's sum, left out if all goes back (8.7).
+// amountData is a refund's sum, left out if all goes back (uapay.md 8.7).
 type amountData struct {
 	Amount int64 `json:"amount"`
 }
 
-// codeParams answers LOOKUP, for an invoice's payment (8.4) or a transfer (9.1).
+// codeParams answers LOOKUP, for an invoice's payment (uapay.md 8.4) or a transfer (uapay.md 9.1).
 type codeParams struct {
 	session
 	PaymentID string `json:"paymentId,omitempty"`
@@ -117,7 +118,7 @@ type codeParams struct {
 	Key       string `json:"key,omitempty"`
 }
 
-// createParams and createData start a payment with a stored card (8.1).
+// createParams and createData start a payment with a stored card (uapay.md 8.1).
 type createParams struct {
 	session
 	Locale string `json:"locale,omitempty"`
@@ -153,16 +154,16 @@ type cardRef struct {
 	ID           string `json:"id,omitempty"`
 	PAN          string `json:"pan,omitempty"`
 	ExpiresAt    string `json:"expiresAt,omitempty"`    // YYYY-MM
-	SecurityCode string `json:"securityCode,omitempty"` // text: zeros in front matter (section 5)
+	SecurityCode string `json:"securityCode,omitempty"` // text: zeros in front matter (uapay.md 5)
 }
 
-// localeParams is the params of a transfer (9.1).
+// localeParams is the params of a transfer (uapay.md 9.1).
 type localeParams struct {
 	session
 	Locale string `json:"locale,omitempty"`
 }
 
-// c2aParams and c2aData complete a card's payment (9.3).
+// c2aParams and c2aData complete a card's payment (uapay.md 9.3).
 type c2aParams struct {
 	session
 	PaymentID      string `json:"paymentId"`
@@ -174,14 +175,14 @@ type c2aData struct {
 	CardFrom cardRef `json:"cardFrom"`
 }
 
-// reverseParams names a card's payment whose money goes back, or that going back itself (9.3).
+// reverseParams names a card's payment whose money goes back, or that going back itself (uapay.md 9.3).
 type reverseParams struct {
 	session
 	PaymentID         string `json:"paymentId,omitempty"`
 	ReverseExternalID string `json:"reverseExternalId,omitempty"`
 }
 
-// transferData starts a transfer (9.1).
+// transferData starts a transfer (uapay.md 9.1).
 type transferData struct {
 	ExternalID  string  `json:"externalId"`
 	CardFrom    cardRef `json:"cardFrom"`
@@ -198,7 +199,7 @@ type notify struct {
 	Email string `json:"email,omitempty"`
 }
 
-// initiateParams starts a payout; the currency is text here (9.3, section 5).
+// initiateParams starts a payout; the currency is text here (uapay.md 9.3, 5).
 type initiateParams struct {
 	session
 	ExternalID  string `json:"externalId"`
@@ -208,15 +209,15 @@ type initiateParams struct {
 	CallbackURL string `json:"callbackUrl,omitempty"`
 }
 
-// completeData names where a payout goes (9.3).
+// completeData names where a payout goes (uapay.md 9.3).
 type completeData struct {
 	CardTo cardRef `json:"cardTo"`
 }
 
-// nothing is data without members, as the documented example of splitShow sends it (9.2).
+// nothing is data without members, as the documented example of splitShow sends it (uapay.md 9.2).
 type nothing struct{}
 
-// envelope is the outside of an answer (3.2).
+// envelope is the outside of an answer (uapay.md 3.2).
 type envelope struct {
 	Status text            `json:"status"`
 	Data   json.RawMessage `json:"data"`
@@ -226,7 +227,7 @@ type envelope struct {
 	fault *fault
 }
 
-// fault is an error object (3.3).
+// fault is an error object (uapay.md 3.3).
 type fault struct {
 	Code    text            `json:"code"`
 	Message json.RawMessage `json:"message"`
@@ -297,7 +298,7 @@ type answer struct {
 	Operations []operation `json:"operations"`
 }
 
-// confirmation is what the payer must do (8.2).
+// confirmation is what the payer must do (uapay.md 8.2).
 type confirmation struct {
 	Type     text            `json:"type"`
 	Left     number          `json:"confirmationsLeft"`
@@ -306,7 +307,7 @@ type confirmation struct {
 	Redirect *redirect       `json:"redirect"` // where the table puts it; examples put it beside
 }
 
-// redirect is the base of the address that the issuer sends the payer back to (8.3).
+// redirect is the base of the address that the issuer sends the payer back to (uapay.md 8.3).
 type redirect struct {
 	URL    text `json:"url"`
 	Params struct {
@@ -314,7 +315,7 @@ type redirect struct {
 	} `json:"params"`
 }
 
-// operation is a debit, a credit or a return (9.2).
+// operation is a debit, a credit or a return (uapay.md 9.2).
 type operation struct {
 	ID         text   `json:"id"`
 	Type       text   `json:"type"`
@@ -323,7 +324,7 @@ type operation struct {
 	Amount     number `json:"amount"`
 }
 
-// commission is what the payer pays on top of the amount, if the answer says (section 5).
+// commission is what the payer pays on top of the amount, if the answer says (uapay.md 5).
 func (a answer) commission() number {
 	if a.CommissionAmount.set {
 		return a.CommissionAmount

@@ -19,7 +19,7 @@ import (
 	"payrelay/internal/sandbox/record"
 )
 
-// The host roles (SmartCore reference 1).
+// The host roles (smartcore.md 1).
 const (
 	rolePCI       = "pci"
 	roleGateway   = "gateway"

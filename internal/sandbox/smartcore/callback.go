@@ -26,8 +26,8 @@ type Callback struct {
 	callback.Delivery
 }
 
-// Sign is the provider's signature over callback fields (SmartCore reference
-// 11.1): the values in the order of their keys, joined with a vertical bar,
+// Sign is the provider's signature over callback fields
+// (smartcore.md 11.1): the values in the order of their keys, joined with a vertical bar,
 // HMAC-SHA256, lower-case hex. A field named sign is left out.
 func Sign(secret string, pairs []Pair) string {
 	sorted := slices.Clone(pairs)

@@ -40,7 +40,7 @@ func (b body) has(key string) bool {
 	return ok && v != nil && v != ""
 }
 
-// Required fields by column of SmartCore reference 3 and 4.
+// Required fields by column of smartcore.md 3 and 4.
 var (
 	customerFields = []string{
 		"customer_first_name", "customer_last_name", "customer_address", "customer_city", "customer_zip_code",

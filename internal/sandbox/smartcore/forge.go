@@ -12,7 +12,7 @@ import (
 
 // The variants of a callback that can be sent by hand or by a fault. The F
 // variants carry a genuine signature over the same list of values under other
-// keys (SmartCore reference 11.5).
+// keys (smartcore.md 11.5).
 const (
 	VariantGenuine        = "genuine"
 	VariantReplay         = "replay"          // the last callback once more, byte for byte

@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/sandbox/testcard"
 )
 
-// The four statuses (SmartCore reference 7).
+// The four statuses (smartcore.md 7).
 const (
 	StatusFailed     = -1 // after a cancel: cancelled
 	StatusWaiting    = 0  // waiting for the customer's browser
@@ -19,7 +19,7 @@ const (
 	StatusSuccess    = 2
 )
 
-// The codes of the dictionary that the twin uses by itself (SmartCore reference 8).
+// The codes of the dictionary that the twin uses by itself (smartcore.md 8).
 const (
 	CodeProcessing        = "PROCESSING_ERROR"
 	CodeAuthentication    = "AUTHENTICATION_PROCESSING_ERROR"
@@ -35,7 +35,7 @@ const (
 	CodeCardTimeLimit     = "CARD_TIME_LIMIT_PROCESSING_ERROR"
 )
 
-// The documented test cards (SmartCore reference 9).
+// The documented test cards (smartcore.md 9).
 const (
 	CardFrictionless = "4012000000003010"
 	CardChallenge    = "4003830171874018"
@@ -195,7 +195,7 @@ func newCard(digits, holder, month, year string) *Card {
 	return c
 }
 
-// expire makes a card be refused whose last month is over. The dictionary has no word for it (SmartCore reference 8), so
+// expire makes a card be refused whose last month is over. The dictionary has no word for it (smartcore.md 8), so
 // it is the issuer's refusal. The documents' own examples pay with 02/25, and do so for ever.
 func (t *Twin) expire(c *Card) {
 	last, err := time.Parse("01/2006", c.Month+"/20"+c.Year)

@@ -55,7 +55,7 @@ func (t *Twin) invalidLocked(c *call, msg string) answer {
 	return a
 }
 
-// answeredID is the order_id of an answer (SmartCore reference 6 and A2).
+// answeredID is the order_id of an answer (smartcore.md 6 and A2).
 func (t *Twin) answeredID(o *Order, example string) string {
 	choice := t.settings.OrderIDInAnswer
 	if choice == "example" {

@@ -14,7 +14,7 @@ import (
 var acsOutcomes = map[string]Outcome{"success": "success", "fail": "fail", "cancel": "cancel"}
 
 // openACS is the virtual bank's page. A browser gets there with the form of a
-// challenge (PaReq, MD and TermUrl, all from UAPAY reference 8.3) or, on the
+// challenge (PaReq, MD and TermUrl, all from uapay.md 8.3) or, on the
 // provider's own pages, with the payment's id in the address.
 func (t *Twin) openACS(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {

@@ -100,7 +100,7 @@ func methods() []method {
 func (t *Twin) Handler() http.Handler {
 	r := chi.NewRouter()
 	for _, m := range methods() {
-		if m.path == "payments/p2p/confirm" { // also the bank's return address (UAPAY reference 9.1)
+		if m.path == "payments/p2p/confirm" { // also the bank's return address (uapay.md 9.1)
 			r.Post("/api/"+m.path, t.apiOrTerm(t.api(m.path, m.fn)))
 			continue
 		}
@@ -169,7 +169,7 @@ func (t *Twin) api(name string, fn endpoint) http.HandlerFunc {
 }
 
 // open checks the envelope in the order token, signature, clock, session and
-// fills the call from the token (UAPAY reference 12).
+// fills the call from the token (uapay.md 12).
 func (t *Twin) open(c *call, body object) *answer {
 	no := func(code, msg string) *answer {
 		a := refuse(code, msg)
@@ -256,7 +256,7 @@ func (t *Twin) externalOf(c *call) string {
 	return ""
 }
 
-// envelope puts an answer into the provider's form (UAPAY reference 3.2).
+// envelope puts an answer into the provider's form (uapay.md 3.2).
 func (t *Twin) envelope(c *call, a answer) (int, map[string]any) {
 	s := t.Settings()
 	if a.code != "" {

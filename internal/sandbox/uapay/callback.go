@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/sandbox/fault"
 )
 
-// Claims are the claims of a callback in their documented order (UAPAY reference 10).
+// Claims are the claims of a callback in their documented order (uapay.md 10).
 type Claims struct {
 	PaymentID      string  `json:"paymentId"`
 	InvoiceID      string  `json:"invoiceId"`

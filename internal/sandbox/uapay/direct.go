@@ -2,7 +2,7 @@ package uapay
 
 import "payrelay/internal/sandbox/record"
 
-// The classic P2P calls (UAPAY reference 9.1). They read C2A and A2C as well.
+// The classic P2P calls (uapay.md 9.1). They read C2A and A2C as well.
 
 func (t *Twin) createDirect(c *call) answer {
 	currency, isNumber := c.data.integer("currency")

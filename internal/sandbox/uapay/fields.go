@@ -66,7 +66,7 @@ func (o object) texts(key string) ([]string, bool) {
 	return out, ok
 }
 
-// seconds reads iat, which clients send as a number, with a fraction or quoted (UAPAY reference 13).
+// seconds reads iat, which clients send as a number, with a fraction or quoted (uapay.md 13).
 func (o object) seconds(key string) (float64, bool) {
 	var text string
 	switch v := o[key].(type) {

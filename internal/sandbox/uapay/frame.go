@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/sandbox/page"
 )
 
-// frame is a signed request to show the card frame (UAPAY reference 11). The
+// frame is a signed request to show the card frame (uapay.md 11). The
 // places of its members inside the token are assumed: published clients have
 // them in params. So is what page and frame say to each other, "Submit" and
 // {name: "Success", payload}, and that a frame inside a page has no button.

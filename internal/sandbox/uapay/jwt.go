@@ -12,7 +12,7 @@ import (
 const headerHS256 = `{"alg":"HS256","typ":"JWT"}`
 
 // Sign makes the provider's token over claims that are JSON already: HS256 with
-// the characters of the key as they are displayed (UAPAY reference 4.1).
+// the characters of the key as they are displayed (uapay.md 4.1).
 func Sign(key string, claims []byte) string { return signAs(headerHS256, []byte(key), claims) }
 
 func signAs(header string, key, claims []byte) string {

@@ -8,7 +8,7 @@ import (
 	"payrelay/internal/sandbox/testcard"
 )
 
-// Values of the payment system (UAPAY reference 8.9).
+// Values of the payment system (uapay.md 8.9).
 const (
 	SystemOpen     = "OPEN"
 	SystemPending  = "PENDING"
@@ -22,7 +22,7 @@ const (
 	SystemReversed = "REVERSED"
 )
 
-// Values of the invoicer (UAPAY reference 8.9).
+// Values of the invoicer (uapay.md 8.9).
 const (
 	InvoicerNew      = "NEW"
 	InvoicerPaid     = "PAID"
@@ -56,7 +56,7 @@ const (
 	StageDone      Stage = "done"
 )
 
-// The sandbox cards: our invention, the provider's list is not known (UAPAY reference 11).
+// The sandbox cards: our invention, the provider's list is not known (uapay.md 11).
 const (
 	CardSuccess = "4111111111111111"
 	Card3DS     = "5454545454545454"

@@ -69,7 +69,7 @@ func (t *Twin) findPayment(c *call, needInvoice bool, also ...string) (*Order, *
 }
 
 // checkStatus shows the payment-system value as status and the invoicer's as
-// paymentStatus, the opposite of payments/show (UAPAY reference 8.9).
+// paymentStatus, the opposite of payments/show (uapay.md 8.9).
 func (t *Twin) checkStatus(c *call) answer {
 	o, p, bad := t.findPayment(c, true)
 	if bad != nil {
@@ -88,7 +88,7 @@ func (t *Twin) checkStatus(c *call) answer {
 	return answer{data: out}
 }
 
-// challenge adds what the payer has to do (UAPAY reference 8.2 and 8.3).
+// challenge adds what the payer has to do (uapay.md 8.2 and 8.3).
 func (t *Twin) challenge(c *call, o *Order, p *Payment, out map[string]any, term string) {
 	switch p.Stage {
 	case StageLookup:
@@ -122,7 +122,7 @@ func (t *Twin) paReq(o *Order, p *Payment) string {
 	return Sign("virtual acs", raw)
 }
 
-// confirmPayment takes the code of a LOOKUP challenge (UAPAY reference 8.4).
+// confirmPayment takes the code of a LOOKUP challenge (uapay.md 8.4).
 func (t *Twin) confirmPayment(c *call) answer {
 	also := []string{"code"}
 	if t.settings.ConfirmNeedsKey {

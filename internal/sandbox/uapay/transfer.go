@@ -7,7 +7,7 @@ import (
 	"payrelay/internal/sandbox/record"
 )
 
-// The statuses that only operations and the newer engine have (UAPAY reference 9.3).
+// The statuses that only operations and the newer engine have (uapay.md 9.3).
 const (
 	statusNeedsComplete   = "NEEDS_COMPLETE"
 	statusWaitingComplete = "WAITING_COMPLETE"
@@ -44,7 +44,7 @@ func (t *Twin) follow(p *Payment) {
 
 // engineStatus is the payment's status in p2p/payments/show. C2A and A2C stay
 // OPEN while they wait for the payer and after a cancel: only the operation
-// tells (UAPAY reference 15.2).
+// tells (uapay.md 15.2).
 func engineStatus(o *Order, p *Payment) string {
 	if r := p.operation(opReturn); p.Stage == StageInitiated || r != nil && r.Status == statusNeedsComplete {
 		return statusWaitingComplete
