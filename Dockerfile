@@ -10,7 +10,7 @@ ARG TARGETOS
 ARG TARGETARCH
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -buildvcs=false -ldflags="-s -w -X main.version=$VERSION" -o /out/server ./cmd/server
+    go build -trimpath -buildvcs=false -ldflags="-s -w -X payrelay/internal/app.version=$VERSION" -o /out/server ./cmd/server
 
 # No shell, no package manager, no root: certificates, time zones and the one binary.
 FROM gcr.io/distroless/static:nonroot

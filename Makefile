@@ -30,7 +30,7 @@ dev: ## run everything on this machine: Postgres, the providers' twins, a demo s
 
 .PHONY: build
 build: ## build bin/server
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o bin/server ./cmd/server
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION)' -o bin/server ./cmd/server
 
 .PHONY: check
 check: ## everything that CI checks; goes on after a failure and names what failed

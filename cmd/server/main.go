@@ -1,83 +1,11 @@
+// Command server is payrelay: the service, everything that a developer needs around it, and the operators' commands in
+// one binary. Package internal/app holds them.
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
-	"github.com/alecthomas/kong"
+	"payrelay/internal/app"
 )
 
-// cli is every command of the program.
-type cli struct {
-	Dev         devCmd         `cmd:"" help:"Everything on this machine: Postgres, the provider's twin, a demo shop and the service. For trying out and for development."`
-	Run         runCmd         `cmd:"" help:"The service, configured from the environment. For production."`
-	Sandbox     sandboxCmd     `cmd:"" help:"The providers' twins alone."`
-	Migrate     migrateCmd     `cmd:"" help:"The database's schema."`
-	Keyset      keysetCmd      `cmd:"" help:"Keys that encrypt secrets in the database."`
-	Shop        shopCmd        `cmd:"" help:"Shops and their keys."`
-	Account     accountCmd     `cmd:"" help:"Accounts at providers."`
-	Order       orderCmd       `cmd:"" help:"Orders, for operators."`
-	Version     versionCmd     `cmd:"" help:"Print the program's version."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
-}
-
-type versionCmd struct{}
-
-// Run implements the command.
-func (versionCmd) Run(io *streams) error {
-	_, err := fmt.Fprintln(io.out, version)
-	return err
-}
-
-// streams are where commands print. Tests give their own.
-type streams struct {
-	out, err io.Writer
-	environ  []string
-}
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, os.Args[1:], &streams{os.Stdout, os.Stderr, os.Environ()})
-	stop()
-	os.Exit(code)
-}
-
-// execute runs one command line and returns the exit code: 0 done, 1 the command failed, 2 the command line is wrong.
-func execute(ctx context.Context, args []string, io *streams) (code int) {
-	type exited int
-	defer func() { // kong ends the program from within for --help
-		if r := recover(); r != nil {
-			e, ok := r.(exited)
-			if !ok {
-				panic(r)
-			}
-			code = int(e)
-		}
-	}()
-	var c cli
-	parser, err := kong.New(&c, kong.Name("server"), kong.Description("payrelay: one call for shops, two payment providers, and never a guess about money."),
-		kong.Writers(io.out, io.err), kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(io))
-	if err != nil {
-		panic(err) // a programmer's mistake in the struct above
-	}
-	kctx, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(io.err, "server: %v\n", err)
-		if p, ok := errors.AsType[*kong.ParseError](err); ok {
-			_ = p.Context.PrintUsage(true)
-		}
-		return 2
-	}
-	if err := kctx.Run(); err != nil {
-		fmt.Fprintf(io.err, "server: %v\n", err)
-		return 1
-	}
-	return 0
-}
+func main() { os.Exit(app.Main()) }

@@ -50,9 +50,9 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 			"the adapter borrows the signature", tree("internal/gateway/smartcore", "internal/sandbox/smartcore"),
 			[]string{"internal/gateway/smartcore -> internal/sandbox/smartcore"},
 		},
-		{"a test helper ships", tree("cmd/server", "internal/store/storetest"), []string{"cmd/server -> internal/store/storetest"}},
+		{"a test helper ships", tree("internal/app", "internal/store/storetest"), []string{"internal/app -> internal/store/storetest"}},
 		{"all is well", merge(tree("internal/payment", "internal/gateway", "context"), tree("internal/gateway", "io")), nil},
-		{"cmd may import everything", tree("cmd/server", "internal/store", "internal/gateway/uapay", "net/http"), nil},
+		{"the wiring may import everything", tree("internal/app", "internal/store", "internal/gateway/uapay", "net/http"), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -100,7 +100,7 @@ var rules = []rule{
 		never: append(append([]string{"cmd/...", "migrations"}, edges...), concrete...),
 	},
 	{
-		name:  "only cmd imports concrete types; an edge says what it needs in an interface of its own",
+		name:  "only the program's wiring imports concrete types; an edge says what it needs in an interface of its own",
 		of:    edges,
 		never: append([]string{"internal/gateway/transport/...", "cmd/..."}, concrete...),
 	},
@@ -113,6 +113,12 @@ var rules = []rule{
 		name:  "a Postgres for dev and tests is nobody's business but theirs",
 		of:    []string{"internal/localpg/..."},
 		never: append([]string{"internal/payment/...", "internal/store/...", "internal/gateway/...", "cmd/..."}, edges...),
+	},
+	{
+		name:   "the program is wired at the top: nothing but its command imports it",
+		of:     everything,
+		except: []string{"cmd/server", "internal/app"},
+		never:  []string{"internal/app/..."},
 	},
 	{
 		name:   "what ships needs no test helper",

@@ -11,7 +11,7 @@ import (
 )
 
 // TestEveryAnswerHasAnExample holds the examples of successful answers against their schemas. That those of requests work,
-// TestEveryExampleWorks tells, and the tests of cmd/server that they work against a whole service.
+// TestEveryExampleWorks tells, and the tests of test/e2e that they work against a whole service.
 func TestEveryAnswerHasAnExample(t *testing.T) {
 	t.Parallel()
 	seen := 0

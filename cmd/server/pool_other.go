@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "syscall"
-
-// giveUpUnanswered leaves the bound to the system.
-func giveUpUnanswered(_, _ string, _ syscall.RawConn) error { return nil }

@@ -1,4 +1,0 @@
-package main
-
-// version is set by the linker when a release is built.
-var version = "dev"

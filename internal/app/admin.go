@@ -1,0 +1,172 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/secrets"
+	"payrelay/internal/store"
+	"payrelay/internal/worker"
+	"payrelay/migrations"
+
+	httpapi "payrelay/internal/http"
+)
+
+// database is what operators' commands need. DATABASE_URL and SECRET_KEYSET come from the environment, or from the
+// `dev` that runs in this folder.
+type database struct {
+	store *store.Store
+	clock *store.Clock // the service's, whatever time it is on the operator's machine
+	demo  bool
+	close func()
+}
+
+func databaseURL(io *Streams) (url string, dev bool, err error) {
+	vars := map[string]string{}
+	for _, name := range []string{"DATABASE_URL", "DATABASE_URL_FILE", "SECRET_KEYSET", "SECRET_KEYSET_FILE"} {
+		vars[name] = lookup(io.Environ, name)
+	}
+	if problems := secretFiles(configType, vars); len(problems) > 0 {
+		return "", false, fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	if vars["DATABASE_URL"] != "" {
+		return vars["DATABASE_URL"], false, nil
+	}
+	var running Ready
+	if text, err := os.ReadFile(filepath.Join(".payrelay", "dev.json")); err == nil && json.Unmarshal(text, &running) == nil && running.DatabaseURL != "" {
+		return running.DatabaseURL, true, nil
+	}
+	return "", false, fmt.Errorf("DATABASE_URL is not set, and no 'server dev' runs in this folder: set it to the database of the service")
+}
+
+func openDatabase(ctx context.Context, io *Streams) (*database, error) {
+	url, _, err := databaseURL(io)
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{"SECRET_KEYSET": lookup(io.Environ, "SECRET_KEYSET"), "SECRET_KEYSET_FILE": lookup(io.Environ, "SECRET_KEYSET_FILE")}
+	if problems := secretFiles(configType, vars); len(problems) > 0 {
+		return nil, fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	pool, err := openPool(ctx, config{DatabaseURL: gateway.Secret(url), DatabasePool: 2})
+	if err != nil {
+		return nil, err
+	}
+	keyset, demo := gateway.Secret(vars["SECRET_KEYSET"]), false
+	if keyset == "" {
+		// Only a database that `dev` made opens with the well-known keyset.
+		if demo, err = store.New(pool, store.Options{}).HasDemoKey(ctx); err != nil || !demo {
+			pool.Close()
+			if err != nil {
+				return nil, fmt.Errorf("read the database: %w", err)
+			}
+			return nil, fmt.Errorf("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'")
+		}
+		keyset = secrets.DemoKeyset
+	}
+	box, err := openBox(keyset, true)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	queue, err := worker.NewQueue(zerolog.Nop())
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	clock, err := store.NewClock(ctx, pool)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	return &database{st, clock, demo, pool.Close}, nil
+}
+
+type keysetCmd struct {
+	New keysetNewCmd `cmd:"" help:"Print a new keyset for SECRET_KEYSET."`
+}
+
+type keysetNewCmd struct{}
+
+// Run implements the command.
+func (keysetNewCmd) Run(io *Streams) error {
+	keyset, err := secrets.NewKeyset()
+	if err != nil {
+		return fmt.Errorf("make a keyset: %w", err)
+	}
+	fmt.Fprintln(io.Out, keyset)
+	fmt.Fprintln(io.Err, "Keep it where only the service can read it. Without it no stored secret can be read again.")
+	return nil
+}
+
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Bring the database to the newest schema."`
+	Status migrateStatusCmd `cmd:"" help:"List migrations and when they ran."`
+}
+
+type migrateUpCmd struct{}
+
+// Run implements the command.
+func (migrateUpCmd) Run(ctx context.Context, io *Streams) error {
+	url, err := migrateURL(io)
+	if err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, url); err != nil {
+		return err
+	}
+	fmt.Fprintln(io.Out, "The database has the newest schema.")
+	return nil
+}
+
+type migrateStatusCmd struct{}
+
+// Run implements the command.
+func (migrateStatusCmd) Run(ctx context.Context, io *Streams) error {
+	url, err := migrateURL(io)
+	if err != nil {
+		return err
+	}
+	list, err := migrations.List(ctx, url)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
+	for _, m := range list {
+		when := "pending"
+		if !m.AppliedAt.IsZero() {
+			when = m.AppliedAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\n", m.Version, m.Name, when)
+	}
+	return w.Flush()
+}
+
+// migrateURL prefers the direct connection where there is one.
+func migrateURL(io *Streams) (string, error) {
+	vars := map[string]string{"MIGRATE_DATABASE_URL": lookup(io.Environ, "MIGRATE_DATABASE_URL"), "MIGRATE_DATABASE_URL_FILE": lookup(io.Environ, "MIGRATE_DATABASE_URL_FILE")}
+	if problems := secretFiles(configType, vars); len(problems) > 0 {
+		return "", fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	if vars["MIGRATE_DATABASE_URL"] != "" {
+		return vars["MIGRATE_DATABASE_URL"], nil
+	}
+	url, _, err := databaseURL(io)
+	return url, err
+}
+
+func printJSON(io *Streams, v any) error {
+	e := json.NewEncoder(io.Out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"text/tabwriter"
+	"time"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+
+	httpapi "payrelay/internal/http"
+)
+
+type shopCmd struct {
+	Create    shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
+	List      shopListCmd   `cmd:"" help:"List shops."`
+	Set       shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
+	RotateKey shopRotateCmd `cmd:"" help:"Give a shop a new key; its old keys stop working at once."`
+}
+
+type shopCreateCmd struct {
+	Name            string   `arg:"" help:"A name of letters, digits, dots, underscores and hyphens."`
+	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go unless an order says otherwise."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to. May be given several times."`
+	Scope           []string `enum:"payments,refunds,payouts,reports,read" placeholder:"SCOPE" sep:"none" help:"What the key may do: payments, refunds, payouts, reports, read. May be given several times; all without it."`
+	JSON            bool     `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
+	scopes := make([]shop.Scope, 0, len(shop.Scopes))
+	for _, s := range c.Scope {
+		scopes = append(scopes, shop.Scope(s))
+	}
+	if len(scopes) == 0 {
+		scopes = shop.Scopes
+	}
+	if err := checkCIDRs(c.AllowCIDR); err != nil {
+		return err
+	}
+	if c.NotificationURL != "" {
+		if err := httpapi.CheckURL(c.NotificationURL, c.AllowCIDR); err != nil {
+			return fmt.Errorf("--notification-url: %w", err)
+		}
+	}
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	key, secret := shop.NewKey(), shop.NewWebhookSecret()
+	created, err := db.store.CreateShop(ctx, store.NewShop{
+		Name: c.Name, NotificationURL: c.NotificationURL, AllowCIDRs: c.AllowCIDR, Scopes: scopes, Key: key, WebhookSecret: gateway.Secret(secret),
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "key": key, "webhook_secret": secret, "scopes": scopes})
+	}
+	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n", created.Name, key, secret)
+	return nil
+}
+
+type shopListCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	shops, err := db.store.Shops(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		type row struct {
+			ID               string     `json:"id"`
+			Name             string     `json:"name"`
+			NotificationURL  string     `json:"notification_url"`
+			AllowCIDRs       []string   `json:"allow_cidrs"`
+			NotificationsOff *time.Time `json:"notifications_off_at"`
+			CreatedAt        time.Time  `json:"created_at"`
+		}
+		rows := []row{}
+		for _, s := range shops {
+			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.NotificationsOffAt, s.CreatedAt})
+		}
+		return printJSON(io, rows)
+	}
+	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tNOTIFICATIONS\tCREATED")
+	for _, s := range shops {
+		to := s.NotificationURL
+		switch {
+		case s.NotificationsOffAt != nil:
+			to += " (switched off: it answered 410)"
+		case to == "":
+			to = "none"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, to, s.CreatedAt.UTC().Format(time.RFC3339))
+	}
+	return w.Flush()
+}
+
+type shopSetCmd struct {
+	Name            string   `arg:"" help:"The shop."`
+	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to, in place of those from before. May be given several times."`
+	Resume          bool     `name:"resume" help:"Send notifications again after an answer of 410 switched them off. The other options do so, too."`
+}
+
+// Run implements the command.
+func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
+	if c.NotificationURL == "" && len(c.AllowCIDR) == 0 && !c.Resume {
+		return fmt.Errorf("nothing to change: give --notification-url, --allow-cidr or --resume")
+	}
+	if err := checkCIDRs(c.AllowCIDR); err != nil {
+		return err
+	}
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	now, err := db.store.ShopByName(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if len(c.AllowCIDR) > 0 {
+		now.AllowCIDRs = c.AllowCIDR
+	}
+	if c.NotificationURL != "" {
+		now.NotificationURL = c.NotificationURL
+	}
+	if now.NotificationURL != "" {
+		if err := httpapi.CheckURL(now.NotificationURL, now.AllowCIDRs); err != nil {
+			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
+		}
+	}
+	if err := db.store.SetNotificationURL(ctx, c.Name, now.NotificationURL, now.AllowCIDRs); err != nil {
+		return err
+	}
+	to := now.NotificationURL
+	if to == "" {
+		to = "the address that an order names, if it names one"
+	}
+	fmt.Fprintf(io.Out, "Notifications of %s go to %s from now on. What an order's shop missed is sent again by 'server order resend'.\n", c.Name, to)
+	return nil
+}
+
+func checkCIDRs(cidrs []string) error {
+	for _, cidr := range cidrs {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
+			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
+		}
+	}
+	return nil
+}
+
+type shopRotateCmd struct {
+	Name string `arg:"" help:"The shop."`
+	JSON bool   `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c shopRotateCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	key := shop.NewKey()
+	if err := db.store.RotateKey(ctx, c.Name, key); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"name": c.Name, "key": key})
+	}
+	fmt.Fprintf(io.Out, "The old keys of %s do not work any more. The new one is shown once:\n\nkey: %s\n", c.Name, key)
+	return nil
+}

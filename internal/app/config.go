@@ -1,0 +1,195 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/gateway"
+)
+
+// config is what `server run` reads from the environment. Each secret may also be given as NAME_FILE, the path of a
+// file that holds it. A number or duration outside its range is refused.
+type config struct {
+	DatabaseURL     gateway.Secret `env:"DATABASE_URL,required,notEmpty" secret:"true" help:"Postgres, as postgres://user:password@host/db. Transaction poolers want default_query_exec_mode=exec."`
+	MigrateURL      gateway.Secret `env:"MIGRATE_DATABASE_URL" secret:"true" help:"A direct connection for migrations, if DATABASE_URL goes through a pooler."`
+	SecretKeyset    gateway.Secret `env:"SECRET_KEYSET,required,notEmpty" secret:"true" help:"What 'server keyset new' printed. It encrypts secrets in the database."`
+	PublicURL       string         `env:"PUBLIC_URL,required,notEmpty" help:"Where providers reach this service, such as https://pay.example.com."`
+	ListenAddr      string         `env:"LISTEN_ADDR" envDefault:":8080" help:"The merchant API, /docs and the providers' callbacks."`
+	AdminAddr       string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" help:"/healthz, /readyz and /metrics. Not for the public."`
+	ProviderTimeout time.Duration  `env:"PROVIDER_TIMEOUT" envDefault:"30s" range:"1s to 2m" help:"How long a call to a provider may take before its order is answered as unknown."`
+	VisibilityDelay time.Duration  `env:"VISIBILITY_DELAY" envDefault:"0s" range:"0s to 24h" help:"For how long a provider's 'no such order' proves nothing; 0s is each provider's own delay. Set it only against a simulator."`
+	CallbackPolicy  string         `env:"CALLBACK_POLICY" envDefault:"verify" help:"verify: a callback that passes every rule settles its order. always_confirm: the provider is asked about every callback."`
+	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`
+	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits for requests under way."`
+	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
+	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many checks of each provider's orders and how many deliveries run at once."`
+	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"Do without LISTEN, for a database behind a transaction pooler."`
+}
+
+// loadConfig reads the environment and reports every problem at once.
+func loadConfig(environ []string) (config, error) {
+	vars := env.ToMap(environ)
+	problems := secretFiles(configType, vars)
+	var c config
+	unread := map[string]bool{} // fields
+	if err := env.ParseWithOptions(&c, env.Options{Environment: vars}); err != nil {
+		if all, ok := errors.AsType[env.AggregateError](err); ok {
+			for _, e := range all.Errors {
+				problems = append(problems, plain(e))
+				if parse, ok := errors.AsType[env.ParseError](e); ok {
+					unread[parse.Name] = true
+				}
+			}
+		} else {
+			problems = append(problems, plain(err))
+		}
+	}
+	problems = append(problems, c.check(unread)...)
+	if len(problems) > 0 {
+		return config{}, fmt.Errorf("the environment is not complete:\n  - %s\n'server run --help' lists every variable", strings.Join(problems, "\n  - "))
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	return c, nil
+}
+
+// plain says what is wrong with a variable without its value.
+func plain(err error) string {
+	var unset env.VarIsNotSetError
+	var empty env.EmptyVarError
+	var parse env.ParseError
+	switch {
+	case errors.As(err, &unset):
+		return unset.Key + " is not set"
+	case errors.As(err, &empty):
+		return empty.Key + " is empty"
+	case errors.As(err, &parse):
+		field, _ := reflect.TypeFor[config]().FieldByName(parse.Name)
+		name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+		return fmt.Sprintf("%s is not a valid %s", name, strings.TrimPrefix(parse.Type.String(), "time."))
+	}
+	return err.Error()
+}
+
+// secretFiles fills vars from NAME_FILE for every secret, and says what is wrong with those files.
+func secretFiles(t reflect.Type, vars map[string]string) (problems []string) {
+	for f := range fields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+		path := vars[name+"_FILE"]
+		if f.Tag.Get("secret") == "" || path == "" {
+			continue
+		}
+		if vars[name] != "" {
+			problems = append(problems, fmt.Sprintf("%s and %s_FILE are both set: set one", name, name))
+			continue
+		}
+		text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		if err != nil {
+			problems = append(problems, fmt.Sprintf("%s_FILE cannot be read: %v", name, err))
+			continue
+		}
+		vars[name] = strings.TrimRight(string(text), "\r\n")
+	}
+	return problems
+}
+
+func fields(t reflect.Type) func(func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if !yield(t.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// check says what is wrong with values that could be read. Empty required ones are reported elsewhere.
+func (c config) check(unread map[string]bool) (problems []string) {
+	bad := func(wrong bool, text string) {
+		if wrong {
+			problems = append(problems, text)
+		}
+	}
+	if c.PublicURL != "" {
+		problems = append(problems, badBaseURL("PUBLIC_URL", c.PublicURL)...)
+	}
+	for f := range fields(configType) {
+		if limits := f.Tag.Get("range"); limits != "" && !unread[f.Name] {
+			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+			bad(!within(reflect.ValueOf(c).FieldByIndex(f.Index), limits), name+" must be from "+limits)
+		}
+	}
+	bad(c.CallbackPolicy != "" && c.CallbackPolicy != "verify" && c.CallbackPolicy != "always_confirm", "CALLBACK_POLICY must be verify or always_confirm")
+	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil {
+		problems = append(problems, "LOG_LEVEL must be trace, debug, info, warn or error")
+	}
+	return problems
+}
+
+// within reports whether v, a number or a duration, is within limits such as "1s to 2m".
+func within(v reflect.Value, limits string) bool {
+	read := func(text string) int64 {
+		if v.Type() == reflect.TypeFor[time.Duration]() {
+			d, err := time.ParseDuration(text)
+			if err != nil {
+				panic(err) // the program's own text
+			}
+			return int64(d)
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		return n
+	}
+	least, most, _ := strings.Cut(limits, " to ")
+	return read(least) <= v.Int() && v.Int() <= read(most)
+}
+
+// badBaseURL says what is wrong with the base address called name.
+func badBaseURL(name, text string) []string {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return []string{name + " must be an address such as https://pay.example.com"}
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return []string{name + " must begin with https://; http:// is for addresses of this machine only"}
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return []string{name + " must be a plain address, without a question mark, fragment or user"}
+	}
+	return nil
+}
+
+// describeConfig lists every variable for --help.
+func describeConfig() string {
+	var b strings.Builder
+	b.WriteString("Environment:\n")
+	for f := range fields(reflect.TypeFor[config]()) {
+		name, options, _ := strings.Cut(f.Tag.Get("env"), ",")
+		note := "default " + f.Tag.Get("envDefault")
+		switch {
+		case strings.Contains(options, "required"):
+			note = "required"
+		case f.Tag.Get("envDefault") == "":
+			note = "optional"
+		}
+		if f.Tag.Get("secret") != "" {
+			note += ", or " + name + "_FILE"
+		}
+		if limits := f.Tag.Get("range"); limits != "" {
+			note += ", from " + limits
+		}
+		fmt.Fprintf(&b, "\n  %s (%s)\n      %s\n", name, note, f.Tag.Get("help"))
+	}
+	return b.String()
+}
+
+var configType = reflect.TypeFor[config]()

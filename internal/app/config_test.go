@@ -1,0 +1,56 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var enough = []string{"DATABASE_URL=postgres://localhost/payrelay", "SECRET_KEYSET=x", "PUBLIC_URL=https://pay.example.com"}
+
+func TestNumbersOutOfRangeAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		good, bad []string
+		says      string
+	}{
+		"DATABASE_POOL":    {good: []string{"2", "1000", ""}, bad: []string{"-1", "0", "1", "1001"}, says: "from 2 to 1000"},
+		"WORKERS":          {good: []string{"1", "1000", ""}, bad: []string{"-1", "0", "1001"}, says: "from 1 to 1000"},
+		"PROVIDER_TIMEOUT": {good: []string{"1s", "2m", ""}, bad: []string{"-30s", "0s", "999ms", "2m1s"}, says: "from 1s to 2m"},
+		"SHUTDOWN_TIMEOUT": {good: []string{"1s", "10m", ""}, bad: []string{"-1s", "0s", "11m"}, says: "from 1s to 10m"},
+		"VISIBILITY_DELAY": {good: []string{"0s", "1s", "24h", ""}, bad: []string{"-1s", "25h"}, says: "from 0s to 24h"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, value := range c.good {
+				_, err := loadConfig(append(enough[:len(enough):len(enough)], name+"="+value))
+				require.NoError(t, err, value)
+			}
+			for _, value := range c.bad {
+				_, err := loadConfig(append(enough[:len(enough):len(enough)], name+"="+value))
+				require.ErrorContains(t, err, name+" must be "+c.says, value)
+			}
+			_, err := loadConfig(append(enough[:len(enough):len(enough)], name+"=many"))
+			require.ErrorContains(t, err, name+" is not a valid")
+			require.Equal(t, 1, strings.Count(err.Error(), name), "one problem, said once")
+
+			_, help, found := strings.Cut(describeConfig(), "\n  "+name+" (")
+			require.True(t, found)
+			note, _, _ := strings.Cut(help, ")")
+			require.Contains(t, note, c.says)
+		})
+	}
+	_, err := loadConfig(append(enough[:len(enough):len(enough)], "WORKERS=0", "DATABASE_POOL=5000", "PROVIDER_TIMEOUT=soon"))
+	for _, want := range []string{"WORKERS must", "DATABASE_POOL must", "PROVIDER_TIMEOUT is not"} {
+		require.ErrorContains(t, err, want, "all at once")
+	}
+}
+
+func TestDefaultsAreInRange(t *testing.T) {
+	t.Parallel()
+	c, err := loadConfig(enough)
+	require.NoError(t, err)
+	require.Equal(t, []any{20, 50, 30 * time.Second, 40 * time.Second, time.Duration(0)}, []any{c.DatabasePool, c.Workers, c.ProviderTimeout, c.ShutdownTimeout, c.VisibilityDelay})
+}

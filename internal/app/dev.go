@@ -1,0 +1,289 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"payrelay/internal/demoshop"
+	"payrelay/internal/gateway"
+	"payrelay/internal/localpg"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/sandbox"
+	"payrelay/internal/secrets"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+	"payrelay/migrations"
+)
+
+// What `dev` sets up under well-known names. `run` refuses a database that holds them.
+const (
+	demoShop        = "demo"
+	demoMerchantKey = "test"
+	demoSecret      = "qwerty"
+	demoClientID    = "90001"
+	demoUAPAYKey    = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the twin's well-known key
+)
+
+type devCmd struct {
+	Listen        string `default:"127.0.0.1:8080" help:"The merchant API. Port 0 means any free port."`
+	Admin         string `default:"127.0.0.1:9090" help:"Health and metrics."`
+	Sandbox       string `default:"127.0.0.1:8090" help:"The provider's twin."`
+	Shop          string `default:"127.0.0.1:8070" help:"The demo shop's page; any free port if this one is taken."`
+	Data          string `default:".payrelay" help:"Where the database is kept between runs."`
+	Fresh         bool   `help:"Begin with an empty database."`
+	JSON          bool   `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
+	PublicURL     string `help:"Where the provider's twin reaches this service, if not at --listen."`
+	SandboxPublic string `name:"sandbox-public-url" help:"Where browsers reach the twin, if not at --sandbox."`
+	External      string `name:"external-sandbox" help:"Use a twin that runs elsewhere ('server sandbox') instead of starting one."`
+	LogLevel      string `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
+}
+
+// Ready is what `dev --json` prints.
+type Ready struct {
+	Ready       bool   `json:"ready"`
+	API         string `json:"api"`
+	Admin       string `json:"admin"`
+	Sandbox     string `json:"sandbox"`
+	ShopKey     string `json:"shop_key"`
+	ShopPage    string `json:"shop_page"`
+	DatabaseURL string `json:"database_url"`
+}
+
+// Run implements the command.
+func (d devCmd) Run(ctx context.Context, io *Streams) error {
+	log := newLogger(io.Err, d.LogLevel)
+	if !d.JSON {
+		log = log.Output(zerolog.ConsoleWriter{Out: io.Err, TimeFormat: time.TimeOnly})
+	}
+	if err := os.MkdirAll(d.Data, 0o750); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	pg, err := localpg.Start(ctx, localpg.Options{
+		URL: lookup(io.Environ, "DATABASE_URL"), Dir: filepath.Join(d.Data, "postgres"), Database: "payrelay", Fresh: d.Fresh,
+		Logf: func(format string, args ...any) { log.Info().Msgf(format, args...) },
+	})
+	if err != nil {
+		return fmt.Errorf("start Postgres: %w", err)
+	}
+	stopPostgres := func() {
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		defer cancel()
+		if err := pg.Stop(stop); err != nil {
+			log.Error().Err(err).Msg("Postgres did not stop cleanly")
+		}
+	}
+	defer stopPostgres()
+	return d.serve(ctx, io, log, pg.URL())
+}
+
+// serve does everything that wants a database.
+func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, databaseURL string) error {
+	if err := migrations.Up(ctx, databaseURL); err != nil {
+		return err
+	}
+	c, err := d.config(io, databaseURL)
+	if err != nil {
+		return err
+	}
+	// Listeners come first: their ports are part of the addresses that everything else is told.
+	api, err := newSite("merchant API", d.Listen, nil, c.ProviderTimeout+answering)
+	if err != nil {
+		return err
+	}
+	admin, err := newSite("admin listener", d.Admin, nil, 30*time.Second)
+	if err != nil {
+		return err
+	}
+	shopSite, err := newSite("demo shop", d.Shop, nil, time.Minute)
+	if err != nil {
+		if shopSite, err = newSite("demo shop", net.JoinHostPort("127.0.0.1", "0"), nil, time.Minute); err != nil {
+			return err
+		}
+	}
+	sites := []*site{api, admin, shopSite}
+	if c.PublicURL = d.PublicURL; c.PublicURL == "" {
+		c.PublicURL = api.url()
+	}
+	internal, public := strings.TrimRight(d.External, "/"), d.SandboxPublic
+	var twin *sandbox.Sandbox
+	if internal == "" {
+		s, err := newSite("sandbox", d.Sandbox, nil, 5*time.Minute)
+		if err != nil {
+			return err
+		}
+		if internal = s.url(); public == "" {
+			public = internal
+		}
+		if twin, err = newTwin(public, log); err != nil {
+			return err
+		}
+		s.server.Handler = twin.Handler()
+		sites = append(sites, s)
+	}
+	if public == "" {
+		public = internal
+	}
+	a, err := assemble(ctx, c, log, true)
+	if err != nil {
+		return err
+	}
+	api.server.Handler, admin.server.Handler = a.api, a.admin
+	webhookSecret, err := seed(ctx, a.store, seedURLs{sandbox: internal, notifications: shopSite.url() + "/notifications"})
+	if err != nil {
+		a.pool.Close()
+		return err
+	}
+	shopSite.server.Handler = demoshop.New(demoshop.Config{
+		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: shopSite.url(), Log: log,
+	}).Handler()
+
+	if err := d.announce(io.Out, Ready{true, api.url(), admin.url(), public, shop.DemoKey, shopSite.url() + "/", databaseURL}); err != nil {
+		a.pool.Close()
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if twin != nil {
+		g.Go(func() error { return twin.Run(ctx) })
+	}
+	g.Go(func() error { return a.run(ctx, sites...) })
+	if err := g.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// config is what `dev` runs the service with: safe for one machine, never for production.
+func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
+	c := config{
+		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.Environ), ProviderTimeout: 30 * time.Second,
+		CallbackPolicy: "verify", ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50,
+	}
+	c.VisibilityDelay = 5 * time.Second // the twins show an order at once; nobody wants to wait for a provider's minutes
+	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {
+		var err error
+		if c.VisibilityDelay, err = time.ParseDuration(t); err != nil || c.VisibilityDelay <= 0 {
+			return c, fmt.Errorf("VISIBILITY_DELAY is not a valid duration, such as 5s")
+		}
+	}
+	if t := lookup(io.Environ, "PROVIDER_TIMEOUT"); t != "" {
+		timeout, err := time.ParseDuration(t)
+		if err != nil {
+			return c, fmt.Errorf("PROVIDER_TIMEOUT is not a valid duration, such as 30s")
+		}
+		c.ProviderTimeout = timeout
+	}
+	if p := lookup(io.Environ, "CALLBACK_POLICY"); p != "" {
+		c.CallbackPolicy = p
+	}
+	if problems := c.check(nil); len(problems) > 0 {
+		return c, errors.New(strings.Join(problems, "; "))
+	}
+	return c, nil
+}
+
+func demoKeyset(environ []string) gateway.Secret {
+	if k := lookup(environ, "SECRET_KEYSET"); k != "" {
+		return gateway.Secret(k)
+	}
+	return secrets.DemoKeyset
+}
+
+// announce says that everything is ready, and what to try.
+func (d devCmd) announce(out io.Writer, r Ready) error {
+	line, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	// Operators' commands find a running `dev` by this file.
+	if err := os.WriteFile(filepath.Join(d.Data, "dev.json"), line, 0o600); err != nil {
+		return fmt.Errorf("write down where everything is: %w", err)
+	}
+	if d.JSON {
+		_, err = fmt.Fprintf(out, "%s\n", line)
+		return err
+	}
+	_, err = fmt.Fprintf(out, `payrelay is ready. Three things to try:
+
+1. Create a payment, then open next_action.url in a browser and pay with card 4003 8301 7187 4018:
+
+curl -sS %[1]s/v1/payments -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{
+  "reference": "order-%[3]d", "amount": 1000, "currency": "EUR", "description": "Blue socks",
+  "customer": {"first_name": "John", "last_name": "Doe", "email": "john@example.com", "phone": "+442079460612", "ip": "127.0.0.1",
+    "address": {"line": "10 Downing Street", "city": "London", "postal_code": "SW1A 2AA", "country": "GB"}}}'
+
+2. Read the documentation:  %[1]s/docs
+3. Watch the demo shop:     %[4]s
+
+The provider's twin: %[5]s   Metrics: %[6]s/metrics   Stop with Ctrl-C.
+`, r.API, r.ShopKey, time.Now().Unix(), r.ShopPage, r.Sandbox, r.Admin)
+	return err
+}
+
+// seedURLs is what the demo data points at.
+type seedURLs struct{ sandbox, notifications string }
+
+// seed makes the demo shop and accounts, or points those of an earlier run at this run's addresses.
+func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret string, err error) {
+	secret, err := st.EnsureDemoShop(ctx, store.DemoShop{
+		Name: demoShop, Key: shop.DemoKey, NotificationURL: u.notifications, AllowCIDRs: []string{"127.0.0.0/8", "::1/128"},
+	})
+	if err != nil {
+		return "", fmt.Errorf("make the demo shop: %w", err)
+	}
+	smartcore := map[string]string{
+		"pci_url": u.sandbox + "/smartcore/pci", "gateway_url": u.sandbox + "/smartcore/gateway", "reporting_url": u.sandbox + "/smartcore/reporting",
+	}
+	for name, purpose := range map[string]payment.Purpose{"EUR-sandbox": payment.PurposePayments, "EUR-sandbox-payout": payment.PurposePayouts} {
+		err := st.EnsureDemoAccount(ctx, store.NewAccount{
+			Name: name, Provider: "smartcore", Currency: money.Currency("EUR"), Purpose: purpose, Settings: smartcore, Shops: []string{demoShop},
+			Secrets: map[string]gateway.Secret{"merchant_key": demoMerchantKey, "secret": demoSecret},
+		})
+		if err != nil {
+			return "", fmt.Errorf("make the account %s: %w", name, err)
+		}
+	}
+	// UAPAY's twin knows this client, and its key as text.
+	for name, purpose := range map[string]payment.Purpose{"UAH-sandbox": payment.PurposePayments, "UAH-sandbox-p2p": payment.PurposePayouts} {
+		err := st.EnsureDemoAccount(ctx, store.NewAccount{
+			Name: name, Provider: "uapay", Currency: money.Currency("UAH"), Purpose: purpose, Shops: []string{demoShop},
+			Settings: map[string]string{"client_id": demoClientID, "api_url": u.sandbox + "/uapay"},
+			Secrets:  map[string]gateway.Secret{"secret": demoUAPAYKey},
+		})
+		if err != nil {
+			return "", fmt.Errorf("make the account %s: %w", name, err)
+		}
+	}
+	return secret, nil
+}
+
+// dialable is reachable for programs on this machine: a listener on every address answers on the loopback one.
+func dialable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+			return net.JoinHostPort("127.0.0.1", port)
+		}
+	}
+	return addr
+}
+
+func lookup(environ []string, name string) string {
+	for _, kv := range environ {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
+			return v
+		}
+	}
+	return ""
+}

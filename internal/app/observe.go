@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+// observer counts verdicts and says conflicts and refused credentials out loud.
+type observer struct {
+	reports, conflicts, callbacks, refused, unchecked *prometheus.CounterVec
+	log                                               zerolog.Logger
+}
+
+func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
+	o := &observer{
+		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_reports_total", Help: "Reports about orders, by the road they came and the verdict.",
+		}, []string{"provider", "cause", "verdict"}),
+		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_order_conflicts_total", Help: "Reports that contradicted what is recorded. Each waits for an operator.",
+		}, []string{"provider", "cause"}),
+		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
+		}, []string{"provider", "verdict"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
+		}, []string{"provider"}),
+		unchecked: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_checks_failed_total", Help: "Checks of orders that could not be made or written down. The log names the order.",
+		}, []string{"provider"}),
+		log: log,
+	}
+	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
+		o.refused.WithLabelValues(provider)
+		o.unchecked.WithLabelValues(provider)
+		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
+	}
+	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused, o.unchecked)
+	return o
+}
+
+// checkFailed is worker.Config.CheckFailed.
+func (o *observer) checkFailed(provider string) { o.unchecked.WithLabelValues(provider).Inc() }
+
+// observe is payment.Config.Observe.
+func (o *observer) observe(e payment.Event) {
+	if e.Callback != "" {
+		o.callbacks.WithLabelValues(e.Provider, e.Callback).Inc()
+	}
+	if e.CredentialsRefused {
+		o.refused.WithLabelValues(e.Provider).Inc()
+		o.log.Error().Str("provider", e.Provider).Str("account", e.Account).Msg("the provider refuses the account's credentials")
+	}
+	if e.Verdict == "" {
+		return
+	}
+	o.reports.WithLabelValues(e.Provider, string(e.Cause), string(e.Verdict)).Inc()
+	if e.Conflicts > 0 {
+		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Add(float64(e.Conflicts))
+		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: a report contradicts what is recorded")
+	}
+}
+
+// gauges reads the state of all orders from the database each time Prometheus asks.
+type gauges struct {
+	read   func(ctx context.Context) (store.Gauges, error)
+	orders *prometheus.Desc
+	single map[string]*prometheus.Desc
+}
+
+func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("payrelay_"+name, help, labels, nil)
+	}
+	return &gauges{
+		read:   read,
+		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
+		single: map[string]*prometheus.Desc{
+			"unknown":    desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
+			"processing": desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
+			"conflicts":  desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
+			"backlog":    desc("notification_backlog", "Notifications that wait to be delivered."),
+			"oldest":     desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
+			"parked":     desc("notification_parked", "Notifications that were given up on and wait for an operator."),
+			"shops_off":  desc("shops_switched_off", "Shops whose notifications an answer of 410 switched off."),
+			"check":      desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
+		},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
+	ch <- g.orders
+	for _, d := range g.single {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector. While the database does not answer, the gauges are absent rather than wrong.
+func (g *gauges) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	state, err := g.read(ctx)
+	if err != nil {
+		return
+	}
+	for _, u := range state.Unfinished {
+		ch <- prometheus.MustNewConstMetric(g.orders, prometheus.GaugeValue, float64(u.Count), string(u.Kind), u.Provider, string(u.Status))
+	}
+	for name, v := range map[string]float64{
+		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
+		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
+	} {
+		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
+	}
+}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+func TestConflictsAreCountedWhateverTheVerdict(t *testing.T) {
+	t.Parallel()
+	o := newObserver(prometheus.NewRegistry(), zerolog.New(io.Discard))
+	for _, verdict := range []payment.Verdict{payment.Apply, payment.ConflictVerdict} {
+		o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: verdict, Conflicts: 1})
+	}
+	o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: payment.Apply})
+	require.InDelta(t, 2, testutil.ToFloat64(o.conflicts.WithLabelValues("smartcore", "check")), 0)
+}
+
+func TestAConflictIsLoggedWithItsOrder(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	o := newObserver(prometheus.NewRegistry(), zerolog.New(&log))
+	id := uuid.New()
+	o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: payment.ConflictVerdict, Conflicts: 1, Order: id})
+	require.Contains(t, log.String(), `"order_id":"`+id.String()+`"`)
+}
+
+// The first callback without an order must be an increase for Prometheus: the counter is there before.
+func TestCallbacksWithoutAnOrderAreCountedFromZero(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	newObserver(reg, zerolog.Nop())
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP payrelay_callbacks_total Callbacks of providers, by what became of them; rejected ones were not believed.
+# TYPE payrelay_callbacks_total counter
+payrelay_callbacks_total{provider="smartcore",verdict="no_order"} 0
+payrelay_callbacks_total{provider="uapay",verdict="no_order"} 0
+`), "payrelay_callbacks_total"))
+}
+
+func TestShopsThatAreSwitchedOffAreShown(t *testing.T) {
+	t.Parallel()
+	g := newGauges(func(context.Context) (store.Gauges, error) { return store.Gauges{ShopsOff: 2}, nil })
+	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
+# HELP payrelay_shops_switched_off Shops whose notifications an answer of 410 switched off.
+# TYPE payrelay_shops_switched_off gauge
+payrelay_shops_switched_off 2
+`), "payrelay_shops_switched_off"))
+}
+
+func TestRefusedCredentialsAreTold(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	o := newObserver(prometheus.NewRegistry(), zerolog.New(&log))
+	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main", CredentialsRefused: true})
+	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main"})
+	require.InDelta(t, 1, testutil.ToFloat64(o.refused.WithLabelValues("uapay")), 0)
+	require.Equal(t, 1, strings.Count(log.String(), "UAH-main"))
+}

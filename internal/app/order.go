@@ -1,0 +1,254 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os/user"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+
+	httpapi "payrelay/internal/http"
+	"payrelay/internal/payment"
+)
+
+type orderCmd struct {
+	List    orderListCmd    `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
+	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
+	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is in doubt, or a conflict, by your decision."`
+	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
+}
+
+// waitsFor says in a few words what an order waits for.
+func waitsFor(o *payment.Order) string {
+	switch {
+	case o.Conflicts > 0:
+		return "an operator: the provider contradicts what is recorded"
+	case o.Status == payment.StatusUnknown, o.Status == payment.StatusCreated:
+		return "the provider's word on whether the order arrived; never start a second one meanwhile"
+	case o.Status == payment.StatusRequiresAction:
+		return "the customer"
+	case o.Status == payment.StatusAuthorized:
+		return "the shop's capture or cancel"
+	case o.Status == payment.StatusProcessing:
+		return "the provider"
+	}
+	return "nothing"
+}
+
+type orderShowCmd struct {
+	ID   uuid.UUID `arg:"" help:"The order's id."`
+	JSON bool      `name:"json" help:"Print JSON."`
+}
+
+// line is one line of an order's story.
+type line struct {
+	At       time.Time         `json:"at"`
+	What     string            `json:"what"`
+	Detail   string            `json:"detail"`
+	Evidence map[string]string `json:"evidence"`
+}
+
+// Run implements the command.
+func (c orderShowCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	lines, err := story(ctx, db, o.Key())
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"order": httpapi.RenderOrder(o), "waits_for": waitsFor(o), "conflicts": o.Conflicts, "story": lines})
+	}
+	fmt.Fprintf(io.Out, "%s %s  %s  %s\n", o.Kind, o.ID, o.Status, o.Amount)
+	fmt.Fprintf(io.Out, "shop reference %s, account %s (%s)\nprovider's key  %s, its own id %s\n", o.Reference, o.AccountName, o.Provider, o.ProviderOrderID, orNone(o.ProviderReference))
+	if o.StatusReason != "" {
+		fmt.Fprintln(io.Out, o.StatusReason)
+	}
+	if o.Failure != nil {
+		fmt.Fprintf(io.Out, "failure: %s (%s), %s: %s\n", o.Failure.Category, o.Failure.Code, o.Failure.Advice, o.Failure.Message)
+	}
+	fmt.Fprintf(io.Out, "waits for: %s", waitsFor(o))
+	if o.NextCheckAt != nil {
+		fmt.Fprintf(io.Out, "; next check %s", o.NextCheckAt.UTC().Format(time.RFC3339))
+	}
+	if o.Conflicts > 0 {
+		fmt.Fprintf(io.Out, "\nopen conflicts: %d (once you know what is true: order resolve … --conflicts %d)", o.Conflicts, o.Conflicts)
+	}
+	fmt.Fprint(io.Out, "\n\n")
+	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
+	for _, l := range lines {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, evidenceText(l.Evidence))
+	}
+	return w.Flush()
+}
+
+// story merges everything that is known of an order, the oldest first.
+func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
+	var lines []line
+	history, err := db.store.History(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range history {
+		lines = append(lines, line{t.At, string(t.Cause), fmt.Sprintf("%d: %s → %s", t.Sequence, orNone(string(t.From)), t.To), t.Evidence})
+	}
+	calls, err := db.store.Calls(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range calls {
+		lines = append(lines, line{c.StartedAt, "call", fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration), c.Evidence})
+	}
+	conflicts, err := db.store.Conflicts(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range conflicts {
+		lines = append(lines, line{c.At, "conflict", c.Reason, c.Evidence})
+	}
+	callbacks, err := db.store.CallbacksOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range callbacks {
+		detail := fmt.Sprintf("%s: %s", orNone(c.Reported), c.Verdict)
+		if c.Reason != "" {
+			detail += ", " + c.Reason
+		}
+		lines = append(lines, line{c.ReceivedAt, "callback received", detail, c.Evidence})
+	}
+	notifications, err := db.store.NotificationsOf(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range notifications {
+		detail := fmt.Sprintf("%d: %s %s", n.Sequence, n.Type, n.State)
+		if n.Attempts > 0 {
+			detail += fmt.Sprintf(" after %d attempts", n.Attempts)
+		}
+		if n.State == "pending" && n.Attempts > 0 {
+			detail += ", next at " + n.NextAttemptAt.Format(time.RFC3339)
+		}
+		lines = append(lines, line{n.CreatedAt, "notification", detail, nil})
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
+	return lines, nil
+}
+
+func evidenceText(e map[string]string) string {
+	text := ""
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		text += name + "=" + e[name] + " "
+	}
+	return text
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+type orderResolveCmd struct {
+	ID        uuid.UUID `arg:"" help:"The order's id."`
+	Status    string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount    int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Conflicts *int      `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
+	Force     bool      `help:"Settle also an order about which nothing is in doubt. The history will say so."`
+	Reason    string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	JSON      bool      `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	operator := "unknown"
+	if u, err := user.Current(); err == nil {
+		operator = u.Username
+	}
+	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
+	o, settled, err := service.Resolve(ctx, o.Key(), payment.Resolution{
+		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: c.Reason, Operator: operator,
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, httpapi.RenderOrder(o))
+	}
+	fmt.Fprintf(io.Out, "Order %s is %s.\n", o.ID, o.Status)
+	if settled == 0 {
+		return nil
+	}
+	conflicts, err := db.store.Conflicts(ctx, o.Key())
+	if err != nil {
+		return fmt.Errorf("the order was resolved, but the conflicts that were settled cannot be read: %w", err)
+	}
+	conflicts = slices.DeleteFunc(conflicts, func(c payment.Conflict) bool { return c.Cause == payment.CauseOperator })
+	fmt.Fprintf(io.Out, "%d conflicts were settled:\n", settled)
+	for _, conflict := range conflicts[max(0, len(conflicts)-settled):] {
+		fmt.Fprintf(io.Out, "  %s  %s: %s, %s  %s\n", conflict.At.UTC().Format(time.RFC3339), conflict.Cause, orNone(string(conflict.Reported)), conflict.Reason, evidenceText(conflict.Evidence))
+	}
+	return nil
+}
+
+type orderResendCmd struct {
+	ID   uuid.UUID `arg:"" help:"The order's id."`
+	From int       `required:"" help:"The sequence of the first notification to send again; those after it follow."`
+}
+
+// Run implements the command.
+func (c orderResendCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	o, err := db.store.FindOrder(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	list, err := db.store.NotificationsOf(ctx, o.Key())
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || list[len(list)-1].Sequence < c.From {
+		return fmt.Errorf("order %s has no notification from sequence %d on", o.ID, c.From)
+	}
+	sent := 0
+	for _, n := range list {
+		switch {
+		case n.Sequence >= c.From:
+		case n.State == "parked":
+			fmt.Fprintf(io.Out, "Notification %d was given up on and holds back those after it: it is sent again, too.\n", n.Sequence)
+		default:
+			continue
+		}
+		if err := db.store.ResendNotification(ctx, o.Key(), n.Sequence); err != nil {
+			return err
+		}
+		sent++
+	}
+	fmt.Fprintf(io.Out, "%d notifications of order %s are sent again within half a minute.\n", sent, o.ID)
+	return nil
+}

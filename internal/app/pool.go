@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// connectTimeout is how long opening a connection to the database may take.
+const connectTimeout = 3 * time.Second
+
+// sessionLimits are what Postgres itself bounds, where DATABASE_URL does not say otherwise. Methods of the store give up
+// by themselves; these free what a process that froze or lost its link holds, and bound what runs beside the store: the
+// job queue's own statements.
+var sessionLimits = map[string]string{
+	"lock_timeout":                        "5s",
+	"statement_timeout":                   "60s",
+	"idle_in_transaction_session_timeout": "20s",
+}
+
+func openPool(ctx context.Context, c config) (*pgxpool.Pool, error) {
+	pc, err := poolConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, pc)
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return pool, nil
+}
+
+func poolConfig(c config) (*pgxpool.Config, error) {
+	pc, err := pgxpool.ParseConfig(c.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL cannot be read: it should look like postgres://user:password@host/database")
+	}
+	pc.MaxConns = int32(max(c.DatabasePool, 2)) //nolint:gosec // checked to be at most 1000
+	pc.MaxConnIdleTime = 5 * time.Minute
+	pc.ConnConfig.ConnectTimeout = connectTimeout
+	// A link that has fallen silent is given up after half a minute, also by a connection that only listens.
+	dialer := &net.Dialer{
+		Timeout: connectTimeout, Control: giveUpUnanswered,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+	}
+	pc.ConnConfig.DialFunc = dialer.DialContext
+	params := pc.ConnConfig.RuntimeParams
+	params["application_name"] = "payrelay"
+	// A transaction pooler refuses connections that ask for settings of their own.
+	mode := pc.ConnConfig.DefaultQueryExecMode
+	if c.JobsPollOnly || mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
+		return pc, nil
+	}
+	for name, value := range sessionLimits {
+		if _, given := params[name]; !given && !strings.Contains(params["options"], name) {
+			params[name] = value
+		}
+	}
+	return pc, nil
+}

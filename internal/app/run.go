@@ -1,0 +1,80 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+type runCmd struct{}
+
+// Help lists every variable of the environment.
+func (runCmd) Help() string { return describeConfig() }
+
+// Run implements the command.
+func (runCmd) Run(ctx context.Context, io *Streams) error {
+	c, err := loadConfig(io.Environ)
+	if err != nil {
+		return err
+	}
+	log := newLogger(io.Err, c.LogLevel)
+	a, err := assemble(ctx, c, log, false)
+	if err != nil {
+		return err
+	}
+	api, admin, err := a.sites()
+	if err != nil {
+		a.pool.Close()
+		return err
+	}
+	log.Info().Str("api", api.url()).Str("admin", admin.url()).Msg("serving")
+	return a.run(ctx, api, admin)
+}
+
+// sites opens the two listeners.
+func (a *app) sites() (api, admin *site, err error) {
+	if api, err = newSite("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
+		return nil, nil, err
+	}
+	if admin, err = newSite("admin listener", a.config.AdminAddr, a.admin, 30*time.Second); err != nil {
+		_ = api.listener.Close()
+		return nil, nil, err
+	}
+	return api, admin, nil
+}
+
+func newLogger(w io.Writer, level string) zerolog.Logger {
+	l, err := zerolog.ParseLevel(level)
+	if err != nil {
+		l = zerolog.InfoLevel
+	}
+	zerolog.DurationFieldUnit = time.Millisecond
+	return zerolog.New(w).Level(l).With().Timestamp().Logger()
+}
+
+type healthcheckCmd struct {
+	URL string `name:"url" default:"http://127.0.0.1:9090/readyz" help:"The address to ask."`
+}
+
+// Run implements the command.
+func (h healthcheckCmd) Run(ctx context.Context, _ *Streams) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.URL, nil)
+	if err != nil {
+		return fmt.Errorf("--url is not an address: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("the service does not answer: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("the service says %s", res.Status)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+)
+
+// site is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
+type site struct {
+	name     string
+	listener net.Listener
+	server   *http.Server
+
+	mu     sync.Mutex
+	silent map[net.Conn]bool // connections on which nothing was asked yet
+}
+
+// hush is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
+// advance; net/http would wait 5 s for each.
+const hush = 500 * time.Millisecond
+
+// answering is how long an answer of the merchant API may take beside its call to a provider: for the database, which may be
+// on its way back, and for a slow reader.
+const answering = 90 * time.Second
+
+func newSite(name, addr string, h http.Handler, writeTimeout time.Duration) (*site, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the %s: %w", name, err)
+	}
+	s := &site{name: name, listener: l, silent: map[net.Conn]bool{}}
+	s.server = &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: s.noteConn,
+	}
+	return s, nil
+}
+
+func (s *site) noteConn(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.silent[c] = true
+	} else {
+		delete(s.silent, c)
+	}
+}
+
+func (s *site) closeSilent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.silent {
+		_ = c.Close()
+	}
+}
+
+// url is where the site can be reached on this machine.
+func (s *site) url() string { return "http://" + reachable(s.listener.Addr().String()) }
+
+// reachable turns a listening address into one that can be dialled.
+func reachable(addr string) string {
+	ap, err := netip.ParseAddrPort(addr)
+	if err == nil && ap.Addr().IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", ap.Port())
+	}
+	return addr
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+// serve runs the sites until ctx is done, then lets requests under way finish within patience.
+func serve(ctx context.Context, patience time.Duration, sites ...*site) error {
+	var g errgroup.Group
+	for _, s := range sites {
+		g.Go(func() error {
+			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve the %s: %w", s.name, err)
+			}
+			return nil
+		})
+		g.Go(func() error {
+			<-ctx.Done()
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			defer cancel()
+			defer time.AfterFunc(hush, s.closeSilent).Stop()
+			if err := s.server.Shutdown(stop); err != nil {
+				return errors.Join(fmt.Errorf("stop the %s: %w", s.name, err), s.server.Close())
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// health answers what orchestrators ask.
+type health struct {
+	pool     *pgxpool.Pool
+	ready    func(ctx context.Context) error
+	draining atomic.Bool
+}
+
+// adminHandler serves health, readiness and metrics.
+func adminHandler(h *health, gatherer prometheus.Gatherer) http.Handler {
+	mux := http.NewServeMux()
+	text := func(w http.ResponseWriter, status int, body string) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body + "\n"))
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		switch err := h.ready(ctx); {
+		case h.draining.Load():
+			text(w, http.StatusServiceUnavailable, "stopping")
+		case err != nil:
+			text(w, http.StatusServiceUnavailable, "the database does not answer")
+		default:
+			text(w, http.StatusOK, "ready")
+		}
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true, Timeout: 10 * time.Second}))
+	return mux
+}

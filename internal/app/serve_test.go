@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Clients open connections in advance. One on which nothing was asked keeps no server from stopping; a request under way does.
+func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
+	t.Parallel()
+	begun, finish := make(chan struct{}), make(chan struct{})
+	s, err := newSite("test", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		<-finish
+		w.WriteHeader(http.StatusTeapot)
+	}), time.Minute)
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- serve(ctx, 2*time.Minute, s) }()
+	dial := func() net.Conn {
+		c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", s.listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	dial()
+	asked := dial()
+	_, err = asked.Write([]byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"))
+	require.NoError(t, err)
+	<-begun
+	stop()
+	select {
+	case err := <-stopped:
+		require.Fail(t, "a request under way was dropped", err)
+	case <-time.After(2 * hush):
+	}
+	close(finish)
+	answer := make([]byte, 64)
+	n, err := asked.Read(answer)
+	require.NoError(t, err)
+	require.Contains(t, string(answer[:n]), "418")
+	select {
+	case err := <-stopped:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		require.Fail(t, "the server waits for a connection on which nothing was asked")
+	}
+}

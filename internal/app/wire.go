@@ -1,0 +1,207 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"payrelay/internal/callbacks"
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/smartcore"
+	"payrelay/internal/gateway/transport"
+	"payrelay/internal/gateway/uapay"
+	httpapi "payrelay/internal/http"
+	"payrelay/internal/notify"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+	"payrelay/internal/sheet"
+	"payrelay/internal/store"
+	"payrelay/internal/worker"
+	"payrelay/migrations"
+)
+
+// callbackTimeout bounds the work on one callback: providers do not wait long.
+const callbackTimeout = 10 * time.Second
+
+// app is the assembled service.
+type app struct {
+	config  config
+	log     zerolog.Logger
+	pool    *pgxpool.Pool
+	clock   *store.Clock
+	store   *store.Store
+	service *payment.Service
+	workers *worker.Workers
+	api     http.Handler
+	admin   http.Handler
+	health  *health
+}
+
+// assemble connects everything. demo allows the keys that `dev` hands out.
+func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*app, error) {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	box, err := openBox(c.SecretKeyset, demo)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := openPool(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	queue, err := worker.NewQueue(log)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	clock, err := store.NewClock(ctx, pool)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st}
+	if err := a.build(ctx, reg, demo); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) error {
+	if err := a.checkDatabase(ctx); err != nil {
+		return err
+	}
+	if !demo {
+		if err := refuseDemo(ctx, a.store); err != nil {
+			return err
+		}
+	}
+	elsewhere, err := a.store.FeedFromElsewhere(ctx)
+	if err != nil {
+		return err
+	}
+	if elsewhere {
+		a.log.Error().Msg("this database was restored from a dump of another cluster: a part of the feed of events is hidden, and shops do not see what is new. " +
+			"Stop all replicas and raise the cluster's epoch with pg_resetwal: docs/operations.md says how")
+	}
+	hashKey, err := a.store.ServiceKey(ctx, "request_hash")
+	if err != nil {
+		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
+	}
+	reg.MustRegister(store.PoolCollector(a.pool), newGauges(a.store.Gauges))
+	observer := newObserver(reg, a.log)
+
+	registry := drivers(reg, a.log, a.config.ProviderTimeout)
+	a.service = payment.New(payment.Config{
+		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
+	})
+	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
+	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
+	if err != nil {
+		return err
+	}
+	a.api, err = httpapi.New(httpapi.Config{
+		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
+		RefuseDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
+		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout),
+		// More than the database has connections for would only wait inside, where it cannot be turned away any more.
+		Admission:         httpapi.Admission{Concurrency: 2 * a.config.DatabasePool, Queue: 4 * a.config.DatabasePool, Wait: 500 * time.Millisecond},
+		CallbackAdmission: httpapi.Admission{Concurrency: a.config.DatabasePool, Queue: 20 * a.config.DatabasePool, Wait: callbackTimeout / 2},
+	})
+	if err != nil {
+		return fmt.Errorf("make the merchant API: %w", err)
+	}
+	a.health = &health{pool: a.pool, ready: a.pool.Ping}
+	a.admin = adminHandler(a.health, reg)
+	return nil
+}
+
+// drivers is the list of providers.
+func drivers(reg prometheus.Registerer, log zerolog.Logger, timeout time.Duration) *gateway.Registry {
+	client := func(provider string) *transport.Client {
+		return transport.New(transport.Config{Provider: provider, Log: log, Registerer: reg, Timeout: timeout})
+	}
+	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
+}
+
+// withIDs puts the ids of the request and the order into the log lines of calls to providers.
+func withIDs(ctx context.Context, o *payment.Order) context.Context {
+	request := httpapi.RequestID(ctx)
+	return transport.WithLog(ctx, func(e *zerolog.Event) { e.Str("request_id", request).Stringer("order_id", o.ID) })
+}
+
+// run serves until ctx is done, then stops without dropping what is under way: first it says that it is not ready,
+// then listeners close, then jobs end, then the database is let go.
+func (a *app) run(ctx context.Context, sites ...*site) error {
+	defer a.pool.Close()
+	var g errgroup.Group
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
+	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
+	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })
+	g.Go(func() error {
+		<-ctx.Done()
+		a.health.draining.Store(true)
+		a.log.Info().Msg("stopping")
+		return nil
+	})
+	return g.Wait()
+}
+
+// checkDatabase says what to do when the schema is not the one this program needs.
+func (a *app) checkDatabase(ctx context.Context) error {
+	pending, err := migrations.Pending(ctx, a.config.migrateURL())
+	if err != nil {
+		return fmt.Errorf("read the database's schema: %w", err)
+	}
+	if pending {
+		return fmt.Errorf("the database lacks migrations: run 'server migrate up' first")
+	}
+	return nil
+}
+
+func (c config) migrateURL() string {
+	if c.MigrateURL != "" {
+		return c.MigrateURL.Reveal()
+	}
+	return c.DatabaseURL.Reveal()
+}
+
+// refuseDemo keeps a database that `dev` filled out of production.
+func refuseDemo(ctx context.Context, st *store.Store) error {
+	demo, err := st.HasDemoKey(ctx)
+	if err != nil {
+		return err
+	}
+	if demo {
+		return fmt.Errorf("this database holds the demo shop's well-known key: it was made by 'server dev' and must not be used by 'server run'")
+	}
+	return nil
+}
+
+func openBox(keyset gateway.Secret, demo bool) (*secrets.Box, error) {
+	if !demo && secrets.IsDemo(keyset) {
+		return nil, fmt.Errorf("SECRET_KEYSET is the well-known one of 'server dev': make your own with 'server keyset new'")
+	}
+	box, err := secrets.Open(keyset)
+	if err != nil {
+		return nil, fmt.Errorf("SECRET_KEYSET: %w", err)
+	}
+	return box, nil
+}
+
+// offlineDrivers is the list of providers for commands that only look at accounts.
+func offlineDrivers() *gateway.Registry {
+	return drivers(prometheus.NewRegistry(), zerolog.Nop(), time.Second)
+}

@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// css selects elements; a plain string would be a search.
+type css = chromedp.CSS
+
+// newBrowser starts a headless Chromium, or says what to install.
+func newBrowser(t *testing.T) context.Context {
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	require.NotEmpty(t, path, "this test needs Chromium: install it (Debian: apt-get install chromium)")
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.UserDataDir(t.TempDir()),
+	}
+	for _, off := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage"} {
+		options = append(options, chromedp.Flag(off, true))
+	}
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	t.Cleanup(cancel)
+	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancelAllocator)
+	ctx, cancelBrowser := chromedp.NewContext(ctx)
+	t.Cleanup(cancelBrowser)
+	return ctx
+}
+
+// shoot keeps a picture of the page when SCREENSHOTS names a folder, for people to look at.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}
+
+func TestTheFirstPaymentInABrowser(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	ctx := newBrowser(t)
+
+	pay := func(reference, button string) order {
+		o := d.create(reference)
+		require.NoError(t, chromedp.Do(ctx,
+			chromedp.EmulateViewport(390, 844),
+			chromedp.Navigate(o.NextAction.URL),
+			chromedp.WaitVisible(css("#card-form")),
+			chromedp.SendKeys(css("#card-number"), cardChallenge),
+			chromedp.SendKeys(css("#card-expiry"), "1230"),
+			chromedp.SendKeys(css("#card-cvc"), "739"),
+			chromedp.SendKeys(css("#card-holder"), "John Doe"),
+		))
+		shoot(t, ctx, "form-"+reference)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Click(css("#pay")), chromedp.WaitVisible(css("#acs-form"))))
+		shoot(t, ctx, "acs-"+reference)
+		require.NoError(t, chromedp.Do(ctx, chromedp.Click(css(button)), chromedp.WaitVisible(css("#result"))))
+		shoot(t, ctx, "result-"+reference)
+		return o
+	}
+
+	paid := pay("browser-paid", "#acs-success")
+	d.await(paid.ID, "succeeded")
+	refused := pay("browser-refused", "#acs-fail")
+	require.Equal(t, "authentication_failed", d.await(refused.ID, "failed").Failure.Category)
+
+	// the demo shop shows what it was told
+	require.Eventually(t, func() bool { return len(d.notified(refused.ID)) >= 2 }, patience, 25*time.Millisecond)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(d.ShopPage), chromedp.WaitVisible(css("main"))))
+	text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+	require.NoError(t, err)
+	require.Contains(t, text, "order.succeeded")
+	require.Contains(t, text, "order.failed")
+	shoot(t, ctx, "shop")
+
+	// the documentation renders without any request to the outside
+	require.NoError(t, chromedp.Do(ctx, chromedp.EmulateViewport(1280, 900), chromedp.Navigate(d.API+"/docs")))
+	require.Eventually(t, func() bool {
+		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+		return err == nil && len(text) > 2000
+	}, patience, 100*time.Millisecond)
+	shoot(t, ctx, "docs")
+}
+
+func TestBuyingInTheDemoShop(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	ctx := newBrowser(t)
+	require.NoError(t, chromedp.Do(ctx,
+		chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate(d.ShopPage),
+		chromedp.Click(css("form[action$='/buy'] button")),
+		chromedp.WaitVisible(css("#card-form")),
+		chromedp.SendKeys(css("#card-number"), cardSuccess),
+		chromedp.SendKeys(css("#card-expiry"), "1230"),
+		chromedp.SendKeys(css("#card-cvc"), "739"),
+		chromedp.SendKeys(css("#card-holder"), "John Doe"),
+		chromedp.Click(css("#pay")),
+	))
+	shows := false
+	for deadline := time.Now().Add(patience); !shows && time.Now().Before(deadline); {
+		at, err := chromedp.Run(ctx, chromedp.Location())
+		require.NoError(t, err)
+		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
+		shows = err == nil && strings.HasPrefix(at, d.ShopPage) && strings.Contains(strings.ToLower(text), "succeeded")
+	}
+	require.True(t, shows, "the shop's page does not show the verified outcome%s", where(ctx))
+	shoot(t, ctx, "return")
+}
+
+// where says what the browser shows, for a failing test.
+func where(ctx context.Context) string {
+	at, _ := chromedp.Run(ctx, chromedp.Location())
+	text, _ := chromedp.Run(ctx, chromedp.Text(css("body")))
+	return " (at " + at + ": " + text + ")"
+}

@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"payrelay/internal/secrets"
+)
+
+// What needs a person is seen, and settled only as far as it was seen.
+func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), sql, args...)
+		require.NoError(t, err)
+	}
+	waiting := []string{d.create("waits-1").ID, d.create("waits-2").ID}
+	bad := d.paid("contradicted", 1000, "")
+	conflict := func(reason string) {
+		exec(`INSERT INTO order_conflicts SELECT shop_id, id, gen_random_uuid(), 'check', 'failed', $2, '{"code": "51"}', clock_timestamp() FROM orders WHERE id = $1`, bad.ID, reason)
+		exec("UPDATE orders SET conflicts = conflicts + 1 WHERE id = $1", bad.ID)
+	}
+	conflict("the first")
+
+	list := d.operator("order", "list", "--older", "0s", "--limit", "2")
+	require.Contains(t, list, bad.ID)
+	require.Contains(t, list, waiting[0])
+	require.NotContains(t, list, waiting[1])
+	require.Contains(t, list, "… and 1 more")
+	require.NotContains(t, d.operator("order", "list", "--older", "0s", "--limit", "3"), "more")
+	require.Contains(t, d.operator("order", "show", bad.ID), "open conflicts: 1")
+
+	conflict("the second")
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+	settle := []string{"order", "resolve", bad.ID, "--status", "succeeded", "--reason", "a test"}
+	code, _, text := command(environ, append(settle, "--conflicts", "1")...)
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "2 reports contradict this order, and you have seen 1")
+	text = d.operator(append(settle, "--conflicts", "2")...)
+	require.Contains(t, text, "2 conflicts were settled:")
+	require.Regexp(t, `(?s)check: failed, the first.*code=51.*check: failed, the second`, text)
+	conflict("the third")
+	text = d.operator(settle...)
+	require.Contains(t, text, "1 conflicts were settled:")
+	require.Contains(t, text, "the third")
+	require.NotContains(t, text, "the second")
+}
+
+func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	require.Contains(t, d.operator("order", "list", "--parked"), "No notification was given up on.")
+	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
+	o := d.paid("parked-1", 1000, "")
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, patience, 25*time.Millisecond)
+	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'parked', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
+	require.NoError(t, err)
+	require.Regexp(t, o.ID+` +2 +order.requires_action +17 `, d.operator("order", "list", "--parked"))
+	require.Contains(t, d.operator("order", "list", "--parked", "--json"), `"order_id":"`+o.ID+`"`)
+	text := d.operator("order", "resend", o.ID, "--from", "3")
+	require.Contains(t, text, "Notification 2 was given up on")
+	require.Contains(t, text, "2 notifications of order "+o.ID)
+	require.Eventually(t, func() bool {
+		return strings.Contains(d.operator("order", "show", o.ID), "order.succeeded delivered after 2 attempts")
+	}, patience, 25*time.Millisecond)
+
+	_, err = conn.Exec(t.Context(), `INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
+		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'no_order', 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'
+		FROM accounts, generate_series(1, 3) n WHERE name = 'EUR-sandbox'`)
+	require.NoError(t, err)
+	text = d.operator("order", "list", "--callbacks", "--limit", "2")
+	require.Regexp(t, `(?s)EUR-sandbox +nobodys-3 +succeeded +state=PAYED.*nobodys-2`, text)
+	require.NotContains(t, text, "nobodys-1")
+	require.Contains(t, text, "… and more")
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+	code, _, text := command(environ, "order", "list", "--callbacks", "--parked")
+	require.NotZero(t, code, text)
+}

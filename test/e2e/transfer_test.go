@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func transfer(reference, from string) string {
+	return fmt.Sprintf(`{"reference":%q,"account":"UAH-sandbox-p2p","amount":10000,"currency":"UAH",
+		"from":{"card":{"number":%q,"exp_month":3,"exp_year":2031,"cvc":"917"}},"to":{"card":{"number":"4111111111111111"}},"customer":{"phone":"+380000000000"}}`, reference, from)
+}
+
+func TestTransfers(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusCreated)
+	require.Equal(t, "transfer", o.Kind)
+	d.await(o.ID, "succeeded")
+	again := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusOK)
+	require.Equal(t, o.ID, again.ID)
+	d.refuses("/v1/transfers", transfer("t-1", uahChallenge), http.StatusConflict, "reference_conflict")
+
+	o = d.makes("/v1/transfers", transfer("t-2", uahReject), http.StatusCreated)
+	require.Equal(t, "failed", d.await(o.ID, "failed").Status)
+	require.Zero(t, d.columnsHolding(uahSuccess), "no card number is stored")
+}
+
+func TestATransferWithACode(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.makes("/v1/transfers", transfer("t-1", uahLookup), http.StatusCreated)
+	o = d.ends(o.ID, "requires_action")
+	require.Equal(t, "confirm_code", o.NextAction.Type)
+	p := d.refuses("/v1/transfers/"+o.ID+"/confirm", `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+	require.Contains(t, p.Detail, "2 attempts")
+	d.refuses("/v1/payments/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusNotFound, "not_found")
+	d.makes("/v1/transfers/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusOK)
+	d.await(o.ID, "succeeded")
+	d.refuses("/v1/transfers/"+o.ID+"/confirm", `{"code":"123456"}`, http.StatusConflict, "invalid_state")
+}
+
+func TestATransferIsImported(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	own := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusCreated)
+	d.ends(own.ID, "succeeded")
+	var known struct {
+		ProviderReference string `json:"provider_reference"`
+	}
+	d.call(http.MethodGet, "/v1/transfers/"+own.ID, "", &known)
+	body := fmt.Sprintf(`{"account":"UAH-sandbox-p2p","provider_id":%q}`, known.ProviderReference)
+	require.Equal(t, own.ID, d.makes("/v1/transfers/import", body, http.StatusOK).ID, "its own is known already")
+	d.refuses("/v1/transfers/import", `{"account":"UAH-sandbox-p2p","provider_id":"0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10"}`, http.StatusNotFound, "not_found")
+	d.refuses("/v1/transfers/import", `{"account":"EUR-sandbox-payout","provider_id":"x"}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
+
+	// Another shop that shares the account learns nothing of it.
+	other := d.otherShop()
+	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(context.Background(), `INSERT INTO account_shops (account_id, shop_id)
+		SELECT a.id, s.id FROM accounts a, shops s WHERE a.name = 'UAH-sandbox-p2p' AND s.name = 'other'`)
+	require.NoError(t, err)
+	d.problem(http.MethodPost, "/v1/transfers/import", body, other, http.StatusNotFound, "not_found")
+}
+
+// What a bank knows of the card must not come to rest in clear, with either provider.
+func TestABanksFormIsNowhereInClear(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.makes("/v1/transfers", transfer("t-1", uahChallenge), http.StatusCreated)
+	o = d.ends(o.ID, "requires_action")
+	require.Equal(t, "post_form", o.NextAction.Type)
+	form := o.NextAction.Fields["PaReq"]
+	require.NotEmpty(t, form)
+	require.Eventually(t, func() bool { return len(d.notified(o.ID)) > 0 }, patience, 25*time.Millisecond)
+	require.Zero(t, d.columnsHolding(form))
+	for version, field := range map[string]string{"3ds1": "PaReq", "3ds2": "creq"} {
+		d.settings(map[string]any{"three_ds": version})
+		o := d.makes("/v1/payments", direct("form-"+version, 1000, cardMethod(cardChallenge), ""), http.StatusCreated)
+		require.Equal(t, "requires_action", o.Status)
+		require.NotEmpty(t, o.NextAction.Fields[field])
+		require.Zero(t, d.columnsHolding(o.NextAction.Fields[field]), version)
+	}
+}

@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// browserInfo is what a shop's page learns about its customer's browser for 3-D Secure.
+const browserInfo = `"browser":{"accept_header":"text/html","user_agent":"test","language":"uk-UA","java_enabled":false,"javascript_enabled":true,` +
+	`"color_depth":24,"screen_height":844,"screen_width":390,"time_zone_offset":-120}`
+
+// card keeps a card at the provider, as its card frame does, and returns the id.
+func (d uapayDev) card(number string) string {
+	d.t.Helper()
+	var c struct {
+		ID string `json:"id"`
+	}
+	require.NoError(d.t, json.Unmarshal(d.control(http.MethodPost, "/cards", map[string]any{"number": number}), &c))
+	require.NotEmpty(d.t, c.ID)
+	return c.ID
+}
+
+// storedCard is what a payment with a kept card has beyond others.
+func storedCard(id, back string) string {
+	return fmt.Sprintf(`"flow":"direct","payment_method":{"type":"stored_card","card_id":%q,"cvc":"739"},"return_urls":{"status":%q},%s`,
+		id, back, browserInfo)
+}
+
+// charges pays with a kept card, server to server.
+func (d uapayDev) charges(reference, number string, want int) full {
+	d.t.Helper()
+	return d.makes("/v1/payments", uah(reference, 1000, storedCard(d.card(number), d.ShopPage)), want)
+}
+
+// attempts is how often a code may still be tried, by the order's next_action.
+func (d uapayDev) attempts(o full) int {
+	d.t.Helper()
+	var out struct {
+		NextAction struct {
+			Type         string `json:"type"`
+			AttemptsLeft *int   `json:"attempts_left"`
+		} `json:"next_action"`
+	}
+	d.call(http.MethodGet, "/v1/payments/"+o.ID, "", &out)
+	require.Equal(d.t, "confirm_code", out.NextAction.Type)
+	require.NotNil(d.t, out.NextAction.AttemptsLeft)
+	return *out.NextAction.AttemptsLeft
+}
+
+func confirmOf(o full) string { return "/v1/payments/" + o.ID + "/confirm" }
+
+func TestStoredCardsAtUAPAY(t *testing.T) {
+	t.Parallel()
+	const create, confirm = "invoicer/payments/create", "invoicer/payments/confirm"
+	d := startUAPAY(t)
+
+	// One after the other: the fault strikes whichever order comes next.
+	lost := func(endpoint, kind, reference, number string) full {
+		d.once(kind, endpoint, "")
+		o := d.charges(reference, number, http.StatusAccepted)
+		require.Equal(t, "unknown", o.Status)
+		return o
+	}
+	lostPaid := lost(create, "drop_after", "lost", uahSuccess)
+	lostBank := lost(create, "drop_after", "lost-bank", uahChallenge)
+	lostCode := lost(create, "drop_after", "lost-code", uahLookup)
+	envelope := lost("invoicer/invoices/create", "drop_after", "envelope", uahSuccess)
+
+	d.atOnce(t, scenarios{
+		"paid": func(t *testing.T, d uapayDev) {
+			o := d.charges("frictionless", uahSuccess, http.StatusCreated)
+			end := d.ends(o.ID, "succeeded")
+			require.EqualValues(t, 1000, end.AmountCaptured)
+			require.Equal(t, "411111******1111", end.PaymentMethod.Masked)
+			d.story(o.ID, "created by request", "succeeded by callback|answer|check")
+			d.refuses("/v1/payments", uah("frictionless", 1000, storedCard("another", d.ShopPage)), http.StatusConflict, "reference_conflict")
+			require.Equal(t, 1, d.sent(o, create))
+		},
+		"held": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/payments", uah("held", 1000, `"capture":"manual",`+storedCard(d.card(uahSuccess), d.ShopPage)), http.StatusCreated)
+			d.ends(o.ID, "authorized")
+			require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
+			d.story(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer")
+		},
+		"refused": func(t *testing.T, d uapayDev) {
+			o := d.charges("refused", uahReject, http.StatusCreated)
+			require.Equal(t, "REJECTED", d.ends(o.ID, "failed").Failure.Code)
+			d.story(o.ID, "created by request", "failed by callback|answer|check")
+		},
+		"3-D Secure": func(t *testing.T, d uapayDev) {
+			for button, status := range map[string]string{"success": "succeeded", "fail": "failed", "cancel": "canceled"} {
+				o := d.charges("bank-"+button, uahChallenge, http.StatusCreated)
+				d.challenged(o, button)
+				d.ends(o.ID, status)
+				require.Nil(t, d.full(o.ID).NextAction)
+				d.story(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
+			}
+		},
+		"3-D Secure, callback lost": func(_ *testing.T, d uapayDev) {
+			o := d.charges("bank-silent", uahChallenge, http.StatusCreated)
+			d.silent(o)
+			d.challenged(o, "success")
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "requires_action by answer", "succeeded by check")
+		},
+		"3-D Secure, answer lost": func(t *testing.T, d uapayDev) {
+			o := d.ends(lostBank.ID, "requires_action")
+			require.Equal(t, "post_form", o.NextAction.Type, "the provider tells the form again")
+			d.challenged(o, "success")
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "unknown by answer", "requires_action by check", "succeeded by callback|check")
+			require.Equal(t, 1, d.sent(o, create))
+		},
+		"code": func(t *testing.T, d uapayDev) {
+			o := d.charges("code", uahLookup, http.StatusCreated)
+			require.Equal(t, "requires_action", o.Status)
+			require.Equal(t, 3, d.attempts(o))
+			p := d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+			require.Contains(t, p.Detail, "2 attempts are left")
+			require.Equal(t, 2, d.attempts(o))
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by callback|check")
+			d.refuses(confirmOf(o), `{"code":"123456"}`, http.StatusConflict, "invalid_state")
+		},
+		"wrong codes until none is left": func(t *testing.T, d uapayDev) {
+			o := d.charges("codes", uahLookup, http.StatusCreated)
+			for left := 2; left > 0; left-- {
+				p := d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+				require.Contains(t, p.Detail, map[int]string{2: "2 attempts are left.", 1: "1 attempt is left."}[left])
+				require.Equal(t, left, d.attempts(o))
+			}
+			end := d.makes(confirmOf(o), `{"code":"000000"}`, http.StatusOK)
+			require.Equal(t, "failed", end.Status)
+			require.Equal(t, "authentication_failed", end.Failure.Category)
+			require.Equal(t, "authentication_failed", d.full(o.ID).Failure.Category, "whether the callback or the answer came first")
+			d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|answer|check")
+			require.Equal(t, 3, d.sent(o, confirm))
+		},
+		"code, its answer lost": func(t *testing.T, d uapayDev) {
+			o := d.charges("code-lost", uahLookup, http.StatusCreated)
+			d.once("drop_after", confirm, o.ProviderOrderID)
+			said := d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			if said.Status != "succeeded" { // the callback may be first
+				require.Equal(t, "processing", said.Status)
+				require.Contains(t, *said.StatusReason, "Do not ask the customer again yet.")
+			}
+			d.ends(o.ID, "succeeded")
+			require.Equal(t, 1, d.sent(o, confirm))
+		},
+		"a code that got lost": func(t *testing.T, d uapayDev) {
+			o := d.charges("code-never", uahLookup, http.StatusCreated)
+			d.once("drop_before", confirm, o.ProviderOrderID)
+			said := d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			require.Equal(t, "processing", said.Status)
+			require.Contains(t, *said.StatusReason, "Do not ask the customer again yet.")
+			again := d.ends(o.ID, "requires_action")
+			require.Nil(t, again.StatusReason)
+			require.Equal(t, 3, d.attempts(again))
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+		},
+		"code, answer of the payment lost": func(t *testing.T, d uapayDev) {
+			o := d.ends(lostCode.ID, "processing")
+			require.Nil(t, o.NextAction, "the key that a code must go with was lost")
+			require.Contains(t, *o.StatusReason, "was lost with an answer")
+			d.refuses(confirmOf(o), `{"code":"123456"}`, http.StatusConflict, "invalid_state")
+			require.Zero(t, d.sent(o, confirm))
+		},
+		"answer lost": func(t *testing.T, d uapayDev) {
+			d.ends(lostPaid.ID, "succeeded")
+			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
+			require.Equal(t, 1, d.sent(lostPaid, create))
+		},
+		"answer of the invoice lost": func(t *testing.T, d uapayDev) {
+			require.Equal(t, "unknown", d.asks(envelope).Status, "no payment was made on it, but that proves nothing so early")
+			require.Zero(t, d.sent(envelope, create))
+		},
+		"callback lost": func(_ *testing.T, d uapayDev) {
+			o := d.charges("silent", uahLookup, http.StatusCreated)
+			d.silent(o)
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by check")
+		},
+		"a card that is not there": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/payments", uah("no-card", 1000, storedCard("5b0f6c1e-7a5d-4c1b-9a55-0d1e2f3a4b5c", d.ShopPage)), http.StatusCreated)
+			require.Equal(t, "failed", o.Status)
+			require.Equal(t, "invalid_request", o.Failure.Category)
+			require.Equal(t, "fix_request", o.Failure.Advice)
+			_, text := d.raw(http.MethodGet, "/v1/payments/"+o.ID, "", nil)
+			require.Contains(t, string(text), "The provider refused the request. payment_method.card_id: the provider does not know it.")
+		},
+	})
+	d.keepsSecrets()
+}
+
+// challenged posts the order's form to the bank, as the shop's page would make the browser do, and answers there. The
+// browser comes back to the shop's page.
+func (d uapayDev) challenged(o full, button string) {
+	d.t.Helper()
+	require.Equal(d.t, "requires_action", o.Status)
+	form := formOf(o)
+	require.NotEmpty(d.t, form.Get("PaReq"))
+	term, err := url.Parse(form.Get("TermUrl"))
+	require.NoError(d.t, err)
+	require.Equal(d.t, d.ShopPage, term.Query().Get("redirect"), "the provider is told where the payer goes afterwards")
+	require.Contains(d.t, d.bank(o, button), "Demo shop", "the payer is back at the shop")
+}
+
+// formOf is the form that a browser must post.
+func formOf(o full) url.Values {
+	form := url.Values{}
+	for name, value := range o.NextAction.Fields {
+		form.Set(name, value)
+	}
+	return form
+}

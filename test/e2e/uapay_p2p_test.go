@@ -1,0 +1,349 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/uapay"
+)
+
+// p2p is the account that sends money out.
+const p2p = "UAH-sandbox-p2p"
+
+func payoutUAH(reference, number string) string {
+	return fmt.Sprintf(`{"reference":%q,"amount":700,"account":%q,"description":"Winnings","method":%s}`, reference, p2p, payoutTo(number))
+}
+
+func TestPayoutsAtUAPAY(t *testing.T) {
+	t.Parallel()
+	const initiate, complete = "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete"
+	d := startUAPAY(t)
+	d.settings(map[string]any{"auto_cancel_ms": 1500}) // documented as an hour
+	// One after the other: the fault strikes whichever order comes next.
+	lost := func(kind, endpoint, reference string) full {
+		d.once(kind, endpoint, "")
+		o := d.makes("/v1/payouts", payoutUAH(reference, uahSuccess), http.StatusAccepted)
+		require.Equal(t, "unknown", o.Status)
+		return o
+	}
+	// What was only initiated moves nothing, and is never completed.
+	gone := func(kind, reference string) full {
+		d.once(kind, initiate, "")
+		o := d.makes("/v1/payouts", payoutUAH(reference, uahSuccess), http.StatusCreated)
+		require.Equal(t, "failed", o.Status)
+		require.Equal(t, "initiate_unanswered", o.Failure.Code)
+		require.Equal(t, "retry_later", o.Failure.Advice)
+		return o
+	}
+	lostInitiate, neverInitiated := gone("drop_after", "lost-initiate"), gone("drop_before", "never-initiated")
+	lostComplete, neverCompleted := lost("drop_after", complete, "lost-complete"), lost("drop_before", complete, "never-completed")
+	again := func(t *testing.T, d uapayDev, o full, initiated, completed int) {
+		require.Equal(t, o.ID, d.makes("/v1/payouts", payoutUAH(o.Reference, uahSuccess), http.StatusOK).ID)
+		require.Equal(t, initiated, d.sent(o, initiate))
+		require.Equal(t, completed, d.sent(o, complete))
+	}
+	d.atOnce(t, scenarios{
+		"paid": func(t *testing.T, d uapayDev) {
+			for reference, number := range map[string]string{"out": uahSuccess, "out-3ds": uahChallenge} {
+				o := d.makes("/v1/payouts", payoutUAH(reference, number), http.StatusCreated)
+				require.Equal(t, "payout", o.Kind)
+				require.Equal(t, "UAH", *o.Currency)
+				d.ends(o.ID, "succeeded")
+				d.story(o.ID, "created by request", "processing by answer", "succeeded by check")
+				require.Equal(t, "A2C", d.twin(o).Kind)
+			}
+		},
+		"refused": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/payouts", payoutUAH("refused", uahReject), http.StatusCreated)
+			require.Equal(t, "REJECTED", d.ends(o.ID, "failed").Failure.Code)
+			d.story(o.ID, "created by request", "processing by answer", "failed by check")
+		},
+		"callback lost": func(_ *testing.T, d uapayDev) {
+			o := d.makes("/v1/payouts", payoutUAH("silent", uahSuccess), http.StatusCreated)
+			d.silent(o)
+			d.ends(o.ID, "succeeded")
+		},
+		"answer of the first call lost": func(t *testing.T, d uapayDev) {
+			d.story(lostInitiate.ID, "created by request", "failed by answer")
+			require.Equal(t, []string{"RECEIVE CANCELED"}, d.operations(lostInitiate.ProviderOrderID), "what was initiated does not wait out its hour")
+			again(t, d, lostInitiate, 1, 0)
+		},
+		"first call lost on its way": func(t *testing.T, d uapayDev) {
+			d.story(neverInitiated.ID, "created by request", "failed by answer")
+			again(t, d, neverInitiated, 1, 0)
+		},
+		"answer of the second call lost": func(t *testing.T, d uapayDev) {
+			d.ends(lostComplete.ID, "succeeded")
+			d.story(lostComplete.ID, "created by request", "unknown by answer", "succeeded by check")
+			again(t, d, lostComplete, 1, 1)
+		},
+		"second call lost on its way": func(t *testing.T, d uapayDev) {
+			d.ends(neverCompleted.ID, "canceled")
+			again(t, d, neverCompleted, 1, 1)
+		},
+		"what UAPAY cannot do": func(t *testing.T, d uapayDev) {
+			p := d.refuses("/v1/payouts", `{"reference":"phone","amount":700,"account":"`+p2p+`","method":{"type":"phone","phone":"+380000000000"}}`,
+				http.StatusUnprocessableEntity, "missing_fields")
+			require.Equal(t, []string{"method"}, p.fields())
+			d.refuses("/v1/payout-cards", `{"reference":"card","account":"`+p2p+`"}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
+			res, text := d.raw(http.MethodGet, "/v1/accounts/"+p2p+"/balance", "", nil)
+			require.Equal(t, http.StatusUnprocessableEntity, res.StatusCode, "%s", text)
+		},
+	})
+	d.keepsSecrets()
+}
+
+// cardEnd is one end of a transfer: a card that was typed somewhere else.
+func cardEnd(number string) string {
+	return fmt.Sprintf(`{"card":{"number":%q,"exp_month":3,"exp_year":2031,"cvc":"739"}}`, number)
+}
+
+func transferUAH(reference, from, to string) string {
+	return fmt.Sprintf(`{"reference":%q,"account":%q,"amount":10000,"currency":"UAH","description":"Dinner","from":%s,"to":%s,"customer":{"phone":"+380000000000"}}`,
+		reference, p2p, from, to)
+}
+
+func TestTransfersAtUAPAY(t *testing.T) {
+	t.Parallel()
+	const create, confirm = "payments/p2p/direct/create", "payments/p2p/confirm"
+	d := startUAPAY(t)
+	to := cardEnd(uahSuccess)
+	lost := func(kind, reference, number string) full {
+		d.once(kind, create, "")
+		return d.makes("/v1/transfers", transferUAH(reference, cardEnd(number), to), http.StatusAccepted)
+	}
+	lostPaid, lostCode, never := lost("drop_after", "lost", uahSuccess), lost("drop_after", "lost-code", uahLookup), lost("drop_before", "never", uahSuccess)
+	confirmOf := func(o full) string { return "/v1/transfers/" + o.ID + "/confirm" }
+	d.atOnce(t, scenarios{
+		"between kept cards": func(t *testing.T, d uapayDev) {
+			from, to := d.card(uahSuccess), d.card(uahChallenge)
+			o := d.makes("/v1/transfers", transferUAH("kept", fmt.Sprintf(`{"card_id":%q,"cvc":"739"}`, from), fmt.Sprintf(`{"card_id":%q}`, to)), http.StatusCreated)
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "succeeded by answer|check")
+			require.Equal(t, []string{"SEND FINISHED", "RECEIVE FINISHED"}, d.operations(d.twin(o).Payments[0].ID))
+		},
+		"refused": func(_ *testing.T, d uapayDev) {
+			o := d.makes("/v1/transfers", transferUAH("refused", cardEnd(uahReject), to), http.StatusCreated)
+			d.ends(o.ID, "failed")
+			d.story(o.ID, "created by request", "failed by answer|check")
+		},
+		"3-D Secure": func(t *testing.T, d uapayDev) {
+			for button, status := range map[string]string{"success": "succeeded", "fail": "failed"} {
+				o := d.makes("/v1/transfers", transferUAH("bank-"+button, cardEnd(uahChallenge), to), http.StatusCreated)
+				require.Contains(t, d.bank(o, button), `data-status="`)
+				d.ends(o.ID, status)
+				d.story(o.ID, "created by request", "requires_action by answer", status+" by check")
+			}
+		},
+		"code": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/transfers", transferUAH("code", cardEnd(uahLookup), to), http.StatusCreated)
+			p := d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+			require.Contains(t, p.Detail, "2 attempts are left")
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+			require.Equal(t, 2, d.sent(o, confirm))
+		},
+		"wrong codes until none is left": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/transfers", transferUAH("codes", cardEnd(uahLookup), to), http.StatusCreated)
+			for range 2 {
+				d.refuses(confirmOf(o), `{"code":"000000"}`, http.StatusUnprocessableEntity, "wrong_code")
+			}
+			require.Equal(t, "failed", d.makes(confirmOf(o), `{"code":"000000"}`, http.StatusOK).Status)
+		},
+		"answer lost": func(t *testing.T, d uapayDev) {
+			d.ends(lostPaid.ID, "succeeded")
+			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by check")
+			require.Equal(t, lostPaid.ID, d.makes("/v1/transfers", transferUAH("lost", cardEnd(uahSuccess), to), http.StatusOK).ID)
+			require.Equal(t, 1, d.sent(lostPaid, create))
+		},
+		"answer lost, code": func(_ *testing.T, d uapayDev) {
+			o := d.ends(lostCode.ID, "requires_action")
+			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
+			d.ends(o.ID, "succeeded")
+		},
+		"never arrived": func(t *testing.T, d uapayDev) {
+			for range 4 {
+				require.Equal(t, "unknown", d.asks(never).Status)
+			}
+			require.Equal(t, 1, d.sent(never, create))
+		},
+		"what is missing": func(t *testing.T, d uapayDev) {
+			body := strings.Replace(transferUAH("bare", cardEnd(uahSuccess), to), `"customer":{"phone":"+380000000000"}`, `"customer":{}`, 1)
+			p := d.refuses("/v1/transfers", body, http.StatusUnprocessableEntity, "missing_fields")
+			require.Equal(t, []string{"customer.phone"}, p.fields())
+		},
+	})
+	d.keepsSecrets()
+}
+
+// Transfers that somebody else started are read by their operations (uapay.md 9.2, 9.3 and 15.2).
+func TestImportedTransfersAtUAPAY(t *testing.T) {
+	t.Parallel()
+	const api = "p2p/payments/"
+	d := startUAPAY(t)
+	session := map[string]any{"sessionId": d.provider("sessions/create", map[string]any{"clientId": "90001"}, nil)["id"]}
+	call := func(d uapayDev, method string, params, data map[string]any) map[string]any {
+		params["sessionId"] = session["sessionId"]
+		return d.provider(api+method, params, data)
+	}
+	initiate := func(d uapayDev, kind, external string) string {
+		made := call(d, kind+"/initiate", map[string]any{"externalId": external, "amount": 10000, "currency": "980", "description": "Dinner"}, map[string]any{})
+		return made["paymentId"].(string)
+	}
+	charged := func(d uapayDev, id, number string) {
+		call(d, "c2a/complete", map[string]any{"paymentId": id, "device": map[string]any{"ip": "192.0.2.1"}},
+			map[string]any{"cardFrom": map[string]any{"pan": number, "expiresAt": "2031-03", "securityCode": "739"}})
+	}
+	imports := func(d uapayDev, id string) full {
+		return d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusCreated)
+	}
+	finished := func(d uapayDev, external string) string {
+		id := initiate(d, "c2a", external)
+		charged(d, id, uahSuccess)
+		eventually(d.t, func() bool { return d.operations(id)[0] == "SEND FINISHED" })
+		return id
+	}
+	d.atOnce(t, scenarios{
+		"card to account, followed to its end": func(t *testing.T, d uapayDev) {
+			id := initiate(d, "c2a", "ext-follow")
+			o := imports(d, id)
+			require.Equal(t, "processing", o.Status)
+			require.EqualValues(t, 10000, o.Amount)
+			charged(d, id, uahSuccess)
+			d.ends(o.ID, "succeeded")
+			d.story(o.ID, "created by request", "processing by answer", "succeeded by check")
+			require.Equal(t, o.ID, d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK).ID)
+		},
+		"by its receipt": func(t *testing.T, d uapayDev) {
+			id := finished(d, "ext-receipt")
+			var known uapayOrder
+			require.NoError(t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+id, nil), &known))
+			o := d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"receipt_id":%q}`, p2p, known.Payments[0].ReceiptID), http.StatusCreated)
+			require.Equal(t, "succeeded", o.Status)
+			require.Equal(t, o.ID, d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK).ID)
+		},
+		"refused": func(_ *testing.T, d uapayDev) {
+			id := initiate(d, "c2a", "ext-refused")
+			o := imports(d, id)
+			charged(d, id, uahReject)
+			d.ends(o.ID, "failed")
+			d.story(o.ID, "created by request", "processing by answer", "failed by check")
+		},
+		"waiting for the bank, then given up": func(t *testing.T, d uapayDev) {
+			id := initiate(d, "c2a", "ext-bank")
+			charged(d, id, uahChallenge)
+			eventually(t, func() bool { return d.operations(id)[0] == "SEND NEEDS_CONFIRMATION" })
+			o := imports(d, id)
+			require.Equal(t, "processing", o.Status, "somebody must act, and payrelay cannot say where")
+			d.control(http.MethodPost, "/orders/"+id+"/complete", map[string]any{"outcome": "cancel"})
+			d.asks(o)
+			d.ends(o.ID, "canceled")
+		},
+		"canceled": func(t *testing.T, d uapayDev) {
+			for _, kind := range []string{"c2a", "a2c"} {
+				id := initiate(d, kind, "ext-canceled-"+kind)
+				call(d, kind+"/cancel", map[string]any{"paymentId": id}, map[string]any{})
+				require.Equal(t, "canceled", imports(d, id).Status, "OPEN alone would say nothing")
+			}
+		},
+		"account to card": func(t *testing.T, d uapayDev) {
+			id := initiate(d, "a2c", "ext-a2c")
+			call(d, "a2c/complete", map[string]any{"paymentId": id}, map[string]any{"cardTo": map[string]any{"pan": uahSuccess}})
+			eventually(t, func() bool { return d.operations(id)[0] == "RECEIVE FINISHED" })
+			require.Equal(t, "succeeded", imports(d, id).Status)
+		},
+		"a refund is under way": func(t *testing.T, d uapayDev) {
+			id := finished(d, "ext-return")
+			call(d, "c2a/reverse/initiate", map[string]any{"paymentId": id, "reverseExternalId": "back-1"}, map[string]any{})
+			require.Equal(t, []string{"SEND FINISHED", "RETURN NEEDS_COMPLETE"}, d.operations(id))
+			require.Equal(t, "succeeded", imports(d, id).Status)
+		},
+		"a refund was given up": func(t *testing.T, d uapayDev) {
+			id := finished(d, "ext-kept")
+			call(d, "c2a/reverse/initiate", map[string]any{"paymentId": id, "reverseExternalId": "back-2"}, map[string]any{})
+			call(d, "c2a/reverse/cancel", map[string]any{"paymentId": id}, map[string]any{})
+			require.Equal(t, []string{"SEND FINISHED", "RETURN CANCELED"}, d.operations(id))
+			require.Equal(t, "succeeded", imports(d, id).Status)
+		},
+		"the money went back": func(t *testing.T, d uapayDev) {
+			id := finished(d, "ext-back")
+			call(d, "c2a/reverse/initiate", map[string]any{"paymentId": id, "reverseExternalId": "back-3"}, map[string]any{})
+			call(d, "c2a/reverse/complete", map[string]any{"paymentId": id}, map[string]any{})
+			require.Equal(t, []string{"SEND FINISHED", "RETURN FINISHED"}, d.operations(id))
+			o := imports(d, id)
+			require.Equal(t, "failed", o.Status)
+			require.Equal(t, "REVERSED", o.Failure.Code)
+		},
+		"nothing to find": func(_ *testing.T, d uapayDev) {
+			d.refuses("/v1/transfers/import", `{"account":"`+p2p+`","receipt_id":"AAAAAAAAAAAA"}`, http.StatusNotFound, "not_found")
+			d.refuses("/v1/transfers/import", `{"account":"`+p2p+`"}`, http.StatusUnprocessableEntity, "invalid_request")
+		},
+	})
+}
+
+// operations lists the operations of a transfer as the twin's newer engine keeps them.
+func (d uapayDev) operations(id string) []string {
+	d.t.Helper()
+	var o struct {
+		Payments []struct {
+			Operations []struct {
+				Type, Status string
+			} `json:"operations"`
+		} `json:"payments"`
+	}
+	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+id, nil), &o))
+	var list []string
+	for _, op := range o.Payments[0].Operations {
+		list = append(list, op.Type+" "+op.Status)
+	}
+	return list
+}
+
+// bank posts a transfer's form to the bank and answers there; it returns where the browser ends.
+func (d uapayDev) bank(o full, button string) string {
+	d.t.Helper()
+	require.Equal(d.t, "post_form", o.NextAction.Type)
+	page := d.submit(http.DefaultClient, o.NextAction.URL, formOf(o))
+	return d.presses(http.DefaultClient, page, button).page
+}
+
+// provider calls UAPAY's twin as another program of the merchant's would, and returns the data of the answer.
+func (d uapayDev) provider(method string, params, data map[string]any) map[string]any {
+	d.t.Helper()
+	body := map[string]any{"params": params, "iat": time.Now().Unix()}
+	if data != nil {
+		body["data"] = data
+	}
+	claims, err := json.Marshal(body)
+	require.NoError(d.t, err)
+	body["token"] = uapay.Sign("bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==", claims)
+	text, err := json.Marshal(body)
+	require.NoError(d.t, err)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.Sandbox+"/uapay/api/"+method, bytes.NewReader(text))
+	require.NoError(d.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(d.t, err)
+	defer func() { _ = res.Body.Close() }()
+	var said struct {
+		Error json.RawMessage
+		Data  struct{ Token string }
+	}
+	require.NoError(d.t, json.NewDecoder(res.Body).Decode(&said))
+	parts := strings.Split(said.Data.Token, ".")
+	require.Len(d.t, parts, 3, "%s: %s", method, said.Error)
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	require.NoError(d.t, err)
+	out := map[string]any{}
+	require.NoError(d.t, json.Unmarshal(payload, &out))
+	return out
+}
