@@ -76,7 +76,7 @@ func TestWhoMayReveal(t *testing.T) {
 		"internal/payment":               false,
 		"internal/sandbox/smartcore":     false,
 		"internal/store":                 false,
-		"internal/app":                     false,
+		"internal/app":                   false,
 	} {
 		require.Equal(t, want, mayReveal(path), path)
 	}

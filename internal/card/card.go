@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -132,6 +133,17 @@ type Expiry struct {
 
 // IsZero reports whether no expiry was given.
 func (e Expiry) IsZero() bool { return e == Expiry{} }
+
+// dayBehind is how far the last place on earth is behind UTC.
+const dayBehind = 12 * time.Hour
+
+// Over reports whether the last day of the last month has ended everywhere on earth. A card without an expiry is never over.
+func (e Expiry) Over(now time.Time) bool {
+	if e.Month < 1 || e.Month > 12 || e.Year < 1 {
+		return false
+	}
+	return !now.Before(time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC).Add(dayBehind))
+}
 
 // Card is a card as a customer typed it.
 type Card struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 )
@@ -22,7 +23,7 @@ func (s *Service) MissingPayment(ctx context.Context, in NewPayment) []gateway.F
 			operation = gateway.OpAuthorize
 		}
 		req := s.paymentRequest(in, s.trialRef(gateway.KindPayment, operation, in.Amount.Minor(), a), a)
-		return append(expired(in.Recurring, s.Now()), gw.MissingFields(req)...)
+		return append(expired(req, s.Now()), gw.MissingFields(req)...)
 	})
 }
 
@@ -40,6 +41,7 @@ func (s *Service) MissingPayout(ctx context.Context, in NewPayout) []gateway.Fie
 				bad = fieldsOf(err)
 			}
 		}
+		bad = append(bad, cardOver("method.card", in.Method.Card, s.Now())...)
 		return append(bad, payer.MissingPayoutFields(gateway.PayoutRequest{
 			Ref: s.trialRef(gateway.KindPayout, gateway.OpSale, in.Minor, a), Method: in.Method, Customer: in.Customer,
 			Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(a),
@@ -54,10 +56,10 @@ func (s *Service) MissingTransfer(ctx context.Context, in NewTransfer) []gateway
 		if !ok {
 			return nil
 		}
-		return transferrer.MissingTransferFields(gateway.TransferRequest{
+		return append(endsOver(in, s.Now()), transferrer.MissingTransferFields(gateway.TransferRequest{
 			Ref: s.trialRef(gateway.KindTransfer, gateway.OpSale, in.Amount.Minor(), a), From: in.From, To: in.To, Customer: in.Customer,
 			Description: in.Description, CallbackURL: s.CallbackURL(a),
-		})
+		})...)
 	})
 }
 
@@ -118,7 +120,7 @@ func (s *Service) paymentRequest(in NewPayment, ref gateway.Ref, a Account) gate
 // refusal says why a payment cannot be sent, nil if it can.
 func (s *Service) refusal(gw gateway.Gateway, req gateway.PaymentRequest, a Account) error {
 	needs := gw.MissingFields(req)
-	late := expired(req.Recurring, s.Now())
+	late := expired(req, s.Now())
 	if refuser, ok := gw.(gateway.PaymentRefuser); ok {
 		if no := refuser.UnsupportedFields(req); len(no) > 0 {
 			return &Error{
@@ -127,18 +129,40 @@ func (s *Service) refusal(gw gateway.Gateway, req gateway.PaymentRequest, a Acco
 			}
 		}
 	}
-	if len(late) > 0 {
-		return &Error{Code: CodeInvalid, Message: "The request is not valid: " + late[0].Field + " " + late[0].Message + ". Nothing was stored or sent.", Fields: append(late, needs...)}
-	}
-	return missing(needs, a)
+	return refusalOf(late, needs, a)
 }
 
-// expired complains about a card that nobody could charge again.
-func expired(r gateway.Recurring, now time.Time) []gateway.FieldError {
-	if r.ExpiresAt.IsZero() || r.ExpiresAt.After(now) {
+// refusalOf says why a request cannot be sent, nil if it can: what is no longer good, before what the provider needs.
+func refusalOf(late, needs []gateway.FieldError, a Account) error {
+	if len(late) == 0 {
+		return missing(needs, a)
+	}
+	return &Error{
+		Code: CodeInvalid, Message: "The request is not valid: " + late[0].Field + " " + late[0].Message + ". Nothing was stored or sent.",
+		Fields: append(late, needs...),
+	}
+}
+
+// expired complains about what is no longer good: the card, or the time until which it may be charged again.
+func expired(req gateway.PaymentRequest, now time.Time) []gateway.FieldError {
+	late := cardOver("payment_method.card", req.Method.Card, now)
+	if until := req.Recurring.ExpiresAt; !until.IsZero() && !until.After(now) {
+		late = append(late, gateway.FieldError{Field: "recurring.expires_at", Message: "must be in the future"})
+	}
+	return late
+}
+
+// cardOver complains about a card whose last month is over.
+func cardOver(at string, c *card.Card, now time.Time) []gateway.FieldError {
+	if c == nil || !c.Expiry.Over(now) {
 		return nil
 	}
-	return []gateway.FieldError{{Field: "recurring.expires_at", Message: "must be in the future"}}
+	return []gateway.FieldError{{Field: at + ".exp_year", Message: "and exp_month are past: the card has expired"}}
+}
+
+// endsOver is cardOver for both ends of a transfer.
+func endsOver(in NewTransfer, now time.Time) []gateway.FieldError {
+	return append(cardOver("from.card", in.From.Card, now), cardOver("to.card", in.To.Card, now)...)
 }
 
 // fieldsOf returns what an error says of a request's fields.

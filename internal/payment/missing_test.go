@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/money"
@@ -124,4 +125,51 @@ func TestAPaymentThatCouldGoAnywhereIsJudgedForEach(t *testing.T) {
 	require.Len(t, service.MissingPayment(ctx, NewPayment{Account: "b", Amount: money.New(1, "EUR")}), 3, "the currency, and what the account's provider needs")
 	require.Equal(t, "account", service.MissingPayment(ctx, NewPayment{Account: "none"})[0].Field)
 	require.Equal(t, "currency", service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "JPY")})[0].Field)
+}
+
+// A card that has expired is never sent, by whatever request it comes.
+func TestACardThatHasExpiredIsRefused(t *testing.T) {
+	t.Parallel()
+	s, service := newShelf(&gatewaytest.Fake{MissingPayoutFieldsFunc: func(gateway.PayoutRequest) []gateway.FieldError { return nil }})
+	service.Now = func() time.Time { return time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC) }
+	ctx, hash := t.Context(), []byte("hash")
+	over, good := &card.Card{Expiry: card.Expiry{Month: 10, Year: 2026}}, &card.Card{Expiry: card.Expiry{Month: 11, Year: 2026}}
+	for field, c := range map[string]struct {
+		send    func(*card.Card) error
+		missing func(*card.Card) []gateway.FieldError
+	}{
+		"payment_method.card.exp_year": {func(c *card.Card) error {
+			_, _, err := service.CreatePayment(ctx, NewPayment{Reference: "r", Amount: money.New(100, "EUR"), Method: gateway.PaymentMethod{Card: c}, RequestHash: hash})
+			return err
+		}, func(c *card.Card) []gateway.FieldError {
+			return service.MissingPayment(ctx, NewPayment{Account: "a", Method: gateway.PaymentMethod{Card: c}})
+		}},
+		"method.card.exp_year": {func(c *card.Card) error {
+			_, _, err := service.Payout(ctx, NewPayout{Reference: "r", Minor: 100, Account: "a", Method: gateway.PayoutMethod{Card: c}, RequestHash: hash})
+			return err
+		}, func(c *card.Card) []gateway.FieldError {
+			return service.MissingPayout(ctx, NewPayout{Account: "a", Method: gateway.PayoutMethod{Card: c}})
+		}},
+		"from.card.exp_year": {func(c *card.Card) error {
+			_, _, err := service.Transfer(ctx, NewTransfer{Reference: "r", Amount: money.New(100, "EUR"), Account: "a", From: gateway.TransferEnd{Card: c}, RequestHash: hash})
+			return err
+		}, func(c *card.Card) []gateway.FieldError {
+			return service.MissingTransfer(ctx, NewTransfer{Account: "a", From: gateway.TransferEnd{Card: c}})
+		}},
+		"to.card.exp_year": {func(c *card.Card) error {
+			_, _, err := service.Transfer(ctx, NewTransfer{Reference: "r", Amount: money.New(100, "EUR"), Account: "a", To: gateway.TransferEnd{Card: c}, RequestHash: hash})
+			return err
+		}, func(c *card.Card) []gateway.FieldError {
+			return service.MissingTransfer(ctx, NewTransfer{Account: "a", To: gateway.TransferEnd{Card: c}})
+		}},
+	} {
+		s.order = nil
+		err := c.send(over)
+		require.Equal(t, CodeInvalid, CodeOf(err), field)
+		require.Equal(t, field, fieldsOf(err)[0].Field)
+		require.Equal(t, field, c.missing(over)[0].Field, "a request that is refused for other reasons says so too")
+		require.Empty(t, c.missing(good), field)
+		s.order = &Order{Reference: "r", RequestHash: hash}
+		require.NoError(t, c.send(over), "%s: the card was good when it was first sent", field)
+	}
 }

@@ -57,7 +57,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 	req := gateway.PayoutRequest{
 		Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(account),
 	}
-	if err := missing(payer.MissingPayoutFields(req), account); err != nil {
+	if err := refusalOf(cardOver("method.card", in.Method.Card, s.Now()), payer.MissingPayoutFields(req), account); err != nil {
 		return refuse(err)
 	}
 	return s.submit(ctx, o, "payout", func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) })

@@ -51,7 +51,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 	req := gateway.TransferRequest{
 		Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: s.CallbackURL(account),
 	}
-	if err := missing(transferrer.MissingTransferFields(req), account); err != nil {
+	if err := refusalOf(endsOver(in, s.Now()), transferrer.MissingTransferFields(req), account); err != nil {
 		return refuse(err)
 	}
 	return s.submit(ctx, o, "transfer", func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) })

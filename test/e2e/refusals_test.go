@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,11 @@ func TestOneRoundTellsAllAndNothingIsStored(t *testing.T) {
 	const past = `"recurring":{"enabled":true,"expires_at":"2020-01-01T00:00:00Z"}`
 	p = d.refuses("/v1/payments", direct("past", 1000, cardMethod(cardSuccess), past), unprocessable, "invalid_request")
 	require.Equal(t, []string{"recurring.expires_at"}, p.fields())
+	expired := strings.Replace(cardMethod(cardSuccess), `"exp_year":2030`, `"exp_year":2020`, 1)
+	p = d.refuses("/v1/payments", direct("expired", 1000, expired, `"capture":"automatic"`), unprocessable, "invalid_request")
+	require.Equal(t, []string{"payment_method.card.exp_year"}, p.fields())
+	p = d.refuses("/v1/transfers", strings.Replace(transfer("expired", uahSuccess), `2031`, `2020`, 1), unprocessable, "invalid_request")
+	require.Equal(t, []string{"from.card.exp_year"}, p.fields())
 	p = d.refuses("/v1/payments", direct("kept", 1000, `{"type":"stored_card","card_id":"x"}`, `"capture":"automatic"`), unprocessable, "not_supported_by_provider")
 	require.Equal(t, []string{"payment_method.type"}, p.fields())
 	require.Contains(t, p.Detail, "use a card")

@@ -524,8 +524,10 @@ type CaptureRequest struct {
 type Card struct {
 	Cvc      *typed.CVC `json:"cvc,omitempty"`
 	ExpMonth *int       `json:"exp_month,omitempty"`
-	ExpYear  *int       `json:"exp_year,omitempty"`
-	Holder   *string    `json:"holder,omitempty"`
+
+	// ExpYear A card is good until the last day of exp_month has ended everywhere on earth. One that has expired is refused before anything is sent.
+	ExpYear *int    `json:"exp_year,omitempty"`
+	Holder  *string `json:"holder,omitempty"`
 
 	// Number Digits with a valid check digit; spaces and hyphens are ignored.
 	Number typed.Number `json:"number"`
