@@ -42,7 +42,7 @@ type accountCreateCmd struct {
 func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 	currency, err := money.ParseCurrency(c.Currency)
 	if err != nil {
-		return fmt.Errorf("--currency: %w", err)
+		return fmt.Errorf("--currency %w", err)
 	}
 	secret, err := secretFile(c.SecretFile)
 	if err != nil {

@@ -65,6 +65,7 @@ func TestBadBodies(t *testing.T) {
 		"amount as text":              {with("amount", `"`+marked+`"`), "invalid_request", "amount", "whole number", 422},
 		"amount as truth":             {with("amount", `true`), "invalid_request", "amount", "whole number", 422},
 		"currency unknown":            {with("currency", `"XQX"`), "invalid_request", "currency", "ISO 4217", 422},
+		"currency withdrawn":          {with("currency", `"BGN"`), "invalid_request", "currency", "out of circulation", 422},
 		"currency small":              {with("currency", `"eur"`), "invalid_request", "currency", "ISO 4217", 422},
 		"currency long":               {with("currency", `"`+marked+`"`), "invalid_request", "currency", "", 422},
 		"flow unknown":                {with("flow", `"`+marked+`"`), "invalid_request", "flow", "hosted, direct", 422},

@@ -134,7 +134,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 func amount(minor int64, currency string, bad *problems) money.Money {
 	c, err := money.ParseCurrency(currency)
 	if err != nil {
-		bad.add("currency", "is not a currency: send an ISO 4217 code in capitals, such as EUR")
+		bad.add("currency", err.Error())
 		return money.Money{}
 	}
 	return money.New(minor, c)

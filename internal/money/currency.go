@@ -1,32 +1,58 @@
 package money
 
-import "fmt"
+import "errors"
 
 // Currency is an ISO 4217 alpha-3 code in capitals, such as "EUR".
 type Currency string
 
-// ParseCurrency returns the currency named by text. The error is safe to show and does not repeat text.
+// Errors of a currency that was named from outside. They are safe to show and do not repeat what was sent.
+var (
+	errUnknown   = errors.New("is not a currency: send an ISO 4217 code in capitals, such as EUR")
+	errWithdrawn = errors.New("is out of circulation: ISO 4217 has withdrawn it")
+)
+
+// ParseCurrency returns the currency named by text, for something new: one that was withdrawn is refused.
 func ParseCurrency(text string) (Currency, error) {
-	c := Currency(text)
-	if !c.Valid() {
-		return "", fmt.Errorf("unknown currency: send an ISO 4217 code in capitals, such as EUR")
+	c, err := KnownCurrency(text)
+	if err == nil && !c.Circulates() {
+		return "", errWithdrawn
 	}
-	return c, nil
+	return c, err
 }
 
-// Valid reports whether ISO 4217 lists the currency as one in circulation.
-func (c Currency) Valid() bool { _, ok := currencies[c]; return ok }
+// KnownCurrency returns the currency named by text, for something that exists already: one that was withdrawn since is as
+// good as another.
+func KnownCurrency(text string) (Currency, error) {
+	if c := Currency(text); c.Valid() {
+		return c, nil
+	}
+	return "", errUnknown
+}
+
+// Valid reports whether the currency is or was in circulation.
+func (c Currency) Valid() bool { _, ok := c.info(); return ok }
+
+// Circulates reports whether ISO 4217 lists the currency as one in circulation.
+func (c Currency) Circulates() bool { _, ok := currencies[c]; return ok }
 
 // Exponent returns how many decimals the minor unit stands for: 2 for EUR, 0 for JPY, 3 for KWD.
 func (c Currency) Exponent() (int, bool) {
-	info, ok := currencies[c]
-	return int(info.exponent), ok
+	i, ok := c.info()
+	return int(i.exponent), ok
 }
 
 // Numeric returns the three-digit ISO 4217 number as an integer: 978 for EUR.
 func (c Currency) Numeric() (int, bool) {
-	info, ok := currencies[c]
-	return int(info.numeric), ok
+	i, ok := c.info()
+	return int(i.numeric), ok
+}
+
+func (c Currency) info() (info, bool) {
+	if i, ok := currencies[c]; ok {
+		return i, true
+	}
+	i, ok := withdrawn[c]
+	return i, ok
 }
 
 type info struct {
@@ -34,14 +60,28 @@ type info struct {
 	numeric  uint16
 }
 
-// currencies is ISO 4217 without funds codes, metals and test codes. A test compares it with the tables of
-// golang.org/x/text.
+// withdrawn are the currencies that left the standard since 2017: orders made before are still read. When a currency
+// leaves, its line moves here.
+var withdrawn = map[Currency]info{
+	"ANG": {2, 532}, // 2025-03
+	"BGN": {2, 975}, // 2026-01
+	"BYR": {0, 974}, // 2017-01
+	"CUC": {2, 931}, // 2021-06
+	"HRK": {2, 191}, // 2023-01
+	"MRO": {2, 478}, // 2017-12
+	"SLL": {2, 694}, // 2023-12
+	"STD": {2, 678}, // 2017-12
+	"VEF": {2, 937}, // 2018-08
+	"ZWL": {2, 932}, // 2024-09
+}
+
+// currencies is ISO 4217 as published on 2026-09-17, without funds codes, metals and test codes. A test compares it with
+// the copy of the standard's table in testdata.
 var currencies = map[Currency]info{
 	"AED": {2, 784},
 	"AFN": {2, 971},
 	"ALL": {2, 8},
 	"AMD": {2, 51},
-	"ANG": {2, 532},
 	"AOA": {2, 973},
 	"ARS": {2, 32},
 	"AUD": {2, 36},
@@ -50,7 +90,6 @@ var currencies = map[Currency]info{
 	"BAM": {2, 977},
 	"BBD": {2, 52},
 	"BDT": {2, 50},
-	"BGN": {2, 975},
 	"BHD": {3, 48},
 	"BIF": {0, 108},
 	"BMD": {2, 60},
@@ -180,15 +219,18 @@ var currencies = map[Currency]info{
 	"USD": {2, 840},
 	"UYU": {2, 858},
 	"UZS": {2, 860},
+	"VED": {2, 926},
 	"VES": {2, 928},
 	"VND": {0, 704},
 	"VUV": {0, 548},
 	"WST": {2, 882},
 	"XAF": {0, 950},
 	"XCD": {2, 951},
+	"XCG": {2, 532},
 	"XOF": {0, 952},
 	"XPF": {0, 953},
 	"YER": {2, 886},
 	"ZAR": {2, 710},
 	"ZMW": {2, 967},
+	"ZWG": {2, 924},
 }

@@ -21,8 +21,8 @@ type Money struct {
 	currency Currency
 }
 
-// New returns minor units of currency. It panics on a currency that ISO 4217 does not know, because
-// text from outside must go through ParseCurrency first.
+// New returns minor units of currency. It panics on a currency that ISO 4217 never knew, because
+// text from outside must go through ParseCurrency or KnownCurrency first.
 func New(minor int64, currency Currency) Money {
 	if !currency.Valid() {
 		panic(fmt.Sprintf("money: unknown currency %q", string(currency)))

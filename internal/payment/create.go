@@ -91,16 +91,27 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 				Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}},
 			}
 		}
-		return accounts[i], nil
+		return accounts[i], circulates(accounts[i], purpose)
 	}
 	for _, a := range accounts {
 		if a.Currency == currency && (a.Purpose == PurposeAny || a.Purpose == purpose) {
-			return a, nil
+			return a, circulates(a, purpose)
 		}
 	}
 	return Account{}, &Error{
 		Code: CodeCurrency, Message: "None of the shop's accounts takes this currency. GET /v1/accounts lists them.",
 		Fields: []gateway.FieldError{{Field: "currency", Message: "no account of this shop takes it"}},
+	}
+}
+
+// circulates refuses an account for a new order if its currency was withdrawn. What exists is read and refunded all the same.
+func circulates(a Account, purpose Purpose) error {
+	if purpose == PurposeAny || a.Currency.Circulates() {
+		return nil
+	}
+	return &Error{
+		Code: CodeCurrency, Message: "The currency of account " + a.Name + " is out of circulation. GET /v1/accounts lists the others.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "holds a currency that is out of circulation"}},
 	}
 }
 

@@ -110,6 +110,9 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	case parent.Status != StatusSucceeded:
 		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
 	}
+	if err := circulates(account, PurposePayments); err != nil {
+		return nil, false, err
+	}
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 		Amount: money.New(in.Minor, parent.Amount.Currency()), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,

@@ -216,7 +216,7 @@ func (s *Store) account(r accountRow) (payment.Account, error) {
 	if err != nil {
 		return payment.Account{}, err
 	}
-	currency, err := money.ParseCurrency(r.Currency)
+	currency, err := money.KnownCurrency(r.Currency)
 	if err != nil {
 		return payment.Account{}, fmt.Errorf("read account %s: %w", r.Name, err)
 	}

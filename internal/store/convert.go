@@ -150,7 +150,7 @@ func (s *Store) order(r *db.Order) (*payment.Order, error) {
 		NotFound: int(r.NotFound), NotFoundSince: utc(r.NotFoundSince),
 	}
 	if r.Amount != nil && r.Currency != nil {
-		currency, err := money.ParseCurrency(*r.Currency)
+		currency, err := money.KnownCurrency(*r.Currency)
 		if err != nil {
 			return nil, fmt.Errorf("read order %s: %w", r.ID, err)
 		}
