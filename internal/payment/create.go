@@ -71,7 +71,7 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 	if err != nil {
 		return Account{}, err
 	}
-	if name != "" {
+	if name != "" && len(accounts) > 0 {
 		i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })
 		if i < 0 {
 			return Account{}, &Error{
@@ -98,8 +98,23 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 			return a, circulates(a, purpose)
 		}
 	}
-	return Account{}, &Error{
-		Code: CodeCurrency, Message: "None of the shop's accounts takes this currency. GET /v1/accounts lists them.",
+	return Account{}, noAccountFits(accounts, purpose)
+}
+
+// noAccountFits says why none of a shop's accounts can be picked: it has none, none is for the purpose, or none holds the currency.
+func noAccountFits(accounts []Account, purpose Purpose) error {
+	fit := slices.ContainsFunc(accounts, func(a Account) bool { return a.Purpose == PurposeAny || a.Purpose == purpose })
+	switch {
+	case len(accounts) == 0:
+		return noAccounts()
+	case !fit:
+		return &Error{
+			Code: CodeUnknownAccount, Message: "None of the shop's accounts is for " + string(purpose) + ". GET /v1/accounts lists what each is for; an operator can add one.",
+			Fields: []gateway.FieldError{{Field: "account", Message: "no account of this shop is for " + string(purpose)}},
+		}
+	}
+	return &Error{
+		Code: CodeCurrency, Message: "None of the shop's accounts for " + string(purpose) + " holds this currency. GET /v1/accounts lists them.",
 		Fields: []gateway.FieldError{{Field: "currency", Message: "no account of this shop takes it"}},
 	}
 }
@@ -112,6 +127,14 @@ func circulates(a Account, purpose Purpose) error {
 	return &Error{
 		Code: CodeCurrency, Message: "The currency of account " + a.Name + " is out of circulation. GET /v1/accounts lists the others.",
 		Fields: []gateway.FieldError{{Field: "account", Message: "holds a currency that is out of circulation"}},
+	}
+}
+
+// noAccounts answers a shop that cannot do anything yet.
+func noAccounts() error {
+	return &Error{
+		Code: CodeUnknownAccount, Message: "This shop has no account at a provider yet, so nothing can be sent. Ask the operators for one: 'server account create' makes it, 'server account set --shop' shares one.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "this shop has no account at a provider yet"}},
 	}
 }
 

@@ -71,7 +71,7 @@ func (s *Service) missingAt(ctx context.Context, shop uuid.UUID, name string, cu
 	accounts, open := []Account{account}, false
 	switch {
 	case err == nil:
-	case name == "" && currency == "":
+	case name == "" && currency == "" && CodeOf(err) == CodeCurrency:
 		open = true
 		if accounts, err = s.Store.ShopAccounts(ctx, shop); err != nil {
 			return nil
