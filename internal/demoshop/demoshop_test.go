@@ -44,7 +44,7 @@ func setup(t *testing.T, api http.HandlerFunc) *bundle {
 func notUsed(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }
 
 func payload(order, status string, sequence int, reference string) []byte {
-	return fmt.Appendf(nil, `{"id":%q,"type":"order.%s","created_at":"2026-11-21T12:00:00Z","sequence":%d,"order":{"id":%q,"object":"order",`+
+	return fmt.Appendf(nil, `{"id":%q,"type":"payment.%s","created_at":"2026-11-21T12:00:00Z","sequence":%d,"order":{"id":%q,"object":"order",`+
 		`"kind":"payment","reference":%q,"status":%q,"amount":1050,"currency":"EUR"}}`, uuid.New(), status, sequence, order, reference, status)
 }
 
@@ -118,7 +118,7 @@ func TestOnlySignedNotificationsAreBelieved(t *testing.T) {
 	got := b.list(t).Data
 	require.Len(t, got, 1)
 	require.Equal(t, "a", got[0].ID)
-	require.Equal(t, "order.succeeded", got[0].Type)
+	require.Equal(t, "payment.succeeded", got[0].Type)
 	require.Equal(t, "succeeded", got[0].Status)
 	require.Equal(t, order, got[0].OrderID)
 	require.Equal(t, 3, got[0].Sequence)
@@ -262,11 +262,11 @@ func TestPages(t *testing.T) {
 		require.Equal(t, 204, b.send(t, b.secret, status, time.Now(), payload(order, status, sequence, "demo-<b>&1")))
 	}
 	home := b.get(t, "/")
-	require.Contains(t, home, "order.requires_action")
+	require.Contains(t, home, "payment.requires_action")
 	require.Contains(t, home, "10.50 EUR")
 	require.Contains(t, home, "signature verified")
 	require.Contains(t, home, `href="/orders/`+order+`"`)
-	require.Contains(t, b.get(t, "/fragment"), "order.requires_action")
+	require.Contains(t, b.get(t, "/fragment"), "payment.requires_action")
 	require.NotContains(t, b.get(t, "/fragment"), "<html")
 
 	one := b.get(t, "/orders/"+order)
@@ -293,6 +293,12 @@ func TestReturnPageBelievesNotificationsOnly(t *testing.T) {
 	require.Contains(t, b.get(t, back), "Thanks, waiting for confirmation…")
 	require.NotContains(t, b.get(t, back), "is confirmed")
 	require.Contains(t, b.get(t, "/return?outcome=success"), "Thanks, waiting for confirmation…")
+
+	for _, kind := range []string{"refund", "payout", "payout_card", "transfer"} { // a reference is unique within its kind only
+		other := strings.ReplaceAll(string(payload("other", "succeeded", 3, "demo-1")), "payment", kind)
+		require.Equal(t, 204, b.send(t, b.secret, kind, time.Now(), []byte(other)))
+		require.NotContains(t, b.get(t, back), "is confirmed", kind)
+	}
 
 	require.Equal(t, 204, b.send(t, b.secret, "2", time.Now(), payload("o", "failed", 2, "demo-1")))
 	require.Equal(t, 204, b.send(t, b.secret, "1", time.Now(), payload("o", "created", 1, "demo-1")))

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -119,7 +120,7 @@ func (s *Shop) comeBack(w http.ResponseWriter, r *http.Request) {
 func (s *Shop) returnPage(reference, outcome string) page {
 	p := page{Outcome: outcome}
 	if reference != "" {
-		items, _ := s.inbox.list(func(r received) bool { return r.Reference == reference && r.Kind != "refund" })
+		items, _ := s.inbox.list(func(r received) bool { return r.Reference == reference && strings.HasPrefix(r.Type, "payment.") })
 		p.Latest, p.Known = latest(items)
 		p.OrderID = p.Latest.OrderID
 	}

@@ -69,10 +69,11 @@ func renderFailure(f *gateway.Failure) *oapi.Failure {
 }
 
 // RenderNotification returns the type and the exact bytes of the notification about a transition, whose order is as it
-// was at that transition. The fields of a form are left out: notifications rest as they are sent, and a bank's form holds
+// was at that transition. The type begins with the order's kind: a shop that ships on payment.succeeded must not ship on its own
+// refund. The fields of a form are left out: notifications rest as they are sent, and a bank's form holds
 // the card number, compressed (3-D Secure's PaReq). The order itself has them, and rests encrypted.
 func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
-	kind := "order." + string(t.To)
+	typ := string(o.Kind) + "." + string(t.To)
 	order := RenderOrder(o)
 	if order.NextAction != nil {
 		order.NextAction.Fields = nil
@@ -80,8 +81,8 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	err := e.Encode(oapi.Notification{Id: id, Type: kind, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order})
-	return kind, bytes.TrimRight(out.Bytes(), "\n"), err
+	err := e.Encode(oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order})
+	return typ, bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 func renderStatement(st *payment.Statement) oapi.Statement {

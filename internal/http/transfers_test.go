@@ -99,3 +99,24 @@ func TestNotificationsHoldNoForm(t *testing.T) {
 	require.Contains(t, string(payload), `"next_action":{"type":"post_form","url":"https://pay.example/?a=1&b=2"}`)
 	require.Equal(t, "eJxPaReqCanary", (*RenderOrder(o).NextAction.Fields)["PaReq"], "the order itself has it")
 }
+
+// A refund's, payout's or transfer's success is not what a shop ships on.
+func TestNotificationsAreTypedByKind(t *testing.T) {
+	t.Parallel()
+	kinds := []gateway.Kind{gateway.KindPayment, gateway.KindRefund, gateway.KindPayout, gateway.KindPayoutCard, gateway.KindTransfer}
+	statuses := []payment.Status{
+		payment.StatusUnknown, payment.StatusProcessing, payment.StatusRequiresAction, payment.StatusAuthorized,
+		payment.StatusSucceeded, payment.StatusFailed, payment.StatusCanceled,
+	}
+	seen := map[string]bool{}
+	for _, kind := range kinds {
+		for _, status := range statuses {
+			typ, payload, err := RenderNotification((&book{}).order(kind), payment.Transition{Sequence: 2, To: status, At: at}, uuid.New())
+			require.NoError(t, err)
+			require.Equal(t, string(kind)+"."+string(status), typ)
+			require.Contains(t, string(payload), `"type":"`+typ+`"`)
+			seen[typ] = true
+		}
+	}
+	require.Len(t, seen, len(kinds)*len(statuses))
+}

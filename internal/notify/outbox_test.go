@@ -56,7 +56,7 @@ func (m *memory) add(key payment.Key, url string, secret gateway.Secret, allow .
 	sequence := len(m.rows[key]) + 1
 	r := &row{next: m.now, Delivery: payment.Delivery{
 		Key: key, Sequence: sequence, ID: uuid.New(), URL: url, CreatedAt: m.now, Secret: secret, AllowCIDRs: allow,
-		Payload: fmt.Appendf(nil, `{"type":"order.created","sequence":%d,"order":{"id":%q, "note":"<&>"}}`, sequence, key.Order),
+		Payload: fmt.Appendf(nil, `{"type":"payment.processing","sequence":%d,"order":{"id":%q, "note":"<&>"}}`, sequence, key.Order),
 	}}
 	m.rows[key] = append(m.rows[key], r)
 	return r

@@ -49,7 +49,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 			end := d.ends(o.ID, "succeeded")
 			require.EqualValues(d.t, 1000, end.AmountCaptured)
 			return end
-		}, []string{"order.requires_action requires_action", "order.succeeded succeeded"}},
+		}, []string{"payment.requires_action requires_action", "payment.succeeded succeeded"}},
 		{"refused", func(d uapayDev, p provider, name string) full {
 			o := create(d, p, name, "")
 			pays(d, o, p.refused)
@@ -57,7 +57,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 			require.Equal(d.t, "customer_may_retry", end.Failure.Advice)
 			require.Zero(d.t, end.AmountCaptured)
 			return end
-		}, []string{"order.requires_action requires_action", "order.failed failed"}},
+		}, []string{"payment.requires_action requires_action", "payment.failed failed"}},
 		{"held, captured in part", func(d uapayDev, p provider, name string) full {
 			o := create(d, p, name, `"capture":"manual",`+p.hold+`,`)
 			if p.hold == `"flow":"hosted"` {
@@ -68,7 +68,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 			require.Equal(d.t, "succeeded", end.Status)
 			require.EqualValues(d.t, 400, end.AmountCaptured)
 			return end
-		}, []string{"order.requires_action requires_action", "order.authorized authorized", "order.processing processing", "order.succeeded succeeded"}},
+		}, []string{"payment.requires_action requires_action", "payment.authorized authorized", "payment.processing processing", "payment.succeeded succeeded"}},
 		{"held, canceled", func(d uapayDev, p provider, name string) full {
 			o := create(d, p, name, `"capture":"manual",`+p.hold+`,`)
 			if p.hold == `"flow":"hosted"` {
@@ -76,7 +76,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 			}
 			d.ends(o.ID, "authorized")
 			return d.makes(cancelOf(o), ``, http.StatusOK)
-		}, []string{"order.requires_action requires_action", "order.authorized authorized", "order.processing processing", "order.canceled canceled"}},
+		}, []string{"payment.requires_action requires_action", "payment.authorized authorized", "payment.processing processing", "payment.canceled canceled"}},
 		{"refunded", func(d uapayDev, p provider, name string) full {
 			o := create(d, p, name, "")
 			pays(d, o, p.paid)
@@ -89,7 +89,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 			require.EqualValues(d.t, 1000, d.full(o.ID).AmountRefunded)
 			require.Equal(d.t, "succeeded", d.full(o.ID).Status)
 			return end
-		}, []string{"order.processing processing", "order.succeeded succeeded"}},
+		}, []string{"refund.processing processing", "refund.succeeded succeeded"}},
 	}
 	all := scenarios{}
 	for _, flow := range flows {

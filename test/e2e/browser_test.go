@@ -90,8 +90,8 @@ func TestTheFirstPaymentInABrowser(t *testing.T) {
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(d.ShopPage), chromedp.WaitVisible(css("main"))))
 	text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
 	require.NoError(t, err)
-	require.Contains(t, text, "order.succeeded")
-	require.Contains(t, text, "order.failed")
+	require.Contains(t, text, "payment.succeeded")
+	require.Contains(t, text, "payment.failed")
 	shoot(t, ctx, "shop")
 
 	// the documentation renders without any request to the outside

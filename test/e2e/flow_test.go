@@ -34,8 +34,8 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 
 	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, patience, 25*time.Millisecond)
 	list := d.notified(o.ID)
-	require.Equal(t, "2 order.requires_action", list[0])
-	require.Equal(t, fmt.Sprintf("%d order.succeeded", paid.Sequence), list[len(list)-1])
+	require.Equal(t, "2 payment.requires_action", list[0])
+	require.Equal(t, fmt.Sprintf("%d payment.succeeded", paid.Sequence), list[len(list)-1])
 	require.Equal(t, []string{"created by request", "requires_action by answer"}, d.history(o.ID)[:2])
 
 	// What was committed beside a transaction that still runs, in any database of the cluster, shows in the feed after it.
@@ -149,7 +149,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, patience, 25*time.Millisecond)
 		succeeded := 0
 		for _, n := range d.notified(o.ID) {
-			if strings.HasSuffix(n, "order.succeeded") {
+			if strings.HasSuffix(n, "payment.succeeded") {
 				succeeded++
 			}
 		}

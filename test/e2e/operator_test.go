@@ -23,14 +23,14 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 	require.Eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 }, patience, 25*time.Millisecond)
 	text := d.operator("order", "show", o.ID)
-	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "order.succeeded delivered after 1 attempts"} {
+	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempts"} {
 		require.Contains(t, text, want)
 	}
 	require.Contains(t, d.operator("order", "resend", o.ID, "--from", "3"), "1 notifications of order "+o.ID+" are sent again")
 	require.Eventually(t, func() bool {
-		return strings.Contains(d.operator("order", "show", o.ID), "order.succeeded delivered after 2 attempts")
+		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	}, patience, 50*time.Millisecond)
-	require.Equal(t, []string{"2 order.requires_action", "3 order.succeeded"}, d.arrivals(o.ID), "the shop knows it by its id")
+	require.Equal(t, []string{"2 payment.requires_action", "3 payment.succeeded"}, d.arrivals(o.ID), "the shop knows it by its id")
 }
 
 // What an operator decides is written down by the database's time, as the service does. Here it is seven hours ahead of

@@ -118,10 +118,11 @@ func (d *dev) held(reference string, amount int64) full {
 func (d *dev) story(id string, want ...string) {
 	d.t.Helper()
 	history := d.history(id)
+	kind := d.get(id).Kind
 	var told []string
 	for i, step := range history[1:] {
 		status, _, _ := strings.Cut(step, " ")
-		told = append(told, fmt.Sprintf("%d order.%s", i+2, status))
+		told = append(told, fmt.Sprintf("%d %s.%s", i+2, kind, status))
 	}
 	matches := func(step, wanted string) bool {
 		status, cause, _ := strings.Cut(step, " by ")

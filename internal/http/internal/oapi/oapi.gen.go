@@ -677,7 +677,7 @@ type Notification struct {
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 
-	// Type Example: order.succeeded
+	// Type Example: payment.succeeded
 	Type string `json:"type"`
 }
 
