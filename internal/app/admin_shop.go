@@ -61,7 +61,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "key": key, "webhook_secret": secret, "scopes": scopes})
 	}
-	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n", created.Name, key, secret)
+	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nIt needs an account at a provider: 'server account create … --shop %[1]s', or 'server account set NAME --shop %[1]s'.\n", created.Name, key, secret)
 	return nil
 }
 

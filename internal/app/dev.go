@@ -17,6 +17,7 @@ import (
 
 	"payrelay/internal/demoshop"
 	"payrelay/internal/gateway"
+	httpapi "payrelay/internal/http"
 	"payrelay/internal/localpg"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
@@ -41,6 +42,7 @@ type devCmd struct {
 	Admin         string `default:"127.0.0.1:9090" help:"Health and metrics."`
 	Sandbox       string `default:"127.0.0.1:8090" help:"The provider's twin."`
 	Shop          string `default:"127.0.0.1:8070" help:"The demo shop's page; any free port if this one is taken."`
+	Notify        string `placeholder:"URL" help:"Where the demo shop's notifications go: an endpoint of your own, such as http://127.0.0.1:3000/. Without it they go to the demo shop's page."`
 	Data          string `default:".payrelay" help:"Where the database is kept between runs."`
 	Fresh         bool   `help:"Begin with an empty database."`
 	JSON          bool   `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
@@ -52,13 +54,15 @@ type devCmd struct {
 
 // Ready is what `dev --json` prints.
 type Ready struct {
-	Ready       bool   `json:"ready"`
-	API         string `json:"api"`
-	Admin       string `json:"admin"`
-	Sandbox     string `json:"sandbox"`
-	ShopKey     string `json:"shop_key"`
-	ShopPage    string `json:"shop_page"`
-	DatabaseURL string `json:"database_url"`
+	Ready           bool   `json:"ready"`
+	API             string `json:"api"`
+	Admin           string `json:"admin"`
+	Sandbox         string `json:"sandbox"`
+	ShopKey         string `json:"shop_key"`
+	WebhookSecret   string `json:"webhook_secret"`
+	NotificationURL string `json:"notification_url"`
+	ShopPage        string `json:"shop_page"`
+	DatabaseURL     string `json:"database_url"`
 }
 
 // Run implements the command.
@@ -66,6 +70,9 @@ func (d devCmd) Run(ctx context.Context, io *Streams) error {
 	log := newLogger(io.Err, d.LogLevel)
 	if !d.JSON {
 		log = log.Output(zerolog.ConsoleWriter{Out: io.Err, TimeFormat: time.TimeOnly})
+	}
+	if err := d.checkNotify(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(d.Data, 0o750); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -140,7 +147,11 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	api.server.Handler, admin.server.Handler = a.api, a.admin
-	webhookSecret, err := seed(ctx, a.store, seedURLs{sandbox: internal, notifications: shopSite.url() + "/notifications"})
+	notifications := d.Notify
+	if notifications == "" {
+		notifications = shopSite.url() + "/notifications"
+	}
+	webhookSecret, err := seed(ctx, a.store, seedURLs{sandbox: internal, notifications: notifications, networks: d.networks()})
 	if err != nil {
 		a.pool.Close()
 		return err
@@ -149,7 +160,10 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: shopSite.url(), Log: log,
 	}).Handler()
 
-	if err := d.announce(io.Out, Ready{true, api.url(), admin.url(), public, shop.DemoKey, shopSite.url() + "/", databaseURL}); err != nil {
+	if err := d.announce(io.Out, Ready{
+		Ready: true, API: api.url(), Admin: admin.url(), Sandbox: public, ShopKey: shop.DemoKey, WebhookSecret: webhookSecret,
+		NotificationURL: notifications, ShopPage: shopSite.url() + "/", DatabaseURL: databaseURL,
+	}); err != nil {
 		a.pool.Close()
 		return err
 	}
@@ -160,6 +174,26 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 	g.Go(func() error { return a.run(ctx, sites...) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
+	}
+	return nil
+}
+
+// networks are the internal ones that the demo shop's notifications may go to: this machine, and with an endpoint of the
+// developer's own the private ones too, where a container or another machine of theirs is.
+func (d devCmd) networks() []string {
+	networks := []string{"127.0.0.0/8", "::1/128"}
+	if d.Notify != "" {
+		networks = append(networks, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+	}
+	return networks
+}
+
+func (d devCmd) checkNotify() error {
+	if d.Notify == "" {
+		return nil
+	}
+	if err := httpapi.CheckURL(d.Notify, d.networks()); err != nil {
+		return fmt.Errorf("--notify: %w", err)
 	}
 	return nil
 }
@@ -226,18 +260,25 @@ curl -sS %[1]s/v1/payments -H 'Authorization: Bearer %[2]s' -H 'Content-Type: ap
 2. Read the documentation:  %[1]s/docs
 3. Watch the demo shop:     %[4]s
 
+The shop's key:          %[2]s
+Its webhook secret:      %[7]s
+Its notifications go to: %[8]s   (--notify URL sends them to your own endpoint)
+
 The provider's twin: %[5]s   Metrics: %[6]s/metrics   Stop with Ctrl-C.
-`, r.API, r.ShopKey, time.Now().Unix(), r.ShopPage, r.Sandbox, r.Admin)
+`, r.API, r.ShopKey, time.Now().Unix(), r.ShopPage, r.Sandbox, r.Admin, r.WebhookSecret, r.NotificationURL)
 	return err
 }
 
 // seedURLs is what the demo data points at.
-type seedURLs struct{ sandbox, notifications string }
+type seedURLs struct {
+	sandbox, notifications string
+	networks               []string
+}
 
 // seed makes the demo shop and accounts, or points those of an earlier run at this run's addresses.
 func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret string, err error) {
 	secret, err := st.EnsureDemoShop(ctx, store.DemoShop{
-		Name: demoShop, Key: shop.DemoKey, NotificationURL: u.notifications, AllowCIDRs: []string{"127.0.0.0/8", "::1/128"},
+		Name: demoShop, Key: shop.DemoKey, NotificationURL: u.notifications, AllowCIDRs: u.networks,
 	})
 	if err != nil {
 		return "", fmt.Errorf("make the demo shop: %w", err)

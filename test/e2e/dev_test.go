@@ -58,15 +58,20 @@ func startDev(t testing.TB, environ ...string) *dev {
 }
 
 func startDevOn(t testing.TB, databaseURL string, environ ...string) *dev {
+	return startDevWith(t, databaseURL, environ)
+}
+
+// startDevWith gives `server dev` more options.
+func startDevWith(t testing.TB, databaseURL string, environ []string, options ...string) *dev {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &dev{t: t, log: &lockedBuffer{}, stop: stop, done: make(chan int, 1)}
 	in, out := io.Pipe()
 	environ = append([]string{"DATABASE_URL=" + databaseURL, "LOG_LEVEL=trace"}, environ...)
 	go func() {
-		d.done <- app.Execute(ctx, []string{
+		d.done <- app.Execute(ctx, append([]string{
 			"dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0",
 			"--data", t.TempDir(), "--log-level", "trace",
-		}, &app.Streams{Out: out, Err: d.log, Environ: environ})
+		}, options...), &app.Streams{Out: out, Err: d.log, Environ: environ})
 		_ = out.Close()
 	}()
 	t.Cleanup(d.close)

@@ -1,0 +1,210 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/app"
+	"payrelay/internal/store/storetest"
+)
+
+// endpoint is a shop's own notification address. It answers as it is told, and lists what it took.
+type endpoint struct {
+	*httptest.Server
+
+	mu     sync.Mutex
+	answer func(path string) int
+	taken  []taken
+}
+
+// taken is a notification that an endpoint answered with 2xx, with the path that it came to.
+type taken struct {
+	Path     string
+	Header   http.Header
+	Body     []byte
+	Type     string `json:"type"`
+	Sequence int    `json:"sequence"`
+	Order    struct {
+		ID        string `json:"id"`
+		Reference string `json:"reference"`
+	} `json:"order"`
+	At time.Time
+}
+
+func newEndpoint(t *testing.T) *endpoint {
+	t.Helper()
+	e := &endpoint{answer: func(string) int { return http.StatusNoContent }}
+	e.Server = httptest.NewServer(e)
+	t.Cleanup(e.Close)
+	return e
+}
+
+// ServeHTTP implements http.Handler.
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	status := e.answer(r.URL.Path)
+	body, err := io.ReadAll(r.Body)
+	n := taken{Path: r.URL.Path, Header: r.Header, Body: body, At: time.Now()}
+	if err != nil || json.Unmarshal(body, &n) != nil {
+		status = http.StatusBadRequest
+	}
+	if status < 300 {
+		e.taken = append(e.taken, n)
+	}
+	w.WriteHeader(status)
+}
+
+// answers sets what is answered from now on.
+func (e *endpoint) answers(answer func(path string) int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.answer = answer
+}
+
+// of lists what was taken about an order.
+func (e *endpoint) of(id string) (list []taken) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range e.taken {
+		if n.Order.ID == id {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// told lists the types that were taken about an order.
+func (e *endpoint) told(id string) (list []string) {
+	for _, n := range e.of(id) {
+		list = append(list, n.Type)
+	}
+	return list
+}
+
+// A developer's own endpoint gets what the shop is told, and the secret that `dev` hands out verifies it.
+func TestDevSendsNotificationsToAnEndpointOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t)
+	d := startDevWith(t, storetest.URL(t), nil, "--notify", e.URL+"/hook")
+	require.Equal(t, e.URL+"/hook", d.NotificationURL)
+	webhook, err := standardwebhooks.NewWebhook(d.WebhookSecret)
+	require.NoError(t, err)
+	require.Regexp(t, `^whsec_`, d.WebhookSecret)
+
+	o := d.create("own-endpoint")
+	d.pay(o.NextAction.URL, cardSuccess, "")
+	d.await(o.ID, "succeeded")
+	eventually(t, func() bool { return len(e.of(o.ID)) >= 2 })
+	for _, n := range e.of(o.ID) {
+		require.Equal(t, "/hook", n.Path)
+		require.NoError(t, webhook.Verify(n.Body, n.Header))
+	}
+	require.Equal(t, "payment.requires_action", e.told(o.ID)[0])
+	require.Contains(t, e.told(o.ID), "payment.succeeded")
+	require.Empty(t, d.arrivals(o.ID), "the demo shop's page hears nothing")
+}
+
+func TestDevRefusesAnEndpointThatCannotBeCalled(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"127.0.0.1:3000", "ftp://127.0.0.1/", "https://user@127.0.0.1/", "http://127.0.0.1:3000/#x"} {
+		code, _, text := command([]string{"DATABASE_URL=" + "postgres://nobody@127.0.0.1:1/none"}, "dev", "--data", t.TempDir(), "--notify", url)
+		require.Equal(t, 1, code, url)
+		require.Contains(t, text, "--notify: ", url)
+	}
+}
+
+// A person reads the secret beside the key, and programs in the file that operators' commands use.
+func TestDevPrintsTheWebhookSecretBesideTheKey(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	data, out, done := t.TempDir(), &lockedBuffer{}, make(chan int, 1)
+	go func() {
+		done <- app.Execute(ctx, []string{
+			"dev", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0", "--data", data,
+		}, &app.Streams{Out: out, Err: io.Discard, Environ: []string{"DATABASE_URL=" + storetest.URL(t)}})
+	}()
+	eventually(t, func() bool { return strings.Contains(out.String(), "Ctrl-C") })
+	stop()
+	<-done
+	file, err := os.ReadFile(filepath.Join(data, "dev.json"))
+	require.NoError(t, err)
+	var ready app.Ready
+	require.NoError(t, json.Unmarshal(file, &ready))
+	require.Regexp(t, `^whsec_`, ready.WebhookSecret)
+	require.Regexp(t, `(?m)^The shop's key: +`+regexp.QuoteMeta(ready.ShopKey)+`$`, out.String())
+	require.Regexp(t, `(?m)^Its webhook secret: +`+regexp.QuoteMeta(ready.WebhookSecret)+`$`, out.String())
+	require.Contains(t, out.String(), ready.NotificationURL)
+	require.Contains(t, out.String(), "--notify")
+}
+
+// The endpoint of the README is a program of its own.
+func TestTheReceiverOfTheReadmeVerifiesNotifications(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	d := startDevWith(t, storetest.URL(t), nil, "--notify", "http://"+address+"/")
+
+	program := filepath.Join(t.TempDir(), "receiver")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./examples/receiver")
+	build.Dir = filepath.Join("..", "..")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	receiver := exec.CommandContext(t.Context(), program, "-listen", address)
+	receiver.Env = append(os.Environ(), "WEBHOOK_SECRET="+d.WebhookSecret)
+	lines, err := receiver.StdoutPipe()
+	require.NoError(t, err)
+	receiver.Stderr = &bytes.Buffer{}
+	require.NoError(t, receiver.Start())
+	eventually(t, func() bool {
+		res, err := http.Post("http://"+address+"/", "application/json", strings.NewReader(`{"type":"payment.succeeded"}`))
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close()
+		return res.StatusCode == http.StatusUnauthorized
+	})
+	o := d.create("receiver")
+	line, err := bufio.NewReader(lines).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, "verified ")
+	require.Contains(t, line, `"type":"payment.requires_action"`, "what was not signed is not printed")
+	require.Contains(t, line, fmt.Sprintf(`"id":%q`, o.ID))
+}
+
+// A new shop has no account: that is what it hears, and what its operator is told to mend.
+func TestAShopWithoutAnAccountHearsSo(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	other := d.otherShop()
+	for _, currency := range []string{"EUR", "UAH"} {
+		body := fmt.Sprintf(`{"reference":"first","amount":1000,"currency":%q,%s}`, currency, customer)
+		d.problem(http.MethodPost, "/v1/payments", body, other, http.StatusUnprocessableEntity, "unknown_account")
+		_, text := d.raw(http.MethodPost, "/v1/payments", body, other)
+		require.Contains(t, string(text), "has no account at a provider yet")
+	}
+	require.Contains(t, d.operator("shop", "create", "third"), "account create … --shop third")
+	d.operator("account", "set", "EUR-sandbox", "--shop", "other")
+	res, text := d.raw(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"first","amount":1000,"currency":"EUR","description":"x",%s}`, customer), other)
+	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
+}
