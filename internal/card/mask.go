@@ -18,7 +18,7 @@ func MaskText(text string) string {
 		digits := strings.NewReplacer(" ", "", "-", "").Replace(run)
 		for from := range len(digits) {
 			for length := 13; length <= 19 && from+length <= len(digits); length++ {
-				if part := digits[from : from+length]; brand(part) != "" && Luhn(part) {
+				if part := digits[from : from+length]; lengthsOf(part) != nil && Luhn(part) {
 					return hidden
 				}
 			}

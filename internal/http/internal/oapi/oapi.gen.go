@@ -758,7 +758,9 @@ type PaymentMethod struct {
 	// Bin Example: 401200
 	Bin *string `json:"bin"`
 
-	// Brand Example: VISA
+	// Brand The card scheme that the provider names, else the one that the number's range belongs to. Null where it is not certain.
+	//
+	// Example: VISA
 	Brand *string `json:"brand"`
 
 	// Country Where the card was issued, ISO 3166 alpha-3.
