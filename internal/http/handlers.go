@@ -251,9 +251,11 @@ func (h *handlers) GetBalance(ctx context.Context, r oapi.GetBalanceRequestObjec
 
 // CreateStatement implements oapi.StrictServerInterface.
 func (h *handlers) CreateStatement(ctx context.Context, r oapi.CreateStatementRequestObject) (oapi.CreateStatementResponseObject, error) {
-	st, err := h.Orders.CreateStatement(ctx, payment.NewStatement{
-		Shop: principal(ctx).Shop.ID, Account: r.Body.Account, Type: gateway.Kind(r.Body.Type), Status: gateway.Status(r.Body.Status), From: r.Body.From, To: r.Body.To,
-	})
+	in, err := newStatement(ctx, r.Body)
+	if err != nil {
+		return nil, err
+	}
+	st, err := h.Orders.CreateStatement(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -1093,10 +1093,10 @@ type ListOrdersParams struct {
 	Account   *string             `form:"account,omitempty" json:"account,omitempty"`
 	ParentId  *openapi_types.UUID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
 
-	// CreatedFrom Inclusive.
+	// CreatedFrom Inclusive. Write the `+` of a zone as `%2B`.
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
-	// CreatedTo Exclusive.
+	// CreatedTo Exclusive, and not before `created_from`.
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 	Limit     *Limit     `form:"limit,omitempty" json:"limit,omitempty"`
 
