@@ -271,6 +271,19 @@ func (h *handlers) GetStatement(ctx context.Context, r oapi.GetStatementRequestO
 	return reply{status: http.StatusOK, body: renderStatement(st)}, nil
 }
 
+// ListStatementRows implements oapi.StrictServerInterface.
+func (h *handlers) ListStatementRows(ctx context.Context, r oapi.ListStatementRowsRequestObject) (oapi.ListStatementRowsResponseObject, error) {
+	page, err := h.Orders.StatementRows(ctx, principal(ctx).Shop.ID, r.Id, valueOf(r.Params.Cursor), limit(r.Params.Limit))
+	if err != nil {
+		return nil, err
+	}
+	list := oapi.StatementRowList{Data: []oapi.StatementRow{}, NextCursor: nullable(page.Next)}
+	for _, row := range page.Items {
+		list.Data = append(list.Data, oapi.StatementRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}
+
 // GetStatementFile implements oapi.StrictServerInterface.
 func (h *handlers) GetStatementFile(ctx context.Context, r oapi.GetStatementFileRequestObject) (oapi.GetStatementFileResponseObject, error) {
 	shop := principal(ctx).Shop.ID
