@@ -60,6 +60,27 @@ func TestHeadingsOfProviderPagesHaveStableAnchors(t *testing.T) {
 	}
 }
 
+// TestDecisionRecordsAreShortAndWhole holds docs/adr to its form, and its list to what is there.
+func TestDecisionRecordsAreShortAndWhole(t *testing.T) {
+	t.Parallel()
+	const folder = "docs/adr/"
+	listed, found := parsePage(read(t, folder+"README.md")).links, 0
+	for _, name := range files(t, ".md") {
+		if !strings.HasPrefix(name, folder+"0") {
+			continue
+		}
+		found++
+		text := read(t, name)
+		require.Less(t, len(strings.Fields(text)), 250, name)
+		require.Contains(t, text, "\nStatus: ", name)
+		for _, part := range []string{"Context", "Decision", "Consequences"} {
+			require.Contains(t, text, "\n## "+part+"\n", name)
+		}
+		require.True(t, slices.ContainsFunc(listed, func(b block) bool { return folder+b.text == name }), "%s is not in the list of docs/adr/README.md", name)
+	}
+	require.NotZero(t, found)
+}
+
 // TestFaultsOfPagesAreFound shows the checks pages that must not pass.
 func TestFaultsOfPagesAreFound(t *testing.T) {
 	t.Parallel()
