@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrorKind says what is known when a provider gave no result.
@@ -70,6 +71,8 @@ type Error struct {
 	Code string
 	// Fields lists what is wrong with the request, for KindInvalid.
 	Fields []FieldError
+	// RetryAfter is when such a call will be sent, for a KindNotSent that was held back, else 0.
+	RetryAfter time.Duration
 	// Evidence is what the provider said, masked, if anything.
 	Evidence Evidence
 	Err      error

@@ -114,6 +114,13 @@ type PaymentRefuser interface {
 	UnsupportedFields(req PaymentRequest) []FieldError
 }
 
+// Holder is a gateway that holds calls back while the ones before them failed.
+type Holder interface {
+	// HeldBack returns for how long the call that ref's Operation asks for would be held back if it came now, 0 if it
+	// would be sent. It makes no call.
+	HeldBack(ref Ref) time.Duration
+}
+
 // CodeConfirmer answers a confirm_code action.
 type CodeConfirmer interface {
 	ConfirmCode(ctx context.Context, ref Ref, code Secret) (Result, error)

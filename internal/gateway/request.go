@@ -50,6 +50,12 @@ type Ref struct {
 	State map[string]Secret
 }
 
+// Of returns the name with the payment that it belongs to.
+func (r Ref) Of(parent Ref) Ref {
+	r.Parent = &parent
+	return r
+}
+
 // Customer is who pays or is paid. Every member may be empty; MissingFields tells what a provider needs.
 type Customer struct {
 	FirstName, LastName, MiddleName, Email, Phone, IP string

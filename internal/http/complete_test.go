@@ -34,7 +34,7 @@ func TestOneAnswerTellsWhatContractConversionAndProviderMiss(t *testing.T) {
 	p = readProblem(t, b.send(t, "POST", "/v1/payments", with("flow", `"strange"`)))
 	require.Equal(t, []string{"flow"}, p.fields())
 	p = readProblem(t, b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","notification_url":"x"}`))
-	require.Equal(t, []string{"amount", "notification_url", "reason"}, p.fields())
+	require.Equal(t, []string{"notification_url", "reason"}, p.fields())
 	p = readProblem(t, b.send(t, "POST", "/v1/payout-cards", `{"reference":"x","return_urls":{"success":"x"}}`))
 	require.Equal(t, []string{"account", "return_urls.success"}, p.fields())
 	require.Zero(t, b.count(), "a use case was called")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,8 +84,21 @@ func (h *handlers) CancelPayment(ctx context.Context, r oapi.CancelPaymentReques
 
 // ConfirmPayment implements oapi.StrictServerInterface.
 func (h *handlers) ConfirmPayment(ctx context.Context, r oapi.ConfirmPaymentRequestObject) (oapi.ConfirmPaymentResponseObject, error) {
-	o, err := h.Orders.ConfirmCode(ctx, key(ctx, r.Id), r.Body.Code)
+	code, err := typedCode(r.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orders.ConfirmCode(ctx, key(ctx, r.Id), code)
 	return created(ctx, o, false, err)
+}
+
+// typedCode returns what a customer typed without the blanks around it, which pasting leaves there.
+func typedCode(code gateway.Secret) (gateway.Secret, error) {
+	code = gateway.Secret(strings.TrimSpace(code.Reveal()))
+	if code == "" {
+		return "", problems{{Field: "code", Message: "must hold more than blanks"}}.err()
+	}
+	return code, nil
 }
 
 // RefundPayment implements oapi.StrictServerInterface.
@@ -94,7 +108,7 @@ func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentReques
 		return h.refused(ctx, gateway.KindRefund, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.Refund(ctx, payment.NewRefund{
-		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: b.Amount, Reason: b.Reason,
+		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: valueOf(b.Amount), Reason: b.Reason,
 		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}))
 }
@@ -251,11 +265,9 @@ func (h *handlers) GetBalance(ctx context.Context, r oapi.GetBalanceRequestObjec
 
 // CreateStatement implements oapi.StrictServerInterface.
 func (h *handlers) CreateStatement(ctx context.Context, r oapi.CreateStatementRequestObject) (oapi.CreateStatementResponseObject, error) {
-	in, err := newStatement(ctx, r.Body)
-	if err != nil {
-		return nil, err
-	}
-	st, err := h.Orders.CreateStatement(ctx, in)
+	st, err := h.Orders.CreateStatement(ctx, payment.NewStatement{
+		Shop: principal(ctx).Shop.ID, Account: r.Body.Account, Type: gateway.Kind(r.Body.Type), Status: gateway.Status(r.Body.Status), From: r.Body.From, To: r.Body.To,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -269,19 +281,6 @@ func (h *handlers) GetStatement(ctx context.Context, r oapi.GetStatementRequestO
 		return nil, err
 	}
 	return reply{status: http.StatusOK, body: renderStatement(st)}, nil
-}
-
-// ListStatementRows implements oapi.StrictServerInterface.
-func (h *handlers) ListStatementRows(ctx context.Context, r oapi.ListStatementRowsRequestObject) (oapi.ListStatementRowsResponseObject, error) {
-	page, err := h.Orders.StatementRows(ctx, principal(ctx).Shop.ID, r.Id, valueOf(r.Params.Cursor), limit(r.Params.Limit))
-	if err != nil {
-		return nil, err
-	}
-	list := oapi.StatementRowList{Data: []oapi.StatementRow{}, NextCursor: nullable(page.Next)}
-	for _, row := range page.Items {
-		list.Data = append(list.Data, oapi.StatementRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
-	}
-	return reply{status: http.StatusOK, body: list}, nil
 }
 
 // GetStatementFile implements oapi.StrictServerInterface.

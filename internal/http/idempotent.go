@@ -15,7 +15,7 @@ import (
 )
 
 // replayed are the headers that belong to an answer and are kept with it.
-var replayed = []string{"Content-Type", "Location", "Retry-After"}
+var replayed = []string{"Content-Type", "Location"}
 
 // idempotent replays the first answer of a POST to every repeat with the same Idempotency-Key and body.
 func (s *server) idempotent(next http.Handler) http.Handler {
@@ -28,8 +28,8 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 		key := keys[0]
 		if len(keys) > 1 || strings.TrimSpace(key) == "" || !printable(key) || len(key) > 255 {
 			s.problem(w, r, problem{
-				Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: notValid,
-				Fields: []gateway.FieldError{{Field: "Idempotency-Key", Message: "must be sent once, as 1 to 255 printable ASCII characters"}},
+				Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "Send one Idempotency-Key of 1 to 255 printable ASCII characters. Nothing was stored or sent.",
+				Fields: []gateway.FieldError{{Field: "Idempotency-Key", Message: "must be 1 to 255 printable ASCII characters, once"}},
 			})
 			return
 		}
@@ -58,9 +58,21 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 	})
 }
 
-// runOnce does the work and keeps its answer before it is sent. An answer that says nothing about the request itself
-// (5xx, a refused key) is not kept, so that a repeat is a new try; nor is 409, which tells to send the same once the
-// state is another; nor is one that nobody may store.
+// replayable reports whether an answer is replayed: only that of a request that was carried out. A refusal stored and sent
+// nothing, and what caused it may be mended meanwhile, by the shop or by an operator, so a repeat is a new try. A wrong
+// code was tried, and a repeat must not use up another attempt. An answer that nobody may store is never kept.
+func replayable(r *http.Request, answer *buffered) bool {
+	switch {
+	case answer.secret:
+		return false
+	case answer.status < http.StatusMultipleChoices:
+		return true
+	}
+	record := recordOf(r.Context())
+	return record != nil && record.code == string(payment.CodeWrongCode)
+}
+
+// runOnce does the work and keeps its answer, if it is one to keep, before it is sent.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
 	letGo := s.hold(r.Context(), claim)
@@ -76,17 +88,15 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	next.ServeHTTP(answer, r)
 	finished = true
 	letGo()
-	var settle func(context.Context) error
-	if answer.status >= http.StatusInternalServerError || answer.status == http.StatusForbidden || answer.status == http.StatusConflict || answer.secret {
-		settle = func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
-	} else {
-		kept := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
+	settle := func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
+	if replayable(r, answer) {
+		first := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
 		for _, name := range replayed {
 			if v := w.Header().Get(name); v != "" {
-				kept.Header[name] = v
+				first.Header[name] = v
 			}
 		}
-		settle = func(ctx context.Context) error { return s.Idempotency.Finish(ctx, claim, kept) }
+		settle = func(ctx context.Context) error { return s.Idempotency.Finish(ctx, claim, first) }
 	}
 	err := inTime(r, settle)
 	// The process may have been stopped, and the time over when it went on; or the connection was cut, and the database is well

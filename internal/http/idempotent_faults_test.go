@@ -151,20 +151,22 @@ func TestAnAnswerIsKeptAlsoWhenTheTimeIsUp(t *testing.T) {
 	}
 }
 
-func TestARefusalIsReplayedAsAProblem(t *testing.T) {
+func TestAWrongCodeIsReplayedAsAProblem(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.hook = func(context.Context, string) error { return payment.ErrNotFound }
-	path := "/v1/payments/" + orderID + "/cancel"
-	first := b.send(t, "POST", path, "", "Idempotency-Key", "k")
-	require.Equal(t, 404, first.Code)
-	again := b.send(t, "POST", path, "", "Idempotency-Key", "k")
-	require.Equal(t, 404, again.Code)
+	b.hook = func(context.Context, string) error {
+		return &payment.Error{Code: payment.CodeWrongCode, Message: "The code is wrong."}
+	}
+	path, body := "/v1/payments/"+orderID+"/confirm", `{"code":"111111"}`
+	first := b.send(t, "POST", path, body, "Idempotency-Key", "k")
+	require.Equal(t, 422, first.Code)
+	again := b.send(t, "POST", path, body, "Idempotency-Key", "k")
+	require.Equal(t, 422, again.Code)
 	require.Equal(t, "application/problem+json", again.Header().Get("Content-Type"))
 	require.Equal(t, first.Body.String(), again.Body.String())
 	require.Equal(t, 1, b.count())
 	require.Empty(t, again.Header().Get("Location"))
-	require.Equal(t, 404, b.send(t, "POST", path, "", "Idempotency-Key", "K").Code)
+	require.Equal(t, 422, b.send(t, "POST", path, body, "Idempotency-Key", "K").Code)
 	require.Equal(t, 2, b.count(), "keys are told apart by case")
 }
 
@@ -178,6 +180,6 @@ func TestTwoKeysInOneRequestAreRefused(t *testing.T) {
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	require.Equal(t, 422, w.Code)
-	require.Contains(t, w.Body.String(), "Idempotency-Key must be sent once", "refused before either is claimed")
+	require.Contains(t, w.Body.String(), "Send one Idempotency-Key", "refused before either is claimed")
 	require.Zero(t, b.count())
 }

@@ -57,11 +57,20 @@ func TestWhichAnswersAreKept(t *testing.T) {
 		err  error
 		kept bool
 	}{
-		"refused":   {&payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}, true},
-		"conflict":  {&payment.Error{Code: payment.CodeReferenceConflict, Message: "Taken."}, false},
-		"too early": {&payment.Error{Code: payment.CodeInvalidState, Message: "Wait until it is, then send this one again."}, false},
-		"down":      {&payment.Error{Code: payment.CodeUnavailable, Message: "Down."}, false},
-		"internal":  {errors.New("broken"), false},
+		"an order":            {nil, true},
+		"a wrong code":        {&payment.Error{Code: payment.CodeWrongCode, Message: "Ask again."}, true}, // it cost an attempt
+		"no account":          {&payment.Error{Code: payment.CodeUnknownAccount, Message: "None."}, false},
+		"no such currency":    {&payment.Error{Code: payment.CodeCurrency, Message: "None."}, false},
+		"switched off":        {&payment.Error{Code: payment.CodeUnsupported, Message: "Not this account."}, false},
+		"the provider's need": {&payment.Error{Code: payment.CodeMissingFields, Message: "More."}, false},
+		"a forbidden network": {&payment.Error{Code: payment.CodeInvalid, Message: "Not there."}, false},
+		"not there":           {payment.ErrNotFound, false},
+		"more than held":      {&payment.Error{Code: payment.CodeAmountTooLarge, Message: "Less."}, false},
+		"held back":           {&payment.Error{Code: payment.CodeProviderFailed, Message: "Later.", RetryAfter: time.Second}, false},
+		"conflict":            {&payment.Error{Code: payment.CodeReferenceConflict, Message: "Taken."}, false},
+		"too early":           {&payment.Error{Code: payment.CodeInvalidState, Message: "Wait until it is, then send this one again."}, false},
+		"down":                {&payment.Error{Code: payment.CodeUnavailable, Message: "Down."}, false},
+		"internal":            {errors.New("broken"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -75,8 +84,8 @@ func TestWhichAnswersAreKept(t *testing.T) {
 		})
 	}
 	b := setup(t)
-	first := b.send(t, "POST", "/v1/payments", with("amount", "0"), "Idempotency-Key", "k")
-	require.Equal(t, first.Body.String(), b.send(t, "POST", "/v1/payments", with("amount", "0"), "Idempotency-Key", "k").Body.String(), "also bad input")
+	require.Equal(t, 422, b.send(t, "POST", "/v1/payments", with("amount", "0"), "Idempotency-Key", "k").Code)
+	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k").Code, "what was refused is mended under the same key")
 }
 
 func TestTwoHundredAtOnceRunOnce(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
@@ -33,6 +33,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeUnsupported:       http.StatusUnprocessableEntity,
 	payment.CodeInvalidState:      http.StatusConflict,
 	payment.CodeRefundTooLarge:    http.StatusConflict,
+	payment.CodeRefundInProgress:  http.StatusConflict,
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
 	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
 	payment.CodeUnavailable:       http.StatusServiceUnavailable,
@@ -44,7 +45,7 @@ var titles = map[string]string{
 	"invalid_request": "The request is not valid", "missing_fields": "The provider needs more", "not_found": "Not found",
 	"reference_conflict": "The reference is taken", "unknown_account": "No such account", "currency_not_supported": "The currency does not fit",
 	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state",
-	"refund_exceeds_captured": "More than was captured", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
+	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
 	"malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "Who are you?", "forbidden": "Your key may not do this", "method_not_allowed": "Not this method",
@@ -57,9 +58,12 @@ var titles = map[string]string{
 func problemOf(err error) problem {
 	if e, ok := errors.AsType[*payment.Error](err); ok {
 		if status, ok := statuses[e.Code]; ok {
-			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields}
-			if status == http.StatusServiceUnavailable {
-				p.RetryAfter = 1
+			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds()))}
+			if status == http.StatusBadGateway && p.RetryAfter > 0 { // it was not even asked
+				p.Status = http.StatusServiceUnavailable
+			}
+			if p.Status == http.StatusServiceUnavailable {
+				p.RetryAfter = max(p.RetryAfter, 1)
 			}
 			return p
 		}
@@ -74,34 +78,6 @@ func problemOf(err error) problem {
 		Status: http.StatusInternalServerError, Code: "internal_error",
 		Detail: "Something went wrong here. Send the request again with the same reference: it is safe. If it goes on, tell the operators the request_id.",
 	}
-}
-
-// notValid is the head of what is said about a request that breaks the contract.
-const notValid = "The request is not valid."
-
-// text is what p says to people about a request of a method, with every field that is wrong.
-func (p problem) text(method string) string {
-	switch payment.Code(p.Code) {
-	case payment.CodeInvalid, payment.CodeMissingFields, payment.CodeUnsupported:
-	default:
-		return p.Detail
-	}
-	if len(p.Fields) == 0 {
-		return p.Detail
-	}
-	wrong := make([]string, len(p.Fields))
-	for i, f := range p.Fields {
-		wrong[i] = f.Field + " " + f.Message
-	}
-	return strings.TrimSuffix(p.Detail, ".") + ": " + strings.Join(wrong, "; ") + "." + nothingDone(method)
-}
-
-// nothingDone says of a request that would have done something that it did nothing.
-func nothingDone(method string) string {
-	if method == http.MethodPost {
-		return " Nothing was stored or sent."
-	}
-	return ""
 }
 
 // undecodable says what is wrong with a request that could not be decoded, without repeating it.
@@ -140,7 +116,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Code      string  `json:"code"`
 		RequestID string  `json:"request_id"`
 		Errors    []field `json:"errors,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.Detail, "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

@@ -30,7 +30,11 @@ func (h *handlers) ImportTransfer(ctx context.Context, r oapi.ImportTransferRequ
 
 // ConfirmTransfer implements oapi.StrictServerInterface.
 func (h *handlers) ConfirmTransfer(ctx context.Context, r oapi.ConfirmTransferRequestObject) (oapi.ConfirmTransferResponseObject, error) {
-	o, err := h.Orders.ConfirmTransfer(ctx, key(ctx, r.Id), r.Body.Code)
+	code, err := typedCode(r.Body.Code)
+	if err != nil {
+		return nil, err
+	}
+	o, err := h.Orders.ConfirmTransfer(ctx, key(ctx, r.Id), code)
 	return created(ctx, o, false, err)
 }
 

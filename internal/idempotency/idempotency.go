@@ -43,7 +43,7 @@ type Store interface {
 	// Finish keeps the answer for replay. It fails if another request has taken the claim over. It may be called again with the
 	// same answer by a caller who did not learn whether it was kept.
 	Finish(ctx context.Context, c Claim, r Response) error
-	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as 5xx and 401. A
+	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as refusals. A
 	// claim that another request has taken over is left to it.
 	Abandon(ctx context.Context, c Claim) error
 }

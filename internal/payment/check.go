@@ -58,9 +58,22 @@ func (s Schedule) ahead(o *Order, now time.Time) bool {
 	return now.Before(at) && !o.NextCheckAt.Before(at) && !o.NextCheckAt.After(at.Add(s[o.Checks]/10))
 }
 
-// formLost tells a shop why nobody can pay an order that the provider waits for.
-const formLost = "The provider has the order and waits for the customer, but the address of its form was lost with an answer. " +
-	"The order ends by itself when the provider gives it up; only then start a new one."
+// formLost tells a shop why nobody can pay an order that the provider has, and what to do.
+const formLost = "The provider has the order, but the address of its form was lost with an answer, or may not be opened, so the customer cannot go on. " +
+	"Give the order up with /cancel where the provider can, else wait until it ends by itself; only then start a new one."
+
+// withoutForm returns a report that leaves the customer without a form as one that says so. A hosted order that the
+// provider has and whose form nobody knows is not being paid, whatever the provider calls it.
+func (o *Order) withoutForm(r Report) Report {
+	switch {
+	case r.NextAction != nil || o.NextAction != nil:
+	case r.Status == StatusRequiresAction:
+		r.Status, r.Reason = StatusProcessing, formLost
+	case r.Status == StatusProcessing && o.Flow == gateway.FlowHosted && !o.commanded():
+		r.Reason = formLost
+	}
+	return r
+}
 
 // Check asks the provider about an order and records the answer. A final order is left alone, unless a callback put it in
 // doubt. An error means that the
@@ -197,13 +210,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 			// The call's own answer may still come, and it knows more: a form's address, what a capture took.
 			return Stale
 		}
-		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
-			result.Status = gateway.StatusProcessing // the form is open, but its address was lost with an answer
-			r := ReportOf(result, CauseCheck, basis, now)
-			r.Reason = formLost
-			return o.Record(r)
-		}
-		return o.Record(ReportOf(result, CauseCheck, basis, now))
+		return o.Record(o.withoutForm(ReportOf(result, CauseCheck, basis, now)))
 	}
 	if gateway.KindOf(err) != gateway.KindNotFound {
 		return Stale // could not ask; says nothing about the order

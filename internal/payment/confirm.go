@@ -99,7 +99,7 @@ func notConfirmed(o *Order, err error) error {
 		}
 		return wrongCode(o, err)
 	case gateway.KindNotSent, gateway.KindCredentials:
-		return &Error{Code: CodeProviderFailed, Message: "The code did not reach the provider, and was not tried. Send it again later.", Err: err}
+		return providerFailed("The code did not reach the provider, and was not tried. Send it again later.", err)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ type NewPayment struct {
 
 // CreatePayment starts a payment and reports whether it is new. The same reference with the same request gives the
 // first order. Errors: CodeUnknownAccount, CodeCurrency, CodeInvalid, CodeMissingFields, CodeUnsupported,
-// CodeReferenceConflict, CodeUnavailable; nothing is stored or sent on any of them but the last, which says nothing about what was stored.
+// CodeReferenceConflict, CodeProviderFailed, CodeUnavailable; nothing is stored or sent on any of them but the last, which
+// says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
 	refuse := func(why error) (*Order, bool, error) {
 		return s.refuse(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash, why)
@@ -59,6 +60,9 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 	req := s.paymentRequest(in, o.Ref(), account)
 	if refusal := s.refusal(gw.gateway, req, account); refusal != nil {
 		return refuse(refusal)
+	}
+	if held := heldBack(gw.gateway, req.Ref); held != nil {
+		return refuse(held)
 	}
 	return s.submit(ctx, o, "create_payment", func(ctx context.Context) (gateway.Result, error) {
 		return gw.gateway.CreatePayment(ctx, req)
@@ -143,5 +147,5 @@ func missing(fields []gateway.FieldError, a Account) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has.", Fields: fields}
+	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has. Nothing was sent.", Fields: fields}
 }

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"errors"
+	"time"
 
 	"payrelay/internal/gateway"
 )
@@ -20,6 +21,7 @@ const (
 	CodeUnsupported       Code = "not_supported_by_provider"
 	CodeInvalidState      Code = "invalid_state"
 	CodeRefundTooLarge    Code = "refund_exceeds_captured"
+	CodeRefundInProgress  Code = "refund_in_progress"
 	CodeAmountTooLarge    Code = "amount_exceeds_authorized"
 	CodeWrongCode         Code = "wrong_code"
 	CodeUnavailable       Code = "service_unavailable"
@@ -35,7 +37,35 @@ type Error struct {
 	Code    Code
 	Message string
 	Fields  []gateway.FieldError
-	Err     error
+	// RetryAfter is when the same request may be answered otherwise, 0 where nobody can say.
+	RetryAfter time.Duration
+	Err        error
+}
+
+// providerFailed is an error of CodeProviderFailed. A call that was held back tells when such calls are sent again.
+func providerFailed(message string, err error) *Error {
+	e := &Error{Code: CodeProviderFailed, Message: message, Err: err}
+	if g, ok := errors.AsType[*gateway.Error](err); ok {
+		e.RetryAfter = g.RetryAfter
+	}
+	return e
+}
+
+// heldBack refuses an order or command that would not be sent now, because the provider failed again and again. Nothing
+// of it was stored, so its reference stays free.
+func heldBack(gw gateway.Gateway, ref gateway.Ref) error {
+	holder, ok := gw.(gateway.Holder)
+	if !ok {
+		return nil
+	}
+	wait := holder.HeldBack(ref)
+	if wait <= 0 {
+		return nil
+	}
+	return &Error{
+		Code: CodeProviderFailed, RetryAfter: wait,
+		Message: "The provider does not answer at the moment. Nothing was stored or sent. Send the same request again when Retry-After has passed.",
+	}
 }
 
 // Error implements error.

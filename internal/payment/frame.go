@@ -37,7 +37,7 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 		case clockOff(err):
 			message = clockMessage
 		}
-		return gateway.CardFrame{}, &Error{Code: CodeProviderFailed, Message: message, Err: err}
+		return gateway.CardFrame{}, providerFailed(message, err)
 	}
 	return frame, nil
 }

@@ -76,6 +76,11 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	if err := holds(o, op, unpaid); err != nil {
 		return nil, err
 	}
+	asked := o.Ref()
+	asked.Operation = op
+	if err := heldBack(gw.gateway, asked); err != nil {
+		return nil, err
+	}
 	unseen := func(*Order) string { return "" }
 	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized {
 		trial := *o
@@ -182,7 +187,7 @@ func refusal(op gateway.Operation, err error) error {
 	if k := gateway.KindOf(err); k == gateway.KindUnsupported {
 		return &Error{Code: CodeUnsupported, Message: fmt.Sprintf("The provider of this account cannot do a %s.", op), Err: err}
 	}
-	return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The %s was not done; nothing changed. Try again later.", op), Err: err}
+	return providerFailed(fmt.Sprintf("The %s was not done; nothing changed. Try again later.", op), err)
 }
 
 func unsupported(op string) *gateway.Error {

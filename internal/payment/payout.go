@@ -60,6 +60,9 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 	if err := refusalOf(cardOver("method.card", in.Method.Card, s.Now()), payer.MissingPayoutFields(req), account); err != nil {
 		return refuse(err)
 	}
+	if held := heldBack(gw.gateway, req.Ref); held != nil {
+		return refuse(held)
+	}
 	return s.submit(ctx, o, "payout", func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) })
 }
 
@@ -116,6 +119,9 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 		Flow: gateway.FlowHosted, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
+	if held := heldBack(gw.gateway, o.Ref()); held != nil {
+		return refuse(held)
+	}
 	return s.submit(ctx, o, "open_payout_card", func(ctx context.Context) (gateway.Result, error) {
 		return opener.OpenPayoutCard(ctx, gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: s.CallbackURL(account)})
 	})
@@ -141,7 +147,7 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	b, err := reader.Balance(ctx)
 	back()
 	if err != nil {
-		return gateway.Balance{}, &Error{Code: CodeProviderFailed, Message: "The provider did not tell the balance. Try again later.", Err: err}
+		return gateway.Balance{}, providerFailed("The provider did not tell the balance. Try again later.", err)
 	}
 	return b, nil
 }

@@ -29,7 +29,7 @@ type Store interface {
 	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
 	// changes nothing and returns that one and false. The parent's reserved sum moves by the order's ParentDelta; a sum
 	// beyond what was captured is an *Error of CodeRefundTooLarge. For a refund, an open refund of the same parent is an
-	// *Error of CodeInvalidState.
+	// *Error of CodeRefundInProgress.
 	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
 	// UpdateOrder loads the order under a row lock, runs fn, and saves what the order gathered. fn must not touch
 	// anything else: it may run twice. An error of fn is returned and nothing is saved. A Call with the ID of one that is

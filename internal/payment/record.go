@@ -187,6 +187,9 @@ func (o *Order) Record(r Report) Verdict {
 		return verdict
 	case Stale, Repeat:
 		o.learn(r)
+		if verdict == Repeat && o.StatusReason == "" && !o.Status.Final() {
+			o.StatusReason = r.Reason
+		}
 		return verdict
 	}
 	o.learn(r)

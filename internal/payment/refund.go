@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -17,7 +18,7 @@ type NewRefund struct {
 	Shop            uuid.UUID
 	Payment         uuid.UUID
 	Reference       string
-	Minor           int64 // of the payment's currency
+	Minor           int64 // of the payment's currency; 0 is all that is left
 	Reason          string
 	Metadata        map[string]string
 	NotificationURL string
@@ -26,7 +27,7 @@ type NewRefund struct {
 
 // Refund gives back all or part of a succeeded payment, as an order of its own. The sum of refunds never exceeds what
 // was captured, however many run at once: the database holds that. Errors: CodeInvalidState, CodeRefundTooLarge,
-// CodeMissingFields, CodeUnsupported, CodeReferenceConflict.
+// CodeRefundInProgress, CodeMissingFields, CodeUnsupported, CodeReferenceConflict, CodeProviderFailed.
 func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error) {
 	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
 	if err != nil {
@@ -41,8 +42,9 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
 	case parent.Status != StatusSucceeded:
 		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
-	case in.Minor > parent.Captured-parent.RefundReserved:
-		return nil, false, refundTooLarge(parent)
+	}
+	if in.Minor, err = refundable(parent, in.Minor); err != nil {
+		return nil, false, err
 	}
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
@@ -59,6 +61,9 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 			return nil, false, err
 		}
 	}
+	if held := heldBack(gw.gateway, req.Refund.Of(req.Payment)); held != nil {
+		return nil, false, held
+	}
 	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) {
 		// What is left is known only now that this refund is written down: another may have failed since the payment was read.
 		now, err := s.Store.Order(ctx, parent.Key())
@@ -70,13 +75,35 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 	})
 }
 
-func refundTooLarge(parent *Order) *Error {
-	rest := parent.Captured - parent.RefundReserved
+// refundable returns the sum of a refund, where 0 asks for all that is left. What an open refund has reserved may become
+// free again, so only a sum beyond what went back already is refused for good. The store refuses every other refund beside
+// an open one.
+func refundable(parent *Order, minor int64) (int64, error) {
+	left := parent.Captured - parent.Refunded
+	switch {
+	case minor > left || left == 0:
+		return 0, &Error{
+			Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
+			Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", left)}},
+		}
+	case minor > parent.Captured-parent.RefundReserved, minor == 0 && parent.RefundReserved > parent.Refunded:
+		return 0, RefundInProgress()
+	case minor == 0:
+		return left, nil
+	}
+	return minor, nil
+}
+
+// RefundInProgress says that a payment has a refund that is not settled yet.
+func RefundInProgress() *Error {
 	return &Error{
-		Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
-		Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", rest)}},
+		Code: CodeRefundInProgress, RetryAfter: refundRetry,
+		Message: "Another refund of this payment is not settled yet. Wait until it is, then send this one again.",
 	}
 }
+
+// refundRetry is when to try again beside an open refund. How long it stays open only the provider knows.
+const refundRetry = 10 * time.Second
 
 // NewCharge asks to charge a recurring payment's card again.
 type NewCharge struct {
@@ -125,6 +152,9 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 			return nil, false, err
 		}
 	}
+	if held := heldBack(gw.gateway, req.Ref.Of(req.Parent)); held != nil {
+		return nil, false, held
+	}
 	return s.submit(ctx, o, "charge", func(ctx context.Context) (gateway.Result, error) { return charger.Charge(ctx, req) })
 }
 
@@ -163,7 +193,7 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 }
 
 // refusals are the codes that say that a request cannot be carried out as things are now.
-var refusals = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported}
+var refusals = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
 
 // refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
 func (s *Service) refuse(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, why error) (*Order, bool, error) {

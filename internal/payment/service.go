@@ -21,10 +21,9 @@ import (
 type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
-	// Statements, ReadSheet and WriteSheet are needed for statements only.
+	// Statements and ReadSheet are needed for statements only.
 	Statements StatementStore
 	ReadSheet  SheetReader
-	WriteSheet SheetWriter
 	// PublicURL is where providers reach us, without a slash at the end.
 	PublicURL string
 	// ProviderTimeout bounds every call to a provider; 30 s.
@@ -344,10 +343,7 @@ const (
 // answerReport is what a provider's answer to a call that may move money means.
 func answerReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
 	if err == nil {
-		if result.Status == gateway.StatusRequiresAction && result.NextAction == nil && o.NextAction == nil {
-			result.Status = gateway.StatusProcessing
-		}
-		return ReportOf(result, CauseAnswer, basis, now)
+		return o.withoutForm(ReportOf(result, CauseAnswer, basis, now))
 	}
 	r := Report{Cause: CauseAnswer, Basis: basis, State: result.State, Evidence: evidenceOf(result, err), At: now}
 	code := "no_answer"

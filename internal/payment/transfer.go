@@ -54,6 +54,9 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 	if err := refusalOf(endsOver(in, s.Now()), transferrer.MissingTransferFields(req), account); err != nil {
 		return refuse(err)
 	}
+	if held := heldBack(gw.gateway, req.Ref); held != nil {
+		return refuse(held)
+	}
 	return s.submit(ctx, o, "transfer", func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) })
 }
 
@@ -137,7 +140,7 @@ func importRefused(err error) error {
 	e, ok := errors.AsType[*gateway.Error](err)
 	switch kind := gateway.KindOf(err); {
 	case kind == gateway.KindInvalid && ok:
-		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this.", Fields: e.Fields, Err: err}
+		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this. Nothing was stored.", Fields: e.Fields, Err: err}
 	case clockOff(err):
 		return &Error{Code: CodeProviderFailed, Message: clockMessage + " Nothing was stored.", Err: err}
 	case kind == gateway.KindNotFound || kind == gateway.KindRefused:
@@ -145,7 +148,7 @@ func importRefused(err error) error {
 	case kind == gateway.KindCredentials:
 		return &Error{Code: CodeProviderFailed, Message: "The provider refused this account's credentials; the operators must mend them. Nothing was stored.", Err: err}
 	}
-	return &Error{Code: CodeProviderFailed, Message: "The provider gave no answer that can be believed. Nothing was stored. Try again later.", Err: err}
+	return providerFailed("The provider gave no answer that can be believed. Nothing was stored. Try again later.", err)
 }
 
 // ConfirmTransfer answers a transfer's confirm_code action, as ConfirmCode does a payment's.

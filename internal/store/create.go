@@ -68,7 +68,7 @@ func (s *Store) createRefund(ctx context.Context, o *payment.Order, p db.InsertO
 		case parent == nil:
 			return payment.ErrNotFound
 		case open != nil:
-			return &payment.Error{Code: payment.CodeInvalidState, Message: "Another refund of this payment is not settled yet. Wait until it is, then send this one again."}
+			return payment.RefundInProgress()
 		}
 		if n, err := db.New(tx).InsertOrder(ctx, p); err != nil {
 			return err

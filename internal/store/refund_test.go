@@ -37,7 +37,7 @@ func TestRefundMovesThePaymentsSums(t *testing.T) {
 	require.Equal(t, [2]int64{600, 0}, sums(), "a repeat reserves nothing")
 
 	_, _, err = b.CreateOrder(t.Context(), other)
-	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "one refund at a time")
+	require.Equal(t, payment.CodeRefundInProgress, payment.CodeOf(err), "one refund at a time")
 
 	b.report(t, one.Key(), payment.StatusSucceeded)
 	require.Equal(t, [2]int64{600, 600}, sums())
@@ -71,7 +71,7 @@ func TestOneOfManyRefundsIsOpen(t *testing.T) {
 			open++
 			continue
 		}
-		require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+		require.Equal(t, payment.CodeRefundInProgress, payment.CodeOf(err), "%v", err)
 	}
 	require.Equal(t, 1, open)
 	require.Equal(t, 10, b.count(t, "SELECT amount_reserved FROM orders WHERE kind = 'payment'"))
@@ -98,7 +98,7 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 	results := race(len(drafts), func(i int) error {
 		for {
 			o, _, err := b.CreateOrder(t.Context(), drafts[i])
-			if payment.CodeOf(err) == payment.CodeInvalidState {
+			if payment.CodeOf(err) == payment.CodeRefundInProgress {
 				continue // another one is under way
 			}
 			if err != nil {
@@ -157,7 +157,7 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 				return err
 			default:
 				_, _, err := b.CreateOrder(t.Context(), next)
-				if payment.CodeOf(err) == payment.CodeInvalidState {
+				if payment.CodeOf(err) == payment.CodeRefundInProgress {
 					err = nil
 				}
 				return err

@@ -166,7 +166,7 @@ func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v vi
 		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
 		for { // another refund under way is told by 409
 			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
-			if !ok || status != 409 || r.Code != "invalid_state" {
+			if !ok || status != 409 || r.Code != "refund_in_progress" {
 				if ok && status < 300 && o.Then != "beyond" {
 					p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
 				}
@@ -192,7 +192,7 @@ func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v vi
 	case "race": // three at once, of which two fit
 		var wg sync.WaitGroup
 		for i := range 3 {
-			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1), "invalid_state", "refund_exceeds_captured") })
+			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1), "refund_in_progress", "refund_exceeds_captured") })
 		}
 		wg.Wait()
 	case "beyond":

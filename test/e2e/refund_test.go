@@ -92,7 +92,7 @@ func TestRefunds(t *testing.T) {
 		}
 		wg.Wait()
 		for outcome := range outcomes {
-			require.Contains(t, []string{"201 ", "409 invalid_state", "409 refund_exceeds_captured"}, outcome)
+			require.Contains(t, []string{"201 ", "409 refund_in_progress", "409 refund_exceeds_captured"}, outcome)
 		}
 		made := outcomes["201 "]
 		require.GreaterOrEqual(t, made, 1)
@@ -153,7 +153,7 @@ func TestARefundWhoseAnswerIsLost(t *testing.T) {
 		o := d.makes(refundsOf(p), refund("lost-3-r", 400), http.StatusAccepted)
 		d.asked(o.ID, 2)
 		require.Equal(t, "unknown", d.get(o.ID).Status, "that the provider does not show it proves nothing")
-		said := d.refuses(refundsOf(p), refund("lost-3-next", 100), http.StatusConflict, "invalid_state")
+		said := d.refuses(refundsOf(p), refund("lost-3-next", 100), http.StatusConflict, "refund_in_progress")
 		require.Contains(t, said.Detail, "Another refund of this payment is not settled yet.")
 		require.Zero(t, d.full(p.ID).AmountRefunded)
 		require.Equal(t, 1, d.sent(p.ProviderOrderID, "refund"))

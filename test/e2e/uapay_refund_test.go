@@ -83,7 +83,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			d.once("drop_after", reverse, p.ProviderOrderID)
 			r := d.makes(refundsOf(p), refund("lost-part-r", 400), http.StatusAccepted)
 			require.Equal(t, "unknown", d.asks(r).Status, "the provider shows nothing of a partial refund")
-			said := d.refuses(refundsOf(p), refund("lost-part-next", 100), http.StatusConflict, "invalid_state")
+			said := d.refuses(refundsOf(p), refund("lost-part-next", 100), http.StatusConflict, "refund_in_progress")
 			require.Contains(t, said.Detail, "Another refund of this payment is not settled yet.")
 			require.Equal(t, r.ID, d.makes(refundsOf(p), refund("lost-part-r", 400), http.StatusOK).ID)
 			require.Equal(t, 1, d.sent(p, reverse), "it is never sent again on a guess")

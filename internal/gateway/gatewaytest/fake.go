@@ -27,6 +27,7 @@ type Fake struct {
 	FetchFunc               func(context.Context, gateway.Ref) (gateway.Result, error)
 	ReadCallbackFunc        func(gateway.RawCallback) (gateway.Notification, error)
 	MissingFieldsFunc       func(gateway.PaymentRequest) []gateway.FieldError
+	HeldBackFunc            func(gateway.Ref) time.Duration
 	CaptureFunc             func(context.Context, gateway.Ref, money.Money) (gateway.Result, error)
 	CancelFunc              func(context.Context, gateway.Ref) (gateway.Result, error)
 	RefundFunc              func(context.Context, gateway.RefundRequest) (gateway.Result, error)
@@ -153,6 +154,14 @@ func (g *FakeGateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldE
 		return nil
 	}
 	return g.f.MissingFieldsFunc(req)
+}
+
+// HeldBack implements gateway.Holder. Nothing is held back unless it is scripted.
+func (g *FakeGateway) HeldBack(ref gateway.Ref) time.Duration {
+	if g.f.HeldBackFunc == nil {
+		return 0
+	}
+	return g.f.HeldBackFunc(ref)
 }
 
 // Capture implements gateway.Capturer.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/transport"
@@ -35,6 +36,7 @@ var (
 	_ gateway.ChargeChecker     = (*Gateway)(nil)
 	_ gateway.PaymentRefuser    = (*Gateway)(nil)
 	_ gateway.Charger           = (*Gateway)(nil)
+	_ gateway.Holder            = (*Gateway)(nil)
 	_ gateway.Payer             = (*Gateway)(nil)
 	_ gateway.PayoutCardOpener  = (*Gateway)(nil)
 	_ gateway.BalanceReader     = (*Gateway)(nil)
@@ -65,6 +67,35 @@ var (
 	exportStatus = endpoint{"exportStatus", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
 	exportResult = endpoint{"exportResult", transport.ClassReport, roleReporting, "/aggregation-service/public/transaction/excel/task/"}
 )
+
+// HeldBack implements gateway.Holder.
+func (g *Gateway) HeldBack(ref gateway.Ref) time.Duration {
+	e := commanding(ref)
+	return g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class})
+}
+
+// commanding is the operation by which an order is begun, captured or canceled.
+func commanding(ref gateway.Ref) endpoint {
+	switch {
+	case ref.Operation == gateway.OpCapture:
+		return capture
+	case ref.Operation == gateway.OpCancel:
+		return cancel
+	case ref.Kind == gateway.KindRefund:
+		return refund
+	case ref.Kind == gateway.KindPayout:
+		return withdrawal
+	case ref.Kind == gateway.KindPayoutCard:
+		return tokenizeForm
+	case ref.Parent != nil:
+		return recurrent
+	case ref.Flow != gateway.FlowDirect:
+		return initPayment
+	case ref.Operation == gateway.OpAuthorize:
+		return authorize
+	}
+	return initDirect
+}
 
 // largestReport bounds a transaction list, in bytes.
 const largestReport = 64 << 20

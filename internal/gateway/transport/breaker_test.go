@@ -181,3 +181,44 @@ func TestBulkheadRefusesBeforeSending(t *testing.T) {
 	require.EqualValues(t, 1, arrived.Load())
 	require.Zero(t, testutil.ToFloat64(c.metrics.inFlight.WithLabelValues("testpay", "write")))
 }
+
+// Who asks beforehand learns for how long calls are held back; afterwards one caller at a time is told to go on.
+func TestHeldBackTellsBeforeACall(t *testing.T) {
+	t.Parallel()
+	var status atomic.Int64
+	status.Store(500)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
+	defer srv.Close()
+	c := newClient(t, func(cfg *Config) { cfg.BreakerFailures, cfg.BreakerDelay = 1, 100*time.Millisecond })
+	call := post(srv.URL)
+	for range 3 {
+		require.Zero(t, c.HeldBack(call), "a provider that works holds nobody back")
+	}
+	_, err := c.Do(t.Context(), call)
+	require.NoError(t, err)
+	require.Positive(t, c.HeldBack(call))
+	require.LessOrEqual(t, c.HeldBack(call), 100*time.Millisecond)
+	other := call
+	other.Operation = "balance"
+	require.Zero(t, c.HeldBack(other))
+	_, err = c.Do(t.Context(), call)
+	var held *gateway.Error
+	require.ErrorAs(t, err, &held)
+	require.Positive(t, held.RetryAfter, "and who did not ask is told with the refusal")
+
+	require.Eventually(t, func() bool { return c.HeldBack(call) == 0 }, time.Minute, time.Millisecond, "the delay has passed")
+	var let atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if c.HeldBack(call) == 0 {
+				let.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.LessOrEqual(t, let.Load(), int64(1), "one trial is let through, and the rest of the crowd is not") // a second may pass on a busy machine
+	status.Store(200)
+	require.Eventually(t, func() bool { _, err := c.Do(t.Context(), call); return err == nil }, time.Minute, time.Millisecond)
+	require.Zero(t, c.HeldBack(call))
+}

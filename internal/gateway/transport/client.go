@@ -163,6 +163,12 @@ func (c *Client) Do(ctx context.Context, call Call) (Response, error) {
 	return resp, nil
 }
 
+// HeldBack returns for how long a call of this operation, class and scope would be held back if it came now, 0 if it
+// would be sent.
+func (c *Client) HeldBack(call Call) time.Duration {
+	return c.guards[call.Class].breaker(call).heldBack()
+}
+
 func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	body := newBody(call.Body)
 	defer body.wipe() // unless net/http has it, which wipes it when it is done
@@ -176,7 +182,11 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	body.until, _ = ctx.Deadline()
 	breaker := guard.breaker(call)
 	if out := guard.enter(ctx, breaker); out != "" {
-		return Response{}, out, &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: string(out), Err: contextError(ctx)}
+		err := &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: string(out), Err: contextError(ctx)}
+		if out == outcomeBreaker {
+			err.RetryAfter = max(breaker.RemainingDelay(), trialPause)
+		}
+		return Response{}, out, err
 	}
 	inFlight := c.metrics.inFlight.WithLabelValues(c.cfg.Provider, string(call.Class))
 	inFlight.Inc()

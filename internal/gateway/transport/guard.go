@@ -31,6 +31,7 @@ type door struct{ operation, scope string }
 type breaker struct {
 	circuitbreaker.CircuitBreaker[any]
 	admitted atomic.Int64 // calls between enter and leave
+	trialAt  atomic.Int64 // from when on the next caller is let through to a breaker that is not closed, in ns since 1970
 }
 
 func newGuard(cfg Config, m *metrics, class Class) *guard {
@@ -81,6 +82,27 @@ func (b *breaker) state() float64 {
 		return 2
 	case b.IsHalfOpen() && b.admitted.Load() > 0:
 		return 1
+	}
+	return 0
+}
+
+// trialPause is between two callers that are let through to a breaker whose delay has passed.
+const trialPause = time.Second
+
+// heldBack returns for how long a call would be held back if it came now. A breaker whose delay has passed takes one trial
+// call, so one caller at a time is told to go on: the others would be turned away when they have begun already.
+func (b *breaker) heldBack() time.Duration {
+	switch left := b.RemainingDelay(); {
+	case b.IsClosed():
+		return 0
+	case b.IsOpen() && left > 0:
+		return left
+	case b.admitted.Load() > 0:
+		return trialPause
+	}
+	now, at := time.Now().UnixNano(), b.trialAt.Load()
+	if now < at || !b.trialAt.CompareAndSwap(at, now+int64(trialPause)) {
+		return trialPause
 	}
 	return 0
 }

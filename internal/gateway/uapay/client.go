@@ -36,6 +36,7 @@ var (
 	_ gateway.RefundChecker    = (*Gateway)(nil)
 	_ gateway.PaymentRefuser   = (*Gateway)(nil)
 	_ gateway.CodeConfirmer    = (*Gateway)(nil)
+	_ gateway.Holder           = (*Gateway)(nil)
 	_ gateway.Payer            = (*Gateway)(nil)
 	_ gateway.Transferrer      = (*Gateway)(nil)
 	_ gateway.TransferImporter = (*Gateway)(nil)
@@ -91,6 +92,49 @@ var (
 	p2pCommission      = endpoint{op: "p2pCommission", class: transport.ClassLookup, path: "payments/p2p/commission/calculate", harmless: true}
 )
 
+// HeldBack implements gateway.Holder. Every call needs a session, and some orders take two calls.
+func (g *Gateway) HeldBack(ref gateway.Ref) (wait time.Duration) {
+	for _, e := range append([]endpoint{sessionsCreate}, g.commanding(ref)...) {
+		wait = max(wait, g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class, Scope: g.scope(e)}))
+	}
+	return wait
+}
+
+// commanding are the methods by which an order is begun, captured or canceled.
+func (g *Gateway) commanding(ref gateway.Ref) []endpoint {
+	switch {
+	case ref.Operation == gateway.OpCapture:
+		return []endpoint{paymentsDone}
+	case ref.Operation == gateway.OpCancel && bySplit(ref):
+		return []endpoint{c2aCancel}
+	case ref.Operation == gateway.OpCancel && recall(ref, statePayment) == "":
+		return []endpoint{invoicesShow} // which tells what is to be canceled
+	case ref.Operation == gateway.OpCancel:
+		return []endpoint{paymentsCancel}
+	case ref.Kind == gateway.KindRefund && ref.Parent != nil && bySplit(*ref.Parent):
+		return []endpoint{reverseInitiate, reverseComplete}
+	case ref.Kind == gateway.KindRefund:
+		return []endpoint{paymentsShow, paymentsReverse}
+	case ref.Kind == gateway.KindPayout:
+		return []endpoint{a2cInitiate, a2cComplete}
+	case ref.Kind == gateway.KindTransfer:
+		return []endpoint{p2pCreate}
+	case ref.Flow != gateway.FlowDirect:
+		return []endpoint{invoicesCreate}
+	case g.c2a:
+		return []endpoint{c2aInitiate, c2aComplete}
+	}
+	return []endpoint{invoicesCreate, paymentsCreate}
+}
+
+// scope keeps what one merchant may not have, such as a session without the right key, from holding others back.
+func (g *Gateway) scope(e endpoint) string {
+	if e.class == transport.ClassLookup || e.class == transport.ClassSession {
+		return g.clientID
+	}
+	return ""
+}
+
 // reply is an answer with what belongs to it.
 type reply struct {
 	answer
@@ -129,12 +173,8 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
 	}
-	scope := ""
-	if e.class == transport.ClassLookup || e.class == transport.ClassSession {
-		scope = g.clientID // one merchant's may not be to be had, such as a session without the right key
-	}
 	resp, err := g.client.Do(ctx, transport.Call{
-		Operation: e.op, Class: e.class, Scope: scope, Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
+		Operation: e.op, Class: e.class, Scope: g.scope(e), Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"payrelay"}},
 	})
 	if err != nil {
@@ -204,7 +244,7 @@ func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) 
 	case len(plain) > 0 && plain[0] == '{':
 		return plain, ""
 	case env.ID != "" && len(plain) == 0:
-		return encodeID(env.ID), "" // a session at top level (uapay.md 3.2)
+		return encodeID(env.ID), "" // a session at top level (3.2)
 	}
 	return nil, "unreadable_answer"
 }

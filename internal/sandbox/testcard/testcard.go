@@ -45,17 +45,14 @@ func Mask(digits string) string {
 
 // Brand names the scheme by the leading digits, in capitals.
 func Brand(digits string) string {
-	within := func(from, to string) bool {
-		return len(digits) >= len(from) && from <= digits[:len(from)] && digits[:len(to)] <= to
-	}
 	switch {
-	case within("4", "4"):
+	case strings.HasPrefix(digits, "4"):
 		return "VISA"
-	case within("34", "34"), within("37", "37"):
+	case strings.HasPrefix(digits, "34"), strings.HasPrefix(digits, "37"):
 		return "AMEX"
-	case within("62", "62"):
+	case strings.HasPrefix(digits, "62"):
 		return "UNIONPAY"
-	case within("51", "55"), within("2221", "2720"):
+	case strings.HasPrefix(digits, "5"), strings.HasPrefix(digits, "2"):
 		return "MASTERCARD"
 	default:
 		return "UNKNOWN"
