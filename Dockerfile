@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1
 
-FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+# Two images: `server` (the default) is for production; `dev` also holds the simulators and the demo shop.
+FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS source
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
@@ -8,17 +9,22 @@ COPY . .
 ARG VERSION=dev
 ARG TARGETOS
 ARG TARGETARCH
+ENV CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH
+
+FROM source AS build-dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags="-s -w -X payrelay/internal/app.version=$VERSION" -o /out/server ./cmd/server
 
+FROM source AS build-server
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -tags production -trimpath -buildvcs=false -ldflags="-s -w -X payrelay/internal/app.version=$VERSION" -o /out/server ./cmd/server
+
 # No shell, no package manager, no root: certificates, time zones and the one binary.
-FROM gcr.io/distroless/static:nonroot
+FROM gcr.io/distroless/static:nonroot AS base
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="payrelay" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version=$VERSION
-COPY --from=build /out/server /usr/local/bin/server
 COPY LICENSE /LICENSE
 USER nonroot:nonroot
 # 8080: the shops' API, provider callbacks and the documentation. 9090: health, readiness and metrics, never to be published.
@@ -26,4 +32,11 @@ EXPOSE 8080 9090
 # Asks the admin port inside the container; an orchestrator that probes for itself ignores it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 CMD ["/usr/local/bin/server", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/server"]
+
+FROM base AS dev
+COPY --from=build-dev /out/server /usr/local/bin/server
+CMD ["dev"]
+
+FROM base AS server
+COPY --from=build-server /out/server /usr/local/bin/server
 CMD ["run"]

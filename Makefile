@@ -29,8 +29,8 @@ dev: ## run everything on this machine: Postgres, the providers' twins, a demo s
 	go run ./cmd/server dev
 
 .PHONY: build
-build: ## build bin/server
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION)' -o bin/server ./cmd/server
+build: ## build bin/server for production: without the simulators, the demo shop and a Postgres of its own
+	CGO_ENABLED=0 go build -tags production -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION)' -o bin/server ./cmd/server
 
 .PHONY: check
 check: ## everything that CI checks; goes on after a failure and names what failed
@@ -45,6 +45,10 @@ check: ## everything that CI checks; goes on after a failure and names what fail
 test: ## run the tests
 	go test ./...
 
+.PHONY: test-container
+test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker
+	TEST_POSTGRES=container go test -count=1 ./internal/store/... ./internal/worker/...
+
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -timeout $(RACETIME) $$(go list ./internal/... | grep -E '/internal/($(RACE))(/|$$)')
@@ -53,6 +57,7 @@ race: ## run the tests of concurrent packages under the race detector
 vet: ## run go vet
 	go vet ./...
 	go vet -tags faults ./...
+	go vet -tags production ./cmd/server ./internal/app
 
 .PHONY: lint
 lint: ## run golangci-lint
@@ -104,8 +109,8 @@ rules: ## check and test Prometheus's configuration and alert rules
 	promtool test rules deploy/prometheus/tests/payrelay.yml
 
 .PHONY: docker
-docker: ## build the container image payrelay:VERSION
-	docker build --build-arg VERSION=$(VERSION) -t payrelay:$(VERSION) .
+docker: ## build the production image payrelay:VERSION
+	docker build --target server --build-arg VERSION=$(VERSION) -t payrelay:$(VERSION) .
 
 .PHONY: clean
 clean: ## remove what was built and the data of dev

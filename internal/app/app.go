@@ -14,9 +14,9 @@ import (
 
 // cli is every command of the program.
 type cli struct {
-	Dev         devCmd         `cmd:"" help:"Everything on this machine: Postgres, the provider's twin, a demo shop and the service. For trying out and for development."`
+	workshop
+
 	Run         runCmd         `cmd:"" help:"The service, configured from the environment. For production."`
-	Sandbox     sandboxCmd     `cmd:"" help:"The providers' twins alone."`
 	Migrate     migrateCmd     `cmd:"" help:"The database's schema."`
 	Keyset      keysetCmd      `cmd:"" help:"Keys that encrypt secrets in the database."`
 	Shop        shopCmd        `cmd:"" help:"Shops and their keys."`

@@ -193,3 +193,13 @@ func describeConfig() string {
 }
 
 var configType = reflect.TypeFor[config]()
+
+// lookup returns the value of an environment variable, or "".
+func lookup(environ []string, name string) string {
+	for _, kv := range environ {
+		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
+			return v
+		}
+	}
+	return ""
+}

@@ -1,3 +1,5 @@
+//go:build !production
+
 package app
 
 import (
@@ -50,19 +52,6 @@ type devCmd struct {
 	SandboxPublic string `name:"sandbox-public-url" help:"Where browsers reach the twin, if not at --sandbox."`
 	External      string `name:"external-sandbox" help:"Use a twin that runs elsewhere ('server sandbox') instead of starting one."`
 	LogLevel      string `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
-}
-
-// Ready is what `dev --json` prints.
-type Ready struct {
-	Ready           bool   `json:"ready"`
-	API             string `json:"api"`
-	Admin           string `json:"admin"`
-	Sandbox         string `json:"sandbox"`
-	ShopKey         string `json:"shop_key"`
-	WebhookSecret   string `json:"webhook_secret"`
-	NotificationURL string `json:"notification_url"`
-	ShopPage        string `json:"shop_page"`
-	DatabaseURL     string `json:"database_url"`
 }
 
 // Run implements the command.
@@ -318,13 +307,4 @@ func dialable(addr string) string {
 		}
 	}
 	return addr
-}
-
-func lookup(environ []string, name string) string {
-	for _, kv := range environ {
-		if k, v, ok := strings.Cut(kv, "="); ok && k == name {
-			return v
-		}
-	}
-	return ""
 }

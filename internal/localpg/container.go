@@ -1,47 +1,47 @@
 package localpg
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
-	"github.com/moby/moby/api/types/network"
-	"github.com/testcontainers/testcontainers-go"
-	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
 const (
 	containerImage = "postgres:17-alpine"
-	containerPort  = "5432/tcp"
 	// containerData is above PGDATA, which is itself not a mount point.
 	containerData = "/var/lib/postgresql/data"
+	// dockerAnswers is how long a Docker daemon has to answer before it counts as absent.
+	dockerAnswers = 2 * time.Second
 )
 
-// boxed is a server in a container. Testcontainers' own helper removes the container after the program's death; the
-// data is in a named volume, which it leaves alone.
+// boxed is a server in a container that the docker command line runs. Its data is in a named volume.
 type boxed struct {
-	box      testcontainers.Container
+	name     string
 	port     int
 	password string
 	database string
 }
 
-// fromContainer runs a server in a container, if there is something to run one.
+// fromContainer runs a server in a container, if a Docker daemon answers. A container that a killed program left behind is
+// replaced: its name follows from the directory.
 func fromContainer(ctx context.Context, opts Options) (backend, error) {
-	if err := containersWork(ctx); err != nil {
+	asked, cancel := context.WithTimeout(ctx, dockerAnswers)
+	defer cancel()
+	if err := docker(asked, nil, "info"); err != nil {
 		return nil, fmt.Errorf("a container: %w: %w", errUnavailable, err)
 	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
@@ -55,59 +55,47 @@ func fromContainer(ctx context.Context, opts Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &boxed{port: port, password: password, database: opts.Database}
+	b := &boxed{name: "payrelay-postgres-" + digest(opts.Dir), port: port, password: password, database: opts.Database}
 	if b.database == "" {
 		b.database = maintenanceDatabase
 	}
-	// A new password is a new volume: so Fresh starts empty, and no volume meets a password that is not its own.
-	sum := sha256.Sum256([]byte(opts.Dir + password))
-	volume := "payrelay-postgres-" + hex.EncodeToString(sum[:6])
-	cmd := []string{"postgres", "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse"}
-	if opts.Fast {
-		cmd = append(cmd, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
-			"-c", "max_connections=300", "-c", "autovacuum=off")
+	_ = docker(ctx, nil, "rm", "--force", b.name) // usually there is none
+	args := []string{
+		"run", "--detach", "--name", b.name, "--publish", fmt.Sprintf("127.0.0.1:%d:5432", port),
+		// A new password is a new volume: so Fresh starts empty, and no volume meets a password that is not its own.
+		"--volume", "payrelay-postgres-" + digest(opts.Dir+password) + ":" + containerData,
+		"--env", "POSTGRES_PASSWORD", "--env", "POSTGRES_USER=" + superuser, "--env", "POSTGRES_DB=" + maintenanceDatabase,
+		"--env", "PGDATA=" + containerData + "/cluster", "--env", "POSTGRES_INITDB_ARGS=--locale=C --encoding=UTF8",
+		containerImage, "postgres", "-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
 	}
-	b.box, err = testcontainers.Run(ctx, containerImage,
-		testcontainers.WithLogger(logTo(opts.Logf)),
-		testcontainers.WithEnv(map[string]string{
-			"POSTGRES_USER": superuser, "POSTGRES_PASSWORD": password, "POSTGRES_DB": maintenanceDatabase,
-			"PGDATA": containerData + "/cluster", "POSTGRES_INITDB_ARGS": "--locale=C --encoding=UTF8",
-		}),
-		testcontainers.WithExposedPorts(containerPort),
-		testcontainers.WithCmd(cmd...),
-		testcontainers.WithHostConfigModifier(func(host *container.HostConfig) {
-			host.PortBindings = network.PortMap{network.MustParsePort(containerPort): {{
-				HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(port),
-			}}}
-			host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeVolume, Source: volume, Target: containerData})
-		}),
-	)
+	opts.Logf("postgres: docker %s", strings.Join(args, " "))
+	err = docker(ctx, []string{"POSTGRES_PASSWORD=" + password}, args...)
 	if err == nil {
 		err = b.waitReady(ctx)
 	}
 	if err != nil {
-		_ = testcontainers.TerminateContainer(b.box)
+		_ = b.Stop(context.WithoutCancel(ctx))
 		return nil, fmt.Errorf("start a Postgres container: %w", err)
 	}
 	return b, nil
 }
 
-// containersWork asks for a healthy provider. The library panics when it finds none.
-func containersWork(ctx context.Context) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("no container provider: %v", r)
-		}
-	}()
-	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(logTo(nil)))
-	if err != nil {
-		return fmt.Errorf("find a container provider: %w", err)
-	}
-	defer provider.Close() //nolint:errcheck // it was only asked a question
-	if err := provider.Health(ctx); err != nil {
-		return fmt.Errorf("ask the container provider for its health: %w", err)
+// docker runs the docker command line. Secrets go by its environment, never by its arguments.
+func docker(ctx context.Context, environ []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "docker", args...) //nolint:gosec // the arguments are ours
+	cmd.Env = append(os.Environ(), environ...)
+	var text bytes.Buffer
+	cmd.Stderr = &text
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("docker %s: %w: %s", args[0], errors.Join(err, ctx.Err()), bytes.TrimSpace(text.Bytes()))
 	}
 	return nil
+}
+
+// digest is a short name for something.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:6])
 }
 
 // containerPassword reads the password of the directory's volume, or makes one.
@@ -149,28 +137,15 @@ func (b *boxed) Describe() string {
 func (b *boxed) Done() <-chan struct{} { return nil }
 
 func (b *boxed) Stop(ctx context.Context) error {
-	if err := testcontainers.TerminateContainer(b.box, testcontainers.StopContext(ctx)); err != nil {
-		return fmt.Errorf("stop the Postgres container: %w", err)
-	}
-	return nil
+	err := docker(ctx, nil, "stop", b.name)
+	return errors.Join(err, docker(context.WithoutCancel(ctx), nil, "rm", "--force", b.name))
 }
 
-func (b *boxed) Kill() error {
-	var none time.Duration
-	if err := b.box.Stop(context.Background(), &none); err != nil {
-		return fmt.Errorf("kill the Postgres container: %w", err)
-	}
-	return nil
-}
+func (b *boxed) Kill() error { return docker(context.Background(), nil, "kill", b.name) }
 
 func (b *boxed) Restart(ctx context.Context) error {
-	if b.box.IsRunning() {
-		if err := b.box.Stop(ctx, nil); err != nil {
-			return fmt.Errorf("stop the Postgres container: %w", err)
-		}
-	}
-	if err := b.box.Start(ctx); err != nil {
-		return fmt.Errorf("start the Postgres container: %w", err)
+	if err := docker(ctx, nil, "restart", b.name); err != nil {
+		return err
 	}
 	return b.waitReady(ctx)
 }
@@ -185,16 +160,4 @@ func serverURL(port int, password, database string) string {
 		RawQuery: "sslmode=disable",
 	}
 	return u.String()
-}
-
-// logTo passes the library's lines on.
-type logTo func(format string, args ...any)
-
-var _ tclog.Logger = logTo(nil)
-
-// Printf implements the library's logger.
-func (l logTo) Printf(format string, args ...any) {
-	if l != nil {
-		l("postgres container: "+format, args...)
-	}
 }

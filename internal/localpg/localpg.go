@@ -39,6 +39,8 @@ type Options struct {
 	// Fast trades durability for speed. A crash of the server loses the commits of the last second; a crash of the
 	// machine may lose all, so after a reboot it starts empty. It also starts empty rather than fail when the data was made by another major version.
 	Fast bool
+	// InstalledOnly looks for server binaries on this machine and nowhere else.
+	InstalledOnly bool
 	// Logf is told, in a line each, about what is worth knowing: the directory chosen, sources that were tried. Optional.
 	Logf func(format string, args ...any)
 }
@@ -72,7 +74,11 @@ type backend interface {
 // Start returns a running Postgres for opts. The caller must Stop it. It blocks until connections are accepted, and
 // fails when ctx ends or after two minutes.
 func Start(ctx context.Context, opts Options) (*Server, error) {
-	return start(ctx, opts, []source{fromMachine, fromContainer, fromDownload})
+	sources := []source{fromMachine, fromContainer, fromDownload}
+	if opts.InstalledOnly {
+		sources = sources[:1]
+	}
+	return start(ctx, opts, sources)
 }
 
 // A source is one way to get a Postgres. errUnavailable sends Start on to the next; any other error ends the search.

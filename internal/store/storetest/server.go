@@ -70,12 +70,22 @@ func newServer(ctx context.Context) (*server, error) {
 		s.url, s.pg = pg.URL(), pg
 		return s, nil
 	}
-	pg, err := startOwn(ctx)
+	if os.Getenv("TEST_POSTGRES") != "container" {
+		pg, err := startOwn(ctx)
+		switch {
+		case err == nil:
+			s.url, s.pg = pg.URL(), pg
+			return s, s.sweep(ctx)
+		case !errors.Is(err, localpg.ErrNoPostgres):
+			return nil, err
+		}
+	}
+	databaseURL, err := startContainer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.url, s.pg = pg.URL(), pg
-	return s, s.sweep(ctx)
+	s.url = databaseURL
+	return s, nil
 }
 
 // startOwn runs a server on the first of our folders that no other test binary has. It is never stopped: it ends with
@@ -86,12 +96,15 @@ func startOwn(ctx context.Context) (*localpg.Server, error) {
 		return nil, err
 	}
 	for i := range maxSlots {
-		opts := localpg.Options{Dir: filepath.Join(base, strconv.Itoa(i)), Fast: true}
+		opts := localpg.Options{Dir: filepath.Join(base, strconv.Itoa(i)), Fast: true, InstalledOnly: true}
 		pg, err := localpg.Start(ctx, opts)
 		if errors.Is(err, localpg.ErrInUse) {
 			continue
 		}
-		if err != nil && !errors.Is(err, localpg.ErrNoPostgres) && ctx.Err() == nil {
+		if errors.Is(err, localpg.ErrNoPostgres) {
+			return nil, err
+		}
+		if err != nil && ctx.Err() == nil {
 			opts.Fresh = true // whatever an earlier run left there, it is worth nothing
 			pg, err = localpg.Start(ctx, opts)
 		}
