@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/notify"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
-
-	httpapi "payrelay/internal/http"
 )
 
 type shopCmd struct {
@@ -42,7 +41,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if c.NotificationURL != "" {
-		if err := httpapi.CheckURL(c.NotificationURL, c.AllowCIDR); err != nil {
+		if err := notify.CheckTarget(c.NotificationURL, c.AllowCIDR); err != nil {
 			return fmt.Errorf("--notification-url: %w", err)
 		}
 	}
@@ -141,7 +140,7 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 		now.NotificationURL = c.NotificationURL
 	}
 	if now.NotificationURL != "" {
-		if err := httpapi.CheckURL(now.NotificationURL, now.AllowCIDRs); err != nil {
+		if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
 			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
 		}
 	}

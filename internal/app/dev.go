@@ -19,9 +19,9 @@ import (
 
 	"payrelay/internal/demoshop"
 	"payrelay/internal/gateway"
-	httpapi "payrelay/internal/http"
 	"payrelay/internal/localpg"
 	"payrelay/internal/money"
+	"payrelay/internal/notify"
 	"payrelay/internal/payment"
 	"payrelay/internal/sandbox"
 	"payrelay/internal/secrets"
@@ -181,7 +181,7 @@ func (d devCmd) checkNotify() error {
 	if d.Notify == "" {
 		return nil
 	}
-	if err := httpapi.CheckURL(d.Notify, d.networks()); err != nil {
+	if err := notify.CheckTarget(d.Notify, d.networks()); err != nil {
 		return fmt.Errorf("--notify: %w", err)
 	}
 	return nil

@@ -128,20 +128,11 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 		}
 		lines = append(lines, line{c.ReceivedAt, "callback received", detail, c.Evidence})
 	}
-	notifications, err := db.store.NotificationsOf(ctx, key)
+	notifications, err := notificationLines(ctx, db, key)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range notifications {
-		detail := fmt.Sprintf("%d: %s %s", n.Sequence, n.Type, n.State)
-		if n.Attempts > 0 {
-			detail += fmt.Sprintf(" after %d attempts", n.Attempts)
-		}
-		if n.State == "pending" && n.Attempts > 0 {
-			detail += ", next at " + n.NextAttemptAt.Format(time.RFC3339)
-		}
-		lines = append(lines, line{n.CreatedAt, "notification", detail, nil})
-	}
+	lines = append(lines, notifications...)
 	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
 	return lines, nil
 }

@@ -146,8 +146,8 @@ func TestGoodEdges(t *testing.T) {
 		"20 keys":                     with("metadata", manyKeys(20)),
 		"500 characters":              with("metadata", `{"a":"`+strings.Repeat("ä", 500)+`"}`),
 		"a line break in metadata":    with("metadata", `{"a":"b\nc"}`),
-		"http of this machine":        with("notification_url", `"http://127.0.0.1:9/x"`),
-		"http of this machine's name": with("notification_url", `"http://localhost:9/x"`),
+		"http of this machine":        with("site_url", `"http://127.0.0.1:9/x"`),
+		"http of this machine's name": with("site_url", `"http://localhost:9/x"`),
 		"white space around":          "\n\t " + with("amount", "1") + " \r\n",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -83,6 +84,26 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	e.SetEscapeHTML(false)
 	err := e.Encode(oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order})
 	return typ, bytes.TrimRight(out.Bytes(), "\n"), err
+}
+
+// renderNotified returns where the notification about a transition stands, nil if there is none.
+func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotification {
+	i := slices.IndexFunc(all, func(n payment.Notified) bool { return n.Sequence == sequence })
+	if i < 0 {
+		return nil
+	}
+	n := all[i]
+	out := &oapi.EventNotification{
+		Id: n.ID, State: string(n.State), Url: nullable(n.URL), Attempts: n.Attempts,
+		NextAttemptAt: utc(n.NextAttemptAt), DeliveredAt: utc(n.DeliveredAt),
+	}
+	if n.Last != nil {
+		out.LastAttempt = &oapi.DeliveryAttempt{At: n.Last.At.UTC(), Result: cmp.Or(n.Last.Error, "delivered")}
+		if n.Last.HTTPStatus != 0 {
+			out.LastAttempt.HttpStatus = &n.Last.HTTPStatus
+		}
+	}
+	return out
 }
 
 func renderStatement(st *payment.Statement) oapi.Statement {

@@ -207,6 +207,10 @@ func (h *handlers) ListOrderEvents(ctx context.Context, r oapi.ListOrderEventsRe
 	if err != nil {
 		return nil, err
 	}
+	notified, err := h.Orders.Notified(ctx, key(ctx, r.Id))
+	if err != nil {
+		return nil, err
+	}
 	list := oapi.EventList{Data: []oapi.Event{}}
 	for _, t := range history {
 		evidence := map[string]string(t.Evidence)
@@ -215,6 +219,7 @@ func (h *handlers) ListOrderEvents(ctx context.Context, r oapi.ListOrderEventsRe
 		}
 		list.Data = append(list.Data, oapi.Event{
 			Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: oapi.EventCause(t.Cause), Evidence: evidence, At: t.At.UTC(),
+			Notification: renderNotified(notified, t.Sequence),
 		})
 	}
 	return reply{status: http.StatusOK, body: list}, nil

@@ -277,6 +277,14 @@ func (b *book) History(ctx context.Context, k payment.Key) ([]payment.Transition
 	}, err
 }
 
+func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified, error) {
+	due := at.Add(time.Minute)
+	return []payment.Notified{{
+		Sequence: 2, ID: uuid.MustParse(orderID), State: payment.NotificationPending, URL: "https://shop.example/hook", Attempts: 1,
+		Last: &payment.Attempt{At: at, Error: "refused_address"}, NextAttemptAt: &due,
+	}}, b.called(ctx, "notified")
+}
+
 func (b *book) Feed(ctx context.Context, _ uuid.UUID, _ string, _ int) (payment.Page[payment.FeedItem], error) {
 	id := uuid.MustParse(orderID)
 	_, payload, err := RenderNotification(b.order(gateway.KindPayment), payment.Transition{Sequence: 1, To: payment.StatusCreated, At: at}, id)

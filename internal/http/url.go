@@ -12,11 +12,12 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/notify"
 )
 
-// CheckURL says what is wrong with an address that a shop gives. http is for hosts of this machine, and for shops that
-// an operator allowed internal networks: whether an address may really be called is decided when it is dialled.
-func CheckURL(text string, allowCIDRs []string) error {
+// checkURL says what is wrong with an address that customers' browsers are sent to. http is for hosts of this machine, and for
+// shops that an operator allowed internal networks.
+func checkURL(text string, allowCIDRs []string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "http" && u.Scheme != "https"):
@@ -49,7 +50,7 @@ func plainAllowed(host string, allowCIDRs []string) bool {
 			continue
 		}
 		if err != nil || p.Contains(ip.Unmap()) {
-			return true // a name is judged by the address that it leads to, when it is dialled
+			return true
 		}
 	}
 	return false
@@ -61,7 +62,11 @@ func badURLs(ctx context.Context, fields map[string]*string) (bad problems) {
 		if fields[name] == nil {
 			continue
 		}
-		if err := CheckURL(*fields[name], allowed); err != nil {
+		check := checkURL
+		if name == "notification_url" {
+			check = notify.CheckTarget // this one is called by us
+		}
+		if err := check(*fields[name], allowed); err != nil {
 			bad = append(bad, gateway.FieldError{Field: name, Message: err.Error()})
 		}
 	}

@@ -30,30 +30,48 @@ const (
 // publicPorts are the ports on which public addresses may be reached.
 var publicPorts = []uint16{443, 8443}
 
-var errPlainHTTP = errors.New("plain http to an address that is not on the allow-list")
+var (
+	errPlainHTTP  = errors.New("plain http to an address that is not on the allow-list")
+	errPort       = errors.New("a port on which public addresses are not reached")
+	errNotPublic  = errors.New("an address that is neither public nor on the allow-list")
+	errNotDialled = errors.New("not an IP address and a port over TCP")
+)
 
 // guard decides about addresses at the moment they are dialled.
 type guard struct {
 	allow  []netip.Prefix
 	https  bool
+	ports  []uint16
 	public *ssrf.Guardian
 }
 
 // control is a net.Dialer.Control: address is an IP and a port, whatever name or spelling led to it.
-func (g guard) control(network, address string, c syscall.RawConn) error {
-	if ap, err := netip.ParseAddrPort(address); err == nil && (network == "tcp4" || network == "tcp6") {
-		ip := ap.Addr()
-		if slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) }) {
-			return nil
-		}
+func (g guard) control(network, address string, _ syscall.RawConn) error {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil || network != "tcp4" && network != "tcp6" {
+		return errNotDialled
 	}
-	if err := g.public.Safe(network, address, c); err != nil {
-		return err
-	}
-	if !g.https {
+	return g.judge(ap)
+}
+
+// judge says whether an address may be called. It is the one rule, for what was dialled and for what was only written down.
+func (g guard) judge(ap netip.AddrPort) error {
+	switch {
+	case g.allows(ap.Addr()):
+		return nil
+	case g.public.SafeAddr(ap.Addr()) != nil:
+		return errNotPublic
+	case !slices.Contains(g.ports, ap.Port()):
+		return errPort
+	case !g.https:
 		return errPlainHTTP
 	}
 	return nil
+}
+
+// allows reports whether the allow-list has ip.
+func (g guard) allows(ip netip.Addr) bool {
+	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 // newGuard returns the guard for an allow-list and a scheme.
@@ -63,7 +81,7 @@ func newGuard(allow []netip.Prefix, scheme string) guard {
 	if scheme == "http" {
 		ports = append([]uint16{80}, ports...)
 	}
-	return guard{allow: allow, https: scheme == "https", public: ssrf.New(ssrf.WithPorts(ports...))}
+	return guard{allow: allow, https: scheme == "https", ports: ports, public: ssrf.New(ssrf.WithAnyPort())}
 }
 
 // parseAllow reads an allow-list of CIDRs and single addresses into a sorted list without repeats. An entry that cannot
@@ -102,8 +120,7 @@ func newClients(roots *x509.CertPool, resolver *net.Resolver) *clients {
 }
 
 // forTarget returns the client for an allow-list and a scheme.
-func (c *clients) forTarget(cidrs []string, scheme string) *http.Client {
-	allow := parseAllow(cidrs)
+func (c *clients) forTarget(allow []netip.Prefix, scheme string) *http.Client {
 	var b strings.Builder
 	b.WriteString(scheme)
 	for _, p := range allow {

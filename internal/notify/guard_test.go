@@ -97,6 +97,9 @@ func TestAddressesThatAreRefused(t *testing.T) {
 		{"//8.8.8.8/", "bad_url"},
 		{"8.8.8.8", "bad_url"},
 		{"https://8.8.8.8/\n", "bad_url"},
+		{"https://8.8.8.8/#x", "bad_url"},
+		{"https://8.8.8.8:0/", "bad_url"},
+		{"https://2130706433/", "refused_address"},
 		{"", "bad_url"},
 	} {
 		key := newKey()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 
-	"code.dny.dev/ssrf"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -42,8 +41,7 @@ func classify(err error, stopped bool, t *trace) outcome {
 	switch {
 	case errors.Is(err, errPlainHTTP):
 		return httpsRequired
-	case errors.Is(err, ssrf.ErrProhibitedIP), errors.Is(err, ssrf.ErrProhibitedPort),
-		errors.Is(err, ssrf.ErrProhibitedNetwork), errors.Is(err, ssrf.ErrInvalidHostPort):
+	case errors.Is(err, errNotPublic), errors.Is(err, errPort), errors.Is(err, errNotDialled):
 		return refusedAddress
 	case stopped:
 		return interrupted

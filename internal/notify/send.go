@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -49,9 +48,10 @@ func (n *Notifier) attempt(ctx context.Context, d *payment.Delivery) (payment.At
 
 // send posts d's payload and returns the answer's status (0: none), the wait it asks for, and the outcome.
 func (n *Notifier) send(ctx context.Context, d *payment.Delivery) (status int, retryAfter time.Duration, out outcome) {
-	target, err := parseTarget(d.URL)
-	if err != nil {
-		return 0, 0, badURL
+	allow := parseAllow(d.AllowCIDRs)
+	target, err := parseTarget(d.URL, allow)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return 0, 0, r.word
 	}
 	header, err := sign(d, n.now())
 	if err != nil {
@@ -67,7 +67,7 @@ func (n *Notifier) send(ctx context.Context, d *payment.Delivery) (status int, r
 	}
 	req.Header = header
 
-	resp, err := n.clients.forTarget(d.AllowCIDRs, target.Scheme).Do(req)
+	resp, err := n.clients.forTarget(allow, target.Scheme).Do(req)
 	if err != nil {
 		return 0, 0, classify(err, ctx.Err() != nil, t)
 	}
@@ -91,19 +91,6 @@ func judge(status int) outcome {
 		return redirect
 	}
 	return badStatus
-}
-
-// parseTarget reads a notification address: absolute, http or https, and nobody's name or password in it.
-func parseTarget(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return nil, errors.New("parse notification address") // url's own error repeats the address
-	}
-	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "" || u.User != nil {
-		return nil, errors.New("notification address is not a plain http or https one")
-	}
-	u.Fragment, u.RawFragment = "", ""
-	return u, nil
 }
 
 // sign returns the headers of a request: what the body is, and the signature over id, time and body.

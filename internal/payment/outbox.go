@@ -38,6 +38,31 @@ type Attempt struct {
 	RetryAt time.Time
 }
 
+// NotificationState is where a notification stands.
+type NotificationState string
+
+// The states of a notification.
+const (
+	NotificationPending   NotificationState = "pending"       // waits for its turn or its next attempt
+	NotificationDelivered NotificationState = "delivered"     // the shop answered 2xx
+	NotificationDead      NotificationState = "dead_lettered" // given up on until an operator sends it again
+	NotificationFeed      NotificationState = "feed"          // had no address to go to; the feed has it
+)
+
+// Notified is where the notification about a transition stands.
+type Notified struct {
+	Sequence int
+	ID       uuid.UUID // the webhook-id
+	State    NotificationState
+	URL      string // "" without an address
+	Attempts int
+	// Last is how the last attempt ended that was written down, nil before the first.
+	Last *Attempt
+	// NextAttemptAt is when the next attempt is due, nil if none is planned.
+	NextAttemptAt *time.Time
+	DeliveredAt   *time.Time
+}
+
 // Outbox hands out notifications in the order of each order's history.
 type Outbox interface {
 	// LeaseDelivery takes the order's oldest notification that is not delivered, if it is due, for the length of lease,

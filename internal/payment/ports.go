@@ -48,6 +48,8 @@ type Store interface {
 	OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*Order, error)
 	Orders(ctx context.Context, f Filter) (Page[*Order], error)
 	History(ctx context.Context, key Key) ([]Transition, error)
+	// Notified returns where an order's notifications stand, in the order of its history.
+	Notified(ctx context.Context, key Key) ([]Notified, error)
 	// Feed returns the shop's notifications in an order that never changes, after a cursor; nothing is ever inserted
 	// before a place that was handed out.
 	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error)

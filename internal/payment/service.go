@@ -185,6 +185,11 @@ func (s *Service) History(ctx context.Context, key Key) ([]Transition, error) {
 	return s.Store.History(ctx, key)
 }
 
+// Notified returns where an order's notifications stand, in the order of its history.
+func (s *Service) Notified(ctx context.Context, key Key) ([]Notified, error) {
+	return s.Store.Notified(ctx, key)
+}
+
 // Feed returns a shop's notifications after a cursor, the oldest first.
 func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error) {
 	return s.Store.Feed(ctx, shop, after, limit)

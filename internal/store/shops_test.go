@@ -214,6 +214,7 @@ func TestShopsDoNotSeeEachOther(t *testing.T) {
 		"conflicts":     func() (int, error) { l, err := b.Conflicts(ctx, foreign); return len(l), err },
 		"callbacks":     func() (int, error) { l, err := b.CallbacksOf(ctx, foreign); return len(l), err },
 		"notifications": func() (int, error) { l, err := b.NotificationsOf(ctx, foreign); return len(l), err },
+		"notified":      func() (int, error) { l, err := b.Notified(ctx, foreign); return len(l), err },
 		"attempts":      func() (int, error) { l, err := b.Attempts(ctx, foreign); return len(l), err },
 	} {
 		n, err := list()

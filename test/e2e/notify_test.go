@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/app"
+	"payrelay/internal/secrets"
 	"payrelay/internal/store/storetest"
 )
 
@@ -207,4 +208,65 @@ func TestAShopWithoutAnAccountHearsSo(t *testing.T) {
 	d.operator("account", "set", "EUR-sandbox", "--shop", "other")
 	res, text := d.raw(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"first","amount":1000,"currency":"EUR","description":"x",%s}`, customer), other)
 	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
+}
+
+// An address that can never be called is refused before anything is stored, by every road that sets one.
+func TestANotificationAddressThatCanNeverBeCalledIsRefused(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	other := d.otherShop() // without an allow-list
+	d.operator("account", "set", "EUR-sandbox", "--shop", "other")
+	for _, url := range []string{
+		"https://10.0.0.1/h", "https://localhost/h", "https://localhost./h", "https://[::1]/h", "https://[::ffff:10.0.0.1]/h", "https://2130706433/h", "https://0x7f.1/h",
+		"https://169.254.169.254/h", "https://[fd00::1]/h", "https://100.64.0.1/h", "http://shop.example.com/h", "https://shop.example.com:3000/h", "https://a:b@shop.example.com/h",
+	} {
+		body := fmt.Sprintf(`{"reference":"nowhere","amount":1000,"currency":"EUR","notification_url":%q,%s}`, url, customer)
+		d.problem(http.MethodPost, "/v1/payments", body, other, http.StatusUnprocessableEntity, "invalid_request")
+		environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+		for _, args := range [][]string{{"shop", "create", "nowhere", "--notification-url", url}, {"shop", "set", "other", "--notification-url", url}} {
+			code, _, text := command(environ, args...)
+			require.Equal(t, 1, code, "%v: %s", args, text)
+			require.Contains(t, text, "otification", "%v", args)
+		}
+	}
+	_, text := d.raw(http.MethodGet, "/v1/orders", "", other)
+	require.Contains(t, string(text), `"data":[]`, "nothing was stored")
+	require.NotContains(t, d.operator("shop", "list"), "nowhere")
+}
+
+// Why an attempt failed is shown to the shop and to operators.
+func TestAnAttemptsCauseIsShown(t *testing.T) {
+	t.Parallel()
+	e := newEndpoint(t)
+	d := startDev(t)
+	e.answers(func(string) int { return http.StatusTeapot })
+	refusing := d.createTo("teapot", e.URL+"/x")
+	nowhere := d.createTo("closed", "http://127.0.0.1:1/x")
+	for id, want := range map[string]struct{ result, status, url string }{
+		refusing.ID: {"status", `"http_status":418`, e.URL + "/x"},
+		nowhere.ID:  {"connect", `"http_status":null`, "http://127.0.0.1:1/x"},
+	} {
+		eventually(t, func() bool {
+			_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
+			return strings.Contains(string(text), `"result":"`+want.result+`"`) && strings.Contains(string(text), want.status) &&
+				strings.Contains(string(text), `"state":"pending"`) && strings.Contains(string(text), want.url)
+		})
+		show := d.operator("order", "show", id)
+		require.Contains(t, show, "2: attempt 1 "+want.result)
+		require.Contains(t, show, ", to "+want.url)
+	}
+	e.answers(func(string) int { return http.StatusOK })
+	eventually(t, func() bool {
+		_, text := d.raw(http.MethodGet, "/v1/orders/"+refusing.ID+"/events", "", nil)
+		return strings.Contains(string(text), `"state":"delivered"`) && strings.Contains(string(text), `"result":"delivered"`)
+	})
+}
+
+// createTo starts a hosted payment whose notifications go to an address of its own.
+func (d *dev) createTo(reference, url string) order {
+	d.t.Helper()
+	var o order
+	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":%q,"amount":1000,"currency":"EUR","description":"Socks","notification_url":%q,%s}`, reference, url, customer), &o)
+	require.Equal(d.t, http.StatusCreated, res.StatusCode, "%+v", o)
+	return o
 }

@@ -601,6 +601,19 @@ type Customer struct {
 	Phone      *string `json:"phone,omitempty"`
 }
 
+// DeliveryAttempt defines model for DeliveryAttempt.
+type DeliveryAttempt struct {
+	At time.Time `json:"at"`
+
+	// HttpStatus `null` if there was no answer.
+	HttpStatus *int `json:"http_status"`
+
+	// Result `delivered`, or why not: `status` (not 2xx), `gone` (410), `redirect` (not followed), `bad_url`, `refused_address` (not public, or the port is not allowed), `https_required`, `dns`, `connect`, `tls`, `timeout`, `no_answer` (what came back was no HTTP), `interrupted` (by us), `bad_secret`. More values may come.
+	//
+	// Example: delivered
+	Result string `json:"result"`
+}
+
 // Description defines model for Description.
 type Description = string
 
@@ -614,8 +627,11 @@ type Event struct {
 	// Evidence What was said, field by field, masked.
 	Evidence map[string]string `json:"evidence"`
 	From     *string           `json:"from"`
-	Sequence int               `json:"sequence"`
-	To       Status            `json:"to"`
+
+	// Notification Where the notification about this transition stands. `null` for the creation, which is not notified.
+	Notification *EventNotification `json:"notification"`
+	Sequence     int                `json:"sequence"`
+	To           Status             `json:"to"`
 }
 
 // EventCause The road it came: your request, the provider's answer, its callback, a check, or an operator.
@@ -625,6 +641,29 @@ type EventCause string
 type EventList struct {
 	Data       []Event `json:"data"`
 	NextCursor *string `json:"next_cursor"`
+}
+
+// EventNotification defines model for EventNotification.
+type EventNotification struct {
+	Attempts    int        `json:"attempts"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+
+	// Id The same as `webhook-id`.
+	Id openapi_types.UUID `json:"id"`
+
+	// LastAttempt How the last attempt ended.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// NextAttemptAt `null` if no attempt is planned.
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+
+	// State `pending`: waits for its turn or its next attempt. `delivered`: your shop answered 2xx. `dead_lettered`: given up on until an operator sends it again; later ones of the order wait behind it. `feed`: had no address to go to. More values may come.
+	//
+	// Example: delivered
+	State string `json:"state"`
+
+	// Url Where it goes or went.
+	Url *string `json:"url"`
 }
 
 // Failure defines model for Failure.
