@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,31 @@ func (s *server) bounded(next http.Handler) http.Handler {
 		ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout+20*time.Second)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// headIsGet answers a HEAD as the GET of the same address, wherever there is one. The server leaves the body out.
+func headIsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unencoded refuses a body in an encoding: it would be read as something else than its sender means.
+func (s *server) unencoded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		encodings := strings.FieldsFunc(strings.Join(r.Header.Values("Content-Encoding"), ","), func(c rune) bool { return strings.ContainsRune(", \t", c) })
+		if slices.ContainsFunc(encodings, func(e string) bool { return !strings.EqualFold(e, "identity") }) {
+			w.Header().Set("Accept-Encoding", "identity")
+			s.problem(w, r, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: "Send the body as it is, without Content-Encoding."})
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -126,16 +128,19 @@ func New(c Config) (http.Handler, error) {
 // routes is every address that is served.
 func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(s.observe, s.recover)
+	r.Use(s.observe, s.recover, headIsGet)
 	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
 		s.problem(w, req, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		for _, method := range []string{http.MethodGet, http.MethodPost} {
+		var allow []string
+		for method, names := range map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"} {
 			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
-				w.Header().Add("Allow", method)
+				allow = append(allow, names)
 			}
 		}
+		slices.Sort(allow)
+		w.Header().Set("Allow", strings.Join(allow, ", "))
 		s.problem(w, req, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
 	})
 	r.Get("/openapi.yaml", serveContract)
@@ -145,11 +150,11 @@ func (s *server) routes() http.Handler {
 	if s.Callbacks != nil {
 		shed := s.metrics.shed.WithLabelValues("callbacks")
 		arrive, admit := s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.CallbackAdmission, shed))
-		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(admit(s.Callbacks)))
+		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(admit(s.unencoded(s.Callbacks))))
 	}
 	r.Group(func(r chi.Router) {
 		shed := s.metrics.shed.WithLabelValues("api")
-		r.Use(s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.Admission, shed)), s.authenticate, s.scoped, s.bounded, s.readBody, s.idempotent, s.validate)
+		r.Use(s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.Admission, shed)), s.authenticate, s.scoped, s.bounded, s.unencoded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
 		})

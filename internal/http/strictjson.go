@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"sort"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // maxDepth is how deep members may be nested.
@@ -20,37 +18,48 @@ func (*duplicateError) Error() string { return "a member stands twice" }
 
 // canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
 // bodies that mean the same are the same. It returns what is wrong with the texts as well: control characters, which no
-// provider, log or database wants, and card numbers where texts are stored. Errors do not repeat the body.
+// provider, log or database wants, halves of surrogate pairs, and card numbers where texts are stored. Errors do not repeat
+// the body.
 func canonicalJSON(body []byte) (canonical []byte, texts problems, err error) {
-	if !utf8.Valid(body) {
-		return nil, nil, errors.New("it is not UTF-8")
+	if err := badSyntax(body); err != nil {
+		return nil, nil, err
 	}
-	d := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body))}
+	d := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body)), body: body}
 	d.UseNumber()
 	var out bytes.Buffer
 	if err := canonicalValue(d, &out, "", 0); err != nil {
 		if _, ok := errors.AsType[*duplicateError](err); ok || errors.Is(err, errDeep) {
 			return nil, nil, err
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, nil, errors.New("it ends too early")
-		}
 		return nil, nil, errors.New("it cannot be read")
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("something follows it")
+	if d.halves { // what cannot be decoded is like nothing but itself
+		clear(out.Bytes())
+		return bytes.Clone(body), d.texts, nil
 	}
 	return out.Bytes(), d.texts, nil
 }
 
-// jsonReader reads a body and remembers what is wrong with its texts.
+// jsonReader reads a body and collects what is wrong with its texts.
 type jsonReader struct {
 	*json.Decoder
-	texts problems
+	body   []byte
+	texts  problems
+	halves bool // a text has half of a surrogate pair, which decoding makes U+FFFD of
 }
 
-func (d *jsonReader) look(path, text string, lines bool) {
+// token returns the next token and the part of the body that it was read from.
+func (d *jsonReader) token() (json.Token, []byte, error) {
+	from := d.InputOffset()
+	t, err := d.Token()
+	return t, d.body[from:d.InputOffset()], err
+}
+
+func (d *jsonReader) judge(path, text string, raw []byte, lines bool) {
 	switch {
+	case halfSurrogate(raw):
+		d.halves = true
+		d.texts.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
 	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }):
 		d.texts.add(fieldName(path), "must not hold control characters")
 	case stored(path) && holdsCardNumber(text):
@@ -64,7 +73,7 @@ func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) er
 	if depth > maxDepth {
 		return errDeep
 	}
-	t, err := d.Token()
+	t, raw, err := d.token()
 	if err != nil {
 		return err
 	}
@@ -78,7 +87,7 @@ func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) er
 		out.WriteString(v.String())
 	default:
 		if s, ok := v.(string); ok {
-			d.look(path, s, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
+			d.judge(path, s, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -94,7 +103,7 @@ func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) e
 	members := map[string][]byte{}
 	names := []string{}
 	for d.More() {
-		t, err := d.Token()
+		t, raw, err := d.token()
 		if err != nil {
 			return err
 		}
@@ -103,7 +112,7 @@ func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) e
 		if path != "" {
 			field = path + "." + name
 		}
-		d.look(field, name, false)
+		d.judge(field, name, raw, false)
 		if _, twice := members[name]; twice {
 			return &duplicateError{field}
 		}

@@ -168,8 +168,8 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 		message = fmt.Sprintf("must be at least %.0f", *schema.Min)
 	case "maximum", "exclusiveMaximum":
 		message = fmt.Sprintf("must be at most %.0f", *schema.Max)
-		if *schema.Max > 1e18 {
-			message = "must be a whole number of at most 64 bits"
+		if *schema.Max == largestExact {
+			message += ", the largest number that every JSON reader keeps exactly"
 		}
 	case "minLength":
 		message = fmt.Sprintf("must have at least %d characters", schema.MinLength)
@@ -187,6 +187,9 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 	}
 	add(orBody(fieldName(field)), message)
 }
+
+// largestExact is the largest whole number of which programs that read numbers as floats, such as JavaScript, lose nothing.
+const largestExact = 1<<53 - 1
 
 // forms says the contract's patterns in words.
 var forms = map[string]string{

@@ -490,7 +490,7 @@ type AccountList struct {
 	NextCursor *string   `json:"next_cursor"`
 }
 
-// Amount Minor units.
+// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 type Amount = int64
 
 // Balance defines model for Balance.
@@ -516,7 +516,7 @@ type Browser struct {
 
 // CaptureRequest defines model for CaptureRequest.
 type CaptureRequest struct {
-	// Amount Minor units.
+	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount *Amount `json:"amount,omitempty"`
 }
 
@@ -556,7 +556,7 @@ type CardFrameRequestFor string
 
 // ChargeRequest defines model for ChargeRequest.
 type ChargeRequest struct {
-	// Amount Minor units.
+	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount      Amount `json:"amount"`
 	Description string `json:"description"`
 
@@ -833,7 +833,7 @@ type PaymentRequest struct {
 	// Account A provider account; without it one is picked by the currency.
 	Account *string `json:"account,omitempty"`
 
-	// Amount Minor units.
+	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount  Amount                 `json:"amount"`
 	Browser *Browser               `json:"browser,omitempty"`
 	Capture *PaymentRequestCapture `json:"capture,omitempty"`
@@ -913,7 +913,7 @@ type PayoutMethodInputType string
 type PayoutRequest struct {
 	Account string `json:"account"`
 
-	// Amount Minor units.
+	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
 	// Currency ISO 4217, such as EUR.
@@ -1050,7 +1050,7 @@ type TransferImportRequest struct {
 type TransferRequest struct {
 	Account string `json:"account"`
 
-	// Amount Minor units.
+	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
 	// Currency ISO 4217, such as EUR.
