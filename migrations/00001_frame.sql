@@ -98,6 +98,7 @@ CREATE TABLE orders (
     account_name        text NOT NULL,
     provider_order_id   text NOT NULL,
     provider_reference  text NOT NULL DEFAULT '',
+    bank_references     jsonb,                              -- names of movements of money, such as RRNs, each with the status that it was reported for
     provider_state      bytea,                              -- encrypted, associated data order/<id>/provider_state
     next_action         bytea,                              -- encrypted, associated data order/<id>/next_action
     payment_method      jsonb,
@@ -128,6 +129,7 @@ CREATE TABLE orders (
     CONSTRAINT orders_final CHECK ((status IN ('succeeded', 'failed', 'canceled')) = (finalized_at IS NOT NULL))
 );
 CREATE INDEX orders_provider_order_id ON orders (provider_order_id);
+CREATE INDEX orders_bank_references ON orders USING gin (bank_references);
 CREATE INDEX orders_due ON orders (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE INDEX orders_parent ON orders (shop_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX orders_in_conflict ON orders (shop_id, id) WHERE conflicts > 0;

@@ -66,6 +66,12 @@ type Capturer interface {
 	Capture(ctx context.Context, ref Ref, amount money.Money) (Result, error)
 }
 
+// CaptureChecker is a Capturer that knows before anything is stored which captures its provider cannot do.
+type CaptureChecker interface {
+	// MissingCaptureFields is MissingFields for a capture of amount.
+	MissingCaptureFields(ref Ref, amount money.Money) []FieldError
+}
+
 // Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
 // before: Fetch is called, and its State kept, before each. MustLook reports whether Ref's State tells nothing of the hold, so
 // that nothing may be commanded yet. It makes no call.

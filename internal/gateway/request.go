@@ -42,6 +42,8 @@ type Ref struct {
 	ProviderReference string
 	// Amount is the order's sum; zero for a kind without one.
 	Amount money.Money
+	// Captured is how much of it was taken, in minor units; 0 while nothing is on record.
+	Captured int64
 	// CreatedAt is when the order was written down.
 	CreatedAt time.Time
 	// Parent is the payment that a refund or charge belongs to, nil otherwise.

@@ -32,8 +32,12 @@ type Result struct {
 	Amount *int64
 	// Currency is the order's currency as the provider names it, empty if it names none.
 	Currency money.Currency
-	// Settled is how much money moved, or is held, in minor units; nil means the whole amount.
+	// Settled is how much the provider says moved, or is held, in minor units: as it says it, also if that cannot be. Nil
+	// means that it names no sum. An adapter never makes one up; payment judges what is named.
 	Settled *int64
+	// BankReferences names the movements of money that the provider shows for the order: by the RRN, or by another name that
+	// one movement has to itself. The first is the one that the result is about. More than one may be a second charge.
+	BankReferences []string
 	// Refunded is how much of a payment the provider says went back so far, nil if it does not say.
 	Refunded *int64
 	// Kind is the kind of order that the provider talks about, empty if it does not say.
@@ -135,7 +139,9 @@ type Notification struct {
 	// Doubt, if not empty, says why the callback must be settled by asking the provider.
 	Doubt string
 	// Weak, if not empty, says why a callback that passes every documented rule must be settled by asking all the same.
-	Weak   string
+	Weak string
+	// Rule names Doubt or Weak for counting: one of few.
+	Rule   string
 	Result Result
 	// Statuses, if not nil, is the result's status by the last operation that was asked for the order, where the
 	// provider's word depends on it and a callback cannot know it. An operation without an entry has Result.Status.

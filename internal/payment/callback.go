@@ -30,7 +30,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	n, err := gw.gateway.ReadCallback(raw)
 	if err != nil {
-		s.Observe(Event{Provider: provider, Cause: CauseCallback, Callback: CallbackRejected})
+		s.Observe(Event{Provider: provider, Cause: CauseCallback, Callback: CallbackRejected, Account: account.Name})
 		if gateway.KindOf(err) == gateway.KindForged {
 			return "", &Error{Code: CodeCallbackForged, Message: "The signature does not hold.", Err: err}
 		}
@@ -46,12 +46,13 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	var judged Verdict
 	var kind gateway.Kind
 	var order uuid.UUID
-	conflicts := 0
+	conflicts, rule := 0, ""
 	faultpoint.Hit("callback-verified")
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
 		kind, order = o.Kind, o.ID
-		v, why := s.applyCallback(o, account, n)
+		v, doubted, why := s.applyCallback(o, account, n)
 		s.Noted(ctx, o)
+		rule = doubted
 		judged, conflicts = Verdict(v), len(o.NewConflicts())
 		return v, why
 	})
@@ -59,9 +60,12 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		return "", err
 	}
 	if seen {
-		verdict = CallbackRepeat
+		verdict, rule = CallbackRepeat, ""
 	}
-	s.Observe(Event{Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Conflicts: conflicts, Kind: kind, Order: order})
+	s.Observe(Event{
+		Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Rule: rule,
+		Conflicts: conflicts, Kind: kind, Order: order, Account: account.Name,
+	})
 	return verdict, nil
 }
 
@@ -82,56 +86,91 @@ func dedupeKey(a Account, n gateway.Notification, raw gateway.RawCallback) []byt
 // unrecordedRefund is the reason of a conflict about a payment.
 const unrecordedRefund = "money went back, and no refund of this sum is on record"
 
-// applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check.
-func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (CallbackVerdict, string) {
+// The rules by which payment itself has a callback settled by asking, for counting. An adapter names its own. The ones of
+// asked are no fault of the callback: payrelay asks as a matter of course.
+const (
+	ruleOtherAccount  = "other_account"
+	ruleOtherMoney    = "other_money"
+	ruleOtherOrder    = "other_provider_reference"
+	ruleNotUnderstood = "ended_without_money"
+
+	rulePolicy    = "asked_by_policy"
+	ruleCommanded = "asked_under_command"
+	ruleHoldsSum  = "asked_for_the_sum"
+	ruleNamesake  = "asked_which_refund"
+)
+
+// doubtOf says by which rule, and why, a verified callback must be settled by asking the provider, or "" and "".
+func (s *Service) doubtOf(o *Order, n gateway.Notification, r Report) (rule, why string) {
+	judged, _ := o.Judge(r)
+	final := o.Status.Final()
+	switch {
+	case n.Doubt != "":
+		return n.Rule, n.Doubt
+	case n.Weak != "" && (!final || judged == ConflictVerdict):
+		return n.Rule, n.Weak
+	case s.AlwaysConfirm && !final:
+		return rulePolicy, "policy"
+	case o.otherMoney(r) != "":
+		return ruleOtherMoney, o.otherMoney(r)
+	case o.impossibleSum(r) != "":
+		return ruleOtherMoney, o.impossibleSum(r)
+	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
+		return ruleOtherOrder, "the provider knows this order by another id"
+	case o.Namesakes > 0 && !final:
+		// It names the payment alone, and another refund of the same sum may be the one that it is about.
+		return ruleNamesake, "the payment has another refund of this sum"
+	case o.commanded() && !final:
+		// Providers use the same word for the hold and for the capture that follows it.
+		return ruleCommanded, "a capture or cancel is under way"
+	case o.mayBeTheHolds(r):
+		return ruleHoldsSum, "it names the sum that was held, of which a part was captured"
+	case o.doubtedBy(r):
+		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
+	}
+	return "", ""
+}
+
+// applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check. rule is the
+// one by which it is in doubt.
+func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (verdict CallbackVerdict, rule, why string) {
 	now := s.Now()
 	if o.AccountID != account.ID {
-		return CallbackDoubt, "the order belongs to another account"
+		return CallbackDoubt, ruleOtherAccount, "the order belongs to another account"
 	}
 	if o.Kind != gateway.KindRefund { // a refund's callback names the payment
 		o.name()
 	}
 	r := ReportOf(n.ResultFor(o.Operation), CauseCallback, 0, now)
-	doubt := func(why string) (CallbackVerdict, string) {
-		if n.Doubt != "" || r.Status.Final() { // what is on its way the order overtakes
-			o.remember(r.Status, now)
-		}
-		o.doubt(now)
-		return CallbackDoubt, why
-	}
-	judged, _ := o.Judge(r)
-	switch {
-	case n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final():
+	if n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final() {
 		if n.Doubt != "" || r.Status != StatusSucceeded {
-			return CallbackStale, "no such refund of this payment is on record"
+			return CallbackStale, "", "no such refund of this payment is on record"
 		}
 		// It was made elsewhere, or is a chargeback. No check of the payment need show it, and a refund of ours on top would
 		// give the money back twice.
 		o.contradict(r, unrecordedRefund)
-		return CallbackVerdict(ConflictVerdict), unrecordedRefund
-	case n.Doubt != "":
-		return doubt(n.Doubt)
-	case n.Weak != "" && (!o.Status.Final() || judged == ConflictVerdict):
-		return doubt(n.Weak)
-	case s.AlwaysConfirm && !o.Status.Final():
-		return doubt("policy")
-	case o.otherMoney(r) != "":
-		return doubt(o.otherMoney(r))
-	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
-		return doubt("the provider knows this order by another id")
-	case o.Namesakes > 0 && !o.Status.Final():
-		// It names the payment alone, and another refund of the same sum may be the one that it is about.
-		return doubt("the payment has another refund of this sum")
-	case o.commanded() && !o.Status.Final():
-		// Providers use the same word for the hold and for the capture that follows it.
-		return doubt("a capture or cancel is under way")
+		return CallbackVerdict(ConflictVerdict), "", unrecordedRefund
 	}
-	if o.doubtedBy(r) {
-		return doubt("money is held or on its way of an order that ended without any")
+	if o.Namesakes > 0 { // it may be the other refund's: kept for a search, and compared with nothing
+		o.noteReferences(r.BankReferences, StatusProcessing)
+		r.BankReferences = nil
 	}
-	verdict := o.Record(r)
-	if !o.Status.Final() || verdict == Apply { // of a final one a check may be due, because it is in doubt
+	if rule, why = s.doubtOf(o, n, r); why != "" {
+		if n.Doubt != "" || r.Status.Final() { // what is on its way the order overtakes
+			o.remember(r.Status, now)
+		}
+		if rule == ruleCommanded || rule == ruleHoldsSum {
+			o.nameSum(r)
+		}
+		if o.otherMoney(r) == "" {
+			o.noteReferences(r.BankReferences, r.Status)
+		}
+		o.doubt(now)
+		return CallbackDoubt, rule, why
+	}
+	applied := o.Record(r)
+	if !o.Status.Final() || applied == Apply { // of a final one a check may be due, because it is in doubt
 		s.Schedule.next(o, now)
 	}
-	return CallbackVerdict(verdict), ""
+	return CallbackVerdict(applied), "", ""
 }

@@ -14,7 +14,7 @@ import (
 // processing while the outcome is not known. Errors: CodeInvalidState, CodeAmountTooLarge, CodeUnsupported, and
 // CodeProviderFailed when nothing was sent and the money is still held.
 func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, error) {
-	return s.command(ctx, key, gateway.OpCapture, func(o *Order) error {
+	return s.command(ctx, key, gateway.OpCapture, func(gw gateway.Gateway, o *Order) error {
 		switch {
 		case minor < 0 || minor > o.Authorized:
 			return &Error{
@@ -25,7 +25,7 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 			minor = o.Authorized
 		}
 		o.CaptureAmount = minor
-		return nil
+		return refusesPart(gw, o)
 	}, func(ctx context.Context, gw gateway.Gateway, o *Order) (gateway.Result, error) {
 		c, ok := gw.(gateway.Capturer)
 		if !ok {
@@ -35,10 +35,26 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 	})
 }
 
+// refusesPart says why the account's provider does not take what is to be captured, or nil.
+func refusesPart(gw gateway.Gateway, o *Order) error {
+	checker, ok := gw.(gateway.CaptureChecker)
+	if !ok {
+		return nil
+	}
+	fields := checker.MissingCaptureFields(o.Ref(), money.New(o.CaptureAmount, o.Amount.Currency()))
+	if len(fields) == 0 {
+		return nil
+	}
+	return &Error{
+		Code: CodeUnsupported, Message: "The provider of account " + o.AccountName + " cannot do this: " + fields[0].Message + ". Nothing was stored or sent.",
+		Fields: fields,
+	}
+}
+
 // Cancel releases held money, or gives up a payment that the customer has not paid, where the provider can. Errors as for
 // Capture.
 func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
-	return s.command(ctx, key, gateway.OpCancel, func(*Order) error { return nil },
+	return s.command(ctx, key, gateway.OpCancel, func(gateway.Gateway, *Order) error { return nil },
 		func(ctx context.Context, gw gateway.Gateway, o *Order) (gateway.Result, error) {
 			c, ok := gw.(gateway.Canceler)
 			if !ok {
@@ -50,7 +66,7 @@ func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
 
 // command does something to a held payment: the order is processing, with what was asked written down, before the
 // provider hears of it, so that of a capture and a cancel at once exactly one goes out.
-func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, prepare func(*Order) error,
+func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, prepare func(gateway.Gateway, *Order) error,
 	call func(context.Context, gateway.Gateway, *Order) (gateway.Result, error),
 ) (*Order, error) {
 	until := s.Now().Add(s.ProviderTimeout) // for the look and the command together
@@ -84,7 +100,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	unseen := func(*Order) string { return "" }
 	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized {
 		trial := *o
-		if err := prepare(&trial); err != nil {
+		if err := prepare(gw.gateway, &trial); err != nil {
 			return nil, err
 		}
 		_, told, err := s.look(ctx, o, false)
@@ -101,11 +117,12 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		if why := unseen(o); why != "" {
 			return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("%s The %s was not sent. Try again later.", why, op)}
 		}
-		if err := prepare(o); err != nil {
+		if err := prepare(gw.gateway, o); err != nil {
 			return err
 		}
 		now := s.Now()
 		o.accept(false)
+		o.mark(stateNamedSum, "")
 		o.Operation = op
 		o.StatusReason = ""
 		if o.Status == StatusProcessing { // an unpaid one whose form nobody can reach: there is no step to make

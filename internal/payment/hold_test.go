@@ -220,7 +220,9 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 	require.Equal(t, Repeat, ask(o, 62*time.Second, gateway.StatusProcessing), "it had arrived")
 	require.Equal(t, Stale, ask(o, 70*time.Second, gateway.StatusAuthorized), "the row is broken")
 	require.Equal(t, Stale, ask(o, 71*time.Second, gateway.StatusAuthorized))
-	require.Equal(t, Apply, ask(o, 72*time.Second, gateway.StatusSucceeded))
+	taken := int64(400)
+	named := gateway.Result{Status: gateway.StatusSucceeded, Settled: &taken}
+	require.Equal(t, Apply, s.recordCheck(o, d, named, nil, o.Sequence, epoch.Add(72*time.Second), epoch.Add(72*time.Second)))
 	require.EqualValues(t, 400, o.Captured)
 }
 

@@ -41,6 +41,9 @@ type Order struct {
 	AccountName       string
 	ProviderOrderID   string
 	ProviderReference string
+	// BankReferences are the names of movements of money that were reported for the order, such as RRNs, each with the
+	// status that it was reported for. One that contradicts the others has none.
+	BankReferences map[string]Status
 	// ProviderState is what the adapter asked to be handed back with the next call. Stored encrypted.
 	ProviderState map[string]gateway.Secret
 
@@ -127,7 +130,7 @@ type Conflict struct {
 func (o *Order) Ref() gateway.Ref {
 	return gateway.Ref{
 		Kind: o.Kind, Operation: o.Operation, Flow: o.Flow, OrderID: o.ProviderOrderID, ProviderReference: o.ProviderReference,
-		Amount: o.Amount, CreatedAt: o.CreatedAt, State: o.ProviderState,
+		Amount: o.Amount, Captured: o.Captured, CreatedAt: o.CreatedAt, State: o.ProviderState,
 	}
 }
 

@@ -34,7 +34,7 @@ type Report struct {
 	// Basis is the order's Sequence when the question was asked, for an answer or a check: the report is about the
 	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
 	Basis int
-	// Settled is how much money moved or is held; nil means the whole amount.
+	// Settled is how much the reporter says moved or is held; nil is no statement.
 	Settled *int64
 	// Refunded is how much of it the reporter says went back so far; nil is no statement.
 	Refunded *int64
@@ -44,6 +44,7 @@ type Report struct {
 	Kind     gateway.Kind
 
 	ProviderReference string
+	BankReferences    []string
 	NextAction        *gateway.NextAction
 	PaymentMethod     *gateway.MaskedMethod
 	Failure           *gateway.Failure
@@ -56,26 +57,29 @@ type Report struct {
 func ReportOf(r gateway.Result, cause Cause, basis int, at time.Time) Report {
 	return Report{
 		Cause: cause, Status: Status(r.Status), Basis: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
-		ProviderReference: r.ProviderReference, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
+		ProviderReference: r.ProviderReference, BankReferences: r.BankReferences, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
 		State: r.State, Evidence: r.Evidence, At: at,
 	}
 }
 
 // Judge says what a report means for the order, and why, without changing anything.
-func (o *Order) Judge(r Report) (Verdict, string) {
+func (o *Order) Judge(r Report) (Verdict, string) { return o.judge(o.reading(r)) }
+
+// judge is Judge for a report that was read.
+func (o *Order) judge(r Report) (Verdict, string) {
 	if !r.Status.Valid() || r.Status == StatusCreated {
 		return Stale, "no status that is understood"
 	}
 	if why := o.otherMoney(r); why != "" {
 		return ConflictVerdict, why
 	}
+	if why := o.impossibleSum(r); why != "" && r.Cause == CauseCallback {
+		return ConflictVerdict, why
+	}
 	switch {
 	case o.Status.Final() && r.Status == o.Status:
-		if o.Status == StatusSucceeded && r.Settled != nil && *r.Settled != o.Captured && !o.settledByUs(r) {
-			return ConflictVerdict, "succeeded with another sum than the one recorded"
-		}
-		if o.Status == StatusSucceeded && o.Kind != gateway.KindRefund && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved {
-			return ConflictVerdict, "more went back than the refunds on record"
+		if why := o.otherEnd(r); why != "" {
+			return ConflictVerdict, why
 		}
 		return Repeat, ""
 	case o.Status.Final() && r.Status.Final() && o.Status != StatusSucceeded && r.Status != StatusSucceeded:
@@ -87,9 +91,14 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 	case o.Status.Final():
 		return Stale, "the order is final"
 	case r.Status == o.Status:
+		if why := o.secondMovement(r); why != "" {
+			return ConflictVerdict, why
+		}
 		return Repeat, ""
 	case !Legal(o.Status, r.Status):
 		return Stale, fmt.Sprintf("no step leads from %s to %s", o.Status, r.Status)
+	case o.needsSum(r):
+		return o.judgeUnnamed(r)
 	case r.Status.Final():
 		return Apply, ""
 	case r.Basis == o.Sequence && r.Basis > 0:
@@ -98,6 +107,19 @@ func (o *Order) Judge(r Report) (Verdict, string) {
 		return Apply, ""
 	}
 	return Stale, "older than what is recorded"
+}
+
+// otherEnd says in what way a report of the order's own final status is about other money than what is recorded, or "".
+func (o *Order) otherEnd(r Report) string {
+	switch {
+	case o.Status != StatusSucceeded:
+		return ""
+	case r.Settled != nil && *r.Settled != o.Captured && o.Amount.Currency() != "":
+		return fmt.Sprintf("succeeded with another sum than the one recorded: %d, and not %d", *r.Settled, o.Captured)
+	case o.Kind != gateway.KindRefund && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved:
+		return "more went back than the refunds on record"
+	}
+	return o.secondMovement(r)
 }
 
 // commanded reports whether a capture or cancel was asked for: "authorized" of unknown age is then old news.
@@ -152,12 +174,6 @@ func (o *Order) asBefore(s gateway.Status) bool {
 	return s == gateway.StatusRequiresAction || s == gateway.StatusProcessing
 }
 
-// settledByUs reports whether a repeated success names the whole amount of an order of which a part was captured.
-// Providers go on naming the order's own amount after a partial capture.
-func (o *Order) settledByUs(r Report) bool {
-	return o.commanded() && *r.Settled == o.Amount.Minor()
-}
-
 // otherMoney says in what way a report is about other money than the order, or "".
 func (o *Order) otherMoney(r Report) string {
 	switch {
@@ -169,8 +185,6 @@ func (o *Order) otherMoney(r Report) string {
 		return "the report names another amount"
 	case r.Currency != "" && r.Currency != o.Amount.Currency():
 		return "the report names another currency"
-	case r.Settled != nil && (*r.Settled < 0 || *r.Settled > o.Amount.Minor()):
-		return "the settled sum is not within the amount"
 	case r.Refunded != nil && (*r.Refunded < 0 || *r.Refunded > o.Amount.Minor()):
 		return "the refunded sum is not within the amount"
 	}
@@ -180,30 +194,35 @@ func (o *Order) otherMoney(r Report) string {
 // Record judges a report and acts on the verdict. It is the one road to a new status. Record may run twice for one
 // report, on two loads of the order, so it touches nothing but the order.
 func (o *Order) Record(r Report) Verdict {
-	verdict, why := o.Judge(r)
+	r = o.reading(r)
+	verdict, why := o.judge(r)
+	if r.Status == StatusSucceeded && r.Cause != CauseCallback {
+		o.mark(stateNamedSum, "") // it was asked about, and judged with this report
+	}
 	switch verdict { //nolint:exhaustive // Apply goes on below
 	case ConflictVerdict:
 		o.contradict(r, why)
+		o.noteReferences(r.BankReferences, r.Status)
 		return verdict
 	case Stale, Repeat:
+		if verdict == Stale && o.needsSum(r) {
+			o.StatusReason = sumNotNamed
+		}
 		o.learn(r)
 		if verdict == Repeat && o.StatusReason == "" && !o.Status.Final() {
 			o.StatusReason = r.Reason
 		}
 		return verdict
 	}
+	second := o.secondMovement(r)
 	o.learn(r)
-	evidence := r.Evidence
-	if r.Settled != nil {
-		evidence = withField(evidence, "settled", strconv.FormatInt(*r.Settled, 10))
-	}
-	if r.Refunded != nil {
-		evidence = withField(evidence, "refunded", strconv.FormatInt(*r.Refunded, 10))
-	}
-	o.step(r.Status, r.Cause, evidence, r.At)
+	o.step(r.Status, r.Cause, r.evidence(), r.At)
 	o.StatusReason = r.Reason
 	o.NotFound, o.NotFoundSince = 0, nil
 	defer o.snapshot()
+	if second != "" {
+		o.contradict(r, second)
+	}
 	switch r.Status { //nolint:exhaustive // the others have nothing of their own
 	case StatusRequiresAction:
 		if o.commanded() {
@@ -217,30 +236,48 @@ func (o *Order) Record(r Report) Verdict {
 			o.Operation, o.CaptureAmount = gateway.OpAuthorize, 0 // what was asked did not happen
 			break
 		}
-		o.Authorized = o.settled(r)
+		o.Authorized = o.settle(r)
 	case StatusSucceeded:
-		o.Captured = o.settled(r)
-		if asked := o.asked(); o.Captured != asked && r.Cause != CauseOperator {
-			// What the provider says moved is recorded, and a person is told that it is not what was asked for.
-			o.contradict(r, fmt.Sprintf("%d was settled instead of %d", o.Captured, asked))
-		}
-		if o.Kind == gateway.KindRefund {
-			o.parentRefunded = o.Amount.Minor()
-		} else if r.Refunded != nil {
-			// It went back before we saw it succeed, so no refund of ours did it: those begin at a success.
-			o.Refunded = min(*r.Refunded, o.Captured)
-			o.RefundReserved = o.Refunded
-		}
+		o.succeed(r)
 	case StatusFailed, StatusCanceled:
-		o.Failure = r.Failure
-		if r.Status == StatusFailed && o.Failure == nil {
-			o.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "The provider gave no reason."}
-		}
-		if o.Kind == gateway.KindRefund {
-			o.parentReserved = -o.Amount.Minor()
-		}
+		o.endWithoutMoney(r)
 	}
 	return verdict
+}
+
+// evidence is what a report says, with its sums.
+func (r Report) evidence() gateway.Evidence {
+	e := r.Evidence
+	if r.Settled != nil {
+		e = withField(e, "settled", strconv.FormatInt(*r.Settled, 10))
+	}
+	if r.Refunded != nil {
+		e = withField(e, "refunded", strconv.FormatInt(*r.Refunded, 10))
+	}
+	return e
+}
+
+// succeed records the sums of a success.
+func (o *Order) succeed(r Report) {
+	o.Captured = o.settle(r)
+	if o.Kind == gateway.KindRefund {
+		o.parentRefunded = o.Captured
+	} else if r.Refunded != nil {
+		// It went back before we saw it succeed, so no refund of ours did it: those begin at a success.
+		o.Refunded = min(*r.Refunded, o.Captured)
+		o.RefundReserved = o.Refunded
+	}
+}
+
+// endWithoutMoney records why an order failed or was canceled.
+func (o *Order) endWithoutMoney(r Report) {
+	o.Failure = r.Failure
+	if r.Status == StatusFailed && o.Failure == nil {
+		o.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "The provider gave no reason."}
+	}
+	if o.Kind == gateway.KindRefund {
+		o.parentReserved = -o.Amount.Minor()
+	}
 }
 
 // contradict keeps a report that contradicts what is recorded, for an operator.
@@ -258,6 +295,7 @@ func (o *Order) learn(r Report) {
 	if o.ProviderReference == "" {
 		o.ProviderReference = r.ProviderReference
 	}
+	o.noteReferences(r.BankReferences, r.Status)
 	o.PaymentMethod = completed(o.PaymentMethod, r.PaymentMethod)
 	if o.Status == StatusRequiresAction && r.Status == StatusRequiresAction && r.NextAction != nil && (o.NextAction == nil || r.Basis == o.Sequence) {
 		o.NextAction = r.NextAction
@@ -288,23 +326,6 @@ func completed(known, told *gateway.MaskedMethod) *gateway.MaskedMethod {
 		}
 	}
 	return &out
-}
-
-// settled is the sum that a success or hold is about.
-func (o *Order) settled(r Report) int64 {
-	switch {
-	case r.Settled != nil:
-		return *r.Settled
-	}
-	return o.asked()
-}
-
-// asked is the sum that the provider was asked to move.
-func (o *Order) asked() int64 {
-	if o.Operation == gateway.OpCapture && o.CaptureAmount > 0 {
-		return o.CaptureAmount
-	}
-	return o.Amount.Minor()
 }
 
 func withField(e gateway.Evidence, name, value string) gateway.Evidence {

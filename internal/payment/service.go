@@ -56,15 +56,18 @@ type Event struct {
 	Verdict  Verdict
 	// Callback is set for callbacks only; it is "rejected" for one that must not be believed.
 	Callback string
+	// Rule is by which rule a callback is settled by asking the provider, empty for one that is not.
+	Rule string
 	// Conflicts is how many contradictions were recorded: also a report that is applied may be one, such as of another sum.
 	Conflicts int
 	Kind      gateway.Kind
 	// Order is the order's id, for the log; zero for a callback that is about none.
 	Order uuid.UUID
+	// Account is the name of the order's account, or of the one that a callback came to.
+	Account string
 	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
 	// operator mends them.
 	CredentialsRefused bool
-	Account            string
 }
 
 // credentialsRefused reports whether a provider and an account do not share a secret.

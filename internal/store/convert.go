@@ -58,6 +58,11 @@ func changeable(o *payment.Order) (db.UpdateOrderParams, error) {
 		UpdatedAt: o.UpdatedAt, FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince,
 		Checks: int32(o.Checks), NotFound: int32(o.NotFound), NotFoundSince: o.NotFoundSince, //nolint:gosec // counts of checks
 	}
+	if len(o.BankReferences) > 0 {
+		if p.BankReferences, err = toJSON(o.BankReferences); err != nil {
+			return p, err
+		}
+	}
 	if o.NextAction != nil {
 		if p.NextAction, err = toJSON(o.NextAction); err != nil {
 			return p, err
@@ -103,7 +108,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
 		CaptureAmount: o.CaptureAmount, Flow: string(o.Flow), Recurring: o.Recurring,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
-		ProviderReference: c.ProviderReference, ProviderState: c.ProviderState, NextAction: c.NextAction,
+		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, ProviderState: c.ProviderState, NextAction: c.NextAction,
 		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince, Checks: c.Checks,
@@ -182,7 +187,7 @@ func (s *Store) readParts(o *payment.Order, r *db.Order) error {
 	}
 	return errors.Join(
 		fromJSON(action, &o.NextAction), fromJSON(r.PaymentMethod, &o.PaymentMethod),
-		fromJSON(r.Failure, &o.Failure), fromJSON(r.Metadata, &o.Metadata),
+		fromJSON(r.Failure, &o.Failure), fromJSON(r.Metadata, &o.Metadata), fromJSON(r.BankReferences, &o.BankReferences),
 	)
 }
 

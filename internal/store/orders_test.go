@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,6 +73,35 @@ func TestOrderComesBackAsItWasWritten(t *testing.T) {
 	require.Equal(t, failed, got)
 	require.NotNil(t, got.FinalizedAt)
 	require.NotNil(t, got.Failure)
+}
+
+// A bank asks about an RRN. The order is found by it, also if it contradicts the one that is booked.
+func TestOrdersAreFoundByTheirBankReferences(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	o := b.create(t, "r-1", 1000)
+	for _, rrn := range []string{"318513456789", "318513456790"} {
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
+			r := b.newReport(payment.StatusSucceeded)
+			r.BankReferences = []string{rrn}
+			o.Record(r)
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	got, err := b.Order(t.Context(), o.Key())
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Conflicts)
+	require.Equal(t, map[string]payment.Status{"318513456789": payment.StatusSucceeded, "318513456790": ""}, got.BankReferences)
+	for i := range 50 {
+		b.create(t, fmt.Sprintf("other-%d", i), 1000)
+	}
+	const find = "SELECT count(*) FROM orders WHERE bank_references ? $1"
+	require.Equal(t, 1, b.count(t, find, "318513456789"))
+	require.Equal(t, 1, b.count(t, find, "318513456790"))
+	require.Zero(t, b.count(t, find, "succeeded"))
+	require.Equal(t, 1, b.count(t, `SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+		WHERE i.indrelid = 'orders'::regclass AND pg_get_indexdef(i.indexrelid) LIKE '%USING gin (bank_references)%'`))
 }
 
 func TestNewOrderBeginsWithItsFirstTransition(t *testing.T) {

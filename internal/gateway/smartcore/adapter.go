@@ -26,6 +26,7 @@ const (
 	settingForms     = "form_hosts"
 	settingTokenHost = "payout_card_host"
 	settingBank      = "bank_payouts"
+	settingPart      = "partial_capture"
 
 	secretKey      = "merchant_key"
 	secretSecret   = "secret"
@@ -63,6 +64,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: settingForms, Help: "hosts that the provider's forms may be on, separated by commas; any if empty"},
 			{Name: settingTokenHost, Help: "host for payouts to a kept card: gateway or pci", Default: string(roleGateway)},
 			{Name: settingBank, Help: "payouts to bank accounts: on or off; the provider documents them poorly", Default: "on"},
+			{Name: settingPart, Help: "captures of a part of a hold: yes or no; say no for an installation that takes all of it whatever it is asked for", Default: "yes"},
 		},
 		Secrets: []gateway.Setting{
 			{Name: secretKey, Help: "MerchantKey, the user name towards the API", Required: true},
@@ -134,6 +136,7 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 		callbackSecret: []byte(callback),
 		tokenRole:      role(oneOf(settingTokenHost, string(roleGateway), string(rolePCI))),
 		bankPayouts:    oneOf(settingBank, "on", "off") == "on",
+		partialCapture: oneOf(settingPart, "yes", "no") == "yes",
 	}
 	if name := setting(settingAccount); name != "" {
 		g.account = name

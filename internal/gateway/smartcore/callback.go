@@ -19,7 +19,7 @@ const largestCallback = 64 << 10
 
 // ReadCallback implements gateway.Gateway by the rules of smartcore.md 11.4. A body that breaks one of smartcore.md R1
 // to R6 is KindRejected, and one that breaks smartcore.md R7, the signature, is KindForged; the code is the rule's name.
-// A callback that is signed but fails one of smartcore.md C1 to C5 has its Doubt set, and of what it says nothing but
+// A callback that is signed but fails one of smartcore.md C1 to C5 or C7 has its Doubt set, and of what it says nothing but
 // the order and kind.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
 	pairs, sign, rule := parseCallback(raw)
@@ -40,6 +40,7 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	if id := values["orderId"]; !absent(id) && callbackFields["orderId"].ok(id) {
 		n.OrderID = id
 	}
+	n.Rule, _, _ = strings.Cut(n.Doubt, " ")
 	n.Result = values.result(g.secrets, n.Doubt == "")
 	if n.Doubt == "" {
 		n.Statuses = values.statuses()
@@ -47,7 +48,7 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	if absent(values["finalAmount"]) && n.Result.Status == gateway.StatusSucceeded {
 		// The signature covers values and not their names (smartcore.md 11.5). The one known second reading that passes every
 		// rule, smartcore.md F09, moves the values by one place and is left without the sum that was settled.
-		n.Weak = "success without finalAmount"
+		n.Weak, n.Rule = "success without finalAmount", "no_final_amount"
 	}
 	return n, nil
 }
@@ -100,8 +101,14 @@ func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
 	return slices.Delete(pairs, i, i+1), sign, ""
 }
 
-// callbackKey reports whether a key is an ASCII word (smartcore.md R4).
+// cascadeMember is the key of a member of cascadeErrors, as a form encoder that knows of structures writes it.
+var cascadeMember = regexp.MustCompile(`\AcascadeErrors(?:\[[A-Za-z0-9_]{0,64}\]){1,8}\z`)
+
+// callbackKey reports whether a key is an ASCII word, or a member of cascadeErrors (smartcore.md 11.4, R4).
 func callbackKey(key string) bool {
+	if cascadeMember.MatchString(key) {
+		return true
+	}
 	if len(key) == 0 || len(key) > 64 {
 		return false
 	}
@@ -162,9 +169,9 @@ var callbackFields = map[string]field{
 	"lastName":             {core: true},
 	"message":              {core: true},
 	"orderId":              {core: true, shape: shape(`[!-~]{1,128}`)},
-	"paymentPhoneNumber":   {shape: shape(`\+?[0-9]{1,20}`)},
+	"paymentPhoneNumber":   {empty: true, shape: shape(`\+?[0-9]{1,20}`)},
 	"paymentPhoneOperator": {},
-	"rrn":                  {core: true, empty: true, shape: shape(`[A-Za-z0-9]{1,40}`)},
+	"rrn":                  {core: true, empty: true, shape: rrnField},
 	"status":               {core: true, shape: shape(`-1|0|1|2`)},
 	"type":                 {core: true, shape: shape(`[A-Z][A-Za-z]{0,39}`)},
 }
@@ -180,7 +187,7 @@ var coreKeys = func() []string {
 	return keys
 }()
 
-// doubt says which of smartcore.md C1 to C5 keeps a signed callback from being believed as it reads, or "". The
+// doubt says which of smartcore.md C1 to C5 and C7 keeps a signed callback from being believed as it reads, or "". The
 // signature covers values and not their names (smartcore.md 11.5), so a reading must fit exactly. pairs are in the
 // order of their keys.
 func doubt(pairs []pair, values callback) string {
@@ -206,6 +213,9 @@ func doubt(pairs []pair, values callback) string {
 	}
 	if values["status"] == "2" && !absent(values["errorCategory"]) {
 		return "C5 a success with an error"
+	}
+	if values["status"] == "2" && values["finalAmount"] == "0" && values["amount"] != "0" { // a kept card has no sum (smartcore.md 14.7)
+		return "C7 a success of nothing"
 	}
 	return ""
 }
@@ -243,7 +253,8 @@ func (c callback) result(hide redactor, believed bool) gateway.Result {
 		r.Status = "" // the form is known or lost already; the check tells
 	}
 	r.Amount = amount.pointer()
-	r.Settled = settled(status, c.number("finalAmount"), amount.value)
+	r.Settled = settled(status, c.number("finalAmount"))
+	r.BankReferences = bankReferences(c["rrn"], hide)
 	if currency := money.Currency(c["currency"]); currency.Valid() {
 		r.Currency = currency
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -185,7 +186,12 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 		{"eci", "123", "C4"},
 		{"rrn", "a b", "C4"},
 		{"errorCategory", "lower", "C4"},
-		{"paymentPhoneNumber", "null", "C4"},
+		{"paymentPhoneNumber", "7 712", "C4"},
+		{"paymentPhoneNumber", "null", ""},
+		{"paymentPhoneNumber", "N/A", ""},
+		{"paymentPhoneNumber", "", ""},
+		{"finalAmount", "0", "C7"},
+		{"finalAmount", "1001", ""}, // C6 is for whoever has the order
 		{"orderId", "null", "C4"},
 		{"orderId", "a b", "C4"},
 		{"orderId", "Å", "C4"},
@@ -206,6 +212,7 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 			continue
 		}
 		require.True(t, strings.HasPrefix(n.Doubt, tc.doubt), "%s=%q: %q", tc.key, tc.value, n.Doubt)
+		require.Equal(t, tc.doubt, n.Rule)
 		require.Empty(t, n.Result.Status)
 	}
 	for key := range coreFields() {
@@ -215,6 +222,77 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "C3 without "+key, n.Doubt)
 	}
+}
+
+// What a callback says was settled is passed on as it is: a sum that cannot be is for payment to judge.
+func TestReadCallbackPassesOddSumsOn(t *testing.T) {
+	t.Parallel()
+	gw := open(t, withCallbackSecret("s"))
+	read := func(change map[string]string) gateway.Notification {
+		fields := coreFields()
+		for key, value := range change {
+			fields[key] = value
+		}
+		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
+		require.NoError(t, err)
+		return n
+	}
+	for _, final := range []int64{1, 900, 1000, 1001, 999999} {
+		n := read(map[string]string{"finalAmount": strconv.FormatInt(final, 10)})
+		require.Empty(t, n.Doubt)
+		require.Equal(t, final, *n.Result.Settled)
+		require.EqualValues(t, 1000, *n.Result.Amount)
+	}
+	n := read(map[string]string{"finalAmount": "null"})
+	require.Nil(t, n.Result.Settled)
+	require.Equal(t, "no_final_amount", n.Rule)
+	require.Nil(t, read(map[string]string{"finalAmount": "900", "status": "-1"}).Result.Settled, "a failure settles nothing")
+	require.Empty(t, read(map[string]string{"amount": "0", "finalAmount": "0"}).Doubt, "a kept card has no sum")
+
+	require.Equal(t, []string{"318513456789"}, read(nil).Result.BankReferences)
+	for _, none := range []string{"null", "N/A", "", "4012000000003010"} {
+		require.Empty(t, read(map[string]string{"rrn": none}).Result.BankReferences, none)
+	}
+}
+
+// A form encoder that knows of structures writes a list in brackets. Such a body is genuine if its signature holds, and is
+// settled by asking.
+func TestReadCallbackTakesMembersOfCascadeErrors(t *testing.T) {
+	t.Parallel()
+	gw := open(t, withCallbackSecret("s"))
+	read := func(keys ...string) (gateway.Notification, error) {
+		fields := coreFields()
+		delete(fields, "cascadeErrors")
+		for _, key := range keys {
+			fields[key] = "1"
+		}
+		return gw.ReadCallback(rawCallback(sign(t, "s", fields)))
+	}
+	for _, keys := range [][]string{
+		{"cascadeErrors[0][gatePriority]", "cascadeErrors[0][errorCategory]"},
+		{"cascadeErrors[0][gatePriority]", "cascadeErrors[1][gatePriority]"},
+		{"cascadeErrors[]"},
+		{"cascadeErrors[0]"},
+	} {
+		n, err := read(keys...)
+		require.NoError(t, err, keys)
+		require.Equal(t, "C2", n.Rule, keys)
+		require.Equal(t, "A-1", n.OrderID, "the order is known, and can be asked about")
+		require.Empty(t, n.Result.Status, keys)
+		require.Nil(t, n.Result.Settled, keys)
+	}
+	for _, key := range []string{
+		"status[]", "orderId[0]", "cascadeErrors[0", "cascadeErrors]0[", "cascadeErrors[0]x", "cascadeErrors[[0]]", "cascadeErrors[а]", "cascadeErrors[0|1]", "cascadeErrorsX[0]",
+		"cascadeErrors" + strings.Repeat("[0]", 9), "cascadeErrors[" + strings.Repeat("a", 65) + "]", "xcascadeErrors[0]", "cascadeErrors[0]\n",
+	} {
+		_, err := read(key)
+		var e *gateway.Error
+		require.ErrorAs(t, err, &e, key)
+		require.Equal(t, "R4", e.Code, key)
+	}
+	body := strings.Replace(sign(t, "s", map[string]string{"cascadeErrors[0]": "1"}), "=1", "=2", 1)
+	_, err := gw.ReadCallback(rawCallback(body))
+	require.Equal(t, gateway.KindForged, gateway.KindOf(err))
 }
 
 func TestReadCallbackEvidenceHoldsNoNames(t *testing.T) {

@@ -25,6 +25,7 @@ type Gateway struct {
 	formHosts      []string
 	tokenRole      role
 	bankPayouts    bool
+	partialCapture bool
 }
 
 var (

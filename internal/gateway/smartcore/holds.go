@@ -10,9 +10,6 @@ import (
 	"payrelay/internal/money"
 )
 
-// stateCaptured remembers the sum of a partial capture: older installations do not name a finalAmount (smartcore.md A20).
-const stateCaptured = "captured"
-
 // stateHold remembers how the latest check before a command showed the held money. The provider may show status 2 for a hold
 // as for what is captured from it (smartcore.md A23): only a check that shows something else proves that a capture,
 // whose answer was lost, arrived. Only a check tells it: answers have fewer fields, and are recorded late.
@@ -68,39 +65,27 @@ func unchanged(a answer, ref gateway.Ref) gateway.Status {
 
 // Capture implements gateway.Capturer (smartcore.md 4.4). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
-	if amount.Currency() != ref.Amount.Currency() || amount.Minor() <= 0 || amount.Minor() > ref.Amount.Minor() {
-		return gateway.Result{}, &gateway.Error{
-			Kind: gateway.KindInvalid, Op: capture.op,
-			Fields: []gateway.FieldError{{Field: "amount", Message: "must be more than zero and at most what is held"}},
-		}
+	if bad := g.MissingCaptureFields(ref, amount); len(bad) > 0 {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: capture.op, Fields: bad}
 	}
 	ref.Operation = gateway.OpCapture
 	body := orderRequest{OrderID: ref.OrderID}
-	part := gateway.Secret("")
 	if amount.Minor() < ref.Amount.Minor() {
 		body.Amount = strconv.FormatInt(amount.Minor(), 10)
-		part = gateway.Secret(body.Amount)
-	} else if ref.State[stateCaptured] != "" {
-		part = "0" // an earlier part is no longer meant
 	}
-	ref.State = map[string]gateway.Secret{stateCaptured: part, stateHold: ref.State[stateHold]}
-	result, err := g.command(ctx, capture, ref, body)
-	if err == nil && part != "" {
-		if result.State == nil {
-			result.State = map[string]gateway.Secret{}
-		}
-		result.State[stateCaptured] = part
-	}
-	return result, err
+	return g.command(ctx, capture, ref, body)
 }
 
-// capturedPart is the sum of the partial capture that was asked for, nil if all was.
-func capturedPart(ref gateway.Ref) *int64 {
-	minor, err := strconv.ParseInt(ref.State[stateCaptured].Reveal(), 10, 64)
-	if err != nil || minor <= 0 || minor > ref.Amount.Minor() {
-		return nil
+// MissingCaptureFields implements gateway.CaptureChecker. The older text knows no amount of a capture (smartcore.md 4.4): an
+// installation of it takes all that is held, whatever it is asked for.
+func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
+	switch held := ref.Amount; {
+	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():
+		return []gateway.FieldError{{Field: "amount", Message: "must be more than zero and at most what is held"}}
+	case amount.Minor() < held.Minor() && !g.partialCapture:
+		return []gateway.FieldError{{Field: "amount", Message: "this account captures all of a hold or nothing: leave the amount out"}}
 	}
-	return &minor
+	return nil
 }
 
 // Cancel implements gateway.Canceler (smartcore.md 4.5). It releases held money; the reference knows no other cancel.
@@ -143,7 +128,7 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 	}
 	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
 		remembered := ref.State[stateHold] != ""
-		ref.State = map[string]gateway.Secret{stateCaptured: ref.State[stateCaptured]} // the answer is proof enough of a change
+		ref.State = nil // the answer is proof enough of a change
 		confirmed, err := g.confirm(ctx, e, ref, r, claimed)
 		if err != nil {
 			return gateway.Result{}, err

@@ -21,7 +21,7 @@ func TestCapture(t *testing.T) {
 		settled             *int64
 	}{
 		{"done", `{"order_id":"x","status":2}`, `{"order_id":"o-1","status":2,"amount":1000,"finalAmount":900}`, gateway.StatusSucceeded, 0, &part},
-		{"done, sum not named", `{"order_id":"x","status":2}`, `{"order_id":"o-1","status":2,"amount":1000}`, gateway.StatusSucceeded, 0, &part},
+		{"done, sum not named", `{"order_id":"x","status":2}`, `{"order_id":"o-1","status":2,"amount":1000}`, gateway.StatusSucceeded, 0, nil},
 		{"pending", `{"order_id":"x","status":1}`, "", gateway.StatusProcessing, 0, nil},
 		{"done, not confirmed", `{"order_id":"x","status":2}`, "", gateway.StatusProcessing, 0, nil},
 		{"failed, not confirmed", `{"order_id":"x","status":-1,"errorMessage":"LIMIT_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, nil},
@@ -48,7 +48,6 @@ func TestCapture(t *testing.T) {
 		require.Equal(t, tc.status, result.Status, tc.name)
 		require.Equal(t, tc.settled, result.Settled, tc.name)
 		require.Equal(t, tc.status == gateway.StatusFailed, result.Failure != nil, tc.name)
-		require.Equal(t, "900", result.State["captured"].Reveal(), tc.name)
 	}
 	p := newProvider(t, nil)
 	for _, amount := range []money.Money{eur(0), eur(-1), eur(1001), money.New(10, "USD"), {}} {
@@ -58,19 +57,44 @@ func TestCapture(t *testing.T) {
 	require.Empty(t, p.seen())
 }
 
-func TestFetchRemembersAPartialCapture(t *testing.T) {
+// What was asked for is no evidence of what moved: a check that names no sum leaves it open.
+func TestNoSumIsMadeUpOfACapture(t *testing.T) {
 	t.Parallel()
-	g := open(t, newProvider(t, map[string]string{"/check": `{"order_id":"o-1","status":2,"amount":1000}`}).account())
-	r := ref("o-1", 1000)
-	r.Operation, r.State = gateway.OpCapture, map[string]gateway.Secret{"captured": "900"}
-	result, err := g.Fetch(t.Context(), r)
+	zero, more := int64(0), int64(1200)
+	for fields, want := range map[string]*int64{
+		`"amount":1000`:                    nil,
+		`"amount":1000,"finalAmount":null`: nil,
+		`"amount":1000,"finalAmount":0`:    &zero,
+		`"amount":1000,"finalAmount":1200`: &more,
+	} {
+		g := open(t, newProvider(t, map[string]string{"/check": `{"order_id":"o-1","status":2,` + fields + `}`}).account())
+		for _, op := range []gateway.Operation{gateway.OpSale, gateway.OpAuthorize, gateway.OpCapture} {
+			r := ref("o-1", 1000)
+			r.Operation = op
+			result, err := g.Fetch(t.Context(), r)
+			require.NoError(t, err)
+			require.Equal(t, want, result.Settled, "%s %s", op, fields)
+		}
+	}
+}
+
+func TestAnAccountCanRefuseToCaptureAPart(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, map[string]string{"/capture": `{"order_id":"x","status":1}`})
+	a := p.account()
+	a.Settings["partial_capture"] = "no"
+	g := open(t, a)
+	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "this account captures all of a hold or nothing: leave the amount out"}}, g.MissingCaptureFields(ref("o-1", 1000), eur(900)))
+	_, err := g.Capture(t.Context(), ref("o-1", 1000), eur(900))
+	require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
+	require.Empty(t, p.seen(), "nothing is sent")
+	require.Empty(t, g.MissingCaptureFields(ref("o-1", 1000), eur(1000)))
+	_, err = g.Capture(t.Context(), ref("o-1", 1000), eur(1000))
 	require.NoError(t, err)
-	require.EqualValues(t, 900, *result.Settled)
-	r.Operation = gateway.OpAuthorize
-	result, err = g.Fetch(t.Context(), r)
-	require.NoError(t, err)
-	require.Equal(t, gateway.StatusAuthorized, result.Status)
-	require.Nil(t, result.Settled)
+
+	a.Settings["partial_capture"] = "perhaps"
+	_, err = New(testClient(t)).Open(a)
+	require.ErrorContains(t, err, "partial_capture: use yes or no")
 }
 
 // What a lost capture or cancel did is read against how the hold looked before: the same status 2 may mean held or taken.

@@ -54,6 +54,7 @@ var (
 	wordShape    = regexp.MustCompile(`^[A-Za-z][A-Za-z_]{0,39}$`)
 	idShape      = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,64}$`)
 	dateShape    = regexp.MustCompile(`^[0-9T:.Z+-]{10,35}$`)
+	rrnField     = regexp.MustCompile(`^[A-Za-z0-9]{1,40}$`) // as a callback may have it (smartcore.md 11.4)
 	rrnShape     = regexp.MustCompile(`^[A-Za-z0-9]{1,12}$`)
 	eciShape     = regexp.MustCompile(`^[0-9]{1,2}$`)
 )

@@ -67,13 +67,20 @@ func kindOf(t string) gateway.Kind {
 	return ""
 }
 
-// settled is how much moved (smartcore.md A20): finalAmount counts only with success, and only within the amount. Nil
-// is all of it.
-func settled(status, final number, amount int64) *int64 {
-	if !status.is(statusSuccess) || !final.set || final.value <= 0 || final.value > amount {
+// settled is the sum that a success names (smartcore.md A20), as it is: nil if it names none. Nothing else is said of one.
+func settled(status, final number) *int64 {
+	if !status.is(statusSuccess) {
 		return nil
 	}
 	return final.pointer()
+}
+
+// bankReferences names the movement of money that an answer or callback is about. One that is masked names none.
+func bankReferences(rrn string, hide redactor) []string {
+	if rrn = fit(rrn, rrnField); rrn == "" || absent(rrn) || hide.rrn(rrn) != rrn {
+		return nil
+	}
+	return []string{rrn}
 }
 
 // read turns an answer about ref into a result.
@@ -92,17 +99,10 @@ func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 		if c := money.Currency(r.Currency); c.Valid() {
 			result.Currency = c
 		}
-		amount := ref.Amount.Minor()
-		if r.Amount.set {
-			amount = r.Amount.value
+		if result.Status == gateway.StatusSucceeded || ref.Operation == gateway.OpAuthorize {
+			result.Settled = settled(r.Status, r.FinalAmount)
 		}
-		result.Settled = settled(r.Status, r.FinalAmount, amount)
-		if result.Status == gateway.StatusAuthorized && ref.Operation == gateway.OpCapture {
-			result.Settled = nil
-		}
-		if result.Settled == nil && result.Status == gateway.StatusSucceeded && ref.Operation == gateway.OpCapture {
-			result.Settled = capturedPart(ref)
-		}
+		result.BankReferences = bankReferences(string(r.RRN), r.hide)
 	}
 	switch result.Status {
 	case gateway.StatusFailed:

@@ -35,14 +35,14 @@ func TestStatusByOperation(t *testing.T) {
 
 func TestFetchSettledAmount(t *testing.T) {
 	t.Parallel()
-	full, part := int64(1000), int64(900)
+	full, part, more, zero, minus := int64(1000), int64(900), int64(1001), int64(0), int64(-5)
 	for body, want := range map[string]*int64{
 		`"status":2,"amount":1000,"finalAmount":1000`:  &full,
 		`"status":2,"amount":1000,"finalAmount":900`:   &part,
 		`"status":2,"amount":1000,"finalAmount":"900"`: &part,
-		`"status":2,"amount":1000,"finalAmount":1001`:  nil,
-		`"status":2,"amount":1000,"finalAmount":0`:     nil,
-		`"status":2,"amount":1000,"finalAmount":-5`:    nil,
+		`"status":2,"amount":1000,"finalAmount":1001`:  &more, // odd values are for payment to judge
+		`"status":2,"amount":1000,"finalAmount":0`:     &zero,
+		`"status":2,"amount":1000,"finalAmount":-5`:    &minus,
 		`"status":2,"amount":1000,"finalAmount":null`:  nil,
 		`"status":2,"amount":1000`:                     nil,
 		`"status":2,"finalAmount":900`:                 &part,

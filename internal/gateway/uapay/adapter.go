@@ -23,6 +23,7 @@ const (
 	settingAPI    = "api_url"
 	settingSigned = "require_signed_answers"
 	settingDirect = "direct_engine"
+	settingPart   = "partial_capture"
 
 	secretKey = "secret"
 )
@@ -55,6 +56,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua"},
 			{Name: settingSigned, Help: "refuse answers without a signature: true or false", Default: "true"},
 			{Name: settingDirect, Help: "who takes direct payments: invoice (cards kept by UAPAY), or c2a (also card numbers, where the merchant may handle them)", Default: directInvoice},
+			{Name: settingPart, Help: "captures of a part of a hold: yes or no; say no if payments do not show the lower sum afterwards", Default: "yes"},
 		},
 		Secrets: []gateway.Setting{
 			{Name: secretKey, Help: "the secret key exactly as the merchant cabinet shows it", Required: true},
@@ -106,6 +108,10 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 	if direct != directInvoice && direct != directC2A {
 		problems = append(problems, errors.New("direct_engine: use invoice or c2a"))
 	}
+	part := setting(settingPart)
+	if part != "yes" && part != "no" {
+		problems = append(problems, errors.New("partial_capture: use yes or no"))
+	}
 	if account.Currency != currency {
 		problems = append(problems, errors.New("currency: UAPAY accounts hold UAH"))
 	}
@@ -114,7 +120,7 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 	}
 	return &Gateway{
 		client: d.client, base: base, clientID: clientID, key: []byte(key), secrets: redactor{key}, requireSigned: signed,
-		c2a: direct == directC2A,
+		c2a: direct == directC2A, partialCapture: part == "yes",
 		now: time.Now, pause: time.Second, sessions: d.sessions.of(merchant{base, clientID, key}),
 	}, nil
 }

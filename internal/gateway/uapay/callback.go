@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,10 +105,11 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 	invoiceID, paymentID := fit(string(c.InvoiceID), idShape), fit(string(c.PaymentID), idShape)
 	m := shownState(c.answer).meaning(gateway.OpSale)
 	if n.Doubt = c.doubt(m, invoiceID, paymentID, received); n.Doubt != "" {
+		n.Rule = ruleOf(n.Doubt)
 		return n
 	}
 	n.Result.Status, n.Result.Amount, n.Result.PaymentMethod = m.status, c.Amount.pointer(), masked(c.CardFromMasked)
-	n.Result.ProviderReference = invoiceID
+	n.Result.ProviderReference, n.Result.BankReferences = invoiceID, []string{paymentID}
 	n.Result.State = remember(stateInvoice, invoiceID)
 	if m.told() || shownState(c.answer).meaning(gateway.OpAuthorize).told() {
 		n.Result.State = remember(stateInvoice, invoiceID, statePayment, paymentID)
@@ -142,13 +144,32 @@ func (c claims) doubt(m meaning, invoiceID, paymentID string, received time.Time
 	case c.SystemType != "" && c.SystemType != "ECOM":
 		return "not about an invoice's payment" // a transfer's callbacks are not documented
 	case c.Type == "SUBSCRIBE":
-		return "later charges of a subscription carry the same order"
+		return subscription
 	case m.reversed:
-		return "the money went back"
+		return wentBack
 	case m.waiting:
-		return "it is the payer's turn"
+		return payersTurn
 	}
 	return ""
+}
+
+// askedAnyway are the doubts that say nothing against a callback: what it tells is for the provider to settle by its nature.
+var askedAnyway = []string{subscription, wentBack, payersTurn}
+
+// The doubts of askedAnyway.
+const (
+	subscription = "later charges of a subscription carry the same order"
+	wentBack     = "the money went back"
+	payersTurn   = "it is the payer's turn"
+)
+
+// ruleOf names a doubt for counting. What payrelay asks as a matter of course begins with asked.
+func ruleOf(doubt string) string {
+	rule := strings.ReplaceAll(strings.ReplaceAll(doubt, " ", "_"), "'", "")
+	if slices.Contains(askedAnyway, doubt) {
+		return "asked_" + rule
+	}
+	return rule
 }
 
 // age says what is wrong with the time of a callback, or "". None is documented.

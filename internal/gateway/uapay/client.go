@@ -15,14 +15,15 @@ import (
 
 // Gateway is an account at UAPAY. It is safe for concurrent use.
 type Gateway struct {
-	client        *transport.Client
-	base          string
-	clientID      string
-	key           []byte
-	secrets       redactor
-	requireSigned bool
-	c2a           bool // direct payments go by the engine of split payments
-	now           func() time.Time
+	client         *transport.Client
+	base           string
+	clientID       string
+	key            []byte
+	secrets        redactor
+	requireSigned  bool
+	c2a            bool // direct payments go by the engine of split payments
+	partialCapture bool // captures of a part of a hold are sent
+	now            func() time.Time
 	// pause is how long a new payment is given to say what its payer must do (uapay.md 8.2).
 	pause    time.Duration
 	sessions *sessions

@@ -32,19 +32,31 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 
 // Capture implements gateway.Capturer (uapay.md 8.5). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
-	if amount.Currency() != ref.Amount.Currency() || amount.Minor() <= 0 || amount.Minor() > ref.Amount.Minor() {
-		return gateway.Result{}, fields{{Field: "amount", Message: "must be more than zero and at most what is held"}}.invalid(paymentsDone.op)
+	if bad := g.MissingCaptureFields(ref, amount); len(bad) > 0 {
+		return gateway.Result{}, fields(bad).invalid(paymentsDone.op)
 	}
 	ref.Operation = gateway.OpCapture
 	p, err := g.names(ctx, ref)
 	if err != nil {
 		return gateway.Result{}, notAsked(err)
 	}
-	part := ""
 	if amount.Minor() < ref.Amount.Minor() {
-		p.Amount, part = kopecks(amount), itoa(kopecks(amount))
+		p.Amount = kopecks(amount)
 	}
-	return g.command(ctx, paymentsDone, ref, p, part)
+	return g.command(ctx, paymentsDone, ref, p)
+}
+
+// MissingCaptureFields implements gateway.CaptureChecker. The reference does not say whether a payment shows the lower sum
+// afterwards (uapay.md 8.5); where it does not, every capture of a part waits for an operator.
+func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
+	var f fields
+	switch held := ref.Amount; {
+	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():
+		f.add("amount", "must be more than zero and at most what is held")
+	case amount.Minor() < held.Minor() && !g.partialCapture:
+		f.add("amount", "this account captures all of a hold or nothing: leave the amount out")
+	}
+	return f
 }
 
 // Cancel implements gateway.Canceler. It releases held money (uapay.md 8.6), or gives up an invoice without a payment
@@ -61,7 +73,7 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 	if err != nil {
 		return gateway.Result{}, notAsked(err)
 	}
-	return g.command(ctx, paymentsCancel, ref, p, "")
+	return g.command(ctx, paymentsCancel, ref, p)
 }
 
 // CancelsUnpaid implements gateway.UnpaidCanceler: an invoice that nobody has paid can be given up (uapay.md 7.6).
@@ -86,11 +98,8 @@ func notAsked(err error) error {
 // processing while the hold still stands. An error whose code proves nothing by itself leaves the outcome to the same
 // reading: a hold that stands is proof that nothing was done only beside a code that refuses. After any other the command
 // may be carried out yet, and later readings tell.
-func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams, part string) (gateway.Result, error) {
-	state := remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateCaptured, part)
-	if ref.State[stateCaptured] != "" && part == "" {
-		state[stateCaptured] = "0" // an earlier part is no longer meant
-	}
+func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams) (gateway.Result, error) {
+	state := remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
 	asked := ref
 	asked.State = state
 	r, err := g.call(ctx, e, &p, nil)
@@ -121,7 +130,7 @@ func (g *Gateway) reread(ctx context.Context, ref gateway.Ref, p paymentParams) 
 		return gateway.Result{}, err
 	}
 	result := g.result(a, a.answer, shownState(a.answer).meaning(ref.Operation), ref)
-	result.ProviderReference = p.InvoiceID
+	result.ProviderReference, result.BankReferences = p.InvoiceID, []string{p.PaymentID}
 	result.State = remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
 	return result, nil
 }

@@ -47,7 +47,7 @@ func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, p
 		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsCheck, "no_status")
 	}
 	result := g.result(r, r.answer, checkState(r.answer).fetched(ref.Operation), ref)
-	result.ProviderReference = invoiceID
+	result.ProviderReference, result.BankReferences = invoiceID, []string{paymentID}
 	if next := result.NextAction; next != nil && next.Type == gateway.ActionConfirmCode && r.Key == "" && ref.State[stateKey] == "" {
 		result.NextAction = nil // the key, without which no code is taken (uapay.md 8.4), was lost with an answer
 	}
@@ -197,11 +197,27 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	if m.waiting {
 		result.Status = gateway.StatusRequiresAction // on the provider's page
 	}
-	result.ProviderReference, result.State = f.id, state
+	result.ProviderReference, result.State, result.BankReferences = f.id, state, f.movements(ref.Operation)
 	if direct || m.told() || commanded(ref) {
 		result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
 	}
 	return result, nil
+}
+
+// movements names the payment of an invoice that decides, and every other one that has the payer's money besides. The later
+// charges of a subscription are no second charges.
+func (f found) movements(op gateway.Operation) []string {
+	ids := []string{string(f.payment.PaymentID)}
+	if f.Type == "SUBSCRIBE" {
+		return ids
+	}
+	for _, p := range *f.Payments {
+		m, id := shownState(p).meaning(op), fit(string(p.PaymentID), idShape)
+		if m.money() && !m.reversed && id != "" && id != ids[0] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // commanded reports whether a capture or cancel was asked for, and so of which payment of the invoice.

@@ -81,8 +81,8 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 // whole reports whether a refund gives back all of its payment at once.
 func whole(refund, payment gateway.Ref) bool {
 	paid := payment.Amount.Minor()
-	if part := capturedPart(payment); part > 0 {
-		paid = part
+	if payment.Captured > 0 {
+		paid = payment.Captured
 	}
 	return refund.Amount.Minor() == paid
 }

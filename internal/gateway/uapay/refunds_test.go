@@ -14,7 +14,7 @@ func TestRefunds(t *testing.T) {
 	vectors := loadVectors(t)
 	paidNow := shown("FINISHED", "FINISHED", 25000)
 	captured := known(gateway.OpCapture)
-	captured.State[stateCaptured] = "20000"
+	captured.Captured = 20000
 	for name, tc := range map[string]struct {
 		payment gateway.Ref
 		minor   int64

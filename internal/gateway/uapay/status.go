@@ -3,7 +3,6 @@ package uapay
 import (
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"payrelay/internal/gateway"
@@ -93,14 +92,13 @@ func (s state) meaning(op gateway.Operation) meaning {
 
 // The names of what is remembered with an order.
 const (
-	stateInvoice  = "invoice_id"
-	statePayment  = "payment_id"
-	stateKey      = "key"        // unlocks the card's code for confirm and TermUrl (uapay.md 8.1)
-	stateReturn   = "return_url" // where the payer goes after 3-D Secure
-	stateDirect   = "direct"     // the card came through us, so that we lead the payer through 3-D Secure
-	stateCaptured = "captured"   // the sum of a partial capture
-	stateLeft     = "attempts_left"
-	stateEngine   = "engine" // which of the provider's two engines knows a transfer
+	stateInvoice = "invoice_id"
+	statePayment = "payment_id"
+	stateKey     = "key"        // unlocks the card's code for confirm and TermUrl (uapay.md 8.1)
+	stateReturn  = "return_url" // where the payer goes after 3-D Secure
+	stateDirect  = "direct"     // the card came through us, so that we lead the payer through 3-D Secure
+	stateLeft    = "attempts_left"
+	stateEngine  = "engine" // which of the provider's two engines knows a transfer
 )
 
 // remember makes a State of pairs, leaving out empty values.
@@ -155,28 +153,14 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 	return out
 }
 
-// settled is how much of a payment moved, nil for all of it, and the sum that it is about. After a partial capture the
-// reference does not say which of the two the provider names: a lower sum is what was taken, else what we asked for is.
+// settled is how much of a payment the provider says moved, nil if it does not say, and the sum that it is about. After a
+// partial capture a lower sum is what was taken. Of the order's own sum the reference does not say which of the two it is:
+// what was asked for is not put in its place.
 func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
-	if ref.Operation != gateway.OpCapture {
-		return nil, a.Amount.pointer()
-	}
-	if a.Amount.set && a.Amount.value > 0 && a.Amount.value < ref.Amount.Minor() {
+	if ref.Operation == gateway.OpCapture && a.Amount.set && a.Amount.value > 0 && a.Amount.value < ref.Amount.Minor() {
 		return a.Amount.pointer(), nil
 	}
-	if asked := capturedPart(ref); asked > 0 {
-		moved = &asked
-	}
-	return moved, a.Amount.pointer()
-}
-
-// capturedPart is the sum of the partial capture that was asked for, 0 if all was.
-func capturedPart(ref gateway.Ref) int64 {
-	minor, err := strconv.ParseInt(ref.State[stateCaptured].Reveal(), 10, 64)
-	if err != nil || minor <= 0 || minor > ref.Amount.Minor() {
-		return 0
-	}
-	return minor
+	return nil, a.Amount.pointer()
 }
 
 // rejected says that the provider refused, and never why; or, for a transfer, that its money came back.

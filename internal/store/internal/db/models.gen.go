@@ -119,6 +119,7 @@ type Order struct {
 	AccountName       string          `db:"account_name"`
 	ProviderOrderID   string          `db:"provider_order_id"`
 	ProviderReference string          `db:"provider_reference"`
+	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`

@@ -229,7 +229,7 @@ WITH o AS (
     INSERT INTO orders (
         shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
         currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
-        provider, account_id, account_name, provider_order_id, provider_reference, provider_state,
+        provider, account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state,
         next_action, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
         conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
         not_found_since
@@ -237,10 +237,10 @@ WITH o AS (
         $4, $5, $6, $7, $8, $9, $10, $11, $12,
         $13, $14, $15, $16, $17,
         $18, $19, $20, $21, $22, $23, $24, $25,
-        $26, $27, $28,
-        $29, $30, $31, $32, $33,
-        $34, $35, $36, $37, $38, $39,
-        $40, $41, $42, $43, $44
+        $26, $27, $28, $29,
+        $30, $31, $32, $33, $34,
+        $35, $36, $37, $38, $39, $40,
+        $41, $42, $43, $44, $45
     )
     ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
     RETURNING shop_id, id, sequence, status, created_at
@@ -276,6 +276,7 @@ type InsertOrderParams struct {
 	AccountName       string          `db:"account_name"`
 	ProviderOrderID   string          `db:"provider_order_id"`
 	ProviderReference string          `db:"provider_reference"`
+	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
@@ -326,6 +327,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.AccountName,
 		arg.ProviderOrderID,
 		arg.ProviderReference,
+		arg.BankReferences,
 		arg.ProviderState,
 		arg.NextAction,
 		arg.PaymentMethod,
@@ -565,7 +567,7 @@ func (q *Queries) OpenRefund(ctx context.Context, arg OpenRefundParams) (uuid.UU
 const OrderAnywhere = `-- name: OrderAnywhere :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE orders.shop_id IN (SELECT shops.id FROM shops) AND orders.id = $1
@@ -598,6 +600,7 @@ func (q *Queries) OrderAnywhere(ctx context.Context, id uuid.UUID) (Order, error
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -623,7 +626,7 @@ func (q *Queries) OrderAnywhere(ctx context.Context, id uuid.UUID) (Order, error
 const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2
@@ -661,6 +664,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -686,7 +690,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE provider_order_id = $1
@@ -726,6 +730,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -751,7 +756,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 const OrderByReference = `-- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
@@ -790,6 +795,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -815,7 +821,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 const OrderForUpdate = `-- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
@@ -853,6 +859,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -895,7 +902,7 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 const RefundForUpdate = `-- name: RefundForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = $3::bigint OR NOT EXISTS (
@@ -950,6 +957,7 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 		&i.AccountName,
 		&i.ProviderOrderID,
 		&i.ProviderReference,
+		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -1008,7 +1016,7 @@ func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams
 const StuckOrders = `-- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
@@ -1055,6 +1063,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.AccountName,
 			&i.ProviderOrderID,
 			&i.ProviderReference,
+			&i.BankReferences,
 			&i.ProviderState,
 			&i.NextAction,
 			&i.PaymentMethod,
@@ -1095,20 +1104,21 @@ UPDATE orders SET
     amount_reserved = $7,
     capture_amount = $8,
     provider_reference = $9,
-    provider_state = $10,
-    next_action = $11,
-    payment_method = $12,
-    failure = $13,
-    sequence = $14,
-    conflicts = $15,
-    updated_at = $16,
-    finalized_at = $17,
-    next_check_at = $18,
-    checks_since = $19,
-    checks = $20,
-    not_found = $21,
-    not_found_since = $22
-WHERE shop_id = $23 AND id = $24 AND sequence = $25
+    bank_references = $10,
+    provider_state = $11,
+    next_action = $12,
+    payment_method = $13,
+    failure = $14,
+    sequence = $15,
+    conflicts = $16,
+    updated_at = $17,
+    finalized_at = $18,
+    next_check_at = $19,
+    checks_since = $20,
+    checks = $21,
+    not_found = $22,
+    not_found_since = $23
+WHERE shop_id = $24 AND id = $25 AND sequence = $26
 `
 
 type UpdateOrderParams struct {
@@ -1121,6 +1131,7 @@ type UpdateOrderParams struct {
 	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
 	ProviderReference string          `db:"provider_reference"`
+	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
@@ -1151,6 +1162,7 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.AmountReserved,
 		arg.CaptureAmount,
 		arg.ProviderReference,
+		arg.BankReferences,
 		arg.ProviderState,
 		arg.NextAction,
 		arg.PaymentMethod,

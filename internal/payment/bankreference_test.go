@@ -1,0 +1,119 @@
+package payment
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"payrelay/internal/gateway"
+)
+
+func movement(status Status, cause Cause, references ...string) Report {
+	return Report{Cause: cause, Status: status, BankReferences: references, At: epoch}
+}
+
+// A second signed success of one order with another RRN may be a second charge.
+func TestASecondSuccessUnderAnotherReferenceIsAConflict(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []Cause{CauseCallback, CauseCheck, CauseAnswer} {
+		o := orderIn(t, StatusProcessing)
+		require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCallback, "318513456789")))
+		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456789")))
+		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause)))
+		require.Zero(t, o.Conflicts)
+		require.Equal(t, ConflictVerdict, o.Record(movement(StatusSucceeded, cause, "318513456790")))
+		require.Equal(t, "reported succeeded as 318513456789 and 318513456790: it may be a second charge", o.NewConflicts()[0].Reason)
+		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456790")), "told once")
+		require.Equal(t, 1, o.Conflicts)
+		require.Equal(t, map[string]Status{"318513456789": StatusSucceeded, "318513456790": ""}, o.BankReferences, "both are found by a search")
+	}
+
+	o := orderIn(t, StatusProcessing)
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "a", "b")), "the provider shows two at once")
+	require.Equal(t, "reported succeeded as a and b: it may be a second charge", o.NewConflicts()[0].Reason)
+}
+
+func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
+	t.Parallel()
+	o := orderIn(t, StatusProcessing)
+	o.Record(movement(StatusFailed, CauseCallback, "declined"))
+	require.Equal(t, StatusFailed, o.Status)
+
+	o = orderIn(t, StatusProcessing)
+	o.Record(movement(StatusProcessing, CauseCheck, "first try"))
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "second try")))
+	require.Zero(t, o.Conflicts, "what was not reported as done moved nothing")
+
+	hold := newTestOrder()
+	hold.Manual, hold.Operation = true, gateway.OpAuthorize
+	require.Equal(t, Apply, hold.Record(movement(StatusAuthorized, CauseCallback, "hold")))
+	require.Equal(t, Repeat, hold.Record(movement(StatusAuthorized, CauseCheck, "hold")))
+	hold.Operation = gateway.OpCapture
+	hold.step(StatusProcessing, CauseRequest, nil, epoch)
+	require.Equal(t, Apply, hold.Record(movement(StatusSucceeded, CauseCheck, "capture")))
+	require.Equal(t, Repeat, hold.Record(movement(StatusSucceeded, CauseCallback, "hold")), "the hold's own, come late")
+	require.Zero(t, hold.Conflicts, "a hold and its capture may carry different ones")
+	require.Equal(t, ConflictVerdict, hold.Record(movement(StatusSucceeded, CauseCallback, "other")))
+	require.Equal(t, "reported succeeded as capture and other: it may be a second charge", hold.NewConflicts()[0].Reason)
+
+	twice := newTestOrder()
+	twice.Manual, twice.Operation = true, gateway.OpAuthorize
+	require.Equal(t, Apply, twice.Record(movement(StatusAuthorized, CauseCallback, "hold")))
+	require.Equal(t, ConflictVerdict, twice.Record(movement(StatusAuthorized, CauseCallback, "hold 2")), "money is held twice")
+	require.Equal(t, StatusAuthorized, twice.Status)
+}
+
+// Whatever else is asked about first, a callback's reference is kept and compared.
+func TestTheReferenceOfACallbackInDoubtIsKept(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*Service, *gateway.Notification){
+		"policy": func(s *Service, _ *gateway.Notification) { s.AlwaysConfirm = true },
+		"weak":   func(_ *Service, n *gateway.Notification) { n.Weak = "no sum" },
+	} {
+		o, now := orderIn(t, StatusProcessing), epoch
+		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}}}
+		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
+		prepare(s, n)
+		require.Equal(t, CallbackDoubt, s.call(t), name)
+		s.checks(t, o, &now, now.Add(time.Hour))
+		require.Equal(t, StatusSucceeded, o.Status)
+		n.Weak, n.Result.BankReferences = "", []string{"second"}
+		require.Equal(t, CallbackConflict, s.call(t), name)
+	}
+	o, now := orderIn(t, StatusProcessing), epoch
+	n := &gateway.Notification{OrderID: "o", Doubt: "C1", Result: gateway.Result{}}
+	told(o, &now, n, denied).call(t)
+	require.Empty(t, o.BankReferences, "what cannot be read is no reference")
+
+	o = orderIn(t, StatusSucceeded)
+	o.Kind, o.Namesakes = gateway.KindRefund, 1
+	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum
+		n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, BankReferences: []string{reference}}}
+		require.Equal(t, CallbackRepeat, told(o, &now, n, denied).call(t))
+	}
+	require.Len(t, o.BankReferences, 2)
+}
+
+// However reports repeat and mix, an order that succeeded under several references has exactly one conflict for each of them
+// but one, and every reference is kept.
+func TestEveryOtherReferenceIsToldOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		o := newTestOrder()
+		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 12).Draw(t, "references")
+		different := map[string]bool{}
+		for _, name := range names {
+			different[name] = true
+			o.Record(movement(StatusSucceeded, rapid.SampledFrom([]Cause{CauseCallback, CauseCheck}).Draw(t, "cause"), name))
+		}
+		if o.Conflicts != len(different)-1 || len(o.BankReferences) != len(different) {
+			t.Fatalf("%v: %d conflicts, %v", names, o.Conflicts, o.BankReferences)
+		}
+		if !slices.Equal(o.referencesOf(StatusSucceeded), names[:1]) {
+			t.Fatalf("%v: booked is %v", names, o.referencesOf(StatusSucceeded))
+		}
+	})
+}

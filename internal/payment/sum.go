@@ -1,0 +1,117 @@
+package payment
+
+import (
+	"fmt"
+	"strconv"
+
+	"payrelay/internal/gateway"
+)
+
+// stateNamedSum is the member of ProviderState that keeps the sum which a signed callback named, until the provider was
+// asked: a provider may use one word for a hold and for what is captured from it, so a callback alone proves no capture.
+const stateNamedSum = stateOurs + "named_sum"
+
+// nameSum keeps the sum that a signed callback names of a captured part.
+func (o *Order) nameSum(r Report) {
+	if r.Status == StatusSucceeded && r.Settled != nil && o.takesPart() {
+		o.mark(stateNamedSum, gateway.Secret(strconv.FormatInt(*r.Settled, 10)))
+	}
+}
+
+// namedSum is the sum that nameSum kept, if it kept one.
+func (o *Order) namedSum() (int64, bool) {
+	minor, err := strconv.ParseInt(o.ProviderState[stateNamedSum].Reveal(), 10, 64)
+	return minor, err == nil
+}
+
+// asked is the sum that the provider was asked to move.
+func (o *Order) asked() int64 {
+	if o.Operation == gateway.OpCapture && o.CaptureAmount > 0 {
+		return o.CaptureAmount
+	}
+	return o.Amount.Minor()
+}
+
+// takesPart reports whether the provider was asked for a part of the order's amount.
+func (o *Order) takesPart() bool { return o.asked() < o.Amount.Minor() }
+
+// impossibleSum says why the sum that a report names cannot be what moved or is held, or "".
+func (o *Order) impossibleSum(r Report) string {
+	if r.Settled == nil || o.Amount.Currency() == "" || r.Status != StatusSucceeded && r.Status != StatusAuthorized {
+		return ""
+	}
+	if minor := *r.Settled; minor <= 0 || minor > o.Amount.Minor() {
+		return fmt.Sprintf("the report names %d as settled of %d", minor, o.Amount.Minor())
+	}
+	return ""
+}
+
+// sumNotNamed tells a shop why a part that was captured is not booked.
+const sumNotNamed = "The provider says that the capture is done, and names no sum. It may have taken all that was held instead of the part. " +
+	"The provider is being asked; if it never says, an operator decides."
+
+// needsSum reports whether a success of a captured part does not say how much was taken. Some installations ignore the sum
+// of a capture and name none afterwards: what was asked for is no evidence of what moved.
+func (o *Order) needsSum(r Report) bool {
+	return r.Status == StatusSucceeded && !o.Status.Final() && r.Cause != CauseOperator && o.takesPart() &&
+		(r.Settled == nil || o.impossibleSum(r) != "")
+}
+
+// judgeUnnamed judges a success of a captured part that names no sum, or none that can be.
+func (o *Order) judgeUnnamed(r Report) (Verdict, string) {
+	if why := o.impossibleSum(r); why != "" {
+		return ConflictVerdict, why
+	}
+	if named, ok := o.namedSum(); ok {
+		return ConflictVerdict, fmt.Sprintf("a callback says that %d was settled instead of %d, and the provider names no sum", named, o.asked())
+	}
+	return Stale, "no sum is named of the part that was captured"
+}
+
+// settle returns the sum that a success or hold is booked with. One that cannot be is not: the order's own is. Whatever
+// was named besides what was asked for, a person is told.
+func (o *Order) settle(r Report) int64 {
+	asked := o.asked()
+	switch why := o.impossibleSum(r); {
+	case r.Settled == nil, o.Amount.Currency() == "": // a payout card has no sum
+		return asked
+	case why != "":
+		o.contradict(r, fmt.Sprintf("%s; %d is recorded", why, asked))
+		return asked
+	case *r.Settled != asked && r.Cause != CauseOperator && r.Status == StatusAuthorized:
+		o.contradict(r, fmt.Sprintf("%d is held instead of %d", *r.Settled, asked))
+	case *r.Settled != asked && r.Cause != CauseOperator:
+		o.contradict(r, fmt.Sprintf("%d was settled instead of %d", *r.Settled, asked))
+	}
+	return *r.Settled
+}
+
+// mayBeTheHolds reports whether a callback names the sum that was held, of an order of which a part was captured: it may be
+// the hold's own, come late.
+func (o *Order) mayBeTheHolds(r Report) bool {
+	return o.Status == StatusSucceeded && r.Status == StatusSucceeded && o.takesPart() &&
+		r.Settled != nil && *r.Settled == o.Authorized && *r.Settled != o.Captured && o.secondMovement(r) == ""
+}
+
+// released tells a shop why a hold that nobody canceled is gone.
+const released = "The provider released the hold without being asked to. No money was taken; to charge the customer, start a new payment."
+
+// reading is a report as it reads for this order, where what the provider's words mean depends on what is on record.
+func (o *Order) reading(r Report) Report {
+	if o.held() && o.Operation == gateway.OpAuthorize && r.Cause != CauseOperator {
+		if r.Status == StatusFailed && unexplained(r.Failure) {
+			r.Status, r.Failure = StatusCanceled, nil // a hold that ends and is not refused was let go
+		}
+		if r.Status == StatusCanceled && r.Reason == "" {
+			r.Reason = released
+		}
+	}
+	if named, ok := o.namedSum(); ok && r.Status == StatusSucceeded && r.Settled == nil && (r.Cause == CauseCheck || r.Cause == CauseAnswer) &&
+		(o.Status.Final() || named == o.asked()) {
+		r.Settled = &named // a callback said so, and the provider confirms that it was done
+	}
+	return r
+}
+
+// unexplained reports whether a failure has no cause that the provider named.
+func unexplained(f *gateway.Failure) bool { return f == nil || f.Code == "" && len(f.Cascade) == 0 }
