@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -59,7 +60,9 @@ var placeholder = regexp.MustCompile(`\{[^}]*\}`)
 
 func TestTheRouterAndTheDocumentAgree(t *testing.T) {
 	t.Parallel()
-	documented := []string{"GET /", "GET /docs/scalar.js"} // parts of the page, not of the API
+	documented := []string{ // what is served beside the API
+		"GET /", "GET /docs", "GET /docs/scalar.js", "GET /openapi.json", "GET /openapi.yaml", "POST /callbacks/{}/{}",
+	}
 	for path, item := range document(t).Paths.Map() {
 		for method := range item.Operations() {
 			documented = append(documented, method+" "+placeholder.ReplaceAllString(path, "{}"))
@@ -192,7 +195,7 @@ func TestEveryMemberOfAnOrderIsAlwaysThere(t *testing.T) {
 func TestDocsAreServedWithoutAKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for path, want := range map[string]string{"/docs": "text/html", "/openapi.yaml": "application/yaml", "/docs/scalar.js": "text/javascript"} {
+	for path, want := range map[string]string{"/docs": "text/html", "/openapi.yaml": "application/yaml", "/openapi.json": "application/json", "/docs/scalar.js": "text/javascript"} {
 		w := b.send(t, "GET", path, "", "Authorization", "")
 		require.Equal(t, http.StatusOK, w.Code)
 		require.Contains(t, w.Header().Get("Content-Type"), want)
@@ -208,11 +211,35 @@ func TestDocsAreServedWithoutAKey(t *testing.T) {
 
 func TestEveryErrorCodeIsExplained(t *testing.T) {
 	t.Parallel()
-	text := document(t).Info.Description
-	for code := range titles {
-		require.Contains(t, text, "| `"+code+"` |")
+	page := setup(t).send(t, "GET", "/docs", "", "Authorization", "").Body.String()
+	explained := map[string]errorCode{}
+	for _, c := range errorCodes(document(t).Info.Description) {
+		explained[c.Code] = c
+		require.Equal(t, 1, strings.Count(page, fmt.Sprintf("<article id=%q>", c.Code)), "where `type` leads")
+		for _, one := range c.Cases {
+			require.Contains(t, page, fmt.Sprintf("<h3>Status %d</h3>\n<p><b>Cause:</b> %s</p>\n<p><b>What to do:</b> %s</p>", one.Status, one.Cause, one.Cure))
+		}
 	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(titles)), slices.Collect(maps.Keys(explained)))
 	for code, status := range statuses {
-		require.Contains(t, text, fmt.Sprintf("| `%s` | %d |", code, status))
+		require.True(t, slices.ContainsFunc(explained[string(code)].Cases, func(c errorCase) bool { return c.Status == status }), code)
 	}
+}
+
+func TestTheContractIsServedAsJSONToo(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	served := func(path string) *openapi3.T {
+		w := b.send(t, "GET", path, "", "Authorization", "")
+		require.Equal(t, http.StatusOK, w.Code)
+		doc, err := openapi3.NewLoader().LoadFromData(w.Body.Bytes())
+		require.NoError(t, err)
+		return doc
+	}
+	inJSON, err := served("/openapi.json").MarshalJSON()
+	require.NoError(t, err)
+	inYAML, err := served("/openapi.yaml").MarshalJSON()
+	require.NoError(t, err)
+	require.JSONEq(t, string(inYAML), string(inJSON))
+	require.True(t, json.Valid(b.send(t, "GET", "/openapi.json", "").Body.Bytes()), "JSON, not YAML")
 }

@@ -24,10 +24,10 @@ import (
 // RenderOrder returns an order as the API shows it. Every member is always there, null where it is empty.
 func RenderOrder(o *payment.Order) oapi.Order {
 	out := oapi.Order{
-		Id: o.ID, Object: oapi.OrderObjectOrder, Kind: oapi.Kind(o.Kind), Reference: o.Reference,
+		Id: o.ID, Object: "order", Kind: oapi.Kind(o.Kind), Reference: o.Reference,
 		Status: oapi.Status(o.Status), StatusReason: nullable(o.StatusReason),
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded,
-		Capture: oapi.OrderCaptureAutomatic, Flow: nullable(string(o.Flow)),
+		Capture: "automatic", Flow: nullable(string(o.Flow)),
 		Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, ProviderReference: nullable(o.ProviderReference),
 		ParentId: o.ParentID, Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
 		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextCheckAt),
@@ -37,13 +37,13 @@ func RenderOrder(o *payment.Order) oapi.Order {
 		out.Amount, out.Currency = &minor, nullable(string(c))
 	}
 	if o.Manual {
-		out.Capture = oapi.OrderCaptureManual
+		out.Capture = "manual"
 	}
 	if out.Metadata == nil {
 		out.Metadata = map[string]string{}
 	}
 	if a := o.NextAction; a != nil {
-		out.NextAction = &oapi.NextAction{Type: oapi.NextActionType(a.Type), Url: nullable(a.URL), AttemptsLeft: a.AttemptsLeft}
+		out.NextAction = &oapi.NextAction{Type: string(a.Type), Url: nullable(a.URL), AttemptsLeft: a.AttemptsLeft}
 		if a.Fields != nil {
 			out.NextAction.Fields = &a.Fields
 		}
@@ -58,11 +58,8 @@ func RenderOrder(o *payment.Order) oapi.Order {
 }
 
 func renderFailure(f *gateway.Failure) *oapi.Failure {
-	out := &oapi.Failure{Category: oapi.FailureCategory(f.Category), Code: f.Code, Message: f.Message, Advice: oapi.FailureAdvice(f.Advice)}
-	out.Cascade = make([]struct {
-		Code     string `json:"code"`
-		Priority int    `json:"priority"`
-	}, len(f.Cascade))
+	out := &oapi.Failure{Category: string(f.Category), Code: f.Code, Message: f.Message, Advice: string(f.Advice)}
+	out.Cascade = make([]oapi.CascadeStep, len(f.Cascade))
 	for i, c := range f.Cascade {
 		out.Cascade[i].Code, out.Cascade[i].Priority = c.Code, c.Priority
 	}
@@ -108,8 +105,8 @@ func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotificatio
 
 func renderStatement(st *payment.Statement) oapi.Statement {
 	return oapi.Statement{
-		Id: st.ID, Object: oapi.StatementObjectStatement, Account: st.AccountName, Type: string(st.Type), Status: string(st.Status), From: st.From.UTC(), To: st.To.UTC(),
-		State: oapi.StatementState(st.State), Failure: nullable(st.Failure), Rows: st.Rows, CreatedAt: st.CreatedAt.UTC(), UpdatedAt: st.UpdatedAt.UTC(),
+		Id: st.ID, Object: "statement", Account: st.AccountName, Type: string(st.Type), Status: string(st.Status), From: st.From.UTC(), To: st.To.UTC(),
+		State: string(st.State), Failure: nullable(st.Failure), Rows: st.Rows, CreatedAt: st.CreatedAt.UTC(), UpdatedAt: st.UpdatedAt.UTC(),
 	}
 }
 

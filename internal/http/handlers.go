@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -211,14 +212,18 @@ func (h *handlers) ListOrderEvents(ctx context.Context, r oapi.ListOrderEventsRe
 	if err != nil {
 		return nil, err
 	}
-	list := oapi.EventList{Data: []oapi.Event{}}
-	for _, t := range history {
+	page, err := pageOf(history, func(t payment.Transition) string { return fmt.Sprintf("%010d", t.Sequence) }, r.Params.Cursor, r.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
+	list := oapi.EventList{Data: []oapi.Event{}, NextCursor: nullable(page.Next)}
+	for _, t := range page.Items {
 		evidence := map[string]string(t.Evidence)
 		if evidence == nil {
 			evidence = map[string]string{}
 		}
 		list.Data = append(list.Data, oapi.Event{
-			Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: oapi.EventCause(t.Cause), Evidence: evidence, At: t.At.UTC(),
+			Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: string(t.Cause), Evidence: evidence, At: t.At.UTC(),
 			Notification: renderNotified(notified, t.Sequence),
 		})
 	}
@@ -227,7 +232,14 @@ func (h *handlers) ListOrderEvents(ctx context.Context, r oapi.ListOrderEventsRe
 
 // ListNotifications implements oapi.StrictServerInterface. Payloads are passed on as they were signed.
 func (h *handlers) ListNotifications(ctx context.Context, r oapi.ListNotificationsRequestObject) (oapi.ListNotificationsResponseObject, error) {
-	page, err := h.Orders.Feed(ctx, principal(ctx).Shop.ID, valueOf(r.Params.After), limit(r.Params.Limit))
+	cursor := r.Params.Cursor
+	if after := r.Params.After; after != nil {
+		if cursor != nil {
+			return nil, problems{{Field: "after", Message: "is another name of cursor: send one of the two"}}.err()
+		}
+		cursor = after
+	}
+	page, err := h.Orders.Feed(ctx, principal(ctx).Shop.ID, valueOf(cursor), limit(r.Params.Limit))
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +247,7 @@ func (h *handlers) ListNotifications(ctx context.Context, r oapi.ListNotificatio
 		Data       []json.RawMessage `json:"data"`
 		NextCursor *string           `json:"next_cursor"`
 		LastCursor *string           `json:"last_cursor"`
-	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: r.Params.After}
+	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: cursor}
 	for _, n := range page.Items {
 		list.Data = append(list.Data, n.Payload)
 		list.LastCursor = nullable(n.Cursor)
@@ -244,14 +256,18 @@ func (h *handlers) ListNotifications(ctx context.Context, r oapi.ListNotificatio
 }
 
 // ListAccounts implements oapi.StrictServerInterface.
-func (h *handlers) ListAccounts(ctx context.Context, _ oapi.ListAccountsRequestObject) (oapi.ListAccountsResponseObject, error) {
+func (h *handlers) ListAccounts(ctx context.Context, r oapi.ListAccountsRequestObject) (oapi.ListAccountsResponseObject, error) {
 	accounts, err := h.Orders.Accounts(ctx, principal(ctx).Shop.ID)
 	if err != nil {
 		return nil, err
 	}
-	list := oapi.AccountList{Data: []oapi.Account{}}
-	for _, a := range accounts {
-		list.Data = append(list.Data, oapi.Account{Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: oapi.AccountFor(a.Purpose), Capabilities: a.Capabilities})
+	page, err := pageOf(accounts, func(a payment.AccountInfo) string { return a.Name }, r.Params.Cursor, r.Params.Limit)
+	if err != nil {
+		return nil, err
+	}
+	list := oapi.AccountList{Data: []oapi.Account{}, NextCursor: nullable(page.Next)}
+	for _, a := range page.Items {
+		list.Data = append(list.Data, oapi.Account{Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: string(a.Purpose), Capabilities: a.Capabilities})
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }
@@ -292,13 +308,6 @@ func (h *handlers) GetStatement(ctx context.Context, r oapi.GetStatementRequestO
 func (h *handlers) GetStatementFile(ctx context.Context, r oapi.GetStatementFileRequestObject) (oapi.GetStatementFileResponseObject, error) {
 	shop := principal(ctx).Shop.ID
 	return fileReply{func(w io.Writer) error { return h.Orders.StatementFile(ctx, shop, r.Id, w) }}, nil
-}
-
-func limit(l *oapi.Limit) int {
-	if l == nil {
-		return 50
-	}
-	return *l
 }
 
 func nullable(s string) *string {

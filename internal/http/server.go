@@ -144,6 +144,7 @@ func (s *server) routes() http.Handler {
 		s.problem(w, req, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
 	})
 	r.Get("/openapi.yaml", serveContract)
+	r.Get("/openapi.json", serveContractJSON)
 	r.Get("/docs", serveDocs)
 	r.Get("/docs/scalar.js", serveScalar)
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })

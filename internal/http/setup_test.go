@@ -285,7 +285,10 @@ func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified,
 	}}, b.called(ctx, "notified")
 }
 
-func (b *book) Feed(ctx context.Context, _ uuid.UUID, _ string, _ int) (payment.Page[payment.FeedItem], error) {
+func (b *book) Feed(ctx context.Context, _ uuid.UUID, after string, _ int) (payment.Page[payment.FeedItem], error) {
+	if after != "" {
+		return payment.Page[payment.FeedItem]{}, b.called(ctx, "feed") // nothing came later
+	}
 	id := uuid.MustParse(orderID)
 	_, payload, err := RenderNotification(b.order(gateway.KindPayment), payment.Transition{Sequence: 1, To: payment.StatusCreated, At: at}, id)
 	if err != nil {
@@ -299,7 +302,7 @@ func (b *book) Refresh(ctx context.Context, k payment.Key) (*payment.Order, erro
 }
 
 func (b *book) Accounts(ctx context.Context, _ uuid.UUID) ([]payment.AccountInfo, error) {
-	return []payment.AccountInfo{{Account: payment.Account{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposeAny}, Capabilities: []string{"payment"}}}, b.called(ctx, "accounts")
+	return []payment.AccountInfo{{Account: payment.Account{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposeAny}, Capabilities: []string{"refund"}}}, b.called(ctx, "accounts")
 }
 
 func (b *book) Balance(ctx context.Context, _ uuid.UUID, _ string) (gateway.Balance, error) {

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -127,7 +128,11 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 	})
 }
 
-// Balance asks the provider what an account of the shop holds.
+// errNoBalance refuses to ask for what an account does not have.
+var errNoBalance = &Error{Code: CodeUnsupported, Message: "This account has no balance to tell. GET /v1/accounts lists the capabilities of each."}
+
+// Balance asks the provider what an account of the shop holds. Errors: CodeUnknownAccount, CodeUnsupported,
+// CodeProviderFailed.
 func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gateway.Balance, error) {
 	account, err := s.route(ctx, shop, name, "", PurposeAny)
 	if err != nil {
@@ -138,14 +143,17 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 		return gateway.Balance{}, err
 	}
 	reader, ok := gw.gateway.(gateway.BalanceReader)
-	if !ok {
-		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider of this account tells no balance."}
+	if !ok || !slices.Contains(capabilities(account, gw.gateway), "balance") {
+		return gateway.Balance{}, errNoBalance
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
 	defer cancel()
 	back := s.Calling(ctx)
 	b, err := reader.Balance(ctx)
 	back()
+	if gateway.KindOf(err) == gateway.KindRefused {
+		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider refuses to tell the balance of this account.", Err: err}
+	}
 	if err != nil {
 		return gateway.Balance{}, providerFailed("The provider did not tell the balance. Try again later.", err)
 	}

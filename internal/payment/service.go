@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -170,9 +171,23 @@ func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, 
 		if err != nil {
 			return nil, err
 		}
-		infos = append(infos, AccountInfo{a, gateway.Capabilities(o.gateway)})
+		infos = append(infos, AccountInfo{a, capabilities(a, o.gateway)})
 	}
 	return infos, nil
+}
+
+// belongs names the capabilities that only accounts of one purpose have. A balance is what payouts are paid from.
+var belongs = map[string]Purpose{
+	"cancel": PurposePayments, "capture": PurposePayments, "recurring": PurposePayments, "refund": PurposePayments,
+	"balance": PurposePayouts, "payout": PurposePayouts, "payout_card": PurposePayouts, "transfer": PurposePayouts, "transfer_import": PurposePayouts,
+}
+
+// capabilities names what an account can do: what its provider can, as far as it was set up for it.
+func capabilities(a Account, g gateway.Gateway) []string {
+	return slices.DeleteFunc(gateway.Capabilities(g), func(name string) bool {
+		purpose, only := belongs[name]
+		return only && a.Purpose != PurposeAny && a.Purpose != purpose
+	})
 }
 
 // Order returns one order of a shop.

@@ -48,15 +48,15 @@ func readFeedCursor(cursor string) (xid string, position int64, err error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
-		return "", 0, badCursor()
+		return "", 0, payment.ErrCursor
 	}
 	xid, rest, ok := strings.Cut(string(raw), ".")
 	n, err := strconv.ParseUint(xid, 10, 64)
 	if !ok || err != nil {
-		return "", 0, badCursor()
+		return "", 0, payment.ErrCursor
 	}
 	if position, err = strconv.ParseInt(rest, 10, 64); err != nil {
-		return "", 0, badCursor()
+		return "", 0, payment.ErrCursor
 	}
 	return strconv.FormatUint(n, 10), position, nil
 }

@@ -117,7 +117,7 @@ func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
 		raw, err := base64.RawURLEncoding.DecodeString(f.Cursor)
 		id, idErr := uuid.FromBytes(raw)
 		if err != nil || idErr != nil {
-			return "", nil, badCursor()
+			return "", nil, payment.ErrCursor
 		}
 		where(true, "id < @cursor", "cursor", id)
 	}
@@ -137,10 +137,6 @@ func pageSize(limit int) int {
 		return pageDefault
 	}
 	return min(limit, pageMost)
-}
-
-func badCursor() error {
-	return &payment.Error{Code: payment.CodeInvalid, Message: "The cursor cannot be read. Use a cursor exactly as it was given, or leave it out to begin at the beginning."}
 }
 
 // History implements payment.Store.

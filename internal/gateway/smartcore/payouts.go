@@ -130,11 +130,14 @@ func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 		return gateway.Balance{}, err
 	}
 	if !r.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
-		code := string(r.Err)
+		kind, code := gateway.KindUnknown, string(r.Err)
+		if refuses(code) {
+			kind = gateway.KindRefused
+		}
 		if code == "" {
 			code = "no_balance"
 		}
-		return gateway.Balance{}, r.err(gateway.KindUnknown, balance, code)
+		return gateway.Balance{}, r.err(kind, balance, code)
 	}
 	return gateway.Balance{Balance: r.Balance.value, Hold: r.HoldBalance.value, Rolling: r.RollingBalance.value, Currency: g.currency}, nil
 }

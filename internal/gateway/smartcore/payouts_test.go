@@ -155,6 +155,8 @@ func TestBalanceNeedsAllThree(t *testing.T) {
 		require.Error(t, err, body)
 		require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), body)
 	}
+	_, err := open(t, newProvider(t, map[string]string{"/withdrawal/balance/get": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`}).account()).Balance(t.Context())
+	require.Equal(t, gateway.KindRefused, gateway.KindOf(err), "it is no payout account, and asking again does not make it one")
 }
 
 func TestStatements(t *testing.T) {

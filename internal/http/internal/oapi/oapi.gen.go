@@ -22,27 +22,6 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
-// Defines values for AccountFor.
-const (
-	AccountForAny      AccountFor = "any"
-	AccountForPayments AccountFor = "payments"
-	AccountForPayouts  AccountFor = "payouts"
-)
-
-// Valid indicates whether the value is a known member of the AccountFor enum.
-func (e AccountFor) Valid() bool {
-	switch e {
-	case AccountForAny:
-		return true
-	case AccountForPayments:
-		return true
-	case AccountForPayouts:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CardFrameRequestFor.
 const (
 	CardFrameRequestForPayments CardFrameRequestFor = "payments"
@@ -82,186 +61,6 @@ func (e ChargeRequestPeriod) Valid() bool {
 	case ChargeRequestPeriodQuarterly:
 		return true
 	case ChargeRequestPeriodWeekly:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EventCause.
-const (
-	EventCauseAnswer   EventCause = "answer"
-	EventCauseCallback EventCause = "callback"
-	EventCauseCheck    EventCause = "check"
-	EventCauseOperator EventCause = "operator"
-	EventCauseRequest  EventCause = "request"
-)
-
-// Valid indicates whether the value is a known member of the EventCause enum.
-func (e EventCause) Valid() bool {
-	switch e {
-	case EventCauseAnswer:
-		return true
-	case EventCauseCallback:
-		return true
-	case EventCauseCheck:
-		return true
-	case EventCauseOperator:
-		return true
-	case EventCauseRequest:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for FailureAdvice.
-const (
-	FailureAdviceContactProvider  FailureAdvice = "contact_provider"
-	FailureAdviceCustomerMayRetry FailureAdvice = "customer_may_retry"
-	FailureAdviceDoNotRetry       FailureAdvice = "do_not_retry"
-	FailureAdviceFixRequest       FailureAdvice = "fix_request"
-	FailureAdviceRetryLater       FailureAdvice = "retry_later"
-)
-
-// Valid indicates whether the value is a known member of the FailureAdvice enum.
-func (e FailureAdvice) Valid() bool {
-	switch e {
-	case FailureAdviceContactProvider:
-		return true
-	case FailureAdviceCustomerMayRetry:
-		return true
-	case FailureAdviceDoNotRetry:
-		return true
-	case FailureAdviceFixRequest:
-		return true
-	case FailureAdviceRetryLater:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for FailureCategory.
-const (
-	FailureCategoryAbandoned             FailureCategory = "abandoned"
-	FailureCategoryAuthenticationFailed  FailureCategory = "authentication_failed"
-	FailureCategoryAuthenticationTimeout FailureCategory = "authentication_timeout"
-	FailureCategoryDeclinedByIssuer      FailureCategory = "declined_by_issuer"
-	FailureCategoryDuplicateOrder        FailureCategory = "duplicate_order"
-	FailureCategoryFraudSuspected        FailureCategory = "fraud_suspected"
-	FailureCategoryInsufficientFunds     FailureCategory = "insufficient_funds"
-	FailureCategoryInvalidRequest        FailureCategory = "invalid_request"
-	FailureCategoryLimitExceeded         FailureCategory = "limit_exceeded"
-	FailureCategoryProviderUnavailable   FailureCategory = "provider_unavailable"
-	FailureCategoryUnknown               FailureCategory = "unknown"
-)
-
-// Valid indicates whether the value is a known member of the FailureCategory enum.
-func (e FailureCategory) Valid() bool {
-	switch e {
-	case FailureCategoryAbandoned:
-		return true
-	case FailureCategoryAuthenticationFailed:
-		return true
-	case FailureCategoryAuthenticationTimeout:
-		return true
-	case FailureCategoryDeclinedByIssuer:
-		return true
-	case FailureCategoryDuplicateOrder:
-		return true
-	case FailureCategoryFraudSuspected:
-		return true
-	case FailureCategoryInsufficientFunds:
-		return true
-	case FailureCategoryInvalidRequest:
-		return true
-	case FailureCategoryLimitExceeded:
-		return true
-	case FailureCategoryProviderUnavailable:
-		return true
-	case FailureCategoryUnknown:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for Kind.
-const (
-	KindPayment    Kind = "payment"
-	KindPayout     Kind = "payout"
-	KindPayoutCard Kind = "payout_card"
-	KindRefund     Kind = "refund"
-	KindTransfer   Kind = "transfer"
-)
-
-// Valid indicates whether the value is a known member of the Kind enum.
-func (e Kind) Valid() bool {
-	switch e {
-	case KindPayment:
-		return true
-	case KindPayout:
-		return true
-	case KindPayoutCard:
-		return true
-	case KindRefund:
-		return true
-	case KindTransfer:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for NextActionType.
-const (
-	NextActionTypeConfirmCode NextActionType = "confirm_code"
-	NextActionTypePostForm    NextActionType = "post_form"
-	NextActionTypeRedirect    NextActionType = "redirect"
-)
-
-// Valid indicates whether the value is a known member of the NextActionType enum.
-func (e NextActionType) Valid() bool {
-	switch e {
-	case NextActionTypeConfirmCode:
-		return true
-	case NextActionTypePostForm:
-		return true
-	case NextActionTypeRedirect:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for OrderCapture.
-const (
-	OrderCaptureAutomatic OrderCapture = "automatic"
-	OrderCaptureManual    OrderCapture = "manual"
-)
-
-// Valid indicates whether the value is a known member of the OrderCapture enum.
-func (e OrderCapture) Valid() bool {
-	switch e {
-	case OrderCaptureAutomatic:
-		return true
-	case OrderCaptureManual:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for OrderObject.
-const (
-	OrderObjectOrder OrderObject = "order"
-)
-
-// Valid indicates whether the value is a known member of the OrderObject enum.
-func (e OrderObject) Valid() bool {
-	switch e {
-	case OrderObjectOrder:
 		return true
 	default:
 		return false
@@ -355,45 +154,6 @@ func (e PayoutMethodInputType) Valid() bool {
 	}
 }
 
-// Defines values for StatementObject.
-const (
-	StatementObjectStatement StatementObject = "statement"
-)
-
-// Valid indicates whether the value is a known member of the StatementObject enum.
-func (e StatementObject) Valid() bool {
-	switch e {
-	case StatementObjectStatement:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for StatementState.
-const (
-	StatementStateCreated    StatementState = "created"
-	StatementStateFailed     StatementState = "failed"
-	StatementStateProcessing StatementState = "processing"
-	StatementStateReady      StatementState = "ready"
-)
-
-// Valid indicates whether the value is a known member of the StatementState enum.
-func (e StatementState) Valid() bool {
-	switch e {
-	case StatementStateCreated:
-		return true
-	case StatementStateFailed:
-		return true
-	case StatementStateProcessing:
-		return true
-	case StatementStateReady:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for StatementRequestStatus.
 const (
 	StatementRequestStatusFailed     StatementRequestStatus = "failed"
@@ -436,36 +196,63 @@ func (e StatementRequestType) Valid() bool {
 	}
 }
 
-// Defines values for Status.
+// Defines values for ListOrdersParamsKind.
 const (
-	StatusAuthorized     Status = "authorized"
-	StatusCanceled       Status = "canceled"
-	StatusCreated        Status = "created"
-	StatusFailed         Status = "failed"
-	StatusProcessing     Status = "processing"
-	StatusRequiresAction Status = "requires_action"
-	StatusSucceeded      Status = "succeeded"
-	StatusUnknown        Status = "unknown"
+	ListOrdersParamsKindPayment    ListOrdersParamsKind = "payment"
+	ListOrdersParamsKindPayout     ListOrdersParamsKind = "payout"
+	ListOrdersParamsKindPayoutCard ListOrdersParamsKind = "payout_card"
+	ListOrdersParamsKindRefund     ListOrdersParamsKind = "refund"
+	ListOrdersParamsKindTransfer   ListOrdersParamsKind = "transfer"
 )
 
-// Valid indicates whether the value is a known member of the Status enum.
-func (e Status) Valid() bool {
+// Valid indicates whether the value is a known member of the ListOrdersParamsKind enum.
+func (e ListOrdersParamsKind) Valid() bool {
 	switch e {
-	case StatusAuthorized:
+	case ListOrdersParamsKindPayment:
 		return true
-	case StatusCanceled:
+	case ListOrdersParamsKindPayout:
 		return true
-	case StatusCreated:
+	case ListOrdersParamsKindPayoutCard:
 		return true
-	case StatusFailed:
+	case ListOrdersParamsKindRefund:
 		return true
-	case StatusProcessing:
+	case ListOrdersParamsKindTransfer:
 		return true
-	case StatusRequiresAction:
+	default:
+		return false
+	}
+}
+
+// Defines values for ListOrdersParamsStatus.
+const (
+	ListOrdersParamsStatusAuthorized     ListOrdersParamsStatus = "authorized"
+	ListOrdersParamsStatusCanceled       ListOrdersParamsStatus = "canceled"
+	ListOrdersParamsStatusCreated        ListOrdersParamsStatus = "created"
+	ListOrdersParamsStatusFailed         ListOrdersParamsStatus = "failed"
+	ListOrdersParamsStatusProcessing     ListOrdersParamsStatus = "processing"
+	ListOrdersParamsStatusRequiresAction ListOrdersParamsStatus = "requires_action"
+	ListOrdersParamsStatusSucceeded      ListOrdersParamsStatus = "succeeded"
+	ListOrdersParamsStatusUnknown        ListOrdersParamsStatus = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the ListOrdersParamsStatus enum.
+func (e ListOrdersParamsStatus) Valid() bool {
+	switch e {
+	case ListOrdersParamsStatusAuthorized:
 		return true
-	case StatusSucceeded:
+	case ListOrdersParamsStatusCanceled:
 		return true
-	case StatusUnknown:
+	case ListOrdersParamsStatusCreated:
+		return true
+	case ListOrdersParamsStatusFailed:
+		return true
+	case ListOrdersParamsStatusProcessing:
+		return true
+	case ListOrdersParamsStatusRequiresAction:
+		return true
+	case ListOrdersParamsStatusSucceeded:
+		return true
+	case ListOrdersParamsStatusUnknown:
 		return true
 	default:
 		return false
@@ -474,15 +261,15 @@ func (e Status) Valid() bool {
 
 // Account defines model for Account.
 type Account struct {
-	Capabilities []string   `json:"capabilities"`
-	Currency     string     `json:"currency"`
-	For          AccountFor `json:"for"`
-	Name         string     `json:"name"`
-	Provider     string     `json:"provider"`
-}
+	// Capabilities What this account can do beyond starting a payment. A call that needs another one is answered with 422 `not_supported_by_provider`.
+	Capabilities []string `json:"capabilities"`
+	Currency     string   `json:"currency"`
 
-// AccountFor defines model for Account.For.
-type AccountFor string
+	// For What orders it takes. Known values: `any`, `payments`, `payouts`.
+	For      string `json:"for"`
+	Name     string `json:"name"`
+	Provider string `json:"provider"`
+}
 
 // AccountList defines model for AccountList.
 type AccountList struct {
@@ -554,6 +341,13 @@ type CardFrameRequest struct {
 // CardFrameRequestFor `payments`: money is taken from the card, by a payment or a transfer's `from`. `payouts`: money goes to it, as a transfer's `to`; the form asks for no expiry.
 type CardFrameRequestFor string
 
+// CascadeStep defines model for CascadeStep.
+type CascadeStep struct {
+	// Code The acquirer's own word.
+	Code     string `json:"code"`
+	Priority int    `json:"priority"`
+}
+
 // ChargeRequest defines model for ChargeRequest.
 type ChargeRequest struct {
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
@@ -601,7 +395,7 @@ type Customer struct {
 	Phone      *string `json:"phone,omitempty"`
 }
 
-// DeliveryAttempt defines model for DeliveryAttempt.
+// DeliveryAttempt How the last attempt ended; `null` before the first.
 type DeliveryAttempt struct {
 	At time.Time `json:"at"`
 
@@ -621,8 +415,8 @@ type Description = string
 type Event struct {
 	At time.Time `json:"at"`
 
-	// Cause The road it came: your request, the provider's answer, its callback, a check, or an operator.
-	Cause EventCause `json:"cause"`
+	// Cause Where it came from. Known values: `request` (yours), `answer` and `callback` (the provider's), `check` (payrelay asked), `operator`.
+	Cause string `json:"cause"`
 
 	// Evidence What was said, field by field, masked.
 	Evidence map[string]string `json:"evidence"`
@@ -631,11 +425,10 @@ type Event struct {
 	// Notification Where the notification about this transition stands. `null` for the creation, which is not notified.
 	Notification *EventNotification `json:"notification"`
 	Sequence     int                `json:"sequence"`
-	To           Status             `json:"to"`
-}
 
-// EventCause The road it came: your request, the provider's answer, its callback, a check, or an operator.
-type EventCause string
+	// To Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+	To Status `json:"to"`
+}
 
 // EventList defines model for EventList.
 type EventList struct {
@@ -643,7 +436,7 @@ type EventList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
-// EventNotification defines model for EventNotification.
+// EventNotification Where the notification about this transition stands. `null` for the creation, which is not notified.
 type EventNotification struct {
 	Attempts    int        `json:"attempts"`
 	DeliveredAt *time.Time `json:"delivered_at"`
@@ -651,7 +444,7 @@ type EventNotification struct {
 	// Id The same as `webhook-id`.
 	Id openapi_types.UUID `json:"id"`
 
-	// LastAttempt How the last attempt ended.
+	// LastAttempt How the last attempt ended; `null` before the first.
 	LastAttempt *DeliveryAttempt `json:"last_attempt"`
 
 	// NextAttemptAt `null` if no attempt is planned.
@@ -668,26 +461,29 @@ type EventNotification struct {
 
 // Failure defines model for Failure.
 type Failure struct {
-	Advice  FailureAdvice `json:"advice"`
-	Cascade []struct {
-		Code     string `json:"code"`
-		Priority int    `json:"priority"`
-	} `json:"cascade"`
-	Category FailureCategory `json:"category"`
+	// Advice Known values: `do_not_retry`, `customer_may_retry`, `retry_later`, `fix_request`, `contact_provider`.
+	Advice string `json:"advice"`
+
+	// Cascade What each acquirer said, where the provider tried several.
+	Cascade []CascadeStep `json:"cascade"`
+
+	// Category Known values: `declined_by_issuer`, `insufficient_funds`, `fraud_suspected`, `authentication_failed`, `authentication_timeout`, `abandoned`, `limit_exceeded`, `invalid_request`, `duplicate_order`, `provider_unavailable`, `unknown`.
+	Category string `json:"category"`
 
 	// Code The provider's own word.
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-// FailureAdvice defines model for Failure.Advice.
-type FailureAdvice string
+// FieldProblem defines model for FieldProblem.
+type FieldProblem struct {
+	// Field Its dotted path, such as `customer.email`.
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
 
-// FailureCategory defines model for Failure.Category.
-type FailureCategory string
-
-// Kind defines model for Kind.
-type Kind string
+// Kind Known values: `payment`, `refund`, `payout`, `payout_card`, `transfer`.
+type Kind = string
 
 // Metadata Yours; it is never sent to the provider.
 type Metadata map[string]string
@@ -698,12 +494,11 @@ type NextAction struct {
 
 	// Fields Never in a notification: read the order.
 	Fields *map[string]string `json:"fields,omitempty"`
-	Type   NextActionType     `json:"type"`
-	Url    *string            `json:"url,omitempty"`
-}
 
-// NextActionType defines model for NextAction.Type.
-type NextActionType string
+	// Type Known values: `redirect`, `post_form`, `confirm_code`.
+	Type string  `json:"type"`
+	Url  *string `json:"url,omitempty"`
+}
 
 // Notification defines model for Notification.
 type Notification struct {
@@ -716,7 +511,15 @@ type Notification struct {
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 
-	// Type Example: payment.succeeded
+	// Type The kind of the order, a dot, and its status. Known values:
+	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
+	// `payment.canceled`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `payout.unknown`,
+	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout_card.unknown`, `payout_card.processing`,
+	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
+	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`.
+	//
+	//
+	// Example: payment.succeeded
 	Type string `json:"type"`
 }
 
@@ -724,7 +527,7 @@ type Notification struct {
 type NotificationList struct {
 	Data []Notification `json:"data"`
 
-	// LastCursor The place of the last notification that you were given. Keep it and pass it as `after` next time.
+	// LastCursor The place of the last notification that you were given. Keep it and pass it as `cursor` next time.
 	LastCursor *string `json:"last_cursor"`
 
 	// NextCursor `null` when you have caught up.
@@ -741,24 +544,32 @@ type Order struct {
 	AmountCaptured   int64  `json:"amount_captured"`
 
 	// AmountRefunded What went back: refunds that succeeded, and what the provider says was given back without one.
-	AmountRefunded int64        `json:"amount_refunded"`
-	Capture        OrderCapture `json:"capture"`
-	CreatedAt      time.Time    `json:"created_at"`
-	Currency       *string      `json:"currency"`
-	Description    *string      `json:"description"`
-	Failure        *Failure     `json:"failure"`
-	FinalizedAt    *time.Time   `json:"finalized_at"`
+	AmountRefunded int64 `json:"amount_refunded"`
 
-	// Flow hosted or direct
-	Flow       *string            `json:"flow"`
-	Id         openapi_types.UUID `json:"id"`
-	Kind       Kind               `json:"kind"`
-	Metadata   map[string]string  `json:"metadata"`
-	NextAction *NextAction        `json:"next_action"`
+	// Capture Known values: `automatic`, `manual`.
+	Capture     string     `json:"capture"`
+	CreatedAt   time.Time  `json:"created_at"`
+	Currency    *string    `json:"currency"`
+	Description *string    `json:"description"`
+	Failure     *Failure   `json:"failure"`
+	FinalizedAt *time.Time `json:"finalized_at"`
+
+	// Flow Known values: `hosted`, `direct`. `null` where no customer takes part.
+	Flow *string            `json:"flow"`
+	Id   openapi_types.UUID `json:"id"`
+
+	// Kind Known values: `payment`, `refund`, `payout`, `payout_card`, `transfer`.
+	Kind     Kind              `json:"kind"`
+	Metadata map[string]string `json:"metadata"`
+
+	// NextAction `redirect`: send the browser to `url`. `post_form`: let the browser POST `fields` to `url`. `confirm_code`: ask for a code and send it to `/confirm`.
+	NextAction *NextAction `json:"next_action"`
 
 	// NextCheckAt When payrelay asks the provider next.
-	NextCheckAt   *time.Time          `json:"next_check_at"`
-	Object        OrderObject         `json:"object"`
+	NextCheckAt *time.Time `json:"next_check_at"`
+
+	// Object Always `order`.
+	Object        string              `json:"object"`
 	ParentId      *openapi_types.UUID `json:"parent_id"`
 	PaymentMethod *PaymentMethod      `json:"payment_method"`
 	Provider      string              `json:"provider"`
@@ -772,19 +583,15 @@ type Order struct {
 	Reference         string  `json:"reference"`
 
 	// Sequence The number of transitions so far.
-	Sequence int    `json:"sequence"`
-	Status   Status `json:"status"`
+	Sequence int `json:"sequence"`
+
+	// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+	Status Status `json:"status"`
 
 	// StatusReason Why it is so, where the status alone does not say.
 	StatusReason *string   `json:"status_reason"`
 	UpdatedAt    time.Time `json:"updated_at"`
 }
-
-// OrderCapture defines model for Order.Capture.
-type OrderCapture string
-
-// OrderObject defines model for Order.Object.
-type OrderObject string
 
 // OrderList defines model for OrderList.
 type OrderList struct {
@@ -809,7 +616,9 @@ type PaymentMethod struct {
 	//
 	// Example: 401200******3010
 	Masked *string `json:"masked"`
-	Type   string  `json:"type"`
+
+	// Type Known values: `card`, `mobile`.
+	Type string `json:"type"`
 }
 
 // PaymentMethodInput defines model for PaymentMethodInput.
@@ -834,8 +643,10 @@ type PaymentRequest struct {
 	Account *string `json:"account,omitempty"`
 
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
-	Amount  Amount                 `json:"amount"`
-	Browser *Browser               `json:"browser,omitempty"`
+	Amount  Amount   `json:"amount"`
+	Browser *Browser `json:"browser,omitempty"`
+
+	// Capture `automatic` if you leave it out.
 	Capture *PaymentRequestCapture `json:"capture,omitempty"`
 
 	// Currency ISO 4217, such as EUR.
@@ -844,9 +655,11 @@ type PaymentRequest struct {
 	Currency Currency `json:"currency"`
 
 	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
-	Customer    *Customer           `json:"customer,omitempty"`
-	Description *Description        `json:"description,omitempty"`
-	Flow        *PaymentRequestFlow `json:"flow,omitempty"`
+	Customer    *Customer    `json:"customer,omitempty"`
+	Description *Description `json:"description,omitempty"`
+
+	// Flow `hosted` if you leave it out.
+	Flow *PaymentRequestFlow `json:"flow,omitempty"`
 
 	// Metadata Yours; it is never sent to the provider.
 	Metadata        *Metadata           `json:"metadata,omitempty"`
@@ -862,10 +675,10 @@ type PaymentRequest struct {
 	SiteUrl    *URL        `json:"site_url,omitempty"`
 }
 
-// PaymentRequestCapture defines model for PaymentRequest.Capture.
+// PaymentRequestCapture `automatic` if you leave it out.
 type PaymentRequestCapture string
 
-// PaymentRequestFlow defines model for PaymentRequest.Flow.
+// PaymentRequestFlow `hosted` if you leave it out.
 type PaymentRequestFlow string
 
 // PayoutCardRequest defines model for PayoutCardRequest.
@@ -937,20 +750,27 @@ type PayoutRequest struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	// Code For programs; it never changes.
+	// Code For programs; none ever changes its meaning. Known values:
+	// `malformed_json`, `unauthorized`, `forbidden`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `invalid_request`, `missing_fields`,
+	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `wrong_code`,
+	// `idempotency_mismatch`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
 
 	// Detail What was wrong and what to do.
 	Detail string `json:"detail"`
-	Errors *[]struct {
-		Field   string `json:"field"`
-		Message string `json:"message"`
-	} `json:"errors,omitempty"`
-	Instance  string `json:"instance"`
-	RequestId string `json:"request_id"`
-	Status    int    `json:"status"`
-	Title     string `json:"title"`
-	Type      string `json:"type"`
+
+	// Errors Every field that was wrong.
+	Errors    *[]FieldProblem `json:"errors,omitempty"`
+	Instance  string          `json:"instance"`
+	RequestId string          `json:"request_id"`
+	Status    int             `json:"status"`
+	Title     string          `json:"title"`
+
+	// Type `/docs#` and the code: there it is explained.
+	//
+	// Example: /docs#invalid_request
+	Type string `json:"type"`
 }
 
 // Recurring defines model for Recurring.
@@ -991,20 +811,22 @@ type Statement struct {
 	Failure   *string            `json:"failure"`
 	From      time.Time          `json:"from"`
 	Id        openapi_types.UUID `json:"id"`
-	Object    StatementObject    `json:"object"`
-	Rows      int                `json:"rows"`
-	State     StatementState     `json:"state"`
-	Status    string             `json:"status"`
-	To        time.Time          `json:"to"`
-	Type      string             `json:"type"`
-	UpdatedAt time.Time          `json:"updated_at"`
+
+	// Object Always `statement`.
+	Object string `json:"object"`
+	Rows   int    `json:"rows"`
+
+	// State Known values: `created`, `processing`, `ready`, `failed`.
+	State string `json:"state"`
+
+	// Status Known values: `succeeded`, `processing`, `failed`.
+	Status string    `json:"status"`
+	To     time.Time `json:"to"`
+
+	// Type Known values: `payment`, `payout`, `refund`.
+	Type      string    `json:"type"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
-
-// StatementObject defines model for Statement.Object.
-type StatementObject string
-
-// StatementState defines model for Statement.State.
-type StatementState string
 
 // StatementRequest defines model for StatementRequest.
 type StatementRequest struct {
@@ -1021,8 +843,8 @@ type StatementRequestStatus string
 // StatementRequestType defines model for StatementRequest.Type.
 type StatementRequestType string
 
-// Status defines model for Status.
-type Status string
+// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+type Status = string
 
 // TransferEnd Either a card that the provider keeps, or a card.
 type TransferEnd struct {
@@ -1079,6 +901,9 @@ type TransferRequest struct {
 // URL defines model for URL.
 type URL = string
 
+// AccountName defines model for AccountName.
+type AccountName = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
 
@@ -1115,27 +940,58 @@ type Transfer = Order
 // UnknownPayment defines model for UnknownPayment.
 type UnknownPayment = Order
 
+// ListAccountsParams defines parameters for ListAccounts.
+type ListAccountsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListNotificationsParams defines parameters for ListNotifications.
 type ListNotificationsParams struct {
-	// After Where the last page ended.
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// After Another name of `cursor`.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
-	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
-	Kind      *Kind               `form:"kind,omitempty" json:"kind,omitempty"`
-	Status    *Status             `form:"status,omitempty" json:"status,omitempty"`
-	Reference *string             `form:"reference,omitempty" json:"reference,omitempty"`
-	Account   *string             `form:"account,omitempty" json:"account,omitempty"`
-	ParentId  *openapi_types.UUID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+	Kind      *ListOrdersParamsKind   `form:"kind,omitempty" json:"kind,omitempty"`
+	Status    *ListOrdersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+	Reference *string                 `form:"reference,omitempty" json:"reference,omitempty"`
+	Account   *string                 `form:"account,omitempty" json:"account,omitempty"`
+	ParentId  *openapi_types.UUID     `form:"parent_id,omitempty" json:"parent_id,omitempty"`
 
 	// CreatedFrom Inclusive.
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
 	// CreatedTo Exclusive.
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
-	Limit     *Limit     `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListOrdersParamsKind defines parameters for ListOrders.
+type ListOrdersParamsKind string
+
+// ListOrdersParamsStatus defines parameters for ListOrders.
+type ListOrdersParamsStatus string
+
+// ListOrderEventsParams defines parameters for ListOrderEvents.
+type ListOrderEventsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -1269,13 +1125,13 @@ type NotificationJSONRequestBody = Notification
 type ServerInterface interface {
 	// ListAccounts The provider accounts you may use, and what each can do
 	// (GET /v1/accounts)
-	ListAccounts(w http.ResponseWriter, r *http.Request)
+	ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams)
 	// GetBalance What an account holds
 	// (GET /v1/accounts/{name}/balance)
-	GetBalance(w http.ResponseWriter, r *http.Request, name string)
+	GetBalance(w http.ResponseWriter, r *http.Request, name AccountName)
 	// CreateCardFrame Open the provider's card form inside your page
 	// (POST /v1/accounts/{name}/card-frame)
-	CreateCardFrame(w http.ResponseWriter, r *http.Request, name string)
+	CreateCardFrame(w http.ResponseWriter, r *http.Request, name AccountName)
 	// ListNotifications All notifications as a feed, the oldest first
 	// (GET /v1/events)
 	ListNotifications(w http.ResponseWriter, r *http.Request, params ListNotificationsParams)
@@ -1287,7 +1143,7 @@ type ServerInterface interface {
 	GetOrder(w http.ResponseWriter, r *http.Request, id ID)
 	// ListOrderEvents An order's whole history
 	// (GET /v1/orders/{id}/events)
-	ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID)
+	ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID, params ListOrderEventsParams)
 	// RefreshOrder Ask the provider now
 	// (POST /v1/orders/{id}/refresh)
 	RefreshOrder(w http.ResponseWriter, r *http.Request, id ID, params RefreshOrderParams)
@@ -1356,19 +1212,19 @@ type Unimplemented struct{}
 
 // ListAccounts The provider accounts you may use, and what each can do
 // (GET /v1/accounts)
-func (_ Unimplemented) ListAccounts(w http.ResponseWriter, r *http.Request) {
+func (_ Unimplemented) ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // GetBalance What an account holds
 // (GET /v1/accounts/{name}/balance)
-func (_ Unimplemented) GetBalance(w http.ResponseWriter, r *http.Request, name string) {
+func (_ Unimplemented) GetBalance(w http.ResponseWriter, r *http.Request, name AccountName) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
 // CreateCardFrame Open the provider's card form inside your page
 // (POST /v1/accounts/{name}/card-frame)
-func (_ Unimplemented) CreateCardFrame(w http.ResponseWriter, r *http.Request, name string) {
+func (_ Unimplemented) CreateCardFrame(w http.ResponseWriter, r *http.Request, name AccountName) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1392,7 +1248,7 @@ func (_ Unimplemented) GetOrder(w http.ResponseWriter, r *http.Request, id ID) {
 
 // ListOrderEvents An order's whole history
 // (GET /v1/orders/{id}/events)
-func (_ Unimplemented) ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID) {
+func (_ Unimplemented) ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID, params ListOrderEventsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -1528,8 +1384,40 @@ type MiddlewareFunc func(http.Handler) http.Handler
 // ListAccounts operation middleware
 func (siw *ServerInterfaceWrapper) ListAccounts(w http.ResponseWriter, r *http.Request) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAccountsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListAccounts(w, r)
+		siw.Handler.ListAccounts(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1546,7 +1434,7 @@ func (siw *ServerInterfaceWrapper) GetBalance(w http.ResponseWriter, r *http.Req
 	_ = err
 
 	// ------------- Path parameter "name" -------------
-	var name string
+	var name AccountName
 
 	err = runtime.BindStyledParameterWithOptions("simple", "name", chi.URLParam(r, "name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
@@ -1572,7 +1460,7 @@ func (siw *ServerInterfaceWrapper) CreateCardFrame(w http.ResponseWriter, r *htt
 	_ = err
 
 	// ------------- Path parameter "name" -------------
-	var name string
+	var name AccountName
 
 	err = runtime.BindStyledParameterWithOptions("simple", "name", chi.URLParam(r, "name"), &name, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
 	if err != nil {
@@ -1600,19 +1488,6 @@ func (siw *ServerInterfaceWrapper) ListNotifications(w http.ResponseWriter, r *h
 	// Parameter object where we will unmarshal all parameters from the context
 	var params ListNotificationsParams
 
-	// ------------- Optional query parameter "after" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
-		}
-		return
-	}
-
 	// ------------- Optional query parameter "limit" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
@@ -1622,6 +1497,32 @@ func (siw *ServerInterfaceWrapper) ListNotifications(w http.ResponseWriter, r *h
 			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
 		} else {
 			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
 		}
 		return
 	}
@@ -1815,8 +1716,37 @@ func (siw *ServerInterfaceWrapper) ListOrderEvents(w http.ResponseWriter, r *htt
 		return
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListOrderEventsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListOrderEvents(w, r, id)
+		siw.Handler.ListOrderEvents(w, r, id, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2718,69 +2648,6 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	}
 
 	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments", wrapper.CreatePayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/payments/{id}", wrapper.GetPayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments/{id}/capture", wrapper.CapturePayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments/{id}/cancel", wrapper.CancelPayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments/{id}/confirm", wrapper.ConfirmPayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments/{id}/refunds", wrapper.RefundPayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payments/{id}/charges", wrapper.ChargePayment)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payouts", wrapper.CreatePayout)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/payouts/{id}", wrapper.GetPayout)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/payout-cards", wrapper.CreatePayoutCard)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/payout-cards/{id}", wrapper.GetPayoutCard)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/refunds/{id}", wrapper.GetRefund)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/transfers", wrapper.CreateTransfer)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/transfers/import", wrapper.ImportTransfer)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/transfers/{id}/confirm", wrapper.ConfirmTransfer)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/transfers/{id}", wrapper.GetTransfer)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/orders/{id}", wrapper.GetOrder)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/orders", wrapper.ListOrders)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/orders/{id}/events", wrapper.ListOrderEvents)
-	})
-	r.Group(func(r chi.Router) {
-		r.Post(options.BaseURL+"/v1/orders/{id}/refresh", wrapper.RefreshOrder)
-	})
-	r.Group(func(r chi.Router) {
-		r.Get(options.BaseURL+"/v1/events", wrapper.ListNotifications)
-	})
-	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/accounts", wrapper.ListAccounts)
 	})
 	r.Group(func(r chi.Router) {
@@ -2790,6 +2657,57 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Post(options.BaseURL+"/v1/accounts/{name}/card-frame", wrapper.CreateCardFrame)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/events", wrapper.ListNotifications)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/orders", wrapper.ListOrders)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/orders/{id}", wrapper.GetOrder)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/orders/{id}/events", wrapper.ListOrderEvents)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/orders/{id}/refresh", wrapper.RefreshOrder)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments", wrapper.CreatePayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/payments/{id}", wrapper.GetPayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments/{id}/cancel", wrapper.CancelPayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments/{id}/capture", wrapper.CapturePayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments/{id}/charges", wrapper.ChargePayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments/{id}/confirm", wrapper.ConfirmPayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payments/{id}/refunds", wrapper.RefundPayment)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payout-cards", wrapper.CreatePayoutCard)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/payout-cards/{id}", wrapper.GetPayoutCard)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/payouts", wrapper.CreatePayout)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/payouts/{id}", wrapper.GetPayout)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/refunds/{id}", wrapper.GetRefund)
+	})
+	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/statements", wrapper.CreateStatement)
 	})
 	r.Group(func(r chi.Router) {
@@ -2797,6 +2715,18 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/statements/{id}/file", wrapper.GetStatementFile)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers", wrapper.CreateTransfer)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/transfers/{id}", wrapper.GetTransfer)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers/{id}/confirm", wrapper.ConfirmTransfer)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/transfers/import", wrapper.ImportTransfer)
 	})
 
 	return r
@@ -3028,6 +2958,7 @@ type UnknownPaymentJSONResponse struct {
 }
 
 type ListAccountsRequestObject struct {
+	Params ListAccountsParams
 }
 
 type ListAccountsResponseObject interface {
@@ -3193,7 +3124,7 @@ func (response ListAccounts503ApplicationProblemPlusJSONResponse) VisitListAccou
 }
 
 type GetBalanceRequestObject struct {
-	Name string `json:"name"`
+	Name AccountName `json:"name"`
 }
 
 type GetBalanceResponseObject interface {
@@ -3415,7 +3346,7 @@ func (response GetBalance503ApplicationProblemPlusJSONResponse) VisitGetBalanceR
 }
 
 type CreateCardFrameRequestObject struct {
-	Name string `json:"name"`
+	Name AccountName `json:"name"`
 	Body *CreateCardFrameJSONRequestBody
 }
 
@@ -4331,7 +4262,8 @@ func (response GetOrder503ApplicationProblemPlusJSONResponse) VisitGetOrderRespo
 }
 
 type ListOrderEventsRequestObject struct {
-	Id ID `json:"id"`
+	Id     ID `json:"id"`
+	Params ListOrderEventsParams
 }
 
 type ListOrderEventsResponseObject interface {
@@ -11174,8 +11106,10 @@ type strictHandler struct {
 }
 
 // ListAccounts operation middleware
-func (sh *strictHandler) ListAccounts(w http.ResponseWriter, r *http.Request) {
+func (sh *strictHandler) ListAccounts(w http.ResponseWriter, r *http.Request, params ListAccountsParams) {
 	var request ListAccountsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ListAccounts(ctx, request.(ListAccountsRequestObject))
@@ -11198,7 +11132,7 @@ func (sh *strictHandler) ListAccounts(w http.ResponseWriter, r *http.Request) {
 }
 
 // GetBalance operation middleware
-func (sh *strictHandler) GetBalance(w http.ResponseWriter, r *http.Request, name string) {
+func (sh *strictHandler) GetBalance(w http.ResponseWriter, r *http.Request, name AccountName) {
 	var request GetBalanceRequestObject
 
 	request.Name = name
@@ -11224,7 +11158,7 @@ func (sh *strictHandler) GetBalance(w http.ResponseWriter, r *http.Request, name
 }
 
 // CreateCardFrame operation middleware
-func (sh *strictHandler) CreateCardFrame(w http.ResponseWriter, r *http.Request, name string) {
+func (sh *strictHandler) CreateCardFrame(w http.ResponseWriter, r *http.Request, name AccountName) {
 	var request CreateCardFrameRequestObject
 
 	request.Name = name
@@ -11335,10 +11269,11 @@ func (sh *strictHandler) GetOrder(w http.ResponseWriter, r *http.Request, id ID)
 }
 
 // ListOrderEvents operation middleware
-func (sh *strictHandler) ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID) {
+func (sh *strictHandler) ListOrderEvents(w http.ResponseWriter, r *http.Request, id ID, params ListOrderEventsParams) {
 	var request ListOrderEventsRequestObject
 
 	request.Id = id
+	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.ListOrderEvents(ctx, request.(ListOrderEventsRequestObject))

@@ -1,0 +1,52 @@
+package payment
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+)
+
+func TestAnAccountCanDoWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	fake := &gatewaytest.Fake{}
+	_, service := newShelf(fake)
+	infos, err := service.Accounts(t.Context(), uuid.New())
+	require.NoError(t, err)
+	gw, err := fake.Open(gateway.Account{})
+	require.NoError(t, err)
+	require.Equal(t, gateway.Capabilities(gw), infos[0].Capabilities, "for any order")
+	require.Equal(t, []string{"cancel", "capture", "confirm_code", "recurring", "refund", "statement"}, infos[1].Capabilities, "for payments")
+	require.Equal(t, []string{"balance", "confirm_code", "payout", "payout_card", "statement", "transfer", "transfer_import"}, infos[2].Capabilities, "for payouts")
+	for name := range belongs {
+		require.Contains(t, append(gateway.Capabilities(gw), "card_frame"), name, "there is no such capability")
+	}
+}
+
+func TestABalanceIsAskedOfAccountsThatHaveOne(t *testing.T) {
+	t.Parallel()
+	var failure error
+	_, service := newShelf(&gatewaytest.Fake{BalanceFunc: func(context.Context) (gateway.Balance, error) { return gateway.Balance{Balance: 7}, failure }})
+	service.CheckTimeout = time.Second
+	ask := func(account string) (gateway.Balance, error) {
+		return service.Balance(t.Context(), uuid.New(), account)
+	}
+	for _, account := range []string{"a", "c"} {
+		b, err := ask(account)
+		require.NoError(t, err)
+		require.EqualValues(t, 7, b.Balance)
+	}
+	_, err := ask("b")
+	require.Equal(t, CodeUnsupported, CodeOf(err), "it is for payments, and asking again changes nothing")
+	failure = &gateway.Error{Kind: gateway.KindRefused}
+	_, err = ask("a")
+	require.Equal(t, CodeUnsupported, CodeOf(err), "the provider refuses, and asking again changes nothing")
+	failure = &gateway.Error{Kind: gateway.KindUnknown}
+	_, err = ask("a")
+	require.Equal(t, CodeProviderFailed, CodeOf(err), "asking again may help")
+}
