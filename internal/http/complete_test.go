@@ -90,7 +90,7 @@ func TestWhatIsNoCardNumber(t *testing.T) {
 	}
 	b := setup(t)
 	require.Equal(t, 201, b.send(t, "POST", "/v1/payouts",
-		`{"reference":"x","amount":1,"account":"a","method":{"type":"bank_account","number":"4012000000003010","holder":"J"},"customer":{"phone":"4012000000003010"}}`).Code)
+		`{"reference":"x","amount":1,"account":"a","method":{"type":"bank_account","number":"4012000000003010","holder":"J"},"customer":{"phone":"+442079460612"}}`).Code)
 }
 
 func TestEveryPatternHasItsWords(t *testing.T) {
@@ -118,7 +118,7 @@ func TestEveryPatternHasItsWords(t *testing.T) {
 	b := setup(t)
 	p := readProblem(t, b.send(t, "POST", "/v1/payments", with("customer", `{"phone":"12 34","address":{"country":"gb"}}`)))
 	require.Contains(t, p.Errors[0].Message, "two capital letters")
-	require.Contains(t, p.Errors[1].Message, "5 to 18 digits")
+	require.Contains(t, p.Errors[1].Message, "E.164")
 }
 
 func TestABalanceOfNoAccount(t *testing.T) {
@@ -154,6 +154,6 @@ func TestAPayoutMayNameWhoCarriesItOut(t *testing.T) {
 	w := b.send(t, "POST", "/v1/payouts", `{"reference":"x","amount":1,"account":"a","method":{"type":"bank_account","number":"1","holder":"J","withdrawal_provider_id":"17"}}`)
 	require.Equal(t, 201, w.Code, w.Body)
 	require.Equal(t, "17", b.payout.Method.BankAccount.WithdrawalProviderID)
-	p := readProblem(t, b.send(t, "POST", "/v1/payouts", `{"reference":"x","amount":1,"account":"a","method":{"type":"phone","phone":"79123456789","withdrawal_provider_id":"17"}}`))
+	p := readProblem(t, b.send(t, "POST", "/v1/payouts", `{"reference":"x","amount":1,"account":"a","method":{"type":"phone","phone":"+79123456789","withdrawal_provider_id":"17"}}`))
 	require.Equal(t, []string{"method.withdrawal_provider_id"}, p.fields())
 }

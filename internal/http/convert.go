@@ -6,9 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net/netip"
 	"slices"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -206,7 +204,7 @@ func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems)
 		if m.Phone == nil {
 			bad.add("payment_method.phone", "is required")
 		}
-		out.Mobile = &gateway.Mobile{Phone: valueOf(m.Phone)}
+		out.Mobile = &gateway.Mobile{Phone: phone("payment_method.phone", m.Phone, bad)}
 	}
 	return out
 }
@@ -274,31 +272,6 @@ func cvcOf(at string, c *typed.CVC, bad *problems) card.CVC {
 	return c.CVC
 }
 
-func customer(c *oapi.Customer, bad *problems) (out gateway.Customer) {
-	if c == nil {
-		return out
-	}
-	out = gateway.Customer{
-		FirstName: valueOf(c.FirstName), LastName: valueOf(c.LastName), MiddleName: valueOf(c.MiddleName), Email: valueOf(c.Email), Phone: valueOf(c.Phone), IP: valueOf(c.Ip),
-	}
-	if a := c.Address; a != nil {
-		out.Address = gateway.Address{Line: valueOf(a.Line), City: valueOf(a.City), PostalCode: valueOf(a.PostalCode), Country: valueOf(a.Country)}
-	}
-	if out.IP != "" {
-		if ip, err := netip.ParseAddr(out.IP); err != nil || ip.Zone() != "" {
-			bad.add("customer.ip", "is not an IP address")
-		}
-	}
-	if c.BirthDate != nil {
-		date, err := time.Parse(time.DateOnly, *c.BirthDate)
-		if err != nil {
-			bad.add("customer.birth_date", "is not a date such as 1997-06-06")
-		}
-		out.BirthDate = date
-	}
-	return out
-}
-
 func browser(b *oapi.Browser) *gateway.Browser {
 	if b == nil {
 		return nil
@@ -356,7 +329,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		in.PayoutCard = m.PayoutCardId
 	case oapi.PayoutMethodInputTypePhone:
 		need(m.Phone == nil, "phone")
-		in.Method.Phone = valueOf(m.Phone)
+		in.Method.Phone = phone("method.phone", m.Phone, &bad)
 	case oapi.PayoutMethodInputTypeBankAccount:
 		need(m.Number == nil, "number")
 		in.Method.BankAccount = &gateway.BankAccount{

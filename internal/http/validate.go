@@ -191,12 +191,15 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 // largestExact is the largest whole number of which programs that read numbers as floats, such as JavaScript, lose nothing.
 const largestExact = 1<<53 - 1
 
+// phoneForm is the contract's pattern of a phone number.
+const phoneForm = `^\+[1-9][0-9]{6,14}$`
+
 // forms says the contract's patterns in words.
 var forms = map[string]string{
 	`^[ -{}~]+$`:                   "printable ASCII without a bar (|)",
 	`^[ -~]+$`:                     "printable ASCII",
-	`^\+?[0-9]{5,18}$`:             "a phone number of 5 to 18 digits without spaces, such as +442079460612",
-	`^[A-Z]{2}$`:                   "a country of two capital letters (ISO 3166 alpha-2), such as GB",
+	phoneForm:                      "a phone number in E.164: + with the country code and the number, without spaces, such as +442079460612",
+	`^[A-Z]{2}$`:                   "a country of two capital letters (ISO 3166-1 alpha-2), such as GB",
 	`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`: "a date such as 1997-06-06",
 	`^[0-9 -]+$`:                   "digits; spaces and hyphens between them are ignored",
 	`^[0-9]{3,4}$`:                 "3 or 4 digits",

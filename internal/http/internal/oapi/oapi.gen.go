@@ -371,7 +371,7 @@ type ConfirmRequest struct {
 	Code gateway.Secret `json:"code"`
 }
 
-// Currency ISO 4217, such as EUR.
+// Currency ISO 4217, such as EUR; one that was withdrawn is refused for a new order.
 //
 // Example: EUR
 type Currency = string
@@ -381,18 +381,24 @@ type Customer struct {
 	Address *struct {
 		City *string `json:"city,omitempty"`
 
-		// Country ISO 3166 alpha-2.
+		// Country ISO 3166-1 alpha-2, such as GB.
 		Country    *string `json:"country,omitempty"`
 		Line       *string `json:"line,omitempty"`
 		PostalCode *string `json:"postal_code,omitempty"`
 	} `json:"address,omitempty"`
-	BirthDate  *string `json:"birth_date,omitempty"`
+	BirthDate *string `json:"birth_date,omitempty"`
+
+	// Email The address alone, such as john@example.com.
 	Email      *string `json:"email,omitempty"`
 	FirstName  *string `json:"first_name,omitempty"`
 	Ip         *string `json:"ip,omitempty"`
 	LastName   *string `json:"last_name,omitempty"`
 	MiddleName *string `json:"middle_name,omitempty"`
-	Phone      *string `json:"phone,omitempty"`
+
+	// Phone E.164: `+`, the country code and the number, without spaces and without the `0` that is dialled within a country.
+	//
+	// Example: +442079460612
+	Phone *Phone `json:"phone,omitempty"`
 }
 
 // DeliveryAttempt How the last attempt ended; `null` before the first.
@@ -627,7 +633,11 @@ type PaymentMethodInput struct {
 	CardId  *string    `json:"card_id,omitempty"`
 	Cvc     *typed.CVC `json:"cvc,omitempty"`
 	Network *string    `json:"network,omitempty"`
-	Phone   *string    `json:"phone,omitempty"`
+
+	// Phone E.164: `+`, the country code and the number, without spaces and without the `0` that is dialled within a country.
+	//
+	// Example: +442079460612
+	Phone *Phone `json:"phone,omitempty"`
 
 	// Token Of a wallet, as it came.
 	Token *card.Token            `json:"token,omitempty"`
@@ -649,7 +659,7 @@ type PaymentRequest struct {
 	// Capture `automatic` if you leave it out.
 	Capture *PaymentRequestCapture `json:"capture,omitempty"`
 
-	// Currency ISO 4217, such as EUR.
+	// Currency ISO 4217, such as EUR; one that was withdrawn is refused for a new order.
 	//
 	// Example: EUR
 	Currency Currency `json:"currency"`
@@ -698,22 +708,26 @@ type PayoutCardRequest struct {
 
 // PayoutMethodInput defines model for PayoutMethodInput.
 type PayoutMethodInput struct {
-	BankCode           *string               `json:"bank_code,omitempty"`
-	BankName           *string               `json:"bank_name,omitempty"`
-	Bin                *string               `json:"bin,omitempty"`
-	Card               *Card                 `json:"card,omitempty"`
-	Holder             *string               `json:"holder,omitempty"`
-	Iin                *string               `json:"iin,omitempty"`
-	Kbe                *string               `json:"kbe,omitempty"`
-	Number             *string               `json:"number,omitempty"`
-	PaymentPurposeCode *string               `json:"payment_purpose_code,omitempty"`
-	PayoutCardId       *openapi_types.UUID   `json:"payout_card_id,omitempty"`
-	Phone              *string               `json:"phone,omitempty"`
-	RecipientCode      *string               `json:"recipient_code,omitempty"`
-	RecipientName      *string               `json:"recipient_name,omitempty"`
-	RecipientRnn       *string               `json:"recipient_rnn,omitempty"`
-	SenderCode         *string               `json:"sender_code,omitempty"`
-	Type               PayoutMethodInputType `json:"type"`
+	BankCode           *string             `json:"bank_code,omitempty"`
+	BankName           *string             `json:"bank_name,omitempty"`
+	Bin                *string             `json:"bin,omitempty"`
+	Card               *Card               `json:"card,omitempty"`
+	Holder             *string             `json:"holder,omitempty"`
+	Iin                *string             `json:"iin,omitempty"`
+	Kbe                *string             `json:"kbe,omitempty"`
+	Number             *string             `json:"number,omitempty"`
+	PaymentPurposeCode *string             `json:"payment_purpose_code,omitempty"`
+	PayoutCardId       *openapi_types.UUID `json:"payout_card_id,omitempty"`
+
+	// Phone E.164: `+`, the country code and the number, without spaces and without the `0` that is dialled within a country.
+	//
+	// Example: +442079460612
+	Phone         *Phone                `json:"phone,omitempty"`
+	RecipientCode *string               `json:"recipient_code,omitempty"`
+	RecipientName *string               `json:"recipient_name,omitempty"`
+	RecipientRnn  *string               `json:"recipient_rnn,omitempty"`
+	SenderCode    *string               `json:"sender_code,omitempty"`
+	Type          PayoutMethodInputType `json:"type"`
 
 	// WithdrawalProviderId For bank_account: which of the provider's own withdrawal providers is to carry it out, by the id that the provider gave you. Leave it out and the provider chooses.
 	WithdrawalProviderId *string `json:"withdrawal_provider_id,omitempty"`
@@ -729,7 +743,7 @@ type PayoutRequest struct {
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
-	// Currency ISO 4217, such as EUR.
+	// Currency ISO 4217, such as EUR; one that was withdrawn is refused for a new order.
 	//
 	// Example: EUR
 	Currency *Currency `json:"currency,omitempty"`
@@ -747,6 +761,11 @@ type PayoutRequest struct {
 	Reference Reference `json:"reference"`
 	SiteUrl   *URL      `json:"site_url,omitempty"`
 }
+
+// Phone E.164: `+`, the country code and the number, without spaces and without the `0` that is dialled within a country.
+//
+// Example: +442079460612
+type Phone = string
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -875,7 +894,7 @@ type TransferRequest struct {
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
-	// Currency ISO 4217, such as EUR.
+	// Currency ISO 4217, such as EUR; one that was withdrawn is refused for a new order.
 	//
 	// Example: EUR
 	Currency Currency `json:"currency"`
