@@ -130,6 +130,7 @@ CREATE TABLE orders (
 );
 CREATE INDEX orders_provider_order_id ON orders (provider_order_id);
 CREATE INDEX orders_bank_references ON orders USING gin (bank_references);
+CREATE INDEX orders_provider_reference ON orders (provider_reference) WHERE provider_reference <> '';
 CREATE INDEX orders_due ON orders (next_check_at) WHERE next_check_at IS NOT NULL;
 CREATE INDEX orders_parent ON orders (shop_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX orders_in_conflict ON orders (shop_id, id) WHERE conflicts > 0;

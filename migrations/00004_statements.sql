@@ -11,7 +11,8 @@ CREATE TABLE statements (
     state         text NOT NULL CONSTRAINT statements_state CHECK (state IN ('created', 'processing', 'ready', 'failed')),
     task          text NOT NULL DEFAULT '',                 -- the provider's id of its export
     failure       text NOT NULL DEFAULT '',
-    row_count     integer NOT NULL DEFAULT 0,
+    columns       text[] NOT NULL DEFAULT '{}',             -- of the provider's list, in its order
+    row_count     integer NOT NULL DEFAULT 0,               -- the shop's rows
     polls         integer NOT NULL DEFAULT 0,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
@@ -21,14 +22,17 @@ CREATE TABLE statements (
 );
 CREATE INDEX statements_due ON statements (next_poll_at) WHERE next_poll_at IS NOT NULL;
 
--- What the provider's list says, by its own column names, with anything that looks like a card number masked.
+-- What the provider's list says of the shop's own orders, by the list's own column names, with anything that looks like a card
+-- number masked.
 CREATE TABLE statement_rows (
     shop_id      uuid NOT NULL,
     statement_id uuid NOT NULL,
     row          integer NOT NULL,
+    order_id     uuid NOT NULL,                             -- the order that the row is about
     fields       jsonb NOT NULL,
     PRIMARY KEY (shop_id, statement_id, row),
-    FOREIGN KEY (shop_id, statement_id) REFERENCES statements (shop_id, id)
+    FOREIGN KEY (shop_id, statement_id) REFERENCES statements (shop_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 
 -- +goose Down

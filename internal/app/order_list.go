@@ -19,8 +19,8 @@ type orderListCmd struct {
 
 // Run implements the command.
 func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
-	if c.Limit < 1 || c.Limit > 1_000_000 {
-		return fmt.Errorf("--limit must be from 1 to 1000000")
+	if err := checkLimit(c.Limit); err != nil {
+		return err
 	}
 	db, err := openDatabase(ctx, io)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c orderListCmd) callbacks(ctx context.Context, io *Streams, db *database) 
 	for _, r := range list {
 		rows = append(rows, row{r.ReceivedAt, r.Account, r.Provider, r.ProviderOrderID, r.Reported, r.Evidence})
 	}
-	return table(c, io, more, rows, "No callback was about an order that is not known.", "RECEIVED\tACCOUNT\tORDER AT THE PROVIDER\tREPORTED\tEVIDENCE", func(w *tabwriter.Writer, r row) {
+	return table(c.JSON, io, more, rows, "No callback was about an order that is not known.", "RECEIVED\tACCOUNT\tORDER AT THE PROVIDER\tREPORTED\tEVIDENCE", func(w *tabwriter.Writer, r row) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ReceivedAt.Format(time.RFC3339), r.Account, r.ProviderOrderID, orNone(r.Reported), evidenceText(r.Evidence))
 	})
 }
@@ -110,9 +110,16 @@ func (c orderListCmd) parked(ctx context.Context, io *Streams, db *database) err
 	for _, n := range list {
 		rows = append(rows, row{n.Key.Order.String(), n.Sequence, n.Type, n.Attempts, n.CreatedAt, n.URL})
 	}
-	return table(c, io, more, rows, "No notification was given up on.", "ORDER\tSEQUENCE\tTYPE\tATTEMPTS\tMADE\tADDRESS", func(w *tabwriter.Writer, r row) {
+	return table(c.JSON, io, more, rows, "No notification was given up on.", "ORDER\tSEQUENCE\tTYPE\tATTEMPTS\tMADE\tADDRESS", func(w *tabwriter.Writer, r row) {
 		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", r.OrderID, r.Sequence, r.Type, r.Attempts, r.CreatedAt.Format(time.RFC3339), r.URL)
 	})
+}
+
+func checkLimit(limit int) error {
+	if limit < 1 || limit > 1_000_000 {
+		return fmt.Errorf("--limit must be from 1 to 1000000")
+	}
+	return nil
 }
 
 // cut returns at most limit rows, and whether there are more.
@@ -121,9 +128,9 @@ func cut[T any](rows []T, limit int) ([]T, bool) {
 }
 
 // table prints rows as JSON, or as lines under a head.
-func table[T any](c orderListCmd, io *Streams, more bool, rows []T, none, head string, line func(w *tabwriter.Writer, row T)) error {
+func table[T any](asJSON bool, io *Streams, more bool, rows []T, none, head string, line func(w *tabwriter.Writer, row T)) error {
 	const cutShort = "… and more: --limit lists them."
-	if c.JSON {
+	if asJSON {
 		if more {
 			fmt.Fprintln(io.Err, cutShort)
 		}

@@ -102,7 +102,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)
 	a.service = payment.New(payment.Config{
-		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})

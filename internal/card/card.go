@@ -83,8 +83,8 @@ func (p PAN) Last4() string {
 // Masked returns the first six and last four digits with stars between.
 func (p PAN) Masked() string { return p.mask }
 
-// Brand returns the card scheme by number range: VISA, MASTERCARD, AMEX, MAESTRO, MIR, UNIONPAY, JCB, DISCOVER, PROSTIR, or "".
-func (p PAN) Brand() string { return brand(p.reveal()) }
+// Brand returns the card scheme by number range, as BrandOf does.
+func (p PAN) Brand() string { return BrandOf(p.reveal()) }
 
 // CVC is a card verification code. It prints as ***.
 type CVC struct{ secret }

@@ -98,7 +98,7 @@ func (s *server) turnAway(w http.ResponseWriter, r *http.Request, g *gate) {
 	}
 	s.problem(w, r, problem{
 		Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,
-		Detail: "There is more to do than can be done at once. Nothing was stored or sent. Send the request again after Retry-After seconds.",
+		Detail: "There is more to do than can be done at once." + nothingDone(r.Method) + " Send the request again after Retry-After seconds.",
 	})
 }
 

@@ -141,6 +141,33 @@ func TestEverythingWrongIsListedAtOnce(t *testing.T) {
 	require.ElementsMatch(t, []string{"currency", "site_url", "payment_method", "customer.ip"}, p.fields())
 }
 
+// TestTheDetailNamesEveryWrongField holds it for what the contract, the conversion and the provider refuse, in bodies and
+// queries.
+func TestTheDetailNamesEveryWrongField(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.missing = []gateway.FieldError{{Field: "customer.email", Message: "required by the provider"}}
+	names := func(p problemDoc, count int) {
+		t.Helper()
+		require.Len(t, p.Errors, count)
+		for _, e := range p.Errors {
+			require.Contains(t, p.Detail, e.Field+" "+e.Message)
+		}
+	}
+	p := readProblem(t, b.send(t, "POST", "/v1/payments", `{"amount":0,"currency":"XQX","site_url":"x","colour":1}`))
+	names(p, 6)
+	require.Contains(t, p.Detail, "Nothing was stored or sent.")
+	b.hook = func(context.Context, string) error {
+		return &payment.Error{Code: payment.CodeMissingFields, Message: "The provider needs more.", Fields: []gateway.FieldError{{Field: "site_url", Message: "required"}}}
+	}
+	p = readProblem(t, b.send(t, "POST", "/v1/payments", with("amount", "1")))
+	names(p, 2)
+	require.Equal(t, "The provider needs more: customer.email required by the provider; site_url required. Nothing was stored or sent.", p.Detail)
+	p = readProblem(t, b.send(t, "GET", "/v1/orders?limit=0&colour=1&status=x", ""))
+	names(p, 3)
+	require.NotContains(t, p.Detail, "Nothing was", "a read would have done nothing")
+}
+
 func TestGoodEdges(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -225,6 +252,9 @@ func TestBadRequests(t *testing.T) {
 			require.Equal(t, test.code, p.Code)
 			require.Contains(t, w.Body.String(), test.says)
 			require.NotContains(t, w.Body.String()+b.log.String(), marked)
+			if test.method == http.MethodGet {
+				require.NotContains(t, p.Detail, "Nothing was")
+			}
 			require.Equal(t, w.Code == http.StatusUnauthorized, w.Header().Get("WWW-Authenticate") != "")
 			if test.path != "/v1/refunds/"+orderID {
 				require.Zero(t, b.count(), "a use case was called")

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,8 +21,7 @@ func stored(path string) bool {
 // digitGroups are groups of digits with one space or dash between them.
 var digitGroups = regexp.MustCompile(`[0-9]+(?:[ -][0-9]+)*`)
 
-// holdsCardNumber reports whether text holds digits that make a card number of a known scheme: prefix, length and check
-// digit. What letters stand against is a part of something else, such as an IBAN or a UUID, and what follows a plus is a
+// holdsCardNumber reports whether text holds digits that look like a card number in use: prefix, length and check digit. What letters stand against is a part of something else, such as an IBAN or a UUID, and what follows a plus is a
 // phone number.
 func holdsCardNumber(text string) bool {
 	for _, at := range digitGroups.FindAllStringIndex(text, -1) {
@@ -39,7 +37,7 @@ func holdsCardNumber(text string) bool {
 				if digits += group; len(digits) > longestCard {
 					break
 				}
-				if schemeOfLength(digits) {
+				if card.Plausible(digits) {
 					return true
 				}
 			}
@@ -49,14 +47,3 @@ func holdsCardNumber(text string) bool {
 }
 
 const longestCard = 19
-
-// cardLengths are how many digits each scheme's numbers have in practice.
-var cardLengths = map[string][]int{
-	"AMEX": {15}, "VISA": {16, 19}, "MASTERCARD": {16}, "MAESTRO": {16, 19}, "MIR": {16, 19}, "UNIONPAY": {16, 19},
-	"JCB": {16, 19}, "DISCOVER": {16, 19}, "PROSTIR": {16},
-}
-
-func schemeOfLength(digits string) bool {
-	pan, err := card.ParsePAN(digits)
-	return err == nil && slices.Contains(cardLengths[pan.Brand()], len(digits))
-}

@@ -108,6 +108,17 @@ func renderStatement(st *payment.Statement) oapi.Statement {
 	}
 }
 
+// newStatement reads a request for a statement. With an error comes what could be read.
+func newStatement(ctx context.Context, b *oapi.StatementRequest) (payment.NewStatement, error) {
+	var bad problems
+	if !b.From.IsZero() && !b.To.IsZero() && !b.From.Before(b.To) {
+		bad.add("to", "must be later than from")
+	}
+	return payment.NewStatement{
+		Shop: principal(ctx).Shop.ID, Account: b.Account, Type: gateway.Kind(b.Type), Status: gateway.Status(b.Status), From: b.From, To: b.To,
+	}, bad.err()
+}
+
 // problems gathers everything that is wrong with a request beyond the contract's own rules.
 type problems []gateway.FieldError
 
@@ -122,7 +133,7 @@ func (p problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
-	return &payment.Error{Code: payment.CodeInvalid, Message: "The request is not valid: " + p[0].Field + " " + p[0].Message + ". Nothing was stored or sent.", Fields: p}
+	return &payment.Error{Code: payment.CodeInvalid, Message: notValid, Fields: p}
 }
 
 // newPayment reads a payment request. With an error comes what could be read.

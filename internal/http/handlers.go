@@ -286,9 +286,11 @@ func (h *handlers) GetBalance(ctx context.Context, r oapi.GetBalanceRequestObjec
 
 // CreateStatement implements oapi.StrictServerInterface.
 func (h *handlers) CreateStatement(ctx context.Context, r oapi.CreateStatementRequestObject) (oapi.CreateStatementResponseObject, error) {
-	st, err := h.Orders.CreateStatement(ctx, payment.NewStatement{
-		Shop: principal(ctx).Shop.ID, Account: r.Body.Account, Type: gateway.Kind(r.Body.Type), Status: gateway.Status(r.Body.Status), From: r.Body.From, To: r.Body.To,
-	})
+	in, err := newStatement(ctx, r.Body)
+	if err != nil {
+		return nil, err
+	}
+	st, err := h.Orders.CreateStatement(ctx, in)
 	if err != nil {
 		return nil, err
 	}
@@ -302,6 +304,19 @@ func (h *handlers) GetStatement(ctx context.Context, r oapi.GetStatementRequestO
 		return nil, err
 	}
 	return reply{status: http.StatusOK, body: renderStatement(st)}, nil
+}
+
+// ListStatementRows implements oapi.StrictServerInterface.
+func (h *handlers) ListStatementRows(ctx context.Context, r oapi.ListStatementRowsRequestObject) (oapi.ListStatementRowsResponseObject, error) {
+	page, err := h.Orders.StatementRows(ctx, principal(ctx).Shop.ID, r.Id, valueOf(r.Params.Cursor), limit(r.Params.Limit))
+	if err != nil {
+		return nil, err
+	}
+	list := oapi.StatementRowList{Data: []oapi.StatementRow{}, NextCursor: nullable(page.Next)}
+	for _, row := range page.Items {
+		list.Data = append(list.Data, oapi.StatementRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
+	}
+	return reply{status: http.StatusOK, body: list}, nil
 }
 
 // GetStatementFile implements oapi.StrictServerInterface.

@@ -28,8 +28,8 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 		key := keys[0]
 		if len(keys) > 1 || strings.TrimSpace(key) == "" || !printable(key) || len(key) > 255 {
 			s.problem(w, r, problem{
-				Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "Send one Idempotency-Key of 1 to 255 printable ASCII characters. Nothing was stored or sent.",
-				Fields: []gateway.FieldError{{Field: "Idempotency-Key", Message: "must be 1 to 255 printable ASCII characters, once"}},
+				Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: notValid,
+				Fields: []gateway.FieldError{{Field: "Idempotency-Key", Message: "must be sent once, as 1 to 255 printable ASCII characters"}},
 			})
 			return
 		}

@@ -180,6 +180,6 @@ func TestTwoKeysInOneRequestAreRefused(t *testing.T) {
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	require.Equal(t, 422, w.Code)
-	require.Contains(t, w.Body.String(), "Send one Idempotency-Key", "refused before either is claimed")
+	require.Contains(t, w.Body.String(), "Idempotency-Key must be sent once", "refused before either is claimed")
 	require.Zero(t, b.count())
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
@@ -80,6 +81,34 @@ func problemOf(err error) problem {
 	}
 }
 
+// notValid is the head of what is said about a request that breaks the contract.
+const notValid = "The request is not valid."
+
+// text is what p says to people about a request of a method, with every field that is wrong.
+func (p problem) text(method string) string {
+	switch payment.Code(p.Code) {
+	case payment.CodeInvalid, payment.CodeMissingFields, payment.CodeUnsupported:
+	default:
+		return p.Detail
+	}
+	if len(p.Fields) == 0 {
+		return p.Detail
+	}
+	wrong := make([]string, len(p.Fields))
+	for i, f := range p.Fields {
+		wrong[i] = f.Field + " " + f.Message
+	}
+	return strings.TrimSuffix(p.Detail, ".") + ": " + strings.Join(wrong, "; ") + "." + nothingDone(method)
+}
+
+// nothingDone says of a request that would have done something that it did nothing.
+func nothingDone(method string) string {
+	if method == http.MethodPost {
+		return " Nothing was stored or sent."
+	}
+	return ""
+}
+
 // undecodable says what is wrong with a request that could not be decoded, without repeating it.
 func undecodable(err error) problem {
 	p := problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "The request has a value that cannot be read."}
@@ -116,7 +145,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Code      string  `json:"code"`
 		RequestID string  `json:"request_id"`
 		Errors    []field `json:"errors,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.Detail, "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

@@ -75,6 +75,7 @@ func (r reply) VisitImportTransferResponse(w http.ResponseWriter) error    { ret
 func (r reply) VisitConfirmTransferResponse(w http.ResponseWriter) error   { return r.write(w) }
 func (r reply) VisitCreateStatementResponse(w http.ResponseWriter) error   { return r.write(w) }
 func (r reply) VisitGetStatementResponse(w http.ResponseWriter) error      { return r.write(w) }
+func (r reply) VisitListStatementRowsResponse(w http.ResponseWriter) error { return r.write(w) }
 
 // fileReply streams a file. An error before its first byte is still a problem document.
 type fileReply struct {

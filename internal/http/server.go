@@ -55,6 +55,7 @@ type Orders interface {
 	CardFrame(ctx context.Context, shop uuid.UUID, account string, req gateway.CardFrameRequest) (gateway.CardFrame, error)
 	CreateStatement(ctx context.Context, in payment.NewStatement) (*payment.Statement, error)
 	Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error)
+	StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.StatementRow], error)
 	StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error
 }
 

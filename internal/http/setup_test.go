@@ -328,6 +328,11 @@ func (b *book) Statement(ctx context.Context, _, _ uuid.UUID) (*payment.Statemen
 	return b.statement(), b.called(ctx, "statement")
 }
 
+func (b *book) StatementRows(ctx context.Context, _, _ uuid.UUID, _ string, _ int) (payment.Page[payment.StatementRow], error) {
+	row := payment.StatementRow{Order: uuid.MustParse(orderID), Reference: "shop-1015", Fields: map[string]string{"Amount": "1000"}}
+	return payment.Page[payment.StatementRow]{Items: []payment.StatementRow{row}, Next: "next"}, b.called(ctx, "statement rows")
+}
+
 func (b *book) StatementFile(ctx context.Context, _, _ uuid.UUID, w io.Writer) error {
 	if err := b.called(ctx, "statement file"); err != nil {
 		return err

@@ -43,20 +43,10 @@ func (s *server) validate(next http.Handler) http.Handler {
 			s.problem(w, r, notFound)
 			return
 		}
-		if bad := badQuery(route, r.URL.RawQuery); bad != nil {
-			s.problem(w, r, invalid(bad))
-			return
-		}
-		if bad := badBody(route, r); bad != nil {
-			s.problem(w, r, invalid(bad))
-			return
-		}
+		wrong := slices.Concat(badQuery(route, r.URL.RawQuery), badBody(route, r), bodyOf(r.Context()).texts)
 		err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options})
-		if texts := bodyOf(r.Context()).texts; len(texts) > 0 {
-			err = openapi3.MultiError{texts, err}
-		}
-		if err != nil {
-			p := invalid(err)
+		if err != nil || len(wrong) > 0 {
+			p := invalid(openapi3.MultiError{wrong, err})
 			s.problem(w, r, s.complete(r, p, p.Fields))
 			return
 		}
@@ -82,11 +72,7 @@ func invalid(err error) problem {
 		return notFound
 	}
 	slices.SortFunc(fields, func(a, b gateway.FieldError) int { return strings.Compare(a.Field+a.Message, b.Field+b.Message) })
-	detail := "The request is not valid. Nothing was stored or sent."
-	if len(fields) > 0 {
-		detail = fmt.Sprintf("The request is not valid: %s %s. Nothing was stored or sent.", fields[0].Field, fields[0].Message)
-	}
-	return problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: detail, Fields: fields}
+	return problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: notValid, Fields: fields}
 }
 
 // collect walks through what the validator found.
@@ -182,6 +168,9 @@ func schemaProblem(e *openapi3.SchemaError, at string, add func(field, message s
 		if schema.Format != "" {
 			message = "must be a valid " + schema.Format
 		}
+		if schema.Format == "date-time" {
+			message += ", such as 2026-01-31T00:00:00Z"
+		}
 	default:
 		message = "is not valid"
 	}
@@ -225,6 +214,9 @@ func fieldName(path string) string {
 	return strings.Join(names, ".")
 }
 
+// timeShape is RFC 3339 without what time.Parse takes beyond it: an hour of one digit, a comma, a zone of a day.
+var timeShape = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
 // formats are the contract's formats of text. What passes here can be decoded.
 var formats = map[string]openapi3.StringFormatValidator{
 	"uuid": openapi3.NewCallbackValidator(func(s string) error {
@@ -236,6 +228,9 @@ var formats = map[string]openapi3.StringFormatValidator{
 	}),
 	"date-time": openapi3.NewCallbackValidator(func(s string) error {
 		at, err := time.Parse(time.RFC3339, s)
+		if !timeShape.MatchString(s) {
+			return errors.New("not RFC 3339")
+		}
 		if year := at.UTC().Year(); err == nil && (year < 1 || year > 9999) {
 			return errors.New("not a time that can be written in UTC")
 		}
@@ -245,16 +240,16 @@ var formats = map[string]openapi3.StringFormatValidator{
 
 // badQuery says what is wrong with a query beyond the parameters' own rules: names that the operation does not have,
 // so that a typo never goes unnoticed, and text that no parameter may hold.
-func badQuery(route *routers.Route, raw string) error {
+func badQuery(route *routers.Route, raw string) (bad problems) {
 	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return problems{{Field: "query", Message: "cannot be read: escape it as application/x-www-form-urlencoded"}}
 	}
-	var bad problems
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		values := query[name]
+		parameter := route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name)
 		switch {
-		case route.Operation.Parameters.GetByInAndName(openapi3.ParameterInQuery, name) == nil:
+		case parameter == nil:
 			bad.add(fieldName(name), "is not a parameter of this call: check its spelling")
 		case len(values) > 1:
 			bad.add(name, "stands twice")
@@ -262,12 +257,21 @@ func badQuery(route *routers.Route, raw string) error {
 			bad.add(name, "must not be empty: leave it out instead")
 		case !clean(values[0]):
 			bad.add(name, "has control characters, or is not UTF-8")
+		case parameter.Schema.Value.Format == "date-time" && strings.Contains(values[0], " "):
+			bad.add(name, "must be a time without a space: an unescaped + means one, so write + as %2B, or use UTC, such as 2026-01-31T00:00:00Z")
 		}
 	}
-	if len(bad) > 0 {
-		return bad
+	return append(bad, badRange(query, "created_from", "created_to")...)
+}
+
+// badRange complains about a period that ends before it begins, which nothing is in.
+func badRange(query url.Values, from, to string) (bad problems) {
+	begin, noBegin := time.Parse(time.RFC3339, query.Get(from))
+	end, noEnd := time.Parse(time.RFC3339, query.Get(to))
+	if noBegin == nil && noEnd == nil && begin.After(end) {
+		bad.add(from, "must not be later than "+to)
 	}
-	return nil
+	return bad
 }
 
 // cleanPath judges what stands in the place of the address's parameters. The generated server takes escapes away from
@@ -284,7 +288,7 @@ func cleanPath(r *http.Request) bool {
 
 // badBody complains about a body that came to a call that takes none: what it says would be ignored. An empty object
 // says nothing.
-func badBody(route *routers.Route, r *http.Request) error {
+func badBody(route *routers.Route, r *http.Request) problems {
 	if r.Method != http.MethodPost || route.Operation.RequestBody != nil || r.ContentLength == 0 {
 		return nil
 	}

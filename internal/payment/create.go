@@ -147,5 +147,5 @@ func missing(fields []gateway.FieldError, a Account) error {
 	if len(fields) == 0 {
 		return nil
 	}
-	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has. Nothing was sent.", Fields: fields}
+	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has.", Fields: fields}
 }

@@ -3,7 +3,6 @@ package payment
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,8 +13,7 @@ import (
 )
 
 // MissingPayment lists what CreatePayment would complain about. It is for a request that is refused for other reasons
-// already, of which some members may be empty for that: nothing is stored or sent. A request that could go to several
-// accounts, because it names neither account nor currency, is judged for each.
+// already, of which some members may be empty for that: nothing is stored or sent.
 func (s *Service) MissingPayment(ctx context.Context, in NewPayment) []gateway.FieldError {
 	return s.missingAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments, func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		operation := gateway.OpSale
@@ -63,43 +61,23 @@ func (s *Service) MissingTransfer(ctx context.Context, in NewTransfer) []gateway
 	})
 }
 
-// missingAt asks the gateways of the accounts that a request may go to.
+// missingAt asks the gateway of the account that a request goes to. Until it is known which one that is, no provider's needs
+// are the request's.
 func (s *Service) missingAt(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose,
 	ask func(Account, gateway.Gateway) []gateway.FieldError,
-) (all []gateway.FieldError) {
+) []gateway.FieldError {
 	account, err := s.route(ctx, shop, name, currency, purpose)
-	accounts, open := []Account{account}, false
 	switch {
-	case err == nil:
-	case name == "" && currency == "" && CodeOf(err) == CodeCurrency:
-		open = true
-		if accounts, err = s.Store.ShopAccounts(ctx, shop); err != nil {
-			return nil
-		}
-	case CodeOf(err) == CodeCurrency && name != "": // the account is known all the same
-		return append(fieldsOf(err), s.missingAt(ctx, shop, name, "", purpose, ask)...)
-	default:
+	case name == "" && currency == "" && CodeOf(err) == CodeCurrency: // the currency was complained about where it was read
+		return nil
+	case err != nil:
 		return fieldsOf(err)
 	}
-	for _, a := range accounts {
-		if open && a.Purpose != PurposeAny && a.Purpose != purpose {
-			continue
-		}
-		gw, err := s.open(a)
-		if err != nil {
-			continue
-		}
-		for _, f := range ask(a, gw.gateway) {
-			if slices.ContainsFunc(all, func(known gateway.FieldError) bool { return known.Field == f.Field }) {
-				continue
-			}
-			if open {
-				f.Message += " (account " + a.Name + ")"
-			}
-			all = append(all, f)
-		}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil
 	}
-	return all
+	return ask(account, gw.gateway)
 }
 
 // trialRef names an order that is never written, in the account's currency. A sum that could not be read was complained
@@ -123,10 +101,7 @@ func (s *Service) refusal(gw gateway.Gateway, req gateway.PaymentRequest, a Acco
 	late := expired(req, s.Now())
 	if refuser, ok := gw.(gateway.PaymentRefuser); ok {
 		if no := refuser.UnsupportedFields(req); len(no) > 0 {
-			return &Error{
-				Code: CodeUnsupported, Message: "The provider of account " + a.Name + " cannot do this. " + no[0].Message + ". Nothing was stored or sent.",
-				Fields: append(late, needs...),
-			}
+			return &Error{Code: CodeUnsupported, Message: "The provider of account " + a.Name + " cannot do this.", Fields: append(late, needs...)}
 		}
 	}
 	return refusalOf(late, needs, a)
@@ -138,8 +113,7 @@ func refusalOf(late, needs []gateway.FieldError, a Account) error {
 		return missing(needs, a)
 	}
 	return &Error{
-		Code: CodeInvalid, Message: "The request is not valid: " + late[0].Field + " " + late[0].Message + ". Nothing was stored or sent.",
-		Fields: append(late, needs...),
+		Code: CodeInvalid, Message: "The request is not valid.", Fields: append(late, needs...),
 	}
 }
 

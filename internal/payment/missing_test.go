@@ -109,22 +109,25 @@ func TestNoRepeatIsJudgedAnew(t *testing.T) {
 	}
 }
 
-func TestAPaymentThatCouldGoAnywhereIsJudgedForEach(t *testing.T) {
+// TestAProvidersNeedsAreToldOnceItIsKnownWhichProviderItIs holds that what an account needs is not told of a request that
+// does not go there.
+func TestAProvidersNeedsAreToldOnceItIsKnownWhichProviderItIs(t *testing.T) {
 	t.Parallel()
 	_, service := newShelf(&gatewaytest.Fake{MissingFieldsFunc: func(req gateway.PaymentRequest) []gateway.FieldError {
-		needs := []gateway.FieldError{{Field: "customer.email", Message: "required"}}
-		if req.Ref.Amount.Currency() == "UAH" {
-			needs = append(needs, gateway.FieldError{Field: "browser", Message: "required"})
-		}
-		return needs
+		return []gateway.FieldError{{Field: "customer.email", Message: "required at " + string(req.Ref.Amount.Currency())}}
 	}})
-	ctx := context.Background()
-	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required (account a)"}, {Field: "browser", Message: "required (account b)"}},
-		service.MissingPayment(ctx, NewPayment{}))
-	require.Equal(t, []gateway.FieldError{{Field: "customer.email", Message: "required"}}, service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "EUR")}))
-	require.Len(t, service.MissingPayment(ctx, NewPayment{Account: "b", Amount: money.New(1, "EUR")}), 3, "the currency, and what the account's provider needs")
-	require.Equal(t, "account", service.MissingPayment(ctx, NewPayment{Account: "none"})[0].Field)
-	require.Equal(t, "currency", service.MissingPayment(ctx, NewPayment{Amount: money.New(1, "JPY")})[0].Field)
+	fields := func(in NewPayment) (names []string) {
+		for _, f := range service.MissingPayment(context.Background(), in) {
+			names = append(names, f.Field+" "+f.Message)
+		}
+		return names
+	}
+	require.Empty(t, fields(NewPayment{}), "neither account nor currency")
+	require.Equal(t, []string{"customer.email required at EUR"}, fields(NewPayment{Amount: money.New(1, "EUR")}))
+	require.Equal(t, []string{"customer.email required at UAH"}, fields(NewPayment{Account: "b"}), "the account is known, whatever is wrong with the currency")
+	require.Equal(t, []string{"currency must be the account's currency, UAH"}, fields(NewPayment{Account: "b", Amount: money.New(1, "EUR")}))
+	require.Equal(t, []string{"account is not an account of this shop"}, fields(NewPayment{Account: "none"}))
+	require.Equal(t, []string{"currency no account of this shop takes it"}, fields(NewPayment{Amount: money.New(1, "JPY")}))
 }
 
 // A card that has expired is never sent, by whatever request it comes.

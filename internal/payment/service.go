@@ -22,9 +22,10 @@ import (
 type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
-	// Statements and ReadSheet are needed for statements only.
+	// Statements, ReadSheet and WriteSheet are needed for statements only.
 	Statements StatementStore
 	ReadSheet  SheetReader
+	WriteSheet SheetWriter
 	// PublicURL is where providers reach us, without a slash at the end.
 	PublicURL string
 	// ProviderTimeout bounds every call to a provider; 30 s.

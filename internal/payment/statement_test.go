@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
+	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,13 +21,14 @@ import (
 )
 
 // statementBench is the use cases over one statement in memory, with a provider that follows a script: it starts
-// task-1, which is ready at once and holds two lines.
+// task-1, which is ready at once and holds two lines, each the name of an order of the shop.
 type statementBench struct {
 	*Service
 	fake     *gatewaytest.Fake
 	now      time.Time
 	kept     Statement
-	rows     []map[string]string
+	orders   []NamedOrder
+	rows     []StatementRow
 	saveErr  error // of SaveStatement
 	saveRows error // of SaveStatementRows
 }
@@ -36,7 +39,7 @@ func newStatementBench(t *testing.T) *statementBench {
 		StartStatementFunc: func(context.Context, gateway.StatementRequest) (string, error) { return "task-1", nil },
 		StatementReadyFunc: func(context.Context, string) (bool, error) { return true, nil },
 		DownloadStatementFunc: func(_ context.Context, _ string, w io.Writer) error {
-			_, err := io.WriteString(w, "one\ntwo\n")
+			_, err := io.WriteString(w, "order-one\norder-two\n")
 			return err
 		},
 	}}
@@ -45,19 +48,25 @@ func newStatementBench(t *testing.T) *statementBench {
 		ID: uuid.New(), Shop: uuid.New(), Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
 		From: epoch.Add(-time.Hour), To: epoch, State: StatementCreated, CreatedAt: epoch, UpdatedAt: epoch, NextPollAt: &epoch,
 	}
+	b.orders = []NamedOrder{b.order("order-one", "at-provider-1"), b.order("order-two", "")}
 	return b
 }
 
+// order is an order of the statement's shop and account.
+func (b *statementBench) order(ours, theirs string) NamedOrder {
+	return NamedOrder{Key: Key{b.kept.Shop, uuid.New()}, Account: b.kept.AccountID, ProviderOrderID: ours, ProviderReference: theirs}
+}
+
 // readLines is a sheet whose rows are lines.
-func readLines(r io.Reader) (rows []map[string]string, err error) {
+func readLines(r io.Reader) (columns []string, rows []map[string]string, err error) {
 	all, err := io.ReadAll(r)
 	if err != nil {
-		return nil, fmt.Errorf("read lines: %w", err)
+		return nil, nil, fmt.Errorf("read lines: %w", err)
 	}
 	for line := range strings.Lines(string(all)) {
 		rows = append(rows, map[string]string{"line": strings.TrimSpace(line)})
 	}
-	return rows, nil
+	return []string{"line"}, rows, nil
 }
 
 // oneAccount is a store that knows one account and nothing else.
@@ -85,11 +94,31 @@ func (b *statementBench) SaveStatement(_ context.Context, st *Statement) error {
 	return nil
 }
 
-func (b *statementBench) SaveStatementRows(_ context.Context, _ *Statement, rows []map[string]string) error {
+func (b *statementBench) SaveStatementRows(_ context.Context, _ *Statement, rows []StatementRow) error {
 	if b.saveRows == nil {
 		b.rows = rows
 	}
 	return b.saveRows
+}
+
+func (b *statementBench) OrdersNamed(_ context.Context, ids []string) ([]NamedOrder, error) {
+	var found []NamedOrder
+	for _, o := range b.orders {
+		if slices.Contains(ids, o.ProviderOrderID) || slices.Contains(ids, o.ProviderReference) {
+			found = append(found, o)
+		}
+	}
+	return found, nil
+}
+
+// StatementRows gives two rows at once, whatever the limit.
+func (b *statementBench) StatementRows(_ context.Context, _, _ uuid.UUID, cursor string, _ int) (Page[StatementRow], error) {
+	from, _ := strconv.Atoi(cursor)
+	page := Page[StatementRow]{Items: b.rows[from:min(from+2, len(b.rows))]}
+	if from+2 < len(b.rows) {
+		page.Next = strconv.Itoa(from + 2)
+	}
+	return page, nil
 }
 
 // advance takes a step as the background does.
@@ -121,7 +150,11 @@ func (b *statementBench) recovers(t *testing.T) {
 	require.Equal(t, StatementReady, b.kept.State)
 	require.Equal(t, 2, b.kept.Rows)
 	require.Nil(t, b.kept.NextPollAt)
-	require.Equal(t, []map[string]string{{"line": "one"}, {"line": "two"}}, b.rows)
+	require.Equal(t, []string{"line"}, b.kept.Columns)
+	require.Equal(t, []StatementRow{
+		{Order: b.orders[0].Key.Order, Fields: map[string]string{"line": "order-one"}},
+		{Order: b.orders[1].Key.Order, Fields: map[string]string{"line": "order-two"}},
+	}, b.rows)
 }
 
 func TestStatementIsAskedForThenRead(t *testing.T) {
@@ -160,7 +193,7 @@ func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 			}
 		},
 		"no download":          download(broken, ""),
-		"half a download":      download(broken, "one\n"),
+		"half a download":      download(broken, "order-one\n"),
 		"rows cannot be saved": func(b *statementBench) { b.saveRows = errors.New("disk full") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,9 +214,9 @@ func TestStatementThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
 	b := newStatementBench(t)
 	b.started(t)
-	b.ReadSheet = func(r io.Reader) ([]map[string]string, error) { // gives up with the download under way
+	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) { // gives up with the download under way
 		_, _ = r.Read(make([]byte, 1))
-		return nil, errors.New("not a workbook")
+		return nil, nil, errors.New("not a workbook")
 	}
 	require.ErrorContains(t, b.advance(t.Context()), "not a workbook")
 	require.Equal(t, StatementFailed, b.kept.State)
@@ -246,24 +279,19 @@ func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 	b.stillOpen(t)
 
 	b.kept.State = StatementReady
-	err := b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)
+	err := b.ProviderFile(t.Context(), &b.kept, io.Discard)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, CodeProviderFailed, CodeOf(err))
 }
 
-// Files may be large: so many are given out at once, and who reads one takes no other request's place.
+// Files may be large: so many are given out at once.
 func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newStatementBench(t)
-	b.started(t)
 	b.kept.State = StatementReady
-	var places atomic.Int64
-	b.Calling = func(context.Context) func() {
-		places.Add(1)
-		return func() { places.Add(-1) }
-	}
-	read := make(chan struct{})
-	b.fake.DownloadStatementFunc = func(context.Context, string, io.Writer) error {
+	begun, read := make(chan bool), make(chan bool)
+	b.WriteSheet = func(io.Writer, []string, iter.Seq2[map[string]string, error]) error {
+		begun <- true
 		<-read
 		return nil
 	}
@@ -271,16 +299,14 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	var all errgroup.Group
 	for range filesPerShop {
 		all.Go(file)
+		<-begun
 	}
-	require.Eventually(t, func() bool { return places.Load() == filesPerShop }, time.Minute, time.Millisecond)
 	require.Equal(t, CodeUnavailable, CodeOf(file()), "the rest is for other shops")
-	b.files.mu.Lock()
-	require.Equal(t, filesPerShop, b.files.all)
-	b.files.mu.Unlock()
 	close(read)
 	require.NoError(t, all.Wait())
-	require.NoError(t, file())
-	require.Zero(t, places.Load())
+	all.Go(file)
+	<-begun
+	require.NoError(t, all.Wait())
 
 	var f files
 	shops := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
@@ -304,7 +330,7 @@ func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
 		ended <- err
 		return err
 	}
-	b.ReadSheet = func(io.Reader) ([]map[string]string, error) { panic("malformed") }
+	b.ReadSheet = func(io.Reader) ([]string, []map[string]string, error) { panic("malformed") }
 	require.Panics(t, func() { _ = b.advance(t.Context()) })
 	require.ErrorIs(t, <-ended, io.ErrClosedPipe)
 }

@@ -140,7 +140,7 @@ func importRefused(err error) error {
 	e, ok := errors.AsType[*gateway.Error](err)
 	switch kind := gateway.KindOf(err); {
 	case kind == gateway.KindInvalid && ok:
-		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this. Nothing was stored.", Fields: e.Fields, Err: err}
+		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this.", Fields: e.Fields, Err: err}
 	case clockOff(err):
 		return &Error{Code: CodeProviderFailed, Message: clockMessage + " Nothing was stored.", Err: err}
 	case kind == gateway.KindNotFound || kind == gateway.KindRefused:

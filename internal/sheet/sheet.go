@@ -1,12 +1,13 @@
-// Package sheet reads a provider's spreadsheet into rows by column name. What it returns is safe to store: everything
-// that looks like a card number is masked.
+// Package sheet reads a provider's spreadsheet into rows by column name, and writes one.
 package sheet
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/xuri/excelize/v2"
 
@@ -21,72 +22,101 @@ const (
 	maxUnzip   = 512 << 20
 )
 
+// ErrNoHeader says that a spreadsheet has rows and none that names its columns.
+var ErrNoHeader = errors.New("the spreadsheet has no row of column names")
+
 // ErrTooLarge says that a spreadsheet is beyond the bounds of this package.
 var ErrTooLarge = errors.New("the spreadsheet is too large")
 
-// Read returns the rows of the first sheet that has any, as text by the names in its first row that has at least two
-// columns. A column without a name is called "column N"; a name that stands twice gets its number behind it. Empty
-// rows are left out.
-func Read(r io.Reader) ([]map[string]string, error) {
+// Read returns the columns and rows of the first sheet that has a header: the first row with at least two cells, each with a
+// letter in it. Rows are text by column name. A column without a name is called "column N"; a name that stands twice gets its
+// number behind it. Empty rows are left out. Cells may hold card numbers, names of columns do not.
+func Read(r io.Reader) (columns []string, rows []map[string]string, err error) {
 	f, err := excelize.OpenReader(&bounded{r: r, left: MaxBytes}, excelize.Options{UnzipSizeLimit: maxUnzip, UnzipXMLSizeLimit: 64 << 20, RawCellValue: true})
 	if err != nil {
-		return nil, fmt.Errorf("read the spreadsheet: %w", err)
+		return nil, nil, fmt.Errorf("read the spreadsheet: %w", err)
 	}
 	defer func() { _ = f.Close() }()
+	headless := false
 	for _, name := range f.GetSheetList() {
-		rows, err := readSheet(f, name)
-		if err != nil {
-			return nil, err
+		t := &table{}
+		if err := t.read(f, name); err != nil {
+			return nil, nil, err
 		}
-		if rows != nil {
-			return rows, nil
+		if t.header != nil {
+			return t.columns, t.rows, nil
 		}
+		headless = headless || t.headless
 	}
-	return nil, nil
+	if headless {
+		return nil, nil, ErrNoHeader
+	}
+	return nil, nil, nil
 }
 
-func readSheet(f *excelize.File, name string) (out []map[string]string, err error) {
+// table is a sheet as it is read.
+type table struct {
+	header   []string
+	columns  []string // header, and the columns beyond it that a row has
+	rows     []map[string]string
+	headless bool // there are rows with several cells, and none was the header
+}
+
+func (t *table) read(f *excelize.File, name string) (err error) {
 	rows, err := f.Rows(name)
 	if err != nil {
-		return nil, fmt.Errorf("read the sheet: %w", err)
+		return fmt.Errorf("read the sheet: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	var header []string
 	for rows.Next() {
 		cells, err := rows.Columns()
 		if err != nil {
-			return nil, fmt.Errorf("read a row: %w", err)
+			return fmt.Errorf("read a row: %w", err)
 		}
-		switch {
-		case len(cells) > maxColumns || len(out) >= MaxRows:
-			return nil, ErrTooLarge
-		case header == nil && filled(cells) >= 2:
-			header = columnNames(cells)
-			out = []map[string]string{}
-		case header != nil && filled(cells) > 0:
-			out = append(out, record(header, cells))
+		if len(cells) > maxColumns || len(t.rows) >= MaxRows {
+			return ErrTooLarge
 		}
+		t.add(cells)
 	}
-	return out, rows.Error()
+	return rows.Error()
 }
 
-func record(header, cells []string) map[string]string {
+func (t *table) add(cells []string) {
+	several := filled(cells) >= 2
+	switch {
+	case t.header == nil && several && areNames(cells):
+		t.header = columnNames(cells)
+		t.columns = slices.Clone(t.header)
+	case t.header == nil:
+		t.headless = t.headless || several
+	case filled(cells) > 0:
+		t.rows = append(t.rows, t.record(cells))
+	}
+}
+
+func (t *table) record(cells []string) map[string]string {
 	row := make(map[string]string, len(cells))
 	for i, c := range cells {
-		name := fmt.Sprintf("column %d", i+1)
-		if i < len(header) {
-			name = header[i]
+		if i == len(t.columns) {
+			t.columns = append(t.columns, fmt.Sprintf("column %d", i+1))
 		}
-		row[name] = card.MaskText(strings.TrimSpace(c))
+		row[t.columns[i]] = strings.TrimSpace(c)
 	}
 	return row
+}
+
+// areNames reports whether cells can be names: a row of data has a cell without a letter, such as a sum.
+func areNames(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(c string) bool {
+		return strings.TrimSpace(c) != "" && !strings.ContainsFunc(c, unicode.IsLetter)
+	})
 }
 
 func columnNames(cells []string) []string {
 	seen := map[string]bool{}
 	names := make([]string, len(cells))
 	for i, c := range cells {
-		name := strings.TrimSpace(c)
+		name := card.MaskText(strings.TrimSpace(c))
 		if name == "" {
 			name = "column"
 		}

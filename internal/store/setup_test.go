@@ -34,6 +34,7 @@ type bench struct {
 	key     string
 	secret  string
 	account payment.Account
+	listed  *payment.Order // the order that a statement's rows are about
 }
 
 // clock is a clock that stands until it is moved.

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +23,7 @@ func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) erro
 	return s.read(ctx, "create a statement", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.InsertStatement(ctx, db.InsertStatementParams{
 			ShopID: st.Shop, ID: st.ID, AccountID: st.AccountID, AccountName: st.AccountName, Type: string(st.Type), StatusFilter: string(st.Status),
-			FromAt: st.From, ToAt: st.To, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
+			FromAt: st.From, ToAt: st.To, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure), Columns: texts(st.Columns),
 			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
 			CreatedAt: st.CreatedAt, UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
 		})
@@ -31,9 +33,20 @@ func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) erro
 
 // Statement implements payment.StatementStore.
 func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error) {
+	return s.oneStatement(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) {
+		return q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
+	})
+}
+
+// FindStatement returns a statement of any shop, for operators.
+func (s *Store) FindStatement(ctx context.Context, id uuid.UUID) (*payment.Statement, error) {
+	return s.oneStatement(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) { return q.StatementAnywhere(ctx, id) })
+}
+
+func (s *Store) oneStatement(ctx context.Context, get func(context.Context, *db.Queries) (db.Statement, error)) (*payment.Statement, error) {
 	var r db.Statement
 	err := s.read(ctx, "load a statement", func(ctx context.Context, q *db.Queries) (err error) {
-		r, err = q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
+		r, err = get(ctx, q)
 		return err
 	})
 	switch {
@@ -42,18 +55,45 @@ func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Sta
 	case err != nil:
 		return nil, err
 	}
+	return statementOf(&r), nil
+}
+
+// ListedStatement is a statement and whose it is.
+type ListedStatement struct {
+	*payment.Statement
+	ShopName string
+}
+
+// LatestStatements returns up to limit statements of all shops, the newest first, for operators.
+func (s *Store) LatestStatements(ctx context.Context, limit int) ([]ListedStatement, error) {
+	var rows []db.LatestStatementsRow
+	err := s.read(ctx, "list statements", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.LatestStatements(ctx, int32(limit)) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]ListedStatement, len(rows))
+	for i := range rows {
+		list[i] = ListedStatement{statementOf(&rows[i].Statement), rows[i].ShopName}
+	}
+	return list, nil
+}
+
+func statementOf(r *db.Statement) *payment.Statement {
 	return &payment.Statement{
 		ID: r.ID, Shop: r.ShopID, AccountID: r.AccountID, AccountName: r.AccountName, Type: gateway.Kind(r.Type), Status: gateway.Status(r.StatusFilter),
-		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.StatementState(r.State), Task: r.Task, Failure: r.Failure,
+		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.StatementState(r.State), Task: r.Task, Failure: r.Failure, Columns: r.Columns,
 		Rows: int(r.RowCount), Polls: int(r.Polls), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), NextPollAt: utc(r.NextPollAt),
-	}, nil
+	}
 }
 
 // SaveStatement implements payment.StatementStore.
 func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error {
 	return s.read(ctx, "save a statement", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.UpdateStatement(ctx, db.UpdateStatementParams{
-			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure),
+			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure), Columns: texts(st.Columns),
 			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
 			UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
 		})
@@ -65,7 +105,7 @@ func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error 
 }
 
 // SaveStatementRows implements payment.StatementStore.
-func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, rows []map[string]string) error {
+func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, rows []payment.StatementRow) error {
 	return s.writeWithin(ctx, rowsFactor*s.Limit, "save a statement's rows", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		// The lock keeps two writers from putting their rows side by side.
@@ -80,19 +120,86 @@ func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, ro
 			return err
 		}
 		i := 0
-		_, err = tx.CopyFrom(ctx, pgx.Identifier{"statement_rows"}, []string{"shop_id", "statement_id", "row", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
+		_, err = tx.CopyFrom(ctx, pgx.Identifier{"statement_rows"}, []string{"shop_id", "statement_id", "row", "order_id", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
 			if i == len(rows) {
 				return nil, nil //nolint:nilnil // the end, as pgx wants it
 			}
-			fields, err := toJSONObject(rows[i])
+			fields, err := toJSONObject(rows[i].Fields)
 			if err != nil {
 				return nil, err
 			}
+			row := []any{st.Shop, st.ID, int32(i), rows[i].Order, fields} //nolint:gosec // bounded by the sheet's reader
 			i++
-			return []any{st.Shop, st.ID, int32(i), fields}, nil //nolint:gosec // bounded by the sheet's reader
+			return row, nil
 		}))
 		return err
 	})
+}
+
+// StatementRows implements payment.StatementStore.
+func (s *Store) StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.StatementRow], error) {
+	from, err := rowAfter(cursor)
+	if err != nil {
+		return payment.Page[payment.StatementRow]{}, err
+	}
+	limit = pageSize(limit)
+	var rows []db.StatementRowsRow
+	err = s.read(ctx, "read a statement's rows", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.StatementRows(ctx, db.StatementRowsParams{ShopID: shop, StatementID: id, FromRow: from, MaxRows: int32(limit) + 1}) //nolint:gosec // a page
+		return err
+	})
+	if err != nil {
+		return payment.Page[payment.StatementRow]{}, err
+	}
+	page := payment.Page[payment.StatementRow]{}
+	if len(rows) > limit {
+		page.Next = base64.RawURLEncoding.EncodeToString(strconv.AppendInt(nil, int64(rows[limit].Row), 10))
+		rows = rows[:limit]
+	}
+	for _, r := range rows {
+		row := payment.StatementRow{Order: r.OrderID, Reference: r.Reference}
+		if err := fromJSON(r.Fields, &row.Fields); err != nil {
+			return payment.Page[payment.StatementRow]{}, err
+		}
+		page.Items = append(page.Items, row)
+	}
+	return page, nil
+}
+
+// rowAfter returns the number of the row that a cursor leads to.
+func rowAfter(cursor string) (int32, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, payment.ErrCursor
+	}
+	row, err := strconv.ParseInt(string(raw), 10, 32)
+	if err != nil {
+		return 0, payment.ErrCursor
+	}
+	return int32(row), nil
+}
+
+// OrdersNamed implements payment.StatementStore.
+func (s *Store) OrdersNamed(ctx context.Context, ids []string) ([]payment.NamedOrder, error) {
+	var rows []db.OrdersNamedRow
+	err := s.read(ctx, "look up the orders of a list", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.OrdersNamed(ctx, ids)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	orders := make([]payment.NamedOrder, len(rows))
+	for i, r := range rows {
+		orders[i] = payment.NamedOrder{
+			Key: payment.Key{Shop: r.ShopID, Order: r.ID}, Account: r.AccountID, Parent: r.ParentID,
+			ProviderOrderID: r.ProviderOrderID, ProviderReference: r.ProviderReference,
+		}
+	}
+	return orders, nil
 }
 
 func errStatementMoved(st *payment.Statement) error {

@@ -24,7 +24,7 @@ func (b *bench) statement(t *testing.T) *payment.Statement {
 	now := b.clock.Now()
 	st := &payment.Statement{
 		ID: uuid.New(), Shop: b.shop.ID, AccountID: b.account.ID, AccountName: b.account.Name, Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
-		From: now.Add(-time.Hour), To: now, State: payment.StatementCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now,
+		From: now.Add(-time.Hour), To: now, State: payment.StatementCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now, Columns: []string{},
 	}
 	require.NoError(t, b.CreateStatement(t.Context(), st))
 	return st
@@ -47,6 +47,19 @@ func (b *bench) rows(t *testing.T, st *payment.Statement, column string) []strin
 	return values
 }
 
+// rowsOf are rows about an order of the bench's shop.
+func (b *bench) rowsOf(t *testing.T, fields ...map[string]string) []payment.StatementRow {
+	t.Helper()
+	if b.listed == nil {
+		b.listed = b.create(t, "listed", 1000)
+	}
+	rows := make([]payment.StatementRow, len(fields))
+	for i, f := range fields {
+		rows[i] = payment.StatementRow{Order: b.listed.ID, Reference: b.listed.Reference, Fields: f}
+	}
+	return rows
+}
+
 func TestStatementIsKeptAsItIs(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -64,6 +77,7 @@ func TestStatementIsKeptAsItIs(t *testing.T) {
 	require.Equal(t, st, got)
 
 	st.State, st.Failure, st.Rows, st.Polls, st.NextPollAt = payment.StatementFailed, "Ask again.", 7, 2, nil
+	st.Columns = []string{"Order ID", "Amount"}
 	require.NoError(t, b.SaveStatement(t.Context(), st))
 	got, err = b.Statement(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
@@ -84,7 +98,7 @@ func TestStatementIsItsShopsAlone(t *testing.T) {
 	theirs := *st
 	theirs.Shop, theirs.Polls, theirs.State = other.ID, 1, payment.StatementFailed
 	require.Error(t, b.SaveStatement(t.Context(), &theirs))
-	require.Error(t, b.SaveStatementRows(t.Context(), &theirs, []map[string]string{{"a": "b"}}))
+	require.Error(t, b.SaveStatementRows(t.Context(), &theirs, b.rowsOf(t, map[string]string{"a": "b"})))
 	got, err := b.Statement(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
@@ -95,8 +109,8 @@ func TestStatementRowsReplaceThoseBefore(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	st, neighbour := b.statement(t), b.statement(t)
-	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, []map[string]string{{"id": "theirs"}}))
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "1"}, {"id": "2"}, {"id": "3"}}))
+	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"}, map[string]string{"id": "2"}, map[string]string{"id": "3"})))
 	require.Equal(t, []string{"1", "2", "3"}, b.rows(t, st, "id"))
 
 	var many []map[string]string
@@ -105,9 +119,9 @@ func TestStatementRowsReplaceThoseBefore(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 		many = append(many, map[string]string{"id": want[i]})
 	}
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, many))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, many...)))
 	require.Equal(t, want, b.rows(t, st, "id"))
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "nul \x00", "empty": ""}, {}}))
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "nul \x00", "empty": ""}, map[string]string{})))
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1", st.ID))
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1 AND fields = $2", st.ID, `{"id": "nul �", "empty": ""}`))
 	require.NoError(t, b.SaveStatementRows(t.Context(), st, nil))
@@ -119,10 +133,11 @@ func TestStatementRowsAreOneWritersWhole(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	st := b.statement(t)
+	order := b.create(t, "listed", 1000)
 	errs := race(8, func(i int) error {
-		rows := make([]map[string]string, 50+i)
+		rows := make([]payment.StatementRow, 50+i)
 		for j := range rows {
-			rows[j] = map[string]string{"writer": fmt.Sprint(i)}
+			rows[j] = payment.StatementRow{Order: order.ID, Fields: map[string]string{"writer": fmt.Sprint(i)}}
 		}
 		return b.SaveStatementRows(context.Background(), st, rows)
 	})
@@ -132,6 +147,85 @@ func TestStatementRowsAreOneWritersWhole(t *testing.T) {
 		require.Equal(t, writers[0], w)
 	}
 	require.Equal(t, fmt.Sprint(len(writers)-50), writers[0])
+}
+
+func TestStatementRowsAreReadInPages(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st, neighbour := b.statement(t), b.statement(t)
+	var fields []map[string]string
+	for i := range 7 {
+		fields = append(fields, map[string]string{"id": fmt.Sprint(i)})
+	}
+	want := b.rowsOf(t, fields...)
+	require.NoError(t, b.SaveStatementRows(t.Context(), st, want))
+	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
+	var got []payment.StatementRow
+	pages := 0
+	for cursor := ""; pages == 0 || cursor != ""; pages++ {
+		page, err := b.StatementRows(t.Context(), st.Shop, st.ID, cursor, 3)
+		require.NoError(t, err)
+		got, cursor = append(got, page.Items...), page.Next
+	}
+	require.Equal(t, want, got)
+	require.Equal(t, 3, pages)
+	other, _, _ := b.newShop(t, "other", "")
+	page, err := b.StatementRows(t.Context(), other.ID, st.ID, "", 3)
+	require.NoError(t, err)
+	require.Empty(t, page.Items)
+	for _, cursor := range []string{"?", "eA", "LTE5OTk5OTk5OTk5OTk5OTk5OTk"} {
+		_, err = b.StatementRows(t.Context(), st.Shop, st.ID, cursor, 3)
+		require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), cursor)
+	}
+}
+
+// The database itself keeps a row about another shop's order out.
+func TestStatementRowOfAnotherShopIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, _, _ := b.newShop(t, "other", "")
+	b.newAccount(t, "EUR-2", "other")
+	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "theirs", 1000))
+	require.NoError(t, err)
+	st := b.statement(t)
+	require.Error(t, b.SaveStatementRows(t.Context(), st, []payment.StatementRow{{Order: theirs.ID, Fields: map[string]string{"id": "1"}}}))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
+}
+
+func TestOrdersAreFoundByTheIDsOfAList(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, _, _ := b.newShop(t, "other", "")
+	b.newAccount(t, "EUR-2", "other")
+	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "theirs", 1000))
+	require.NoError(t, err)
+	mine, unlisted := b.create(t, "mine", 1000), b.create(t, "unlisted", 1000)
+	b.exec(t, "UPDATE orders SET provider_reference = 'at-provider-mine' WHERE id = $1", mine.ID)
+	found, err := b.OrdersNamed(t.Context(), []string{mine.ProviderOrderID, "at-provider-mine", theirs.ProviderOrderID, "nobody's", ""})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []payment.NamedOrder{
+		{Key: mine.Key(), Account: mine.AccountID, ProviderOrderID: mine.ProviderOrderID, ProviderReference: "at-provider-mine"},
+		{Key: theirs.Key(), Account: theirs.AccountID, ProviderOrderID: theirs.ProviderOrderID},
+	}, found, unlisted.ID)
+	found, err = b.OrdersNamed(t.Context(), []string{"at-provider-mine"})
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+}
+
+func TestOperatorsFindAStatementOfAnyShop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	st := b.statement(t)
+	got, err := b.FindStatement(t.Context(), st.ID)
+	require.NoError(t, err)
+	require.Equal(t, st, got)
+	b.clock.Add(time.Second)
+	newer := b.statement(t)
+	list, err := b.LatestStatements(t.Context(), 1)
+	require.NoError(t, err)
+	require.Equal(t, []store.ListedStatement{{Statement: newer, ShopName: "first"}}, list)
+	_, err = b.FindStatement(t.Context(), uuid.New())
+	require.ErrorIs(t, err, payment.ErrStatementNotFound)
 }
 
 func TestStepOfAStatementIsWrittenOnce(t *testing.T) {
@@ -162,7 +256,7 @@ func TestEndOfAStatementIsFinal(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
 			st := b.statement(t)
-			require.NoError(t, b.SaveStatementRows(t.Context(), st, []map[string]string{{"id": "1"}}))
+			require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"})))
 			b.saved(t, st, end)
 			st.State, st.Polls = payment.StatementProcessing, st.Polls+1
 			require.Error(t, b.SaveStatement(t.Context(), st))

@@ -19,7 +19,15 @@ func TestOneRoundTellsAllAndNothingIsStored(t *testing.T) {
 		"customer.email", "customer.first_name", "customer.ip", "customer.last_name", "customer.phone",
 	}
 	p := d.refuses("/v1/payments", `{"reference":"x","flow":"direct"}`, unprocessable, "invalid_request")
-	require.Subset(t, p.fields(), append([]string{"amount", "currency", "payment_method", "site_url"}, hosted...))
+	require.Equal(t, []string{"amount", "currency", "payment_method"}, p.fields(), "no account is chosen: nobody's needs are this request's")
+	for _, currency := range []string{`"eur"`, `"ZZZ"`, `"BGN"`, `7`, `null`} {
+		p = d.refuses("/v1/payments", `{"reference":"x","amount":1,"currency":`+currency+`}`, unprocessable, "invalid_request")
+		require.Equal(t, []string{"currency"}, p.fields(), currency)
+	}
+	p = d.refuses("/v1/payments", `{"reference":"x","amount":0,"account":"EUR-sandbox","currency":"UAH"}`, unprocessable, "invalid_request")
+	require.Equal(t, []string{"amount", "currency"}, p.fields(), "the account that the currency does not fit is not asked")
+	p = d.refuses("/v1/payments", `{"reference":"x","amount":1,"currency":"eur","account":"EUR-sandbox"}`, unprocessable, "invalid_request")
+	require.Equal(t, append([]string{"currency"}, hosted...), p.fields(), "the account is named")
 	p = d.refuses("/v1/payments", `{"reference":"x","flow":"direct","payment_method":{"type":"card"},"account":"EUR-sandbox"}`, unprocessable, "invalid_request")
 	require.Equal(t, append(append([]string{"amount", "currency"}, hosted...), "payment_method.card", "payment_method.card.cvc", "payment_method.card.exp_month",
 		"payment_method.card.exp_year", "payment_method.card.holder", "payment_method.card.number", "site_url"), p.fields())

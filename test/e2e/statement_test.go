@@ -5,8 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuri/excelize/v2"
+
 	"payrelay/internal/app"
+	"payrelay/internal/secrets"
 )
 
 // statement is the part of a statement that tests look at.
@@ -127,7 +133,7 @@ func TestAStatementFromCurlToItsFile(t *testing.T) {
 }
 
 // orderIDs reads the sorted order ids out of the provider's workbook.
-func orderIDs(t *testing.T, workbook []byte) []string {
+func orderIDs(t testing.TB, workbook []byte) []string {
 	t.Helper()
 	f, err := excelize.OpenReader(bytes.NewReader(workbook))
 	require.NoError(t, err)
@@ -179,4 +185,162 @@ func TestAStatementOutlivesAFaultOfTheProvider(t *testing.T) {
 	st := d.awaitStatement(d.newStatement("failed").ID, "ready")
 	require.Zero(t, st.Rows, "a list of nothing is a list")
 	require.Equal(t, 1, strings.Count(d.log.String(), "a step of a statement failed"))
+}
+
+// of returns the dev as another shop uses it, which may use the accounts.
+func (d *dev) of(shop string, accounts ...string) *dev {
+	d.t.Helper()
+	var made struct {
+		Key string `json:"key"`
+	}
+	require.NoError(d.t, json.Unmarshal([]byte(d.operator("shop", "create", shop, "--json")), &made))
+	for _, account := range accounts {
+		d.operator("account", "set", account, "--shop", shop)
+	}
+	other := *d
+	other.ShopKey = made.Key
+	return &other
+}
+
+// listed reads a statement of a type in a status: the references in its rows, and the orders' ids in its file.
+func (d *dev) listed(account, kind, status string) (references, ids []string) {
+	d.t.Helper()
+	var st statement
+	body := strings.NewReplacer("EUR-sandbox", account, `"payment"`, strconv.Quote(kind)).Replace(statementBody(status))
+	res := d.call(http.MethodPost, "/v1/statements", body, &st)
+	require.Equal(d.t, http.StatusCreated, res.StatusCode)
+	st = d.awaitStatement(st.ID, "ready")
+	for next := ""; ; {
+		var page struct {
+			Data []struct {
+				OrderID   string            `json:"order_id"`
+				Reference string            `json:"reference"`
+				Fields    map[string]string `json:"fields"`
+			} `json:"data"`
+			NextCursor *string `json:"next_cursor"`
+		}
+		res := d.call(http.MethodGet, "/v1/statements/"+st.ID+"/rows?limit=1"+next, "", &page)
+		require.Equal(d.t, http.StatusOK, res.StatusCode)
+		for _, row := range page.Data {
+			require.Equal(d.t, row.Reference, d.full(row.OrderID).Reference)
+			require.NotContains(d.t, row.Fields["Card number"], cardSuccess[6:12])
+			references = append(references, row.Reference)
+		}
+		if page.NextCursor == nil {
+			break
+		}
+		next = "&cursor=" + *page.NextCursor
+	}
+	slices.Sort(references)
+	require.Len(d.t, references, st.Rows)
+	res, text := d.raw(http.MethodGet, "/v1/statements/"+st.ID+"/file", "", nil)
+	require.Equal(d.t, http.StatusOK, res.StatusCode)
+	require.NotContains(d.t, string(text), cardSuccess)
+	return references, orderIDs(d.t, text)
+}
+
+// Two shops share an account, and a third account has the same merchant key: the provider lists all of it to each.
+func TestAStatementHoldsTheShopsOwnOrdersOnly(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.settings(map[string]any{"export_pending_polls": 0, "withdrawal_ms": 100})
+	other := d.of("other", "EUR-sandbox")
+	mine := d.paid("same-reference", 1000, "")
+	theirs := other.paid("same-reference", 1200, "")
+	refund := d.refunded(mine, "my-refund", 300)
+	other.refunded(theirs, "their-refund", 400)
+	payout := d.makes("/v1/payouts", payout("my-payout", 700, payoutTo(cardSuccess)), http.StatusCreated)
+	d.ends(payout.ID, "succeeded")
+	// What another program does with the merchant key is nobody's.
+	d.foreign()
+
+	references, ids := d.listed("EUR-sandbox", "payment", "succeeded")
+	require.Equal(t, []string{"same-reference"}, references)
+	require.Equal(t, []string{mine.ProviderOrderID}, ids)
+	references, ids = other.listed("EUR-sandbox", "payment", "succeeded")
+	require.Equal(t, []string{"same-reference"}, references)
+	require.Equal(t, []string{theirs.ProviderOrderID}, ids)
+	references, _ = d.listed("EUR-sandbox", "refund", "succeeded")
+	require.Equal(t, []string{refund.Reference}, references)
+	references, _ = d.listed("EUR-sandbox", "payout", "succeeded")
+	require.Empty(t, references, "it is on another account of the same merchant key")
+	references, _ = d.listed("EUR-sandbox-payout", "payout", "succeeded")
+	require.Equal(t, []string{"my-payout"}, references)
+	other.problem(http.MethodPost, "/v1/statements", strings.ReplaceAll(statementBody("succeeded"), "EUR-sandbox", "EUR-sandbox-payout"), nil, http.StatusUnprocessableEntity, "unknown_account")
+}
+
+// A shop that an account was taken from still has its own orders, and nothing else.
+func TestAStatementOfAnAccountThatAShopNoLongerHas(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.settings(map[string]any{"export_pending_polls": 0})
+	other := d.of("other", "EUR-sandbox")
+	theirs := other.paid("theirs", 1200, "")
+	d.paid("mine", 1000, "")
+	st := other.awaitStatement(other.newStatement("succeeded").ID, "ready")
+	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(t.Context(), "DELETE FROM account_shops WHERE shop_id = (SELECT id FROM shops WHERE name = 'other')")
+	require.NoError(t, err)
+	require.Equal(t, 1, other.getStatement(st.ID).Rows)
+	_, text := other.raw(http.MethodGet, "/v1/statements/"+st.ID+"/file", "", nil)
+	require.Equal(t, []string{theirs.ProviderOrderID}, orderIDs(t, text))
+	other.problem(http.MethodPost, "/v1/statements", statementBody("succeeded"), nil, http.StatusUnprocessableEntity, "unknown_account")
+}
+
+func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.settings(map[string]any{"export_pending_polls": 0})
+	require.Contains(t, d.operator("statement", "list"), "No shop has asked")
+	other := d.of("other", "EUR-sandbox")
+	want := []string{d.paid("mine", 1000, "").ProviderOrderID, other.paid("theirs", 1200, "").ProviderOrderID}
+	slices.Sort(want)
+	st := d.awaitStatement(d.newStatement("succeeded").ID, "ready")
+	require.Regexp(t, st.ID+` +demo +EUR-sandbox +payment +succeeded .* ready +1 `, d.operator("statement", "list"))
+	require.Contains(t, d.operator("statement", "list", "--json"), `"shop":"demo"`)
+
+	path := filepath.Join(t.TempDir(), "all.xlsx")
+	require.Contains(t, d.operator("statement", "file", st.ID, "--output", path), path)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, want, orderIDs(t, text))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+	d.settings(map[string]any{"export_pending_polls": 1000})
+	open := d.newStatement("succeeded").ID
+	for want, args := range map[string][]string{
+		"file exists":                {st.ID, "--output", path},
+		"There is no such statement": {open[:35] + "0", "--output", path + ".none"},
+		"can be read once it is":     {open, "--output", path + ".none"},
+	} {
+		code, _, text := command(environ, append([]string{"statement", "file"}, args...)...)
+		require.Equal(t, 1, code, text)
+		require.Contains(t, text, want)
+	}
+	require.NoFileExists(t, path+".none")
+}
+
+// foreign makes a paid payment of another program with the same merchant key.
+func (d *dev) foreign() {
+	d.t.Helper()
+	body := `{"order_id":"of-another-program","amount":900,"account":"EUR-sandbox","currency":"EUR","customer_ip_address":"127.0.0.1",
+		"customer_first_name":"J","customer_last_name":"D","customer_address":"x","customer_city":"London","customer_zip_code":"SW1A 2AA",
+		"customer_country":"GBR","customer_phone":"+442079460612","customer_email":"j@example.com","merchant_site":"https://x.example",
+		"card_holder":"J D","card_number":"` + cardSuccess + `","card_exp_month":"12","card_exp_year":"30","card_cvv":"123"}`
+	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.Sandbox+"/smartcore/pci/initPaymentHost2Host", strings.NewReader(body))
+	require.NoError(d.t, err)
+	req.SetBasicAuth("test", "qwerty")
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(d.t, err)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(d.t, err)
+	require.Equal(d.t, http.StatusOK, res.StatusCode, "%s", text)
+	require.Eventually(d.t, func() bool { return d.twin("of-another-program").Status == 2 }, patience, 25*time.Millisecond)
 }

@@ -191,7 +191,7 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 		{"paymentPhoneNumber", "N/A", ""},
 		{"paymentPhoneNumber", "", ""},
 		{"finalAmount", "0", "C7"},
-		{"finalAmount", "1001", ""}, // C6 is for whoever has the order
+		{"finalAmount", "1001", ""}, // payment judges sums: the adapter has no order
 		{"orderId", "null", "C4"},
 		{"orderId", "a b", "C4"},
 		{"orderId", "Å", "C4"},

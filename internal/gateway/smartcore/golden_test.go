@@ -141,9 +141,9 @@ func normalised(ex example) map[string]any {
 	case "old/direct_card": // a card payment that carries a wallet's fields too
 		delete(want, "apple_pay_dpan")
 		delete(want, "apple_pay_payment_method_network")
-	case "old/withdrawal_card": // A16: number and token at once
+	case "old/withdrawal_card": // smartcore.md A16: number and token at once
 		delete(want, "tokenize_transaction_order_id")
-	case "new/authorize": // A17: the address is missing from one edition's example
+	case "new/authorize": // smartcore.md A17: the address is missing from one edition's example
 		want["customer_ip_address"] = "127.0.0.1"
 	}
 	return want

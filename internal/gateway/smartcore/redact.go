@@ -64,7 +64,7 @@ func (c *cardAnswer) masked() *gateway.MaskedMethod {
 	if c == nil {
 		return nil
 	}
-	m := &gateway.MaskedMethod{Type: "card", BIN: fit(string(c.BIN), binShape), Brand: fit(string(c.Type), brandShape), Country: fit(string(c.ISO), countryShape)}
+	m := &gateway.MaskedMethod{Type: "card", BIN: fit(string(c.BIN), binShape), Brand: brandName(string(c.Type)), Country: fit(string(c.ISO), countryShape)}
 	if pan, err := card.ParsePAN(string(c.Number)); err == nil {
 		m.Masked = pan.Masked()
 	} else {
@@ -80,6 +80,16 @@ func (c *cardAnswer) masked() *gateway.MaskedMethod {
 		return nil
 	}
 	return m
+}
+
+// brandName is the scheme that the provider names, "" for a word that says that it knows none.
+func brandName(word string) string {
+	switch name := fit(word, brandShape); strings.ToUpper(name) {
+	case "UNKNOWN", "UNDEFINED", "UNDEF", "OTHER", "NONE", "NULL", "NIL", "NA", "NOT AVAILABLE", "NOT_AVAILABLE":
+		return ""
+	default:
+		return name
+	}
 }
 
 // fit returns s if it has the shape, else "".

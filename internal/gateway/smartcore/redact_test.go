@@ -25,3 +25,14 @@ func TestSentencesFitWhateverWasRefused(t *testing.T) {
 	}
 	require.Equal(t, gateway.FailureDeclined, failureOf("EMITTER_DENIAL_PROCESSING_ERROR", nil, nil).Category)
 }
+
+// A word that says that the provider knows no scheme is not the name of one: the number's range tells then, or nothing does.
+func TestAWordForNoSchemeIsNoBrand(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]string{
+		"Prostir": "Prostir", "MASTER CARD": "MASTER CARD", "UNKNOWN": "TROY", "unknown": "TROY", "N/A": "TROY", "null": "TROY", "": "TROY", "4": "TROY",
+	} {
+		require.Equal(t, want, (&cardAnswer{Type: text(word), Number: "979203******0000"}).masked().Brand, word)
+	}
+	require.Empty(t, (&cardAnswer{Type: "UNKNOWN", Number: "986001******0009"}).masked().Brand)
+}

@@ -51,7 +51,7 @@ func statusOf(status int64, op gateway.Operation, held bool) gateway.Status {
 	case statusFail:
 		return gateway.StatusFailed
 	}
-	return "" // section 7: any other value leaves the order where it is
+	return "" // smartcore.md 7: any other value leaves the order where it is
 }
 
 // kindOf reads a transaction's type (smartcore.md 4.6).

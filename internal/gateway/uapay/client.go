@@ -245,7 +245,7 @@ func (g *Gateway) verified(e endpoint, env envelope) (data []byte, code string) 
 	case len(plain) > 0 && plain[0] == '{':
 		return plain, ""
 	case env.ID != "" && len(plain) == 0:
-		return encodeID(env.ID), "" // a session at top level (3.2)
+		return encodeID(env.ID), "" // a session at top level (uapay.md 3.2)
 	}
 	return nil, "unreadable_answer"
 }

@@ -45,14 +45,17 @@ func Mask(digits string) string {
 
 // Brand names the scheme by the leading digits, in capitals.
 func Brand(digits string) string {
+	within := func(from, to string) bool {
+		return len(digits) >= len(from) && from <= digits[:len(from)] && digits[:len(to)] <= to
+	}
 	switch {
-	case strings.HasPrefix(digits, "4"):
+	case within("4", "4"):
 		return "VISA"
-	case strings.HasPrefix(digits, "34"), strings.HasPrefix(digits, "37"):
+	case within("34", "34"), within("37", "37"):
 		return "AMEX"
-	case strings.HasPrefix(digits, "62"):
+	case within("62", "62"):
 		return "UNIONPAY"
-	case strings.HasPrefix(digits, "5"), strings.HasPrefix(digits, "2"):
+	case within("51", "55"), within("2221", "2720"):
 		return "MASTERCARD"
 	default:
 		return "UNKNOWN"

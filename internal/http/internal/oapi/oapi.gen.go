@@ -610,7 +610,9 @@ type PaymentMethod struct {
 	// Bin Example: 401200
 	Bin *string `json:"bin"`
 
-	// Brand Example: VISA
+	// Brand The card scheme that the provider names, else the one that the number's range belongs to. Null where it is not certain.
+	//
+	// Example: VISA
 	Brand *string `json:"brand"`
 
 	// Country Where the card was issued, ISO 3166 alpha-3.
@@ -833,7 +835,9 @@ type Statement struct {
 
 	// Object Always `statement`.
 	Object string `json:"object"`
-	Rows   int    `json:"rows"`
+
+	// Rows How many rows there are of your orders, once `ready`.
+	Rows int `json:"rows"`
 
 	// State Known values: `created`, `processing`, `ready`, `failed`.
 	State string `json:"state"`
@@ -861,6 +865,24 @@ type StatementRequestStatus string
 
 // StatementRequestType defines model for StatementRequest.Type.
 type StatementRequestType string
+
+// StatementRow defines model for StatementRow.
+type StatementRow struct {
+	// Fields What the provider says, by its own column names. Card numbers are masked.
+	Fields map[string]string `json:"fields"`
+
+	// OrderId The order that the row is about.
+	OrderId openapi_types.UUID `json:"order_id"`
+
+	// Reference Yours, of the order.
+	Reference string `json:"reference"`
+}
+
+// StatementRowList defines model for StatementRowList.
+type StatementRowList struct {
+	Data       []StatementRow `json:"data"`
+	NextCursor *string        `json:"next_cursor"`
+}
 
 // Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
 type Status = string
@@ -988,10 +1010,10 @@ type ListOrdersParams struct {
 	Account   *string                 `form:"account,omitempty" json:"account,omitempty"`
 	ParentId  *openapi_types.UUID     `form:"parent_id,omitempty" json:"parent_id,omitempty"`
 
-	// CreatedFrom Inclusive.
+	// CreatedFrom Inclusive. Write the `+` of a zone as `%2B`.
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
 
-	// CreatedTo Exclusive.
+	// CreatedTo Exclusive, and not before `created_from`.
 	CreatedTo *time.Time `form:"created_to,omitempty" json:"created_to,omitempty"`
 
 	// Limit How many at most; 50 if you leave it out.
@@ -1074,6 +1096,15 @@ type CreatePayoutParams struct {
 type CreateStatementParams struct {
 	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListStatementRowsParams defines parameters for ListStatementRows.
+type ListStatementRowsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateTransferParams defines parameters for CreateTransfer.
@@ -1202,15 +1233,18 @@ type ServerInterface interface {
 	// GetRefund Read one refund
 	// (GET /v1/refunds/{id})
 	GetRefund(w http.ResponseWriter, r *http.Request, id ID)
-	// CreateStatement Ask for the provider's own list of transactions
+	// CreateStatement Ask for your orders in the provider's own list of transactions
 	// (POST /v1/statements)
 	CreateStatement(w http.ResponseWriter, r *http.Request, params CreateStatementParams)
 	// GetStatement How far a statement is
 	// (GET /v1/statements/{id})
 	GetStatement(w http.ResponseWriter, r *http.Request, id ID)
-	// GetStatementFile The provider's spreadsheet
+	// GetStatementFile The rows of a statement as a spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(w http.ResponseWriter, r *http.Request, id ID)
+	// ListStatementRows The rows of a statement
+	// (GET /v1/statements/{id}/rows)
+	ListStatementRows(w http.ResponseWriter, r *http.Request, id ID, params ListStatementRowsParams)
 	// CreateTransfer Move money from card to card
 	// (POST /v1/transfers)
 	CreateTransfer(w http.ResponseWriter, r *http.Request, params CreateTransferParams)
@@ -1349,7 +1383,7 @@ func (_ Unimplemented) GetRefund(w http.ResponseWriter, r *http.Request, id ID) 
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// CreateStatement Ask for the provider's own list of transactions
+// CreateStatement Ask for your orders in the provider's own list of transactions
 // (POST /v1/statements)
 func (_ Unimplemented) CreateStatement(w http.ResponseWriter, r *http.Request, params CreateStatementParams) {
 	w.WriteHeader(http.StatusNotImplemented)
@@ -1361,9 +1395,15 @@ func (_ Unimplemented) GetStatement(w http.ResponseWriter, r *http.Request, id I
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
-// GetStatementFile The provider's spreadsheet
+// GetStatementFile The rows of a statement as a spreadsheet
 // (GET /v1/statements/{id}/file)
 func (_ Unimplemented) GetStatementFile(w http.ResponseWriter, r *http.Request, id ID) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListStatementRows The rows of a statement
+// (GET /v1/statements/{id}/rows)
+func (_ Unimplemented) ListStatementRows(w http.ResponseWriter, r *http.Request, id ID, params ListStatementRowsParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2395,6 +2435,61 @@ func (siw *ServerInterfaceWrapper) GetStatementFile(w http.ResponseWriter, r *ht
 	handler.ServeHTTP(w, r)
 }
 
+// ListStatementRows operation middleware
+func (siw *ServerInterfaceWrapper) ListStatementRows(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", chi.URLParam(r, "id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListStatementRowsParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", r.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "cursor"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "cursor", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListStatementRows(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // CreateTransfer operation middleware
 func (siw *ServerInterfaceWrapper) CreateTransfer(w http.ResponseWriter, r *http.Request) {
 
@@ -2734,6 +2829,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/statements/{id}/file", wrapper.GetStatementFile)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/statements/{id}/rows", wrapper.ListStatementRows)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/transfers", wrapper.CreateTransfer)
@@ -9556,17 +9654,17 @@ func (response GetStatementFile500ApplicationProblemPlusJSONResponse) VisitGetSt
 	return err
 }
 
-type GetStatementFile502ResponseHeaders struct {
+type GetStatementFile503ResponseHeaders struct {
 	RetryAfter *string
 	XRequestId *string
 }
 
-type GetStatementFile502ApplicationProblemPlusJSONResponse struct {
+type GetStatementFile503ApplicationProblemPlusJSONResponse struct {
 	Body    Problem
-	Headers GetStatementFile502ResponseHeaders
+	Headers GetStatementFile503ResponseHeaders
 }
 
-func (response GetStatementFile502ApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+func (response GetStatementFile503ApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9579,22 +9677,245 @@ func (response GetStatementFile502ApplicationProblemPlusJSONResponse) VisitGetSt
 	if response.Headers.XRequestId != nil {
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
-	w.WriteHeader(502)
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
 
-type GetStatementFile503ResponseHeaders struct {
+type ListStatementRowsRequestObject struct {
+	Id     ID `json:"id"`
+	Params ListStatementRowsParams
+}
+
+type ListStatementRowsResponseObject interface {
+	VisitListStatementRowsResponse(w http.ResponseWriter) error
+}
+
+type ListStatementRows200ResponseHeaders struct {
+	XRequestId *string
+}
+
+type ListStatementRows200JSONResponse struct {
+	Body    StatementRowList
+	Headers ListStatementRows200ResponseHeaders
+}
+
+func (response ListStatementRows200JSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows400ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListStatementRows400ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows401ResponseHeaders struct {
 	RetryAfter *string
 	XRequestId *string
 }
 
-type GetStatementFile503ApplicationProblemPlusJSONResponse struct {
+type ListStatementRows401ApplicationProblemPlusJSONResponse struct {
 	Body    Problem
-	Headers GetStatementFile503ResponseHeaders
+	Headers ListStatementRows401ResponseHeaders
 }
 
-func (response GetStatementFile503ApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+func (response ListStatementRows401ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows403ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows403ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows403ResponseHeaders
+}
+
+func (response ListStatementRows403ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows404ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows404ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows404ResponseHeaders
+}
+
+func (response ListStatementRows404ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows409ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows409ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows409ResponseHeaders
+}
+
+func (response ListStatementRows409ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows422ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows422ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows422ResponseHeaders
+}
+
+func (response ListStatementRows422ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows500ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows500ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows500ResponseHeaders
+}
+
+func (response ListStatementRows500ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRows503ResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRows503ApplicationProblemPlusJSONResponse struct {
+	Body    Problem
+	Headers ListStatementRows503ResponseHeaders
+}
+
+func (response ListStatementRows503ApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11062,15 +11383,18 @@ type StrictServerInterface interface {
 	// GetRefund Read one refund
 	// (GET /v1/refunds/{id})
 	GetRefund(ctx context.Context, request GetRefundRequestObject) (GetRefundResponseObject, error)
-	// CreateStatement Ask for the provider's own list of transactions
+	// CreateStatement Ask for your orders in the provider's own list of transactions
 	// (POST /v1/statements)
 	CreateStatement(ctx context.Context, request CreateStatementRequestObject) (CreateStatementResponseObject, error)
 	// GetStatement How far a statement is
 	// (GET /v1/statements/{id})
 	GetStatement(ctx context.Context, request GetStatementRequestObject) (GetStatementResponseObject, error)
-	// GetStatementFile The provider's spreadsheet
+	// GetStatementFile The rows of a statement as a spreadsheet
 	// (GET /v1/statements/{id}/file)
 	GetStatementFile(ctx context.Context, request GetStatementFileRequestObject) (GetStatementFileResponseObject, error)
+	// ListStatementRows The rows of a statement
+	// (GET /v1/statements/{id}/rows)
+	ListStatementRows(ctx context.Context, request ListStatementRowsRequestObject) (ListStatementRowsResponseObject, error)
 	// CreateTransfer Move money from card to card
 	// (POST /v1/transfers)
 	CreateTransfer(ctx context.Context, request CreateTransferRequestObject) (CreateTransferResponseObject, error)
@@ -11788,6 +12112,33 @@ func (sh *strictHandler) GetStatementFile(w http.ResponseWriter, r *http.Request
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetStatementFileResponseObject); ok {
 		if err := validResponse.VisitGetStatementFileResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListStatementRows operation middleware
+func (sh *strictHandler) ListStatementRows(w http.ResponseWriter, r *http.Request, id ID, params ListStatementRowsParams) {
+	var request ListStatementRowsRequestObject
+
+	request.Id = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStatementRows(ctx, request.(ListStatementRowsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStatementRows")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListStatementRowsResponseObject); ok {
+		if err := validResponse.VisitListStatementRowsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

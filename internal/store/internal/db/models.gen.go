@@ -211,6 +211,7 @@ type Statement struct {
 	State        string     `db:"state"`
 	Task         string     `db:"task"`
 	Failure      string     `db:"failure"`
+	Columns      []string   `db:"columns"`
 	RowCount     int32      `db:"row_count"`
 	Polls        int32      `db:"polls"`
 	CreatedAt    time.Time  `db:"created_at"`
@@ -222,5 +223,6 @@ type StatementRow struct {
 	ShopID      uuid.UUID       `db:"shop_id"`
 	StatementID uuid.UUID       `db:"statement_id"`
 	Row         int32           `db:"row"`
+	OrderID     uuid.UUID       `db:"order_id"`
 	Fields      json.RawMessage `db:"fields"`
 }

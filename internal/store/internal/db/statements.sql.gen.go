@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -31,11 +32,11 @@ func (q *Queries) DeleteStatementRows(ctx context.Context, arg DeleteStatementRo
 
 const InsertStatement = `-- name: InsertStatement :execrows
 INSERT INTO statements (
-    shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, row_count, polls,
+    shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, columns, row_count, polls,
     created_at, updated_at, next_poll_at
 ) VALUES (
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+    $15, $16, $17
 )
 `
 
@@ -51,6 +52,7 @@ type InsertStatementParams struct {
 	State        string     `db:"state"`
 	Task         string     `db:"task"`
 	Failure      string     `db:"failure"`
+	Columns      []string   `db:"columns"`
 	RowCount     int32      `db:"row_count"`
 	Polls        int32      `db:"polls"`
 	CreatedAt    time.Time  `db:"created_at"`
@@ -71,6 +73,7 @@ func (q *Queries) InsertStatement(ctx context.Context, arg InsertStatementParams
 		arg.State,
 		arg.Task,
 		arg.Failure,
+		arg.Columns,
 		arg.RowCount,
 		arg.Polls,
 		arg.CreatedAt,
@@ -81,6 +84,55 @@ func (q *Queries) InsertStatement(ctx context.Context, arg InsertStatementParams
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const LatestStatements = `-- name: LatestStatements :many
+SELECT statements.shop_id, statements.id, statements.account_id, statements.account_name, statements.type, statements.status_filter, statements.from_at, statements.to_at, statements.state, statements.task, statements.failure, statements.columns, statements.row_count, statements.polls, statements.created_at, statements.updated_at, statements.next_poll_at, shops.name AS shop_name FROM statements JOIN shops ON shops.id = statements.shop_id
+ORDER BY statements.created_at DESC LIMIT $1
+`
+
+type LatestStatementsRow struct {
+	Statement Statement `db:"statement"`
+	ShopName  string    `db:"shop_name"`
+}
+
+func (q *Queries) LatestStatements(ctx context.Context, maxRows int32) ([]LatestStatementsRow, error) {
+	rows, err := q.db.Query(ctx, LatestStatements, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatestStatementsRow
+	for rows.Next() {
+		var i LatestStatementsRow
+		if err := rows.Scan(
+			&i.Statement.ShopID,
+			&i.Statement.ID,
+			&i.Statement.AccountID,
+			&i.Statement.AccountName,
+			&i.Statement.Type,
+			&i.Statement.StatusFilter,
+			&i.Statement.FromAt,
+			&i.Statement.ToAt,
+			&i.Statement.State,
+			&i.Statement.Task,
+			&i.Statement.Failure,
+			&i.Statement.Columns,
+			&i.Statement.RowCount,
+			&i.Statement.Polls,
+			&i.Statement.CreatedAt,
+			&i.Statement.UpdatedAt,
+			&i.Statement.NextPollAt,
+			&i.ShopName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LeaseDueStatements = `-- name: LeaseDueStatements :many
@@ -139,6 +191,51 @@ func (q *Queries) LockOpenStatement(ctx context.Context, arg LockOpenStatementPa
 	return id, err
 }
 
+const OrdersNamed = `-- name: OrdersNamed :many
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+WHERE provider_order_id = ANY($1::text[])
+UNION
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+WHERE provider_reference = ANY($1::text[]) AND provider_reference <> ''
+`
+
+type OrdersNamedRow struct {
+	ShopID            uuid.UUID  `db:"shop_id"`
+	ID                uuid.UUID  `db:"id"`
+	AccountID         uuid.UUID  `db:"account_id"`
+	ParentID          *uuid.UUID `db:"parent_id"`
+	ProviderOrderID   string     `db:"provider_order_id"`
+	ProviderReference string     `db:"provider_reference"`
+}
+
+// Orders of all shops that the provider knows by one of these ids, ours or its own.
+func (q *Queries) OrdersNamed(ctx context.Context, ids []string) ([]OrdersNamedRow, error) {
+	rows, err := q.db.Query(ctx, OrdersNamed, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrdersNamedRow
+	for rows.Next() {
+		var i OrdersNamedRow
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.AccountID,
+			&i.ParentID,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const RenewStatement = `-- name: RenewStatement :execrows
 UPDATE statements SET next_poll_at = $1::timestamptz
 WHERE shop_id = $2 AND id = $3 AND next_poll_at < $1::timestamptz AND state IN ('created', 'processing')
@@ -158,8 +255,39 @@ func (q *Queries) RenewStatement(ctx context.Context, arg RenewStatementParams) 
 	return result.RowsAffected(), nil
 }
 
+const StatementAnywhere = `-- name: StatementAnywhere :one
+SELECT shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, columns, row_count, polls,
+    created_at, updated_at, next_poll_at
+FROM statements WHERE id = $1
+`
+
+func (q *Queries) StatementAnywhere(ctx context.Context, id uuid.UUID) (Statement, error) {
+	row := q.db.QueryRow(ctx, StatementAnywhere, id)
+	var i Statement
+	err := row.Scan(
+		&i.ShopID,
+		&i.ID,
+		&i.AccountID,
+		&i.AccountName,
+		&i.Type,
+		&i.StatusFilter,
+		&i.FromAt,
+		&i.ToAt,
+		&i.State,
+		&i.Task,
+		&i.Failure,
+		&i.Columns,
+		&i.RowCount,
+		&i.Polls,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.NextPollAt,
+	)
+	return i, err
+}
+
 const StatementByID = `-- name: StatementByID :one
-SELECT shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, row_count, polls,
+SELECT shop_id, id, account_id, account_name, type, status_filter, from_at, to_at, state, task, failure, columns, row_count, polls,
     created_at, updated_at, next_poll_at
 FROM statements WHERE shop_id = $1 AND id = $2
 `
@@ -184,6 +312,7 @@ func (q *Queries) StatementByID(ctx context.Context, arg StatementByIDParams) (S
 		&i.State,
 		&i.Task,
 		&i.Failure,
+		&i.Columns,
 		&i.RowCount,
 		&i.Polls,
 		&i.CreatedAt,
@@ -193,17 +322,68 @@ func (q *Queries) StatementByID(ctx context.Context, arg StatementByIDParams) (S
 	return i, err
 }
 
+const StatementRows = `-- name: StatementRows :many
+SELECT r.row, r.order_id, o.reference, r.fields FROM statement_rows r
+JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
+WHERE r.shop_id = $1 AND r.statement_id = $2 AND r.row >= $3::integer ORDER BY r.row LIMIT $4
+`
+
+type StatementRowsParams struct {
+	ShopID      uuid.UUID `db:"shop_id"`
+	StatementID uuid.UUID `db:"statement_id"`
+	FromRow     int32     `db:"from_row"`
+	MaxRows     int32     `db:"max_rows"`
+}
+
+type StatementRowsRow struct {
+	Row       int32           `db:"row"`
+	OrderID   uuid.UUID       `db:"order_id"`
+	Reference string          `db:"reference"`
+	Fields    json.RawMessage `db:"fields"`
+}
+
+func (q *Queries) StatementRows(ctx context.Context, arg StatementRowsParams) ([]StatementRowsRow, error) {
+	rows, err := q.db.Query(ctx, StatementRows,
+		arg.ShopID,
+		arg.StatementID,
+		arg.FromRow,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StatementRowsRow
+	for rows.Next() {
+		var i StatementRowsRow
+		if err := rows.Scan(
+			&i.Row,
+			&i.OrderID,
+			&i.Reference,
+			&i.Fields,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const UpdateStatement = `-- name: UpdateStatement :execrows
 UPDATE statements SET
-    state = $1, task = $2, failure = $3, row_count = $4, polls = $5, updated_at = $6,
-    next_poll_at = $7
-WHERE shop_id = $8 AND id = $9 AND state IN ('created', 'processing') AND polls + 1 = $5
+    state = $1, task = $2, failure = $3, columns = $4, row_count = $5, polls = $6, updated_at = $7,
+    next_poll_at = $8
+WHERE shop_id = $9 AND id = $10 AND state IN ('created', 'processing') AND polls + 1 = $6
 `
 
 type UpdateStatementParams struct {
 	State      string     `db:"state"`
 	Task       string     `db:"task"`
 	Failure    string     `db:"failure"`
+	Columns    []string   `db:"columns"`
 	RowCount   int32      `db:"row_count"`
 	Polls      int32      `db:"polls"`
 	UpdatedAt  time.Time  `db:"updated_at"`
@@ -218,6 +398,7 @@ func (q *Queries) UpdateStatement(ctx context.Context, arg UpdateStatementParams
 		arg.State,
 		arg.Task,
 		arg.Failure,
+		arg.Columns,
 		arg.RowCount,
 		arg.Polls,
 		arg.UpdatedAt,

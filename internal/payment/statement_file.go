@@ -1,0 +1,126 @@
+package payment
+
+import (
+	"context"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/google/uuid"
+)
+
+// SheetWriter writes a spreadsheet of text to w: a header row of columns, then the rows by column name. An error of rows is
+// returned.
+type SheetWriter func(w io.Writer, columns []string, rows iter.Seq2[map[string]string, error]) error
+
+// rowsPage is how many rows are read at once for a file.
+const rowsPage = 500
+
+// StatementFile writes the shop's rows to w as a spreadsheet with the columns of the provider's list. filesAtOnce are written
+// at once, half of them for one shop: more are CodeUnavailable. An error after the first byte leaves half a file with w.
+func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
+	st, err := s.readyStatement(ctx, shop, id)
+	if err != nil {
+		return err
+	}
+	if !s.files.take(shop) {
+		return &Error{Code: CodeUnavailable, Message: "As many statement files as this server gives out at once are being read. Try again in a few seconds."}
+	}
+	defer s.files.give(shop)
+	return s.WriteSheet(w, st.Columns, s.fieldsOf(ctx, st))
+}
+
+// fieldsOf reads a statement's rows page by page.
+func (s *Service) fieldsOf(ctx context.Context, st *Statement) iter.Seq2[map[string]string, error] {
+	return func(yield func(map[string]string, error) bool) {
+		for cursor := ""; ; {
+			page, err := s.Statements.StatementRows(ctx, st.Shop, st.ID, cursor, rowsPage)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, row := range page.Items {
+				if !yield(row.Fields, nil) {
+					return
+				}
+			}
+			if cursor = page.Next; cursor == "" {
+				return
+			}
+		}
+	}
+}
+
+// StatementRows returns up to limit of the shop's rows after a cursor.
+func (s *Service) StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[StatementRow], error) {
+	if _, err := s.readyStatement(ctx, shop, id); err != nil {
+		return Page[StatementRow]{}, err
+	}
+	return s.Statements.StatementRows(ctx, shop, id, cursor, limit)
+}
+
+func (s *Service) readyStatement(ctx context.Context, shop, id uuid.UUID) (*Statement, error) {
+	st, err := s.Statements.Statement(ctx, shop, id)
+	if err != nil {
+		return nil, err
+	}
+	if st.State != StatementReady {
+		return nil, &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". Its rows and its file can be read once it is ready."}
+	}
+	return st, nil
+}
+
+// ProviderFile writes the provider's whole spreadsheet to w, as the provider made it: with the rows of other shops, and with
+// whatever card data the provider puts into it. It is for operators only. The provider is asked for it each time, for no
+// longer than ProviderTimeout.
+func (s *Service) ProviderFile(ctx context.Context, st *Statement, w io.Writer) error {
+	if st.State != StatementReady {
+		return &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". The provider's file can be read once it is ready."}
+	}
+	exporter, err := s.exporter(ctx, st)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
+	defer cancel()
+	if err := exporter.DownloadStatement(ctx, st.Task, w); err != nil {
+		return providerFailed("The provider did not give the file. Try again later, or ask for a new statement.", err)
+	}
+	return nil
+}
+
+// filesAtOnce is how many statement files one service gives out at once, filesPerShop how many of them to one shop.
+const (
+	filesAtOnce  = 4
+	filesPerShop = 2
+)
+
+// files counts the statement files that are being given out.
+type files struct {
+	mu     sync.Mutex
+	all    int
+	byShop map[uuid.UUID]int
+}
+
+func (f *files) take(shop uuid.UUID) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all >= filesAtOnce || f.byShop[shop] >= filesPerShop {
+		return false
+	}
+	if f.byShop == nil {
+		f.byShop = map[uuid.UUID]int{}
+	}
+	f.all++
+	f.byShop[shop]++
+	return true
+}
+
+func (f *files) give(shop uuid.UUID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all--
+	if f.byShop[shop]--; f.byShop[shop] == 0 {
+		delete(f.byShop, shop)
+	}
+}
