@@ -72,7 +72,8 @@ INSERT INTO legal_transitions (from_status, to_status) VALUES
     ('processing', 'succeeded'), ('processing', 'failed'), ('processing', 'canceled'),
     ('requires_action', 'processing'), ('requires_action', 'authorized'),
     ('requires_action', 'succeeded'), ('requires_action', 'failed'), ('requires_action', 'canceled'),
-    ('authorized', 'processing'), ('authorized', 'succeeded'), ('authorized', 'failed'), ('authorized', 'canceled');
+    ('authorized', 'processing'), ('authorized', 'succeeded'), ('authorized', 'failed'), ('authorized', 'canceled'),
+    ('succeeded', 'succeeded');                             -- money of a transfer or payout came back
 
 CREATE TABLE orders (
     shop_id             uuid NOT NULL REFERENCES shops (id),

@@ -8,7 +8,7 @@ import (
 )
 
 // Status is what a provider says of an order, in neutral words. The zero value means that it said nothing that the
-// adapter understands: such a result changes nothing and is counted.
+// adapter understands: such a result is counted, and changes nothing but that the order was sent.
 type Status string
 
 // The neutral statuses.

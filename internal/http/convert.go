@@ -70,6 +70,9 @@ func renderFailure(f *gateway.Failure) *oapi.Failure {
 // the card number, compressed (3-D Secure's PaReq). The order itself has them, and rests encrypted.
 func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
 	typ := string(o.Kind) + "." + string(t.To)
+	if t.From == t.To { // money came back: whoever acts on succeeded must not act twice
+		typ = string(o.Kind) + ".returned"
+	}
 	order := RenderOrder(o)
 	if order.NextAction != nil {
 		order.NextAction.Fields = nil

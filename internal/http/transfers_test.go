@@ -119,4 +119,8 @@ func TestNotificationsAreTypedByKind(t *testing.T) {
 		}
 	}
 	require.Len(t, seen, len(kinds)*len(statuses))
+	came := payment.Transition{Sequence: 3, From: payment.StatusSucceeded, To: payment.StatusSucceeded, At: at}
+	typ, _, err := RenderNotification((&book{}).order(gateway.KindTransfer), came, uuid.New())
+	require.NoError(t, err)
+	require.Equal(t, "transfer.returned", typ)
 }

@@ -31,7 +31,9 @@ const notFoundAnswers = 3
 func (s Schedule) next(o *Order, now time.Time) {
 	if o.Status.Final() {
 		o.NextCheckAt = nil
-		o.resume(now)
+		if o.resume(now); o.NextCheckAt == nil && o.watched(now) {
+			s.watch(o, now)
+		}
 		return
 	}
 	var at time.Time
@@ -90,14 +92,15 @@ func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	return o, err
 }
 
-// Refresh asks the provider about an order now, beside its schedule. A final order is answered as it is stored.
+// Refresh asks the provider about an order now, beside its schedule. A final order is answered as it is stored, unless money of
+// it could still come back.
 func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	ctx = context.WithoutCancel(ctx)
 	o, err := s.Store.Order(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if o.Status.Final() && o.NextCheckAt == nil {
+	if o.Status.Final() && o.NextCheckAt == nil && !o.mayComeBack() {
 		return o, nil
 	}
 	o, _, err = s.look(ctx, o, false)
@@ -154,7 +157,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 				o.NextCheckAt = &at
 			}
 		}
-		if callErr != nil && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
+		if callErr != nil && !o.watched(now) && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
 			s.persist(o, now)
 		}
 		if since, _, open := o.remembered(); open && !o.Status.Final() {
@@ -163,7 +166,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 				o.NextCheckAt = &at
 			}
 		}
-		if o.Status.Final() && planned != nil && o.Sequence == sequence && o.Conflicts == before {
+		if o.Status.Final() && !o.watched(now) && planned != nil && o.Sequence == sequence && o.Conflicts == before {
 			told := callErr == nil && Status(result.Status).Final()
 			s.followDoubt(o, told && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
 		}

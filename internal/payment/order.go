@@ -210,7 +210,10 @@ func (o *Order) step(to Status, cause Cause, evidence gateway.Evidence, at time.
 	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Cause: cause, Evidence: evidence, At: at})
 	o.Status, o.UpdatedAt = to, at
 	if to.Final() {
-		o.FinalizedAt, o.NextCheckAt, o.NextAction = &at, nil, nil
+		o.NextCheckAt, o.NextAction = nil, nil
+		if o.FinalizedAt == nil {
+			o.FinalizedAt = &at
+		}
 	}
 	// A redirect stays while the provider works, so that a customer who closed the page can go back to it.
 	if o.NextAction != nil && to != StatusRequiresAction && (to != StatusProcessing || o.NextAction.Type != gateway.ActionRedirect) {

@@ -81,6 +81,9 @@ func (o *Order) judge(r Report) (Verdict, string) {
 		if why := o.otherEnd(r); why != "" {
 			return ConflictVerdict, why
 		}
+		if o.moreCameBack(r) {
+			return Apply, ""
+		}
 		return Repeat, ""
 	case o.Status.Final() && r.Status.Final() && o.Status != StatusSucceeded && r.Status != StatusSucceeded:
 		return Stale, "either way no money moved" // what we failed, the provider may call canceled
@@ -116,7 +119,7 @@ func (o *Order) otherEnd(r Report) string {
 		return ""
 	case r.Settled != nil && *r.Settled != o.Captured && o.Amount.Currency() != "":
 		return fmt.Sprintf("succeeded with another sum than the one recorded: %d, and not %d", *r.Settled, o.Captured)
-	case o.Kind != gateway.KindRefund && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved:
+	case o.Kind != gateway.KindRefund && !o.sendsMoney() && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved:
 		return "more went back than the refunds on record"
 	}
 	return o.secondMovement(r)
@@ -216,6 +219,10 @@ func (o *Order) Record(r Report) Verdict {
 	}
 	second := o.secondMovement(r)
 	o.learn(r)
+	if o.Status.Final() {
+		o.cameBack(r)
+		return verdict
+	}
 	o.step(r.Status, r.Cause, r.evidence(), r.At)
 	o.StatusReason = r.Reason
 	o.NotFound, o.NotFoundSince = 0, nil

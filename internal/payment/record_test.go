@@ -78,7 +78,7 @@ func TestAReportThatIsNewerThanWhatIsStoredMayLeadAlongEveryLegalStep(t *testing
 			r := undated(to)
 			r.Basis = o.Sequence
 			verdict := o.Record(r)
-			if Legal(from, to) {
+			if Legal(from, to) && from != to { // money that came back has a test of its own
 				require.Equal(t, Apply, verdict, "%s to %s", from, to)
 			} else {
 				require.NotEqual(t, Apply, verdict, "%s to %s", from, to)

@@ -367,7 +367,11 @@ const (
 // answerReport is what a provider's answer to a call that may move money means.
 func answerReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
 	if err == nil {
-		return o.withoutForm(ReportOf(result, CauseAnswer, basis, now))
+		r := o.withoutForm(ReportOf(result, CauseAnswer, basis, now))
+		if o.Status == StatusCreated && !r.Status.Valid() {
+			r.Status, r.Reason = notListed(o)
+		}
+		return r
 	}
 	r := Report{Cause: CauseAnswer, Basis: basis, State: result.State, Evidence: evidenceOf(result, err), At: now}
 	code := "no_answer"
@@ -420,6 +424,15 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		}
 	}
 	return r
+}
+
+// notListed is what an order becomes whose first answer names a state that is not listed, and why. A transfer that was found
+// is with the provider; whether it took what was sent, only a state that is understood tells.
+func notListed(o *Order) (Status, string) {
+	if o.imported() {
+		return StatusProcessing, "The provider names a state that is not listed. It is being asked."
+	}
+	return StatusUnknown, "The provider answered with a state that is not listed. It is being asked."
 }
 
 // faults says which members of a request a provider did not accept, behind a space, or "".

@@ -18,7 +18,7 @@ const (
 	StatusRequiresAction Status = "requires_action"
 	// StatusAuthorized: money is held and waits for a capture or a cancel.
 	StatusAuthorized Status = "authorized"
-	// StatusSucceeded: done. Final.
+	// StatusSucceeded: done. Final. A step to itself says that money came back of a transfer or payout.
 	StatusSucceeded Status = "succeeded"
 	// StatusFailed: the provider refused, see Failure. Final.
 	StatusFailed Status = "failed"
@@ -40,7 +40,7 @@ var steps = map[Status][]Status{
 	StatusProcessing:     {StatusRequiresAction, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
 	StatusRequiresAction: {StatusProcessing, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
 	StatusAuthorized:     {StatusProcessing, StatusSucceeded, StatusFailed, StatusCanceled},
-	StatusSucceeded:      {},
+	StatusSucceeded:      {StatusSucceeded},
 	StatusFailed:         {},
 	StatusCanceled:       {},
 }
@@ -62,7 +62,7 @@ func Legal(from, to Status) bool { return slices.Contains(steps[from], to) }
 // Valid reports whether s is a status at all.
 func (s Status) Valid() bool { return slices.Contains(Statuses, s) }
 
-// Final reports whether no step leaves s.
+// Final reports whether no step leads to another status.
 func (s Status) Final() bool {
 	return s == StatusSucceeded || s == StatusFailed || s == StatusCanceled
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -110,7 +111,17 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		ProviderReference: found.ProviderReference, ProviderState: found.State,
 	})
-	return s.enter(ctx, o, "find_transfer", func(context.Context) (gateway.Result, error) { return found, nil })
+	const operation = "find_transfer"
+	answer := func(context.Context) (gateway.Result, error) { return found, nil }
+	stored, isNew, err := s.enter(ctx, o, operation, answer)
+	if err != nil || isNew {
+		return stored, isNew, err
+	}
+	// It is followed already. What was said of it now is recorded all the same, as a report of unknown age.
+	stored, err = s.askFor(context.WithoutCancel(ctx), stored, operation, answer, func(o *Order, result gateway.Result, err error, _ int, now time.Time) Report {
+		return answerReport(o, result, err, 0, now)
+	})
+	return stored, false, err
 }
 
 // startedHere returns the shop's order that the provider knows by one of our ids, nil if there is none. To follow it as

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,6 +177,16 @@ func TestTransfersAtUAPAY(t *testing.T) {
 			}
 			require.Equal(t, 1, d.sent(never, create))
 		},
+		"the money came back": func(t *testing.T, d uapayDev) {
+			o := d.makes("/v1/transfers", transferUAH("back", cardEnd(uahSuccess), to), http.StatusCreated)
+			d.ends(o.ID, "succeeded")
+			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/reverse", map[string]any{})
+			eventually(t, func() bool { return d.full(o.ID).AmountRefunded == 10000 })
+			require.Equal(t, "succeeded", d.full(o.ID).Status)
+			eventually(t, func() bool {
+				return slices.Contains(d.arrivals(o.ID), fmt.Sprint(d.full(o.ID).Sequence)+" transfer.returned")
+			})
+		},
 		"what is missing": func(t *testing.T, d uapayDev) {
 			body := strings.Replace(transferUAH("bare", cardEnd(uahSuccess), to), `"customer":{"phone":"+380000000000"}`, `"customer":{}`, 1)
 			p := d.refuses("/v1/transfers", body, http.StatusUnprocessableEntity, "missing_fields")
@@ -280,8 +291,31 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			call(d, "c2a/reverse/complete", map[string]any{"paymentId": id}, map[string]any{})
 			require.Equal(t, []string{"SEND FINISHED", "RETURN FINISHED"}, d.operations(id))
 			o := imports(d, id)
-			require.Equal(t, "failed", o.Status)
-			require.Equal(t, "REVERSED", o.Failure.Code)
+			require.Equal(t, "succeeded", o.Status)
+			require.EqualValues(t, []int64{10000, 10000}, []int64{o.AmountCaptured, o.AmountRefunded})
+		},
+		"the money went back, and no operation says so": func(t *testing.T, d uapayDev) {
+			for amount, captured := range map[int64]string{2500: "part", 10000: "all"} {
+				id := finished(d, "ext-quiet-"+captured)
+				d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{"amount": amount})
+				require.Equal(t, []string{"SEND FINISHED"}, d.operations(id))
+				o := imports(d, id)
+				require.Equal(t, "succeeded", o.Status)
+				require.EqualValues(t, []int64{10000, amount}, []int64{o.AmountCaptured, o.AmountRefunded})
+			}
+		},
+		"the money went back after the import": func(t *testing.T, d uapayDev) {
+			id := finished(d, "ext-late")
+			o := imports(d, id)
+			require.Zero(t, o.AmountRefunded)
+			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{"amount": 2500})
+			again := d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK)
+			require.EqualValues(t, 2500, again.AmountRefunded)
+			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{})
+			eventually(t, func() bool { return d.full(o.ID).AmountRefunded == 10000 }) // by itself
+			require.Equal(t, "succeeded", d.full(o.ID).Status)
+			eventually(t, func() bool { return len(d.arrivals(o.ID)) == 3 })
+			require.Equal(t, []string{"2 transfer.succeeded", "3 transfer.returned", "4 transfer.returned"}, d.arrivals(o.ID))
 		},
 		"nothing to find": func(_ *testing.T, d uapayDev) {
 			d.refuses("/v1/transfers/import", `{"account":"`+p2p+`","receipt_id":"AAAAAAAAAAAA"}`, http.StatusNotFound, "not_found")

@@ -170,7 +170,7 @@ func (g *Gateway) fetchC2ARefund(ctx context.Context, ref gateway.Ref) (gateway.
 		case "FINISHED":
 			out.Status, out.Amount = gateway.StatusSucceeded, o.Amount.pointer()
 		case "REJECTED", "CANCELED":
-			out.Status, out.Failure = gateway.StatusFailed, rejected(false)
+			out.Status, out.Failure = gateway.StatusFailed, rejected()
 		case "NEEDS_COMPLETE", "OPEN", "PENDING":
 		default:
 			out.Status = ""

@@ -115,7 +115,7 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 		n.Result.State = remember(stateInvoice, invoiceID, statePayment, paymentID)
 	}
 	if m.status == gateway.StatusFailed {
-		n.Result.Failure = rejected(false)
+		n.Result.Failure = rejected()
 	}
 	n.Statuses = map[gateway.Operation]gateway.Status{}
 	for _, op := range []gateway.Operation{gateway.OpAuthorize, gateway.OpCapture, gateway.OpCancel} {

@@ -281,7 +281,7 @@ func readings() map[string]gatewaytest.Reading {
 	add("sent, not received", gateway.StatusProcessing, 0, "OPEN", send("FINISHED"), receive("OPEN"))
 	add("given up", gateway.StatusCanceled, 0, "OPEN", send("CANCELED"))
 	add("refused", gateway.StatusFailed, 0, "REJECTED", send("REJECTED"))
-	add("gone back", gateway.StatusFailed, 10000, "FINISHED", send("FINISHED"), back("FINISHED"))
+	add("gone back", gateway.StatusSucceeded, 10000, "FINISHED", send("FINISHED"), back("FINISHED"))
 	add("not gone back after all", gateway.StatusSucceeded, 0, "FINISHED", send("FINISHED"), receive("FINISHED"), back("CANCELED"))
 	invoice := known(gateway.OpSale)
 	out["an invoice with a commission"] = gatewaytest.Reading{

@@ -19,8 +19,9 @@
 //     a command a hold that stands reads as processing, when it is asked about later as held.
 //   - What a payment shows after a partial refund is unknown. One that was acknowledged over our signature, for a payment
 //     that is still there, counts as done; one whose answer was lost stays unknown until the whole payment is reversed.
-//   - A payment reversed before we saw it succeed reads as succeeded and wholly refunded; a hold as canceled; a transfer
-//     or payout as failed, because its money is not where it was sent.
+//   - A payment, transfer or payout that was reversed reads as succeeded and wholly refunded; a hold as canceled.
+//   - How much went back of a split payment is its returnAmount, or the sum of its RETURN operations: either may be
+//     missing, and the larger one counts. A part of it leaves a payment that goes on processing.
 //   - Direct payments are payments on an invoice, which take cards kept by the provider only. An account may have them go
 //     by the newer engine instead (setting direct_engine), which takes card numbers too, cannot hold money, and gives back
 //     all or nothing; its refunds are operations under our own id, and can be followed (c2a.go).

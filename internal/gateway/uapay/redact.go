@@ -91,6 +91,7 @@ func (a answer) addEvidence(e gateway.Evidence, hide redactor) {
 	num("commission", a.commission())
 	num("pending_amount", a.PendingAmount)
 	num("return_amount", a.ReturnAmount)
+	num("return_commission", a.ReturnCommissionAmount)
 	if a.Confirmation != nil {
 		word("confirmation", a.Confirmation.Type, wordShape)
 		num("attempts_left", a.Confirmation.Left)

@@ -132,7 +132,7 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 	}
 	switch out.Status {
 	case gateway.StatusFailed:
-		out.Failure = rejected(m.reversed)
+		out.Failure = rejected()
 	case gateway.StatusSucceeded:
 		out.Settled, out.Amount = settled(words, ref)
 		if m.reversed {
@@ -163,16 +163,12 @@ func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
 	return nil, a.Amount.pointer()
 }
 
-// rejected says that the provider refused, and never why; or, for a transfer, that its money came back.
-func rejected(reversed bool) *gateway.Failure {
-	f := &gateway.Failure{
+// rejected says that the provider refused, and never why.
+func rejected() *gateway.Failure {
+	return &gateway.Failure{
 		Category: gateway.FailureUnknown, Code: "REJECTED", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{},
 		Message: "The provider or the card's bank refused, and the provider does not say why.",
 	}
-	if reversed {
-		f.Code, f.Message = "REVERSED", "The money went back to where it came from."
-	}
-	return f
 }
 
 // nextAction is what the payer must do (uapay.md 8.2 to 8.4), nil if that is not known.
@@ -257,61 +253,81 @@ func classicMeaning(a answer) meaning {
 	case "REJECTED":
 		return meaning{status: gateway.StatusFailed}
 	case "REVERSED":
-		return meaning{status: gateway.StatusFailed, reversed: true}
+		return meaning{status: gateway.StatusSucceeded, reversed: true}
 	case "CANCELED":
 		return meaning{status: gateway.StatusCanceled}
 	}
 	return meaning{}
 }
 
-// splitMeaning reads a transfer or payout of the newer engine (uapay.md 15.2). Its own status alone says nothing while
-// it is OPEN: that follows a cancel as well as a challenge, so the operations decide. refunded is what went back, nil
-// for nothing.
-func splitMeaning(a answer) (m meaning, refunded *int64) {
-	has := func(kind text, status text) bool {
-		return slices.ContainsFunc(a.Operations, func(o operation) bool {
-			return o.Status == status && (kind == o.Type || kind == "" && (o.Type == "SEND" || o.Type == "RECEIVE"))
-		})
+// has reports whether a payment has an operation of a type and status; of no type, a debit or credit.
+func (a answer) has(kind, status text) bool {
+	return slices.ContainsFunc(a.Operations, func(o operation) bool {
+		return o.Status == status && (kind == o.Type || kind == "" && (o.Type == "SEND" || o.Type == "RECEIVE"))
+	})
+}
+
+// returned is how much went back, as the payment or its operations say. Of two sums that differ the larger one counts: the
+// other is not up to date, or leaves a way out of which the documents do not tell.
+func (a answer) returned() number {
+	sum := number{}
+	for _, o := range a.Operations {
+		if o.Type == "RETURN" && o.Status == "FINISHED" && o.Amount.set {
+			sum = number{sum.value + o.Amount.value, true}
+		}
 	}
-	if has("RETURN", "FINISHED") {
-		back := a.ReturnAmount
-		if !back.set {
-			for _, o := range a.Operations {
-				if o.Type == "RETURN" && o.Status == "FINISHED" {
-					back = number{back.value + o.Amount.value, true}
-				}
-			}
-		}
-		if !a.Amount.set || back.value >= a.Amount.value {
-			return meaning{status: gateway.StatusFailed, reversed: true}, back.pointer()
-		}
+	if back := a.ReturnAmount; back.set && (!sum.set || back.value > sum.value) {
+		return back
+	}
+	return sum
+}
+
+// splitMeaning reads a transfer or payout of the newer engine (uapay.md 15.2), and what went back of it, nil for nothing.
+// Whatever the payment's own status, money that went back was taken before.
+func splitMeaning(a answer) (m meaning, refunded *int64) {
+	m = a.splitStatus()
+	back := a.returned()
+	switch ended := m.status == gateway.StatusFailed || m.status == gateway.StatusCanceled; {
+	case m.reversed && !back.set:
+		return m, a.Amount.pointer() // REVERSED and RETURNED say that all went back
+	case !back.set || back.value == 0:
+		return m, nil
+	case a.Amount.set && back.value >= a.Amount.value:
+		return meaning{status: gateway.StatusSucceeded, reversed: true}, back.pointer()
+	case ended || a.has("RETURN", "FINISHED"):
 		return meaning{status: gateway.StatusSucceeded}, back.pointer()
 	}
+	return m, back.pointer()
+}
+
+// splitStatus is splitMeaning without what went back. The payment's own status says nothing while it is OPEN: that follows a
+// cancel as well as a challenge, so the operations decide.
+func (a answer) splitStatus() meaning {
 	switch strings.TrimSpace(string(a.Status)) {
 	case "FINISHED":
 		if a.PendingAmount.value > 0 {
-			return meaning{status: gateway.StatusProcessing}, nil
+			return meaning{status: gateway.StatusProcessing}
 		}
-		return meaning{status: gateway.StatusSucceeded}, nil
+		return meaning{status: gateway.StatusSucceeded}
 	case "REJECTED":
-		return meaning{status: gateway.StatusFailed}, nil
+		return meaning{status: gateway.StatusFailed}
 	case "REVERSED", "RETURNED":
-		return meaning{status: gateway.StatusFailed, reversed: true}, a.Amount.pointer()
+		return meaning{status: gateway.StatusSucceeded, reversed: true}
 	case "CANCELED":
-		return meaning{status: gateway.StatusCanceled}, nil
+		return meaning{status: gateway.StatusCanceled}
 	case "WAITING_COMPLETE":
-		if has("SEND", "FINISHED") && has("RETURN", "NEEDS_COMPLETE") {
-			return meaning{status: gateway.StatusSucceeded}, nil // a refund was begun and is not done
+		if a.has("SEND", "FINISHED") && a.has("RETURN", "NEEDS_COMPLETE") {
+			return meaning{status: gateway.StatusSucceeded} // a refund was begun and is not done
 		}
-		return meaning{status: gateway.StatusProcessing}, nil
+		return meaning{status: gateway.StatusProcessing}
 	case "OPEN", "NEEDS_CONFIRMATION", "PENDING":
 		switch {
-		case has("", "NEEDS_CONFIRMATION"):
-			return meaning{status: gateway.StatusRequiresAction, waiting: true}, nil
-		case has("", "CANCELED") && !has("", "FINISHED"):
-			return meaning{status: gateway.StatusCanceled}, nil
+		case a.has("", "NEEDS_CONFIRMATION"):
+			return meaning{status: gateway.StatusRequiresAction, waiting: true}
+		case a.has("", "CANCELED") && !a.has("", "FINISHED"):
+			return meaning{status: gateway.StatusCanceled}
 		}
-		return meaning{status: gateway.StatusProcessing}, nil
+		return meaning{status: gateway.StatusProcessing}
 	}
-	return meaning{}, nil
+	return meaning{}
 }

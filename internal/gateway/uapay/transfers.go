@@ -125,9 +125,6 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 	}
 	m := classicMeaning(r.answer)
 	result := g.result(r, r.answer, m, ref)
-	if m.reversed {
-		result.Refunded = r.Amount.pointer()
-	}
 	left := ""
 	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
 		left = itoa(int64(*next.AttemptsLeft))
@@ -185,9 +182,6 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "no_status")
 	}
 	m, refunded := splitMeaning(r.answer)
-	if ref.Kind == gateway.KindPayment && m.reversed {
-		m.status = gateway.StatusSucceeded // it was paid before it went back
-	}
 	result := g.result(r, r.answer, m, ref)
 	result.Refunded, result.Currency, result.ProviderReference, result.OrderID = refunded, currency, id, r.startedAs()
 	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))

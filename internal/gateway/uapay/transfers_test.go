@@ -112,27 +112,44 @@ func TestSplitPayments(t *testing.T) {
 	op := func(kind, status text) operation {
 		return operation{Type: kind, Status: status, Amount: number{5000, true}}
 	}
+	sent, received, back := op("SEND", "FINISHED"), op("RECEIVE", "FINISHED"), op("RETURN", "FINISHED")
+	none, half, all := number{}, number{5000, true}, number{10000, true}
 	for name, tc := range map[string]struct {
-		status  text
-		pending int64
-		ops     []operation
-		want    gateway.Status
-		back    int64
+		status   text
+		pending  int64
+		returned number // returnAmount
+		ops      []operation
+		want     gateway.Status
+		back     int64
 	}{
-		"open alone":                       {"OPEN", 0, nil, gateway.StatusProcessing, 0},
-		"taken and not credited":           {"OPEN", 0, []operation{op("SEND", "FINISHED"), op("RECEIVE", "CANCELED")}, gateway.StatusProcessing, 0},
-		"finished with a rest":             {"FINISHED", 1, []operation{op("SEND", "FINISHED")}, gateway.StatusProcessing, 0},
-		"a part went back":                 {"FINISHED", 0, []operation{op("SEND", "FINISHED"), op("RETURN", "FINISHED")}, gateway.StatusSucceeded, 5000},
-		"all went back in two":             {"FINISHED", 0, []operation{op("RETURN", "FINISHED"), op("RETURN", "FINISHED")}, gateway.StatusFailed, 10000},
-		"waits, though its return is over": {"WAITING_COMPLETE", 0, []operation{op("SEND", "FINISHED"), op("RETURN", "CANCELED")}, gateway.StatusProcessing, 0},
-		"an unlisted word":                 {"SOMETHING", 0, []operation{op("SEND", "FINISHED")}, "", 0},
+		"open alone":                        {"OPEN", 0, none, nil, gateway.StatusProcessing, 0},
+		"taken and not credited":            {"OPEN", 0, none, []operation{sent, op("RECEIVE", "CANCELED")}, gateway.StatusProcessing, 0},
+		"finished with a rest":              {"FINISHED", 1, none, []operation{sent}, gateway.StatusProcessing, 0},
+		"a part went back":                  {"FINISHED", 0, none, []operation{sent, back}, gateway.StatusSucceeded, 5000},
+		"all went back in two":              {"FINISHED", 0, none, []operation{back, back}, gateway.StatusSucceeded, 10000},
+		"a part, and no operation says so":  {"FINISHED", 0, half, []operation{sent, received}, gateway.StatusSucceeded, 5000},
+		"all, and no operation says so":     {"FINISHED", 0, all, []operation{sent, received}, gateway.StatusSucceeded, 10000},
+		"all, and no operation at all":      {"FINISHED", 0, all, nil, gateway.StatusSucceeded, 10000},
+		"all, though it was rejected":       {"REJECTED", 0, all, []operation{sent}, gateway.StatusSucceeded, 10000},
+		"a part, though it was rejected":    {"REJECTED", 0, half, []operation{sent}, gateway.StatusSucceeded, 5000},
+		"all, while the word is not listed": {"SOMETHING", 0, all, []operation{sent}, gateway.StatusSucceeded, 10000},
+		"a part, while it is under way":     {"OPEN", 5000, half, []operation{sent}, gateway.StatusProcessing, 5000},
+		"nothing, in a number":              {"FINISHED", 0, number{0, true}, []operation{sent, received}, gateway.StatusSucceeded, 0},
+		"a number behind its operations":    {"FINISHED", 0, number{0, true}, []operation{sent, back}, gateway.StatusSucceeded, 5000},
+		"a number beyond its operations":    {"FINISHED", 0, all, []operation{sent, back}, gateway.StatusSucceeded, 10000},
+		"a number and its operation":        {"FINISHED", 0, half, []operation{sent, back}, gateway.StatusSucceeded, 5000},
+		"the word alone":                    {"RETURNED", 0, none, []operation{sent}, gateway.StatusSucceeded, 10000},
+		"the word, of a part":               {"REVERSED", 0, half, []operation{sent}, gateway.StatusSucceeded, 5000},
+		"waits, though its return is over":  {"WAITING_COMPLETE", 0, none, []operation{sent, op("RETURN", "CANCELED")}, gateway.StatusProcessing, 0},
+		"an unlisted word":                  {"SOMETHING", 0, none, []operation{sent}, "", 0},
 	} {
-		m, back := splitMeaning(answer{Status: tc.status, Amount: number{10000, true}, PendingAmount: number{tc.pending, true}, Operations: tc.ops})
+		m, back := splitMeaning(answer{Status: tc.status, Amount: all, PendingAmount: number{tc.pending, true}, ReturnAmount: tc.returned, Operations: tc.ops})
 		require.Equal(t, tc.want, m.status, name)
 		if tc.back == 0 {
 			require.Nil(t, back, name)
 			continue
 		}
+		require.NotNil(t, back, name)
 		require.Equal(t, tc.back, *back, name)
 	}
 	require.Equal(t, meaning{}, classicMeaning(answer{Status: "HOLDED"}), "not a word of the classic engine")

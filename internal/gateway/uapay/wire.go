@@ -276,8 +276,9 @@ type answer struct {
 	ReturnAmount  number `json:"returnAmount"`
 	Currency      text   `json:"currency"`
 
-	CommissionAmount number          `json:"commissionAmount"`
-	Commission       json.RawMessage `json:"commission"` // a sum, or the rule that it comes from
+	CommissionAmount       number          `json:"commissionAmount"`
+	ReturnCommissionAmount number          `json:"returnCommissionAmount"`
+	Commission             json.RawMessage `json:"commission"` // a sum, or the rule that it comes from
 
 	ReverseOperationID text   `json:"reverseOperationId"`
 	ReverseExternalID  text   `json:"reverseExternalId"`

@@ -316,7 +316,7 @@ func (t *Twin) complete(o *Order, outcome Outcome) error {
 }
 
 // Reverse refunds a part of an order's newest payment, or all that is left when amount is 0, as the merchant would in the
-// provider's own cabinet: no request of the merchant tells of it.
+// provider's own cabinet: no request of the merchant tells of it, and a transfer gets no RETURN operation.
 func (t *Twin) Reverse(id string, amount int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -324,7 +324,7 @@ func (t *Twin) Reverse(id string, amount int64) error {
 	switch {
 	case o == nil:
 		return fmt.Errorf("reverse %s: %w", id, ErrUnknownOrder)
-	case o.Kind != KindInvoice || o.Payment() == nil || o.Payment().System != SystemFinished:
+	case o.Payment() == nil || o.Payment().System != SystemFinished:
 		return fmt.Errorf("reverse %s: %w", id, errNotFinished)
 	}
 	p := o.Payment()

@@ -127,8 +127,8 @@ func (t *Twin) showTransfer(c *call) answer {
 	if o.Kind == KindDirect && p.System != SystemFinished && p.System != SystemReversed {
 		out["pendingAmount"] = p.Amount
 	}
-	if r := p.operation(opReturn); r != nil && r.Status == SystemFinished {
-		out["returnAmount"], out["returnCommissionAmount"] = r.Amount, r.Commission
+	if p.Refunded > 0 { // also without a RETURN operation
+		out["returnAmount"], out["returnCommissionAmount"] = p.Refunded, p.Commission*p.Refunded/p.Amount
 	}
 	return answer{data: withCards(out, o, p)}
 }

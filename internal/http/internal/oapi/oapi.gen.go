@@ -549,7 +549,7 @@ type Order struct {
 	AmountAuthorized int64  `json:"amount_authorized"`
 	AmountCaptured   int64  `json:"amount_captured"`
 
-	// AmountRefunded What went back: refunds that succeeded, and what the provider says was given back without one.
+	// AmountRefunded What went back: refunds that succeeded, and what the provider says was given back without one, such as the money of a transfer or payout that came back.
 	AmountRefunded int64 `json:"amount_refunded"`
 
 	// Capture Known values: `automatic`, `manual`.
