@@ -70,7 +70,7 @@ var rules = []rule{
 		never: []string{"internal/gateway/smartcore/...", "internal/sandbox/smartcore/..."},
 	},
 	{
-		name:  "a twin is written from the provider's reference alone, or it repeats the adapter's mistakes",
+		name:  "a twin is written from the provider's page alone, or it repeats the adapter's mistakes",
 		of:    []string{"internal/sandbox/..."},
 		never: append([]string{"internal/gateway/...", "internal/payment/...", "internal/store/..."}, edges...),
 	},

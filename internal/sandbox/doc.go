@@ -6,6 +6,6 @@
 // Nothing here may be reachable from production: the twins have known
 // credentials and an open control API. Shared parts live in the subpackages
 // callback, control, fault, page, record, schedule and testcard; each provider has
-// a package of its own, written from the provider's reference and not from our adapter;
+// a package of its own, written from the provider's page in docs/providers and not from our adapter;
 // twintest holds what their tests share.
 package sandbox

@@ -53,7 +53,7 @@ func New(client *transport.Client) *Driver { return &Driver{client: client} }
 // Name implements gateway.Driver.
 func (*Driver) Name() string { return Name }
 
-// Describe implements gateway.Driver. Both durations are assumptions: the reference documents neither.
+// Describe implements gateway.Driver. Both durations are assumptions: the documents name neither.
 func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
 		Settings: []gateway.Setting{

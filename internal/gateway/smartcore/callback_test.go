@@ -131,7 +131,7 @@ func TestReadCallbackTranslates(t *testing.T) {
 	require.Nil(t, canceled.Failure)
 }
 
-// sign makes a callback the way the reference describes it, by other means than the code under test.
+// sign makes a callback the way the documents describe it, by other means than the code under test.
 func sign(t testing.TB, secret string, fields map[string]string) string {
 	t.Helper()
 	var keys, values []string

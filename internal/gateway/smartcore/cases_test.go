@@ -13,7 +13,7 @@ import (
 	"payrelay/internal/gateway/transport"
 )
 
-// cases is the reference's companion file.
+// cases holds the documented examples and vectors.
 type cases struct {
 	Dictionary []struct{ Code, Category, Retry string } `json:"error_dictionary"`
 	Examples   []example                                `json:"examples"`

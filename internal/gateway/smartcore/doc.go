@@ -6,7 +6,7 @@
 // and sorts answers, wire.go holds the provider's spelling, status.go the meaning of its numbers, errors.go its
 // dictionary, sign.go and callback.go the notifications.
 //
-// What the reference leaves open, and what is done here:
+// What the documents leave open, and what is done here:
 //   - How "no such order" looks is undocumented. A small table of plain words counts as that; any other err of a check
 //     means that the check failed, and nothing is known (errors.go).
 //   - One number means different things after different requests (smartcore.md 14.4). Status 2 after a capture is read

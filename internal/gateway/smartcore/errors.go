@@ -96,8 +96,8 @@ func failureOf(code string, routes cascade, hide redactor) *gateway.Failure {
 	return f
 }
 
-// notFound lists the words that can only mean "no such order", without the provider's prefixes and suffixes. The
-// reference documents none, and an err that stands in no table means that the question failed.
+// notFound lists the words that can only mean "no such order", without the provider's prefixes and suffixes. No
+// document has any, and an err that stands in no table means that the question failed.
 var notFound = []string{
 	"ORDER_NOT_FOUND", "ORDER_ID_NOT_FOUND", "TRANSACTION_NOT_FOUND", "PAYMENT_NOT_FOUND", "NOT_FOUND",
 	"ORDER_DOES_NOT_EXIST", "ORDER_NOT_EXIST", "ORDER_NOT_EXISTS", "NO_SUCH_ORDER", "UNKNOWN_ORDER", "UNKNOWN_ORDER_ID", "ORDER_UNKNOWN",

@@ -36,7 +36,7 @@ func mustCard(t testing.TB, number, cvc string) *card.Card {
 	return c
 }
 
-// documented is the payment of the reference's examples.
+// documented is the payment of the documented examples.
 func documented(id string) gateway.PaymentRequest {
 	return gateway.PaymentRequest{
 		Ref: ref(id, 1000), Flow: gateway.FlowHosted,
@@ -263,7 +263,7 @@ func TestGoldenAnswers(t *testing.T) {
 		for i, response := range ex.Responses {
 			body := string(response.Body)
 			if body == "" {
-				body = "PK\x03\x04 workbook" // the export's file, which the reference does not print
+				body = "PK\x03\x04 workbook" // the export's file, which no document prints
 			}
 			answers := map[string]string{"/" + path: body}
 			switch ex.Operation {

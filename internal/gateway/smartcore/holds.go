@@ -88,7 +88,7 @@ func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []ga
 	return nil
 }
 
-// Cancel implements gateway.Canceler (smartcore.md 4.5). It releases held money; the reference knows no other cancel.
+// Cancel implements gateway.Canceler (smartcore.md 4.5). It releases held money; the documents know no other cancel.
 func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	ref.Operation = gateway.OpCancel
 	return g.command(ctx, cancel, ref, orderRequest{OrderID: ref.OrderID})

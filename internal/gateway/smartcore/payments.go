@@ -54,7 +54,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return g.start(ctx, initDirect, req.Ref, direct, direct.Number, direct.CVV, direct.AppleToken, direct.GoogleToken)
 }
 
-// UnsupportedFields implements gateway.PaymentRefuser: what the reference has no call for.
+// UnsupportedFields implements gateway.PaymentRefuser: what the documents have no call for.
 func (*Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
 	var f fields
 	hold, m := req.Ref.Operation == gateway.OpAuthorize, req.Method

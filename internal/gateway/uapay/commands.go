@@ -46,7 +46,7 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	return g.command(ctx, paymentsDone, ref, p)
 }
 
-// MissingCaptureFields implements gateway.CaptureChecker. The reference does not say whether a payment shows the lower sum
+// MissingCaptureFields implements gateway.CaptureChecker. The documents do not say whether a payment shows the lower sum
 // afterwards (uapay.md 8.5); where it does not, every capture of a part waits for an operator.
 func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
 	var f fields

@@ -7,7 +7,7 @@
 // its errors, units.go its money, payments.go, c2a.go, commands.go, invoices.go, transfers.go and payouts.go build the calls,
 // fetch.go asks about payments, callback.go reads callbacks, frame.go makes addresses of the card form. golden_test.go plays every documented example.
 //
-// Much about this provider is known only from its clients' code. What the reference leaves open, and what is done here:
+// Much about this provider is known only from its clients' code. What the documents leave open, and what is done here:
 //   - Error codes are unknown but for three. An unlisted code proves that nothing happened only where the call itself
 //     moves no money; elsewhere the outcome is unknown and the order is asked about (errors.go). After a capture or cancel
 //     the hold that is shown a moment later settles it only beside a code whose words refuse (commands.go).

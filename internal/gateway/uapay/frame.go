@@ -17,7 +17,7 @@ const (
 	frameShortCard = "createShortCard" // without, for credits
 )
 
-// frameParams is the params of a frame's request. The reference does not place the members; published clients have the
+// frameParams is the params of a frame's request. The documents do not place the members; published clients have the
 // method and the switch here, beside the client's id. Calls name a session instead of the client since sessions exist, so
 // both are sent.
 type frameParams struct {

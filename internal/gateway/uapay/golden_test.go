@@ -18,7 +18,7 @@ import (
 )
 
 // Every documented example is a drill: a call of the adapter that must send the example's request, member for member, and
-// read its answer as the reference says. TestEveryVector fails if an example has no drill.
+// read its answer as the documents say. TestEveryVector fails if an example has no drill.
 
 // drills are all of them, by the example's name.
 func drills() map[string]func(*testing.T, vector) {
@@ -57,7 +57,7 @@ type drill struct {
 	account map[string]string
 	// adjust changes the example's request where ours differs, for a reason that is said there.
 	adjust func(params, data map[string]any)
-	// status is what the result says where the reference's word says something else, for a reason that is said there.
+	// status is what the result says where the documents' word says something else, for a reason that is said there.
 	status gateway.Status
 	// also looks further at the result.
 	also func(t *testing.T, result gateway.Result)
@@ -127,7 +127,7 @@ func (v vector) answer(t testing.TB) string {
 	return string(r.Data)
 }
 
-// neutral is how the reference's words read in payrelay's: initiated is the customer's turn on the provider's page, and
+// neutral is how the documents' words read in payrelay's: initiated is the customer's turn on the provider's page, and
 // refunded is a success of which everything went back.
 func neutral(t testing.TB, word *string) (status gateway.Status, refunded bool) {
 	if word == nil {

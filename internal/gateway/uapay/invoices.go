@@ -62,7 +62,7 @@ func (g *Gateway) UpdateSubscription(ctx context.Context, ref gateway.Ref, days 
 	if err != nil {
 		return Subscription{}, err
 	}
-	// The reference's table and its example spell the id in two ways: both are sent (uapay.md 13).
+	// The documents' table and example spell the id in two ways: both are sent (uapay.md 13).
 	r, err := g.call(ctx, subscriptionUpdate, &subscriptionParams{ID: id, InvoiceID: id}, subscriptionData{Interval: days, ExpiresAt: until.UnixMilli()})
 	switch {
 	case err != nil:
@@ -82,7 +82,7 @@ func instant(t text) time.Time {
 	return at.UTC()
 }
 
-// cancelInvoice gives up an invoice that nobody has paid (uapay.md 7.6; the reference infers path and members). An
+// cancelInvoice gives up an invoice that nobody has paid (uapay.md 7.6; path and members are inferred). An
 // error whose code proves nothing leaves it to a reading; an invoice that can still be paid was refused its cancel only
 // if the code refuses.
 func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string) (gateway.Result, error) {

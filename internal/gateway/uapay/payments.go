@@ -119,7 +119,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// unsupported says what the reference has no method for, or "".
+// unsupported says what the documents have no method for, or "".
 func (g *Gateway) unsupported(req gateway.PaymentRequest) string {
 	m := req.Method
 	switch {

@@ -39,7 +39,7 @@ func at(seconds int64) func() time.Time {
 // testNow is the clock of the documented examples.
 var testNow = time.Unix(1795219200, 0).UTC()
 
-// vector is a documented example. What the reference says of it stands in Want.
+// vector is a documented example. What the documents say of it stands in Want.
 type vector struct {
 	Name     string          `json:"name"`
 	Method   string          `json:"method"`

@@ -90,7 +90,7 @@ func whole(refund, payment gateway.Ref) bool {
 // fetchRefund reads the payment that a refund belongs to. What a payment shows after a partial refund is not documented
 // (uapay.md 1.3), so REVERSED may be an earlier refund's, or that of the merchant cabinet. It proves a refund that the
 // provider acknowledged over its signature, and one that leaves nothing of a payment that was not reversed before. A
-// refund of a part that was acknowledged, and whose payment still reads as paid, counts as done: the reference names
+// refund of a part that was acknowledged, and whose payment still reads as paid, counts as done: the documents name
 // nothing else that could show it. One that leaves nothing must read REVERSED in the end. Anything else proves nothing:
 // a refund whose answer was lost is never guessed.
 func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {

@@ -154,7 +154,7 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 }
 
 // settled is how much of a payment the provider says moved, nil if it does not say, and the sum that it is about. After a
-// partial capture a lower sum is what was taken. Of the order's own sum the reference does not say which of the two it is:
+// partial capture a lower sum is what was taken. Of the order's own sum the documents do not say which of the two it is:
 // what was asked for is not put in its place.
 func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
 	if ref.Operation == gateway.OpCapture && a.Amount.set && a.Amount.value > 0 && a.Amount.value < ref.Amount.Minor() {

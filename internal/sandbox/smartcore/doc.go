@@ -3,7 +3,7 @@
 // sees, signed callbacks, and switches that make all of it misbehave. No money
 // and no real card is ever involved.
 //
-// It is written from the protocol reference alone and shares no code with the
+// It is written from docs/providers/smartcore.md alone and shares no code with the
 // adapter that talks to it, so that a misreading on either side shows up as a
 // failing test. One handler serves everything by path prefix:
 //
@@ -15,7 +15,7 @@
 //	/control/...    JSON control API: orders, requests, faults, settings
 //	/               the developer's page
 //
-// Where the reference leaves behaviour open, the twin chooses a default and
+// Where that page leaves behaviour open, the twin chooses a default and
 // Settings can change it; such fields say "inferred".
 //
 // State lives in memory and is bounded. Outcomes that need time, timeouts of

@@ -54,7 +54,7 @@ func (t *Twin) find(merchant, id string) *Order {
 	return nil
 }
 
-// unknownOrder is inferred: the reference documents no answer for this case.
+// unknownOrder is inferred: there is no documented answer for this case.
 func (t *Twin) unknownOrder(id string) answer {
 	a := answer{body: map[string]any{"order_id": id, "err": "ORDER_NOT_FOUND"}}
 	switch t.settings.UnknownOrder {

@@ -3,7 +3,7 @@
 // and switches that make all of it misbehave. No money and no real card is ever
 // involved.
 //
-// It is written from the protocol reference alone and shares no code with the
+// It is written from docs/providers/uapay.md alone and shares no code with the
 // adapter that talks to it, so that a misreading on either side shows up as a
 // failing test. One handler serves everything by path prefix:
 //

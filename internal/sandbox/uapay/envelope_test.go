@@ -34,7 +34,7 @@ func examples(t *testing.T) map[string]example {
 	return out
 }
 
-// The reference's signing vectors: the twin signs and verifies the same bytes.
+// The signing vectors of the worked example: the twin signs and verifies the same bytes.
 func TestSigningVectors(t *testing.T) {
 	t.Parallel()
 	checked := 0

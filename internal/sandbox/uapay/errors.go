@@ -1,6 +1,6 @@
 package uapay
 
-// The codes that the reference attests (uapay.md 3.3).
+// The codes that are attested (uapay.md 3.3).
 const (
 	CodeTimeLimit = "TIMELIMIT_ERROR"
 	CodeFormat    = "FORMAT_ERROR"

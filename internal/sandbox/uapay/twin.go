@@ -31,7 +31,7 @@ type Merchant struct {
 	Name string
 }
 
-// DefaultMerchants are a client with the key of the reference's worked example
+// DefaultMerchants are a client with the key of the worked example (uapay.md 4.4)
 // and the provider's unsigned demo client.
 func DefaultMerchants() []Merchant {
 	return []Merchant{
