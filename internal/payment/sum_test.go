@@ -190,7 +190,9 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 		o, now := capturing(t, 900), epoch
 		require.Equal(t, Apply, o.Record(succeededWith(CauseCheck, ptr(900))))
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
-		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded, Settled: tc.shown}, nil })
+		s := told(o, &now, n, func() (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusSucceeded, Settled: tc.shown}, nil
+		})
 		require.Equal(t, CallbackDoubt, s.call(t), name)
 		s.checks(t, o, &now, now.Add(24*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)

@@ -517,12 +517,12 @@ type Notification struct {
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 
-	// Type The kind of the order, a dot, and its status. Known values:
+	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back. Known values:
 	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
 	// `payment.canceled`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `payout.unknown`,
-	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout_card.unknown`, `payout_card.processing`,
+	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
 	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
-	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`.
+	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`.
 	//
 	//
 	// Example: payment.succeeded
