@@ -31,7 +31,8 @@ var productionModules = []string{
 	"github.com/jackc/pgpassfile",
 	"github.com/jackc/pgservicefile",
 	"github.com/jackc/puddle/v2",
-	"github.com/pressly/goose/v3", // migrations and what it needs
+	"github.com/nyaruka/phonenumbers", // phone numbers in E.164
+	"github.com/pressly/goose/v3",     // migrations and what it needs
 	"github.com/mfridman/interpolate",
 	"github.com/sethvargo/go-retry",
 	"go.uber.org/multierr",
