@@ -6,12 +6,8 @@ import (
 	"maps"
 	"os/user"
 	"slices"
-	"text/tabwriter"
 	"time"
 
-	"github.com/google/uuid"
-
-	httpapi "payrelay/internal/http"
 	"payrelay/internal/payment"
 )
 
@@ -39,58 +35,12 @@ func waitsFor(o *payment.Order) string {
 	return "nothing"
 }
 
-type orderShowCmd struct {
-	ID   uuid.UUID `arg:"" help:"The order's id."`
-	JSON bool      `name:"json" help:"Print JSON."`
-}
-
 // line is one line of an order's story.
 type line struct {
 	At       time.Time         `json:"at"`
 	What     string            `json:"what"`
 	Detail   string            `json:"detail"`
 	Evidence map[string]string `json:"evidence"`
-}
-
-// Run implements the command.
-func (c orderShowCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := openDatabase(ctx, io)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	o, err := db.store.FindOrder(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	lines, err := story(ctx, db, o.Key())
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(io, map[string]any{"order": httpapi.RenderOrder(o), "waits_for": waitsFor(o), "conflicts": o.Conflicts, "story": lines})
-	}
-	fmt.Fprintf(io.Out, "%s %s  %s  %s\n", o.Kind, o.ID, o.Status, o.Amount)
-	fmt.Fprintf(io.Out, "shop reference %s, account %s (%s)\nprovider's key  %s, its own id %s\n", o.Reference, o.AccountName, o.Provider, o.ProviderOrderID, orNone(o.ProviderReference))
-	if o.StatusReason != "" {
-		fmt.Fprintln(io.Out, o.StatusReason)
-	}
-	if o.Failure != nil {
-		fmt.Fprintf(io.Out, "failure: %s (%s), %s: %s\n", o.Failure.Category, o.Failure.Code, o.Failure.Advice, o.Failure.Message)
-	}
-	fmt.Fprintf(io.Out, "waits for: %s", waitsFor(o))
-	if o.NextCheckAt != nil {
-		fmt.Fprintf(io.Out, "; next check %s", o.NextCheckAt.UTC().Format(time.RFC3339))
-	}
-	if o.Conflicts > 0 {
-		fmt.Fprintf(io.Out, "\nopen conflicts: %d (once you know what is true: order resolve … --conflicts %d)", o.Conflicts, o.Conflicts)
-	}
-	fmt.Fprint(io.Out, "\n\n")
-	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	for _, l := range lines {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, evidenceText(l.Evidence))
-	}
-	return w.Flush()
 }
 
 // story merges everything that is known of an order, the oldest first.
@@ -153,13 +103,13 @@ func orNone(s string) string {
 }
 
 type orderResolveCmd struct {
-	ID        uuid.UUID `arg:"" help:"The order's id."`
-	Status    string    `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
-	Amount    int64     `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
-	Conflicts *int      `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
-	Force     bool      `help:"Settle also an order about which nothing is in doubt. The history will say so."`
-	Reason    string    `required:"" help:"Why you are sure. It becomes part of the order's history."`
-	JSON      bool      `name:"json" help:"Print JSON."`
+	orderName
+	Status    string `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount    int64  `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Conflicts *int   `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
+	Force     bool   `help:"Settle also an order about which nothing is in doubt. The history will say so."`
+	Reason    string `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	JSON      bool   `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -169,7 +119,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	o, err := db.store.FindOrder(ctx, c.ID)
+	o, shops, err := c.find(ctx, db)
 	if err != nil {
 		return err
 	}
@@ -185,7 +135,11 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(io, httpapi.RenderOrder(o))
+		row, err := orderJSON(o, shops)
+		if err != nil {
+			return err
+		}
+		return printJSON(io, row)
 	}
 	fmt.Fprintf(io.Out, "Order %s is %s.\n", o.ID, o.Status)
 	if settled == 0 {
@@ -204,8 +158,8 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 type orderResendCmd struct {
-	ID   uuid.UUID `arg:"" help:"The order's id."`
-	From int       `required:"" help:"The sequence of the first notification to send again; those after it follow."`
+	orderName
+	From int `required:"" help:"The sequence of the first notification to send again; those after it follow."`
 }
 
 // Run implements the command.
@@ -215,7 +169,7 @@ func (c orderResendCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	o, err := db.store.FindOrder(ctx, c.ID)
+	o, _, err := c.find(ctx, db)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,14 @@ import (
 	"text/tabwriter"
 	"time"
 
-	httpapi "payrelay/internal/http"
+	"github.com/google/uuid"
+
+	"payrelay/internal/payment"
 )
 
 type orderListCmd struct {
+	Order     string        `arg:"" optional:"" help:"List the orders that are called so instead, whatever their status: by id, the shop's reference, our id at the provider (pr-…), the provider's own id, or a bank's reference (RRN)."`
+	Shop      string        `placeholder:"NAME" help:"List orders and notifications of this shop only."`
 	Older     time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
 	Limit     int           `default:"100" help:"The most lines to list."`
 	Callbacks bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
@@ -27,27 +31,68 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	switch {
-	case c.Callbacks:
-		return c.callbacks(ctx, io, db)
-	case c.Parked:
-		return c.parked(ctx, io, db)
-	}
-	return c.orders(ctx, io, db)
-}
-
-func (c orderListCmd) orders(ctx context.Context, io *Streams, db *database) error {
-	orders, more, err := db.store.StuckOrders(ctx, c.Older, c.Limit)
+	shops, err := namesOf(ctx, db)
 	if err != nil {
 		return err
 	}
+	shop, err := shops.id(c.Shop)
+	if err != nil {
+		return err
+	}
+	switch {
+	case (c.Callbacks || c.Parked) && c.Order != "":
+		return fmt.Errorf("--callbacks and --parked list no orders: leave %q out", c.Order)
+	case c.Callbacks && shop != nil:
+		return fmt.Errorf("--callbacks lists what is about no shop's order: leave --shop out")
+	case c.Callbacks:
+		return c.callbacks(ctx, io, db)
+	case c.Parked:
+		return c.parked(ctx, io, db, shops, shop)
+	case c.Order != "":
+		return c.called(ctx, io, db, shops, shop)
+	}
+	return c.stuck(ctx, io, db, shops, shop)
+}
+
+// called lists the orders of one name.
+func (c orderListCmd) called(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
+	orders, err := db.store.OrdersCalled(ctx, c.Order, shop, c.Limit+1)
+	if err != nil {
+		return err
+	}
+	if len(orders) == 0 {
+		return noOrder(c.Order, c.Shop)
+	}
+	orders, more := cut(orders, c.Limit)
+	cutShort := ""
+	if more {
+		cutShort = "… and more: --limit lists them."
+	}
+	return c.orders(io, orders, shops, cutShort)
+}
+
+// stuck lists the orders that may need a person.
+func (c orderListCmd) stuck(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
+	orders, more, err := db.store.StuckOrders(ctx, shop, c.Older, c.Limit)
+	if err != nil {
+		return err
+	}
+	cutShort := ""
+	if more > 0 {
+		cutShort = fmt.Sprintf("… and %d more, none more urgent than these: --limit lists them.", more)
+	}
+	return c.orders(io, orders, shops, cutShort)
+}
+
+// orders prints orders, and cutShort if there are more.
+func (c orderListCmd) orders(io *Streams, orders []*payment.Order, shops *shopNames, cutShort string) error {
 	if c.JSON {
-		rows := []any{}
-		for _, o := range orders {
-			rows = append(rows, httpapi.RenderOrder(o))
+		rows, err := ordersJSON(orders, shops)
+		if err != nil {
+			return err
 		}
-		if more > 0 {
-			fmt.Fprintf(io.Err, "… and %d more: --limit lists them.\n", more)
+		if cutShort != "" {
+			fmt.Fprintln(io.Err, cutShort)
 		}
 		return printJSON(io, rows)
 	}
@@ -56,15 +101,16 @@ func (c orderListCmd) orders(ctx context.Context, io *Streams, db *database) err
 		return nil
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tKIND\tSTATUS\tAMOUNT\tACCOUNT\tSINCE\tCONFLICTS\tWAITS FOR")
+	fmt.Fprintln(w, "ID\tSHOP\tREFERENCE\tKIND\tSTATUS\tAMOUNT\tACCOUNT\tORDER AT THE PROVIDER\tSINCE\tCONFLICTS\tWAITS FOR")
 	for _, o := range orders {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.ID, o.Kind, o.Status, o.Amount, o.AccountName, o.UpdatedAt.UTC().Format(time.RFC3339), o.Conflicts, waitsFor(o))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", o.ID, shops.name(o.ShopID), o.Reference, o.Kind, o.Status, o.Amount, o.AccountName,
+			o.ProviderOrderID, o.UpdatedAt.UTC().Format(time.RFC3339), o.Conflicts, waitsFor(o))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if more > 0 {
-		fmt.Fprintf(io.Out, "… and %d more, none more urgent than these: --limit lists them.\n", more)
+	if cutShort != "" {
+		fmt.Fprintln(io.Out, cutShort)
 	}
 	return nil
 }
@@ -92,14 +138,15 @@ func (c orderListCmd) callbacks(ctx context.Context, io *Streams, db *database) 
 	})
 }
 
-func (c orderListCmd) parked(ctx context.Context, io *Streams, db *database) error {
-	list, err := db.store.ParkedNotifications(ctx, c.Limit+1)
+func (c orderListCmd) parked(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
+	list, err := db.store.ParkedNotifications(ctx, shop, c.Limit+1)
 	if err != nil {
 		return err
 	}
 	list, more := cut(list, c.Limit)
 	type row struct {
 		OrderID   string    `json:"order_id"`
+		Shop      string    `json:"shop"`
 		Sequence  int       `json:"sequence"`
 		Type      string    `json:"type"`
 		Attempts  int       `json:"attempts"`
@@ -108,10 +155,10 @@ func (c orderListCmd) parked(ctx context.Context, io *Streams, db *database) err
 	}
 	rows := []row{}
 	for _, n := range list {
-		rows = append(rows, row{n.Key.Order.String(), n.Sequence, n.Type, n.Attempts, n.CreatedAt, n.URL})
+		rows = append(rows, row{n.Key.Order.String(), shops.name(n.Key.Shop), n.Sequence, n.Type, n.Attempts, n.CreatedAt, n.URL})
 	}
-	return table(c.JSON, io, more, rows, "No notification was given up on.", "ORDER\tSEQUENCE\tTYPE\tATTEMPTS\tMADE\tADDRESS", func(w *tabwriter.Writer, r row) {
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", r.OrderID, r.Sequence, r.Type, r.Attempts, r.CreatedAt.Format(time.RFC3339), r.URL)
+	return table(c.JSON, io, more, rows, "No notification was given up on.", "ORDER\tSHOP\tSEQUENCE\tTYPE\tATTEMPTS\tMADE\tADDRESS", func(w *tabwriter.Writer, r row) {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%s\t%s\n", r.OrderID, r.Shop, r.Sequence, r.Type, r.Attempts, r.CreatedAt.Format(time.RFC3339), r.URL)
 	})
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -32,16 +34,17 @@ const callbackTimeout = 10 * time.Second
 
 // app is the assembled service.
 type app struct {
-	config  config
-	log     zerolog.Logger
-	pool    *pgxpool.Pool
-	clock   *store.Clock
-	store   *store.Store
-	service *payment.Service
-	workers *worker.Workers
-	api     http.Handler
-	admin   http.Handler
-	health  *health
+	config    config
+	log       zerolog.Logger
+	pool      *pgxpool.Pool
+	clock     *store.Clock
+	store     *store.Store
+	service   *payment.Service
+	workers   *worker.Workers
+	api       http.Handler
+	admin     http.Handler
+	health    *health
+	shopNames sync.Map // shop id → name
 }
 
 // assemble connects everything. demo allows the keys that `dev` hands out.
@@ -103,7 +106,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)
 	a.service = payment.New(payment.Config{
 		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: withIDs, Calling: httpapi.Waiting, Noted: httpapi.Note,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: a.withNames, Calling: httpapi.Waiting, Noted: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
@@ -134,10 +137,33 @@ func drivers(reg prometheus.Registerer, log zerolog.Logger, timeout time.Duratio
 	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
 }
 
-// withIDs puts the ids of the request and the order into the log lines of calls to providers.
-func withIDs(ctx context.Context, o *payment.Order) context.Context {
-	request := httpapi.RequestID(ctx)
-	return transport.WithLog(ctx, func(e *zerolog.Event) { e.Str("request_id", request).Stringer("order_id", o.ID) })
+// withNames puts the ids of the request and the order, the account and the shop into the log lines of calls to providers.
+func (a *app) withNames(ctx context.Context, about payment.Subject) context.Context {
+	request, shop := httpapi.RequestID(ctx), a.shopName(ctx, about.Shop)
+	return transport.WithLog(ctx, func(e *zerolog.Event) {
+		e.Str("request_id", request).Str("shop", shop).Str("account", about.Account)
+		if about.Order != uuid.Nil {
+			e.Stringer("order_id", about.Order)
+		}
+	})
+}
+
+// shopNameTimeout bounds a look-up of a name: no call waits long for a word in a log line.
+const shopNameTimeout = time.Second
+
+// shopName returns a shop's name, which never changes, or its id while the database does not tell.
+func (a *app) shopName(ctx context.Context, id uuid.UUID) string {
+	if name, ok := a.shopNames.Load(id); ok {
+		return name.(string) //nolint:forcetypeassert // only this function stores
+	}
+	ctx, cancel := context.WithTimeout(ctx, shopNameTimeout)
+	defer cancel()
+	name, err := a.store.ShopName(ctx, id)
+	if err != nil {
+		return id.String()
+	}
+	a.shopNames.Store(id, name)
+	return name
 }
 
 // run serves until ctx is done, then stops without dropping what is under way: first it says that it is not ready,

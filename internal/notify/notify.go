@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -139,6 +140,9 @@ func (n *Notifier) record(d *payment.Delivery, a payment.Attempt, out outcome) {
 		n.metrics.lag.Observe(max(0, n.now().Sub(d.CreatedAt).Seconds()))
 	}
 	n.log.WithLevel(level).
+		Str("shop", d.Shop).
+		Str("account", d.Account).
+		Str("host", hostOf(d.URL)).
 		Stringer("order_id", d.Key.Order).
 		Int("sequence", d.Sequence).
 		Int("attempt", d.Attempt).
@@ -147,4 +151,13 @@ func (n *Notifier) record(d *payment.Delivery, a payment.Attempt, out outcome) {
 		Int64("duration_ms", a.Duration.Milliseconds()).
 		Bool("parked", !a.Delivered && !a.Gone && a.RetryAt.IsZero()).
 		Msg("notification attempt")
+}
+
+// hostOf is as much of an address as a log may hold: its path and query may be secret.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }

@@ -124,7 +124,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	}
 	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
 	scheduled = scheduled && !s.Schedule.ahead(o, started)
-	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o), s.CheckTimeout)
+	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o.subject()), s.CheckTimeout)
 	ended := s.Calling(ctx)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
 	took := time.Since(begin)

@@ -24,7 +24,7 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 	if !ok {
 		return gateway.CardFrame{}, &Error{Code: CodeUnsupported, Message: "The provider of this account has no card form to embed."}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
 	defer cancel()
 	back := s.Calling(ctx)
 	frame, err := framer.CardFrame(ctx, req)

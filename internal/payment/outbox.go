@@ -11,11 +11,13 @@ import (
 
 // Delivery is one notification on its way to a shop.
 type Delivery struct {
-	Key      Key
-	Sequence int
-	ID       uuid.UUID // the webhook-id
-	URL      string
-	Payload  []byte // signed and sent as it is
+	Key Key
+	// Shop and Account are the names of the shop and of the order's account, for the log.
+	Shop, Account string
+	Sequence      int
+	ID            uuid.UUID // the webhook-id
+	URL           string
+	Payload       []byte // signed and sent as it is
 	// Attempt is the number of this attempt, from 1.
 	Attempt int
 	// AttemptsBefore is how many of them were made before an operator last sent it again: retries are planned by those since.

@@ -146,7 +146,7 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	if !ok || !slices.Contains(capabilities(account, gw.gateway), "balance") {
 		return gateway.Balance{}, errNoBalance
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
 	defer cancel()
 	back := s.Calling(ctx)
 	b, err := reader.Balance(ctx)

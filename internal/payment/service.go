@@ -41,8 +41,8 @@ type Config struct {
 	Schedule Schedule
 	Now      func() time.Time
 	NewID    func() uuid.UUID
-	// CallContext prepares the context of a call about an order, for log fields. May be nil.
-	CallContext func(context.Context, *Order) context.Context
+	// CallContext prepares the context of a call to a provider, for log fields. May be nil.
+	CallContext func(context.Context, Subject) context.Context
 	// Calling is told that a call to a provider begins; what it returns is called when the call has ended. May be nil.
 	Calling func(context.Context) (ended func())
 	// Noted is told which order a callback is about, for the log line of its request. May be nil.
@@ -50,6 +50,15 @@ type Config struct {
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)
 }
+
+// Subject is whose a call to a provider is, and what it is about.
+type Subject struct {
+	Shop    uuid.UUID
+	Account string
+	Order   uuid.UUID // zero if it is about none
+}
+
+func (o *Order) subject() Subject { return Subject{o.ShopID, o.AccountName, o.ID} }
 
 // Event is something worth counting.
 type Event struct {
@@ -112,7 +121,7 @@ func New(c Config) *Service {
 		c.Calling = func(context.Context) func() { return func() {} }
 	}
 	if c.CallContext == nil {
-		c.CallContext = func(ctx context.Context, _ *Order) context.Context { return ctx }
+		c.CallContext = func(ctx context.Context, _ Subject) context.Context { return ctx }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return &Service{Config: c}
@@ -308,7 +317,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 	report func(o *Order, result gateway.Result, err error, basis int, now time.Time) Report,
 ) (*Order, error) {
 	started, begin, basis := s.Now(), time.Now(), stored.Sequence
-	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored), s.ProviderTimeout)
+	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored.subject()), s.ProviderTimeout)
 	ended := s.Calling(ctx)
 	result, callErr := call(callCtx)
 	took := time.Since(begin)

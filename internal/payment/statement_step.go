@@ -63,6 +63,7 @@ func (s *Service) stepStatement(ctx context.Context, st *Statement) error {
 	if err != nil {
 		return err
 	}
+	ctx = s.CallContext(ctx, Subject{Shop: st.Shop, Account: st.AccountName})
 	if st.Task == "" {
 		task, err := s.startStatement(ctx, exporter, st)
 		if err != nil {

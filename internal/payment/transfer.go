@@ -87,7 +87,7 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if !ok {
 		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
 	}
-	askCtx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
+	askCtx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: in.Shop, Account: account.Name}), s.CheckTimeout)
 	back := s.Calling(ctx)
 	found, err := importer.FindTransfer(askCtx, in.Query)
 	cancel()

@@ -12,19 +12,37 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// StuckOrders returns the orders of all shops that may need a person: those in conflict, and those that are not final and
+// OrdersCalled returns up to limit orders that people call so, the newest first: by id, by the shop's reference, by our id at
+// the provider, by the provider's, or by a bank's reference such as an RRN. They are of all shops, or of one.
+func (s *Store) OrdersCalled(ctx context.Context, name string, shop *uuid.UUID, limit int) ([]*payment.Order, error) {
+	args := db.OrdersCalledParams{Name: text(name), ShopID: shop, MaxRows: int32(limit)} //nolint:gosec // a page
+	if id, err := uuid.Parse(name); err == nil {
+		args.ID = &id
+	}
+	var rows []db.Order
+	err := s.read(ctx, "find orders", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.OrdersCalled(ctx, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.orders(rows)
+}
+
+// StuckOrders returns the orders of all shops, or of one, that may need a person: those in conflict, and those that are not final and
 // did not change for at least older. Conflicts come first, then what may never have arrived, then what the provider has not
 // ended, then what waits for a customer or a shop; of each the longest unchanged first. more counts those beyond limit.
-func (s *Store) StuckOrders(ctx context.Context, older time.Duration, limit int) (orders []*payment.Order, more int, err error) {
+func (s *Store) StuckOrders(ctx context.Context, shop *uuid.UUID, older time.Duration, limit int) (orders []*payment.Order, more int, err error) {
 	var rows []db.Order
 	var all int64
 	err = s.read(ctx, "load stuck orders", func(ctx context.Context, q *db.Queries) (err error) {
 		before := s.Now().Add(-older)
-		if rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: before, MaxRows: int32(limit)}); err != nil || len(rows) < limit { //nolint:gosec // a page
+		if rows, err = q.StuckOrders(ctx, db.StuckOrdersParams{Before: before, ShopID: shop, MaxRows: int32(limit)}); err != nil || len(rows) < limit { //nolint:gosec // a page
 			all = int64(len(rows))
 			return err
 		}
-		all, err = q.CountStuckOrders(ctx, before)
+		all, err = q.CountStuckOrders(ctx, db.CountStuckOrdersParams{Before: before, ShopID: shop})
 		return err
 	})
 	if err != nil {
@@ -184,11 +202,11 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 	return list, nil
 }
 
-// ParkedNotifications returns up to limit notifications that were given up on, of all shops.
-func (s *Store) ParkedNotifications(ctx context.Context, limit int) ([]Notification, error) {
+// ParkedNotifications returns up to limit notifications that were given up on, of all shops or of one.
+func (s *Store) ParkedNotifications(ctx context.Context, shop *uuid.UUID, limit int) ([]Notification, error) {
 	var rows []db.ParkedNotificationsRow
 	err := s.read(ctx, "load parked notifications", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.ParkedNotifications(ctx, int32(limit)) //nolint:gosec // a page
+		rows, err = q.ParkedNotifications(ctx, db.ParkedNotificationsParams{ShopID: shop, MaxRows: int32(limit)}) //nolint:gosec // a page
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
@@ -50,7 +51,7 @@ func TestWhatNeedsAPersonIsListedFirst(t *testing.T) {
 	b.clock.Add(time.Hour)
 	want := append([]string{"conflict-1", "conflict-2", unknown, created, processing}, waiting...)
 	for _, limit := range []int{1, 4, len(want), 100} {
-		list, more, err := b.StuckOrders(t.Context(), time.Minute, limit)
+		list, more, err := b.StuckOrders(t.Context(), nil, time.Minute, limit)
 		require.NoError(t, err)
 		var got []string
 		for _, o := range list {
@@ -59,6 +60,63 @@ func TestWhatNeedsAPersonIsListedFirst(t *testing.T) {
 		require.Equal(t, want[:min(limit, len(want))], got)
 		require.Equal(t, len(want)-len(got), more)
 	}
+}
+
+// An operator has whatever name of an order somebody gave.
+func TestOrdersAreFoundByWhatTheyAreCalled(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, _, _ := b.newShop(t, "other", "")
+	b.newAccount(t, "EUR-2", "other")
+	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
+	require.NoError(t, err)
+	b.clock.Add(time.Second)
+	mine := b.paid(t, "r-1", 1000)
+	b.exec(t, `UPDATE orders SET provider_reference = 'at-provider-1', bank_references = '{"318513456789": "succeeded"}' WHERE id = $1`, mine.ID)
+	b.create(t, "another", 1000)
+	called := func(name string, shop *uuid.UUID, limit int) (ids []uuid.UUID) {
+		orders, err := b.OrdersCalled(t.Context(), name, shop, limit)
+		require.NoError(t, err)
+		for _, o := range orders {
+			ids = append(ids, o.ID)
+		}
+		return ids
+	}
+	for _, name := range []string{mine.ID.String(), mine.ProviderOrderID, "at-provider-1", "318513456789"} {
+		require.Equal(t, []uuid.UUID{mine.ID}, called(name, nil, 10), name)
+		require.Equal(t, []uuid.UUID{mine.ID}, called(name, &b.shop.ID, 10), name)
+		require.Empty(t, called(name, &other.ID, 10), name)
+	}
+	require.Equal(t, []uuid.UUID{mine.ID, theirs.ID}, called("r-1", nil, 10), "the newest first")
+	require.Equal(t, []uuid.UUID{mine.ID}, called("r-1", nil, 1))
+	require.Equal(t, []uuid.UUID{theirs.ID}, called("r-1", &other.ID, 10))
+	for _, name := range []string{"", "r-", "r-1' OR true --", "pr-", "succeeded", uuid.NewString(), "\x00"} {
+		require.Empty(t, called(name, nil, 10), name)
+	}
+}
+
+func TestWhatNeedsAPersonIsListedForOneShop(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, _, _ := b.newShop(t, "other", "https://other.example/hook")
+	b.newAccount(t, "EUR-2", "other")
+	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
+	require.NoError(t, err)
+	b.report(t, theirs.Key(), payment.StatusProcessing)
+	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
+	b.exec(t, "UPDATE notifications SET state = 'parked'")
+	b.clock.Add(time.Hour)
+	stuck, more, err := b.StuckOrders(t.Context(), &other.ID, time.Minute, 1)
+	require.NoError(t, err)
+	require.Zero(t, more)
+	require.Equal(t, theirs.ID, stuck[0].ID)
+	parked, err := b.ParkedNotifications(t.Context(), &other.ID, 10)
+	require.NoError(t, err)
+	require.Len(t, parked, 1)
+	require.Equal(t, theirs.Key(), parked[0].Key)
+	parked, err = b.ParkedNotifications(t.Context(), nil, 10)
+	require.NoError(t, err)
+	require.Len(t, parked, 2)
 }
 
 // What came while the operator asked the provider about something else is not settled unseen.

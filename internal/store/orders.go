@@ -35,11 +35,6 @@ func (s *Store) OrderByReference(ctx context.Context, shop uuid.UUID, kind gatew
 	})
 }
 
-// FindOrder returns an order of any shop, for operators.
-func (s *Store) FindOrder(ctx context.Context, id uuid.UUID) (*payment.Order, error) {
-	return s.oneOrder(ctx, "find order", func(ctx context.Context, q *db.Queries) (db.Order, error) { return q.OrderAnywhere(ctx, id) })
-}
-
 func (s *Store) oneOrder(ctx context.Context, doing string, get func(context.Context, *db.Queries) (db.Order, error)) (*payment.Order, error) {
 	var row db.Order
 	err := s.read(ctx, doing, func(ctx context.Context, q *db.Queries) (err error) {

@@ -68,7 +68,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 		return nil, time.Time{}, err
 	}
 	return &payment.Delivery{
-		Key: key, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Payload: []byte(oldest.Payload),
+		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Payload: []byte(oldest.Payload),
 		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
 	}, time.Time{}, write.send(ctx, tx)
 }

@@ -94,6 +94,15 @@ func (s *Store) ShopByName(ctx context.Context, name string) (shop.Shop, error) 
 	return shopOf(db.ShopsRow(row)), nil
 }
 
+// ShopName returns a shop's name.
+func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err error) {
+	err = s.read(ctx, "load a shop's name", func(ctx context.Context, q *db.Queries) (err error) {
+		name, err = q.ShopName(ctx, id)
+		return err
+	})
+	return name, err
+}
+
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs,

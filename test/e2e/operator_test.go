@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
@@ -31,6 +32,105 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	}, patience, 50*time.Millisecond)
 	require.Equal(t, []string{"2 payment.requires_action", "3 payment.succeeded"}, d.arrivals(o.ID), "the shop knows it by its id")
+}
+
+// Whatever name of an order an operator has, and whatever of the order somebody asks about.
+func TestAnOperatorFindsAnOrder(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	p := d.paid("found-1", 1000, "")
+	refund := d.refunded(p, "found-1-back", 300)
+	other := d.of("other", "EUR-sandbox").paid("found-1", 1200, "")
+	twin := d.twin(p.ProviderOrderID)
+	require.NotEmpty(t, twin.ProcessingID)
+	for _, name := range [][]string{{p.ID}, {p.ProviderOrderID}, {twin.ProcessingID}, {"found-1", "--shop", "demo"}} {
+		text := d.operator(append([]string{"order", "show"}, name...)...)
+		for _, want := range []string{
+			"payment " + p.ID, "shop demo, its reference found-1,", p.ProviderOrderID, twin.ProcessingID, "captured 10.00 EUR, refunded 3.00 EUR",
+		} {
+			require.Contains(t, text, want)
+		}
+		require.Regexp(t, `refund +`+refund.ID+` +reference found-1-back +succeeded +3.00 EUR`, text)
+		require.NotContains(t, text, other.ID)
+	}
+	require.Regexp(t, `of payment +`+p.ID+` +reference found-1 +succeeded +10.00 EUR`, d.operator("order", "show", "found-1-back"))
+
+	var shown struct {
+		Order    struct{ full }
+		Shop     string
+		WaitsFor string `json:"waits_for"`
+		Parent   *struct {
+			ID string `json:"id"`
+		}
+		Children []struct {
+			ID   string `json:"id"`
+			Shop string `json:"shop"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(d.operator("order", "show", p.ID, "--json")), &shown))
+	require.Equal(t, []any{p.ID, "demo", "nothing", int64(300)}, []any{shown.Order.ID, shown.Shop, shown.WaitsFor, shown.Order.AmountRefunded})
+	require.Nil(t, shown.Parent)
+	require.Len(t, shown.Children, 1)
+	require.Equal(t, refund.ID, shown.Children[0].ID)
+	require.NoError(t, json.Unmarshal([]byte(d.operator("order", "show", refund.ID, "--json")), &shown))
+	require.Equal(t, p.ID, shown.Parent.ID)
+
+	var listed []struct {
+		full
+		Shop      string `json:"shop"`
+		WaitsFor  string `json:"waits_for"`
+		Conflicts *int   `json:"conflicts"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(d.operator("order", "list", "found-1", "--json")), &listed))
+	require.Equal(t, []string{"other", "demo"}, []string{listed[0].Shop, listed[1].Shop})
+	require.Equal(t, []string{other.ID, p.ID}, []string{listed[0].ID, listed[1].ID})
+	waiting := d.create("found-2")
+	require.NoError(t, json.Unmarshal([]byte(d.operator("order", "list", "--shop", "demo", "--older", "0s", "--json")), &listed))
+	require.Equal(t, []string{waiting.ID, "demo", "the customer"}, []string{listed[0].ID, listed[0].Shop, listed[0].WaitsFor})
+	require.NotNil(t, listed[0].Conflicts)
+	require.Regexp(t, waiting.ID+` +demo +found-2 +payment `, d.operator("order", "list", "--older", "0s"))
+	require.Contains(t, d.operator("order", "list", "--shop", "other", "--older", "0s"), "No order needs a person")
+
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+	for want, args := range map[string][]string{
+		"several orders are called":          {"show", "found-1"},
+		p.ID + "  payment of demo":           {"resolve", "found-1", "--status", "failed", "--reason", "a test"},
+		`no order is called "nobody's"`:      {"show", "nobody's"},
+		`no order of shop other is called`:   {"resend", p.ID, "--shop", "other", "--from", "2"},
+		`there is no shop named "nowhere"`:   {"list", "--shop", "nowhere"},
+		`no order is called "pr-none": give`: {"list", "pr-none"},
+		"leave \"found-1\" out":              {"list", "found-1", "--parked"},
+	} {
+		code, out, text := command(environ, append([]string{"order"}, args...)...)
+		require.Equal(t, 1, code, "%v %s", args, out)
+		require.Contains(t, text, want)
+	}
+}
+
+// Log lines of what goes out say whose it is and where it goes, and no more of an address than its host.
+func TestLogLinesNameShopAccountAndHost(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.settings(map[string]any{"export_pending_polls": 0})
+	o := d.paid("logged-1", 1000, "")
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, patience, 25*time.Millisecond)
+	d.call(http.MethodGet, "/v1/accounts/EUR-sandbox-payout/balance", "", nil)
+	d.awaitStatement(d.newStatement("succeeded").ID, "ready")
+	seen := map[string]bool{}
+	for text := range strings.Lines(d.log.String()) {
+		var line struct{ Message, Shop, Account, Host, Operation string }
+		if json.Unmarshal([]byte(text), &line) != nil || line.Message != "provider call" && line.Message != "notification attempt" {
+			continue
+		}
+		seen[line.Message+" "+line.Operation] = true
+		require.Equal(t, "demo", line.Shop, text)
+		require.Contains(t, line.Account, "EUR-sandbox", text)
+		require.Regexp(t, `^127\.0\.0\.1:[0-9]+$`, line.Host, text)
+	}
+	for _, want := range []string{"notification attempt ", "provider call initPaymentHost2Host", "provider call balance", "provider call exportCreate", "provider call exportStatus", "provider call exportResult"} {
+		require.True(t, seen[want], "%s of %v", want, seen)
+	}
+	require.NotContains(t, d.log.String(), "/notifications")
 }
 
 // What an operator decides is written down by the database's time, as the service does. Here it is seven hours ahead of

@@ -67,7 +67,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, patience, 25*time.Millisecond)
 	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'parked', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
 	require.NoError(t, err)
-	require.Regexp(t, o.ID+` +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
+	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
 	require.Contains(t, d.operator("order", "list", "--parked", "--json"), `"order_id":"`+o.ID+`"`)
 	text := d.operator("order", "resend", o.ID, "--from", "3")
 	require.Contains(t, text, "Notification 2 was given up on")

@@ -174,15 +174,16 @@ func (d *dev) arrivals(id string) []string {
 
 // twinOrder is what the provider's twin knows of an order.
 type twinOrder struct {
-	Operation   string      `json:"operation"`
-	Amount      int64       `json:"amount"`
-	FinalAmount int64       `json:"final_amount"`
-	Refunded    int64       `json:"refunded"`
-	Status      int         `json:"status"`
-	Canceled    bool        `json:"canceled"`
-	Phone       string      `json:"phone"`
-	UUID        string      `json:"uuid"`
-	Refunds     []twinOrder `json:"refunds"`
+	Operation    string      `json:"operation"`
+	Amount       int64       `json:"amount"`
+	FinalAmount  int64       `json:"final_amount"`
+	Refunded     int64       `json:"refunded"`
+	Status       int         `json:"status"`
+	Canceled     bool        `json:"canceled"`
+	Phone        string      `json:"phone"`
+	UUID         string      `json:"uuid"`
+	ProcessingID string      `json:"processing_id"`
+	Refunds      []twinOrder `json:"refunds"`
 }
 
 func (d *dev) twin(providerOrderID string) twinOrder {

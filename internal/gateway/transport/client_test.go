@@ -349,7 +349,7 @@ func TestLogsAndMetricsHoldNoData(t *testing.T) {
 	require.NoError(t, err)
 	line := out.String()
 	require.Equal(t, 1, strings.Count(line, "\n"))
-	for _, want := range []string{`"provider":"testpay"`, `"operation":"pay"`, `"outcome":"ok"`, `"http_status":200`, `"request_bytes":11`, `"response_bytes":13`, `"request_id":"r1"`, `"order_id":"o1"`, `"duration_ms":`} {
+	for _, want := range []string{`"provider":"testpay"`, `"host":"` + strings.TrimPrefix(srv.URL, "http://") + `"`, `"operation":"pay"`, `"outcome":"ok"`, `"http_status":200`, `"request_bytes":11`, `"response_bytes":13`, `"request_id":"r1"`, `"order_id":"o1"`, `"duration_ms":`} {
 		require.Contains(t, line, want)
 	}
 	require.NotContains(t, line, "canary")

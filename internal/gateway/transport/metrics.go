@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -108,6 +109,7 @@ func (c *Client) log(ctx context.Context, call Call, resp Response, requestBytes
 	}
 	e := c.cfg.Log.WithLevel(level).
 		Str("provider", c.cfg.Provider).
+		Str("host", hostOf(call.URL)).
 		Str("operation", call.Operation).
 		Str("outcome", string(out)).
 		Int("http_status", resp.Status).
@@ -118,4 +120,13 @@ func (c *Client) log(ctx context.Context, call Call, resp Response, requestBytes
 		e.Func(add)
 	}
 	e.Msg("provider call")
+}
+
+// hostOf is as much of an address as a log may hold: its path and query name orders.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }

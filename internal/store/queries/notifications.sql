@@ -25,7 +25,7 @@ SELECT EXISTS (
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
 SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
-    s.webhook_secret, s.allow_cidrs, s.notifications_off_at
+    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, s.notifications_off_at
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n;
@@ -86,7 +86,7 @@ FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY se
 
 -- name: ParkedNotifications :many
 SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
-FROM notifications WHERE state = 'parked' ORDER BY shop_id, order_id, sequence LIMIT @max_rows;
+FROM notifications WHERE state = 'parked' AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY shop_id, order_id, sequence LIMIT @max_rows;
 
 -- name: Attempts :many
 SELECT sequence, attempt, at, duration_ms, http_status, error

@@ -32,13 +32,16 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
 FROM orders WHERE provider_order_id = @provider_order_id
 ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 
--- name: OrderAnywhere :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
-FROM orders WHERE orders.shop_id IN (SELECT shops.id FROM shops) AND orders.id = $1;
+-- name: OrdersCalled :many
+-- The orders that people call so: by id, by the shop's reference, by our id at the provider, by the provider's, or by a bank's
+-- reference such as an RRN.
+SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.shop_id = sqlc.narg('shop_id')::uuid) AND (orders.shop_id, orders.id) IN (
+    SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = sqlc.narg('id')::uuid
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = @name
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = @name
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = @name AND o.provider_reference <> ''
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? @name
+) ORDER BY orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
@@ -47,12 +50,13 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
-WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)
+WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid)
 ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
 LIMIT @max_rows;
 
 -- name: CountStuckOrders :one
-SELECT count(*) FROM orders WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before);
+SELECT count(*) FROM orders
+WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid);
 
 -- name: LockParent :one
 -- A refund's payment is locked before the refund.

@@ -40,3 +40,6 @@ RETURNING s.id, s.webhook_secret;
 
 -- name: InsertDemoKey :execrows
 INSERT INTO shop_keys (shop_id, id, hash, prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING;
+
+-- name: ShopName :one
+SELECT name FROM shops WHERE id = $1;

@@ -438,7 +438,7 @@ func (q *Queries) NotificationsOff(ctx context.Context, arg NotificationsOffPara
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
 SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
-    s.webhook_secret, s.allow_cidrs, s.notifications_off_at
+    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, s.notifications_off_at
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
 WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n
@@ -460,6 +460,8 @@ type OldestUndeliveredRow struct {
 	NextAttemptAt      time.Time  `db:"next_attempt_at"`
 	LeasedUntil        *time.Time `db:"leased_until"`
 	CreatedAt          time.Time  `db:"created_at"`
+	ShopName           string     `db:"shop_name"`
+	AccountName        string     `db:"account_name"`
 	WebhookSecret      []byte     `db:"webhook_secret"`
 	AllowCidrs         []string   `db:"allow_cidrs"`
 	NotificationsOffAt *time.Time `db:"notifications_off_at"`
@@ -480,6 +482,8 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.NextAttemptAt,
 		&i.LeasedUntil,
 		&i.CreatedAt,
+		&i.ShopName,
+		&i.AccountName,
 		&i.WebhookSecret,
 		&i.AllowCidrs,
 		&i.NotificationsOffAt,
@@ -539,8 +543,13 @@ func (q *Queries) OverdueNotifications(ctx context.Context, arg OverdueNotificat
 
 const ParkedNotifications = `-- name: ParkedNotifications :many
 SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
-FROM notifications WHERE state = 'parked' ORDER BY shop_id, order_id, sequence LIMIT $1
+FROM notifications WHERE state = 'parked' AND ($1::uuid IS NULL OR shop_id = $1::uuid) ORDER BY shop_id, order_id, sequence LIMIT $2
 `
+
+type ParkedNotificationsParams struct {
+	ShopID  *uuid.UUID `db:"shop_id"`
+	MaxRows int32      `db:"max_rows"`
+}
 
 type ParkedNotificationsRow struct {
 	ShopID        uuid.UUID `db:"shop_id"`
@@ -554,8 +563,8 @@ type ParkedNotificationsRow struct {
 	CreatedAt     time.Time `db:"created_at"`
 }
 
-func (q *Queries) ParkedNotifications(ctx context.Context, maxRows int32) ([]ParkedNotificationsRow, error) {
-	rows, err := q.db.Query(ctx, ParkedNotifications, maxRows)
+func (q *Queries) ParkedNotifications(ctx context.Context, arg ParkedNotificationsParams) ([]ParkedNotificationsRow, error) {
+	rows, err := q.db.Query(ctx, ParkedNotifications, arg.ShopID, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}

@@ -102,11 +102,17 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 }
 
 const CountStuckOrders = `-- name: CountStuckOrders :one
-SELECT count(*) FROM orders WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)
+SELECT count(*) FROM orders
+WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)) AND ($2::uuid IS NULL OR shop_id = $2::uuid)
 `
 
-func (q *Queries) CountStuckOrders(ctx context.Context, before time.Time) (int64, error) {
-	row := q.db.QueryRow(ctx, CountStuckOrders, before)
+type CountStuckOrdersParams struct {
+	Before time.Time  `db:"before"`
+	ShopID *uuid.UUID `db:"shop_id"`
+}
+
+func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersParams) (int64, error) {
+	row := q.db.QueryRow(ctx, CountStuckOrders, arg.Before, arg.ShopID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -564,65 +570,6 @@ func (q *Queries) OpenRefund(ctx context.Context, arg OpenRefundParams) (uuid.UU
 	return id, err
 }
 
-const OrderAnywhere = `-- name: OrderAnywhere :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
-FROM orders WHERE orders.shop_id IN (SELECT shops.id FROM shops) AND orders.id = $1
-`
-
-func (q *Queries) OrderAnywhere(ctx context.Context, id uuid.UUID) (Order, error) {
-	row := q.db.QueryRow(ctx, OrderAnywhere, id)
-	var i Order
-	err := row.Scan(
-		&i.ShopID,
-		&i.ID,
-		&i.Kind,
-		&i.Reference,
-		&i.RequestHash,
-		&i.Status,
-		&i.StatusReason,
-		&i.Operation,
-		&i.ManualCapture,
-		&i.Amount,
-		&i.Currency,
-		&i.AmountAuthorized,
-		&i.AmountCaptured,
-		&i.AmountRefunded,
-		&i.AmountReserved,
-		&i.CaptureAmount,
-		&i.Flow,
-		&i.Recurring,
-		&i.Provider,
-		&i.AccountID,
-		&i.AccountName,
-		&i.ProviderOrderID,
-		&i.ProviderReference,
-		&i.BankReferences,
-		&i.ProviderState,
-		&i.NextAction,
-		&i.PaymentMethod,
-		&i.Failure,
-		&i.ParentID,
-		&i.Description,
-		&i.Metadata,
-		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
-	)
-	return i, err
-}
-
 const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
@@ -882,6 +829,93 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 	return i, err
 }
 
+const OrdersCalled = `-- name: OrdersCalled :many
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.parent_id, orders.description, orders.metadata, orders.notification_url, orders.sequence, orders.conflicts, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_check_at, orders.checks_since, orders.checks, orders.not_found, orders.not_found_since FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+    SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = $3
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = $3 AND o.provider_reference <> ''
+    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? $3
+) ORDER BY orders.id DESC LIMIT $4
+`
+
+type OrdersCalledParams struct {
+	ShopID  *uuid.UUID `db:"shop_id"`
+	ID      *uuid.UUID `db:"id"`
+	Name    string     `db:"name"`
+	MaxRows int32      `db:"max_rows"`
+}
+
+// The orders that people call so: by id, by the shop's reference, by our id at the provider, by the provider's, or by a bank's
+// reference such as an RRN.
+func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]Order, error) {
+	rows, err := q.db.Query(ctx, OrdersCalled,
+		arg.ShopID,
+		arg.ID,
+		arg.Name,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.Flow,
+			&i.Recurring,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.ParentID,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextCheckAt,
+			&i.ChecksSince,
+			&i.Checks,
+			&i.NotFound,
+			&i.NotFoundSince,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReferenceTaken = `-- name: ReferenceTaken :one
 SELECT id FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
 `
@@ -1020,18 +1054,19 @@ SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operat
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
-WHERE conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)
+WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)) AND ($2::uuid IS NULL OR shop_id = $2::uuid)
 ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
-LIMIT $2
+LIMIT $3
 `
 
 type StuckOrdersParams struct {
-	Before  time.Time `db:"before"`
-	MaxRows int32     `db:"max_rows"`
+	Before  time.Time  `db:"before"`
+	ShopID  *uuid.UUID `db:"shop_id"`
+	MaxRows int32      `db:"max_rows"`
 }
 
 func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Order, error) {
-	rows, err := q.db.Query(ctx, StuckOrders, arg.Before, arg.MaxRows)
+	rows, err := q.db.Query(ctx, StuckOrders, arg.Before, arg.ShopID, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}

@@ -222,6 +222,17 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 	return i, err
 }
 
+const ShopName = `-- name: ShopName :one
+SELECT name FROM shops WHERE id = $1
+`
+
+func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, ShopName, id)
+	var name string
+	err := row.Scan(&name)
+	return name, err
+}
+
 const Shops = `-- name: Shops :many
 SELECT id, name, notification_url, allow_cidrs, notifications_off_at, created_at FROM shops ORDER BY name
 `
