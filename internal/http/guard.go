@@ -15,7 +15,6 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
@@ -128,16 +127,16 @@ func (s *server) readBody(next http.Handler) http.Handler {
 			s.problem(w, r, problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole."})
 			return
 		}
-		canonical, texts := []byte{}, problems(nil)
+		canonical, values := []byte{}, problems(nil)
 		if len(body) > 0 {
 			if kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 				s.problem(w, r, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: "Send the body as Content-Type: application/json, in UTF-8."})
 				return
 			}
-			if canonical, texts, err = canonicalJSON(body); err != nil {
+			if canonical, values, err = canonicalJSON(body); err != nil {
 				p := problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error() + "."}
-				if d, ok := errors.AsType[*duplicateError](err); ok {
-					p.Fields = []gateway.FieldError{{Field: fieldName(d.field), Message: "stands twice"}}
+				if e, ok := errors.AsType[*twiceError](err); ok {
+					p.Fields = e.members
 				}
 				s.problem(w, r, p)
 				return
@@ -149,7 +148,7 @@ func (s *server) readBody(next http.Handler) http.Handler {
 			mac.Write([]byte(part))
 		}
 		mac.Write(canonical)
-		r = r.WithContext(context.WithValue(r.Context(), keyBody, received{bytes: body, texts: texts, hash: mac.Sum(nil)}))
+		r = r.WithContext(context.WithValue(r.Context(), keyBody, received{bytes: body, values: values, hash: mac.Sum(nil)}))
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		r.ContentLength = int64(len(body))
 		next.ServeHTTP(w, r)
@@ -158,9 +157,9 @@ func (s *server) readBody(next http.Handler) http.Handler {
 
 // received is the body of a request. bytes is wiped when the request is done.
 type received struct {
-	bytes []byte
-	texts problems // what is wrong with its texts whatever the contract says
-	hash  []byte
+	bytes  []byte
+	values problems // what is wrong with its values whatever the contract says
+	hash   []byte
 }
 
 func bodyOf(ctx context.Context) received {

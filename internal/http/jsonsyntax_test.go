@@ -86,7 +86,7 @@ func TestHalfOfASurrogatePairIsRefused(t *testing.T) {
 	b := setup(t)
 	w := b.send(t, "POST", "/v1/payments", with(`colour\ud800`, `1`))
 	require.Equal(t, 422, w.Code)
-	require.Contains(t, w.Body.String(), "surrogate", "in a name that does not exist either")
+	require.Equal(t, []string{"?"}, readProblem(t, w).fields(), "in a name that does not exist either")
 	w = b.send(t, "POST", "/v1/payments/"+orderID+"/refunds", `{"reference":"x","amount":1,"reason":"\ud800"}`)
 	require.Equal(t, []string{"reason"}, readProblem(t, w).fields())
 	w = b.send(t, "GET", "/v1/orders?reference=%ED%A0%80", "")
@@ -110,4 +110,36 @@ func TestHalfAPairIsAnotherRequestThanItsReplacement(t *testing.T) {
 		require.Equal(t, "idempotency_mismatch", readProblem(t, send(half)).Code, half)
 	}
 	require.Equal(t, 1, b.count())
+}
+
+// TestEveryMemberThatStandsTwiceIsNamed holds it at every depth, with the place of the second.
+func TestEveryMemberThatStandsTwiceIsNamed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := "{\"reference\":\"a\",\n\"reference\":\"b\",\"customer\":{\"email\":\"a@b\", \"\\u0065mail\":\"c@d\",\"email\":\"e@f\"},\"amount\":1,\"metadata\":{\"4012000000003010\":\"x\",\"4012000000003010\":\"y\"}}"
+	w := b.send(t, "POST", "/v1/payments", body)
+	p := readProblem(t, w)
+	require.Equal(t, 400, w.Code)
+	require.Equal(t, "malformed_json", p.Code)
+	require.Equal(t, []string{"reference", "customer.email", "customer.email", "metadata.?"}, p.fields())
+	require.Contains(t, p.Detail, "reference stands twice, the second time at line 2, column 1;")
+	require.Contains(t, p.Detail, "customer.email stands twice, the second time at line 2, column 44;", "an escape is no other name")
+	require.NotContains(t, w.Body.String(), "4012")
+	require.Zero(t, b.count())
+}
+
+// TestANumberIsWholeAsItStands holds that 10.0 and 1e3 are refused wherever a number stands, all at once.
+func TestANumberIsWholeAsItStands(t *testing.T) {
+	t.Parallel()
+	for _, number := range []string{"10.0", "1e1", "1E+1", "1000e-2", "10.5", "0.1e2"} {
+		b := setup(t)
+		p := readProblem(t, b.send(t, "POST", "/v1/payments", `{"reference":"a","currency":"EUR","amount":`+number+`,"browser":{"color_depth":`+number+
+			`,"java_enabled":false},"recurring":{"enabled":true,"frequency_days":`+number+`},"description":`+number+`}`))
+		require.Equal(t, []string{"amount", "browser.color_depth", "description", "recurring.frequency_days"}, p.fields(), number)
+		for _, e := range p.Errors {
+			require.Equal(t, e.Field == "description", e.Message == "must be text in double quotes", e.Field)
+			require.Equal(t, e.Field != "description", e.Message == "must be "+wholeNumber, e.Field)
+		}
+		require.Zero(t, b.count())
+	}
 }

@@ -12,58 +12,75 @@ import (
 // maxDepth is how deep members may be nested.
 const maxDepth = 16
 
-type duplicateError struct{ field string }
+// twiceError tells of the members that a body names twice, of which different readers take a different one.
+type twiceError struct{ members problems }
 
-func (*duplicateError) Error() string { return "a member stands twice" }
+// Error implements error.
+func (e *twiceError) Error() string {
+	told := make([]string, len(e.members))
+	for i, f := range e.members {
+		told[i] = f.Field + " " + f.Message
+	}
+	return strings.Join(told, "; ")
+}
 
 // canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
-// bodies that mean the same are the same. It returns what is wrong with the texts as well: control characters, which no
-// provider, log or database wants, halves of surrogate pairs, and card numbers where texts are stored. Errors do not repeat
-// the body.
-func canonicalJSON(body []byte) (canonical []byte, texts problems, err error) {
+// bodies that mean the same are the same. It returns what is wrong with the values as well, whatever the contract says of
+// them: control characters, which no provider, log or database wants, halves of surrogate pairs, card numbers where texts
+// are stored, and numbers that are not whole. Errors do not repeat the body.
+func canonicalJSON(body []byte) (canonical []byte, values problems, err error) {
 	if err := badSyntax(body); err != nil {
 		return nil, nil, err
 	}
 	d := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body)), body: body}
 	d.UseNumber()
 	var out bytes.Buffer
-	if err := canonicalValue(d, &out, "", 0); err != nil {
-		if _, ok := errors.AsType[*duplicateError](err); ok || errors.Is(err, errDeep) {
-			return nil, nil, err
-		}
+	err = canonicalValue(d, &out, "", 0)
+	switch {
+	case errors.Is(err, errDeep):
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, errors.New("it cannot be read")
-	}
-	if d.halves { // what cannot be decoded is like nothing but itself
+	case len(d.twice) > 0:
+		return nil, nil, &twiceError{d.twice}
+	case d.halves: // what cannot be decoded is like nothing but itself
 		clear(out.Bytes())
-		return bytes.Clone(body), d.texts, nil
+		return bytes.Clone(body), d.values, nil
 	}
-	return out.Bytes(), d.texts, nil
+	return out.Bytes(), d.values, nil
 }
 
-// jsonReader reads a body and collects what is wrong with its texts.
+// jsonReader reads a body and collects what is wrong with it.
 type jsonReader struct {
 	*json.Decoder
 	body   []byte
-	texts  problems
-	halves bool // a text has half of a surrogate pair, which decoding makes U+FFFD of
+	values problems // what is wrong with values
+	twice  problems // the members that are named twice
+	halves bool     // a text has half of a surrogate pair, which decoding makes U+FFFD of
 }
 
 // token returns the next token and the part of the body that it was read from.
 func (d *jsonReader) token() (json.Token, []byte, error) {
 	from := d.InputOffset()
 	t, err := d.Token()
-	return t, d.body[from:d.InputOffset()], err
+	return t, bytes.TrimLeft(d.body[from:d.InputOffset()], jsonSpace+",:"), err
 }
 
-func (d *jsonReader) judge(path, text string, raw []byte, lines bool) {
+func (d *jsonReader) judgeText(path, text string, raw []byte, lines bool) {
 	switch {
 	case halfSurrogate(raw):
 		d.halves = true
-		d.texts.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
+		d.values.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
 	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }):
-		d.texts.add(fieldName(path), "must not hold control characters")
+		d.values.add(fieldName(path), "must not hold control characters")
 	case stored(path) && holdsCardNumber(text):
-		d.texts.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
+		d.values.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
+	}
+}
+
+func (d *jsonReader) judgeNumber(path string, n json.Number) {
+	if strings.ContainsAny(n.String(), ".eE") {
+		d.values.add(fieldName(path), "must be "+wholeNumber)
 	}
 }
 
@@ -84,10 +101,11 @@ func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) er
 		}
 		return canonicalArray(d, out, path, depth)
 	case json.Number:
+		d.judgeNumber(path, v)
 		out.WriteString(v.String())
 	default:
 		if s, ok := v.(string); ok {
-			d.judge(path, s, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
+			d.judgeText(path, s, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
@@ -112,9 +130,9 @@ func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) e
 		if path != "" {
 			field = path + "." + name
 		}
-		d.judge(field, name, raw, false)
+		d.judgeText(field, name, raw, false)
 		if _, twice := members[name]; twice {
-			return &duplicateError{field}
+			d.twice.add(fieldName(field), "stands twice, the second time at "+position(d.body, int(d.InputOffset())-len(raw)))
 		}
 		var value bytes.Buffer
 		if err := canonicalValue(d, &value, field, depth+1); err != nil {

@@ -43,10 +43,10 @@ func (s *server) validate(next http.Handler) http.Handler {
 			s.problem(w, r, notFound)
 			return
 		}
-		wrong := slices.Concat(badQuery(route, r.URL.RawQuery), badBody(route, r), bodyOf(r.Context()).texts)
+		wrong, values := slices.Concat(badQuery(route, r.URL.RawQuery), badBody(route, r)), bodyOf(r.Context()).values
 		err = openapi3filter.ValidateRequest(r.Context(), &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options})
-		if err != nil || len(wrong) > 0 {
-			p := invalid(openapi3.MultiError{wrong, err})
+		if err != nil || len(wrong)+len(values) > 0 {
+			p := invalid(openapi3.MultiError{wrong, err, values})
 			s.problem(w, r, s.complete(r, p, p.Fields))
 			return
 		}
@@ -305,10 +305,13 @@ func clean(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
+// wholeNumber is the one kind of number that the contract has.
+const wholeNumber = "a whole number without a decimal point or exponent, not in quotes"
+
 func typeName(schema *openapi3.Schema) string {
 	switch {
 	case schema.Type.Is("integer"):
-		return "a whole number without a decimal point or exponent, not in quotes"
+		return wholeNumber
 	case schema.Type.Is("string"):
 		return "text in double quotes"
 	case schema.Type.Is("boolean"):
