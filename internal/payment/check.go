@@ -2,8 +2,9 @@ package payment
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
-	"math/rand/v2"
+	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -45,9 +46,21 @@ func (s Schedule) next(o *Order, now time.Time) {
 	if at.Before(now) { // late: a process was away
 		at = now.Add(s[0])
 	}
-	at = at.Add(time.Duration(rand.Int64N(int64(max(at.Sub(now)/10, 1))))) //nolint:gosec // jitter needs no secrecy
+	at = at.Add(o.jitter(at.Sub(now) / 10))
 	at = at.Truncate(time.Microsecond)
 	o.NextCheckAt = &at
+}
+
+// jitter is a part of limit. It follows from the order's id and from how far its schedule is: orders are spread, and the
+// life of one can be repeated exactly.
+func (o *Order) jitter(limit time.Duration) time.Duration {
+	if limit <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write(o.ID[:])
+	_, _ = h.Write(binary.AppendVarint(binary.AppendVarint(nil, int64(o.Checks)), int64(o.Sequence)))
+	return time.Duration(h.Sum64() % uint64(limit)) //nolint:gosec // both are positive, and less than limit fits
 }
 
 // ahead reports whether the order's next check is the schedule's own and still to come. A lease of that check, which ends
@@ -263,7 +276,7 @@ func (s *Service) persist(o *Order, now time.Time) {
 		return
 	}
 	pause := min(max(now.Sub(o.ChecksSince)/8, s.Schedule[0]), longestPause)
-	pause += time.Duration(rand.Int64N(int64(pause/4) + 1)) //nolint:gosec // jitter needs no secrecy
+	pause += o.jitter(pause / 4)
 	if at := now.Add(pause).Truncate(time.Microsecond); at.Before(*o.NextCheckAt) {
 		o.NextCheckAt = &at
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
@@ -145,4 +146,26 @@ func TestTheScheduleOfAnOrderThatWaits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Jitter spreads orders evenly, and is the same for the same order and step, so that a life can be repeated.
+func TestJitterFollowsFromTheOrder(t *testing.T) {
+	t.Parallel()
+	const limit = time.Minute
+	var parts [4]int
+	for range 1000 {
+		o := newTestOrder()
+		o.ID = uuid.Must(uuid.NewV7())
+		j := o.jitter(limit)
+		require.GreaterOrEqual(t, j, time.Duration(0))
+		require.Less(t, j, limit)
+		require.Equal(t, j, o.jitter(limit))
+		parts[j*4/limit]++
+		o.Checks++
+		require.NotEqual(t, j, o.jitter(limit), "the next step is spread otherwise")
+	}
+	for _, n := range parts {
+		require.Greater(t, n, 150)
+	}
+	require.Zero(t, newTestOrder().jitter(0))
 }
