@@ -17,6 +17,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"payrelay/internal/pgsession"
 )
 
 //go:embed *.sql
@@ -96,10 +98,12 @@ func Fingerprint() string {
 }
 
 func with(url string, do func(*goose.Provider) error) (err error) {
-	db, err := sql.Open("pgx", url)
+	conf, err := pgx.ParseConfig(url)
 	if err != nil {
-		return fmt.Errorf("open the database: %w", err)
+		return errors.New("the database's address cannot be read: it should look like postgres://user:password@host/database")
 	}
+	pgsession.Configure(conf, pgsession.Pooled(conf))
+	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(pgsession.Check))
 	defer func() { err = errors.Join(err, db.Close()) }()
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/pgsession"
 )
 
 // connectTimeout is how long opening a connection to the database may take.
@@ -49,11 +50,12 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
 	pc.ConnConfig.DialFunc = dialer.DialContext
+	pooled := c.JobsPollOnly || pgsession.Pooled(pc.ConnConfig)
+	pgsession.Configure(pc.ConnConfig, pooled)
+	pc.AfterConnect = pgsession.Check
 	params := pc.ConnConfig.RuntimeParams
 	params["application_name"] = "payrelay"
-	// A transaction pooler refuses connections that ask for settings of their own.
-	mode := pc.ConnConfig.DefaultQueryExecMode
-	if c.JobsPollOnly || mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
+	if pooled { // a transaction pooler refuses connections that ask for limits of their own
 		return pc, nil
 	}
 	for name, value := range sessionLimits {

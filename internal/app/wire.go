@@ -22,6 +22,7 @@ import (
 	httpapi "payrelay/internal/http"
 	"payrelay/internal/notify"
 	"payrelay/internal/payment"
+	"payrelay/internal/pgsession"
 	"payrelay/internal/secrets"
 	"payrelay/internal/sheet"
 	"payrelay/internal/store"
@@ -194,7 +195,7 @@ func (a *app) checkDatabase(ctx context.Context) error {
 	if pending {
 		return fmt.Errorf("the database lacks migrations: run 'server migrate up' first")
 	}
-	return nil
+	return pgsession.Finds(ctx, a.pool, "orders")
 }
 
 func (c config) migrateURL() string {
