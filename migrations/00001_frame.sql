@@ -7,7 +7,6 @@ CREATE TABLE shops (
     notification_url    text NOT NULL DEFAULT '',
     webhook_secret      bytea NOT NULL,                     -- encrypted, associated data shop/<id>/webhook_secret
     allow_cidrs         text[] NOT NULL DEFAULT '{}',       -- internal addresses that notifications may go to
-    notifications_off_at timestamptz,                       -- the endpoint answered 410
     created_at          timestamptz NOT NULL
 );
 
@@ -222,6 +221,23 @@ CREATE TABLE callbacks (
 CREATE INDEX callbacks_order ON callbacks (shop_id, order_id) WHERE order_id IS NOT NULL;
 
 -- Notifications --------------------------------------------------------------------------------------------------
+-- Addresses that answered 410. Nothing is sent there until an operator resumes.
+CREATE TABLE addresses_off (
+    shop_id     uuid NOT NULL REFERENCES shops (id),
+    url         text NOT NULL,
+    at          timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX addresses_off_key ON addresses_off (shop_id, md5(url)); -- an address may be longer than an index takes
+
+-- Destinations, which are a scheme, host and port, where attempts fail.
+CREATE TABLE failing_destinations (
+    shop_id         uuid NOT NULL REFERENCES shops (id),
+    destination     text NOT NULL,
+    failures        integer NOT NULL,                       -- in a row
+    recovering_since timestamptz,                           -- attempts succeed again, and what waited is sent
+    PRIMARY KEY (shop_id, destination)
+);
+
 CREATE TABLE notifications (
     shop_id         uuid NOT NULL,
     order_id        uuid NOT NULL,
@@ -230,10 +246,13 @@ CREATE TABLE notifications (
     type            text NOT NULL,
     payload         text NOT NULL,                          -- exactly the bytes that are signed and sent
     url             text NOT NULL DEFAULT '',               -- empty: for the feed only
-    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'parked', 'feed')),
+    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'parked', 'held', 'feed')),
     attempts        integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz NOT NULL,
     leased_until    timestamptz,
+    waits_for       text,                                   -- the destination where the last attempt failed
+    failed_at       timestamptz,
+    not_before      timestamptz,                            -- the shop's Retry-After
     delivered_at    timestamptz,
     created_at      timestamptz NOT NULL,
     position        bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -244,6 +263,8 @@ CREATE TABLE notifications (
 CREATE INDEX notifications_feed ON notifications (shop_id, xid, position);
 CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
 CREATE INDEX notifications_parked ON notifications (shop_id, order_id) WHERE state = 'parked';
+CREATE INDEX notifications_held ON notifications (shop_id) WHERE state = 'held';
+CREATE INDEX notifications_waiting ON notifications (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
 
 CREATE TABLE notification_attempts (
     shop_id     uuid NOT NULL,
@@ -273,7 +294,7 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
 -- +goose Down
-DROP TABLE idempotency_keys, notification_attempts, notifications, callbacks, provider_calls, order_conflicts;
+DROP TABLE idempotency_keys, notification_attempts, notifications, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 ALTER TABLE orders DROP CONSTRAINT orders_status_has_history;
 DROP TABLE order_transitions;
 DROP FUNCTION order_transitions_check;

@@ -79,41 +79,62 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	off, err := db.store.AddressesOff(ctx)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		type row struct {
-			ID               string     `json:"id"`
-			Name             string     `json:"name"`
-			NotificationURL  string     `json:"notification_url"`
-			AllowCIDRs       []string   `json:"allow_cidrs"`
-			NotificationsOff *time.Time `json:"notifications_off_at"`
-			CreatedAt        time.Time  `json:"created_at"`
+			ID              string    `json:"id"`
+			Name            string    `json:"name"`
+			NotificationURL string    `json:"notification_url"`
+			AllowCIDRs      []string  `json:"allow_cidrs"`
+			AddressesOff    []offRow  `json:"addresses_off"`
+			CreatedAt       time.Time `json:"created_at"`
 		}
 		rows := []row{}
 		for _, s := range shops {
-			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.NotificationsOffAt, s.CreatedAt})
+			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, offRows(off[s.ID]), s.CreatedAt})
 		}
 		return printJSON(io, rows)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "NAME\tNOTIFICATIONS\tCREATED")
 	for _, s := range shops {
-		to := s.NotificationURL
-		switch {
-		case s.NotificationsOffAt != nil:
-			to += " (switched off: it answered 410)"
-		case to == "":
-			to = "none"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, to, s.CreatedAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, orNone(s.NotificationURL), s.CreatedAt.UTC().Format(time.RFC3339))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range shops {
+		for _, a := range off[s.ID] {
+			fmt.Fprintf(io.Out, "%s: %s answered 410 at %s and is switched off; %d notifications are held back. 'server shop set %s --resume' sends them.\n",
+				s.Name, a.URL, a.At.Format(time.RFC3339), a.Held, s.Name)
+		}
+	}
+	return nil
+}
+
+// offRow is a switched-off address in JSON.
+type offRow struct {
+	URL  string    `json:"url"`
+	At   time.Time `json:"at"`
+	Held int64     `json:"held"`
+}
+
+func offRows(off []store.AddressOff) []offRow {
+	rows := []offRow{}
+	for _, a := range off {
+		rows = append(rows, offRow(a))
+	}
+	return rows
 }
 
 type shopSetCmd struct {
 	Name            string   `arg:"" help:"The shop."`
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to, in place of those from before. May be given several times."`
-	Resume          bool     `name:"resume" help:"Send notifications again after an answer of 410 switched them off. The other options do so, too."`
+	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. The other options do so, too."`
 }
 
 // Run implements the command.
@@ -151,7 +172,7 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	if to == "" {
 		to = "the address that an order names, if it names one"
 	}
-	fmt.Fprintf(io.Out, "Notifications of %s go to %s from now on. What an order's shop missed is sent again by 'server order resend'.\n", c.Name, to)
+	fmt.Fprintf(io.Out, "Notifications of %s go to %s from now on. What was held back or waits is sent, in order.\n", c.Name, to)
 	return nil
 }
 

@@ -88,7 +88,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 			"backlog":    desc("notification_backlog", "Notifications that wait to be delivered."),
 			"oldest":     desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
 			"parked":     desc("notification_parked", "Notifications that were given up on and wait for an operator."),
-			"shops_off":  desc("shops_switched_off", "Shops whose notifications an answer of 410 switched off."),
+			"shops_off":  desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
 			"check":      desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
 		},
 	}

@@ -53,7 +53,7 @@ func TestShopsThatAreSwitchedOffAreShown(t *testing.T) {
 	t.Parallel()
 	g := newGauges(func(context.Context) (store.Gauges, error) { return store.Gauges{ShopsOff: 2}, nil })
 	require.NoError(t, testutil.CollectAndCompare(g, strings.NewReader(`
-# HELP payrelay_shops_switched_off Shops whose notifications an answer of 410 switched off.
+# HELP payrelay_shops_switched_off Shops with an address that an answer of 410 switched off.
 # TYPE payrelay_shops_switched_off gauge
 payrelay_shops_switched_off 2
 `), "payrelay_shops_switched_off"))

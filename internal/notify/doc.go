@@ -3,7 +3,7 @@
 //
 // What it promises:
 //
-//   - A POST of exactly the payload's bytes. 2xx is delivered, 410 switches the endpoint off, everything else is tried
+//   - A POST of exactly the payload's bytes. 2xx is delivered, 410 switches the address off, everything else is tried
 //     again with growing, jittered pauses until three days after the notification was made; then it is parked. The first
 //     retry comes within 30 seconds. Retry-After may put a retry off, by a day at most, and never brings it forward.
 //   - The next notification of an order waits for the one before it. Orders do not wait for each other.

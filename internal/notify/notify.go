@@ -90,7 +90,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 		}
 		defer leave() // should something panic
 		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
-			to := destinationOf(url)
+			to := payment.Destination(url)
 			if place == to {
 				return time.Time{}
 			}

@@ -14,7 +14,7 @@ type outcome string
 
 const (
 	delivered      outcome = "delivered"       // 2xx
-	gone           outcome = "gone"            // 410, the endpoint is switched off
+	gone           outcome = "gone"            // 410, the address is switched off
 	badStatus      outcome = "status"          // any other status
 	redirect       outcome = "redirect"        // 3xx, not followed
 	badURL         outcome = "bad_url"         // not an absolute http(s) address without user information

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"net/url"
 	"sync"
 	"time"
 )
@@ -64,13 +63,4 @@ func (p *places) leave(to string) {
 	} else {
 		delete(p.busy, to)
 	}
-}
-
-// destinationOf is what hangs as one: scheme, host and port.
-func destinationOf(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
 }

@@ -42,6 +42,9 @@ func (n *Notifier) attempt(ctx context.Context, d *payment.Delivery) (payment.At
 		a.Error, a.RetryAt = string(out), n.now().Add(pauses[0])
 	default:
 		a.Error, a.RetryAt = string(out), retryAt(n.now(), d.CreatedAt, d.Attempt-d.AttemptsBefore, retryAfter)
+		if retryAfter > 0 {
+			a.NotBefore = n.now().Add(min(retryAfter, maxRetryAfter))
+		}
 	}
 	return a, out
 }

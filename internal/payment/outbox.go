@@ -2,6 +2,8 @@ package payment
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,16 +30,27 @@ type Delivery struct {
 	AllowCIDRs []string
 }
 
+// Destination is what fails and recovers as one: the scheme, host and port of an address.
+func Destination(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Host)
+}
+
 // Attempt is how a delivery ended.
 type Attempt struct {
 	At         time.Time
 	Duration   time.Duration
 	HTTPStatus int    // 0: no answer
 	Error      string // a short word, never the answer's text
-	// Delivered: the shop answered 2xx. Gone: it answered 410, and its endpoint is switched off.
+	// Delivered: the shop answered 2xx. Gone: it answered 410, and the address is switched off.
 	Delivered, Gone bool
-	// RetryAt is when to try again; zero parks the notification.
+	// RetryAt is when to try again; zero gives the notification up until an operator sends it again.
 	RetryAt time.Time
+	// NotBefore is what the shop asked for with Retry-After: no success elsewhere brings the next attempt forward. Zero: nothing.
+	NotBefore time.Time
 }
 
 // NotificationState is where a notification stands.
@@ -47,6 +60,7 @@ type NotificationState string
 const (
 	NotificationPending   NotificationState = "pending"       // waits for its turn or its next attempt
 	NotificationDelivered NotificationState = "delivered"     // the shop answered 2xx
+	NotificationHeld      NotificationState = "held"          // its address answered 410, and no operator has resumed yet
 	NotificationDead      NotificationState = "dead_lettered" // given up on until an operator sends it again
 	NotificationFeed      NotificationState = "feed"          // had no address to go to; the feed has it
 )
@@ -69,11 +83,12 @@ type Notified struct {
 type Outbox interface {
 	// LeaseDelivery takes the order's oldest notification that is not delivered, if it is due, for the length of lease,
 	// so that nobody else sends it meanwhile. None to send is nil and a zero time; not due or leased yet is nil and the
-	// time to look again. A parked notification holds back those behind it. room is asked, perhaps more than once, before
+	// time to ask again. One that was given up on, or is held because its address answered 410, holds back those behind it. room is asked, perhaps more than once, before
 	// the lease is taken: a time other than zero puts the notification off until then, and no attempt is counted.
 	LeaseDelivery(ctx context.Context, key Key, lease time.Duration, room func(url string) time.Time) (*Delivery, time.Time, error)
-	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the shop's endpoint is
-	// switched off and all its pending notifications go to the feed only; unless the lease has gone to somebody else, or
-	// the notification would go elsewhere by now: then it is an attempt that failed, and the next is due at once.
+	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the address is switched off for
+	// the shop, and what would go there is held; unless the lease has gone to somebody else, or the notification would go
+	// elsewhere by now: then it is an attempt that failed, and the next is due at once. The first success at a destination
+	// after several failures makes what waits for it due, at a bounded pace.
 	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) error
 }

@@ -18,9 +18,7 @@ type Shop struct {
 	NotificationURL string
 	// AllowCIDRs are the internal addresses that notifications of this shop may go to.
 	AllowCIDRs []string
-	// NotificationsOffAt is when its endpoint answered 410, nil while it is on.
-	NotificationsOffAt *time.Time
-	CreatedAt          time.Time
+	CreatedAt  time.Time
 }
 
 // Scope is something a key may do.

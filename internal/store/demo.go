@@ -42,8 +42,10 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 		}); err != nil {
 			return err
 		}
-		_, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(s.newKey(row.ID, d.Key, scopeNames(shop.Scopes))))
-		return err
+		if _, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(s.newKey(row.ID, d.Key, scopeNames(shop.Scopes)))); err != nil {
+			return err
+		}
+		return s.resume(ctx, tx, row.ID)
 	})
 	if err != nil {
 		return "", err

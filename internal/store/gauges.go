@@ -21,7 +21,7 @@ type Gauges struct {
 	OldestPending time.Duration
 	Parked        int64
 	ConflictsOpen int64
-	// ShopsOff counts shops whose notifications a 410 switched off.
+	// ShopsOff counts shops that have an address which a 410 switched off.
 	ShopsOff int64
 	// CheckLag is for how long the most overdue check has been due.
 	CheckLag time.Duration

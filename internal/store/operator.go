@@ -174,7 +174,7 @@ type Notification struct {
 	ID       uuid.UUID
 	Type     string
 	URL      string
-	// State is pending, delivered, parked or feed.
+	// State is pending, delivered, parked, held or feed.
 	State         string
 	Attempts      int
 	NextAttemptAt time.Time
@@ -224,7 +224,7 @@ func (s *Store) ParkedNotifications(ctx context.Context, shop *uuid.UUID, limit 
 
 // ResendNotification makes a notification due now, whatever became of it before, with all its retries before it, and queues
 // its delivery. An earlier one of the order that is parked still holds it back. One without
-// an address, or of a shop whose endpoint is switched off, is an error of CodeInvalidState.
+// an address, or whose address is switched off, is an error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
 	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
@@ -240,7 +240,7 @@ func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequenc
 			if !exists {
 				return payment.ErrNotFound
 			}
-			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its endpoint was switched off. Set one first."}
+			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its address answered 410 and is switched off. Set one, or resume, first."}
 		}
 		if s.Jobs == nil {
 			return nil

@@ -15,6 +15,7 @@ import (
 // The states of a notification.
 const (
 	statePending = "pending" // waits for its turn or its next attempt
+	stateHeld    = "held"    // its address answered 410; holds back those behind it until an operator resumes
 	stateParked  = "parked"  // given up on until an operator sends it again; holds back those behind it
 )
 
@@ -40,21 +41,23 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 		return nil, time.Time{}, err
 	}
 	now := s.Now()
-	q := db.New(tx)
 	switch {
 	case oldest == nil, oldest.State == stateParked:
 		return nil, time.Time{}, nil
-	case oldest.NotificationsOffAt != nil: // written while the endpoint was being switched off
-		_, err := q.FeedOnlyOrder(ctx, db.FeedOnlyOrderParams{ShopID: key.Shop, OrderID: key.Order})
-		return nil, time.Time{}, err
+	case oldest.Off:
+		again, err := s.hold(ctx, tx, key, oldest.Url)
+		return nil, again, err
+	case oldest.State == stateHeld:
+		return nil, time.Time{}, nil
 	case oldest.LeasedUntil != nil && oldest.LeasedUntil.After(now):
 		return nil, oldest.LeasedUntil.UTC(), nil
 	case oldest.NextAttemptAt.After(now):
 		return nil, oldest.NextAttemptAt.UTC(), nil
 	}
 	if later := room(oldest.Url); !later.IsZero() { // written down, or the sweep would take it for forgotten
-		_, err := q.NotificationFailed(ctx, db.NotificationFailedParams{
-			State: statePending, NextAttemptAt: later, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
+		_, err := db.New(tx).NotificationFailed(ctx, db.NotificationFailedParams{
+			State: statePending, NextAttemptAt: later, WaitsFor: waitsFor(oldest.Url), FailedAt: now,
+			ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
 		})
 		return nil, later, err
 	}
@@ -109,56 +112,64 @@ func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue t
 // switches nothing off: it is sent to the present one at once.
 func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
 	return s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
-		q := db.New(tx)
-		sequence, attempt := int32(d.Sequence), int32(d.Attempt) //nolint:gosec // counts
-		if _, err := q.InsertAttempt(ctx, db.InsertAttemptParams{
-			ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence, Attempt: attempt, At: a.At,
+		if _, err := db.New(tx).InsertAttempt(ctx, db.InsertAttemptParams{
+			ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), At: a.At, //nolint:gosec // counts
 			DurationMs: a.Duration.Milliseconds(), HttpStatus: int32(a.HTTPStatus), Error: text(a.Error), //nolint:gosec // an HTTP status
 		}); err != nil {
 			return err
 		}
-		switch {
-		case a.Delivered:
-			now := s.Now()
-			_, err := q.NotificationDelivered(ctx, db.NotificationDeliveredParams{At: &now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence})
-			return err
-		case a.Gone:
-			off, err := switchOff(ctx, q, d, s.Now())
+		if a.Delivered {
+			return s.delivered(ctx, tx, d)
+		}
+		if a.Gone {
+			off, err := switchOff(ctx, tx, d, s.Now())
 			if err != nil || off {
 				return err
 			}
 		}
-		state, next := statePending, a.RetryAt
-		switch {
-		case a.Gone:
-			next = s.Now()
-		case next.IsZero():
-			state, next = stateParked, s.Now()
-		}
-		_, err := q.NotificationFailed(ctx, db.NotificationFailedParams{
-			State: state, NextAttemptAt: next, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: sequence, Attempt: attempt,
-		})
-		return err
+		return s.failed(ctx, tx, d, a)
 	})
 }
 
-// switchOff switches a shop's notifications off after a 410, if it came from where they go now and not late.
-func switchOff(ctx context.Context, q *db.Queries, d *payment.Delivery, now time.Time) (bool, error) {
-	if _, err := q.LockShopByID(ctx, d.Key.Shop); err != nil {
-		return false, err
-	}
-	current, err := q.GoneForNow(ctx, db.GoneForNowParams{
-		Url: d.URL, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), //nolint:gosec // counts
+// delivered settles a notification that the shop has taken.
+func (s *Store) delivered(ctx context.Context, tx pgx.Tx, d *payment.Delivery) error {
+	now, destination := s.Now(), payment.Destination(d.URL)
+	failing, err := db.New(tx).NotificationDelivered(ctx, db.NotificationDeliveredParams{
+		At: &now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Destination: destination, //nolint:gosec // a count
 	})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+	if errors.Is(err, pgx.ErrNoRows) { // it was settled before
+		return nil
 	}
-	if err != nil || !current {
-		return false, err
+	if err != nil || !failing {
+		return err
 	}
-	if _, err := q.NotificationsOff(ctx, db.NotificationsOffParams{At: &now, ID: d.Key.Shop}); err != nil {
-		return false, err
+	return s.recovered(ctx, tx, d.Key.Shop, destination)
+}
+
+// failed plans the next attempt, or gives the notification up.
+func (s *Store) failed(ctx context.Context, tx pgx.Tx, d *payment.Delivery, a payment.Attempt) error {
+	now := s.Now()
+	p := db.NotificationFailedParams{
+		State: statePending, NextAttemptAt: a.RetryAt, WaitsFor: waitsFor(d.URL), FailedAt: now,
+		ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), //nolint:gosec // counts
 	}
-	_, err = q.FeedOnlyShop(ctx, d.Key.Shop)
-	return true, err
+	switch {
+	case a.Gone:
+		p.NextAttemptAt = now
+	case a.RetryAt.IsZero():
+		p.State, p.NextAttemptAt = stateParked, now
+	}
+	if !a.NotBefore.IsZero() {
+		p.NotBefore = &a.NotBefore
+	}
+	q := db.New(tx)
+	if _, err := q.NotificationFailed(ctx, p); err != nil {
+		return err
+	}
+	return q.DestinationFailed(ctx, db.DestinationFailedParams{ShopID: d.Key.Shop, Destination: *p.WaitsFor, Down: downAfter})
+}
+
+func waitsFor(url string) *string {
+	destination := payment.Destination(url)
+	return &destination
 }

@@ -191,38 +191,46 @@ func TestParkedNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 	require.ErrorIs(t, b.ResendNotification(t.Context(), payment.Key{Shop: uuid.New(), Order: key.Order}, 2), payment.ErrNotFound)
 }
 
-func TestEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
+func TestAnAddressThatIsGoneIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	one, two := b.paid(t, "r-1", 1000).Key(), b.paid(t, "r-2", 1000).Key()
-	other, _, _ := b.newShop(t, "other", "https://other.example")
+	own := b.draft(t, "r-own", 1000)
+	own.NotificationURL = "https://own.example"
+	_, _, err := b.CreateOrder(t.Context(), own)
+	require.NoError(t, err)
+	b.report(t, own.Key(), payment.StatusProcessing)
+	other, _, _ := b.newShop(t, "other", b.shop.NotificationURL)
 	b.exec(t, "INSERT INTO account_shops VALUES ($1, $2)", other.ID, b.account.ID)
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
 	require.NoError(t, err)
 	b.report(t, theirs.Key(), payment.StatusFailed)
 
 	b.finish(t, b.lease(t, one), payment.Attempt{HTTPStatus: 410, Gone: true})
-	require.Equal(t, []string{"feed"}, b.states(t, one))
-	require.Equal(t, []string{"feed"}, b.states(t, two))
-	require.Equal(t, []string{"pending"}, b.states(t, theirs.Key()))
-	s, err := b.ShopByName(t.Context(), "first")
+	require.Equal(t, []string{"held"}, b.states(t, one))
+	require.Equal(t, []string{"pending"}, b.states(t, two))
+	b.none(t, two, time.Time{})
+	require.Equal(t, []string{"held"}, b.states(t, two), "it is not sent either")
+	off, err := b.AddressesOff(t.Context())
 	require.NoError(t, err)
-	require.NotNil(t, s.NotificationsOffAt)
+	require.Len(t, off, 1)
+	require.Len(t, off[b.shop.ID], 1)
+	require.Equal(t, b.shop.NotificationURL, off[b.shop.ID][0].URL)
+	require.EqualValues(t, 2, off[b.shop.ID][0].Held)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.ResendNotification(t.Context(), one, 2)))
 
+	require.NotNil(t, b.lease(t, own.Key()), "another address of the shop")
+	require.NotNil(t, b.lease(t, theirs.Key()), "the same address of another shop")
 	three := b.paid(t, "r-3", 1000).Key()
-	require.Equal(t, []string{"feed"}, b.states(t, three))
-	// A notification that was being written while the endpoint was switched off.
-	b.exec(t, "UPDATE notifications SET state = 'pending' WHERE order_id = $1", three.Order)
 	b.none(t, three, time.Time{})
-	require.Equal(t, []string{"feed"}, b.states(t, three))
+	require.Equal(t, []string{"held"}, b.states(t, three), "one that was made since")
 
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example", nil))
-	require.NoError(t, b.ResendNotification(t.Context(), one, 2))
+	require.Equal(t, []string{"pending"}, b.states(t, three))
 	again := b.lease(t, one)
 	require.Equal(t, 2, again.Attempt)
 	require.Equal(t, "https://new.example", again.URL, "not the address that answered 410")
-	require.Equal(t, []string{"pending"}, b.states(t, b.paid(t, "r-4", 1000).Key()))
+	require.False(t, b.off(t))
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetNotificationURL(t.Context(), "nobody", "", nil)))
 }
 

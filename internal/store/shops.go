@@ -106,7 +106,7 @@ func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err er
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs,
-		NotificationsOffAt: utc(r.NotificationsOffAt), CreatedAt: r.CreatedAt.UTC(),
+		CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
@@ -127,15 +127,18 @@ func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret
 	return gateway.Secret(secret), err
 }
 
-// SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches them on again
-// after a 410. What was told to the feed alone meanwhile stays there until it is sent again.
+// SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again
+// that answered 410. What was held back and what waits is due then, in order.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.read(ctx, "set notification URL", func(ctx context.Context, q *db.Queries) error {
-		n, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
-		if err == nil && n == 0 {
+	return s.write(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) error {
+		id, err := db.New(tx).SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
+		if errors.Is(err, pgx.ErrNoRows) {
 			return noShop(name)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.resume(ctx, tx, id)
 	})
 }
 
@@ -179,7 +182,7 @@ func (s *Store) Authenticate(ctx context.Context, keyHash []byte) (shop.Principa
 	}
 	p := shop.Principal{Shop: shop.Shop{
 		ID: row.ID, Name: row.Name, NotificationURL: row.NotificationUrl, AllowCIDRs: row.AllowCidrs,
-		NotificationsOffAt: utc(row.NotificationsOffAt), CreatedAt: row.CreatedAt.UTC(),
+		CreatedAt: row.CreatedAt.UTC(),
 	}}
 	for _, scope := range row.Scopes {
 		p.Scopes = append(p.Scopes, shop.Scope(scope))

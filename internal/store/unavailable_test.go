@@ -174,7 +174,7 @@ func TestGauges(t *testing.T) {
 	require.EqualValues(t, 1, g.ConflictsOpen)
 	require.Zero(t, g.ShopsOff)
 	require.InDelta(t, time.Hour, g.CheckLag, float64(2*time.Second))
-	b.exec(t, "UPDATE shops SET notifications_off_at = now()")
+	b.exec(t, "INSERT INTO addresses_off SELECT id, u, now() FROM shops, unnest(ARRAY['https://a.example', 'https://b.example']) u WHERE name = 'first'")
 	g, err = b.Gauges(t.Context())
 	require.NoError(t, err)
 	require.EqualValues(t, 1, g.ShopsOff)

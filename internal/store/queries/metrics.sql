@@ -10,6 +10,6 @@ SELECT 'parked', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM n
 UNION ALL
 SELECT 'conflicts', '', '', '', count(*), coalesce(min(updated_at), 'epoch') FROM orders WHERE conflicts > 0
 UNION ALL
-SELECT 'shops_off', '', '', '', count(*), coalesce(min(notifications_off_at), 'epoch') FROM shops WHERE notifications_off_at IS NOT NULL
+SELECT 'shops_off', '', '', '', count(DISTINCT shop_id), coalesce(min(at), 'epoch') FROM addresses_off
 UNION ALL
 SELECT 'due', '', '', '', count(*), coalesce(min(next_check_at), 'epoch') FROM orders WHERE next_check_at IS NOT NULL;

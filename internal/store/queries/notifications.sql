@@ -2,7 +2,7 @@
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at)
 SELECT s.id, sqlc.arg(order_id), sqlc.arg(sequence), sqlc.arg(id), sqlc.arg(type), sqlc.arg(payload),
     coalesce(nullif(sqlc.arg(url)::text, ''), s.notification_url),
-    CASE WHEN s.notifications_off_at IS NOT NULL OR (sqlc.arg(url)::text = '' AND s.notification_url = '') THEN 'feed' ELSE 'pending' END,
+    CASE WHEN sqlc.arg(url)::text = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END,
     sqlc.arg(at), sqlc.arg(at)
 FROM shops s WHERE s.id = sqlc.arg(shop_id)
 RETURNING state;
@@ -25,34 +25,40 @@ SELECT EXISTS (
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
 SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
-    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, s.notifications_off_at
+    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text)
+    ) AS off
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked')
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked', 'held')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n;
 
 -- name: LeaseNotification :execrows
 UPDATE notifications SET leased_until = @leased_until, attempts = attempts + 1, url = @url
 WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending';
 
--- name: FeedOnlyOrder :execrows
-UPDATE notifications SET state = 'feed', leased_until = NULL
-WHERE shop_id = @shop_id AND order_id = @order_id AND state = 'pending';
+-- name: KeepAddressOff :one
+-- Held until the caller commits, so that nobody resumes while it holds notifications back.
+SELECT 1::integer FROM addresses_off WHERE shop_id = @shop_id AND md5(url) = md5(@url::text) FOR KEY SHARE;
 
--- name: FeedOnlyShop :execrows
-UPDATE notifications SET state = 'feed', leased_until = NULL WHERE shop_id = @shop_id AND state = 'pending';
+-- name: HoldOrder :execrows
+UPDATE notifications SET state = 'held', leased_until = NULL WHERE shop_id = @shop_id AND order_id = @order_id AND state = 'pending';
 
 -- name: InsertAttempt :execrows
 INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING;
 
--- name: NotificationDelivered :execrows
+-- name: NotificationDelivered :one
 -- Whoever says so is right, also after the lease has gone to somebody else.
-UPDATE notifications SET state = 'delivered', delivered_at = @at, leased_until = NULL
-WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state IN ('pending', 'parked');
+UPDATE notifications n SET state = 'delivered', delivered_at = @at, leased_until = NULL
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state IN ('pending', 'parked', 'held')
+RETURNING EXISTS (
+    SELECT 1 FROM failing_destinations d WHERE d.shop_id = n.shop_id AND d.destination = sqlc.arg(destination)
+) AS failing;
 
 -- name: NotificationFailed :execrows
 -- Only the holder of the newest lease decides when to try again.
-UPDATE notifications SET state = @state, next_attempt_at = @next_attempt_at, leased_until = NULL
+UPDATE notifications SET state = @state, next_attempt_at = @next_attempt_at, leased_until = NULL,
+    waits_for = sqlc.narg(waits_for), failed_at = @failed_at::timestamptz, not_before = sqlc.narg(not_before)
 WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence AND state = 'pending' AND attempts = @attempt;
 
 -- name: LockShopByID :one
@@ -66,16 +72,42 @@ FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state = 'pending' AND n.attempts = @attempt
 FOR NO KEY UPDATE OF n;
 
--- name: NotificationsOff :execrows
-UPDATE shops SET notifications_off_at = @at WHERE id = @id AND notifications_off_at IS NULL;
+-- name: SwitchAddressOff :exec
+INSERT INTO addresses_off (shop_id, url, at) VALUES (@shop_id, @url, @at) ON CONFLICT DO NOTHING;
+
+-- name: SwitchAddressesOn :exec
+DELETE FROM addresses_off WHERE shop_id = $1;
+
+-- name: SwitchedOffAddresses :many
+SELECT a.shop_id, a.url, a.at, (SELECT count(*) FROM notifications n WHERE n.shop_id = a.shop_id AND n.state = 'held' AND n.url = a.url) AS held
+FROM addresses_off a ORDER BY a.shop_id, a.at, a.url;
+
+-- name: ReleaseShop :many
+-- What a shop waits for or was held back is due, one order after the other, each after a pause; its retries begin anew.
+WITH waiting AS (
+    SELECT n.order_id, n.sequence, min(n.position) OVER (PARTITION BY n.order_id) AS first
+    FROM notifications n
+    WHERE n.shop_id = @shop_id AND (n.state = 'held' OR n.state = 'pending' AND n.waits_for IS NOT NULL AND n.next_attempt_at > @at::timestamptz)
+), turns AS (
+    SELECT order_id, sequence, dense_rank() OVER (ORDER BY first) AS turn FROM waiting
+)
+UPDATE notifications n SET state = 'pending', attempts_before = n.attempts, not_before = NULL,
+    next_attempt_at = CAST(@at AS timestamptz) + (t.turn - 1) * CAST(@pause_ms AS bigint) * interval '1 millisecond'
+FROM turns t
+WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending')
+RETURNING n.order_id;
 
 -- name: ResendNotification :execrows
 -- Attempts are numbered on, since their numbers are those of leases; the plan of retries begins anew.
 UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = @at,
-    leased_until = NULL, delivered_at = NULL, attempts_before = n.attempts
-FROM shops s
-WHERE s.id = n.shop_id AND n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
-    AND s.notifications_off_at IS NULL AND coalesce(nullif(n.url, ''), s.notification_url) <> '';
+    leased_until = NULL, delivered_at = NULL, not_before = NULL, attempts_before = n.attempts
+FROM shops s, orders o
+WHERE s.id = n.shop_id AND o.shop_id = n.shop_id AND o.id = n.order_id
+    AND n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND coalesce(nullif(n.url, ''), s.notification_url) <> ''
+    AND NOT EXISTS (
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id
+            AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url))
+    );
 
 -- name: NotificationExists :one
 SELECT EXISTS (SELECT 1 FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence);
@@ -105,6 +137,6 @@ WITH due AS (
 )
 SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
     SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked')
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked', 'held')
 ))::boolean AS oldest
 FROM seen;

@@ -2,16 +2,16 @@
 INSERT INTO shops (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, notifications_off_at, created_at FROM shops ORDER BY name;
+SELECT id, name, notification_url, allow_cidrs, created_at FROM shops ORDER BY name;
 
 -- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, notifications_off_at, created_at FROM shops WHERE name = $1;
+SELECT id, name, notification_url, allow_cidrs, created_at FROM shops WHERE name = $1;
 
 -- name: WebhookSecret :one
 SELECT webhook_secret FROM shops WHERE id = $1;
 
--- name: SetNotificationURL :execrows
-UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs, notifications_off_at = NULL WHERE name = @name;
+-- name: SetNotificationURL :one
+UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs WHERE name = @name RETURNING id;
 
 -- name: InsertShopKey :execrows
 INSERT INTO shop_keys (shop_id, id, hash, prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6);
@@ -26,7 +26,7 @@ SELECT scopes FROM shop_keys WHERE shop_id = @shop_id ORDER BY created_at DESC, 
 SELECT id FROM shops WHERE name = $1 FOR NO KEY UPDATE;
 
 -- name: Authenticate :one
-SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.notifications_off_at, s.created_at, k.scopes
+SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at, k.scopes
 FROM shop_keys k JOIN shops s ON s.id = k.shop_id
 WHERE k.hash = $1 AND k.revoked_at IS NULL;
 
@@ -35,7 +35,7 @@ SELECT EXISTS (SELECT 1 FROM shop_keys WHERE hash = $1 AND revoked_at IS NULL);
 
 -- name: UpsertDemoShop :one
 INSERT INTO shops AS s (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (name) DO UPDATE SET notification_url = excluded.notification_url, allow_cidrs = excluded.allow_cidrs, notifications_off_at = NULL
+ON CONFLICT (name) DO UPDATE SET notification_url = excluded.notification_url, allow_cidrs = excluded.allow_cidrs
 RETURNING s.id, s.webhook_secret;
 
 -- name: InsertDemoKey :execrows

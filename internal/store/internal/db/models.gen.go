@@ -35,6 +35,12 @@ type AccountShop struct {
 	AccountID uuid.UUID `db:"account_id"`
 }
 
+type AddressesOff struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Url    string    `db:"url"`
+	At     time.Time `db:"at"`
+}
+
 type Callback struct {
 	AccountID       uuid.UUID       `db:"account_id"`
 	DedupeKey       []byte          `db:"dedupe_key"`
@@ -46,6 +52,13 @@ type Callback struct {
 	Reported        string          `db:"reported"`
 	Evidence        json.RawMessage `db:"evidence"`
 	ReceivedAt      time.Time       `db:"received_at"`
+}
+
+type FailingDestination struct {
+	ShopID          uuid.UUID  `db:"shop_id"`
+	Destination     string     `db:"destination"`
+	Failures        int32      `db:"failures"`
+	RecoveringSince *time.Time `db:"recovering_since"`
 }
 
 type IdempotencyKey struct {
@@ -77,6 +90,9 @@ type Notification struct {
 	Attempts       int32         `db:"attempts"`
 	NextAttemptAt  time.Time     `db:"next_attempt_at"`
 	LeasedUntil    *time.Time    `db:"leased_until"`
+	WaitsFor       *string       `db:"waits_for"`
+	FailedAt       *time.Time    `db:"failed_at"`
+	NotBefore      *time.Time    `db:"not_before"`
 	DeliveredAt    *time.Time    `db:"delivered_at"`
 	CreatedAt      time.Time     `db:"created_at"`
 	Position       int64         `db:"position"`
@@ -180,13 +196,12 @@ type ServiceKey struct {
 }
 
 type Shop struct {
-	ID                 uuid.UUID  `db:"id"`
-	Name               string     `db:"name"`
-	NotificationUrl    string     `db:"notification_url"`
-	WebhookSecret      []byte     `db:"webhook_secret"`
-	AllowCidrs         []string   `db:"allow_cidrs"`
-	NotificationsOffAt *time.Time `db:"notifications_off_at"`
-	CreatedAt          time.Time  `db:"created_at"`
+	ID              uuid.UUID `db:"id"`
+	Name            string    `db:"name"`
+	NotificationUrl string    `db:"notification_url"`
+	WebhookSecret   []byte    `db:"webhook_secret"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	CreatedAt       time.Time `db:"created_at"`
 }
 
 type ShopKey struct {

@@ -126,36 +126,6 @@ func (q *Queries) FeedFromElsewhere(ctx context.Context) (bool, error) {
 	return exists, err
 }
 
-const FeedOnlyOrder = `-- name: FeedOnlyOrder :execrows
-UPDATE notifications SET state = 'feed', leased_until = NULL
-WHERE shop_id = $1 AND order_id = $2 AND state = 'pending'
-`
-
-type FeedOnlyOrderParams struct {
-	ShopID  uuid.UUID `db:"shop_id"`
-	OrderID uuid.UUID `db:"order_id"`
-}
-
-func (q *Queries) FeedOnlyOrder(ctx context.Context, arg FeedOnlyOrderParams) (int64, error) {
-	result, err := q.db.Exec(ctx, FeedOnlyOrder, arg.ShopID, arg.OrderID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const FeedOnlyShop = `-- name: FeedOnlyShop :execrows
-UPDATE notifications SET state = 'feed', leased_until = NULL WHERE shop_id = $1 AND state = 'pending'
-`
-
-func (q *Queries) FeedOnlyShop(ctx context.Context, shopID uuid.UUID) (int64, error) {
-	result, err := q.db.Exec(ctx, FeedOnlyShop, shopID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const GoneForNow = `-- name: GoneForNow :one
 SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url) = $1::text)::boolean AS current
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
@@ -183,6 +153,23 @@ func (q *Queries) GoneForNow(ctx context.Context, arg GoneForNowParams) (bool, e
 	var current bool
 	err := row.Scan(&current)
 	return current, err
+}
+
+const HoldOrder = `-- name: HoldOrder :execrows
+UPDATE notifications SET state = 'held', leased_until = NULL WHERE shop_id = $1 AND order_id = $2 AND state = 'pending'
+`
+
+type HoldOrderParams struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+func (q *Queries) HoldOrder(ctx context.Context, arg HoldOrderParams) (int64, error) {
+	result, err := q.db.Exec(ctx, HoldOrder, arg.ShopID, arg.OrderID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const InsertAttempt = `-- name: InsertAttempt :execrows
@@ -222,7 +209,7 @@ const InsertNotification = `-- name: InsertNotification :one
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at)
 SELECT s.id, $1, $2, $3, $4, $5,
     coalesce(nullif($6::text, ''), s.notification_url),
-    CASE WHEN s.notifications_off_at IS NOT NULL OR ($6::text = '' AND s.notification_url = '') THEN 'feed' ELSE 'pending' END,
+    CASE WHEN $6::text = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END,
     $7, $7
 FROM shops s WHERE s.id = $8
 RETURNING state
@@ -253,6 +240,23 @@ func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotification
 	var state string
 	err := row.Scan(&state)
 	return state, err
+}
+
+const KeepAddressOff = `-- name: KeepAddressOff :one
+SELECT 1::integer FROM addresses_off WHERE shop_id = $1 AND md5(url) = md5($2::text) FOR KEY SHARE
+`
+
+type KeepAddressOffParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Url    string    `db:"url"`
+}
+
+// Held until the caller commits, so that nobody resumes while it holds notifications back.
+func (q *Queries) KeepAddressOff(ctx context.Context, arg KeepAddressOffParams) (int32, error) {
+	row := q.db.QueryRow(ctx, KeepAddressOff, arg.ShopID, arg.Url)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const LeaseNotification = `-- name: LeaseNotification :execrows
@@ -294,30 +298,34 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 	return id_2, err
 }
 
-const NotificationDelivered = `-- name: NotificationDelivered :execrows
-UPDATE notifications SET state = 'delivered', delivered_at = $1, leased_until = NULL
-WHERE shop_id = $2 AND order_id = $3 AND sequence = $4 AND state IN ('pending', 'parked')
+const NotificationDelivered = `-- name: NotificationDelivered :one
+UPDATE notifications n SET state = 'delivered', delivered_at = $1, leased_until = NULL
+WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state IN ('pending', 'parked', 'held')
+RETURNING EXISTS (
+    SELECT 1 FROM failing_destinations d WHERE d.shop_id = n.shop_id AND d.destination = $5
+) AS failing
 `
 
 type NotificationDeliveredParams struct {
-	At       *time.Time `db:"at"`
-	ShopID   uuid.UUID  `db:"shop_id"`
-	OrderID  uuid.UUID  `db:"order_id"`
-	Sequence int32      `db:"sequence"`
+	At          *time.Time `db:"at"`
+	ShopID      uuid.UUID  `db:"shop_id"`
+	OrderID     uuid.UUID  `db:"order_id"`
+	Sequence    int32      `db:"sequence"`
+	Destination string     `db:"destination"`
 }
 
 // Whoever says so is right, also after the lease has gone to somebody else.
-func (q *Queries) NotificationDelivered(ctx context.Context, arg NotificationDeliveredParams) (int64, error) {
-	result, err := q.db.Exec(ctx, NotificationDelivered,
+func (q *Queries) NotificationDelivered(ctx context.Context, arg NotificationDeliveredParams) (bool, error) {
+	row := q.db.QueryRow(ctx, NotificationDelivered,
 		arg.At,
 		arg.ShopID,
 		arg.OrderID,
 		arg.Sequence,
+		arg.Destination,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var failing bool
+	err := row.Scan(&failing)
+	return failing, err
 }
 
 const NotificationExists = `-- name: NotificationExists :one
@@ -338,17 +346,21 @@ func (q *Queries) NotificationExists(ctx context.Context, arg NotificationExists
 }
 
 const NotificationFailed = `-- name: NotificationFailed :execrows
-UPDATE notifications SET state = $1, next_attempt_at = $2, leased_until = NULL
-WHERE shop_id = $3 AND order_id = $4 AND sequence = $5 AND state = 'pending' AND attempts = $6
+UPDATE notifications SET state = $1, next_attempt_at = $2, leased_until = NULL,
+    waits_for = $3, failed_at = $4::timestamptz, not_before = $5
+WHERE shop_id = $6 AND order_id = $7 AND sequence = $8 AND state = 'pending' AND attempts = $9
 `
 
 type NotificationFailedParams struct {
-	State         string    `db:"state"`
-	NextAttemptAt time.Time `db:"next_attempt_at"`
-	ShopID        uuid.UUID `db:"shop_id"`
-	OrderID       uuid.UUID `db:"order_id"`
-	Sequence      int32     `db:"sequence"`
-	Attempt       int32     `db:"attempt"`
+	State         string     `db:"state"`
+	NextAttemptAt time.Time  `db:"next_attempt_at"`
+	WaitsFor      *string    `db:"waits_for"`
+	FailedAt      time.Time  `db:"failed_at"`
+	NotBefore     *time.Time `db:"not_before"`
+	ShopID        uuid.UUID  `db:"shop_id"`
+	OrderID       uuid.UUID  `db:"order_id"`
+	Sequence      int32      `db:"sequence"`
+	Attempt       int32      `db:"attempt"`
 }
 
 // Only the holder of the newest lease decides when to try again.
@@ -356,6 +368,9 @@ func (q *Queries) NotificationFailed(ctx context.Context, arg NotificationFailed
 	result, err := q.db.Exec(ctx, NotificationFailed,
 		arg.State,
 		arg.NextAttemptAt,
+		arg.WaitsFor,
+		arg.FailedAt,
+		arg.NotBefore,
 		arg.ShopID,
 		arg.OrderID,
 		arg.Sequence,
@@ -419,28 +434,13 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 	return items, nil
 }
 
-const NotificationsOff = `-- name: NotificationsOff :execrows
-UPDATE shops SET notifications_off_at = $1 WHERE id = $2 AND notifications_off_at IS NULL
-`
-
-type NotificationsOffParams struct {
-	At *time.Time `db:"at"`
-	ID uuid.UUID  `db:"id"`
-}
-
-func (q *Queries) NotificationsOff(ctx context.Context, arg NotificationsOffParams) (int64, error) {
-	result, err := q.db.Exec(ctx, NotificationsOff, arg.At, arg.ID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const OldestUndelivered = `-- name: OldestUndelivered :one
 SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
-    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, s.notifications_off_at
+    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text)
+    ) AS off
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked')
+WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked', 'held')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n
 `
 
@@ -450,21 +450,21 @@ type OldestUndeliveredParams struct {
 }
 
 type OldestUndeliveredRow struct {
-	Sequence           int32      `db:"sequence"`
-	ID                 uuid.UUID  `db:"id"`
-	Payload            string     `db:"payload"`
-	Url                string     `db:"url"`
-	State              string     `db:"state"`
-	Attempts           int32      `db:"attempts"`
-	AttemptsBefore     int32      `db:"attempts_before"`
-	NextAttemptAt      time.Time  `db:"next_attempt_at"`
-	LeasedUntil        *time.Time `db:"leased_until"`
-	CreatedAt          time.Time  `db:"created_at"`
-	ShopName           string     `db:"shop_name"`
-	AccountName        string     `db:"account_name"`
-	WebhookSecret      []byte     `db:"webhook_secret"`
-	AllowCidrs         []string   `db:"allow_cidrs"`
-	NotificationsOffAt *time.Time `db:"notifications_off_at"`
+	Sequence       int32      `db:"sequence"`
+	ID             uuid.UUID  `db:"id"`
+	Payload        string     `db:"payload"`
+	Url            string     `db:"url"`
+	State          string     `db:"state"`
+	Attempts       int32      `db:"attempts"`
+	AttemptsBefore int32      `db:"attempts_before"`
+	NextAttemptAt  time.Time  `db:"next_attempt_at"`
+	LeasedUntil    *time.Time `db:"leased_until"`
+	CreatedAt      time.Time  `db:"created_at"`
+	ShopName       string     `db:"shop_name"`
+	AccountName    string     `db:"account_name"`
+	WebhookSecret  []byte     `db:"webhook_secret"`
+	AllowCidrs     []string   `db:"allow_cidrs"`
+	Off            bool       `db:"off"`
 }
 
 // It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
@@ -486,7 +486,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.AccountName,
 		&i.WebhookSecret,
 		&i.AllowCidrs,
-		&i.NotificationsOffAt,
+		&i.Off,
 	)
 	return i, err
 }
@@ -503,7 +503,7 @@ WITH due AS (
 )
 SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
     SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked')
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked', 'held')
 ))::boolean AS oldest
 FROM seen
 `
@@ -593,12 +593,58 @@ func (q *Queries) ParkedNotifications(ctx context.Context, arg ParkedNotificatio
 	return items, nil
 }
 
+const ReleaseShop = `-- name: ReleaseShop :many
+WITH waiting AS (
+    SELECT n.order_id, n.sequence, min(n.position) OVER (PARTITION BY n.order_id) AS first
+    FROM notifications n
+    WHERE n.shop_id = $3 AND (n.state = 'held' OR n.state = 'pending' AND n.waits_for IS NOT NULL AND n.next_attempt_at > $1::timestamptz)
+), turns AS (
+    SELECT order_id, sequence, dense_rank() OVER (ORDER BY first) AS turn FROM waiting
+)
+UPDATE notifications n SET state = 'pending', attempts_before = n.attempts, not_before = NULL,
+    next_attempt_at = CAST($1 AS timestamptz) + (t.turn - 1) * CAST($2 AS bigint) * interval '1 millisecond'
+FROM turns t
+WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending')
+RETURNING n.order_id
+`
+
+type ReleaseShopParams struct {
+	At      time.Time `db:"at"`
+	PauseMs int64     `db:"pause_ms"`
+	ShopID  uuid.UUID `db:"shop_id"`
+}
+
+// What a shop waits for or was held back is due, one order after the other, each after a pause; its retries begin anew.
+func (q *Queries) ReleaseShop(ctx context.Context, arg ReleaseShopParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ReleaseShop, arg.At, arg.PauseMs, arg.ShopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ResendNotification = `-- name: ResendNotification :execrows
 UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = $1,
-    leased_until = NULL, delivered_at = NULL, attempts_before = n.attempts
-FROM shops s
-WHERE s.id = n.shop_id AND n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4
-    AND s.notifications_off_at IS NULL AND coalesce(nullif(n.url, ''), s.notification_url) <> ''
+    leased_until = NULL, delivered_at = NULL, not_before = NULL, attempts_before = n.attempts
+FROM shops s, orders o
+WHERE s.id = n.shop_id AND o.shop_id = n.shop_id AND o.id = n.order_id
+    AND n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND coalesce(nullif(n.url, ''), s.notification_url) <> ''
+    AND NOT EXISTS (
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id
+            AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url))
+    )
 `
 
 type ResendNotificationParams struct {
@@ -620,4 +666,65 @@ func (q *Queries) ResendNotification(ctx context.Context, arg ResendNotification
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const SwitchAddressOff = `-- name: SwitchAddressOff :exec
+INSERT INTO addresses_off (shop_id, url, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+`
+
+type SwitchAddressOffParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Url    string    `db:"url"`
+	At     time.Time `db:"at"`
+}
+
+func (q *Queries) SwitchAddressOff(ctx context.Context, arg SwitchAddressOffParams) error {
+	_, err := q.db.Exec(ctx, SwitchAddressOff, arg.ShopID, arg.Url, arg.At)
+	return err
+}
+
+const SwitchAddressesOn = `-- name: SwitchAddressesOn :exec
+DELETE FROM addresses_off WHERE shop_id = $1
+`
+
+func (q *Queries) SwitchAddressesOn(ctx context.Context, shopID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, SwitchAddressesOn, shopID)
+	return err
+}
+
+const SwitchedOffAddresses = `-- name: SwitchedOffAddresses :many
+SELECT a.shop_id, a.url, a.at, (SELECT count(*) FROM notifications n WHERE n.shop_id = a.shop_id AND n.state = 'held' AND n.url = a.url) AS held
+FROM addresses_off a ORDER BY a.shop_id, a.at, a.url
+`
+
+type SwitchedOffAddressesRow struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Url    string    `db:"url"`
+	At     time.Time `db:"at"`
+	Held   int64     `db:"held"`
+}
+
+func (q *Queries) SwitchedOffAddresses(ctx context.Context) ([]SwitchedOffAddressesRow, error) {
+	rows, err := q.db.Query(ctx, SwitchedOffAddresses)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SwitchedOffAddressesRow
+	for rows.Next() {
+		var i SwitchedOffAddressesRow
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.Url,
+			&i.At,
+			&i.Held,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

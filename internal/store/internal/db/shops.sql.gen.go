@@ -13,19 +13,18 @@ import (
 )
 
 const Authenticate = `-- name: Authenticate :one
-SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.notifications_off_at, s.created_at, k.scopes
+SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at, k.scopes
 FROM shop_keys k JOIN shops s ON s.id = k.shop_id
 WHERE k.hash = $1 AND k.revoked_at IS NULL
 `
 
 type AuthenticateRow struct {
-	ID                 uuid.UUID  `db:"id"`
-	Name               string     `db:"name"`
-	NotificationUrl    string     `db:"notification_url"`
-	AllowCidrs         []string   `db:"allow_cidrs"`
-	NotificationsOffAt *time.Time `db:"notifications_off_at"`
-	CreatedAt          time.Time  `db:"created_at"`
-	Scopes             []string   `db:"scopes"`
+	ID              uuid.UUID `db:"id"`
+	Name            string    `db:"name"`
+	NotificationUrl string    `db:"notification_url"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	CreatedAt       time.Time `db:"created_at"`
+	Scopes          []string  `db:"scopes"`
 }
 
 func (q *Queries) Authenticate(ctx context.Context, hash []byte) (AuthenticateRow, error) {
@@ -36,7 +35,6 @@ func (q *Queries) Authenticate(ctx context.Context, hash []byte) (AuthenticateRo
 		&i.Name,
 		&i.NotificationUrl,
 		&i.AllowCidrs,
-		&i.NotificationsOffAt,
 		&i.CreatedAt,
 		&i.Scopes,
 	)
@@ -177,8 +175,8 @@ func (q *Queries) RevokeShopKeys(ctx context.Context, arg RevokeShopKeysParams) 
 	return result.RowsAffected(), nil
 }
 
-const SetNotificationURL = `-- name: SetNotificationURL :execrows
-UPDATE shops SET notification_url = $1, allow_cidrs = $2, notifications_off_at = NULL WHERE name = $3
+const SetNotificationURL = `-- name: SetNotificationURL :one
+UPDATE shops SET notification_url = $1, allow_cidrs = $2 WHERE name = $3 RETURNING id
 `
 
 type SetNotificationURLParams struct {
@@ -187,25 +185,23 @@ type SetNotificationURLParams struct {
 	Name            string   `db:"name"`
 }
 
-func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, notifications_off_at, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
-	ID                 uuid.UUID  `db:"id"`
-	Name               string     `db:"name"`
-	NotificationUrl    string     `db:"notification_url"`
-	AllowCidrs         []string   `db:"allow_cidrs"`
-	NotificationsOffAt *time.Time `db:"notifications_off_at"`
-	CreatedAt          time.Time  `db:"created_at"`
+	ID              uuid.UUID `db:"id"`
+	Name            string    `db:"name"`
+	NotificationUrl string    `db:"notification_url"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	CreatedAt       time.Time `db:"created_at"`
 }
 
 func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, error) {
@@ -216,7 +212,6 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.Name,
 		&i.NotificationUrl,
 		&i.AllowCidrs,
-		&i.NotificationsOffAt,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -234,16 +229,15 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, notifications_off_at, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
-	ID                 uuid.UUID  `db:"id"`
-	Name               string     `db:"name"`
-	NotificationUrl    string     `db:"notification_url"`
-	AllowCidrs         []string   `db:"allow_cidrs"`
-	NotificationsOffAt *time.Time `db:"notifications_off_at"`
-	CreatedAt          time.Time  `db:"created_at"`
+	ID              uuid.UUID `db:"id"`
+	Name            string    `db:"name"`
+	NotificationUrl string    `db:"notification_url"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	CreatedAt       time.Time `db:"created_at"`
 }
 
 func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
@@ -260,7 +254,6 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.Name,
 			&i.NotificationUrl,
 			&i.AllowCidrs,
-			&i.NotificationsOffAt,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -275,7 +268,7 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 
 const UpsertDemoShop = `-- name: UpsertDemoShop :one
 INSERT INTO shops AS s (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (name) DO UPDATE SET notification_url = excluded.notification_url, allow_cidrs = excluded.allow_cidrs, notifications_off_at = NULL
+ON CONFLICT (name) DO UPDATE SET notification_url = excluded.notification_url, allow_cidrs = excluded.allow_cidrs
 RETURNING s.id, s.webhook_secret
 `
 
