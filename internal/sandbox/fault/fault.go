@@ -70,6 +70,8 @@ type Fault struct {
 	// Status and Code are what CheckLie answers.
 	Status int    `json:"status,omitempty"`
 	Code   string `json:"code,omitempty"`
+	// FinalAmount is the settled sum that CheckLie names at SmartCore. With it, status and error stay true unless they are set.
+	FinalAmount *int64 `json:"final_amount,omitempty"`
 	// Times is the number of deliveries of CallbackDuplicate; 0 means 2.
 	Times int `json:"times,omitempty"`
 	// Variant is what CallbackForged sends.

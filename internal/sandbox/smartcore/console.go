@@ -60,7 +60,7 @@ func (t *Twin) console(r *http.Request, marker string) *consoleView {
 			"withdrawal/tokenize-form", "withdrawal/init", "withdrawal/balance/get", "callback",
 		},
 		Outcomes: []string{
-			"success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout", CodeInsufficientFunds,
+			"success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout", "hold_expired", CodeInsufficientFunds,
 			"DO_NOT_HONOUR_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR",
 		},
 	}

@@ -217,6 +217,18 @@ func TestCallbackVariants(t *testing.T) {
 	}
 }
 
+// A callback sent by hand may say anything, under a genuine signature.
+func TestCallbackWithOtherFields(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	b.call("/gateway/initPayment", b.pay("f", nil))
+	require.NoError(t, b.twin.SendCallback("f", CallbackRequest{Fields: map[string]string{"finalAmount": "1001", "rrn": "", "MID": "77", "status": "2"}}))
+	got := b.callbacks(1)[0]
+	require.Equal(t, []string{"1001", "77", "2"}, []string{got.Get("finalAmount"), got.Get("MID"), got.Get("status")})
+	require.NotContains(t, got, "rrn")
+	require.Equal(t, Sign(b.twin.secretOf(b.twin.orders.anyMerchant("f")), pairsOf(t, b.hook.Got()[0])), got.Get("sign"))
+}
+
 func TestControlAPI(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)

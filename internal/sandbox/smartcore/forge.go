@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -166,6 +167,8 @@ type CallbackRequest struct {
 	Victim string `json:"victim,omitempty"`
 	// Status overrides the status of the variants genuine, wrong_* and unsigned.
 	Status *int `json:"status,omitempty"`
+	// Fields replaces or adds fields of the same variants before they are signed; one whose value is empty is left out.
+	Fields map[string]string `json:"fields,omitempty"`
 	// URL overrides the order's callback_url.
 	URL string `json:"url,omitempty"`
 	// Times is the number of concurrent deliveries; 0 means 1.
@@ -214,6 +217,11 @@ func (t *Twin) build(o *Order, req CallbackRequest) Callback {
 	}
 	if req.Status != nil {
 		pairs = replace(pairs, []Pair{{"status", strconv.Itoa(*req.Status)}})
+	}
+	for _, key := range slices.Sorted(maps.Keys(req.Fields)) {
+		if pairs = without(pairs, key); req.Fields[key] != "" {
+			pairs = append(pairs, Pair{key, req.Fields[key]})
+		}
 	}
 	success := []Pair{{"status", "2"}}
 	sign := Sign(secret, pairs)

@@ -30,13 +30,25 @@ func (t *Twin) check(c *call) answer {
 	o.Checks++
 	out := t.checkBody(o, id)
 	if f, ok := plan.Find(fault.CheckLie); ok {
-		t.note(o, "check answered status %d instead of %d", f.Status, o.Status)
-		out["status"], out["errorMessage"] = f.Status, nil
-		if f.Code != "" {
-			out["errorMessage"] = f.Code
-		}
+		t.lie(o, f, out)
 	}
 	return answer{body: out}
+}
+
+// lie puts what a fault says into the answer of check.
+func (t *Twin) lie(o *Order, f fault.Fault, out map[string]any) {
+	if f.FinalAmount != nil {
+		t.note(o, "check named %d as settled", *f.FinalAmount)
+		out["finalAmount"] = *f.FinalAmount
+		if f.Status == 0 && f.Code == "" {
+			return
+		}
+	}
+	t.note(o, "check answered status %d instead of %d", f.Status, o.Status)
+	out["status"], out["errorMessage"] = f.Status, nil
+	if f.Code != "" {
+		out["errorMessage"] = f.Code
+	}
 }
 
 // find looks an order up by any id that check may accept.
@@ -142,8 +154,14 @@ func (t *Twin) capture(c *call) answer {
 	if amount > o.Amount {
 		return t.invalidLocked(c, "amount is above the authorized amount")
 	}
+	if t.settings.CaptureIgnoresAmount {
+		amount = o.Amount
+	}
 	return t.afterwards(o, "capture", func() {
 		o.FinalAmount = amount
+		if t.settings.CaptureNewRRN {
+			o.RRN = t.nextRRN()
+		}
 		t.note(o, "captured %d", amount)
 		t.end(o, StageDone, StatusSuccess)
 	})

@@ -107,10 +107,14 @@ func (t *Twin) rule(o *Order) *Rule {
 	return nil
 }
 
+func (t *Twin) nextRRN() string {
+	t.rrn++
+	return strconv.FormatInt(t.rrn, 10)
+}
+
 func (t *Twin) succeed(o *Order) {
 	o.Error, o.Cascade = "", nil
-	t.rrn++
-	o.RRN = strconv.FormatInt(t.rrn, 10)
+	o.RRN = t.nextRRN()
 	if o.Card != nil && !o.Withdrawal() {
 		o.ECI = "05"
 	}
@@ -153,7 +157,7 @@ func (t *Twin) end(o *Order, stage Stage, status int) {
 
 // Outcome is how a customer, or a test in the customer's place, ends an order:
 // "success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout",
-// or any code of the error dictionary.
+// or any code of the error dictionary. "hold_expired" lets held money go, without an error.
 type Outcome string
 
 // Errors of Complete.
@@ -174,6 +178,13 @@ func (t *Twin) Complete(id string, outcome Outcome) error {
 }
 
 func (t *Twin) complete(o *Order, outcome Outcome) error {
+	if outcome == "hold_expired" {
+		if o.Stage != StageAuthorized || o.pendingOp != "" {
+			return fmt.Errorf("complete %s: no money is held", o.OrderID)
+		}
+		t.end(o, StageDone, StatusFailed)
+		return nil
+	}
 	if o.Terminal() {
 		return fmt.Errorf("complete %s: %w", o.OrderID, ErrFinished)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/fault"
 )
 
 func TestExpiredCardsAreRefused(t *testing.T) {
@@ -33,6 +35,55 @@ func TestExpiredCardsAreRefused(t *testing.T) {
 		b.call("/pci/withdrawal/init", with(out, object{"customer_card_exp_month": c.month, "customer_card_exp_year": c.year}))
 		b.status("out-"+id, c.status)
 	}
+}
+
+// An installation of the older text takes all of a hold, whatever it is asked for, and names no settled sum.
+func TestCaptureIgnoresTheAmount(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) {
+		s.CaptureIgnoresAmount, s.CheckFinalAmount, s.CaptureAnswer, s.CaptureNewRRN = true, false, "full", true
+	}))
+	b.call("/pci/authorize", b.pay("a", card(CardFrictionless)))
+	b.status("a", 2)
+	held, _ := b.twin.Order("a")
+	got := b.call("/gateway/capture", object{"order_id": "a", "amount": "900"})
+	require.EqualValues(t, 2, got["status"])
+	require.EqualValues(t, 1000, got["amount"])
+	require.NotContains(t, got, "finalAmount")
+	taken, _ := b.twin.Order("a")
+	require.EqualValues(t, 1000, taken.FinalAmount)
+	require.NotEqual(t, held.RRN, taken.RRN)
+}
+
+// A hold that nobody captures is let go in the end: -1, and no error.
+func TestAHoldExpires(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	b.call("/pci/authorize", b.pay("a", card(CardFrictionless)))
+	b.status("a", 2)
+	require.NoError(t, b.twin.Complete("a", "hold_expired"))
+	got := b.check("a")
+	require.EqualValues(t, -1, got["status"])
+	require.Nil(t, got["errorMessage"])
+	require.Equal(t, CodeValidation, b.call("/gateway/capture", object{"order_id": "a"})["err"])
+	require.Error(t, b.twin.Complete("a", "hold_expired"), "nothing is held any more")
+	b.call("/pci/initPaymentHost2Host", b.pay("paid", with(card(CardFrictionless), object{"payment_method": "card"})))
+	b.status("paid", 2)
+	require.Error(t, b.twin.Complete("paid", "hold_expired"))
+}
+
+func TestCheckNamesAnotherSum(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	b.call("/pci/initPaymentHost2Host", b.pay("a", with(card(CardFrictionless), object{"payment_method": "card"})))
+	b.status("a", 2)
+	sum := int64(1200)
+	b.fault(fault.Fault{Kind: fault.CheckLie, OrderID: "a", Count: 1, FinalAmount: &sum})
+	got := b.check("a")
+	require.EqualValues(t, 2, got["status"])
+	require.EqualValues(t, 1200, got["finalAmount"])
+	require.EqualValues(t, 1000, b.check("a")["finalAmount"])
 }
 
 func TestCaptureAndCancel(t *testing.T) {

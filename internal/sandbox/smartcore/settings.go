@@ -17,6 +17,11 @@ type Settings struct {
 	CaptureAnswer string `json:"capture_answer"`
 	// CapturePendingMS lets capture and cancel answer 1 first and finish later; 0 finishes at once.
 	CapturePendingMS int `json:"capture_pending_ms"`
+	// CaptureIgnoresAmount lets a capture take all that is held, whatever sum it names: the older text knows no amount of a
+	// capture (smartcore.md 4.4).
+	CaptureIgnoresAmount bool `json:"capture_ignores_amount"`
+	// CaptureNewRRN gives a capture an RRN of its own; else it keeps the hold's. Inferred.
+	CaptureNewRRN bool `json:"capture_new_rrn"`
 	// ThreeDS is how a direct challenge is handed over: "redirect" (form_url), "3ds1" or "3ds2".
 	ThreeDS string `json:"three_ds"`
 	// GooglePay is "cryptogram" (no challenge) or "pan_only" (always a challenge).
