@@ -17,7 +17,7 @@ import (
 type accountCmd struct {
 	Create accountCreateCmd `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
 	List   accountListCmd   `cmd:"" help:"List accounts."`
-	Set    accountSetCmd    `cmd:"" help:"Change an account's secrets, or let another shop use it."`
+	Set    accountSetCmd    `cmd:"" help:"Change an account's secrets or settings, or let another shop use it."`
 }
 
 type accountCreateCmd struct {
@@ -34,6 +34,7 @@ type accountCreateCmd struct {
 	ClientID           string   `name:"client-id" help:"UAPAY: the clientId."`
 	APIURL             string   `name:"api-url" help:"UAPAY: the API's host, without /api."`
 	DirectEngine       string   `name:"direct-engine" help:"UAPAY: who takes direct payments: invoice (cards that UAPAY keeps) or c2a (card numbers too)."`
+	PartialCapture     string   `name:"partial-capture" placeholder:"yes|no" help:"Whether a part of a hold can be captured; yes if not given. Say no for an installation that takes all of it whatever it is asked for, or shows no sum afterwards."`
 	Shop               []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times."`
 	JSON               bool     `name:"json" help:"Print JSON."`
 }
@@ -52,7 +53,7 @@ func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 		Name: c.Name, Provider: c.Provider, Currency: currency, Purpose: payment.Purpose(c.For), Shops: c.Shop,
 		Settings: map[string]string{}, Secrets: map[string]gateway.Secret{"secret": secret},
 	}
-	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL, "client_id": c.ClientID, "api_url": c.APIURL, "direct_engine": c.DirectEngine} {
+	for name, v := range map[string]string{"pci_url": c.PciURL, "gateway_url": c.GatewayURL, "reporting_url": c.ReportingURL, "client_id": c.ClientID, "api_url": c.APIURL, "direct_engine": c.DirectEngine, "partial_capture": c.PartialCapture} {
 		if v != "" {
 			a.Settings[name] = v
 		}
@@ -90,10 +91,11 @@ type accountSetCmd struct {
 	MerchantKey        string   `help:"SmartCore: the MerchantKey."`
 	SecretFile         string   `type:"path" help:"A file that holds the account's new secret."`
 	CallbackSecretFile string   `type:"path" help:"SmartCore: a file that holds the secret that callbacks are signed with from now on."`
+	PartialCapture     string   `name:"partial-capture" placeholder:"yes|no" help:"Whether a part of a hold can be captured from now on."`
 	Shop               []string `sep:"none" placeholder:"NAME" help:"A shop that may use it, too. May be given several times."`
 }
 
-// Run implements the command. The service takes the new secrets with its next call.
+// Run implements the command. The service takes the new secrets and settings with its next call.
 func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 	changed := map[string]gateway.Secret{}
 	if c.MerchantKey != "" {
@@ -109,15 +111,19 @@ func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		changed[f.secret] = secret
 	}
-	if len(changed) == 0 && len(c.Shop) == 0 {
-		return fmt.Errorf("nothing to change: give --secret-file, --callback-secret-file, --merchant-key or --shop")
+	settings := map[string]string{}
+	if c.PartialCapture != "" {
+		settings["partial_capture"] = c.PartialCapture
+	}
+	if len(changed)+len(settings) == 0 && len(c.Shop) == 0 {
+		return fmt.Errorf("nothing to change: give --secret-file, --callback-secret-file, --merchant-key, --partial-capture or --shop")
 	}
 	db, err := openDatabase(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	if err := db.store.SetAccount(ctx, c.Name, changed, c.Shop, func(a payment.Account) error {
+	if err := db.store.SetAccount(ctx, c.Name, settings, changed, c.Shop, func(a payment.Account) error {
 		return checkAccount(store.NewAccount{Name: a.Name, Provider: a.Provider, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
 	}); err != nil {
 		return err

@@ -13,8 +13,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	reports, conflicts, callbacks, refused, unchecked *prometheus.CounterVec
-	log                                               zerolog.Logger
+	reports, conflicts, callbacks, genuine, doubts, refused, unchecked *prometheus.CounterVec
+	log                                                                zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -28,6 +28,12 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
 		}, []string{"provider", "verdict"}),
+		genuine: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_account_callbacks_total", Help: "Genuine callbacks, by the account that they came to.",
+		}, []string{"provider", "account"}),
+		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_callback_doubts_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
+		}, []string{"provider", "account", "rule"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
@@ -41,7 +47,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.unchecked.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
 	}
-	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.refused, o.unchecked)
+	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.genuine, o.doubts, o.refused, o.unchecked)
 	return o
 }
 
@@ -52,6 +58,12 @@ func (o *observer) checkFailed(provider string) { o.unchecked.WithLabelValues(pr
 func (o *observer) observe(e payment.Event) {
 	if e.Callback != "" {
 		o.callbacks.WithLabelValues(e.Provider, e.Callback).Inc()
+		if e.Callback != payment.CallbackRejected {
+			o.genuine.WithLabelValues(e.Provider, e.Account).Inc()
+		}
+	}
+	if e.Rule != "" {
+		o.doubts.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()
 	}
 	if e.CredentialsRefused {
 		o.refused.WithLabelValues(e.Provider).Inc()

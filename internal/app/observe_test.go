@@ -49,6 +49,29 @@ payrelay_callbacks_total{provider="uapay",verdict="no_order"} 0
 `), "payrelay_callbacks_total"))
 }
 
+func TestDoubtsAreCountedByAccountAndRule(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	o := newObserver(reg, zerolog.Nop())
+	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Cause: payment.CauseCallback, Verdict: payment.Apply, Callback: string(payment.CallbackApply)}
+	o.observe(event)
+	event.Callback, event.Verdict, event.Rule = string(payment.CallbackDoubt), "doubt", "C2"
+	o.observe(event)
+	o.observe(event)
+	event.Rule = "asked_under_command"
+	o.observe(event)
+	o.observe(payment.Event{Provider: "smartcore", Account: "EUR-1", Cause: payment.CauseCallback, Callback: payment.CallbackRejected})
+	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
+# HELP payrelay_account_callbacks_total Genuine callbacks, by the account that they came to.
+# TYPE payrelay_account_callbacks_total counter
+payrelay_account_callbacks_total{account="EUR-1",provider="smartcore"} 4
+# HELP payrelay_callback_doubts_total Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.
+# TYPE payrelay_callback_doubts_total counter
+payrelay_callback_doubts_total{account="EUR-1",provider="smartcore",rule="C2"} 2
+payrelay_callback_doubts_total{account="EUR-1",provider="smartcore",rule="asked_under_command"} 1
+`), "payrelay_account_callbacks_total", "payrelay_callback_doubts_total"))
+}
+
 func TestShopsThatAreSwitchedOffAreShown(t *testing.T) {
 	t.Parallel()
 	g := newGauges(func(context.Context) (store.Gauges, error) { return store.Gauges{ShopsOff: 2}, nil })

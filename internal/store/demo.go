@@ -62,7 +62,7 @@ func (s *Store) EnsureDemoAccount(ctx context.Context, a NewAccount) error {
 	}
 	var updated int64
 	err = s.read(ctx, "set up the demo account", func(ctx context.Context, q *db.Queries) (err error) {
-		updated, err = q.UpdateDemoAccount(ctx, db.UpdateDemoAccountParams{Name: a.Name, Settings: settings})
+		updated, err = q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Name: a.Name, Settings: settings})
 		return err
 	})
 	if err != nil || updated > 0 {

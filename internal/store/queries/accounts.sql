@@ -44,5 +44,5 @@ INSERT INTO service_keys (name, value, created_at) VALUES ($1, $2, $3) ON CONFLI
 -- name: ServiceKeyByName :one
 SELECT value FROM service_keys WHERE name = $1;
 
--- name: UpdateDemoAccount :execrows
+-- name: UpdateAccountSettings :execrows
 UPDATE accounts SET settings = @settings WHERE name = @name;

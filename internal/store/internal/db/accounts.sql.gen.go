@@ -328,17 +328,17 @@ func (q *Queries) ShopAccounts(ctx context.Context, shopID uuid.UUID) ([]ShopAcc
 	return items, nil
 }
 
-const UpdateDemoAccount = `-- name: UpdateDemoAccount :execrows
+const UpdateAccountSettings = `-- name: UpdateAccountSettings :execrows
 UPDATE accounts SET settings = $1 WHERE name = $2
 `
 
-type UpdateDemoAccountParams struct {
+type UpdateAccountSettingsParams struct {
 	Settings json.RawMessage `db:"settings"`
 	Name     string          `db:"name"`
 }
 
-func (q *Queries) UpdateDemoAccount(ctx context.Context, arg UpdateDemoAccountParams) (int64, error) {
-	result, err := q.db.Exec(ctx, UpdateDemoAccount, arg.Settings, arg.Name)
+func (q *Queries) UpdateAccountSettings(ctx context.Context, arg UpdateAccountSettingsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, UpdateAccountSettings, arg.Settings, arg.Name)
 	if err != nil {
 		return 0, err
 	}
