@@ -88,6 +88,13 @@ func TestTheReferenceOfACallbackInDoubtIsKept(t *testing.T) {
 	told(o, &now, n, denied).call(t)
 	require.Empty(t, o.BankReferences, "what cannot be read is no reference")
 
+	odd := int64(1200)
+	n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd, BankReferences: []string{"odd"}}}
+	require.Equal(t, CallbackDoubt, told(o, &now, n, denied).call(t))
+	require.Equal(t, map[string]Status{"odd": StatusProcessing}, o.BankReferences)
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "true")))
+	require.Zero(t, o.Conflicts, "what was not believed is no first charge")
+
 	o = orderIn(t, StatusSucceeded)
 	o.Kind, o.Namesakes = gateway.KindRefund, 1
 	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum

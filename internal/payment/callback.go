@@ -162,7 +162,9 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		if rule == ruleCommanded || rule == ruleHoldsSum {
 			o.nameSum(r)
 		}
-		if o.otherMoney(r) == "" {
+		if rule == ruleOtherMoney || rule == ruleOtherOrder { // kept for a search: whether such a thing happened is to be seen
+			o.noteReferences(r.BankReferences, StatusProcessing)
+		} else {
 			o.noteReferences(r.BankReferences, r.Status)
 		}
 		o.doubt(now)

@@ -130,6 +130,25 @@ func TestHoldsAtUAPAY(t *testing.T) {
 		},
 	})
 
+	// The provider goes on naming the sum of the hold. Nobody says what was taken.
+	d.settings(map[string]any{"capture_changes_amount": false})
+	d.atOnce(t, scenarios{
+		"a part whose sum nobody names": func(t *testing.T, d uapayDev) {
+			o := d.holds("unnamed")
+			require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
+			require.Equal(t, "processing", d.asks(o).Status)
+			require.Zero(t, d.full(o.ID).AmountCaptured)
+			require.Contains(t, *d.full(o.ID).StatusReason, "names no sum")
+			d.operator("order", "resolve", o.ID, "--status", "succeeded", "--amount", "400", "--reason", "the cabinet says so")
+			require.EqualValues(t, 400, d.full(o.ID).AmountCaptured)
+		},
+		"all of it": func(t *testing.T, d uapayDev) {
+			o := d.holds("unnamed-all")
+			require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured)
+		},
+	})
+	d.settings(map[string]any{"capture_changes_amount": true})
+
 	// The provider acknowledges at once and acts later.
 	d.settings(map[string]any{"follow_up_ms": 300, "hold_unpaid_ms": 1200})
 	d.atOnce(t, scenarios{

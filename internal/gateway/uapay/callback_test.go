@@ -82,6 +82,9 @@ func TestCallbacksInDoubt(t *testing.T) {
 		n, err := g.ReadCallback(sealed(t, claims))
 		require.NoError(t, err, name)
 		require.NotEmpty(t, n.Doubt, name)
+		require.Regexp(t, `^[a-z_]+$`, n.Rule, name)
+		ordinary := name == "the payer's turn" || name == "reversed" || name == "returned" || name == "a subscription"
+		require.Equal(t, ordinary, strings.HasPrefix(n.Rule, "asked_"), "%s: %s", name, n.Rule)
 		require.Empty(t, n.Result.Status, name)
 		require.Nil(t, n.Result.Amount, name)
 		require.Empty(t, n.Statuses, name)

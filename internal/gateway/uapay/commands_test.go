@@ -60,6 +60,23 @@ func TestCaptureAndCancel(t *testing.T) {
 	}
 }
 
+func TestAnAccountCanRefuseToCaptureAPart(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, nil)
+	a := account(p.url)
+	a.Settings["partial_capture"] = "no"
+	g := open(t, a)
+	_, err := g.Capture(t.Context(), known(gateway.OpAuthorize), uah(20000))
+	require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
+	require.Empty(t, p.seen(), "nothing is sent")
+	require.NotEmpty(t, g.MissingCaptureFields(known(gateway.OpAuthorize), uah(20000)))
+	require.Empty(t, g.MissingCaptureFields(known(gateway.OpAuthorize), uah(25000)))
+
+	a.Settings["partial_capture"] = "perhaps"
+	_, err = New(testClient(t)).Open(a)
+	require.ErrorContains(t, err, "partial_capture: use yes or no")
+}
+
 func TestCommandsThatFail(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -76,6 +76,33 @@ func TestWhichPaymentOfAnInvoiceDecides(t *testing.T) {
 	}
 }
 
+// Every payment of an invoice that has the payer's money is named, the one that decides first: a second may be a second charge.
+func TestEveryPaymentWithMoneyIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		op       gateway.Operation
+		rest     string
+		payments []string
+		want     []string
+	}{
+		"one":                    {gateway.OpSale, "", []string{"a 9 FINISHED/FINISHED"}, []string{"a"}},
+		"paid twice":             {gateway.OpSale, "", []string{"b 10 FINISHED/FINISHED", "a 9 FINISHED/FINISHED"}, []string{"a", "b"}},
+		"held twice":             {gateway.OpAuthorize, "", []string{"a 9 HOLDED/PAID", "b 10 HOLDED/PAID"}, []string{"a", "b"}},
+		"beside what was no sum": {gateway.OpSale, "", []string{"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED", "c 11 PENDING/NEW", "d 12 REVERSED/REVERSED"}, []string{"a"}},
+		"a subscription":         {gateway.OpSale, `,"type":"SUBSCRIBE"`, []string{"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}, []string{"a"}},
+	} {
+		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {shownInvoice(tc.rest, tc.payments...)}})
+		ref := payment(tc.op)
+		ref.State = remember(stateInvoice, testInvoice)
+		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
+		require.NoError(t, err, name)
+		require.Equal(t, tc.want, result.BankReferences, name)
+	}
+	n, err := open(t, account("")).ReadCallback(sealed(t, callbackClaims()))
+	require.NoError(t, err)
+	require.Equal(t, []string{testPayment}, n.Result.BankReferences)
+}
+
 // The payment of an invoice that is only an envelope is our own, and is known from the first look.
 func TestThePaymentOfOurOwnInvoiceIsKnown(t *testing.T) {
 	t.Parallel()
