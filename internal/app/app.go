@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -48,6 +49,28 @@ func Main() int {
 	return Execute(ctx, os.Args[1:], &Streams{Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()})
 }
 
+// newCLI returns the commands with the flags that the providers describe, and the words of its helps.
+func newCLI() (*cli, kong.Vars, error) {
+	registry := offlineDrivers()
+	var c cli
+	var err error
+	if c.Account.Create.accountFlags, err = describedFlags(registry); err != nil {
+		return nil, nil, err
+	}
+	if c.Account.Set.accountFlags, err = describedFlags(registry); err != nil {
+		return nil, nil, err
+	}
+	var currencies []string
+	for _, name := range registry.Names() {
+		d, err := registry.Driver(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		currencies = append(currencies, name+": "+d.Describe().Currencies)
+	}
+	return &c, kong.Vars{"providers": strings.Join(registry.Names(), " or "), "currencies": strings.Join(currencies, "; ")}, nil
+}
+
 // Execute runs one command line and returns the exit code: 0 done, 1 the command failed, 2 the command line is wrong.
 func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 	type exited int
@@ -60,8 +83,11 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 			code = int(e)
 		}
 	}()
-	var c cli
-	parser, err := kong.New(&c, kong.Name("server"), kong.Description("payrelay: one call for shops, two payment providers, and never a guess about money."),
+	c, words, err := newCLI()
+	if err != nil {
+		panic(err) // a programmer's mistake in a provider's description
+	}
+	parser, err := kong.New(c, words, kong.Name("server"), kong.Description("payrelay: one call for shops, two payment providers, and never a guess about money."),
 		kong.Writers(io.Out, io.Err), kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(io))
@@ -77,7 +103,7 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 		return 2
 	}
 	if err := kctx.Run(); err != nil {
-		fmt.Fprintf(io.Err, "server: %v\n", err)
+		fmt.Fprintf(io.Err, "server: %s\n", inPlainWords(err))
 		return 1
 	}
 	return 0

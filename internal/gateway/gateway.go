@@ -24,6 +24,8 @@ type Driver interface {
 type Description struct {
 	// Settings lists the names of plain settings an account may have (base URLs and switches).
 	Settings []Setting
+	// Currencies says in a few words which currencies accounts may hold.
+	Currencies string
 	// Secrets lists the names of the secrets an account must or may have.
 	Secrets []Setting
 	// VisibilityDelay is how long the provider may take to show an order that it has accepted. Before it has passed,

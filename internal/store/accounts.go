@@ -96,9 +96,17 @@ func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, sec
 	return nil
 }
 
-// SetAccount changes an account: settings and secrets replace those of their names, and shops may use it from now on. check looks at the
-// account as it will be, and an error of it changes nothing. An account that does not exist is a payment.Error of CodeNotFound.
-func (s *Store) SetAccount(ctx context.Context, name string, settings map[string]string, secrets map[string]gateway.Secret, shops []string, check func(payment.Account) error) error {
+// AccountChange is what becomes different of an account. Settings and secrets replace those of their names; an empty setting
+// is taken away. Shops may use the account from now on, too.
+type AccountChange struct {
+	Settings map[string]string
+	Secrets  map[string]gateway.Secret
+	Shops    []string
+}
+
+// SetAccount changes an account. check looks at the account as it will be, and an error of it changes nothing. An account that
+// does not exist is a payment.Error of CodeNotFound.
+func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) error {
 	return s.write(ctx, "set account", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		row, err := q.AccountByName(ctx, name)
@@ -112,21 +120,22 @@ func (s *Store) SetAccount(ctx context.Context, name string, settings map[string
 		if err != nil {
 			return err
 		}
-		maps.Copy(a.Settings, settings)
-		maps.Copy(a.Secrets, secrets)
+		maps.Copy(a.Settings, change.Settings)
+		maps.DeleteFunc(a.Settings, func(_, value string) bool { return value == "" })
+		maps.Copy(a.Secrets, change.Secrets)
 		if err := check(a); err != nil {
 			return err
 		}
-		if len(settings) > 0 {
-			all, err := toJSONObject(a.Settings)
+		if len(change.Settings) > 0 {
+			settings, err := toJSONObject(a.Settings)
 			if err != nil {
 				return err
 			}
-			if _, err := q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: all, Name: name}); err != nil {
+			if _, err := q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, Name: name}); err != nil {
 				return err
 			}
 		}
-		return s.setAccount(ctx, q, a.ID, secrets, shops)
+		return s.setAccount(ctx, q, a.ID, change.Secrets, change.Shops)
 	})
 }
 

@@ -103,6 +103,41 @@ func TestAccountsComeBackWithTheirSecrets(t *testing.T) {
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM accounts"))
 }
 
+func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	other, _, _ := b.newShop(t, "other", "")
+	change := store.AccountChange{
+		Settings: map[string]string{"url": "", "new": "yes"}, Secrets: map[string]gateway.Secret{"secret": "hunter3", "more": "m"}, Shops: []string{"other"},
+	}
+	same := func() {
+		t.Helper()
+		got, err := b.Account(t.Context(), b.account.ID)
+		require.NoError(t, err)
+		require.Equal(t, b.account, got)
+	}
+	refused := errors.New("refused")
+	require.ErrorIs(t, b.SetAccount(t.Context(), "EUR-1", change, func(payment.Account) error { return refused }), refused)
+	same()
+	nobody := change
+	nobody.Shops = []string{"other", "nobody"}
+	ok := func(payment.Account) error { return nil }
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetAccount(t.Context(), "EUR-1", nobody, ok)))
+	same()
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetAccount(t.Context(), "EUR-9", change, ok)))
+
+	var checked payment.Account
+	require.NoError(t, b.SetAccount(t.Context(), "EUR-1", change, func(a payment.Account) error { checked = a; return nil }))
+	got, err := b.Account(t.Context(), b.account.ID)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"new": "yes"}, got.Settings)
+	require.Equal(t, map[string]gateway.Secret{"secret": "hunter3", "more": "m"}, got.Secrets)
+	require.Equal(t, checked, got)
+	usable, err := b.ShopAccounts(t.Context(), other.ID)
+	require.NoError(t, err)
+	require.Len(t, usable, 1)
+}
+
 func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -183,11 +183,12 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
 	for want, args := range map[string][]string{
-		"nothing to change":             {"EUR-sandbox"},
-		`no account named "nobody"`:     {"nobody", "--merchant-key", "m"},
-		`no shop named "nobody"`:        {"EUR-sandbox", "--secret-file", file, "--shop", "nobody"},
-		"--secret-file":                 {"EUR-sandbox", "--secret-file", file + ".missing"},
-		`unknown secret "merchant_key"`: {"UAH-sandbox", "--merchant-key", "m"},
+		"nothing to change":                       {"EUR-sandbox"},
+		`no account named "nobody"`:               {"nobody", "--merchant-key", "m"},
+		`no shop named "nobody"`:                  {"EUR-sandbox", "--secret-file", file, "--shop", "nobody"},
+		"--secret-file":                           {"EUR-sandbox", "--secret-file", file + ".missing"},
+		"is nothing that an account at uapay has": {"UAH-sandbox", "--merchant-key", "m"},
+		"direct_engine: use invoice or c2a":       {"UAH-sandbox", "--direct-engine", "both"},
 	} {
 		require.NoError(t, os.WriteFile(file, []byte("of tomorrow\n"), 0o600))
 		code, out, text := command(environ, append([]string{"account", "set"}, args...)...)
@@ -195,6 +196,19 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	d.paid("secret-4", 1000, "") // nothing was changed by any of them
+}
+
+// A setting that was wrong is changed without a new account.
+func TestAnOperatorChangesAnAccountsSettings(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	held := d.held("setting-1", 1000)
+	d.operator("account", "set", "EUR-sandbox", "--partial-capture", "no")
+	require.Contains(t, d.operator("account", "list", "--json"), `"partial_capture":"no"`)
+	d.refuses("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
+	d.operator("account", "set", "EUR-sandbox", "--partial-capture=")
+	require.NotContains(t, d.operator("account", "list", "--json"), "partial_capture")
+	d.makes("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusOK)
 }
 
 // A shop moves its endpoint, or had it answer 410 by mistake.

@@ -71,6 +71,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: secretSecret, Help: "Secret, the password towards the API", Required: true},
 			{Name: secretCallback, Help: "what callbacks are signed with, if it is not the secret"},
 		},
+		Currencies:      "those with two decimals",
 		VisibilityDelay: time.Minute, // smartcore.md 14.1 rule 4: the first request may still be in flight
 		Horizon:         30 * 24 * time.Hour,
 	}
@@ -140,6 +141,9 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 	}
 	if name := setting(settingAccount); name != "" {
 		g.account = name
+	}
+	if decimals, _ := g.currency.Exponent(); decimals != 2 { // smartcore.md 2
+		problems = append(problems, fmt.Errorf("currency: SmartCore counts in hundredths, and %s has %d decimals", g.currency, decimals))
 	}
 	if g.account == "" {
 		problems = append(problems, errors.New("the account has no name"))

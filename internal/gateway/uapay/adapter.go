@@ -61,6 +61,7 @@ func (*Driver) Describe() gateway.Description {
 		Secrets: []gateway.Setting{
 			{Name: secretKey, Help: "the secret key exactly as the merchant cabinet shows it", Required: true},
 		},
+		Currencies:      string(currency),
 		VisibilityDelay: 2 * time.Minute,
 		Horizon:         30 * 24 * time.Hour,
 	}
@@ -113,7 +114,7 @@ func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
 		problems = append(problems, errors.New("partial_capture: use yes or no"))
 	}
 	if account.Currency != currency {
-		problems = append(problems, errors.New("currency: UAPAY accounts hold UAH"))
+		problems = append(problems, fmt.Errorf("currency: UAPAY accounts hold %s, and not %s", currency, account.Currency))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("open uapay account: %w", err)
