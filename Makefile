@@ -12,7 +12,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated rules race fuzz torture lint
+CHECKS := test format vet tidy generated contract rules race fuzz torture lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -86,6 +86,14 @@ generated: generate ## fail if generate changes a committed file
 	@git diff --exit-code -- $(GENERATED)
 	@new=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
 	if [[ -n $$new ]]; then printf 'generated but not committed:\n%s\n' "$$new"; exit 1; fi
+
+.PHONY: contract
+contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml, and try the clients that generators make of it
+	cd test/contract && go vet . && go test -count=1 .
+
+test/contract/node_modules/.package-lock.json: test/contract/package-lock.json
+	cd test/contract && npm ci --loglevel=error
+	@touch $@
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)

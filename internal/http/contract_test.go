@@ -49,6 +49,9 @@ func (c contract) check(method, path string, w *httptest.ResponseRecorder) error
 	if err != nil {
 		return err
 	}
+	if route.Operation.Responses.Status(w.Code) == nil { // the default is for what comes later
+		return fmt.Errorf("status %d is not in the document", w.Code)
+	}
 	return openapi3filter.ValidateResponse(context.Background(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
 		Status:                 w.Code, Header: w.Header(), Body: io.NopCloser(bytes.NewReader(w.Body.Bytes())),

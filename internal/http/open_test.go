@@ -86,6 +86,11 @@ func TestAnswersAreOpen(t *testing.T) {
 		}
 	})
 	require.Greater(t, seen, 100)
+	for _, item := range document(t).Paths.Map() {
+		for _, op := range item.Operations() {
+			require.NotNil(t, op.Responses.Default(), "%s: an error with a status that comes later is a problem too", op.OperationID)
+		}
+	}
 }
 
 // A default makes a member that may be left out one that TypeScript clients must send.

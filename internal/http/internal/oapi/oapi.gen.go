@@ -277,6 +277,16 @@ type AccountList struct {
 	NextCursor *string   `json:"next_cursor"`
 }
 
+// Address defines model for Address.
+type Address struct {
+	City *string `json:"city,omitempty"`
+
+	// Country ISO 3166-1 alpha-2, such as GB.
+	Country    *string `json:"country,omitempty"`
+	Line       *string `json:"line,omitempty"`
+	PostalCode *string `json:"postal_code,omitempty"`
+}
+
 // Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 type Amount = int64
 
@@ -378,15 +388,8 @@ type Currency = string
 
 // Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
 type Customer struct {
-	Address *struct {
-		City *string `json:"city,omitempty"`
-
-		// Country ISO 3166-1 alpha-2, such as GB.
-		Country    *string `json:"country,omitempty"`
-		Line       *string `json:"line,omitempty"`
-		PostalCode *string `json:"postal_code,omitempty"`
-	} `json:"address,omitempty"`
-	BirthDate *string `json:"birth_date,omitempty"`
+	Address   *Address `json:"address,omitempty"`
+	BirthDate *string  `json:"birth_date,omitempty"`
 
 	// Email The address alone, such as john@example.com.
 	Email      *string `json:"email,omitempty"`
@@ -3240,6 +3243,35 @@ func (response ListAccounts503ApplicationProblemPlusJSONResponse) VisitListAccou
 	return err
 }
 
+type ListAccountsdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListAccountsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ListAccountsdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ListAccountsdefaultApplicationProblemPlusJSONResponse) VisitListAccountsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetBalanceRequestObject struct {
 	Name AccountName `json:"name"`
 }
@@ -3458,6 +3490,35 @@ func (response GetBalance503ApplicationProblemPlusJSONResponse) VisitGetBalanceR
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetBalancedefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetBalancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetBalancedefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetBalancedefaultApplicationProblemPlusJSONResponse) VisitGetBalanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3797,6 +3858,35 @@ func (response CreateCardFrame503ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreateCardFramedefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateCardFramedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreateCardFramedefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreateCardFramedefaultApplicationProblemPlusJSONResponse) VisitCreateCardFrameResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNotificationsRequestObject struct {
 	Params ListNotificationsParams
 }
@@ -3987,6 +4077,35 @@ func (response ListNotifications503ApplicationProblemPlusJSONResponse) VisitList
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotificationsdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListNotificationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ListNotificationsdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ListNotificationsdefaultApplicationProblemPlusJSONResponse) VisitListNotificationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4185,6 +4304,35 @@ func (response ListOrders503ApplicationProblemPlusJSONResponse) VisitListOrdersR
 	return err
 }
 
+type ListOrdersdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListOrdersdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ListOrdersdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ListOrdersdefaultApplicationProblemPlusJSONResponse) VisitListOrdersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrderRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -4374,6 +4522,35 @@ func (response GetOrder503ApplicationProblemPlusJSONResponse) VisitGetOrderRespo
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrderdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetOrderdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetOrderdefaultApplicationProblemPlusJSONResponse) VisitGetOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4597,6 +4774,35 @@ func (response ListOrderEvents503ApplicationProblemPlusJSONResponse) VisitListOr
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrderEventsdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListOrderEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ListOrderEventsdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ListOrderEventsdefaultApplicationProblemPlusJSONResponse) VisitListOrderEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4999,6 +5205,35 @@ func (response RefreshOrder503ApplicationProblemPlusJSONResponse) VisitRefreshOr
 	return err
 }
 
+type RefreshOrderdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type RefreshOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefreshOrderdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response RefreshOrderdefaultApplicationProblemPlusJSONResponse) VisitRefreshOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreatePaymentRequestObject struct {
 	Params CreatePaymentParams
 	Body   *CreatePaymentJSONRequestBody
@@ -5379,6 +5614,35 @@ func (response CreatePayment503ApplicationProblemPlusJSONResponse) VisitCreatePa
 	return err
 }
 
+type CreatePaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreatePaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreatePaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreatePaymentdefaultApplicationProblemPlusJSONResponse) VisitCreatePaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPaymentRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -5568,6 +5832,35 @@ func (response GetPayment503ApplicationProblemPlusJSONResponse) VisitGetPaymentR
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetPaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetPaymentdefaultApplicationProblemPlusJSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5966,6 +6259,35 @@ func (response CancelPayment503ApplicationProblemPlusJSONResponse) VisitCancelPa
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelPaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CancelPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CancelPaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CancelPaymentdefaultApplicationProblemPlusJSONResponse) VisitCancelPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6369,6 +6691,35 @@ func (response CapturePayment503ApplicationProblemPlusJSONResponse) VisitCapture
 	return err
 }
 
+type CapturePaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CapturePaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CapturePaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CapturePaymentdefaultApplicationProblemPlusJSONResponse) VisitCapturePaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ChargePaymentRequestObject struct {
 	Id     ID `json:"id"`
 	Params ChargePaymentParams
@@ -6764,6 +7115,35 @@ func (response ChargePayment503ApplicationProblemPlusJSONResponse) VisitChargePa
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChargePaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ChargePaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ChargePaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ChargePaymentdefaultApplicationProblemPlusJSONResponse) VisitChargePaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7167,6 +7547,35 @@ func (response ConfirmPayment503ApplicationProblemPlusJSONResponse) VisitConfirm
 	return err
 }
 
+type ConfirmPaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ConfirmPaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ConfirmPaymentdefaultApplicationProblemPlusJSONResponse) VisitConfirmPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RefundPaymentRequestObject struct {
 	Id     ID `json:"id"`
 	Params RefundPaymentParams
@@ -7562,6 +7971,35 @@ func (response RefundPayment503ApplicationProblemPlusJSONResponse) VisitRefundPa
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RefundPaymentdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type RefundPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    RefundPaymentdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response RefundPaymentdefaultApplicationProblemPlusJSONResponse) VisitRefundPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7964,6 +8402,35 @@ func (response CreatePayoutCard503ApplicationProblemPlusJSONResponse) VisitCreat
 	return err
 }
 
+type CreatePayoutCarddefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreatePayoutCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreatePayoutCarddefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreatePayoutCarddefaultApplicationProblemPlusJSONResponse) VisitCreatePayoutCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPayoutCardRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -8153,6 +8620,35 @@ func (response GetPayoutCard503ApplicationProblemPlusJSONResponse) VisitGetPayou
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPayoutCarddefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPayoutCarddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetPayoutCarddefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetPayoutCarddefaultApplicationProblemPlusJSONResponse) VisitGetPayoutCardResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -8555,6 +9051,35 @@ func (response CreatePayout503ApplicationProblemPlusJSONResponse) VisitCreatePay
 	return err
 }
 
+type CreatePayoutdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreatePayoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreatePayoutdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreatePayoutdefaultApplicationProblemPlusJSONResponse) VisitCreatePayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPayoutRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -8748,6 +9273,35 @@ func (response GetPayout503ApplicationProblemPlusJSONResponse) VisitGetPayoutRes
 	return err
 }
 
+type GetPayoutdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetPayoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetPayoutdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetPayoutdefaultApplicationProblemPlusJSONResponse) VisitGetPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetRefundRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -8937,6 +9491,35 @@ func (response GetRefund503ApplicationProblemPlusJSONResponse) VisitGetRefundRes
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefunddefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetRefunddefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetRefunddefaultApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9213,6 +9796,35 @@ func (response CreateStatement503ApplicationProblemPlusJSONResponse) VisitCreate
 	return err
 }
 
+type CreateStatementdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateStatementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreateStatementdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreateStatementdefaultApplicationProblemPlusJSONResponse) VisitCreateStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetStatementRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -9424,6 +10036,35 @@ func (response GetStatement503ApplicationProblemPlusJSONResponse) VisitGetStatem
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStatementdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetStatementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetStatementdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetStatementdefaultApplicationProblemPlusJSONResponse) VisitGetStatementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -9682,6 +10323,35 @@ func (response GetStatementFile503ApplicationProblemPlusJSONResponse) VisitGetSt
 	return err
 }
 
+type GetStatementFiledefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetStatementFiledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetStatementFiledefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetStatementFiledefaultApplicationProblemPlusJSONResponse) VisitGetStatementFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListStatementRowsRequestObject struct {
 	Id     ID `json:"id"`
 	Params ListStatementRowsParams
@@ -9929,6 +10599,35 @@ func (response ListStatementRows503ApplicationProblemPlusJSONResponse) VisitList
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStatementRowsdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ListStatementRowsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ListStatementRowsdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ListStatementRowsdefaultApplicationProblemPlusJSONResponse) VisitListStatementRowsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -10331,6 +11030,35 @@ func (response CreateTransfer503ApplicationProblemPlusJSONResponse) VisitCreateT
 	return err
 }
 
+type CreateTransferdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type CreateTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    CreateTransferdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response CreateTransferdefaultApplicationProblemPlusJSONResponse) VisitCreateTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ImportTransferRequestObject struct {
 	Params ImportTransferParams
 	Body   *ImportTransferJSONRequestBody
@@ -10729,6 +11457,35 @@ func (response ImportTransfer503ApplicationProblemPlusJSONResponse) VisitImportT
 	return err
 }
 
+type ImportTransferdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ImportTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ImportTransferdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ImportTransferdefaultApplicationProblemPlusJSONResponse) VisitImportTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetTransferRequestObject struct {
 	Id ID `json:"id"`
 }
@@ -10918,6 +11675,35 @@ func (response GetTransfer503ApplicationProblemPlusJSONResponse) VisitGetTransfe
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTransferdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type GetTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    GetTransferdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response GetTransferdefaultApplicationProblemPlusJSONResponse) VisitGetTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -11317,6 +12103,35 @@ func (response ConfirmTransfer503ApplicationProblemPlusJSONResponse) VisitConfir
 		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConfirmTransferdefaultResponseHeaders struct {
+	RetryAfter *string
+	XRequestId *string
+}
+
+type ConfirmTransferdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    ConfirmTransferdefaultResponseHeaders
+	StatusCode int
+}
+
+func (response ConfirmTransferdefaultApplicationProblemPlusJSONResponse) VisitConfirmTransferResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
 	_, err := buf.WriteTo(w)
 	return err
 }

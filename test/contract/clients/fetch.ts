@@ -1,0 +1,38 @@
+// A first payment with openapi-typescript and openapi-fetch.
+import assert from 'node:assert/strict';
+import createClient from 'openapi-fetch';
+import type {paths} from '../out/schema.js';
+import {api, changed, key, there, words} from './check.js';
+
+const client = createClient<paths>({baseUrl: api, headers: {Authorization: `Bearer ${key}`}});
+
+const accounts = await client.GET('/v1/accounts', {params: {query: {limit: 1}}});
+const account = there(accounts.data?.data[0], 'an account');
+
+const payment = {
+  reference: `fetch-${Date.now()}`, amount: 1000, currency: 'EUR',
+  customer: {
+    first_name: 'John', last_name: 'Doe', email: 'john@example.com', phone: '+442079460612', ip: '127.0.0.1',
+    address: {line: '10 Downing Street', city: 'London', postal_code: 'SW1A 2AA', country: 'GB'},
+  },
+};
+const made = await client.POST('/v1/payments', {body: payment});
+const order = there(made.data, `a payment: ${JSON.stringify(made.error)}`);
+const path = {id: order.id};
+
+const read = there((await client.GET('/v1/payments/{id}', {params: {path}})).data, 'the payment');
+assert.equal(read.id, order.id);
+assert.equal(read.failure, null);
+
+const events = there((await client.GET('/v1/orders/{id}/events', {params: {path}})).data, 'its history');
+assert.ok(events.data.length >= 2);
+
+const feed = there((await client.GET('/v1/events', {})).data, 'the feed');
+
+const refused = await client.POST('/v1/payments', {body: {...payment, reference: payment.reference + '-2', currency: 'ZZZ'}});
+assert.equal(refused.response.status, changed ? 418 : 422);
+const problem = there(refused.error, 'a problem');
+assert.ok(there(problem.errors, 'errors').length > 0);
+
+words(read.status, read.flow, there(order.next_action, 'an action').type, events.data[0]?.cause, problem.code, account.capabilities[0]);
+words(...feed.data.flatMap((n) => [n.type, n.order.status]));
