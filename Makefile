@@ -12,20 +12,20 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract rules race fuzz torture lint
+CHECKS := test format vet tidy generated contract rules race fuzz fault test lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
 FUZZTIME ?= 20000x
 BENCHTIME ?= 1s
-TORTURETIME ?= 2m
+FAULTTIME ?= 2m
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: dev
-dev: ## run everything on this machine: Postgres, the providers' twins, a demo shop and the service
+dev: ## run everything on this machine: Postgres, the provider simulators, a demo shop and the service
 	go run ./cmd/server dev
 
 .PHONY: build
@@ -106,10 +106,10 @@ fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
-.PHONY: torture
-torture: ## hurt a real service for TORTURETIME (2m) and compare the books; prints its seed. See docs/reliability.md
+.PHONY: fault test
+faults: ## hurt a real service for FAULTTIME (2m) and compare the books; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
-	go run ./cmd/torture --for $(TORTURETIME)
+	go run ./cmd/faults --for $(FAULTTIME)
 
 .PHONY: rules
 rules: ## check and test Prometheus's configuration and alert rules

@@ -55,9 +55,13 @@ func TestAccountsHoldWhatTheirProviderTakes(t *testing.T) {
 		takes    bool
 		currency string
 	}{
-		{"smartcore", smartcore, true, "EUR"}, {"smartcore", smartcore, true, "UAH"},
-		{"smartcore", smartcore, false, "JPY"}, {"smartcore", smartcore, false, "KWD"},
-		{"uapay", uapay, true, "UAH"}, {"uapay", uapay, false, "EUR"}, {"uapay", uapay, false, "JPY"},
+		{"smartcore", smartcore, true, "EUR"},
+		{"smartcore", smartcore, true, "UAH"},
+		{"smartcore", smartcore, false, "JPY"},
+		{"smartcore", smartcore, false, "KWD"},
+		{"uapay", uapay, true, "UAH"},
+		{"uapay", uapay, false, "EUR"},
+		{"uapay", uapay, false, "JPY"},
 	} {
 		c.account.Currency = money.Currency(c.currency)
 		err := f.check(offlineDrivers(), c.provider, c.account)

@@ -73,7 +73,7 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 		}
 		keyset = secrets.DemoKeyset
 	}
-	box, err := openBox(keyset, true)
+	keyring, err := openKeyring(keyset, true)
 	if err != nil {
 		pool.Close()
 		return nil, err
@@ -88,7 +88,7 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
 	return &database{st, clock, demo, pool.Close}, nil
 }
 

@@ -17,15 +17,15 @@ import (
 type cli struct {
 	workshop
 
-	Run         runCmd         `cmd:"" help:"The service, configured from the environment. For production."`
-	Migrate     migrateCmd     `cmd:"" help:"The database's schema."`
-	Keyset      keysetCmd      `cmd:"" help:"Keys that encrypt secrets in the database."`
-	Shop        shopCmd        `cmd:"" help:"Shops and their keys."`
-	Account     accountCmd     `cmd:"" help:"Accounts at providers."`
-	Order       orderCmd       `cmd:"" help:"Orders, for operators."`
-	Statement   statementCmd   `cmd:"" help:"Statements, for operators."`
-	Version     versionCmd     `cmd:"" help:"Print the program's version."`
-	Healthcheck healthcheckCmd `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
+	Run               runCmd               `cmd:"" help:"The service, configured from the environment. For production."`
+	Migrate           migrateCmd           `cmd:"" help:"The database's schema."`
+	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
+	Shop              shopCmd              `cmd:"" help:"Shops and their keys."`
+	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
+	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
+	TransactionReport transactionReportCmd `cmd:"" help:"Statements, for operators."`
+	Version           versionCmd           `cmd:"" help:"Print the program's version."`
+	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }
 
 type versionCmd struct{}

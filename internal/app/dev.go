@@ -36,21 +36,21 @@ const (
 	demoMerchantKey = "test"
 	demoSecret      = "qwerty"
 	demoClientID    = "90001"
-	demoUAPAYKey    = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the twin's well-known key
+	demoUAPAYKey    = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the simulator's well-known key
 )
 
 type devCmd struct {
 	Listen        string `default:"127.0.0.1:8080" help:"The merchant API. Port 0 means any free port."`
 	Admin         string `default:"127.0.0.1:9090" help:"Health and metrics."`
-	Sandbox       string `default:"127.0.0.1:8090" help:"The provider's twin."`
+	Sandbox       string `default:"127.0.0.1:8090" help:"The provider simulator."`
 	Shop          string `default:"127.0.0.1:8070" help:"The demo shop's page; any free port if this one is taken."`
 	Notify        string `placeholder:"URL" help:"Where the demo shop's notifications go: an endpoint of your own, such as http://127.0.0.1:3000/. Without it they go to the demo shop's page."`
 	Data          string `default:".payrelay" help:"Where the database is kept between runs."`
 	Fresh         bool   `help:"Begin with an empty database."`
 	JSON          bool   `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
-	PublicURL     string `help:"Where the provider's twin reaches this service, if not at --listen."`
-	SandboxPublic string `name:"sandbox-public-url" help:"Where browsers reach the twin, if not at --sandbox."`
-	External      string `name:"external-sandbox" help:"Use a twin that runs elsewhere ('server sandbox') instead of starting one."`
+	PublicURL     string `help:"Where the provider simulator reaches this service, if not at --listen."`
+	SandboxPublic string `name:"sandbox-public-url" help:"Where browsers reach the simulator, if not at --sandbox."`
+	External      string `name:"external-sandbox" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
 	LogLevel      string `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
 }
 
@@ -94,38 +94,38 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	// Listeners come first: their ports are part of the addresses that everything else is told.
-	api, err := newSite("merchant API", d.Listen, nil, c.ProviderTimeout+answering)
+	api, err := newListener("merchant API", d.Listen, nil, c.ProviderTimeout+answering)
 	if err != nil {
 		return err
 	}
-	admin, err := newSite("admin listener", d.Admin, nil, 30*time.Second)
+	admin, err := newListener("admin listener", d.Admin, nil, 30*time.Second)
 	if err != nil {
 		return err
 	}
-	shopSite, err := newSite("demo shop", d.Shop, nil, time.Minute)
+	shopSite, err := newListener("demo shop", d.Shop, nil, time.Minute)
 	if err != nil {
-		if shopSite, err = newSite("demo shop", net.JoinHostPort("127.0.0.1", "0"), nil, time.Minute); err != nil {
+		if shopSite, err = newListener("demo shop", net.JoinHostPort("127.0.0.1", "0"), nil, time.Minute); err != nil {
 			return err
 		}
 	}
-	sites := []*site{api, admin, shopSite}
+	sites := []*listener{api, admin, shopSite}
 	if c.PublicURL = d.PublicURL; c.PublicURL == "" {
 		c.PublicURL = api.url()
 	}
 	internal, public := strings.TrimRight(d.External, "/"), d.SandboxPublic
-	var twin *sandbox.Sandbox
+	var simulator *sandbox.Sandbox
 	if internal == "" {
-		s, err := newSite("sandbox", d.Sandbox, nil, 5*time.Minute)
+		s, err := newListener("sandbox", d.Sandbox, nil, 5*time.Minute)
 		if err != nil {
 			return err
 		}
 		if internal = s.url(); public == "" {
 			public = internal
 		}
-		if twin, err = newTwin(public, log); err != nil {
+		if simulator, err = newSimulator(public, log); err != nil {
 			return err
 		}
-		s.server.Handler = twin.Handler()
+		s.server.Handler = simulator.Handler()
 		sites = append(sites, s)
 	}
 	if public == "" {
@@ -157,8 +157,8 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if twin != nil {
-		g.Go(func() error { return twin.Run(ctx) })
+	if simulator != nil {
+		g.Go(func() error { return simulator.Run(ctx) })
 	}
 	g.Go(func() error { return a.run(ctx, sites...) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
@@ -193,7 +193,7 @@ func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
 		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.Environ), ProviderTimeout: 30 * time.Second,
 		CallbackPolicy: "verify", ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50,
 	}
-	c.VisibilityDelay = 5 * time.Second // the twins show an order at once; nobody wants to wait for a provider's minutes
+	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {
 		var err error
 		if c.VisibilityDelay, err = time.ParseDuration(t); err != nil || c.VisibilityDelay <= 0 {
@@ -253,7 +253,7 @@ The shop's key:          %[2]s
 Its webhook secret:      %[7]s
 Its notifications go to: %[8]s   (--notify URL sends them to your own endpoint)
 
-The provider's twin: %[5]s   Metrics: %[6]s/metrics   Stop with Ctrl-C.
+The provider simulator: %[5]s   Metrics: %[6]s/metrics   Stop with Ctrl-C.
 `, r.API, r.ShopKey, time.Now().Unix(), r.ShopPage, r.Sandbox, r.Admin, r.WebhookSecret, r.NotificationURL)
 	return err
 }
@@ -284,7 +284,7 @@ func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret strin
 			return "", fmt.Errorf("make the account %s: %w", name, err)
 		}
 	}
-	// UAPAY's twin knows this client, and its key as text.
+	// UAPAY's simulator knows this client, and its key as text.
 	for name, purpose := range map[string]payment.Purpose{"UAH-sandbox": payment.PurposePayments, "UAH-sandbox-p2p": payment.PurposePayouts} {
 		err := st.EnsureDemoAccount(ctx, store.NewAccount{
 			Name: name, Provider: "uapay", Currency: money.Currency("UAH"), Purpose: purpose, Shops: []string{demoShop},

@@ -13,13 +13,13 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	reports, conflicts, callbacks, genuine, doubts, refused, unchecked *prometheus.CounterVec
-	log                                                                zerolog.Logger
+	observations, conflicts, callbacks, genuine, doubts, credentialsDeclined, unchecked *prometheus.CounterVec
+	log                                                                                 zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 	o := &observer{
-		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
+		observations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_reports_total", Help: "Reports about orders, by the road they came and the verdict.",
 		}, []string{"provider", "cause", "verdict"}),
 		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -34,7 +34,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callback_doubts_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
-		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
 		unchecked: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -43,11 +43,11 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		log: log,
 	}
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
-		o.refused.WithLabelValues(provider)
+		o.credentialsDeclined.WithLabelValues(provider)
 		o.unchecked.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
 	}
-	reg.MustRegister(o.reports, o.conflicts, o.callbacks, o.genuine, o.doubts, o.refused, o.unchecked)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.doubts, o.credentialsDeclined, o.unchecked)
 	return o
 }
 
@@ -66,16 +66,16 @@ func (o *observer) observe(e payment.Event) {
 		o.doubts.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()
 	}
 	if e.CredentialsRefused {
-		o.refused.WithLabelValues(e.Provider).Inc()
+		o.credentialsDeclined.WithLabelValues(e.Provider).Inc()
 		o.log.Error().Str("provider", e.Provider).Str("account", e.Account).Msg("the provider refuses the account's credentials")
 	}
 	if e.Verdict == "" {
 		return
 	}
-	o.reports.WithLabelValues(e.Provider, string(e.Cause), string(e.Verdict)).Inc()
+	o.observations.WithLabelValues(e.Provider, string(e.Source), string(e.Verdict)).Inc()
 	if e.Conflicts > 0 {
-		o.conflicts.WithLabelValues(e.Provider, string(e.Cause)).Add(float64(e.Conflicts))
-		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Cause)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: a report contradicts what is recorded")
+		o.conflicts.WithLabelValues(e.Provider, string(e.Source)).Add(float64(e.Conflicts))
+		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Source)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: a report contradicts what is recorded")
 	}
 }
 
@@ -127,7 +127,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
-		"oldest": state.OldestPending.Seconds(), "parked": float64(state.Parked), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
+		"oldest": state.OldestPending.Seconds(), "parked": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
 	}

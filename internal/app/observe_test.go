@@ -20,10 +20,10 @@ import (
 func TestConflictsAreCountedWhateverTheVerdict(t *testing.T) {
 	t.Parallel()
 	o := newObserver(prometheus.NewRegistry(), zerolog.New(io.Discard))
-	for _, verdict := range []payment.Verdict{payment.Apply, payment.ConflictVerdict} {
-		o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: verdict, Conflicts: 1})
+	for _, verdict := range []payment.Verdict{payment.Apply, payment.Conflict} {
+		o.observe(payment.Event{Provider: "smartcore", Source: payment.SourceStatusPoll, Verdict: verdict, Conflicts: 1})
 	}
-	o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: payment.Apply})
+	o.observe(payment.Event{Provider: "smartcore", Source: payment.SourceStatusPoll, Verdict: payment.Apply})
 	require.InDelta(t, 2, testutil.ToFloat64(o.conflicts.WithLabelValues("smartcore", "check")), 0)
 }
 
@@ -32,7 +32,7 @@ func TestAConflictIsLoggedWithItsOrder(t *testing.T) {
 	var log bytes.Buffer
 	o := newObserver(prometheus.NewRegistry(), zerolog.New(&log))
 	id := uuid.New()
-	o.observe(payment.Event{Provider: "smartcore", Cause: payment.CauseCheck, Verdict: payment.ConflictVerdict, Conflicts: 1, Order: id})
+	o.observe(payment.Event{Provider: "smartcore", Source: payment.SourceStatusPoll, Verdict: payment.Conflict, Conflicts: 1, Order: id})
 	require.Contains(t, log.String(), `"order_id":"`+id.String()+`"`)
 }
 
@@ -49,18 +49,18 @@ payrelay_callbacks_total{provider="uapay",verdict="no_order"} 0
 `), "payrelay_callbacks_total"))
 }
 
-func TestDoubtsAreCountedByAccountAndRule(t *testing.T) {
+func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	o := newObserver(reg, zerolog.Nop())
-	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Cause: payment.CauseCallback, Verdict: payment.Apply, Callback: string(payment.CallbackApply)}
+	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.CallbackApply)}
 	o.observe(event)
-	event.Callback, event.Verdict, event.Rule = string(payment.CallbackDoubt), "doubt", "C2"
+	event.Callback, event.Verdict, event.Rule = string(payment.CallbackVerify), "doubt", "C2"
 	o.observe(event)
 	o.observe(event)
 	event.Rule = "asked_under_command"
 	o.observe(event)
-	o.observe(payment.Event{Provider: "smartcore", Account: "EUR-1", Cause: payment.CauseCallback, Callback: payment.CallbackRejected})
+	o.observe(payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Callback: payment.CallbackRejected})
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
 # HELP payrelay_account_callbacks_total Genuine callbacks, by the account that they came to.
 # TYPE payrelay_account_callbacks_total counter
@@ -86,8 +86,8 @@ func TestRefusedCredentialsAreTold(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	o := newObserver(prometheus.NewRegistry(), zerolog.New(&log))
-	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main", CredentialsRefused: true})
-	o.observe(payment.Event{Provider: "uapay", Cause: payment.CauseAnswer, Verdict: payment.Apply, Account: "UAH-main"})
-	require.InDelta(t, 1, testutil.ToFloat64(o.refused.WithLabelValues("uapay")), 0)
+	o.observe(payment.Event{Provider: "uapay", Source: payment.SourceAnswer, Verdict: payment.Apply, Account: "UAH-main", CredentialsRefused: true})
+	o.observe(payment.Event{Provider: "uapay", Source: payment.SourceAnswer, Verdict: payment.Apply, Account: "UAH-main"})
+	require.InDelta(t, 1, testutil.ToFloat64(o.credentialsDeclined.WithLabelValues("uapay")), 0)
 	require.Equal(t, 1, strings.Count(log.String(), "UAH-main"))
 }

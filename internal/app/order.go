@@ -37,10 +37,10 @@ func waitsFor(o *payment.Order) string {
 
 // line is one line of an order's story.
 type line struct {
-	At       time.Time         `json:"at"`
-	What     string            `json:"what"`
-	Detail   string            `json:"detail"`
-	Evidence map[string]string `json:"evidence"`
+	At           time.Time         `json:"at"`
+	What         string            `json:"what"`
+	Detail       string            `json:"detail"`
+	ProviderData map[string]string `json:"evidence"`
 }
 
 // story merges everything that is known of an order, the oldest first.
@@ -51,21 +51,21 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 		return nil, err
 	}
 	for _, t := range history {
-		lines = append(lines, line{t.At, string(t.Cause), fmt.Sprintf("%d: %s → %s", t.Sequence, orNone(string(t.From)), t.To), t.Evidence})
+		lines = append(lines, line{t.At, string(t.Source), fmt.Sprintf("%d: %s → %s", t.Sequence, orNone(string(t.From)), t.To), t.ProviderData})
 	}
 	calls, err := db.store.Calls(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range calls {
-		lines = append(lines, line{c.StartedAt, "call", fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration), c.Evidence})
+		lines = append(lines, line{c.StartedAt, "call", fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration), c.ProviderData})
 	}
 	conflicts, err := db.store.Conflicts(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range conflicts {
-		lines = append(lines, line{c.At, "conflict", c.Reason, c.Evidence})
+		lines = append(lines, line{c.At, "conflict", c.Reason, c.ProviderData})
 	}
 	callbacks, err := db.store.CallbacksOf(ctx, key)
 	if err != nil {
@@ -76,7 +76,7 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 		if c.Reason != "" {
 			detail += ", " + c.Reason
 		}
-		lines = append(lines, line{c.ReceivedAt, "callback received", detail, c.Evidence})
+		lines = append(lines, line{c.ReceivedAt, "callback received", detail, c.ProviderData})
 	}
 	notifications, err := notificationLines(ctx, db, key)
 	if err != nil {
@@ -87,7 +87,7 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 	return lines, nil
 }
 
-func evidenceText(e map[string]string) string {
+func providerDataText(e map[string]string) string {
 	text := ""
 	for _, name := range slices.Sorted(maps.Keys(e)) {
 		text += name + "=" + e[name] + " "
@@ -149,10 +149,10 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return fmt.Errorf("the order was resolved, but the conflicts that were settled cannot be read: %w", err)
 	}
-	conflicts = slices.DeleteFunc(conflicts, func(c payment.Conflict) bool { return c.Cause == payment.CauseOperator })
+	conflicts = slices.DeleteFunc(conflicts, func(c payment.ConflictRecord) bool { return c.Source == payment.SourceOperator })
 	fmt.Fprintf(io.Out, "%d conflicts were settled:\n", settled)
 	for _, conflict := range conflicts[max(0, len(conflicts)-settled):] {
-		fmt.Fprintf(io.Out, "  %s  %s: %s, %s  %s\n", conflict.At.UTC().Format(time.RFC3339), conflict.Cause, orNone(string(conflict.Reported)), conflict.Reason, evidenceText(conflict.Evidence))
+		fmt.Fprintf(io.Out, "  %s  %s: %s, %s  %s\n", conflict.At.UTC().Format(time.RFC3339), conflict.Source, orNone(string(conflict.Reported)), conflict.Reason, providerDataText(conflict.ProviderData))
 	}
 	return nil
 }

@@ -12,13 +12,13 @@ import (
 )
 
 type orderListCmd struct {
-	Order     string        `arg:"" optional:"" help:"List the orders that are called so instead, whatever their status: by id, the shop's reference, our id at the provider (pr-…), the provider's own id, or a bank's reference (RRN)."`
-	Shop      string        `placeholder:"NAME" help:"List orders and notifications of this shop only."`
-	Older     time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
-	Limit     int           `default:"100" help:"The most lines to list."`
-	Callbacks bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
-	Parked    bool          `xor:"what" help:"List notifications that were given up on instead."`
-	JSON      bool          `name:"json" help:"Print JSON."`
+	Order        string        `arg:"" optional:"" help:"List the orders that are called so instead, whatever their status: by id, the shop's reference, our id at the provider (pr-…), the provider's own id, or a bank's reference (RRN)."`
+	Shop         string        `placeholder:"NAME" help:"List orders and notifications of this shop only."`
+	Older        time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
+	Limit        int           `default:"100" help:"The most lines to list."`
+	Callbacks    bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
+	DeadLettered bool          `xor:"what" help:"List notifications that were given up on instead."`
+	JSON         bool          `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -40,14 +40,14 @@ func (c orderListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	switch {
-	case (c.Callbacks || c.Parked) && c.Order != "":
+	case (c.Callbacks || c.DeadLettered) && c.Order != "":
 		return fmt.Errorf("--callbacks and --parked list no orders: leave %q out", c.Order)
 	case c.Callbacks && shop != nil:
 		return fmt.Errorf("--callbacks lists what is about no shop's order: leave --shop out")
 	case c.Callbacks:
 		return c.callbacks(ctx, io, db)
-	case c.Parked:
-		return c.parked(ctx, io, db, shops, shop)
+	case c.DeadLettered:
+		return c.deadLettered(ctx, io, db, shops, shop)
 	case c.Order != "":
 		return c.called(ctx, io, db, shops, shop)
 	}
@@ -131,15 +131,15 @@ func (c orderListCmd) callbacks(ctx context.Context, io *Streams, db *database) 
 	}
 	rows := []row{}
 	for _, r := range list {
-		rows = append(rows, row{r.ReceivedAt, r.Account, r.Provider, r.ProviderOrderID, r.Reported, r.Evidence})
+		rows = append(rows, row{r.ReceivedAt, r.Account, r.Provider, r.ProviderOrderID, r.Reported, r.ProviderData})
 	}
 	return table(c.JSON, io, more, rows, "No callback was about an order that is not known.", "RECEIVED\tACCOUNT\tORDER AT THE PROVIDER\tREPORTED\tEVIDENCE", func(w *tabwriter.Writer, r row) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ReceivedAt.Format(time.RFC3339), r.Account, r.ProviderOrderID, orNone(r.Reported), evidenceText(r.Evidence))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.ReceivedAt.Format(time.RFC3339), r.Account, r.ProviderOrderID, orNone(r.Reported), providerDataText(r.Evidence))
 	})
 }
 
-func (c orderListCmd) parked(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
-	list, err := db.store.ParkedNotifications(ctx, shop, c.Limit+1)
+func (c orderListCmd) deadLettered(ctx context.Context, io *Streams, db *database, shops *shopNames, shop *uuid.UUID) error {
+	list, err := db.store.DeadLetteredNotifications(ctx, shop, c.Limit+1)
 	if err != nil {
 		return err
 	}

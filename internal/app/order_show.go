@@ -109,7 +109,7 @@ func (p page) text(io *Streams) error {
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	p.relatives(w)
 	for _, l := range p.story {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, evidenceText(l.Evidence))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, providerDataText(l.ProviderData))
 	}
 	return w.Flush()
 }

@@ -26,7 +26,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	api, admin, err := a.sites()
+	api, admin, err := a.listeners()
 	if err != nil {
 		a.pool.Close()
 		return err
@@ -36,11 +36,11 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 // sites opens the two listeners.
-func (a *app) sites() (api, admin *site, err error) {
-	if api, err = newSite("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
+func (a *app) listeners() (api, admin *listener, err error) {
+	if api, err = newListener("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
 		return nil, nil, err
 	}
-	if admin, err = newSite("admin listener", a.config.AdminAddr, a.admin, 30*time.Second); err != nil {
+	if admin, err = newListener("admin listener", a.config.AdminAddr, a.admin, 30*time.Second); err != nil {
 		_ = api.listener.Close()
 		return nil, nil, err
 	}

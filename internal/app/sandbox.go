@@ -15,7 +15,7 @@ import (
 )
 
 type sandboxCmd struct {
-	Listen    string `default:"127.0.0.1:8090" help:"Where the twins listen."`
+	Listen    string `default:"127.0.0.1:8090" help:"Where the simulators listen."`
 	PublicURL string `name:"public-url" help:"Where browsers reach them, if not at --listen."`
 	LogLevel  string `default:"info" env:"LOG_LEVEL" help:"trace, debug, info, warn or error."`
 }
@@ -23,7 +23,7 @@ type sandboxCmd struct {
 // Run implements the command.
 func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 	log := newLogger(io.Err, s.LogLevel)
-	site, err := newSite("sandbox", s.Listen, nil, 5*time.Minute)
+	site, err := newListener("sandbox", s.Listen, nil, 5*time.Minute)
 	if err != nil {
 		return err
 	}
@@ -31,14 +31,14 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 	if public == "" {
 		public = site.url()
 	}
-	twin, err := newTwin(public, log)
+	simulator, err := newSimulator(public, log)
 	if err != nil {
 		return err
 	}
-	site.server.Handler = twin.Handler()
-	fmt.Fprintf(io.Out, "The providers' twins are ready at %s\n", public)
+	site.server.Handler = simulator.Handler()
+	fmt.Fprintf(io.Out, "The provider simulators are ready at %s\n", public)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return twin.Run(ctx) })
+	g.Go(func() error { return simulator.Run(ctx) })
 	g.Go(func() error { return serve(ctx, 5*time.Second, site) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
@@ -46,6 +46,6 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 	return nil
 }
 
-func newTwin(publicURL string, log zerolog.Logger) (*sandbox.Sandbox, error) {
+func newSimulator(publicURL string, log zerolog.Logger) (*sandbox.Sandbox, error) {
 	return sandbox.New(sandbox.Config{PublicURL: publicURL, Log: log})
 }

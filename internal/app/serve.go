@@ -18,29 +18,29 @@ import (
 )
 
 // site is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
-type site struct {
+type listener struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
 
-	mu     sync.Mutex
-	silent map[net.Conn]bool // connections on which nothing was asked yet
+	mu             sync.Mutex
+	newConnections map[net.Conn]bool // connections on which nothing was asked yet
 }
 
 // hush is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
 // advance; net/http would wait 5 s for each.
-const hush = 500 * time.Millisecond
+const idleGrace = 500 * time.Millisecond
 
 // answering is how long an answer of the merchant API may take beside its call to a provider: for the database, which may be
 // on its way back, and for a slow reader.
 const answering = 90 * time.Second
 
-func newSite(name, addr string, h http.Handler, writeTimeout time.Duration) (*site, error) {
+func newListener(name, addr string, h http.Handler, writeTimeout time.Duration) (*listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s: %w", name, err)
 	}
-	s := &site{name: name, listener: l, silent: map[net.Conn]bool{}}
+	s := &listener{name: name, listener: l, newConnections: map[net.Conn]bool{}}
 	s.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: s.noteConn,
@@ -48,26 +48,26 @@ func newSite(name, addr string, h http.Handler, writeTimeout time.Duration) (*si
 	return s, nil
 }
 
-func (s *site) noteConn(c net.Conn, state http.ConnState) {
+func (s *listener) noteConn(c net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if state == http.StateNew {
-		s.silent[c] = true
+		s.newConnections[c] = true
 	} else {
-		delete(s.silent, c)
+		delete(s.newConnections, c)
 	}
 }
 
-func (s *site) closeSilent() {
+func (s *listener) closeNewConnections() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for c := range s.silent {
+	for c := range s.newConnections {
 		_ = c.Close()
 	}
 }
 
 // url is where the site can be reached on this machine.
-func (s *site) url() string { return "http://" + reachable(s.listener.Addr().String()) }
+func (s *listener) url() string { return "http://" + reachable(s.listener.Addr().String()) }
 
 // reachable turns a listening address into one that can be dialled.
 func reachable(addr string) string {
@@ -87,7 +87,7 @@ func loopback(host string) bool {
 }
 
 // serve runs the sites until ctx is done, then lets requests under way finish within patience.
-func serve(ctx context.Context, patience time.Duration, sites ...*site) error {
+func serve(ctx context.Context, patience time.Duration, sites ...*listener) error {
 	var g errgroup.Group
 	for _, s := range sites {
 		g.Go(func() error {
@@ -100,7 +100,7 @@ func serve(ctx context.Context, patience time.Duration, sites ...*site) error {
 			<-ctx.Done()
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
-			defer time.AfterFunc(hush, s.closeSilent).Stop()
+			defer time.AfterFunc(idleGrace, s.closeNewConnections).Stop()
 			if err := s.server.Shutdown(stop); err != nil {
 				return errors.Join(fmt.Errorf("stop the %s: %w", s.name, err), s.server.Close())
 			}

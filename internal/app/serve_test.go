@@ -14,7 +14,7 @@ import (
 func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	t.Parallel()
 	begun, finish := make(chan struct{}), make(chan struct{})
-	s, err := newSite("test", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s, err := newListener("test", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(begun)
 		<-finish
 		w.WriteHeader(http.StatusTeapot)
@@ -38,7 +38,7 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	select {
 	case err := <-stopped:
 		require.Fail(t, "a request under way was dropped", err)
-	case <-time.After(2 * hush):
+	case <-time.After(2 * idleGrace):
 	}
 	close(finish)
 	answer := make([]byte, 64)

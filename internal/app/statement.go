@@ -14,18 +14,18 @@ import (
 	"payrelay/internal/payment"
 )
 
-type statementCmd struct {
-	List statementListCmd `cmd:"" help:"List statements of all shops, the newest first."`
-	File statementFileCmd `cmd:"" help:"Fetch the provider's own file behind a statement, with the rows of all shops. A shop gets its own rows only."`
+type transactionReportCmd struct {
+	List transactionReportListCmd `cmd:"" help:"List statements of all shops, the newest first."`
+	File transactionReportFileCmd `cmd:"" help:"Fetch the provider's own file behind a statement, with the rows of all shops. A shop gets its own rows only."`
 }
 
-type statementListCmd struct {
+type transactionReportListCmd struct {
 	Limit int  `default:"100" help:"The most lines to list."`
 	JSON  bool `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
-func (c statementListCmd) Run(ctx context.Context, io *Streams) error {
+func (c transactionReportListCmd) Run(ctx context.Context, io *Streams) error {
 	if err := checkLimit(c.Limit); err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (c statementListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	list, err := db.store.LatestStatements(ctx, c.Limit+1)
+	list, err := db.store.LatestTransactionReports(ctx, c.Limit+1)
 	if err != nil {
 		return err
 	}
@@ -60,24 +60,24 @@ func (c statementListCmd) Run(ctx context.Context, io *Streams) error {
 	})
 }
 
-type statementFileCmd struct {
+type transactionReportFileCmd struct {
 	ID     uuid.UUID `arg:"" help:"The statement's id."`
 	Output string    `required:"" short:"o" type:"path" help:"Where to write the xlsx file. It must not exist."`
 }
 
 // Run implements the command. The provider is asked with the account's secrets, as the service does.
-func (c statementFileCmd) Run(ctx context.Context, io *Streams) error {
+func (c transactionReportFileCmd) Run(ctx context.Context, io *Streams) error {
 	db, err := openDatabase(ctx, io)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	st, err := db.store.FindStatement(ctx, c.ID)
+	st, err := db.store.FindTransactionReport(ctx, c.ID)
 	if err != nil {
 		return err
 	}
 	service := payment.New(payment.Config{
-		Store: db.store, Statements: db.store, Drivers: drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), 0), Now: db.clock.Now,
+		Store: db.store, TransactionReports: db.store, Drivers: drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), 0), Now: db.clock.Now,
 	})
 	if err := writeNew(c.Output, func(f *os.File) error { return service.ProviderFile(ctx, st, f) }); err != nil {
 		return err

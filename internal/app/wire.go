@@ -53,7 +53,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	box, err := openBox(c.SecretKeyset, demo)
+	keyring, err := openKeyring(c.SecretKeyset, demo)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Box: box, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
 	a := &app{config: c, log: log, pool: pool, clock: clock, store: st}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
@@ -85,7 +85,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		return err
 	}
 	if !demo {
-		if err := refuseDemo(ctx, a.store); err != nil {
+		if err := rejectDemo(ctx, a.store); err != nil {
 			return err
 		}
 	}
@@ -106,8 +106,8 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)
 	a.service = payment.New(payment.Config{
-		Store: a.store, Statements: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: a.withNames, Calling: httpapi.Waiting, Noted: httpapi.Note,
+		Store: a.store, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: a.withNames, BeginExternalCall: httpapi.Waiting, AnnotateRequest: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
@@ -116,7 +116,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	}
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
-		RefuseDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
+		RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
 		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout),
 		// More than the database has connections for would only wait inside, where it cannot be turned away any more.
 		Admission:         httpapi.Admission{Concurrency: 2 * a.config.DatabasePool, Queue: 4 * a.config.DatabasePool, Wait: 500 * time.Millisecond},
@@ -169,7 +169,7 @@ func (a *app) shopName(ctx context.Context, id uuid.UUID) string {
 
 // run serves until ctx is done, then stops without dropping what is under way: first it says that it is not ready,
 // then listeners close, then jobs end, then the database is let go.
-func (a *app) run(ctx context.Context, sites ...*site) error {
+func (a *app) run(ctx context.Context, sites ...*listener) error {
 	defer a.pool.Close()
 	var g errgroup.Group
 	ctx, cancel := context.WithCancel(ctx)
@@ -206,7 +206,7 @@ func (c config) migrateURL() string {
 }
 
 // refuseDemo keeps a database that `dev` filled out of production.
-func refuseDemo(ctx context.Context, st *store.Store) error {
+func rejectDemo(ctx context.Context, st *store.Store) error {
 	demo, err := st.HasDemoKey(ctx)
 	if err != nil {
 		return err
@@ -217,15 +217,15 @@ func refuseDemo(ctx context.Context, st *store.Store) error {
 	return nil
 }
 
-func openBox(keyset gateway.Secret, demo bool) (*secrets.Box, error) {
+func openKeyring(keyset gateway.Secret, demo bool) (*secrets.Keyring, error) {
 	if !demo && secrets.IsDemo(keyset) {
 		return nil, fmt.Errorf("SECRET_KEYSET is the well-known one of 'server dev': make your own with 'server keyset new'")
 	}
-	box, err := secrets.Open(keyset)
+	keyring, err := secrets.Open(keyset)
 	if err != nil {
 		return nil, fmt.Errorf("SECRET_KEYSET: %w", err)
 	}
-	return box, nil
+	return keyring, nil
 }
 
 // offlineDrivers is the list of providers for commands that only look at accounts.

@@ -43,7 +43,7 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 		{"money knows card", tree("internal/money", "internal/card"), []string{"internal/money -> internal/card"}},
 		{"the API picks the store", tree("internal/http", "internal/store"), []string{"internal/http -> internal/store"}},
 		{
-			"the twin borrows the signature", tree("internal/sandbox/smartcore", "internal/gateway/smartcore"),
+			"the simulator borrows the signature", tree("internal/sandbox/smartcore", "internal/gateway/smartcore"),
 			[]string{"internal/sandbox/smartcore -> internal/gateway/smartcore"},
 		},
 		{

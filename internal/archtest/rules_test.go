@@ -22,7 +22,7 @@ var edges = []string{"internal/http/...", "internal/callbacks/...", "internal/wo
 var concrete = []string{"internal/store/...", "internal/gateway/smartcore/...", "internal/gateway/uapay/...", "internal/sandbox/...", "internal/localpg/..."}
 
 // testOnly are packages that help tests; nothing that ships may need them.
-var testOnly = []string{"internal/gateway/gatewaytest/...", "internal/store/storetest/...", "internal/sandbox/twintest/...", "internal/archtest/..."}
+var testOnly = []string{"internal/gateway/gatewaytest/...", "internal/store/storetest/...", "internal/sandbox/simulatortest/...", "internal/archtest/..."}
 
 var rules = []rule{
 	{
@@ -70,12 +70,12 @@ var rules = []rule{
 		never: []string{"internal/gateway/smartcore/...", "internal/sandbox/smartcore/..."},
 	},
 	{
-		name:  "a twin is written from the provider's page alone, or it repeats the adapter's mistakes",
+		name:  "a simulator is written from the provider's page alone, or it repeats the adapter's mistakes",
 		of:    []string{"internal/sandbox/..."},
 		never: append([]string{"internal/gateway/...", "internal/payment/...", "internal/store/..."}, edges...),
 	},
 	{
-		name:  "an adapter does not know its twin",
+		name:  "an adapter does not know its simulator",
 		of:    []string{"internal/gateway/..."},
 		never: []string{"internal/sandbox/..."},
 	},
@@ -105,7 +105,7 @@ var rules = []rule{
 		never: append([]string{"internal/gateway/transport/...", "cmd/..."}, concrete...),
 	},
 	{
-		name:  "the store serves payment and knows no edge, no adapter and no twin",
+		name:  "the store serves payment and knows no edge, no adapter and no simulator",
 		of:    []string{"internal/store/..."},
 		never: append([]string{"cmd/...", "internal/gateway/transport/...", "internal/gateway/smartcore/...", "internal/gateway/uapay/...", "internal/sandbox/..."}, edges...),
 	},

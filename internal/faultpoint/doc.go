@@ -1,4 +1,4 @@
-// Package faultpoint lets the fault harness (cmd/torture) end or stop the service at an exact instant, move its clock, shorten
+// Package faultpoint lets the fault harness (cmd/faults) end or stop the service at an exact instant, move its clock, shorten
 // its pauses and switch one of its safeguards off. In an ordinary build all of it is empty functions that the compiler
 // removes. Only a build with the tag faults reads anything from the environment:
 //

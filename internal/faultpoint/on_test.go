@@ -52,13 +52,13 @@ func TestHitKillsTheNthTime(t *testing.T) {
 
 func TestHitStopsUntilItMayGoOn(t *testing.T) {
 	t.Parallel()
-	stops, told, err := os.Pipe()
+	stops, reported, err := os.Pipe()
 	require.NoError(t, err)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), asVictim+"=1", "PAYRELAY_FAULTPOINTS=here:2:stop,here:3", "PAYRELAY_FAULTPOINTS_STOPS=3")
-	cmd.ExtraFiles = []*os.File{told}
+	cmd.ExtraFiles = []*os.File{reported}
 	require.NoError(t, cmd.Start())
-	require.NoError(t, told.Close())
+	require.NoError(t, reported.Close())
 	var now syscall.WaitStatus
 	_, err = syscall.Wait4(cmd.Process.Pid, &now, syscall.WUNTRACED, nil)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ const (
 	// KindCredentials: the provider refused the account's credentials and did nothing.
 	KindCredentials
 	// KindRefused: the provider refused the call itself, and nothing happened.
-	KindRefused
+	KindDeclined
 	// KindRejected: a callback cannot be read by the provider's own rules.
 	KindRejected
 	// KindInvalid: the request cannot be made of what was given; nothing was sent.
@@ -30,7 +30,7 @@ const (
 	// KindUnsupported: the provider has no such thing.
 	KindUnsupported
 	// KindForged: a callback can be read, but its signature does not hold.
-	KindForged
+	KindInvalidSignature
 )
 
 // The Codes of errors about which payment has more to say.
@@ -74,8 +74,8 @@ type Error struct {
 	// RetryAfter is when such a call will be sent, for a KindNotSent that was held back, else 0.
 	RetryAfter time.Duration
 	// Evidence is what the provider said, masked, if anything.
-	Evidence Evidence
-	Err      error
+	ProviderData ProviderData
+	Err          error
 }
 
 // Error implements error.

@@ -77,8 +77,8 @@ type CaptureChecker interface {
 // Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
 // before: Fetch is called, and its State kept, before each. MustLook reports whether Ref's State tells nothing of the hold, so
 // that nothing may be commanded yet. It makes no call.
-type Looker interface {
-	MustLook(ref Ref) bool
+type HoldProber interface {
+	HoldUnverified(ref Ref) bool
 }
 
 // Canceler releases a held payment.
@@ -188,13 +188,13 @@ type BalanceReader interface {
 }
 
 // StatementExporter makes the provider's own list of transactions.
-type StatementExporter interface {
+type TransactionReportExporter interface {
 	// StartStatement asks for a list and returns the provider's task id.
-	StartStatement(ctx context.Context, req StatementRequest) (string, error)
+	StartTransactionReport(ctx context.Context, req TransactionReportRequest) (string, error)
 	// StatementReady reports whether the task is done. A failed task is an error of KindRefused.
-	StatementReady(ctx context.Context, task string) (bool, error)
+	TransactionReportReady(ctx context.Context, task string) (bool, error)
 	// DownloadStatement writes the provider's xlsx to w.
-	DownloadStatement(ctx context.Context, task string, w io.Writer) error
+	DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error
 }
 
 // Capabilities names the optional things g can do, sorted, for showing to shops.
@@ -227,7 +227,7 @@ func Capabilities(g Gateway) []string {
 	add("transfer_import", ok)
 	_, ok = g.(BalanceReader)
 	add("balance", ok)
-	_, ok = g.(StatementExporter)
+	_, ok = g.(TransactionReportExporter)
 	add("statement", ok)
 	slices.Sort(caps)
 	return caps

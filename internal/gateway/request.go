@@ -202,7 +202,7 @@ type TransferRequest struct {
 type TransferQuery struct{ ProviderID, ReceiptID string }
 
 // StatementRequest asks for the provider's transactions of a kind and status created in [From, To).
-type StatementRequest struct {
+type TransactionReportRequest struct {
 	Kind     Kind
 	Status   Status
 	From, To time.Time

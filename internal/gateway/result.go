@@ -47,7 +47,7 @@ type Result struct {
 	// State is what the adapter wants to be handed back in Ref.State, stored encrypted.
 	State map[string]Secret
 	// Evidence is what the provider said, field by allow-listed field, masked.
-	Evidence Evidence
+	ProviderData ProviderData
 }
 
 // NextAction is what the customer must do.
@@ -123,10 +123,10 @@ const (
 )
 
 // Evidence is what a provider said: allow-listed fields, masked, as text.
-type Evidence map[string]string
+type ProviderData map[string]string
 
 // Names returns the fields' names in order.
-func (e Evidence) Names() []string { return slices.Sorted(maps.Keys(e)) }
+func (e ProviderData) Names() []string { return slices.Sorted(maps.Keys(e)) }
 
 // Notification is a callback that was verified.
 type Notification struct {
@@ -137,7 +137,7 @@ type Notification struct {
 	// Result.Kind says refund.
 	OrderID string
 	// Doubt, if not empty, says why the callback must be settled by asking the provider.
-	Doubt string
+	VerifyReason string
 	// Weak, if not empty, says why a callback that passes every documented rule must be settled by asking all the same.
 	Weak string
 	// Rule names Doubt or Weak for counting: one of few.

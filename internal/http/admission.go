@@ -25,17 +25,17 @@ type Admission struct {
 // gate is the door of one class of requests.
 type gate struct {
 	Admission
-	slots   *semaphore.Weighted
-	waiting atomic.Int64
-	shed    prometheus.Counter
+	slots    *semaphore.Weighted
+	waiting  atomic.Int64
+	rejected prometheus.Counter
 }
 
 func newGate(a Admission, shed prometheus.Counter) *gate {
-	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), shed: shed}
+	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), rejected: shed}
 }
 
 // place is a request's slot behind a gate.
-type place struct {
+type slot struct {
 	g    *gate
 	mu   sync.Mutex
 	held bool
@@ -43,9 +43,9 @@ type place struct {
 }
 
 // enter takes a slot, and reports whether there was one in time.
-func (g *gate) enter(ctx context.Context) (*place, bool) {
+func (g *gate) enter(ctx context.Context) (*slot, bool) {
 	if g.slots.TryAcquire(1) {
-		return &place{g: g, held: true}, true
+		return &slot{g: g, held: true}, true
 	}
 	if g.waiting.Add(1) > int64(g.Queue) {
 		g.waiting.Add(-1)
@@ -57,11 +57,11 @@ func (g *gate) enter(ctx context.Context) (*place, bool) {
 	if g.slots.Acquire(ctx, 1) != nil {
 		return nil, false
 	}
-	return &place{g: g, held: true}, true
+	return &slot{g: g, held: true}, true
 }
 
 // release gives the slot back, for good if the request is over.
-func (p *place) release(over bool) {
+func (p *slot) release(over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.left = p.left || over
@@ -72,7 +72,7 @@ func (p *place) release(over bool) {
 }
 
 // resume takes a slot again. What was begun goes on in any case: it waits for its turn, not for ever.
-func (p *place) resume() {
+func (p *slot) resume() {
 	ctx, cancel := context.WithTimeout(context.Background(), resumeWait)
 	defer cancel()
 	if p.g.slots.Acquire(ctx, 1) != nil {
@@ -91,10 +91,10 @@ func (p *place) resume() {
 const resumeWait = 3 * time.Second
 
 // turnAway answers a request that found no place.
-func (s *server) turnAway(w http.ResponseWriter, r *http.Request, g *gate) {
-	g.shed.Inc()
+func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
+	g.rejected.Inc()
 	if rec := recordOf(r.Context()); rec != nil {
-		rec.shed = true
+		rec.rejected = true
 	}
 	s.problem(w, r, problem{
 		Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,
@@ -111,11 +111,11 @@ func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p, ok := g.enter(r.Context())
 			if !ok {
-				s.turnAway(w, r, g)
+				s.reject(w, r, g)
 				return
 			}
 			defer p.release(true)
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyPlace, p)))
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keySlot, p)))
 		})
 	}
 }
@@ -123,7 +123,7 @@ func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 // Waiting says that the request of ctx, if any, only waits for somebody else until back is called: another is worked on in
 // its place meanwhile.
 func Waiting(ctx context.Context) (back func()) {
-	p, ok := ctx.Value(keyPlace).(*place)
+	p, ok := ctx.Value(keySlot).(*slot)
 	if !ok {
 		return func() {}
 	}

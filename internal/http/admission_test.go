@@ -18,7 +18,7 @@ import (
 )
 
 // crowd sends n requests at once and counts the answers when all have come.
-func crowd(t *testing.T, b *bench, n int) (wait func() map[int]int) {
+func crowd(t *testing.T, b *fixture, n int) (wait func() map[int]int) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	answers := map[int]int{}
@@ -93,7 +93,7 @@ func TestARequestThatWaitsForAProviderHoldsNobodyUp(t *testing.T) {
 }
 
 // shed is how many requests of a class were turned away so far.
-func (b *bench) shed(t *testing.T, class string) float64 {
+func (b *fixture) shed(t *testing.T, class string) float64 {
 	t.Helper()
 	all, err := b.metrics.Gather()
 	require.NoError(t, err)

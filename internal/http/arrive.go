@@ -47,7 +47,7 @@ func (s *server) arriveAt(places *gate, next http.Handler) http.Handler {
 		}
 		place, ok := places.enter(r.Context())
 		if !ok {
-			s.turnAway(w, r, places)
+			s.reject(w, r, places)
 			return
 		}
 		defer place.release(true) // it is given back below; this is for a panic

@@ -101,8 +101,8 @@ func TestTimesThatJSONCannotSay(t *testing.T) {
 // unspeakable has a statement that cannot be written as JSON.
 type unspeakable struct{ *book }
 
-func (unspeakable) Statement(context.Context, uuid.UUID, uuid.UUID) (*payment.Statement, error) {
-	return &payment.Statement{CreatedAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
+func (unspeakable) TransactionReport(context.Context, uuid.UUID, uuid.UUID) (*payment.TransactionReport, error) {
+	return &payment.TransactionReport{CreatedAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}, nil
 }
 
 func TestAnAnswerThatCannotBeWrittenIsAProblem(t *testing.T) {

@@ -267,7 +267,7 @@ func TestBadRequests(t *testing.T) {
 func TestTheDemoKeyIsRefusedInProduction(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 200, setup(t).send(t, "GET", "/v1/orders", "", "Authorization", "Bearer "+shop.DemoKey).Code)
-	b := setup(t, func(c *Config) { c.RefuseDemoKey = true })
+	b := setup(t, func(c *Config) { c.RejectDemoKey = true })
 	require.Equal(t, 401, b.send(t, "GET", "/v1/orders", "", "Authorization", "Bearer "+shop.DemoKey).Code)
 }
 

@@ -58,7 +58,7 @@ func (s *server) furtherProblems(ctx context.Context, body []byte) []gateway.Fie
 	case "/v1/transfers":
 		return further(ctx, body, newTransfer, s.Orders.MissingTransfer)
 	case "/v1/statements":
-		return further(ctx, body, newStatement, func(context.Context, payment.NewStatement) []gateway.FieldError { return nil })
+		return further(ctx, body, newTransactionReport, func(context.Context, payment.NewTransactionReport) []gateway.FieldError { return nil })
 	case "/v1/payments/{id}/refunds", "/v1/payments/{id}/charges", "/v1/payout-cards":
 		return further(ctx, body, func(ctx context.Context, b *oapi.PayoutCardRequest) (none, error) { // has all that they share
 			_, urls := returnURLs(b.ReturnUrls)

@@ -104,7 +104,7 @@ func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotificatio
 	return out
 }
 
-func renderStatement(st *payment.Statement) oapi.Statement {
+func renderTransactionReport(st *payment.TransactionReport) oapi.Statement {
 	return oapi.Statement{
 		Id: st.ID, Object: "statement", Account: st.AccountName, Type: string(st.Type), Status: string(st.Status), From: st.From.UTC(), To: st.To.UTC(),
 		State: string(st.State), Failure: nullable(st.Failure), Rows: st.Rows, CreatedAt: st.CreatedAt.UTC(), UpdatedAt: st.UpdatedAt.UTC(),
@@ -112,12 +112,12 @@ func renderStatement(st *payment.Statement) oapi.Statement {
 }
 
 // newStatement reads a request for a statement. With an error comes what could be read.
-func newStatement(ctx context.Context, b *oapi.StatementRequest) (payment.NewStatement, error) {
+func newTransactionReport(ctx context.Context, b *oapi.StatementRequest) (payment.NewTransactionReport, error) {
 	var bad problems
 	if !b.From.IsZero() && !b.To.IsZero() && !b.From.Before(b.To) {
 		bad.add("to", "must be later than from")
 	}
-	return payment.NewStatement{
+	return payment.NewTransactionReport{
 		Shop: principal(ctx).Shop.ID, Account: b.Account, Type: gateway.Kind(b.Type), Status: gateway.Status(b.Status), From: b.From, To: b.To,
 	}, bad.err()
 }

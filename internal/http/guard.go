@@ -40,7 +40,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			refuse("Send your shop's key in the header Authorization: Bearer KEY.")
 			return
 		}
-		if s.RefuseDemoKey && key == shop.DemoKey {
+		if s.RejectDemoKey && key == shop.DemoKey {
 			refuse("The demo key is for trying out only. Use your shop's own key.")
 			return
 		}

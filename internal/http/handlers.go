@@ -41,10 +41,10 @@ func made(ctx context.Context) func(*payment.Order, bool, error) (reply, error) 
 
 // refused answers a request that is not valid: with the order that it made earlier, if there is one. It may have been valid
 // then, such as an address in a network that the shop was allowed.
-func (h *handlers) refused(ctx context.Context, kind gateway.Kind, reference string, why error) (reply, error) {
+func (h *handlers) rejected(ctx context.Context, kind gateway.Kind, reference string, reason error) (reply, error) {
 	o, err := h.Orders.Earlier(ctx, principal(ctx).Shop.ID, kind, reference, requestHash(ctx))
 	if o == nil && err == nil {
-		err = why
+		err = reason
 	}
 	return created(ctx, o, false, err)
 }
@@ -62,7 +62,7 @@ func (h *handlers) one(ctx context.Context, id uuid.UUID, kind gateway.Kind) (re
 func (h *handlers) CreatePayment(ctx context.Context, r oapi.CreatePaymentRequestObject) (oapi.CreatePaymentResponseObject, error) {
 	in, err := newPayment(ctx, r.Body)
 	if err != nil {
-		return h.refused(ctx, gateway.KindPayment, r.Body.Reference, err)
+		return h.rejected(ctx, gateway.KindPayment, r.Body.Reference, err)
 	}
 	return made(ctx)(h.Orders.CreatePayment(ctx, in))
 }
@@ -106,7 +106,7 @@ func typedCode(code gateway.Secret) (gateway.Secret, error) {
 func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentRequestObject) (oapi.RefundPaymentResponseObject, error) {
 	b := r.Body
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
-		return h.refused(ctx, gateway.KindRefund, b.Reference, err)
+		return h.rejected(ctx, gateway.KindRefund, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.Refund(ctx, payment.NewRefund{
 		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: valueOf(b.Amount), Reason: b.Reason,
@@ -118,7 +118,7 @@ func (h *handlers) RefundPayment(ctx context.Context, r oapi.RefundPaymentReques
 func (h *handlers) ChargePayment(ctx context.Context, r oapi.ChargePaymentRequestObject) (oapi.ChargePaymentResponseObject, error) {
 	b := r.Body
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
-		return h.refused(ctx, gateway.KindPayment, b.Reference, err)
+		return h.rejected(ctx, gateway.KindPayment, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.Charge(ctx, payment.NewCharge{
 		Shop: principal(ctx).Shop.ID, Payment: r.Id, Reference: b.Reference, Minor: b.Amount, Description: b.Description,
@@ -130,7 +130,7 @@ func (h *handlers) ChargePayment(ctx context.Context, r oapi.ChargePaymentReques
 func (h *handlers) CreatePayout(ctx context.Context, r oapi.CreatePayoutRequestObject) (oapi.CreatePayoutResponseObject, error) {
 	in, err := newPayout(ctx, r.Body)
 	if err != nil {
-		return h.refused(ctx, gateway.KindPayout, r.Body.Reference, err)
+		return h.rejected(ctx, gateway.KindPayout, r.Body.Reference, err)
 	}
 	return made(ctx)(h.Orders.Payout(ctx, in))
 }
@@ -141,7 +141,7 @@ func (h *handlers) CreatePayoutCard(ctx context.Context, r oapi.CreatePayoutCard
 	urls, fields := returnURLs(b.ReturnUrls)
 	fields["notification_url"] = b.NotificationUrl
 	if err := checkCommon(ctx, fields, b.Metadata); err != nil {
-		return h.refused(ctx, gateway.KindPayoutCard, b.Reference, err)
+		return h.rejected(ctx, gateway.KindPayoutCard, b.Reference, err)
 	}
 	return made(ctx)(h.Orders.OpenPayoutCard(ctx, payment.NewPayoutCard{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Account: b.Account, ReturnURLs: urls,
@@ -218,12 +218,12 @@ func (h *handlers) ListOrderEvents(ctx context.Context, r oapi.ListOrderEventsRe
 	}
 	list := oapi.EventList{Data: []oapi.Event{}, NextCursor: nullable(page.Next)}
 	for _, t := range page.Items {
-		evidence := map[string]string(t.Evidence)
-		if evidence == nil {
-			evidence = map[string]string{}
+		providerData := map[string]string(t.ProviderData)
+		if providerData == nil {
+			providerData = map[string]string{}
 		}
 		list.Data = append(list.Data, oapi.Event{
-			Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: string(t.Cause), Evidence: evidence, At: t.At.UTC(),
+			Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: string(t.Source), Evidence: providerData, At: t.At.UTC(),
 			Notification: renderNotified(notified, t.Sequence),
 		})
 	}
@@ -286,29 +286,29 @@ func (h *handlers) GetBalance(ctx context.Context, r oapi.GetBalanceRequestObjec
 
 // CreateStatement implements oapi.StrictServerInterface.
 func (h *handlers) CreateStatement(ctx context.Context, r oapi.CreateStatementRequestObject) (oapi.CreateStatementResponseObject, error) {
-	in, err := newStatement(ctx, r.Body)
+	in, err := newTransactionReport(ctx, r.Body)
 	if err != nil {
 		return nil, err
 	}
-	st, err := h.Orders.CreateStatement(ctx, in)
+	st, err := h.Orders.CreateTransactionReport(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	return reply{status: http.StatusCreated, body: renderStatement(st), location: "/v1/statements/" + st.ID.String()}, nil
+	return reply{status: http.StatusCreated, body: renderTransactionReport(st), location: "/v1/statements/" + st.ID.String()}, nil
 }
 
 // GetStatement implements oapi.StrictServerInterface.
 func (h *handlers) GetStatement(ctx context.Context, r oapi.GetStatementRequestObject) (oapi.GetStatementResponseObject, error) {
-	st, err := h.Orders.Statement(ctx, principal(ctx).Shop.ID, r.Id)
+	st, err := h.Orders.TransactionReport(ctx, principal(ctx).Shop.ID, r.Id)
 	if err != nil {
 		return nil, err
 	}
-	return reply{status: http.StatusOK, body: renderStatement(st)}, nil
+	return reply{status: http.StatusOK, body: renderTransactionReport(st)}, nil
 }
 
 // ListStatementRows implements oapi.StrictServerInterface.
 func (h *handlers) ListStatementRows(ctx context.Context, r oapi.ListStatementRowsRequestObject) (oapi.ListStatementRowsResponseObject, error) {
-	page, err := h.Orders.StatementRows(ctx, principal(ctx).Shop.ID, r.Id, valueOf(r.Params.Cursor), limit(r.Params.Limit))
+	page, err := h.Orders.TransactionReportRows(ctx, principal(ctx).Shop.ID, r.Id, valueOf(r.Params.Cursor), limit(r.Params.Limit))
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +322,7 @@ func (h *handlers) ListStatementRows(ctx context.Context, r oapi.ListStatementRo
 // GetStatementFile implements oapi.StrictServerInterface.
 func (h *handlers) GetStatementFile(ctx context.Context, r oapi.GetStatementFileRequestObject) (oapi.GetStatementFileResponseObject, error) {
 	shop := principal(ctx).Shop.ID
-	return fileReply{func(w io.Writer) error { return h.Orders.StatementFile(ctx, shop, r.Id, w) }}, nil
+	return fileReply{func(w io.Writer) error { return h.Orders.TransactionReportFile(ctx, shop, r.Id, w) }}, nil
 }
 
 func nullable(s string) *string {

@@ -101,7 +101,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	err := inTime(r, settle)
 	// The process may have been stopped, and the time over when it went on; or the connection was cut, and the database is well
 	// again in a moment. Doing it twice does no harm.
-	until := time.Now().Add(settleAgain)
+	until := time.Now().Add(settleRetried)
 	for pause := 20 * time.Millisecond; again(err) && time.Now().Before(until); pause = min(2*pause, time.Second) {
 		timer := time.NewTimer(pause)
 		<-timer.C
@@ -123,7 +123,7 @@ func again(err error) bool {
 
 const (
 	// settleAgain is for how long a claim is settled again and again while the database cannot be reached.
-	settleAgain = 5 * time.Second
+	settleRetried = 5 * time.Second
 	// claimLease is for how long the key of a process that died is taken. A request that lasts longer renews its claim.
 	claimLease = 15 * time.Second
 	claimRenew = 4 * time.Second

@@ -22,14 +22,14 @@ const (
 	keyRecord contextKey = iota
 	keyPrincipal
 	keyBody
-	keyPlace
+	keySlot
 )
 
 // record is the one log line of a request, filled as it goes.
 type record struct {
 	requestID, shop, orderID, provider, verdict, code string
 	// shed requests are counted, and logged for debugging only: there may be very many.
-	shed bool
+	rejected bool
 }
 
 func recordOf(ctx context.Context) *record {
@@ -55,7 +55,7 @@ func Note(ctx context.Context, o *payment.Order) {
 type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
-	shed     *prometheus.CounterVec
+	rejected *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -66,10 +66,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"route", "method", "status_class"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "payrelay_http_in_flight_requests", Help: "Requests being worked on."}),
 	}
-	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "payrelay_http_shed_requests_total", Help: "Requests turned away at the door because too much was being worked on.",
 	}, []string{"class"})
-	reg.MustRegister(m.seconds, m.inFlight, m.shed)
+	reg.MustRegister(m.seconds, m.inFlight, m.rejected)
 	return m
 }
 
@@ -110,7 +110,7 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 	s.metrics.seconds.WithLabelValues(route, knownMethod(r.Method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	event := s.Log.Info() //nolint:zerologlint // sent below
 	switch {
-	case rec.shed:
+	case rec.rejected:
 		event = s.Log.Debug()
 	case status >= http.StatusInternalServerError:
 		event = s.Log.Error()

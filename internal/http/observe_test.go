@@ -57,7 +57,7 @@ func TestNothingConfidentialIsLogged(t *testing.T) {
 	require.NotContains(t, answers, email)
 }
 
-func (b *bench) sendCode(t *testing.T, code string) *httptest.ResponseRecorder {
+func (b *fixture) sendCode(t *testing.T, code string) *httptest.ResponseRecorder {
 	t.Helper()
 	b.hook = nil
 	return b.send(t, "POST", "/v1/payments/"+orderID+"/confirm", `{"code":"`+code+`"}`)

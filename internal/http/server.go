@@ -53,10 +53,10 @@ type Orders interface {
 	Accounts(ctx context.Context, shop uuid.UUID) ([]payment.AccountInfo, error)
 	Balance(ctx context.Context, shop uuid.UUID, account string) (gateway.Balance, error)
 	CardFrame(ctx context.Context, shop uuid.UUID, account string, req gateway.CardFrameRequest) (gateway.CardFrame, error)
-	CreateStatement(ctx context.Context, in payment.NewStatement) (*payment.Statement, error)
-	Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error)
-	StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.StatementRow], error)
-	StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error
+	CreateTransactionReport(ctx context.Context, in payment.NewTransactionReport) (*payment.TransactionReport, error)
+	TransactionReport(ctx context.Context, shop, id uuid.UUID) (*payment.TransactionReport, error)
+	TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.TransactionReportRow], error)
+	TransactionReportFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error
 }
 
 // Authenticator knows shops by the hash of their key. An unknown or revoked key is an *payment.Error of CodeNotFound.
@@ -74,7 +74,7 @@ type Config struct {
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
 	// RefuseDemoKey turns the well-known key of `dev` away.
-	RefuseDemoKey bool
+	RejectDemoKey bool
 	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
 	ProviderTimeout time.Duration
 	// Admission bounds the merchant API, CallbackAdmission the providers' callbacks: neither starves the other.
@@ -150,12 +150,12 @@ func (s *server) routes() http.Handler {
 	r.Get("/docs/scalar.js", serveScalar)
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
 	if s.Callbacks != nil {
-		shed := s.metrics.shed.WithLabelValues("callbacks")
+		shed := s.metrics.rejected.WithLabelValues("callbacks")
 		arrive, admit := s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.CallbackAdmission, shed))
 		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(admit(s.unencoded(s.Callbacks))))
 	}
 	r.Group(func(r chi.Router) {
-		shed := s.metrics.shed.WithLabelValues("api")
+		shed := s.metrics.rejected.WithLabelValues("api")
 		r.Use(s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.Admission, shed)), s.authenticate, s.scoped, s.bounded, s.unencoded, s.readBody, s.idempotent, s.validate)
 		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
 			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,

@@ -272,8 +272,8 @@ func (b *book) Orders(ctx context.Context, f payment.Filter) (payment.Page[*paym
 func (b *book) History(ctx context.Context, k payment.Key) ([]payment.Transition, error) {
 	_, err := b.find(ctx, "history", k)
 	return []payment.Transition{
-		{Sequence: 1, To: payment.StatusCreated, Cause: payment.CauseRequest, At: at},
-		{Sequence: 2, From: payment.StatusCreated, To: payment.StatusFailed, Cause: payment.CauseAnswer, At: at, Evidence: gateway.Evidence{"a": "b"}},
+		{Sequence: 1, To: payment.StatusCreated, Source: payment.SourceRequest, At: at},
+		{Sequence: 2, From: payment.StatusCreated, To: payment.StatusFailed, Source: payment.SourceAnswer, At: at, ProviderData: gateway.ProviderData{"a": "b"}},
 	}, err
 }
 
@@ -316,24 +316,24 @@ func (b *book) CardFrame(ctx context.Context, shop uuid.UUID, account string, re
 	return gateway.CardFrame{URL: frameURL, ExpiresAt: b.frameEnds}, b.called(ctx, "card frame")
 }
 
-func (b *book) statement() *payment.Statement {
-	return &payment.Statement{ID: uuid.MustParse(orderID), AccountName: "EUR-sandbox", Type: gateway.KindPayment, Status: gateway.StatusSucceeded, From: at, To: at, State: "created", CreatedAt: at, UpdatedAt: at}
+func (b *book) transactionReport() *payment.TransactionReport {
+	return &payment.TransactionReport{ID: uuid.MustParse(orderID), AccountName: "EUR-sandbox", Type: gateway.KindPayment, Status: gateway.StatusSucceeded, From: at, To: at, State: "created", CreatedAt: at, UpdatedAt: at}
 }
 
-func (b *book) CreateStatement(ctx context.Context, _ payment.NewStatement) (*payment.Statement, error) {
-	return b.statement(), b.called(ctx, "create statement")
+func (b *book) CreateTransactionReport(ctx context.Context, _ payment.NewTransactionReport) (*payment.TransactionReport, error) {
+	return b.transactionReport(), b.called(ctx, "create statement")
 }
 
-func (b *book) Statement(ctx context.Context, _, _ uuid.UUID) (*payment.Statement, error) {
-	return b.statement(), b.called(ctx, "statement")
+func (b *book) TransactionReport(ctx context.Context, _, _ uuid.UUID) (*payment.TransactionReport, error) {
+	return b.transactionReport(), b.called(ctx, "statement")
 }
 
-func (b *book) StatementRows(ctx context.Context, _, _ uuid.UUID, _ string, _ int) (payment.Page[payment.StatementRow], error) {
-	row := payment.StatementRow{Order: uuid.MustParse(orderID), Reference: "shop-1015", Fields: map[string]string{"Amount": "1000"}}
-	return payment.Page[payment.StatementRow]{Items: []payment.StatementRow{row}, Next: "next"}, b.called(ctx, "statement rows")
+func (b *book) TransactionReportRows(ctx context.Context, _, _ uuid.UUID, _ string, _ int) (payment.Page[payment.TransactionReportRow], error) {
+	row := payment.TransactionReportRow{Order: uuid.MustParse(orderID), Reference: "shop-1015", Fields: map[string]string{"Amount": "1000"}}
+	return payment.Page[payment.TransactionReportRow]{Items: []payment.TransactionReportRow{row}, Next: "next"}, b.called(ctx, "statement rows")
 }
 
-func (b *book) StatementFile(ctx context.Context, _, _ uuid.UUID, w io.Writer) error {
+func (b *book) TransactionReportFile(ctx context.Context, _, _ uuid.UUID, w io.Writer) error {
 	if err := b.called(ctx, "statement file"); err != nil {
 		return err
 	}
@@ -342,7 +342,7 @@ func (b *book) StatementFile(ctx context.Context, _, _ uuid.UUID, w io.Writer) e
 }
 
 // bench is an API over a book, with its log.
-type bench struct {
+type fixture struct {
 	*book
 	keys    *keys
 	handler http.Handler
@@ -368,9 +368,9 @@ func (l *logged) String() string {
 	return l.out.String()
 }
 
-func setup(t testing.TB, change ...func(*Config)) *bench {
+func setup(t testing.TB, change ...func(*Config)) *fixture {
 	t.Helper()
-	b := &bench{book: &book{isNew: true, kind: gateway.KindPayment, status: payment.StatusRequiresAction}, keys: &keys{}, metrics: prometheus.NewRegistry(), log: &logged{}}
+	b := &fixture{book: &book{isNew: true, kind: gateway.KindPayment, status: payment.StatusRequiresAction}, keys: &keys{}, metrics: prometheus.NewRegistry(), log: &logged{}}
 	c := Config{
 		Orders: b.book, Auth: b.keys, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
 		Log: zerolog.New(b.log).Level(zerolog.TraceLevel), Registerer: b.metrics, ProviderTimeout: 30 * time.Second,
@@ -387,7 +387,7 @@ func setup(t testing.TB, change ...func(*Config)) *bench {
 
 // send makes a request with goodKey and JSON unless headers, pairs of name and value, say otherwise. An empty value
 // removes a header.
-func (b *bench) send(t testing.TB, method, path, body string, headers ...string) *httptest.ResponseRecorder {
+func (b *fixture) send(t testing.TB, method, path, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+goodKey)

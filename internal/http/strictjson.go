@@ -17,11 +17,11 @@ type twiceError struct{ members problems }
 
 // Error implements error.
 func (e *twiceError) Error() string {
-	told := make([]string, len(e.members))
+	reported := make([]string, len(e.members))
 	for i, f := range e.members {
-		told[i] = f.Field + " " + f.Message
+		reported[i] = f.Field + " " + f.Message
 	}
-	return strings.Join(told, "; ")
+	return strings.Join(reported, "; ")
 }
 
 // canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two

@@ -13,7 +13,7 @@ import (
 func (h *handlers) CreateTransfer(ctx context.Context, r oapi.CreateTransferRequestObject) (oapi.CreateTransferResponseObject, error) {
 	in, err := newTransfer(ctx, r.Body)
 	if err != nil {
-		return h.refused(ctx, gateway.KindTransfer, r.Body.Reference, err)
+		return h.rejected(ctx, gateway.KindTransfer, r.Body.Reference, err)
 	}
 	return made(ctx)(h.Orders.Transfer(ctx, in))
 }

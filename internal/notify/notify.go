@@ -50,7 +50,7 @@ type Notifier struct {
 	timeout time.Duration
 	clients *clients
 	metrics *metrics
-	places  *places
+	slots   *slots
 }
 
 // New returns a Notifier. It panics if its metrics are registered already.
@@ -65,7 +65,7 @@ func New(cfg Config) *Notifier {
 		cfg.Workers = 50
 	}
 	return &Notifier{
-		places: &places{plenty: cfg.Workers / 2, limit: max(2, cfg.Workers/10), busy: map[string]*destination{}},
+		slots:  &slots{plenty: cfg.Workers / 2, limit: max(2, cfg.Workers/10), busy: map[string]*destination{}},
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
 		clients: newClients(cfg.RootCAs, cfg.Resolver),
 		metrics: newMetrics(cfg.Registerer),
@@ -84,7 +84,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 		place := "" // that was taken
 		leave := func() {
 			if place != "" {
-				n.places.leave(place)
+				n.slots.leave(place)
 			}
 			place = ""
 		}
@@ -95,7 +95,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 				return time.Time{}
 			}
 			leave() // a transaction that was begun again may have found another address
-			later := n.places.take(to, n.now())
+			later := n.slots.take(to, n.now())
 			if later.IsZero() {
 				place = to
 			}

@@ -223,7 +223,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-func TestParkedAfterThreeDays(t *testing.T) {
+func TestDeadLetteredAfterThreeDays(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	s := newShop(t, nil, 500)

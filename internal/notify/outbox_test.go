@@ -23,8 +23,8 @@ type memory struct {
 
 type row struct {
 	payment.Delivery
-	delivered, parked, feed bool
-	next, leasedUntil       time.Time
+	delivered, deadLettered, feed bool
+	next, leasedUntil             time.Time
 }
 
 type finished struct {
@@ -69,7 +69,7 @@ func (m *memory) LeaseDelivery(_ context.Context, key payment.Key, lease time.Du
 		switch {
 		case r.delivered, r.feed:
 			continue
-		case r.parked:
+		case r.deadLettered:
 			return nil, time.Time{}, nil
 		case r.leasedUntil.After(m.now):
 			return nil, r.leasedUntil, nil
@@ -105,7 +105,7 @@ func (m *memory) FinishDelivery(ctx context.Context, d *payment.Delivery, a paym
 	m.attempts = append(m.attempts, finished{a, d.Key, d.Sequence})
 	r := m.rows[d.Key][d.Sequence-1]
 	r.leasedUntil, r.delivered, r.next = time.Time{}, a.Delivered, a.RetryAt
-	r.parked = !a.Delivered && !a.Gone && a.RetryAt.IsZero()
+	r.deadLettered = !a.Delivered && !a.Gone && a.RetryAt.IsZero()
 	if a.Gone {
 		for k, rows := range m.rows {
 			for _, r := range rows {

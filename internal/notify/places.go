@@ -15,7 +15,7 @@ const (
 
 // places bounds how many deliveries are under way to one destination while there are not plenty of places, so that an
 // endpoint that hangs holds up its own notifications only.
-type places struct {
+type slots struct {
 	plenty int // as long as fewer than these are under way, anybody gets a place
 	limit  int // for each destination beyond that
 
@@ -30,7 +30,7 @@ type destination struct {
 }
 
 // take takes a place, or returns when to ask again.
-func (p *places) take(to string, now time.Time) (again time.Time) {
+func (p *slots) take(to string, now time.Time) (again time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	d := p.busy[to]
@@ -54,7 +54,7 @@ func (p *places) take(to string, now time.Time) (again time.Time) {
 }
 
 // leave gives a place back.
-func (p *places) leave(to string) {
+func (p *slots) leave(to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.all--

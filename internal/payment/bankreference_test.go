@@ -11,20 +11,20 @@ import (
 	"payrelay/internal/gateway"
 )
 
-func movement(status Status, cause Cause, references ...string) Report {
-	return Report{Cause: cause, Status: status, BankReferences: references, At: epoch}
+func movement(status Status, cause Source, references ...string) Observation {
+	return Observation{Source: cause, Status: status, BankReferences: references, At: epoch}
 }
 
 // A second signed success of one order with another RRN may be a second charge.
 func TestASecondSuccessUnderAnotherReferenceIsAConflict(t *testing.T) {
 	t.Parallel()
-	for _, cause := range []Cause{CauseCallback, CauseCheck, CauseAnswer} {
+	for _, cause := range []Source{SourceCallback, SourceStatusPoll, SourceAnswer} {
 		o := orderIn(t, StatusProcessing)
-		require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCallback, "318513456789")))
+		require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceCallback, "318513456789")))
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456789")))
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause)))
 		require.Zero(t, o.Conflicts)
-		require.Equal(t, ConflictVerdict, o.Record(movement(StatusSucceeded, cause, "318513456790")))
+		require.Equal(t, Conflict, o.Record(movement(StatusSucceeded, cause, "318513456790")))
 		require.Equal(t, "reported succeeded as 318513456789 and 318513456790: it may be a second charge", o.NewConflicts()[0].Reason)
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456790")), "told once")
 		require.Equal(t, 1, o.Conflicts)
@@ -32,42 +32,42 @@ func TestASecondSuccessUnderAnotherReferenceIsAConflict(t *testing.T) {
 	}
 
 	o := orderIn(t, StatusProcessing)
-	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "a", "b")), "the provider shows two at once")
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "a", "b")), "the provider shows two at once")
 	require.Equal(t, "reported succeeded as a and b: it may be a second charge", o.NewConflicts()[0].Reason)
 }
 
 func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
 	t.Parallel()
 	o := orderIn(t, StatusProcessing)
-	o.Record(movement(StatusFailed, CauseCallback, "declined"))
+	o.Record(movement(StatusFailed, SourceCallback, "declined"))
 	require.Equal(t, StatusFailed, o.Status)
 
 	o = orderIn(t, StatusProcessing)
-	o.Record(movement(StatusProcessing, CauseCheck, "first try"))
-	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "second try")))
+	o.Record(movement(StatusProcessing, SourceStatusPoll, "first try"))
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "second try")))
 	require.Zero(t, o.Conflicts, "what was not reported as done moved nothing")
 
 	hold := newTestOrder()
 	hold.Manual, hold.Operation = true, gateway.OpAuthorize
-	require.Equal(t, Apply, hold.Record(movement(StatusAuthorized, CauseCallback, "hold")))
-	require.Equal(t, Repeat, hold.Record(movement(StatusAuthorized, CauseCheck, "hold")))
+	require.Equal(t, Apply, hold.Record(movement(StatusAuthorized, SourceCallback, "hold")))
+	require.Equal(t, Repeat, hold.Record(movement(StatusAuthorized, SourceStatusPoll, "hold")))
 	hold.Operation = gateway.OpCapture
-	hold.step(StatusProcessing, CauseRequest, nil, epoch)
-	require.Equal(t, Apply, hold.Record(movement(StatusSucceeded, CauseCheck, "capture")))
-	require.Equal(t, Repeat, hold.Record(movement(StatusSucceeded, CauseCallback, "hold")), "the hold's own, come late")
+	hold.step(StatusProcessing, SourceRequest, nil, epoch)
+	require.Equal(t, Apply, hold.Record(movement(StatusSucceeded, SourceStatusPoll, "capture")))
+	require.Equal(t, Repeat, hold.Record(movement(StatusSucceeded, SourceCallback, "hold")), "the hold's own, come late")
 	require.Zero(t, hold.Conflicts, "a hold and its capture may carry different ones")
-	require.Equal(t, ConflictVerdict, hold.Record(movement(StatusSucceeded, CauseCallback, "other")))
+	require.Equal(t, Conflict, hold.Record(movement(StatusSucceeded, SourceCallback, "other")))
 	require.Equal(t, "reported succeeded as capture and other: it may be a second charge", hold.NewConflicts()[0].Reason)
 
 	twice := newTestOrder()
 	twice.Manual, twice.Operation = true, gateway.OpAuthorize
-	require.Equal(t, Apply, twice.Record(movement(StatusAuthorized, CauseCallback, "hold")))
-	require.Equal(t, ConflictVerdict, twice.Record(movement(StatusAuthorized, CauseCallback, "hold 2")), "money is held twice")
+	require.Equal(t, Apply, twice.Record(movement(StatusAuthorized, SourceCallback, "hold")))
+	require.Equal(t, Conflict, twice.Record(movement(StatusAuthorized, SourceCallback, "hold 2")), "money is held twice")
 	require.Equal(t, StatusAuthorized, twice.Status)
 }
 
 // Whatever else is asked about first, a callback's reference is kept and compared.
-func TestTheReferenceOfACallbackInDoubtIsKept(t *testing.T) {
+func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(*Service, *gateway.Notification){
 		"policy": func(s *Service, _ *gateway.Notification) { s.AlwaysConfirm = true },
@@ -77,29 +77,29 @@ func TestTheReferenceOfACallbackInDoubtIsKept(t *testing.T) {
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}}}
 		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 		prepare(s, n)
-		require.Equal(t, CallbackDoubt, s.call(t), name)
+		require.Equal(t, CallbackVerify, s.call(t), name)
 		s.checks(t, o, &now, now.Add(time.Hour))
 		require.Equal(t, StatusSucceeded, o.Status)
 		n.Weak, n.Result.BankReferences = "", []string{"second"}
 		require.Equal(t, CallbackConflict, s.call(t), name)
 	}
 	o, now := orderIn(t, StatusProcessing), epoch
-	n := &gateway.Notification{OrderID: "o", Doubt: "C1", Result: gateway.Result{}}
-	told(o, &now, n, denied).call(t)
+	n := &gateway.Notification{OrderID: "o", VerifyReason: "C1", Result: gateway.Result{}}
+	told(o, &now, n, prohibited).call(t)
 	require.Empty(t, o.BankReferences, "what cannot be read is no reference")
 
 	odd := int64(1200)
 	n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd, BankReferences: []string{"odd"}}}
-	require.Equal(t, CallbackDoubt, told(o, &now, n, denied).call(t))
+	require.Equal(t, CallbackVerify, told(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"odd": StatusProcessing}, o.BankReferences)
-	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, CauseCheck, "true")))
+	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "true")))
 	require.Zero(t, o.Conflicts, "what was not believed is no first charge")
 
 	o = orderIn(t, StatusSucceeded)
-	o.Kind, o.Namesakes = gateway.KindRefund, 1
+	o.Kind, o.SameSumRefunds = gateway.KindRefund, 1
 	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum
 		n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, BankReferences: []string{reference}}}
-		require.Equal(t, CallbackRepeat, told(o, &now, n, denied).call(t))
+		require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t))
 	}
 	require.Len(t, o.BankReferences, 2)
 }
@@ -114,7 +114,7 @@ func TestEveryOtherReferenceIsToldOnce(t *testing.T) {
 		different := map[string]bool{}
 		for _, name := range names {
 			different[name] = true
-			o.Record(movement(StatusSucceeded, rapid.SampledFrom([]Cause{CauseCallback, CauseCheck}).Draw(t, "cause"), name))
+			o.Record(movement(StatusSucceeded, rapid.SampledFrom([]Source{SourceCallback, SourceStatusPoll}).Draw(t, "cause"), name))
 		}
 		if o.Conflicts != len(different)-1 || len(o.BankReferences) != len(different) {
 			t.Fatalf("%v: %d conflicts, %v", names, o.Conflicts, o.BankReferences)

@@ -30,15 +30,15 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	n, err := gw.gateway.ReadCallback(raw)
 	if err != nil {
-		s.Observe(Event{Provider: provider, Cause: CauseCallback, Callback: CallbackRejected, Account: account.Name})
-		if gateway.KindOf(err) == gateway.KindForged {
+		s.Observe(Event{Provider: provider, Source: SourceCallback, Callback: CallbackRejected, Account: account.Name})
+		if gateway.KindOf(err) == gateway.KindInvalidSignature {
 			return "", &Error{Code: CodeCallbackForged, Message: "The signature does not hold.", Err: err}
 		}
 		return "", &Error{Code: CodeCallbackMalformed, Message: "The callback cannot be read.", Err: err}
 	}
 	cb := Callback{
 		AccountID: account.ID, DedupeKey: dedupeKey(account, n, raw), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
-		Reported: string(n.Result.Status), Evidence: n.Result.Evidence, ReceivedAt: raw.ReceivedAt,
+		Reported: string(n.Result.Status), ProviderData: n.Result.ProviderData, ReceivedAt: raw.ReceivedAt,
 	}
 	if n.Result.Amount != nil {
 		cb.Minor = *n.Result.Amount
@@ -50,11 +50,11 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	faultpoint.Hit("callback-verified")
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, func(o *Order) (CallbackVerdict, string) {
 		kind, order = o.Kind, o.ID
-		v, doubted, why := s.applyCallback(o, account, n)
-		s.Noted(ctx, o)
+		v, doubted, reason := s.applyCallback(o, account, n)
+		s.AnnotateRequest(ctx, o)
 		rule = doubted
 		judged, conflicts = Verdict(v), len(o.NewConflicts())
-		return v, why
+		return v, reason
 	})
 	if err != nil {
 		return "", err
@@ -63,7 +63,7 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		verdict, rule = CallbackRepeat, ""
 	}
 	s.Observe(Event{
-		Provider: provider, Cause: CauseCallback, Verdict: judged, Callback: string(verdict), Rule: rule,
+		Provider: provider, Source: SourceCallback, Verdict: judged, Callback: string(verdict), Rule: rule,
 		Conflicts: conflicts, Kind: kind, Order: order, Account: account.Name,
 	})
 	return verdict, nil
@@ -101,13 +101,13 @@ const (
 )
 
 // doubtOf says by which rule, and why, a verified callback must be settled by asking the provider, or "" and "".
-func (s *Service) doubtOf(o *Order, n gateway.Notification, r Report) (rule, why string) {
+func (s *Service) doubtOf(o *Order, n gateway.Notification, r Observation) (rule, reason string) {
 	judged, _ := o.Judge(r)
 	final := o.Status.Final()
 	switch {
-	case n.Doubt != "":
-		return n.Rule, n.Doubt
-	case n.Weak != "" && (!final || judged == ConflictVerdict):
+	case n.VerifyReason != "":
+		return n.Rule, n.VerifyReason
+	case n.Weak != "" && (!final || judged == Conflict):
 		return n.Rule, n.Weak
 	case s.AlwaysConfirm && !final:
 		return rulePolicy, "policy"
@@ -117,15 +117,15 @@ func (s *Service) doubtOf(o *Order, n gateway.Notification, r Report) (rule, why
 		return ruleOtherMoney, o.impossibleSum(r)
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
-	case o.Namesakes > 0 && !final:
+	case o.SameSumRefunds > 0 && !final:
 		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return ruleNamesake, "the payment has another refund of this sum"
-	case o.commanded() && !final:
+	case o.modificationPending() && !final:
 		// Providers use the same word for the hold and for the capture that follows it.
 		return ruleCommanded, "a capture or cancel is under way"
 	case o.mayBeTheHolds(r):
 		return ruleHoldsSum, "it names the sum that was held, of which a part was captured"
-	case o.doubtedBy(r):
+	case o.contradictedBy(r):
 		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
 	}
 	return "", ""
@@ -133,31 +133,31 @@ func (s *Service) doubtOf(o *Order, n gateway.Notification, r Report) (rule, why
 
 // applyCallback judges a verified callback about o. One in doubt changes nothing but the time of the next check. rule is the
 // one by which it is in doubt.
-func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (verdict CallbackVerdict, rule, why string) {
+func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (verdict CallbackVerdict, rule, reason string) {
 	now := s.Now()
 	if o.AccountID != account.ID {
-		return CallbackDoubt, ruleOtherAccount, "the order belongs to another account"
+		return CallbackVerify, ruleOtherAccount, "the order belongs to another account"
 	}
 	if o.Kind != gateway.KindRefund { // a refund's callback names the payment
-		o.name()
+		o.acknowledge()
 	}
-	r := ReportOf(n.ResultFor(o.Operation), CauseCallback, 0, now)
+	r := ObservationOf(n.ResultFor(o.Operation), SourceCallback, 0, now)
 	if n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final() {
-		if n.Doubt != "" || r.Status != StatusSucceeded {
+		if n.VerifyReason != "" || r.Status != StatusSucceeded {
 			return CallbackStale, "", "no such refund of this payment is on record"
 		}
 		// It was made elsewhere, or is a chargeback. No check of the payment need show it, and a refund of ours on top would
 		// give the money back twice.
 		o.contradict(r, unrecordedRefund)
-		return CallbackVerdict(ConflictVerdict), "", unrecordedRefund
+		return CallbackVerdict(Conflict), "", unrecordedRefund
 	}
-	if o.Namesakes > 0 { // it may be the other refund's: kept for a search, and compared with nothing
+	if o.SameSumRefunds > 0 { // it may be the other refund's: kept for a search, and compared with nothing
 		o.noteReferences(r.BankReferences, StatusProcessing)
 		r.BankReferences = nil
 	}
-	if rule, why = s.doubtOf(o, n, r); why != "" {
-		if n.Doubt != "" || r.Status.Final() { // what is on its way the order overtakes
-			o.remember(r.Status, now)
+	if rule, reason = s.doubtOf(o, n, r); reason != "" {
+		if n.VerifyReason != "" || r.Status.Final() { // what is on its way the order overtakes
+			o.pendVerification(r.Status, now)
 		}
 		if rule == ruleCommanded || rule == ruleHoldsSum {
 			o.nameSum(r)
@@ -167,8 +167,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		} else {
 			o.noteReferences(r.BankReferences, r.Status)
 		}
-		o.doubt(now)
-		return CallbackDoubt, rule, why
+		o.verifySoon(now)
+		return CallbackVerify, rule, reason
 	}
 	applied := o.Record(r)
 	if !o.Status.Final() || applied == Apply { // of a final one a check may be due, because it is in doubt

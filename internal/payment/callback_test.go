@@ -19,7 +19,7 @@ func told(o *Order, now *time.Time, n *gateway.Notification, shown func() (gatew
 		ReadCallbackFunc: func(gateway.RawCallback) (gateway.Notification, error) { return *n, nil },
 	}
 	return New(Config{
-		Store: &callbackStore{lookStore{order: o}}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return *now }, VisibilityDelay: time.Minute,
+		Store: &callbackStore{pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return *now }, VisibilityDelay: time.Minute,
 	})
 }
 
@@ -43,7 +43,7 @@ func (s *Service) checks(t *testing.T, o *Order, now *time.Time, until time.Time
 	}
 }
 
-func denied() (gateway.Result, error) {
+func prohibited() (gateway.Result, error) {
 	return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
 }
 
@@ -53,7 +53,7 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 	success := gateway.Result{Status: gateway.StatusSucceeded}
 	for name, n := range map[string]*gateway.Notification{
 		"policy":                {OrderID: "o", Result: success},
-		"in doubt":              {OrderID: "o", Doubt: "it is the payer's turn"},
+		"in doubt":              {OrderID: "o", VerifyReason: "it is the payer's turn"},
 		"weak":                  {OrderID: "o", Weak: "success without finalAmount", Result: success},
 		"a word without a step": {OrderID: "o"},
 		"a duplicate":           nil,
@@ -61,7 +61,7 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o, now := newTestOrder(), epoch
-			shown := denied
+			shown := prohibited
 			s := told(o, &now, n, func() (gateway.Result, error) { return shown() })
 			s.AlwaysConfirm = name == "policy"
 			kind := gateway.KindUnknown
@@ -92,17 +92,17 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 func TestAnAdapterCannotUndoWhatIsRemembered(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
-	o.accept(true)
+	o.setCommandAccepted(true)
 	old := o.ProviderState
-	o.accept(false)
-	require.Equal(t, gateway.Secret("true"), old[stateAccepted], "what others hold is left as it is")
-	o.Record(Report{Cause: CauseAnswer, Status: StatusProcessing, Basis: o.Sequence, At: epoch, State: map[string]gateway.Secret{stateAccepted: "true", "theirs": "1"}})
-	require.False(t, o.accepted())
+	o.setCommandAccepted(false)
+	require.Equal(t, gateway.Secret("true"), old[stateCommandAccepted], "what others hold is left as it is")
+	o.Record(Observation{Source: SourceAnswer, Status: StatusProcessing, AsOf: o.Sequence, At: epoch, State: map[string]gateway.Secret{stateCommandAccepted: "true", "theirs": "1"}})
+	require.False(t, o.commandAccepted())
 	require.Equal(t, gateway.Secret("1"), o.ProviderState["theirs"])
 }
 
 // A callback whose signature would also hold for another reading may not call an operator by itself: the provider is asked.
-func TestAWeakContradictionIsADoubt(t *testing.T) {
+func TestAWeakContradictionIsAVerification(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		shown     gateway.Status
@@ -112,18 +112,18 @@ func TestAWeakContradictionIsADoubt(t *testing.T) {
 		now := epoch.Add(time.Hour)
 		n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
 		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
-		require.Equal(t, CallbackDoubt, s.call(t), name)
+		require.Equal(t, CallbackVerify, s.call(t), name)
 		require.Zero(t, o.Conflicts, name)
 		s.checks(t, o, &now, now.Add(48*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.Equal(t, StatusFailed, o.Status)
 		require.Nil(t, o.NextCheckAt)
 		n.Weak = ""
-		require.Equal(t, CallbackVerdict(ConflictVerdict), s.call(t), "a full one is believed to contradict")
+		require.Equal(t, CallbackVerdict(Conflict), s.call(t), "a full one is believed to contradict")
 	}
 	o, now := orderIn(t, StatusSucceeded), epoch
 	n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-	require.Equal(t, CallbackRepeat, told(o, &now, n, denied).call(t), "it says nothing new")
+	require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t), "it says nothing new")
 }
 
 // Money that went back by no refund of ours: only an operator can know why, and a shop could give it back once more.
@@ -134,23 +134,23 @@ func TestMoneyThatWentBackElsewhereIsTold(t *testing.T) {
 		n    gateway.Notification
 		want CallbackVerdict
 	}{
-		"it went back":    {gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, CallbackVerdict(ConflictVerdict)},
+		"it went back":    {gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, CallbackVerdict(Conflict)},
 		"it did not":      {gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, CallbackStale},
 		"it is under way": {gateway.Notification{Result: gateway.Result{Status: gateway.StatusProcessing}}, CallbackStale},
-		"nothing known":   {gateway.Notification{Doubt: "C2"}, CallbackStale},
+		"nothing known":   {gateway.Notification{VerifyReason: "C2"}, CallbackStale},
 	} {
 		o, now := orderIn(t, StatusSucceeded), epoch
 		n := tc.n
 		n.OrderID, n.Result.Kind, n.Result.Amount, n.Result.Currency = "o", gateway.KindRefund, &sum, "EUR"
-		require.Equal(t, tc.want, told(o, &now, &n, denied).call(t), name)
-		require.Equal(t, tc.want == CallbackVerdict(ConflictVerdict), o.Conflicts == 1, name)
+		require.Equal(t, tc.want, told(o, &now, &n, prohibited).call(t), name)
+		require.Equal(t, tc.want == CallbackVerdict(Conflict), o.Conflicts == 1, name)
 		require.Equal(t, StatusSucceeded, o.Status)
 		require.Zero(t, o.RefundReserved)
 	}
 }
 
 // A refund that a callback has ended wrongly is looked after again when its own answer says that the provider has only begun.
-func TestARefundsOwnAnswerPutsItsEndInDoubt(t *testing.T) {
+func TestARefundsOwnAnswerPutsItsEndInVerification(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []gateway.Kind{gateway.KindRefund, gateway.KindPayment} {
 		o, now := newTestOrder(), epoch
@@ -165,6 +165,6 @@ func TestARefundsOwnAnswerPutsItsEndInDoubt(t *testing.T) {
 		require.NoError(t, err)
 		s.checks(t, o, &now, epoch.Add(time.Hour))
 		require.Equal(t, kind == gateway.KindRefund, o.Conflicts == 1, kind)
-		require.False(t, o.doubtedBy(undated(StatusProcessing)), "a callback that comes late says so too, and is old news")
+		require.False(t, o.contradictedBy(undated(StatusProcessing)), "a callback that comes late says so too, and is old news")
 	}
 }

@@ -43,7 +43,7 @@ func TestABalanceIsAskedOfAccountsThatHaveOne(t *testing.T) {
 	}
 	_, err := ask("b")
 	require.Equal(t, CodeUnsupported, CodeOf(err), "it is for payments, and asking again changes nothing")
-	failure = &gateway.Error{Kind: gateway.KindRefused}
+	failure = &gateway.Error{Kind: gateway.KindDeclined}
 	_, err = ask("a")
 	require.Equal(t, CodeUnsupported, CodeOf(err), "the provider refuses, and asking again changes nothing")
 	failure = &gateway.Error{Kind: gateway.KindUnknown}

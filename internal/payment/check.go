@@ -32,7 +32,7 @@ const notFoundAnswers = 3
 func (s Schedule) next(o *Order, now time.Time) {
 	if o.Status.Final() {
 		o.NextCheckAt = nil
-		if o.resume(now); o.NextCheckAt == nil && o.watched(now) {
+		if o.resumeVerification(now); o.NextCheckAt == nil && o.watched(now) {
 			s.watch(o, now)
 		}
 		return
@@ -79,12 +79,12 @@ const formLost = "The provider has the order, but the address of its form was lo
 
 // withoutForm returns a report that leaves the customer without a form as one that says so. A hosted order that the
 // provider has and whose form nobody knows is not being paid, whatever the provider calls it.
-func (o *Order) withoutForm(r Report) Report {
+func (o *Order) withoutForm(r Observation) Observation {
 	switch {
 	case r.NextAction != nil || o.NextAction != nil:
 	case r.Status == StatusRequiresAction:
 		r.Status, r.Reason = StatusProcessing, formLost
-	case r.Status == StatusProcessing && o.Flow == gateway.FlowHosted && !o.commanded():
+	case r.Status == StatusProcessing && o.Flow == gateway.FlowHosted && !o.modificationPending():
 		r.Reason = formLost
 	}
 	return r
@@ -101,7 +101,7 @@ func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	if o.Status.Final() && o.NextCheckAt == nil {
 		return o, nil
 	}
-	o, _, err = s.look(ctx, o, true)
+	o, _, err = s.poll(ctx, o, true)
 	return o, err
 }
 
@@ -116,13 +116,13 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	if o.Status.Final() && o.NextCheckAt == nil && !o.mayComeBack() {
 		return o, nil
 	}
-	o, _, err = s.look(ctx, o, false)
+	o, _, err = s.poll(ctx, o, false)
 	return o, err
 }
 
 // look asks the provider about an order and records the answer, which it returns as well: a zero one if there was none.
 // scheduled says that the schedule's time has come; a look in between does not use up a step of it.
-func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Order, told gateway.Result, err error) {
+func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Order, reported gateway.Result, err error) {
 	account, err := s.Store.Account(ctx, o.AccountID)
 	if err != nil {
 		return nil, gateway.Result{}, err
@@ -138,13 +138,13 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
 	scheduled = scheduled && !s.Schedule.ahead(o, started)
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o.subject()), s.CheckTimeout)
-	ended := s.Calling(ctx)
+	ended := s.BeginExternalCall(ctx)
 	result, callErr := gw.gateway.Fetch(callCtx, ref)
 	took := time.Since(begin)
 	ended()
 	cancel()
 	faultpoint.Hit("check-answered")
-	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr)}
 	var verdict Verdict
 	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
@@ -157,7 +157,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
 		conflicts = len(o.NewConflicts())
 		if callErr == nil && Status(result.Status).Valid() {
-			o.lookedAfter(started, gw.description.VisibilityDelay)
+			o.verifiedAt(started, gw.description.VisibilityDelay)
 		}
 		s.Schedule.next(o, now)
 		if o.NotFoundSince != nil && o.NextCheckAt != nil && (o.NotFound > denied || o.NotFound >= notFoundAnswers-1) {
@@ -173,15 +173,15 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		if callErr != nil && !o.watched(now) && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
 			s.persist(o, now)
 		}
-		if since, _, open := o.remembered(); open && !o.Status.Final() {
+		if since, _, open := o.pendingVerification(); open && !o.Status.Final() {
 			// Also between two steps that are wide by now: then it can be told.
 			if at := since.Add(gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextCheckAt) {
 				o.NextCheckAt = &at
 			}
 		}
 		if o.Status.Final() && !o.watched(now) && planned != nil && o.Sequence == sequence && o.Conflicts == before {
-			told := callErr == nil && Status(result.Status).Final()
-			s.followDoubt(o, told && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
+			reported := callErr == nil && Status(result.Status).Final()
+			s.followVerification(o, reported && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
 		}
 		// A schedule that began anew while the provider was asked does not lose a step to a look of the one before.
 		if due := scheduled && asked.Equal(since); !due && o.Sequence == sequence {
@@ -195,7 +195,7 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, gateway.Result{}, err
 	}
-	s.Observe(Event{Provider: o.Provider, Cause: CauseCheck, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
+	s.Observe(Event{Provider: o.Provider, Source: SourceStatusPoll, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	if callErr != nil {
 		return saved, gateway.Result{}, nil
 	}
@@ -206,19 +206,19 @@ func (s *Service) look(ctx context.Context, o *Order, scheduled bool) (saved *Or
 // waited for long before it is recorded.
 func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, started, now time.Time) Verdict {
 	if faultpoint.Off("timer") && o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
-		return o.Record(Report{Cause: CauseCheck, Status: StatusFailed, Basis: o.Sequence, At: now}) // what no clock may do
+		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: now}) // what no clock may do
 	}
-	if err == nil && o.commanded() && !o.Status.Final() && o.asBefore(result.Status) {
+	if err == nil && o.modificationPending() && !o.Status.Final() && o.asBefore(result.Status) {
 		// The money is still held, or the order still unpaid. As with an order that is not found, only time and several
 		// answers prove that the command never arrived: it may be on its way, or not be visible yet. One that was answered
 		// did arrive.
-		if !o.held() {
+		if !o.wasAuthorized() {
 			result.Status = gateway.StatusRequiresAction
 		}
-		if o.accepted() || !s.proven(o, d.VisibilityDelay, started, now) {
+		if o.commandAccepted() || !s.proven(o, d.VisibilityDelay, started, now) {
 			return Stale
 		}
-		return o.Record(ReportOf(result, CauseCheck, basis, now))
+		return o.Record(ObservationOf(result, SourceStatusPoll, basis, now))
 	}
 	if err == nil {
 		o.NotFound, o.NotFoundSince = 0, nil
@@ -226,7 +226,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 			// The call's own answer may still come, and it knows more: a form's address, what a capture took.
 			return Stale
 		}
-		return o.Record(o.withoutForm(ReportOf(result, CauseCheck, basis, now)))
+		return o.Record(o.withoutForm(ObservationOf(result, SourceStatusPoll, basis, now)))
 	}
 	if gateway.KindOf(err) != gateway.KindNotFound {
 		return Stale // could not ask; says nothing about the order
@@ -238,20 +238,20 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale
 	}
-	if o.named() {
+	if o.acknowledged() {
 		return Stale // it said otherwise, and no number of denials makes that untrue
 	}
 	if !s.proven(o, d.VisibilityDelay, started, now) {
 		return Stale
 	}
-	evidence := gateway.Evidence{
+	providerData := gateway.ProviderData{
 		"outcome": "not_found", "answers": strconv.Itoa(o.NotFound), "since": o.NotFoundSince.Format(time.RFC3339),
 	}
 	if g, ok := errors.AsType[*gateway.Error](err); ok && g.Code != "" {
-		evidence["code"] = g.Code
+		providerData["code"] = g.Code
 	}
-	return o.Record(Report{
-		Cause: CauseCheck, Status: StatusFailed, Basis: basis, Evidence: evidence, At: now,
+	return o.Record(Observation{
+		Source: SourceStatusPoll, Status: StatusFailed, AsOf: basis, ProviderData: providerData, At: now,
 		Failure: &gateway.Failure{
 			Category: gateway.FailureUnavailable, Code: codeNotFound, Advice: gateway.AdviceRetryLater, Cascade: []gateway.CascadeError{},
 			Message: "The request never reached the provider: it has no such order, and said so several times.",
@@ -303,7 +303,7 @@ func (s *Service) proven(o *Order, delay time.Duration, started, now time.Time) 
 // the end of any call that may still have been under way.
 func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
 	asked := o.CreatedAt
-	if o.commanded() {
+	if o.modificationPending() {
 		asked = o.ChecksSince
 	}
 	at := asked.Add(s.ProviderTimeout + delay)
@@ -315,7 +315,7 @@ func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
 
 // inFlight reports whether a call that moves the order along may still be under way, in this process or another.
 func (s *Service) inFlight(o *Order, now time.Time) bool {
-	return (o.Status == StatusCreated || o.commanded()) && now.Sub(o.ChecksSince) < s.ProviderTimeout
+	return (o.Status == StatusCreated || o.modificationPending()) && now.Sub(o.ChecksSince) < s.ProviderTimeout
 }
 
 // refOf returns the order's name towards the provider, with its parent's.

@@ -23,7 +23,7 @@ func TestNoSuchOrderIsBelievedLate(t *testing.T) {
 	lost := func() *Order {
 		o := newTestOrder()
 		o.Kind, o.Amount = gateway.KindPayout, money.New(700, "EUR")
-		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, At: epoch}))
 		return o
 	}
 	ask := func(o *Order, after time.Duration, err error) Verdict {
@@ -77,7 +77,7 @@ func TestAnOldNoSuchOrderIsNotBelieved(t *testing.T) {
 			o.Status, o.ChecksSince = StatusUnknown, epoch
 			answer, missing = gateway.Result{Status: gateway.StatusAuthorized}, nil // the hold as it was
 		} else {
-			require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, At: epoch}))
+			require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, At: epoch}))
 		}
 		before := o.Status
 		stop := time.Duration(0)
@@ -86,7 +86,7 @@ func TestAnOldNoSuchOrderIsNotBelieved(t *testing.T) {
 			return answer, missing
 		}}
 		s := New(Config{
-			Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, ProviderTimeout: 30 * time.Second, VisibilityDelay: time.Minute,
+			Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, ProviderTimeout: 30 * time.Second, VisibilityDelay: time.Minute,
 		})
 		check := func(at time.Duration) {
 			now = epoch.Add(at)

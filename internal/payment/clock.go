@@ -12,5 +12,5 @@ const clockMessage = "The provider refused the call because its clock and ours d
 // clockOff reports whether a provider refused a call because of the time in it.
 func clockOff(err error) bool {
 	e, ok := errors.AsType[*gateway.Error](err)
-	return ok && e.Kind == gateway.KindRefused && e.Code == gateway.CodeClock
+	return ok && e.Kind == gateway.KindDeclined && e.Code == gateway.CodeClock
 }

@@ -45,7 +45,7 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 		var result gateway.Result
 		result, callErr = confirmer.ConfirmCode(ctx, o.Ref(), code)
 		return result, callErr
-	}, confirmReport)
+	}, confirmObservation)
 	if err != nil {
 		return nil, err
 	}
@@ -61,14 +61,14 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 // confirmReport is what an answer to a code means. An error says nothing about the order, which the provider has: it stays
 // as it is, or is processing and asked about soon if the code may have arrived. A callback that the last wrong code set off
 // may come before the answer, which alone says why the order failed.
-func confirmReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
+func confirmObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {
 	if err == nil {
 		if f := result.Failure; f != nil && f.Category == gateway.FailureAuthentication && o.Status == StatusFailed && o.Failure != nil && o.Failure.Category == gateway.FailureUnknown {
 			o.Failure = f
 		}
-		return answerReport(o, result, nil, basis, now)
+		return answerObservation(o, result, nil, basis, now)
 	}
-	r := Report{Cause: CauseAnswer, Basis: basis, Evidence: evidenceOf(result, err), At: now}
+	r := Observation{Source: SourceAnswer, AsOf: basis, ProviderData: providerDataOf(result, err), At: now}
 	if gateway.KindOf(err) == gateway.KindUnknown && !o.Status.Final() {
 		o.ChecksSince, o.Checks = now, 0
 		r.Status, r.Reason = StatusProcessing, codeLost
@@ -85,7 +85,7 @@ func notConfirmed(o *Order, err error) error {
 		return nil
 	}
 	switch gateway.KindOf(err) { //nolint:exhaustive // the others say nothing of the code
-	case gateway.KindRefused, gateway.KindInvalid:
+	case gateway.KindDeclined, gateway.KindInvalid:
 		if clockOff(err) {
 			return &Error{Code: CodeProviderFailed, Message: clockMessage + " The code was not tried.", Err: err}
 		}

@@ -36,8 +36,8 @@ type NewPayment struct {
 // CodeReferenceConflict, CodeProviderFailed, CodeUnavailable; nothing is stored or sent on any of them but the last, which
 // says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
-	refuse := func(why error) (*Order, bool, error) {
-		return s.refuse(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash, why)
+	refuse := func(reason error) (*Order, bool, error) {
+		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash, reason)
 	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments)
 	if err != nil {

@@ -26,7 +26,7 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 	}
 	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
 	defer cancel()
-	back := s.Calling(ctx)
+	back := s.BeginExternalCall(ctx)
 	frame, err := framer.CardFrame(ctx, req)
 	back()
 	if err != nil {

@@ -85,8 +85,8 @@ func TestCardFrame(t *testing.T) {
 	for message, kind := range map[string]*gateway.Error{
 		"Try again later":  {Kind: gateway.KindNotSent, Err: broken},
 		"credentials":      {Kind: gateway.KindCredentials, Err: broken},
-		clockMessage:       {Kind: gateway.KindRefused, Code: gateway.CodeClock, Err: broken},
-		"did not open a c": {Kind: gateway.KindRefused, Err: broken},
+		clockMessage:       {Kind: gateway.KindDeclined, Code: gateway.CodeClock, Err: broken},
+		"did not open a c": {Kind: gateway.KindDeclined, Err: broken},
 	} {
 		failure = kind
 		f, err := ask(shop, "in")
@@ -121,7 +121,7 @@ func TestQuestionsTakeNobodysPlace(t *testing.T) {
 	account := Account{ID: uuid.New(), Name: "a", Provider: "framed", Currency: "UAH", Purpose: PurposeAny}
 	s := New(Config{
 		Store: frameStore{shop: shop, accounts: []Account{account}}, Drivers: gateway.NewRegistry(d),
-		Calling: func(context.Context) func() {
+		BeginExternalCall: func(context.Context) func() {
 			calling++
 			return func() { calling-- }
 		},
@@ -129,7 +129,7 @@ func TestQuestionsTakeNobodysPlace(t *testing.T) {
 	_, err := s.CardFrame(t.Context(), shop, "a", gateway.CardFrameRequest{})
 	require.NoError(t, err)
 	// The gateway of this driver shows its card form only.
-	plain := New(Config{Store: s.Store, Drivers: gateway.NewRegistry(renamed{d.Fake}), Calling: s.Calling})
+	plain := New(Config{Store: s.Store, Drivers: gateway.NewRegistry(renamed{d.Fake}), BeginExternalCall: s.BeginExternalCall})
 	_, err = plain.Balance(t.Context(), shop, "a")
 	require.NoError(t, err)
 	_, _, err = plain.ImportTransfer(t.Context(), TransferImport{Shop: shop, Account: "a"})

@@ -102,7 +102,7 @@ func TestWhatWouldBeHeldBackIsNotStored(t *testing.T) {
 			store := &readStore{t: t, paid: newTestOrder()}
 			store.paid.Status, store.paid.Captured, store.paid.Recurring = StatusSucceeded, 1000, true
 			if tc.command {
-				store.paid = heldOrder(t)
+				store.paid = authorizedOrder(t)
 			}
 			s := New(Config{Store: store, Drivers: gateway.NewRegistry(fake)})
 			_, err := tc.do(s)
@@ -190,10 +190,10 @@ func TestALostFormIsTold(t *testing.T) {
 			o := newTestOrder()
 			o.Flow = tc.flow
 			if before == StatusUnknown {
-				o.Record(Report{Cause: CauseAnswer, Status: StatusUnknown, Basis: o.Sequence, Reason: "no answer", At: epoch})
+				o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, Reason: "no answer", At: epoch})
 			}
 			answered := *o
-			answered.Record(answerReport(&answered, result, nil, o.Sequence, epoch))
+			answered.Record(answerObservation(&answered, result, nil, o.Sequence, epoch))
 			require.Equal(t, tc.lost, answered.StatusReason == formLost, "%s: by an answer", name)
 
 			s := New(Config{})

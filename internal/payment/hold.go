@@ -98,37 +98,37 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return nil, err
 	}
 	unseen := func(*Order) string { return "" }
-	if looker, ok := gw.gateway.(gateway.Looker); ok && o.Status == StatusAuthorized {
+	if looker, ok := gw.gateway.(gateway.HoldProber); ok && o.Status == StatusAuthorized {
 		trial := *o
 		if err := prepare(gw.gateway, &trial); err != nil {
 			return nil, err
 		}
-		_, told, err := s.look(ctx, o, false)
+		_, reported, err := s.poll(ctx, o, false)
 		if err != nil {
 			return nil, err
 		}
 		sequence := o.Sequence
-		unseen = func(o *Order) string { return s.unseen(o, looker, told, sequence, until) }
+		unseen = func(o *Order) string { return s.unseen(o, looker, reported, sequence, until) }
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if err := holds(o, op, unpaid); err != nil {
 			return err
 		}
-		if why := unseen(o); why != "" {
-			return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("%s The %s was not sent. Try again later.", why, op)}
+		if reason := unseen(o); reason != "" {
+			return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("%s The %s was not sent. Try again later.", reason, op)}
 		}
 		if err := prepare(gw.gateway, o); err != nil {
 			return err
 		}
 		now := s.Now()
-		o.accept(false)
+		o.setCommandAccepted(false)
 		o.mark(stateNamedSum, "")
 		o.Operation = op
 		o.StatusReason = ""
 		if o.Status == StatusProcessing { // an unpaid one whose form nobody can reach: there is no step to make
 			o.ChecksSince, o.Checks = now, 0
 		} else {
-			o.step(StatusProcessing, CauseRequest, gateway.Evidence{"operation": string(op)}, now)
+			o.step(StatusProcessing, SourceRequest, gateway.ProviderData{"operation": string(op)}, now)
 			o.snapshot()
 		}
 		s.Schedule.next(o, now)
@@ -152,7 +152,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return nil, err
 	}
 	if callErr != nil && (o.Status == StatusAuthorized || o.Status == StatusRequiresAction) {
-		return o, refusal(op, callErr)
+		return o, notDone(op, callErr)
 	}
 	return o, nil
 }
@@ -160,18 +160,18 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 // unseen says why a command must not be sent after a look at its hold, or "": whether a lost one arrived could not be told
 // later. told is what the look answered, and sequence the order's before it. Another look, recorded since, may be an older one.
 // A command that is sent just before until, when its time is over, would only be lost.
-func (s *Service) unseen(o *Order, looker gateway.Looker, told gateway.Result, sequence int, until time.Time) string {
+func (s *Service) unseen(o *Order, looker gateway.HoldProber, reported gateway.Result, sequence int, until time.Time) string {
 	switch {
-	case told.Status == "":
+	case reported.Status == "":
 		return "The provider does not answer, or does not tell how the hold stands."
-	case Status(told.Status) != StatusAuthorized || looker.MustLook(o.Ref()):
+	case Status(reported.Status) != StatusAuthorized || looker.HoldUnverified(o.Ref()):
 		return "The provider does not show the hold."
 	case o.Sequence != sequence:
 		return "The payment changed meanwhile."
 	case until.Sub(s.Now()) < s.ProviderTimeout/leastShare:
 		return "The provider is slow, and too little time was left."
 	}
-	for k, v := range told.State {
+	for k, v := range reported.State {
 		if o.ProviderState[k] != v {
 			return "The hold is changing at the provider."
 		}
@@ -193,14 +193,14 @@ func holds(o *Order, op gateway.Operation, unpaid bool) error {
 		return nil
 	case op == gateway.OpCancel && o.unpaid():
 		return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot give up a payment that the customer may still make. It ends by itself when the provider gives it up."}
-	case o.Status == StatusProcessing && o.commanded():
+	case o.Status == StatusProcessing && o.modificationPending():
 		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s of this payment is under way. Its notification tells how it ended.", o.Operation)}
 	}
 	return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only an authorized payment can be used for a %s; this one is %s.", op, o.Status)}
 }
 
 // refusal tells the shop why nothing was sent, or that the provider did nothing.
-func refusal(op gateway.Operation, err error) error {
+func notDone(op gateway.Operation, err error) error {
 	if k := gateway.KindOf(err); k == gateway.KindUnsupported {
 		return &Error{Code: CodeUnsupported, Message: fmt.Sprintf("The provider of this account cannot do a %s.", op), Err: err}
 	}

@@ -13,20 +13,20 @@ import (
 )
 
 // lookingDriver is the fake of a provider whose holds are looked at before they are captured.
-type lookingDriver struct{ gatewaytest.Fake }
+type probingDriver struct{ gatewaytest.Fake }
 
-func (d *lookingDriver) Open(gateway.Account) (gateway.Gateway, error) {
-	return lookingGateway{d.Gateway()}, nil
+func (d *probingDriver) Open(gateway.Account) (gateway.Gateway, error) {
+	return probingGateway{d.Gateway()}, nil
 }
 
-type lookingGateway struct{ *gatewaytest.FakeGateway }
+type probingGateway struct{ *gatewaytest.FakeGateway }
 
-func (lookingGateway) MustLook(ref gateway.Ref) bool { return ref.State["look"] == "" }
+func (probingGateway) HoldUnverified(ref gateway.Ref) bool { return ref.State["look"] == "" }
 
-func heldOrder(t *testing.T) *Order {
+func authorizedOrder(t *testing.T) *Order {
 	o := newTestOrder()
 	o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
-	require.Equal(t, Apply, o.Record(Report{Cause: CauseCallback, Status: StatusAuthorized, At: epoch}))
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceCallback, Status: StatusAuthorized, At: epoch}))
 	return o
 }
 
@@ -46,7 +46,7 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 		{name: "seen", told: seen, sent: true},
 		{name: "not answered", err: &gateway.Error{Kind: gateway.KindUnknown}, code: CodeProviderFailed},
 		{name: "not known", err: &gateway.Error{Kind: gateway.KindNotFound}, code: CodeProviderFailed},
-		{name: "nothing understood", told: gateway.Result{Evidence: gateway.Evidence{"status": "7"}}, code: CodeProviderFailed},
+		{name: "nothing understood", told: gateway.Result{ProviderData: gateway.ProviderData{"status": "7"}}, code: CodeProviderFailed},
 		{name: "not held any more, or not yet", told: gateway.Result{Status: gateway.StatusProcessing}, code: CodeInvalidState},
 		{name: "not held, and about other money", told: gateway.Result{Status: gateway.StatusProcessing, Kind: gateway.KindRefund}, code: CodeProviderFailed},
 		{name: "nothing to remember", told: gateway.Result{Status: gateway.StatusAuthorized}, code: CodeProviderFailed},
@@ -55,8 +55,8 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 		{
 			name: "another command came and went", told: seen, code: CodeProviderFailed,
 			meanwhile: func(o *Order) {
-				o.step(StatusProcessing, CauseRequest, nil, epoch)
-				o.step(StatusAuthorized, CauseCheck, nil, epoch)
+				o.step(StatusProcessing, SourceRequest, nil, epoch)
+				o.step(StatusAuthorized, SourceStatusPoll, nil, epoch)
 			},
 		},
 		{
@@ -68,11 +68,11 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 			if remembered != "" && tc.name == "nothing to remember" {
 				continue // what is remembered is how it is shown
 			}
-			o, sent := heldOrder(t), ""
+			o, sent := authorizedOrder(t), ""
 			if remembered != "" {
 				o.ProviderState = map[string]gateway.Secret{"look": remembered}
 			}
-			d := &lookingDriver{gatewaytest.Fake{
+			d := &probingDriver{gatewaytest.Fake{
 				FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 					if tc.meanwhile != nil {
 						tc.meanwhile(o)
@@ -84,7 +84,7 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 					return gateway.Result{Status: gateway.StatusProcessing}, nil
 				},
 			}}
-			s := New(Config{Store: &betweenStore{lookStore: &lookStore{order: o}, after: tc.after}, Drivers: gateway.NewRegistry(d), Now: func() time.Time { return epoch }})
+			s := New(Config{Store: &betweenStore{pollStore: &pollStore{order: o}, after: tc.after}, Drivers: gateway.NewRegistry(d), Now: func() time.Time { return epoch }})
 			got, err := s.Capture(t.Context(), o.Key(), 0)
 			if tc.sent {
 				require.NoError(t, err, tc.name)
@@ -102,18 +102,18 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 // What a shop got wrong is said without asking the provider.
 func TestACaptureOfTooMuchIsNotLookedInto(t *testing.T) {
 	t.Parallel()
-	d := &lookingDriver{gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+	d := &probingDriver{gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		t.Error("it was asked")
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnknown}
 	}}}
-	o := heldOrder(t)
-	_, err := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(d)}).Capture(t.Context(), o.Key(), 1001)
+	o := authorizedOrder(t)
+	_, err := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(d)}).Capture(t.Context(), o.Key(), 1001)
 	require.Equal(t, CodeAmountTooLarge, CodeOf(err))
 }
 
 // betweenStore does something to the order between its first update and the next.
 type betweenStore struct {
-	*lookStore
+	*pollStore
 	after   func(*Order)
 	updates int
 }
@@ -122,7 +122,7 @@ func (s *betweenStore) UpdateOrder(ctx context.Context, key Key, fn func(*Order)
 	if s.updates++; s.updates == 2 && s.after != nil {
 		s.after(s.order)
 	}
-	return s.lookStore.UpdateOrder(ctx, key, fn)
+	return s.pollStore.UpdateOrder(ctx, key, fn)
 }
 
 // The look before a command uses up the command's time: together they take no longer than a call may.
@@ -130,8 +130,8 @@ func TestALookAndItsCommandHaveOneTime(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Minute
 	for took, sent := range map[time.Duration]bool{0: true, timeout / 2: true, timeout * 3 / 4: true, timeout*3/4 + time.Second: false, timeout: false, 2 * timeout: false} {
-		o, now, left := heldOrder(t), epoch, time.Duration(0)
-		d := &lookingDriver{gatewaytest.Fake{
+		o, now, left := authorizedOrder(t), epoch, time.Duration(0)
+		d := &probingDriver{gatewaytest.Fake{
 			FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 				now = now.Add(took)
 				return gateway.Result{Status: gateway.StatusAuthorized, State: map[string]gateway.Secret{"look": "now"}}, nil
@@ -142,7 +142,7 @@ func TestALookAndItsCommandHaveOneTime(t *testing.T) {
 				return gateway.Result{Status: gateway.StatusProcessing}, nil
 			},
 		}}
-		s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(d), ProviderTimeout: timeout, Now: func() time.Time { return now }})
+		s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(d), ProviderTimeout: timeout, Now: func() time.Time { return now }})
 		_, err := s.Capture(t.Context(), o.Key(), 0)
 		if !sent {
 			require.Equal(t, CodeProviderFailed, CodeOf(err), took)
@@ -160,12 +160,12 @@ func TestALookAndItsCommandHaveOneTime(t *testing.T) {
 func TestACommandThatWasWrittenDownLateIsNotSent(t *testing.T) {
 	t.Parallel()
 	const timeout = time.Minute
-	o, now := heldOrder(t), epoch
+	o, now := authorizedOrder(t), epoch
 	fake := &gatewaytest.Fake{CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
 		t.Error("it was sent")
 		return gateway.Result{}, nil
 	}}
-	s := New(Config{Store: &slowStore{lookStore: &lookStore{order: o}, now: &now, took: timeout}, Drivers: gateway.NewRegistry(fake), ProviderTimeout: timeout, Now: func() time.Time { return now }})
+	s := New(Config{Store: &slowStore{pollStore: &pollStore{order: o}, now: &now, took: timeout}, Drivers: gateway.NewRegistry(fake), ProviderTimeout: timeout, Now: func() time.Time { return now }})
 	_, err := s.Capture(t.Context(), o.Key(), 0)
 	require.Equal(t, CodeProviderFailed, CodeOf(err))
 	require.Equal(t, StatusAuthorized, o.Status)
@@ -173,14 +173,14 @@ func TestACommandThatWasWrittenDownLateIsNotSent(t *testing.T) {
 
 // slowStore is a store whose first update takes long.
 type slowStore struct {
-	*lookStore
+	*pollStore
 	now  *time.Time
 	took time.Duration
 }
 
 func (s *slowStore) UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error) {
 	*s.now, s.took = s.now.Add(s.took), 0
-	return s.lookStore.UpdateOrder(ctx, key, fn)
+	return s.pollStore.UpdateOrder(ctx, key, fn)
 }
 
 // A capture whose answer was lost is taken for one that never arrived only by several answers in a row, the last one
@@ -193,9 +193,9 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 	commanded := func(op gateway.Operation) *Order {
 		o := newTestOrder()
 		o.Manual, o.Operation = true, gateway.OpAuthorize
-		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: epoch}))
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
 		o.Operation, o.CaptureAmount = op, 400
-		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
@@ -232,10 +232,10 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	s := New(Config{ProviderTimeout: time.Second})
 	o := newTestOrder()
 	o.Manual, o.Operation = true, gateway.OpAuthorize
-	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: epoch}))
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
 	o.Operation, o.CaptureAmount = gateway.OpCapture, 300
-	o.step(StatusProcessing, CauseRequest, nil, epoch)
-	o.accept(true)
+	o.step(StatusProcessing, SourceRequest, nil, epoch)
+	o.setCommandAccepted(true)
 	for after := range 10 {
 		at := epoch.Add(time.Duration(after) * time.Hour)
 		verdict := s.recordCheck(o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, at, at)
@@ -243,7 +243,7 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	}
 	require.Equal(t, StatusProcessing, o.Status)
 	require.EqualValues(t, 300, o.CaptureAmount)
-	o.accept(false)
+	o.setCommandAccepted(false)
 	require.Empty(t, o.ProviderState)
 }
 
@@ -256,12 +256,12 @@ func TestGivingUpAnUnpaidPayment(t *testing.T) {
 	given := func() *Order {
 		o := newTestOrder()
 		form := &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://provider.example/form"}
-		require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusRequiresAction, NextAction: form, Basis: o.Sequence, At: epoch}))
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, NextAction: form, AsOf: o.Sequence, At: epoch}))
 		require.NoError(t, holds(o, gateway.OpCancel, true))
 		require.Equal(t, CodeUnsupported, CodeOf(holds(o, gateway.OpCancel, false)))
 		require.Equal(t, CodeInvalidState, CodeOf(holds(o, gateway.OpCapture, true)))
 		o.Operation = gateway.OpCancel
-		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
@@ -282,7 +282,7 @@ func TestGivingUpAnUnpaidPayment(t *testing.T) {
 	require.Equal(t, Apply, ask(o, time.Second, gateway.StatusSucceeded), "the customer was quicker")
 	require.EqualValues(t, 1000, o.Captured)
 	o = given()
-	r := answerReport(o, gateway.Result{}, &gateway.Error{Kind: gateway.KindRefused}, o.Sequence, epoch)
+	r := answerObservation(o, gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined}, o.Sequence, epoch)
 	require.Equal(t, Apply, o.Record(r))
 	require.Equal(t, StatusRequiresAction, o.Status)
 	require.Equal(t, gateway.OpSale, o.Operation)

@@ -9,7 +9,7 @@ import (
 // keepFor is for how long something that only this process knows is written down again while the database cannot be
 // reached: what a provider answered, and that an order may have been stored. A database that is restarted or fails over is
 // back sooner.
-const keepFor = 20 * time.Second
+const retryWritesFor = 20 * time.Second
 
 // create writes a new order down. When the database's answer is lost, the order may be stored although nothing was sent,
 // and nobody else could tell: for a refund no check proves it. So the same order is written again until the database
@@ -21,7 +21,7 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	ctx = context.WithoutCancel(ctx)
 	var stored *Order
 	created := false
-	err := again(func() (err error) {
+	err := retry(func() (err error) {
 		stored, created, err = s.Store.CreateOrder(ctx, o)
 		return err
 	}, func(err error) bool { return errors.Is(err, ErrNotBegun) })
@@ -33,13 +33,13 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 
 // keep is UpdateOrder for what a provider answered. recorded says that it had been written down before, by a try whose own
 // answer was lost.
-func (s *Service) keep(ctx context.Context, key Key, fn func(*Order) error) (o *Order, recorded bool, err error) {
-	err = again(func() (err error) {
+func (s *Service) retryWrite(ctx context.Context, key Key, fn func(*Order) error) (o *Order, recorded bool, err error) {
+	err = retry(func() (err error) {
 		o, err = s.Store.UpdateOrder(ctx, key, fn)
 		return err
 	}, nil)
 	if errors.Is(err, ErrRecorded) {
-		err = again(func() (err error) {
+		err = retry(func() (err error) {
 			o, err = s.Store.Order(ctx, key)
 			return err
 		}, nil)
@@ -50,12 +50,12 @@ func (s *Service) keep(ctx context.Context, key Key, fn func(*Order) error) (o *
 
 // again does something once more, after pauses, while the database cannot be reached. enough, if there is one, ends it: at
 // the first try, before anything may have been done.
-func again(do func() error, enough func(error) bool) error {
+func retry(do func() error, enough func(error) bool) error {
 	err := do()
 	if CodeOf(err) != CodeUnavailable || enough != nil && enough(err) {
 		return err
 	}
-	until := time.Now().Add(keepFor)
+	until := time.Now().Add(retryWritesFor)
 	for pause := 20 * time.Millisecond; CodeOf(err) == CodeUnavailable && time.Now().Before(until); pause = min(2*pause, time.Second) {
 		timer := time.NewTimer(pause)
 		<-timer.C

@@ -12,7 +12,7 @@ import (
 )
 
 // callbackStore is a lookStore that every callback is about.
-type callbackStore struct{ lookStore }
+type callbackStore struct{ pollStore }
 
 func (s *callbackStore) AccountByCallbackToken(context.Context, string) (Account, error) {
 	return Account{ID: s.order.AccountID, Name: "test", Provider: "fake", Currency: "EUR"}, nil
@@ -34,29 +34,29 @@ func TestEveryNewConflictIsTold(t *testing.T) {
 			return gateway.Notification{OrderID: "o", Fingerprint: []byte("f"), Result: settled}, nil
 		},
 	}
-	for cause, report := range map[Cause]func(*Service, *Order) error{
-		CauseAnswer: func(s *Service, o *Order) error {
+	for cause, report := range map[Source]func(*Service, *Order) error{
+		SourceAnswer: func(s *Service, o *Order) error {
 			_, err := s.ask(t.Context(), o, "payment", func(context.Context) (gateway.Result, error) { return settled, nil })
 			return err
 		},
-		CauseCheck: func(s *Service, o *Order) error {
+		SourceStatusPoll: func(s *Service, o *Order) error {
 			_, err := s.Check(t.Context(), o.Key())
 			return err
 		},
-		CauseCallback: func(s *Service, _ *Order) error {
+		SourceCallback: func(s *Service, _ *Order) error {
 			_, err := s.HandleCallback(t.Context(), "fake", "token", gateway.RawCallback{})
 			return err
 		},
 	} {
 		o := orderIn(t, StatusProcessing)
 		o.Provider, o.AccountID = "fake", uuid.New()
-		var told []Event
-		s := New(Config{Store: &callbackStore{lookStore{order: o}}, Drivers: gateway.NewRegistry(fake), Observe: func(e Event) { told = append(told, e) }})
+		var reported []Event
+		s := New(Config{Store: &callbackStore{pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Observe: func(e Event) { reported = append(reported, e) }})
 		require.NoError(t, report(s, o), cause)
-		require.Len(t, told, 1, cause)
-		require.Equal(t, cause, told[0].Cause)
-		require.Equal(t, Apply, told[0].Verdict, cause)
-		require.Equal(t, 1, told[0].Conflicts, cause)
-		require.Equal(t, o.ID, told[0].Order, cause)
+		require.Len(t, reported, 1, cause)
+		require.Equal(t, cause, reported[0].Source)
+		require.Equal(t, Apply, reported[0].Verdict, cause)
+		require.Equal(t, 1, reported[0].Conflicts, cause)
+		require.Equal(t, o.ID, reported[0].Order, cause)
 	}
 }

@@ -73,35 +73,35 @@ type Order struct {
 
 	// Namesakes is how many other refunds of the same payment and sum a callback on that payment could as well be about.
 	// It is not stored: only Store.ApplyCallback fills it.
-	Namesakes int
+	SameSumRefunds int
 
 	// transitions and conflicts made since the order was loaded; the store saves them with the order.
 	transitions []Transition
-	conflicts   []Conflict
+	conflicts   []ConflictRecord
 	calls       []Call
 	// what the parent's sums change by in the same transaction, minor units
 	parentReserved, parentRefunded int64
 }
 
 // Cause says on which road a report came.
-type Cause string
+type Source string
 
 // The roads to a transition.
 const (
-	CauseRequest  Cause = "request"  // the shop asked
-	CauseAnswer   Cause = "answer"   // the provider's answer to a call
-	CauseCallback Cause = "callback" // the provider called
-	CauseCheck    Cause = "check"    // we asked
-	CauseOperator Cause = "operator" // a person decided
+	SourceRequest    Source = "request"  // the shop asked
+	SourceAnswer     Source = "answer"   // the provider's answer to a call
+	SourceCallback   Source = "callback" // the provider called
+	SourceStatusPoll Source = "check"    // we asked
+	SourceOperator   Source = "operator" // a person decided
 )
 
 // Transition is one line of an order's history. It is never changed.
 type Transition struct {
-	Sequence int
-	From, To Status
-	Cause    Cause
-	Evidence gateway.Evidence
-	At       time.Time
+	Sequence     int
+	From, To     Status
+	Source       Source
+	ProviderData gateway.ProviderData
+	At           time.Time
 	// After is the order as it was after this transition, for its notification. Only set on new transitions.
 	After *Order
 }
@@ -109,21 +109,21 @@ type Transition struct {
 // Call is one call to the provider about an order: what, when, how long, and how it ended.
 type Call struct {
 	// ID is given by whoever may write the call down twice; the store gives one to a call that has none.
-	ID        uuid.UUID
-	Operation string
-	Outcome   string // a gateway status or error kind
-	StartedAt time.Time
-	Duration  time.Duration
-	Evidence  gateway.Evidence
+	ID           uuid.UUID
+	Operation    string
+	Outcome      string // a gateway status or error kind
+	StartedAt    time.Time
+	Duration     time.Duration
+	ProviderData gateway.ProviderData
 }
 
 // Conflict is a report that contradicted what is stored. It changes nothing and is shown to operators.
-type Conflict struct {
-	Cause    Cause
-	Reason   string
-	Reported Status
-	Evidence gateway.Evidence
-	At       time.Time
+type ConflictRecord struct {
+	Source       Source
+	Reason       string
+	Reported     Status
+	ProviderData gateway.ProviderData
+	At           time.Time
 }
 
 // Ref returns the order's name towards the provider.
@@ -138,7 +138,7 @@ func (o *Order) Ref() gateway.Ref {
 func (o *Order) Transitions() []Transition { return o.transitions }
 
 // NewConflicts returns the contradictions found since the order was loaded.
-func (o *Order) NewConflicts() []Conflict { return o.conflicts }
+func (o *Order) NewConflicts() []ConflictRecord { return o.conflicts }
 
 // NewCalls returns the calls added since the order was loaded.
 func (o *Order) NewCalls() []Call { return o.calls }
@@ -154,7 +154,7 @@ const stateOurs = "payrelay."
 
 // stateAccepted is the member that remembers that the provider answered the last capture or cancel: it arrived, and a hold
 // that still stands says only that it has not been carried out yet.
-const stateAccepted = stateOurs + "accepted"
+const stateCommandAccepted = stateOurs + "accepted"
 
 // mark sets a member of ProviderState, or removes it if value is empty. The map itself is left alone: snapshots share it.
 func (o *Order) mark(name string, value gateway.Secret) {
@@ -170,16 +170,16 @@ func (o *Order) mark(name string, value gateway.Secret) {
 }
 
 // accept remembers whether the provider has answered the last capture or cancel.
-func (o *Order) accept(yes bool) {
+func (o *Order) setCommandAccepted(yes bool) {
 	if yes {
-		o.mark(stateAccepted, "true")
+		o.mark(stateCommandAccepted, "true")
 	} else {
-		o.mark(stateAccepted, "")
+		o.mark(stateCommandAccepted, "")
 	}
 }
 
 // accepted reports whether the provider has answered the last capture or cancel.
-func (o *Order) accepted() bool { return o.ProviderState[stateAccepted] != "" }
+func (o *Order) commandAccepted() bool { return o.ProviderState[stateCommandAccepted] != "" }
 
 // unknownTo returns the parts of an adapter's state of which the order holds nothing yet.
 func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Secret {
@@ -202,12 +202,12 @@ func (o *Order) snapshot() {
 
 // step moves the order along a legal step and writes it into the history. An illegal step is a programmer's mistake:
 // Record never asks for one, and the database would refuse it.
-func (o *Order) step(to Status, cause Cause, evidence gateway.Evidence, at time.Time) {
+func (o *Order) step(to Status, cause Source, providerData gateway.ProviderData, at time.Time) {
 	if !Legal(o.Status, to) {
 		panic("payment: illegal step from " + string(o.Status) + " to " + string(to))
 	}
 	o.Sequence++
-	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Cause: cause, Evidence: evidence, At: at})
+	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Source: cause, ProviderData: providerData, At: at})
 	o.Status, o.UpdatedAt = to, at
 	if to.Final() {
 		o.NextCheckAt, o.NextAction = nil, nil

@@ -28,10 +28,10 @@ func TestAnAnswerIsAboutOneCommandOnly(t *testing.T) {
 	now := epoch
 	o := newTestOrder()
 	o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
-	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: now}))
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: now}))
 	var lost error
 	s := New(Config{
-		Store: &lookStore{order: o}, Now: func() time.Time { return now },
+		Store: &pollStore{order: o}, Now: func() time.Time { return now },
 		Drivers: gateway.NewRegistry(&gatewaytest.Fake{
 			CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
 				return gateway.Result{Status: gateway.StatusProcessing}, lost

@@ -30,8 +30,8 @@ type NewPayout struct {
 
 // Payout sends money out. It is never sent twice, whatever becomes of the first try.
 func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error) {
-	refuse := func(why error) (*Order, bool, error) {
-		return s.refuse(ctx, in.Shop, gateway.KindPayout, in.Reference, in.RequestHash, why)
+	refuse := func(reason error) (*Order, bool, error) {
+		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayout, in.Reference, in.RequestHash, reason)
 	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Currency, PurposePayouts)
 	if err != nil {
@@ -100,8 +100,8 @@ type NewPayoutCard struct {
 // OpenPayoutCard opens a form on which the customer leaves a card for payouts. Once it succeeded, its id is what
 // payouts name.
 func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order, bool, error) {
-	refuse := func(why error) (*Order, bool, error) {
-		return s.refuse(ctx, in.Shop, gateway.KindPayoutCard, in.Reference, in.RequestHash, why)
+	refuse := func(reason error) (*Order, bool, error) {
+		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayoutCard, in.Reference, in.RequestHash, reason)
 	}
 	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
 	if err != nil {
@@ -148,10 +148,10 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	}
 	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
 	defer cancel()
-	back := s.Calling(ctx)
+	back := s.BeginExternalCall(ctx)
 	b, err := reader.Balance(ctx)
 	back()
-	if gateway.KindOf(err) == gateway.KindRefused {
+	if gateway.KindOf(err) == gateway.KindDeclined {
 		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider refuses to tell the balance of this account.", Err: err}
 	}
 	if err != nil {

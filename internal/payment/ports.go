@@ -95,10 +95,10 @@ type Callback struct {
 	// Kind is the kind of order that the callback talks about, empty if it does not say.
 	Kind gateway.Kind
 	// Minor is the sum that the callback names, in minor units, 0 if it names none.
-	Minor      int64
-	Reported   string
-	Evidence   gateway.Evidence
-	ReceivedAt time.Time
+	Minor        int64
+	Reported     string
+	ProviderData gateway.ProviderData
+	ReceivedAt   time.Time
 }
 
 // CallbackVerdict is what became of a callback.
@@ -110,7 +110,7 @@ const (
 	CallbackRepeat   CallbackVerdict = "repeat"
 	CallbackStale    CallbackVerdict = "stale"
 	CallbackConflict CallbackVerdict = "conflict"
-	CallbackDoubt    CallbackVerdict = "doubt"    // kept; the provider is asked
+	CallbackVerify   CallbackVerdict = "doubt"    // kept; the provider is asked
 	CallbackNoOrder  CallbackVerdict = "no_order" // authentic, but about an order that is not ours
 )
 

@@ -22,18 +22,18 @@ const (
 	// Stale: the order has gone further, or the report says nothing that is understood.
 	Stale Verdict = "stale"
 	// Conflict: the report contradicts a final status, or talks about other money. Nothing changes; an operator is told.
-	ConflictVerdict Verdict = "conflict"
+	Conflict Verdict = "conflict"
 )
 
 // Report is what somebody says about an order.
-type Report struct {
-	Cause  Cause
+type Observation struct {
+	Source Source
 	Status Status
 	// Reason, if not empty, becomes the order's StatusReason.
 	Reason string
 	// Basis is the order's Sequence when the question was asked, for an answer or a check: the report is about the
 	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
-	Basis int
+	AsOf int
 	// Settled is how much the reporter says moved or is held; nil is no statement.
 	Settled *int64
 	// Refunded is how much of it the reporter says went back so far; nil is no statement.
@@ -49,37 +49,37 @@ type Report struct {
 	PaymentMethod     *gateway.MaskedMethod
 	Failure           *gateway.Failure
 	State             map[string]gateway.Secret
-	Evidence          gateway.Evidence
+	ProviderData      gateway.ProviderData
 	At                time.Time
 }
 
 // ReportOf turns what a provider said into a report.
-func ReportOf(r gateway.Result, cause Cause, basis int, at time.Time) Report {
-	return Report{
-		Cause: cause, Status: Status(r.Status), Basis: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
+func ObservationOf(r gateway.Result, cause Source, basis int, at time.Time) Observation {
+	return Observation{
+		Source: cause, Status: Status(r.Status), AsOf: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
 		ProviderReference: r.ProviderReference, BankReferences: r.BankReferences, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
-		State: r.State, Evidence: r.Evidence, At: at,
+		State: r.State, ProviderData: r.ProviderData, At: at,
 	}
 }
 
 // Judge says what a report means for the order, and why, without changing anything.
-func (o *Order) Judge(r Report) (Verdict, string) { return o.judge(o.reading(r)) }
+func (o *Order) Judge(r Observation) (Verdict, string) { return o.judge(o.reading(r)) }
 
 // judge is Judge for a report that was read.
-func (o *Order) judge(r Report) (Verdict, string) {
+func (o *Order) judge(r Observation) (Verdict, string) {
 	if !r.Status.Valid() || r.Status == StatusCreated {
 		return Stale, "no status that is understood"
 	}
-	if why := o.otherMoney(r); why != "" {
-		return ConflictVerdict, why
+	if reason := o.otherMoney(r); reason != "" {
+		return Conflict, reason
 	}
-	if why := o.impossibleSum(r); why != "" && r.Cause == CauseCallback {
-		return ConflictVerdict, why
+	if reason := o.impossibleSum(r); reason != "" && r.Source == SourceCallback {
+		return Conflict, reason
 	}
 	switch {
 	case o.Status.Final() && r.Status == o.Status:
-		if why := o.otherEnd(r); why != "" {
-			return ConflictVerdict, why
+		if reason := o.otherEnd(r); reason != "" {
+			return Conflict, reason
 		}
 		if o.moreCameBack(r) {
 			return Apply, ""
@@ -88,14 +88,14 @@ func (o *Order) judge(r Report) (Verdict, string) {
 	case o.Status.Final() && r.Status.Final() && o.Status != StatusSucceeded && r.Status != StatusSucceeded:
 		return Stale, "either way no money moved" // what we failed, the provider may call canceled
 	case o.Status.Final() && r.Status.Final():
-		return ConflictVerdict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
-	case o.endedWithoutMoney() && r.Status == StatusAuthorized && !o.held() && r.Cause == CauseCheck && r.Basis == o.Sequence:
-		return ConflictVerdict, fmt.Sprintf("money is held, but the order is already %s", o.Status)
+		return Conflict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
+	case o.endedWithoutMoney() && r.Status == StatusAuthorized && !o.wasAuthorized() && r.Source == SourceStatusPoll && r.AsOf == o.Sequence:
+		return Conflict, fmt.Sprintf("money is held, but the order is already %s", o.Status)
 	case o.Status.Final():
 		return Stale, "the order is final"
 	case r.Status == o.Status:
-		if why := o.secondMovement(r); why != "" {
-			return ConflictVerdict, why
+		if reason := o.secondMovement(r); reason != "" {
+			return Conflict, reason
 		}
 		return Repeat, ""
 	case !Legal(o.Status, r.Status):
@@ -104,16 +104,16 @@ func (o *Order) judge(r Report) (Verdict, string) {
 		return o.judgeUnnamed(r)
 	case r.Status.Final():
 		return Apply, ""
-	case r.Basis == o.Sequence && r.Basis > 0:
+	case r.AsOf == o.Sequence && r.AsOf > 0:
 		return Apply, "" // asked after the present status was written: this is how things are now
-	case r.Status.rank() > o.Status.rank() && (r.Status != StatusAuthorized || !o.commanded()):
+	case r.Status.rank() > o.Status.rank() && (r.Status != StatusAuthorized || !o.modificationPending()):
 		return Apply, ""
 	}
 	return Stale, "older than what is recorded"
 }
 
 // otherEnd says in what way a report of the order's own final status is about other money than what is recorded, or "".
-func (o *Order) otherEnd(r Report) string {
+func (o *Order) otherEnd(r Observation) string {
 	switch {
 	case o.Status != StatusSucceeded:
 		return ""
@@ -126,22 +126,22 @@ func (o *Order) otherEnd(r Report) string {
 }
 
 // commanded reports whether a capture or cancel was asked for: "authorized" of unknown age is then old news.
-func (o *Order) commanded() bool {
+func (o *Order) modificationPending() bool {
 	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
 }
 
 // waits reports whether the next step is the customer's or the shop's, and not the provider's.
-func (o *Order) waits() bool {
-	return (o.Status == StatusRequiresAction || o.Status == StatusAuthorized) && !o.commanded()
+func (o *Order) awaitsOthers() bool {
+	return (o.Status == StatusRequiresAction || o.Status == StatusAuthorized) && !o.modificationPending()
 }
 
 // unpaid reports whether the customer was asked to pay and, for all that is known, has not: nothing is under way.
 func (o *Order) unpaid() bool {
-	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.StatusReason == formLost && !o.commanded()
+	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.StatusReason == formLost && !o.modificationPending()
 }
 
 // begun is what the order was made for.
-func (o *Order) begun() gateway.Operation {
+func (o *Order) intent() gateway.Operation {
 	if o.Manual {
 		return gateway.OpAuthorize
 	}
@@ -149,7 +149,7 @@ func (o *Order) begun() gateway.Operation {
 }
 
 // held reports whether money was held before what was commanded last; if not, an unpaid order was given up.
-func (o *Order) held() bool { return o.Manual && o.Authorized > 0 }
+func (o *Order) wasAuthorized() bool { return o.Manual && o.Authorized > 0 }
 
 // endedWithoutMoney reports whether the order is final and nothing was taken or paid.
 func (o *Order) endedWithoutMoney() bool {
@@ -164,21 +164,21 @@ func (o *Order) neverArrived() bool {
 // restart begins the schedule of checks anew.
 func (o *Order) restart(at time.Time) {
 	o.ChecksSince, o.Checks = at, 0
-	if o.waits() {
+	if o.awaitsOthers() {
 		o.Checks = waitingSkips
 	}
 }
 
 // asBefore reports whether a status is the one that the order had before what was commanded last.
 func (o *Order) asBefore(s gateway.Status) bool {
-	if o.held() {
+	if o.wasAuthorized() {
 		return s == gateway.StatusAuthorized
 	}
 	return s == gateway.StatusRequiresAction || s == gateway.StatusProcessing
 }
 
 // otherMoney says in what way a report is about other money than the order, or "".
-func (o *Order) otherMoney(r Report) string {
+func (o *Order) otherMoney(r Observation) string {
 	switch {
 	case r.Kind != "" && r.Kind != o.Kind:
 		return "the report is about a " + string(r.Kind)
@@ -196,15 +196,15 @@ func (o *Order) otherMoney(r Report) string {
 
 // Record judges a report and acts on the verdict. It is the one road to a new status. Record may run twice for one
 // report, on two loads of the order, so it touches nothing but the order.
-func (o *Order) Record(r Report) Verdict {
+func (o *Order) Record(r Observation) Verdict {
 	r = o.reading(r)
-	verdict, why := o.judge(r)
-	if r.Status == StatusSucceeded && r.Cause != CauseCallback {
+	verdict, reason := o.judge(r)
+	if r.Status == StatusSucceeded && r.Source != SourceCallback {
 		o.mark(stateNamedSum, "") // it was asked about, and judged with this report
 	}
 	switch verdict { //nolint:exhaustive // Apply goes on below
-	case ConflictVerdict:
-		o.contradict(r, why)
+	case Conflict:
+		o.contradict(r, reason)
 		o.noteReferences(r.BankReferences, r.Status)
 		return verdict
 	case Stale, Repeat:
@@ -223,7 +223,7 @@ func (o *Order) Record(r Report) Verdict {
 		o.cameBack(r)
 		return verdict
 	}
-	o.step(r.Status, r.Cause, r.evidence(), r.At)
+	o.step(r.Status, r.Source, r.providerData(), r.At)
 	o.StatusReason = r.Reason
 	o.NotFound, o.NotFoundSince = 0, nil
 	defer o.snapshot()
@@ -232,14 +232,14 @@ func (o *Order) Record(r Report) Verdict {
 	}
 	switch r.Status { //nolint:exhaustive // the others have nothing of their own
 	case StatusRequiresAction:
-		if o.commanded() {
-			o.Operation = o.begun() // what was asked did not happen
+		if o.modificationPending() {
+			o.Operation = o.intent() // what was asked did not happen
 		}
 		if r.NextAction != nil {
 			o.NextAction = r.NextAction
 		}
 	case StatusAuthorized:
-		if o.commanded() {
+		if o.modificationPending() {
 			o.Operation, o.CaptureAmount = gateway.OpAuthorize, 0 // what was asked did not happen
 			break
 		}
@@ -253,8 +253,8 @@ func (o *Order) Record(r Report) Verdict {
 }
 
 // evidence is what a report says, with its sums.
-func (r Report) evidence() gateway.Evidence {
-	e := r.Evidence
+func (r Observation) providerData() gateway.ProviderData {
+	e := r.ProviderData
 	if r.Settled != nil {
 		e = withField(e, "settled", strconv.FormatInt(*r.Settled, 10))
 	}
@@ -265,7 +265,7 @@ func (r Report) evidence() gateway.Evidence {
 }
 
 // succeed records the sums of a success.
-func (o *Order) succeed(r Report) {
+func (o *Order) succeed(r Observation) {
 	o.Captured = o.settle(r)
 	if o.Kind == gateway.KindRefund {
 		o.parentRefunded = o.Captured
@@ -277,7 +277,7 @@ func (o *Order) succeed(r Report) {
 }
 
 // endWithoutMoney records why an order failed or was canceled.
-func (o *Order) endWithoutMoney(r Report) {
+func (o *Order) endWithoutMoney(r Observation) {
 	o.Failure = r.Failure
 	if r.Status == StatusFailed && o.Failure == nil {
 		o.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "The provider gave no reason."}
@@ -288,14 +288,14 @@ func (o *Order) endWithoutMoney(r Report) {
 }
 
 // contradict keeps a report that contradicts what is recorded, for an operator.
-func (o *Order) contradict(r Report, why string) {
+func (o *Order) contradict(r Observation, reason string) {
 	o.Conflicts++
-	o.conflicts = append(o.conflicts, Conflict{Cause: r.Cause, Reason: why, Reported: r.Status, Evidence: r.Evidence, At: r.At})
+	o.conflicts = append(o.conflicts, ConflictRecord{Source: r.Source, Reason: reason, Reported: r.Status, ProviderData: r.ProviderData, At: r.At})
 }
 
 // learn keeps facts that a report adds, also a late one. A fact that is known is not overwritten, so that the order of
 // reports does not matter; only the adapter's own state may be renewed.
-func (o *Order) learn(r Report) {
+func (o *Order) learn(r Observation) {
 	if !r.Status.Valid() {
 		return
 	}
@@ -304,7 +304,7 @@ func (o *Order) learn(r Report) {
 	}
 	o.noteReferences(r.BankReferences, r.Status)
 	o.PaymentMethod = completed(o.PaymentMethod, r.PaymentMethod)
-	if o.Status == StatusRequiresAction && r.Status == StatusRequiresAction && r.NextAction != nil && (o.NextAction == nil || r.Basis == o.Sequence) {
+	if o.Status == StatusRequiresAction && r.Status == StatusRequiresAction && r.NextAction != nil && (o.NextAction == nil || r.AsOf == o.Sequence) {
 		o.NextAction = r.NextAction
 	}
 	for k, v := range r.State {
@@ -319,15 +319,15 @@ func (o *Order) learn(r Report) {
 }
 
 // completed returns a payment method with what another report adds about the same one: callbacks tell less than checks.
-func completed(known, told *gateway.MaskedMethod) *gateway.MaskedMethod {
+func completed(known, reported *gateway.MaskedMethod) *gateway.MaskedMethod {
 	switch {
 	case known == nil:
-		return told
-	case told == nil, told.Type != known.Type, told.Masked != known.Masked:
+		return reported
+	case reported == nil, reported.Type != known.Type, reported.Masked != known.Masked:
 		return known
 	}
 	out := *known
-	for _, f := range []struct{ have, add *string }{{&out.BIN, &told.BIN}, {&out.Brand, &told.Brand}, {&out.Country, &told.Country}} {
+	for _, f := range []struct{ have, add *string }{{&out.BIN, &reported.BIN}, {&out.Brand, &reported.Brand}, {&out.Country, &reported.Country}} {
 		if *f.have == "" {
 			*f.have = *f.add
 		}
@@ -335,8 +335,8 @@ func completed(known, told *gateway.MaskedMethod) *gateway.MaskedMethod {
 	return &out
 }
 
-func withField(e gateway.Evidence, name, value string) gateway.Evidence {
-	out := make(gateway.Evidence, len(e)+1)
+func withField(e gateway.ProviderData, name, value string) gateway.ProviderData {
+	out := make(gateway.ProviderData, len(e)+1)
 	for k, v := range e {
 		out[k] = v
 	}

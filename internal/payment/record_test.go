@@ -17,7 +17,7 @@ var epoch = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func newTestOrder() *Order {
 	o := &Order{ID: uuid.New(), ShopID: uuid.New(), Kind: gateway.KindPayment, Operation: gateway.OpSale, Amount: money.New(1000, "EUR"), CreatedAt: epoch}
-	o.step(StatusCreated, CauseRequest, nil, epoch)
+	o.step(StatusCreated, SourceRequest, nil, epoch)
 	return o
 }
 
@@ -30,7 +30,9 @@ func orderIn(t testing.TB, status Status) *Order {
 	return o
 }
 
-func undated(status Status) Report { return Report{Cause: CauseCallback, Status: status, At: epoch} }
+func undated(status Status) Observation {
+	return Observation{Source: SourceCallback, Status: status, At: epoch}
+}
 
 func TestEveryPairOfStatuses(t *testing.T) {
 	t.Parallel()
@@ -46,7 +48,7 @@ func TestEveryPairOfStatuses(t *testing.T) {
 		StatusFailed:         ".....X=.", // either way no money moved
 		StatusCanceled:       ".....X.=",
 	}
-	want := map[byte]Verdict{'A': Apply, '=': Repeat, '.': Stale, 'X': ConflictVerdict}
+	want := map[byte]Verdict{'A': Apply, '=': Repeat, '.': Stale, 'X': Conflict}
 	require.Len(t, table, len(Statuses))
 	for from, row := range table {
 		for i, to := range Statuses {
@@ -58,7 +60,7 @@ func TestEveryPairOfStatuses(t *testing.T) {
 			case Apply:
 				require.Equal(t, to, o.Status)
 				require.Equal(t, before.Sequence+1, o.Sequence)
-			case ConflictVerdict:
+			case Conflict:
 				require.Equal(t, 1, o.Conflicts)
 				require.Len(t, o.NewConflicts(), 1)
 				fallthrough
@@ -76,7 +78,7 @@ func TestAReportThatIsNewerThanWhatIsStoredMayLeadAlongEveryLegalStep(t *testing
 		for _, to := range Statuses {
 			o := orderIn(t, from)
 			r := undated(to)
-			r.Basis = o.Sequence
+			r.AsOf = o.Sequence
 			verdict := o.Record(r)
 			if Legal(from, to) && from != to { // money that came back has a test of its own
 				require.Equal(t, Apply, verdict, "%s to %s", from, to)
@@ -86,7 +88,7 @@ func TestAReportThatIsNewerThanWhatIsStoredMayLeadAlongEveryLegalStep(t *testing
 			// asked before the present status was written: like a report of unknown age
 			late := orderIn(t, from)
 			undatedVerdict, _ := late.Judge(undated(to))
-			r.Basis = late.Sequence - 1
+			r.AsOf = late.Sequence - 1
 			lateVerdict, _ := late.Judge(r)
 			require.Equal(t, undatedVerdict, lateVerdict, "%s, reported late %s", from, to)
 		}
@@ -197,14 +199,14 @@ func TestOfTwoContradictoryFinalsTheFirstIsKept(t *testing.T) {
 			o := orderIn(t, StatusProcessing)
 			require.Equal(t, Apply, o.Record(undated(first)))
 			r := undated(second)
-			r.Basis = o.Sequence // not even the newest report flips a final status
+			r.AsOf = o.Sequence // not even the newest report flips a final status
 			verdict := o.Record(r)
 			require.Equal(t, first, o.Status)
 			if first != StatusSucceeded && second != StatusSucceeded {
 				require.Equal(t, Stale, verdict, "either way no money moved")
 				continue
 			}
-			require.Equal(t, ConflictVerdict, verdict)
+			require.Equal(t, Conflict, verdict)
 			require.Equal(t, 1, o.Conflicts)
 		}
 	}
@@ -213,24 +215,24 @@ func TestOfTwoContradictoryFinalsTheFirstIsKept(t *testing.T) {
 func TestReportsAboutOtherMoneyAreConflicts(t *testing.T) {
 	t.Parallel()
 	other, minus, more := int64(999), int64(-1), int64(1001)
-	for name, change := range map[string]func(*Report){
-		"amount":           func(r *Report) { r.Amount = &other },
-		"currency":         func(r *Report) { r.Currency = "USD" },
-		"kind":             func(r *Report) { r.Kind = gateway.KindRefund },
-		"settled negative": func(r *Report) { r.Settled = &minus },
-		"settled too much": func(r *Report) { r.Settled = &more },
+	for name, change := range map[string]func(*Observation){
+		"amount":           func(r *Observation) { r.Amount = &other },
+		"currency":         func(r *Observation) { r.Currency = "USD" },
+		"kind":             func(r *Observation) { r.Kind = gateway.KindRefund },
+		"settled negative": func(r *Observation) { r.Settled = &minus },
+		"settled too much": func(r *Observation) { r.Settled = &more },
 	} {
 		o := orderIn(t, StatusProcessing)
 		r := undated(StatusSucceeded)
 		change(&r)
-		require.Equal(t, ConflictVerdict, o.Record(r), name)
+		require.Equal(t, Conflict, o.Record(r), name)
 		require.Equal(t, StatusProcessing, o.Status, name)
 		require.Zero(t, o.Captured, name)
 	}
 	o := orderIn(t, StatusSucceeded)
 	r := undated(StatusSucceeded)
 	r.Settled = &other
-	require.Equal(t, ConflictVerdict, o.Record(r), "succeeded again, with less")
+	require.Equal(t, Conflict, o.Record(r), "succeeded again, with less")
 	require.EqualValues(t, 1000, o.Captured)
 }
 
@@ -239,11 +241,11 @@ func TestAnOldAuthorizedDoesNotUndoACapture(t *testing.T) {
 	o := orderIn(t, StatusAuthorized)
 	o.Operation = gateway.OpCapture
 	r := undated(StatusProcessing)
-	r.Basis = o.Sequence
+	r.AsOf = o.Sequence
 	require.Equal(t, Apply, o.Record(r))
 	require.Equal(t, Stale, o.Record(undated(StatusAuthorized)))
 	r = undated(StatusAuthorized)
-	r.Basis = o.Sequence
+	r.AsOf = o.Sequence
 	require.Equal(t, Apply, o.Record(r), "asked after the capture: it did not happen")
 }
 
@@ -251,7 +253,7 @@ func TestALateAnswerAddsWhatItKnows(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
 	require.Equal(t, Apply, o.Record(undated(StatusSucceeded)))
-	late := Report{Cause: CauseAnswer, Status: StatusRequiresAction, Basis: 1, ProviderReference: "64a7", NextAction: &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://x"}, At: epoch}
+	late := Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: 1, ProviderReference: "64a7", NextAction: &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://x"}, At: epoch}
 	require.Equal(t, Stale, o.Record(late))
 	require.Equal(t, "64a7", o.ProviderReference)
 	require.Nil(t, o.NextAction, "nothing is to be done for a finished order")
@@ -264,7 +266,7 @@ func TestHistoryNeverHasAGap(t *testing.T) {
 		for range rapid.IntRange(0, 12).Draw(t, "reports") {
 			r := undated(rapid.SampledFrom(Statuses).Draw(t, "status"))
 			if rapid.Bool().Draw(t, "fresh") {
-				r.Basis = o.Sequence
+				r.AsOf = o.Sequence
 			}
 			was := o.Status
 			o.Record(r)
@@ -301,8 +303,8 @@ func TestNoReportOfUnknownAgeLeadsInACircle(t *testing.T) {
 
 func TestAnotherSumThanAskedForIsRecordedAndShown(t *testing.T) {
 	t.Parallel()
-	part := func(minor int64) Report {
-		return Report{Cause: CauseCallback, Status: StatusSucceeded, Settled: &minor, At: epoch}
+	part := func(minor int64) Observation {
+		return Observation{Source: SourceCallback, Status: StatusSucceeded, Settled: &minor, At: epoch}
 	}
 	o := orderIn(t, StatusProcessing)
 	require.Equal(t, Apply, o.Record(part(900)))
@@ -315,7 +317,7 @@ func TestAnotherSumThanAskedForIsRecordedAndShown(t *testing.T) {
 	for minor, conflicts := range map[int64]int{400: 0, 1000: 1, 300: 1} {
 		o = orderIn(t, StatusAuthorized)
 		o.Operation, o.CaptureAmount = gateway.OpCapture, 400
-		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
 		require.Equal(t, Apply, o.Record(part(minor)))
 		require.Equal(t, minor, o.Captured)
 		require.Equal(t, conflicts, o.Conflicts, "%d", minor)
@@ -324,9 +326,9 @@ func TestAnotherSumThanAskedForIsRecordedAndShown(t *testing.T) {
 
 func TestALaterReportCompletesThePaymentMethod(t *testing.T) {
 	t.Parallel()
-	masked := func(m gateway.MaskedMethod) Report {
+	masked := func(m gateway.MaskedMethod) Observation {
 		m.Type = "card"
-		return Report{Cause: CauseCallback, Status: StatusProcessing, PaymentMethod: &m, At: epoch}
+		return Observation{Source: SourceCallback, Status: StatusProcessing, PaymentMethod: &m, At: epoch}
 	}
 	o := newTestOrder()
 	o.Record(masked(gateway.MaskedMethod{Masked: "401200******3010", BIN: "401200"}))

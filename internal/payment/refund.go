@@ -193,16 +193,16 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 }
 
 // refusals are the codes that say that a request cannot be carried out as things are now.
-var refusals = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
+var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
 
 // refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
-func (s *Service) refuse(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, why error) (*Order, bool, error) {
-	if slices.Contains(refusals, CodeOf(why)) {
+func (s *Service) rejectOrReplay(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, reason error) (*Order, bool, error) {
+	if slices.Contains(rejections, CodeOf(reason)) {
 		if again, err := s.Earlier(ctx, shop, kind, reference, hash); again != nil || err != nil {
 			return again, false, err
 		}
 	}
-	return nil, false, why
+	return nil, false, reason
 }
 
 func orElse(a, b string) string {

@@ -42,7 +42,7 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 		if settled = o.Conflicts; d.Seen != nil && settled > *d.Seen {
 			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%d reports contradict this order, and you have seen %d. Nothing was changed: look at it again.", settled, *d.Seen)}
 		}
-		evidence := gateway.Evidence{"reason": d.Reason, "operator": d.Operator}
+		providerData := gateway.ProviderData{"reason": d.Reason, "operator": d.Operator}
 		if o.Status.Final() {
 			if o.Status != d.Status {
 				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The order is %s, and a final status is never changed. If money moved the other way, settle that with the provider and put it right with an order of its own.", o.Status)}
@@ -54,21 +54,21 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 				return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
 			}
 			o.Conflicts = 0
-			o.conflicts = append(o.conflicts, Conflict{Cause: CauseOperator, Reason: "settled: " + d.Reason, Reported: d.Status, Evidence: evidence, At: now})
+			o.conflicts = append(o.conflicts, ConflictRecord{Source: SourceOperator, Reason: "settled: " + d.Reason, Reported: d.Status, ProviderData: providerData, At: now})
 			return nil
 		}
-		if o.waits() && o.Conflicts == 0 {
+		if o.awaitsOthers() && o.Conflicts == 0 {
 			if !d.Force {
-				return &Error{Code: CodeInvalidState, Message: nothingInDoubt[o.Status]}
+				return &Error{Code: CodeInvalidState, Message: nothingPending[o.Status]}
 			}
-			evidence["forced"] = "true"
+			providerData["forced"] = "true"
 		}
-		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.commanded() || !o.held()) {
+		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.modificationPending() || !o.wasAuthorized()) {
 			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
 		}
-		r := Report{Cause: CauseOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, Basis: o.Sequence, Evidence: evidence, At: now}
+		r := Observation{Source: SourceOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, AsOf: o.Sequence, ProviderData: providerData, At: now}
 		most := o.Amount
-		if o.held() {
+		if o.wasAuthorized() {
 			most = money.New(o.Authorized, o.Amount.Currency())
 		}
 		switch {
@@ -97,7 +97,7 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 }
 
 // nothingInDoubt says why an order that waits is not for an operator to settle, and what to do instead.
-var nothingInDoubt = map[Status]string{
+var nothingPending = map[Status]string{
 	StatusAuthorized: "Nothing about this payment is in doubt: its money is held, and a decision here would not release it. " +
 		"Capture or cancel it through the API. If you know better, decide with --force; the history will say so.",
 	StatusRequiresAction: "Nothing about this order is in doubt: it waits for its customer, who may still pay, and a decision here would not stop that. " +

@@ -30,13 +30,13 @@ func TestAnOperatorsDecision(t *testing.T) {
 	capturing := func(t *testing.T) *Order {
 		o := orderIn(t, StatusAuthorized)
 		o.Manual, o.Authorized, o.Operation, o.CaptureAmount = true, 1000, gateway.OpCapture, 400
-		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
 		return o
 	}
 	givenUp := func(t *testing.T) *Order {
 		o := orderIn(t, StatusRequiresAction)
 		o.Operation = gateway.OpCancel
-		o.step(StatusProcessing, CauseRequest, nil, epoch)
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
 		return o
 	}
 	contradicted := func(t *testing.T) *Order {
@@ -93,11 +93,11 @@ func TestAnOperatorsDecision(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, tc.as, o.Status)
 			last := o.Transitions()[len(o.Transitions())-1]
-			require.Equal(t, CauseOperator, last.Cause)
-			require.Subset(t, last.Evidence, gateway.Evidence{"reason": tc.reason, "operator": "ann"})
+			require.Equal(t, SourceOperator, last.Source)
+			require.Subset(t, last.ProviderData, gateway.ProviderData{"reason": tc.reason, "operator": "ann"})
 			require.Contains(t, o.StatusReason, tc.reason)
 			require.Equal(t, tc.as.Final(), o.NextCheckAt == nil)
-			require.NotContains(t, last.Evidence, "forced")
+			require.NotContains(t, last.ProviderData, "forced")
 			if before.Authorized == 900 {
 				require.EqualValues(t, 900, o.Captured)
 			}
@@ -124,14 +124,14 @@ func TestAnOperatorWhoKnowsBetter(t *testing.T) {
 		o, _, err := s.Resolve(t.Context(), store.o.Key(), Resolution{Status: as, Reason: "the provider released it", Operator: "ann", Force: true})
 		require.NoError(t, err)
 		require.Equal(t, as, o.Status)
-		require.Equal(t, "true", o.Transitions()[len(o.Transitions())-1].Evidence["forced"])
+		require.Equal(t, "true", o.Transitions()[len(o.Transitions())-1].ProviderData["forced"])
 	}
 }
 
 func TestAnOperatorAcknowledgesAConflict(t *testing.T) {
 	t.Parallel()
 	o := orderIn(t, StatusSucceeded)
-	require.Equal(t, ConflictVerdict, o.Record(undated(StatusFailed)))
+	require.Equal(t, Conflict, o.Record(undated(StatusFailed)))
 	store := &oneOrder{o: o}
 	s := New(Config{Store: store})
 	_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusFailed, Reason: "the bank says so", Operator: "ann"})
@@ -142,6 +142,6 @@ func TestAnOperatorAcknowledgesAConflict(t *testing.T) {
 	require.Equal(t, StatusSucceeded, o.Status)
 	require.Zero(t, o.Conflicts)
 	decided := o.NewConflicts()[len(o.NewConflicts())-1]
-	require.Equal(t, CauseOperator, decided.Cause)
+	require.Equal(t, SourceOperator, decided.Source)
 	require.Contains(t, decided.Reason, "a second charge")
 }

@@ -23,13 +23,13 @@ func (o *Order) mayComeBack() bool {
 }
 
 // moreCameBack reports whether a report of a success says that more came back than is booked.
-func (o *Order) moreCameBack(r Report) bool {
+func (o *Order) moreCameBack(r Observation) bool {
 	return o.mayComeBack() && r.Refunded != nil && *r.Refunded > o.Refunded
 }
 
 // cameBack books that more of what was sent came back.
-func (o *Order) cameBack(r Report) {
-	o.step(StatusSucceeded, r.Cause, r.evidence(), r.At)
+func (o *Order) cameBack(r Observation) {
+	o.step(StatusSucceeded, r.Source, r.providerData(), r.At)
 	o.Refunded = min(*r.Refunded, o.Captured)
 	o.RefundReserved = o.Refunded
 	o.snapshot()

@@ -23,9 +23,9 @@ type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
 	// Statements, ReadSheet and WriteSheet are needed for statements only.
-	Statements StatementStore
-	ReadSheet  SheetReader
-	WriteSheet SheetWriter
+	TransactionReports TransactionReportStore
+	ReadSheet          SheetReader
+	WriteSheet         SheetWriter
 	// PublicURL is where providers reach us, without a slash at the end.
 	PublicURL string
 	// ProviderTimeout bounds every call to a provider; 30 s.
@@ -44,9 +44,9 @@ type Config struct {
 	// CallContext prepares the context of a call to a provider, for log fields. May be nil.
 	CallContext func(context.Context, Subject) context.Context
 	// Calling is told that a call to a provider begins; what it returns is called when the call has ended. May be nil.
-	Calling func(context.Context) (ended func())
+	BeginExternalCall func(context.Context) (ended func())
 	// Noted is told which order a callback is about, for the log line of its request. May be nil.
-	Noted func(context.Context, *Order)
+	AnnotateRequest func(context.Context, *Order)
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)
 }
@@ -63,7 +63,7 @@ func (o *Order) subject() Subject { return Subject{o.ShopID, o.AccountName, o.ID
 // Event is something worth counting.
 type Event struct {
 	Provider string
-	Cause    Cause
+	Source   Source
 	Verdict  Verdict
 	// Callback is set for callbacks only; it is "rejected" for one that must not be believed.
 	Callback string
@@ -111,14 +111,14 @@ func New(c Config) *Service {
 	if c.NewID == nil {
 		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 	}
-	if c.Noted == nil {
-		c.Noted = func(context.Context, *Order) {}
+	if c.AnnotateRequest == nil {
+		c.AnnotateRequest = func(context.Context, *Order) {}
 	}
 	if c.Observe == nil {
 		c.Observe = func(Event) {}
 	}
-	if c.Calling == nil {
-		c.Calling = func(context.Context) func() { return func() {} }
+	if c.BeginExternalCall == nil {
+		c.BeginExternalCall = func(context.Context) func() { return func() {} }
 	}
 	if c.CallContext == nil {
 		c.CallContext = func(ctx context.Context, _ Subject) context.Context { return ctx }
@@ -245,7 +245,7 @@ func (s *Service) newOrder(o Order) *Order {
 	now := s.Now()
 	o.ID, o.ProviderOrderID = s.NewID(), newProviderOrderID()
 	o.CreatedAt, o.UpdatedAt, o.ChecksSince = now, now, now
-	o.step(StatusCreated, CauseRequest, nil, now)
+	o.step(StatusCreated, SourceRequest, nil, now)
 	s.Schedule.next(&o, now)
 	o.snapshot()
 	return &o
@@ -309,25 +309,25 @@ func (s *Service) inTime(until time.Time, operation string, call func(context.Co
 
 // ask calls the provider about an order as it is stored now, and records what came of it.
 func (s *Service) ask(ctx context.Context, stored *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, error) {
-	return s.askFor(ctx, stored, operation, call, answerReport)
+	return s.askFor(ctx, stored, operation, call, answerObservation)
 }
 
 // askFor is ask with its own reading of the answer. report may run twice, each time on a new load of the order.
 func (s *Service) askFor(ctx context.Context, stored *Order, operation string, call func(context.Context) (gateway.Result, error),
-	report func(o *Order, result gateway.Result, err error, basis int, now time.Time) Report,
+	report func(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation,
 ) (*Order, error) {
 	started, begin, basis := s.Now(), time.Now(), stored.Sequence
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, stored.subject()), s.ProviderTimeout)
-	ended := s.Calling(ctx)
+	ended := s.BeginExternalCall(ctx)
 	result, callErr := call(callCtx)
 	took := time.Since(begin)
 	ended()
 	cancel()
 	faultpoint.Hit("provider-answered")
-	made := Call{ID: s.NewID(), Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), Evidence: evidenceOf(result, callErr)}
+	made := Call{ID: s.NewID(), Operation: operation, StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr)}
 	var verdict Verdict
 	conflicts := 0
-	o, recorded, err := s.keep(ctx, stored.Key(), func(o *Order) error {
+	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {
 		now := s.Now()
 		o.AddCall(made)
 		result := result
@@ -335,8 +335,8 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 			// A capture or cancel was begun meanwhile. This is not its answer, and what the adapter keeps of the order is
 			// newer than what this answer tells.
 			result.State = unknownTo(o, result.State)
-		} else if o.commanded() && callErr == nil {
-			o.accept(true)
+		} else if o.modificationPending() && callErr == nil {
+			o.setCommandAccepted(true)
 		}
 		if verdict, conflicts = Stale, 0; callErr != nil && o.Operation != stored.Operation {
 			return nil // the command was settled by others meanwhile, and its failure says nothing about the order
@@ -344,15 +344,15 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		r := report(o, result, callErr, basis, now)
 		verdict = o.Record(r)
 		if gateway.KindOf(callErr) == gateway.KindDuplicate {
-			o.name()
+			o.acknowledge()
 			o.contradict(r, "the provider had an order of this id before: somebody else uses our ids, or a request was repeated")
 		}
 		conflicts = len(o.NewConflicts())
 		if !o.Status.Final() || verdict == Apply { // of a final one a check may be due, because it is in doubt
 			s.Schedule.next(o, now)
 		}
-		if callErr == nil && verdict == Stale && o.doubtedBy(r) {
-			o.doubt(now)
+		if callErr == nil && verdict == Stale && o.contradictedBy(r) {
+			o.verifySoon(now)
 		}
 		return nil
 	})
@@ -363,7 +363,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 		verdict, conflicts = Repeat, 0
 	}
 	faultpoint.Hit("outcome-written")
-	s.Observe(Event{Provider: o.Provider, Cause: CauseAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
+	s.Observe(Event{Provider: o.Provider, Source: SourceAnswer, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID, Account: o.AccountName, CredentialsRefused: credentialsRefused(callErr)})
 	return o, nil
 }
 
@@ -374,36 +374,36 @@ const (
 )
 
 // answerReport is what a provider's answer to a call that may move money means.
-func answerReport(o *Order, result gateway.Result, err error, basis int, now time.Time) Report {
+func answerObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {
 	if err == nil {
-		r := o.withoutForm(ReportOf(result, CauseAnswer, basis, now))
+		r := o.withoutForm(ObservationOf(result, SourceAnswer, basis, now))
 		if o.Status == StatusCreated && !r.Status.Valid() {
 			r.Status, r.Reason = notListed(o)
 		}
 		return r
 	}
-	r := Report{Cause: CauseAnswer, Basis: basis, State: result.State, Evidence: evidenceOf(result, err), At: now}
+	r := Observation{Source: SourceAnswer, AsOf: basis, State: result.State, ProviderData: providerDataOf(result, err), At: now}
 	code := "no_answer"
 	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code != "" {
 		code = e.Code
 	}
-	fail := func(category gateway.FailureCategory, advice gateway.Advice, code, message string) Report {
+	fail := func(category gateway.FailureCategory, advice gateway.Advice, code, message string) Observation {
 		r.Status = StatusFailed
 		r.Failure = &gateway.Failure{Category: category, Code: code, Message: message, Advice: advice, Cascade: []gateway.CascadeError{}}
 		return r
 	}
-	if o.commanded() {
+	if o.modificationPending() {
 		// A capture or cancel that did not happen leaves the money held.
 		switch gateway.KindOf(err) {
-		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported:
+		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported:
 			r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
-			if !o.held() {
+			if !o.wasAuthorized() {
 				r.Status, r.Reason = StatusRequiresAction, "The provider did not give the payment up; it can still be paid."
 			}
 			if clockOff(err) {
 				r.Reason = clockMessage + " The money is still held."
 			}
-		case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindForged:
+		case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindInvalidSignature:
 			r.Status = StatusUnknown // no step: the order stays processing and is asked about
 		}
 		return r
@@ -416,7 +416,7 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, codeNotSent, "The provider could not be reached, and nothing was sent to it.")
 	case gateway.KindCredentials:
 		return fail(gateway.FailureUnavailable, gateway.AdviceContactProvider, code, "The provider refused this account's credentials. Nothing happened to the money; the operators were told.")
-	case gateway.KindRefused:
+	case gateway.KindDeclined:
 		if clockOff(err) {
 			return fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, clockMessage+" Nothing happened to the money.")
 		}
@@ -426,7 +426,7 @@ func answerReport(o *Order, result gateway.Result, err error, basis int, now tim
 		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider refused the request."+faults(err))
 	case gateway.KindInvalid, gateway.KindUnsupported:
 		return fail(gateway.FailureInvalid, gateway.AdviceFixRequest, code, "The provider cannot do this. Nothing was sent to it.")
-	case gateway.KindUnknown, gateway.KindDuplicate, gateway.KindNotFound, gateway.KindRejected, gateway.KindForged:
+	case gateway.KindUnknown, gateway.KindDuplicate, gateway.KindNotFound, gateway.KindRejected, gateway.KindInvalidSignature:
 		r.Status, r.Reason = StatusUnknown, "The provider gave no answer that can be believed. It is being asked."
 		if gateway.KindOf(err) == gateway.KindDuplicate {
 			r.Reason = "The provider has an order of this id already. It is being asked about it."
@@ -464,13 +464,13 @@ func outcomeOf(r gateway.Result, err error) string {
 	return string(r.Status)
 }
 
-func evidenceOf(r gateway.Result, err error) gateway.Evidence {
+func providerDataOf(r gateway.Result, err error) gateway.ProviderData {
 	if err == nil {
-		return r.Evidence
+		return r.ProviderData
 	}
-	e := gateway.Evidence{"outcome": gateway.KindOf(err).String()}
+	e := gateway.ProviderData{"outcome": gateway.KindOf(err).String()}
 	if g, ok := errors.AsType[*gateway.Error](err); ok {
-		for k, v := range g.Evidence {
+		for k, v := range g.ProviderData {
 			e[k] = v
 		}
 		if g.Code != "" {

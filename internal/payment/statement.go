@@ -10,20 +10,20 @@ import (
 )
 
 // StatementState is how far a statement is.
-type StatementState string
+type TransactionReportState string
 
 // The states of a statement.
 const (
-	StatementCreated    StatementState = "created"    // the provider was not asked yet
-	StatementProcessing StatementState = "processing" // the provider is at it
-	StatementReady      StatementState = "ready"      // its file can be read
-	StatementFailed     StatementState = "failed"     // see Failure; ask for a new one later
+	TransactionReportCreated    TransactionReportState = "created"    // the provider was not asked yet
+	TransactionReportProcessing TransactionReportState = "processing" // the provider is at it
+	TransactionReportReady      TransactionReportState = "ready"      // its file can be read
+	TransactionReportFailed     TransactionReportState = "failed"     // see Failure; ask for a new one later
 )
 
 // Statement is a shop's part of the provider's list of transactions of a kind, status and period. The provider lists the
 // transactions of a merchant key, which other shops, other accounts and other programs may use: the shop gets the rows of
 // its own orders on the account.
-type Statement struct {
+type TransactionReport struct {
 	ID          uuid.UUID
 	Shop        uuid.UUID
 	AccountID   uuid.UUID
@@ -31,7 +31,7 @@ type Statement struct {
 	Type        gateway.Kind
 	Status      gateway.Status
 	From, To    time.Time
-	State       StatementState
+	State       TransactionReportState
 	Task        string   // the provider's id of its export
 	Failure     string   // a sentence for the shop
 	Columns     []string // of the provider's list, in its order, once ready
@@ -43,32 +43,32 @@ type Statement struct {
 }
 
 // StatementKey identifies a statement.
-type StatementKey struct {
-	Shop, Statement uuid.UUID
+type TransactionReportKey struct {
+	Shop, TransactionReport uuid.UUID
 }
 
 // ErrStatementNotFound is returned for a statement that does not exist or belongs to another shop.
-var ErrStatementNotFound = &Error{Code: CodeNotFound, Message: "There is no such statement. Check the id, and that the key belongs to the shop that asked for it."}
+var ErrTransactionReportNotFound = &Error{Code: CodeNotFound, Message: "There is no such statement. Check the id, and that the key belongs to the shop that asked for it."}
 
 // StatementStore keeps statements.
-type StatementStore interface {
-	CreateStatement(ctx context.Context, st *Statement) error
+type TransactionReportStore interface {
+	CreateTransactionReport(ctx context.Context, st *TransactionReport) error
 	// Statement returns a statement of a shop, else ErrStatementNotFound.
-	Statement(ctx context.Context, shop, id uuid.UUID) (*Statement, error)
+	TransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error)
 	// SaveStatement writes the statement's progress. Polls must be one more than when it was loaded. It is an error if
 	// somebody else saved it since then, or if it was ready or failed already.
-	SaveStatement(ctx context.Context, st *Statement) error
+	SaveTransactionReport(ctx context.Context, st *TransactionReport) error
 	// SaveStatementRows replaces the statement's rows: all of them or none. It is an error if the statement is ready or failed
 	// already, or if an order is not the shop's.
-	SaveStatementRows(ctx context.Context, st *Statement, rows []StatementRow) error
+	SaveTransactionReportRows(ctx context.Context, st *TransactionReport, rows []TransactionReportRow) error
 	// StatementRows returns up to limit rows of a shop's statement after a cursor, in the order of the provider's list.
-	StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[StatementRow], error)
+	TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[TransactionReportRow], error)
 	// OrdersNamed returns the orders of all shops that the provider knows by one of ids, ours or its own.
 	OrdersNamed(ctx context.Context, ids []string) ([]NamedOrder, error)
 }
 
 // NewStatement asks for a statement.
-type NewStatement struct {
+type NewTransactionReport struct {
 	Shop     uuid.UUID
 	Account  string
 	Type     gateway.Kind
@@ -77,16 +77,16 @@ type NewStatement struct {
 }
 
 // statementHorizon is how long a statement may take in all, whatever is in its way.
-const statementHorizon = 30 * time.Minute
+const transactionReportHorizon = 30 * time.Minute
 
 // What a shop is told of a statement that failed.
 const (
-	statementNotMade    = "The provider did not make the list. Ask for a new statement later."
-	statementUnreadable = "The provider made a list that cannot be read or is too large. Ask for a new statement of a shorter period."
+	transactionReportNotMade    = "The provider did not make the list. Ask for a new statement later."
+	transactionReportUnreadable = "The provider made a list that cannot be read or is too large. Ask for a new statement of a shorter period."
 )
 
 // CreateStatement writes down that a statement is wanted. It is fetched in the background.
-func (s *Service) CreateStatement(ctx context.Context, in NewStatement) (*Statement, error) {
+func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransactionReport) (*TransactionReport, error) {
 	account, err := s.route(ctx, in.Shop, in.Account, "", PurposeAny)
 	if err != nil {
 		return nil, err
@@ -95,21 +95,21 @@ func (s *Service) CreateStatement(ctx context.Context, in NewStatement) (*Statem
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := gw.gateway.(gateway.StatementExporter); !ok {
+	if _, ok := gw.gateway.(gateway.TransactionReportExporter); !ok {
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account makes no statements."}
 	}
 	if !in.From.Before(in.To) {
 		return nil, &Error{Code: CodeInvalid, Message: "The period is empty.", Fields: []gateway.FieldError{{Field: "to", Message: "must be later than from"}}}
 	}
 	now := s.Now()
-	st := &Statement{
+	st := &TransactionReport{
 		ID: s.NewID(), Shop: in.Shop, AccountID: account.ID, AccountName: account.Name, Type: in.Type, Status: in.Status,
-		From: in.From.UTC(), To: in.To.UTC(), State: StatementCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now,
+		From: in.From.UTC(), To: in.To.UTC(), State: TransactionReportCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now,
 	}
-	return st, s.Statements.CreateStatement(ctx, st)
+	return st, s.TransactionReports.CreateTransactionReport(ctx, st)
 }
 
 // Statement returns a statement of a shop.
-func (s *Service) Statement(ctx context.Context, shop, id uuid.UUID) (*Statement, error) {
-	return s.Statements.Statement(ctx, shop, id)
+func (s *Service) TransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error) {
+	return s.TransactionReports.TransactionReport(ctx, shop, id)
 }

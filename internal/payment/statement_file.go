@@ -18,8 +18,8 @@ const rowsPage = 500
 
 // StatementFile writes the shop's rows to w as a spreadsheet with the columns of the provider's list. filesAtOnce are written
 // at once, half of them for one shop: more are CodeUnavailable. An error after the first byte leaves half a file with w.
-func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
-	st, err := s.readyStatement(ctx, shop, id)
+func (s *Service) TransactionReportFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
+	st, err := s.readyTransactionReport(ctx, shop, id)
 	if err != nil {
 		return err
 	}
@@ -31,10 +31,10 @@ func (s *Service) StatementFile(ctx context.Context, shop, id uuid.UUID, w io.Wr
 }
 
 // fieldsOf reads a statement's rows page by page.
-func (s *Service) fieldsOf(ctx context.Context, st *Statement) iter.Seq2[map[string]string, error] {
+func (s *Service) fieldsOf(ctx context.Context, st *TransactionReport) iter.Seq2[map[string]string, error] {
 	return func(yield func(map[string]string, error) bool) {
 		for cursor := ""; ; {
-			page, err := s.Statements.StatementRows(ctx, st.Shop, st.ID, cursor, rowsPage)
+			page, err := s.TransactionReports.TransactionReportRows(ctx, st.Shop, st.ID, cursor, rowsPage)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -52,19 +52,19 @@ func (s *Service) fieldsOf(ctx context.Context, st *Statement) iter.Seq2[map[str
 }
 
 // StatementRows returns up to limit of the shop's rows after a cursor.
-func (s *Service) StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[StatementRow], error) {
-	if _, err := s.readyStatement(ctx, shop, id); err != nil {
-		return Page[StatementRow]{}, err
+func (s *Service) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[TransactionReportRow], error) {
+	if _, err := s.readyTransactionReport(ctx, shop, id); err != nil {
+		return Page[TransactionReportRow]{}, err
 	}
-	return s.Statements.StatementRows(ctx, shop, id, cursor, limit)
+	return s.TransactionReports.TransactionReportRows(ctx, shop, id, cursor, limit)
 }
 
-func (s *Service) readyStatement(ctx context.Context, shop, id uuid.UUID) (*Statement, error) {
-	st, err := s.Statements.Statement(ctx, shop, id)
+func (s *Service) readyTransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error) {
+	st, err := s.TransactionReports.TransactionReport(ctx, shop, id)
 	if err != nil {
 		return nil, err
 	}
-	if st.State != StatementReady {
+	if st.State != TransactionReportReady {
 		return nil, &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". Its rows and its file can be read once it is ready."}
 	}
 	return st, nil
@@ -73,8 +73,8 @@ func (s *Service) readyStatement(ctx context.Context, shop, id uuid.UUID) (*Stat
 // ProviderFile writes the provider's whole spreadsheet to w, as the provider made it: with the rows of other shops, and with
 // whatever card data the provider puts into it. It is for operators only. The provider is asked for it each time, for no
 // longer than ProviderTimeout.
-func (s *Service) ProviderFile(ctx context.Context, st *Statement, w io.Writer) error {
-	if st.State != StatementReady {
+func (s *Service) ProviderFile(ctx context.Context, st *TransactionReport, w io.Writer) error {
+	if st.State != TransactionReportReady {
 		return &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". The provider's file can be read once it is ready."}
 	}
 	exporter, err := s.exporter(ctx, st)
@@ -83,7 +83,7 @@ func (s *Service) ProviderFile(ctx context.Context, st *Statement, w io.Writer) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
 	defer cancel()
-	if err := exporter.DownloadStatement(ctx, st.Task, w); err != nil {
+	if err := exporter.DownloadTransactionReport(ctx, st.Task, w); err != nil {
 		return providerFailed("The provider did not give the file. Try again later, or ask for a new statement.", err)
 	}
 	return nil

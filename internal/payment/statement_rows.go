@@ -17,7 +17,7 @@ import (
 type SheetReader func(r io.Reader) (columns []string, rows []map[string]string, err error)
 
 // StatementRow is a row of a statement that is about an order of the statement's shop.
-type StatementRow struct {
+type TransactionReportRow struct {
 	Order     uuid.UUID
 	Reference string            // the shop's, of the order
 	Fields    map[string]string // by the names of the provider's columns, card numbers masked
@@ -37,13 +37,13 @@ const lookupBatch = 1000
 // ownRows returns those rows of a list that are the shop's, without card numbers. A row is the shop's
 // if it names an order of the shop on the statement's account, and no other order of ours. An order is named by a cell that
 // is our id of it or the provider's: the columns are not documented, and a shop's own reference may be used by others.
-func (s *Service) ownRows(ctx context.Context, st *Statement, columns []string, all []map[string]string) ([]StatementRow, error) {
+func (s *Service) ownRows(ctx context.Context, st *TransactionReport, columns []string, all []map[string]string) ([]TransactionReportRow, error) {
 	if named, err := s.ordersNamed(ctx, columns); err != nil {
 		return nil, err
 	} else if len(named) > 0 {
 		return nil, fmt.Errorf("%w: its first row is no header", errUnreadable)
 	}
-	var own []StatementRow
+	var own []TransactionReportRow
 	for batch := range slices.Chunk(all, lookupBatch) {
 		var ids []string
 		for _, row := range batch {
@@ -57,7 +57,7 @@ func (s *Service) ownRows(ctx context.Context, st *Statement, columns []string, 
 		}
 		for _, fields := range batch {
 			if order, ok := ownerOf(st, columns, fields, named); ok {
-				own = append(own, StatementRow{Order: order, Fields: masked(fields, named)})
+				own = append(own, TransactionReportRow{Order: order, Fields: masked(fields, named)})
 			}
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Service) ordersNamed(ctx context.Context, ids []string) (map[string][]N
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	orders, err := s.Statements.OrdersNamed(ctx, ids)
+	orders, err := s.TransactionReports.OrdersNamed(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func letter(c rune) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 
 // ownerOf returns the order that a row is about, if the row is the shop's. A refund's row may name its payment, too: it is
 // about the refund.
-func ownerOf(st *Statement, columns []string, fields map[string]string, named map[string][]NamedOrder) (uuid.UUID, bool) {
+func ownerOf(st *TransactionReport, columns []string, fields map[string]string, named map[string][]NamedOrder) (uuid.UUID, bool) {
 	var found []NamedOrder
 	for _, column := range columns {
 		for _, o := range named[fields[column]] {

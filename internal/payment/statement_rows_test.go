@@ -14,7 +14,7 @@ import (
 )
 
 // listed makes the provider's list of rows, each a cell for "id", "parent" and "note", and reads the statement.
-func (b *statementBench) listed(t *testing.T, rows ...[3]string) error {
+func (b *reportFixture) listed(t *testing.T, rows ...[3]string) error {
 	t.Helper()
 	columns := []string{"id", "parent", "note"}
 	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) {
@@ -57,21 +57,21 @@ func TestStatementRowsAreThoseOfOwnOrders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newStatementBench(t)
+			b := newTransactionReportBench(t)
 			payment, refund := b.order(own, ownRef), b.order("pr-own-refund", refundRef)
 			refund.Parent = &payment.Key.Order
 			foreign, moved, numbered := b.order(theirs, theirsRef), b.order(elsewhere, ""), b.order("pr-numbered", "123456789012")
 			foreign.Key.Shop, moved.Account = uuid.New(), uuid.New()
 			b.orders = []NamedOrder{payment, refund, foreign, moved, numbered}
 			require.NoError(t, b.listed(t, c.row))
-			require.Equal(t, StatementReady, b.kept.State)
+			require.Equal(t, TransactionReportReady, b.kept.State)
 			if c.want == "" {
 				require.Empty(t, b.rows)
 				require.Zero(t, b.kept.Rows)
 				return
 			}
 			order := map[string]uuid.UUID{own: payment.Key.Order, "refund": refund.Key.Order}[c.want]
-			require.Equal(t, []StatementRow{{Order: order, Fields: map[string]string{"id": c.row[0], "parent": c.row[1], "note": c.row[2]}}}, b.rows)
+			require.Equal(t, []TransactionReportRow{{Order: order, Fields: map[string]string{"id": c.row[0], "parent": c.row[1], "note": c.row[2]}}}, b.rows)
 			require.Equal(t, 1, b.kept.Rows)
 		})
 	}
@@ -79,7 +79,7 @@ func TestStatementRowsAreThoseOfOwnOrders(t *testing.T) {
 
 func TestStatementRowsHoldNoCardNumberAndWholeIDs(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	// The digits of both ids hold what could be a card number.
 	const ours, theirs = "pr-0a4012000000003010bcdef012345678", "f04012000000003010abcdef"
 	b.orders = []NamedOrder{b.order(ours, theirs)}
@@ -89,7 +89,7 @@ func TestStatementRowsHoldNoCardNumberAndWholeIDs(t *testing.T) {
 
 func TestALongListIsReadWhole(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	var rows [][3]string
 	var want []uuid.UUID
 	b.orders = nil
@@ -111,30 +111,30 @@ func TestALongListIsReadWhole(t *testing.T) {
 // A list whose first row is data would show that row as the names of columns.
 func TestAListWithoutAHeaderFails(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) {
 		_, err := io.Copy(io.Discard, r)
 		return []string{"order-one", "paid"}, nil, err
 	}
 	b.started(t)
 	require.ErrorIs(t, b.advance(t.Context()), errUnreadable)
-	require.Equal(t, StatementFailed, b.kept.State)
-	require.Equal(t, statementUnreadable, b.kept.Failure)
+	require.Equal(t, TransactionReportFailed, b.kept.State)
+	require.Equal(t, transactionReportUnreadable, b.kept.Failure)
 	require.Empty(t, b.kept.Columns)
 }
 
 func TestAStatementIsNotReadWhileOrdersCannotBeLookedUp(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
-	b.Statements = noLookup{b}
+	b.TransactionReports = noLookup{b}
 	require.ErrorContains(t, b.advance(t.Context()), "no database")
 	b.stillOpen(t)
-	b.Statements = b
+	b.TransactionReports = b
 	b.recovers(t)
 }
 
-type noLookup struct{ *statementBench }
+type noLookup struct{ *reportFixture }
 
 func (noLookup) OrdersNamed(context.Context, []string) ([]NamedOrder, error) {
 	return nil, errors.New("no database")
@@ -143,14 +143,14 @@ func (noLookup) OrdersNamed(context.Context, []string) ([]NamedOrder, error) {
 // The shop's file is made of its rows: the provider's, with the rows of others, is not asked for.
 func TestStatementFileHoldsTheRows(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
-	b.kept.State, b.kept.Columns, b.kept.Rows = StatementReady, []string{"b", "a"}, 5
+	b := newTransactionReportBench(t)
+	b.kept.State, b.kept.Columns, b.kept.Rows = TransactionReportReady, []string{"b", "a"}, 5
 	var want []map[string]string
 	for i := range 5 {
 		want = append(want, map[string]string{"a": fmt.Sprint(i)})
-		b.rows = append(b.rows, StatementRow{Order: uuid.New(), Fields: want[i]})
+		b.rows = append(b.rows, TransactionReportRow{Order: uuid.New(), Fields: want[i]})
 	}
-	b.fake.DownloadStatementFunc = func(context.Context, string, io.Writer) error { return errors.New("nobody may ask") }
+	b.fake.DownloadTransactionReportFunc = func(context.Context, string, io.Writer) error { return errors.New("nobody may ask") }
 	b.WriteSheet = func(_ io.Writer, columns []string, rows iter.Seq2[map[string]string, error]) error {
 		require.Equal(t, []string{"b", "a"}, columns)
 		var got []map[string]string
@@ -161,14 +161,14 @@ func TestStatementFileHoldsTheRows(t *testing.T) {
 		require.Equal(t, want, got)
 		return nil
 	}
-	require.NoError(t, b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard))
-	page, err := b.Service.StatementRows(t.Context(), b.kept.Shop, b.kept.ID, "4", 50)
+	require.NoError(t, b.TransactionReportFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard))
+	page, err := b.Service.TransactionReportRows(t.Context(), b.kept.Shop, b.kept.ID, "4", 50)
 	require.NoError(t, err)
 	require.Equal(t, b.rows[4:], page.Items)
 
-	b.kept.State = StatementProcessing
-	_, err = b.Service.StatementRows(t.Context(), b.kept.Shop, b.kept.ID, "", 50)
+	b.kept.State = TransactionReportProcessing
+	_, err = b.Service.TransactionReportRows(t.Context(), b.kept.Shop, b.kept.ID, "", 50)
 	require.Equal(t, CodeInvalidState, CodeOf(err))
-	require.Equal(t, CodeInvalidState, CodeOf(b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)))
+	require.Equal(t, CodeInvalidState, CodeOf(b.TransactionReportFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)))
 	require.Equal(t, CodeInvalidState, CodeOf(b.ProviderFile(t.Context(), &b.kept, io.Discard)))
 }

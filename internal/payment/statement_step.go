@@ -17,69 +17,69 @@ import (
 //
 // A step may be taken twice, when the process died before it was written down or two took it at once. Then the provider
 // makes a second list, which does no harm, or the same list is read again in place of what was read before.
-func (s *Service) AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error {
-	st, err := s.Statements.Statement(ctx, shop, id)
+func (s *Service) AdvanceTransactionReport(ctx context.Context, shop, id uuid.UUID) error {
+	st, err := s.TransactionReports.TransactionReport(ctx, shop, id)
 	if err != nil {
 		return err
 	}
-	if st.State == StatementReady || st.State == StatementFailed {
+	if st.State == TransactionReportReady || st.State == TransactionReportFailed {
 		return nil
 	}
 	// The horizon comes first: a step that never gets as far as being written down would be taken for ever.
 	var stepErr error
-	overdue := s.Now().Sub(st.CreatedAt) > statementHorizon
+	overdue := s.Now().Sub(st.CreatedAt) > transactionReportHorizon
 	if !overdue {
-		stepErr = s.stepStatement(ctx, st)
+		stepErr = s.stepTransactionReport(ctx, st)
 	}
 	now := s.Now()
 	st.UpdatedAt, st.Polls = now, st.Polls+1
 	switch {
-	case st.State == StatementReady:
+	case st.State == TransactionReportReady:
 		st.NextPollAt = nil
 	case errors.Is(stepErr, errUnreadable):
-		st.State, st.Failure, st.NextPollAt = StatementFailed, statementUnreadable, nil
+		st.State, st.Failure, st.NextPollAt = TransactionReportFailed, transactionReportUnreadable, nil
 	case overdue || final(stepErr):
-		st.State, st.Failure, st.NextPollAt = StatementFailed, statementNotMade, nil
+		st.State, st.Failure, st.NextPollAt = TransactionReportFailed, transactionReportNotMade, nil
 	default:
 		next := now.Add(min(time.Second<<min(st.Polls, 6), time.Minute))
 		st.NextPollAt = &next
 	}
-	return errors.Join(stepErr, s.Statements.SaveStatement(ctx, st))
+	return errors.Join(stepErr, s.TransactionReports.SaveTransactionReport(ctx, st))
 }
 
 // final reports whether asking again would be answered the same.
 func final(err error) bool {
 	switch gateway.KindOf(err) {
-	case gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported:
+	case gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported:
 		return true
-	case gateway.KindUnknown, gateway.KindNotSent, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindCredentials, gateway.KindRejected, gateway.KindForged:
+	case gateway.KindUnknown, gateway.KindNotSent, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindCredentials, gateway.KindRejected, gateway.KindInvalidSignature:
 	}
 	return false
 }
 
 // stepStatement moves st one step at the provider. Unless it returns nil, st is as it was.
-func (s *Service) stepStatement(ctx context.Context, st *Statement) error {
+func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionReport) error {
 	exporter, err := s.exporter(ctx, st)
 	if err != nil {
 		return err
 	}
 	ctx = s.CallContext(ctx, Subject{Shop: st.Shop, Account: st.AccountName})
 	if st.Task == "" {
-		task, err := s.startStatement(ctx, exporter, st)
+		task, err := s.startTransactionReport(ctx, exporter, st)
 		if err != nil {
 			return fmt.Errorf("ask for the statement: %w", err)
 		}
-		st.Task, st.State = task, StatementProcessing
+		st.Task, st.State = task, TransactionReportProcessing
 		return nil
 	}
-	ready, err := s.statementReady(ctx, exporter, st.Task)
+	ready, err := s.transactionReportReady(ctx, exporter, st.Task)
 	if err != nil {
 		return fmt.Errorf("ask whether the statement is ready: %w", err)
 	}
 	if !ready {
 		return nil
 	}
-	columns, all, err := s.readStatement(ctx, exporter, st.Task)
+	columns, all, err := s.readTransactionReport(ctx, exporter, st.Task)
 	if err != nil {
 		return err
 	}
@@ -87,23 +87,23 @@ func (s *Service) stepStatement(ctx context.Context, st *Statement) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Statements.SaveStatementRows(ctx, st, rows); err != nil {
+	if err := s.TransactionReports.SaveTransactionReportRows(ctx, st, rows); err != nil {
 		return err
 	}
-	st.State, st.Columns, st.Rows = StatementReady, columns, len(rows)
+	st.State, st.Columns, st.Rows = TransactionReportReady, columns, len(rows)
 	return nil
 }
 
-func (s *Service) startStatement(ctx context.Context, exporter gateway.StatementExporter, st *Statement) (string, error) {
+func (s *Service) startTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, st *TransactionReport) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
 	defer cancel()
-	return exporter.StartStatement(ctx, gateway.StatementRequest{Kind: st.Type, Status: st.Status, From: st.From, To: st.To})
+	return exporter.StartTransactionReport(ctx, gateway.TransactionReportRequest{Kind: st.Type, Status: st.Status, From: st.From, To: st.To})
 }
 
-func (s *Service) statementReady(ctx context.Context, exporter gateway.StatementExporter, task string) (bool, error) {
+func (s *Service) transactionReportReady(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
 	defer cancel()
-	return exporter.StatementReady(ctx, task)
+	return exporter.TransactionReportReady(ctx, task)
 }
 
 var (
@@ -114,14 +114,14 @@ var (
 )
 
 // readStatement downloads a list and reads it, for no longer than ProviderTimeout.
-func (s *Service) readStatement(ctx context.Context, exporter gateway.StatementExporter, task string) (columns []string, rows []map[string]string, err error) {
+func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (columns []string, rows []map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
 	defer cancel()
 	r, w := io.Pipe()
 	defer func() { _ = r.Close() }() // also when the reader panics
 	downloaded := make(chan error, 1)
 	go func() {
-		err := exporter.DownloadStatement(ctx, task, w)
+		err := exporter.DownloadTransactionReport(ctx, task, w)
 		_ = w.CloseWithError(err)
 		downloaded <- err
 	}()
@@ -136,7 +136,7 @@ func (s *Service) readStatement(ctx context.Context, exporter gateway.StatementE
 	return columns, rows, nil
 }
 
-func (s *Service) exporter(ctx context.Context, st *Statement) (gateway.StatementExporter, error) {
+func (s *Service) exporter(ctx context.Context, st *TransactionReport) (gateway.TransactionReportExporter, error) {
 	account, err := s.Store.Account(ctx, st.AccountID)
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (s *Service) exporter(ctx context.Context, st *Statement) (gateway.Statemen
 	if err != nil {
 		return nil, err
 	}
-	exporter, ok := gw.gateway.(gateway.StatementExporter)
+	exporter, ok := gw.gateway.(gateway.TransactionReportExporter)
 	if !ok {
 		return nil, gateway.Errorf(gateway.KindUnsupported, "statement", "account %s makes no statements any more", account.Name)
 	}

@@ -22,38 +22,38 @@ import (
 
 // statementBench is the use cases over one statement in memory, with a provider that follows a script: it starts
 // task-1, which is ready at once and holds two lines, each the name of an order of the shop.
-type statementBench struct {
+type reportFixture struct {
 	*Service
 	fake     *gatewaytest.Fake
 	now      time.Time
-	kept     Statement
+	kept     TransactionReport
 	orders   []NamedOrder
-	rows     []StatementRow
+	rows     []TransactionReportRow
 	saveErr  error // of SaveStatement
 	saveRows error // of SaveStatementRows
 }
 
-func newStatementBench(t *testing.T) *statementBench {
+func newTransactionReportBench(t *testing.T) *reportFixture {
 	t.Helper()
-	b := &statementBench{now: epoch, fake: &gatewaytest.Fake{
-		StartStatementFunc: func(context.Context, gateway.StatementRequest) (string, error) { return "task-1", nil },
-		StatementReadyFunc: func(context.Context, string) (bool, error) { return true, nil },
-		DownloadStatementFunc: func(_ context.Context, _ string, w io.Writer) error {
+	b := &reportFixture{now: epoch, fake: &gatewaytest.Fake{
+		StartTransactionReportFunc: func(context.Context, gateway.TransactionReportRequest) (string, error) { return "task-1", nil },
+		TransactionReportReadyFunc: func(context.Context, string) (bool, error) { return true, nil },
+		DownloadTransactionReportFunc: func(_ context.Context, _ string, w io.Writer) error {
 			_, err := io.WriteString(w, "order-one\norder-two\n")
 			return err
 		},
 	}}
-	b.Service = New(Config{Store: oneAccount{}, Statements: b, Drivers: gateway.NewRegistry(b.fake), ReadSheet: readLines, Now: func() time.Time { return b.now }})
-	b.kept = Statement{
+	b.Service = New(Config{Store: oneAccount{}, TransactionReports: b, Drivers: gateway.NewRegistry(b.fake), ReadSheet: readLines, Now: func() time.Time { return b.now }})
+	b.kept = TransactionReport{
 		ID: uuid.New(), Shop: uuid.New(), Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
-		From: epoch.Add(-time.Hour), To: epoch, State: StatementCreated, CreatedAt: epoch, UpdatedAt: epoch, NextPollAt: &epoch,
+		From: epoch.Add(-time.Hour), To: epoch, State: TransactionReportCreated, CreatedAt: epoch, UpdatedAt: epoch, NextPollAt: &epoch,
 	}
 	b.orders = []NamedOrder{b.order("order-one", "at-provider-1"), b.order("order-two", "")}
 	return b
 }
 
 // order is an order of the statement's shop and account.
-func (b *statementBench) order(ours, theirs string) NamedOrder {
+func (b *reportFixture) order(ours, theirs string) NamedOrder {
 	return NamedOrder{Key: Key{b.kept.Shop, uuid.New()}, Account: b.kept.AccountID, ProviderOrderID: ours, ProviderReference: theirs}
 }
 
@@ -76,14 +76,16 @@ func (oneAccount) Account(context.Context, uuid.UUID) (Account, error) {
 	return Account{Name: "EUR-1", Provider: "fake", Currency: "EUR"}, nil
 }
 
-func (b *statementBench) CreateStatement(context.Context, *Statement) error { return nil }
+func (b *reportFixture) CreateTransactionReport(context.Context, *TransactionReport) error {
+	return nil
+}
 
-func (b *statementBench) Statement(context.Context, uuid.UUID, uuid.UUID) (*Statement, error) {
+func (b *reportFixture) TransactionReport(context.Context, uuid.UUID, uuid.UUID) (*TransactionReport, error) {
 	st := b.kept
 	return &st, nil
 }
 
-func (b *statementBench) SaveStatement(_ context.Context, st *Statement) error {
+func (b *reportFixture) SaveTransactionReport(_ context.Context, st *TransactionReport) error {
 	if b.saveErr != nil {
 		return b.saveErr
 	}
@@ -94,14 +96,14 @@ func (b *statementBench) SaveStatement(_ context.Context, st *Statement) error {
 	return nil
 }
 
-func (b *statementBench) SaveStatementRows(_ context.Context, _ *Statement, rows []StatementRow) error {
+func (b *reportFixture) SaveTransactionReportRows(_ context.Context, _ *TransactionReport, rows []TransactionReportRow) error {
 	if b.saveRows == nil {
 		b.rows = rows
 	}
 	return b.saveRows
 }
 
-func (b *statementBench) OrdersNamed(_ context.Context, ids []string) ([]NamedOrder, error) {
+func (b *reportFixture) OrdersNamed(_ context.Context, ids []string) ([]NamedOrder, error) {
 	var found []NamedOrder
 	for _, o := range b.orders {
 		if slices.Contains(ids, o.ProviderOrderID) || slices.Contains(ids, o.ProviderReference) {
@@ -112,9 +114,9 @@ func (b *statementBench) OrdersNamed(_ context.Context, ids []string) ([]NamedOr
 }
 
 // StatementRows gives two rows at once, whatever the limit.
-func (b *statementBench) StatementRows(_ context.Context, _, _ uuid.UUID, cursor string, _ int) (Page[StatementRow], error) {
+func (b *reportFixture) TransactionReportRows(_ context.Context, _, _ uuid.UUID, cursor string, _ int) (Page[TransactionReportRow], error) {
 	from, _ := strconv.Atoi(cursor)
-	page := Page[StatementRow]{Items: b.rows[from:min(from+2, len(b.rows))]}
+	page := Page[TransactionReportRow]{Items: b.rows[from:min(from+2, len(b.rows))]}
 	if from+2 < len(b.rows) {
 		page.Next = strconv.Itoa(from + 2)
 	}
@@ -122,36 +124,36 @@ func (b *statementBench) StatementRows(_ context.Context, _, _ uuid.UUID, cursor
 }
 
 // advance takes a step as the background does.
-func (b *statementBench) advance(ctx context.Context) error {
-	return b.AdvanceStatement(ctx, b.kept.Shop, b.kept.ID)
+func (b *reportFixture) advance(ctx context.Context) error {
+	return b.AdvanceTransactionReport(ctx, b.kept.Shop, b.kept.ID)
 }
 
 // started brings the statement to its task.
-func (b *statementBench) started(t *testing.T) {
+func (b *reportFixture) started(t *testing.T) {
 	t.Helper()
 	require.NoError(t, b.advance(t.Context()))
-	require.Equal(t, StatementProcessing, b.kept.State)
+	require.Equal(t, TransactionReportProcessing, b.kept.State)
 	require.Equal(t, "task-1", b.kept.Task)
 	require.Equal(t, b.now.Add(2*time.Second), *b.kept.NextPollAt)
 }
 
 // stillOpen checks that the last step changed nothing but when the next one is due.
-func (b *statementBench) stillOpen(t *testing.T) {
+func (b *reportFixture) stillOpen(t *testing.T) {
 	t.Helper()
-	require.Equal(t, StatementProcessing, b.kept.State)
+	require.Equal(t, TransactionReportProcessing, b.kept.State)
 	require.True(t, b.kept.NextPollAt.After(b.now))
 	require.Empty(t, b.kept.Failure)
 	require.Zero(t, b.kept.Rows)
 }
 
-func (b *statementBench) recovers(t *testing.T) {
+func (b *reportFixture) recovers(t *testing.T) {
 	t.Helper()
 	require.NoError(t, b.advance(t.Context()))
-	require.Equal(t, StatementReady, b.kept.State)
+	require.Equal(t, TransactionReportReady, b.kept.State)
 	require.Equal(t, 2, b.kept.Rows)
 	require.Nil(t, b.kept.NextPollAt)
 	require.Equal(t, []string{"line"}, b.kept.Columns)
-	require.Equal(t, []StatementRow{
+	require.Equal(t, []TransactionReportRow{
 		{Order: b.orders[0].Key.Order, Fields: map[string]string{"line": "order-one"}},
 		{Order: b.orders[1].Key.Order, Fields: map[string]string{"line": "order-two"}},
 	}, b.rows)
@@ -159,12 +161,12 @@ func (b *statementBench) recovers(t *testing.T) {
 
 func TestStatementIsAskedForThenRead(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
-	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return false, nil }
+	b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) { return false, nil }
 	require.NoError(t, b.advance(t.Context()))
 	b.stillOpen(t)
-	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return true, nil }
+	b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) { return true, nil }
 	b.recovers(t)
 	require.NoError(t, b.advance(t.Context()), "a late job finds nothing to do")
 	require.Equal(t, 3, b.kept.Polls)
@@ -173,9 +175,9 @@ func TestStatementIsAskedForThenRead(t *testing.T) {
 func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 	t.Parallel()
 	broken := &gateway.Error{Kind: gateway.KindUnknown, Op: "export", Code: "http_502"}
-	download := func(err error, text string) func(*statementBench) {
-		return func(b *statementBench) {
-			b.fake.DownloadStatementFunc = func(_ context.Context, _ string, w io.Writer) error {
+	download := func(err error, text string) func(*reportFixture) {
+		return func(b *reportFixture) {
+			b.fake.DownloadTransactionReportFunc = func(_ context.Context, _ string, w io.Writer) error {
 				if _, werr := io.WriteString(w, text); werr != nil {
 					return werr
 				}
@@ -183,28 +185,28 @@ func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 			}
 		}
 	}
-	for name, harm := range map[string]func(*statementBench){
-		"status unknown": func(b *statementBench) {
-			b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) { return false, broken }
+	for name, harm := range map[string]func(*reportFixture){
+		"status unknown": func(b *reportFixture) {
+			b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) { return false, broken }
 		},
-		"credentials refused": func(b *statementBench) {
-			b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) {
+		"credentials refused": func(b *reportFixture) {
+			b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) {
 				return false, &gateway.Error{Kind: gateway.KindCredentials}
 			}
 		},
 		"no download":          download(broken, ""),
 		"half a download":      download(broken, "order-one\n"),
-		"rows cannot be saved": func(b *statementBench) { b.saveRows = errors.New("disk full") },
+		"rows cannot be saved": func(b *reportFixture) { b.saveRows = errors.New("disk full") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newStatementBench(t)
+			b := newTransactionReportBench(t)
 			b.started(t)
-			whole, ready := b.fake.DownloadStatementFunc, b.fake.StatementReadyFunc
+			whole, ready := b.fake.DownloadTransactionReportFunc, b.fake.TransactionReportReadyFunc
 			harm(b)
 			require.Error(t, b.advance(t.Context()), "whoever runs the step is told")
 			b.stillOpen(t)
-			b.saveRows, b.fake.DownloadStatementFunc, b.fake.StatementReadyFunc = nil, whole, ready
+			b.saveRows, b.fake.DownloadTransactionReportFunc, b.fake.TransactionReportReadyFunc = nil, whole, ready
 			b.recovers(t)
 		})
 	}
@@ -212,30 +214,30 @@ func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 
 func TestStatementThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
 	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) { // gives up with the download under way
 		_, _ = r.Read(make([]byte, 1))
 		return nil, nil, errors.New("not a workbook")
 	}
 	require.ErrorContains(t, b.advance(t.Context()), "not a workbook")
-	require.Equal(t, StatementFailed, b.kept.State)
-	require.Equal(t, statementUnreadable, b.kept.Failure)
+	require.Equal(t, TransactionReportFailed, b.kept.State)
+	require.Equal(t, transactionReportUnreadable, b.kept.Failure)
 	require.Nil(t, b.kept.NextPollAt)
 }
 
 func TestStatementThatTheProviderRefusesFails(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []gateway.ErrorKind{gateway.KindRefused, gateway.KindInvalid, gateway.KindUnsupported} {
+	for _, kind := range []gateway.ErrorKind{gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
-			b := newStatementBench(t)
-			b.fake.StartStatementFunc = func(context.Context, gateway.StatementRequest) (string, error) {
+			b := newTransactionReportBench(t)
+			b.fake.StartTransactionReportFunc = func(context.Context, gateway.TransactionReportRequest) (string, error) {
 				return "", &gateway.Error{Kind: kind, Op: "export"}
 			}
 			require.Error(t, b.advance(t.Context()))
-			require.Equal(t, StatementFailed, b.kept.State)
-			require.Equal(t, statementNotMade, b.kept.Failure)
+			require.Equal(t, TransactionReportFailed, b.kept.State)
+			require.Equal(t, transactionReportNotMade, b.kept.Failure)
 			require.Nil(t, b.kept.NextPollAt)
 		})
 	}
@@ -243,42 +245,42 @@ func TestStatementThatTheProviderRefusesFails(t *testing.T) {
 
 func TestStatementEndsAtItsHorizon(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
-	b.now = epoch.Add(statementHorizon + time.Second)
-	b.fake.StatementReadyFunc = func(context.Context, string) (bool, error) {
+	b.now = epoch.Add(transactionReportHorizon + time.Second)
+	b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) {
 		panic("a step that kills the process must not be taken for ever")
 	}
 	require.NoError(t, b.advance(t.Context()))
-	require.Equal(t, StatementFailed, b.kept.State)
-	require.Equal(t, statementNotMade, b.kept.Failure)
+	require.Equal(t, TransactionReportFailed, b.kept.State)
+	require.Equal(t, transactionReportNotMade, b.kept.Failure)
 }
 
 func TestStatementWhoseProgressIsLostIsReadAgain(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
 	b.saveErr = errors.New("the process died")
 	require.ErrorIs(t, b.advance(t.Context()), b.saveErr)
 	require.Len(t, b.rows, 2)
-	require.Equal(t, StatementProcessing, b.kept.State)
+	require.Equal(t, TransactionReportProcessing, b.kept.State)
 	b.saveErr = nil
 	b.recovers(t)
 }
 
 func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
 	b.ProviderTimeout = 20 * time.Millisecond
-	b.fake.DownloadStatementFunc = func(ctx context.Context, _ string, _ io.Writer) error {
+	b.fake.DownloadTransactionReportFunc = func(ctx context.Context, _ string, _ io.Writer) error {
 		<-ctx.Done()
 		return &gateway.Error{Kind: gateway.KindUnknown, Op: "export", Err: ctx.Err()}
 	}
 	require.ErrorIs(t, b.advance(t.Context()), context.DeadlineExceeded)
 	b.stillOpen(t)
 
-	b.kept.State = StatementReady
+	b.kept.State = TransactionReportReady
 	err := b.ProviderFile(t.Context(), &b.kept, io.Discard)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, CodeProviderFailed, CodeOf(err))
@@ -287,15 +289,15 @@ func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 // Files may be large: so many are given out at once.
 func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
-	b.kept.State = StatementReady
+	b := newTransactionReportBench(t)
+	b.kept.State = TransactionReportReady
 	begun, read := make(chan bool), make(chan bool)
 	b.WriteSheet = func(io.Writer, []string, iter.Seq2[map[string]string, error]) error {
 		begun <- true
 		<-read
 		return nil
 	}
-	file := func() error { return b.StatementFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard) }
+	file := func() error { return b.TransactionReportFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard) }
 	var all errgroup.Group
 	for range filesPerShop {
 		all.Go(file)
@@ -322,10 +324,10 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 
 func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
 	t.Parallel()
-	b := newStatementBench(t)
+	b := newTransactionReportBench(t)
 	b.started(t)
 	ended := make(chan error, 1)
-	b.fake.DownloadStatementFunc = func(_ context.Context, _ string, w io.Writer) error {
+	b.fake.DownloadTransactionReportFunc = func(_ context.Context, _ string, w io.Writer) error {
 		_, err := io.WriteString(w, "one\n")
 		ended <- err
 		return err

@@ -12,7 +12,7 @@ import (
 const stateNamedSum = stateOurs + "named_sum"
 
 // nameSum keeps the sum that a signed callback names of a captured part.
-func (o *Order) nameSum(r Report) {
+func (o *Order) nameSum(r Observation) {
 	if r.Status == StatusSucceeded && r.Settled != nil && o.takesPart() {
 		o.mark(stateNamedSum, gateway.Secret(strconv.FormatInt(*r.Settled, 10)))
 	}
@@ -36,7 +36,7 @@ func (o *Order) asked() int64 {
 func (o *Order) takesPart() bool { return o.asked() < o.Amount.Minor() }
 
 // impossibleSum says why the sum that a report names cannot be what moved or is held, or "".
-func (o *Order) impossibleSum(r Report) string {
+func (o *Order) impossibleSum(r Observation) string {
 	if r.Settled == nil || o.Amount.Currency() == "" || r.Status != StatusSucceeded && r.Status != StatusAuthorized {
 		return ""
 	}
@@ -52,35 +52,35 @@ const sumNotNamed = "The provider says that the capture is done, and names no su
 
 // needsSum reports whether a success of a captured part does not say how much was taken. Some installations ignore the sum
 // of a capture and name none afterwards: what was asked for is no evidence of what moved.
-func (o *Order) needsSum(r Report) bool {
-	return r.Status == StatusSucceeded && !o.Status.Final() && r.Cause != CauseOperator && o.takesPart() &&
+func (o *Order) needsSum(r Observation) bool {
+	return r.Status == StatusSucceeded && !o.Status.Final() && r.Source != SourceOperator && o.takesPart() &&
 		(r.Settled == nil || o.impossibleSum(r) != "")
 }
 
 // judgeUnnamed judges a success of a captured part that names no sum, or none that can be.
-func (o *Order) judgeUnnamed(r Report) (Verdict, string) {
-	if why := o.impossibleSum(r); why != "" {
-		return ConflictVerdict, why
+func (o *Order) judgeUnnamed(r Observation) (Verdict, string) {
+	if reason := o.impossibleSum(r); reason != "" {
+		return Conflict, reason
 	}
 	if named, ok := o.namedSum(); ok {
-		return ConflictVerdict, fmt.Sprintf("a callback says that %d was settled instead of %d, and the provider names no sum", named, o.asked())
+		return Conflict, fmt.Sprintf("a callback says that %d was settled instead of %d, and the provider names no sum", named, o.asked())
 	}
 	return Stale, "no sum is named of the part that was captured"
 }
 
 // settle returns the sum that a success or hold is booked with. One that cannot be is not: the order's own is. Whatever
 // was named besides what was asked for, a person is told.
-func (o *Order) settle(r Report) int64 {
+func (o *Order) settle(r Observation) int64 {
 	asked := o.asked()
-	switch why := o.impossibleSum(r); {
+	switch reason := o.impossibleSum(r); {
 	case r.Settled == nil, o.Amount.Currency() == "": // a payout card has no sum
 		return asked
-	case why != "":
-		o.contradict(r, fmt.Sprintf("%s; %d is recorded", why, asked))
+	case reason != "":
+		o.contradict(r, fmt.Sprintf("%s; %d is recorded", reason, asked))
 		return asked
-	case *r.Settled != asked && r.Cause != CauseOperator && r.Status == StatusAuthorized:
+	case *r.Settled != asked && r.Source != SourceOperator && r.Status == StatusAuthorized:
 		o.contradict(r, fmt.Sprintf("%d is held instead of %d", *r.Settled, asked))
-	case *r.Settled != asked && r.Cause != CauseOperator:
+	case *r.Settled != asked && r.Source != SourceOperator:
 		o.contradict(r, fmt.Sprintf("%d was settled instead of %d", *r.Settled, asked))
 	}
 	return *r.Settled
@@ -88,7 +88,7 @@ func (o *Order) settle(r Report) int64 {
 
 // mayBeTheHolds reports whether a callback names the sum that was held, of an order of which a part was captured: it may be
 // the hold's own, come late.
-func (o *Order) mayBeTheHolds(r Report) bool {
+func (o *Order) mayBeTheHolds(r Observation) bool {
 	return o.Status == StatusSucceeded && r.Status == StatusSucceeded && o.takesPart() &&
 		r.Settled != nil && *r.Settled == o.Authorized && *r.Settled != o.Captured && o.secondMovement(r) == ""
 }
@@ -97,8 +97,8 @@ func (o *Order) mayBeTheHolds(r Report) bool {
 const released = "The provider released the hold without being asked to. No money was taken; to charge the customer, start a new payment."
 
 // reading is a report as it reads for this order, where what the provider's words mean depends on what is on record.
-func (o *Order) reading(r Report) Report {
-	if o.held() && o.Operation == gateway.OpAuthorize && r.Cause != CauseOperator {
+func (o *Order) reading(r Observation) Observation {
+	if o.wasAuthorized() && o.Operation == gateway.OpAuthorize && r.Source != SourceOperator {
 		if r.Status == StatusFailed && unexplained(r.Failure) {
 			r.Status, r.Failure = StatusCanceled, nil // a hold that ends and is not refused was let go
 		}
@@ -106,7 +106,7 @@ func (o *Order) reading(r Report) Report {
 			r.Reason = released
 		}
 	}
-	if named, ok := o.namedSum(); ok && r.Status == StatusSucceeded && r.Settled == nil && (r.Cause == CauseCheck || r.Cause == CauseAnswer) &&
+	if named, ok := o.namedSum(); ok && r.Status == StatusSucceeded && r.Settled == nil && (r.Source == SourceStatusPoll || r.Source == SourceAnswer) &&
 		(o.Status.Final() || named == o.asked()) {
 		r.Settled = &named // a callback said so, and the provider confirms that it was done
 	}

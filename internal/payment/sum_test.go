@@ -17,15 +17,15 @@ import (
 func capturing(t testing.TB, minor int64) *Order {
 	o := newTestOrder()
 	o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
-	require.Equal(t, Apply, o.Record(Report{Cause: CauseAnswer, Status: StatusAuthorized, Basis: o.Sequence, At: epoch}))
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
 	o.Operation, o.CaptureAmount = gateway.OpCapture, minor
-	o.step(StatusProcessing, CauseRequest, nil, epoch)
-	o.accept(true)
+	o.step(StatusProcessing, SourceRequest, nil, epoch)
+	o.setCommandAccepted(true)
 	return o
 }
 
-func succeededWith(cause Cause, settled *int64) Report {
-	return Report{Cause: cause, Status: StatusSucceeded, Settled: settled, At: epoch}
+func succeededWith(cause Source, settled *int64) Observation {
+	return Observation{Source: cause, Status: StatusSucceeded, Settled: settled, At: epoch}
 }
 
 // A callback that names a sum which cannot have moved changes nothing. The provider is asked, and what it says is booked,
@@ -43,7 +43,7 @@ func TestASumThatCannotBeIsAskedAbout(t *testing.T) {
 				s := told(o, &now, n, func() (gateway.Result, error) {
 					return gateway.Result{Status: gateway.StatusSucceeded, Settled: &tc.named}, nil
 				})
-				require.Equal(t, CallbackDoubt, s.call(t), "%s %d", from, odd)
+				require.Equal(t, CallbackVerify, s.call(t), "%s %d", from, odd)
 				require.Equal(t, from, o.Status)
 				require.Equal(t, now, *o.NextCheckAt, "it is asked about now")
 				s.checks(t, o, &now, now.Add(48*time.Hour))
@@ -60,7 +60,7 @@ func TestAHoldOfASumThatCannotBeIsTold(t *testing.T) {
 	for _, named := range []int64{0, 900, 1200} {
 		o := newTestOrder()
 		o.Manual, o.Operation = true, gateway.OpAuthorize
-		require.Equal(t, Apply, o.Record(Report{Cause: CauseCheck, Status: StatusAuthorized, Settled: &named, Basis: o.Sequence, At: epoch}))
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusAuthorized, Settled: &named, AsOf: o.Sequence, At: epoch}))
 		require.Equal(t, 1, o.Conflicts, named)
 		want := int64(1000)
 		if named == 900 {
@@ -77,7 +77,7 @@ func TestASettledSumThatDiffersIsAConflict(t *testing.T) {
 		o := newTestOrder()
 		o.Kind = rapid.SampledFrom([]gateway.Kind{gateway.KindPayment, gateway.KindRefund, gateway.KindPayout, gateway.KindTransfer}).Draw(t, "kind")
 		first := rapid.OneOf(rapid.Just[*int64](nil), rapid.Ptr(rapid.Int64Range(-10, 1300), false)).Draw(t, "first")
-		r := succeededWith(CauseCheck, first)
+		r := succeededWith(SourceStatusPoll, first)
 		if o.Record(r) != Apply {
 			t.Fatal("a check's success of a whole order is booked")
 		}
@@ -90,12 +90,12 @@ func TestASettledSumThatDiffersIsAConflict(t *testing.T) {
 		case o.Captured != *first:
 			t.Fatalf("booked %d instead of %d", o.Captured, *first)
 		}
-		if told := o.Conflicts > 0; told != (first != nil && *first != 1000) {
+		if reported := o.Conflicts > 0; reported != (first != nil && *first != 1000) {
 			t.Fatalf("named %v, and %d conflicts", first, o.Conflicts)
 		}
 		before, booked := o.Conflicts, o.Captured
 		again := rapid.Int64Range(-10, 1300).Draw(t, "again")
-		r = succeededWith(rapid.SampledFrom([]Cause{CauseCheck, CauseAnswer, CauseCallback}).Draw(t, "road"), &again)
+		r = succeededWith(rapid.SampledFrom([]Source{SourceStatusPoll, SourceAnswer, SourceCallback}).Draw(t, "road"), &again)
 		o.Record(r)
 		if o.Captured != booked || (o.Conflicts > before) != (again != booked) {
 			t.Fatalf("%d booked, %d named, %d conflicts", booked, again, o.Conflicts-before)
@@ -109,7 +109,7 @@ func TestACapturedPartWithoutASumStaysOpen(t *testing.T) {
 	t.Parallel()
 	o, now := capturing(t, 900), epoch
 	s := told(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
-	require.Equal(t, Stale, o.Record(succeededWith(CauseAnswer, nil)))
+	require.Equal(t, Stale, o.Record(succeededWith(SourceAnswer, nil)))
 	s.Schedule.next(o, now)
 	s.checks(t, o, &now, epoch.Add(24*time.Hour))
 	require.Equal(t, StatusProcessing, o.Status)
@@ -118,17 +118,17 @@ func TestACapturedPartWithoutASumStaysOpen(t *testing.T) {
 	require.Zero(t, o.Conflicts)
 	require.Equal(t, sumNotNamed, o.StatusReason)
 	for _, tr := range o.Transitions() {
-		require.NotContains(t, tr.Evidence, "settled", "a sum that nobody said")
+		require.NotContains(t, tr.ProviderData, "settled", "a sum that nobody said")
 	}
 
 	sum := int64(1000)
-	r := Report{Cause: CauseOperator, Status: StatusSucceeded, Settled: &sum, Basis: o.Sequence, At: now}
+	r := Observation{Source: SourceOperator, Status: StatusSucceeded, Settled: &sum, AsOf: o.Sequence, At: now}
 	require.Equal(t, Apply, o.Record(r))
 	require.EqualValues(t, 1000, o.Captured)
 	require.Zero(t, o.Conflicts)
 
 	whole := capturing(t, 1000)
-	require.Equal(t, Apply, whole.Record(succeededWith(CauseCheck, nil)), "all that was held, and nothing to mistake it for")
+	require.Equal(t, Apply, whole.Record(succeededWith(SourceStatusPoll, nil)), "all that was held, and nothing to mistake it for")
 	require.EqualValues(t, 1000, whole.Captured)
 }
 
@@ -136,7 +136,7 @@ func TestACapturedPartOfASumThatCannotBeIsAConflict(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []int64{0, 1200} {
 		o := capturing(t, 900)
-		require.Equal(t, ConflictVerdict, o.Record(succeededWith(CauseCheck, &odd)))
+		require.Equal(t, Conflict, o.Record(succeededWith(SourceStatusPoll, &odd)))
 		require.Equal(t, StatusProcessing, o.Status)
 	}
 }
@@ -164,11 +164,11 @@ func TestACallbackNamesTheSumOfACapturedPart(t *testing.T) {
 			shown := silent
 			shown.Settled = tc.shown
 			s := told(o, &now, n, func() (gateway.Result, error) { return shown, nil })
-			answer := ReportOf(shown, CauseAnswer, o.Sequence, now)
+			answer := ObservationOf(shown, SourceAnswer, o.Sequence, now)
 			if !early && tc.shown == nil {
 				require.Equal(t, Stale, o.Record(answer), name)
 			}
-			require.Equal(t, CallbackDoubt, s.call(t), name)
+			require.Equal(t, CallbackVerify, s.call(t), name)
 			if early {
 				o.Record(answer)
 			}
@@ -188,21 +188,21 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 		conflicts int
 	}{"a check names the part": {ptr(900), 0}, "a check names all": {ptr(1000), 1}, "a check names none": {nil, 1}} {
 		o, now := capturing(t, 900), epoch
-		require.Equal(t, Apply, o.Record(succeededWith(CauseCheck, ptr(900))))
+		require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
 		s := told(o, &now, n, func() (gateway.Result, error) {
 			return gateway.Result{Status: gateway.StatusSucceeded, Settled: tc.shown}, nil
 		})
-		require.Equal(t, CallbackDoubt, s.call(t), name)
+		require.Equal(t, CallbackVerify, s.call(t), name)
 		s.checks(t, o, &now, now.Add(24*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.EqualValues(t, 900, o.Captured, name)
 		require.Nil(t, o.NextCheckAt, name)
 	}
 	o, now := capturing(t, 900), epoch
-	require.Equal(t, Apply, o.Record(succeededWith(CauseCheck, ptr(900))))
+	require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(800)}}
-	require.Equal(t, CallbackConflict, told(o, &now, n, denied).call(t), "no sum of the hold's")
+	require.Equal(t, CallbackConflict, told(o, &now, n, prohibited).call(t), "no sum of the hold's")
 }
 
 // partlessDriver is the fake of a provider that takes holds whole.
@@ -228,9 +228,9 @@ func TestACaptureThatTheProviderCannotDoIsRefusedBeforehand(t *testing.T) {
 		sent++
 		return gateway.Result{Status: gateway.StatusProcessing}, nil
 	}}}
-	o := heldOrder(t)
+	o := authorizedOrder(t)
 	sequence := o.Sequence
-	s := New(Config{Store: &lookStore{order: o}, Drivers: gateway.NewRegistry(d), Now: func() time.Time { return epoch }})
+	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(d), Now: func() time.Time { return epoch }})
 	_, err := s.Capture(t.Context(), o.Key(), 900)
 	require.Equal(t, CodeUnsupported, CodeOf(err))
 	require.Equal(t, "amount", fieldsOf(err)[0].Field)
@@ -247,7 +247,7 @@ func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 	silent := &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
 	coded := &gateway.Failure{Category: gateway.FailureFraud, Code: "DO_NOT_HONOUR_PROCESSING_ERROR", Advice: gateway.AdviceDoNotRetry}
 	routed := &gateway.Failure{Category: gateway.FailureUnknown, Cascade: []gateway.CascadeError{{Priority: 1, Code: "X"}}}
-	held := func() *Order { return heldOrder(t) }
+	held := func() *Order { return authorizedOrder(t) }
 	begun := func() *Order {
 		o := newTestOrder()
 		o.Manual, o.Operation = true, gateway.OpAuthorize
@@ -266,9 +266,9 @@ func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 		"a capture that failed":     {func() *Order { return capturing(t, 1000) }, silent, StatusFailed},
 		"a sale":                    {newTestOrder, silent, StatusFailed},
 	} {
-		for _, cause := range []Cause{CauseCheck, CauseCallback, CauseAnswer} {
+		for _, cause := range []Source{SourceStatusPoll, SourceCallback, SourceAnswer} {
 			o := tc.order()
-			r := Report{Cause: cause, Status: StatusFailed, Failure: tc.failure, Basis: o.Sequence, At: epoch}
+			r := Observation{Source: cause, Status: StatusFailed, Failure: tc.failure, AsOf: o.Sequence, At: epoch}
 			require.Equal(t, Apply, o.Record(r), name)
 			require.Equal(t, tc.want, o.Status, "%s by %s", name, cause)
 			require.Equal(t, tc.want == StatusFailed, o.Failure != nil, name)
@@ -277,7 +277,7 @@ func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 		}
 	}
 	o := held()
-	require.Equal(t, Apply, o.Record(Report{Cause: CauseCheck, Status: StatusCanceled, Basis: o.Sequence, At: epoch}))
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusCanceled, AsOf: o.Sequence, At: epoch}))
 	require.Equal(t, released, o.StatusReason, "a provider with a word of its own for it")
 }
 

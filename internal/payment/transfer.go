@@ -29,8 +29,8 @@ type NewTransfer struct {
 // Transfer moves money from card to card. It is never sent twice, whatever becomes of the first try. Errors are those of
 // CreatePayment.
 func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, error) {
-	refuse := func(why error) (*Order, bool, error) {
-		return s.refuse(ctx, in.Shop, gateway.KindTransfer, in.Reference, in.RequestHash, why)
+	refuse := func(reason error) (*Order, bool, error) {
+		return s.rejectOrReplay(ctx, in.Shop, gateway.KindTransfer, in.Reference, in.RequestHash, reason)
 	}
 	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts)
 	if err != nil {
@@ -88,12 +88,12 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
 	}
 	askCtx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: in.Shop, Account: account.Name}), s.CheckTimeout)
-	back := s.Calling(ctx)
+	back := s.BeginExternalCall(ctx)
 	found, err := importer.FindTransfer(askCtx, in.Query)
 	cancel()
 	back()
 	if err != nil {
-		return nil, false, importRefused(err)
+		return nil, false, importRejected(err)
 	}
 	if found.ProviderReference == "" || found.Amount == nil || *found.Amount <= 0 || found.Currency != account.Currency {
 		return nil, false, &Error{Code: CodeProviderFailed, Message: "The provider showed the transfer without an id, or without a sum in the account's currency. Nothing was stored. Try again later."}
@@ -103,7 +103,7 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	}
 	if madeByUs(found.OrderID) {
 		// Another shop's that shares the account: not even that it exists is told.
-		return nil, false, importRefused(&gateway.Error{Kind: gateway.KindNotFound})
+		return nil, false, importRejected(&gateway.Error{Kind: gateway.KindNotFound})
 	}
 	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
 	o := s.newOrder(Order{
@@ -118,8 +118,8 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		return stored, isNew, err
 	}
 	// It is followed already. What was said of it now is recorded all the same, as a report of unknown age.
-	stored, err = s.askFor(context.WithoutCancel(ctx), stored, operation, answer, func(o *Order, result gateway.Result, err error, _ int, now time.Time) Report {
-		return answerReport(o, result, err, 0, now)
+	stored, err = s.askFor(context.WithoutCancel(ctx), stored, operation, answer, func(o *Order, result gateway.Result, err error, _ int, now time.Time) Observation {
+		return answerObservation(o, result, err, 0, now)
 	})
 	return stored, false, err
 }
@@ -147,14 +147,14 @@ func importReference(providerID string) string {
 }
 
 // importRefused tells the shop why a transfer was not found.
-func importRefused(err error) error {
+func importRejected(err error) error {
 	e, ok := errors.AsType[*gateway.Error](err)
 	switch kind := gateway.KindOf(err); {
 	case kind == gateway.KindInvalid && ok:
 		return &Error{Code: CodeInvalid, Message: "The provider cannot look for this.", Fields: e.Fields, Err: err}
 	case clockOff(err):
 		return &Error{Code: CodeProviderFailed, Message: clockMessage + " Nothing was stored.", Err: err}
-	case kind == gateway.KindNotFound || kind == gateway.KindRefused:
+	case kind == gateway.KindNotFound || kind == gateway.KindDeclined:
 		return &Error{Code: CodeNotFound, Message: "The provider shows no such transfer to this account. Check the ids, and that the transfer is this account's.", Err: err}
 	case kind == gateway.KindCredentials:
 		return &Error{Code: CodeProviderFailed, Message: "The provider refused this account's credentials; the operators must mend them. Nothing was stored.", Err: err}

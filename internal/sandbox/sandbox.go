@@ -32,23 +32,23 @@ type Config struct {
 	Log zerolog.Logger
 	// Merchants of SmartCore; empty means the documented sample credential.
 	Merchants []smartcore.Merchant
-	// SmartCore are the first settings of the SmartCore twin; nil means the defaults.
+	// SmartCore are the first settings of the SmartCore simulator; nil means the defaults.
 	SmartCore *smartcore.Settings
 	// UAPAYMerchants of UAPAY; empty means a client with a known key and the unsigned demo client.
 	UAPAYMerchants []uapay.Merchant
-	// UAPAY are the first settings of the UAPAY twin; nil means the defaults.
+	// UAPAY are the first settings of the UAPAY simulator; nil means the defaults.
 	UAPAY *uapay.Settings
-	// MaxOrders bounds the memory of each twin; 0 means 100000 orders.
+	// MaxOrders bounds the memory of each simulator; 0 means 100000 orders.
 	MaxOrders int
 	// Now is the clock for dates and card expiry; nil means time.Now.
 	Now func() time.Time
 }
 
-// Sandbox is the set of twins. All methods are safe for concurrent use.
+// Sandbox is the set of simulators. All methods are safe for concurrent use.
 type Sandbox struct {
 	publicURL atomic.Pointer[string]
-	smartcore *smartcore.Twin
-	uapay     *uapay.Twin
+	smartcore *smartcore.Simulator
+	uapay     *uapay.Simulator
 	handler   http.Handler
 
 	mu     sync.Mutex
@@ -104,14 +104,14 @@ func (s *Sandbox) SetPublicURL(u string) {
 	s.publicURL.Store(&u)
 }
 
-// Handler serves all twins, their pages and their control APIs.
+// Handler serves all simulators, their pages and their control APIs.
 func (s *Sandbox) Handler() http.Handler { return s.handler }
 
-// SmartCore is the twin of that provider, for tests in the same process.
-func (s *Sandbox) SmartCore() *smartcore.Twin { return s.smartcore }
+// SmartCore is the simulator of that provider, for tests in the same process.
+func (s *Sandbox) SmartCore() *smartcore.Simulator { return s.smartcore }
 
-// UAPAY is the twin of that provider, for tests in the same process.
-func (s *Sandbox) UAPAY() *uapay.Twin { return s.uapay }
+// UAPAY is the simulator of that provider, for tests in the same process.
+func (s *Sandbox) UAPAY() *uapay.Simulator { return s.uapay }
 
 // Run delivers callbacks and lets time pass until ctx is done or Close is
 // called. It returns after the last delivery returned.

@@ -14,7 +14,7 @@ import (
 	"payrelay/internal/sandbox/uapay"
 )
 
-func TestSandboxServesItsTwins(t *testing.T) {
+func TestSandboxServesItsSimulators(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{})
 	require.NoError(t, err)
@@ -47,9 +47,9 @@ func TestSandboxServesItsTwins(t *testing.T) {
 	page, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	require.Equal(t, 200, resp.StatusCode)
-	for _, twin := range []string{"/smartcore", "/uapay"} {
-		require.Contains(t, string(page), `href="`+twin+`/"`)
-		console, err := http.Get(server.URL + twin + "/") //nolint:noctx // a plain page
+	for _, simulator := range []string{"/smartcore", "/uapay"} {
+		require.Contains(t, string(page), `href="`+simulator+`/"`)
+		console, err := http.Get(server.URL + simulator + "/") //nolint:noctx // a plain page
 		require.NoError(t, err)
 		require.NoError(t, console.Body.Close())
 		require.Equal(t, 200, console.StatusCode)

@@ -14,7 +14,7 @@ const demoProof = "AWhjOXwL69HVWyQGBarUeZ6S5yAAx1aTzmpOSUhmBTU+"
 
 // IsDemo reports whether the demo key is in set, alone or among others. A set that cannot be read is not the demo one.
 func IsDemo(set gateway.Secret) bool {
-	box, err := Open(set)
+	keyring, err := Open(set)
 	if err != nil {
 		return false
 	}
@@ -22,6 +22,6 @@ func IsDemo(set gateway.Secret) bool {
 	if err != nil {
 		return false
 	}
-	_, err = box.Open(proof, "demo", "proof")
+	_, err = keyring.Open(proof, "demo", "proof")
 	return err == nil
 }

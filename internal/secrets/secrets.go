@@ -16,7 +16,7 @@ import (
 )
 
 // Box encrypts and decrypts. It is safe for concurrent use.
-type Box struct{ aead tink.AEAD }
+type Keyring struct{ aead tink.AEAD }
 
 // NewKeyset returns a keyset with one new key, as one printable line.
 func NewKeyset() (string, error) {
@@ -48,7 +48,7 @@ func AddKey(old gateway.Secret) (string, error) {
 }
 
 // Open returns a box over a keyset. The error says what is wrong with it and never shows it.
-func Open(set gateway.Secret) (*Box, error) {
+func Open(set gateway.Secret) (*Keyring, error) {
 	handle, err := read(set)
 	if err != nil {
 		return nil, err
@@ -57,11 +57,11 @@ func Open(set gateway.Secret) (*Box, error) {
 	if err != nil {
 		return nil, errors.New("the keyset holds no keys for encryption: make one with 'server keyset new'")
 	}
-	return &Box{primitive}, nil
+	return &Keyring{primitive}, nil
 }
 
 // Seal encrypts plain for one field of one owner, such as "order/<id>" and "next_action". Two calls never give the same.
-func (b *Box) Seal(plain []byte, owner, field string) ([]byte, error) {
+func (b *Keyring) Seal(plain []byte, owner, field string) ([]byte, error) {
 	sealed, err := b.aead.Encrypt(plain, bound(owner, field))
 	if err != nil {
 		return nil, fmt.Errorf("encrypt %s of %s: %w", field, owner, err)
@@ -70,7 +70,7 @@ func (b *Box) Seal(plain []byte, owner, field string) ([]byte, error) {
 }
 
 // Open decrypts what Seal gave for the same owner and field. Anything else is an error.
-func (b *Box) Open(sealed []byte, owner, field string) ([]byte, error) {
+func (b *Keyring) Open(sealed []byte, owner, field string) ([]byte, error) {
 	plain, err := b.aead.Decrypt(sealed, bound(owner, field))
 	if err != nil {
 		return nil, fmt.Errorf("decrypt %s of %s: the keyset is another one, or the row was altered: %w", field, owner, err)

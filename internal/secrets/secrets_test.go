@@ -9,51 +9,51 @@ import (
 	"payrelay/internal/secrets"
 )
 
-func newBox(t *testing.T) (*secrets.Box, gateway.Secret) {
+func newKeyring(t *testing.T) (*secrets.Keyring, gateway.Secret) {
 	t.Helper()
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
-	box, err := secrets.Open(gateway.Secret(set))
+	keyring, err := secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	return box, gateway.Secret(set)
+	return keyring, gateway.Secret(set)
 }
 
 func TestSealedOpensOnlyForItsOwnerAndField(t *testing.T) {
 	t.Parallel()
-	box, _ := newBox(t)
-	sealed, err := box.Seal([]byte("plain"), "order/1", "next_action")
+	keyring, _ := newKeyring(t)
+	sealed, err := keyring.Seal([]byte("plain"), "order/1", "next_action")
 	require.NoError(t, err)
 	require.NotContains(t, string(sealed), "plain")
-	plain, err := box.Open(sealed, "order/1", "next_action")
+	plain, err := keyring.Open(sealed, "order/1", "next_action")
 	require.NoError(t, err)
 	require.Equal(t, "plain", string(plain))
 
 	for _, other := range [][2]string{{"order/2", "next_action"}, {"order/1", "provider_state"}, {"account/1", "next_action"}} {
-		_, err = box.Open(sealed, other[0], other[1])
+		_, err = keyring.Open(sealed, other[0], other[1])
 		require.Error(t, err, other)
 	}
-	again, err := box.Seal([]byte("plain"), "order/1", "next_action")
+	again, err := keyring.Seal([]byte("plain"), "order/1", "next_action")
 	require.NoError(t, err)
 	require.NotEqual(t, sealed, again)
 
-	stranger, _ := newBox(t)
+	stranger, _ := newKeyring(t)
 	_, err = stranger.Open(sealed, "order/1", "next_action")
 	require.Error(t, err)
 }
 
 func TestAddedKeyEncryptsAndTheOldStillOpens(t *testing.T) {
 	t.Parallel()
-	old, set := newBox(t)
+	old, set := newKeyring(t)
 	sealed, err := old.Seal([]byte("plain"), "a", "b")
 	require.NoError(t, err)
 	added, err := secrets.AddKey(set)
 	require.NoError(t, err)
-	box, err := secrets.Open(gateway.Secret(added))
+	keyring, err := secrets.Open(gateway.Secret(added))
 	require.NoError(t, err)
-	plain, err := box.Open(sealed, "a", "b")
+	plain, err := keyring.Open(sealed, "a", "b")
 	require.NoError(t, err)
 	require.Equal(t, "plain", string(plain))
-	sealed, err = box.Seal([]byte("new"), "a", "b")
+	sealed, err = keyring.Seal([]byte("new"), "a", "b")
 	require.NoError(t, err)
 	_, err = old.Open(sealed, "a", "b")
 	require.Error(t, err, "the new key must be the one that encrypts")
@@ -68,7 +68,7 @@ func TestBadKeysetIsNamedAndNotShown(t *testing.T) {
 		require.NotContains(t, err.Error(), "not a keyset")
 		require.False(t, secrets.IsDemo(set))
 	}
-	_, set := newBox(t)
+	_, set := newKeyring(t)
 	_, err := secrets.Open("\n" + set + "\n")
 	require.NoError(t, err, "a line from a file ends in a newline")
 }
@@ -80,6 +80,6 @@ func TestDemoKeyIsRecognised(t *testing.T) {
 	added, err := secrets.AddKey(secrets.DemoKeyset)
 	require.NoError(t, err)
 	require.True(t, secrets.IsDemo(gateway.Secret(added)), "a key that everybody knows is no better behind another")
-	_, set := newBox(t)
+	_, set := newKeyring(t)
 	require.False(t, secrets.IsDemo(set))
 }

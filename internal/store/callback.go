@@ -18,7 +18,7 @@ var errSeen = errors.New("the callback was kept before")
 
 // ApplyCallback implements payment.Store.
 func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.CallbackVerdict, string)) (payment.CallbackVerdict, bool, error) {
-	evidence, err := toJSONObject(cb.Evidence)
+	providerData, err := toJSONObject(cb.ProviderData)
 	if err != nil {
 		return "", false, err
 	}
@@ -32,7 +32,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		var row *db.Order
 		var lock queue
 		// A second callback with this key waits at the first statement until this transaction is over.
-		lock.batch.Queue(db.InsertCallback, cb.AccountID, cb.DedupeKey, id, text(cb.Reported), evidence, cb.ReceivedAt).
+		lock.batch.Queue(db.InsertCallback, cb.AccountID, cb.DedupeKey, id, text(cb.Reported), providerData, cb.ReceivedAt).
 			Exec(func(tag pgconn.CommandTag) error { kept = tag.RowsAffected(); return nil })
 		ask(&lock, &parent, locking(db.LockParentByProviderOrderID), id)
 		ask(&lock, &row, locking(db.OrderByProviderOrderIDForUpdate), id, cb.AccountID)
@@ -59,13 +59,13 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		if err != nil {
 			return err
 		}
-		o.Namesakes = others
-		var why string
-		verdict, why = fn(o)
+		o.SameSumRefunds = others
+		var reason string
+		verdict, reason = fn(o)
 		saved = o
 		var q queue
 		if _, err := db.New(&q).SettleCallback(ctx, db.SettleCallbackParams{
-			ShopID: &o.ShopID, OrderID: &o.ID, Verdict: string(verdict), Reason: text(why), AccountID: cb.AccountID, DedupeKey: cb.DedupeKey,
+			ShopID: &o.ShopID, OrderID: &o.ID, Verdict: string(verdict), Reason: text(reason), AccountID: cb.AccountID, DedupeKey: cb.DedupeKey,
 		}); err != nil {
 			return err
 		}

@@ -11,16 +11,16 @@ import (
 	"payrelay/internal/payment"
 )
 
-func (b *bench) callback(body, order string) payment.Callback {
+func (b *fixture) callback(body, order string) payment.Callback {
 	return payment.Callback{
 		AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: order, Reported: "succeeded",
-		Evidence: gateway.Evidence{"state": "PAYED"}, ReceivedAt: b.clock.Now(),
+		ProviderData: gateway.ProviderData{"state": "PAYED"}, ReceivedAt: b.clock.Now(),
 	}
 }
 
 func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	var ran, fresh atomic.Int32
 	errs := race(20, func(int) error {
@@ -51,12 +51,12 @@ func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 	require.Equal(t, payment.CallbackApply, kept[0].Verdict)
 	require.Equal(t, "because", kept[0].Reason)
 	require.Equal(t, "succeeded", kept[0].Reported)
-	require.Equal(t, gateway.Evidence{"state": "PAYED"}, kept[0].Evidence)
+	require.Equal(t, gateway.ProviderData{"state": "PAYED"}, kept[0].ProviderData)
 }
 
 func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for _, again := range []bool{false, true} {
 		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.CallbackVerdict, string) {
 			panic("there is no order")
@@ -70,7 +70,7 @@ func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 
 func TestSharedIDIsTheCallingAccounts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	first := b.create(t, "r-1", 1000)
 	second, other := b.draft(t, "r-2", 1000), b.newAccount(t, "EUR-2", "first")
 	second.ProviderOrderID, second.AccountID = first.ProviderOrderID, other.ID

@@ -29,17 +29,17 @@ func shopOwner(id uuid.UUID) string    { return "shop/" + id.String() }
 func accountOwner(id uuid.UUID) string { return "account/" + id.String() }
 
 func (s *Store) seal(plain []byte, owner, field string) ([]byte, error) {
-	if s.Box == nil {
+	if s.Keyring == nil {
 		return nil, errors.New("encrypt: the store was opened without a keyset")
 	}
-	return s.Box.Seal(plain, owner, field)
+	return s.Keyring.Seal(plain, owner, field)
 }
 
 func (s *Store) open(sealed []byte, owner, field string) ([]byte, error) {
-	if s.Box == nil {
+	if s.Keyring == nil {
 		return nil, errors.New("decrypt: the store was opened without a keyset")
 	}
-	return s.Box.Open(sealed, owner, field)
+	return s.Keyring.Open(sealed, owner, field)
 }
 
 // changeable is what of an order may change, as the statement that writes it wants it, but for the sealed columns:
@@ -98,7 +98,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		return db.InsertOrderParams{}, err
 	}
 	first := o.Transitions()[0]
-	evidence, err := toJSONObject(first.Evidence)
+	providerData, err := toJSONObject(first.ProviderData)
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
@@ -113,7 +113,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince, Checks: c.Checks,
 		NotFound: c.NotFound, NotFoundSince: o.NotFoundSince,
-		Cause: string(first.Cause), Evidence: evidence, At: first.At,
+		Cause: string(first.Source), Evidence: providerData, At: first.At,
 	}
 	if p.RequestHash == nil {
 		p.RequestHash = []byte{}
@@ -273,8 +273,8 @@ func utc(t *time.Time) *time.Time {
 }
 
 // evidenceOf reads stored evidence; none is nil.
-func evidenceOf(b json.RawMessage) (gateway.Evidence, error) {
-	var e gateway.Evidence
+func providerDataOf(b json.RawMessage) (gateway.ProviderData, error) {
+	var e gateway.ProviderData
 	if err := fromJSON(b, &e); err != nil || len(e) == 0 {
 		return nil, err
 	}

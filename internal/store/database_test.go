@@ -17,7 +17,7 @@ import (
 
 func TestDatabaseHasTheSameStepsAsThePackage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	rows, err := b.pool.Query(t.Context(), "SELECT from_status, to_status FROM legal_transitions")
 	require.NoError(t, err)
 	var steps [][2]payment.Status
@@ -31,7 +31,7 @@ func TestDatabaseHasTheSameStepsAsThePackage(t *testing.T) {
 }
 
 // refuses runs statements in one transaction and returns the constraint that ended it, at the latest at its commit.
-func (b *bench) refuses(t *testing.T, statements ...string) string {
+func (b *fixture) refuses(t *testing.T, statements ...string) string {
 	t.Helper()
 	tx, err := b.pool.Begin(t.Context())
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func (b *bench) refuses(t *testing.T, statements ...string) string {
 
 func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
 	step := func(sequence, from, to string) string {
 		return "INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) SELECT shop_id, id, " +
@@ -85,7 +85,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 // The members that the search asks for are those that the generated questions ask for, which sqlc holds against the table.
 func TestSearchAsksForEveryColumn(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	source, err := os.ReadFile("orders.go")
 	require.NoError(t, err)
 	list := regexp.MustCompile("(?s)orderQuery = `SELECT (.*?)\nFROM orders`").FindSubmatch(source)

@@ -14,7 +14,7 @@ import (
 
 // settled waits until the shop's feed shows n notifications: it holds back what is newer than any transaction that is
 // open on the server, also in the databases of other tests.
-func (b *bench) settled(t *testing.T, n int) {
+func (b *fixture) settled(t *testing.T, n int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		page, err := b.Feed(t.Context(), b.shop.ID, "", 100)
@@ -24,7 +24,7 @@ func (b *bench) settled(t *testing.T, n int) {
 
 func TestFeedIsReadToItsEnd(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 5 {
 		b.paid(t, "r-"+strconv.Itoa(i), 1000)
 	}
@@ -66,7 +66,7 @@ func TestFeedIsReadToItsEnd(t *testing.T) {
 // A transaction that began early and commits late must not land before a place that a shop has read to already.
 func TestFeedWaitsForOlderTransactions(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	slow, quick := b.create(t, "slow", 1000), b.create(t, "quick", 1000)
 	begun, let := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
@@ -105,7 +105,7 @@ func TestFeedWaitsForOlderTransactions(t *testing.T) {
 // A dump that is restored into another cluster, whose transaction ids begin anew, is noticed.
 func TestAFeedOfAnotherClusterIsNoticed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	elsewhere := func() bool {
 		t.Helper()
 		found, err := b.FeedFromElsewhere(t.Context())

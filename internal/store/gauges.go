@@ -19,7 +19,7 @@ type Gauges struct {
 	// Backlog counts notifications that wait; OldestPending is how long the oldest has.
 	Backlog       int64
 	OldestPending time.Duration
-	Parked        int64
+	DeadLettered  int64
 	ConflictsOpen int64
 	// ShopsOff counts shops that have an address which a 410 switched off.
 	ShopsOff int64
@@ -62,7 +62,7 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 		case r.What == "notifications":
 			g.Backlog, g.OldestPending = r.N, age
 		case r.What == "parked":
-			g.Parked = r.N
+			g.DeadLettered = r.N
 		case r.What == "conflicts":
 			g.ConflictsOpen = r.N
 		case r.What == "shops_off":

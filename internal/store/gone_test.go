@@ -10,7 +10,7 @@ import (
 	"payrelay/internal/payment"
 )
 
-func (b *bench) off(t *testing.T) bool {
+func (b *fixture) off(t *testing.T) bool {
 	t.Helper()
 	off, err := b.AddressesOff(t.Context())
 	require.NoError(t, err)
@@ -23,7 +23,7 @@ var endpointGone = payment.Attempt{HTTPStatus: 410, Gone: true, Error: "gone"}
 // An attempt may be answered after its lease has ended, when another process has delivered to another address.
 func TestALate410SwitchesNothingOff(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.create(t, "r-1", 1000).Key()
 	b.report(t, key, payment.StatusProcessing)
 	late := b.lease(t, key)
@@ -44,7 +44,7 @@ func TestALate410SwitchesNothingOff(t *testing.T) {
 // A shop moves its endpoint and has the old one answer 410, as it should.
 func TestA410OfAnAddressThatWasMovedSendsToTheNewOne(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	d := b.lease(t, key)
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))
@@ -64,7 +64,7 @@ func TestA410OfAnAddressThatWasMovedSendsToTheNewOne(t *testing.T) {
 // An order's own address is where its notifications go, whatever the shop's is.
 func TestA410OfAnOrdersOwnAddressCounts(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	b.exec(t, "UPDATE orders SET notification_url = 'https://own.example' WHERE id = $1", key.Order)
 	d := b.lease(t, key)
@@ -77,7 +77,7 @@ func TestA410OfAnOrdersOwnAddressCounts(t *testing.T) {
 // Many orders of a shop learn at once that its endpoint is gone.
 func TestManyAnswersOf410AtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	deliveries := make([]*payment.Delivery, 16)
 	for i := range deliveries {
 		deliveries[i] = b.lease(t, b.paid(t, string(rune('a'+i)), 1000).Key())
@@ -96,7 +96,7 @@ func TestManyAnswersOf410AtOnce(t *testing.T) {
 // What an operator sends again has its retries before it, and keeps the numbers of its attempts.
 func TestAttemptsBeginAnewAfterAResend(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	for n := 1; n <= 7; n++ {
 		d := b.lease(t, key)

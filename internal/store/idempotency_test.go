@@ -13,7 +13,7 @@ import (
 
 func TestFirstAnswerIsReplayed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	keys, ctx := b.Idempotency(), t.Context()
 	claim, r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestFirstAnswerIsReplayed(t *testing.T) {
 
 func TestOneOfManyClaimsAKey(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var mine atomic.Pointer[idempotency.Claim]
 	claim := func() (won int) {
 		errs := race(20, func(int) error {
@@ -77,7 +77,7 @@ func TestOneOfManyClaimsAKey(t *testing.T) {
 // it does with it then must not touch that one's.
 func TestAClaimHasOneOwner(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	keys, ctx := b.Idempotency(), t.Context()
 	slow, r, err := keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestAClaimHasOneOwner(t *testing.T) {
 
 func TestAClaimIsRenewedByItsOwner(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	i, hash := b.Idempotency(), []byte("hash")
 	claim, _, err := i.Begin(t.Context(), b.shop.ID, "k", hash, 15*time.Second)
 	require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestAClaimIsRenewedByItsOwner(t *testing.T) {
 
 func TestOldKeysAreForgotten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for _, k := range []string{"old", "new"} {
 		_, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, k, []byte("hash"), time.Minute)
 		require.NoError(t, err)

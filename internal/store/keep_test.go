@@ -16,7 +16,7 @@ import (
 )
 
 // cutAll breaks the pool's connections from outside, as a restart or a failover does.
-func (b *bench) cutAll(t *testing.T) {
+func (b *fixture) cutAll(t *testing.T) {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(t.Context(), b.pool.Config().ConnConfig)
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func refunder(onRefund func()) *gatewaytest.Fake {
 	}
 }
 
-func (b *bench) paidBy(t *testing.T, s *payment.Service) *payment.Order {
+func (b *fixture) paidBy(t *testing.T, s *payment.Service) *payment.Order {
 	t.Helper()
 	paid, _, err := s.CreatePayment(t.Context(), payment.NewPayment{Shop: b.shop.ID, Reference: "p", Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte("h")})
 	require.NoError(t, err)
@@ -78,14 +78,14 @@ func (b *bench) paidBy(t *testing.T, s *payment.Service) *payment.Order {
 	return paid
 }
 
-func (b *bench) refundOf(paid *payment.Order) payment.NewRefund {
+func (b *fixture) refundOf(paid *payment.Order) payment.NewRefund {
 	return payment.NewRefund{Shop: b.shop.ID, Payment: paid.ID, Reference: "r", Minor: 400, RequestHash: []byte("h")}
 }
 
 // What a provider answered is known to this process alone. It is written down also when the connections were cut meanwhile.
 func TestAnAnswerOutlivesItsConnection(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	s := payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(refunder(func() { b.cutAll(t) })), Now: b.clock.Now})
 	paid := b.paidBy(t, s)
 	r, _, err := s.Refund(t.Context(), b.refundOf(paid))
@@ -97,7 +97,7 @@ func TestAnAnswerOutlivesItsConnection(t *testing.T) {
 // An answer whose commit was not heard is written down once.
 func TestAnAnswerIsRecordedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	st := &unheard{Store: b.Store}
 	s := payment.New(payment.Config{Store: st, Drivers: gateway.NewRegistry(refunder(func() { st.update = 2 })), Now: b.clock.Now})
 	r, _, err := s.Refund(t.Context(), b.refundOf(b.paidBy(t, s)))
@@ -114,7 +114,7 @@ func TestAnAnswerIsRecordedOnce(t *testing.T) {
 // An order whose commit was not heard is this process's to send: nobody else could tell that nothing was sent.
 func TestAnOrderIsSentAlthoughItsCommitWasNotHeard(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	st, sent := &unheard{Store: b.Store}, 0
 	s := payment.New(payment.Config{Store: st, Drivers: gateway.NewRegistry(refunder(func() { sent++ })), Now: b.clock.Now})
 	paid := b.paidBy(t, s)
@@ -148,7 +148,7 @@ func (g *gone) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Orde
 
 func TestAClientThatLeavesDoesNotStopItsOrderHalfWay(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	ctx, leave := context.WithCancel(t.Context())
 	st := &gone{b.Store, leave}
 	s := payment.New(payment.Config{Store: st, Drivers: gateway.NewRegistry(refunder(func() {})), Now: b.clock.Now})
@@ -166,7 +166,7 @@ func TestAClientThatLeavesDoesNotStopItsOrderHalfWay(t *testing.T) {
 // While no connection is to be had nothing was begun, and a caller is told at once.
 func TestAnExhaustedPoolIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	refused := 0
 	st := &exhausted{Store: b.Store, refused: &refused}
 	s := payment.New(payment.Config{Store: st, Drivers: gateway.NewRegistry(refunder(func() {})), Now: b.clock.Now})
@@ -188,7 +188,7 @@ func (e *exhausted) CreateOrder(context.Context, *payment.Order) (*payment.Order
 // The answer of a slow call comes when a capture was begun meanwhile. It says nothing of the capture.
 func TestALateAnswerIsNotTheCaptures(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var s *payment.Service
 	var order payment.Key
 	fake := &gatewaytest.Fake{

@@ -16,7 +16,7 @@ import (
 // again, and that must not count what was leased twice.
 func TestChecksAreLeasedWhileOrdersChange(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var ids []string
 	for i := range 12 {
 		o := b.create(t, "busy-"+strconv.Itoa(i), 1000)

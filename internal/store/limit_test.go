@@ -17,7 +17,7 @@ import (
 )
 
 // patience is far more than the limits that these tests set, and far less than for ever.
-const patience = time.Minute
+const waitTimeout = time.Minute
 
 // within runs fn, which must come to an end.
 func within(t *testing.T, fn func() error) error {
@@ -27,7 +27,7 @@ func within(t *testing.T, fn func() error) error {
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		require.Fail(t, "it still waits")
 		return nil
 	}
@@ -35,9 +35,9 @@ func within(t *testing.T, fn func() error) error {
 
 func TestARowThatIsLockedIsWaitedForWithinTheLimit(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
-	s := store.New(b.pool, store.Options{Box: b.box, Now: b.clock.Now, Limit: time.Second})
+	s := store.New(b.pool, store.Options{Keyring: b.box, Now: b.clock.Now, Limit: time.Second})
 	update := func() error {
 		// As what must be written down although whoever asked for it has gone.
 		_, err := s.UpdateOrder(context.WithoutCancel(t.Context()), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })

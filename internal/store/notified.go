@@ -34,7 +34,7 @@ func (s *Store) Notified(ctx context.Context, key payment.Key) ([]payment.Notifi
 
 // stateOf is a state as shops and operators know it.
 func stateOf(state string) payment.NotificationState {
-	if state == stateParked {
+	if state == stateDeadLettered {
 		return payment.NotificationDead
 	}
 	return payment.NotificationState(state)

@@ -11,7 +11,7 @@ import (
 // A shop sees where each notification stands, and why the last attempt failed.
 func TestWhereNotificationsStand(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	key := o.Key()
 	b.report(t, key, payment.StatusProcessing)

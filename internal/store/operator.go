@@ -64,20 +64,20 @@ func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, err
 	}
 	calls := make([]payment.Call, len(rows))
 	for i, r := range rows {
-		evidence, err := evidenceOf(r.Evidence)
+		providerData, err := providerDataOf(r.Evidence)
 		if err != nil {
 			return nil, err
 		}
 		calls[i] = payment.Call{
 			Operation: r.Operation, Outcome: r.Outcome, StartedAt: r.StartedAt.UTC(),
-			Duration: time.Duration(r.DurationMs) * time.Millisecond, Evidence: evidence,
+			Duration: time.Duration(r.DurationMs) * time.Millisecond, ProviderData: providerData,
 		}
 	}
 	return calls, nil
 }
 
 // Conflicts returns the reports that contradicted an order, the oldest first.
-func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Conflict, error) {
+func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.ConflictRecord, error) {
 	var rows []db.ConflictsRow
 	err := s.read(ctx, "load conflicts", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.Conflicts(ctx, db.ConflictsParams{ShopID: key.Shop, OrderID: key.Order})
@@ -86,14 +86,14 @@ func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Confl
 	if err != nil {
 		return nil, err
 	}
-	conflicts := make([]payment.Conflict, len(rows))
+	conflicts := make([]payment.ConflictRecord, len(rows))
 	for i, r := range rows {
-		evidence, err := evidenceOf(r.Evidence)
+		providerData, err := providerDataOf(r.Evidence)
 		if err != nil {
 			return nil, err
 		}
-		conflicts[i] = payment.Conflict{
-			Cause: payment.Cause(r.Cause), Reason: r.Reason, Reported: payment.Status(r.Reported), Evidence: evidence, At: r.At.UTC(),
+		conflicts[i] = payment.ConflictRecord{
+			Source: payment.Source(r.Cause), Reason: r.Reason, Reported: payment.Status(r.Reported), ProviderData: providerData, At: r.At.UTC(),
 		}
 	}
 	return conflicts, nil
@@ -106,7 +106,7 @@ type KeptCallback struct {
 	Verdict         payment.CallbackVerdict
 	Reason          string
 	Reported        string
-	Evidence        gateway.Evidence
+	ProviderData    gateway.ProviderData
 	ReceivedAt      time.Time
 }
 
@@ -122,13 +122,13 @@ func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallbac
 	}
 	callbacks := make([]KeptCallback, len(rows))
 	for i, r := range rows {
-		evidence, err := evidenceOf(r.Evidence)
+		providerData, err := providerDataOf(r.Evidence)
 		if err != nil {
 			return nil, err
 		}
 		callbacks[i] = KeptCallback{
 			AccountID: r.AccountID, ProviderOrderID: r.ProviderOrderID, Verdict: payment.CallbackVerdict(r.Verdict), Reason: r.Reason,
-			Reported: r.Reported, Evidence: evidence, ReceivedAt: r.ReceivedAt.UTC(),
+			Reported: r.Reported, ProviderData: providerData, ReceivedAt: r.ReceivedAt.UTC(),
 		}
 	}
 	return callbacks, nil
@@ -139,7 +139,7 @@ type OrderlessCallback struct {
 	Account, Provider string
 	ProviderOrderID   string
 	Reported          string
-	Evidence          gateway.Evidence
+	ProviderData      gateway.ProviderData
 	ReceivedAt        time.Time
 }
 
@@ -155,12 +155,12 @@ func (s *Store) CallbacksWithoutOrder(ctx context.Context, limit int) ([]Orderle
 	}
 	callbacks := make([]OrderlessCallback, len(rows))
 	for i, r := range rows {
-		evidence, err := evidenceOf(r.Evidence)
+		providerData, err := providerDataOf(r.Evidence)
 		if err != nil {
 			return nil, err
 		}
 		callbacks[i] = OrderlessCallback{
-			Account: r.AccountName, Provider: r.Provider, ProviderOrderID: r.ProviderOrderID, Reported: r.Reported, Evidence: evidence,
+			Account: r.AccountName, Provider: r.Provider, ProviderOrderID: r.ProviderOrderID, Reported: r.Reported, ProviderData: providerData,
 			ReceivedAt: r.ReceivedAt.UTC(),
 		}
 	}
@@ -203,7 +203,7 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 }
 
 // ParkedNotifications returns up to limit notifications that were given up on, of all shops or of one.
-func (s *Store) ParkedNotifications(ctx context.Context, shop *uuid.UUID, limit int) ([]Notification, error) {
+func (s *Store) DeadLetteredNotifications(ctx context.Context, shop *uuid.UUID, limit int) ([]Notification, error) {
 	var rows []db.ParkedNotificationsRow
 	err := s.read(ctx, "load parked notifications", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.ParkedNotifications(ctx, db.ParkedNotificationsParams{ShopID: shop, MaxRows: int32(limit)}) //nolint:gosec // a page
@@ -216,7 +216,7 @@ func (s *Store) ParkedNotifications(ctx context.Context, shop *uuid.UUID, limit 
 	for i, r := range rows {
 		list[i] = Notification{
 			Key: payment.Key{Shop: r.ShopID, Order: r.OrderID}, Sequence: int(r.Sequence), ID: r.ID, Type: r.Type, URL: r.Url,
-			State: stateParked, Attempts: int(r.Attempts), NextAttemptAt: r.NextAttemptAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
+			State: stateDeadLettered, Attempts: int(r.Attempts), NextAttemptAt: r.NextAttemptAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
 		}
 	}
 	return list, nil

@@ -15,10 +15,10 @@ import (
 )
 
 // contradict records a report that an order which succeeded had failed.
-func (b *bench) contradict(t *testing.T, o *payment.Order) {
+func (b *fixture) contradict(t *testing.T, o *payment.Order) {
 	t.Helper()
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
-		require.Equal(t, payment.ConflictVerdict, o.Record(b.newReport(payment.StatusFailed)))
+		require.Equal(t, payment.Conflict, o.Record(b.newReport(payment.StatusFailed)))
 		return nil
 	})
 	require.NoError(t, err)
@@ -27,7 +27,7 @@ func (b *bench) contradict(t *testing.T, o *payment.Order) {
 // Customers who have not paid yet are many and older; what needs a person is not hidden behind them.
 func TestWhatNeedsAPersonIsListedFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	next := func(reference string, status payment.Status) string {
 		o := b.create(t, reference, 1000)
 		if status != payment.StatusCreated {
@@ -65,7 +65,7 @@ func TestWhatNeedsAPersonIsListedFirst(t *testing.T) {
 // An operator has whatever name of an order somebody gave.
 func TestOrdersAreFoundByWhatTheyAreCalled(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	other, _, _ := b.newShop(t, "other", "")
 	b.newAccount(t, "EUR-2", "other")
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
@@ -97,7 +97,7 @@ func TestOrdersAreFoundByWhatTheyAreCalled(t *testing.T) {
 
 func TestWhatNeedsAPersonIsListedForOneShop(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	other, _, _ := b.newShop(t, "other", "https://other.example/hook")
 	b.newAccount(t, "EUR-2", "other")
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
@@ -110,19 +110,19 @@ func TestWhatNeedsAPersonIsListedForOneShop(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, more)
 	require.Equal(t, theirs.ID, stuck[0].ID)
-	parked, err := b.ParkedNotifications(t.Context(), &other.ID, 10)
+	deadLettered, err := b.DeadLetteredNotifications(t.Context(), &other.ID, 10)
 	require.NoError(t, err)
-	require.Len(t, parked, 1)
-	require.Equal(t, theirs.Key(), parked[0].Key)
-	parked, err = b.ParkedNotifications(t.Context(), nil, 10)
+	require.Len(t, deadLettered, 1)
+	require.Equal(t, theirs.Key(), deadLettered[0].Key)
+	deadLettered, err = b.DeadLetteredNotifications(t.Context(), nil, 10)
 	require.NoError(t, err)
-	require.Len(t, parked, 2)
+	require.Len(t, deadLettered, 2)
 }
 
 // What came while the operator asked the provider about something else is not settled unseen.
 func TestAConflictThatNobodyHasSeenIsNotSettled(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	s := payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
 	o := b.paid(t, "r-1", 1000)
 	b.contradict(t, o)
@@ -144,7 +144,7 @@ func TestAConflictThatNobodyHasSeenIsNotSettled(t *testing.T) {
 
 func TestCallbacksWithoutAnOrderAreListed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.paid(t, "r-1", 1000)
 	for i, id := range []string{"nobodys-1", o.ProviderOrderID, "nobodys-2"} {
 		cb := b.callback(fmt.Sprint("body ", i), id)
@@ -157,9 +157,9 @@ func TestCallbacksWithoutAnOrderAreListed(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 2)
 	require.Equal(t, store.OrderlessCallback{
-		Account: "EUR-1", Provider: "fake", ProviderOrderID: "nobodys-2", Reported: "succeeded", Evidence: list[0].Evidence, ReceivedAt: b.clock.Now().Add(-time.Minute),
+		Account: "EUR-1", Provider: "fake", ProviderOrderID: "nobodys-2", Reported: "succeeded", ProviderData: list[0].ProviderData, ReceivedAt: b.clock.Now().Add(-time.Minute),
 	}, list[0], "the newest first")
-	require.Equal(t, gateway.Evidence{"state": "PAYED"}, list[0].Evidence)
+	require.Equal(t, gateway.ProviderData{"state": "PAYED"}, list[0].ProviderData)
 	require.Equal(t, "nobodys-1", list[1].ProviderOrderID)
 	list, err = b.CallbacksWithoutOrder(t.Context(), 1)
 	require.NoError(t, err)

@@ -149,13 +149,13 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 	}
 	history := make([]payment.Transition, len(rows))
 	for i, r := range rows {
-		evidence, err := evidenceOf(r.Evidence)
+		providerData, err := providerDataOf(r.Evidence)
 		if err != nil {
 			return nil, err
 		}
 		history[i] = payment.Transition{
 			Sequence: int(r.Sequence), From: payment.Status(r.FromStatus), To: payment.Status(r.ToStatus),
-			Cause: payment.Cause(r.Cause), Evidence: evidence, At: r.At.UTC(),
+			Source: payment.Source(r.Cause), ProviderData: providerData, At: r.At.UTC(),
 		}
 	}
 	return history, nil

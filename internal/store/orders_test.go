@@ -19,7 +19,7 @@ import (
 
 func TestOrderComesBackAsItWasWritten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	require.Empty(t, o.Transitions(), "what was saved is not saved twice")
 	got, err := b.Order(t.Context(), o.Key())
@@ -28,7 +28,7 @@ func TestOrderComesBackAsItWasWritten(t *testing.T) {
 
 	left := 2
 	changed, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
-		o.AddCall(payment.Call{Operation: "create_payment", Outcome: "requires_action", StartedAt: b.clock.Now(), Duration: 1500 * time.Millisecond, Evidence: gateway.Evidence{"code": "0"}})
+		o.AddCall(payment.Call{Operation: "create_payment", Outcome: "requires_action", StartedAt: b.clock.Now(), Duration: 1500 * time.Millisecond, ProviderData: gateway.ProviderData{"code": "0"}})
 		r := b.newReport(payment.StatusRequiresAction)
 		r.Reason, r.ProviderReference, r.State = "the customer pays", "P-1", map[string]gateway.Secret{"session": "s3cret"}
 		r.NextAction = &gateway.NextAction{Type: gateway.ActionPostForm, URL: "https://bank.example", Fields: map[string]string{"a": "b"}, AttemptsLeft: &left}
@@ -56,13 +56,13 @@ func TestOrderComesBackAsItWasWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, history, 2)
 	require.Equal(t, payment.Transition{
-		Sequence: 2, From: payment.StatusCreated, To: payment.StatusRequiresAction, Cause: payment.CauseAnswer,
-		Evidence: gateway.Evidence{"said": "requires_action"}, At: b.clock.Now(),
+		Sequence: 2, From: payment.StatusCreated, To: payment.StatusRequiresAction, Source: payment.SourceAnswer,
+		ProviderData: gateway.ProviderData{"said": "requires_action"}, At: b.clock.Now(),
 	}, history[1])
 	calls, err := b.Calls(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, 1500*time.Millisecond, calls[0].Duration)
-	require.Equal(t, gateway.Evidence{"code": "0"}, calls[0].Evidence)
+	require.Equal(t, gateway.ProviderData{"code": "0"}, calls[0].ProviderData)
 
 	failed := b.report(t, b.create(t, "r-2", 5).Key(), payment.StatusFailed)
 	got, err = b.Order(t.Context(), failed.Key())
@@ -75,7 +75,7 @@ func TestOrderComesBackAsItWasWritten(t *testing.T) {
 // A bank asks about an RRN. The order is found by it, also if it contradicts the one that is booked.
 func TestOrdersAreFoundByTheirBankReferences(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	for _, rrn := range []string{"318513456789", "318513456790"} {
 		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
@@ -103,7 +103,7 @@ func TestOrdersAreFoundByTheirBankReferences(t *testing.T) {
 
 func TestNewOrderBeginsWithItsFirstTransition(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.draft(t, "r-1", 1000)
 	o.Record(b.newReport(payment.StatusProcessing))
 	_, _, err := b.CreateOrder(t.Context(), o)
@@ -112,7 +112,7 @@ func TestNewOrderBeginsWithItsFirstTransition(t *testing.T) {
 
 func TestOneOfManyWithAReferenceIsTheOrder(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	drafts := make([]*payment.Order, 20)
 	for i := range drafts {
 		drafts[i] = b.draft(t, "same", int64(100+i))
@@ -140,7 +140,7 @@ func TestOneOfManyWithAReferenceIsTheOrder(t *testing.T) {
 
 func TestUpdateThatChangesNothingWritesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
 	version := func() int { return b.count(t, "SELECT xmin::text::bigint FROM orders") }
 	before := version()
@@ -154,7 +154,7 @@ func TestUpdateThatChangesNothingWritesNothing(t *testing.T) {
 
 func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	set := func(v gateway.Secret) func(*payment.Order) error {
 		return func(o *payment.Order) error {
@@ -187,7 +187,7 @@ func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
 
 func TestErrorOfTheFunctionSavesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	no := errors.New("no")
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
@@ -204,7 +204,7 @@ func TestErrorOfTheFunctionSavesNothing(t *testing.T) {
 
 func TestUpdatesOfOneOrderComeOneAfterTheOther(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	errs := race(20, func(int) error {
 		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
@@ -218,10 +218,10 @@ func TestUpdatesOfOneOrderComeOneAfterTheOther(t *testing.T) {
 
 func TestConflictIsKept(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.paid(t, "r-1", 1000)
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
-		require.Equal(t, payment.ConflictVerdict, o.Record(b.newReport(payment.StatusFailed)))
+		require.Equal(t, payment.Conflict, o.Record(b.newReport(payment.StatusFailed)))
 		return nil
 	})
 	require.NoError(t, err)
@@ -229,7 +229,7 @@ func TestConflictIsKept(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, conflicts, 1)
 	require.Equal(t, payment.StatusFailed, conflicts[0].Reported)
-	require.Equal(t, gateway.Evidence{"said": "failed"}, conflicts[0].Evidence)
+	require.Equal(t, gateway.ProviderData{"said": "failed"}, conflicts[0].ProviderData)
 	stuck, more, err := b.StuckOrders(t.Context(), nil, time.Hour, 10)
 	require.NoError(t, err)
 	require.Zero(t, more)
@@ -240,12 +240,12 @@ func TestConflictIsKept(t *testing.T) {
 
 func TestWhatAProviderSaysCanBeStored(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
 		r := b.newReport(payment.StatusProcessing)
 		r.ProviderReference, r.Reason = "a\x00b", "\xff\xfe"
-		r.Evidence = gateway.Evidence{"nul": "a\x00b", "slash": `\u0000`, "broken": "\xff"}
+		r.ProviderData = gateway.ProviderData{"nul": "a\x00b", "slash": `\u0000`, "broken": "\xff"}
 		o.Record(r)
 		return nil
 	})
@@ -255,7 +255,7 @@ func TestWhatAProviderSaysCanBeStored(t *testing.T) {
 	require.Equal(t, "a\ufffdb", got.ProviderReference)
 	history, err := b.History(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, gateway.Evidence{"nul": "a\ufffdb", "slash": `\u0000`, "broken": "\ufffd"}, history[1].Evidence)
+	require.Equal(t, gateway.ProviderData{"nul": "a\ufffdb", "slash": `\u0000`, "broken": "\ufffd"}, history[1].ProviderData)
 
 	_, _, err = b.CreateOrder(t.Context(), b.draft(t, "a\x00b", 1000))
 	require.Equal(t, payment.CodeInvalid, payment.CodeOf(err))
@@ -263,7 +263,7 @@ func TestWhatAProviderSaysCanBeStored(t *testing.T) {
 
 func TestOrdersAreFilteredAndPaged(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 5 {
 		b.create(t, "r-"+strconv.Itoa(i), 1000)
 		b.clock.Add(time.Hour)
@@ -310,7 +310,7 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 
 func TestDueChecksAreLeasedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 30 {
 		b.create(t, "r-"+strconv.Itoa(i), 1000)
 	}
@@ -348,7 +348,7 @@ func TestDueChecksAreLeasedOnce(t *testing.T) {
 
 func TestChecksOfUndecidedOrdersComeFirst(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 10 {
 		b.report(t, b.create(t, "waiting-"+strconv.Itoa(i), 1000).Key(), payment.StatusRequiresAction)
 	}
@@ -375,7 +375,7 @@ func TestChecksOfUndecidedOrdersComeFirst(t *testing.T) {
 // A plan that is made while the table is empty, and kept, must not find an order by reading all the orders of its shop.
 func TestPlansMadeBeforeThereAreOrders(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	conn, err := b.pool.Acquire(t.Context())
 	require.NoError(t, err)
 	defer conn.Release()

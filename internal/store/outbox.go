@@ -14,9 +14,9 @@ import (
 
 // The states of a notification.
 const (
-	statePending = "pending" // waits for its turn or its next attempt
-	stateHeld    = "held"    // its address answered 410; holds back those behind it until an operator resumes
-	stateParked  = "parked"  // given up on until an operator sends it again; holds back those behind it
+	statePending      = "pending" // waits for its turn or its next attempt
+	stateHeld         = "held"    // its address answered 410; holds back those behind it until an operator resumes
+	stateDeadLettered = "parked"  // given up on until an operator sends it again; holds back those behind it
 )
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
@@ -42,7 +42,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	now := s.Now()
 	switch {
-	case oldest == nil, oldest.State == stateParked:
+	case oldest == nil, oldest.State == stateDeadLettered:
 		return nil, time.Time{}, nil
 	case oldest.Off:
 		again, err := s.hold(ctx, tx, key, oldest.Url)
@@ -157,7 +157,7 @@ func (s *Store) failed(ctx context.Context, tx pgx.Tx, d *payment.Delivery, a pa
 	case a.Gone:
 		p.NextAttemptAt = now
 	case a.RetryAt.IsZero():
-		p.State, p.NextAttemptAt = stateParked, now
+		p.State, p.NextAttemptAt = stateDeadLettered, now
 	}
 	if !a.NotBefore.IsZero() {
 		p.NotBefore = &a.NotBefore

@@ -15,7 +15,7 @@ import (
 
 const lease = 30 * time.Second
 
-func (b *bench) lease(t *testing.T, key payment.Key) *payment.Delivery {
+func (b *fixture) lease(t *testing.T, key payment.Key) *payment.Delivery {
 	t.Helper()
 	d, again, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func (b *bench) lease(t *testing.T, key payment.Key) *payment.Delivery {
 }
 
 // none expects that nothing is to be sent, and when to look again.
-func (b *bench) none(t *testing.T, key payment.Key, again time.Time) {
+func (b *fixture) none(t *testing.T, key payment.Key, again time.Time) {
 	t.Helper()
 	d, at, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
@@ -33,13 +33,13 @@ func (b *bench) none(t *testing.T, key payment.Key, again time.Time) {
 	require.Equal(t, again, at)
 }
 
-func (b *bench) finish(t *testing.T, d *payment.Delivery, a payment.Attempt) {
+func (b *fixture) finish(t *testing.T, d *payment.Delivery, a payment.Attempt) {
 	t.Helper()
 	a.At = b.clock.Now()
 	require.NoError(t, b.FinishDelivery(t.Context(), d, a))
 }
 
-func (b *bench) states(t *testing.T, key payment.Key) (states []string) {
+func (b *fixture) states(t *testing.T, key payment.Key) (states []string) {
 	t.Helper()
 	list, err := b.NotificationsOf(t.Context(), key)
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func (b *bench) states(t *testing.T, key payment.Key) (states []string) {
 
 func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.create(t, "r-1", 1000).Key()
 	b.none(t, key, time.Time{})
 	b.report(t, key, payment.StatusProcessing)
@@ -92,7 +92,7 @@ func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
 
 func TestOneOfManyLeasesADelivery(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	got := make([]*payment.Delivery, 20)
 	errs := race(len(got), func(i int) error {
@@ -115,7 +115,7 @@ func TestOneOfManyLeasesADelivery(t *testing.T) {
 func TestADeliveryThatNobodyMakesIsQueuedAgain(t *testing.T) {
 	t.Parallel()
 	const overdue = 15 * time.Second
-	b := newBench(t)
+	b := newFixture(t)
 	abandoned, waiting := b.create(t, "r-1", 1000).Key(), b.create(t, "r-2", 1000).Key()
 	for _, key := range []payment.Key{abandoned, waiting} {
 		b.report(t, key, payment.StatusProcessing)
@@ -150,7 +150,7 @@ func TestADeliveryThatNobodyMakesIsQueuedAgain(t *testing.T) {
 
 func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	slow := b.lease(t, key)
 	b.clock.Add(lease)
@@ -166,9 +166,9 @@ func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
 	require.Equal(t, []string{"delivered"}, b.states(t, key))
 }
 
-func TestParkedNotificationHoldsBackAndIsSentAgain(t *testing.T) {
+func TestDeadLetteredNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.create(t, "r-1", 1000).Key()
 	b.report(t, key, payment.StatusProcessing)
 	b.report(t, key, payment.StatusSucceeded)
@@ -176,11 +176,11 @@ func TestParkedNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 	b.finish(t, d, payment.Attempt{HTTPStatus: 500})
 	require.Equal(t, []string{"parked", "pending"}, b.states(t, key))
 	b.none(t, key, time.Time{})
-	parked, err := b.ParkedNotifications(t.Context(), nil, 10)
+	deadLettered, err := b.DeadLetteredNotifications(t.Context(), nil, 10)
 	require.NoError(t, err)
-	require.Len(t, parked, 1)
-	require.Equal(t, d.ID, parked[0].ID)
-	require.Equal(t, key, parked[0].Key)
+	require.Len(t, deadLettered, 1)
+	require.Equal(t, d.ID, deadLettered[0].ID)
+	require.Equal(t, key, deadLettered[0].Key)
 
 	b.exec(t, "DELETE FROM test_jobs")
 	require.NoError(t, b.ResendNotification(t.Context(), key, d.Sequence))
@@ -193,7 +193,7 @@ func TestParkedNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 
 func TestAnAddressThatIsGoneIsSwitchedOff(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	one, two := b.paid(t, "r-1", 1000).Key(), b.paid(t, "r-2", 1000).Key()
 	own := b.draft(t, "r-own", 1000)
 	own.NotificationURL = "https://own.example"
@@ -236,7 +236,7 @@ func TestAnAddressThatIsGoneIsSwitchedOff(t *testing.T) {
 
 func TestNotificationWithoutAnAddressIsForTheFeed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "", nil))
 	key := b.paid(t, "r-1", 1000).Key()
 	require.Equal(t, []string{"feed"}, b.states(t, key))
@@ -256,7 +256,7 @@ func roomy(string) time.Time { return time.Time{} }
 
 func TestADeliveryThatFindsNoRoomIsPutOffAndNotCounted(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.paid(t, "r-1", 1000)
 	later := b.clock.Now().Add(time.Minute)
 	d, again, err := b.LeaseDelivery(t.Context(), o.Key(), lease, func(string) time.Time { return later })

@@ -38,7 +38,7 @@ func (p *pausing) UpdateOrder(ctx context.Context, key payment.Key, fn func(*pay
 }
 
 // meanwhile is another replica, which asks until it has proof that the order never arrived.
-func (b *bench) meanwhile(t *testing.T, other *payment.Service) func(o *payment.Order) {
+func (b *fixture) meanwhile(t *testing.T, other *payment.Service) func(o *payment.Order) {
 	return func(o *payment.Order) {
 		for _, after := range []time.Duration{time.Second, time.Minute, time.Minute} {
 			b.clock.Add(after)
@@ -51,7 +51,7 @@ func (b *bench) meanwhile(t *testing.T, other *payment.Service) func(o *payment.
 // A process that was paused for so long that another one declared its order failed does not send it any more.
 func TestAPausedProcessDoesNotSendWhatWasGivenUp(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	sent, known := 0, false
 	fake := &gatewaytest.Fake{
 		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
@@ -110,7 +110,7 @@ func TestAHoldOfAnOrderThatWasGivenUpIsAConflict(t *testing.T) {
 }
 
 func givenUp(t *testing.T, answered bool) {
-	b := newBench(t)
+	b := newFixture(t)
 	var other *payment.Service
 	known := false
 	fake := &gatewaytest.Fake{}
@@ -143,7 +143,7 @@ func givenUp(t *testing.T, answered bool) {
 		}
 		verdict, err := other.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("held"), ReceivedAt: b.clock.Now()})
 		require.NoError(t, err)
-		require.Equal(t, payment.CallbackDoubt, verdict)
+		require.Equal(t, payment.CallbackVerify, verdict)
 	}
 	// What is older, or denies it once more, does not settle the doubt.
 	fake.ReadCallbackFunc = func(gateway.RawCallback) (gateway.Notification, error) {
@@ -167,7 +167,7 @@ func givenUp(t *testing.T, answered bool) {
 // Finding a transfer sends nothing, so a process that was paused afterwards has not missed its time.
 func TestAnImportMayBeWrittenDownLate(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	sum := int64(700)
 	fake := &gatewaytest.Fake{FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
 		return gateway.Result{Status: gateway.StatusSucceeded, Amount: &sum, Currency: "EUR", ProviderReference: "tr-1"}, nil

@@ -12,13 +12,13 @@ import (
 )
 
 // fails leases a notification and has its attempt fail, to be tried again after pause.
-func (b *bench) fails(t *testing.T, key payment.Key, pause time.Duration) {
+func (b *fixture) fails(t *testing.T, key payment.Key, pause time.Duration) {
 	t.Helper()
 	b.finish(t, b.lease(t, key), payment.Attempt{HTTPStatus: 503, Error: "status", RetryAt: b.clock.Now().Add(pause)})
 }
 
 // waiting makes n orders whose notifications failed and wait for an hour.
-func (b *bench) waiting(t *testing.T, n int) (keys []payment.Key) {
+func (b *fixture) waiting(t *testing.T, n int) (keys []payment.Key) {
 	t.Helper()
 	for i := range n {
 		key := b.paid(t, fmt.Sprintf("waits-%d", i), 1000).Key()
@@ -29,19 +29,19 @@ func (b *bench) waiting(t *testing.T, n int) (keys []payment.Key) {
 }
 
 // succeeds delivers a new notification.
-func (b *bench) succeeds(t *testing.T, reference string) {
+func (b *fixture) succeeds(t *testing.T, reference string) {
 	t.Helper()
 	b.finish(t, b.lease(t, b.paid(t, reference, 1000).Key()), payment.Attempt{HTTPStatus: 200, Delivered: true})
 }
 
 // due counts the notifications that wait and are due before at.
-func (b *bench) due(t *testing.T, at time.Time) int {
+func (b *fixture) due(t *testing.T, at time.Time) int {
 	t.Helper()
 	return b.count(t, "SELECT count(*) FROM notifications WHERE state = 'pending' AND next_attempt_at <= $1", at)
 }
 
 // woken returns an order whose notification waited and is due by now.
-func (b *bench) woken(t *testing.T) payment.Key {
+func (b *fixture) woken(t *testing.T) payment.Key {
 	t.Helper()
 	key := payment.Key{Shop: b.shop.ID}
 	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT order_id FROM notifications WHERE state = 'pending' AND waits_for IS NOT NULL AND next_attempt_at <= $1 LIMIT 1", b.clock.Now()).Scan(&key.Order))
@@ -50,7 +50,7 @@ func (b *bench) woken(t *testing.T) payment.Key {
 
 func TestTheFirstSuccessMakesWhatWaitsDue(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	keys := b.waiting(t, 6)
 	b.exec(t, "DELETE FROM test_jobs")
 	require.Zero(t, b.due(t, b.clock.Now().Add(time.Minute)))
@@ -67,7 +67,7 @@ func TestTheFirstSuccessMakesWhatWaitsDue(t *testing.T) {
 // Ten thousand that wait are not sent at once: a hundred within two seconds, however many successes come.
 func TestWhatWaitsBecomesDueAtABoundedPace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.waiting(t, 230)
 	deliveries := make([]*payment.Delivery, 20)
 	for i := range deliveries {
@@ -95,7 +95,7 @@ func TestWhatWaitsBecomesDueAtABoundedPace(t *testing.T) {
 // A shop that refuses one notification and takes all others is not down: that one keeps its growing pauses.
 func TestANotificationThatAloneFailsKeepsItsPauses(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	poison := b.paid(t, "poison", 1000).Key()
 	for i := range 5 {
 		b.fails(t, poison, time.Hour)
@@ -108,7 +108,7 @@ func TestANotificationThatAloneFailsKeepsItsPauses(t *testing.T) {
 // What fails after the recovery began is not woken by it; a new outage begins anew.
 func TestAnEndpointThatFailsAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	keys := b.waiting(t, 3)
 	b.succeeds(t, "back")
 	b.clock.Add(2 * time.Second)
@@ -127,7 +127,7 @@ func TestAnEndpointThatFailsAgain(t *testing.T) {
 
 func TestASuccessElsewhereWakesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.waiting(t, 4)
 	own := b.draft(t, "own", 1000)
 	own.NotificationURL = "https://own.example/hook"
@@ -141,7 +141,7 @@ func TestASuccessElsewhereWakesNothing(t *testing.T) {
 // Addresses of one host fail and recover as one.
 func TestASuccessAtAnotherPathOfTheHostWakes(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for i := range 3 {
 		own := b.draft(t, fmt.Sprintf("own-%d", i), 1000)
 		own.NotificationURL = fmt.Sprintf("https://own.example/hook/%d", i)
@@ -162,7 +162,7 @@ func TestASuccessAtAnotherPathOfTheHostWakes(t *testing.T) {
 // A shop's Retry-After is kept: a success elsewhere does not bring the attempt forward.
 func TestRetryAfterIsNotCutShort(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.waiting(t, 3)
 	key := b.paid(t, "asked", 1000).Key()
 	later := b.clock.Now().Add(time.Hour)
@@ -175,7 +175,7 @@ func TestRetryAfterIsNotCutShort(t *testing.T) {
 // What an operator resumes is sent order by order in the order in which it was made, and at the same pace.
 func TestResumedNotificationsComeInOrderAndAtAPace(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var keys []payment.Key
 	for i := range 5 {
 		key := b.create(t, fmt.Sprintf("r-%d", i), 1000).Key()
@@ -207,7 +207,7 @@ func TestResumedNotificationsComeInOrderAndAtAPace(t *testing.T) {
 // Whoever resumes while a notification is being held back misses none.
 func TestResumingWhileNotificationsAreHeldBack(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for round := range 5 {
 		var keys []payment.Key
 		for i := range 8 {

@@ -11,7 +11,7 @@ import (
 )
 
 // refundCallback is a callback about a refund of a payment, which names the payment.
-func (b *bench) refundCallback(body string, of *payment.Order) payment.Callback {
+func (b *fixture) refundCallback(body string, of *payment.Order) payment.Callback {
 	cb := b.callback(body, of.ProviderOrderID)
 	cb.Kind = gateway.KindRefund
 	return cb
@@ -19,13 +19,13 @@ func (b *bench) refundCallback(body string, of *payment.Order) payment.Callback 
 
 func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	judged := func(body string, report payment.Status) (o *payment.Order, namesakes int) {
 		verdict, seen, err := b.ApplyCallback(t.Context(), b.refundCallback(body, parent), func(found *payment.Order) (payment.CallbackVerdict, string) {
-			o, namesakes = found, found.Namesakes
+			o, namesakes = found, found.SameSumRefunds
 			if report == "" {
-				return payment.CallbackDoubt, ""
+				return payment.CallbackVerify, ""
 			}
 			return payment.CallbackVerdict(found.Record(b.newReport(report))), ""
 		})
@@ -71,7 +71,7 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 
 func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	for _, minor := range []int64{300, 200} {
 		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+minor/100)), minor))
@@ -83,7 +83,7 @@ func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
 	_, _, err := b.ApplyCallback(t.Context(), b.refundCallback("body", parent), func(o *payment.Order) (payment.CallbackVerdict, string) {
 		require.Equal(t, gateway.KindRefund, o.Kind)
 		require.EqualValues(t, 200, o.Amount.Minor())
-		require.Zero(t, o.Namesakes)
+		require.Zero(t, o.SameSumRefunds)
 		return payment.CallbackStale, ""
 	})
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
 // A refund that failed here and went out at the provider must not pass unnoticed because there are others.
 func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	create := func(reference string, minor int64, end payment.Status) *payment.Order {
 		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, minor))
@@ -102,7 +102,7 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 		}
 		return o
 	}
-	told := func(body string, minor int64, report payment.Status) (*payment.Order, payment.Verdict) {
+	reported := func(body string, minor int64, report payment.Status) (*payment.Order, payment.Verdict) {
 		var o *payment.Order
 		cb := b.refundCallback(body, parent)
 		cb.Minor, cb.Reported = minor, string(report)
@@ -115,30 +115,30 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 	}
 	failed := create("r-1", 300, payment.StatusFailed)
 	other := create("r-2", 200, payment.StatusSucceeded)
-	o, verdict := told("late", 300, payment.StatusSucceeded)
+	o, verdict := reported("late", 300, payment.StatusSucceeded)
 	require.Equal(t, failed.ID, o.ID)
-	require.Equal(t, payment.ConflictVerdict, verdict)
+	require.Equal(t, payment.Conflict, verdict)
 	require.Equal(t, 1, o.Conflicts)
 
 	again := create("r-3", 300, payment.StatusSucceeded)
-	o, verdict = told("of the second try", 300, payment.StatusSucceeded)
+	o, verdict = reported("of the second try", 300, payment.StatusSucceeded)
 	require.Equal(t, again.ID, o.ID, "its end was not told yet")
 	require.Equal(t, payment.Repeat, verdict)
-	o, verdict = told("late, in other words", 300, payment.StatusSucceeded)
+	o, verdict = reported("late, in other words", 300, payment.StatusSucceeded)
 	require.Equal(t, failed.ID, o.ID, "both ends of succeeded ones were told: money went out that should not have")
-	require.Equal(t, payment.ConflictVerdict, verdict)
+	require.Equal(t, payment.Conflict, verdict)
 
 	open := create("r-4", 100, "")
-	o, verdict = told("other sum", 200, payment.StatusSucceeded)
+	o, verdict = reported("other sum", 200, payment.StatusSucceeded)
 	require.Equal(t, other.ID, o.ID, "not the open one")
 	require.Equal(t, payment.Repeat, verdict)
-	o, verdict = told("open one", 100, payment.StatusSucceeded)
+	o, verdict = reported("open one", 100, payment.StatusSucceeded)
 	require.Equal(t, open.ID, o.ID)
 	require.Equal(t, payment.Apply, verdict)
 }
 
 // told hands a refund's callback that names a payment to the service, over the store.
-func (b *bench) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.CallbackVerdict {
+func (b *fixture) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.CallbackVerdict {
 	t.Helper()
 	fake := &gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
 		return gateway.Notification{OrderID: of.ProviderOrderID, Fingerprint: raw.Body, Result: gateway.Result{
@@ -161,11 +161,11 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 		before  payment.CallbackVerdict // of a callback that tells the first one's end in time, none if empty
 		want    payment.CallbackVerdict
 	}{
-		"refused":                      {failure: "REFUND_NOT_ALLOWED", want: payment.CallbackDoubt},
-		"refused, the next has an id":  {failure: "REFUND_NOT_ALLOWED", known: true, want: payment.CallbackDoubt},
-		"an operator decided":          {failure: "operator", want: payment.CallbackDoubt},
+		"refused":                      {failure: "REFUND_NOT_ALLOWED", want: payment.CallbackVerify},
+		"refused, the next has an id":  {failure: "REFUND_NOT_ALLOWED", known: true, want: payment.CallbackVerify},
+		"an operator decided":          {failure: "operator", want: payment.CallbackVerify},
 		"told before":                  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, want: payment.CallbackVerdict(payment.Apply)},
-		"told before, next has an id":  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, known: true, want: payment.CallbackDoubt},
+		"told before, next has an id":  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, known: true, want: payment.CallbackVerify},
 		"nothing was sent":             {failure: "not_sent", want: payment.CallbackVerdict(payment.Apply)},
 		"nothing was sent, has an id":  {failure: "not_sent", known: true, want: payment.CallbackVerdict(payment.Apply)},
 		"nothing was sent, not signed": {failure: gateway.CodeNotSigned, known: true, want: payment.CallbackVerdict(payment.Apply)},
@@ -173,13 +173,13 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newFixture(t)
 			parent := b.paid(t, "p", 1000)
-			begin := func(reference string, r payment.Report) payment.Key {
+			begin := func(reference string, r payment.Observation) payment.Key {
 				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, 600))
 				require.NoError(t, err)
 				_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
-					r.Basis = o.Sequence
+					r.AsOf = o.Sequence
 					require.Equal(t, payment.Apply, o.Record(r))
 					return nil
 				})
@@ -204,7 +204,7 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 			require.NoError(t, err)
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
-			if tc.want == payment.CallbackDoubt {
+			if tc.want == payment.CallbackVerify {
 				require.Equal(t, payment.StatusProcessing, after.Status)
 				require.Equal(t, b.clock.Now(), *after.NextCheckAt)
 				require.EqualValues(t, 600, paid.RefundReserved)
@@ -226,7 +226,7 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
+			b := newFixture(t)
 			parent := b.paid(t, "p", 1000)
 			for i, status := range others {
 				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+i)), 300))
@@ -239,7 +239,7 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours", parent, gateway.StatusSucceeded, 300))
 				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
 			}
-			require.Equal(t, payment.CallbackVerdict(payment.ConflictVerdict), b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
+			require.Equal(t, payment.CallbackVerdict(payment.Conflict), b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
 			require.Equal(t, 1, paid.Conflicts)

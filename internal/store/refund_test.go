@@ -16,7 +16,7 @@ import (
 
 func TestRefundMovesThePaymentsSums(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	sums := func() [2]int64 {
 		o, err := b.Order(t.Context(), parent.Key())
@@ -55,7 +55,7 @@ func TestRefundMovesThePaymentsSums(t *testing.T) {
 
 func TestOneOfManyRefundsIsOpen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	drafts := make([]*payment.Order, 20)
 	for i := range drafts {
@@ -79,7 +79,7 @@ func TestOneOfManyRefundsIsOpen(t *testing.T) {
 
 func TestRefundOfAnothersPaymentIsNotFound(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	refund := b.draftRefund(t, b.paid(t, "p", 1000), "r", 100)
 	nobody := uuid.New()
 	refund.ParentID = &nobody
@@ -89,7 +89,7 @@ func TestRefundOfAnothersPaymentIsNotFound(t *testing.T) {
 
 func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	drafts := make([]*payment.Order, 200)
 	for i := range drafts {
@@ -128,7 +128,7 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 // Callbacks about a payment and about its refunds, refunds that end and new ones that begin: all want the same rows.
 func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	apply := func(body string, about *payment.Order) error {
 		cb := payment.Callback{AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: about.ProviderOrderID, ReceivedAt: b.clock.Now()}
@@ -192,7 +192,7 @@ func (s *slowReader) Order(ctx context.Context, key payment.Key) (*payment.Order
 // Whether a refund is the last one of its payment is judged by what stands when it was written down, not when it was asked for.
 func TestTheLastRefundIsToldByWhatIsLeftThen(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	first, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-1", 500))
 	require.NoError(t, err)

@@ -39,7 +39,7 @@ func minor(n int64) *int64 { return &n }
 // What came back of an imported transfer is booked, whether it came back before the import or after it.
 func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	r := &returns{status: gateway.StatusSucceeded, back: minor(400)}
 	s := b.service(r.fake())
 	in := payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}}
@@ -50,7 +50,7 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	require.EqualValues(t, []int64{400, 400}, []int64{o.Captured, o.Refunded})
 	require.Nil(t, o.NextCheckAt, "nothing more can come back")
 
-	b = newBench(t)
+	b = newFixture(t)
 	r = &returns{status: gateway.StatusSucceeded}
 	s = b.service(r.fake())
 	o, _, err = s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: in.Query})
@@ -97,19 +97,19 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	var sums []string
 	for _, h := range history {
 		if h.From == h.To {
-			sums = append(sums, h.Evidence["refunded"])
+			sums = append(sums, h.ProviderData["refunded"])
 		}
 	}
 	require.Equal(t, []string{"100", "150", "400"}, sums)
-	told := 0
-	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT count(*) FROM notifications WHERE order_id = $1", o.ID).Scan(&told))
-	require.Equal(t, 4, told, "the shop is told each time")
+	reported := 0
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT count(*) FROM notifications WHERE order_id = $1", o.ID).Scan(&reported))
+	require.Equal(t, 4, reported, "the shop is told each time")
 }
 
 // Nobody is asked for ever.
 func TestAnImportedTransferIsWatchedForThirtyDays(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	s := b.service((&returns{status: gateway.StatusSucceeded}).fake())
 	o, _, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
 	require.NoError(t, err)
@@ -127,7 +127,7 @@ func TestAnImportedTransferIsWatchedForThirtyDays(t *testing.T) {
 // A transfer or payout that was sent from here is not asked about by itself, but whoever asks is told.
 func TestWhatCameBackOfWhatWasSentFromHereIsBooked(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	r := &returns{status: gateway.StatusSucceeded}
 	s := b.service(r.fake())
 	sent, _, err := s.Transfer(t.Context(), payment.NewTransfer{Shop: b.shop.ID, Reference: "t-1", Account: "EUR-1", Amount: money.New(400, "EUR")})
@@ -148,7 +148,7 @@ func TestWhatCameBackOfWhatWasSentFromHereIsBooked(t *testing.T) {
 // An answer whose state is not listed says that there is something all the same.
 func TestAFirstAnswerWhoseStateIsNotListed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	s := b.service((&returns{status: ""}).fake())
 	o, isNew, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
 	require.NoError(t, err)

@@ -25,11 +25,11 @@ import (
 )
 
 // bench is a store on a database of its own, with one shop and one account.
-type bench struct {
+type fixture struct {
 	*store.Store
 	pool    *pgxpool.Pool
 	clock   *clock
-	box     *secrets.Box
+	box     *secrets.Keyring
 	shop    shop.Shop
 	key     string
 	secret  string
@@ -88,22 +88,22 @@ func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byt
 	return string(o.Kind) + "." + string(t.To), b, err
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	b := &fixture{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	_, err := b.pool.Exec(t.Context(), "CREATE TABLE test_jobs (kind text, shop_id uuid, order_id uuid)")
 	require.NoError(t, err)
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
 	b.box, err = secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Box: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
 	b.shop, b.key, b.secret = b.newShop(t, "first", "https://shop.example/hook")
 	b.account = b.newAccount(t, "EUR-1", "first")
 	return b
 }
 
-func (b *bench) newShop(t *testing.T, name, url string) (shop.Shop, string, string) {
+func (b *fixture) newShop(t *testing.T, name, url string) (shop.Shop, string, string) {
 	t.Helper()
 	key, secret := shop.NewKey(), shop.NewWebhookSecret()
 	s, err := b.CreateShop(t.Context(), store.NewShop{
@@ -113,7 +113,7 @@ func (b *bench) newShop(t *testing.T, name, url string) (shop.Shop, string, stri
 	return s, key, secret
 }
 
-func (b *bench) newAccount(t *testing.T, name string, shops ...string) payment.Account {
+func (b *fixture) newAccount(t *testing.T, name string, shops ...string) payment.Account {
 	t.Helper()
 	a, err := b.CreateAccount(t.Context(), store.NewAccount{
 		Name: name, Provider: "fake", Currency: "EUR", Settings: map[string]string{"url": "https://provider.example"},
@@ -136,18 +136,18 @@ func (d *drafting) CreateOrder(_ context.Context, o *payment.Order) (*payment.Or
 	return nil, false, errDrafted
 }
 
-func (b *bench) drafts() (*drafting, *payment.Service) {
+func (b *fixture) drafts() (*drafting, *payment.Service) {
 	d := &drafting{Store: b.Store}
 	return d, payment.New(payment.Config{Store: d, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
 }
 
 // draft makes a payment that is not stored yet.
-func (b *bench) draft(t *testing.T, reference string, minor int64) *payment.Order {
+func (b *fixture) draft(t *testing.T, reference string, minor int64) *payment.Order {
 	t.Helper()
 	return b.draftFor(t, b.shop.ID, reference, minor)
 }
 
-func (b *bench) draftFor(t *testing.T, owner uuid.UUID, reference string, minor int64) *payment.Order {
+func (b *fixture) draftFor(t *testing.T, owner uuid.UUID, reference string, minor int64) *payment.Order {
 	t.Helper()
 	d, service := b.drafts()
 	_, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
@@ -159,7 +159,7 @@ func (b *bench) draftFor(t *testing.T, owner uuid.UUID, reference string, minor 
 }
 
 // draftRefund makes a refund that is not stored yet.
-func (b *bench) draftRefund(t *testing.T, parent *payment.Order, reference string, minor int64) *payment.Order {
+func (b *fixture) draftRefund(t *testing.T, parent *payment.Order, reference string, minor int64) *payment.Order {
 	t.Helper()
 	d, service := b.drafts()
 	_, _, err := service.Refund(t.Context(), payment.NewRefund{
@@ -170,7 +170,7 @@ func (b *bench) draftRefund(t *testing.T, parent *payment.Order, reference strin
 }
 
 // create stores a new payment.
-func (b *bench) create(t *testing.T, reference string, minor int64) *payment.Order {
+func (b *fixture) create(t *testing.T, reference string, minor int64) *payment.Order {
 	t.Helper()
 	o, created, err := b.CreateOrder(t.Context(), b.draft(t, reference, minor))
 	require.NoError(t, err)
@@ -179,21 +179,21 @@ func (b *bench) create(t *testing.T, reference string, minor int64) *payment.Ord
 }
 
 // paid stores a payment that succeeded.
-func (b *bench) paid(t *testing.T, reference string, minor int64) *payment.Order {
+func (b *fixture) paid(t *testing.T, reference string, minor int64) *payment.Order {
 	t.Helper()
 	return b.report(t, b.create(t, reference, minor).Key(), payment.StatusSucceeded)
 }
 
-func (b *bench) newReport(status payment.Status) payment.Report {
-	return payment.Report{Cause: payment.CauseAnswer, Status: status, Evidence: gateway.Evidence{"said": string(status)}, At: b.clock.Now()}
+func (b *fixture) newReport(status payment.Status) payment.Observation {
+	return payment.Observation{Source: payment.SourceAnswer, Status: status, ProviderData: gateway.ProviderData{"said": string(status)}, At: b.clock.Now()}
 }
 
 // report records that the provider said status.
-func (b *bench) report(t *testing.T, key payment.Key, status payment.Status) *payment.Order {
+func (b *fixture) report(t *testing.T, key payment.Key, status payment.Status) *payment.Order {
 	t.Helper()
 	o, err := b.UpdateOrder(t.Context(), key, func(o *payment.Order) error {
 		r := b.newReport(status)
-		r.Basis = o.Sequence
+		r.AsOf = o.Sequence
 		if v := o.Record(r); v != payment.Apply {
 			return fmt.Errorf("verdict %s", v)
 		}
@@ -204,14 +204,14 @@ func (b *bench) report(t *testing.T, key payment.Key, status payment.Status) *pa
 }
 
 // count asks for one number.
-func (b *bench) count(t *testing.T, sql string, args ...any) int {
+func (b *fixture) count(t *testing.T, sql string, args ...any) int {
 	t.Helper()
 	var n int
 	require.NoError(t, b.pool.QueryRow(t.Context(), sql, args...).Scan(&n))
 	return n
 }
 
-func (b *bench) exec(t *testing.T, sql string, args ...any) {
+func (b *fixture) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)

@@ -16,7 +16,7 @@ import (
 
 func TestKeysSayWhoCalls(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	p, err := b.Authenticate(t.Context(), shop.HashKey(b.key))
 	require.NoError(t, err)
 	require.Equal(t, b.shop, p.Shop)
@@ -37,7 +37,7 @@ func TestKeysSayWhoCalls(t *testing.T) {
 
 func TestRotatedKeyHasTheScopesOfTheOneBefore(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	_, err := b.CreateShop(t.Context(), store.NewShop{Name: "reader", Key: "one", Scopes: []shop.Scope{shop.ScopeRead}, WebhookSecret: "whsec_x"})
 	require.NoError(t, err)
 	require.NoError(t, b.RotateKey(t.Context(), "reader", "two"))
@@ -48,7 +48,7 @@ func TestRotatedKeyHasTheScopesOfTheOneBefore(t *testing.T) {
 
 func TestShopsAreNamedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for _, name := range []string{"first", "", "two words", "é"} {
 		_, err := b.CreateShop(t.Context(), store.NewShop{Name: name, Key: shop.NewKey(), Scopes: shop.Scopes, WebhookSecret: "whsec_x"})
 		require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), name)
@@ -74,7 +74,7 @@ func TestShopsAreNamedOnce(t *testing.T) {
 
 func TestAccountsComeBackWithTheirSecrets(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	second := b.newAccount(t, "AAA-2")
 	got, err := b.Account(t.Context(), b.account.ID)
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func TestAccountsComeBackWithTheirSecrets(t *testing.T) {
 
 func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	other, _, _ := b.newShop(t, "other", "")
 	change := store.AccountChange{
 		Settings: map[string]string{"url": "", "new": "yes"}, Secrets: map[string]gateway.Secret{"secret": "hunter3", "more": "m"}, Shops: []string{"other"},
@@ -140,7 +140,7 @@ func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
 
 func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	second := b.newAccount(t, "EUR-2")
 	require.Equal(t, 2, b.count(t, "SELECT count(DISTINCT value) FROM account_secrets"), "the same secret is two ciphertexts")
 	require.Zero(t, b.count(t, "SELECT count(*) FROM account_secrets WHERE position('hunter2'::bytea in value) > 0"))
@@ -168,10 +168,10 @@ func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 
 func TestServiceKeyIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	keys := make([][]byte, 20)
 	errs := race(len(keys), func(i int) (err error) {
-		fresh := store.New(b.pool, store.Options{Box: b.box})
+		fresh := store.New(b.pool, store.Options{Keyring: b.box})
 		keys[i], err = fresh.ServiceKey(t.Context(), "request_hash")
 		return err
 	})
@@ -191,7 +191,7 @@ func TestServiceKeyIsMadeOnce(t *testing.T) {
 
 func TestDemoDataIsMadeOnceAndRecognised(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	has, err := store.New(b.pool, store.Options{}).HasDemoKey(t.Context())
 	require.NoError(t, err)
 	require.False(t, has)
@@ -219,7 +219,7 @@ func TestDemoDataIsMadeOnceAndRecognised(t *testing.T) {
 
 func TestShopsDoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.paid(t, "r-1", 1000)
 	other, _, _ := b.newShop(t, "other", "https://other.example")
 	foreign, ctx := payment.Key{Shop: other.ID, Order: o.ID}, t.Context()

@@ -16,10 +16,10 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-var _ payment.StatementStore = (*Store)(nil)
+var _ payment.TransactionReportStore = (*Store)(nil)
 
 // CreateStatement implements payment.StatementStore.
-func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) error {
+func (s *Store) CreateTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "create a statement", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.InsertStatement(ctx, db.InsertStatementParams{
 			ShopID: st.Shop, ID: st.ID, AccountID: st.AccountID, AccountName: st.AccountName, Type: string(st.Type), StatusFilter: string(st.Status),
@@ -32,18 +32,18 @@ func (s *Store) CreateStatement(ctx context.Context, st *payment.Statement) erro
 }
 
 // Statement implements payment.StatementStore.
-func (s *Store) Statement(ctx context.Context, shop, id uuid.UUID) (*payment.Statement, error) {
-	return s.oneStatement(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) {
+func (s *Store) TransactionReport(ctx context.Context, shop, id uuid.UUID) (*payment.TransactionReport, error) {
+	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) {
 		return q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
 	})
 }
 
 // FindStatement returns a statement of any shop, for operators.
-func (s *Store) FindStatement(ctx context.Context, id uuid.UUID) (*payment.Statement, error) {
-	return s.oneStatement(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) { return q.StatementAnywhere(ctx, id) })
+func (s *Store) FindTransactionReport(ctx context.Context, id uuid.UUID) (*payment.TransactionReport, error) {
+	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) { return q.StatementAnywhere(ctx, id) })
 }
 
-func (s *Store) oneStatement(ctx context.Context, get func(context.Context, *db.Queries) (db.Statement, error)) (*payment.Statement, error) {
+func (s *Store) oneTransactionReport(ctx context.Context, get func(context.Context, *db.Queries) (db.Statement, error)) (*payment.TransactionReport, error) {
 	var r db.Statement
 	err := s.read(ctx, "load a statement", func(ctx context.Context, q *db.Queries) (err error) {
 		r, err = get(ctx, q)
@@ -51,21 +51,21 @@ func (s *Store) oneStatement(ctx context.Context, get func(context.Context, *db.
 	})
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return nil, payment.ErrStatementNotFound
+		return nil, payment.ErrTransactionReportNotFound
 	case err != nil:
 		return nil, err
 	}
-	return statementOf(&r), nil
+	return transactionReportOf(&r), nil
 }
 
 // ListedStatement is a statement and whose it is.
-type ListedStatement struct {
-	*payment.Statement
+type ListedTransactionReport struct {
+	*payment.TransactionReport
 	ShopName string
 }
 
 // LatestStatements returns up to limit statements of all shops, the newest first, for operators.
-func (s *Store) LatestStatements(ctx context.Context, limit int) ([]ListedStatement, error) {
+func (s *Store) LatestTransactionReports(ctx context.Context, limit int) ([]ListedTransactionReport, error) {
 	var rows []db.LatestStatementsRow
 	err := s.read(ctx, "list statements", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.LatestStatements(ctx, int32(limit)) //nolint:gosec // a page
@@ -74,23 +74,23 @@ func (s *Store) LatestStatements(ctx context.Context, limit int) ([]ListedStatem
 	if err != nil {
 		return nil, err
 	}
-	list := make([]ListedStatement, len(rows))
+	list := make([]ListedTransactionReport, len(rows))
 	for i := range rows {
-		list[i] = ListedStatement{statementOf(&rows[i].Statement), rows[i].ShopName}
+		list[i] = ListedTransactionReport{transactionReportOf(&rows[i].Statement), rows[i].ShopName}
 	}
 	return list, nil
 }
 
-func statementOf(r *db.Statement) *payment.Statement {
-	return &payment.Statement{
+func transactionReportOf(r *db.Statement) *payment.TransactionReport {
+	return &payment.TransactionReport{
 		ID: r.ID, Shop: r.ShopID, AccountID: r.AccountID, AccountName: r.AccountName, Type: gateway.Kind(r.Type), Status: gateway.Status(r.StatusFilter),
-		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.StatementState(r.State), Task: r.Task, Failure: r.Failure, Columns: r.Columns,
+		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.TransactionReportState(r.State), Task: r.Task, Failure: r.Failure, Columns: r.Columns,
 		Rows: int(r.RowCount), Polls: int(r.Polls), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), NextPollAt: utc(r.NextPollAt),
 	}
 }
 
 // SaveStatement implements payment.StatementStore.
-func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error {
+func (s *Store) SaveTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "save a statement", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.UpdateStatement(ctx, db.UpdateStatementParams{
 			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure), Columns: texts(st.Columns),
@@ -98,20 +98,20 @@ func (s *Store) SaveStatement(ctx context.Context, st *payment.Statement) error 
 			UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
 		})
 		if err == nil && n == 0 {
-			return errStatementMoved(st)
+			return errTransactionReportMoved(st)
 		}
 		return err
 	})
 }
 
 // SaveStatementRows implements payment.StatementStore.
-func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, rows []payment.StatementRow) error {
+func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.TransactionReport, rows []payment.TransactionReportRow) error {
 	return s.writeWithin(ctx, rowsFactor*s.Limit, "save a statement's rows", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		// The lock keeps two writers from putting their rows side by side.
 		_, err := q.LockOpenStatement(ctx, db.LockOpenStatementParams{ShopID: st.Shop, ID: st.ID})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errStatementMoved(st)
+			return errTransactionReportMoved(st)
 		}
 		if err != nil {
 			return err
@@ -137,10 +137,10 @@ func (s *Store) SaveStatementRows(ctx context.Context, st *payment.Statement, ro
 }
 
 // StatementRows implements payment.StatementStore.
-func (s *Store) StatementRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.StatementRow], error) {
+func (s *Store) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.TransactionReportRow], error) {
 	from, err := rowAfter(cursor)
 	if err != nil {
-		return payment.Page[payment.StatementRow]{}, err
+		return payment.Page[payment.TransactionReportRow]{}, err
 	}
 	limit = pageSize(limit)
 	var rows []db.StatementRowsRow
@@ -149,17 +149,17 @@ func (s *Store) StatementRows(ctx context.Context, shop, id uuid.UUID, cursor st
 		return err
 	})
 	if err != nil {
-		return payment.Page[payment.StatementRow]{}, err
+		return payment.Page[payment.TransactionReportRow]{}, err
 	}
-	page := payment.Page[payment.StatementRow]{}
+	page := payment.Page[payment.TransactionReportRow]{}
 	if len(rows) > limit {
 		page.Next = base64.RawURLEncoding.EncodeToString(strconv.AppendInt(nil, int64(rows[limit].Row), 10))
 		rows = rows[:limit]
 	}
 	for _, r := range rows {
-		row := payment.StatementRow{Order: r.OrderID, Reference: r.Reference}
+		row := payment.TransactionReportRow{Order: r.OrderID, Reference: r.Reference}
 		if err := fromJSON(r.Fields, &row.Fields); err != nil {
-			return payment.Page[payment.StatementRow]{}, err
+			return payment.Page[payment.TransactionReportRow]{}, err
 		}
 		page.Items = append(page.Items, row)
 	}
@@ -202,21 +202,21 @@ func (s *Store) OrdersNamed(ctx context.Context, ids []string) ([]payment.NamedO
 	return orders, nil
 }
 
-func errStatementMoved(st *payment.Statement) error {
+func errTransactionReportMoved(st *payment.TransactionReport) error {
 	return fmt.Errorf("statement %s is not as it was loaded: somebody else took this step", st.ID)
 }
 
 // LeaseDueStatements returns up to limit statements whose next step is due, the longest due first. Each is due again after
 // lease: a step that came to its end has set a time of its own by then, and one whose process died is made up for. Several
 // processes may call it at once and never get the same statement.
-func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) ([]payment.StatementKey, error) {
-	var keys []payment.StatementKey
+func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error) {
+	var keys []payment.TransactionReportKey
 	err := s.read(ctx, "lease due statements", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
 		rows, err := q.LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		keys = make([]payment.StatementKey, len(rows))
+		keys = make([]payment.TransactionReportKey, len(rows))
 		for i, r := range rows {
-			keys[i] = payment.StatementKey{Shop: r.ShopID, Statement: r.ID}
+			keys[i] = payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID}
 		}
 		return err
 	})
@@ -227,9 +227,9 @@ func (s *Store) LeaseDueStatements(ctx context.Context, limit int, lease time.Du
 }
 
 // RenewStatement lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
-func (s *Store) RenewStatement(ctx context.Context, key payment.StatementKey, lease time.Duration) error {
+func (s *Store) RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error {
 	return s.read(ctx, "renew a statement's lease", func(ctx context.Context, q *db.Queries) error {
-		_, err := q.RenewStatement(ctx, db.RenewStatementParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.Statement})
+		_, err := q.RenewStatement(ctx, db.RenewStatementParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.TransactionReport})
 		return err
 	})
 }

@@ -19,26 +19,26 @@ import (
 )
 
 // statement stores a new statement that is due.
-func (b *bench) statement(t *testing.T) *payment.Statement {
+func (b *fixture) transactionReport(t *testing.T) *payment.TransactionReport {
 	t.Helper()
 	now := b.clock.Now()
-	st := &payment.Statement{
+	st := &payment.TransactionReport{
 		ID: uuid.New(), Shop: b.shop.ID, AccountID: b.account.ID, AccountName: b.account.Name, Type: gateway.KindPayment, Status: gateway.StatusSucceeded,
-		From: now.Add(-time.Hour), To: now, State: payment.StatementCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now, Columns: []string{},
+		From: now.Add(-time.Hour), To: now, State: payment.TransactionReportCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now, Columns: []string{},
 	}
-	require.NoError(t, b.CreateStatement(t.Context(), st))
+	require.NoError(t, b.CreateTransactionReport(t.Context(), st))
 	return st
 }
 
 // saved moves a statement on and stores it.
-func (b *bench) saved(t *testing.T, st *payment.Statement, state payment.StatementState) {
+func (b *fixture) saved(t *testing.T, st *payment.TransactionReport, state payment.TransactionReportState) {
 	t.Helper()
 	st.State, st.Polls, st.NextPollAt = state, st.Polls+1, nil
-	require.NoError(t, b.SaveStatement(t.Context(), st))
+	require.NoError(t, b.SaveTransactionReport(t.Context(), st))
 }
 
 // rows reads a column of the statement's rows.
-func (b *bench) rows(t *testing.T, st *payment.Statement, column string) []string {
+func (b *fixture) rows(t *testing.T, st *payment.TransactionReport, column string) []string {
 	t.Helper()
 	rows, err := b.pool.Query(t.Context(), "SELECT fields ->> $3 FROM statement_rows WHERE shop_id = $1 AND statement_id = $2 ORDER BY row", st.Shop, st.ID, column)
 	require.NoError(t, err)
@@ -48,58 +48,58 @@ func (b *bench) rows(t *testing.T, st *payment.Statement, column string) []strin
 }
 
 // rowsOf are rows about an order of the bench's shop.
-func (b *bench) rowsOf(t *testing.T, fields ...map[string]string) []payment.StatementRow {
+func (b *fixture) rowsOf(t *testing.T, fields ...map[string]string) []payment.TransactionReportRow {
 	t.Helper()
 	if b.listed == nil {
 		b.listed = b.create(t, "listed", 1000)
 	}
-	rows := make([]payment.StatementRow, len(fields))
+	rows := make([]payment.TransactionReportRow, len(fields))
 	for i, f := range fields {
-		rows[i] = payment.StatementRow{Order: b.listed.ID, Reference: b.listed.Reference, Fields: f}
+		rows[i] = payment.TransactionReportRow{Order: b.listed.ID, Reference: b.listed.Reference, Fields: f}
 	}
 	return rows
 }
 
 func TestStatementIsKeptAsItIs(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
-	got, err := b.Statement(t.Context(), st.Shop, st.ID)
+	b := newFixture(t)
+	st := b.transactionReport(t)
+	got, err := b.TransactionReport(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
 
 	b.clock.Add(time.Minute)
 	next := b.clock.Now().Add(time.Second)
-	st.State, st.Task, st.Polls, st.UpdatedAt, st.NextPollAt = payment.StatementProcessing, "task-1", 1, b.clock.Now(), &next
-	require.NoError(t, b.SaveStatement(t.Context(), st))
-	got, err = b.Statement(t.Context(), st.Shop, st.ID)
+	st.State, st.Task, st.Polls, st.UpdatedAt, st.NextPollAt = payment.TransactionReportProcessing, "task-1", 1, b.clock.Now(), &next
+	require.NoError(t, b.SaveTransactionReport(t.Context(), st))
+	got, err = b.TransactionReport(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
 
-	st.State, st.Failure, st.Rows, st.Polls, st.NextPollAt = payment.StatementFailed, "Ask again.", 7, 2, nil
+	st.State, st.Failure, st.Rows, st.Polls, st.NextPollAt = payment.TransactionReportFailed, "Ask again.", 7, 2, nil
 	st.Columns = []string{"Order ID", "Amount"}
-	require.NoError(t, b.SaveStatement(t.Context(), st))
-	got, err = b.Statement(t.Context(), st.Shop, st.ID)
+	require.NoError(t, b.SaveTransactionReport(t.Context(), st))
+	got, err = b.TransactionReport(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
 }
 
 func TestStatementIsItsShopsAlone(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
+	b := newFixture(t)
+	st := b.transactionReport(t)
 	other, _, _ := b.newShop(t, "other", "")
-	_, err := b.Statement(t.Context(), other.ID, st.ID)
-	require.ErrorIs(t, err, payment.ErrStatementNotFound)
+	_, err := b.TransactionReport(t.Context(), other.ID, st.ID)
+	require.ErrorIs(t, err, payment.ErrTransactionReportNotFound)
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
-	_, err = b.Statement(t.Context(), st.Shop, uuid.New())
-	require.ErrorIs(t, err, payment.ErrStatementNotFound)
+	_, err = b.TransactionReport(t.Context(), st.Shop, uuid.New())
+	require.ErrorIs(t, err, payment.ErrTransactionReportNotFound)
 
 	theirs := *st
-	theirs.Shop, theirs.Polls, theirs.State = other.ID, 1, payment.StatementFailed
-	require.Error(t, b.SaveStatement(t.Context(), &theirs))
-	require.Error(t, b.SaveStatementRows(t.Context(), &theirs, b.rowsOf(t, map[string]string{"a": "b"})))
-	got, err := b.Statement(t.Context(), st.Shop, st.ID)
+	theirs.Shop, theirs.Polls, theirs.State = other.ID, 1, payment.TransactionReportFailed
+	require.Error(t, b.SaveTransactionReport(t.Context(), &theirs))
+	require.Error(t, b.SaveTransactionReportRows(t.Context(), &theirs, b.rowsOf(t, map[string]string{"a": "b"})))
+	got, err := b.TransactionReport(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
 	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
@@ -107,10 +107,10 @@ func TestStatementIsItsShopsAlone(t *testing.T) {
 
 func TestStatementRowsReplaceThoseBefore(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st, neighbour := b.statement(t), b.statement(t)
-	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"}, map[string]string{"id": "2"}, map[string]string{"id": "3"})))
+	b := newFixture(t)
+	st, neighbour := b.transactionReport(t), b.transactionReport(t)
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"}, map[string]string{"id": "2"}, map[string]string{"id": "3"})))
 	require.Equal(t, []string{"1", "2", "3"}, b.rows(t, st, "id"))
 
 	var many []map[string]string
@@ -119,27 +119,27 @@ func TestStatementRowsReplaceThoseBefore(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 		many = append(many, map[string]string{"id": want[i]})
 	}
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, many...)))
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, many...)))
 	require.Equal(t, want, b.rows(t, st, "id"))
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "nul \x00", "empty": ""}, map[string]string{})))
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "nul \x00", "empty": ""}, map[string]string{})))
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1", st.ID))
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1 AND fields = $2", st.ID, `{"id": "nul �", "empty": ""}`))
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, nil))
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, nil))
 	require.Empty(t, b.rows(t, st, "id"))
 	require.Equal(t, []string{"theirs"}, b.rows(t, neighbour, "id"))
 }
 
 func TestStatementRowsAreOneWritersWhole(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
+	b := newFixture(t)
+	st := b.transactionReport(t)
 	order := b.create(t, "listed", 1000)
 	errs := race(8, func(i int) error {
-		rows := make([]payment.StatementRow, 50+i)
+		rows := make([]payment.TransactionReportRow, 50+i)
 		for j := range rows {
-			rows[j] = payment.StatementRow{Order: order.ID, Fields: map[string]string{"writer": fmt.Sprint(i)}}
+			rows[j] = payment.TransactionReportRow{Order: order.ID, Fields: map[string]string{"writer": fmt.Sprint(i)}}
 		}
-		return b.SaveStatementRows(context.Background(), st, rows)
+		return b.SaveTransactionReportRows(context.Background(), st, rows)
 	})
 	require.NoError(t, errors.Join(errs...))
 	writers := b.rows(t, st, "writer")
@@ -151,30 +151,30 @@ func TestStatementRowsAreOneWritersWhole(t *testing.T) {
 
 func TestStatementRowsAreReadInPages(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st, neighbour := b.statement(t), b.statement(t)
+	b := newFixture(t)
+	st, neighbour := b.transactionReport(t), b.transactionReport(t)
 	var fields []map[string]string
 	for i := range 7 {
 		fields = append(fields, map[string]string{"id": fmt.Sprint(i)})
 	}
 	want := b.rowsOf(t, fields...)
-	require.NoError(t, b.SaveStatementRows(t.Context(), st, want))
-	require.NoError(t, b.SaveStatementRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
-	var got []payment.StatementRow
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, want))
+	require.NoError(t, b.SaveTransactionReportRows(t.Context(), neighbour, b.rowsOf(t, map[string]string{"id": "theirs"})))
+	var got []payment.TransactionReportRow
 	pages := 0
 	for cursor := ""; pages == 0 || cursor != ""; pages++ {
-		page, err := b.StatementRows(t.Context(), st.Shop, st.ID, cursor, 3)
+		page, err := b.TransactionReportRows(t.Context(), st.Shop, st.ID, cursor, 3)
 		require.NoError(t, err)
 		got, cursor = append(got, page.Items...), page.Next
 	}
 	require.Equal(t, want, got)
 	require.Equal(t, 3, pages)
 	other, _, _ := b.newShop(t, "other", "")
-	page, err := b.StatementRows(t.Context(), other.ID, st.ID, "", 3)
+	page, err := b.TransactionReportRows(t.Context(), other.ID, st.ID, "", 3)
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 	for _, cursor := range []string{"?", "eA", "LTE5OTk5OTk5OTk5OTk5OTk5OTk"} {
-		_, err = b.StatementRows(t.Context(), st.Shop, st.ID, cursor, 3)
+		_, err = b.TransactionReportRows(t.Context(), st.Shop, st.ID, cursor, 3)
 		require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), cursor)
 	}
 }
@@ -182,19 +182,19 @@ func TestStatementRowsAreReadInPages(t *testing.T) {
 // The database itself keeps a row about another shop's order out.
 func TestStatementRowOfAnotherShopIsRefused(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	other, _, _ := b.newShop(t, "other", "")
 	b.newAccount(t, "EUR-2", "other")
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "theirs", 1000))
 	require.NoError(t, err)
-	st := b.statement(t)
-	require.Error(t, b.SaveStatementRows(t.Context(), st, []payment.StatementRow{{Order: theirs.ID, Fields: map[string]string{"id": "1"}}}))
+	st := b.transactionReport(t)
+	require.Error(t, b.SaveTransactionReportRows(t.Context(), st, []payment.TransactionReportRow{{Order: theirs.ID, Fields: map[string]string{"id": "1"}}}))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
 }
 
 func TestOrdersAreFoundByTheIDsOfAList(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	other, _, _ := b.newShop(t, "other", "")
 	b.newAccount(t, "EUR-2", "other")
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "theirs", 1000))
@@ -214,34 +214,34 @@ func TestOrdersAreFoundByTheIDsOfAList(t *testing.T) {
 
 func TestOperatorsFindAStatementOfAnyShop(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
-	got, err := b.FindStatement(t.Context(), st.ID)
+	b := newFixture(t)
+	st := b.transactionReport(t)
+	got, err := b.FindTransactionReport(t.Context(), st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
 	b.clock.Add(time.Second)
-	newer := b.statement(t)
-	list, err := b.LatestStatements(t.Context(), 1)
+	newer := b.transactionReport(t)
+	list, err := b.LatestTransactionReports(t.Context(), 1)
 	require.NoError(t, err)
-	require.Equal(t, []store.ListedStatement{{Statement: newer, ShopName: "first"}}, list)
-	_, err = b.FindStatement(t.Context(), uuid.New())
-	require.ErrorIs(t, err, payment.ErrStatementNotFound)
+	require.Equal(t, []store.ListedTransactionReport{{TransactionReport: newer, ShopName: "first"}}, list)
+	_, err = b.FindTransactionReport(t.Context(), uuid.New())
+	require.ErrorIs(t, err, payment.ErrTransactionReportNotFound)
 }
 
 func TestStepOfAStatementIsWrittenOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
+	b := newFixture(t)
+	st := b.transactionReport(t)
 	errs := race(20, func(i int) error {
 		mine := *st
-		mine.State, mine.Task, mine.Polls = payment.StatementProcessing, fmt.Sprint("task-", i), 1
-		return b.SaveStatement(context.Background(), &mine)
+		mine.State, mine.Task, mine.Polls = payment.TransactionReportProcessing, fmt.Sprint("task-", i), 1
+		return b.SaveTransactionReport(context.Background(), &mine)
 	})
 	written := 0
 	for i, err := range errs {
 		if err == nil {
 			written++
-			got, err := b.Statement(t.Context(), st.Shop, st.ID)
+			got, err := b.TransactionReport(t.Context(), st.Shop, st.ID)
 			require.NoError(t, err)
 			require.Equal(t, fmt.Sprint("task-", i), got.Task)
 		}
@@ -251,17 +251,17 @@ func TestStepOfAStatementIsWrittenOnce(t *testing.T) {
 
 func TestEndOfAStatementIsFinal(t *testing.T) {
 	t.Parallel()
-	for _, end := range []payment.StatementState{payment.StatementReady, payment.StatementFailed} {
+	for _, end := range []payment.TransactionReportState{payment.TransactionReportReady, payment.TransactionReportFailed} {
 		t.Run(string(end), func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t)
-			st := b.statement(t)
-			require.NoError(t, b.SaveStatementRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"})))
+			b := newFixture(t)
+			st := b.transactionReport(t)
+			require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "1"})))
 			b.saved(t, st, end)
-			st.State, st.Polls = payment.StatementProcessing, st.Polls+1
-			require.Error(t, b.SaveStatement(t.Context(), st))
-			require.Error(t, b.SaveStatementRows(t.Context(), st, nil))
-			got, err := b.Statement(t.Context(), st.Shop, st.ID)
+			st.State, st.Polls = payment.TransactionReportProcessing, st.Polls+1
+			require.Error(t, b.SaveTransactionReport(t.Context(), st))
+			require.Error(t, b.SaveTransactionReportRows(t.Context(), st, nil))
+			got, err := b.TransactionReport(t.Context(), st.Shop, st.ID)
 			require.NoError(t, err)
 			require.Equal(t, end, got.State)
 			require.Equal(t, []string{"1"}, b.rows(t, st, "id"))
@@ -271,69 +271,69 @@ func TestEndOfAStatementIsFinal(t *testing.T) {
 
 func TestDueStatementsAreLeasedOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	const due = 30
 	for range due {
-		b.statement(t)
+		b.transactionReport(t)
 	}
-	b.saved(t, b.statement(t), payment.StatementReady)
-	later := b.statement(t)
+	b.saved(t, b.transactionReport(t), payment.TransactionReportReady)
+	later := b.transactionReport(t)
 	at := b.clock.Now().Add(time.Second)
 	later.Polls, later.NextPollAt = 1, &at
-	require.NoError(t, b.SaveStatement(t.Context(), later))
+	require.NoError(t, b.SaveTransactionReport(t.Context(), later))
 
-	leased := make([][]payment.StatementKey, 8)
+	leased := make([][]payment.TransactionReportKey, 8)
 	errs := race(len(leased), func(i int) (err error) {
-		leased[i], err = b.LeaseDueStatements(context.Background(), 7, 20*time.Second)
+		leased[i], err = b.LeaseDueTransactionReports(context.Background(), 7, 20*time.Second)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
 	all := slices.Concat(leased...)
 	for len(all) < due { // whoever came while others held everything has skipped it
-		keys, err := b.LeaseDueStatements(t.Context(), 7, 20*time.Second)
+		keys, err := b.LeaseDueTransactionReports(t.Context(), 7, 20*time.Second)
 		require.NoError(t, err)
 		require.NotEmpty(t, keys)
 		all = append(all, keys...)
 	}
-	different := map[payment.StatementKey]bool{}
+	different := map[payment.TransactionReportKey]bool{}
 	for _, k := range all {
 		different[k] = true
 	}
 	require.Len(t, all, due)
 	require.Len(t, different, due)
-	require.False(t, different[payment.StatementKey{Shop: later.Shop, Statement: later.ID}])
-	keys, err := b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	require.False(t, different[payment.TransactionReportKey{Shop: later.Shop, TransactionReport: later.ID}])
+	keys, err := b.LeaseDueTransactionReports(t.Context(), 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Empty(t, keys)
 	b.clock.Add(20 * time.Second)
-	keys, err = b.LeaseDueStatements(t.Context(), 100, 20*time.Second)
+	keys, err = b.LeaseDueTransactionReports(t.Context(), 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Len(t, keys, due+1, "a lease that nobody ended runs out")
 }
 
 func TestTheLeaseOfAStatementIsRenewed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	st := b.statement(t)
-	key := payment.StatementKey{Shop: st.Shop, Statement: st.ID}
+	b := newFixture(t)
+	st := b.transactionReport(t)
+	key := payment.TransactionReportKey{Shop: st.Shop, TransactionReport: st.ID}
 	due := func() int {
-		keys, err := b.LeaseDueStatements(t.Context(), 10, 20*time.Second)
+		keys, err := b.LeaseDueTransactionReports(t.Context(), 10, 20*time.Second)
 		require.NoError(t, err)
 		return len(keys)
 	}
 	require.Equal(t, 1, due())
 	for range 3 {
 		b.clock.Add(15 * time.Second)
-		require.NoError(t, b.RenewStatement(t.Context(), key, 20*time.Second))
+		require.NoError(t, b.RenewTransactionReport(t.Context(), key, 20*time.Second))
 		require.Zero(t, due())
 	}
-	require.NoError(t, b.RenewStatement(t.Context(), key, time.Second))
+	require.NoError(t, b.RenewTransactionReport(t.Context(), key, time.Second))
 	b.clock.Add(15 * time.Second)
 	require.Zero(t, due(), "a lease does not become shorter")
 	b.clock.Add(5 * time.Second)
 	require.Equal(t, 1, due())
-	b.saved(t, st, payment.StatementReady)
-	require.NoError(t, b.RenewStatement(t.Context(), key, 20*time.Second))
+	b.saved(t, st, payment.TransactionReportReady)
+	require.NoError(t, b.RenewTransactionReport(t.Context(), key, 20*time.Second))
 	b.clock.Add(time.Hour)
 	require.Zero(t, due(), "one that is ready is not made due again")
 }
@@ -344,9 +344,9 @@ func TestStatementsOfADatabaseThatIsDown(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	s := store.New(pool, store.Options{Jobs: tableJobs{}})
-	_, err = s.Statement(t.Context(), uuid.New(), uuid.New())
+	_, err = s.TransactionReport(t.Context(), uuid.New(), uuid.New())
 	requireUnavailable(t, err)
-	requireUnavailable(t, s.SaveStatement(t.Context(), &payment.Statement{}))
-	_, err = s.LeaseDueStatements(t.Context(), 1, time.Second)
+	requireUnavailable(t, s.SaveTransactionReport(t.Context(), &payment.TransactionReport{}))
+	_, err = s.LeaseDueTransactionReports(t.Context(), 1, time.Second)
 	requireUnavailable(t, err)
 }

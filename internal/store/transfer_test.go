@@ -14,21 +14,21 @@ import (
 )
 
 // service is the use cases over the bench's store and a scripted provider.
-func (b *bench) service(fake *gatewaytest.Fake) *payment.Service {
+func (b *fixture) service(fake *gatewaytest.Fake) *payment.Service {
 	return payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now, PublicURL: "https://pay.example"})
 }
 
 func shownTransfer(status gateway.Status) gateway.Result {
 	minor := int64(400)
 	return gateway.Result{
-		Status: status, ProviderReference: "a5878766", Amount: &minor, Currency: "EUR", Evidence: gateway.Evidence{"receipt_id": "6ZDTRBEZ9YFP"},
+		Status: status, ProviderReference: "a5878766", Amount: &minor, Currency: "EUR", ProviderData: gateway.ProviderData{"receipt_id": "6ZDTRBEZ9YFP"},
 		State: map[string]gateway.Secret{"engine": "split"},
 	}
 }
 
 func TestATransferIsSentOnce(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var sent gateway.TransferRequest
 	fake := &gatewaytest.Fake{TransferFunc: func(_ context.Context, req gateway.TransferRequest) (gateway.Result, error) {
 		sent = req
@@ -70,7 +70,7 @@ func TestATransferIsSentOnce(t *testing.T) {
 
 func TestAnImportedTransferIsFollowed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	fake := &gatewaytest.Fake{
 		FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
 			return shownTransfer(gateway.StatusProcessing), nil
@@ -121,7 +121,7 @@ func TestAnImportedTransferIsFollowed(t *testing.T) {
 // Following a transfer of our own as a second order would count its money twice.
 func TestATransferThatWasStartedHereIsNotImported(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var id string
 	s := b.service(&gatewaytest.Fake{
 		TransferFunc: func(_ context.Context, req gateway.TransferRequest) (gateway.Result, error) {
@@ -151,7 +151,7 @@ func TestATransferThatWasStartedHereIsNotImported(t *testing.T) {
 // A crash after the order was written leaves one that a check can follow.
 func TestAnImportThatWasCutShortIsFollowed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	fake := &gatewaytest.Fake{FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
 		return shownTransfer(gateway.StatusSucceeded), nil
 	}}
@@ -172,7 +172,7 @@ func TestAnImportThatWasCutShortIsFollowed(t *testing.T) {
 
 func TestATransferThatCannotBeImported(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	nothing, other := int64(0), shownTransfer(gateway.StatusSucceeded)
 	other.Currency = "UAH"
 	withoutSum, withoutID := shownTransfer(gateway.StatusSucceeded), shownTransfer(gateway.StatusSucceeded)
@@ -183,9 +183,9 @@ func TestATransferThatCannotBeImported(t *testing.T) {
 		code   string
 		want   payment.Code
 	}{
-		"not shown":        {kind: gateway.KindRefused, code: "NO_SUCH_PAYMENT", want: payment.CodeNotFound},
+		"not shown":        {kind: gateway.KindDeclined, code: "NO_SUCH_PAYMENT", want: payment.CodeNotFound},
 		"not found":        {kind: gateway.KindNotFound, code: "x", want: payment.CodeNotFound},
-		"a clock":          {kind: gateway.KindRefused, code: gateway.CodeClock, want: payment.CodeProviderFailed},
+		"a clock":          {kind: gateway.KindDeclined, code: gateway.CodeClock, want: payment.CodeProviderFailed},
 		"credentials":      {kind: gateway.KindCredentials, code: "x", want: payment.CodeProviderFailed},
 		"no answer":        {kind: gateway.KindUnknown, code: "x", want: payment.CodeProviderFailed},
 		"not reached":      {kind: gateway.KindNotSent, code: "x", want: payment.CodeProviderFailed},
@@ -225,12 +225,12 @@ func TestCodesOfTransfers(t *testing.T) {
 	}{
 		"taken":          {answer: gateway.Result{Status: gateway.StatusSucceeded}, status: payment.StatusSucceeded},
 		"wrong":          {answer: asksForCode(2), want: payment.CodeWrongCode, status: payment.StatusRequiresAction},
-		"of a bad form":  {failed: true, kind: gateway.KindRefused, want: payment.CodeWrongCode, status: payment.StatusRequiresAction},
+		"of a bad form":  {failed: true, kind: gateway.KindDeclined, want: payment.CodeWrongCode, status: payment.StatusRequiresAction},
 		"not sent":       {failed: true, kind: gateway.KindNotSent, want: payment.CodeProviderFailed, status: payment.StatusRequiresAction},
 		"no credentials": {failed: true, kind: gateway.KindCredentials, want: payment.CodeProviderFailed, status: payment.StatusRequiresAction},
 		"nobody knows":   {failed: true, kind: gateway.KindUnknown, status: payment.StatusProcessing},
 	} {
-		b := newBench(t)
+		b := newFixture(t)
 		s := b.service(&gatewaytest.Fake{
 			TransferFunc: func(context.Context, gateway.TransferRequest) (gateway.Result, error) { return asksForCode(3), nil },
 			ConfirmCodeFunc: func(context.Context, gateway.Ref, gateway.Secret) (gateway.Result, error) {
@@ -260,7 +260,7 @@ func asksForCode(left int) gateway.Result {
 // What went back before anybody saw the payment succeed is stored with it, and no refund gives it back again.
 func TestAPaymentFirstSeenWhenItHadGoneBackIsStored(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	part := int64(400)
 	s := b.service(&gatewaytest.Fake{
 		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {

@@ -46,7 +46,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 
 func TestDatabaseThatCannotWork(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	update := func() error {
 		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
@@ -69,7 +69,7 @@ func TestDatabaseThatCannotWork(t *testing.T) {
 }
 
 // setForAll gives every connection to this test's database, from now on, another setting.
-func (b *bench) setForAll(t *testing.T, name, value string) {
+func (b *fixture) setForAll(t *testing.T, name, value string) {
 	t.Helper()
 	conn, err := b.pool.Acquire(t.Context())
 	require.NoError(t, err)
@@ -81,9 +81,9 @@ func (b *bench) setForAll(t *testing.T, name, value string) {
 	b.pool.Reset()
 }
 
-func TestBusyPoolShedsCallers(t *testing.T) {
+func TestBusyPoolRejectsCallers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	for range b.pool.Config().MaxConns {
 		conn, err := b.pool.Acquire(t.Context())
@@ -104,7 +104,7 @@ func TestBusyPoolShedsCallers(t *testing.T) {
 
 func TestCallerThatGoesAwaySavesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := b.UpdateOrder(ctx, o.Key(), func(o *payment.Order) error {
@@ -121,7 +121,7 @@ func TestCallerThatGoesAwaySavesNothing(t *testing.T) {
 
 func TestSerializationFailureIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	b.exec(t, "CREATE SEQUENCE test_failed")
 	b.exec(t, `CREATE FUNCTION test_fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -145,7 +145,7 @@ func TestSerializationFailureIsTriedAgain(t *testing.T) {
 
 func TestGauges(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	g, err := b.Gauges(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, store.Gauges{}, g)
@@ -155,9 +155,9 @@ func TestGauges(t *testing.T) {
 	b.clock.Add(time.Hour)
 	b.report(t, b.create(t, "r-2", 1000).Key(), payment.StatusUnknown)
 	b.create(t, "r-3", 1000)
-	parked := b.paid(t, "r-4", 1000)
-	b.finish(t, b.lease(t, parked.Key()), payment.Attempt{HTTPStatus: 500})
-	_, err = b.UpdateOrder(t.Context(), parked.Key(), func(o *payment.Order) error { o.Record(b.newReport(payment.StatusFailed)); return nil })
+	deadLettered := b.paid(t, "r-4", 1000)
+	b.finish(t, b.lease(t, deadLettered.Key()), payment.Attempt{HTTPStatus: 500})
+	_, err = b.UpdateOrder(t.Context(), deadLettered.Key(), func(o *payment.Order) error { o.Record(b.newReport(payment.StatusFailed)); return nil })
 	require.NoError(t, err)
 	g, err = b.Gauges(t.Context())
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestGauges(t *testing.T) {
 	require.Equal(t, time.Hour, g.OldestUnknown)
 	require.EqualValues(t, 3, g.Backlog)
 	require.Equal(t, time.Hour, g.OldestPending)
-	require.EqualValues(t, 1, g.Parked)
+	require.EqualValues(t, 1, g.DeadLettered)
 	require.EqualValues(t, 1, g.ConflictsOpen)
 	require.Zero(t, g.ShopsOff)
 	require.InDelta(t, time.Hour, g.CheckLag, float64(2*time.Second))

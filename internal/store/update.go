@@ -136,37 +136,37 @@ func (s *Store) queueUpdate(ctx context.Context, statements *db.Queries, row *db
 // queueHistory queues the new transitions, conflicts and calls.
 func (s *Store) queueHistory(ctx context.Context, statements *db.Queries, o *payment.Order) error {
 	for _, t := range o.Transitions() {
-		evidence, err := toJSONObject(t.Evidence)
+		providerData, err := toJSONObject(t.ProviderData)
 		if err != nil {
 			return err
 		}
 		if _, err := statements.InsertTransition(ctx, db.InsertTransitionParams{
 			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), FromStatus: string(t.From), ToStatus: string(t.To), //nolint:gosec // a count
-			Cause: string(t.Cause), Evidence: evidence, At: t.At,
+			Cause: string(t.Source), Evidence: providerData, At: t.At,
 		}); err != nil {
 			return err
 		}
 	}
 	for _, c := range o.NewConflicts() {
-		evidence, err := toJSONObject(c.Evidence)
+		providerData, err := toJSONObject(c.ProviderData)
 		if err != nil {
 			return err
 		}
 		if _, err := statements.InsertConflict(ctx, db.InsertConflictParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: s.NewID(), Cause: string(c.Cause), Reported: string(c.Reported), Reason: text(c.Reason),
-			Evidence: evidence, At: c.At,
+			ShopID: o.ShopID, OrderID: o.ID, ID: s.NewID(), Cause: string(c.Source), Reported: string(c.Reported), Reason: text(c.Reason),
+			Evidence: providerData, At: c.At,
 		}); err != nil {
 			return err
 		}
 	}
 	for _, c := range o.NewCalls() {
-		evidence, err := toJSONObject(c.Evidence)
+		providerData, err := toJSONObject(c.ProviderData)
 		if err != nil {
 			return err
 		}
 		if _, err := statements.InsertCall(ctx, db.InsertCallParams{
 			ShopID: o.ShopID, OrderID: o.ID, ID: s.orNew(c.ID), Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt,
-			DurationMs: c.Duration.Milliseconds(), Evidence: evidence,
+			DurationMs: c.Duration.Milliseconds(), Evidence: providerData,
 		}); err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 // and that nothing new is begun in it.
 func TestAWithdrawnCurrencyIsReadAndNotTaken(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	paid := b.paid(t, "old", 1000)
 	b.exec(t, "UPDATE orders SET currency = 'BGN', recurring = true")
 	b.exec(t, "UPDATE accounts SET currency = 'BGN'")

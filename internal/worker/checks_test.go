@@ -147,8 +147,8 @@ func TestChecksUnderWayEndBeforeLeaving(t *testing.T) {
 
 // twoProviders has orders of a provider that never answers and of one that does.
 type twoProviders struct {
-	StatementLeaser
-	Statements
+	TransactionReportLeaser
+	TransactionReports
 	slow, fast *dueOrders
 }
 
@@ -169,7 +169,7 @@ func (p *twoProviders) Check(ctx context.Context, key payment.Key) (*payment.Ord
 
 func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	p := &twoProviders{slow: newDueOrders(500), fast: newDueOrders(500)}
 	for i := range p.slow.due {
 		p.slow.due[i].Shop = uuid.Nil

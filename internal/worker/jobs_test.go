@@ -20,7 +20,7 @@ import (
 // A connection that is closed under River while it starts must not end deliveries for good.
 func TestAQueueThatDiedWhileItStartedIsStartedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var taken, dying atomic.Int64
 	dying.Store(1)
 	c := b.pool.Config()
@@ -97,7 +97,7 @@ func TestAQueueThatDoesNotStopIsStartedAgainAndLeftInTheEnd(t *testing.T) {
 // River itself starts again after a stop that was given up.
 func TestDeliveriesGoOnAfterAStopThatTookTooLong(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	begun, finish := make(chan payment.Key, 10), make(chan struct{})
 	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log)}, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
 		begun <- key

@@ -34,7 +34,7 @@ func (d *dying) LeaseDelivery(ctx context.Context, key payment.Key, lease time.D
 }
 
 // die lets a process with the service's own durations take a delivery and its jobs, and die. It returns the lease.
-func (b *bench) die(t *testing.T, key payment.Key, attemptedAgo time.Duration) time.Duration {
+func (b *fixture) die(t *testing.T, key payment.Key, attemptedAgo time.Duration) time.Duration {
 	t.Helper()
 	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now() - make_interval(secs => $1), attempted_by = '{dead}'
 		WHERE kind = 'notify_order'`, attemptedAgo.Seconds())
@@ -64,7 +64,7 @@ func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 
 func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key := b.paid(t, "r-1")
 	lease := b.die(t, key, 0)
 	const slack = 2 * time.Second // to find the job in the queue
@@ -82,7 +82,7 @@ func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
 
 func TestALiveProcessDeliveryIsLeftToIt(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	lease := b.die(t, b.paid(t, "r-1"), 0)
 	b.moveOn(lease - time.Minute/4)
 	n, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
@@ -97,7 +97,7 @@ func TestALiveProcessDeliveryIsLeftToIt(t *testing.T) {
 // What waits for a worker only is not queued once more, or a busy service would queue it every quarter of a minute.
 func TestADeliveryThatWaitsForAWorkerIsNotQueuedAgain(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	waits := b.paid(t, "r-1")
 	for range 3 {
 		b.moveOn(overdueAfter + time.Second)
@@ -127,7 +127,7 @@ func TestADeliveryThatWaitsForAWorkerIsNotQueuedAgain(t *testing.T) {
 // Behind a transaction pooler statements are not prepared, and their arguments go without types.
 func TestMissingJobsAreFoundBehindAPooler(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	waits, missing := newKey(), newKey()
 	b.insertNotify(t, waits)
 	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
@@ -143,7 +143,7 @@ func TestMissingJobsAreFoundBehindAPooler(t *testing.T) {
 
 func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	// Nothing is due for the order: only River can find the job.
 	key := newKey()
 	b.insertNotify(t, key)
@@ -163,7 +163,7 @@ func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
 
 func TestADeliveryIsSnoozedUntilItIsDue(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	key, again := newKey(), time.Now().Add(time.Hour)
 	b.insertNotify(t, key)
 	b.run(t, b.payment, deliver(func(_ context.Context, got payment.Key) (time.Time, error) {
@@ -180,7 +180,7 @@ func TestADeliveryIsSnoozedUntilItIsDue(t *testing.T) {
 
 func TestADeliveryThatIsDueSoonIsNotMadeSooner(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.insertNotify(t, newKey())
 	var calls atomic.Int32
 	var due atomic.Pointer[time.Time]
@@ -205,7 +205,7 @@ func TestADeliveryThatIsDueSoonIsNotMadeSooner(t *testing.T) {
 
 func TestADeliveryThatCannotBeWrittenDownIsTriedAgainSoon(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.insertNotify(t, newKey())
 	// River's own pauses have become long by then.
 	b.exec(t, `UPDATE river.river_job SET attempt = 5, errors = array_fill('{"at": "2030-01-01T00:00:00Z", "attempt": 1, "error": "e", "trace": ""}'::jsonb, '{5}')`)
@@ -225,6 +225,6 @@ func TestTheDurationsFitEachOther(t *testing.T) {
 	t.Parallel()
 	require.LessOrEqual(t, 2*CheckTimeout, CheckLease, "a check ends well within its lease")
 	require.LessOrEqual(t, CheckLease+checkEvery, promise, "a check whose process died")
-	require.LessOrEqual(t, StatementLease+statementSweepEvery, promise, "a step of a statement whose process died")
-	require.LessOrEqual(t, 2*statementRenew, StatementLease, "one renewal may fail")
+	require.LessOrEqual(t, TransactionReportLease+transactionReportSweepEvery, promise, "a step of a statement whose process died")
+	require.LessOrEqual(t, 2*transactionReportRenew, TransactionReportLease, "one renewal may fail")
 }

@@ -19,7 +19,7 @@ import (
 
 func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	first := newKey()
 	b.insertNotify(t, first)
 	begun, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
@@ -127,19 +127,19 @@ func TestForgettingGoesOnEveryHour(t *testing.T) {
 
 func TestOldIdempotencyKeysAreForgotten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	keep := func(key string) {
+	b := newFixture(t)
+	kept := func(key string) {
 		t.Helper()
 		claim, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, key, []byte("hash"), time.Minute)
 		require.NoError(t, err)
 		require.NoError(t, b.Idempotency().Finish(t.Context(), claim, idempotency.Response{Status: 201}))
 	}
 	b.moveOn(-2*KeepAnswers - time.Minute) // the wall clock is a week ahead of the store's
-	keep("old")
+	kept("old")
 	b.moveOn(2 * time.Minute)
-	keep("not so old")
+	kept("not so old")
 	b.moveOn(KeepAnswers - time.Minute)
-	keep("new")
+	kept("new")
 	b.run(t, b.payment, nothingToDeliver(), b.Idempotency())
 	var left []string
 	require.Eventually(t, func() bool {
@@ -151,7 +151,7 @@ func TestOldIdempotencyKeysAreForgotten(t *testing.T) {
 
 func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
 	b.exec(t, "ALTER TABLE notifications RENAME TO gone")
@@ -164,7 +164,7 @@ func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
 // A database that goes away while the service starts must not end it: everything else waits for the database too.
 func TestADatabaseThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var back atomic.Bool
 	c := b.pool.Config()
 	c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {

@@ -29,7 +29,7 @@ import (
 const soon = time.Minute
 
 // bench is the service's store and job queue on a database of their own, with one shop.
-type bench struct {
+type fixture struct {
 	*store.Store
 	pool    *pgxpool.Pool
 	queue   *Queue
@@ -42,13 +42,13 @@ type bench struct {
 }
 
 // now is the store's clock; it runs, and can be moved on.
-func (b *bench) now() time.Time {
+func (b *fixture) now() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return time.Now().Add(b.off)
 }
 
-func (b *bench) moveOn(d time.Duration) {
+func (b *fixture) moveOn(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.off += d
@@ -72,17 +72,17 @@ func (l *lines) count(text string) int {
 	return bytes.Count(l.all.Bytes(), []byte(text))
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{pool: storetest.Pool(t), log: &lines{}}
+	b := &fixture{pool: storetest.Pool(t), log: &lines{}}
 	var err error
 	b.queue, err = NewQueue(zerolog.Nop())
 	require.NoError(t, err)
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
-	box, err := secrets.Open(gateway.Secret(set))
+	keyring, err := secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Box: box, Jobs: b.queue, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
+	b.Store = store.New(b.pool, store.Options{Keyring: keyring, Jobs: b.queue, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
 		body, err := json.Marshal(map[string]any{"id": id, "sequence": tr.Sequence})
 		return string(o.Kind) + "." + string(tr.To), body, err
 	}})
@@ -102,7 +102,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // paid stores a payment that has succeeded, with its notifications and their jobs.
-func (b *bench) paid(t *testing.T, reference string) payment.Key {
+func (b *fixture) paid(t *testing.T, reference string) payment.Key {
 	t.Helper()
 	o, _, err := b.payment.CreatePayment(t.Context(), payment.NewPayment{
 		Shop: b.shop.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
@@ -113,7 +113,7 @@ func (b *bench) paid(t *testing.T, reference string) payment.Key {
 }
 
 // run starts workers; stop ends them and waits until they have ended. The end of the test stops them too.
-func (b *bench) run(t *testing.T, service Service, notifier Notifier, answers Forgetter) (stop func()) {
+func (b *fixture) run(t *testing.T, service Service, notifier Notifier, answers Forgetter) (stop func()) {
 	t.Helper()
 	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log), Answers: answers}, service, notifier, b.Store)
 	require.NoError(t, err)
@@ -128,17 +128,17 @@ func (b *bench) run(t *testing.T, service Service, notifier Notifier, answers Fo
 	return stop
 }
 
-func (b *bench) insert(t *testing.T, with func(ctx context.Context, tx pgx.Tx) error) {
+func (b *fixture) insert(t *testing.T, with func(ctx context.Context, tx pgx.Tx) error) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { return with(t.Context(), tx) }))
 }
 
-func (b *bench) insertNotify(t *testing.T, keys ...payment.Key) {
+func (b *fixture) insertNotify(t *testing.T, keys ...payment.Key) {
 	t.Helper()
 	b.insert(t, func(ctx context.Context, tx pgx.Tx) error { return b.queue.InsertNotify(ctx, tx, keys...) })
 }
 
-func (b *bench) exec(t *testing.T, sql string, args ...any) {
+func (b *fixture) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ type job struct {
 }
 
 // jobs are the rows of a kind, oldest first.
-func (b *bench) jobs(t *testing.T, kind string) []job {
+func (b *fixture) jobs(t *testing.T, kind string) []job {
 	t.Helper()
 	rows, err := b.pool.Query(t.Context(), `SELECT id, state::text, attempt, scheduled_at, coalesce(array_length(errors, 1), 0) AS errors
 		FROM river.river_job WHERE kind = $1 ORDER BY id`, kind)
@@ -165,7 +165,7 @@ func (b *bench) jobs(t *testing.T, kind string) []job {
 }
 
 // eventually waits until the only job of a kind fits, and returns it.
-func (b *bench) eventually(t *testing.T, kind string, fits func(job) bool) job {
+func (b *fixture) eventually(t *testing.T, kind string, fits func(job) bool) job {
 	t.Helper()
 	var last []job
 	require.Eventually(t, func() bool {

@@ -13,54 +13,54 @@ import (
 
 const (
 	// statementWorkers is how many lists may be read at one time: each takes many times its size in memory.
-	statementWorkers    = 2
-	statementSweepEvery = time.Second
+	transactionReportWorkers    = 2
+	transactionReportSweepEvery = time.Second
 	// statementTimeout leaves room for a download as long as PROVIDER_TIMEOUT may be.
-	statementTimeout = 3 * time.Minute
+	transactionReportTimeout = 3 * time.Minute
 	// StatementLease is when a step whose process died is taken over. A step under way renews it.
-	StatementLease = 25 * time.Second
-	statementRenew = StatementLease / 3
+	TransactionReportLease = 25 * time.Second
+	transactionReportRenew = TransactionReportLease / 3
 )
 
 // Statements takes the next step with a statement.
-type Statements interface {
-	AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error
+type TransactionReports interface {
+	AdvanceTransactionReport(ctx context.Context, shop, id uuid.UUID) error
 }
 
 // StatementLeaser hands out statements whose next step is due.
-type StatementLeaser interface {
+type TransactionReportLeaser interface {
 	// LeaseDueStatements returns up to limit statements. Nobody else gets them before lease is over.
-	LeaseDueStatements(ctx context.Context, limit int, lease time.Duration) ([]payment.StatementKey, error)
+	LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error)
 	// RenewStatement lets a lease end later.
-	RenewStatement(ctx context.Context, key payment.StatementKey, lease time.Duration) error
+	RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error
 }
 
 // statements takes the steps of statements that are due.
-type statements struct {
-	Statements
-	leaser StatementLeaser
+type transactionReports struct {
+	TransactionReports
+	leaser TransactionReportLeaser
 	log    zerolog.Logger
 }
 
-func newStatements(c Config, service Statements, leaser StatementLeaser) *leases[payment.StatementKey] {
-	s := &statements{service, leaser, c.Log}
-	l := &leases[payment.StatementKey]{
-		every: statementSweepEvery, grace: jobTimeout, work: s.advance,
-		lease: func(ctx context.Context, limit int) ([]payment.StatementKey, error) {
-			return leaser.LeaseDueStatements(ctx, limit, StatementLease)
+func newTransactionReports(c Config, service TransactionReports, leaser TransactionReportLeaser) *leases[payment.TransactionReportKey] {
+	s := &transactionReports{service, leaser, c.Log}
+	l := &leases[payment.TransactionReportKey]{
+		every: transactionReportSweepEvery, grace: jobTimeout, work: s.advance,
+		lease: func(ctx context.Context, limit int) ([]payment.TransactionReportKey, error) {
+			return leaser.LeaseDueTransactionReports(ctx, limit, TransactionReportLease)
 		},
 		failing: func(err error) { c.Log.Error().Err(err).Msg("due statements cannot be leased; trying on") },
 	}
-	return l.places(statementWorkers)
+	return l.places(transactionReportWorkers)
 }
 
 // advance takes one step. One that fails is not tried again here: the statement is due again when its lease is over.
-func (s *statements) advance(ctx context.Context, key payment.StatementKey) {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+func (s *transactionReports) advance(ctx context.Context, key payment.TransactionReportKey) {
+	ctx, cancel := context.WithTimeout(ctx, transactionReportTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error().Stringer("statement_id", key.Statement).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a step of a statement panicked; it is taken again")
+			s.log.Error().Stringer("statement_id", key.TransactionReport).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a step of a statement panicked; it is taken again")
 		}
 	}()
 	renewing := make(chan struct{})
@@ -69,20 +69,20 @@ func (s *statements) advance(ctx context.Context, key payment.StatementKey) {
 	defer close(done)
 	go func() {
 		defer close(renewing)
-		ticker := time.NewTicker(statementRenew)
+		ticker := time.NewTicker(transactionReportRenew)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-done:
 				return
 			case <-ticker.C:
-				if err := s.leaser.RenewStatement(ctx, key, StatementLease); err != nil {
-					s.log.Warn().Err(err).Stringer("statement_id", key.Statement).Msg("a statement's lease cannot be renewed; another process may take the step too")
+				if err := s.leaser.RenewTransactionReport(ctx, key, TransactionReportLease); err != nil {
+					s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a statement's lease cannot be renewed; another process may take the step too")
 				}
 			}
 		}
 	}()
-	if err := s.AdvanceStatement(ctx, key.Shop, key.Statement); err != nil {
-		s.log.Warn().Err(err).Stringer("statement_id", key.Statement).Msg("a step of a statement failed")
+	if err := s.AdvanceTransactionReport(ctx, key.Shop, key.TransactionReport); err != nil {
+		s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a step of a statement failed")
 	}
 }

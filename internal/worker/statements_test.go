@@ -21,22 +21,22 @@ func nothingToDeliver() deliver {
 }
 
 // dueStatements are statements whose steps are due, with their leases.
-type dueStatements struct {
+type dueTransactionReports struct {
 	mu    sync.Mutex
-	due   map[payment.StatementKey]time.Time
+	due   map[payment.TransactionReportKey]time.Time
 	step  func(ctx context.Context, id uuid.UUID) error
 	taken atomic.Int64
 }
 
-func newDueStatements(n int) *dueStatements {
-	d := &dueStatements{due: map[payment.StatementKey]time.Time{}}
+func newDueTransactionReports(n int) *dueTransactionReports {
+	d := &dueTransactionReports{due: map[payment.TransactionReportKey]time.Time{}}
 	for range n {
-		d.due[payment.StatementKey{Shop: uuid.New(), Statement: uuid.New()}] = time.Now()
+		d.due[payment.TransactionReportKey{Shop: uuid.New(), TransactionReport: uuid.New()}] = time.Now()
 	}
 	return d
 }
 
-func (d *dueStatements) LeaseDueStatements(_ context.Context, limit int, lease time.Duration) (keys []payment.StatementKey, err error) {
+func (d *dueTransactionReports) LeaseDueTransactionReports(_ context.Context, limit int, lease time.Duration) (keys []payment.TransactionReportKey, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key, at := range d.due {
@@ -48,7 +48,7 @@ func (d *dueStatements) LeaseDueStatements(_ context.Context, limit int, lease t
 	return keys, nil
 }
 
-func (d *dueStatements) RenewStatement(_ context.Context, key payment.StatementKey, lease time.Duration) error {
+func (d *dueTransactionReports) RenewTransactionReport(_ context.Context, key payment.TransactionReportKey, lease time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, open := d.due[key]; open {
@@ -57,29 +57,29 @@ func (d *dueStatements) RenewStatement(_ context.Context, key payment.StatementK
 	return nil
 }
 
-func (d *dueStatements) AdvanceStatement(ctx context.Context, shop, id uuid.UUID) error {
+func (d *dueTransactionReports) AdvanceTransactionReport(ctx context.Context, shop, id uuid.UUID) error {
 	d.taken.Add(1)
 	err := d.step(ctx, id)
 	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.due, payment.StatementKey{Shop: shop, Statement: id})
+		delete(d.due, payment.TransactionReportKey{Shop: shop, TransactionReport: id})
 	}
 	return err
 }
 
 // run is a replica that works for a while.
-func (d *dueStatements) run(length time.Duration, log *lines) {
+func (d *dueTransactionReports) run(length time.Duration, log *lines) {
 	ctx, cancel := context.WithTimeout(context.Background(), length)
 	defer cancel()
-	newStatements(Config{Log: zerolog.New(log)}, d, d).run(ctx)
+	newTransactionReports(Config{Log: zerolog.New(log)}, d, d).run(ctx)
 }
 
 // Two replicas never take the same step, however long it lasts, and few are taken at a time.
 func TestALongStepIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDueStatements(6)
+		d := newDueTransactionReports(6)
 		var running, most atomic.Int64
 		d.step = func(context.Context, uuid.UUID) error {
 			most.Store(max(most.Load(), running.Add(1)))
@@ -93,7 +93,7 @@ func TestALongStepIsTakenOnce(t *testing.T) {
 		}
 		replicas.Wait()
 		require.EqualValues(t, 6, d.taken.Load())
-		require.EqualValues(t, 2*statementWorkers, most.Load())
+		require.EqualValues(t, 2*transactionReportWorkers, most.Load())
 	})
 }
 
@@ -101,8 +101,8 @@ func TestALongStepIsTakenOnce(t *testing.T) {
 func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d, log := newDueStatements(1), &lines{}
-		dead, err := d.LeaseDueStatements(context.Background(), 1, StatementLease) // by a process that is killed now
+		d, log := newDueTransactionReports(1), &lines{}
+		dead, err := d.LeaseDueTransactionReports(context.Background(), 1, TransactionReportLease) // by a process that is killed now
 		require.NoError(t, err)
 		require.Len(t, dead, 1)
 		begin, at := time.Now(), []time.Duration{}
@@ -132,7 +132,7 @@ func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
 func TestLeavingInterruptsAStepThatLasts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDueStatements(1)
+		d := newDueTransactionReports(1)
 		d.step = func(ctx context.Context, _ uuid.UUID) error { <-ctx.Done(); return ctx.Err() }
 		begin := time.Now()
 		d.run(2*time.Second, &lines{})

@@ -52,7 +52,7 @@ func (NotifyArgs) InsertOpts() river.InsertOpts {
 // Service is what jobs do with orders and statements.
 type Service interface {
 	Checker
-	Statements
+	TransactionReports
 }
 
 // Notifier sends what is due of an order's notifications and says when to look again; zero means nothing is left.
@@ -63,7 +63,7 @@ type Notifier interface {
 // Sweeper finds what is due.
 type Sweeper interface {
 	CheckLeaser
-	StatementLeaser
+	TransactionReportLeaser
 	// QueueOverdueDeliveries makes up for deliveries whose process died.
 	QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error)
 }
@@ -146,12 +146,12 @@ WHERE NOT EXISTS (
 
 // Workers runs jobs until it is stopped.
 type Workers struct {
-	jobs       *jobs
-	checks     []*leases[payment.Key]
-	statements *leases[payment.StatementKey]
-	sweeper    Sweeper
-	answers    Forgetter
-	log        zerolog.Logger
+	jobs               *jobs
+	checks             []*leases[payment.Key]
+	transactionReports *leases[payment.TransactionReportKey]
+	sweeper            Sweeper
+	answers            Forgetter
+	log                zerolog.Logger
 }
 
 // New returns workers; Run starts them.
@@ -180,7 +180,7 @@ func New(c Config, service Service, notifier Notifier, sweeper Sweeper) (*Worker
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
 	j.client = client
-	w := &Workers{jobs: j, statements: newStatements(c, service, sweeper), sweeper: sweeper, answers: c.Answers, log: c.Log}
+	w := &Workers{jobs: j, transactionReports: newTransactionReports(c, service, sweeper), sweeper: sweeper, answers: c.Answers, log: c.Log}
 	for _, provider := range c.Providers {
 		w.checks = append(w.checks, newChecks(provider, c, service, sweeper))
 	}
@@ -193,7 +193,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	for _, k := range w.checks {
 		all.Go(func() error { k.run(ctx); return nil })
 	}
-	all.Go(func() error { w.statements.run(ctx); return nil })
+	all.Go(func() error { w.transactionReports.run(ctx); return nil })
 	all.Go(func() error {
 		w.sweep(ctx, "deliveries", overdueEvery, sweepBatch, overdueAfter, w.sweeper.QueueOverdueDeliveries)
 		return nil

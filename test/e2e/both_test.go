@@ -96,9 +96,9 @@ func TestOneShopTwoProviders(t *testing.T) {
 		for name, p := range providers {
 			all[flow.name+" at "+name] = func(t *testing.T, d uapayDev) {
 				o := flow.drive(d, p, strings.ReplaceAll(strings.ReplaceAll(flow.name, " ", "-"), ",", "")+"-"+name)
-				var told []string
-				eventually(t, func() bool { told = d.told(o.ID); return len(told) >= len(flow.told) })
-				require.Equal(t, flow.told, told)
+				var reported []string
+				eventually(t, func() bool { reported = d.told(o.ID); return len(reported) >= len(flow.told) })
+				require.Equal(t, flow.told, reported)
 			}
 		}
 	}

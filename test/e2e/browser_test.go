@@ -36,7 +36,7 @@ func newBrowser(t *testing.T) context.Context {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*waitTimeout)
 	t.Cleanup(cancel)
 	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancelAllocator)
@@ -86,7 +86,7 @@ func TestTheFirstPaymentInABrowser(t *testing.T) {
 	require.Equal(t, "authentication_failed", d.await(refused.ID, "failed").Failure.Category)
 
 	// the demo shop shows what it was told
-	require.Eventually(t, func() bool { return len(d.notified(refused.ID)) >= 2 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.notified(refused.ID)) >= 2 }, waitTimeout, 25*time.Millisecond)
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(d.ShopPage), chromedp.WaitVisible(css("main"))))
 	text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestTheFirstPaymentInABrowser(t *testing.T) {
 	require.Eventually(t, func() bool {
 		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))
 		return err == nil && len(text) > 2000
-	}, patience, 100*time.Millisecond)
+	}, waitTimeout, 100*time.Millisecond)
 	shoot(t, ctx, "docs")
 }
 
@@ -119,7 +119,7 @@ func TestBuyingInTheDemoShop(t *testing.T) {
 		chromedp.Click(css("#pay")),
 	))
 	shows := false
-	for deadline := time.Now().Add(patience); !shows && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitTimeout); !shows && time.Now().Before(deadline); {
 		at, err := chromedp.Run(ctx, chromedp.Location())
 		require.NoError(t, err)
 		text, err := chromedp.Run(ctx, chromedp.Text(css("body")))

@@ -71,8 +71,8 @@ func (p *process) line(t testing.TB) string {
 // the order ends as the provider says.
 func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	t.Parallel()
-	twin := startProcess(t, nil, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error")
-	sandboxURL := twinURL(t, twin.line(t))
+	simulator := startProcess(t, nil, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error")
+	sandboxURL := simulatorURL(t, simulator.line(t))
 	databaseURL := storetest.URL(t)
 	data := t.TempDir()
 	start := func() (*process, *dev) {
@@ -99,11 +99,11 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	}()
 	var id string
 	require.Eventually(t, func() bool { // the provider has the order
-		if list := d.twinOrders(); len(list) == 1 {
+		if list := d.simulatorOrders(); len(list) == 1 {
 			id = list[0]
 		}
 		return id != ""
-	}, patience, 10*time.Millisecond)
+	}, waitTimeout, 10*time.Millisecond)
 	server.kill()
 
 	_, d = start()
@@ -122,11 +122,11 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"crash-1","amount":1000,"currency":"EUR",%s}`, customer), &again)
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Equal(t, end.ID, again.ID)
-	require.Len(t, d.twinOrders(), 1)
+	require.Len(t, d.simulatorOrders(), 1)
 }
 
 // twinOrders lists the ids of the provider's orders.
-func (d *dev) twinOrders() (ids []string) {
+func (d *dev) simulatorOrders() (ids []string) {
 	d.t.Helper()
 	var list struct {
 		Orders []struct {
@@ -140,7 +140,7 @@ func (d *dev) twinOrders() (ids []string) {
 	return ids
 }
 
-func twinURL(t testing.TB, line string) string {
+func simulatorURL(t testing.TB, line string) string {
 	_, rest, ok := strings.Cut(line, "http://")
 	require.True(t, ok, line)
 	return "http://" + strings.TrimSpace(rest)
@@ -165,11 +165,11 @@ func TestADatabaseThatIsDownIsSaidAndRecoveredFrom(t *testing.T) {
 
 	require.NoError(t, pg.Restart(context.Background()))
 	d.await(o.ID, "succeeded")
-	require.Eventually(t, func() bool { return d.adminStatus("/readyz") == http.StatusOK }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return d.adminStatus("/readyz") == http.StatusOK }, waitTimeout, 50*time.Millisecond)
 	require.Eventually(t, func() bool { // connections from before the outage are found dead one by one
 		res, _ := d.send(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"after-1","amount":1000,"currency":"EUR",%s}`, customer), nil)
 		return res.StatusCode == http.StatusCreated || res.StatusCode == http.StatusOK
-	}, patience, 100*time.Millisecond)
+	}, waitTimeout, 100*time.Millisecond)
 }
 
 func (d *dev) adminStatus(path string) int {

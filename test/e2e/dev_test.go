@@ -25,7 +25,7 @@ import (
 // dev is a running `server dev`, as a user would have it.
 // patience is how long a test waits for what must come. It is no promise of the service: a machine that is busy with other
 // things makes everything late, and only what never comes is wrong.
-const patience = time.Minute
+const waitTimeout = time.Minute
 
 type dev struct {
 	app.Ready
@@ -93,7 +93,7 @@ func (d *dev) close() {
 	d.stop()
 	select {
 	case <-d.done:
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		d.t.Error("dev did not stop")
 	}
 }
@@ -141,7 +141,7 @@ func (d *dev) call(method, path, body string, into any) *http.Response {
 // not be there in time.
 func (d *dev) raw(method, path, body string, header http.Header) (*http.Response, []byte) {
 	d.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(100 * time.Millisecond) {
 		res, text := d.send(method, path, body, header)
 		if res.StatusCode != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return res, text
@@ -191,7 +191,7 @@ func (d *dev) get(id string) order {
 func (d *dev) await(id, status string) order {
 	d.t.Helper()
 	var o order
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(waitTimeout); time.Now().Before(deadline); {
 		// an answer of 503 is no end: the database may be on its way back
 		if res, text := d.send(http.MethodGet, "/v1/orders/"+id, "", nil); res.StatusCode == http.StatusOK {
 			require.NoError(d.t, json.Unmarshal(text, &o))
@@ -202,7 +202,7 @@ func (d *dev) await(id, status string) order {
 		pause := time.NewTimer(25 * time.Millisecond)
 		<-pause.C
 	}
-	require.Equal(d.t, status, o.Status, "the order did not get there in %s", patience)
+	require.Equal(d.t, status, o.Status, "the order did not get there in %s", waitTimeout)
 	return o
 }
 
@@ -225,7 +225,7 @@ func (d *dev) history(id string) []string {
 	return steps
 }
 
-// control calls the twin's control API.
+// control calls the simulator's control API.
 func (d *dev) control(method, path string, body any) []byte {
 	d.t.Helper()
 	text, err := json.Marshal(body)
@@ -242,7 +242,7 @@ func (d *dev) control(method, path string, body any) []byte {
 	return answer
 }
 
-// callbacks turns the twin's callbacks on one order off.
+// callbacks turns the simulator's callbacks on one order off.
 func (d *dev) fault(kind, endpoint, orderID string, more map[string]any) {
 	f := map[string]any{"kind": kind, "endpoint": endpoint, "order_id": orderID}
 	for k, v := range more {

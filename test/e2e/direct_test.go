@@ -36,7 +36,7 @@ func TestDirectPaymentsWithoutTheCustomer(t *testing.T) {
 		require.Equal(t, "requires_action", o.Status, "the provider gives every direct payment a page; nobody has to open this one")
 		end := d.ends(o.ID, c.status)
 		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
-		require.Equal(t, c.operation, d.twin(o.ProviderOrderID).Operation)
+		require.Equal(t, c.operation, d.simulator(o.ProviderOrderID).Operation)
 		require.Equal(t, 1, d.sent(o.ProviderOrderID, "initPaymentHost2Host"))
 		if c.category != "" {
 			require.Equal(t, c.category, end.Failure.Category)
@@ -126,7 +126,7 @@ func TestMobileCommerceForm(t *testing.T) {
 		o := d.makes("/v1/payments", fmt.Sprintf(`{"reference":"mobile-%s","amount":1000,"currency":"EUR","payment_method":{"type":"mobile","phone":%q},%s}`,
 			phone[1:], phone, customer), http.StatusCreated)
 		require.Equal(t, "redirect", o.NextAction.Type)
-		require.Equal(t, phone[1:], d.twin(o.ProviderOrderID).Phone, "the form has the phone filled in")
+		require.Equal(t, phone[1:], d.simulator(o.ProviderOrderID).Phone, "the form has the phone filled in")
 		d.submit(http.DefaultClient, o.NextAction.URL, url.Values{"phone": {phone}})
 		end := d.ends(o.ID, c.status)
 		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")

@@ -68,7 +68,7 @@ func (d *dev) paste(t *testing.T, blocks []block) pasted {
 	} {
 		script = strings.ReplaceAll(script, documented, actual)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*waitTimeout)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script)
 	shell.Dir, shell.WaitDelay = t.TempDir(), time.Second
@@ -113,7 +113,7 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// swift makes the twin take no time of its own, which no document speaks of.
+// swift makes the simulator take no time of its own, which no document speaks of.
 func (d *dev) swift() {
 	d.control(http.MethodPost, "/settings", map[string]any{"processing_ms": 10, "withdrawal_ms": 10, "export_pending_polls": 0})
 }

@@ -32,14 +32,14 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	require.Equal(t, "400383******4018", paid.PaymentMethod.Masked)
 	require.Nil(t, paid.NextAction)
 
-	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.notified(o.ID)) == paid.Sequence-1 }, waitTimeout, 25*time.Millisecond)
 	list := d.notified(o.ID)
 	require.Equal(t, "2 payment.requires_action", list[0])
 	require.Equal(t, fmt.Sprintf("%d payment.succeeded", paid.Sequence), list[len(list)-1])
 	require.Equal(t, []string{"created by request", "requires_action by answer"}, d.history(o.ID)[:2])
 
 	// What was committed beside a transaction that still runs, in any database of the cluster, shows in the feed after it.
-	require.Eventually(t, func() bool { return len(d.feed()) == paid.Sequence-1 }, patience, 25*time.Millisecond, "the feed tells what the notifications told")
+	require.Eventually(t, func() bool { return len(d.feed()) == paid.Sequence-1 }, waitTimeout, 25*time.Millisecond, "the feed tells what the notifications told")
 
 	// the same request again is the same order
 	var again order
@@ -134,7 +134,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		d.pay(o.NextAction.URL, cardSuccess, "")
 		end := d.await(o.ID, "succeeded")
 		answers := func() (ok, all int) {
-			for _, c := range d.twinCallbacks(o.ProviderOrderID) {
+			for _, c := range d.simulatorCallbacks(o.ProviderOrderID) {
 				all++
 				if c == http.StatusOK {
 					ok++
@@ -142,11 +142,11 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			}
 			return ok, all
 		}
-		require.Eventually(t, func() bool { ok, _ := answers(); return ok >= 50 }, patience, 50*time.Millisecond)
+		require.Eventually(t, func() bool { ok, _ := answers(); return ok >= 50 }, waitTimeout, 50*time.Millisecond)
 		ok, all := answers()
 		require.Equal(t, all, ok, "every delivery is acknowledged")
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence, "one effect")
-		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, patience, 25*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.notified(o.ID)) == end.Sequence-1 }, waitTimeout, 25*time.Millisecond)
 		succeeded := 0
 		for _, n := range d.notified(o.ID) {
 			if strings.HasSuffix(n, "payment.succeeded") {
@@ -162,8 +162,8 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		d.fault("callback_late", "", o.ProviderOrderID, map[string]any{"delay_ms": 6000})
 		d.pay(o.NextAction.URL, cardSuccess, "")
 		end := d.await(o.ID, "succeeded")
-		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) > 0 }, patience, 50*time.Millisecond)
-		require.Equal(t, []int{200}, d.twinCallbacks(o.ProviderOrderID))
+		require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) > 0 }, waitTimeout, 50*time.Millisecond)
+		require.Equal(t, []int{200}, d.simulatorCallbacks(o.ProviderOrderID))
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence)
 	})
 	t.Run("before the answer", func(t *testing.T) { // not beside the others: the fault strikes whichever order comes next
@@ -188,7 +188,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/callback", map[string]any{"variant": variant, "victim": victim.ProviderOrderID})
 			require.Zero(t, d.get(o.ID).AmountCaptured+d.get(victim.ID).AmountCaptured, "%s: %s", variant, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
 		}
-		require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) >= 13 }, patience, 50*time.Millisecond)
+		require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) >= 13 }, waitTimeout, 50*time.Millisecond)
 		for _, id := range []string{o.ID, victim.ID} {
 			if d.get(id).AmountCaptured > 0 {
 				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
@@ -204,8 +204,8 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 	})
 }
 
-// twinCallbacks lists the answers that the twin got to its callbacks about an order.
-func (d *dev) twinCallbacks(providerOrderID string) []int {
+// twinCallbacks lists the answers that the simulator got to its callbacks about an order.
+func (d *dev) simulatorCallbacks(providerOrderID string) []int {
 	d.t.Helper()
 	var o struct {
 		Callbacks []struct {

@@ -38,14 +38,14 @@ func TestHolds(t *testing.T) {
 	require.Equal(t, "succeeded", done.Status)
 	require.EqualValues(t, 400, done.AmountCaptured)
 	require.EqualValues(t, 1000, done.AmountAuthorized)
-	require.EqualValues(t, 400, d.twin(o.ProviderOrderID).FinalAmount)
+	require.EqualValues(t, 400, d.simulator(o.ProviderOrderID).FinalAmount)
 	d.refuses("/v1/payments/"+o.ID+"/refunds", refund("part-r", 401), http.StatusConflict, "refund_exceeds_captured")
 	d.refunded(o, "part-all", 400)
 	require.EqualValues(t, 400, d.full(o.ID).AmountRefunded)
 
 	o = d.held("cancel", 1000)
 	require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
-	require.True(t, d.twin(o.ProviderOrderID).Canceled)
+	require.True(t, d.simulator(o.ProviderOrderID).Canceled)
 	d.story(o.ID, append(begin, "processing by request", "canceled by answer")...)
 	d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 
@@ -98,7 +98,7 @@ func TestACaptureOrCancelThatNeverArrives(t *testing.T) {
 		require.Zero(t, d.ends(o.ID, "authorized").AmountCaptured)
 		d.ends(c.ID, "authorized")
 		require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "it can be asked for again")
-		require.EqualValues(t, 1000, d.twin(o.ProviderOrderID).FinalAmount)
+		require.EqualValues(t, 1000, d.simulator(o.ProviderOrderID).FinalAmount)
 		require.Equal(t, "succeeded", d.makes(captureOf(c), `{}`, http.StatusOK).Status)
 		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check",
 			"processing by request", "authorized by check", "processing by request", "succeeded by answer")

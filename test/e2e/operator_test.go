@@ -22,7 +22,7 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	d := startDev(t)
 	o := d.paid("operator-1", 1000, "")
 	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
-	require.Eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
 	text := d.operator("order", "show", o.ID)
 	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempts"} {
 		require.Contains(t, text, want)
@@ -30,7 +30,7 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	require.Contains(t, d.operator("order", "resend", o.ID, "--from", "3"), "1 notifications of order "+o.ID+" are sent again")
 	require.Eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
-	}, patience, 50*time.Millisecond)
+	}, waitTimeout, 50*time.Millisecond)
 	require.Equal(t, []string{"2 payment.requires_action", "3 payment.succeeded"}, d.arrivals(o.ID), "the shop knows it by its id")
 }
 
@@ -41,12 +41,12 @@ func TestAnOperatorFindsAnOrder(t *testing.T) {
 	p := d.paid("found-1", 1000, "")
 	refund := d.refunded(p, "found-1-back", 300)
 	other := d.of("other", "EUR-sandbox").paid("found-1", 1200, "")
-	twin := d.twin(p.ProviderOrderID)
-	require.NotEmpty(t, twin.ProcessingID)
-	for _, name := range [][]string{{p.ID}, {p.ProviderOrderID}, {twin.ProcessingID}, {"found-1", "--shop", "demo"}} {
+	simulator := d.simulator(p.ProviderOrderID)
+	require.NotEmpty(t, simulator.ProcessingID)
+	for _, name := range [][]string{{p.ID}, {p.ProviderOrderID}, {simulator.ProcessingID}, {"found-1", "--shop", "demo"}} {
 		text := d.operator(append([]string{"order", "show"}, name...)...)
 		for _, want := range []string{
-			"payment " + p.ID, "shop demo, its reference found-1,", p.ProviderOrderID, twin.ProcessingID, "captured 10.00 EUR, refunded 3.00 EUR",
+			"payment " + p.ID, "shop demo, its reference found-1,", p.ProviderOrderID, simulator.ProcessingID, "captured 10.00 EUR, refunded 3.00 EUR",
 		} {
 			require.Contains(t, text, want)
 		}
@@ -113,9 +113,9 @@ func TestLogLinesNameShopAccountAndHost(t *testing.T) {
 	d := startDev(t)
 	d.settings(map[string]any{"export_pending_polls": 0})
 	o := d.paid("logged-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
 	d.call(http.MethodGet, "/v1/accounts/EUR-sandbox-payout/balance", "", nil)
-	d.awaitStatement(d.newStatement("succeeded").ID, "ready")
+	d.awaitTransactionReport(d.newTransactionReport("succeeded").ID, "ready")
 	seen := map[string]bool{}
 	for text := range strings.Lines(d.log.String()) {
 		var line struct{ Message, Shop, Account, Host, Operation string }
@@ -231,7 +231,7 @@ func TestAnOperatorMovesAShopsEndpoint(t *testing.T) {
 	require.NotContains(t, d.operator("shop", "list"), "switched off")
 	require.Equal(t, before, state())
 	o := d.paid("moved-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
 
 	d.operator("shop", "set", "demo", "--notification-url", "https://shop.example.com/new")
 	require.Equal(t, "https://shop.example.com/new", state())

@@ -64,7 +64,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, d.operator("order", "list", "--parked"), "No notification was given up on.")
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
 	o := d.paid("parked-1", 1000, "")
-	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, patience, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
 	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'parked', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
 	require.NoError(t, err)
 	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
@@ -74,7 +74,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, text, "2 notifications of order "+o.ID)
 	require.Eventually(t, func() bool {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
-	}, patience, 25*time.Millisecond)
+	}, waitTimeout, 25*time.Millisecond)
 
 	_, err = conn.Exec(t.Context(), `INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
 		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'no_order', 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'

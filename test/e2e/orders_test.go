@@ -119,10 +119,10 @@ func (d *dev) story(id string, want ...string) {
 	d.t.Helper()
 	history := d.history(id)
 	kind := d.get(id).Kind
-	var told []string
+	var reported []string
 	for i, step := range history[1:] {
 		status, _, _ := strings.Cut(step, " ")
-		told = append(told, fmt.Sprintf("%d %s.%s", i+2, kind, status))
+		reported = append(reported, fmt.Sprintf("%d %s.%s", i+2, kind, status))
 	}
 	matches := func(step, wanted string) bool {
 		status, cause, _ := strings.Cut(step, " by ")
@@ -140,8 +140,8 @@ func (d *dev) story(id string, want ...string) {
 		}
 	}
 	require.Empty(d.t, left, "the history is %v", history)
-	require.Eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(told) }, patience, 25*time.Millisecond, "notifications of %v", history)
-	require.Equal(d.t, told, d.arrivals(id))
+	require.Eventually(d.t, func() bool { return len(d.arrivals(id)) >= len(reported) }, waitTimeout, 25*time.Millisecond, "notifications of %v", history)
+	require.Equal(d.t, reported, d.arrivals(id))
 	require.Equal(d.t, len(history), d.get(id).Sequence)
 }
 
@@ -172,28 +172,28 @@ func (d *dev) arrivals(id string) []string {
 	return list
 }
 
-// twinOrder is what the provider's twin knows of an order.
-type twinOrder struct {
-	Operation    string      `json:"operation"`
-	Amount       int64       `json:"amount"`
-	FinalAmount  int64       `json:"final_amount"`
-	Refunded     int64       `json:"refunded"`
-	Status       int         `json:"status"`
-	Canceled     bool        `json:"canceled"`
-	Phone        string      `json:"phone"`
-	UUID         string      `json:"uuid"`
-	ProcessingID string      `json:"processing_id"`
-	Refunds      []twinOrder `json:"refunds"`
+// twinOrder is what the provider simulator knows of an order.
+type simulatorOrder struct {
+	Operation    string           `json:"operation"`
+	Amount       int64            `json:"amount"`
+	FinalAmount  int64            `json:"final_amount"`
+	Refunded     int64            `json:"refunded"`
+	Status       int              `json:"status"`
+	Canceled     bool             `json:"canceled"`
+	Phone        string           `json:"phone"`
+	UUID         string           `json:"uuid"`
+	ProcessingID string           `json:"processing_id"`
+	Refunds      []simulatorOrder `json:"refunds"`
 }
 
-func (d *dev) twin(providerOrderID string) twinOrder {
+func (d *dev) simulator(providerOrderID string) simulatorOrder {
 	d.t.Helper()
-	var o twinOrder
+	var o simulatorOrder
 	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+providerOrderID, nil), &o))
 	return o
 }
 
-// sent counts the calls of an endpoint about an order that reached the twin, answered or not.
+// sent counts the calls of an endpoint about an order that reached the simulator, answered or not.
 func (d *dev) sent(providerOrderID, endpoint string) int {
 	d.t.Helper()
 	var all struct {
@@ -204,7 +204,7 @@ func (d *dev) sent(providerOrderID, endpoint string) int {
 	return len(all.Requests)
 }
 
-// settings changes the twin's behaviour for all orders of this `dev`.
+// settings changes the simulator's behaviour for all orders of this `dev`.
 func (d *dev) settings(change map[string]any) { d.control(http.MethodPost, "/settings", change) }
 
 // operator runs an operator's command on the database of this `dev` and returns what it printed.
@@ -219,7 +219,7 @@ func (d *dev) operator(args ...string) string {
 // asked waits until the provider was asked about an order so many times.
 func (d *dev) asked(id string, times int) {
 	d.t.Helper()
-	require.Eventually(d.t, func() bool { return strings.Count(d.operator("order", "show", id), "fetch") >= times }, patience, 50*time.Millisecond)
+	require.Eventually(d.t, func() bool { return strings.Count(d.operator("order", "show", id), "fetch") >= times }, waitTimeout, 50*time.Millisecond)
 }
 
 // verdicts lists what became of the callbacks that were kept with an order.

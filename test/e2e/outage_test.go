@@ -54,7 +54,7 @@ func TestANewOrderDuringAnOutageKeepsItsReference(t *testing.T) {
 	require.Eventually(t, func() bool {
 		res, text := d.send(http.MethodPost, "/v1/payments", body(refused), key)
 		return res.StatusCode == http.StatusCreated && json.Unmarshal(text, &made) == nil
-	}, patience, 100*time.Millisecond, "the same request under the same key, when the provider is back")
+	}, waitTimeout, 100*time.Millisecond, "the same request under the same key, when the provider is back")
 	require.Equal(t, "requires_action", made.Status)
 }
 

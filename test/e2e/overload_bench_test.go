@@ -24,7 +24,7 @@ import (
 // behind. The peak is what clients that wait for their answers get in the second half of a minute, when the checks of the
 // orders before have become part of the work.
 //
-// The service and its Postgres run on the first processor, the provider's twin and the shops on the others: what it costs
+// The service and its Postgres run on the first processor, the provider simulator and the shops on the others: what it costs
 // the shops to send so much is not the service's to bear.
 func BenchmarkOverload(b *testing.B) {
 	const length = time.Minute
@@ -85,7 +85,7 @@ func worst(all []requestOutcome, length time.Duration) float64 {
 	return least
 }
 
-// startApart runs the service and its durable Postgres on the first processor, and the twin elsewhere.
+// startApart runs the service and its durable Postgres on the first processor, and the simulator elsewhere.
 func startApart(b *testing.B) (*dev, string) {
 	ctx := context.Background()
 	pg, err := localpg.Start(ctx, localpg.Options{Dir: b.TempDir(), Database: "payrelay"})
@@ -98,13 +98,13 @@ func startApart(b *testing.B) (*dev, string) {
 	pin(b, parentOf(b, backend), "0") // what it starts from now on stays there too
 	require.NoError(b, conn.Close(ctx))
 
-	twin := startProcess(b, nil, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error")
-	sandbox := twinURL(b, twin.line(b))
+	simulator := startProcess(b, nil, "sandbox", "--listen", "127.0.0.1:0", "--log-level", "error")
+	sandbox := simulatorURL(b, simulator.line(b))
 	service := startProcess(b, []string{"DATABASE_URL=" + pg.URL(), "GOMAXPROCS=1"}, "dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
 		"--shop", "127.0.0.1:0", "--data", b.TempDir(), "--external-sandbox", sandbox, "--log-level", "error")
 	pin(b, service.cmd.Process.Pid, "0")
 	rest := fmt.Sprintf("1-%d", max(1, runtime.NumCPU()-1))
-	pin(b, twin.cmd.Process.Pid, rest)
+	pin(b, simulator.cmd.Process.Pid, rest)
 	pin(b, os.Getpid(), rest)
 	d := &dev{t: b, log: &lockedBuffer{}}
 	require.NoError(b, json.Unmarshal([]byte(service.line(b)), &d.Ready))

@@ -36,7 +36,7 @@ func TestPayouts(t *testing.T) {
 		require.Equal(t, "EUR", *o.Currency)
 		end := d.ends(o.ID, c.status)
 		d.story(o.ID, "created by request", "processing by answer", c.status+" by callback|check")
-		require.Equal(t, c.operation, d.twin(o.ProviderOrderID).Operation)
+		require.Equal(t, c.operation, d.simulator(o.ProviderOrderID).Operation)
 		require.Equal(t, 1, d.sent(o.ProviderOrderID, "withdrawal/init"))
 		if c.category != "" {
 			require.Equal(t, c.category, end.Failure.Category)
@@ -110,7 +110,7 @@ func TestPayoutsToAKeptCard(t *testing.T) {
 	for range 2 {
 		o := d.makes("/v1/payouts", payout("to-kept-"+time.Now().Format("150405.000000"), 700, method), http.StatusCreated)
 		d.ends(o.ID, "succeeded")
-		require.Equal(t, "withdrawal_token", d.twin(o.ProviderOrderID).Operation)
+		require.Equal(t, "withdrawal_token", d.simulator(o.ProviderOrderID).Operation)
 	}
 	other := d.makes("/v1/payouts", payout("not-a-card", 700, payoutTo(cardSuccess)), http.StatusCreated)
 	d.refuses("/v1/payouts", payout("wrong-kind", 700, fmt.Sprintf(`{"type":"payout_card","payout_card_id":%q}`, other.ID)),

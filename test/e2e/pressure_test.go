@@ -31,7 +31,7 @@ import (
 	"payrelay/internal/store/storetest"
 )
 
-// startReplica runs another server on the database and the twins of d. Both tell the other's demo shop from now on.
+// startReplica runs another server on the database and the simulators of d. Both tell the other's demo shop from now on.
 func startReplica(t *testing.T, d *dev, environ ...string) *dev {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &dev{t: t, log: &lockedBuffer{}, stop: stop, done: make(chan int, 1)}
@@ -96,8 +96,8 @@ func TestAThousandRefundsThroughTwoServersNeverExceedThePayment(t *testing.T) {
 	require.Empty(t, odd)
 	require.Positive(t, accepted.Load())
 	require.LessOrEqual(t, accepted.Load(), int64(10000))
-	require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == accepted.Load() }, patience, 50*time.Millisecond)
-	require.Equal(t, accepted.Load(), d.twin(p.ProviderOrderID).Refunded, "the provider gave back what we say")
+	require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == accepted.Load() }, waitTimeout, 50*time.Millisecond)
+	require.Equal(t, accepted.Load(), d.simulator(p.ProviderOrderID).Refunded, "the provider gave back what we say")
 }
 
 // callbackTarget is where the provider calls back for an account.
@@ -106,9 +106,9 @@ func (d *dev) callbackTarget(account string) string {
 	pool, err := pgxpool.New(context.Background(), d.DatabaseURL)
 	require.NoError(d.t, err)
 	defer pool.Close()
-	box, err := secrets.Open(secrets.DemoKeyset)
+	keyring, err := secrets.Open(secrets.DemoKeyset)
 	require.NoError(d.t, err)
-	accounts, err := store.New(pool, store.Options{Box: box}).Accounts(context.Background())
+	accounts, err := store.New(pool, store.Options{Keyring: keyring}).Accounts(context.Background())
 	require.NoError(d.t, err)
 	i := slices.IndexFunc(accounts, func(a payment.Account) bool { return a.Name == account })
 	require.GreaterOrEqual(d.t, i, 0)
@@ -136,7 +136,7 @@ func signedEvent(orderID string, changed map[string]string) string {
 // deliver posts a callback and returns the status of the answer.
 // deliver posts a callback as the provider does: again while it is not taken. It returns the last answer's status.
 func deliver(target, body string) int {
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(100 * time.Millisecond) {
 		status := deliverOnce(target, body)
 		if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return status
@@ -183,7 +183,7 @@ func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, text := d.adminGet("/metrics")
 		return strings.Contains(text, "payrelay_http_in_flight_requests 60")
-	}, patience, 50*time.Millisecond, "they have not come")
+	}, waitTimeout, 50*time.Millisecond, "they have not come")
 	require.Equal(t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, nil)))
 	d.shedsNothing()
 	d.await(o.ID, "succeeded")

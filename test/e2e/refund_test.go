@@ -60,7 +60,7 @@ func TestRefunds(t *testing.T) {
 		require.EqualValues(t, 600, d.full(p.ID).AmountRefunded)
 		d.refunded(p, "parts-3", 400)
 		require.EqualValues(t, 1000, d.full(p.ID).AmountRefunded)
-		require.Len(t, d.twin(p.ProviderOrderID).Refunds, 3)
+		require.Len(t, d.simulator(p.ProviderOrderID).Refunds, 3)
 	})
 	t.Run("of a payment that is not paid", func(t *testing.T) {
 		t.Parallel()
@@ -97,9 +97,9 @@ func TestRefunds(t *testing.T) {
 		made := outcomes["201 "]
 		require.GreaterOrEqual(t, made, 1)
 		require.LessOrEqual(t, made, 3)
-		require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) }, patience, 25*time.Millisecond)
+		require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == int64(300*made) }, waitTimeout, 25*time.Millisecond)
 		require.Equal(t, made, d.sent(p.ProviderOrderID, "refund"), "none was sent that was refused here")
-		require.EqualValues(t, 300*made, d.twin(p.ProviderOrderID).Refunded)
+		require.EqualValues(t, 300*made, d.simulator(p.ProviderOrderID).Refunded)
 	})
 }
 
@@ -181,9 +181,9 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			d.story(one.ID, "created by request", "processing by answer", "succeeded by check")
 			d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 			two := d.makes(refundsOf(p), refund(name+"-2", second), http.StatusAccepted)
-			uuid := d.twin(p.ProviderOrderID).Refunds[0].UUID
-			require.Eventually(t, func() bool { return len(d.twinCallbacks(uuid)) == 1 }, patience, 25*time.Millisecond)
-			require.Equal(t, []int{http.StatusOK}, d.twinCallbacks(uuid))
+			uuid := d.simulator(p.ProviderOrderID).Refunds[0].UUID
+			require.Eventually(t, func() bool { return len(d.simulatorCallbacks(uuid)) == 1 }, waitTimeout, 25*time.Millisecond)
+			require.Equal(t, []int{http.StatusOK}, d.simulatorCallbacks(uuid))
 			d.replay(uuid, 5)
 			d.asked(two.ID, 1)
 			require.Equal(t, "unknown", d.get(two.ID).Status)
@@ -206,7 +206,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 		d.ends(one.ID, "succeeded")
 		d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 		two := d.makes(refundsOf(p), refund("replayed-2", 300), http.StatusAccepted)
-		d.replay(d.twin(p.ProviderOrderID).Refunds[0].UUID, 5)
+		d.replay(d.simulator(p.ProviderOrderID).Refunds[0].UUID, 5)
 		require.Equal(t, "unknown", d.get(two.ID).Status)
 		require.EqualValues(t, 300, d.full(p.ID).AmountRefunded)
 	})
@@ -228,9 +228,9 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 // replay sends a callback again, byte for byte, and waits until it was answered.
 func (d *dev) replay(id string, times int) {
 	d.t.Helper()
-	before := len(d.twinCallbacks(id))
+	before := len(d.simulatorCallbacks(id))
 	d.control(http.MethodPost, "/orders/"+id+"/callback", map[string]any{"variant": "replay", "times": times})
-	require.Eventually(d.t, func() bool { return len(d.twinCallbacks(id)) == before+times }, patience, 25*time.Millisecond)
+	require.Eventually(d.t, func() bool { return len(d.simulatorCallbacks(id)) == before+times }, waitTimeout, 25*time.Millisecond)
 }
 
 // A callback on a refund names the payment alone. That of an earlier refund, sent again in another spelling, must not end

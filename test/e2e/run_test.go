@@ -154,14 +154,14 @@ func startService(t *testing.T, environ ...string) *service {
 		select {
 		case code := <-done:
 			return code
-		case <-time.After(patience):
+		case <-time.After(waitTimeout):
 			return -1
 		}
 	})
 	t.Cleanup(func() { s.stop() })
 	serving := regexp.MustCompile(`"api":"([^"]+)","admin":"([^"]+)"[^\n]*"message":"serving"`)
 	var addresses []string
-	require.Eventually(t, func() bool { addresses = serving.FindStringSubmatch(s.log.String()); return addresses != nil }, patience, 5*time.Millisecond, "%s", s.log)
+	require.Eventually(t, func() bool { addresses = serving.FindStringSubmatch(s.log.String()); return addresses != nil }, waitTimeout, 5*time.Millisecond, "%s", s.log)
 	s.API, s.Admin = addresses[1], addresses[2]
 	return s
 }

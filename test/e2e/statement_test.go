@@ -25,7 +25,7 @@ import (
 )
 
 // statement is the part of a statement that tests look at.
-type statement struct {
+type transactionReport struct {
 	ID      string  `json:"id"`
 	Account string  `json:"account"`
 	State   string  `json:"state"`
@@ -33,17 +33,17 @@ type statement struct {
 	Rows    int     `json:"rows"`
 }
 
-func statementBody(status string) string {
+func transactionReportBody(status string) string {
 	now := time.Now().UTC()
 	return fmt.Sprintf(`{"account":"EUR-sandbox","type":"payment","status":%q,"from":%q,"to":%q}`,
 		status, now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
 }
 
 // newStatement asks for the payments of a status in the hours around now.
-func (d *dev) newStatement(status string) statement {
+func (d *dev) newTransactionReport(status string) transactionReport {
 	d.t.Helper()
-	var st statement
-	res := d.call(http.MethodPost, "/v1/statements", statementBody(status), &st)
+	var st transactionReport
+	res := d.call(http.MethodPost, "/v1/statements", transactionReportBody(status), &st)
 	require.Equal(d.t, http.StatusCreated, res.StatusCode)
 	require.Equal(d.t, "/v1/statements/"+st.ID, res.Header.Get("Location"))
 	require.Equal(d.t, "created", st.State)
@@ -51,22 +51,22 @@ func (d *dev) newStatement(status string) statement {
 	return st
 }
 
-func (d *dev) getStatement(id string) statement {
+func (d *dev) getTransactionReport(id string) transactionReport {
 	d.t.Helper()
-	var st statement
+	var st transactionReport
 	res := d.call(http.MethodGet, "/v1/statements/"+id, "", &st)
 	require.Equal(d.t, http.StatusOK, res.StatusCode)
 	return st
 }
 
 // awaitStatement waits until the statement has come to an end, and wants it to be state.
-func (d *dev) awaitStatement(id, state string) statement {
+func (d *dev) awaitTransactionReport(id, state string) transactionReport {
 	d.t.Helper()
-	var st statement
+	var st transactionReport
 	require.Eventually(d.t, func() bool {
-		st = d.getStatement(id)
+		st = d.getTransactionReport(id)
 		return st.State == "ready" || st.State == "failed"
-	}, patience, 50*time.Millisecond, "the statement did not end")
+	}, waitTimeout, 50*time.Millisecond, "the statement did not end")
 	require.Equal(d.t, state, st.State, "%+v\n%s", st, d.log)
 	return st
 }
@@ -107,10 +107,10 @@ func TestAStatementFromCurlToItsFile(t *testing.T) {
 	d.pay(declined.NextAction.URL, cardOther, "")
 	d.await(declined.ID, "failed")
 
-	st := d.newStatement("succeeded")
+	st := d.newTransactionReport("succeeded")
 	file := "/v1/statements/" + st.ID + "/file"
 	d.problem(http.MethodGet, file, "", nil, http.StatusConflict, "invalid_state")
-	st = d.awaitStatement(st.ID, "ready")
+	st = d.awaitTransactionReport(st.ID, "ready")
 	require.Equal(t, len(paid), st.Rows)
 	require.Nil(t, st.Failure)
 
@@ -128,7 +128,7 @@ func TestAStatementFromCurlToItsFile(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode, "the other shop's key works")
 	d.problem(http.MethodGet, "/v1/statements/"+st.ID, "", other, http.StatusNotFound, "not_found")
 	d.problem(http.MethodGet, file, "", other, http.StatusNotFound, "not_found")
-	d.problem(http.MethodPost, "/v1/statements", statementBody("succeeded"), other, http.StatusUnprocessableEntity, "unknown_account")
+	d.problem(http.MethodPost, "/v1/statements", transactionReportBody("succeeded"), other, http.StatusUnprocessableEntity, "unknown_account")
 	d.noSecretsInLogs()
 }
 
@@ -170,7 +170,7 @@ func TestAStatementThatTheProviderDoesNotMakeFails(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	d.control(http.MethodPost, "/settings", map[string]any{"export_fails": true, "export_pending_polls": 0})
-	st := d.awaitStatement(d.newStatement("succeeded").ID, "failed")
+	st := d.awaitTransactionReport(d.newTransactionReport("succeeded").ID, "failed")
 	require.NotNil(t, st.Failure)
 	require.Contains(t, *st.Failure, "did not make the list")
 	require.Zero(t, st.Rows)
@@ -182,7 +182,7 @@ func TestAStatementOutlivesAFaultOfTheProvider(t *testing.T) {
 	d := startDev(t)
 	d.control(http.MethodPost, "/settings", map[string]any{"export_pending_polls": 0})
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "bad_gateway_after", "endpoint": "aggregation-service/public/transaction/excel/result", "count": 1})
-	st := d.awaitStatement(d.newStatement("failed").ID, "ready")
+	st := d.awaitTransactionReport(d.newTransactionReport("failed").ID, "ready")
 	require.Zero(t, st.Rows, "a list of nothing is a list")
 	require.Equal(t, 1, strings.Count(d.log.String(), "a step of a statement failed"))
 }
@@ -205,11 +205,11 @@ func (d *dev) of(shop string, accounts ...string) *dev {
 // listed reads a statement of a type in a status: the references in its rows, and the orders' ids in its file.
 func (d *dev) listed(account, kind, status string) (references, ids []string) {
 	d.t.Helper()
-	var st statement
-	body := strings.NewReplacer("EUR-sandbox", account, `"payment"`, strconv.Quote(kind)).Replace(statementBody(status))
+	var st transactionReport
+	body := strings.NewReplacer("EUR-sandbox", account, `"payment"`, strconv.Quote(kind)).Replace(transactionReportBody(status))
 	res := d.call(http.MethodPost, "/v1/statements", body, &st)
 	require.Equal(d.t, http.StatusCreated, res.StatusCode)
-	st = d.awaitStatement(st.ID, "ready")
+	st = d.awaitTransactionReport(st.ID, "ready")
 	for next := ""; ; {
 		var page struct {
 			Data []struct {
@@ -266,7 +266,7 @@ func TestAStatementHoldsTheShopsOwnOrdersOnly(t *testing.T) {
 	require.Empty(t, references, "it is on another account of the same merchant key")
 	references, _ = d.listed("EUR-sandbox-payout", "payout", "succeeded")
 	require.Equal(t, []string{"my-payout"}, references)
-	other.problem(http.MethodPost, "/v1/statements", strings.ReplaceAll(statementBody("succeeded"), "EUR-sandbox", "EUR-sandbox-payout"), nil, http.StatusUnprocessableEntity, "unknown_account")
+	other.problem(http.MethodPost, "/v1/statements", strings.ReplaceAll(transactionReportBody("succeeded"), "EUR-sandbox", "EUR-sandbox-payout"), nil, http.StatusUnprocessableEntity, "unknown_account")
 }
 
 // A shop that an account was taken from still has its own orders, and nothing else.
@@ -277,16 +277,16 @@ func TestAStatementOfAnAccountThatAShopNoLongerHas(t *testing.T) {
 	other := d.of("other", "EUR-sandbox")
 	theirs := other.paid("theirs", 1200, "")
 	d.paid("mine", 1000, "")
-	st := other.awaitStatement(other.newStatement("succeeded").ID, "ready")
+	st := other.awaitTransactionReport(other.newTransactionReport("succeeded").ID, "ready")
 	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
 	_, err = conn.Exec(t.Context(), "DELETE FROM account_shops WHERE shop_id = (SELECT id FROM shops WHERE name = 'other')")
 	require.NoError(t, err)
-	require.Equal(t, 1, other.getStatement(st.ID).Rows)
+	require.Equal(t, 1, other.getTransactionReport(st.ID).Rows)
 	_, text := other.raw(http.MethodGet, "/v1/statements/"+st.ID+"/file", "", nil)
 	require.Equal(t, []string{theirs.ProviderOrderID}, orderIDs(t, text))
-	other.problem(http.MethodPost, "/v1/statements", statementBody("succeeded"), nil, http.StatusUnprocessableEntity, "unknown_account")
+	other.problem(http.MethodPost, "/v1/statements", transactionReportBody("succeeded"), nil, http.StatusUnprocessableEntity, "unknown_account")
 }
 
 func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
@@ -297,7 +297,7 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 	other := d.of("other", "EUR-sandbox")
 	want := []string{d.paid("mine", 1000, "").ProviderOrderID, other.paid("theirs", 1200, "").ProviderOrderID}
 	slices.Sort(want)
-	st := d.awaitStatement(d.newStatement("succeeded").ID, "ready")
+	st := d.awaitTransactionReport(d.newTransactionReport("succeeded").ID, "ready")
 	require.Regexp(t, st.ID+` +demo +EUR-sandbox +payment +succeeded .* ready +1 `, d.operator("statement", "list"))
 	require.Contains(t, d.operator("statement", "list", "--json"), `"shop":"demo"`)
 
@@ -312,7 +312,7 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
 	d.settings(map[string]any{"export_pending_polls": 1000})
-	open := d.newStatement("succeeded").ID
+	open := d.newTransactionReport("succeeded").ID
 	for want, args := range map[string][]string{
 		"file exists":                {st.ID, "--output", path},
 		"There is no such statement": {open[:35] + "0", "--output", path + ".none"},
@@ -342,5 +342,5 @@ func (d *dev) foreign() {
 	text, err := io.ReadAll(res.Body)
 	require.NoError(d.t, err)
 	require.Equal(d.t, http.StatusOK, res.StatusCode, "%s", text)
-	require.Eventually(d.t, func() bool { return d.twin("of-another-program").Status == 2 }, patience, 25*time.Millisecond)
+	require.Eventually(d.t, func() bool { return d.simulator("of-another-program").Status == 2 }, waitTimeout, 25*time.Millisecond)
 }

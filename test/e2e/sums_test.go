@@ -29,7 +29,7 @@ func (d *dev) contradicted(o full, want string) string {
 	require.Eventually(d.t, func() bool {
 		story = d.operator("order", "show", o.ID)
 		return strings.Contains(story, "open conflicts: "+want)
-	}, patience, 50*time.Millisecond, "%s", story)
+	}, waitTimeout, 50*time.Millisecond, "%s", story)
 	return story
 }
 
@@ -145,7 +145,7 @@ func TestASecondSuccessUnderAnotherRRN(t *testing.T) {
 	d.settings(map[string]any{"capture_new_rrn": true, "check_table_fields": true})
 	o = d.held("hold", 1000)
 	require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured)
-	require.Eventually(t, func() bool { return len(d.twinCallbacks(o.ProviderOrderID)) == 2 }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) == 2 }, waitTimeout, 50*time.Millisecond)
 	require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts", "a hold and its capture may carry different ones")
 }
 

@@ -23,7 +23,7 @@ type page struct {
 
 func (p page) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, waitTimeout)
 	defer cancel()
 	for _, action := range actions {
 		err := chromedp.Do(ctx, action)
@@ -47,7 +47,7 @@ func (p page) at(prefix string) {
 	require.Eventually(p.t, func() bool {
 		at, err := chromedp.Run(p.ctx, chromedp.Location())
 		return err == nil && strings.HasPrefix(at, prefix)
-	}, patience, 25*time.Millisecond, "%s", where(p.ctx))
+	}, waitTimeout, 25*time.Millisecond, "%s", where(p.ctx))
 }
 
 // fits requires that nothing on the page is wider than a phone's screen.
@@ -189,7 +189,7 @@ func TestUAPAYInABrowser(t *testing.T) {
 	require.Eventually(t, func() bool {
 		text, err := chromedp.Run(p.ctx, chromedp.Text(css("#said")))
 		return err == nil && json.Unmarshal([]byte(text), &said) == nil && said.ID != ""
-	}, patience, 50*time.Millisecond, "%s", where(p.ctx))
+	}, waitTimeout, 50*time.Millisecond, "%s", where(p.ctx))
 	require.Equal(t, "545454*5454", said.PANMasked)
 	shoot(t, p.ctx, "uapay-frame-done")
 	paid := d.makes("/v1/payments", uah("framed", 1000, storedCard(said.ID, shop.URL+"/back")), http.StatusCreated)

@@ -17,7 +17,7 @@ import (
 	"payrelay/internal/gateway/transport"
 	"payrelay/internal/gateway/uapay"
 	"payrelay/internal/money"
-	twin "payrelay/internal/sandbox/uapay"
+	simulator "payrelay/internal/sandbox/uapay"
 	"payrelay/internal/store/storetest"
 )
 
@@ -39,8 +39,8 @@ func TestTheDirectEngineIsASettingOfTheAccount(t *testing.T) {
 // Card numbers at UAPAY, for an account that may handle them: paid, refused, led through a code and 3-D Secure, refunded.
 func TestCardNumbersAtUAPAY(t *testing.T) {
 	t.Parallel()
-	merchant := twin.DefaultMerchants()[0]
-	tw, err := twin.New(twin.Config{Log: zerolog.Nop()})
+	merchant := simulator.DefaultMerchants()[0]
+	tw, err := simulator.New(simulator.Config{Log: zerolog.Nop()})
 	require.NoError(t, err)
 	ended := make(chan struct{})
 	go func() {
@@ -76,7 +76,7 @@ func TestCardNumbersAtUAPAY(t *testing.T) {
 		require.Eventually(t, func() bool {
 			result, err = g.Fetch(t.Context(), ref)
 			return err == nil && result.Status == status
-		}, patience, 25*time.Millisecond, "%s: %+v, %v", ref.OrderID, result, err)
+		}, waitTimeout, 25*time.Millisecond, "%s: %+v, %v", ref.OrderID, result, err)
 		return result
 	}
 	paid, _ := pay("c2a-1", uahSuccess)

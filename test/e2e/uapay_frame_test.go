@@ -89,7 +89,7 @@ func TestCardFramesAtUAPAY(t *testing.T) {
 
 	// one for payouts wants no expiry, and takes a transfer's money from one that has it, also on an account for payouts
 	short := d.cardFrame("UAH-sandbox-p2p", `{"for":"payouts","redirect":true}`)
-	res, err := http.Get(short) //nolint:noctx,gosec // the twin's page
+	res, err := http.Get(short) //nolint:noctx,gosec // the simulator's page
 	require.NoError(t, err)
 	form, err := io.ReadAll(res.Body)
 	require.NoError(t, err)

@@ -42,18 +42,18 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			require.Equal(t, "succeeded", done.Status)
 			require.EqualValues(t, 400, done.AmountCaptured)
 			require.EqualValues(t, 1000, done.AmountAuthorized)
-			require.EqualValues(t, 400, d.twin(o).Payments[0].Held)
+			require.EqualValues(t, 400, d.simulator(o).Payments[0].Held)
 			d.story(o.ID, append(asked[:4:4], "succeeded by answer")...)
 			d.refuses(refundsOf(o), refund("part-r", 401), http.StatusConflict, "refund_exceeds_captured")
 			r := d.makes(refundsOf(o), refund("part-all", 400), http.StatusCreated)
 			d.ends(r.ID, "succeeded")
 			require.EqualValues(t, 400, d.full(o.ID).AmountRefunded)
-			require.Equal(t, "REVERSED", d.twin(o).Payments[0].System)
+			require.Equal(t, "REVERSED", d.simulator(o).Payments[0].System)
 		},
 		"cancel": func(t *testing.T, d uapayDev) {
 			o := d.holds("cancel")
 			require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
-			require.Equal(t, "CANCELED", d.twin(o).Payments[0].System)
+			require.Equal(t, "CANCELED", d.simulator(o).Payments[0].System)
 			d.story(o.ID, append(asked[:4:4], "canceled by answer")...)
 			d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 			require.Zero(t, d.sent(o, complete))
@@ -125,7 +125,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			require.Equal(t, map[int]int{http.StatusOK: 1, http.StatusConflict: 19}, answers)
 			require.Equal(t, 1, d.sent(o, complete)+d.sent(o, cancel))
 			end := d.full(o.ID)
-			require.Equal(t, map[string]string{"FINISHED": "succeeded", "CANCELED": "canceled"}[d.twin(o).Payments[0].System], end.Status)
+			require.Equal(t, map[string]string{"FINISHED": "succeeded", "CANCELED": "canceled"}[d.simulator(o).Payments[0].System], end.Status)
 			d.story(o.ID, append(asked[:4:4], end.Status+" by answer")...)
 		},
 	})
@@ -192,7 +192,7 @@ func TestACaptureOrCancelThatNeverArrivesAtUAPAY(t *testing.T) {
 			require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
 			back(t, d, o)
 			require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "the part is no longer meant")
-			require.EqualValues(t, 1000, d.twin(o).Payments[0].Held)
+			require.EqualValues(t, 1000, d.simulator(o).Payments[0].Held)
 		},
 		"cancel": func(t *testing.T, d uapayDev) {
 			o := d.holds("never-canceled")

@@ -60,7 +60,7 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 				require.Equal(t, "UAH", *o.Currency)
 				d.ends(o.ID, "succeeded")
 				d.story(o.ID, "created by request", "processing by answer", "succeeded by check")
-				require.Equal(t, "A2C", d.twin(o).Kind)
+				require.Equal(t, "A2C", d.simulator(o).Kind)
 			}
 		},
 		"refused": func(t *testing.T, d uapayDev) {
@@ -130,7 +130,7 @@ func TestTransfersAtUAPAY(t *testing.T) {
 			o := d.makes("/v1/transfers", transferUAH("kept", fmt.Sprintf(`{"card_id":%q,"cvc":"739"}`, from), fmt.Sprintf(`{"card_id":%q}`, to)), http.StatusCreated)
 			d.ends(o.ID, "succeeded")
 			d.story(o.ID, "created by request", "succeeded by answer|check")
-			require.Equal(t, []string{"SEND FINISHED", "RECEIVE FINISHED"}, d.operations(d.twin(o).Payments[0].ID))
+			require.Equal(t, []string{"SEND FINISHED", "RECEIVE FINISHED"}, d.operations(d.simulator(o).Payments[0].ID))
 		},
 		"refused": func(_ *testing.T, d uapayDev) {
 			o := d.makes("/v1/transfers", transferUAH("refused", cardEnd(uahReject), to), http.StatusCreated)
@@ -324,7 +324,7 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 	})
 }
 
-// operations lists the operations of a transfer as the twin's newer engine keeps them.
+// operations lists the operations of a transfer as the simulator's newer engine keeps them.
 func (d uapayDev) operations(id string) []string {
 	d.t.Helper()
 	var o struct {
@@ -350,7 +350,7 @@ func (d uapayDev) bank(o full, button string) string {
 	return d.presses(http.DefaultClient, page, button).page
 }
 
-// provider calls UAPAY's twin as another program of the merchant's would, and returns the data of the answer.
+// provider calls UAPAY's simulator as another program of the merchant's would, and returns the data of the answer.
 func (d uapayDev) provider(method string, params, data map[string]any) map[string]any {
 	d.t.Helper()
 	body := map[string]any{"params": params, "iat": time.Now().Unix()}

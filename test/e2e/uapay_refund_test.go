@@ -37,7 +37,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			require.EqualValues(t, 1000, after.AmountRefunded)
 			require.Equal(t, "succeeded", after.Status)
 			require.Equal(t, p.Sequence, after.Sequence, "the payment itself made no step")
-			require.Equal(t, "REVERSED", d.twin(p).Payments[0].System)
+			require.Equal(t, "REVERSED", d.simulator(p).Payments[0].System)
 			d.refuses(refundsOf(p), refund("all-more", 1), http.StatusConflict, "refund_exceeds_captured")
 			require.Equal(t, 1, d.sent(p, reverse))
 		},
@@ -53,7 +53,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 				d.story(r.ID, "created by request", "processing by answer", "succeeded by check")
 				back += amount
 				require.Equal(t, back, d.full(p.ID).AmountRefunded)
-				require.Equal(t, "FINISHED", d.twin(p).Payments[0].System)
+				require.Equal(t, "FINISHED", d.simulator(p).Payments[0].System)
 			}
 			d.refuses(refundsOf(p), refund("parts-y", 451), http.StatusConflict, "refund_exceeds_captured")
 			require.Equal(t, 2, d.sent(p, reverse), "what is too much never reaches the provider")
@@ -61,7 +61,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			d.asks(r)
 			d.ends(r.ID, "succeeded")
 			require.EqualValues(t, 1000, d.full(p.ID).AmountRefunded)
-			require.EqualValues(t, 1000, d.twin(p).Payments[0].Refunded)
+			require.EqualValues(t, 1000, d.simulator(p).Payments[0].Refunded)
 		},
 		"of a payment that is not paid": func(_ *testing.T, d uapayDev) {
 			o := d.opens("unpaid", "")
@@ -106,7 +106,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			r := d.makes(refundsOf(p), refund("cabinet-first-r", 400), http.StatusCreated)
 			require.Equal(t, "failed", r.Status)
 			require.Equal(t, "AMOUNT_ERROR", r.Failure.Code)
-			require.EqualValues(t, 700, d.twin(p).Payments[0].Refunded)
+			require.EqualValues(t, 700, d.simulator(p).Payments[0].Refunded)
 			require.Equal(t, "succeeded", d.ends(d.makes(refundsOf(p), refund("cabinet-first-less", 300), http.StatusCreated).ID, "succeeded").Status, "nothing is held by a refund that failed")
 		},
 	})
@@ -122,11 +122,11 @@ func TestReversedIsNotEveryRefund(t *testing.T) {
 		"a second part never arrived": func(t *testing.T, d uapayDev) {
 			p := d.paid("second", "")
 			d.ends(d.makes(refundsOf(p), refund("second-1", 400), http.StatusCreated).ID, "succeeded")
-			require.Equal(t, "REVERSED", d.twin(p).Payments[0].System)
+			require.Equal(t, "REVERSED", d.simulator(p).Payments[0].System)
 			d.once("drop_before", reverse, p.ProviderOrderID)
 			r := d.makes(refundsOf(p), refund("second-2", 500), http.StatusAccepted)
 			require.Equal(t, "unknown", d.asks(r).Status)
-			require.EqualValues(t, 400, d.twin(p).Payments[0].Refunded)
+			require.EqualValues(t, 400, d.simulator(p).Payments[0].Refunded)
 			require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 		},
 		"the rest never arrived": func(t *testing.T, d uapayDev) {
@@ -148,7 +148,7 @@ func TestReversedIsNotEveryRefund(t *testing.T) {
 			p := d.paid("both", "")
 			d.ends(d.makes(refundsOf(p), refund("both-1", 400), http.StatusCreated).ID, "succeeded")
 			d.ends(d.makes(refundsOf(p), refund("both-2", 600), http.StatusCreated).ID, "succeeded")
-			require.EqualValues(t, 1000, d.twin(p).Payments[0].Refunded)
+			require.EqualValues(t, 1000, d.simulator(p).Payments[0].Refunded)
 		},
 	})
 
@@ -217,7 +217,7 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	recurring := `"recurring":{"enabled":true,"frequency_days":30,"expires_at":"` + until.UTC().Format(time.RFC3339) + `"}`
 	o := d.opens("sub", recurring)
 	require.True(t, o.Recurring)
-	require.Equal(t, "SUBSCRIBE", d.twin(o).Type)
+	require.Equal(t, "SUBSCRIBE", d.simulator(o).Type)
 	require.Contains(t, d.pays(o, uahSuccess, ""), `data-status="success"`)
 	end := d.ends(o.ID, "succeeded")
 	require.EqualValues(t, 1000, end.AmountCaptured)
@@ -226,9 +226,9 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	// Let time pass. The provider charges by its own schedule, under the first order's id: that never counts as this order's money again.
 	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
 	session := d.provider("sessions/create", map[string]any{"clientId": "90001"}, nil)["id"]
-	d.provider("invoicer/subscriptions/update", map[string]any{"sessionId": session, "invoiceId": d.twin(o).ID},
+	d.provider("invoicer/subscriptions/update", map[string]any{"sessionId": session, "invoiceId": d.simulator(o).ID},
 		map[string]any{"expiresAt": until.UnixMilli()})
-	eventually(t, func() bool { return len(d.twin(o).Payments) == 3 && len(d.verdicts(o.ID)) == 3 })
+	eventually(t, func() bool { return len(d.simulator(o).Payments) == 3 && len(d.verdicts(o.ID)) == 3 })
 	require.Equal(t, []string{"doubt", "doubt", "doubt"}, d.verdicts(o.ID))
 	after := d.full(o.ID)
 	require.EqualValues(t, 1000, after.AmountCaptured)
@@ -241,19 +241,19 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	r := d.makes(refundsOf(o), refund("sub-r", 1000), http.StatusCreated)
 	d.ends(r.ID, "succeeded")
 	require.EqualValues(t, 1000, d.full(o.ID).AmountRefunded)
-	require.Equal(t, "REVERSED", d.twin(o).Payments[0].System, "the first payment went back, and not a later one")
+	require.Equal(t, "REVERSED", d.simulator(o).Payments[0].System, "the first payment went back, and not a later one")
 
 	// Also when payrelay hears of the first payment only after the provider has charged again.
 	o = d.opens("sub-late", recurring)
 	d.silent(o)
 	d.pays(o, uahSuccess, "")
-	eventually(t, func() bool { return len(d.twin(o).Payments) == 3 })
+	eventually(t, func() bool { return len(d.simulator(o).Payments) == 3 })
 	d.asks(o)
 	require.EqualValues(t, 1000, d.ends(o.ID, "succeeded").AmountCaptured)
 	r = d.makes(refundsOf(o), refund("sub-late-r", 1000), http.StatusCreated)
 	d.ends(r.ID, "succeeded")
-	require.Equal(t, "REVERSED", d.twin(o).Payments[0].System)
-	require.Equal(t, "FINISHED", d.twin(o).Payments[2].System)
+	require.Equal(t, "REVERSED", d.simulator(o).Payments[0].System)
+	require.Equal(t, "FINISHED", d.simulator(o).Payments[2].System)
 }
 
 func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The cards of UAPAY's twin.
+// The cards of UAPAY's simulator.
 const (
 	uahSuccess   = "4111111111111111"
 	uahChallenge = "5454545454545454"
@@ -26,7 +26,7 @@ const (
 	uahReject    = "4000000000000002"
 )
 
-// uapayDev is a `server dev` whose helpers talk to UAPAY's twin instead of SmartCore's.
+// uapayDev is a `server dev` whose helpers talk to UAPAY's simulator instead of SmartCore's.
 type uapayDev struct{ *dev }
 
 func startUAPAY(t testing.TB, environ ...string) uapayDev { return uapayDev{startDev(t, environ...)} }
@@ -45,7 +45,7 @@ func (d uapayDev) atOnce(t *testing.T, all scenarios) {
 	wg.Wait()
 }
 
-// control calls the twin's control API.
+// control calls the simulator's control API.
 func (d uapayDev) control(method, path string, body any) []byte {
 	d.t.Helper()
 	text, err := json.Marshal(body)
@@ -64,7 +64,7 @@ func (d uapayDev) control(method, path string, body any) []byte {
 
 func (d uapayDev) settings(change map[string]any) { d.control(http.MethodPost, "/settings", change) }
 
-// once makes the twin misbehave the next time that an endpoint is called, about one order or the next one that comes.
+// once makes the simulator misbehave the next time that an endpoint is called, about one order or the next one that comes.
 func (d uapayDev) once(kind, endpoint, providerOrderID string) {
 	d.t.Helper()
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": kind, "endpoint": endpoint, "order_id": providerOrderID, "count": 1})
@@ -82,7 +82,7 @@ func (d uapayDev) completes(o full, outcome string) {
 	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": outcome})
 }
 
-// uapayOrder is what UAPAY's twin knows of an order.
+// uapayOrder is what UAPAY's simulator knows of an order.
 type uapayOrder struct {
 	ID       string `json:"id"`
 	Type     string `json:"type"`
@@ -103,18 +103,18 @@ type uapayOrder struct {
 	} `json:"callbacks"`
 }
 
-func (d uapayDev) twin(o full) uapayOrder {
+func (d uapayDev) simulator(o full) uapayOrder {
 	d.t.Helper()
 	var out uapayOrder
 	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil), &out))
 	return out
 }
 
-// answers lists what the twin was answered to its callbacks about an order.
+// answers lists what the simulator was answered to its callbacks about an order.
 func (d uapayDev) answers(o full) []int {
 	d.t.Helper()
 	var list []int
-	for _, c := range d.twin(o).Callbacks {
+	for _, c := range d.simulator(o).Callbacks {
 		for _, a := range c.Attempts {
 			list = append(list, a.Answer)
 		}
@@ -122,7 +122,7 @@ func (d uapayDev) answers(o full) []int {
 	return list
 }
 
-// sent counts the calls of an endpoint about an order that reached the twin, answered or not.
+// sent counts the calls of an endpoint about an order that reached the simulator, answered or not.
 func (d uapayDev) sent(o full, endpoint string) int {
 	d.t.Helper()
 	var all struct {
@@ -184,7 +184,7 @@ func (d uapayDev) asks(o full) full {
 // eventually waits for a condition.
 func eventually(t testing.TB, ok func() bool) {
 	t.Helper()
-	require.Eventually(t, ok, patience, 25*time.Millisecond)
+	require.Eventually(t, ok, waitTimeout, 25*time.Millisecond)
 }
 
 // A shop that charges in hryvnia uses the same request as one that charges in euro; the currency decides.

@@ -71,7 +71,7 @@ func (s Subject) testCodes(t *testing.T) {
 		require.Equal(t, gateway.StatusRequiresAction, result.Status)
 		require.Equal(t, gateway.ActionConfirmCode, result.NextAction.Type)
 		require.Equal(t, left, *result.NextAction.AttemptsLeft)
-		require.NotContains(t, result.Evidence, wrong)
+		require.NotContains(t, result.ProviderData, wrong)
 		ref.State = merged(ref.State, result.State)
 	}
 	result := confirm(g, ref, c.Right)
@@ -176,7 +176,7 @@ func (s Subject) testReadings(t *testing.T) {
 			require.Equal(t, r.Refunded, *result.Refunded, name)
 		}
 		if r.Commission != 0 {
-			require.Equal(t, strconv.FormatInt(r.Commission, 10), result.Evidence["commission"], name)
+			require.Equal(t, strconv.FormatInt(r.Commission, 10), result.ProviderData["commission"], name)
 		}
 	}
 }

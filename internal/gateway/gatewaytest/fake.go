@@ -23,26 +23,26 @@ type Fake struct {
 	// Plain makes gateways without optional methods.
 	Plain bool
 
-	CreatePaymentFunc       func(context.Context, gateway.PaymentRequest) (gateway.Result, error)
-	FetchFunc               func(context.Context, gateway.Ref) (gateway.Result, error)
-	ReadCallbackFunc        func(gateway.RawCallback) (gateway.Notification, error)
-	MissingFieldsFunc       func(gateway.PaymentRequest) []gateway.FieldError
-	HeldBackFunc            func(gateway.Ref) time.Duration
-	CaptureFunc             func(context.Context, gateway.Ref, money.Money) (gateway.Result, error)
-	CancelFunc              func(context.Context, gateway.Ref) (gateway.Result, error)
-	RefundFunc              func(context.Context, gateway.RefundRequest) (gateway.Result, error)
-	ChargeFunc              func(context.Context, gateway.ChargeRequest) (gateway.Result, error)
-	ConfirmCodeFunc         func(context.Context, gateway.Ref, gateway.Secret) (gateway.Result, error)
-	PayoutFunc              func(context.Context, gateway.PayoutRequest) (gateway.Result, error)
-	MissingPayoutFieldsFunc func(gateway.PayoutRequest) []gateway.FieldError
-	OpenPayoutCardFunc      func(context.Context, gateway.PayoutCardRequest) (gateway.Result, error)
-	TransferFunc            func(context.Context, gateway.TransferRequest) (gateway.Result, error)
-	MissingTransferFunc     func(gateway.TransferRequest) []gateway.FieldError
-	FindTransferFunc        func(context.Context, gateway.TransferQuery) (gateway.Result, error)
-	BalanceFunc             func(context.Context) (gateway.Balance, error)
-	StartStatementFunc      func(context.Context, gateway.StatementRequest) (string, error)
-	StatementReadyFunc      func(context.Context, string) (bool, error)
-	DownloadStatementFunc   func(context.Context, string, io.Writer) error
+	CreatePaymentFunc             func(context.Context, gateway.PaymentRequest) (gateway.Result, error)
+	FetchFunc                     func(context.Context, gateway.Ref) (gateway.Result, error)
+	ReadCallbackFunc              func(gateway.RawCallback) (gateway.Notification, error)
+	MissingFieldsFunc             func(gateway.PaymentRequest) []gateway.FieldError
+	HeldBackFunc                  func(gateway.Ref) time.Duration
+	CaptureFunc                   func(context.Context, gateway.Ref, money.Money) (gateway.Result, error)
+	CancelFunc                    func(context.Context, gateway.Ref) (gateway.Result, error)
+	RefundFunc                    func(context.Context, gateway.RefundRequest) (gateway.Result, error)
+	ChargeFunc                    func(context.Context, gateway.ChargeRequest) (gateway.Result, error)
+	ConfirmCodeFunc               func(context.Context, gateway.Ref, gateway.Secret) (gateway.Result, error)
+	PayoutFunc                    func(context.Context, gateway.PayoutRequest) (gateway.Result, error)
+	MissingPayoutFieldsFunc       func(gateway.PayoutRequest) []gateway.FieldError
+	OpenPayoutCardFunc            func(context.Context, gateway.PayoutCardRequest) (gateway.Result, error)
+	TransferFunc                  func(context.Context, gateway.TransferRequest) (gateway.Result, error)
+	MissingTransferFunc           func(gateway.TransferRequest) []gateway.FieldError
+	FindTransferFunc              func(context.Context, gateway.TransferQuery) (gateway.Result, error)
+	BalanceFunc                   func(context.Context) (gateway.Balance, error)
+	StartTransactionReportFunc    func(context.Context, gateway.TransactionReportRequest) (string, error)
+	TransactionReportReadyFunc    func(context.Context, string) (bool, error)
+	DownloadTransactionReportFunc func(context.Context, string, io.Writer) error
 
 	mu    sync.Mutex
 	calls []string
@@ -107,18 +107,18 @@ func (f *Fake) called(name string, scripted bool) error {
 type FakeGateway struct{ f *Fake }
 
 var (
-	_ gateway.Gateway           = (*FakeGateway)(nil)
-	_ gateway.Capturer          = (*FakeGateway)(nil)
-	_ gateway.Canceler          = (*FakeGateway)(nil)
-	_ gateway.Refunder          = (*FakeGateway)(nil)
-	_ gateway.Charger           = (*FakeGateway)(nil)
-	_ gateway.CodeConfirmer     = (*FakeGateway)(nil)
-	_ gateway.Payer             = (*FakeGateway)(nil)
-	_ gateway.PayoutCardOpener  = (*FakeGateway)(nil)
-	_ gateway.Transferrer       = (*FakeGateway)(nil)
-	_ gateway.TransferImporter  = (*FakeGateway)(nil)
-	_ gateway.BalanceReader     = (*FakeGateway)(nil)
-	_ gateway.StatementExporter = (*FakeGateway)(nil)
+	_ gateway.Gateway                   = (*FakeGateway)(nil)
+	_ gateway.Capturer                  = (*FakeGateway)(nil)
+	_ gateway.Canceler                  = (*FakeGateway)(nil)
+	_ gateway.Refunder                  = (*FakeGateway)(nil)
+	_ gateway.Charger                   = (*FakeGateway)(nil)
+	_ gateway.CodeConfirmer             = (*FakeGateway)(nil)
+	_ gateway.Payer                     = (*FakeGateway)(nil)
+	_ gateway.PayoutCardOpener          = (*FakeGateway)(nil)
+	_ gateway.Transferrer               = (*FakeGateway)(nil)
+	_ gateway.TransferImporter          = (*FakeGateway)(nil)
+	_ gateway.BalanceReader             = (*FakeGateway)(nil)
+	_ gateway.TransactionReportExporter = (*FakeGateway)(nil)
 )
 
 // ask records a call and runs its script.
@@ -240,19 +240,19 @@ func (g *FakeGateway) Balance(ctx context.Context) (gateway.Balance, error) {
 }
 
 // StartStatement implements gateway.StatementExporter.
-func (g *FakeGateway) StartStatement(ctx context.Context, req gateway.StatementRequest) (string, error) {
-	return ask(ctx, g.f, "StartStatement", g.f.StartStatementFunc, req)
+func (g *FakeGateway) StartTransactionReport(ctx context.Context, req gateway.TransactionReportRequest) (string, error) {
+	return ask(ctx, g.f, "StartStatement", g.f.StartTransactionReportFunc, req)
 }
 
 // StatementReady implements gateway.StatementExporter.
-func (g *FakeGateway) StatementReady(ctx context.Context, task string) (bool, error) {
-	return ask(ctx, g.f, "StatementReady", g.f.StatementReadyFunc, task)
+func (g *FakeGateway) TransactionReportReady(ctx context.Context, task string) (bool, error) {
+	return ask(ctx, g.f, "StatementReady", g.f.TransactionReportReadyFunc, task)
 }
 
 // DownloadStatement implements gateway.StatementExporter.
-func (g *FakeGateway) DownloadStatement(ctx context.Context, task string, w io.Writer) error {
-	if err := g.f.called("DownloadStatement", g.f.DownloadStatementFunc != nil); err != nil {
+func (g *FakeGateway) DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error {
+	if err := g.f.called("DownloadStatement", g.f.DownloadTransactionReportFunc != nil); err != nil {
 		return err
 	}
-	return g.f.DownloadStatementFunc(ctx, task, w)
+	return g.f.DownloadTransactionReportFunc(ctx, task, w)
 }

@@ -157,7 +157,7 @@ func (s Subject) requireClean(t testing.TB, where string, what ...any) {
 		if e, ok := value.(error); ok {
 			var ge *gateway.Error
 			if errors.As(e, &ge) {
-				text += fmt.Sprintf(" %+v %v", ge.Evidence, ge.Fields)
+				text += fmt.Sprintf(" %+v %v", ge.ProviderData, ge.Fields)
 			}
 		}
 		for _, secret := range s.forbidden() {
@@ -253,7 +253,7 @@ func Run(t *testing.T, s Subject) {
 // lost is the kind of error of an operation whose first call had no answer that can be believed, where others have kind.
 func (s Subject) lost(op operation, kind gateway.ErrorKind) gateway.ErrorKind {
 	if kind == gateway.KindUnknown && slices.Contains(s.Initiated, op.name) {
-		return gateway.KindRefused
+		return gateway.KindDeclined
 	}
 	return kind
 }
@@ -331,7 +331,7 @@ func (s Subject) testGoodDay(t *testing.T) {
 		result, err := op.call(t.Context(), s.open(t, srv.url, &log))
 		require.NoError(t, err, op.name)
 		require.NotEmpty(t, result.Status, op.name)
-		require.NotEmpty(t, result.Evidence, op.name)
+		require.NotEmpty(t, result.ProviderData, op.name)
 		require.Equal(t, result.Status == gateway.StatusFailed, result.Failure != nil, op.name)
 		s.requireClean(t, op.name, result, log.String())
 		require.GreaterOrEqual(t, strings.Count(log.String(), "\n"), int(srv.requests.Load()), op.name+": a line for each call")
@@ -436,7 +436,7 @@ func (s Subject) testCallbacks(t *testing.T) {
 	g := s.open(t, "http://127.0.0.1:1", io.Discard)
 	genuine, err := g.ReadCallback(s.Callback)
 	require.NoError(t, err)
-	require.Empty(t, genuine.Doubt)
+	require.Empty(t, genuine.VerifyReason)
 	require.NotEmpty(t, genuine.OrderID)
 	again, err := g.ReadCallback(s.Callback)
 	require.NoError(t, err)
@@ -451,7 +451,7 @@ func (s Subject) testCallbacks(t *testing.T) {
 			forged.Body = bytes.Clone(s.Callback.Body)
 			forged.Body[i] ^= bit
 			n, err := g.ReadCallback(forged)
-			if err == nil && n.Doubt != "" {
+			if err == nil && n.VerifyReason != "" {
 				require.Empty(t, n.Result.Status, "byte %d changed", i)
 				require.Nil(t, n.Result.Amount, "byte %d changed", i)
 				continue
@@ -460,7 +460,7 @@ func (s Subject) testCallbacks(t *testing.T) {
 				require.Equal(t, genuine, n, "byte %d changed", i)
 				continue
 			}
-			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindForged}, gateway.KindOf(err), "byte %d changed", i)
+			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindInvalidSignature}, gateway.KindOf(err), "byte %d changed", i)
 			require.Empty(t, n, "byte %d changed", i)
 		}
 	}
@@ -468,7 +468,7 @@ func (s Subject) testCallbacks(t *testing.T) {
 		forged := s.Callback
 		forged.Body = body
 		n, err := g.ReadCallback(forged)
-		require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindForged}, gateway.KindOf(err), name)
+		require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindInvalidSignature}, gateway.KindOf(err), name)
 		require.Empty(t, n, name)
 	}
 }

@@ -28,7 +28,7 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	}
 	signature, ok := genuine(g.callbackSecret, pairs, sign)
 	if !ok {
-		return gateway.Notification{}, &gateway.Error{Kind: gateway.KindForged, Op: "callback", Code: "R7"}
+		return gateway.Notification{}, &gateway.Error{Kind: gateway.KindInvalidSignature, Op: "callback", Code: "R7"}
 	}
 	values := make(callback, len(pairs))
 	for _, p := range pairs {
@@ -36,13 +36,13 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	}
 	// The signature itself stands for the content: it knows no order of the pairs, no escapes, and no names
 	// (smartcore.md 11.5). What differs from a genuine callback in these alone is that callback again.
-	n := gateway.Notification{Fingerprint: signature, Doubt: doubt(pairs, values)}
+	n := gateway.Notification{Fingerprint: signature, VerifyReason: verifyReason(pairs, values)}
 	if id := values["orderId"]; !absent(id) && callbackFields["orderId"].ok(id) {
 		n.OrderID = id
 	}
-	n.Rule, _, _ = strings.Cut(n.Doubt, " ")
-	n.Result = values.result(g.secrets, n.Doubt == "")
-	if n.Doubt == "" {
+	n.Rule, _, _ = strings.Cut(n.VerifyReason, " ")
+	n.Result = values.result(g.secrets, n.VerifyReason == "")
+	if n.VerifyReason == "" {
 		n.Statuses = values.statuses()
 	}
 	if absent(values["finalAmount"]) && n.Result.Status == gateway.StatusSucceeded {
@@ -190,7 +190,7 @@ var coreKeys = func() []string {
 // doubt says which of smartcore.md C1 to C5 and C7 keeps a signed callback from being believed as it reads, or "". The
 // signature covers values and not their names (smartcore.md 11.5), so a reading must fit exactly. pairs are in the
 // order of their keys.
-func doubt(pairs []pair, values callback) string {
+func verifyReason(pairs []pair, values callback) string {
 	for _, p := range pairs {
 		if strings.Contains(p.value, "|") {
 			return "C1 a value contains the separator"
@@ -230,17 +230,17 @@ func (c callback) number(key string) number {
 }
 
 // evidenceKeys are the fields that may be kept. Names, holders, phones and free text may not.
-var evidenceKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
+var providerDataKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
 
 // result translates the callback. One in doubt keeps its kind, which tells a refund's callback from its payment's, and
 // evidence of fields that look as they should.
 func (c callback) result(hide redactor, believed bool) gateway.Result {
-	r := gateway.Result{Kind: kindOf(c["type"]), Evidence: gateway.Evidence{}}
-	for _, key := range evidenceKeys {
+	r := gateway.Result{Kind: kindOf(c["type"]), ProviderData: gateway.ProviderData{}}
+	for _, key := range providerDataKeys {
 		if value := c[key]; !absent(value) && callbackFields[key].ok(value) {
-			r.Evidence[key] = hide.text(value)
+			r.ProviderData[key] = hide.text(value)
 			if key == "rrn" {
-				r.Evidence[key] = hide.rrn(value)
+				r.ProviderData[key] = hide.rrn(value)
 			}
 		}
 	}

@@ -28,14 +28,14 @@ func TestReadCallbackVectors(t *testing.T) {
 		switch v.Disposition {
 		case "accept":
 			require.NoError(t, err, v.Name)
-			require.Empty(t, n.Doubt, v.Name)
+			require.Empty(t, n.VerifyReason, v.Name)
 			fields, perr := url.ParseQuery(v.Body)
 			require.NoError(t, perr)
 			require.Equal(t, fields.Get("orderId"), n.OrderID, v.Name)
 			require.NotNil(t, n.Result.Amount, v.Name)
 		case "confirm":
 			require.NoError(t, err, v.Name)
-			require.Equal(t, rule, n.Doubt[:2], v.Name)
+			require.Equal(t, rule, n.VerifyReason[:2], v.Name)
 			require.Empty(t, n.Result.Status, v.Name+": what is in doubt says nothing about money")
 			require.Nil(t, n.Result.Amount, v.Name)
 			require.Nil(t, n.Result.Settled, v.Name)
@@ -47,7 +47,7 @@ func TestReadCallbackVectors(t *testing.T) {
 			require.Equal(t, rule, e.Code, v.Name)
 			want := gateway.KindRejected
 			if rule == "R7" {
-				want = gateway.KindForged
+				want = gateway.KindInvalidSignature
 			}
 			require.Equal(t, want, e.Kind, v.Name)
 			require.Empty(t, n, v.Name)
@@ -105,7 +105,7 @@ func TestReadCallbackTranslates(t *testing.T) {
 	require.Equal(t, &full, n.Result.Settled)
 	require.EqualValues(t, "EUR", n.Result.Currency)
 	require.Equal(t, "401200******3010", n.Result.PaymentMethod.Masked)
-	for _, value := range n.Result.Evidence {
+	for _, value := range n.Result.ProviderData {
 		require.NotContains(t, value, "John")
 		require.NotContains(t, value, "Doe")
 	}
@@ -158,12 +158,12 @@ func coreFields() map[string]string {
 	}
 }
 
-func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
+func TestReadCallbackVerificationsValuesThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	gw := open(t, withCallbackSecret("s"))
 	n, err := gw.ReadCallback(rawCallback(sign(t, "s", coreFields())))
 	require.NoError(t, err)
-	require.Empty(t, n.Doubt)
+	require.Empty(t, n.VerifyReason)
 	for _, tc := range []struct{ key, value, doubt string }{
 		{"amount", "01000", "C4"},
 		{"amount", "10.00", "C4"},
@@ -208,10 +208,10 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
 		require.NoError(t, err)
 		if tc.doubt == "" {
-			require.Empty(t, n.Doubt, "%s=%q", tc.key, tc.value)
+			require.Empty(t, n.VerifyReason, "%s=%q", tc.key, tc.value)
 			continue
 		}
-		require.True(t, strings.HasPrefix(n.Doubt, tc.doubt), "%s=%q: %q", tc.key, tc.value, n.Doubt)
+		require.True(t, strings.HasPrefix(n.VerifyReason, tc.doubt), "%s=%q: %q", tc.key, tc.value, n.VerifyReason)
 		require.Equal(t, tc.doubt, n.Rule)
 		require.Empty(t, n.Result.Status)
 	}
@@ -220,7 +220,7 @@ func TestReadCallbackDoubtsValuesThatDoNotFit(t *testing.T) {
 		delete(fields, key)
 		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
 		require.NoError(t, err)
-		require.Equal(t, "C3 without "+key, n.Doubt)
+		require.Equal(t, "C3 without "+key, n.VerifyReason)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestReadCallbackPassesOddSumsOn(t *testing.T) {
 	}
 	for _, final := range []int64{1, 900, 1000, 1001, 999999} {
 		n := read(map[string]string{"finalAmount": strconv.FormatInt(final, 10)})
-		require.Empty(t, n.Doubt)
+		require.Empty(t, n.VerifyReason)
 		require.Equal(t, final, *n.Result.Settled)
 		require.EqualValues(t, 1000, *n.Result.Amount)
 	}
@@ -247,7 +247,7 @@ func TestReadCallbackPassesOddSumsOn(t *testing.T) {
 	require.Nil(t, n.Result.Settled)
 	require.Equal(t, "no_final_amount", n.Rule)
 	require.Nil(t, read(map[string]string{"finalAmount": "900", "status": "-1"}).Result.Settled, "a failure settles nothing")
-	require.Empty(t, read(map[string]string{"amount": "0", "finalAmount": "0"}).Doubt, "a kept card has no sum")
+	require.Empty(t, read(map[string]string{"amount": "0", "finalAmount": "0"}).VerifyReason, "a kept card has no sum")
 
 	require.Equal(t, []string{"318513456789"}, read(nil).Result.BankReferences)
 	for _, none := range []string{"null", "N/A", "", "4012000000003010"} {
@@ -292,10 +292,10 @@ func TestReadCallbackTakesMembersOfCascadeErrors(t *testing.T) {
 	}
 	body := strings.Replace(sign(t, "s", map[string]string{"cascadeErrors[0]": "1"}), "=1", "=2", 1)
 	_, err := gw.ReadCallback(rawCallback(body))
-	require.Equal(t, gateway.KindForged, gateway.KindOf(err))
+	require.Equal(t, gateway.KindInvalidSignature, gateway.KindOf(err))
 }
 
-func TestReadCallbackEvidenceHoldsNoNames(t *testing.T) {
+func TestReadCallbackProviderDataHoldsNoNames(t *testing.T) {
 	t.Parallel()
 	fields := coreFields()
 	for key, value := range map[string]string{
@@ -306,7 +306,7 @@ func TestReadCallbackEvidenceHoldsNoNames(t *testing.T) {
 	}
 	n, err := open(t, withCallbackSecret("s")).ReadCallback(rawCallback(sign(t, "s", fields)))
 	require.NoError(t, err)
-	for key, value := range n.Result.Evidence {
+	for key, value := range n.Result.ProviderData {
 		require.NotContains(t, value, "canary", key)
 		require.NotContains(t, value, "4012000000003010", key)
 	}
@@ -332,7 +332,7 @@ func FuzzReadCallback(f *testing.F) {
 		require.Equal(t, err == nil, err2 == nil)
 		if err != nil {
 			var e *gateway.Error
-			require.True(t, errors.As(err, &e) && (e.Kind == gateway.KindRejected || e.Kind == gateway.KindForged))
+			require.True(t, errors.As(err, &e) && (e.Kind == gateway.KindRejected || e.Kind == gateway.KindInvalidSignature))
 			return
 		}
 		// Believed: the signature must hold when computed by other means, and no key may stand twice.
@@ -348,7 +348,7 @@ func FuzzReadCallback(f *testing.F) {
 		signed, err := url.ParseQuery(sign(t, secret, fields))
 		require.NoError(t, err)
 		require.True(t, strings.EqualFold(signed.Get("sign"), given))
-		if n.Doubt == "" {
+		if n.VerifyReason == "" {
 			require.Equal(t, fields["orderId"], n.OrderID)
 			require.NotNil(t, n.Result.Amount)
 		} else {
@@ -398,7 +398,7 @@ func TestOneCallbackInManySpellings(t *testing.T) {
 		require.Equal(t, first, read(body), name)
 	}
 	renamed := read(strings.Replace(v.Body, "rrn=", "phone=", 1))
-	require.NotEmpty(t, renamed.Doubt)
+	require.NotEmpty(t, renamed.VerifyReason)
 	require.Equal(t, first.Fingerprint, renamed.Fingerprint, "names are not signed: it is the same callback, misread")
 	other := vectors[slices.IndexFunc(vectors, func(v vector) bool { return strings.HasPrefix(v.Name, "P20") })]
 	n, err := open(t, withCallbackSecret(other.Secret)).ReadCallback(rawCallback(other.Body))

@@ -29,19 +29,19 @@ type Gateway struct {
 }
 
 var (
-	_ gateway.Gateway           = (*Gateway)(nil)
-	_ gateway.Capturer          = (*Gateway)(nil)
-	_ gateway.Canceler          = (*Gateway)(nil)
-	_ gateway.Refunder          = (*Gateway)(nil)
-	_ gateway.RefundChecker     = (*Gateway)(nil)
-	_ gateway.ChargeChecker     = (*Gateway)(nil)
-	_ gateway.PaymentRefuser    = (*Gateway)(nil)
-	_ gateway.Charger           = (*Gateway)(nil)
-	_ gateway.Holder            = (*Gateway)(nil)
-	_ gateway.Payer             = (*Gateway)(nil)
-	_ gateway.PayoutCardOpener  = (*Gateway)(nil)
-	_ gateway.BalanceReader     = (*Gateway)(nil)
-	_ gateway.StatementExporter = (*Gateway)(nil)
+	_ gateway.Gateway                   = (*Gateway)(nil)
+	_ gateway.Capturer                  = (*Gateway)(nil)
+	_ gateway.Canceler                  = (*Gateway)(nil)
+	_ gateway.Refunder                  = (*Gateway)(nil)
+	_ gateway.RefundChecker             = (*Gateway)(nil)
+	_ gateway.ChargeChecker             = (*Gateway)(nil)
+	_ gateway.PaymentRefuser            = (*Gateway)(nil)
+	_ gateway.Charger                   = (*Gateway)(nil)
+	_ gateway.Holder                    = (*Gateway)(nil)
+	_ gateway.Payer                     = (*Gateway)(nil)
+	_ gateway.PayoutCardOpener          = (*Gateway)(nil)
+	_ gateway.BalanceReader             = (*Gateway)(nil)
+	_ gateway.TransactionReportExporter = (*Gateway)(nil)
 )
 
 // endpoint is one of the provider's operations.
@@ -104,13 +104,13 @@ const largestReport = 64 << 20
 // reply is an answer with what belongs to it.
 type reply struct {
 	answer
-	evidence gateway.Evidence
-	hide     redactor
+	providerData gateway.ProviderData
+	hide         redactor
 }
 
 // err makes an error out of what the provider said.
 func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Error {
-	return &gateway.Error{Kind: kind, Op: e.op, Code: r.hide.text(code), Evidence: r.evidence}
+	return &gateway.Error{Kind: kind, Op: e.op, Code: r.hide.text(code), ProviderData: r.providerData}
 }
 
 // post sends body to e and reads the answer. hide lists what the body holds that no text may repeat.
@@ -130,21 +130,21 @@ func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide
 	if err != nil {
 		return reply{}, err
 	}
-	status := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
+	status := gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}
 	a, err := parseAnswer(resp.Body)
 	switch {
 	case resp.Conclusive():
 	case err == nil && a.says(codeDuplicate):
-		return reply{}, &gateway.Error{Kind: gateway.KindDuplicate, Op: e.op, Code: codeDuplicate, Evidence: status}
+		return reply{}, &gateway.Error{Kind: gateway.KindDuplicate, Op: e.op, Code: codeDuplicate, ProviderData: status}
 	default:
-		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: status}
+		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: status}
 	}
 	if err != nil {
-		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "unreadable_answer", Err: err, Evidence: status}
+		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "unreadable_answer", Err: err, ProviderData: status}
 	}
 	r := reply{answer: a, hide: append(append(redactor{}, g.secrets...), hide...)}
-	r.evidence = a.evidence(r.hide)
-	r.evidence["http_status"] = strconv.Itoa(resp.Status)
+	r.providerData = a.providerData(r.hide)
+	r.providerData["http_status"] = strconv.Itoa(resp.Status)
 	return r, nil
 }
 
@@ -164,15 +164,15 @@ func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (tr
 	if err != nil {
 		return resp, err
 	}
-	evidence := gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}
+	providerData := gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}
 	switch {
 	case resp.Status == http.StatusUnauthorized || resp.Status == http.StatusForbidden:
 		return resp, &gateway.Error{
-			Kind: gateway.KindCredentials, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: evidence,
+			Kind: gateway.KindCredentials, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: providerData,
 			Err: errors.New("the provider refused the account's credentials"),
 		}
 	case resp.Status >= 500:
-		return resp, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), Evidence: evidence}
+		return resp, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: providerData}
 	}
 	return resp, nil
 }

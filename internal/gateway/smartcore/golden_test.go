@@ -114,14 +114,14 @@ func perform(ctx context.Context, t *testing.T, gw *Gateway, ex example) (any, e
 	case "withdrawal_balance":
 		return gw.Balance(ctx)
 	case "transaction_export_create":
-		return gw.StartStatement(ctx, gateway.StatementRequest{
+		return gw.StartTransactionReport(ctx, gateway.TransactionReportRequest{
 			Kind: gateway.KindPayment, Status: gateway.StatusSucceeded, From: time.UnixMilli(1674507600000), To: time.UnixMilli(1679678900200),
 		})
 	case "transaction_export_status":
-		return gw.StatementReady(ctx, "641def1d70836759e8af7dd4")
+		return gw.TransactionReportReady(ctx, "641def1d70836759e8af7dd4")
 	case "transaction_export_result":
 		var w bytes.Buffer
-		err := gw.DownloadStatement(ctx, "641def1d70836759e8af7dd4", &w)
+		err := gw.DownloadTransactionReport(ctx, "641def1d70836759e8af7dd4", &w)
 		return w.String(), err
 	}
 	t.Fatalf("no neutral call for example %s", ex.ID)
@@ -290,12 +290,12 @@ func TestGoldenAnswers(t *testing.T) {
 			got, err := perform(t.Context(), t, open(t, p.account()), ex)
 			require.NoError(t, err, ex.ID)
 			if result, ok := got.(gateway.Result); ok {
-				require.NotEmpty(t, result.Evidence, ex.ID)
-				for key, value := range result.Evidence {
+				require.NotEmpty(t, result.ProviderData, ex.ID)
+				for key, value := range result.ProviderData {
 					require.NotContains(t, []string{"John", "Doe"}, value, key)
 					require.NotContains(t, value, "http", key)
 				}
-				result.Evidence = nil
+				result.ProviderData = nil
 				got = result
 			}
 			require.Equal(t, want[ex.ID][i], got, "%s, answer %d", ex.ID, i)

@@ -20,7 +20,7 @@ const stateHold = "hold"
 const stateTried = "tried"
 
 // MustLook implements gateway.Looker: how the hold is shown must be known before a capture or cancel is sent.
-func (g *Gateway) MustLook(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
+func (g *Gateway) HoldUnverified(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
 
 // compare remembers how a hold is shown, or reads a check about a commanded order against that. A hold that is shown otherwise
 // after a capture that seemed lost says nothing certain: that capture may have arrived after all.
@@ -115,11 +115,11 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		case !refuses(string(r.Err)):
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err)) // it may be carried out yet
 		}
-		return gateway.Result{}, r.err(gateway.KindRefused, e, string(r.Err))
+		return gateway.Result{}, r.err(gateway.KindDeclined, e, string(r.Err))
 	case !r.Status.set:
 		return gateway.Result{}, r.err(gateway.KindUnknown, e, "no_status")
 	}
-	claimed := gateway.Result{Status: statusOf(r.Status.value, ref.Operation, false), Evidence: r.evidence}
+	claimed := gateway.Result{Status: statusOf(r.Status.value, ref.Operation, false), ProviderData: r.providerData}
 	if claimed.Status == gateway.StatusFailed {
 		claimed.Failure = failureOf(string(r.ErrorCode), r.Cascade, r.hide)
 	}

@@ -26,7 +26,7 @@ func TestCapture(t *testing.T) {
 		{"done, not confirmed", `{"order_id":"x","status":2}`, "", gateway.StatusProcessing, 0, nil},
 		{"failed, not confirmed", `{"order_id":"x","status":-1,"errorMessage":"LIMIT_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, nil},
 		{"failed", `{"order_id":"x","status":-1}`, `{"order_id":"o-1","status":-1,"errorMessage":"TECHNICAL_PROCESSING_ERROR"}`, gateway.StatusFailed, 0, nil},
-		{"call failed, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindRefused, nil},
+		{"call failed, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindDeclined, nil},
 		{"call timed out, still held", `{"err":"request timed out"}`, `{"order_id":"o-1","status":2,"amount":1000}`, "", gateway.KindUnknown, nil},
 		{"call failed, no check", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown, nil},
 		{"order not known", `{"err":"ORDER_NOT_FOUND"}`, "", "", gateway.KindNotFound, nil},
@@ -134,7 +134,7 @@ func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
 		require.Equal(t, gateway.StatusAuthorized, before.Status, tc.name)
 		r.Operation, r.State = tc.op, before.State
 		g := open(t, newProvider(t, map[string]string{"/check": tc.check}).account())
-		require.False(t, g.MustLook(r), tc.name)
+		require.False(t, g.HoldUnverified(r), tc.name)
 		after, err := g.Fetch(t.Context(), r)
 		require.NoError(t, err, tc.name)
 		require.Equal(t, tc.want, after.Status, tc.name)
@@ -153,7 +153,7 @@ func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
 	}
 	p := newProvider(t, map[string]string{"/capture": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "/check": taken})
 	g, r := open(t, p.account()), ref("o-1", 1000)
-	require.True(t, g.MustLook(r))
+	require.True(t, g.HoldUnverified(r))
 	r.State = map[string]gateway.Secret{"hold": "2||1000|2026-05-05T10:00:00.000Z"}
 	result, err := g.Capture(t.Context(), r, eur(1000))
 	require.NoError(t, err)
@@ -198,7 +198,7 @@ func TestCancel(t *testing.T) {
 		{"done, not confirmed", `{"status":-1}`, "", gateway.StatusProcessing, 0},
 		{"pending", `{"status":1}`, "", gateway.StatusProcessing, 0},
 		{"claimed, check still pending", `{"status":-1}`, `{"order_id":"o-1","status":1}`, gateway.StatusProcessing, 0},
-		{"refused, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2}`, "", gateway.KindRefused},
+		{"refused, still held", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, `{"order_id":"o-1","status":2}`, "", gateway.KindDeclined},
 		{"refused, but gone already", `{"status":-1,"err":"PROCESSING_ERROR"}`, `{"order_id":"o-1","status":-1}`, gateway.StatusCanceled, 0},
 		{"refused, no check", `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "", "", gateway.KindUnknown},
 	} {

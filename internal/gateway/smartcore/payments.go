@@ -166,7 +166,7 @@ func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body a
 	case r.Status.set:
 		return result, nil
 	case r.Err != "":
-		return g.refusal(ctx, e, ref, r)
+		return g.declineOf(ctx, e, ref, r)
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, "no_status")
 }
@@ -220,14 +220,14 @@ func withReference(ref gateway.Ref, reference string) gateway.Ref {
 // refusal reads an answer of err without a status (smartcore.md 14.1): the order failed if a check says so, or if it
 // does not know the order and err is a documented refusal. After any other err the call may be carried out yet, and one
 // check proves nothing.
-func (g *Gateway) refusal(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
+func (g *Gateway) declineOf(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, ref)
 	switch {
 	case err == nil:
 		checked.State = nil // as in start
 		return checked, nil
 	case gateway.KindOf(err) == gateway.KindNotFound && refuses(string(r.Err)):
-		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), Evidence: r.evidence}, nil
+		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), ProviderData: r.providerData}, nil
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
 }
@@ -267,7 +267,7 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 	}
 	switch {
 	case r.Success != nil:
-		result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: r.reference(req.Ref.OrderID), Evidence: r.evidence}
+		result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: r.reference(req.Ref.OrderID), ProviderData: r.providerData}
 		if next := g.nextAction(r.answer); next != nil {
 			result.Status, result.NextAction = gateway.StatusRequiresAction, next
 		}
@@ -275,7 +275,7 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 	case r.Status.is(statusFail):
 		return g.confirm(ctx, recurrent, req.Ref, r, g.read(r, req.Ref))
 	case r.Err != "":
-		return g.refusal(ctx, recurrent, req.Ref, r)
+		return g.declineOf(ctx, recurrent, req.Ref, r)
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, recurrent, "no_success")
 }

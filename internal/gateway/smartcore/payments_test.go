@@ -58,7 +58,7 @@ func TestOutcomesOfACall(t *testing.T) {
 				require.ErrorAs(t, err, &e, tc.name)
 				require.Equal(t, tc.kind, e.Kind, tc.name)
 				require.Equal(t, tc.code, e.Code, tc.name)
-				require.NotEmpty(t, e.Evidence, tc.name)
+				require.NotEmpty(t, e.ProviderData, tc.name)
 				continue
 			}
 			require.NoError(t, err, tc.name)

@@ -37,9 +37,9 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	id, code := fit(string(r.RefundID), idShape), r.failureCode()
 	switch {
 	case id != "":
-		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence}, nil
+		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData}, nil
 	case r.Status.is(statusFail) && refuses(code):
-		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(code, r.Cascade, r.hide), Evidence: r.evidence}, nil
+		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(code, r.Cascade, r.hide), ProviderData: r.providerData}, nil
 	case code != "":
 		return gateway.Result{}, r.err(gateway.KindUnknown, refund, code)
 	}
@@ -132,7 +132,7 @@ func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 	if !r.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
 		kind, code := gateway.KindUnknown, string(r.Err)
 		if refuses(code) {
-			kind = gateway.KindRefused
+			kind = gateway.KindDeclined
 		}
 		if code == "" {
 			code = "no_balance"

@@ -156,7 +156,7 @@ func TestBalanceNeedsAllThree(t *testing.T) {
 		require.Equal(t, gateway.KindUnknown, gateway.KindOf(err), body)
 	}
 	_, err := open(t, newProvider(t, map[string]string{"/withdrawal/balance/get": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`}).account()).Balance(t.Context())
-	require.Equal(t, gateway.KindRefused, gateway.KindOf(err), "it is no payout account, and asking again does not make it one")
+	require.Equal(t, gateway.KindDeclined, gateway.KindOf(err), "it is no payout account, and asking again does not make it one")
 }
 
 func TestStatements(t *testing.T) {
@@ -170,11 +170,11 @@ func TestStatements(t *testing.T) {
 	}{
 		`{"id":"t1","status":2}`:  {ready: true},
 		`{"id":"t1","status":1}`:  {},
-		`{"id":"t1","status":-1}`: {kind: gateway.KindRefused, fails: true},
+		`{"id":"t1","status":-1}`: {kind: gateway.KindDeclined, fails: true},
 		`{"id":"t2","status":2}`:  {kind: gateway.KindUnknown, fails: true},
 		`{"id":"t1"}`:             {kind: gateway.KindUnknown, fails: true},
 	} {
-		ready, err := open(t, newProvider(t, map[string]string{task: body}).account()).StatementReady(t.Context(), "t1")
+		ready, err := open(t, newProvider(t, map[string]string{task: body}).account()).TransactionReportReady(t.Context(), "t1")
 		require.Equal(t, want.ready, ready, body)
 		require.Equal(t, want.fails, err != nil, body)
 		if err != nil {
@@ -184,16 +184,16 @@ func TestStatements(t *testing.T) {
 	p := newProvider(t, map[string]string{task + "/result": `{"status":1}`})
 	g := open(t, p.account())
 	var w bytes.Buffer
-	require.Error(t, g.DownloadStatement(t.Context(), "t1", &w))
+	require.Error(t, g.DownloadTransactionReport(t.Context(), "t1", &w))
 	require.Zero(t, w.Len(), "nothing that is no workbook is written")
 	before := len(p.seen())
 	for _, bad := range []string{"", "..", "a/b", "a?b"} {
-		_, err := g.StatementReady(t.Context(), bad)
+		_, err := g.TransactionReportReady(t.Context(), bad)
 		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
-		require.Equal(t, gateway.KindInvalid, gateway.KindOf(g.DownloadStatement(t.Context(), bad, &w)))
+		require.Equal(t, gateway.KindInvalid, gateway.KindOf(g.DownloadTransactionReport(t.Context(), bad, &w)))
 	}
 	now := time.Unix(1700000000, 0)
-	_, err := g.StartStatement(t.Context(), gateway.StatementRequest{Kind: gateway.KindTransfer, Status: gateway.StatusAuthorized, From: now, To: now})
+	_, err := g.StartTransactionReport(t.Context(), gateway.TransactionReportRequest{Kind: gateway.KindTransfer, Status: gateway.StatusAuthorized, From: now, To: now})
 	var e *gateway.Error
 	require.ErrorAs(t, err, &e)
 	require.Len(t, e.Fields, 3)

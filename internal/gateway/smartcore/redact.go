@@ -101,8 +101,8 @@ func fit(s string, shape *regexp.Regexp) string {
 }
 
 // evidence is what an answer said, as far as it may be kept: no names, addresses, form addresses or free text.
-func (a answer) evidence(hide redactor) gateway.Evidence {
-	e := gateway.Evidence{}
+func (a answer) providerData(hide redactor) gateway.ProviderData {
+	e := gateway.ProviderData{}
 	put := func(name, value string) {
 		if value != "" {
 			e[name] = value

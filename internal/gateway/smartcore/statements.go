@@ -15,7 +15,7 @@ import (
 var taskShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
 // StartStatement implements gateway.StatementExporter (smartcore.md 12, step 1).
-func (g *Gateway) StartStatement(ctx context.Context, req gateway.StatementRequest) (string, error) {
+func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.TransactionReportRequest) (string, error) {
 	var f fields
 	kind, ok := map[gateway.Kind]string{gateway.KindPayment: "Payment", gateway.KindRefund: "Refund", gateway.KindPayout: "Withdrawal"}[req.Kind]
 	if !ok {
@@ -40,7 +40,7 @@ func (g *Gateway) StartStatement(ctx context.Context, req gateway.StatementReque
 	id := fit(string(r.ID), taskShape)
 	switch {
 	case r.Status.is(statusFail):
-		return "", r.err(gateway.KindRefused, exportCreate, "failed")
+		return "", r.err(gateway.KindDeclined, exportCreate, "failed")
 	case id == "":
 		return "", r.err(gateway.KindUnknown, exportCreate, "no_task")
 	}
@@ -48,7 +48,7 @@ func (g *Gateway) StartStatement(ctx context.Context, req gateway.StatementReque
 }
 
 // StatementReady implements gateway.StatementExporter (step 2).
-func (g *Gateway) StatementReady(ctx context.Context, task string) (bool, error) {
+func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool, error) {
 	e := exportStatus
 	if fit(task, taskShape) == "" {
 		return false, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}
@@ -62,7 +62,7 @@ func (g *Gateway) StatementReady(ctx context.Context, task string) (bool, error)
 	case r.Status.is(statusSuccess):
 		return true, nil
 	case r.Status.is(statusFail):
-		return false, r.err(gateway.KindRefused, e, "failed")
+		return false, r.err(gateway.KindDeclined, e, "failed")
 	case !r.Status.set:
 		return false, r.err(gateway.KindUnknown, e, "no_status")
 	}
@@ -70,7 +70,7 @@ func (g *Gateway) StatementReady(ctx context.Context, task string) (bool, error)
 }
 
 // DownloadStatement implements gateway.StatementExporter (step 3). Nothing is written to w unless a whole workbook came.
-func (g *Gateway) DownloadStatement(ctx context.Context, task string, w io.Writer) error {
+func (g *Gateway) DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error {
 	e := exportResult
 	if fit(task, taskShape) == "" {
 		return &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}

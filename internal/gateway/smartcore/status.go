@@ -86,8 +86,8 @@ func bankReferences(rrn string, hide redactor) []string {
 // read turns an answer about ref into a result.
 func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	result := gateway.Result{
-		Status:   statusOf(r.Status.value, ref.Operation, r.AuthorizeStatus != ""),
-		Evidence: r.evidence, PaymentMethod: r.Card.masked(),
+		Status:       statusOf(r.Status.value, ref.Operation, r.AuthorizeStatus != ""),
+		ProviderData: r.providerData, PaymentMethod: r.Card.masked(),
 	}
 	if !r.Status.set {
 		result.Status = ""

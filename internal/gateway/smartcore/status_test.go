@@ -134,7 +134,7 @@ func TestFetchRefund(t *testing.T) {
 	var e *gateway.Error
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, gateway.KindUnknown, e.Kind, "it may be an earlier refund of the same sum")
-	require.Equal(t, "300", e.Evidence["amount"], "but a person may see it")
+	require.Equal(t, "300", e.ProviderData["amount"], "but a person may see it")
 }
 
 func TestNextAction(t *testing.T) {

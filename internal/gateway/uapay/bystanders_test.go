@@ -127,7 +127,7 @@ func TestImportsThatFailHoldNoCheckBack(t *testing.T) {
 		require.Error(t, err)
 	}
 	_, err := g.Fetch(t.Context(), gateway.Ref{
-		Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: remember(statePayment, testP2P, stateEngine, engineSplit),
+		Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: saved(statePayment, testP2P, stateEngine, engineSplit),
 	})
 	require.ErrorContains(t, err, "http_500", "it was asked")
 }

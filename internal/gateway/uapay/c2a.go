@@ -23,18 +23,18 @@ func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gatew
 		return gateway.Result{}, g.giveUp(ctx, err, c2aCancel, &paymentParams{ExternalID: req.Ref.OrderID})
 	}
 	ref := req.Ref
-	ref.State = remember(statePayment, id, stateEngine, engineSplit)
-	result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: ref.State}
+	ref.State = saved(statePayment, id, stateEngine, engineSplit)
+	result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData, State: ref.State}
 	from := payerCard(req.Method)
 	r, err = g.call(ctx, c2aComplete, &c2aParams{PaymentID: id, Device: g.device(req), ACSRedirectURL: returnURL(req.ReturnURLs)}, c2aData{CardFrom: from},
 		from.PAN, from.SecurityCode, req.Customer.IP)
 	switch {
-	case gateway.KindOf(err) == gateway.KindRefused:
+	case gateway.KindOf(err) == gateway.KindDeclined:
 		g.tidy(ctx, c2aCancel, &paymentParams{PaymentID: id})
 		return gateway.Result{}, err
 	case err != nil && gateway.KindOf(err) == gateway.KindUnknown:
 		if e, ok := errors.AsType[*gateway.Error](err); ok {
-			result.Evidence["complete"] = e.Code
+			result.ProviderData["complete"] = e.Code
 		}
 		return result, nil
 	case err != nil:
@@ -42,8 +42,8 @@ func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gatew
 	case r.PaymentID != "" && string(r.PaymentID) != id:
 		return gateway.Result{}, r.err(gateway.KindUnknown, c2aComplete, "other_order")
 	}
-	r.evidence["payment_id"] = id
-	result.Evidence = r.evidence
+	r.providerData["payment_id"] = id
+	result.ProviderData = r.providerData
 	return g.soon(ctx, ref, result), nil
 }
 
@@ -62,11 +62,11 @@ func (g *Gateway) giveUp(ctx context.Context, err error, cancel endpoint, params
 		return err
 	}
 	g.tidy(ctx, cancel, params)
-	evidence := gateway.Evidence{"initiate": e.Code}
-	for name, value := range e.Evidence {
-		evidence[name] = value
+	providerData := gateway.ProviderData{"initiate": e.Code}
+	for name, value := range e.ProviderData {
+		providerData[name] = value
 	}
-	return &gateway.Error{Kind: gateway.KindRefused, Op: e.Op, Code: gateway.CodeUnanswered, Evidence: evidence, Err: err}
+	return &gateway.Error{Kind: gateway.KindDeclined, Op: e.Op, Code: gateway.CodeUnanswered, ProviderData: providerData, Err: err}
 }
 
 // payerCard is the card that a direct payment is made with.
@@ -121,7 +121,7 @@ func (g *Gateway) cancelC2A(ctx context.Context, ref gateway.Ref) (gateway.Resul
 	}
 	checked, err := g.fetchC2A(ctx, ref)
 	if err != nil || checked.Status == "" {
-		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: remember(statePayment, id, stateEngine, engineSplit)}, nil
+		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData, State: saved(statePayment, id, stateEngine, engineSplit)}, nil
 	}
 	return checked, nil
 }
@@ -140,7 +140,7 @@ func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gat
 	reference := fit(string(r.ReverseOperationID), idShape)
 	r, err = g.call(ctx, reverseComplete, &reverseParams{PaymentID: id}, nil)
 	switch {
-	case gateway.KindOf(err) == gateway.KindRefused && err != nil:
+	case gateway.KindOf(err) == gateway.KindDeclined && err != nil:
 		g.tidy(ctx, reverseCancel, &reverseParams{ReverseExternalID: req.Refund.OrderID})
 		return gateway.Result{}, err
 	case err != nil:
@@ -148,7 +148,7 @@ func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gat
 	case r.PaymentID != "" && string(r.PaymentID) != id:
 		return gateway.Result{}, r.err(gateway.KindUnknown, reverseComplete, "other_order")
 	}
-	return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: reference, Evidence: r.evidence, State: remember(stateAccepted, "1")}, nil
+	return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: reference, ProviderData: r.providerData, State: saved(stateAccepted, "1")}, nil
 }
 
 // fetchC2ARefund reads the operation that a refund is.
@@ -165,7 +165,7 @@ func (g *Gateway) fetchC2ARefund(ctx context.Context, ref gateway.Ref) (gateway.
 		if o.Type != "RETURN" || string(o.ExternalID) != ref.OrderID {
 			continue
 		}
-		out := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: fit(string(o.ID), idShape), Evidence: r.evidence}
+		out := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: fit(string(o.ID), idShape), ProviderData: r.providerData}
 		switch o.Status {
 		case "FINISHED":
 			out.Status, out.Amount = gateway.StatusSucceeded, o.Amount.pointer()

@@ -33,7 +33,7 @@ func TestCardNumbersByC2A(t *testing.T) {
 	require.Equal(t, gateway.ActionPostForm, result.NextAction.Type)
 	require.Equal(t, "https://api.demo.uapay.ua/api/payments/p2p/confirm?id="+testP2P, result.NextAction.Fields["TermUrl"])
 	require.EqualValues(t, 10000, *result.Amount, "without the commission, which is the payer's")
-	require.Equal(t, "300", result.Evidence["commission"])
+	require.Equal(t, "300", result.ProviderData["commission"])
 	require.Empty(t, openC2A(t, p.url).MissingFields(hosted()), "a hosted payment is an invoice, as ever")
 
 	for name, change := range map[string]func(*gateway.PaymentRequest){
@@ -56,10 +56,10 @@ func TestC2AThatFails(t *testing.T) {
 		failed             bool
 		last               string
 	}{
-		"not initiated":            {`!{"code":"NO_AGREEMENT"}`, "", gateway.KindRefused, true, "p2p/payments/c2a/initiate"},
-		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
-		"a card that is not there": {ids900, `!{"code":"NOT_FOUND","message":"cardFrom is not known"}`, gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
-		"a card that is refused":   {ids900, `!{"code":"FORMAT_ERROR","fields":{"data":{"cardFrom":{"id":"UNKNOWN"}}}}`, gateway.KindRefused, true, "p2p/payments/c2a/cancel"},
+		"not initiated":            {`!{"code":"NO_AGREEMENT"}`, "", gateway.KindDeclined, true, "p2p/payments/c2a/initiate"},
+		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindDeclined, true, "p2p/payments/c2a/cancel"},
+		"a card that is not there": {ids900, `!{"code":"NOT_FOUND","message":"cardFrom is not known"}`, gateway.KindDeclined, true, "p2p/payments/c2a/cancel"},
+		"a card that is refused":   {ids900, `!{"code":"FORMAT_ERROR","fields":{"data":{"cardFrom":{"id":"UNKNOWN"}}}}`, gateway.KindDeclined, true, "p2p/payments/c2a/cancel"},
 		"completed for another":    {ids900, `{"paymentId":"x"}`, gateway.KindUnknown, true, "p2p/payments/c2a/complete"},
 		"nobody knows the second":  {ids900, `!{"code":"BANK_ERROR"}`, 0, false, "p2p/payments/c2a/complete"},
 	} {
@@ -75,7 +75,7 @@ func TestC2AThatFails(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, gateway.StatusProcessing, result.Status, name)
 		require.Equal(t, testP2P, result.State[statePayment].Reveal(), "%s: it is followed by its id", name)
-		require.Equal(t, "BANK_ERROR", result.Evidence["complete"])
+		require.Equal(t, "BANK_ERROR", result.ProviderData["complete"])
 	}
 }
 
@@ -103,9 +103,9 @@ func TestInitiatingCallsWithoutAnAnswer(t *testing.T) {
 			g := openC2A(t, p.url)
 			g.sessions.id, g.sessions.ends, g.sessions.made = testSession, testNow.Add(sessionLife), 1
 			err := tc.call(g)
-			require.Equal(t, gateway.KindRefused, kindOf(t, err), name)
+			require.Equal(t, gateway.KindDeclined, kindOf(t, err), name)
 			require.Equal(t, gateway.CodeUnanswered, asError(t, err).Code, name)
-			require.NotEmpty(t, asError(t, err).Evidence["initiate"], name)
+			require.NotEmpty(t, asError(t, err).ProviderData["initiate"], name)
 			require.Equal(t, []string{"p2p/payments/" + name + "/initiate", "p2p/payments/" + tc.cancel}, p.paths(), "%s: never completed", name)
 		}
 	}
@@ -188,7 +188,7 @@ func TestCancelOfWhatNobodyPaid(t *testing.T) {
 		return `{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"` + status + `","payments":[]}`
 	}
 	ref := payment(gateway.OpSale)
-	ref.State = remember(stateInvoice, testInvoice)
+	ref.State = saved(stateInvoice, testInvoice)
 	for name, tc := range map[string]struct {
 		answer string
 		after  string
@@ -201,7 +201,7 @@ func TestCancelOfWhatNobodyPaid(t *testing.T) {
 			`!{"code":"BAD_STATE"}`, `{"id":"` + testInvoice + `","amount":25000,"invoiceStatus":"ACTIVE","payments":[` + shown("FINISHED", "FINISHED", 25000) + `]}`,
 			gateway.StatusSucceeded, 0,
 		},
-		"refused":      {`!{"code":"BAD_STATE"}`, show("ACTIVE"), "", gateway.KindRefused},
+		"refused":      {`!{"code":"BAD_STATE"}`, show("ACTIVE"), "", gateway.KindDeclined},
 		"slow":         {`!{"code":"PROCESSING_TIMEOUT"}`, show("ACTIVE"), "", gateway.KindUnknown},
 		"slow, done":   {`!{"code":"PROCESSING_TIMEOUT"}`, show("INACTIVE"), gateway.StatusCanceled, 0},
 		"nobody knows": {`!{"code":"BAD_STATE"}`, `!{"code":"LATER"}`, "", gateway.KindUnknown},

@@ -40,9 +40,9 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	case errors.Is(err, errMalformed):
 		return reject(gateway.KindRejected, "malformed_token")
 	case errors.Is(err, errAlgorithm):
-		return reject(gateway.KindForged, "bad_algorithm")
+		return reject(gateway.KindInvalidSignature, "bad_algorithm")
 	case err != nil:
-		return reject(gateway.KindForged, "bad_signature")
+		return reject(gateway.KindInvalidSignature, "bad_signature")
 	}
 	var c claims
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) || json.Unmarshal(data, &c) != nil {
@@ -97,22 +97,22 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 	if c.InvoiceID == "" {
 		c.InvoiceID = c.OrderID
 	}
-	n := gateway.Notification{OrderID: fit(string(c.ExternalID), idShape), Result: gateway.Result{Evidence: gateway.Evidence{}}}
-	c.addEvidence(n.Result.Evidence, hide)
+	n := gateway.Notification{OrderID: fit(string(c.ExternalID), idShape), Result: gateway.Result{ProviderData: gateway.ProviderData{}}}
+	c.addProviderData(n.Result.ProviderData, hide)
 	if c.SystemType == "ECOM" {
 		n.Result.Kind = gateway.KindPayment
 	}
 	invoiceID, paymentID := fit(string(c.InvoiceID), idShape), fit(string(c.PaymentID), idShape)
 	m := shownState(c.answer).meaning(gateway.OpSale)
-	if n.Doubt = c.doubt(m, invoiceID, paymentID, received); n.Doubt != "" {
-		n.Rule = ruleOf(n.Doubt)
+	if n.VerifyReason = c.verifyReason(m, invoiceID, paymentID, received); n.VerifyReason != "" {
+		n.Rule = ruleOf(n.VerifyReason)
 		return n
 	}
 	n.Result.Status, n.Result.Amount, n.Result.PaymentMethod = m.status, c.Amount.pointer(), masked(c.CardFromMasked)
 	n.Result.ProviderReference, n.Result.BankReferences = invoiceID, []string{paymentID}
-	n.Result.State = remember(stateInvoice, invoiceID)
-	if m.told() || shownState(c.answer).meaning(gateway.OpAuthorize).told() {
-		n.Result.State = remember(stateInvoice, invoiceID, statePayment, paymentID)
+	n.Result.State = saved(stateInvoice, invoiceID)
+	if m.reported() || shownState(c.answer).meaning(gateway.OpAuthorize).reported() {
+		n.Result.State = saved(stateInvoice, invoiceID, statePayment, paymentID)
 	}
 	if m.status == gateway.StatusFailed {
 		n.Result.Failure = rejected()
@@ -125,7 +125,7 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 }
 
 // doubt says why a genuine callback must be settled by asking the provider, or "".
-func (c claims) doubt(m meaning, invoiceID, paymentID string, received time.Time) string {
+func (c claims) verifyReason(m meaning, invoiceID, paymentID string, received time.Time) string {
 	switch {
 	case fit(string(c.ExternalID), idShape) == "":
 		return "without an order"

@@ -49,13 +49,13 @@ func TestACallbackOfAPaymentUnderWayNamesNone(t *testing.T) {
 		claims["status"], claims["paymentStatus"] = map[string]string{"PENDING": "NEW", "FINISHED": "FINISHED"}[paymentStatus], paymentStatus
 		n, err := open(t, account("")).ReadCallback(sealed(t, claims))
 		require.NoError(t, err)
-		require.Empty(t, n.Doubt, paymentStatus)
+		require.Empty(t, n.VerifyReason, paymentStatus)
 		require.Equal(t, want, n.Result.State[statePayment].Reveal(), paymentStatus)
 		require.NotEmpty(t, n.Result.State[stateInvoice].Reveal())
 	}
 }
 
-func TestCallbacksInDoubt(t *testing.T) {
+func TestCallbacksInVerification(t *testing.T) {
 	t.Parallel()
 	g := open(t, account(""))
 	for name, change := range map[string]func(map[string]any){
@@ -81,7 +81,7 @@ func TestCallbacksInDoubt(t *testing.T) {
 		change(claims)
 		n, err := g.ReadCallback(sealed(t, claims))
 		require.NoError(t, err, name)
-		require.NotEmpty(t, n.Doubt, name)
+		require.NotEmpty(t, n.VerifyReason, name)
 		require.Regexp(t, `^[a-z_]+$`, n.Rule, name)
 		ordinary := name == "the payer's turn" || name == "reversed" || name == "returned" || name == "a subscription"
 		require.Equal(t, ordinary, strings.HasPrefix(n.Rule, "asked_"), "%s: %s", name, n.Rule)
@@ -97,7 +97,7 @@ func TestCallbacksInDoubt(t *testing.T) {
 		claims["iat"] = iat
 		n, err := g.ReadCallback(sealed(t, claims))
 		require.NoError(t, err, name)
-		require.Empty(t, n.Doubt, name)
+		require.Empty(t, n.VerifyReason, name)
 	}
 }
 
@@ -165,7 +165,7 @@ func FuzzReadCallback(f *testing.F) {
 		require.Equal(t, n, again)
 		require.Equal(t, err == nil, err2 == nil)
 		if err != nil {
-			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindForged}, gateway.KindOf(err))
+			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindInvalidSignature}, gateway.KindOf(err))
 			require.Empty(t, n)
 			return
 		}
@@ -177,7 +177,7 @@ func FuzzReadCallback(f *testing.F) {
 		payload, signature, ok := strings.Cut(signature, ".")
 		require.True(t, ok)
 		require.Equal(t, encoding.EncodeToString(mac([]byte(testKey), text+"."+payload)), signature)
-		if n.Doubt != "" {
+		if n.VerifyReason != "" {
 			require.Empty(t, n.Result.Status)
 			require.Nil(t, n.Result.Amount)
 		}

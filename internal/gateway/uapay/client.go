@@ -51,7 +51,7 @@ type endpoint struct {
 	// harmless says that the call itself moves no money: an answer of error proves that nothing happened.
 	harmless bool
 	// refuses, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
-	refuses func(code string) bool
+	declines func(code string) bool
 	// bare says that the answer has no data to be signed (payments/confirm, uapay.md 4.2).
 	bare bool
 }
@@ -61,15 +61,15 @@ var (
 	invoicesCreate  = endpoint{op: "invoicesCreate", class: transport.ClassWrite, path: "invoicer/invoices/create", harmless: true}
 	invoicesShow    = endpoint{op: "invoicesShow", class: transport.ClassRead, path: "invoicer/invoices/show"}
 	invoicesList    = endpoint{op: "invoicesShowList", class: transport.ClassRead, path: "invoicer/invoices/show/list"}
-	paymentsCreate  = endpoint{op: "paymentsCreate", class: transport.ClassWrite, path: "invoicer/payments/create", refuses: absent}
+	paymentsCreate  = endpoint{op: "paymentsCreate", class: transport.ClassWrite, path: "invoicer/payments/create", declines: absent}
 	paymentsCheck   = endpoint{op: "paymentsCheckStatus", class: transport.ClassRead, path: "invoicer/payments/checkStatus"}
 	paymentsShow    = endpoint{op: "paymentsShow", class: transport.ClassRead, path: "invoicer/payments/show"}
 	paymentsConfirm = endpoint{op: "paymentsConfirm", class: transport.ClassWrite, path: "invoicer/payments/confirm", bare: true}
 	paymentsDone    = endpoint{op: "paymentsComplete", class: transport.ClassWrite, path: "invoicer/payments/complete"}
 	paymentsCancel  = endpoint{op: "paymentsCancel", class: transport.ClassWrite, path: "invoicer/payments/cancel"}
-	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse", refuses: refusal}
+	paymentsReverse = endpoint{op: "paymentsReverse", class: transport.ClassMoneyOut, path: "invoicer/payments/reverse", declines: declineOf}
 
-	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create", refuses: absent}
+	p2pCreate   = endpoint{op: "p2pDirectCreate", class: transport.ClassMoneyOut, path: "payments/p2p/direct/create", declines: absent}
 	p2pShow     = endpoint{op: "p2pShow", class: transport.ClassRead, path: "payments/p2p/show"}
 	p2pList     = endpoint{op: "p2pShowList", class: transport.ClassRead, path: "payments/p2p/show/list"}
 	p2pConfirm  = endpoint{op: "p2pConfirm", class: transport.ClassMoneyOut, path: "payments/p2p/confirm", bare: true}
@@ -80,7 +80,7 @@ var (
 	a2cCancel   = endpoint{op: "a2cCancel", class: transport.ClassWrite, path: "p2p/payments/a2c/cancel"}
 
 	c2aInitiate     = endpoint{op: "c2aInitiate", class: transport.ClassWrite, path: "p2p/payments/c2a/initiate", harmless: true}
-	c2aComplete     = endpoint{op: "c2aComplete", class: transport.ClassWrite, path: "p2p/payments/c2a/complete", refuses: absent}
+	c2aComplete     = endpoint{op: "c2aComplete", class: transport.ClassWrite, path: "p2p/payments/c2a/complete", declines: absent}
 	c2aCancel       = endpoint{op: "c2aCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/cancel"}
 	reverseInitiate = endpoint{op: "c2aReverseInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/initiate", harmless: true}
 	reverseComplete = endpoint{op: "c2aReverseComplete", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/complete"}
@@ -139,15 +139,15 @@ func (g *Gateway) scope(e endpoint) string {
 // reply is an answer with what belongs to it.
 type reply struct {
 	answer
-	evidence gateway.Evidence
-	hide     redactor
+	providerData gateway.ProviderData
+	hide         redactor
 	// told says that a working server answered with an error whose code proves nothing.
-	told bool
+	reported bool
 }
 
 // err makes an error out of what the provider said.
 func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Error {
-	return &gateway.Error{Kind: kind, Op: e.op, Code: code, Evidence: r.evidence}
+	return &gateway.Error{Kind: kind, Op: e.op, Code: code, ProviderData: r.providerData}
 }
 
 // call makes a call within the session. If the provider proves that it did not know the session, and so did nothing, a
@@ -188,18 +188,18 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 // nothing, and makes a failure unknown that no working server told.
 func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (reply, error) {
 	status := "http_" + strconv.Itoa(resp.Status)
-	r := reply{hide: hide, evidence: gateway.Evidence{"http_status": strconv.Itoa(resp.Status)}}
+	r := reply{hide: hide, providerData: gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}}
 	env, err := parseEnvelope(resp.Body)
 	broken := !resp.Conclusive()
 	switch {
 	case env.fault != nil:
 		err := r.failure(e, *env.fault, resp.Status, broken)
-		r.told = !broken && err.Kind == gateway.KindUnknown
+		r.reported = !broken && err.Kind == gateway.KindUnknown
 		return r, err
 	case broken:
 		return r, r.err(gateway.KindUnknown, e, status)
 	case resp.Status == http.StatusUnauthorized || resp.Status == http.StatusForbidden:
-		return r, r.refusedCredentials(e, status)
+		return r, r.invalidCredentials(e, status)
 	case resp.Status >= 300:
 		return r, r.err(gateway.KindUnknown, e, status)
 	case err != nil:
@@ -215,8 +215,8 @@ func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (repl
 		r.answer = answer{}
 		return r, r.err(gateway.KindUnknown, e, "unreadable_answer")
 	}
-	r.evidence["status"] = "1"
-	r.addEvidence(r.evidence, r.hide)
+	r.providerData["status"] = "1"
+	r.addProviderData(r.providerData, r.hide)
 	return r, nil
 }
 

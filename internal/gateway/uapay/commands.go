@@ -25,7 +25,7 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 	case err != nil:
 		return p, err
 	case f.payment == nil:
-		return paymentParams{InvoiceID: f.id}, f.err(gateway.KindRefused, invoicesShow, codeUnpaid) // nothing was asked of the money yet
+		return paymentParams{InvoiceID: f.id}, f.err(gateway.KindDeclined, invoicesShow, codeUnpaid) // nothing was asked of the money yet
 	}
 	return paymentParams{InvoiceID: f.id, PaymentID: string(f.payment.PaymentID)}, nil
 }
@@ -86,9 +86,9 @@ func notAsked(err error) error {
 		case gateway.KindUnknown:
 			e.Kind = gateway.KindNotSent
 		case gateway.KindNotFound:
-			e.Kind = gateway.KindRefused
-		case gateway.KindNotSent, gateway.KindDuplicate, gateway.KindCredentials, gateway.KindRefused, gateway.KindRejected,
-			gateway.KindInvalid, gateway.KindUnsupported, gateway.KindForged:
+			e.Kind = gateway.KindDeclined
+		case gateway.KindNotSent, gateway.KindDuplicate, gateway.KindCredentials, gateway.KindDeclined, gateway.KindRejected,
+			gateway.KindInvalid, gateway.KindUnsupported, gateway.KindInvalidSignature:
 		}
 	}
 	return err
@@ -99,12 +99,12 @@ func notAsked(err error) error {
 // reading: a hold that stands is proof that nothing was done only beside a code that refuses. After any other the command
 // may be carried out yet, and later readings tell.
 func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams) (gateway.Result, error) {
-	state := remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
+	state := saved(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
 	asked := ref
 	asked.State = state
 	r, err := g.call(ctx, e, &p, nil)
 	if err != nil {
-		if r.told {
+		if r.reported {
 			return g.afterError(ctx, e, asked, r)
 		}
 		return gateway.Result{}, err
@@ -112,7 +112,7 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p pa
 	if id := string(r.PaymentID); id != "" && id != p.PaymentID {
 		return gateway.Result{}, r.err(gateway.KindUnknown, e, "other_order")
 	}
-	accepted := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: p.InvoiceID, Evidence: r.evidence, State: state}
+	accepted := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: p.InvoiceID, ProviderData: r.providerData, State: state}
 	checked, err := g.reread(ctx, asked, p)
 	if err != nil || checked.Status == "" {
 		return accepted, nil
@@ -131,7 +131,7 @@ func (g *Gateway) reread(ctx context.Context, ref gateway.Ref, p paymentParams) 
 	}
 	result := g.result(a, a.answer, shownState(a.answer).meaning(ref.Operation), ref)
 	result.ProviderReference, result.BankReferences = p.InvoiceID, []string{p.PaymentID}
-	result.State = remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
+	result.State = saved(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
 	return result, nil
 }
 
@@ -149,15 +149,15 @@ func (g *Gateway) showPayment(ctx context.Context, paymentID string) (reply, err
 
 // afterError settles an error answer to a capture or cancel by reading the payment.
 func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
-	code := r.evidence["error_code"]
+	code := r.providerData["error_code"]
 	a, err := g.showPayment(ctx, recall(ref, statePayment))
 	if err != nil {
 		return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
 	}
 	m := shownState(a.answer).meaning(ref.Operation)
 	switch {
-	case shownState(a.answer).meaning(gateway.OpAuthorize).status == gateway.StatusAuthorized && refusal(code):
-		return gateway.Result{}, r.err(gateway.KindRefused, e, code)
+	case shownState(a.answer).meaning(gateway.OpAuthorize).status == gateway.StatusAuthorized && declineOf(code):
+		return gateway.Result{}, r.err(gateway.KindDeclined, e, code)
 	case m.status == gateway.StatusSucceeded || m.status == gateway.StatusCanceled || m.status == gateway.StatusFailed:
 		result := g.result(a, a.answer, m, ref)
 		result.ProviderReference, result.State = recall(ref, stateInvoice), ref.State
@@ -184,13 +184,13 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 		return gateway.Result{}, f.invalid(e.op)
 	}
 	if params.ID == "" && (params.PaymentID == "" || params.InvoiceID == "") {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindRefused, Op: e.op, Code: "nothing_to_confirm"}
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Op: e.op, Code: "nothing_to_confirm"}
 	}
 	if params.ID == "" && params.Key == "" {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindRefused, Op: e.op, Code: gateway.CodeKeyLost}
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Op: e.op, Code: gateway.CodeKeyLost}
 	}
 	r, err := g.call(ctx, e, &params, nil, code.Reveal(), params.Key)
-	if err != nil && !r.told {
+	if err != nil && !r.reported {
 		return gateway.Result{}, err
 	}
 	checked, readErr := g.Fetch(ctx, ref)
@@ -199,10 +199,10 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 	case err != nil && readErr != nil:
 		return gateway.Result{}, err
 	case err != nil && again && counted(checked.NextAction, ref) && !fewer(checked.NextAction, ref):
-		return gateway.Result{}, r.err(gateway.KindRefused, e, gateway.CodeNotTried) // a code that is wrong costs an attempt
+		return gateway.Result{}, r.err(gateway.KindDeclined, e, gateway.CodeNotTried) // a code that is wrong costs an attempt
 	case err != nil && again: // the code was not taken
-		for name, value := range r.evidence {
-			checked.Evidence[name] = value
+		for name, value := range r.providerData {
+			checked.ProviderData[name] = value
 		}
 		return checked, nil
 	case err != nil:
@@ -212,7 +212,7 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 		}
 		return checked, nil // whatever became of it, this is how things are
 	case readErr != nil:
-		return gateway.Result{Status: gateway.StatusProcessing, Evidence: r.evidence}, nil
+		return gateway.Result{Status: gateway.StatusProcessing, ProviderData: r.providerData}, nil
 	case again && !fewer(checked.NextAction, ref): // the provider is not done with the code yet
 		checked.Status, checked.NextAction = gateway.StatusProcessing, nil
 	}

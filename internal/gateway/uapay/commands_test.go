@@ -86,15 +86,15 @@ func TestCommandsThatFail(t *testing.T) {
 		code         string
 		http         int
 	}{
-		"refused, the hold stands":  {`!{"code":"BAD_STATE"}`, shown("HOLDED", "PAID", 25000), "", gateway.KindRefused, "BAD_STATE", 400},
+		"refused, the hold stands":  {`!{"code":"BAD_STATE"}`, shown("HOLDED", "PAID", 25000), "", gateway.KindDeclined, "BAD_STATE", 400},
 		"refused, already captured": {`!{"code":"BAD_STATE"}`, shown("FINISHED", "FINISHED", 25000), gateway.StatusSucceeded, 0, "", 200},
 		"refused, nobody knows":     {`!{"code":"BAD_STATE"}`, "!{}", "", gateway.KindUnknown, "BAD_STATE", 200},
 		"refused, on the way":       {`!{"code":"BAD_STATE"}`, shown("PENDING", "PAID", 25000), "", gateway.KindUnknown, "BAD_STATE", 200},
 		"slow, the hold stands":     {`!{"code":"PROCESSING_TIMEOUT"}`, shown("HOLDED", "PAID", 25000), "", gateway.KindUnknown, "PROCESSING_TIMEOUT", 200},
 		"unlisted, the hold stands": {`!{"code":"SOMETHING_ELSE"}`, shown("HOLDED", "PAID", 25000), "", gateway.KindUnknown, "SOMETHING_ELSE", 200},
 		"slow, but captured":        {`!{"code":"PROCESSING_TIMEOUT"}`, shown("FINISHED", "FINISHED", 25000), gateway.StatusSucceeded, 0, "", 200},
-		"format":                    {`!{"code":"FORMAT_ERROR","fields":{"params":{"amount":"TOO_LARGE"}}}`, "", "", gateway.KindRefused, "FORMAT_ERROR", 200},
-		"clock":                     {`!{"code":"TIMELIMIT_ERROR"}`, "", "", gateway.KindRefused, "clock_skew", 200},
+		"format":                    {`!{"code":"FORMAT_ERROR","fields":{"params":{"amount":"TOO_LARGE"}}}`, "", "", gateway.KindDeclined, "FORMAT_ERROR", 200},
+		"clock":                     {`!{"code":"TIMELIMIT_ERROR"}`, "", "", gateway.KindDeclined, "clock_skew", 200},
 		"a broken server":           {`!{"code":"FORMAT_ERROR"}`, "", "", gateway.KindUnknown, "FORMAT_ERROR", 502},
 		"acknowledged for another":  {`{"paymentId":"x"}`, "", "", gateway.KindUnknown, "other_order", 200},
 		"too many":                  {`!{"code":"SLOW_DOWN"}`, "", "", gateway.KindUnknown, "SLOW_DOWN", 429},
@@ -142,7 +142,7 @@ func TestCommandsLookForTheIdsThatTheyLack(t *testing.T) {
 	require.Equal(t, gateway.KindNotSent, kindOf(t, err), "the cancel itself never went out")
 	p = newProvider(t, map[string][]string{"invoicer/invoices/show/list": {`{"invoices":[]}`}})
 	_, err = open(t, account(p.url)).Cancel(t.Context(), payment(gateway.OpAuthorize))
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 }
 
 func TestConfirmCode(t *testing.T) {
@@ -162,7 +162,7 @@ func TestConfirmCode(t *testing.T) {
 		"wrong for the last time":          {`!{"code":"WRONG_CODE"}`, `{"id":"x","status":"REJECTED","paymentStatus":"CANCELED","amount":25000}`, gateway.StatusFailed, -1, 0},
 		"taken, and nobody knows":          {"", "!{}", gateway.StatusProcessing, -1, 0},
 		"an error, and nobody knows":       {`!{"code":"WRONG_CODE"}`, "!{}", "", -1, gateway.KindUnknown},
-		"the provider dislikes the format": {`!{"code":"FORMAT_ERROR","fields":{"params":{"code":"FORMAT"}}}`, "", "", -1, gateway.KindRefused},
+		"the provider dislikes the format": {`!{"code":"FORMAT_ERROR","fields":{"params":{"code":"FORMAT"}}}`, "", "", -1, gateway.KindDeclined},
 	} {
 		v := vectors["payment_confirm_lookup"]
 		p := newProvider(t, map[string][]string{"invoicer/payments/confirm": {tc.answer}, "invoicer/payments/checkStatus": {tc.read}})
@@ -190,9 +190,9 @@ func TestConfirmCode(t *testing.T) {
 	ref := known(gateway.OpSale)
 	ref.State[stateDirect], ref.State[stateLeft], ref.State[stateKey] = "1", "3", "another-key"
 	_, err := open(t, account(p.url)).ConfirmCode(t.Context(), ref, "123456")
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	require.Equal(t, gateway.CodeNotTried, asError(t, err).Code)
-	require.Equal(t, "KEY_ERROR", asError(t, err).Evidence["error_code"])
+	require.Equal(t, "KEY_ERROR", asError(t, err).ProviderData["error_code"])
 	delete(ref.State, stateKey)
 	_, err = open(t, account(p.url)).ConfirmCode(t.Context(), ref, "123456")
 	require.Equal(t, gateway.CodeKeyLost, asError(t, err).Code)
@@ -204,7 +204,7 @@ func TestConfirmCode(t *testing.T) {
 
 	g := open(t, account(""))
 	_, err = g.ConfirmCode(t.Context(), payment(gateway.OpSale), "123456")
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	_, err = g.ConfirmCode(t.Context(), known(gateway.OpSale), "")
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err))
 }

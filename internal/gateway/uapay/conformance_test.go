@@ -30,11 +30,11 @@ func TestConformance(t *testing.T) {
 		return `{"status":1,"data":{"token":"` + sealToken([]byte(secret), []byte(data)) + `"}}`
 	}
 	led := known(gateway.OpSale)
-	led.State = remember(stateInvoice, testInvoice, statePayment, testPayment, stateDirect, "1", stateKey, "canary-key-73", stateLeft, "3")
-	transfer := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: remember(statePayment, testP2P, stateEngine, engineClassic)}
-	payout := gateway.Ref{Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: remember(statePayment, testP2P, stateEngine, engineSplit)}
+	led.State = saved(stateInvoice, testInvoice, statePayment, testPayment, stateDirect, "1", stateKey, "canary-key-73", stateLeft, "3")
+	transfer := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: saved(statePayment, testP2P, stateEngine, engineClassic)}
+	payout := gateway.Ref{Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000), State: saved(statePayment, testP2P, stateEngine, engineSplit)}
 	hold := known(gateway.OpAuthorize)
-	refund := gateway.Ref{Kind: gateway.KindRefund, Operation: gateway.OpSale, OrderID: "rf-1", Amount: uah(5000), Parent: &led, State: remember(statePayment, testPayment, stateAccepted, "1")}
+	refund := gateway.Ref{Kind: gateway.KindRefund, Operation: gateway.OpSale, OrderID: "rf-1", Amount: uah(5000), Parent: &led, State: saved(statePayment, testPayment, stateAccepted, "1")}
 	type (
 		gw  = gateway.Gateway
 		res = gateway.Result
@@ -266,7 +266,7 @@ func codesOf(ref gateway.Ref, confirmed, read string) *gatewaytest.Codes {
 
 // readings are orders of several operations, with a commission beside the amount (uapay.md 9.2, 15.2).
 func readings() map[string]gatewaytest.Reading {
-	transfer := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(10000), State: remember(statePayment, testP2P, stateEngine, engineSplit)}
+	transfer := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(10000), State: saved(statePayment, testP2P, stateEngine, engineSplit)}
 	out := map[string]gatewaytest.Reading{}
 	add := func(name string, status gateway.Status, back int64, word string, operations ...string) {
 		out[name] = gatewaytest.Reading{

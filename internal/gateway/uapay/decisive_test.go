@@ -62,7 +62,7 @@ func TestWhichPaymentOfAnInvoiceDecides(t *testing.T) {
 		}
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show": invoices})
 		g, ref := open(t, account(p.url)), payment(tc.op)
-		ref.State = remember(stateInvoice, testInvoice)
+		ref.State = saved(stateInvoice, testInvoice)
 		var last gateway.Result
 		for range tc.looks {
 			var err error
@@ -71,7 +71,7 @@ func TestWhichPaymentOfAnInvoiceDecides(t *testing.T) {
 			maps.Copy(ref.State, last.State)
 		}
 		require.Equal(t, tc.status, last.Status, name)
-		require.Equal(t, tc.id, last.Evidence["payment_id"], name)
+		require.Equal(t, tc.id, last.ProviderData["payment_id"], name)
 		require.Equal(t, tc.held, last.State[statePayment].Reveal() == tc.id, name)
 	}
 }
@@ -93,7 +93,7 @@ func TestEveryPaymentWithMoneyIsNamed(t *testing.T) {
 	} {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {shownInvoice(tc.rest, tc.payments...)}})
 		ref := payment(tc.op)
-		ref.State = remember(stateInvoice, testInvoice)
+		ref.State = saved(stateInvoice, testInvoice)
 		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
 		require.NoError(t, err, name)
 		require.Equal(t, tc.want, result.BankReferences, name)
@@ -108,7 +108,7 @@ func TestThePaymentOfOurOwnInvoiceIsKnown(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, map[string][]string{"invoicer/invoices/show": {shownInvoice(`,"extraInfo":{"payrelay":"direct"}`, "a 9 PENDING/NEW")}})
 	ref := payment(gateway.OpSale)
-	ref.State = remember(stateInvoice, testInvoice)
+	ref.State = saved(stateInvoice, testInvoice)
 	result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
 	require.NoError(t, err)
 	require.Equal(t, gateway.StatusProcessing, result.Status)
@@ -130,7 +130,7 @@ func TestALoweredSumIsToldOfUnlessItIsBeingCaptured(t *testing.T) {
 	for op, want := range map[gateway.Operation]*int64{gateway.OpCapture: nil, gateway.OpSale: &lowered, gateway.OpCancel: &lowered} {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {strings.ReplaceAll(shownInvoice("", "a 9 PENDING/PAID"), "25000", "20000")}})
 		ref := payment(op)
-		ref.State = remember(stateInvoice, testInvoice)
+		ref.State = saved(stateInvoice, testInvoice)
 		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
 		require.NoError(t, err, op)
 		require.Equal(t, gateway.StatusProcessing, result.Status, op)

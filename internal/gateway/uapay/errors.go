@@ -29,32 +29,32 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 		code = "unreadable_code"
 	}
 	code = r.hide.text(code)
-	r.evidence["error_code"] = code
+	r.providerData["error_code"] = code
 	if message := r.message(f.Message); message != "" {
-		r.evidence["error_message"] = message
+		r.providerData["error_message"] = message
 	}
 	paths := f.paths()
 	if len(paths) == 0 && absent(code) {
-		paths = named(r.evidence["error_message"])
+		paths = acknowledged(r.providerData["error_message"])
 	}
 	for _, p := range paths {
-		r.evidence["error_field"] = r.hide.text(p.path + " " + p.code) // the last one tells enough
+		r.providerData["error_field"] = r.hide.text(p.path + " " + p.code) // the last one tells enough
 	}
 	out := r.err(gateway.KindUnknown, e, code)
 	switch {
 	case broken:
 	case code == codeTime:
-		out.Kind, out.Code, out.Err = gateway.KindRefused, gateway.CodeClock, errClock
+		out.Kind, out.Code, out.Err = gateway.KindDeclined, gateway.CodeClock, errClock
 	case e.op == sessionsCreate.op: // it holds nothing but the client's id, signed
 		out.Kind, out.Err = gateway.KindCredentials, errCredentials
 	case sessionLost(code, paths):
 		out.Kind, out.Err = gateway.KindCredentials, errSession
 	case code == codeFormat:
-		out.Kind, out.Fields = gateway.KindRefused, fieldErrors(paths)
+		out.Kind, out.Fields = gateway.KindDeclined, fieldErrors(paths)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		out.Kind, out.Err = gateway.KindCredentials, errCredentials
-	case e.harmless, e.refuses != nil && e.refuses(code):
-		out.Kind, out.Fields = gateway.KindRefused, fieldErrors(paths)
+	case e.harmless, e.declines != nil && e.declines(code):
+		out.Kind, out.Fields = gateway.KindDeclined, fieldErrors(paths)
 	}
 	for i, f := range out.Fields {
 		if name, ok := transferNames[f.Field]; ok && e.op == p2pCreate.op {
@@ -67,11 +67,11 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 // absent reports whether a code says that something that the call names, such as its card, is not there: a call that cannot
 // find what it is about does nothing. The word is inferred.
 func absent(code string) bool {
-	return strings.Contains(strings.ToUpper(code), "NOT_FOUND") && refusal(code)
+	return strings.Contains(strings.ToUpper(code), "NOT_FOUND") && declineOf(code)
 }
 
 // named is the card that an error's text begins with, if it names one in the provider's own words.
-func named(message string) []fieldFault {
+func acknowledged(message string) []fieldFault {
 	switch word, _, _ := strings.Cut(message, " "); word {
 	case "cardFrom", "cardTo":
 		return []fieldFault{{"data." + word + ".id", "NOT_FOUND"}}
@@ -82,7 +82,7 @@ func named(message string) []fieldFault {
 // refusal reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
 // published (uapay.md 1.1): the words are inferred. A code that may be about the provider's own trouble, or its bank's,
 // is none: the money may have moved before that.
-func refusal(code string) bool {
+func declineOf(code string) bool {
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(strings.ToUpper(code), w) })
 	}
@@ -91,7 +91,7 @@ func refusal(code string) bool {
 }
 
 // refusedCredentials is a refusal without an error object.
-func (r reply) refusedCredentials(e endpoint, code string) *gateway.Error {
+func (r reply) invalidCredentials(e endpoint, code string) *gateway.Error {
 	err := r.err(gateway.KindCredentials, e, code)
 	err.Err = errCredentials
 	return err

@@ -16,7 +16,7 @@ func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
 		"invoicer/payments/create": {`!{"code":"FORMAT_ERROR","message":"Wrong input","fields":{"params":{"device":{"userAgent":"REQUIRED"}},"data":{"cardFrom":{"securityCode":"LENGTH"},"email":"FORMAT","odd":"REQUIRED"}}}`},
 	})
 	_, err := open(t, account(p.url)).CreatePayment(t.Context(), direct(t))
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	e := asError(t, err)
 	require.Equal(t, []gateway.FieldError{
 		{Field: "payment_method.cvc", Message: "the provider does not accept it: LENGTH"},
@@ -24,8 +24,8 @@ func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
 		{Field: "provider.data.odd", Message: "required by the provider"},
 		{Field: "browser.user_agent", Message: "required by the provider"},
 	}, e.Fields)
-	require.Equal(t, "Wrong input", e.Evidence["error_message"])
-	require.Equal(t, "FORMAT_ERROR", e.Evidence["error_code"])
+	require.Equal(t, "Wrong input", e.ProviderData["error_message"])
+	require.Equal(t, "FORMAT_ERROR", e.ProviderData["error_code"])
 }
 
 // A call that cannot find the card that it names does nothing; the word is inferred. A broken server proves nothing.
@@ -38,10 +38,10 @@ func TestACardThatIsNotThere(t *testing.T) {
 	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {invoiceMade}, "invoicer/payments/create": {lost}, "payments/p2p/direct/create": {lost}})
 	g := open(t, account(p.url))
 	_, err := g.CreatePayment(t.Context(), direct(t))
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	require.Equal(t, unknown("payment_method.card_id"), asError(t, err).Fields)
 	_, err = g.Transfer(t.Context(), transferRequest(t))
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	require.Equal(t, unknown("from.card_id"), asError(t, err).Fields)
 
 	p = newProvider(t, map[string][]string{"payments/p2p/direct/create": {lost}})
@@ -56,7 +56,7 @@ func TestClockIsToldAsAClock(t *testing.T) {
 	t.Parallel()
 	p := newProvider(t, map[string][]string{"invoicer/invoices/create": {string(`!{"code":"TIMELIMIT_ERROR"}`)}})
 	_, err := open(t, account(p.url)).CreatePayment(t.Context(), hosted())
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 	require.Equal(t, "clock_skew", asError(t, err).Code)
 	require.ErrorContains(t, err, "synchronise this machine's clock")
 }
@@ -69,7 +69,7 @@ func TestErrorsRepeatNothing(t *testing.T) {
 		p := newProvider(t, map[string][]string{"invoicer/invoices/create": {invoiceMade}, "invoicer/payments/create": {fault}})
 		_, err := open(t, account(p.url)).CreatePayment(t.Context(), direct(t))
 		e := asError(t, err)
-		require.NotContains(t, fmt.Sprintf("%v %v %v %v", err, e.Code, e.Evidence, e.Fields), held)
+		require.NotContains(t, fmt.Sprintf("%v %v %v %v", err, e.Code, e.ProviderData, e.Fields), held)
 	}
 }
 

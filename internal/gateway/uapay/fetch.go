@@ -55,7 +55,7 @@ func (g *Gateway) checkStatus(ctx context.Context, ref gateway.Ref, invoiceID, p
 	if next := result.NextAction; next != nil && next.AttemptsLeft != nil {
 		left = itoa(int64(*next.AttemptsLeft))
 	}
-	result.State = remember(stateInvoice, invoiceID, statePayment, paymentID, stateDirect, "1", stateKey, string(r.Key), stateLeft, left, stateReturn, ref.State[stateReturn].Reveal())
+	result.State = saved(stateInvoice, invoiceID, statePayment, paymentID, stateDirect, "1", stateKey, string(r.Key), stateLeft, left, stateReturn, ref.State[stateReturn].Reveal())
 	return result, nil
 }
 
@@ -141,7 +141,7 @@ func decisive(payments []answer, ref gateway.Ref) *answer {
 	rank := func(a answer) int {
 		m := shownState(a).meaning(ref.Operation)
 		switch {
-		case known != "" && string(a.PaymentID) == known && (m.money() || commanded(ref) && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled):
+		case known != "" && string(a.PaymentID) == known && (m.money() || modified(ref) && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled):
 			return 5
 		case m.status == gateway.StatusSucceeded && !m.reversed, m.status == gateway.StatusAuthorized:
 			return paid + 1
@@ -173,33 +173,33 @@ func older(a, b answer) bool {
 // readPayment reads what an invoice says of its order.
 func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (gateway.Result, error) {
 	direct := isDirect(f.ExtraInfo)
-	state := remember(stateInvoice, f.id)
+	state := saved(stateInvoice, f.id)
 	p := f.payment
 	switch {
 	case p == nil && f.Payments == nil:
 		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
 	case p == nil && f.InvoiceStatus == "INACTIVE": // uapay.md 15.4: nobody can pay it any more
-		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
+		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, ProviderData: f.providerData}, nil
 	case p == nil && direct: // the invoice is an envelope; the payment that was to be in it never arrived
 		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")
 	case p == nil:
-		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, Evidence: f.evidence}, nil
+		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, ProviderData: f.providerData}, nil
 	}
 	m := shownState(*p).fetched(ref.Operation)
 	if m.waiting && direct {
 		if back := string(f.RedirectURL); back != "" && ref.State[stateReturn] == "" { // forgotten with a lost answer
-			ref.State = remember(stateReturn, back)
+			ref.State = saved(stateReturn, back)
 		}
 		return g.checkStatus(ctx, ref, f.id, string(p.PaymentID))
 	}
-	p.addEvidence(f.evidence, f.hide)
+	p.addProviderData(f.providerData, f.hide)
 	result := g.result(f.reply, *p, m, ref)
 	if m.waiting {
 		result.Status = gateway.StatusRequiresAction // on the provider's page
 	}
 	result.ProviderReference, result.State, result.BankReferences = f.id, state, f.movements(ref.Operation)
-	if direct || m.told() || commanded(ref) {
-		result.State = remember(stateInvoice, f.id, statePayment, string(p.PaymentID))
+	if direct || m.reported() || modified(ref) {
+		result.State = saved(stateInvoice, f.id, statePayment, string(p.PaymentID))
 	}
 	return result, nil
 }
@@ -221,7 +221,7 @@ func (f found) movements(op gateway.Operation) []string {
 }
 
 // commanded reports whether a capture or cancel was asked for, and so of which payment of the invoice.
-func commanded(ref gateway.Ref) bool {
+func modified(ref gateway.Ref) bool {
 	return ref.Operation == gateway.OpCapture || ref.Operation == gateway.OpCancel
 }
 

@@ -76,7 +76,7 @@ func TestCardFrameSession(t *testing.T) {
 func TestCardFrameWithoutASession(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]gateway.ErrorKind{
-		`!{"code":"TIMELIMIT_ERROR"}`: gateway.KindRefused,
+		`!{"code":"TIMELIMIT_ERROR"}`: gateway.KindDeclined,
 		`!{"code":"WHATEVER"}`:        gateway.KindCredentials,
 		`{}`:                          gateway.KindNotSent,
 	} {

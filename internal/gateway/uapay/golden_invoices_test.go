@@ -38,7 +38,7 @@ func invoiceDrills() map[string]func(*testing.T, vector) {
 			data := invoice(hosted())
 			change(&data)
 			r, id, err := g.createInvoice(ctx, systemType, data)
-			return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: id, Evidence: r.evidence}, err
+			return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: id, ProviderData: r.providerData}, err
 		}}
 	}
 	show := func(name string) drill {
@@ -54,7 +54,7 @@ func invoiceDrills() map[string]func(*testing.T, vector) {
 				if name == "invoice_show_no_payment_yet" {
 					return
 				}
-				require.Equal(t, testPayment, result.Evidence["payment_id"])
+				require.Equal(t, testPayment, result.ProviderData["payment_id"])
 				if result.Status != gateway.StatusProcessing { // else another payment of the invoice may bring the money
 					require.Equal(t, testPayment, result.State[statePayment].Reveal())
 				}

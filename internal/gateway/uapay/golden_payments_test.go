@@ -26,7 +26,7 @@ func checkDrills() map[string]func(*testing.T, vector) {
 				status: status,
 				call: func(ctx context.Context, g *Gateway) (gateway.Result, error) {
 					ref := payment(operationFor(name))
-					ref.State = remember(stateInvoice, request.Params["invoiceId"], statePayment, request.Params["paymentId"],
+					ref.State = saved(stateInvoice, request.Params["invoiceId"], statePayment, request.Params["paymentId"],
 						stateDirect, "1", stateReturn, "https://shop.example/return/ord-1001")
 					if strings.Contains(name, "lookup") {
 						ref.State[stateKey] = "kept" // of payments/create: the examples name none, and no code is taken without it
@@ -175,7 +175,7 @@ func paymentDrills() map[string]func(*testing.T, vector) {
 			},
 			also: func(t *testing.T, result gateway.Result) {
 				require.EqualValues(t, 25000, *result.Amount)
-				require.Equal(t, "0", result.Evidence["commission"])
+				require.Equal(t, "0", result.ProviderData["commission"])
 			},
 		}.play
 	}
@@ -214,7 +214,7 @@ func callbackDrills() map[string]func(*testing.T, vector) {
 	}
 	believed := func(t *testing.T, n gateway.Notification, err error, v vector) {
 		require.NoError(t, err)
-		require.Empty(t, n.Doubt)
+		require.Empty(t, n.VerifyReason)
 		require.Equal(t, "ord-1001", n.OrderID)
 		require.Equal(t, gateway.KindPayment, n.Result.Kind)
 		want, _ := neutral(t, v.Want)
@@ -225,14 +225,14 @@ func callbackDrills() map[string]func(*testing.T, vector) {
 		require.Equal(t, testInvoice, n.Result.ProviderReference)
 	}
 	forged := func(t *testing.T, n gateway.Notification, err error, _ vector) {
-		require.Equal(t, gateway.KindForged, kindOf(t, err))
+		require.Equal(t, gateway.KindInvalidSignature, kindOf(t, err))
 		require.Empty(t, n)
 	}
 	return map[string]func(*testing.T, vector){
 		"callback_finished": read(believed), "callback_holded": read(believed), "callback_rejected": read(believed), "callback_canceled": read(believed),
 		"callback_reversed": read(func(t *testing.T, n gateway.Notification, err error, _ vector) {
 			require.NoError(t, err)
-			require.NotEmpty(t, n.Doubt, "whose refund it was must be asked")
+			require.NotEmpty(t, n.VerifyReason, "whose refund it was must be asked")
 			require.Empty(t, n.Result.Status)
 		}),
 		"callback_amount_mismatch": read(func(t *testing.T, n gateway.Notification, err error, _ vector) {
@@ -249,7 +249,7 @@ func callbackDrills() map[string]func(*testing.T, vector) {
 			require.NoError(t, json.Unmarshal(v.Request, &claims))
 			n, err := open(t, account("")).ReadCallback(sealed(t, claims))
 			require.NoError(t, err)
-			require.Empty(t, n.Doubt)
+			require.Empty(t, n.VerifyReason)
 			require.Equal(t, "24", n.OrderID)
 			want, _ := neutral(t, v.Want)
 			require.Equal(t, want, n.Result.Status)

@@ -97,7 +97,7 @@ func (d drill) play(t *testing.T, v vector) {
 	require.Equal(t, status, result.Status)
 	require.Equal(t, refunded, result.Refunded != nil)
 	require.Equal(t, status == gateway.StatusFailed, result.Failure != nil)
-	encoded, err := json.Marshal(result.Evidence)
+	encoded, err := json.Marshal(result.ProviderData)
 	require.NoError(t, err)
 	for _, hidden := range []string{"SimKey", "UEFSR", "eJ", testKey} {
 		require.NotContains(t, string(encoded), hidden, "keys and forms are no evidence")
@@ -233,7 +233,7 @@ func tokenDrills() map[string]func(*testing.T, vector) {
 		"sessions_create_signed_live":                   session(false, made),
 		"sessions_create_missing_client_id":             session(false, refused(gateway.KindCredentials, codeFormat)),
 		"sessions_create_missing_client_id_with_status": session(false, refused(gateway.KindCredentials, codeFormat)),
-		"any_method_stale_iat":                          session(false, refused(gateway.KindRefused, gateway.CodeClock)),
+		"any_method_stale_iat":                          session(false, refused(gateway.KindDeclined, gateway.CodeClock)),
 		"signing_negative_bad_signature":                forged(errSignature),
 		"signing_negative_alg_none":                     forged(errAlgorithm),
 		"signing_negative_key_base64_decoded":           forged(errSignature),

@@ -17,7 +17,7 @@ const testReverse = "0a1b2c3d-4e5f-4061-8273-8495a6b7c8d9"
 func classicRef() gateway.Ref {
 	return gateway.Ref{
 		Kind: gateway.KindTransfer, Operation: gateway.OpSale, OrderID: "tr-77", Amount: uah(10000),
-		State: remember(statePayment, testP2P, stateEngine, engineClassic, stateKey, simKey),
+		State: saved(statePayment, testP2P, stateEngine, engineClassic, stateKey, simKey),
 	}
 }
 
@@ -82,7 +82,7 @@ func transferDrills() map[string]func(*testing.T, vector) {
 func c2aPayment() gateway.Ref {
 	return gateway.Ref{
 		Kind: gateway.KindPayment, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(10000), ProviderReference: testP2P,
-		State: remember(statePayment, testP2P, stateEngine, engineSplit),
+		State: saved(statePayment, testP2P, stateEngine, engineSplit),
 	}
 }
 
@@ -166,7 +166,7 @@ func splitDrills() map[string]func(*testing.T, vector) {
 			})
 			parent := c2aPayment()
 			_, err := open(t, account(p.url)).Refund(t.Context(), gateway.RefundRequest{Refund: gateway.Ref{Kind: gateway.KindRefund, OrderID: "rf-900", Amount: uah(10000)}, Payment: parent})
-			require.Equal(t, gateway.KindRefused, kindOf(t, err))
+			require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 			requireParams(t, v, p.seen()[2])
 			require.Nil(t, p.seen()[2].Data)
 		},
@@ -182,7 +182,7 @@ func splitDrills() map[string]func(*testing.T, vector) {
 				"p2p/payments/a2c/initiate": {ids900}, "p2p/payments/a2c/complete": {`!{"code":"FORMAT_ERROR"}`}, "p2p/payments/a2c/cancel": {v.answer(t)},
 			})
 			_, err := open(t, account(p.url)).Payout(t.Context(), payoutRequest)
-			require.Equal(t, gateway.KindRefused, kindOf(t, err))
+			require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 			requireParams(t, v, p.seen()[2])
 			require.Nil(t, p.seen()[2].Data)
 		},
@@ -193,7 +193,7 @@ func splitDrills() map[string]func(*testing.T, vector) {
 			also: func(t *testing.T, result gateway.Result) {
 				require.EqualValues(t, 400, *result.Amount)
 				require.EqualValues(t, "UAH", result.Currency)
-				require.Equal(t, "SEND FINISHED, RECEIVE FINISHED", result.Evidence["operations"])
+				require.Equal(t, "SEND FINISHED, RECEIVE FINISHED", result.ProviderData["operations"])
 				require.Equal(t, "a5878766-9a1f-485e-adb9-4c14d6bcceb1", result.ProviderReference)
 				require.Equal(t, "32072020", result.OrderID)
 			},

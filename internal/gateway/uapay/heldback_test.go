@@ -15,8 +15,8 @@ import (
 func TestHeldBackIsAboutTheCallsThatWouldBeMade(t *testing.T) {
 	t.Parallel()
 	ofInvoice := known(gateway.OpSale)
-	ofInvoice.State = remember(stateInvoice, testInvoice, statePayment, testPayment)
-	split := gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, OrderID: "inv-77", Amount: uah(25000), State: remember(statePayment, testP2P, stateEngine, engineSplit)}
+	ofInvoice.State = saved(stateInvoice, testInvoice, statePayment, testPayment)
+	split := gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, OrderID: "inv-77", Amount: uah(25000), State: saved(statePayment, testP2P, stateEngine, engineSplit)}
 	refundRef := gateway.Ref{Kind: gateway.KindRefund, Operation: gateway.OpSale, OrderID: "rf-1", Amount: uah(25000)}
 	with := func(r gateway.Ref, op gateway.Operation, flow gateway.Flow) gateway.Ref {
 		r.Operation, r.Flow = op, flow

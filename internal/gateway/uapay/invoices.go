@@ -87,21 +87,21 @@ func instant(t text) time.Time {
 // if the code refuses.
 func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string) (gateway.Result, error) {
 	r, err := g.call(ctx, invoicesCancel, &idParams{ID: id}, nil)
-	if err != nil && !r.told {
+	if err != nil && !r.reported {
 		return gateway.Result{}, err
 	}
 	known := ref
-	known.State = remember(stateInvoice, id)
+	known.State = saved(stateInvoice, id)
 	checked, readErr := g.Fetch(ctx, known)
 	switch {
 	case readErr == nil && checked.Status != "" && checked.Status != gateway.StatusRequiresAction:
 		return checked, nil
-	case err != nil && readErr == nil && checked.Status == gateway.StatusRequiresAction && refusal(r.evidence["error_code"]):
-		return gateway.Result{}, r.err(gateway.KindRefused, invoicesCancel, r.evidence["error_code"])
+	case err != nil && readErr == nil && checked.Status == gateway.StatusRequiresAction && declineOf(r.providerData["error_code"]):
+		return gateway.Result{}, r.err(gateway.KindDeclined, invoicesCancel, r.providerData["error_code"])
 	case err != nil:
 		return gateway.Result{}, err
 	}
-	return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: known.State}, nil
+	return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData, State: known.State}, nil
 }
 
 // invoiceOf returns the id of an order's invoice.

@@ -21,8 +21,8 @@ const directMark = "direct"
 // direct a payment with a stored card is started on it (uapay.md 8.1). If the answer to that second call is lost, Fetch
 // finds the invoice by the order's id.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if why := g.unsupported(req); why != "" {
-		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", why)
+	if reason := g.unsupported(req); reason != "" {
+		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", reason)
 	}
 	if missing := g.MissingFields(req); len(missing) > 0 {
 		return gateway.Result{}, fields(missing).invalid("createPayment")
@@ -37,7 +37,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	if req.Flow == gateway.FlowDirect {
 		return g.payDirect(ctx, req, id)
 	}
-	result := gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: id, Evidence: r.evidence, State: remember(stateInvoice, id)}
+	result := gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: id, ProviderData: r.providerData, State: saved(stateInvoice, id)}
 	if page := string(r.PageURL); g.mayOpen(page) {
 		result.NextAction = &gateway.NextAction{Type: gateway.ActionRedirect, URL: page}
 	}
@@ -55,7 +55,7 @@ func (g *Gateway) createInvoice(ctx context.Context, systemType string, data inv
 	if id == "" {
 		return reply{}, "", r.err(gateway.KindUnknown, invoicesCreate, "no_invoice")
 	}
-	r.evidence["invoice_id"] = id
+	r.providerData["invoice_id"] = id
 	return r, id, nil
 }
 
@@ -73,10 +73,10 @@ func (g *Gateway) payDirect(ctx context.Context, req gateway.PaymentRequest, inv
 	if id == "" {
 		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsCreate, "no_payment")
 	}
-	r.evidence["payment_id"] = id
+	r.providerData["payment_id"] = id
 	ref := req.Ref
-	ref.State = remember(stateInvoice, invoiceID, statePayment, id, stateKey, string(r.Key), stateReturn, returnURL(req.ReturnURLs), stateDirect, "1")
-	result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: invoiceID, Evidence: r.evidence, State: ref.State}
+	ref.State = saved(stateInvoice, invoiceID, statePayment, id, stateKey, string(r.Key), stateReturn, returnURL(req.ReturnURLs), stateDirect, "1")
+	result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: invoiceID, ProviderData: r.providerData, State: ref.State}
 	return g.soon(ctx, ref, result), nil
 }
 
@@ -139,8 +139,8 @@ func (g *Gateway) unsupported(req gateway.PaymentRequest) string {
 
 // UnsupportedFields implements gateway.PaymentRefuser.
 func (g *Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
-	if why := g.unsupported(req); why != "" {
-		return []gateway.FieldError{{Field: "payment_method", Message: why}}
+	if reason := g.unsupported(req); reason != "" {
+		return []gateway.FieldError{{Field: "payment_method", Message: reason}}
 	}
 	return nil
 }

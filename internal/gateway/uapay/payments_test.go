@@ -119,12 +119,12 @@ func TestDirectPaymentWhoseSecondAnswerIsLost(t *testing.T) {
 	require.Equal(t, "1", result.State[stateDirect].Reveal())
 
 	known := payment(gateway.OpSale)
-	known.State = remember(stateReturn, "https://shop.example/known")
+	known.State = saved(stateReturn, "https://shop.example/known")
 	result, err = open(t, account(p.url)).Fetch(t.Context(), known)
 	require.NoError(t, err)
 	require.Contains(t, result.NextAction.Fields["TermUrl"], "redirect=https%3A%2F%2Fshop.example%2Fknown", "what is remembered is not forgotten")
 
-	known.State = remember(stateInvoice, testInvoice, statePayment, testPayment, stateDirect, "1")
+	known.State = saved(stateInvoice, testInvoice, statePayment, testPayment, stateDirect, "1")
 	p = newProvider(t, map[string][]string{"invoicer/payments/checkStatus": {`{"id":"` + testPayment + `","amount":25000,"currency":980}`}})
 	_, err = open(t, account(p.url)).Fetch(t.Context(), known)
 	require.Equal(t, gateway.KindUnknown, kindOf(t, err), "an answer without a status says nothing")
@@ -157,7 +157,7 @@ func TestOrdersThatTheProviderDoesNotShowPlainly(t *testing.T) {
 		_, err := open(t, account(p.url)).Fetch(t.Context(), payment(gateway.OpSale))
 		require.Equal(t, tc.kind, kindOf(t, err), name)
 		require.Equal(t, tc.code, asError(t, err).Code, name)
-		require.NotEmpty(t, asError(t, err).Evidence, name)
+		require.NotEmpty(t, asError(t, err).ProviderData, name)
 	}
 }
 
@@ -305,7 +305,7 @@ func TestSessionThatCannotBeMade(t *testing.T) {
 	}{
 		"refused":        {`!{"code":"WRONG_TOKEN"}`, 200, gateway.KindCredentials, "WRONG_TOKEN"},
 		"missing client": {`!{"code":"FORMAT_ERROR","fields":{"params":{"clientId":"REQUIRED"}}}`, 200, gateway.KindCredentials, "FORMAT_ERROR"},
-		"clock":          {`!{"code":"TIMELIMIT_ERROR"}`, 200, gateway.KindRefused, "clock_skew"},
+		"clock":          {`!{"code":"TIMELIMIT_ERROR"}`, 200, gateway.KindDeclined, "clock_skew"},
 		"broken":         {`{}`, 500, gateway.KindNotSent, "http_500"},
 		"no id":          {`{}`, 200, gateway.KindNotSent, "no_session"},
 	} {
@@ -324,7 +324,7 @@ func TestSessionThatCannotBeMade(t *testing.T) {
 		_, err := open(t, account(p.url)).CreatePayment(t.Context(), hosted())
 		require.Equal(t, gateway.KindNotSent, kindOf(t, err), name)
 		require.Equal(t, gateway.CodeNotSigned, asError(t, err).Code, name)
-		require.Contains(t, asError(t, err).Evidence["signature"], name)
+		require.Contains(t, asError(t, err).ProviderData["signature"], name)
 		require.ErrorContains(t, err, "compare the account's secret")
 		require.Equal(t, []string{"sessions/create"}, p.paths(), name)
 	}

@@ -38,17 +38,17 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	r, err = g.call(ctx, a2cComplete, &paymentParams{PaymentID: id}, completeData{CardTo: cardRef{PAN: pan}}, pan)
 	switch {
 	case err != nil:
-		if gateway.KindOf(err) == gateway.KindRefused {
+		if gateway.KindOf(err) == gateway.KindDeclined {
 			g.tidy(ctx, a2cCancel, &paymentParams{ExternalID: req.Ref.OrderID})
 		}
 		return gateway.Result{}, err
 	case r.PaymentID != "" && string(r.PaymentID) != id:
 		return gateway.Result{}, r.err(gateway.KindUnknown, a2cComplete, "other_order")
 	}
-	r.evidence["payment_id"] = id
+	r.providerData["payment_id"] = id
 	return gateway.Result{
-		Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence,
-		State: remember(statePayment, id, stateEngine, engineSplit),
+		Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData,
+		State: saved(statePayment, id, stateEngine, engineSplit),
 	}, nil
 }
 

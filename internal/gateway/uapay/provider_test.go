@@ -224,7 +224,7 @@ func payment(op gateway.Operation) gateway.Ref {
 func known(op gateway.Operation) gateway.Ref {
 	ref := payment(op)
 	ref.ProviderReference = testInvoice
-	ref.State = remember(stateInvoice, testInvoice, statePayment, testPayment)
+	ref.State = saved(stateInvoice, testInvoice, statePayment, testPayment)
 	return ref
 }
 

@@ -66,7 +66,7 @@ func masked(number text) *gateway.MaskedMethod {
 }
 
 // addEvidence adds what an answer said, as far as it may be kept: no keys, addresses, forms, names or free text.
-func (a answer) addEvidence(e gateway.Evidence, hide redactor) {
+func (a answer) addProviderData(e gateway.ProviderData, hide redactor) {
 	word := func(name string, value text, shape *regexp.Regexp) {
 		if s := fit(string(value), shape); s != "" && !longDigits.MatchString(s) {
 			e[name] = hide.text(s)

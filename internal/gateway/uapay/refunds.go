@@ -65,7 +65,7 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if data == nil || req.Last {
 		last = "1"
 	}
-	result := gateway.Result{State: remember(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateBefore, before, stateLast, last)}
+	result := gateway.Result{State: saved(stateInvoice, p.InvoiceID, statePayment, p.PaymentID, stateBefore, before, stateLast, last)}
 	r, err := g.call(ctx, paymentsReverse, &p, data)
 	if err != nil {
 		return result, err
@@ -73,7 +73,7 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if id := string(r.PaymentID); id != p.PaymentID {
 		return result, r.err(gateway.KindUnknown, paymentsReverse, "other_order")
 	}
-	result.Status, result.Evidence = gateway.StatusProcessing, r.evidence
+	result.Status, result.ProviderData = gateway.StatusProcessing, r.providerData
 	result.State[stateAccepted] = "1"
 	return result, nil
 }
@@ -117,8 +117,8 @@ func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Res
 	accepted, before := ref.State[stateAccepted] != "", ref.State[stateBefore].Reveal()
 	last := ref.State[stateLast] != "" || whole(ref, *ref.Parent)
 	m := shownState(r.answer).meaning(gateway.OpSale)
-	out := gateway.Result{Status: gateway.StatusProcessing, Evidence: r.evidence}
-	prove := func(proof string) { out.Status, out.Evidence["proof"] = gateway.StatusSucceeded, proof }
+	out := gateway.Result{Status: gateway.StatusProcessing, ProviderData: r.providerData}
+	prove := func(proof string) { out.Status, out.ProviderData["proof"] = gateway.StatusSucceeded, proof }
 	switch {
 	case m.status == "":
 		out.Status = ""

@@ -42,9 +42,9 @@ func TestRefunds(t *testing.T) {
 		kind   gateway.ErrorKind
 		status int
 	}{
-		"reversed already": {`!{"code":"STATE_ERROR","message":"was partly reversed already"}`, gateway.KindRefused, 200},
-		"too much":         {`!{"code":"AMOUNT_ERROR"}`, gateway.KindRefused, 400},
-		"no money":         {`!{"code":"NOT_ENOUGH_MONEY"}`, gateway.KindRefused, 200},
+		"reversed already": {`!{"code":"STATE_ERROR","message":"was partly reversed already"}`, gateway.KindDeclined, 200},
+		"too much":         {`!{"code":"AMOUNT_ERROR"}`, gateway.KindDeclined, 400},
+		"no money":         {`!{"code":"NOT_ENOUGH_MONEY"}`, gateway.KindDeclined, 200},
 		"a broken server":  {`!{"code":"STATE_ERROR"}`, gateway.KindUnknown, 502},
 		"unlisted":         {`!{"code":"SOMETHING_ELSE"}`, gateway.KindUnknown, 200},
 		"the bank's state": {`!{"code":"BANK_STATE_ERROR"}`, gateway.KindUnknown, 200},
@@ -113,7 +113,7 @@ func TestFetchRefund(t *testing.T) {
 		p := newProvider(t, map[string][]string{"invoicer/payments/show": {tc.read}})
 		parent := known(gateway.OpSale)
 		ref := gateway.Ref{Kind: gateway.KindRefund, Operation: gateway.OpSale, OrderID: "rf-1", Amount: uah(tc.minor), Parent: &parent}
-		ref.State = remember(stateBefore, tc.before)
+		ref.State = saved(stateBefore, tc.before)
 		if ref.State == nil {
 			ref.State = map[string]gateway.Secret{}
 		}
@@ -131,7 +131,7 @@ func TestFetchRefund(t *testing.T) {
 		}
 		require.NoError(t, err, name)
 		require.Equal(t, tc.status, result.Status, name)
-		require.Equal(t, tc.proof, result.Evidence["proof"], name)
+		require.Equal(t, tc.proof, result.ProviderData["proof"], name)
 		require.Nil(t, result.Amount, "the payment's sum is not the refund's")
 	}
 	p := newProvider(t, map[string][]string{"invoicer/invoices/show/list": {`{"invoices":[]}`}})

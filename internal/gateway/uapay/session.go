@@ -79,7 +79,7 @@ func (g *Gateway) session(ctx context.Context, spent int) (string, int, error) {
 			e.Kind = gateway.KindNotSent
 		}
 		if e.Code == codeUnsigned || e.Code == codeSignature {
-			e.Evidence["signature"] = e.Code
+			e.ProviderData["signature"] = e.Code
 			e.Code, e.Err = gateway.CodeNotSigned, errNotSigned
 		}
 		return "", 0, e

@@ -49,7 +49,7 @@ func (m meaning) money() bool {
 }
 
 // told reports whether a payment is over, or has the payer's money: it is known what became of it.
-func (m meaning) told() bool { return m.status != gateway.StatusProcessing && m.status != "" }
+func (m meaning) reported() bool { return m.status != gateway.StatusProcessing && m.status != "" }
 
 // meaning reads a state by the last operation that was asked for (uapay.md 15.1). The zero meaning is of words that are
 // not listed.
@@ -102,7 +102,7 @@ const (
 )
 
 // remember makes a State of pairs, leaving out empty values.
-func remember(pairs ...string) map[string]gateway.Secret {
+func saved(pairs ...string) map[string]gateway.Secret {
 	out := map[string]gateway.Secret{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
@@ -121,7 +121,7 @@ func recall(ref gateway.Ref, name string) string { return fit(ref.State[name].Re
 // result makes a result of what an answer says about ref. words holds the statuses, sums and card; a may be another
 // answer that holds what the payer must do.
 func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gateway.Result {
-	out := gateway.Result{Status: m.status, Amount: words.Amount.pointer(), Evidence: r.evidence, PaymentMethod: masked(words.CardFromMasked)}
+	out := gateway.Result{Status: m.status, Amount: words.Amount.pointer(), ProviderData: r.providerData, PaymentMethod: masked(words.CardFromMasked)}
 	if words.Currency != "" {
 		out.Currency = currency // any other was refused before
 	}

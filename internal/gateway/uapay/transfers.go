@@ -66,11 +66,11 @@ func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (ga
 	if id == "" {
 		return gateway.Result{}, r.err(gateway.KindUnknown, p2pCreate, "no_payment")
 	}
-	r.evidence["payment_id"] = id
+	r.providerData["payment_id"] = id
 	ref := req.Ref
 	ref.Kind = gateway.KindTransfer
-	ref.State = remember(statePayment, id, stateKey, string(r.Key), stateEngine, engineClassic)
-	return g.soon(ctx, ref, gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, Evidence: r.evidence, State: ref.State}), nil
+	ref.State = saved(statePayment, id, stateKey, string(r.Key), stateEngine, engineClassic)
+	return g.soon(ctx, ref, gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData, State: ref.State}), nil
 }
 
 func cardOf(e gateway.TransferEnd) cardRef {
@@ -130,7 +130,7 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 		left = itoa(int64(*next.AttemptsLeft))
 	}
 	result.ProviderReference = id
-	result.State = remember(statePayment, id, stateEngine, engineClassic, stateKey, string(r.Key), stateLeft, left)
+	result.State = saved(statePayment, id, stateEngine, engineClassic, stateKey, string(r.Key), stateLeft, left)
 	return result, nil
 }
 
@@ -184,7 +184,7 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 	m, refunded := splitMeaning(r.answer)
 	result := g.result(r, r.answer, m, ref)
 	result.Refunded, result.Currency, result.ProviderReference, result.OrderID = refunded, currency, id, r.startedAs()
-	result.State = remember(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))
+	result.State = saved(statePayment, id, stateEngine, engineSplit, stateKey, string(r.Key))
 	if ref.Kind == gateway.KindPayout {
 		result.PaymentMethod = masked(r.CardToMasked)
 	}

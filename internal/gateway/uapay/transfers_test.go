@@ -91,7 +91,7 @@ func TestFindTransfer(t *testing.T) {
 	require.Equal(t, id, result.ProviderReference)
 	require.EqualValues(t, 400, *result.Amount)
 	require.EqualValues(t, "UAH", result.Currency)
-	require.Equal(t, "SEND FINISHED, RECEIVE FINISHED", result.Evidence["operations"])
+	require.Equal(t, "SEND FINISHED, RECEIVE FINISHED", result.ProviderData["operations"])
 
 	followed, err := g.Fetch(t.Context(), gateway.Ref{Kind: gateway.KindTransfer, OrderID: "pr-1", ProviderReference: result.ProviderReference, Amount: uah(400), State: result.State})
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestFindTransfer(t *testing.T) {
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err))
 	p = newProvider(t, map[string][]string{"p2p/payments/show": {`!{"code":"NO_SUCH_PAYMENT"}`}})
 	_, err = open(t, account(p.url)).FindTransfer(t.Context(), gateway.TransferQuery{ProviderID: id})
-	require.Equal(t, gateway.KindRefused, kindOf(t, err))
+	require.Equal(t, gateway.KindDeclined, kindOf(t, err))
 }
 
 // uapay.md 15.2, beyond the documented examples.
@@ -178,10 +178,10 @@ func TestPayout(t *testing.T) {
 		kind               gateway.ErrorKind
 		calls              int
 	}{
-		"not initiated":            {`!{"code":"NO_BALANCE"}`, "", gateway.KindRefused, 1},
-		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindRefused, 2}, // and cancelled
+		"not initiated":            {`!{"code":"NO_BALANCE"}`, "", gateway.KindDeclined, 1},
+		"initiated for another":    {`{"paymentId":"x","externalId":"tr-901"}`, "", gateway.KindDeclined, 2}, // and cancelled
 		"nobody knows":             {vectors["a2c_initiate"].data(t), `!{"code":"BANK_ERROR"}`, gateway.KindUnknown, 2},
-		"the card is not accepted": {vectors["a2c_initiate"].data(t), `!{"code":"FORMAT_ERROR","fields":{"data":{"cardTo":{"pan":"FORMAT"}}}}`, gateway.KindRefused, 3}, // and cancelled
+		"the card is not accepted": {vectors["a2c_initiate"].data(t), `!{"code":"FORMAT_ERROR","fields":{"data":{"cardTo":{"pan":"FORMAT"}}}}`, gateway.KindDeclined, 3}, // and cancelled
 	} {
 		p := newProvider(t, map[string][]string{"p2p/payments/a2c/initiate": {tc.initiate}, "p2p/payments/a2c/complete": {tc.complete}})
 		_, err := open(t, account(p.url)).Payout(t.Context(), req)

@@ -8,7 +8,7 @@ import (
 // MaxKept bounds what one order remembers and sends.
 const MaxKept = 500
 
-// Delivery is how one callback is delivered. A twin embeds it in what it keeps of
+// Delivery is how one callback is delivered. A simulator embeds it in what it keeps of
 // a callback. It is guarded by the mutex of the Sender's Config.
 type Delivery struct {
 	QueuedAt time.Time `json:"queued_at"`

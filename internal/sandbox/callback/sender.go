@@ -17,19 +17,19 @@ import (
 
 // Config is what a Sender needs; every field is required.
 type Config struct {
-	// Provider is the twin's name in the log, UserAgent and ContentType are headers of every request.
+	// Provider is the simulator's name in the log, UserAgent and ContentType are headers of every request.
 	Provider, UserAgent, ContentType string
-	// Guard is the twin's mutex. It guards every Delivery and Outbox.
+	// Guard is the simulator's mutex. It guards every Delivery and Outbox.
 	Guard sync.Locker
 	// Patience is asked for with Guard held, for every attempt anew.
-	Patience func() Patience
-	Queue    *schedule.Queue
-	Now      func() time.Time
-	Log      zerolog.Logger
+	Timeout func() DefaultTimeout
+	Queue   *schedule.Queue
+	Now     func() time.Time
+	Log     zerolog.Logger
 }
 
 // Patience is how long one attempt may take, and the pause before each redelivery.
-type Patience struct {
+type DefaultTimeout struct {
 	Timeout time.Duration
 	Pauses  []time.Duration
 }
@@ -124,7 +124,7 @@ func (s *Sender) Deliver(ctx context.Context, d *Delivery) {
 // attempt sends once and plans a redelivery unless the receiver answered 200.
 func (s *Sender) attempt(ctx context.Context, d *Delivery) {
 	s.Guard.Lock()
-	timeout := s.Patience().Timeout
+	timeout := s.Timeout().Timeout
 	s.Guard.Unlock()
 
 	a := Attempt{At: s.Now().UTC()}
@@ -134,7 +134,7 @@ func (s *Sender) attempt(ctx context.Context, d *Delivery) {
 
 	s.Guard.Lock()
 	d.Attempts = append(d.Attempts, a)
-	n, pauses := len(d.Attempts), s.Patience().Pauses
+	n, pauses := len(d.Attempts), s.Timeout().Pauses
 	s.Guard.Unlock()
 	s.Log.Info().Str("provider", s.Provider).Int("attempt", n).Int("status", a.Status).
 		Int64("took_ms", a.TookMS).Msg("callback sent")

@@ -18,11 +18,11 @@ import (
 )
 
 // bench is a sender that runs, and somebody who receives.
-type bench struct {
+type fixture struct {
 	*Sender
-	mu       sync.Mutex
-	patience Patience
-	url      string
+	mu          sync.Mutex
+	waitTimeout DefaultTimeout
+	url         string
 
 	gotMu  sync.Mutex
 	bodies []string
@@ -30,9 +30,9 @@ type bench struct {
 	answer int
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{answer: http.StatusOK, patience: Patience{Timeout: 5 * time.Second, Pauses: []time.Duration{time.Millisecond, time.Millisecond}}}
+	b := &fixture{answer: http.StatusOK, waitTimeout: DefaultTimeout{Timeout: 5 * time.Second, Pauses: []time.Duration{time.Millisecond, time.Millisecond}}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		b.gotMu.Lock()
@@ -45,7 +45,7 @@ func newBench(t *testing.T) *bench {
 	}))
 	queue := schedule.New(8)
 	b.Sender = New(Config{
-		Provider: "test", UserAgent: "Test-sandbox", ContentType: "text/plain", Guard: &b.mu, Patience: func() Patience { return b.patience },
+		Provider: "test", UserAgent: "Test-sandbox", ContentType: "text/plain", Guard: &b.mu, Timeout: func() DefaultTimeout { return b.waitTimeout },
 		Queue: queue, Now: time.Now, Log: zerolog.Nop(),
 	})
 	b.url = server.URL
@@ -61,20 +61,20 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) got() []string {
+func (b *fixture) got() []string {
 	b.gotMu.Lock()
 	defer b.gotMu.Unlock()
 	return append([]string(nil), b.bodies...)
 }
 
-func (b *bench) locked(do func()) {
+func (b *fixture) locked(do func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	do()
 }
 
 // attempts waits until there are n, and returns the delivery as it is then.
-func (b *bench) attempts(t *testing.T, d *Delivery, n int) Delivery {
+func (b *fixture) attempts(t *testing.T, d *Delivery, n int) Delivery {
 	t.Helper()
 	var out Delivery
 	require.Eventually(t, func() bool {
@@ -86,7 +86,7 @@ func (b *bench) attempts(t *testing.T, d *Delivery, n int) Delivery {
 
 func TestADeliveryEndsWithTheFirst200(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	d := To(b.url, "body")
 	b.locked(func() { b.Send(&d, 0) })
 	kept := b.attempts(t, &d, 1)
@@ -103,7 +103,7 @@ func TestADeliveryEndsWithTheFirst200(t *testing.T) {
 func TestRedeliveriesAreFinite(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{201, 302, 500} {
-		b := newBench(t)
+		b := newFixture(t)
 		b.answer = status
 		d := To(b.url, "body")
 		b.locked(func() { b.Send(&d, 0) })
@@ -118,8 +118,8 @@ func TestRedeliveriesAreFinite(t *testing.T) {
 
 func TestAnAddressThatCannotBeReached(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	b.patience.Pauses = nil
+	b := newFixture(t)
+	b.waitTimeout.Pauses = nil
 	for _, url := range []string{"http://127.0.0.1:1/", "::"} {
 		d := To(url, "body")
 		b.Deliver(t.Context(), &d)
@@ -131,7 +131,7 @@ func TestAnAddressThatCannotBeReached(t *testing.T) {
 
 func TestWhatIsSuppressedIsNeverSent(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	d := To(b.url, "body")
 	d.Suppressed = "off"
 	b.Deliver(t.Context(), &d)
@@ -141,7 +141,7 @@ func TestWhatIsSuppressedIsNeverSent(t *testing.T) {
 
 func TestFaultsDecideWhenAndHowOften(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	var sent []string
 	send := func(name string) func(time.Duration) {
 		return func(delay time.Duration) { sent = append(sent, name+" "+delay.String()) }

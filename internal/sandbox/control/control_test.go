@@ -17,7 +17,7 @@ import (
 	"payrelay/internal/sandbox/record"
 )
 
-// settings are those of a twin.
+// settings are those of a simulator.
 type settings struct {
 	Word  string `json:"word"`
 	Times []int  `json:"times"`
@@ -42,8 +42,8 @@ type order struct {
 	ID string `json:"id"`
 }
 
-// bench is a twin with one order, "known", and a second one that is finished, "over".
-type bench struct {
+// bench is a simulator with one order, "known", and a second one that is finished, "over".
+type fixture struct {
 	*Switches[settings]
 	mu       sync.Mutex
 	settings settings
@@ -51,9 +51,9 @@ type bench struct {
 	server   *httptest.Server
 }
 
-func newBench(t *testing.T) *bench {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &bench{settings: defaults()}
+	b := &fixture{settings: defaults()}
 	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, []string{"forged", "unsigned"})
 	log := record.New(10)
 	log.Add(record.Request{Endpoint: "check", OrderID: "known"})
@@ -62,7 +62,7 @@ func newBench(t *testing.T) *bench {
 	find := func(id string) (order, bool) { return order{id}, id == "known" || id == "over" }
 	r := chi.NewRouter()
 	r.Use(SameOrigin)
-	r.Route("/twin", func(r chi.Router) {
+	r.Route("/simulator", func(r chi.Router) {
 		r.Route("/control", func(r chi.Router) {
 			Routes(r, b.Switches)
 			r.Get("/orders", Orders(func(limit int) []order { return make([]order, min(limit, 150)) }))
@@ -87,9 +87,9 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) call(t *testing.T, method, path, body string, header ...string) (int, http.Header, string) {
+func (b *fixture) call(t *testing.T, method, path, body string, header ...string) (int, http.Header, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+"/twin"+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, b.server.URL+"/simulator"+path, strings.NewReader(body))
 	require.NoError(t, err)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -103,7 +103,7 @@ func (b *bench) call(t *testing.T, method, path, body string, header ...string) 
 }
 
 // expect calls and compares; a body is compared without its white space.
-func (b *bench) expect(t *testing.T, method, path, body string, status int, want string) {
+func (b *fixture) expect(t *testing.T, method, path, body string, status int, want string) {
 	t.Helper()
 	got, header, raw := b.call(t, method, "/control"+path, body)
 	require.Equal(t, status, got, raw)
@@ -115,7 +115,7 @@ func (b *bench) expect(t *testing.T, method, path, body string, status int, want
 
 func TestFaultsOverTheAPI(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.expect(t, "GET", "/faults", "", 200, `[]`)
 	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"check"}`, 201, `{"id":"1"}`)
 	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"forged"}`, 201, `{"id":"2"}`)
@@ -130,7 +130,7 @@ func TestFaultsOverTheAPI(t *testing.T) {
 
 func TestSettingsOverTheAPI(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	b.expect(t, "GET", "/settings", "", 200, `{"word":"default","times":[1],"rules":[]}`)
 	b.expect(t, "POST", "/settings", `{"times":[2,3],"rules":[{"a":1}]}`, 200, `{"word":"default","times":[2,3],"rules":[{"a":1}]}`)
 	before := b.Settings()
@@ -147,7 +147,7 @@ func TestSettingsOverTheAPI(t *testing.T) {
 
 func TestOrdersOverTheAPI(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	for query, want := range map[string]int{"": 100, "?limit=2": 2, "?limit=-1": 100, "?limit=many": 100} {
 		_, _, raw := b.call(t, "GET", "/control/orders"+query, "")
 		require.Equal(t, want, strings.Count(raw, `"id"`), query)
@@ -171,18 +171,18 @@ func TestOrdersOverTheAPI(t *testing.T) {
 
 func TestFormsOfTheDevelopersPage(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newFixture(t)
 	send := func(path string, form url.Values) string {
 		t.Helper()
 		status, header, raw := b.call(t, "POST", "/console"+path, form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 		require.Equal(t, http.StatusSeeOther, status, raw)
 		return header.Get("Location")
 	}
-	require.Equal(t, "/twin/?message=Done.", send("/faults", url.Values{
+	require.Equal(t, "/simulator/?message=Done.", send("/faults", url.Values{
 		"kind": {"check_lie"}, "endpoint": {"check"}, "order_id": {"o"}, "count": {"2"}, "delay_ms": {"3"}, "variant": {"v"}, "code": {"FINISHED"},
 	}))
 	require.Equal(t, []fault.Fault{{ID: "1", Kind: fault.CheckLie, Endpoint: "check", OrderID: "o", Count: 2, DelayMS: 3, Variant: "v", Code: "FINISHED"}}, b.Faults())
-	require.Equal(t, "/twin/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22", send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}))
+	require.Equal(t, "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22", send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}))
 	send("/faults", url.Values{"kind": {"drop_after"}})
 	send("/faults/remove", url.Values{"id": {"1"}})
 	require.Len(t, b.Faults(), 1)

@@ -12,10 +12,10 @@ import (
 	"payrelay/internal/sandbox/fault"
 )
 
-// Validated are the settings of a twin, a struct. Validate names a value that makes no sense.
+// Validated are the settings of a simulator, a struct. Validate names a value that makes no sense.
 type Validated interface{ Validate() error }
 
-// Switches are the settings and faults of a twin. All methods are safe for concurrent use.
+// Switches are the settings and faults of a simulator. All methods are safe for concurrent use.
 type Switches[S Validated] struct {
 	guard    sync.Locker
 	settings *S
@@ -24,7 +24,7 @@ type Switches[S Validated] struct {
 	variants []string
 }
 
-// NewSwitches returns the switches for a twin whose mutex is guard. The twin reads settings directly, with guard held,
+// NewSwitches returns the switches for a simulator whose mutex is guard. The simulator reads settings directly, with guard held,
 // and takes faults as they strike. variants are the names of the callbacks that CallbackForged can send.
 func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, variants []string) *Switches[S] {
 	return &Switches[S]{guard, settings, defaults, faults, variants}

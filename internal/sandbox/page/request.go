@@ -8,14 +8,14 @@ import (
 // maxForm bounds a form that a browser sends.
 const maxForm = 64 << 10
 
-// Prefix is the path under which the twin is mounted: what stands before marker.
+// Prefix is the path under which the simulator is mounted: what stands before marker.
 func Prefix(r *http.Request, marker string) string {
 	path, _, _ := strings.Cut(r.URL.Path, marker)
 	return path
 }
 
-// Base is the address under which browsers reach the twin, without a slash at the end: configured, or else the host of
-// the request with what stands before the first of the twin's own folders.
+// Base is the address under which browsers reach the simulator, without a slash at the end: configured, or else the host of
+// the request with what stands before the first of the simulator's own folders.
 func Base(configured string, r *http.Request, folders ...string) string {
 	if configured != "" {
 		return strings.TrimRight(configured, "/")

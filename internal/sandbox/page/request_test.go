@@ -9,18 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhereATwinIsMounted(t *testing.T) {
+func TestWhereASimulatorIsMounted(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]string{
-		"/twin/payment/1": "http://shop.example/twin", "/payment/1": "http://shop.example", "/twin/": "http://shop.example/twin",
+		"/simulator/payment/1": "http://shop.example/simulator", "/payment/1": "http://shop.example", "/simulator/": "http://shop.example/simulator",
 		"/a/b/acs/1": "http://shop.example/a/b",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "http://shop.example"+path, nil)
 		require.Equal(t, want, Base("", r, "/payment/", "/acs/"), path)
-		require.Equal(t, "https://public.example/twin", Base("https://public.example/twin/", r, "/payment/"))
+		require.Equal(t, "https://public.example/simulator", Base("https://public.example/simulator/", r, "/payment/"))
 	}
-	r := httptest.NewRequest(http.MethodGet, "http://shop.example/twin/payment/1/payment/", nil)
-	require.Equal(t, "/twin", Prefix(r, "/payment/"))
+	r := httptest.NewRequest(http.MethodGet, "http://shop.example/simulator/payment/1/payment/", nil)
+	require.Equal(t, "/simulator", Prefix(r, "/payment/"))
 }
 
 func TestReadForm(t *testing.T) {

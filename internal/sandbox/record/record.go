@@ -10,7 +10,7 @@ import (
 	"payrelay/internal/sandbox/testcard"
 )
 
-// Request is one request as the twin saw it, card data masked.
+// Request is one request as the simulator saw it, card data masked.
 type Request struct {
 	Seq      int            `json:"seq"`
 	At       time.Time      `json:"at"`
@@ -63,12 +63,12 @@ func (l *Log) Finish(r *Request, status int, answer map[string]any, faults []str
 
 // Last returns up to n newest requests (all for n <= 0), oldest first, that
 // keep accepts; a nil keep accepts all.
-func (l *Log) Last(n int, keep func(*Request) bool) []Request {
+func (l *Log) Last(n int, kept func(*Request) bool) []Request {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []Request
 	for i := len(l.list) - 1; i >= 0 && (n <= 0 || len(out) < n); i-- {
-		if keep == nil || keep(l.list[i]) {
+		if kept == nil || kept(l.list[i]) {
 			out = append(out, *l.list[i])
 		}
 	}

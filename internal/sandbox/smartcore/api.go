@@ -48,30 +48,30 @@ type answer struct {
 	made *Order
 }
 
-type endpoint func(*Twin, *call) answer
+type endpoint func(*Simulator, *call) answer
 
-// Handler serves everything of the twin.
-func (t *Twin) Handler() http.Handler {
+// Handler serves everything of the simulator.
+func (t *Simulator) Handler() http.Handler {
 	r := chi.NewRouter()
 	api := func(role, path string, fn endpoint) { r.Post("/"+role+"/"+path, t.api(role, path, fn)) }
-	api(roleGateway, "initPayment", (*Twin).initPayment)
-	api(rolePCI, "initPaymentHost2Host", (*Twin).initDirect)
-	api(rolePCI, "authorize", (*Twin).authorize)
-	api(roleGateway, "capture", (*Twin).capture)
-	api(roleGateway, "cancel", (*Twin).cancel)
-	api(roleGateway, "check", (*Twin).check)
-	api(roleGateway, "refund", (*Twin).refund)
-	api(roleGateway, "recurrent", (*Twin).recurrent)
-	api(roleGateway, "withdrawal/tokenize-form", (*Twin).tokenize)
-	api(rolePCI, "withdrawal/init", (*Twin).withdraw)
-	api(roleGateway, "withdrawal/init", (*Twin).withdraw)
-	api(roleGateway, "withdrawal/balance/get", (*Twin).balance)
+	api(roleGateway, "initPayment", (*Simulator).initPayment)
+	api(rolePCI, "initPaymentHost2Host", (*Simulator).initDirect)
+	api(rolePCI, "authorize", (*Simulator).authorize)
+	api(roleGateway, "capture", (*Simulator).capture)
+	api(roleGateway, "cancel", (*Simulator).cancel)
+	api(roleGateway, "check", (*Simulator).check)
+	api(roleGateway, "refund", (*Simulator).refund)
+	api(roleGateway, "recurrent", (*Simulator).recurrent)
+	api(roleGateway, "withdrawal/tokenize-form", (*Simulator).tokenize)
+	api(rolePCI, "withdrawal/init", (*Simulator).withdraw)
+	api(roleGateway, "withdrawal/init", (*Simulator).withdraw)
+	api(roleGateway, "withdrawal/balance/get", (*Simulator).balance)
 	const excel = "aggregation-service/public/transaction/excel"
-	api(roleReporting, excel, (*Twin).exportCreate)
-	r.Get("/"+roleReporting+"/"+excel+"/task/{task}", t.api(roleReporting, excel+"/task", (*Twin).exportStatus))
-	r.Get("/"+roleReporting+"/"+excel+"/task/{task}/result", t.api(roleReporting, excel+"/result", (*Twin).exportResult))
+	api(roleReporting, excel, (*Simulator).exportCreate)
+	r.Get("/"+roleReporting+"/"+excel+"/task/{task}", t.api(roleReporting, excel+"/task", (*Simulator).exportStatus))
+	r.Get("/"+roleReporting+"/"+excel+"/task/{task}/result", t.api(roleReporting, excel+"/result", (*Simulator).exportResult))
 	for _, role := range []string{rolePCI, roleGateway, roleReporting} {
-		r.HandleFunc("/"+role+"/*", t.api(role, "", func(*Twin, *call) answer {
+		r.HandleFunc("/"+role+"/*", t.api(role, "", func(*Simulator, *call) answer {
 			return answer{status: http.StatusNotFound, body: map[string]any{"err": "NOT_FOUND", "msg": "this host has no such endpoint"}}
 		}))
 	}
@@ -83,7 +83,7 @@ func (t *Twin) Handler() http.Handler {
 
 // api wraps an endpoint with everything that all endpoints share: credentials,
 // decoding, the record of requests, faults.
-func (t *Twin) api(role, name string, fn endpoint) http.HandlerFunc {
+func (t *Simulator) api(role, name string, fn endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		kept := t.calls.Add(record.Request{At: t.now().UTC(), Method: r.Method, Path: r.URL.Path, Role: role, Endpoint: name})
@@ -125,7 +125,7 @@ func (t *Twin) api(role, name string, fn endpoint) http.HandlerFunc {
 		if status, done = plan.Before(r.Context(), w); done {
 			return
 		}
-		a := t.refuseCardData(c)
+		a := t.rejectCardData(c)
 		if a == nil {
 			got := fn(t, c)
 			a = &got
@@ -138,7 +138,7 @@ func (t *Twin) api(role, name string, fn endpoint) http.HandlerFunc {
 }
 
 // refuseCardData keeps card data off the hosts that must not see it.
-func (t *Twin) refuseCardData(c *call) *answer {
+func (t *Simulator) rejectCardData(c *call) *answer {
 	if c.role == rolePCI {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (t *Twin) refuseCardData(c *call) *answer {
 	return nil
 }
 
-func (t *Twin) merchant(r *http.Request) *Merchant {
+func (t *Simulator) merchant(r *http.Request) *Merchant {
 	key, secret, ok := r.BasicAuth()
 	m := t.merchants[key]
 	if !ok || m == nil {
@@ -215,7 +215,7 @@ func blank(endpoint string) map[string]any {
 }
 
 // refused is an answer that says that the call itself failed.
-func (t *Twin) refused(c *call, code, msg string) answer {
+func (t *Simulator) rejected(c *call, code, msg string) answer {
 	out := blank(c.endpoint)
 	out["status"], out["err"] = StatusFailed, code
 	if id := c.body.text("order_id"); id != "" && c.endpoint != "refund" && c.endpoint != "recurrent" {
@@ -232,8 +232,8 @@ func (t *Twin) refused(c *call, code, msg string) answer {
 	return answer{body: out}
 }
 
-func (t *Twin) invalid(c *call, complaints ...string) answer {
-	a := t.refused(c, CodeValidation, strings.Join(complaints, "; "))
+func (t *Simulator) invalid(c *call, complaints ...string) answer {
+	a := t.rejected(c, CodeValidation, strings.Join(complaints, "; "))
 	a.status = t.Settings().ValidationStatus
 	return a
 }

@@ -75,8 +75,8 @@ func TestMissingFields(t *testing.T) {
 			require.Nil(t, got["form_url"])
 		}
 	}
-	require.Empty(t, b.twin.Orders(0))
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.ValidationStatus = 400 }))
+	require.Empty(t, b.simulator.Orders(0))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.ValidationStatus = 400 }))
 	status, _, err := b.raw(http.MethodPost, "/gateway/check", `{}`)
 	require.NoError(t, err)
 	require.Equal(t, 400, status)
@@ -101,7 +101,7 @@ func TestDuplicateOrderLeavesTheOriginal(t *testing.T) {
 	got := b.check("dup")
 	require.EqualValues(t, 0, got["status"])
 	require.EqualValues(t, 1000, got["amount"])
-	require.Len(t, b.twin.Orders(0), 1)
+	require.Len(t, b.simulator.Orders(0), 1)
 	require.EqualValues(t, 0, b.call("/gateway/withdrawal/balance/get", object{"account": "EUR-sandbox-payout"})["holdBalance"])
 }
 

@@ -93,7 +93,7 @@ func genuine(o *Order) []Pair {
 	return pairs
 }
 
-func (t *Twin) secretOf(o *Order) string {
+func (t *Simulator) secretOf(o *Order) string {
 	if s, ok := t.secrets[o.OrderID]; ok {
 		return s
 	}
@@ -101,7 +101,7 @@ func (t *Twin) secretOf(o *Order) string {
 }
 
 // callback queues the callback of an order's present state. The mutex is held.
-func (t *Twin) callback(o *Order) {
+func (t *Simulator) callback(o *Order) {
 	if o.CallbackURL == "" {
 		return
 	}
@@ -119,7 +119,7 @@ func (t *Twin) callback(o *Order) {
 	t.sender.Dispatch(&o.outbox, plan, func(delay time.Duration) { t.enqueue(o, cb, delay) })
 }
 
-func (t *Twin) enqueue(o *Order, cb Callback, delay time.Duration) {
+func (t *Simulator) enqueue(o *Order, cb Callback, delay time.Duration) {
 	if len(o.Callbacks) < callback.MaxKept {
 		o.Callbacks = append(o.Callbacks, &cb)
 		t.sender.Send(&cb.Delivery, delay)

@@ -15,7 +15,7 @@ import (
 
 // consoleRoutes is the developer's page. Its forms are refused when another
 // site's page sends them.
-func (t *Twin) consoleRoutes(root chi.Router) {
+func (t *Simulator) consoleRoutes(root chi.Router) {
 	root.Group(func(r chi.Router) {
 		r.Use(control.SameOrigin)
 		r.Get("/", t.showConsole)
@@ -46,7 +46,7 @@ type consoleView struct {
 	JSON      string
 }
 
-func (t *Twin) console(r *http.Request, marker string) *consoleView {
+func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	base := r.URL.Path
 	if marker != "" {
 		base = page.Prefix(r, marker)
@@ -66,11 +66,11 @@ func (t *Twin) console(r *http.Request, marker string) *consoleView {
 	}
 }
 
-func (t *Twin) showConsole(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
 	t.render(w, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
 }
 
-func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
 		t.render(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})

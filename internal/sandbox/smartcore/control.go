@@ -10,7 +10,7 @@ import (
 )
 
 // controlRoutes is the JSON API for tests. Browsers of other origins are refused.
-func (t *Twin) controlRoutes(root chi.Router) {
+func (t *Simulator) controlRoutes(root chi.Router) {
 	root.Route("/control", func(r chi.Router) {
 		r.Use(control.SameOrigin)
 		r.Get("/orders", control.Orders(t.Orders))
@@ -30,7 +30,7 @@ type detail struct {
 	Requests []record.Request `json:"requests"`
 }
 
-func (t *Twin) detail(id string) (detail, bool) {
+func (t *Simulator) detail(id string) (detail, bool) {
 	o, ok := t.Order(id)
 	if !ok {
 		return detail{}, false
@@ -42,6 +42,6 @@ func (t *Twin) detail(id string) (detail, bool) {
 	return d, true
 }
 
-func (t *Twin) controlCallback(id string, in CallbackRequest) (any, error) {
+func (t *Simulator) controlCallback(id string, in CallbackRequest) (any, error) {
 	return map[string]string{"queued": in.Variant}, t.SendCallback(id, in)
 }

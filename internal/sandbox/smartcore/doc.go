@@ -1,4 +1,4 @@
-// Package smartcore is a stateful twin of the payment provider SmartCore for
+// Package smartcore is a stateful simulator of the payment provider SmartCore for
 // development and tests: its three API hosts, the pages a customer's browser
 // sees, signed callbacks, and switches that make all of it misbehave. No money
 // and no real card is ever involved.
@@ -15,7 +15,7 @@
 //	/control/...    JSON control API: orders, requests, faults, settings
 //	/               the developer's page
 //
-// Where that page leaves behaviour open, the twin chooses a default and
+// Where that page leaves behaviour open, the simulator chooses a default and
 // Settings can change it; such fields say "inferred".
 //
 // State lives in memory and is bounded. Outcomes that need time, timeouts of

@@ -83,7 +83,7 @@ func TestDocumentedExamples(t *testing.T) {
 				b.status("sandboxId_1016", 2)
 			case "withdrawal_token":
 				b.call("/gateway/withdrawal/tokenize-form", object{"account": "EUR-sandbox-payout", "order_id": "tokenizeOrderId_1050"})
-				require.NoError(t, b.twin.Complete("tokenizeOrderId_1050", "success"))
+				require.NoError(t, b.simulator.Complete("tokenizeOrderId_1050", "success"))
 			case "transaction_export_status", "transaction_export_result":
 				id := b.call("/reporting/aggregation-service/public/transaction/excel",
 					object{"type": "Payment", "status": 2, "dateFrom": 1, "dateTo": 2})["id"].(string)

@@ -20,7 +20,7 @@ type export struct {
 	failed   bool
 }
 
-func (t *Twin) exportCreate(c *call) answer {
+func (t *Simulator) exportCreate(c *call) answer {
 	bad := c.body.complaints(exportFields)
 	kind := c.body.text("type")
 	status, errStatus := strconv.Atoi(c.body.text("status"))
@@ -50,14 +50,14 @@ func (t *Twin) exportCreate(c *call) answer {
 	return answer{body: map[string]any{"id": id, "status": StatusProcessing}}
 }
 
-func (t *Twin) exportTask(c *call) *export {
+func (t *Simulator) exportTask(c *call) *export {
 	if e := t.exports[c.task]; e != nil && e.merchant == c.merchant.Key {
 		return e
 	}
 	return nil
 }
 
-func (t *Twin) exportStatus(c *call) answer {
+func (t *Simulator) exportStatus(c *call) answer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e := t.exportTask(c)
@@ -75,7 +75,7 @@ func (t *Twin) exportStatus(c *call) answer {
 	return answer{body: map[string]any{"id": c.task, "status": status}}
 }
 
-func (t *Twin) exportResult(c *call) answer {
+func (t *Simulator) exportResult(c *call) answer {
 	t.mu.Lock()
 	e := t.exportTask(c)
 	if e == nil || e.polls > 0 || e.failed {

@@ -17,7 +17,7 @@ import (
 
 func (b *bundle) fault(f fault.Fault) string {
 	b.Helper()
-	id, err := b.twin.AddFault(f)
+	id, err := b.simulator.AddFault(f)
 	require.NoError(b, err)
 	return id
 }
@@ -53,10 +53,10 @@ func TestAnswerFaults(t *testing.T) {
 			require.NoError(t, err)
 			status, answer, err := b.raw(http.MethodPost, "/gateway/initPayment", string(raw))
 			require.True(t, c.seen(status, answer, err), "%d %q %v", status, answer, err)
-			_, known := b.twin.Order("hit")
+			_, known := b.simulator.Order("hit")
 			require.Equal(t, c.exists, known)
-			require.Empty(t, b.twin.Faults())
-			seen := b.twin.Requests("hit")
+			require.Empty(t, b.simulator.Faults())
+			seen := b.simulator.Requests("hit")
 			require.Len(t, seen, 1)
 			require.Equal(t, []string{string(c.kind)}, seen[0].Faults)
 			again := b.call("/gateway/initPayment", b.pay("hit", nil))
@@ -99,7 +99,7 @@ func TestCheckFaults(t *testing.T) {
 	require.Equal(t, "ORDER_NOT_FOUND", b.check("young")["err"])
 	b.eventually(func() bool { return b.check("young")["err"] == nil })
 	for how, want := range map[string]int{"404": 404, "status": 200} {
-		require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.UnknownOrder = how }))
+		require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.UnknownOrder = how }))
 		status, _, err := b.raw(http.MethodPost, "/gateway/check", `{"order_id":"nobody"}`)
 		require.NoError(t, err)
 		require.Equal(t, want, status)
@@ -111,7 +111,7 @@ func TestCallbackFaults(t *testing.T) {
 	b := newBundle(t, nil)
 	finish := func(id string) {
 		b.call("/gateway/initPayment", b.pay(id, nil))
-		require.NoError(t, b.twin.Complete(id, "success"))
+		require.NoError(t, b.simulator.Complete(id, "success"))
 	}
 	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "off"})
 	finish("off")
@@ -122,7 +122,7 @@ func TestCallbackFaults(t *testing.T) {
 		require.Equal(t, b.hook.Got()[0], body)
 		require.Contains(t, body, "orderId=dup")
 	}
-	o, _ := b.twin.Order("off")
+	o, _ := b.simulator.Order("off")
 	require.NotEmpty(t, o.Callbacks[0].Suppressed)
 
 	b.fault(fault.Fault{Kind: fault.CallbackLate, OrderID: "late", DelayMS: 80})
@@ -134,7 +134,7 @@ func TestCallbackFaults(t *testing.T) {
 	b.fault(fault.Fault{Kind: fault.CallbackForged, OrderID: "forged", Variant: "F05"})
 	finish("forged")
 	require.Equal(t, "Refund", b.callbacks(7)[6].Get("typeOf"))
-	_, err := b.twin.AddFault(fault.Fault{Kind: fault.CallbackForged, Variant: "nonsense"})
+	_, err := b.simulator.AddFault(fault.Fault{Kind: fault.CallbackForged, Variant: "nonsense"})
 	require.Error(t, err)
 }
 
@@ -143,7 +143,7 @@ func TestReorderedCallbacks(t *testing.T) {
 	b := newBundle(t, func(s *Settings) { s.CallbackNonTerminal = true })
 	b.fault(fault.Fault{Kind: fault.CallbackReordered, OrderID: "re", Count: 1, DelayMS: 5000})
 	b.call("/gateway/initPayment", b.pay("re", nil))
-	require.NoError(t, b.twin.Complete("re", "success"))
+	require.NoError(t, b.simulator.Complete("re", "success"))
 	cb := b.callbacks(2)
 	require.Equal(t, []string{"2", "0"}, []string{cb[0].Get("status"), cb[1].Get("status")})
 }
@@ -177,19 +177,19 @@ func TestRedeliveryUntil200(t *testing.T) {
 		return 200
 	})
 	b.call("/gateway/initPayment", b.pay("again", nil))
-	require.NoError(t, b.twin.Complete("again", "success"))
+	require.NoError(t, b.simulator.Complete("again", "success"))
 	b.callbacks(3)
 	attempts := func() []callback.Attempt {
-		o, _ := b.twin.Order("again")
+		o, _ := b.simulator.Order("again")
 		return o.Callbacks[0].Attempts
 	}
 	b.eventually(func() bool { return len(attempts()) == 3 })
 	require.Equal(t, []int{500, 500, 200}, []int{attempts()[0].Status, attempts()[1].Status, attempts()[2].Status})
 
 	b.hook.Answer(func(int) int { return 201 }) // not 200
-	require.NoError(t, b.twin.SendCallback("again", CallbackRequest{}))
+	require.NoError(t, b.simulator.SendCallback("again", CallbackRequest{}))
 	b.eventually(func() bool {
-		o, _ := b.twin.Order("again")
+		o, _ := b.simulator.Order("again")
 		return len(o.Callbacks[1].Attempts) == 4 // the first and three redeliveries
 	})
 }
@@ -198,13 +198,13 @@ func TestRedeliveryUntil200(t *testing.T) {
 func TestCallbackVariants(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
-	b.twin.SetCallbackSecret("v", "another secret")
+	b.simulator.SetCallbackSecret("v", "another secret")
 	b.call("/gateway/initPayment", b.pay("v", nil))
-	require.NoError(t, b.twin.Complete("v", "fail"))
+	require.NoError(t, b.simulator.Complete("v", "fail"))
 	b.callbacks(1)
 	invalid := map[string]bool{VariantWrongSignature: true, VariantWrongSecret: true, VariantUnsigned: true, VariantTampered: true}
 	for i, name := range Variants() {
-		require.NoError(t, b.twin.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
+		require.NoError(t, b.simulator.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
 		got := b.callbacks(i + 2)[i+1]
 		body := b.hook.Got()[i+1]
 		require.Equal(t, !invalid[name], got.Get("sign") == Sign("another secret", pairsOf(t, body)), name)
@@ -222,11 +222,11 @@ func TestCallbackWithOtherFields(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
 	b.call("/gateway/initPayment", b.pay("f", nil))
-	require.NoError(t, b.twin.SendCallback("f", CallbackRequest{Fields: map[string]string{"finalAmount": "1001", "rrn": "", "MID": "77", "status": "2"}}))
+	require.NoError(t, b.simulator.SendCallback("f", CallbackRequest{Fields: map[string]string{"finalAmount": "1001", "rrn": "", "MID": "77", "status": "2"}}))
 	got := b.callbacks(1)[0]
 	require.Equal(t, []string{"1001", "77", "2"}, []string{got.Get("finalAmount"), got.Get("MID"), got.Get("status")})
 	require.NotContains(t, got, "rrn")
-	require.Equal(t, Sign(b.twin.secretOf(b.twin.orders.anyMerchant("f")), pairsOf(t, b.hook.Got()[0])), got.Get("sign"))
+	require.Equal(t, Sign(b.simulator.secretOf(b.simulator.orders.anyMerchant("f")), pairsOf(t, b.hook.Got()[0])), got.Get("sign"))
 }
 
 func TestControlAPI(t *testing.T) {
@@ -247,7 +247,7 @@ func TestControlAPI(t *testing.T) {
 	send("DELETE", "/faults/1", "", 204)
 	send("DELETE", "/faults", "", 200)
 	require.Contains(t, send("POST", "/settings", `{"capture_answer":"full"}`, 200), `"capture_answer": "full"`)
-	require.Equal(t, []int{5, 10, 20}, b.twin.Settings().CallbackRetryMS)
+	require.Equal(t, []int{5, 10, 20}, b.simulator.Settings().CallbackRetryMS)
 	send("POST", "/settings", `{"capture_answer":"odd"}`, 400)
 	send("POST", "/settings", `{"no_such":1}`, 400)
 	require.Contains(t, send("POST", "/orders/ctl/complete", `{"outcome":"LIMIT_PROCESSING_ERROR"}`, 200), "LIMIT_PROCESSING_ERROR")
@@ -267,7 +267,7 @@ func TestControlAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
-	require.Empty(t, b.twin.Faults())
+	require.Empty(t, b.simulator.Faults())
 }
 
 // Twenty browsers and twenty callers at once finish an order once.
@@ -284,7 +284,7 @@ func TestConcurrentUse(t *testing.T) {
 			won[i] = got["err"] == nil
 			b.call("/pci/initPaymentHost2Host", b.pay(fmt.Sprint("own", i), card(CardFrictionless)))
 			b.check("race")
-			b.twin.Orders(0)
+			b.simulator.Orders(0)
 		})
 	}
 	all.Wait()
@@ -296,6 +296,6 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	require.Equal(t, 1, winners)
 	b.callbacks(22)
-	o, _ := b.twin.Order("race")
+	o, _ := b.simulator.Order("race")
 	require.Len(t, o.Callbacks, 1)
 }

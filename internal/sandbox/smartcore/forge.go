@@ -176,7 +176,7 @@ type CallbackRequest struct {
 }
 
 // SendCallback queues a callback for an order whatever its state is.
-func (t *Twin) SendCallback(id string, req CallbackRequest) error {
+func (t *Simulator) SendCallback(id string, req CallbackRequest) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.orders.anyMerchant(id)
@@ -198,7 +198,7 @@ func (t *Twin) SendCallback(id string, req CallbackRequest) error {
 }
 
 // build makes the body of a callback. The mutex is held.
-func (t *Twin) build(o *Order, req CallbackRequest) Callback {
+func (t *Simulator) build(o *Order, req CallbackRequest) Callback {
 	variant := req.Variant
 	if variant == "" {
 		variant = VariantGenuine

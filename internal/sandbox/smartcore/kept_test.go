@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
-	"payrelay/internal/sandbox/twintest"
+	"payrelay/internal/sandbox/simulatortest"
 )
 
 func TestExportWaitsThenListsOrders(t *testing.T) {
@@ -36,7 +36,7 @@ func TestExportWaitsThenListsOrders(t *testing.T) {
 // A card number sent or typed anywhere never reaches the log, a record or the control API.
 func TestNoCardDataIsKept(t *testing.T) {
 	t.Parallel()
-	var log twintest.Log
+	var log simulatortest.Log
 	b := newLoggedBundle(t, nil, &log)
 	b.call("/pci/initPaymentHost2Host", b.pay("leak", with(card(CardFrictionless), object{"card_cvv": "987", "purpose": "my card 4012 0000 0000 3010"})))
 	b.call("/gateway/initPayment", b.pay("leak2", object{"customer_first_name": CardChallenge, "card_number": CardChallenge}))
@@ -62,13 +62,13 @@ func TestNoCardDataIsKept(t *testing.T) {
 func TestOldOrdersAreForgotten(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
-	b.twin.mu.Lock()
-	b.twin.orders.max = 3
-	b.twin.mu.Unlock()
+	b.simulator.mu.Lock()
+	b.simulator.orders.max = 3
+	b.simulator.mu.Unlock()
 	for _, id := range []string{"1", "2", "3", "4"} {
 		b.call("/gateway/initPayment", b.pay(id, nil))
 	}
 	require.Equal(t, "ORDER_NOT_FOUND", b.check("1")["err"])
-	require.Len(t, b.twin.Orders(0), 3)
-	require.Len(t, b.twin.orders.byProcessing, 3)
+	require.Len(t, b.simulator.Orders(0), 3)
+	require.Len(t, b.simulator.orders.byProcessing, 3)
 }

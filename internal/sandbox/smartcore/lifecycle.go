@@ -11,7 +11,7 @@ import (
 // checkTime is the format of endDate.
 const checkTime = "2006-01-02T15:04:05.000Z"
 
-func (t *Twin) check(c *call) answer {
+func (t *Simulator) check(c *call) answer {
 	if bad := c.body.complaints([]string{"order_id"}); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -36,7 +36,7 @@ func (t *Twin) check(c *call) answer {
 }
 
 // lie puts what a fault says into the answer of check.
-func (t *Twin) lie(o *Order, f fault.Fault, out map[string]any) {
+func (t *Simulator) lie(o *Order, f fault.Fault, out map[string]any) {
 	if f.FinalAmount != nil {
 		t.note(o, "check named %d as settled", *f.FinalAmount)
 		out["finalAmount"] = *f.FinalAmount
@@ -52,7 +52,7 @@ func (t *Twin) lie(o *Order, f fault.Fault, out map[string]any) {
 }
 
 // find looks an order up by any id that check may accept.
-func (t *Twin) find(merchant, id string) *Order {
+func (t *Simulator) find(merchant, id string) *Order {
 	if o := t.orders.order(merchant, id); o != nil {
 		return o
 	}
@@ -67,7 +67,7 @@ func (t *Twin) find(merchant, id string) *Order {
 }
 
 // unknownOrder is inferred: there is no documented answer for this case.
-func (t *Twin) unknownOrder(id string) answer {
+func (t *Simulator) unknownOrder(id string) answer {
 	a := answer{body: map[string]any{"order_id": id, "err": "ORDER_NOT_FOUND"}}
 	switch t.settings.UnknownOrder {
 	case "404":
@@ -80,7 +80,7 @@ func (t *Twin) unknownOrder(id string) answer {
 
 // checkBody is the documented answer of check. asked is the id that a refund,
 // which has no merchant id of its own, is named by.
-func (t *Twin) checkBody(o *Order, asked string) map[string]any {
+func (t *Simulator) checkBody(o *Order, asked string) map[string]any {
 	out := map[string]any{
 		"order_id": o.OrderID, "status": o.Status, "amount": o.Amount, "card": nil, "errorMessage": nil, "cascadeErrors": nil,
 		"endDate": nil, "authorize_status": nil, "type": o.Type, "firstName": o.FirstName, "lastName": o.LastName,
@@ -124,7 +124,7 @@ func cardBody(c *Card) map[string]any {
 	return map[string]any{"number": c.Number, "bin": c.BIN, "country": c.Country, "iso": c.ISO, "type": c.Type}
 }
 
-func (t *Twin) finishedRefunds(payment *Order) int64 {
+func (t *Simulator) finishedRefunds(payment *Order) int64 {
 	if payment.Refunded == 0 {
 		return 0
 	}
@@ -137,7 +137,7 @@ func (t *Twin) finishedRefunds(payment *Order) int64 {
 	return sum
 }
 
-func (t *Twin) capture(c *call) answer {
+func (t *Simulator) capture(c *call) answer {
 	if bad := c.body.complaints([]string{"order_id"}); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -167,7 +167,7 @@ func (t *Twin) capture(c *call) answer {
 	})
 }
 
-func (t *Twin) cancel(c *call) answer {
+func (t *Simulator) cancel(c *call) answer {
 	if bad := c.body.complaints([]string{"order_id"}); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -183,7 +183,7 @@ func (t *Twin) cancel(c *call) answer {
 	})
 }
 
-func (t *Twin) notAuthorized(c *call, o *Order) *answer {
+func (t *Simulator) notAuthorized(c *call, o *Order) *answer {
 	var a answer
 	switch {
 	case o == nil:
@@ -200,7 +200,7 @@ func (t *Twin) notAuthorized(c *call, o *Order) *answer {
 
 // afterwards finishes a capture or cancel at once or, when so set, later, and
 // makes its answer.
-func (t *Twin) afterwards(o *Order, op string, finish func()) answer {
+func (t *Simulator) afterwards(o *Order, op string, finish func()) answer {
 	if wait := t.settings.CapturePendingMS; wait > 0 {
 		o.pendingOp, o.Status = op, StatusProcessing
 		t.note(o, "%s accepted", op)
@@ -219,7 +219,7 @@ func (t *Twin) afterwards(o *Order, op string, finish func()) answer {
 	return answer{body: map[string]any{"order_id": t.answeredID(o, "processing"), "status": o.Status}}
 }
 
-func (t *Twin) refund(c *call) answer {
+func (t *Simulator) refund(c *call) answer {
 	if bad := c.body.complaints(refundFields); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -254,7 +254,7 @@ func (t *Twin) refund(c *call) answer {
 	}}
 }
 
-func (t *Twin) recurrent(c *call) answer {
+func (t *Simulator) recurrent(c *call) answer {
 	if bad := c.body.complaints(recurrentFields); bad != nil {
 		return t.invalid(c, bad...)
 	}

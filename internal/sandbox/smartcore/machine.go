@@ -11,9 +11,9 @@ import (
 	"payrelay/internal/sandbox/fault"
 )
 
-// Functions of this file expect the twin's mutex to be held.
+// Functions of this file expect the simulator's mutex to be held.
 
-func (t *Twin) note(o *Order, format string, args ...any) {
+func (t *Simulator) note(o *Order, format string, args ...any) {
 	if len(o.History) >= 200 {
 		o.History = o.History[1:]
 	}
@@ -21,7 +21,7 @@ func (t *Twin) note(o *Order, format string, args ...any) {
 }
 
 // enter moves an order to a stage and arms the timeout of that stage.
-func (t *Twin) enter(o *Order, stage Stage, status int) {
+func (t *Simulator) enter(o *Order, stage Stage, status int) {
 	o.Stage, o.Status = stage, status
 	o.visit++
 	t.note(o, "stage %s", stage)
@@ -40,7 +40,7 @@ func (t *Twin) enter(o *Order, stage Stage, status int) {
 	}
 }
 
-func (t *Twin) failLater(o *Order, afterMS int, code string) {
+func (t *Simulator) failLater(o *Order, afterMS int, code string) {
 	// By id, so that a long timeout does not keep a forgotten order in memory.
 	id, visit := o.ProcessingID, o.visit
 	t.queue.After(ms(afterMS), func(context.Context) {
@@ -53,7 +53,7 @@ func (t *Twin) failLater(o *Order, afterMS int, code string) {
 }
 
 // settleLater lets the card (or a rule) decide after a while.
-func (t *Twin) settleLater(o *Order, afterMS int) {
+func (t *Simulator) settleLater(o *Order, afterMS int) {
 	visit := o.visit
 	t.queue.After(ms(afterMS), func(context.Context) {
 		t.mu.Lock()
@@ -65,7 +65,7 @@ func (t *Twin) settleLater(o *Order, afterMS int) {
 }
 
 // settle ends an order as its card, its amount or a rule says.
-func (t *Twin) settle(o *Order) {
+func (t *Simulator) settle(o *Order) {
 	if rule := t.rule(o); rule != nil {
 		if rule.Code == "" {
 			t.succeed(o)
@@ -97,7 +97,7 @@ func (t *Twin) settle(o *Order) {
 	t.succeed(o)
 }
 
-func (t *Twin) rule(o *Order) *Rule {
+func (t *Simulator) rule(o *Order) *Rule {
 	for i, r := range t.settings.Rules {
 		if (r.OrderPrefix == "" || strings.HasPrefix(o.OrderID, r.OrderPrefix)) && (r.Amount == 0 || r.Amount == o.Amount) &&
 			o.Type != "Refund" {
@@ -107,12 +107,12 @@ func (t *Twin) rule(o *Order) *Rule {
 	return nil
 }
 
-func (t *Twin) nextRRN() string {
+func (t *Simulator) nextRRN() string {
 	t.rrn++
 	return strconv.FormatInt(t.rrn, 10)
 }
 
-func (t *Twin) succeed(o *Order) {
+func (t *Simulator) succeed(o *Order) {
 	o.Error, o.Cascade = "", nil
 	o.RRN = t.nextRRN()
 	if o.Card != nil && !o.Withdrawal() {
@@ -129,7 +129,7 @@ func (t *Twin) succeed(o *Order) {
 	t.end(o, StageDone, StatusSuccess)
 }
 
-func (t *Twin) fail(o *Order, code string, cascade []CascadeError) {
+func (t *Simulator) fail(o *Order, code string, cascade []CascadeError) {
 	held := o.Withdrawal() && o.Error != CodeInsufficientFunds
 	o.Error, o.Cascade = code, cascade
 	if o.Type == "Refund" {
@@ -144,7 +144,7 @@ func (t *Twin) fail(o *Order, code string, cascade []CascadeError) {
 }
 
 // end closes the operation and tells the merchant.
-func (t *Twin) end(o *Order, stage Stage, status int) {
+func (t *Simulator) end(o *Order, stage Stage, status int) {
 	o.Stage, o.Status = stage, status
 	o.visit++
 	now := t.now().UTC()
@@ -167,7 +167,7 @@ var (
 )
 
 // Complete ends an unfinished order as if the customer had done it.
-func (t *Twin) Complete(id string, outcome Outcome) error {
+func (t *Simulator) Complete(id string, outcome Outcome) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.orders.anyMerchant(id)
@@ -177,7 +177,7 @@ func (t *Twin) Complete(id string, outcome Outcome) error {
 	return t.complete(o, outcome)
 }
 
-func (t *Twin) complete(o *Order, outcome Outcome) error {
+func (t *Simulator) complete(o *Order, outcome Outcome) error {
 	if outcome == "hold_expired" {
 		if o.Stage != StageAuthorized || o.pendingOp != "" {
 			return fmt.Errorf("complete %s: no money is held", o.OrderID)
@@ -213,7 +213,7 @@ func (t *Twin) complete(o *Order, outcome Outcome) error {
 }
 
 // cardTooSoon reports whether the same masked card was used within a minute and notes the use.
-func (t *Twin) cardTooSoon(c *Card) bool {
+func (t *Simulator) cardTooSoon(c *Card) bool {
 	if !t.settings.CardTimeLimit || c == nil {
 		return false
 	}
@@ -227,7 +227,7 @@ func (t *Twin) cardTooSoon(c *Card) bool {
 }
 
 // startDirect begins a payment whose card is known from the request.
-func (t *Twin) startDirect(o *Order) {
+func (t *Simulator) startDirect(o *Order) {
 	if t.cardTooSoon(o.Card) {
 		t.enter(o, StageProcessing, StatusProcessing)
 		t.fail(o, CodeCardTimeLimit, nil)
@@ -243,7 +243,7 @@ func (t *Twin) startDirect(o *Order) {
 
 // beforeAnswer delivers the order's callback while the call that made it is
 // still unanswered, when the fault asks for it. It must be called without the mutex.
-func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
+func (t *Simulator) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
 	f, ok := t.faults.Take(endpoint, o.OrderID, fault.CallbackBeforeAnswer).Find(fault.CallbackBeforeAnswer)
 	if !ok {
 		return

@@ -41,17 +41,17 @@ func TestExpiredCardsAreRefused(t *testing.T) {
 func TestCaptureIgnoresTheAmount(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) {
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) {
 		s.CaptureIgnoresAmount, s.CheckFinalAmount, s.CaptureAnswer, s.CaptureNewRRN = true, false, "full", true
 	}))
 	b.call("/pci/authorize", b.pay("a", card(CardFrictionless)))
 	b.status("a", 2)
-	held, _ := b.twin.Order("a")
+	held, _ := b.simulator.Order("a")
 	got := b.call("/gateway/capture", object{"order_id": "a", "amount": "900"})
 	require.EqualValues(t, 2, got["status"])
 	require.EqualValues(t, 1000, got["amount"])
 	require.NotContains(t, got, "finalAmount")
-	taken, _ := b.twin.Order("a")
+	taken, _ := b.simulator.Order("a")
 	require.EqualValues(t, 1000, taken.FinalAmount)
 	require.NotEqual(t, held.RRN, taken.RRN)
 }
@@ -62,15 +62,15 @@ func TestAHoldExpires(t *testing.T) {
 	b := newBundle(t, nil)
 	b.call("/pci/authorize", b.pay("a", card(CardFrictionless)))
 	b.status("a", 2)
-	require.NoError(t, b.twin.Complete("a", "hold_expired"))
+	require.NoError(t, b.simulator.Complete("a", "hold_expired"))
 	got := b.check("a")
 	require.EqualValues(t, -1, got["status"])
 	require.Nil(t, got["errorMessage"])
 	require.Equal(t, CodeValidation, b.call("/gateway/capture", object{"order_id": "a"})["err"])
-	require.Error(t, b.twin.Complete("a", "hold_expired"), "nothing is held any more")
+	require.Error(t, b.simulator.Complete("a", "hold_expired"), "nothing is held any more")
 	b.call("/pci/initPaymentHost2Host", b.pay("paid", with(card(CardFrictionless), object{"payment_method": "card"})))
 	b.status("paid", 2)
-	require.Error(t, b.twin.Complete("paid", "hold_expired"))
+	require.Error(t, b.simulator.Complete("paid", "hold_expired"))
 }
 
 func TestCheckNamesAnotherSum(t *testing.T) {
@@ -107,7 +107,7 @@ func TestCaptureAndCancel(t *testing.T) {
 	require.Nil(t, b.check("a2")["errorMessage"])
 	require.Equal(t, CodeValidation, b.call("/gateway/capture", object{"order_id": "a2"})["err"])
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.CapturePendingMS = 20 }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.CapturePendingMS = 20 }))
 	require.EqualValues(t, 1, b.call("/gateway/capture", object{"order_id": "a3", "amount": 500})["status"])
 	require.Equal(t, CodeValidation, b.call("/gateway/cancel", object{"order_id": "a3"})["err"])
 	require.EqualValues(t, 500, b.status("a3", 2)["finalAmount"])
@@ -139,10 +139,10 @@ func TestRefundsNeverExceedThePayment(t *testing.T) {
 
 	b.call("/pci/initPaymentHost2Host", b.pay("r2", card(CardFrictionless)))
 	b.status("r2", 2)
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.RefundFails = true }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.RefundFails = true }))
 	failed := b.call("/gateway/refund", object{"order_id": "r2", "amount": 1000, "reason": "x"})
 	b.status(failed["refund_id"].(string), -1)
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.RefundFails = false }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.RefundFails = false }))
 	require.NotNil(t, b.call("/gateway/refund", object{"order_id": "r2", "amount": 1000, "reason": "x"})["refund_id"])
 }
 
@@ -179,10 +179,10 @@ func TestWithdrawalsMoveTheBalance(t *testing.T) {
 	require.EqualValues(t, 1, out("w1", 100, CardFrictionless)["status"])
 	left, hold := balance()
 	require.Equal(t, []float64{start - 100, 100}, []float64{left, hold})
-	require.NoError(t, b.twin.Complete("w1", "success"))
+	require.NoError(t, b.simulator.Complete("w1", "success"))
 	left, hold = balance()
 	require.Equal(t, []float64{start - 100, 0}, []float64{left, hold})
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.WithdrawalMS = 1 }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.WithdrawalMS = 1 }))
 	got := out("w2", 100, "4123540003981114")
 	require.Equal(t, "412354******1114", got["card"].(object)["number"])
 	require.Equal(t, CodeEmitterDenial, b.status("w2", -1)["errorMessage"])
@@ -190,6 +190,6 @@ func TestWithdrawalsMoveTheBalance(t *testing.T) {
 	require.Equal(t, CodeInsufficientFunds, b.status("w3", -1)["errorMessage"])
 	left, hold = balance()
 	require.Equal(t, []float64{start - 100, 0}, []float64{left, hold})
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.WithdrawalImmediate = true }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.WithdrawalImmediate = true }))
 	require.EqualValues(t, 2, out("w4", 1, CardFrictionless)["status"])
 }

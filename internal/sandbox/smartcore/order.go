@@ -19,7 +19,7 @@ const (
 	StatusSuccess    = 2
 )
 
-// The codes of the dictionary that the twin uses by itself (smartcore.md 8).
+// The codes of the dictionary that the simulator uses by itself (smartcore.md 8).
 const (
 	CodeProcessing        = "PROCESSING_ERROR"
 	CodeAuthentication    = "AUTHENTICATION_PROCESSING_ERROR"
@@ -75,7 +75,7 @@ const (
 	StageDone       Stage = "done"
 )
 
-// Card is what the twin keeps of a card.
+// Card is what the simulator keeps of a card.
 type Card struct {
 	Number  string `json:"number"` // masked
 	BIN     string `json:"bin"`
@@ -89,7 +89,7 @@ type Card struct {
 	behaviour behaviour
 }
 
-// behaviour is what the number made the twin decide before it was forgotten.
+// behaviour is what the number made the simulator decide before it was forgotten.
 type behaviour int
 
 const (
@@ -197,7 +197,7 @@ func newCard(digits, holder, month, year string) *Card {
 
 // expire makes a card be refused whose last month is over. The dictionary has no word for it (smartcore.md 8), so
 // it is the issuer's refusal. The documents' own examples pay with 02/25, and do so for ever.
-func (t *Twin) expire(c *Card) {
+func (t *Simulator) expire(c *Card) {
 	last, err := time.Parse("01/2006", c.Month+"/20"+c.Year)
 	if now := t.now().UTC(); err == nil && c.Month+"/"+c.Year != "02/25" && now.After(last.AddDate(0, 1, 0)) {
 		c.behaviour = behaviourExpired

@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/sandbox/testcard"
 )
 
-func (t *Twin) pageRoutes(r chi.Router) {
+func (t *Simulator) pageRoutes(r chi.Router) {
 	r.Get("/payment/{id}", t.showPayment)
 	r.Post("/payment/{id}", t.submitPayment)
 	r.Post("/payment/{id}/term", t.term)
@@ -34,7 +34,7 @@ type formView struct {
 	Results  map[string]string
 }
 
-func (t *Twin) view(o *Order, prefix string) *formView {
+func (t *Simulator) view(o *Order, prefix string) *formView {
 	shop := t.merchants[o.merchant].Name
 	if o.Site != "" {
 		shop = strings.TrimPrefix(strings.TrimPrefix(o.Site, "https://"), "http://")
@@ -49,14 +49,14 @@ func (t *Twin) view(o *Order, prefix string) *formView {
 	return v
 }
 
-func (t *Twin) render(w http.ResponseWriter, p page.Page) {
+func (t *Simulator) render(w http.ResponseWriter, p page.Page) {
 	if err := t.pages.Render(w, p); err != nil {
 		t.log.Error().Err(err).Msg("page failed")
 	}
 }
 
 // pageOrder finds the order of a page or answers 404. The mutex is held.
-func (t *Twin) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
+func (t *Simulator) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
 	o := t.orders.byProcessing[chi.URLParam(r, "id")]
 	if o == nil || o.Operation == OpRefund {
 		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
@@ -65,7 +65,7 @@ func (t *Twin) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
 	return o
 }
 
-func (t *Twin) showPayment(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showPayment(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.pageOrder(w, r)
@@ -111,7 +111,7 @@ func holderOf(o *Order) string {
 	return "Test Customer"
 }
 
-func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v *formView, status int) {
+func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *formView, status int) {
 	name, title := "form", "Pay "+v.Amount
 	switch o.Operation {
 	case OpMobile:
@@ -125,11 +125,11 @@ func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v *formView, status i
 	})
 }
 
-func (t *Twin) renderResult(w http.ResponseWriter, o *Order, base string) {
+func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
 	t.render(w, page.Page{Name: "result", Title: "Payment " + statusWord(*o), Data: t.view(o, base)})
 }
 
-func (t *Twin) showResult(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageOrder(w, r); o != nil {
@@ -146,7 +146,7 @@ func shopURL(o *Order) string {
 }
 
 // back sends the customer to the shop or, without an address, to the result page.
-func (t *Twin) back(w http.ResponseWriter, r *http.Request, o *Order, base string) {
+func (t *Simulator) back(w http.ResponseWriter, r *http.Request, o *Order, base string) {
 	to := base + "/payment/" + o.ProcessingID + "/result"
 	if o.Terminal() && shopURL(o) != "" {
 		to = shopURL(o)
@@ -154,7 +154,7 @@ func (t *Twin) back(w http.ResponseWriter, r *http.Request, o *Order, base strin
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, "bad form", http.StatusBadRequest)
@@ -207,7 +207,7 @@ func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
 
 // readCard checks a typed card. A wrong field gets a message, and neither the
 // number nor the code is ever put back into the page.
-func (t *Twin) readCard(r *http.Request, v *formView) *Card {
+func (t *Simulator) readCard(r *http.Request, v *formView) *Card {
 	digits, ok := testcard.Digits(r.PostForm.Get("card_number"))
 	if !ok || !testcard.Luhn(digits) {
 		v.Errors["number"] = "Check the card number: a digit is missing or wrong."
@@ -256,7 +256,7 @@ func twoDigits(n int) string {
 // The answers of the 3-D Secure page.
 var acsOutcomes = map[string]Outcome{"success": "success", "fail": CodeAuthentication, "cancel": "cancel"}
 
-func (t *Twin) showACS(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showACS(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageOrder(w, r); o != nil {
@@ -264,7 +264,7 @@ func (t *Twin) showACS(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (t *Twin) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted bool) {
+func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted bool) {
 	base := page.Prefix(r, "/acs/")
 	if o.Stage == StageRedirect {
 		t.enter(o, StageACS, StatusProcessing)
@@ -284,7 +284,7 @@ func (t *Twin) openACS(w http.ResponseWriter, r *http.Request, o *Order, posted 
 }
 
 // submitACS takes the customer's answer, or the shop's hand-over with PaReq or creq.
-func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) submitACS(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -312,7 +312,7 @@ func (t *Twin) submitACS(w http.ResponseWriter, r *http.Request) {
 
 // term is the return address of 3-D Secure 1 and 2: it takes the bank's answer
 // and sends the customer back to the shop.
-func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) term(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -336,7 +336,7 @@ func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
 	t.back(w, r, o, page.Prefix(r, "/payment/"))
 }
 
-func (t *Twin) answerACS(o *Order, outcome Outcome) {
+func (t *Simulator) answerACS(o *Order, outcome Outcome) {
 	if o.Stage != StageACS {
 		return
 	}

@@ -11,10 +11,10 @@ import (
 
 // open checks what all calls that make an order share and stores the order. The
 // returned answer is nil when the order was made.
-func (t *Twin) open(c *call, o *Order) *answer {
+func (t *Simulator) open(c *call, o *Order) *answer {
 	o.OrderID, o.merchant = c.body.text("order_id"), c.merchant.Key
 	if t.orders.order(o.merchant, o.OrderID) != nil {
-		a := t.refused(c, CodeDuplicate, "order_id is in use")
+		a := t.rejected(c, CodeDuplicate, "order_id is in use")
 		return &a
 	}
 	o.ProcessingID, o.CreatedAt = newProcessingID(), t.now().UTC()
@@ -32,7 +32,7 @@ func (t *Twin) open(c *call, o *Order) *answer {
 }
 
 // payment checks account and currency and makes a payment order.
-func (t *Twin) payment(c *call, o *Order) *answer {
+func (t *Simulator) payment(c *call, o *Order) *answer {
 	o.Type, o.Account, o.Currency = "Payment", c.body.text("account"), c.body.text("currency")
 	o.Amount, _ = c.body.amount("amount") // checked with the other fields
 	o.Recurrent = c.body.truth("recurrent")
@@ -42,21 +42,21 @@ func (t *Twin) payment(c *call, o *Order) *answer {
 		return &a
 	}
 	if acc.Currency != o.Currency && !t.settings.AnyCurrency {
-		a := t.refused(c, CodeExchange, "currency is not the account's")
+		a := t.rejected(c, CodeExchange, "currency is not the account's")
 		return &a
 	}
 	return t.open(c, o)
 }
 
 // invalidLocked is invalid for callers that hold the mutex.
-func (t *Twin) invalidLocked(c *call, msg string) answer {
-	a := t.refused(c, CodeValidation, msg)
+func (t *Simulator) invalidLocked(c *call, msg string) answer {
+	a := t.rejected(c, CodeValidation, msg)
 	a.status = t.settings.ValidationStatus
 	return a
 }
 
 // answeredID is the order_id of an answer (smartcore.md 6 and A2).
-func (t *Twin) answeredID(o *Order, example string) string {
+func (t *Simulator) answeredID(o *Order, example string) string {
 	choice := t.settings.OrderIDInAnswer
 	if choice == "example" {
 		choice = example
@@ -67,7 +67,7 @@ func (t *Twin) answeredID(o *Order, example string) string {
 	return o.ProcessingID
 }
 
-func (t *Twin) initPayment(c *call) answer {
+func (t *Simulator) initPayment(c *call) answer {
 	if bad := c.body.complaints(formFields); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -87,7 +87,7 @@ func (t *Twin) initPayment(c *call) answer {
 	return answer{body: out, made: o}
 }
 
-func (t *Twin) initDirect(c *call) answer {
+func (t *Simulator) initDirect(c *call) answer {
 	required, op := cardFields, OpCard
 	switch c.body.text("payment_method") {
 	case "", "card":
@@ -104,14 +104,14 @@ func (t *Twin) initDirect(c *call) answer {
 	return t.direct(c, op)
 }
 
-func (t *Twin) authorize(c *call) answer {
+func (t *Simulator) authorize(c *call) answer {
 	if bad := c.body.complaints(authorizeFields); bad != nil {
 		return t.invalid(c, bad...)
 	}
 	return t.direct(c, OpAuthorize)
 }
 
-func (t *Twin) direct(c *call, op Operation) answer {
+func (t *Simulator) direct(c *call, op Operation) answer {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := &Order{Operation: op}
@@ -146,7 +146,7 @@ func (t *Twin) direct(c *call, op Operation) answer {
 }
 
 // threeDS tells where the customer has to go.
-func (t *Twin) threeDS(o *Order, base string, out map[string]any) {
+func (t *Simulator) threeDS(o *Order, base string, out map[string]any) {
 	if o.Stage != StageRedirect || t.settings.ThreeDS == "redirect" {
 		out["form_url"] = o.FormURL
 		return

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Settings are the switches of the twin's behaviour. They can change at any
+// Settings are the switches of the simulator's behaviour. They can change at any
 // time and apply to what happens afterwards. All times are milliseconds.
 type Settings struct {
 	// OrderIDInAnswer selects the id in answers of initPayment, direct payment,

@@ -1,7 +1,7 @@
 package smartcore
 
 // store holds the orders of all merchants and forgets the oldest beyond its
-// limit. It is guarded by the twin's mutex.
+// limit. It is guarded by the simulator's mutex.
 type store struct {
 	max          int
 	byOrderID    map[orderKey]*Order

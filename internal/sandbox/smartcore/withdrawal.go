@@ -2,7 +2,7 @@ package smartcore
 
 import "payrelay/internal/sandbox/testcard"
 
-func (t *Twin) tokenize(c *call) answer {
+func (t *Simulator) tokenize(c *call) answer {
 	if bad := c.body.complaints(tokenizeFields); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -23,7 +23,7 @@ func (t *Twin) tokenize(c *call) answer {
 	return answer{body: out, made: o}
 }
 
-func (t *Twin) withdraw(c *call) answer {
+func (t *Simulator) withdraw(c *call) answer {
 	bad := c.body.complaints(withdrawalFields)
 	method := c.body.text("payment_method")
 	if method == "" { // the older text makes it optional
@@ -52,7 +52,7 @@ func (t *Twin) withdraw(c *call) answer {
 	return t.startWithdrawal(c, method)
 }
 
-func (t *Twin) startWithdrawal(c *call, method string) answer {
+func (t *Simulator) startWithdrawal(c *call, method string) answer {
 	acc, bad := t.payout(c)
 	if bad != nil {
 		return *bad
@@ -101,7 +101,7 @@ func (t *Twin) startWithdrawal(c *call, method string) answer {
 	return answer{body: out, made: o}
 }
 
-func (t *Twin) balance(c *call) answer {
+func (t *Simulator) balance(c *call) answer {
 	if bad := c.body.complaints([]string{"account"}); bad != nil {
 		return t.invalid(c, bad...)
 	}
@@ -114,7 +114,7 @@ func (t *Twin) balance(c *call) answer {
 	return answer{body: map[string]any{"balance": acc.Balance, "holdBalance": acc.hold, "rollingBalance": 0}}
 }
 
-func (t *Twin) payout(c *call) (*account, *answer) {
+func (t *Simulator) payout(c *call) (*account, *answer) {
 	acc := t.accounts[accountKey{c.merchant.Key, c.body.text("account")}]
 	if acc == nil || !acc.Payout {
 		a := t.invalidLocked(c, "account is not a payout account of this merchant")

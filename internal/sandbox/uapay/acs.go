@@ -16,7 +16,7 @@ var acsOutcomes = map[string]Outcome{"success": "success", "fail": "fail", "canc
 // openACS is the virtual bank's page. A browser gets there with the form of a
 // challenge (PaReq, MD and TermUrl, all from uapay.md 8.3) or, on the
 // provider's own pages, with the payment's id in the address.
-func (t *Twin) openACS(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -61,8 +61,8 @@ func (t *Twin) openACS(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// ownTerm reports whether a TermUrl leads to this twin and names the payment.
-func (t *Twin) ownTerm(r *http.Request, term string, p *Payment) bool {
+// ownTerm reports whether a TermUrl leads to this simulator and names the payment.
+func (t *Simulator) ownTerm(r *http.Request, term string, p *Payment) bool {
 	u, err := url.Parse(term)
 	if err != nil || u.Query().Get("id") != p.ID {
 		return false
@@ -82,7 +82,7 @@ func returnOf(term string) string {
 }
 
 // apiOrTerm tells the bank's form from an API call at the one address that both use.
-func (t *Twin) apiOrTerm(api http.HandlerFunc) http.HandlerFunc {
+func (t *Simulator) apiOrTerm(api http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 			t.term(w, r)
@@ -94,7 +94,7 @@ func (t *Twin) apiOrTerm(api http.HandlerFunc) http.HandlerFunc {
 
 // term is where TermUrl leads: it takes the bank's answer, finishes the payment
 // and sends the payer on.
-func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) term(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -125,7 +125,7 @@ func (t *Twin) term(w http.ResponseWriter, r *http.Request) {
 }
 
 // leave sends a payer who is done with the bank to the merchant.
-func (t *Twin) leave(w http.ResponseWriter, r *http.Request, o *Order, p *Payment, term, base string) {
+func (t *Simulator) leave(w http.ResponseWriter, r *http.Request, o *Order, p *Payment, term, base string) {
 	to := returnOf(term)
 	if to == "" {
 		to = p.ReturnURL

@@ -35,9 +35,9 @@ type answer struct {
 	made *Order
 }
 
-func refuse(code, msg string) answer { return answer{code: code, msg: msg} }
+func reject(code, msg string) answer { return answer{code: code, msg: msg} }
 
-type endpoint func(*Twin, *call) answer
+type endpoint func(*Simulator, *call) answer
 
 // Endpoints lists the API's methods by path without /api/.
 func Endpoints() []string {
@@ -61,43 +61,43 @@ type method struct {
 
 func methods() []method {
 	return []method{
-		{"sessions/create", (*Twin).createSession},
-		{"cards/create", (*Twin).createCard},
-		{"invoicer/invoices/create", (*Twin).createInvoice},
-		{"invoicer/invoices/show", (*Twin).showInvoice},
-		{"invoicer/invoices/show/list", (*Twin).listInvoices},
-		{"invoicer/invoices/update", (*Twin).updateInvoice},
-		{"invoicer/invoices/cancel", (*Twin).cancelInvoice},
-		{"invoicer/subscriptions/update", (*Twin).updateSubscription},
-		{"invoicer/payments/create", (*Twin).createPayment},
-		{"invoicer/payments/checkStatus", (*Twin).checkStatus},
-		{"invoicer/payments/confirm", (*Twin).confirmPayment},
-		{"invoicer/payments/complete", (*Twin).completePayment},
-		{"invoicer/payments/cancel", (*Twin).cancelPayment},
-		{"invoicer/payments/reverse", (*Twin).reversePayment},
-		{"invoicer/payments/show", (*Twin).showPayment},
-		{"invoicer/payments/showCommission", (*Twin).showCommission},
-		{"payments/p2p/direct/create", (*Twin).createDirect},
-		{"payments/p2p/show", (*Twin).showDirect},
-		{"payments/p2p/confirm", (*Twin).confirmDirect},
-		{"payments/p2p/show/list", (*Twin).listDirect},
-		{"payments/p2p/commission/calculate", (*Twin).p2pCommission},
-		{"p2p/payments/show", (*Twin).showTransfer},
-		{"p2p/payments/c2a/initiate", (*Twin).initiateC2A},
-		{"p2p/payments/c2a/complete", (*Twin).completeC2A},
-		{"p2p/payments/c2a/completeWithoutAcceptance", (*Twin).completeC2AUnchallenged},
-		{"p2p/payments/c2a/cancel", (*Twin).cancelC2A},
-		{"p2p/payments/c2a/reverse/initiate", (*Twin).initiateReverse},
-		{"p2p/payments/c2a/reverse/complete", (*Twin).completeReverse},
-		{"p2p/payments/c2a/reverse/cancel", (*Twin).cancelReverse},
-		{"p2p/payments/a2c/initiate", (*Twin).initiateA2C},
-		{"p2p/payments/a2c/complete", (*Twin).completeA2C},
-		{"p2p/payments/a2c/cancel", (*Twin).cancelA2C},
+		{"sessions/create", (*Simulator).createSession},
+		{"cards/create", (*Simulator).createCard},
+		{"invoicer/invoices/create", (*Simulator).createInvoice},
+		{"invoicer/invoices/show", (*Simulator).showInvoice},
+		{"invoicer/invoices/show/list", (*Simulator).listInvoices},
+		{"invoicer/invoices/update", (*Simulator).updateInvoice},
+		{"invoicer/invoices/cancel", (*Simulator).cancelInvoice},
+		{"invoicer/subscriptions/update", (*Simulator).updateSubscription},
+		{"invoicer/payments/create", (*Simulator).createPayment},
+		{"invoicer/payments/checkStatus", (*Simulator).checkStatus},
+		{"invoicer/payments/confirm", (*Simulator).confirmPayment},
+		{"invoicer/payments/complete", (*Simulator).completePayment},
+		{"invoicer/payments/cancel", (*Simulator).cancelPayment},
+		{"invoicer/payments/reverse", (*Simulator).reversePayment},
+		{"invoicer/payments/show", (*Simulator).showPayment},
+		{"invoicer/payments/showCommission", (*Simulator).showCommission},
+		{"payments/p2p/direct/create", (*Simulator).createDirect},
+		{"payments/p2p/show", (*Simulator).showDirect},
+		{"payments/p2p/confirm", (*Simulator).confirmDirect},
+		{"payments/p2p/show/list", (*Simulator).listDirect},
+		{"payments/p2p/commission/calculate", (*Simulator).p2pCommission},
+		{"p2p/payments/show", (*Simulator).showTransfer},
+		{"p2p/payments/c2a/initiate", (*Simulator).initiateC2A},
+		{"p2p/payments/c2a/complete", (*Simulator).completeC2A},
+		{"p2p/payments/c2a/completeWithoutAcceptance", (*Simulator).completeC2AUnchallenged},
+		{"p2p/payments/c2a/cancel", (*Simulator).cancelC2A},
+		{"p2p/payments/c2a/reverse/initiate", (*Simulator).initiateReverse},
+		{"p2p/payments/c2a/reverse/complete", (*Simulator).completeReverse},
+		{"p2p/payments/c2a/reverse/cancel", (*Simulator).cancelReverse},
+		{"p2p/payments/a2c/initiate", (*Simulator).initiateA2C},
+		{"p2p/payments/a2c/complete", (*Simulator).completeA2C},
+		{"p2p/payments/a2c/cancel", (*Simulator).cancelA2C},
 	}
 }
 
-// Handler serves everything of the twin.
-func (t *Twin) Handler() http.Handler {
+// Handler serves everything of the simulator.
+func (t *Simulator) Handler() http.Handler {
 	r := chi.NewRouter()
 	for _, m := range methods() {
 		if m.path == "payments/p2p/confirm" { // also the bank's return address (uapay.md 9.1)
@@ -107,7 +107,7 @@ func (t *Twin) Handler() http.Handler {
 		r.Post("/api/"+m.path, t.api(m.path, m.fn))
 	}
 	t.pageRoutes(r)
-	r.HandleFunc("/api/*", t.api("", func(*Twin, *call) answer { return refuse(CodeMethodNotFound, "no such method") }))
+	r.HandleFunc("/api/*", t.api("", func(*Simulator, *call) answer { return reject(CodeMethodNotFound, "no such method") }))
 	t.controlRoutes(r)
 	t.consoleRoutes(r)
 	return r
@@ -115,7 +115,7 @@ func (t *Twin) Handler() http.Handler {
 
 // api wraps an endpoint with what all endpoints share: the checks of the
 // envelope, the record of requests, faults, the form of answers.
-func (t *Twin) api(name string, fn endpoint) http.HandlerFunc {
+func (t *Simulator) api(name string, fn endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		kept := t.calls.Add(record.Request{At: t.now().UTC(), Method: r.Method, Path: r.URL.Path, Role: "api", Endpoint: name})
@@ -130,7 +130,7 @@ func (t *Twin) api(name string, fn endpoint) http.HandlerFunc {
 		body, ok := parse(raw)
 		var refused *answer
 		if err != nil || !ok {
-			a := refuse(CodeFormat, "body must be one JSON object")
+			a := reject(CodeFormat, "body must be one JSON object")
 			refused = &a
 		} else {
 			refused = t.open(c, body)
@@ -170,9 +170,9 @@ func (t *Twin) api(name string, fn endpoint) http.HandlerFunc {
 
 // open checks the envelope in the order token, signature, clock, session and
 // fills the call from the token (uapay.md 12).
-func (t *Twin) open(c *call, body object) *answer {
+func (t *Simulator) open(c *call, body object) *answer {
 	no := func(code, msg string) *answer {
-		a := refuse(code, msg)
+		a := reject(code, msg)
 		return &a
 	}
 	token := body.text("token")
@@ -232,7 +232,7 @@ func (t *Twin) open(c *call, body object) *answer {
 }
 
 // externalOf names the merchant's order of a request, for faults and the record.
-func (t *Twin) externalOf(c *call) string {
+func (t *Simulator) externalOf(c *call) string {
 	for _, o := range []object{c.data, c.params} {
 		if id := o.text("externalId"); id != "" {
 			return id
@@ -257,7 +257,7 @@ func (t *Twin) externalOf(c *call) string {
 }
 
 // envelope puts an answer into the provider's form (uapay.md 3.2).
-func (t *Twin) envelope(c *call, a answer) (int, map[string]any) {
+func (t *Simulator) envelope(c *call, a answer) (int, map[string]any) {
 	s := t.Settings()
 	if a.code != "" {
 		e := map[string]any{"code": a.code}
@@ -297,7 +297,7 @@ func (t *Twin) envelope(c *call, a answer) (int, map[string]any) {
 	return http.StatusOK, out
 }
 
-func (t *Twin) createSession(c *call) answer {
+func (t *Simulator) createSession(c *call) answer {
 	id := newID()
 	t.store.sessions.put(id, session{client: c.merchant.ClientID, created: t.now()})
 	return answer{data: map[string]any{"id": id}}

@@ -39,7 +39,7 @@ type Callback struct {
 }
 
 // claims describes the present state of a payment. The mutex is held.
-func (t *Twin) claims(o *Order, p *Payment) Claims {
+func (t *Simulator) claims(o *Order, p *Payment) Claims {
 	pointer := func(c *Card) *string {
 		if c == nil {
 			return nil
@@ -76,7 +76,7 @@ func (c Claims) json() []byte {
 	return raw
 }
 
-func (t *Twin) callbackKey(o *Order) string {
+func (t *Simulator) callbackKey(o *Order) string {
 	if k, ok := t.keys[o.ExternalID]; ok {
 		return k
 	}
@@ -84,7 +84,7 @@ func (t *Twin) callbackKey(o *Order) string {
 }
 
 // callback queues the callback of a payment's present state. The mutex is held.
-func (t *Twin) callback(o *Order, p *Payment) {
+func (t *Simulator) callback(o *Order, p *Payment) {
 	if o.CallbackURL == "" {
 		return
 	}
@@ -94,8 +94,8 @@ func (t *Twin) callback(o *Order, p *Payment) {
 		variant = f.Variant
 	}
 	cb := t.build(o, p, CallbackRequest{Variant: variant})
-	if why := t.suppressed(o, plan); why != "" {
-		cb.Suppressed = why
+	if reason := t.suppressed(o, plan); reason != "" {
+		cb.Suppressed = reason
 		if len(o.Callbacks) < callback.MaxKept {
 			o.Callbacks = append(o.Callbacks, &cb)
 		}
@@ -104,14 +104,14 @@ func (t *Twin) callback(o *Order, p *Payment) {
 	t.sender.Dispatch(&o.outbox, plan, func(delay time.Duration) { t.enqueue(o, cb, delay) })
 }
 
-func (t *Twin) enqueue(o *Order, cb Callback, delay time.Duration) {
+func (t *Simulator) enqueue(o *Order, cb Callback, delay time.Duration) {
 	if len(o.Callbacks) < callback.MaxKept {
 		o.Callbacks = append(o.Callbacks, &cb)
 		t.sender.Send(&cb.Delivery, delay)
 	}
 }
 
-func (t *Twin) suppressed(o *Order, plan fault.Plan) string {
+func (t *Simulator) suppressed(o *Order, plan fault.Plan) string {
 	switch {
 	case plan.Has(fault.CallbackOff):
 		return "callbacks are switched off"

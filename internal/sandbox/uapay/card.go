@@ -14,24 +14,24 @@ var (
 	expiryRE = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])$`)
 )
 
-func (t *Twin) createCard(c *call) answer {
+func (t *Simulator) createCard(c *call) answer {
 	digits, ok := testcard.Digits(c.data.text("pan"))
 	k := c.check().need("data", "pan", "expiresAt").ok("data", "pan", ok && testcard.Luhn(digits)).
 		ok("data", "expiresAt", t.validExpiry(c.data.text("expiresAt")))
 	if bad := k.bad(); bad != nil {
 		return *bad
 	}
-	return answer{data: map[string]any{"id": t.keepCard(c, digits).ID}}
+	return answer{data: map[string]any{"id": t.saveCard(c, digits).ID}}
 }
 
 // validExpiry reports whether YYYY-MM names a month that is not over.
-func (t *Twin) validExpiry(s string) bool {
+func (t *Simulator) validExpiry(s string) bool {
 	at, err := time.Parse("2006-01", s)
 	return err == nil && expiryRE.MatchString(s) && testcard.ExpiryValid(int(at.Month()), at.Year()-2000, t.now())
 }
 
 // keepCard stores a card number as a card id; nil when it is no number.
-func (t *Twin) keepCard(c *call, number string) *Card {
+func (t *Simulator) saveCard(c *call, number string) *Card {
 	digits, ok := testcard.Digits(number)
 	if !ok || !testcard.Luhn(digits) {
 		return nil
@@ -42,7 +42,7 @@ func (t *Twin) keepCard(c *call, number string) *Card {
 }
 
 // KeepCard stores a card of a client, the first one when clientID is empty, as the card frame would.
-func (t *Twin) KeepCard(clientID, number string) (Card, error) {
+func (t *Simulator) SaveCard(clientID, number string) (Card, error) {
 	digits, ok := testcard.Digits(number)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -62,13 +62,13 @@ func (t *Twin) KeepCard(clientID, number string) (Card, error) {
 
 // cardOf reads data.cardFrom or data.cardTo: a card id, or a number as holders
 // of a PCI DSS certificate may send. A number that pays needs its expiry.
-func (t *Twin) cardOf(c *call, name string, pays bool) (*Card, *answer) {
+func (t *Simulator) cardOf(c *call, name string, pays bool) (*Card, *answer) {
 	given := c.data.object(name)
 	if id := given.text("id"); id != "" {
 		if card := t.card(c, id); card != nil {
 			return card, nil
 		}
-		a := refuse(CodeNotFound, name+" is not known")
+		a := reject(CodeNotFound, name+" is not known")
 		return nil, &a
 	}
 	k := c.check()
@@ -85,5 +85,5 @@ func (t *Twin) cardOf(c *call, name string, pays bool) (*Card, *answer) {
 	if bad := k.bad(); bad != nil {
 		return nil, bad
 	}
-	return t.keepCard(c, digits), nil
+	return t.saveCard(c, digits), nil
 }

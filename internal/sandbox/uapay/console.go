@@ -15,7 +15,7 @@ import (
 
 // consoleRoutes is the developer's page. Its forms are refused when another
 // site's page sends them.
-func (t *Twin) consoleRoutes(root chi.Router) {
+func (t *Simulator) consoleRoutes(root chi.Router) {
 	root.Group(func(r chi.Router) {
 		r.Use(control.SameOrigin)
 		r.Get("/", t.showConsole)
@@ -92,7 +92,7 @@ func testCards() []testCard {
 	}
 }
 
-func (t *Twin) console(r *http.Request, marker string) *consoleView {
+func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	base := r.URL.Path
 	if marker != "" {
 		base = page.Prefix(r, marker)
@@ -105,12 +105,12 @@ func (t *Twin) console(r *http.Request, marker string) *consoleView {
 	}
 }
 
-func (t *Twin) showConsole(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
 	t.render(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
 }
 
 // showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
-func (t *Twin) showFrame(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showFrame(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	m, id := &t.cfg.Merchants[0], newID()
 	t.store.sessions.put(id, session{client: m.ClientID, created: t.now()})
@@ -121,7 +121,7 @@ func (t *Twin) showFrame(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, page.Prefix(r, "/console/")+"/api/iframe/"+Sign(m.Key, raw), http.StatusSeeOther)
 }
 
-func (t *Twin) showOrder(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
 		t.render(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})

@@ -10,7 +10,7 @@ import (
 )
 
 // controlRoutes is the JSON API for tests. Browsers of other origins are refused.
-func (t *Twin) controlRoutes(root chi.Router) {
+func (t *Simulator) controlRoutes(root chi.Router) {
 	root.Route("/control", func(r chi.Router) {
 		r.Use(control.SameOrigin)
 		r.Get("/orders", control.Orders(t.Orders))
@@ -36,7 +36,7 @@ type detail struct {
 	Requests []record.Request `json:"requests"`
 }
 
-func (t *Twin) detail(id string) (detail, bool) {
+func (t *Simulator) detail(id string) (detail, bool) {
 	o, ok := t.Order(id)
 	if !ok {
 		return detail{}, false
@@ -44,7 +44,7 @@ func (t *Twin) detail(id string) (detail, bool) {
 	return detail{Order: o, State: o.Word(), Requests: t.Requests(o.ExternalID)}, true
 }
 
-func (t *Twin) controlCallback(id string, in CallbackRequest) (any, error) {
+func (t *Simulator) controlCallback(id string, in CallbackRequest) (any, error) {
 	return map[string]string{"queued": in.Variant}, t.SendCallback(id, in)
 }
 
@@ -53,7 +53,7 @@ type reversal struct {
 }
 
 // controlReverse refunds as the merchant would in the provider's own cabinet: a part by amount, else what is left.
-func (t *Twin) controlReverse(id string, in reversal) (any, error) {
+func (t *Simulator) controlReverse(id string, in reversal) (any, error) {
 	if err := t.Reverse(id, in.Amount); err != nil {
 		return nil, err
 	}
@@ -64,12 +64,12 @@ func (t *Twin) controlReverse(id string, in reversal) (any, error) {
 	return d, nil
 }
 
-type keepCard struct {
+type saveCard struct {
 	ClientID string `json:"client_id"`
 	Number   string `json:"number"`
 }
 
 // controlCard keeps a card as the card frame would, and answers its id.
-func (t *Twin) controlCard(_ string, in keepCard) (any, error) {
-	return t.KeepCard(in.ClientID, in.Number)
+func (t *Simulator) controlCard(_ string, in saveCard) (any, error) {
+	return t.SaveCard(in.ClientID, in.Number)
 }

@@ -4,7 +4,7 @@ import "payrelay/internal/sandbox/record"
 
 // The classic P2P calls (uapay.md 9.1). They read C2A and A2C as well.
 
-func (t *Twin) createDirect(c *call) answer {
+func (t *Simulator) createDirect(c *call) answer {
 	currency, isNumber := c.data.integer("currency")
 	k := c.check().need("data", "externalId", "cardFrom", "cardTo", "notify", "amount", "currency").
 		text("data", "externalId", "description").amount("data", "amount").
@@ -17,7 +17,7 @@ func (t *Twin) createDirect(c *call) answer {
 	}
 	external := c.data.text("externalId")
 	if t.store.external[externalKey(c.merchant.ClientID, external, false)] != nil && t.settings.UniqueExternalID {
-		return refuse(CodeDuplicate, "externalId is in use")
+		return reject(CodeDuplicate, "externalId is in use")
 	}
 	from, bad := t.cardOf(c, "cardFrom", false)
 	if bad != nil {
@@ -38,7 +38,7 @@ func (t *Twin) createDirect(c *call) answer {
 	return answer{made: o, data: map[string]any{"id": p.ID, "key": p.key}}
 }
 
-func (t *Twin) showDirect(c *call) answer {
+func (t *Simulator) showDirect(c *call) answer {
 	k := c.check()
 	if !c.params.has("externalId") {
 		k.need("params", "id")
@@ -51,7 +51,7 @@ func (t *Twin) showDirect(c *call) answer {
 		o = t.store.external[externalKey(c.merchant.ClientID, c.params.text("externalId"), false)]
 	}
 	if o == nil || o.Kind == KindInvoice || t.hidden(c, o) {
-		return refuse(CodeNotFound, "transfer is not known")
+		return reject(CodeNotFound, "transfer is not known")
 	}
 	o.Reads++
 	p := o.Payment()
@@ -62,7 +62,7 @@ func (t *Twin) showDirect(c *call) answer {
 	return answer{data: out}
 }
 
-func (t *Twin) directHead(c *call, o *Order, p *Payment) map[string]any {
+func (t *Simulator) directHead(c *call, o *Order, p *Payment) map[string]any {
 	status, _ := t.seen(c, o, p)
 	return map[string]any{
 		"id": p.ID, "externalId": o.ExternalID, "number": numberText(p.Number), "status": status, "amount": p.Amount,
@@ -70,7 +70,7 @@ func (t *Twin) directHead(c *call, o *Order, p *Payment) map[string]any {
 	}
 }
 
-func (t *Twin) listDirect(c *call) answer {
+func (t *Simulator) listDirect(c *call) answer {
 	found, bad := t.byLists(c, false)
 	if bad != nil {
 		return *bad
@@ -83,13 +83,13 @@ func (t *Twin) listDirect(c *call) answer {
 	return answer{data: map[string]any{"payments": list}}
 }
 
-func (t *Twin) confirmDirect(c *call) answer {
+func (t *Simulator) confirmDirect(c *call) answer {
 	if bad := c.check().need("params", "id", "code").bad(); bad != nil {
 		return *bad
 	}
 	o := t.store.find(c.merchant.ClientID, c.params.text("id"))
 	if o == nil || o.Kind == KindInvoice {
-		return refuse(CodeNotFound, "transfer is not known")
+		return reject(CodeNotFound, "transfer is not known")
 	}
 	if a := t.tryCode(c, o, o.Payment()); a != nil {
 		return *a

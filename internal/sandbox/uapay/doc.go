@@ -1,4 +1,4 @@
-// Package uapay is a stateful twin of the payment provider UAPAY for development
+// Package uapay is a stateful simulator of the payment provider UAPAY for development
 // and tests: its JSON API, the pages a payer's browser sees, signed callbacks,
 // and switches that make all of it misbehave. No money and no real card is ever
 // involved.
@@ -14,9 +14,9 @@
 //	/control/...           JSON control API: orders, requests, faults, settings
 //	/                      the developer's page
 //
-// Much of the provider's behaviour is not documented. Where that is so the twin
+// Much of the provider's behaviour is not documented. Where that is so the simulator
 // chooses a default, Settings can often change it, and such fields say
-// "assumed"; the error codes of InventedCodes are the twin's own. The developer's
+// "assumed"; the error codes of InventedCodes are the simulator's own. The developer's
 // page lists both.
 //
 // State lives in memory and is bounded. Outcomes that need time, timeouts and

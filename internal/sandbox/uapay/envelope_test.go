@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/sandbox/twintest"
+	"payrelay/internal/sandbox/simulatortest"
 )
 
 type example struct {
@@ -34,7 +34,7 @@ func examples(t *testing.T) map[string]example {
 	return out
 }
 
-// The signing vectors of the worked example: the twin signs and verifies the same bytes.
+// The signing vectors of the worked example: the simulator signs and verifies the same bytes.
 func TestSigningVectors(t *testing.T) {
 	t.Parallel()
 	checked := 0
@@ -62,7 +62,7 @@ func TestVectorsAtTheDoor(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1795219200, 0)
 	settings := DefaultSettings()
-	twin, err := New(Config{Settings: &settings, Now: func() time.Time { return at }})
+	simulator, err := New(Config{Settings: &settings, Now: func() time.Time { return at }})
 	require.NoError(t, err)
 	for name, want := range map[string]string{
 		"sessions_create_signed_live": "", "any_method_stale_iat": CodeTimeLimit, "signing_negative_bad_signature": CodeSignature,
@@ -72,7 +72,7 @@ func TestVectorsAtTheDoor(t *testing.T) {
 	} {
 		body, _ := parse(examples(t)[name].Request)
 		got := ""
-		if bad := twin.open(&call{endpoint: "sessions/create"}, body); bad != nil {
+		if bad := simulator.open(&call{endpoint: "sessions/create"}, body); bad != nil {
 			got = bad.code
 		}
 		require.Equal(t, want, got, name)
@@ -150,12 +150,12 @@ func TestEnvelopeChecks(t *testing.T) {
 	require.Empty(t, code(`{"token":"`+sign(claims(0))+`"}`))
 	require.Empty(t, code(`{"token":"`+sign(`{"params":{"clientId":"90001"},"iat":"`+iat(0)+`"}`)+`"}`))
 	require.Equal(t, CodeTokenMismatch, code(`{"params":{"clientId":"90001","a":1},"token":"`+sign(claims(0))+`"}`))
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.OuterMustMatch = false }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.OuterMustMatch = false }))
 	require.Empty(t, code(`{"params":{"clientId":"90001","a":1},"token":"`+sign(claims(0))+`"}`))
 
 	require.Equal(t, CodeSessionNotFound, b.refused("invoicer/invoices/show", object{"sessionId": newID(), "id": "x"}, nil))
 	require.Equal(t, CodeMethodNotFound, b.refused("no/such", nil, nil))
-	b.twin.ExpireSessions()
+	b.simulator.ExpireSessions()
 	require.Equal(t, CodeSessionExpired, b.refused("invoicer/invoices/show", object{"id": "x"}, nil))
 	b.session = b.call("sessions/create", object{"clientId": testClient}, nil).text("id")
 	out := b.send("invoicer/invoices/create", nil, object{"type": "ODD", "amount": "1"})
@@ -165,7 +165,7 @@ func TestEnvelopeChecks(t *testing.T) {
 	}, out.object("error")["fields"])
 	require.NotContains(t, out, "status")
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.ErrorStatus, s.ErrorWithStatus = 400, true }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.ErrorStatus, s.ErrorWithStatus = 400, true }))
 	status, raw, err := b.raw(http.MethodPost, "/api/sessions/create", `{}`)
 	require.NoError(t, err)
 	require.Equal(t, 400, status)
@@ -188,7 +188,7 @@ func TestUnsignedClientAndLenientForms(t *testing.T) {
 	require.Contains(t, made.object("data").text("paymentPageUrl"), "/payment/")
 	// another client's invoice is not known
 	require.Equal(t, CodeNotFound, b.refused("invoicer/invoices/show", object{"id": made.object("data")["id"]}, nil))
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.StringStatus, s.SessionTopLevel = true, true }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.StringStatus, s.SessionTopLevel = true, true }))
 	out := get("sessions/create", one)
 	require.Equal(t, "1", out["status"])
 	require.NotEmpty(t, out.text("id"))
@@ -198,15 +198,15 @@ func TestUnsignedClientAndLenientForms(t *testing.T) {
 // What a payer or an adapter sends in secret is in no record and no log.
 func TestNothingSecretIsKept(t *testing.T) {
 	t.Parallel()
-	log := &twintest.Log{}
+	log := &simulatortest.Log{}
 	b := newLoggedBundle(t, nil, log)
 	invoice, payment, key := b.direct("quiet", CardLookup, object{"description": "my card 4111 1111 1111 1111"})
 	b.status(invoice, payment, SystemConfirm)
 	b.call("invoicer/payments/confirm", with(ids(invoice, payment), object{"code": "123456", "key": key}), nil)
 	b.status(invoice, payment, SystemFinished)
-	raw, err := json.Marshal(b.twin.Requests(""))
+	raw, err := json.Marshal(b.simulator.Requests(""))
 	require.NoError(t, err)
-	orders, err := json.Marshal(b.twin.Orders(0))
+	orders, err := json.Marshal(b.simulator.Orders(0))
 	require.NoError(t, err)
 	for _, kept := range []string{string(raw), string(orders), log.String()} {
 		require.NotEmpty(t, kept)

@@ -7,7 +7,7 @@ const (
 	FieldRequired = "REQUIRED"
 )
 
-// Codes of the twin's own: the provider's list is not known, so an adapter must
+// Codes of the simulator's own: the provider's list is not known, so an adapter must
 // not depend on any of them. InventedCodes explains each.
 const (
 	FieldFormat         = "FORMAT"
@@ -26,7 +26,7 @@ const (
 	CodeKey             = "KEY_ERROR"
 )
 
-// Invented is one code of the twin's own.
+// Invented is one code of the simulator's own.
 type Invented struct{ Code, Meaning string }
 
 // InventedCodes is the one table of error codes that no source attests.

@@ -17,7 +17,7 @@ import (
 
 func (b *bundle) fault(f fault.Fault) {
 	b.Helper()
-	_, err := b.twin.AddFault(f)
+	_, err := b.simulator.AddFault(f)
 	require.NoError(b, err)
 }
 
@@ -52,14 +52,14 @@ func TestAnswerFaults(t *testing.T) {
 			body := signed(t, object{"sessionId": b.session, "systemType": "ECOM"}, b.invoiceData("hit", nil))
 			status, answer, err := b.raw(http.MethodPost, "/api/"+path, body)
 			require.True(t, c.seen(status, answer, err), "%d %q %v", status, answer, err)
-			_, known := b.twin.Order("hit")
+			_, known := b.simulator.Order("hit")
 			require.Equal(t, c.exists, known)
-			require.Empty(t, b.twin.Faults())
-			seen := b.twin.Requests("hit")
+			require.Empty(t, b.simulator.Faults())
+			seen := b.simulator.Requests("hit")
 			require.Len(t, seen, 1)
 			require.Equal(t, []string{string(c.kind)}, seen[0].Faults)
 			b.invoice("hit", nil) // a repeated externalId makes a second invoice
-			require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.UniqueExternalID = true }))
+			require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.UniqueExternalID = true }))
 			require.Equal(t, CodeDuplicate, b.refused(path, object{"systemType": "ECOM"}, b.invoiceData("hit", nil)))
 		})
 	}
@@ -117,14 +117,14 @@ func TestCallbackClaims(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
 	b.invoice("ord", nil)
-	require.NoError(t, b.twin.Complete("ord", "success"))
+	require.NoError(t, b.simulator.Complete("ord", "success"))
 	b.callbacks(1)
 	want, _ := parse(examples(t)["callback_finished"].Request)
 	body, _ := parse([]byte(b.hook.Got()[0]))
 	require.Len(t, body, 1)
 	require.Equal(t, names(t, peek(want.text("token"))), names(t, peek(body.text("token"))))
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.CallbackIAT = true }))
-	require.NoError(t, b.twin.SendCallback("ord", CallbackRequest{}))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.CallbackIAT = true }))
+	require.NoError(t, b.simulator.SendCallback("ord", CallbackRequest{}))
 	require.Contains(t, b.callbacks(2)[1], "iat")
 }
 
@@ -148,7 +148,7 @@ func TestCallbackFaults(t *testing.T) {
 	b := newBundle(t, nil)
 	finish := func(id string) {
 		b.invoice(id, nil)
-		require.NoError(t, b.twin.Complete(id, "success"))
+		require.NoError(t, b.simulator.Complete(id, "success"))
 	}
 	b.fault(fault.Fault{Kind: fault.CallbackOff, OrderID: "off"})
 	finish("off")
@@ -158,7 +158,7 @@ func TestCallbackFaults(t *testing.T) {
 	for _, body := range b.hook.Got() {
 		require.Equal(t, b.hook.Got()[0], body)
 	}
-	o, _ := b.twin.Order("off")
+	o, _ := b.simulator.Order("off")
 	require.NotEmpty(t, o.Callbacks[0].Suppressed)
 	b.fault(fault.Fault{Kind: fault.CallbackLate, OrderID: "late", DelayMS: 80})
 	start := time.Now()
@@ -168,7 +168,7 @@ func TestCallbackFaults(t *testing.T) {
 	b.fault(fault.Fault{Kind: fault.CallbackForged, OrderID: "forged", Variant: VariantOtherAmount})
 	finish("forged")
 	require.Equal(t, json.Number("1"), b.callbacks(7)[6]["amount"])
-	_, err := b.twin.AddFault(fault.Fault{Kind: fault.CallbackForged, Variant: "nonsense"})
+	_, err := b.simulator.AddFault(fault.Fault{Kind: fault.CallbackForged, Variant: "nonsense"})
 	require.Error(t, err)
 
 	b.fault(fault.Fault{Kind: fault.CallbackReordered, OrderID: "re", Count: 1, DelayMS: 5000})
@@ -208,15 +208,15 @@ func TestRedeliveryUntil200(t *testing.T) {
 		return 200
 	})
 	b.invoice("again", nil)
-	require.NoError(t, b.twin.Complete("again", "success"))
+	require.NoError(t, b.simulator.Complete("again", "success"))
 	attempts := func(i int) []callback.Attempt {
-		o, _ := b.twin.Order("again")
+		o, _ := b.simulator.Order("again")
 		return o.Callbacks[i].Attempts
 	}
 	b.eventually(func() bool { return len(attempts(0)) == 3 })
 	require.Equal(t, []int{500, 500, 200}, []int{attempts(0)[0].Status, attempts(0)[1].Status, attempts(0)[2].Status})
 	b.hook.Answer(func(int) int { return 204 }) // not 200
-	require.NoError(t, b.twin.SendCallback("again", CallbackRequest{}))
+	require.NoError(t, b.simulator.SendCallback("again", CallbackRequest{}))
 	b.eventually(func() bool { return len(attempts(1)) == 6 }) // the first and five more
 }
 
@@ -224,16 +224,16 @@ func TestRedeliveryUntil200(t *testing.T) {
 func TestCallbackVariants(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
-	b.twin.SetCallbackKey("v", "another key")
+	b.simulator.SetCallbackKey("v", "another key")
 	b.invoice("v", nil)
-	require.NoError(t, b.twin.Complete("v", "fail"))
+	require.NoError(t, b.simulator.Complete("v", "fail"))
 	b.callbacks(1)
 	invalid := map[string]bool{
 		VariantWrongKey: true, VariantDecodedKey: true, VariantAlgNone: true, VariantAlgHS512: true, VariantUnsigned: true,
 		VariantMalformed: true, VariantTampered: true,
 	}
 	for i, name := range Variants() {
-		require.NoError(t, b.twin.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
+		require.NoError(t, b.simulator.SendCallback("v", CallbackRequest{Variant: name, Victim: "victim-1"}))
 		b.callbacks(i + 2)
 		body, ok := parse([]byte(b.hook.Got()[i+1]))
 		require.True(t, ok, name)
@@ -275,7 +275,7 @@ func TestControlAPI(t *testing.T) {
 	send("DELETE", "/faults/1", "", 404)
 	send("DELETE", "/faults", "", 200)
 	require.Contains(t, send("POST", "/settings", `{"redirect_back":"button"}`, 200), `"redirect_back": "button"`)
-	require.Equal(t, []int{5, 10, 20}, b.twin.Settings().CallbackRetryMS)
+	require.Equal(t, []int{5, 10, 20}, b.simulator.Settings().CallbackRetryMS)
 	for _, bad := range []string{`{"redirect_back":"odd"}`, `{"no_such":1}`, `{"time_scale":0}`, `{"error_status":500}`, `{"rules":[{"outcome":"fail"}]}`} {
 		send("POST", "/settings", bad, 400)
 	}
@@ -305,7 +305,7 @@ func TestControlAPI(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
-	require.Empty(t, b.twin.Faults())
+	require.Empty(t, b.simulator.Faults())
 }
 
 func TestRules(t *testing.T) {
@@ -317,7 +317,7 @@ func TestRules(t *testing.T) {
 	b.status(invoice, payment, SystemRejected)
 	page := b.invoice("p-1", object{"amount": 777, "redirectUrl": nil}).text("paymentPageUrl")
 	b.visit(http.MethodPost, page, typed(CardSuccess))
-	o, _ := b.twin.Order("p-1")
+	o, _ := b.simulator.Order("p-1")
 	require.Equal(t, SystemPending, o.Payment().System)
 }
 
@@ -334,7 +334,7 @@ func TestConcurrentUse(t *testing.T) {
 		all.Go(func() { b.visit(http.MethodPost, page, typed(CardSuccess)) })
 		all.Go(func() {
 			won[i] = b.send("invoicer/payments/create", object{"device": device}, b.payData(invoice, card))["error"] == nil
-			b.twin.Orders(0)
+			b.simulator.Orders(0)
 			b.call("invoicer/invoices/show", object{"id": invoice}, nil)
 		})
 	}
@@ -347,7 +347,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	require.Equal(t, 1, winners)
 	b.callbacks(2)
-	o, _ := b.twin.Order("race")
+	o, _ := b.simulator.Order("race")
 	require.Len(t, o.Payments, 1)
 	require.Len(t, o.Callbacks, 1)
 }

@@ -165,7 +165,7 @@ func (k *checker) bad() *answer {
 	if len(k.found) == 0 {
 		return nil
 	}
-	a := refuse(CodeFormat, "request failed validation")
+	a := reject(CodeFormat, "request failed validation")
 	a.fields = k.found
 	return &a
 }

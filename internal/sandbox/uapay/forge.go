@@ -58,7 +58,7 @@ type CallbackRequest struct {
 
 // SendCallback queues a callback for the newest payment of an order whatever its
 // state is.
-func (t *Twin) SendCallback(id string, req CallbackRequest) error {
+func (t *Simulator) SendCallback(id string, req CallbackRequest) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.store.any(id)
@@ -84,7 +84,7 @@ func (t *Twin) SendCallback(id string, req CallbackRequest) error {
 }
 
 // build makes the body of a callback. The mutex is held.
-func (t *Twin) build(o *Order, p *Payment, req CallbackRequest) Callback {
+func (t *Simulator) build(o *Order, p *Payment, req CallbackRequest) Callback {
 	cb, to := Callback{Variant: req.Variant}, o.CallbackURL
 	if cb.Variant == "" {
 		cb.Variant = VariantGenuine

@@ -22,7 +22,7 @@ type frame struct {
 }
 
 // frameOf verifies the token of a frame. The mutex is held.
-func (t *Twin) frameOf(token string) (frame, bool) {
+func (t *Simulator) frameOf(token string) (frame, bool) {
 	claims, _ := parse(peek(token)) // nil when it is no token
 	s, ok := t.store.sessions.get(claims.object("params").text("sessionId"))
 	m := t.merchants[s.client]
@@ -53,7 +53,7 @@ func (f framed) WriteHeader(status int) {
 	f.ResponseWriter.WriteHeader(status)
 }
 
-func (t *Twin) frameView(r *http.Request, f frame) *view {
+func (t *Simulator) frameView(r *http.Request, f frame) *view {
 	return &view{
 		Prefix: page.Prefix(r, "/api/"), Shop: f.merchant.Name, Frame: true, NoExpiry: f.method == "createShortCard",
 		Action: page.Prefix(r, "/api/") + "/api/iframe/" + chi.URLParam(r, "jwt"), Cards: testCards(),
@@ -61,11 +61,11 @@ func (t *Twin) frameView(r *http.Request, f frame) *view {
 	}
 }
 
-func (t *Twin) renderFrame(w http.ResponseWriter, name string, v *view, status int) {
+func (t *Simulator) renderFrame(w http.ResponseWriter, name string, v *view, status int) {
 	t.render(framed{w}, page.Page{Name: name, Title: "Save your card", Status: status, Data: v})
 }
 
-func (t *Twin) openFrame(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openFrame(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f, ok := t.frameOf(chi.URLParam(r, "jwt"))
@@ -78,7 +78,7 @@ func (t *Twin) openFrame(w http.ResponseWriter, r *http.Request) {
 	t.renderFrame(w, "form", v, http.StatusOK)
 }
 
-func (t *Twin) submitFrame(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) submitFrame(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -107,7 +107,7 @@ func (t *Twin) submitFrame(w http.ResponseWriter, r *http.Request) {
 	t.renderFrame(w, "added", v, http.StatusOK)
 }
 
-func (t *Twin) openAdded(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openAdded(w http.ResponseWriter, r *http.Request) {
 	t.render(w, page.Page{Name: "added", Title: "Card saved", Data: &view{Value: map[string]string{}}})
 }
 

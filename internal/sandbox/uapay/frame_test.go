@@ -72,6 +72,6 @@ func TestOpenAmountPage(t *testing.T) {
 	form.Set("amount", "12,5")
 	code, _, _ = b.visit(http.MethodPost, page, form)
 	require.Equal(t, 303, code)
-	o, _ := b.twin.Order("open")
+	o, _ := b.simulator.Order("open")
 	require.EqualValues(t, 1250, o.Payment().Amount)
 }

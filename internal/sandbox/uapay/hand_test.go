@@ -52,13 +52,13 @@ func TestUnpaidInvoicesEnd(t *testing.T) {
 	b := newBundle(t, func(s *Settings) { s.InvoiceTTLMS = 50 })
 	show := func(id string) object { return b.call("invoicer/invoices/show", object{"id": id}, nil) }
 	paid := b.invoice("begun", nil).text("id")
-	require.NoError(t, b.twin.Complete("begun", "3ds"))
+	require.NoError(t, b.simulator.Complete("begun", "3ds"))
 	left := b.invoice("left", nil).text("id")
 	b.eventually(func() bool { return show(left)["invoiceStatus"] == "INACTIVE" })
 	require.Empty(t, show(left)["payments"])
 	require.Equal(t, "ACTIVE", show(paid)["invoiceStatus"])
 	require.Empty(t, b.hook.Got(), "no callback tells of an invoice that ends unpaid")
-	raw, err := json.Marshal(b.twin.Settings())
+	raw, err := json.Marshal(b.simulator.Settings())
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"invoice_ttl_ms":50`)
 }

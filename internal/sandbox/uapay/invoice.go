@@ -11,9 +11,9 @@ import (
 
 const payUntilTime = "2006-01-02 15:04:05"
 
-// Endpoints run with the twin's mutex held.
+// Endpoints run with the simulator's mutex held.
 
-func (t *Twin) createInvoice(c *call) answer {
+func (t *Simulator) createInvoice(c *call) answer {
 	k := c.check().need("params", "systemType").need("data", "externalId", "type", "description").
 		oneOf("params", "systemType", "ECOM", "P2P").oneOf("data", "type", "PAY", "HOLD", "SUBSCRIBE").
 		text("data", "externalId", "description", "email", "payExpiresAt").amount("data", "amount").
@@ -53,11 +53,11 @@ func (t *Twin) createInvoice(c *call) answer {
 	}
 	if id := c.data.object("cardTo").text("id"); id != "" {
 		if o.CardTo = t.card(c, id); o.CardTo == nil {
-			return refuse(CodeNotFound, "cardTo is not known")
+			return reject(CodeNotFound, "cardTo is not known")
 		}
 	}
 	if t.settings.UniqueExternalID && t.store.external[externalKey(o.ClientID, o.ExternalID, true)] != nil {
-		return refuse(CodeDuplicate, "externalId is in use")
+		return reject(CodeDuplicate, "externalId is in use")
 	}
 	if c.data.has("payExpiresAt") {
 		o.PayUntil = &until
@@ -72,7 +72,7 @@ func (t *Twin) createInvoice(c *call) answer {
 }
 
 // register numbers and stores a new order.
-func (t *Twin) register(o *Order) {
+func (t *Simulator) register(o *Order) {
 	o.Number, o.CreatedAt = t.nextNumber(), t.now().UTC()
 	if o.Payments == nil {
 		o.Payments = []*Payment{}
@@ -82,7 +82,7 @@ func (t *Twin) register(o *Order) {
 }
 
 // findInvoice returns an invoice of the caller by a request's id, nil when there is none.
-func (t *Twin) findInvoice(c *call, id string) *Order {
+func (t *Simulator) findInvoice(c *call, id string) *Order {
 	o := t.store.find(c.merchant.ClientID, id)
 	if o == nil || o.Kind != KindInvoice || o.ID != id || t.hidden(c, o) {
 		return nil
@@ -91,7 +91,7 @@ func (t *Twin) findInvoice(c *call, id string) *Order {
 }
 
 // hidden reports whether a fault denies knowing an order.
-func (t *Twin) hidden(c *call, o *Order) bool {
+func (t *Simulator) hidden(c *call, o *Order) bool {
 	f, ok := c.checks.Find(fault.CheckNotFound)
 	if !ok || f.ForMS > 0 && t.now().Sub(o.CreatedAt) >= ms(f.ForMS) {
 		return false
@@ -101,7 +101,7 @@ func (t *Twin) hidden(c *call, o *Order) bool {
 }
 
 // seen returns the statuses that a read shows: the true ones, or what a fault makes it claim.
-func (t *Twin) seen(c *call, o *Order, p *Payment) (system, invoicer string) {
+func (t *Simulator) seen(c *call, o *Order, p *Payment) (system, invoicer string) {
 	f, ok := c.checks.Find(fault.CheckLie)
 	if !ok {
 		return p.System, p.Invoicer
@@ -132,13 +132,13 @@ func invoicerOf(system string) string {
 	}
 }
 
-func (t *Twin) showInvoice(c *call) answer {
+func (t *Simulator) showInvoice(c *call) answer {
 	if bad := c.check().need("params", "id").bad(); bad != nil {
 		return *bad
 	}
 	o := t.findInvoice(c, c.params.text("id"))
 	if o == nil {
-		return refuse(CodeNotFound, "invoice is not known")
+		return reject(CodeNotFound, "invoice is not known")
 	}
 	o.Reads++
 	out := invoiceHead(o)
@@ -168,7 +168,7 @@ func (t *Twin) showInvoice(c *call) answer {
 }
 
 func invoiceHead(o *Order) map[string]any {
-	client, _ := strconv.ParseInt(o.ClientID, 10, 64) // checked when the twin was made
+	client, _ := strconv.ParseInt(o.ClientID, 10, 64) // checked when the simulator was made
 	status := "ACTIVE"
 	if o.Inactive {
 		status = "INACTIVE"
@@ -202,7 +202,7 @@ func textOrNil(s string) any {
 }
 
 // byLists finds orders by params.ids or params.externalIds, at most 100.
-func (t *Twin) byLists(c *call, invoices bool) ([]*Order, *answer) {
+func (t *Simulator) byLists(c *call, invoices bool) ([]*Order, *answer) {
 	ids, okIDs := c.params.texts("ids")
 	external, okExternal := c.params.texts("externalIds")
 	k := c.check().ok("params", "ids", okIDs && len(ids) <= 100).ok("params", "externalIds", okExternal && len(external) <= 100)
@@ -229,7 +229,7 @@ func (t *Twin) byLists(c *call, invoices bool) ([]*Order, *answer) {
 	return out, nil
 }
 
-func (t *Twin) listInvoices(c *call) answer {
+func (t *Simulator) listInvoices(c *call) answer {
 	found, bad := t.byLists(c, true)
 	if bad != nil {
 		return *bad
@@ -244,7 +244,7 @@ func (t *Twin) listInvoices(c *call) answer {
 	return answer{data: map[string]any{"invoices": list}}
 }
 
-func (t *Twin) updateInvoice(c *call) answer {
+func (t *Simulator) updateInvoice(c *call) answer {
 	_, isJSON := parse([]byte(c.data.text("extraInfo")))
 	k := c.check().need("params", "id").url("data", "redirectUrl", "callbackUrl").text("data", "tag").ok("data", "extraInfo", isJSON)
 	if bad := k.bad(); bad != nil {
@@ -252,7 +252,7 @@ func (t *Twin) updateInvoice(c *call) answer {
 	}
 	o := t.findInvoice(c, c.params.text("id"))
 	if o == nil {
-		return refuse(CodeNotFound, "invoice is not known")
+		return reject(CodeNotFound, "invoice is not known")
 	}
 	cardID := c.data.object("cardTo").text("id")
 	if cardID == "" {
@@ -263,10 +263,10 @@ func (t *Twin) updateInvoice(c *call) answer {
 	case cardID != "":
 		card = t.card(c, cardID)
 	case given != "":
-		card = t.keepCard(c, given)
+		card = t.saveCard(c, given)
 	}
 	if card == nil && (cardID != "" || given != "") {
-		return refuse(CodeNotFound, "cardTo is not known")
+		return reject(CodeNotFound, "cardTo is not known")
 	}
 	o.CardTo = card
 	for key, field := range map[string]*string{
@@ -281,31 +281,31 @@ func (t *Twin) updateInvoice(c *call) answer {
 }
 
 // cancelInvoice is assumed: the page of the documentation is not stored.
-func (t *Twin) cancelInvoice(c *call) answer {
+func (t *Simulator) cancelInvoice(c *call) answer {
 	if bad := c.check().need("params", "id").bad(); bad != nil {
 		return *bad
 	}
 	o := t.findInvoice(c, c.params.text("id"))
 	if o == nil {
-		return refuse(CodeNotFound, "invoice is not known")
+		return reject(CodeNotFound, "invoice is not known")
 	}
 	if p := o.Payment(); o.Inactive || p != nil && !o.Reusable && p.System != SystemRejected && p.System != SystemConfirm && p.System != SystemOpen {
-		return refuse(CodeState, "invoice cannot be cancelled any more")
+		return reject(CodeState, "invoice cannot be cancelled any more")
 	}
 	t.closeInvoice(o, "invoice cancelled")
 	return answer{data: map[string]any{"id": o.ID}}
 }
 
 // closeInvoice ends an invoice and what its payer had begun.
-func (t *Twin) closeInvoice(o *Order, why string) {
+func (t *Simulator) closeInvoice(o *Order, reason string) {
 	o.Inactive, o.PlannedAt = true, nil
-	t.note(o, "%s", why)
+	t.note(o, "%s", reason)
 	if p := o.Payment(); p != nil && !p.Terminal() {
 		t.end(o, p, SystemCanceled)
 	}
 }
 
-func (t *Twin) updateSubscription(c *call) answer {
+func (t *Simulator) updateSubscription(c *call) answer {
 	interval, okInterval := c.data.integer("interval")
 	expires, okExpires := c.data.integer("expiresAt")
 	k := c.check().ok("data", "interval", okInterval && interval > 0 && interval <= 366).ok("data", "expiresAt", okExpires && expires > 0)
@@ -319,7 +319,7 @@ func (t *Twin) updateSubscription(c *call) answer {
 	}
 	o := t.findInvoice(c, id)
 	if o == nil || o.Type != "SUBSCRIBE" {
-		return refuse(CodeNotFound, "subscription is not known")
+		return reject(CodeNotFound, "subscription is not known")
 	}
 	if c.data.has("interval") {
 		o.Interval = interval
@@ -343,7 +343,7 @@ func (t *Twin) updateSubscription(c *call) answer {
 }
 
 // payable says why an invoice takes no payment now; empty text means that it does.
-func (t *Twin) payable(o *Order) string {
+func (t *Simulator) payable(o *Order) string {
 	p := o.Payment()
 	switch {
 	case o.Inactive:
@@ -358,17 +358,17 @@ func (t *Twin) payable(o *Order) string {
 	return ""
 }
 
-func (t *Twin) commission(amount int64) int64 {
+func (t *Simulator) commission(amount int64) int64 {
 	return amount*t.settings.CommissionPercents/100 + t.settings.CommissionFixed
 }
 
-func (t *Twin) showCommission(c *call) answer {
+func (t *Simulator) showCommission(c *call) answer {
 	if bad := c.check().need("params", "invoiceId").need("data", "amount").amount("data", "amount").bad(); bad != nil {
 		return *bad
 	}
 	o := t.findInvoice(c, c.params.text("invoiceId"))
 	if o == nil {
-		return refuse(CodeNotFound, "invoice is not known")
+		return reject(CodeNotFound, "invoice is not known")
 	}
 	amount := o.Amount
 	if amount == 0 {
@@ -381,7 +381,7 @@ func (t *Twin) showCommission(c *call) answer {
 }
 
 // card returns a stored card of the caller.
-func (t *Twin) card(c *call, id string) *Card {
+func (t *Simulator) card(c *call, id string) *Card {
 	card, ok := t.store.cards.get(id)
 	if !ok || card.client != c.merchant.ClientID {
 		return nil

@@ -13,9 +13,9 @@ import (
 	"payrelay/internal/sandbox/fault"
 )
 
-// Functions of this file expect the twin's mutex to be held, except those that say otherwise.
+// Functions of this file expect the simulator's mutex to be held, except those that say otherwise.
 
-func (t *Twin) note(o *Order, format string, args ...any) {
+func (t *Simulator) note(o *Order, format string, args ...any) {
 	if len(o.History) >= 200 {
 		o.History = o.History[1:]
 	}
@@ -23,7 +23,7 @@ func (t *Twin) note(o *Order, format string, args ...any) {
 }
 
 // newPayment opens a payment of an order.
-func (t *Twin) newPayment(o *Order, card *Card, amount int64) *Payment {
+func (t *Simulator) newPayment(o *Order, card *Card, amount int64) *Payment {
 	now := t.now().UTC()
 	p := &Payment{
 		ID: newID(), Number: t.nextNumber(), ReceiptID: newReceipt(), Amount: amount, Commission: t.commission(amount), Card: card,
@@ -37,7 +37,7 @@ func (t *Twin) newPayment(o *Order, card *Card, amount int64) *Payment {
 }
 
 // set changes the statuses of an unfinished payment.
-func (t *Twin) set(o *Order, p *Payment, stage Stage, system, invoicer string) {
+func (t *Simulator) set(o *Order, p *Payment, stage Stage, system, invoicer string) {
 	p.Stage, p.System, p.Invoicer, p.UpdatedAt = stage, system, invoicer, t.now().UTC()
 	p.visit++
 	t.note(o, "payment %d: %s / %s", p.Number, system, invoicer)
@@ -48,7 +48,7 @@ func (t *Twin) set(o *Order, p *Payment, stage Stage, system, invoicer string) {
 }
 
 // end gives a payment its outcome and tells the merchant.
-func (t *Twin) end(o *Order, p *Payment, system string) {
+func (t *Simulator) end(o *Order, p *Payment, system string) {
 	now := t.now().UTC()
 	stage := StageDone
 	switch system {
@@ -73,7 +73,7 @@ func (t *Twin) end(o *Order, p *Payment, system string) {
 }
 
 // later runs do after a while unless the payment left its present stage.
-func (t *Twin) later(wait time.Duration, o *Order, p *Payment, do func(*Order, *Payment)) {
+func (t *Simulator) later(wait time.Duration, o *Order, p *Payment, do func(*Order, *Payment)) {
 	// By id, so that a long wait does not keep a forgotten order in memory.
 	orderID, paymentID, visit := o.ID, p.ID, p.visit
 	t.queue.After(wait, func(context.Context) {
@@ -87,11 +87,11 @@ func (t *Twin) later(wait time.Duration, o *Order, p *Payment, do func(*Order, *
 	})
 }
 
-func (t *Twin) decideLater(o *Order, p *Payment) {
+func (t *Simulator) decideLater(o *Order, p *Payment) {
 	t.later(ms(t.settings.ProcessingMS), o, p, t.decide)
 }
 
-func (t *Twin) rule(o *Order, p *Payment) *Rule {
+func (t *Simulator) rule(o *Order, p *Payment) *Rule {
 	for i, r := range t.settings.Rules {
 		if (r.ExternalPrefix == "" || strings.HasPrefix(o.ExternalID, r.ExternalPrefix)) && (r.Amount == 0 || r.Amount == p.Amount) {
 			return &t.settings.Rules[i]
@@ -101,7 +101,7 @@ func (t *Twin) rule(o *Order, p *Payment) *Rule {
 }
 
 // decide lets a rule or the card say what becomes of an open payment.
-func (t *Twin) decide(o *Order, p *Payment) {
+func (t *Simulator) decide(o *Order, p *Payment) {
 	if r := t.rule(o, p); r != nil {
 		t.apply(o, p, r.Outcome)
 		return
@@ -142,7 +142,7 @@ var (
 	errNotFinished = errors.New("order has no finished payment")
 )
 
-func (t *Twin) apply(o *Order, p *Payment, outcome Outcome) {
+func (t *Simulator) apply(o *Order, p *Payment, outcome Outcome) {
 	switch outcome {
 	case "success":
 		t.succeed(o, p)
@@ -164,9 +164,9 @@ func (t *Twin) apply(o *Order, p *Payment, outcome Outcome) {
 	}
 }
 
-func (t *Twin) abandon(o *Order, p *Payment) { t.end(o, p, SystemCanceled) }
+func (t *Simulator) abandon(o *Order, p *Payment) { t.end(o, p, SystemCanceled) }
 
-func (t *Twin) succeed(o *Order, p *Payment) {
+func (t *Simulator) succeed(o *Order, p *Payment) {
 	switch {
 	case o.Type == "HOLD" && t.settings.HoldUnpaidMS > 0:
 		t.set(o, p, StageOpen, SystemHolded, InvoicerNew)
@@ -181,7 +181,7 @@ func (t *Twin) succeed(o *Order, p *Payment) {
 	}
 }
 
-func (t *Twin) hold(o *Order, p *Payment) {
+func (t *Simulator) hold(o *Order, p *Payment) {
 	t.end(o, p, SystemHolded)
 	t.later(t.settings.scaled(t.settings.HoldTTLMS), o, p, func(o *Order, p *Payment) {
 		t.note(o, "nobody completed the hold")
@@ -190,7 +190,7 @@ func (t *Twin) hold(o *Order, p *Payment) {
 }
 
 // reverse refunds a part or the rest of a payment.
-func (t *Twin) reverse(o *Order, p *Payment, amount int64) {
+func (t *Simulator) reverse(o *Order, p *Payment, amount int64) {
 	p.Refunded += amount
 	t.note(o, "%d reversed, %d of %d in all", amount, p.Refunded, p.paid())
 	if p.Refunded >= p.paid() || t.settings.PartialReverse == "reversed" {
@@ -202,7 +202,7 @@ func (t *Twin) reverse(o *Order, p *Payment, amount int64) {
 
 // lookup judges a payer's code and counts the attempts; after the last one the
 // payment is rejected, which is assumed.
-func (t *Twin) lookup(o *Order, p *Payment, code string) bool {
+func (t *Simulator) lookup(o *Order, p *Payment, code string) bool {
 	if subtle.ConstantTimeCompare([]byte(code), []byte(t.settings.LookupCode)) == 1 {
 		t.confirmed(o, p)
 		return true
@@ -216,7 +216,7 @@ func (t *Twin) lookup(o *Order, p *Payment, code string) bool {
 }
 
 // confirmed goes on after a challenge that was passed.
-func (t *Twin) confirmed(o *Order, p *Payment) {
+func (t *Simulator) confirmed(o *Order, p *Payment) {
 	t.set(o, p, StagePending, SystemPending, InvoicerNew)
 	if p.hosted {
 		t.succeed(o, p)
@@ -226,7 +226,7 @@ func (t *Twin) confirmed(o *Order, p *Payment) {
 }
 
 // expireLater closes an invoice that was not paid in time.
-func (t *Twin) expireLater(o *Order) {
+func (t *Simulator) expireLater(o *Order) {
 	if o.PayUntil != nil {
 		t.closeLater(o, o.PayUntil.Sub(t.now()))
 	}
@@ -236,7 +236,7 @@ func (t *Twin) expireLater(o *Order) {
 }
 
 // closeLater closes an invoice after a while unless somebody began to pay it.
-func (t *Twin) closeLater(o *Order, wait time.Duration) {
+func (t *Simulator) closeLater(o *Order, wait time.Duration) {
 	id := o.ID
 	t.queue.After(wait, func(context.Context) {
 		t.mu.Lock()
@@ -249,7 +249,7 @@ func (t *Twin) closeLater(o *Order, wait time.Duration) {
 
 // planCharge arms the next charge of a subscription. Intervals are scaled, so the
 // dates of charges follow the plan and not the clock.
-func (t *Twin) planCharge(o *Order) {
+func (t *Simulator) planCharge(o *Order) {
 	p := o.Payment()
 	if o.lastDue.IsZero() {
 		o.lastDue = *p.PaidAt
@@ -277,7 +277,7 @@ func (t *Twin) planCharge(o *Order) {
 
 // Complete moves the newest payment of an order as if the payer had done it. An
 // invoice without a payment gets one, by the card that succeeds.
-func (t *Twin) Complete(id string, outcome Outcome) error {
+func (t *Simulator) Complete(id string, outcome Outcome) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.store.any(id)
@@ -287,7 +287,7 @@ func (t *Twin) Complete(id string, outcome Outcome) error {
 	return t.complete(o, outcome)
 }
 
-func (t *Twin) complete(o *Order, outcome Outcome) error {
+func (t *Simulator) complete(o *Order, outcome Outcome) error {
 	if !slices.Contains(Outcomes(), outcome) {
 		return fmt.Errorf("complete %s: unknown outcome %q", o.ExternalID, outcome)
 	}
@@ -317,7 +317,7 @@ func (t *Twin) complete(o *Order, outcome Outcome) error {
 
 // Reverse refunds a part of an order's newest payment, or all that is left when amount is 0, as the merchant would in the
 // provider's own cabinet: no request of the merchant tells of it, and a transfer gets no RETURN operation.
-func (t *Twin) Reverse(id string, amount int64) error {
+func (t *Simulator) Reverse(id string, amount int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.store.any(id)
@@ -341,7 +341,7 @@ func (t *Twin) Reverse(id string, amount int64) error {
 
 // beforeAnswer delivers the order's callback while the call that made it is
 // still unanswered, when the fault asks for it. It must be called without the mutex.
-func (t *Twin) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
+func (t *Simulator) beforeAnswer(ctx context.Context, endpoint string, o *Order) {
 	f, ok := t.faults.Take(endpoint, o.ExternalID, fault.CallbackBeforeAnswer).Find(fault.CallbackBeforeAnswer)
 	if !ok {
 		return

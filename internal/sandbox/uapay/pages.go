@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/sandbox/testcard"
 )
 
-func (t *Twin) pageRoutes(r chi.Router) {
+func (t *Simulator) pageRoutes(r chi.Router) {
 	r.Get("/payment/{id}", t.openPayment)
 	r.Post("/payment/{id}", t.submitPayment)
 	r.Get("/payment/{id}/lookup", t.openLookup)
@@ -48,7 +48,7 @@ type view struct {
 	Added           string // base58 for the page around a frame
 }
 
-func (t *Twin) view(o *Order, base string) *view {
+func (t *Simulator) view(o *Order, base string) *view {
 	v := &view{
 		Prefix: base, Order: o.clone(), State: o.Word(), Shop: t.merchants[o.ClientID].Name, Cards: testCards(),
 		Value: map[string]string{}, Errors: map[string]string{},
@@ -65,14 +65,14 @@ func (t *Twin) view(o *Order, base string) *view {
 	return v
 }
 
-func (t *Twin) render(w http.ResponseWriter, p page.Page) {
+func (t *Simulator) render(w http.ResponseWriter, p page.Page) {
 	if err := t.pages.Render(w, p); err != nil {
 		t.log.Error().Err(err).Msg("page failed")
 	}
 }
 
 // pageInvoice finds the invoice of a page or answers 404. The mutex is held.
-func (t *Twin) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
+func (t *Simulator) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
 	id := chi.URLParam(r, "id")
 	o := t.store.orders[id]
 	if o == nil || o.Kind != KindInvoice || o.ID != id {
@@ -82,7 +82,7 @@ func (t *Twin) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
 	return o
 }
 
-func (t *Twin) openPayment(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openPayment(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.pageInvoice(w, r)
@@ -110,7 +110,7 @@ func (t *Twin) openPayment(w http.ResponseWriter, r *http.Request) {
 }
 
 // fill puts a test card into the form when its button asked for it.
-func (t *Twin) fill(v *view, r *http.Request) {
+func (t *Simulator) fill(v *view, r *http.Request) {
 	v.Focus = "number"
 	if !v.Frame && v.Amount == "" {
 		v.Focus = "amount"
@@ -126,7 +126,7 @@ func (t *Twin) fill(v *view, r *http.Request) {
 }
 
 // step sends the payer to what an unfinished payment waits for. The mutex is held.
-func (t *Twin) step(w http.ResponseWriter, r *http.Request, o *Order, p *Payment, base string) {
+func (t *Simulator) step(w http.ResponseWriter, r *http.Request, o *Order, p *Payment, base string) {
 	switch p.Stage {
 	case Stage3DS:
 		http.Redirect(w, r, base+"/api/acs/virtual/form?payment="+p.ID, http.StatusSeeOther)
@@ -138,7 +138,7 @@ func (t *Twin) step(w http.ResponseWriter, r *http.Request, o *Order, p *Payment
 }
 
 // back sends the payer to the shop or to the result page.
-func (t *Twin) back(w http.ResponseWriter, r *http.Request, o *Order, base string) {
+func (t *Simulator) back(w http.ResponseWriter, r *http.Request, o *Order, base string) {
 	to := base + "/payment/" + o.ID + "/result"
 	if o.Terminal() && o.RedirectURL != "" && t.settings.RedirectBack == "auto" {
 		to = o.RedirectURL
@@ -146,7 +146,7 @@ func (t *Twin) back(w http.ResponseWriter, r *http.Request, o *Order, base strin
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v *view, status int) {
+func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *view, status int) {
 	title := "Pay"
 	if v.Amount != "" {
 		title = "Pay " + v.Amount
@@ -156,7 +156,7 @@ func (t *Twin) renderForm(w http.ResponseWriter, o *Order, v *view, status int) 
 	})
 }
 
-func (t *Twin) renderResult(w http.ResponseWriter, o *Order, base string) {
+func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
 	refresh := 0
 	if p := o.Payment(); p != nil && p.Stage == StageOpen {
 		refresh = 1
@@ -164,7 +164,7 @@ func (t *Twin) renderResult(w http.ResponseWriter, o *Order, base string) {
 	t.render(w, page.Page{Name: "result", Title: "Payment " + o.Word(), Refresh: refresh, Data: t.view(o, base)})
 }
 
-func (t *Twin) openResult(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageInvoice(w, r); o != nil {
@@ -172,7 +172,7 @@ func (t *Twin) openResult(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (t *Twin) submitPayment(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}
@@ -230,7 +230,7 @@ func kopecks(s string) (int64, bool) {
 
 // readCard checks a typed card and returns its digits, empty text when a field
 // is wrong. Neither the number nor the code is ever put back into the page.
-func (t *Twin) readCard(r *http.Request, v *view) string {
+func (t *Simulator) readCard(r *http.Request, v *view) string {
 	digits, ok := testcard.Digits(r.PostForm.Get("card_number"))
 	if !ok || !testcard.Luhn(digits) {
 		v.Errors["number"] = "Check the card number: a digit is missing or wrong."
@@ -267,7 +267,7 @@ func (t *Twin) readCard(r *http.Request, v *view) string {
 	return digits
 }
 
-func (t *Twin) openLookup(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) openLookup(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	o := t.pageInvoice(w, r)
@@ -282,13 +282,13 @@ func (t *Twin) openLookup(w http.ResponseWriter, r *http.Request) {
 	t.renderLookup(w, o, t.view(o, base), 0)
 }
 
-func (t *Twin) renderLookup(w http.ResponseWriter, o *Order, v *view, status int) {
+func (t *Simulator) renderLookup(w http.ResponseWriter, o *Order, v *view, status int) {
 	t.render(w, page.Page{
 		Name: "lookup", Title: "Enter the code", FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
 
-func (t *Twin) submitLookup(w http.ResponseWriter, r *http.Request) {
+func (t *Simulator) submitLookup(w http.ResponseWriter, r *http.Request) {
 	if !page.ReadForm(w, r) {
 		return
 	}

@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/sandbox/record"
 )
 
-func (t *Twin) createPayment(c *call) answer {
+func (t *Simulator) createPayment(c *call) answer {
 	amount, _ := c.data.integer("amount")
 	currency, isNumber := c.data.integer("currency")
 	from := c.data.object("cardFrom")
@@ -30,17 +30,17 @@ func (t *Twin) createPayment(c *call) answer {
 	}
 	o := t.findInvoice(c, c.data.text("invoiceId"))
 	if o == nil {
-		return refuse(CodeNotFound, "invoice is not known")
+		return reject(CodeNotFound, "invoice is not known")
 	}
 	card := t.card(c, from.text("id"))
 	if card == nil {
-		return refuse(CodeNotFound, "cardFrom is not known")
+		return reject(CodeNotFound, "cardFrom is not known")
 	}
-	if why := t.payable(o); why != "" {
-		return refuse(CodeState, why)
+	if reason := t.payable(o); reason != "" {
+		return reject(CodeState, reason)
 	}
 	if o.Amount != 0 && o.Amount != amount {
-		return refuse(CodeAmount, "amount is not the invoice's")
+		return reject(CodeAmount, "amount is not the invoice's")
 	}
 	p := t.newPayment(o, card, amount)
 	if c.data.has("email") {
@@ -51,7 +51,7 @@ func (t *Twin) createPayment(c *call) answer {
 }
 
 // findPayment returns the payment that params.paymentId and, where required, params.invoiceId name.
-func (t *Twin) findPayment(c *call, needInvoice bool, also ...string) (*Order, *Payment, *answer) {
+func (t *Simulator) findPayment(c *call, needInvoice bool, also ...string) (*Order, *Payment, *answer) {
 	k := c.check().need("params", "paymentId").need("params", also...)
 	if needInvoice {
 		k.need("params", "invoiceId")
@@ -62,7 +62,7 @@ func (t *Twin) findPayment(c *call, needInvoice bool, also ...string) (*Order, *
 	id := c.params.text("paymentId")
 	o := t.store.find(c.merchant.ClientID, id)
 	if o == nil || o.Kind != KindInvoice || o.payment(id) == nil || needInvoice && o.ID != c.params.text("invoiceId") || t.hidden(c, o) {
-		a := refuse(CodeNotFound, "payment is not known")
+		a := reject(CodeNotFound, "payment is not known")
 		return nil, nil, &a
 	}
 	return o, o.payment(id), nil
@@ -70,7 +70,7 @@ func (t *Twin) findPayment(c *call, needInvoice bool, also ...string) (*Order, *
 
 // checkStatus shows the payment-system value as status and the invoicer's as
 // paymentStatus, the opposite of payments/show (uapay.md 8.9).
-func (t *Twin) checkStatus(c *call) answer {
+func (t *Simulator) checkStatus(c *call) answer {
 	o, p, bad := t.findPayment(c, true)
 	if bad != nil {
 		return *bad
@@ -89,7 +89,7 @@ func (t *Twin) checkStatus(c *call) answer {
 }
 
 // challenge adds what the payer has to do (uapay.md 8.2 and 8.3).
-func (t *Twin) challenge(c *call, o *Order, p *Payment, out map[string]any, term string) {
+func (t *Simulator) challenge(c *call, o *Order, p *Payment, out map[string]any, term string) {
 	switch p.Stage {
 	case StageLookup:
 		out["confirmation"] = map[string]any{"type": "LOOKUP", "confirmationsLeft": p.AttemptsLeft}
@@ -117,13 +117,13 @@ func (t *Twin) challenge(c *call, o *Order, p *Payment, out map[string]any, term
 }
 
 // paReq is opaque to everybody but the virtual ACS, which made it.
-func (t *Twin) paReq(o *Order, p *Payment) string {
+func (t *Simulator) paReq(o *Order, p *Payment) string {
 	raw, _ := json.Marshal(map[string]any{"id": p.ID, "amount": p.Amount + p.Commission, "order": o.Number}) // plain values cannot fail
 	return Sign("virtual acs", raw)
 }
 
 // confirmPayment takes the code of a LOOKUP challenge (uapay.md 8.4).
-func (t *Twin) confirmPayment(c *call) answer {
+func (t *Simulator) confirmPayment(c *call) answer {
 	also := []string{"code"}
 	if t.settings.ConfirmNeedsKey {
 		also = append(also, "key")
@@ -139,9 +139,9 @@ func (t *Twin) confirmPayment(c *call) answer {
 }
 
 // tryCode judges a code sent by the API; nil means that it was right.
-func (t *Twin) tryCode(c *call, o *Order, p *Payment) *answer {
+func (t *Simulator) tryCode(c *call, o *Order, p *Payment) *answer {
 	no := func(code, msg string) *answer {
-		a := refuse(code, msg)
+		a := reject(code, msg)
 		return &a
 	}
 	if p.Stage != StageLookup {
@@ -157,7 +157,7 @@ func (t *Twin) tryCode(c *call, o *Order, p *Payment) *answer {
 }
 
 // followUp carries out what an endpoint acknowledged, at once or later.
-func (t *Twin) followUp(o *Order, p *Payment, do func()) answer {
+func (t *Simulator) followUp(o *Order, p *Payment, do func()) answer {
 	if t.settings.FollowUpMS == 0 {
 		do()
 	} else {
@@ -170,7 +170,7 @@ func (t *Twin) followUp(o *Order, p *Payment, do func()) answer {
 	return answer{data: map[string]any{"paymentId": p.ID}}
 }
 
-func (t *Twin) completePayment(c *call) answer {
+func (t *Simulator) completePayment(c *call) answer {
 	amount, given := c.params.integer("amount")
 	if bad := c.check().amount("params", "amount").bad(); bad != nil {
 		return *bad
@@ -180,9 +180,9 @@ func (t *Twin) completePayment(c *call) answer {
 	case bad != nil:
 		return *bad
 	case p.Stage != StageHeld || p.busy:
-		return refuse(CodeState, "payment is not held")
+		return reject(CodeState, "payment is not held")
 	case given && amount > p.Held:
-		return refuse(CodeAmount, "amount is above the held sum")
+		return reject(CodeAmount, "amount is above the held sum")
 	}
 	if !given {
 		amount = p.Held
@@ -197,18 +197,18 @@ func (t *Twin) completePayment(c *call) answer {
 	})
 }
 
-func (t *Twin) cancelPayment(c *call) answer {
+func (t *Simulator) cancelPayment(c *call) answer {
 	o, p, bad := t.findPayment(c, true)
 	switch {
 	case bad != nil:
 		return *bad
 	case p.Stage != StageHeld || p.busy:
-		return refuse(CodeState, "payment is not held")
+		return reject(CodeState, "payment is not held")
 	}
 	return t.followUp(o, p, func() { t.end(o, p, SystemCanceled) })
 }
 
-func (t *Twin) reversePayment(c *call) answer {
+func (t *Simulator) reversePayment(c *call) answer {
 	amount, given := c.data.integer("amount")
 	if bad := c.check().amount("data", "amount").bad(); bad != nil {
 		return *bad
@@ -220,11 +220,11 @@ func (t *Twin) reversePayment(c *call) answer {
 	left := p.paid() - p.Refunded
 	switch {
 	case p.System != SystemFinished && (p.System != SystemReversed || left == 0) || p.busy:
-		return refuse(CodeState, "payment is not finished")
+		return reject(CodeState, "payment is not finished")
 	case given && amount > left:
-		return refuse(CodeAmount, "amount is above what is left")
+		return reject(CodeAmount, "amount is above what is left")
 	case t.settings.PartialReverseOnce && p.Refunded > 0:
-		return refuse(CodeState, "payment was partly reversed already")
+		return reject(CodeState, "payment was partly reversed already")
 	}
 	if !given {
 		amount = left
@@ -244,14 +244,14 @@ func (p *Payment) paid() int64 {
 	return p.Amount
 }
 
-func (t *Twin) showPayment(c *call) answer {
+func (t *Simulator) showPayment(c *call) answer {
 	o, p, bad := t.findPayment(c, false)
 	if bad != nil {
 		return *bad
 	}
 	o.Reads++
 	system, invoicer := t.seen(c, o, p)
-	client, _ := strconv.ParseInt(o.ClientID, 10, 64) // checked when the twin was made
+	client, _ := strconv.ParseInt(o.ClientID, 10, 64) // checked when the simulator was made
 	return answer{data: withCards(map[string]any{
 		"invoiceId": o.ID, "paymentId": p.ID, "number": p.Number, "receiptId": p.ReceiptID, "clientId": client,
 		"systemType": o.SystemType, "amount": p.Amount, "commission": p.Commission, "email": textOrNil(p.Email),

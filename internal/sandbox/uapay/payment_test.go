@@ -42,7 +42,7 @@ func TestHostedPage(t *testing.T) {
 
 	again, _, _ := b.visit(http.MethodPost, page, typed(CardSuccess)) // the button pressed twice
 	require.Equal(t, 303, again)
-	o, _ := b.twin.Order("ord-1")
+	o, _ := b.simulator.Order("ord-1")
 	require.Len(t, o.Payments, 1)
 
 	for number, want := range map[string]string{CardReject: "failed", CardPending: "processing", "4242424242424242": "failed"} {
@@ -67,7 +67,7 @@ func TestHosted3DS(t *testing.T) {
 		require.NoError(t, err)
 		_, where, _ := b.visit(http.MethodPost, u.Scheme+"://"+u.Host+action, url.Values{"PaRes": {between(t, html, `id="acs-`+answer+`" class="`+class(html, answer)+`" name="PaRes" value="`, `"`)}})
 		require.Equal(t, "https://shop.example/return/h-"+answer, where)
-		o, _ := b.twin.Order("h-" + answer)
+		o, _ := b.simulator.Order("h-" + answer)
 		require.Equal(t, want, o.Payment().System)
 	}
 }
@@ -98,7 +98,7 @@ func TestHostedLookup(t *testing.T) {
 	require.Contains(t, html, `id="lookup-submit"`)
 	_, where, _ := b.visit(http.MethodPost, lookup, url.Values{"code": {"123456"}})
 	require.Equal(t, "https://shop.example/return/l-1", where)
-	o, _ := b.twin.Order("l-1")
+	o, _ := b.simulator.Order("l-1")
 	require.Equal(t, SystemFinished, o.Payment().System)
 
 	page = b.invoice("l-2", nil).text("paymentPageUrl")
@@ -106,7 +106,7 @@ func TestHostedLookup(t *testing.T) {
 	for range 3 {
 		b.visit(http.MethodPost, lookup, url.Values{"code": {"000000"}})
 	}
-	o, _ = b.twin.Order("l-2")
+	o, _ = b.simulator.Order("l-2")
 	require.Equal(t, SystemRejected, o.Payment().System)
 }
 
@@ -141,7 +141,7 @@ func TestDirect3DS(t *testing.T) {
 	done := b.status(invoice, payment, SystemFinished)
 	require.NotContains(t, done, "confirmation")
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.RedirectNested, s.ThreeDSForm = true, "none" }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.RedirectNested, s.ThreeDSForm = true, "none" }))
 	invoice, payment, _ = b.direct("s-nested", Card3DS, nil)
 	got = b.status(invoice, payment, SystemConfirm)
 	require.NotContains(t, got, "redirect")
@@ -205,10 +205,10 @@ func TestHold(t *testing.T) {
 	}
 	require.ElementsMatch(t, []any{SystemHolded, SystemFinished, SystemHolded, SystemCanceled}, words)
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.HoldTTLMS, s.HoldUnpaidMS = 50, 5 }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.HoldTTLMS, s.HoldUnpaidMS = 50, 5 }))
 	invoice, payment, _ = b.direct("hold-3", CardSuccess, hold)
 	b.status(invoice, payment, SystemCanceled) // nobody completed it
-	o, _ := b.twin.Order("hold-3")
+	o, _ := b.simulator.Order("hold-3")
 	require.Contains(t, history(o), "HOLDED / NEW")
 	require.Contains(t, history(o), "nobody completed the hold")
 }
@@ -235,13 +235,13 @@ func TestReverse(t *testing.T) {
 	show := b.call("invoicer/payments/show", object{"paymentId": payment}, nil)
 	require.NotNil(t, show["reversedAt"])
 	require.Equal(t, CodeState, b.refused("invoicer/payments/reverse", ids(invoice, payment), nil))
-	var told []any // two callbacks may overtake each other
+	var reported []any // two callbacks may overtake each other
 	for _, c := range b.callbacks(2) {
-		told = append(told, c["paymentStatus"])
+		reported = append(reported, c["paymentStatus"])
 	}
-	require.Contains(t, told, SystemReversed)
+	require.Contains(t, reported, SystemReversed)
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.ReverseIgnored = true }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.ReverseIgnored = true }))
 	invoice, payment, _ = b.direct("rev-2", CardSuccess, nil)
 	b.status(invoice, payment, SystemFinished)
 	b.call("invoicer/payments/reverse", ids(invoice, payment), nil)
@@ -282,11 +282,11 @@ func TestInvoiceRules(t *testing.T) {
 
 	require.Equal(t, CodeFormat, b.refused("invoicer/invoices/create", object{"systemType": "P2P"}, b.invoiceData("p2p", nil)))
 	p2p := b.call("invoicer/invoices/create", object{"systemType": "P2P"}, b.invoiceData("p2p", object{"cardTo": object{"id": b.card(Card3DS)}}))
-	require.NoError(t, b.twin.Complete("p2p", "success"))
+	require.NoError(t, b.simulator.Complete("p2p", "success"))
 	paid := b.call("invoicer/invoices/show", object{"id": p2p["id"]}, nil)["payments"].([]any)[0].(map[string]any)
 	require.Equal(t, "5454545454", paid["cardToMasked"])
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.CommissionPercents, s.CommissionFixed = 2, 100 }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.CommissionPercents, s.CommissionFixed = 2, 100 }))
 	open := b.invoice("open", object{"amount": nil}).text("id")
 	commission := b.call("invoicer/payments/showCommission", object{"invoiceId": open}, object{"amount": 30000})
 	require.Equal(t, json.Number("700"), commission["commissionAmount"])
@@ -298,9 +298,9 @@ func TestSubscription(t *testing.T) {
 	require.Equal(t, CodeFormat, b.refused("invoicer/invoices/create", object{"systemType": "ECOM"}, b.invoiceData("sub", object{"type": "SUBSCRIBE"})))
 	until := time.Now().AddDate(0, 0, 95).UnixMilli()
 	id := b.invoice("sub", object{"type": "SUBSCRIBE", "recurringInterval": 30, "expiresAt": until}).text("id")
-	require.NoError(t, b.twin.Complete("sub", "success"))
+	require.NoError(t, b.simulator.Complete("sub", "success"))
 	b.eventually(func() bool {
-		o, _ := b.twin.Order("sub")
+		o, _ := b.simulator.Order("sub")
 		return strings.Contains(history(o), "subscription is over")
 	})
 	require.Len(t, b.callbacks(4), 4) // days 0, 30, 60 and 90
@@ -320,7 +320,7 @@ func TestTimeLimits(t *testing.T) {
 	left, other, _ := b.direct("left", CardLookup, nil) // its limit ends after that of the first
 	b.status(left, other, SystemCanceled)
 	b.status(invoice, payment, SystemFinished)
-	o, _ := b.twin.Order("kept")
+	o, _ := b.simulator.Order("kept")
 	require.Len(t, o.Callbacks, 1)
 }
 
@@ -328,9 +328,9 @@ func TestCardsBelongToTheirClient(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)
 	foreign := newCard("1", CardSuccess)
-	b.twin.mu.Lock()
-	b.twin.store.cards.put(foreign.ID, foreign)
-	b.twin.mu.Unlock()
+	b.simulator.mu.Lock()
+	b.simulator.store.cards.put(foreign.ID, foreign)
+	b.simulator.mu.Unlock()
 	invoice := b.invoice("mine", nil).text("id")
 	require.Equal(t, CodeNotFound, b.refused("invoicer/payments/create", object{"device": device}, b.payData(invoice, foreign.ID)))
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Settings are the switches of the twin's behaviour. They can change at any
+// Settings are the switches of the simulator's behaviour. They can change at any
 // time and apply to what happens afterwards. Times that end in _ms are
 // milliseconds; those marked "scaled" are divided by TimeScale.
 type Settings struct {
@@ -22,7 +22,7 @@ type Settings struct {
 	UnsignedAnswers bool `json:"unsigned_answers"`
 	// AnswerIAT adds iat to the claims of signed answers.
 	AnswerIAT bool `json:"answer_iat"`
-	// AnswerSkewS shifts that iat, and the twin's idea of now, by so many seconds.
+	// AnswerSkewS shifts that iat, and the simulator's idea of now, by so many seconds.
 	AnswerSkewS int `json:"answer_skew_s"`
 	// OuterMustMatch refuses requests whose params or data differ from those in the token. Assumed.
 	OuterMustMatch bool `json:"outer_must_match"`

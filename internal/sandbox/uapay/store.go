@@ -9,7 +9,7 @@ import (
 )
 
 // store holds sessions, cards and orders of all clients and forgets the oldest
-// beyond its limit. It is guarded by the twin's mutex.
+// beyond its limit. It is guarded by the simulator's mutex.
 type store struct {
 	max      int
 	sessions *bounded[session]

@@ -18,7 +18,7 @@ const (
 )
 
 // newTransfer stores a transfer, which has exactly one payment and its id.
-func (t *Twin) newTransfer(o *Order, card *Card, amount int64, op string) *Payment {
+func (t *Simulator) newTransfer(o *Order, card *Card, amount int64, op string) *Payment {
 	o.SystemType, o.Type, o.Amount, o.History = "P2P", string(o.Kind), amount, []Event{}
 	p := t.newPayment(o, card, amount)
 	p.Commission = amount*t.settings.P2PCommissionPercents/100 + t.settings.P2PCommissionFixed
@@ -28,7 +28,7 @@ func (t *Twin) newTransfer(o *Order, card *Card, amount int64, op string) *Payme
 	return p
 }
 
-func (t *Twin) addOperation(o *Order, p *Payment, op Operation) *Operation {
+func (t *Simulator) addOperation(o *Order, p *Payment, op Operation) *Operation {
 	op.ID, op.CreatedAt = newID(), t.now().UTC()
 	p.Operations = append(p.Operations, op)
 	t.store.index(o, p)
@@ -36,7 +36,7 @@ func (t *Twin) addOperation(o *Order, p *Payment, op Operation) *Operation {
 }
 
 // follow keeps the first operation of a transfer in step with its payment.
-func (t *Twin) follow(p *Payment) {
+func (t *Simulator) follow(p *Payment) {
 	if len(p.Operations) > 0 && p.System != SystemReversed {
 		p.Operations[0].Status = p.System
 	}
@@ -63,7 +63,7 @@ func engineStatus(o *Order, p *Payment) string {
 }
 
 // findTransfer returns a transfer of the caller by one of its ids in params.
-func (t *Twin) findTransfer(c *call, kinds ...Kind) (*Order, *Payment, *answer) {
+func (t *Simulator) findTransfer(c *call, kinds ...Kind) (*Order, *Payment, *answer) {
 	if !c.params.has("paymentId") && !c.params.has("operationId") && !c.params.has("externalId") {
 		return nil, nil, c.check().need("params", "paymentId").bad()
 	}
@@ -80,11 +80,11 @@ func (t *Twin) findTransfer(c *call, kinds ...Kind) (*Order, *Payment, *answer) 
 			return o, o.Payment(), nil
 		}
 	}
-	a := refuse(CodeNotFound, "transfer is not known")
+	a := reject(CodeNotFound, "transfer is not known")
 	return nil, nil, &a
 }
 
-func (t *Twin) showTransfer(c *call) answer {
+func (t *Simulator) showTransfer(c *call) answer {
 	id, receipt := c.params.text("id"), c.params.text("receiptId")
 	k := c.check()
 	if receipt == "" {
@@ -99,7 +99,7 @@ func (t *Twin) showTransfer(c *call) answer {
 	}
 	if o == nil || o.Kind == KindInvoice || o.ClientID != c.merchant.ClientID || t.hidden(c, o) ||
 		receipt != "" && o.Payment().ReceiptID != receipt {
-		return refuse(CodeNotFound, "transfer is not known")
+		return reject(CodeNotFound, "transfer is not known")
 	}
 	o.Reads++
 	p := o.Payment()
@@ -133,10 +133,10 @@ func (t *Twin) showTransfer(c *call) answer {
 	return answer{data: withCards(out, o, p)}
 }
 
-func (t *Twin) initiateC2A(c *call) answer { return t.initiate(c, KindC2A, opSend) }
-func (t *Twin) initiateA2C(c *call) answer { return t.initiate(c, KindA2C, opReceive) }
+func (t *Simulator) initiateC2A(c *call) answer { return t.initiate(c, KindC2A, opSend) }
+func (t *Simulator) initiateA2C(c *call) answer { return t.initiate(c, KindA2C, opReceive) }
 
-func (t *Twin) initiate(c *call, kind Kind, op string) answer {
+func (t *Simulator) initiate(c *call, kind Kind, op string) answer {
 	k := c.check().need("params", "externalId", "amount", "currency").text("params", "externalId", "description").
 		amount("params", "amount").oneOf("params", "currency", "980").url("params", "callbackUrl")
 	if bad := k.bad(); bad != nil {
@@ -144,7 +144,7 @@ func (t *Twin) initiate(c *call, kind Kind, op string) answer {
 	}
 	external := c.params.text("externalId")
 	if t.store.external[externalKey(c.merchant.ClientID, external, false)] != nil {
-		return refuse(CodeDuplicate, "externalId is in use")
+		return reject(CodeDuplicate, "externalId is in use")
 	}
 	amount, _ := c.params.integer("amount") // checked above
 	o := &Order{
@@ -164,10 +164,10 @@ func transferIDs(o *Order, p *Payment) map[string]any {
 	return map[string]any{"paymentId": p.ID, "operationId": p.Operations[0].ID, "externalId": o.ExternalID}
 }
 
-func (t *Twin) completeC2A(c *call) answer             { return t.finishC2A(c, false) }
-func (t *Twin) completeC2AUnchallenged(c *call) answer { return t.finishC2A(c, true) }
+func (t *Simulator) completeC2A(c *call) answer             { return t.finishC2A(c, false) }
+func (t *Simulator) completeC2AUnchallenged(c *call) answer { return t.finishC2A(c, true) }
 
-func (t *Twin) finishC2A(c *call, unchallenged bool) answer {
+func (t *Simulator) finishC2A(c *call, unchallenged bool) answer {
 	k := c.check().need("data", "cardFrom").url("params", "acsRedirectUrl").text("params", "acsRedirectUrl")
 	if !unchallenged {
 		k.need("params", "device")
@@ -180,7 +180,7 @@ func (t *Twin) finishC2A(c *call, unchallenged bool) answer {
 	case bad != nil:
 		return *bad
 	case p.Stage != StageInitiated:
-		return refuse(CodeState, "transfer does not wait to be completed")
+		return reject(CodeState, "transfer does not wait to be completed")
 	}
 	card, bad := t.cardOf(c, "cardFrom", true)
 	if bad != nil {
@@ -192,7 +192,7 @@ func (t *Twin) finishC2A(c *call, unchallenged bool) answer {
 	return answer{made: o, data: transferIDs(o, p)}
 }
 
-func (t *Twin) completeA2C(c *call) answer {
+func (t *Simulator) completeA2C(c *call) answer {
 	if bad := c.check().need("data", "cardTo").bad(); bad != nil {
 		return *bad
 	}
@@ -201,7 +201,7 @@ func (t *Twin) completeA2C(c *call) answer {
 	case bad != nil:
 		return *bad
 	case p.Stage != StageInitiated:
-		return refuse(CodeState, "transfer does not wait to be completed")
+		return reject(CodeState, "transfer does not wait to be completed")
 	}
 	card, bad := t.cardOf(c, "cardTo", false)
 	if bad != nil {
@@ -213,22 +213,22 @@ func (t *Twin) completeA2C(c *call) answer {
 	return answer{made: o, data: transferIDs(o, p)}
 }
 
-func (t *Twin) cancelC2A(c *call) answer { return t.cancelTransfer(c, KindC2A) }
-func (t *Twin) cancelA2C(c *call) answer { return t.cancelTransfer(c, KindA2C) }
+func (t *Simulator) cancelC2A(c *call) answer { return t.cancelTransfer(c, KindC2A) }
+func (t *Simulator) cancelA2C(c *call) answer { return t.cancelTransfer(c, KindA2C) }
 
-func (t *Twin) cancelTransfer(c *call, kind Kind) answer {
+func (t *Simulator) cancelTransfer(c *call, kind Kind) answer {
 	o, p, bad := t.findTransfer(c, kind)
 	switch {
 	case bad != nil:
 		return *bad
 	case p.Stage != StageInitiated:
-		return refuse(CodeState, "transfer does not wait to be completed")
+		return reject(CodeState, "transfer does not wait to be completed")
 	}
 	t.end(o, p, SystemCanceled)
 	return answer{data: transferIDs(o, p)}
 }
 
-func (t *Twin) initiateReverse(c *call) answer {
+func (t *Simulator) initiateReverse(c *call) answer {
 	if bad := c.check().need("params", "reverseExternalId").text("params", "reverseExternalId").bad(); bad != nil {
 		return *bad
 	}
@@ -240,9 +240,9 @@ func (t *Twin) initiateReverse(c *call) answer {
 	last := p.operation(opReturn)
 	switch {
 	case p.System != SystemFinished || last != nil && last.Status == statusNeedsComplete:
-		return refuse(CodeState, "transfer is not finished")
+		return reject(CodeState, "transfer is not finished")
 	case t.findReverse(c.merchant.ClientID, external) != nil:
-		return refuse(CodeDuplicate, "reverseExternalId is in use")
+		return reject(CodeDuplicate, "reverseExternalId is in use")
 	}
 	r := t.addOperation(o, p, Operation{ExternalID: external, Type: opReturn, Status: statusNeedsComplete, Amount: p.Amount, Commission: p.Commission})
 	id := r.ID
@@ -260,7 +260,7 @@ func reverseIDs(p *Payment, r *Operation) map[string]any {
 	return map[string]any{"paymentId": p.ID, "reverseOperationId": r.ID, "reverseExternalId": r.ExternalID}
 }
 
-func (t *Twin) findReverse(client, external string) *Order {
+func (t *Simulator) findReverse(client, external string) *Order {
 	for _, o := range t.store.sequence {
 		if o.ClientID != client || o.Kind != KindC2A {
 			continue
@@ -275,7 +275,7 @@ func (t *Twin) findReverse(client, external string) *Order {
 }
 
 // openReverse finds a reverse that waits for complete or cancel.
-func (t *Twin) openReverse(c *call) (*Order, *Payment, *Operation, *answer) {
+func (t *Simulator) openReverse(c *call) (*Order, *Payment, *Operation, *answer) {
 	client := c.merchant.ClientID
 	o := t.store.find(client, c.params.text("paymentId"))
 	if o == nil {
@@ -285,20 +285,20 @@ func (t *Twin) openReverse(c *call) (*Order, *Payment, *Operation, *answer) {
 		o = t.findReverse(client, c.params.text("reverseExternalId"))
 	}
 	if o == nil || o.Kind != KindC2A || o.Payment().operation(opReturn) == nil {
-		a := refuse(CodeNotFound, "reverse is not known")
+		a := reject(CodeNotFound, "reverse is not known")
 		return nil, nil, nil, &a
 	}
 	p := o.Payment()
 	r := p.operation(opReturn)
 	if r.Status != statusNeedsComplete {
-		a := refuse(CodeState, "reverse does not wait to be completed")
+		a := reject(CodeState, "reverse does not wait to be completed")
 		return nil, nil, nil, &a
 	}
 	return o, p, r, nil
 }
 
 // completeReverse has its path by analogy: its page is not stored.
-func (t *Twin) completeReverse(c *call) answer {
+func (t *Simulator) completeReverse(c *call) answer {
 	o, p, r, bad := t.openReverse(c)
 	if bad != nil {
 		return *bad
@@ -309,7 +309,7 @@ func (t *Twin) completeReverse(c *call) answer {
 	return answer{data: out}
 }
 
-func (t *Twin) cancelReverse(c *call) answer {
+func (t *Simulator) cancelReverse(c *call) answer {
 	o, p, r, bad := t.openReverse(c)
 	if bad != nil {
 		return *bad
@@ -319,7 +319,7 @@ func (t *Twin) cancelReverse(c *call) answer {
 	return answer{data: reverseIDs(p, r)}
 }
 
-func (t *Twin) p2pCommission(c *call) answer {
+func (t *Simulator) p2pCommission(c *call) answer {
 	k := c.check().need("params", "amount").amount("params", "amount").oneOf("params", "paymentType", "DIRECT", "BUCKET", "C2A", "A2C")
 	if bad := k.bad(); bad != nil {
 		return *bad

@@ -114,7 +114,7 @@ func TestC2A(t *testing.T) {
 	b.call("p2p/payments/c2a/completeWithoutAcceptance", object{"paymentId": id}, object{"cardFrom": object{"id": b.card(Card3DS)}})
 	reach(id, "FINISHED", "FINISHED")
 
-	require.NoError(t, b.twin.UpdateSettings(func(s *Settings) { s.TimeScale = 3_600_000 }))
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.TimeScale = 3_600_000 }))
 	id = b.initiate("c2a", "c-5")
 	reach(id, "OPEN", "CANCELED") // an hour later
 }

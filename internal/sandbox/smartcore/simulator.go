@@ -1,0 +1,273 @@
+package smartcore
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/record"
+	"payrelay/internal/sandbox/schedule"
+)
+
+// Merchant is one customer of the provider.
+type Merchant struct {
+	// Key and Secret are the Basic credentials.
+	Key, Secret string
+	// CallbackSecret signs callbacks; empty means Secret.
+	CallbackSecret string
+	// Name is shown to customers.
+	Name string
+	// Accounts are the accounts the merchant may name.
+	Accounts []Account
+}
+
+// Account is one account of a merchant.
+type Account struct {
+	Name     string
+	Currency string // alpha-3
+	// Payout accounts serve withdrawals and tokenization, the others payments.
+	Payout bool
+	// Balance is the opening balance of a payout account in minor units.
+	Balance int64
+}
+
+// DefaultMerchant is the credential and the accounts of the documented examples.
+func DefaultMerchant() Merchant {
+	return Merchant{
+		Key: "test", Secret: "qwerty", Name: "Demo shop",
+		Accounts: []Account{
+			{Name: "EUR-sandbox", Currency: "EUR"},
+			{Name: "EUR-sandbox-payout", Currency: "EUR", Payout: true, Balance: 100_000_000},
+		},
+	}
+}
+
+// Config is what a simulator needs.
+type Config struct {
+	// BaseURL tells under which address the simulator's handler is reachable, without a
+	// slash at the end. Empty text means: take the host of the request.
+	BaseURL func() string
+	// Merchants defaults to DefaultMerchant.
+	Merchants []Merchant
+	// Settings defaults to DefaultSettings.
+	Settings *Settings
+	// MaxOrders bounds memory; 0 means 100000. Recorded requests are bounded to a tenth.
+	MaxOrders int
+	// Now is the clock for dates in answers and for card expiry; nil means time.Now.
+	Now func() time.Time
+	// Log gets one line per API request and callback.
+	Log zerolog.Logger
+}
+
+// switches are the simulator's settings and faults.
+type switches = control.Switches[Settings]
+
+// Simulator is the pretended provider. All methods are safe for concurrent use.
+type Simulator struct {
+	*switches
+	cfg    Config
+	log    zerolog.Logger
+	now    func() time.Time
+	queue  *schedule.Queue
+	faults *fault.Set
+	calls  *record.Log
+	pages  *page.Pages
+	sender *callback.Sender
+
+	mu        sync.Mutex
+	settings  Settings
+	orders    *store
+	merchants map[string]*Merchant
+	accounts  map[accountKey]*account
+	secrets   map[string]string // callback secrets of single orders
+	cardUsed  map[string]time.Time
+	exports   map[string]*export
+	rrn       int64
+}
+
+type accountKey struct{ merchant, name string }
+
+type account struct {
+	Account
+	hold int64
+}
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// New makes a simulator. The error names a configuration that cannot work.
+func New(cfg Config) (*Simulator, error) {
+	if len(cfg.Merchants) == 0 {
+		cfg.Merchants = []Merchant{DefaultMerchant()}
+	}
+	if cfg.MaxOrders <= 0 {
+		cfg.MaxOrders = 100_000
+	}
+	if cfg.BaseURL == nil {
+		cfg.BaseURL = func() string { return "" }
+	}
+	t := &Simulator{
+		cfg: cfg, log: cfg.Log, now: cfg.Now, queue: schedule.New(64), faults: &fault.Set{},
+		calls: record.New(max(100, cfg.MaxOrders/10)), settings: DefaultSettings(), orders: newStore(cfg.MaxOrders),
+		merchants: map[string]*Merchant{}, accounts: map[accountKey]*account{}, secrets: map[string]string{},
+		cardUsed: map[string]time.Time{}, exports: map[string]*export{}, rrn: 318_513_000_000,
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	if cfg.Settings != nil {
+		if err := cfg.Settings.Validate(); err != nil {
+			return nil, err
+		}
+		t.settings = *cfg.Settings
+	}
+	for _, m := range cfg.Merchants {
+		if m.Key == "" || strings.Contains(m.Key, ":") || m.Secret == "" {
+			return nil, fmt.Errorf("merchant %q: key must be set without a colon, secret must be set", m.Key)
+		}
+		if m.CallbackSecret == "" {
+			m.CallbackSecret = m.Secret
+		}
+		t.merchants[m.Key] = &m
+		for _, a := range m.Accounts {
+			t.accounts[accountKey{m.Key, a.Name}] = &account{Account: a}
+		}
+	}
+	var err error
+	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money, "status": statusWord})
+	if err != nil {
+		return nil, fmt.Errorf("smartcore simulator: %w", err)
+	}
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, Variants())
+	t.sender = callback.New(callback.Config{
+		Provider: "smartcore", UserAgent: "SmartCore-sandbox", ContentType: "application/x-www-form-urlencoded",
+		Guard: &t.mu, Timeout: t.callbackTimeout, Queue: t.queue, Now: t.now, Log: t.log,
+	})
+	return t, nil
+}
+
+// Run finishes orders, ends timed-out pages and delivers callbacks until ctx is done.
+func (t *Simulator) Run(ctx context.Context) error {
+	defer t.sender.Close()
+	return t.queue.Run(ctx)
+}
+
+// patience is how long and how often callbacks are delivered. The mutex is held.
+func (t *Simulator) callbackTimeout() callback.DefaultTimeout {
+	p := callback.DefaultTimeout{Timeout: ms(t.settings.CallbackTimeoutMS)}
+	for _, pause := range t.settings.CallbackRetryMS {
+		p.Pauses = append(p.Pauses, ms(pause))
+	}
+	return p
+}
+
+// SetCallbackSecret makes callbacks of one merchant order id be signed with
+// another secret, also before the order exists.
+func (t *Simulator) SetCallbackSecret(orderID, secret string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.secrets[orderID] = secret
+}
+
+// Orders returns the newest orders and refunds, newest first; limit <= 0 means all.
+func (t *Simulator) Orders(limit int) []Order {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	seq := t.orders.sequence
+	if limit <= 0 || limit > len(seq) {
+		limit = len(seq)
+	}
+	out := make([]Order, 0, limit)
+	for i := len(seq) - 1; i >= len(seq)-limit; i-- {
+		out = append(out, seq[i].clone())
+	}
+	return out
+}
+
+// Order returns an order by its merchant id, or a refund or recurrent charge by its UUID.
+func (t *Simulator) Order(id string) (Order, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	o := t.orders.anyMerchant(id)
+	if o == nil {
+		return Order{}, false
+	}
+	return o.clone(), true
+}
+
+// Refunds returns the refunds of a payment, oldest first.
+func (t *Simulator) Refunds(orderID string) []Order {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Order
+	if o := t.orders.anyMerchant(orderID); o != nil {
+		for _, r := range t.orders.refundsOf(o) {
+			out = append(out, r.clone())
+		}
+	}
+	return out
+}
+
+// Requests returns the recorded API requests, oldest first, of one merchant
+// order id or of all when orderID is empty.
+func (t *Simulator) Requests(orderID string) []record.Request {
+	return t.calls.Last(0, func(r *record.Request) bool { return orderID == "" || r.OrderID == orderID })
+}
+
+// baseURL is the address under which browsers reach the simulator.
+func (t *Simulator) baseURL(r *http.Request) string {
+	return page.Base(t.cfg.BaseURL(), r, "/gateway/", "/pci/", "/payment/", "/acs/", "/control/")
+}
+
+func newProcessingID() string {
+	b := make([]byte, 12)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+func newUUID() string {
+	id, err := uuid.NewUUID() // version 1, as the documented ids
+	if err != nil {
+		return uuid.NewString()
+	}
+	return id.String()
+}
+
+func money(minor int64, currency string) string {
+	sign := ""
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	return fmt.Sprintf("%s%d.%02d %s", sign, minor/100, minor%100, currency)
+}
+
+func statusWord(o Order) string {
+	switch {
+	case o.Canceled:
+		return "canceled"
+	case o.Status == StatusSuccess && o.Stage == StageAuthorized, o.Stage == StageAuthorized:
+		return "authorized"
+	case o.Status == StatusSuccess:
+		return "success"
+	case o.Status == StatusFailed:
+		return "failed"
+	case o.Status == StatusWaiting:
+		return "waiting"
+	default:
+		return "processing"
+	}
+}

@@ -1,8 +1,0 @@
-package torture
-
-import "syscall"
-
-// deathAttributes end a child with this program.
-func deathAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-}

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package torture
-
-import "syscall"
-
-// deathAttributes: only Linux can end a child with its parent.
-func deathAttributes() *syscall.SysProcAttr { return nil }

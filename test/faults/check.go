@@ -1,0 +1,463 @@
+package faults
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind is a kind of violation.
+type Kind string
+
+// The kinds of violation.
+const (
+	Lost              Kind = "lost"               // acknowledged, and gone
+	NotIdempotent     Kind = "not_idempotent"     // a request sent again was worked on again, or another one was taken for it
+	MissedConflict    Kind = "missed_conflict"    // a provider contradicted a final status, and no operator was called
+	DoubleEffect      Kind = "double_effect"      // the provider did once more than was asked
+	FalseFailed       Kind = "false_failed"       // failed here, and money moved or may yet
+	FalsePaid         Kind = "false_paid"         // succeeded here, and no money moved
+	NotSettled        Kind = "not_settled"        // the provider knows the end, and we do not
+	AmountMismatch    Kind = "amount_mismatch"    // another sum here than there
+	HistoryBroken     Kind = "history_broken"     // transitions with a gap, or a step that is not legal
+	NotAnswered       Kind = "not_answered"       // a shop that asked again and again was never answered
+	NotificationGap   Kind = "notification_gap"   // a transition that the shop was not told
+	NotificationOrder Kind = "notification_order" // told in another order
+	NotificationWrong Kind = "notification_wrong" // told something else
+	InternalError     Kind = "internal_error"     // an answer of 500, which no fault excuses
+	FalseConflict     Kind = "false_conflict"     // an operator was called although nothing contradicts
+	NotAsked          Kind = "not_asked"          // an order, capture or cancel that no shop asked for
+	AnswerWrong       Kind = "answer_wrong"       // a shop was shown what the order never was
+	WronglyRefused    Kind = "wrongly_refused"    // a request was refused that nothing stands against
+	NotRecovered      Kind = "not_recovered"      // long after the faults an order still does not get through
+	TooFew            Kind = "too_few"            // so few orders were made that the run says little
+	SentTwice         Kind = "sent_twice"         // a call that moves money went out more often than it was asked for
+	ForgeryTaken      Kind = "forgery_taken"      // a callback was taken whose signature does not hold
+	Died              Kind = "died"               // a process ended that no fault ended, or did not come back
+	TooQuiet          Kind = "too_quiet"          // so few faults took effect that the verdict is worth nothing
+)
+
+// Violation is one broken promise.
+type Violation struct {
+	Kind  Kind
+	Order string // our id, or the provider's, or a reference
+	What  string
+}
+
+func (v Violation) String() string { return fmt.Sprintf("%s %s: %s", v.Kind, v.Order, v.What) }
+
+// Result is what the checker found.
+type Result struct {
+	Violations []Violation
+	// Operator lists orders that wait for an operator, as they must, because a guess could move the money twice: refunds
+	// whose answer was lost and that no call can ask about, and payouts of UAPAY that it does not show.
+	Operator []string
+}
+
+func (r *Result) add(kind Kind, order, format string, args ...any) {
+	r.Violations = append(r.Violations, Violation{kind, order, fmt.Sprintf(format, args...)})
+}
+
+// Check compares the books.
+func Check(b Books) Result {
+	var r Result
+	x := index(b)
+	x.answers(&r)
+	for _, name := range x.Silent {
+		r.add(NotAnswered, name, "the shop asked until %s after the faults and got no answer", clientLimit)
+	}
+	x.callbacks(&r)
+	x.contradictions(&r)
+	x.requests(&r)
+	x.said(&r)
+	x.refusals(&r)
+	x.probes(&r)
+	x.listings(&r)
+	x.effects(&r)
+	for _, row := range b.Rows {
+		x.row(&r, row)
+	}
+	x.overlaps(&r)
+	x.open(&r)
+	x.sentTwice(&r)
+	x.forgeries(&r)
+	x.repeats(&r)
+	x.quiet(&r)
+	x.lives(&r)
+	x.notices(&r)
+	for _, c := range b.Crashes {
+		r.add(InternalError, c.Where, "%s", c.What)
+	}
+	slices.SortStableFunc(r.Violations, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Order, b.Order)) })
+	return r
+}
+
+// Unsettled lists the orders that are not yet where the provider's book says they must end.
+func Unsettled(b Books) []Violation {
+	var r Result
+	x := index(b)
+	for _, row := range b.Rows {
+		x.row(&r, row)
+	}
+	return slices.DeleteFunc(r.Violations, func(v Violation) bool { return v.Kind != NotSettled })
+}
+
+// indexed is the books with ways to find things.
+type indexed struct {
+	Books
+	byID       map[string]*Row     // our id
+	byProvider map[string]*Row     // provider order id, refunds left out
+	byName     map[[3]string]*Row  // shop, kind, reference
+	orders     map[string][]Effect // provider order id → orders of the ledger
+	refunds    map[string][]Effect // provider order id of the payment → refunds of the ledger
+	children   map[string][]*Row   // our id of the payment → refunds of the database
+}
+
+func index(b Books) indexed {
+	x := indexed{
+		Books: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, byName: map[[3]string]*Row{},
+		orders: map[string][]Effect{}, refunds: map[string][]Effect{}, children: map[string][]*Row{},
+	}
+	for i := range b.Rows {
+		row := &b.Rows[i]
+		x.byID[row.ID], x.byName[[3]string{row.Shop, row.Kind, row.Reference}] = row, row
+		if row.Kind == "refund" {
+			x.children[row.Parent] = append(x.children[row.Parent], row)
+			continue
+		}
+		x.byProvider[row.ProviderOrderID] = row
+	}
+	for _, e := range b.Effects {
+		if e.Kind == "refund" {
+			x.refunds[e.ID] = append(x.refunds[e.ID], e)
+			continue
+		}
+		x.orders[e.ID] = append(x.orders[e.ID], e)
+	}
+	return x
+}
+
+// answers finds what shops were told and is not there, or is another order.
+func (x indexed) answers(r *Result) {
+	for _, a := range x.Answers {
+		row := x.byName[[3]string{a.Shop, a.Kind, a.Reference}]
+		switch {
+		case row == nil:
+			r.add(Lost, a.Reference, "the shop was answered order %s, and there is none of this reference", a.Order)
+		case row.ID != a.Order:
+			r.add(Lost, a.Reference, "the shop was answered order %s, and the reference is now order %s", a.Order, row.ID)
+		case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
+			r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
+		case (a.Changed || a.Verbatim && a.ReplayStatus != a.Status) && !x.Unkept[a.RequestID]:
+			r.add(Lost, a.Reference, "the first answer was replayed with another text, or with %d instead of %d", a.ReplayStatus, a.Status)
+		case a.ReplayStatus != 0 && a.Keyed && !a.Verbatim && !x.Unkept[a.RequestID]:
+			r.add(NotIdempotent, a.Reference, "the same request with the same Idempotency-Key was answered anew (the first was request %s)", a.RequestID)
+		}
+		if a.OtherBody != "" && a.OtherBody != "idempotency_mismatch" {
+			r.add(NotIdempotent, a.Reference, "another request with the same Idempotency-Key: %s", a.OtherBody)
+		}
+		if a.OtherOrder != "" && a.OtherOrder != "reference_conflict" {
+			r.add(NotIdempotent, a.Reference, "another request with the same reference: %s", a.OtherOrder)
+		}
+	}
+}
+
+// contradictions holds each provider's change of mind to a conflict.
+func (x indexed) contradictions(r *Result) {
+	for _, c := range x.Contradictions {
+		if row := x.byID[c.Order]; c.Told && row != nil && row.Conflicts == 0 {
+			r.add(MissedConflict, c.Order, "%s is %s, the provider said otherwise afterwards, and no operator was called", row.Kind, row.Status)
+		}
+	}
+}
+
+func (x indexed) callbacks(r *Result) {
+	for _, a := range x.Callbacks {
+		if !x.Kept[a.Account+"/"+a.Key] {
+			r.add(Lost, a.Key[:min(16, len(a.Key))], "a callback was acknowledged and is not kept")
+		}
+	}
+}
+
+// listings holds statements to what the provider makes of them.
+func (x indexed) listings(r *Result) {
+	for _, l := range x.Listings {
+		switch {
+		case l.State == "":
+			r.add(Lost, l.ID, "a statement was acknowledged and is not there")
+		case l.State != "ready" && l.State != "failed":
+			r.add(NotSettled, l.ID, "a statement is %s", l.State)
+		case l.State == "failed" && !l.Fails:
+			r.add(FalseFailed, l.ID, "a statement failed that the provider makes")
+		case l.State == "ready" && l.Fails:
+			r.add(FalsePaid, l.ID, "a statement is ready that the provider does not make")
+		case l.State == "ready" && !l.File:
+			r.add(Lost, l.ID, "a statement is ready and its file cannot be read")
+		}
+	}
+}
+
+// moved reports whether money is, was or may be on its way.
+func (e Effect) moved() bool { return e.State == Paid || e.State == Held }
+
+// effects finds what the provider did without an order of ours, or twice.
+func (x indexed) effects(r *Result) {
+	named := map[string][]Effect{}
+	for id, list := range x.orders {
+		row := x.byProvider[id]
+		if row == nil {
+			for _, e := range list { // also one that failed: it was sent before it was written down
+				r.add(Lost, id, "the provider has a %s of %d that is %s, and the database has no such order (reference %q)", e.Kind, e.Sum, e.State, e.Reference)
+			}
+		}
+		for _, e := range list {
+			if e.Reference != "" && e.moved() {
+				named[e.Kind+" "+e.Reference] = append(named[e.Kind+" "+e.Reference], e)
+			}
+		}
+		if n := count(list, Effect.moved); n > 1 {
+			r.add(DoubleEffect, id, "the provider moved money %d times for one order", n)
+		}
+	}
+	for name, list := range named {
+		if len(list) > 1 {
+			r.add(DoubleEffect, name, "the provider moved money %d times for one request of the shop", len(list))
+		}
+	}
+	for id, list := range x.refunds {
+		x.refundEffects(r, id, list)
+	}
+}
+
+func (x indexed) refundEffects(r *Result, id string, list []Effect) {
+	payment := x.byProvider[id]
+	if payment == nil {
+		return // told already
+	}
+	for _, e := range list {
+		if e.Reference != "" && !slices.ContainsFunc(x.children[payment.ID], func(c *Row) bool { return c.Reference == e.Reference }) {
+			r.add(Lost, e.Reference, "the provider has a refund of %d that is %s, and the database has no such refund", e.Sum, e.State)
+		}
+	}
+	var there, here int64
+	for _, e := range list {
+		if e.State == Paid || e.State == Open {
+			there += e.Sum
+		}
+	}
+	for _, c := range x.children[payment.ID] {
+		if c.Status != "failed" && c.Status != "canceled" {
+			here += c.Amount
+		}
+	}
+	if there > here {
+		r.add(DoubleEffect, payment.ID, "the provider gave back %d, and refunds of %d were asked for and did not fail", there, here)
+	}
+	seen := map[string]int{}
+	for _, e := range list {
+		if e.Reference != "" && e.State != Failed {
+			if seen[e.Reference]++; seen[e.Reference] == 2 {
+				r.add(DoubleEffect, e.Reference, "the provider gave money back more than once for one refund")
+			}
+		}
+	}
+}
+
+func count[T any](list []T, match func(T) bool) (n int) {
+	for _, v := range list {
+		if match(v) {
+			n++
+		}
+	}
+	return n
+}
+
+// row compares one order with the provider's book.
+func (x indexed) row(r *Result, row Row) {
+	x.history(r, row)
+	if row.Conflicts > 0 && !slices.ContainsFunc(x.Contradictions, func(c Contradiction) bool { return c.Order == row.ID }) {
+		r.add(FalseConflict, row.ID, "%s %s waits for an operator: %s", row.Kind, row.Status, strings.Join(row.ConflictReasons, "; "))
+	}
+	if row.Kind == "refund" {
+		x.refund(r, row)
+		return
+	}
+	list := x.orders[row.ProviderOrderID]
+	truth := Effect{State: Absent}
+	for i, e := range list { // of several tries to pay one order, the one that moved money tells
+		if i == 0 || e.moved() && !truth.moved() || e.State == Open && !truth.moved() {
+			truth = e
+		}
+	}
+	want := map[State][]string{
+		Absent: {"failed"}, Open: {"processing", "requires_action"}, Held: {"authorized"}, Paid: {"succeeded"}, Failed: {"failed"},
+		Canceled: {"canceled"}, Empty: {"failed"},
+	}[truth.State]
+	if row.Kind == "payout" && row.Provider == "uapay" { // given up by us after its first step, which moves nothing, and lapsed there
+		want = append(want, map[State][]string{Canceled: {"failed"}}[truth.State]...)
+	}
+	switch final := final(row.Status); {
+	case slices.Contains(want, row.Status):
+	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && truth.State == Absent &&
+		x.excused(row, "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete"):
+		// The provider shows a payout that it has, and is not known to show every payout: that it shows none proves nothing.
+		r.Operator = append(r.Operator, row.ID)
+	case row.Status == "succeeded":
+		r.add(FalsePaid, row.ID, "%s is succeeded here and %s at %s", row.Kind, truth.State, row.Provider)
+	case final:
+		r.add(FalseFailed, row.ID, "%s is %s here and %s at %s", row.Kind, row.Status, truth.State, row.Provider)
+	default:
+		r.add(NotSettled, row.ID, "%s is %s here and %s at %s%s", row.Kind, row.Status, truth.State, row.Provider, trail(row))
+	}
+	switch {
+	case truth.State == Paid && row.Asked != truth.Sum:
+		r.add(AmountMismatch, row.ID, "%d was asked for, and %s moved %d", row.Asked, row.Provider, truth.Sum)
+	case row.Status == "succeeded" && truth.State == Paid && row.Captured != truth.Sum:
+		r.add(AmountMismatch, row.ID, "captured %d here and %d at %s", row.Captured, truth.Sum, row.Provider)
+	case row.Status == "authorized" && truth.State == Held && row.Authorized != truth.Sum:
+		r.add(AmountMismatch, row.ID, "holds %d here and %d at %s", row.Authorized, truth.Sum, row.Provider)
+	case row.Status != "succeeded" && row.Captured != 0:
+		r.add(AmountMismatch, row.ID, "captured %d and is %s", row.Captured, row.Status)
+	}
+	x.sums(r, row)
+}
+
+// sums compares a payment's sums with its refunds, here and there.
+func (x indexed) sums(r *Result, row Row) {
+	var refunded, reserved, open int64
+	for _, c := range x.children[row.ID] {
+		switch c.Status {
+		case "succeeded":
+			refunded += c.Amount
+			reserved += c.Amount
+		case "failed", "canceled":
+		default:
+			open += c.Amount
+			reserved += c.Amount
+		}
+	}
+	if row.Refunded != refunded || row.Reserved != reserved {
+		r.add(AmountMismatch, row.ID, "says refunded %d and reserved %d, its refunds say %d and %d", row.Refunded, row.Reserved, refunded, reserved)
+	}
+	var there int64
+	for _, e := range x.refunds[row.ProviderOrderID] {
+		if e.State == Paid {
+			there += e.Sum
+		}
+	}
+	switch {
+	case there == refunded+open && open > 0: // the refund that is under way, or waits for an operator, is in the provider's sum
+	case there > refunded:
+		r.add(FalseFailed, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
+	case there < refunded:
+		r.add(FalsePaid, row.ID, "refunds of %d succeeded here, and %s gave back %d", refunded, row.Provider, there)
+	}
+}
+
+// refund compares one refund with the provider's, where the provider gives refunds an id.
+func (x indexed) refund(r *Result, row Row) {
+	var truth *Effect
+	if parent := x.byID[row.Parent]; parent != nil {
+		for i, e := range x.refunds[parent.ProviderOrderID] {
+			if e.Reference != "" && e.Reference == row.Reference {
+				truth = &x.refunds[parent.ProviderOrderID][i]
+			}
+		}
+	}
+	final := final(row.Status)
+	switch {
+	case !final && !row.Answered && row.ProviderReference == "" && !x.provable(row, truth) && x.excused(row, "refund", "invoicer/payments/reverse"):
+		r.Operator = append(r.Operator, row.ID)
+	case !final:
+		state := State("unknown")
+		if truth != nil {
+			state = truth.State
+		}
+		r.add(NotSettled, row.ID, "refund is %s here and %s at %s%s", row.Status, state, row.Provider, trail(row))
+	case truth == nil: // the sums tell
+	case row.Status == "succeeded" && truth.State != Paid:
+		r.add(FalsePaid, row.ID, "refund is succeeded here and %s at %s", truth.State, row.Provider)
+	case row.Status != "succeeded" && truth.State != Failed:
+		r.add(FalseFailed, row.ID, "refund is %s here and %s at %s", row.Status, truth.State, row.Provider)
+	case row.Status == "succeeded" && truth.Sum != row.Amount:
+		r.add(AmountMismatch, row.ID, "refund of %d here and %d at %s", row.Amount, truth.Sum, row.Provider)
+	}
+}
+
+// provable reports whether something proves how a refund ended although its answer was lost: a callback that was
+// acknowledged tells of it; or UAPAY, which gives refunds no id, shows that nothing of the payment is left, and the refund
+// was asked for.
+func (x indexed) provable(row Row, truth *Effect) bool {
+	parent := x.byID[row.Parent]
+	if truth != nil && truth.Told && parent != nil {
+		// The callback names the payment alone, and has no id that tells it from another refund's: those of two that failed are the same bytes.
+		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Told }) == 1
+	}
+	if row.Provider != "uapay" || row.Called == nil || parent == nil {
+		return false
+	}
+	var there int64
+	for _, e := range x.refunds[parent.ProviderOrderID] {
+		there += e.Sum
+	}
+	return there == parent.Captured
+}
+
+// trail tells an order's history in one line.
+func trail(row Row) string {
+	var b strings.Builder
+	for _, s := range row.Steps {
+		fmt.Fprintf(&b, " %d:%s/%s", s.Sequence, s.To, s.Cause)
+	}
+	return b.String()
+}
+
+// history holds an order's transitions to the table of legal steps, without a gap.
+func (x indexed) history(r *Result, row Row) {
+	last, callbacks := "", 0
+	for i, s := range row.Steps {
+		if s.Sequence != i+1 || s.From != last {
+			r.add(HistoryBroken, row.ID, "transition %d from %q follows %d transitions that end in %q", s.Sequence, s.From, i, last)
+		}
+		if !x.Legal[[2]string{s.From, s.To}] {
+			r.add(HistoryBroken, row.ID, "no step leads from %q to %q", s.From, s.To)
+		}
+		if s.Cause == "callback" {
+			callbacks++
+		}
+		last = s.To
+	}
+	if len(row.Steps) != row.Sequence || last != row.Status {
+		r.add(HistoryBroken, row.ID, "is %s at sequence %d, and its %d transitions end in %q", row.Status, row.Sequence, len(row.Steps), last)
+	}
+	// Each callback is judged once: what it led to stays written beside it, and what is written beside it was done.
+	if callbacks != row.Applied {
+		r.add(HistoryBroken, row.ID, "%d transitions were caused by callbacks, and %d callbacks are kept that led to one", callbacks, row.Applied)
+	}
+}
+
+// overlaps finds refunds of one payment that were open at the same time: a callback that names the payment alone could
+// be about either. A refund's call tells when it was there: it can wait for the one before after it got its CreatedAt.
+// Where the provider keeps its own times these tell, to the instant: the next may come only when the one before had ended there.
+func (x indexed) overlaps(r *Result) {
+	for id, list := range x.refunds {
+		timed := slices.DeleteFunc(slices.Clone(list), func(e Effect) bool { return e.Begun.IsZero() })
+		slices.SortFunc(timed, func(a, b Effect) int { return a.Begun.Compare(b.Begun) })
+		for i := 1; i < len(timed); i++ {
+			if before, after := timed[i-1], timed[i]; before.Ended.IsZero() || before.Ended.After(after.Begun) {
+				r.add(DoubleEffect, x.ours(id), "refunds %s and %s were under way at %s at the same time", before.Reference, after.Reference, after.Provider)
+			}
+		}
+	}
+	for payment, list := range x.children {
+		called := slices.DeleteFunc(slices.Clone(list), func(row *Row) bool { return row.Called == nil })
+		slices.SortFunc(called, func(a, b *Row) int { return a.Called.Compare(*b.Called) })
+		for i := 1; i < len(called); i++ {
+			before, after := called[i-1], called[i]
+			if before.FinalizedAt == nil || before.FinalizedAt.After(after.Called.Add(clockSlack)) {
+				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, after.ID)
+			}
+		}
+	}
+}

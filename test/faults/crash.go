@@ -1,0 +1,68 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// crashes finds in a replica's log what no fault excuses, and the requests whose answer could not be kept for their
+// Idempotency-Key because the database was away.
+func crashes(path string, strikes []Strike) (found []Crash, unkept []string, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read a replica's log: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	return scan(filepath.Base(path), file, strikes)
+}
+
+// scan reads a log: panics, and errors that are not the database's absence, or are although nothing had struck the database
+// or the process. A callback is answered 503 whatever the error, so its log line tells.
+func scan(name string, log io.Reader, strikes []Strike) (found []Crash, unkept []string, err error) {
+	x := indexed{Books: Books{Strikes: strikes}}
+	lines := bufio.NewScanner(log)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		text := lines.Text()
+		var l struct {
+			Message, Error string
+			Cause          *string
+			Status         int
+			RequestID      string `json:"request_id"`
+			Time           time.Time
+		}
+		switch err := json.Unmarshal([]byte(text), &l); {
+		case err != nil && (strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:")):
+			found = append(found, Crash{name, text})
+		case err != nil:
+		case l.Message == "panic":
+			found = append(found, Crash{name, "panic in a request"})
+		case l.Message == "callback" && l.Status >= 500 && l.Cause != nil && *l.Cause == "":
+			found = append(found, Crash{name, "callback: " + l.Error})
+		case strings.HasPrefix(l.Message, "the answer could not be kept") && away(l.Error) &&
+			x.during(l.Time.Add(-keptWithin), l.Time.Add(time.Second), func(s Strike) bool { return s.Database || s.Process }):
+			unkept = append(unkept, l.RequestID)
+		case strings.HasPrefix(l.Message, "the answer could not be kept"):
+			found = append(found, Crash{name, l.Message + ": " + l.Error})
+		case strings.Contains(l.Message, "could not be written down") || strings.HasPrefix(l.Message, "due "):
+			if !away(l.Error) {
+				found = append(found, Crash{name, l.Message + ": " + l.Error})
+			}
+		}
+	}
+	return found, unkept, lines.Err()
+}
+
+// keptWithin is how long the service tries to keep an answer before it says that it could not: twice five seconds.
+const keptWithin = 11 * time.Second
+
+// away reports whether an error says that the database could not be asked.
+func away(text string) bool {
+	return strings.Contains(text, "service_unavailable") || strings.Contains(text, "context canceled")
+}

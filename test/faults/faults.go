@@ -1,0 +1,257 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
+)
+
+// inject plays the plan's faults until load ends; every fault is over when it returns.
+func (r *run) inject(ctx, load context.Context) {
+	var wg sync.WaitGroup
+	for _, f := range r.plan.Faults {
+		if f.Kind == "kill_point" || f.Kind == "pause_point" {
+			continue // in the replica's environment
+		}
+		wg.Go(func() {
+			if !wait(load, f.At) {
+				return
+			}
+			during := load
+			if f.Kind == "pause" { // which may outlast the load
+				during = ctx
+			}
+			from, before := time.Now(), r.met(f)
+			took, err := r.apply(during, f)
+			switch met := r.met(f); {
+			case err != nil:
+				r.log("fault %s: %v", f, err)
+			case !took, before >= 0 && met <= before:
+				r.log("fault %s: met nothing", f)
+			default:
+				r.strikes.add(strike(f, from, time.Now()))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// met counts what a fault of this kind can strike, so far: requests that a provider got, refunds that it failed,
+// notifications that met a bad-tempered shop. It is negative for kinds that know by themselves whether they struck.
+func (r *run) met(f Fault) int {
+	switch f.Kind {
+	case "provider_cut", "provider_slow", "provider_torn":
+		if f.Simulator == "uapay" {
+			return len(r.simulators.UAPAY().Requests(""))
+		}
+		return len(r.simulators.SmartCore().Requests(""))
+	case "provider_clock":
+		return len(r.simulators.UAPAY().Requests(""))
+	case "refunds_fail":
+		return count(r.simulators.SmartCore().Orders(0), func(o smartcore.Order) bool {
+			return o.Operation == smartcore.OpRefund && o.Status == smartcore.StatusFailed
+		})
+	case "shop_500", "shop_hang", "shop_lost":
+		return r.receivers[f.Shop%len(r.receivers)].met()
+	}
+	return -1
+}
+
+// apply does one fault and undoes it after its time. took is false if there was nothing that it could strike.
+func (r *run) apply(ctx context.Context, f Fault) (took bool, err error) {
+	rep := r.replicas[f.Replica%len(r.replicas)]
+	db := r.dbLinks[f.Replica%len(r.dbLinks)]
+	held := func(l *link, kind, stream string, attributes map[string]any) (bool, error) {
+		r.linkMu.Lock()
+		err := l.toxic(kind, stream, attributes)
+		r.linkMu.Unlock()
+		if err != nil {
+			return false, err
+		}
+		wait(ctx, f.For)
+		r.linkMu.Lock()
+		defer r.linkMu.Unlock()
+		return true, l.heal()
+	}
+	provider := map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Simulator]
+	switch f.Kind {
+	case "simulator":
+		return r.misbehave(ctx, f)
+	case "kill":
+		return rep.signal(syscall.SIGKILL), nil
+	case "stop":
+		took = rep.signal(syscall.SIGTERM)
+		wait(context.WithoutCancel(ctx), time.Second) // it ends what is under way
+		return took, nil
+	case "pause":
+		took = rep.signal(syscall.SIGSTOP)
+		wait(ctx, f.For)
+		rep.signal(syscall.SIGCONT) // whichever process is there now
+		return took, nil
+	case "clock":
+		if err := rep.setClock(f.Size); err != nil {
+			return false, err
+		}
+		wait(ctx, f.For)
+		return rep.running(), rep.setClock(0)
+	case "provider_clock":
+		if err := r.uapayClock(f.Size); err != nil {
+			return false, err
+		}
+		wait(ctx, f.For)
+		return true, r.uapayClock(0)
+	case "db_crash":
+		return true, r.Database.crash(ctx, f.For/2)
+	case "db_cut":
+		r.linkMu.Lock()
+		db.cut()
+		r.linkMu.Unlock()
+		wait(ctx, f.For)
+		r.linkMu.Lock()
+		defer r.linkMu.Unlock()
+		return true, db.heal()
+	case "db_slow":
+		return held(db, "latency", "downstream", map[string]any{"latency": f.Size.Milliseconds() / 4, "jitter": f.Size.Milliseconds() / 4})
+	case "db_silent": // connections stay open and carry nothing
+		r.linkMu.Lock()
+		err := db.toxic("timeout", "upstream", map[string]any{"timeout": 0})
+		r.linkMu.Unlock()
+		if err != nil {
+			return false, err
+		}
+		return held(db, "timeout", "downstream", map[string]any{"timeout": 0})
+	case "db_locked":
+		return true, r.lockOrders(ctx, f.For)
+	case "db_exhausted":
+		return true, r.exhaust(ctx, f.For)
+	case "provider_cut":
+		return held(provider, "reset_peer", "downstream", map[string]any{"timeout": 20})
+	case "provider_slow":
+		return held(provider, "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
+	case "provider_torn":
+		return held(provider, "limit_data", "downstream", map[string]any{"bytes": 700})
+	case "storm":
+		return r.front.storm(ctx, 40, int(f.Size.Milliseconds())) > 0, nil
+	case "shop_500", "shop_hang", "shop_lost":
+		rec := r.receivers[f.Shop%len(r.receivers)]
+		rec.be(f.Kind)
+		wait(ctx, f.For)
+		rec.be("")
+	case "refunds_fail":
+		return true, r.refundsFail(ctx, f.For)
+	default:
+		return false, fmt.Errorf("no such fault")
+	}
+	return true, nil
+}
+
+// misbehave switches a simulator's fault on for a while, and reports whether a request or callback met it.
+func (r *run) misbehave(ctx context.Context, f Fault) (met bool, err error) {
+	add, list, remove := r.simulators.SmartCore().AddFault, r.simulators.SmartCore().Faults, r.simulators.SmartCore().RemoveFault
+	if f.Simulator == "uapay" {
+		add, list, remove = r.simulators.UAPAY().AddFault, r.simulators.UAPAY().Faults, r.simulators.UAPAY().RemoveFault
+	}
+	id, err := add(f.Fault)
+	if err != nil {
+		return false, err
+	}
+	wait(ctx, f.For)
+	met = true // one that is on no longer has struck as often as it may
+	for _, on := range list() {
+		if on.ID == id {
+			met = on.Hits > 0
+		}
+	}
+	remove(id)
+	return met, nil
+}
+
+// lockOrders keeps everybody from the orders, as a careless migration would.
+func (r *run) lockOrders(ctx context.Context, d time.Duration) error {
+	conn, err := pgx.Connect(ctx, r.direct)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "LOCK TABLE orders IN ACCESS EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		wait(ctx, d)
+		return nil
+	})
+}
+
+// exhaust leaves the service next to no connections.
+func (r *run) exhaust(ctx context.Context, d time.Duration) error {
+	if err := r.Database.exec(ctx, r.Database.admin, "ALTER ROLE "+appRole+" CONNECTION LIMIT 2"); err != nil {
+		return err
+	}
+	_ = r.Database.exec(ctx, r.Database.admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+appRole+"'")
+	wait(ctx, d)
+	return r.unexhaust()
+}
+
+// unexhaust takes the limit back, also after a crash in between.
+func (r *run) unexhaust() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		err := r.Database.exec(ctx, r.Database.admin, "ALTER ROLE "+appRole+" CONNECTION LIMIT -1")
+		if err == nil || !wait(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+func (r *run) refundsFail(ctx context.Context, d time.Duration) error {
+	set := func(fails bool) error {
+		return r.simulators.SmartCore().UpdateSettings(refundFails(fails))
+	}
+	if err := set(true); err != nil {
+		return err
+	}
+	wait(ctx, d)
+	return set(false)
+}
+
+// uapayClock moves what UAPAY takes for the time, which is the same as ours being off: it refuses calls that are signed
+// more than 20 seconds before or after.
+func (r *run) uapayClock(by time.Duration) error {
+	return r.simulators.UAPAY().UpdateSettings(func(s *uapay.Settings) { s.AnswerSkewS = int(by.Seconds()) })
+}
+
+// calm ends what is left of every fault.
+func (r *run) calm(ctx context.Context) error {
+	for _, rep := range r.replicas {
+		rep.disarmed(ctx)
+	}
+	r.simulators.SmartCore().ClearFaults()
+	r.simulators.UAPAY().ClearFaults()
+	for _, rec := range r.receivers {
+		rec.be("")
+	}
+	r.linkMu.Lock()
+	defer r.linkMu.Unlock()
+	for _, l := range append([]*link{r.smartcoreLink, r.uapayLink}, r.dbLinks...) {
+		if err := l.heal(); err != nil {
+			return err
+		}
+	}
+	for _, rep := range r.replicas {
+		if err := rep.setClock(0); err != nil {
+			return err
+		}
+	}
+	if err := r.uapayClock(0); err != nil {
+		return err
+	}
+	return r.unexhaust()
+}

@@ -1,0 +1,92 @@
+package faults
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"payrelay/internal/sandbox/fault"
+)
+
+// Strike is a fault that took effect, and while it did. What took no effect is none: a simulator's fault that met no request, a
+// signal for a process that had ended, an instant that was not reached.
+type Strike struct {
+	Name     string // as Fault.Name has it
+	From, To time.Time
+	// Calls, Database and Process say what it can have taken from us: an answer of a provider, the database, or the process
+	// that was at work. Requests that a simulator itself spoiled are in its own log.
+	Calls, Database, Process bool
+	// Idle says that it is no fault of the plan, but the machine being too busy to run the harness itself.
+	Idle bool
+}
+
+// strike is what a fault is as a Strike.
+func strike(f Fault, from, to time.Time) Strike {
+	s := Strike{Name: f.Name(), From: from, To: to}
+	switch f.Kind {
+	case "kill", "kill_point", "stop", "pause", "pause_point":
+		s.Process = true
+	case "provider_cut", "provider_slow", "provider_torn", "provider_clock":
+		s.Calls = true
+	case "simulator":
+		s.Calls = f.Fault.Kind == fault.CallbackBeforeAnswer // the answer waits for the callback's
+	default:
+		s.Database = strings.HasPrefix(f.Kind, "db_")
+	}
+	return s
+}
+
+// strikes keeps what struck. It is safe for concurrent use.
+type strikes struct {
+	mu   sync.Mutex
+	list []Strike
+}
+
+func (s *strikes) add(one Strike) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, one)
+}
+
+func (s *strikes) all() []Strike {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.list)
+}
+
+const (
+	stallPulse = 50 * time.Millisecond
+	stallAfter = 500 * time.Millisecond
+)
+
+// stalls notes when the machine did not let the harness run: answers may have been late then without any fault.
+func (s *strikes) stalls(ctx context.Context) {
+	for last := time.Now(); wait(ctx, stallPulse); last = time.Now() {
+		if now := time.Now(); now.Sub(last) > stallAfter {
+			s.add(Strike{Name: "stall", From: last, To: now, Calls: true, Database: true, Process: true, Idle: true})
+		}
+	}
+}
+
+// struck are the names of the plan's faults that took effect.
+func struck(list []Strike) (names []string) {
+	for _, s := range list {
+		if !s.Idle {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// aftermath is how long after a fault what it broke may still be broken: connections that are found dead, a pool that
+// fills again.
+const aftermath = 1500 * time.Millisecond
+
+// during reports whether a strike that match accepts was there between from and to.
+func (x indexed) during(from, to time.Time, match func(Strike) bool) bool {
+	return slices.ContainsFunc(x.Strikes, func(s Strike) bool {
+		return match(s) && !s.From.After(to) && !s.To.Add(aftermath).Before(from)
+	})
+}

@@ -1,0 +1,307 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/smartcore"
+)
+
+const (
+	// SettleLimit is how long after the faults stopped every order must have its right final state.
+	SettleLimit = 30 * time.Second
+	// noticeLimit is how long after the faults stopped every notification must have arrived.
+	noticeLimit = 90 * time.Second
+	// statementLimit is how long after the faults stopped every statement must be done: a step whose process died is taken
+	// again when its lease of 25 s is over, and the pauses between steps grow.
+	transactionReportLimit = 60 * time.Second
+	// clientLimit is how long after the faults stopped shops go on asking for an answer.
+	clientLimit = 25 * time.Second
+	// scriptLimit is how long after the faults stopped shops and customers go on with what comes next. What they begin last
+	// must be settled by SettleLimit.
+	scriptLimit = 15 * time.Second
+
+	providerTimeout = 2 * time.Second
+	visibilityDelay = 2 * time.Second
+
+	accountPayouts = "EUR-sandbox-payout"
+	accountP2P     = "UAH-sandbox-p2p"
+)
+
+// Options say how a run is made.
+type Options struct {
+	Binary   string
+	Database *Database
+	// Dir gets the logs of each run, in a folder of its own.
+	Dir string
+	// Break names safeguards to switch off.
+	Break string
+	// Keep leaves the database and the logs of runs without violations behind too.
+	Keep bool
+}
+
+// Report is how a run ended.
+type Report struct {
+	Seed     int64
+	Replicas int
+	Orders   int            // orders in the database
+	Left     map[string]int // orders left to an operator, by kind and provider
+	Statuses map[string]int
+	Scripts  map[string]int // orders by what they are and whether money moved: a script that never succeeds tries nothing
+	Actions  map[string]int // what shops, customers and providers did beside asking for orders
+	Faults   []string       // those that took effect, by name
+	Planned  []string       // those of the plan, by name
+	Took     time.Duration
+	// Compared counts what the books held: a verdict over nothing is worth nothing.
+	Compared map[string]int
+	Settled  time.Duration // from the end of the faults until every order was settled
+	Told     time.Duration // … until every notification had arrived
+	// Stolen is the share of the run, from 0 to 1, in which the machine did not let it go on.
+	Stolen float64
+	Result Result
+	Dir    string
+}
+
+type run struct {
+	Options
+	plan       Plan
+	dir        string
+	name       string // of the database
+	direct     string // its address without a proxy
+	log        func(format string, args ...any)
+	simulators *sandbox.Sandbox
+	front      *front
+	shops      []*shopper
+	replicas   []*replica
+
+	receivers                []*receiver
+	dbLinks                  []*link
+	smartcoreLink, uapayLink *link
+	linkMu                   sync.Mutex
+
+	strikes strikes
+	closers []func()
+}
+
+// ErrSetup says that the harness could not build what a run needs: a port, a database, a simulator. Another try may do.
+var ErrSetup = errors.New("the run could not be built")
+
+// Do makes one run. An error means that the harness itself failed, which ErrSetup tells from all else; broken promises are in
+// the report.
+func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
+	began := time.Now()
+	r := &run{Options: o, plan: plan, name: fmt.Sprintf("torture_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
+	r.direct = o.Database.url(r.name, "")
+	if err := os.RemoveAll(r.dir); err != nil { // the run is judged by its own logs, not by those of a try before
+		return report, fmt.Errorf("empty the run's folder: %w", err)
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil { //nolint:gosec // logs without secrets
+		return report, fmt.Errorf("make the run's folder: %w", err)
+	}
+	lines, err := os.Create(filepath.Join(r.dir, "run.log"))
+	if err != nil {
+		return report, err
+	}
+	var lineMu sync.Mutex
+	r.log = func(format string, args ...any) {
+		lineMu.Lock()
+		defer lineMu.Unlock()
+		fmt.Fprintf(lines, "%s %s\n", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		for _, c := range slices.Backward(r.closers) {
+			c()
+		}
+		_ = lines.Close()
+		if !o.Keep && err == nil && len(report.Result.Violations) == 0 {
+			_ = os.RemoveAll(r.dir)
+		}
+	}()
+	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Scripts: map[string]int{}, Dir: r.dir}
+	if err := r.build(ctx); err != nil {
+		away, dead := errors.AsType[notReady](err)
+		exits, taken := r.exits()
+		if !dead || taken != nil {
+			return report, fmt.Errorf("seed %d: %w: %w", plan.Seed, ErrSetup, err)
+		}
+		indexed{Books: Books{Away: away, Exits: exits}}.lives(&report.Result)
+		return report, nil
+	}
+	go r.strikes.stalls(ctx)
+	times, built := kernelTimes(), time.Now()
+	books, err := r.execute(ctx, &report)
+	if err != nil {
+		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
+	}
+	report.Result = Check(books)
+	overdue(&report.Result, report.Settled, report.Told)
+	if few := tooFew(plan, books.Rows); few != "" {
+		report.Result.add(TooFew, "all", "%s", few)
+	}
+	for _, f := range plan.Faults {
+		report.Planned = append(report.Planned, f.Name())
+	}
+	scripts := map[string]string{}
+	for _, o := range plan.Orders {
+		scripts[o.Name] = o.Script
+	}
+	for _, row := range books.Rows {
+		report.Statuses[row.Status]++
+		report.Scripts[called(row, scripts)]++
+		if slices.Contains(report.Result.Operator, row.ID) {
+			report.Left[row.Kind+" at "+row.Provider]++
+			r.log("left to an operator: %s %s at %s %s%s", row.Kind, row.ID, row.Provider, row.Status, trail(row))
+		}
+	}
+	report.Compared = map[string]int{
+		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
+		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "requests": len(books.Requests),
+		"views of orders": len(books.Said), "probes": len(books.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
+	}
+	report.Stolen = max(stolen(times, kernelTimes()), idled(books.Strikes).Seconds()/time.Since(built).Seconds())
+	report.Orders, report.Faults, report.Took = len(books.Rows), struck(books.Strikes), time.Since(began)
+	for _, v := range report.Result.Violations {
+		r.log("VIOLATION %s", v)
+	}
+	if len(report.Result.Violations) > 0 {
+		return report, r.tell(ctx, report.Result.Violations)
+	}
+	return report, nil
+}
+
+// called is what the totals call an order: its script's name, or what followed from it.
+func called(row Row, scripts map[string]string) string {
+	name := scripts[row.Reference]
+	switch {
+	case strings.Contains(row.Reference, afterwards): // they always succeed, and say nothing about the load
+		name = "after the faults"
+	case row.Kind == "refund" || name == "" && row.Parent == "":
+		name = row.Kind
+	case name == "":
+		name = "charge"
+	}
+	if row.Status == "succeeded" || row.Status == "authorized" {
+		return name + " done"
+	}
+	return name + " not"
+}
+
+// execute loads and hurts the service, waits, and reads the books.
+func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
+	load, stopFaults := context.WithTimeout(ctx, r.plan.Load)
+	defer stopFaults()
+	shopping, stopShops := context.WithCancel(ctx)
+	defer stopShops()
+	patience, stopWaiting := context.WithCancel(ctx)
+	defer stopWaiting()
+	p := &player{shops: r.shops, simulators: r.simulators}
+	var shops sync.WaitGroup
+	for _, o := range r.plan.Orders {
+		shops.Go(func() {
+			p.play(shopping, patience, o)
+			if patience.Err() != nil {
+				r.log("a shop was busy with %s %s %s until now", o.Script, o.Name, o.Then)
+			}
+		})
+	}
+	r.inject(ctx, load)
+	<-load.Done()
+	if err := r.calm(ctx); err != nil {
+		return Books{}, err
+	}
+	calm := time.Now()
+	defer time.AfterFunc(clientLimit, stopShops).Stop()
+	defer time.AfterFunc(scriptLimit, stopWaiting).Stop()
+	r.log("faults are over")
+	away := r.away(ctx)
+	shops.Wait()
+	var err error
+	if _, report.Settled, report.Told, err = r.settle(ctx, calm); err != nil {
+		return Books{}, err
+	}
+	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the books with the rest.
+	probes, bound := p.recovered(ctx, fmt.Sprintf("t%d%s", r.plan.Seed, afterwards))
+	before, err := r.reading(ctx)
+	if err != nil {
+		return Books{}, err
+	}
+	customers, again := slices.Concat(r.shops, bound), time.Now()
+	for _, s := range customers {
+		s.replay(ctx)
+		s.finish(ctx, calm, r.plan.ExportsFail)
+	}
+	contradictions := p.contradicted()
+	books, _, _, err := r.settle(ctx, again)
+	if err != nil {
+		return Books{}, err
+	}
+	books.Unkept, books.Contradictions, books.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
+	books.Away, books.Before = away, before
+	for _, s := range customers {
+		s.close(&books)
+	}
+	if err := r.witness(&books); err != nil {
+		return Books{}, err
+	}
+	r.front.mu.Lock()
+	books.Crashes = append(books.Crashes, r.front.crashes...)
+	r.front.mu.Unlock()
+	for _, rep := range r.replicas {
+		found, unkept, err := crashes(rep.log, books.Strikes)
+		if err != nil {
+			return Books{}, err
+		}
+		for _, id := range unkept {
+			books.Unkept[id] = true
+		}
+		books.Crashes = append(books.Crashes, found...)
+	}
+	return books, nil
+}
+
+// settle waits until every order is where the provider's book says, and every notification was received. It returns how
+// long after calm each of the two was so, zero if it was not.
+func (r *run) settle(ctx context.Context, calm time.Time) (books Books, settled, reported time.Duration, err error) {
+	for {
+		// Before the database is read: callbacks may still come in, and notifications of what happened meanwhile.
+		acked, notices := r.front.acknowledged(), []Notice(nil)
+		for _, rec := range r.receivers {
+			notices = append(notices, rec.received()...)
+		}
+		if books, err = readDatabase(ctx, r.direct); err != nil {
+			return books, settled, reported, err
+		}
+		books.Callbacks, books.Notices = acked, notices
+		books.Effects, books.Calls, books.Strikes = ledger(r.simulators), calls(r.simulators), r.strikes.all()
+		open := Unsettled(books)
+		if len(open) == 0 && settled == 0 {
+			settled = time.Since(calm)
+			r.log("settled after %s", settled)
+		}
+		missing := slices.ContainsFunc(Check(books).Violations, func(v Violation) bool { return v.Kind == NotificationGap })
+		if !missing && settled > 0 {
+			return books, settled, time.Since(calm), nil
+		}
+		if late := time.Since(calm); len(open) > 0 && late > SettleLimit || late > noticeLimit {
+			r.log("%d orders are not settled, first %v", len(open), slices.Concat(open, []Violation{{}})[0])
+			return books, settled, reported, nil
+		}
+		if !wait(ctx, 300*time.Millisecond) {
+			return books, settled, reported, errors.New("interrupted")
+		}
+	}
+}
+
+func refundFails(fails bool) func(*smartcore.Settings) {
+	return func(s *smartcore.Settings) { s.RefundFails = fails }
+}

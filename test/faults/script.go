@@ -1,0 +1,251 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
+)
+
+// The shops' customer and the simulators' test cards.
+const (
+	customer = `"customer":{"first_name":"John","last_name":"Doe","email":"john@example.com","phone":"+442079460612","ip":"127.0.0.1",` +
+		`"address":{"line":"10 Downing Street","city":"London","postal_code":"SW1A 2AA","country":"GB"}}`
+	cardRefused = "4111111111111111" // at SmartCore, which knows two others
+)
+
+// player plays orders' scripts.
+type player struct {
+	shops      []*shopper
+	simulators *sandbox.Sandbox
+
+	mu          sync.Mutex
+	contradicts []contradiction
+	actions     map[string]int
+}
+
+// did counts what a shop, a customer or a provider has done beside asking for an order.
+func (p *player) did(action string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.actions == nil {
+		p.actions = map[string]int{}
+	}
+	p.actions[action]++
+}
+
+// play plays one order from the shop's first request to the last thing that shop or customer do. Nobody waits for an
+// order's next state after patience has ended, and nobody asks for an answer after ctx has: what was begun then is the
+// service's to finish.
+func (p *player) play(ctx, patience context.Context, o Order) {
+	if !wait(ctx, o.At) {
+		return
+	}
+	s := p.shops[o.Shop]
+	path, body := p.request(o)
+	var twice sync.WaitGroup
+	defer twice.Wait()
+	if o.Double {
+		p.did("sent twice at once")
+		twice.Go(func() { s.insist(ctx, path, o.Name, body) })
+	}
+	v, status, ok := s.insist(ctx, path, o.Name, body)
+	if !ok || status >= 300 || v.ID == "" || o.Script == "payout" || o.Script == "uapay_payout" || o.Script == "statement" {
+		return
+	}
+	if o.Then == "beyond" { // an impatient shop, which forgot its key
+		p.did("sent again without its key")
+		twice.Go(func() { s.hasty(ctx, path, o.Name, body) })
+	}
+	if !wait(ctx, o.Pause) {
+		return
+	}
+	switch o.Script {
+	case "payout_card":
+		p.payToCard(ctx, patience, s, o, v)
+		return
+	case "transfer":
+		if o.Then == "both" {
+			twice.Go(func() { p.follow(ctx, s, o, v) })
+		}
+		p.prove(ctx, patience, s, o, v)
+		return
+	case "uapay_card", "uapay_card_hold":
+		p.prove(ctx, patience, s, o, v)
+		if o.Outcome == "abandon" {
+			return
+		}
+	default:
+		if !p.customer(o, v) {
+			return
+		}
+	}
+	switch o.Script {
+	case "recurring":
+		if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); !ok || v.Status != "succeeded" {
+			return
+		}
+		p.charges(ctx, patience, s, o, v)
+	case "hold", "uapay_hold", "uapay_card_hold":
+		if v, ok = s.until(patience, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
+			return
+		}
+		if v, ok = p.command(ctx, patience, s, o, v); !ok || v.Status != "succeeded" {
+			return
+		}
+	}
+	if o.Then == "" {
+		if o.Script != "uapay_recurring" { // a subscription's callbacks prove nothing: later charges carry the same order
+			p.contradict(patience, s, v)
+		}
+		return
+	}
+	if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
+		p.refund(ctx, patience, s, o, v)
+	}
+}
+
+// customer does what the payer does, and reports whether the payment can go on.
+func (p *player) customer(o Order, v view) bool {
+	outcome := o.Outcome
+	switch outcome {
+	case "abandon":
+		return o.Script == "direct" || o.Script == "hold" || o.Script == "recurring" && onCard(o) // nobody is needed there
+	case "challenge":
+		outcome = "success"
+	}
+	hosted, atUAPAY := o.Script == "hosted" || o.Script == "recurring" && !onCard(o), slices.Contains([]string{"uapay_hosted", "uapay_hold", "uapay_recurring"}, o.Script)
+	if v.Status == "unknown" && (hosted || atUAPAY) && o.Part%2 == 0 {
+		return false // the form's address was lost with the provider's answer
+	}
+	if atUAPAY {
+		return p.simulators.UAPAY().Complete(v.ProviderOrderID, uapay.Outcome(outcome)) == nil
+	}
+	if hosted || o.Outcome == "challenge" {
+		_ = p.simulators.SmartCore().Complete(v.ProviderOrderID, smartcore.Outcome(outcome)) // one that is finished stays so
+	}
+	return true
+}
+
+// command captures or cancels a hold, or does both at once.
+func (p *player) command(ctx, patience context.Context, s *shopper, o Order, v view) (view, bool) {
+	path := "/v1/payments/" + v.ID
+	do := func(name, verb, body string, expected ...string) {
+		if s.command(ctx, path+"/"+verb, body, expected...) {
+			p.did(name)
+		}
+	}
+	switch o.Then {
+	case "part":
+		do("captured in part", "capture", fmt.Sprintf(`{"amount":%d}`, o.Part))
+	case "cancel":
+		do("canceled", "cancel", "")
+	case "both":
+		var wg sync.WaitGroup
+		wg.Go(func() { do("captured while canceled", "capture", "{}", "invalid_state") })
+		wg.Go(func() { do("canceled while captured", "cancel", "", "invalid_state") })
+		wg.Wait()
+	case "": // the money stays held
+		return v, false
+	default:
+		do("captured", "capture", "{}")
+	}
+	return s.until(patience, v.ID, "succeeded", "failed", "canceled")
+}
+
+// refund gives money back in the way that the order's Then says.
+func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v view) {
+	path := "/v1/payments/" + v.ID + "/refunds"
+	give := func(name string, minor int64, expected ...string) (view, bool) {
+		name = o.Name + "-" + name
+		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
+		for { // another refund under way is told by 409
+			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
+			if !ok || status != 409 || r.Code != "refund_in_progress" {
+				if ok && status < 300 && o.Then != "beyond" {
+					p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
+				}
+				if ok && status < 300 && minor > v.Captured {
+					s.judge(Refusal{Name: name, Status: status, Code: accepted, Expected: expected})
+				}
+				return r, ok && status < 300
+			}
+			if !wait(patience, 300*time.Millisecond) {
+				return r, false
+			}
+		}
+	}
+	switch half := v.Captured / 2; o.Then {
+	case "refund":
+		give("r", v.Captured)
+	case "halves": // the same sum twice, one after the other
+		if r, ok := give("r1", max(half, 1)); ok {
+			if _, ok = s.until(patience, r.ID, "succeeded", "failed"); ok && half > 0 {
+				give("r2", half)
+			}
+		}
+	case "race": // three at once, of which two fit
+		var wg sync.WaitGroup
+		for i := range 3 {
+			wg.Go(func() { give(fmt.Sprintf("r%d", i), max(half, 1), "refund_in_progress", "refund_exceeds_captured") })
+		}
+		wg.Wait()
+	case "beyond":
+		give("r", v.Captured+1, "refund_exceeds_captured")
+		if _, ok := give("part", max(half, 1)); ok {
+			p.did("refunded after too much was asked for")
+		}
+	}
+}
+
+func paymentBody(o Order) string {
+	currency, more := "EUR", ""
+	switch o.Script {
+	case "uapay_hosted":
+		currency = "UAH"
+	case "uapay_hold":
+		currency, more = "UAH", `,"capture":"manual"`
+	case "hold":
+		more = `,"flow":"direct","capture":"manual"` + card(o)
+	case "direct":
+		more = `,"flow":"direct"` + card(o)
+	case "recurring":
+		more = `,"recurring":{"enabled":true,"frequency_days":28,"expires_at":"2031-01-01T00:00:00Z"}`
+		if onCard(o) {
+			more += `,"flow":"direct"` + card(o)
+		}
+	case "uapay_recurring": // the provider charges the card again after a day, and after two
+		currency = "UAH"
+		more = fmt.Sprintf(`,"recurring":{"enabled":true,"frequency_days":1,"expires_at":%q}`, time.Now().UTC().Add(60*time.Hour).Format(time.RFC3339))
+	}
+	return fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"currency":%q%s,%s}`, o.Name, o.Name, o.Minor, currency, more, customer)
+}
+
+// onCard reports whether a recurring payment begins with a card that the shop took, and not on the provider's form.
+func onCard(o Order) bool { return o.Minor%4 == 0 }
+
+func card(o Order) string {
+	number := map[string]string{"fail": cardRefused, "challenge": smartcore.CardChallenge}[o.Outcome]
+	if number == "" {
+		number = smartcore.CardFrictionless
+	}
+	return fmt.Sprintf(`,"site_url":"https://shop.example.com","payment_method":{"type":"card","card":{"number":%q,"exp_month":12,"exp_year":2030,"cvc":"123","holder":"JOHN DOE"}}`, number)
+}
+
+func payoutBody(o Order) string {
+	account, number := accountPayouts, smartcore.CardFrictionless
+	if o.Outcome == "fail" {
+		number = cardRefused
+	}
+	if o.Script == "uapay_payout" {
+		if account, number = accountP2P, uapay.CardSuccess; o.Outcome == "fail" {
+			number = uapay.CardReject
+		}
+	}
+	return fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"account":%q,"method":{"type":"card","card":{"number":%q}},%s}`, o.Name, o.Name, o.Minor, account, number, customer)
+}

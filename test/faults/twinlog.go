@@ -1,0 +1,143 @@
+package faults
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"payrelay/internal/sandbox"
+	sent "payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/record"
+	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/sandbox/uapay"
+)
+
+// The simulators' keys of the run's accounts.
+const (
+	smartcoreSecret = "qwerty"
+	uapayKey        = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the simulator's well-known key
+)
+
+// Call is a request to a provider that may move money, as a simulator saw it.
+type Call struct {
+	Provider, Endpoint string
+	Order              string // what the order is called at the provider; of a refund, its payment
+	Reference          string // of a refund of SmartCore, as it travelled in its reason
+	At                 time.Time
+	Spoiled            bool // a fault of the simulator met it: its answer was lost, late or unreadable
+}
+
+// Forgery is a callback that a simulator sent without a signature that holds, and one answer to it.
+type Forgery struct {
+	Provider, Order, Variant string
+	Status                   int
+}
+
+// moneyCalls are the calls that make an order or move money. Checks and codes may be sent again; these may not, because
+// no provider promises to take a repeat for one.
+var moneyCalls = map[string][]string{
+	"smartcore": {
+		"initPayment", "initPaymentHost2Host", "authorize", "recurrent", "withdrawal/tokenize-form", "withdrawal/init", "capture", "cancel", "refund",
+	},
+	"uapay": {
+		"invoicer/invoices/create", "invoicer/payments/create", "invoicer/payments/complete", "invoicer/payments/cancel", "invoicer/payments/reverse",
+		"payments/p2p/direct/create", "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete",
+	},
+}
+
+// calls reads the requests that may move money from both simulators' logs.
+func calls(simulators *sandbox.Sandbox) (all []Call) {
+	for provider, list := range map[string][]record.Request{"smartcore": simulators.SmartCore().Requests(""), "uapay": simulators.UAPAY().Requests("")} {
+		for _, q := range list {
+			if q.OrderID == "" || !slices.Contains(moneyCalls[provider], q.Endpoint) || sessionLost(q) {
+				continue
+			}
+			one := Call{
+				Provider: provider, Endpoint: q.Endpoint, Order: q.OrderID, At: q.At,
+				Spoiled: q.Status == 0 || slices.ContainsFunc(q.Faults, func(k string) bool { return slices.Contains(fault.HTTP, fault.Kind(k)) }),
+			}
+			if provider == "smartcore" && q.Endpoint == "refund" {
+				one.Reference = fmt.Sprint(q.Fields["reason"])
+			}
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// sessionLost reports whether UAPAY did nothing because it did not know the session. Such a call is repeated with a new one.
+func sessionLost(q record.Request) bool {
+	e, _ := q.Answer["error"].(map[string]any)
+	return e != nil && slices.Contains([]any{uapay.CodeSessionNotFound, uapay.CodeSessionExpired}, e["code"])
+}
+
+// forgeries lists the answers to callbacks whose signature does not hold.
+func forgeries(simulators *sandbox.Sandbox) (all []Forgery) {
+	add := func(provider, order, variant string, d *sent.Delivery) {
+		for _, a := range d.Attempts {
+			if a.Status != 0 {
+				all = append(all, Forgery{provider, order, variant, a.Status})
+			}
+		}
+	}
+	for _, o := range simulators.SmartCore().Orders(0) {
+		for _, c := range o.Callbacks {
+			if !smartcoreSigned(c.Body()) {
+				add("smartcore", o.OrderID, c.Variant, &c.Delivery)
+			}
+		}
+	}
+	for _, o := range simulators.UAPAY().Orders(0) {
+		for _, c := range o.Callbacks {
+			if !uapaySigned(c.Body()) {
+				add("uapay", o.ExternalID, c.Variant, &c.Delivery)
+			}
+		}
+	}
+	return all
+}
+
+// smartcoreSigned reports whether a callback's signature holds. That of a tampered one does if what it claims is true.
+func smartcoreSigned(body string) bool {
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return false
+	}
+	var pairs []smartcore.Pair
+	for key, values := range form {
+		pairs = append(pairs, smartcore.Pair{Key: key, Value: values[0]})
+	}
+	return form.Get("sign") == smartcore.Sign(smartcoreSecret, pairs)
+}
+
+func uapaySigned(body string) bool {
+	var sealed struct{ Token string }
+	if json.Unmarshal([]byte(body), &sealed) != nil {
+		return false
+	}
+	parts := strings.Split(sealed.Token, ".")
+	if len(parts) != 3 {
+		return false
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	return err == nil && sealed.Token == uapay.Sign(uapayKey, claims)
+}
+
+// reading reads the provider's book and ours.
+func (r *run) reading(ctx context.Context) (*Reading, error) {
+	b, err := readDatabase(ctx, r.direct)
+	return &Reading{Effects: ledger(r.simulators), Rows: b.Rows}, err
+}
+
+// witness adds to the books what the simulators and processes have seen to the end.
+func (r *run) witness(b *Books) (err error) {
+	b.Calls, b.Forgeries, b.Strikes = calls(r.simulators), forgeries(r.simulators), r.strikes.all()
+	b.Exits, err = r.exits()
+	return err
+}
