@@ -17,7 +17,7 @@ type orderListCmd struct {
 	Older        time.Duration `default:"1m" help:"Leave out unfinished orders that changed more recently."`
 	Limit        int           `default:"100" help:"The most lines to list."`
 	Callbacks    bool          `xor:"what" help:"List authentic callbacks that are about no order we know instead, the newest first."`
-	DeadLettered bool          `xor:"what" help:"List notifications that were given up on instead."`
+	DeadLettered bool          `name:"parked" xor:"what" help:"List notifications that were given up on instead."`
 	JSON         bool          `name:"json" help:"Print JSON."`
 }
 
