@@ -56,6 +56,7 @@ func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
 	require.Equal(t, Apply, hold.Record(movement(StatusSucceeded, SourceStatusPoll, "capture")))
 	require.Equal(t, Repeat, hold.Record(movement(StatusSucceeded, SourceCallback, "hold")), "the hold's own, come late")
 	require.Zero(t, hold.Conflicts, "a hold and its capture may carry different ones")
+	require.Equal(t, map[string]Status{"hold": StatusAuthorized, "capture": StatusSucceeded}, hold.BankReferences)
 	require.Equal(t, Conflict, hold.Record(movement(StatusSucceeded, SourceCallback, "other")))
 	require.Equal(t, "reported succeeded as capture and other: it may be a second charge", hold.NewConflicts()[0].Reason)
 
@@ -102,6 +103,19 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 		require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t))
 	}
 	require.Len(t, o.BankReferences, 2)
+}
+
+// A refund that is not on record is found by its reference, too.
+func TestTheReferenceOfAnUnrecordedRefundIsKept(t *testing.T) {
+	t.Parallel()
+	o, now, sum := orderIn(t, StatusSucceeded), epoch, int64(600)
+	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{
+		Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, Amount: &sum, Currency: "EUR", BankReferences: []string{"refund"},
+	}}
+	require.Equal(t, CallbackConflict, told(o, &now, n, prohibited).call(t))
+	require.Equal(t, map[string]Status{"refund": ""}, o.BankReferences)
+	require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, SourceCallback, "payment")))
+	require.Len(t, o.NewConflicts(), 1, "the payment's own is no second one")
 }
 
 // However reports repeat and mix, an order that succeeded under several references has exactly one conflict for each of them

@@ -149,6 +149,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		// It was made elsewhere, or is a chargeback. No check of the payment need show it, and a refund of ours on top would
 		// give the money back twice.
 		o.contradict(r, unrecordedRefund)
+		o.noteReferences(r.BankReferences, "")
 		return CallbackVerdict(Conflict), "", unrecordedRefund
 	}
 	if o.SameSumRefunds > 0 { // it may be the other refund's: kept for a search, and compared with nothing

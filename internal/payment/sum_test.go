@@ -205,6 +205,21 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 	require.Equal(t, CallbackConflict, told(o, &now, n, prohibited).call(t), "no sum of the hold's")
 }
 
+// A sum that was named of one capture says nothing of the next.
+func TestASumNamedOfAnEarlierCaptureIsForgotten(t *testing.T) {
+	t.Parallel()
+	o := authorizedOrder(t)
+	o.mark(stateNamedSum, "900")
+	fake := &gatewaytest.Fake{CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
+		return gateway.Result{Status: gateway.StatusSucceeded}, nil
+	}}
+	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return epoch }})
+	_, err := s.Capture(t.Context(), o.Key(), 900)
+	require.NoError(t, err)
+	require.Equal(t, StatusProcessing, o.Status)
+	require.Zero(t, o.Captured)
+}
+
 // partlessDriver is the fake of a provider that takes holds whole.
 type partlessDriver struct{ gatewaytest.Fake }
 
