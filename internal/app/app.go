@@ -23,7 +23,7 @@ type cli struct {
 	Shop              shopCmd              `cmd:"" help:"Shops and their keys."`
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
-	TransactionReport transactionReportCmd `cmd:"" help:"Statements, for operators."`
+	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
 	Version           versionCmd           `cmd:"" help:"Print the program's version."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }

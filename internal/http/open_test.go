@@ -156,8 +156,8 @@ func TestTheContractListsWhatThereIs(t *testing.T) {
 		}
 		require.Contains(t, texts([]gateway.Kind{gateway.KindPayout, gateway.KindTransfer}), kind)
 	}
-	for name, enum := range map[string][]any{"kind": nil, "status": nil} {
-		enum = document(t).Paths.Value("/v1/orders").Get.Parameters.GetByInAndName("query", name).Schema.Value.Enum
+	for _, name := range []string{"kind", "status"} {
+		enum := document(t).Paths.Value("/v1/orders").Get.Parameters.GetByInAndName("query", name).Schema.Value.Enum
 		require.ElementsMatch(t, texts(enum), of(strings.ToUpper(name[:1])+name[1:]), "what can be searched for")
 	}
 }

@@ -158,7 +158,7 @@ func TestARefundWhoseAnswerIsLost(t *testing.T) {
 		require.Zero(t, d.full(p.ID).AmountRefunded)
 		require.Equal(t, 1, d.sent(p.ProviderOrderID, "refund"))
 
-		require.Regexp(t, o.ID+` +refund +unknown`, d.operator("order", "list", "--older", "0s"))
+		require.Regexp(t, o.ID+` +demo +lost-3-r +refund +unknown`, d.operator("order", "list", "--older", "0s"))
 		d.operator("order", "resolve", o.ID, "--status", "succeeded", "--reason", "seen in the provider's list")
 		require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 		d.story(o.ID, "created by request", "unknown by answer", "succeeded by operator")
