@@ -198,8 +198,10 @@ CREATE TABLE provider_calls (
     operation   text NOT NULL,
     outcome     text NOT NULL,
     started_at  timestamptz NOT NULL,
-    duration_ms bigint NOT NULL,
+    duration_ms bigint NOT NULL,                            -- of the longest
     evidence    jsonb NOT NULL DEFAULT '{}',
+    calls       integer NOT NULL DEFAULT 1 CONSTRAINT provider_calls_count CHECK (calls > 0), -- equal failures in a row
+    last_at     timestamptz NOT NULL,                       -- when the last of them started
     PRIMARY KEY (shop_id, order_id, id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );

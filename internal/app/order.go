@@ -58,7 +58,11 @@ func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 		return nil, err
 	}
 	for _, c := range calls {
-		lines = append(lines, line{c.StartedAt, "call", fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration), c.ProviderData})
+		detail := fmt.Sprintf("%s: %s after %s", c.Operation, c.Outcome, c.Duration)
+		if c.Count > 1 {
+			detail = fmt.Sprintf("%s: %s after %s at most, %d times until %s", c.Operation, c.Outcome, c.Duration, c.Count, c.LastAt.Format(time.RFC3339))
+		}
+		lines = append(lines, line{c.StartedAt, "call", detail, c.ProviderData})
 	}
 	conflicts, err := db.store.Conflicts(ctx, key)
 	if err != nil {

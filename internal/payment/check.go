@@ -144,7 +144,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	ended()
 	cancel()
 	faultpoint.Hit("check-answered")
-	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr)}
+	made := Call{Operation: "fetch", StartedAt: started, Duration: took, Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr), Failed: callErr != nil}
 	var verdict Verdict
 	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {

@@ -115,6 +115,12 @@ type Call struct {
 	StartedAt    time.Time
 	Duration     time.Duration
 	ProviderData gateway.ProviderData
+	// Failed says that it was a question without an answer: one that fails as the last one did is counted with it.
+	Failed bool
+	// Count is how many calls in a row failed like this, the last one at LastAt; Duration is that of the longest. The store
+	// fills both.
+	Count  int
+	LastAt time.Time
 }
 
 // Conflict is a report that contradicted what is stored. It changes nothing and is shown to operators.

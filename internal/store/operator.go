@@ -70,7 +70,7 @@ func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, err
 		}
 		calls[i] = payment.Call{
 			Operation: r.Operation, Outcome: r.Outcome, StartedAt: r.StartedAt.UTC(),
-			Duration: time.Duration(r.DurationMs) * time.Millisecond, ProviderData: providerData,
+			Duration: time.Duration(r.DurationMs) * time.Millisecond, ProviderData: providerData, Count: int(r.Calls), LastAt: r.LastAt.UTC(),
 		}
 	}
 	return calls, nil

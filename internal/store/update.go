@@ -164,14 +164,27 @@ func (s *Store) queueHistory(ctx context.Context, statements *db.Queries, o *pay
 		if err != nil {
 			return err
 		}
-		if _, err := statements.InsertCall(ctx, db.InsertCallParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: s.orNew(c.ID), Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt,
-			DurationMs: c.Duration.Milliseconds(), Evidence: providerData,
-		}); err != nil {
+		if err := s.queueCall(ctx, statements, o, c, providerData); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// queueCall queues a call. A question that failed as the one before it did becomes part of that one's row.
+func (s *Store) queueCall(ctx context.Context, statements *db.Queries, o *payment.Order, c payment.Call, providerData []byte) error {
+	id, took := s.orNew(c.ID), c.Duration.Milliseconds()
+	var err error
+	if c.Failed {
+		_, err = statements.CountFailedCall(ctx, db.CountFailedCallParams{
+			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, Evidence: providerData,
+		})
+	} else {
+		_, err = statements.InsertCall(ctx, db.InsertCallParams{
+			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, Evidence: providerData,
+		})
+	}
+	return err
 }
 
 // queueNotifications queues one notification for each new transition and returns where the number of those that wait

@@ -201,7 +201,7 @@ BEGIN;
 SELECT status FROM orders WHERE shop_id = :shop::uuid AND id = :id::uuid FOR UPDATE;
 UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'x', next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_check_at = now() + interval '1 hour' WHERE shop_id = :shop::uuid AND id = :id::uuid;
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:shop::uuid, :id::uuid, 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence) VALUES (:shop::uuid, :id::uuid, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}');
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at) VALUES (:shop::uuid, :id::uuid, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}', now());
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:shop::uuid, :id::uuid, 2, gen_random_uuid(), 'order.requires_action', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
 INSERT INTO river.river_job (kind, queue, max_attempts, args, state) VALUES ('bench', 'bench', 1, '{"shop": "x", "order": "y"}', 'available');
 COMMIT;

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +113,23 @@ func TestARefundBesideAnOpenOne(t *testing.T) {
 	require.EqualValues(t, 1000, d.full(p.ID).AmountRefunded)
 	d.refuses(refundsOf(p), `{"reference":"beside-6","reason":"returned"}`, http.StatusConflict, "refund_exceeds_captured")
 	require.Equal(t, rest.ID, d.makes(refundsOf(p), `{"reference":"beside-5","reason":"returned"}`, http.StatusOK).ID)
+}
+
+// However often a provider cannot be asked about an order, its story says so in a line, with how often and until when.
+func TestAnOutageIsALineOfAnOrdersStory(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.create("outage")
+	d.fault("bad_gateway_before", "check", o.ProviderOrderID, map[string]any{"count": 1000})
+	for range 30 {
+		d.makes("/v1/orders/"+o.ID+"/refresh", "", http.StatusOK)
+	}
+	var failed []string
+	for _, line := range strings.Split(d.operator("order", "show", o.ID), "\n") {
+		if strings.Contains(line, "fetch:") && !strings.Contains(line, "requires_action") {
+			failed = append(failed, line)
+		}
+	}
+	require.LessOrEqual(t, len(failed), 3, "bad gateway, then a breaker that is open: %v", failed)
+	require.Contains(t, strings.Join(failed, "\n"), "times until")
 }

@@ -191,11 +191,25 @@ SELECT cause, reported, reason, evidence, at
 FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id;
 
 -- name: InsertCall :execrows
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+VALUES ($1, $2, $3, $4, $5, @started_at, $6, $7, @started_at);
+
+-- name: CountFailedCall :execrows
+-- A call that failed as the order's last one did is counted with it. Either way one row is the answer.
+WITH counted AS (
+    UPDATE provider_calls c SET calls = c.calls + 1, last_at = @started_at, duration_ms = greatest(c.duration_ms, @duration_ms::bigint)
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = @operation AND c.outcome = @outcome AND c.evidence = @evidence::jsonb
+        AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
+    RETURNING c.id
+), added AS (
+    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+    SELECT $1, $2, @id::uuid, @operation, @outcome, @started_at, @duration_ms::bigint, @evidence::jsonb, @started_at WHERE NOT EXISTS (SELECT 1 FROM counted)
+    RETURNING provider_calls.id
+)
+SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id FROM added) AS one;
 
 -- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, evidence
+SELECT operation, outcome, started_at, duration_ms, evidence, calls, last_at
 FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id;
 
 -- name: LegalTransitions :many

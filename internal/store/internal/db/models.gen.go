@@ -187,6 +187,8 @@ type ProviderCall struct {
 	StartedAt  time.Time       `db:"started_at"`
 	DurationMs int64           `db:"duration_ms"`
 	Evidence   json.RawMessage `db:"evidence"`
+	Calls      int32           `db:"calls"`
+	LastAt     time.Time       `db:"last_at"`
 }
 
 type ServiceKey struct {

@@ -14,7 +14,7 @@ import (
 )
 
 const Calls = `-- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, evidence
+SELECT operation, outcome, started_at, duration_ms, evidence, calls, last_at
 FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id
 `
 
@@ -29,6 +29,8 @@ type CallsRow struct {
 	StartedAt  time.Time       `db:"started_at"`
 	DurationMs int64           `db:"duration_ms"`
 	Evidence   json.RawMessage `db:"evidence"`
+	Calls      int32           `db:"calls"`
+	LastAt     time.Time       `db:"last_at"`
 }
 
 func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error) {
@@ -46,6 +48,8 @@ func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error
 			&i.StartedAt,
 			&i.DurationMs,
 			&i.Evidence,
+			&i.Calls,
+			&i.LastAt,
 		); err != nil {
 			return nil, err
 		}
@@ -99,6 +103,49 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 		return nil, err
 	}
 	return items, nil
+}
+
+const CountFailedCall = `-- name: CountFailedCall :execrows
+WITH counted AS (
+    UPDATE provider_calls c SET calls = c.calls + 1, last_at = $3, duration_ms = greatest(c.duration_ms, $4::bigint)
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = $5 AND c.outcome = $6 AND c.evidence = $7::jsonb
+        AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
+    RETURNING c.id
+), added AS (
+    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+    SELECT $1, $2, $8::uuid, $5, $6, $3, $4::bigint, $7::jsonb, $3 WHERE NOT EXISTS (SELECT 1 FROM counted)
+    RETURNING provider_calls.id
+)
+SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id FROM added) AS one
+`
+
+type CountFailedCallParams struct {
+	ShopID     uuid.UUID       `db:"shop_id"`
+	OrderID    uuid.UUID       `db:"order_id"`
+	StartedAt  time.Time       `db:"started_at"`
+	DurationMs int64           `db:"duration_ms"`
+	Operation  string          `db:"operation"`
+	Outcome    string          `db:"outcome"`
+	Evidence   json.RawMessage `db:"evidence"`
+	ID         uuid.UUID       `db:"id"`
+}
+
+// A call that failed as the order's last one did is counted with it. Either way one row is the answer.
+func (q *Queries) CountFailedCall(ctx context.Context, arg CountFailedCallParams) (int64, error) {
+	result, err := q.db.Exec(ctx, CountFailedCall,
+		arg.ShopID,
+		arg.OrderID,
+		arg.StartedAt,
+		arg.DurationMs,
+		arg.Operation,
+		arg.Outcome,
+		arg.Evidence,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const CountStuckOrders = `-- name: CountStuckOrders :one
@@ -165,8 +212,8 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 }
 
 const InsertCall = `-- name: InsertCall :execrows
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+VALUES ($1, $2, $3, $4, $5, $8, $6, $7, $8)
 `
 
 type InsertCallParams struct {
@@ -175,9 +222,9 @@ type InsertCallParams struct {
 	ID         uuid.UUID       `db:"id"`
 	Operation  string          `db:"operation"`
 	Outcome    string          `db:"outcome"`
-	StartedAt  time.Time       `db:"started_at"`
 	DurationMs int64           `db:"duration_ms"`
 	Evidence   json.RawMessage `db:"evidence"`
+	StartedAt  time.Time       `db:"started_at"`
 }
 
 func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, error) {
@@ -187,9 +234,9 @@ func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, 
 		arg.ID,
 		arg.Operation,
 		arg.Outcome,
-		arg.StartedAt,
 		arg.DurationMs,
 		arg.Evidence,
+		arg.StartedAt,
 	)
 	if err != nil {
 		return 0, err
