@@ -124,7 +124,7 @@ func (s *Service) doubtOf(o *Order, n gateway.Notification, r Observation) (rule
 		// Providers use the same word for the hold and for the capture that follows it.
 		return ruleCommanded, "a capture or cancel is under way"
 	case o.mayBeTheHolds(r):
-		return ruleHoldsSum, "it names the sum that was held, of which a part was captured"
+		return ruleHoldsSum, "it may be the hold's own: it names the sum that was held"
 	case o.contradictedBy(r):
 		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
 	}

@@ -126,6 +126,28 @@ func TestAWeakContradictionIsAVerification(t *testing.T) {
 	require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t), "it says nothing new")
 }
 
+// A provider has one word for a hold and for its capture. The hold's own callback, come after its capture has failed,
+// contradicts nothing; the provider is asked, and says so.
+func TestTheHoldsCallbackAfterAFailedCaptureIsVerified(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		shown     gateway.Status
+		conflicts int
+	}{"the capture failed": {gateway.StatusFailed, 0}, "it did not": {gateway.StatusSucceeded, 1}} {
+		o := capturing(t, 1000)
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: epoch}))
+		now := epoch.Add(time.Hour)
+		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
+		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
+		require.Equal(t, CallbackVerify, s.call(t), name)
+		require.Zero(t, o.Conflicts, name)
+		s.checks(t, o, &now, now.Add(48*time.Hour))
+		require.Equal(t, tc.conflicts, o.Conflicts, name)
+		require.Equal(t, StatusFailed, o.Status)
+		require.Nil(t, o.NextCheckAt)
+	}
+}
+
 // Money that went back by no refund of ours: only an operator can know why, and a shop could give it back once more.
 func TestMoneyThatWentBackElsewhereIsTold(t *testing.T) {
 	t.Parallel()

@@ -221,6 +221,7 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		return o.Record(ObservationOf(result, SourceStatusPoll, basis, now))
 	}
 	if err == nil {
+		o.acknowledge() // also if nothing is recorded of it yet: an older denial may be written down after it
 		o.NotFound, o.NotFoundSince = 0, nil
 		if s.inFlight(o, now) && !Status(result.Status).Final() {
 			// The call's own answer may still come, and it knows more: a form's address, what a capture took.

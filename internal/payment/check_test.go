@@ -169,3 +169,23 @@ func TestJitterFollowsFromTheOrder(t *testing.T) {
 	}
 	require.Zero(t, newTestOrder().jitter(0))
 }
+
+// A status poll that was asked earlier is written down after one that found the order: its denial is none in a row with those
+// that follow, and none of them makes untrue what the provider has shown.
+func TestAnOrderThatWasShownOnceIsNotDeniedAway(t *testing.T) {
+	t.Parallel()
+	const delay, timeout = 60 * time.Second, 30 * time.Second
+	s := New(Config{ProviderTimeout: timeout})
+	d := gateway.Description{VisibilityDelay: delay}
+	missing := &gateway.Error{Kind: gateway.KindNotFound, Op: "check"}
+	o := newTestOrder()
+	at := func(after time.Duration) time.Time { return epoch.Add(after) }
+	shown := gateway.Result{Status: gateway.StatusRequiresAction}
+	require.Equal(t, Stale, s.recordCheck(o, d, shown, nil, o.Sequence, at(20*time.Second), at(20*time.Second)), "the call's own answer may still come")
+	require.Equal(t, Stale, s.recordCheck(o, d, gateway.Result{}, missing, o.Sequence, at(2*time.Second), at(28*time.Second)))
+	for _, asked := range []time.Duration{2 * time.Minute, 3 * time.Minute, time.Hour} {
+		require.Equal(t, Stale, s.recordCheck(o, d, gateway.Result{}, missing, o.Sequence, at(asked), at(asked)))
+		require.Equal(t, StatusCreated, o.Status)
+	}
+	require.Equal(t, Apply, s.recordCheck(o, d, shown, nil, o.Sequence, at(2*time.Hour), at(2*time.Hour)))
+}

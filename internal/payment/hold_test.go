@@ -30,6 +30,22 @@ func authorizedOrder(t *testing.T) *Order {
 	return o
 }
 
+// The customer pays while an unpaid order is being given up: the money is held, and how much is known.
+func TestAHoldThatComesDuringACancelHasASum(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []Source{SourceStatusPoll, SourceAnswer} {
+		o := newTestOrder()
+		o.Manual, o.Operation, o.Provider = true, gateway.OpAuthorize, "fake"
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: epoch}))
+		o.Operation = gateway.OpCancel
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
+		require.Equal(t, Apply, o.Record(Observation{Source: cause, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
+		require.Equal(t, gateway.OpAuthorize, o.Operation)
+		require.EqualValues(t, 1000, o.Authorized)
+		require.Zero(t, o.Conflicts)
+	}
+}
+
 // A command goes out only after a look just before it that shows the hold: whether a lost one arrived is read against that.
 func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 	t.Parallel()

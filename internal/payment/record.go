@@ -239,11 +239,13 @@ func (o *Order) Record(r Observation) Verdict {
 			o.NextAction = r.NextAction
 		}
 	case StatusAuthorized:
+		held := o.wasAuthorized()
 		if o.modificationPending() {
 			o.Operation, o.CaptureAmount = gateway.OpAuthorize, 0 // what was asked did not happen
-			break
 		}
-		o.Authorized = o.settle(r)
+		if !held { // also if the customer paid while the order was being given up
+			o.Authorized = o.settle(r)
+		}
 	case StatusSucceeded:
 		o.succeed(r)
 	case StatusFailed, StatusCanceled:

@@ -86,11 +86,14 @@ func (o *Order) settle(r Observation) int64 {
 	return *r.Settled
 }
 
-// mayBeTheHolds reports whether a callback names the sum that was held, of an order of which a part was captured: it may be
-// the hold's own, come late.
+// mayBeTheHolds reports whether a callback may be the hold's own, come late: it names the sum that was held, and of the order a
+// part was captured, or its capture failed.
 func (o *Order) mayBeTheHolds(r Observation) bool {
-	return o.Status == StatusSucceeded && r.Status == StatusSucceeded && o.takesPart() &&
-		r.Settled != nil && *r.Settled == o.Authorized && *r.Settled != o.Captured && o.secondMovement(r) == ""
+	if r.Status != StatusSucceeded || r.Settled == nil || *r.Settled != o.Authorized || o.secondMovement(r) != "" {
+		return false
+	}
+	return o.Status == StatusSucceeded && o.takesPart() && *r.Settled != o.Captured ||
+		o.Status == StatusFailed && o.wasAuthorized() && o.Operation == gateway.OpCapture
 }
 
 // released tells a shop why a hold that nobody canceled is gone.

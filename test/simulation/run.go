@@ -1,0 +1,100 @@
+package simulation
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Violation is a story in which a rule was broken.
+type Violation struct {
+	Seed, Story uint64
+	Rule        string
+	// Timeline is what happened, in words.
+	Timeline []string
+}
+
+// String tells the story.
+func (v Violation) String() string {
+	return fmt.Sprintf("seed %d, story %d: %s\n%s\n", v.Seed, v.Story, v.Rule, strings.Join(v.Timeline, "\n"))
+}
+
+// Summary is what a run did.
+type Summary struct {
+	Stories, Orders, Polls, Callbacks, Transitions int64
+	Took                                           time.Duration
+	// Statuses counts the orders by kind and status at their end.
+	Statuses map[string]int64
+}
+
+func (s *Summary) add(o Summary) {
+	s.Stories, s.Orders, s.Polls = s.Stories+o.Stories, s.Orders+o.Orders, s.Polls+o.Polls
+	s.Callbacks, s.Transitions = s.Callbacks+o.Callbacks, s.Transitions+o.Transitions
+	for k, n := range o.Statuses {
+		s.Statuses[k] += n
+	}
+}
+
+// Run plays stories until they have had so many orders, on so many processors. It ends at the first violation, and returns
+// the one of the lowest number among those that were found.
+func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
+	begun := time.Now()
+	var next, done atomic.Int64
+	var stop atomic.Bool
+	var mu sync.Mutex
+	total := Summary{Statuses: map[string]int64{}}
+	var found *Violation
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			w := newWorld()
+			own := Summary{Statuses: map[string]int64{}}
+			for !stop.Load() && done.Load() < orders {
+				story := uint64(next.Add(1) - 1) //nolint:gosec // a count
+				w.play(seed, story)
+				done.Add(w.sum(&own))
+				if len(w.violations) > 0 {
+					stop.Store(true)
+					mu.Lock()
+					if found == nil || story < found.Story {
+						found = &Violation{Seed: seed, Story: story, Rule: w.violations[0]}
+					}
+					mu.Unlock()
+				}
+			}
+			mu.Lock()
+			total.add(own)
+			mu.Unlock()
+		})
+	}
+	all.Wait()
+	total.Took = time.Since(begun)
+	if found != nil {
+		found.Timeline = Tell(seed, found.Story)
+	}
+	return total, found
+}
+
+// Tell plays one story and says what happens in it.
+func Tell(seed, story uint64) []string {
+	w := newWorld()
+	w.tracing = true
+	w.play(seed, story)
+	return w.timeline
+}
+
+// sum adds a story that was played to a summary, and returns how many orders it had.
+func (w *world) sum(s *Summary) int64 {
+	n := int64(len(w.store.orders))
+	s.Stories++
+	s.Orders += n
+	s.Polls += int64(w.polls)
+	s.Callbacks += int64(len(w.provider.sent))
+	for _, r := range w.store.orders {
+		s.Transitions += int64(len(r.transitions))
+		s.Statuses[string(r.order.Kind)+" "+string(r.order.Status)]++
+	}
+	return n
+}

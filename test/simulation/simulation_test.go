@@ -1,0 +1,41 @@
+package simulation
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// smokeOrders is how many orders an ordinary test run simulates.
+const smokeOrders = 5000
+
+// TestNoOrderEndsFalsely simulates ORDERS orders from SEED on: a few by default.
+func TestNoOrderEndsFalsely(t *testing.T) {
+	t.Parallel()
+	orders, seed := number(t, "ORDERS", smokeOrders), uint64(number(t, "SEED", 1)) //nolint:gosec // not negative
+	s, v := Run(seed, orders, runtime.GOMAXPROCS(0))
+	t.Logf("seed %d: %d orders in %d stories, %d status polls, %d callbacks, %d transitions in %s: %.0f orders a second",
+		seed, s.Orders, s.Stories, s.Polls, s.Callbacks, s.Transitions, s.Took.Round(time.Millisecond), float64(s.Orders)/s.Took.Seconds())
+	for k, n := range s.Statuses {
+		t.Logf("%8d %s", n, k)
+	}
+	if v != nil {
+		t.Fatal(v)
+	}
+}
+
+func number(t *testing.T, name string, otherwise int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	require.NoError(t, err, name)
+	require.GreaterOrEqual(t, n, int64(0), name)
+	return n
+}

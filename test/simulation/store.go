@@ -1,0 +1,319 @@
+package simulation
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+// store keeps orders in memory, as payment.Store says. A transaction works on copies, and its commit is one instant.
+type store struct {
+	w        *world
+	orders   []*record
+	accounts []payment.Account
+	received map[string]*received
+}
+
+// record is an order with what belongs to it.
+type record struct {
+	order         payment.Order
+	transitions   []payment.Transition
+	conflicts     []payment.ConflictRecord
+	calls         []uuid.UUID
+	notifications []notification
+	// pollAt is when the next status poll is planned, or negative.
+	pollAt time.Duration
+}
+
+// notification is what a shop is to hear of one transition.
+type notification struct {
+	sequence                     int
+	status                       payment.Status
+	captured, refunded, reserved int64
+}
+
+// received is a callback that was taken in.
+type received struct {
+	order    *record
+	reported string
+	verdict  payment.CallbackVerdict
+}
+
+func newStore(w *world) *store {
+	s := &store{w: w, received: map[string]*received{}}
+	for i, m := range manners {
+		s.accounts = append(s.accounts, payment.Account{
+			ID: uuid.UUID{0: 1, 15: byte(i + 1)}, Name: m.name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny,
+			CallbackToken: gateway.Secret("token-" + m.name), CreatedAt: epoch,
+		})
+	}
+	return s
+}
+
+func (s *store) reset() {
+	clear(s.orders)
+	s.orders = s.orders[:0]
+	clear(s.received)
+}
+
+// atRest reports whether no order is to be asked about any more.
+func (s *store) atRest() bool {
+	return !slices.ContainsFunc(s.orders, func(r *record) bool { return r.order.NextCheckAt != nil })
+}
+
+func (s *store) find(key payment.Key) *record {
+	for _, r := range s.orders {
+		if r.order.ID == key.Order && r.order.ShopID == key.Shop {
+			return r
+		}
+	}
+	return nil
+}
+
+func (s *store) byProviderOrderID(id string) *record {
+	for _, r := range s.orders {
+		if r.order.ProviderOrderID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// copied returns an order as a transaction loads it. It shares nothing with the row that the order may change.
+func copied(o *payment.Order) *payment.Order {
+	c := *o
+	c.SameSumRefunds = 0
+	c.ProviderState = maps.Clone(o.ProviderState)
+	c.BankReferences = maps.Clone(o.BankReferences)
+	return &c
+}
+
+// CreateOrder implements payment.Store.
+func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order, bool, error) {
+	s.w.step(true)
+	for _, r := range s.orders {
+		if r.order.ShopID == o.ShopID && r.order.Kind == o.Kind && r.order.Reference == o.Reference {
+			return copied(&r.order), false, nil
+		}
+	}
+	if o.ParentID != nil {
+		parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
+		if parent == nil {
+			return nil, false, payment.ErrNotFound
+		}
+		if o.Kind == gateway.KindRefund {
+			if slices.ContainsFunc(s.refunds(parent), func(r *record) bool { return !r.order.Status.Final() }) {
+				return nil, false, payment.RefundInProgress()
+			}
+			if reserved, _ := o.ParentDelta(); parent.order.RefundReserved+reserved > parent.order.Captured {
+				return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "too much"}
+			}
+		}
+	}
+	r := &record{pollAt: -1}
+	s.orders = append(s.orders, r)
+	s.commit(r, o)
+	s.w.step(true)
+	return copied(o), true, nil
+}
+
+// UpdateOrder implements payment.Store.
+func (s *store) UpdateOrder(_ context.Context, key payment.Key, fn func(*payment.Order) error) (*payment.Order, error) {
+	s.w.step(true)
+	r := s.find(key)
+	if r == nil {
+		return nil, payment.ErrNotFound
+	}
+	if s.w.chance(s.w.faults.retriedCommit) {
+		_ = fn(copied(&r.order)) // the database ended this transaction, and it is run again
+	}
+	o := copied(&r.order)
+	if err := fn(o); err != nil {
+		return nil, err
+	}
+	for _, c := range o.NewCalls() {
+		if c.ID != uuid.Nil && slices.Contains(r.calls, c.ID) {
+			return nil, payment.ErrRecorded
+		}
+	}
+	s.commit(r, o)
+	s.w.step(true)
+	return copied(o), nil
+}
+
+// commit saves what an order gathered, and judges it by what the database would refuse.
+func (s *store) commit(r *record, o *payment.Order) {
+	before := r.order
+	for _, c := range o.NewCalls() {
+		if c.ID != uuid.Nil {
+			r.calls = append(r.calls, c.ID)
+		}
+	}
+	for _, t := range o.Transitions() {
+		s.w.checkTransition(r, t, o)
+		r.transitions = append(r.transitions, t)
+		if t.To != payment.StatusCreated {
+			r.notify(t, o)
+		}
+	}
+	r.conflicts = append(r.conflicts, o.NewConflicts()...)
+	for _, c := range o.NewConflicts() {
+		s.w.say("%s: conflict: %s", s.name(r, o), c.Reason)
+	}
+	if reserved, refunded := o.ParentDelta(); reserved != 0 || refunded != 0 {
+		parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
+		parent.order.RefundReserved += reserved
+		parent.order.Refunded += refunded
+		s.w.checkSums(parent)
+	}
+	fresh := o.Transitions()
+	o.Saved()
+	r.order = *copied(o)
+	s.w.checkSums(r)
+	s.w.checkStep(&before, r)
+	s.planPoll(r)
+	if p := s.w.current; p != nil && p.found != nil {
+		p.found.denials, p.found = 0, nil // what it found is on record: a provider that denies it now begins anew
+	}
+	for _, t := range fresh {
+		s.w.say("%s: %s → %s (%s%s)", s.name(r, o), t.From, t.To, t.Source, reasonOf(o))
+		s.w.shop.hear(r, t)
+	}
+}
+
+func reasonOf(o *payment.Order) string {
+	if o.StatusReason == "" {
+		return ""
+	}
+	return ": " + o.StatusReason
+}
+
+// name is what the timeline calls an order.
+func (s *store) name(r *record, o *payment.Order) string {
+	n := slices.Index(s.orders, r) + 1
+	return string(o.Kind) + " " + string(rune('0'+n))
+}
+
+// notify writes down what the shop is to hear.
+func (r *record) notify(t payment.Transition, o *payment.Order) {
+	as := t.After
+	if as == nil {
+		as = o
+	}
+	r.notifications = append(r.notifications, notification{as.Sequence, as.Status, as.Captured, as.Refunded, as.RefundReserved})
+}
+
+// planPoll plans the order's next status poll, if it was moved.
+func (s *store) planPoll(r *record) {
+	at := time.Duration(-1)
+	if next := r.order.NextCheckAt; next != nil {
+		at = next.Sub(epoch)
+	}
+	if r.pollAt == at {
+		return
+	}
+	if r.pollAt = at; at < 0 {
+		return
+	}
+	at = max(at, s.w.at, s.w.downUntil)
+	s.w.push(event{at: at, do: func() { s.poll(r) }})
+}
+
+// poll leases a due order to a replica, which asks the provider about it. A lease that nobody ends is due again.
+func (s *store) poll(r *record) {
+	w := s.w
+	if r.order.NextCheckAt == nil || r.pollAt < 0 || r.order.NextCheckAt.After(w.now()) {
+		return
+	}
+	if w.at < w.downUntil {
+		w.push(event{at: w.downUntil, do: func() { s.poll(r) }})
+		return
+	}
+	until := w.now().Add(pollLease)
+	r.order.NextCheckAt = &until
+	s.planPoll(r)
+	w.polls++
+	key := r.order.Key()
+	w.start(statusPoll, func() {
+		if _, err := w.service.Check(background, key); err != nil {
+			w.violate("a status poll failed: %v", err)
+		}
+	})
+}
+
+// Order implements payment.Store.
+func (s *store) Order(_ context.Context, key payment.Key) (*payment.Order, error) {
+	s.w.step(false)
+	if r := s.find(key); r != nil {
+		return copied(&r.order), nil
+	}
+	return nil, payment.ErrNotFound
+}
+
+// OrderByReference implements payment.Store.
+func (s *store) OrderByReference(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*payment.Order, error) {
+	for _, r := range s.orders {
+		if r.order.ShopID == shop && r.order.Kind == kind && r.order.Reference == reference {
+			return copied(&r.order), nil
+		}
+	}
+	return nil, payment.ErrNotFound
+}
+
+// Orders implements payment.Store as far as importing a transfer asks: by the name that the provider knows.
+func (s *store) Orders(_ context.Context, f payment.Filter) (payment.Page[*payment.Order], error) {
+	var page payment.Page[*payment.Order]
+	for _, r := range s.orders {
+		if o := &r.order; o.ShopID == f.Shop && o.AccountName == f.Account && o.ProviderOrderID == f.ProviderOrderID {
+			page.Items = append(page.Items, copied(o))
+		}
+	}
+	return page, nil
+}
+
+// History implements payment.Store.
+func (s *store) History(_ context.Context, key payment.Key) ([]payment.Transition, error) {
+	if r := s.find(key); r != nil {
+		return r.transitions, nil
+	}
+	return nil, payment.ErrNotFound
+}
+
+// Notified implements payment.Store. No story asks.
+func (s *store) Notified(context.Context, payment.Key) ([]payment.Notified, error) { return nil, nil }
+
+// Feed implements payment.Store. No story asks.
+func (s *store) Feed(context.Context, uuid.UUID, string, int) (payment.Page[payment.FeedItem], error) {
+	return payment.Page[payment.FeedItem]{}, nil
+}
+
+// Account implements payment.Store.
+func (s *store) Account(_ context.Context, id uuid.UUID) (payment.Account, error) {
+	for _, a := range s.accounts {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return payment.Account{}, payment.ErrNotFound
+}
+
+// ShopAccounts implements payment.Store.
+func (s *store) ShopAccounts(context.Context, uuid.UUID) ([]payment.Account, error) {
+	return s.accounts, nil
+}
+
+// AccountByCallbackToken implements payment.Store.
+func (s *store) AccountByCallbackToken(_ context.Context, token string) (payment.Account, error) {
+	for _, a := range s.accounts {
+		if a.CallbackToken.Reveal() == token {
+			return a, nil
+		}
+	}
+	return payment.Account{}, payment.ErrNotFound
+}
