@@ -88,7 +88,7 @@ func CodeOf(err error) Code {
 }
 
 // ErrCursor is returned for a cursor that no list gave.
-var ErrCursor = &Error{Code: CodeInvalid, Message: "The cursor cannot be read. Use a cursor exactly as it was given, or leave it out to begin at the beginning.", Fields: []gateway.FieldError{{Field: "cursor", Message: "is none that a list gave"}}}
+var ErrCursor = &Error{Code: CodeInvalid, Message: "The request is not valid.", Fields: []gateway.FieldError{{Field: "cursor", Message: "is none that a list gave: send it exactly as it came, or leave it out to begin at the beginning"}}}
 
 // ErrNotFound is returned for an order, account or shop that does not exist or belongs to another shop.
 var ErrNotFound = &Error{Code: CodeNotFound, Message: "There is no such order. Check the id, and that the key belongs to the shop that created it."}

@@ -1,0 +1,70 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every list is read to its end in pages of one, and says the same as in one page.
+func TestEveryListIsReadInPages(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	for _, reference := range []string{"list-1", "list-2"} {
+		d.create(reference)
+	}
+	id := d.create("list-3").ID
+	var feed struct{ Data []json.RawMessage }
+	require.Eventually(t, func() bool { // a notification shows up a moment after its order
+		feed.Data = nil
+		d.call(http.MethodGet, "/v1/events", "", &feed)
+		return len(feed.Data) == 3
+	}, waitTimeout, 25*time.Millisecond)
+	for _, c := range []struct{ path, cursor string }{
+		{"/v1/orders?limit=1", "cursor"},
+		{"/v1/orders/" + id + "/events?limit=1", "cursor"},
+		{"/v1/accounts?limit=1", "cursor"},
+		{"/v1/events?limit=1", "cursor"},
+		{"/v1/events?limit=1", "after"},
+	} {
+		whole, _ := d.page(c.path + "00")
+		require.Greater(t, len(whole), 1, c.path)
+		var paged []json.RawMessage
+		for next := ""; ; {
+			address := c.path
+			if next != "" {
+				address += "&" + c.cursor + "=" + next
+			}
+			items, following := d.page(address)
+			require.Len(t, items, 1, address)
+			paged = append(paged, items...)
+			if next = following; next == "" {
+				break
+			}
+			require.LessOrEqual(t, len(paged), len(whole), "it never ends")
+		}
+		require.Equal(t, texts(whole), texts(paged), c.path)
+	}
+}
+
+// page reads a page of a list, and the cursor of the next one.
+func (d *dev) page(address string) ([]json.RawMessage, string) {
+	d.t.Helper()
+	var list struct {
+		Data []json.RawMessage
+		Next string `json:"next_cursor"`
+	}
+	res := d.call(http.MethodGet, address, "", &list)
+	require.Equal(d.t, http.StatusOK, res.StatusCode, address)
+	return list.Data, list.Next
+}
+
+func texts(raw []json.RawMessage) (out []string) {
+	for _, r := range raw {
+		out = append(out, string(r))
+	}
+	return out
+}
