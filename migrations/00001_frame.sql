@@ -101,6 +101,7 @@ CREATE TABLE orders (
     bank_references     jsonb,                              -- names of movements of money, such as RRNs, each with the status that it was reported for
     provider_state      bytea,                              -- encrypted, associated data order/<id>/provider_state
     next_action         bytea,                              -- encrypted, associated data order/<id>/next_action
+    details             bytea,                              -- encrypted, associated data order/<id>/details: what the shop told of its customer and site
     payment_method      jsonb,
     failure             jsonb,
     parent_id           uuid,

@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -99,6 +100,16 @@ func KindOf(err error) ErrorKind {
 		return e.Kind
 	}
 	return KindUnknown
+}
+
+// Refuse makes the error of a request that cannot be sent: KindUnsupported if leaving something out is the only help, else
+// KindInvalid.
+func Refuse(op string, fields []FieldError) *Error {
+	e := &Error{Kind: KindInvalid, Op: op, Fields: fields}
+	if i := slices.IndexFunc(fields, func(f FieldError) bool { return f.Unsupported }); i >= 0 {
+		e.Kind, e.Err = KindUnsupported, errors.New(fields[i].Message)
+	}
+	return e
 }
 
 // Errorf makes an *Error with a formatted cause.

@@ -59,7 +59,9 @@ type Gateway interface {
 	// ReadCallback verifies a callback over its raw bytes and translates it. It does no I/O. An error of KindRejected
 	// means that it must not be believed at all.
 	ReadCallback(raw RawCallback) (Notification, error)
-	// MissingFields lists what the provider needs for a payment and the request lacks. Nothing is sent.
+	// MissingFields lists what the provider needs for a payment and the request lacks, and what the request has and the
+	// provider cannot be told. A text is sent as it came or listed. Facts about the customer and the site that the provider
+	// has no field for are kept with the order, and not listed. Nothing is sent.
 	MissingFields(req PaymentRequest) []FieldError
 }
 
@@ -115,13 +117,6 @@ type ChargeChecker interface {
 	MissingChargeFields(req ChargeRequest) []FieldError
 }
 
-// PaymentRefuser is a gateway whose provider has no call at all for some payments.
-type PaymentRefuser interface {
-	// UnsupportedFields names what of the request the provider cannot do, and what to send instead. MissingFields lists
-	// the same among everything else.
-	UnsupportedFields(req PaymentRequest) []FieldError
-}
-
 // Holder is a gateway that holds calls back while the ones before them failed.
 type Holder interface {
 	// HeldBack returns for how long the call that ref's Operation asks for would be held back if it came now, 0 if it
@@ -143,6 +138,7 @@ type Payer interface {
 // PayoutCardOpener opens a form on which a customer leaves a card for payouts.
 type PayoutCardOpener interface {
 	OpenPayoutCard(ctx context.Context, req PayoutCardRequest) (Result, error)
+	MissingPayoutCardFields(req PayoutCardRequest) []FieldError
 }
 
 // CardFramer makes addresses of the provider's own card form, which a shop's page embeds: the customer types a card into

@@ -215,4 +215,8 @@ type Balance struct {
 }
 
 // FieldError names a field of the merchant API, dotted, and says what is missing or wrong. It never repeats a value.
-type FieldError struct{ Field, Message string }
+type FieldError struct {
+	Field, Message string
+	// Unsupported says that the provider cannot be told this at all: leaving it out helps, and adding nothing does.
+	Unsupported bool
+}

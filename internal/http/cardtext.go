@@ -12,10 +12,10 @@ import (
 // stored reports whether a member's text is kept or passed on as it is, so that a card number in it would be too.
 func stored(path string) bool {
 	switch path {
-	case "reference", "description", "reason", "customer.first_name", "customer.middle_name", "customer.last_name":
+	case "reference", "description", "reason", "site_url":
 		return true
 	}
-	return strings.HasPrefix(path, "metadata.") || strings.HasPrefix(path, "customer.address.")
+	return strings.HasPrefix(path, "metadata.") || strings.HasPrefix(path, "customer.") || strings.HasPrefix(path, "browser.")
 }
 
 // digitGroups are groups of digits with one space or dash between them.

@@ -62,6 +62,9 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 		"customer.first_name":          with("customer", `{"first_name":"378282246310005"}`),
 		"customer.address.line":        with("customer", `{"address":{"line":"6212345678900000003"}}`),
 		"customer.address.postal_code": with("customer", `{"address":{"postal_code":"5454545454545454"}}`),
+		"customer.email":               with("customer", `{"email":"4012000000003010@example.com"}`),
+		"browser.user_agent":           with("browser", `{"user_agent":"4012000000003010"}`),
+		"site_url":                     with("site_url", `"https://shop.example/4012000000003010"`),
 		"metadata.?":                   with("metadata", `{"4012-0000-0000-3010":"x"}`),
 	} {
 		b := setup(t)

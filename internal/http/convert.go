@@ -150,16 +150,35 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
 		Flow: gateway.Flow(valueOf(b.Flow)), Manual: valueOf(b.Capture) == oapi.PaymentRequestCaptureManual,
 		Customer: customer(b.Customer, &bad), Browser: browser(b.Browser), Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl),
-		Metadata: valueOf(b.Metadata), ReturnURLs: urls, NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+		Details: details(b.Customer, b.Browser, b.SiteUrl), Metadata: valueOf(b.Metadata), ReturnURLs: urls, NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}
 	if in.Flow == "" {
 		in.Flow = gateway.FlowHosted
 	}
 	in.Method = paymentMethod(in.Flow, b.PaymentMethod, &bad)
 	if r := b.Recurring; r != nil {
+		if !r.Enabled && r.FrequencyDays != nil {
+			bad.add("recurring.frequency_days", "belongs to enabled true: leave it out")
+		}
+		if !r.Enabled && r.ExpiresAt != nil {
+			bad.add("recurring.expires_at", "belongs to enabled true: leave it out")
+		}
 		in.Recurring = gateway.Recurring{Enabled: r.Enabled, FrequencyDays: valueOf(r.FrequencyDays), ExpiresAt: valueOf(r.ExpiresAt)}
 	}
 	return in, bad.err()
+}
+
+// details are the facts that a request tells of its customer and site, as they came. Nil if it tells none.
+func details(customer *oapi.Customer, browser *oapi.Browser, site *string) []byte {
+	if customer == nil && browser == nil && site == nil {
+		return nil
+	}
+	text, _ := json.Marshal(struct { // texts, numbers and truth values
+		Customer *oapi.Customer `json:"customer,omitempty"`
+		Browser  *oapi.Browser  `json:"browser,omitempty"`
+		SiteURL  *string        `json:"site_url,omitempty"`
+	}{customer, browser, site})
+	return text
 }
 
 func amount(minor int64, currency string, bad *problems) money.Money {
@@ -311,7 +330,8 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayout{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
-		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Details: details(b.Customer, nil, b.SiteUrl),
+		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}
 	if b.Currency != nil {
 		in.Currency = amount(b.Amount, *b.Currency, &bad).Currency()

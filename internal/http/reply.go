@@ -21,7 +21,11 @@ type reply struct {
 
 // orderReply answers with an order: 201 for a new one, 202 while its outcome is unknown, 200 otherwise.
 func orderReply(o *payment.Order, created bool) reply {
-	r := reply{status: http.StatusOK, body: RenderOrder(o)}
+	body := RenderOrder(o)
+	if o.Details != nil {
+		_ = json.Unmarshal(o.Details, &body.Details) // our own JSON
+	}
+	r := reply{status: http.StatusOK, body: body}
 	switch {
 	case created && o.Status == payment.StatusUnknown:
 		r.status = http.StatusAccepted

@@ -45,7 +45,7 @@ func newTransfer(ctx context.Context, b *oapi.TransferRequest) (payment.NewTrans
 	in := payment.NewTransfer{
 		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Account: b.Account, Amount: amount(b.Amount, b.Currency, &bad),
 		From: transferEnd("from", b.From, &bad), To: transferEnd("to", b.To, &bad), Customer: customer(b.Customer, &bad),
-		Description: valueOf(b.Description), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+		Description: valueOf(b.Description), Details: details(b.Customer, nil, nil), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}
 	return in, bad.err()
 }

@@ -23,6 +23,7 @@ type NewPayment struct {
 	Browser         *gateway.Browser
 	Description     string
 	SiteURL         string
+	Details         []byte // what Order.Details keeps
 	Metadata        map[string]string
 	ReturnURLs      gateway.ReturnURLs
 	NotificationURL string
@@ -55,11 +56,11 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
 		Operation: operation, Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
 		Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
 	req := s.paymentRequest(in, o.Ref(), account)
-	if refusal := s.refusal(gw.gateway, req, account); refusal != nil {
-		return refuse(refusal)
+	if err := refusalOf(expired(req, s.Now()), gw.gateway.MissingFields(req), account); err != nil {
+		return refuse(err)
 	}
 	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
@@ -140,12 +141,4 @@ func noAccounts() error {
 		Code: CodeUnknownAccount, Message: "This shop has no account at a provider yet, so nothing can be sent. Ask the operators for one: 'server account create' makes it, 'server account set --shop' shares one.",
 		Fields: []gateway.FieldError{{Field: "account", Message: "this shop has no account at a provider yet"}},
 	}
-}
-
-// missing turns what a provider misses into one error that lists it all.
-func missing(fields []gateway.FieldError, a Account) error {
-	if len(fields) == 0 {
-		return nil
-	}
-	return &Error{Code: CodeMissingFields, Message: "The provider of account " + a.Name + " needs more than the request has.", Fields: fields}
 }

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -95,26 +96,22 @@ func (s *Service) paymentRequest(in NewPayment, ref gateway.Ref, a Account) gate
 	}
 }
 
-// refusal says why a payment cannot be sent, nil if it can.
-func (s *Service) refusal(gw gateway.Gateway, req gateway.PaymentRequest, a Account) error {
-	needs := gw.MissingFields(req)
-	late := expired(req, s.Now())
-	if refuser, ok := gw.(gateway.PaymentRefuser); ok {
-		if no := refuser.UnsupportedFields(req); len(no) > 0 {
-			return &Error{Code: CodeUnsupported, Message: "The provider of account " + a.Name + " cannot do this.", Fields: append(late, needs...)}
-		}
-	}
-	return refusalOf(late, needs, a)
-}
-
-// refusalOf says why a request cannot be sent, nil if it can: what is no longer good, before what the provider needs.
+// refusalOf says why a request cannot be sent, nil if it can: what the provider cannot be told comes before what is no longer
+// good, and that before what the provider needs. Every field is listed.
 func refusalOf(late, needs []gateway.FieldError, a Account) error {
-	if len(late) == 0 {
-		return missing(needs, a)
+	if len(late)+len(needs) == 0 {
+		return nil
 	}
-	return &Error{
-		Code: CodeInvalid, Message: "The request is not valid.", Fields: append(late, needs...),
+	e := &Error{Fields: append(late, needs...)}
+	switch {
+	case slices.ContainsFunc(needs, func(f gateway.FieldError) bool { return f.Unsupported }):
+		e.Code, e.Message = CodeUnsupported, "The provider of account "+a.Name+" cannot do this."
+	case len(late) > 0:
+		e.Code, e.Message = CodeInvalid, "The request is not valid."
+	default:
+		e.Code, e.Message = CodeMissingFields, "The provider of account "+a.Name+" needs more than the request has."
 	}
+	return e
 }
 
 // expired complains about what is no longer good: the card, or the time until which it may be charged again.

@@ -51,8 +51,11 @@ type Order struct {
 	PaymentMethod *gateway.MaskedMethod
 	Failure       *gateway.Failure
 
-	ParentID        *uuid.UUID
-	Description     string
+	ParentID    *uuid.UUID
+	Description string
+	// Details is what the shop told of its customer and site, as JSON in the words of the merchant API. A provider is sent
+	// what it has fields for; the rest is kept here alone. Stored encrypted.
+	Details         []byte
 	Metadata        map[string]string
 	NotificationURL string
 

@@ -23,6 +23,7 @@ type NewPayout struct {
 	Customer        gateway.Customer
 	Description     string
 	SiteURL         string
+	Details         []byte // what Order.Details keeps
 	Metadata        map[string]string
 	NotificationURL string
 	RequestHash     []byte
@@ -53,7 +54,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 		Amount: money.New(in.Minor, account.Currency), Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
 	req := gateway.PayoutRequest{
 		Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(account),
@@ -120,12 +121,14 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 		Flow: gateway.FlowHosted, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
-	if held := heldBack(gw.gateway, o.Ref()); held != nil {
+	req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: s.CallbackURL(account)}
+	if err := refusalOf(nil, opener.MissingPayoutCardFields(req), account); err != nil {
+		return refuse(err)
+	}
+	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
 	}
-	return s.submit(ctx, o, "open_payout_card", func(ctx context.Context) (gateway.Result, error) {
-		return opener.OpenPayoutCard(ctx, gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: s.CallbackURL(account)})
-	})
+	return s.submit(ctx, o, "open_payout_card", func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) })
 }
 
 // errNoBalance refuses to ask for what an account does not have.

@@ -57,7 +57,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		Reason: in.Reason, CallbackURL: s.CallbackURL(account),
 	}
 	if checker, ok := gw.gateway.(gateway.RefundChecker); ok {
-		if err := missing(checker.MissingRefundFields(req), account); err != nil {
+		if err := refusalOf(nil, checker.MissingRefundFields(req), account); err != nil {
 			return nil, false, err
 		}
 	}
@@ -148,7 +148,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	})
 	req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: s.CallbackURL(account)}
 	if checker, ok := gw.gateway.(gateway.ChargeChecker); ok {
-		if err := missing(checker.MissingChargeFields(req), account); err != nil {
+		if err := refusalOf(nil, checker.MissingChargeFields(req), account); err != nil {
 			return nil, false, err
 		}
 	}

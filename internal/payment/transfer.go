@@ -21,6 +21,7 @@ type NewTransfer struct {
 	From, To        gateway.TransferEnd
 	Customer        gateway.Customer // who receives the money
 	Description     string
+	Details         []byte // what Order.Details keeps
 	Metadata        map[string]string
 	NotificationURL string
 	RequestHash     []byte
@@ -47,7 +48,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 	o := s.newOrder(Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 		Amount: in.Amount, Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 	})
 	req := gateway.TransferRequest{
 		Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: s.CallbackURL(account),

@@ -20,6 +20,7 @@ import (
 const (
 	fieldProviderState = "provider_state"
 	fieldNextAction    = "next_action"
+	fieldDetails       = "details"
 	fieldWebhookSecret = "webhook_secret"
 	fieldCallbackToken = "callback_token"
 )
@@ -97,6 +98,12 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
+	details := o.Details
+	if details != nil {
+		if details, err = s.seal(details, orderOwner(o.ID), fieldDetails); err != nil {
+			return db.InsertOrderParams{}, err
+		}
+	}
 	first := o.Transitions()[0]
 	providerData, err := toJSONObject(first.ProviderData)
 	if err != nil {
@@ -108,7 +115,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
 		CaptureAmount: o.CaptureAmount, Flow: string(o.Flow), Recurring: o.Recurring,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
-		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, ProviderState: c.ProviderState, NextAction: c.NextAction,
+		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, ProviderState: c.ProviderState, NextAction: c.NextAction, Details: details,
 		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince, Checks: c.Checks,
@@ -177,6 +184,12 @@ func (s *Store) readParts(o *payment.Order, r *db.Order) error {
 			return fmt.Errorf("read provider_state of %s: %w", owner, err)
 		}
 		o.ProviderState = hidden(state)
+	}
+	if r.Details != nil {
+		var err error
+		if o.Details, err = s.open(r.Details, owner, fieldDetails); err != nil {
+			return err
+		}
 	}
 	action := r.NextAction
 	if action != nil {

@@ -122,7 +122,7 @@ func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
 // orderQuery asks for whole orders; a test compares it with the table.
 const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders`

@@ -153,6 +153,7 @@ func (b *fixture) draftFor(t *testing.T, owner uuid.UUID, reference string, mino
 	_, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
 		Shop: owner, Reference: reference, Amount: money.New(minor, "EUR"), Flow: gateway.FlowHosted,
 		RequestHash: []byte("hash of " + reference), Description: "socks", Metadata: map[string]string{"cart": "7"},
+		Details: []byte(`{"customer":{"last_name":"hunter2"}}`),
 	})
 	require.ErrorIs(t, err, errDrafted)
 	return d.draft

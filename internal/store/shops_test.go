@@ -157,7 +157,11 @@ func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 		})
 		require.NoError(t, err)
 	}
-	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE position('hunter2'::bytea in provider_state || next_action) > 0"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE position('hunter2'::bytea in provider_state || next_action || details) > 0"))
+	b.exec(t, "UPDATE orders SET details = (SELECT details FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
+	_, err = b.Order(t.Context(), two.Key())
+	require.ErrorContains(t, err, "decrypt details")
+	b.exec(t, "UPDATE orders SET details = NULL")
 	b.exec(t, "UPDATE orders SET provider_state = (SELECT provider_state FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
 	_, err = b.Order(t.Context(), two.Key())
 	require.ErrorContains(t, err, "decrypt provider_state")

@@ -103,7 +103,7 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 	d.keepsSecrets()
 }
 
-// cardEnd is one end of a transfer: a card that was typed somewhere else.
+// cardEnd is where a transfer comes from: a card that was typed somewhere else.
 func cardEnd(number string) string {
 	return fmt.Sprintf(`{"card":{"number":%q,"exp_month":3,"exp_year":2031,"cvc":"739"}}`, number)
 }
@@ -117,7 +117,7 @@ func TestTransfersAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const create, confirm = "payments/p2p/direct/create", "payments/p2p/confirm"
 	d := startUAPAY(t)
-	to := cardEnd(uahSuccess)
+	to := fmt.Sprintf(`{"card":{"number":%q}}`, uahSuccess)
 	lost := func(kind, reference, number string) full {
 		d.once(kind, create, "")
 		return d.makes("/v1/transfers", transferUAH(reference, cardEnd(number), to), http.StatusAccepted)

@@ -215,9 +215,9 @@ func paymentBody(o Order) string {
 	case "direct":
 		more = `,"flow":"direct"` + card(o)
 	case "recurring":
-		more = `,"recurring":{"enabled":true,"frequency_days":28,"expires_at":"2031-01-01T00:00:00Z"}`
+		more = `,"recurring":{"enabled":true}` // the form takes no schedule
 		if onCard(o) {
-			more += `,"flow":"direct"` + card(o)
+			more = `,"recurring":{"enabled":true,"frequency_days":28,"expires_at":"2031-01-01T00:00:00Z"},"flow":"direct"` + card(o)
 		}
 	case "uapay_recurring": // the provider charges the card again after a day, and after two
 		currency = "UAH"

@@ -100,6 +100,9 @@ func (g *model) Transfer(ctx context.Context, req gateway.TransferRequest) (gate
 	return g.create(ctx, "transfer", req.Ref, deal{})
 }
 
+// MissingPayoutCardFields implements gateway.PayoutCardOpener.
+func (*model) MissingPayoutCardFields(gateway.PayoutCardRequest) []gateway.FieldError { return nil }
+
 // OpenPayoutCard implements gateway.PayoutCardOpener.
 func (g *model) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
 	return g.create(ctx, "open_payout_card", req.Ref, deal{hosted: true})

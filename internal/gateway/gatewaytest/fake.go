@@ -208,6 +208,11 @@ func (g *FakeGateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.F
 	return g.f.MissingPayoutFieldsFunc(req)
 }
 
+// MissingPayoutCardFields implements gateway.PayoutCardOpener: nothing is missing.
+func (*FakeGateway) MissingPayoutCardFields(gateway.PayoutCardRequest) []gateway.FieldError {
+	return nil
+}
+
 // OpenPayoutCard implements gateway.PayoutCardOpener.
 func (g *FakeGateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
 	return ask(ctx, g.f, "OpenPayoutCard", g.f.OpenPayoutCardFunc, req)

@@ -35,7 +35,6 @@ var (
 	_ gateway.Refunder                  = (*Gateway)(nil)
 	_ gateway.RefundChecker             = (*Gateway)(nil)
 	_ gateway.ChargeChecker             = (*Gateway)(nil)
-	_ gateway.PaymentRefuser            = (*Gateway)(nil)
 	_ gateway.Charger                   = (*Gateway)(nil)
 	_ gateway.Holder                    = (*Gateway)(nil)
 	_ gateway.Payer                     = (*Gateway)(nil)

@@ -74,7 +74,7 @@ func TestConformance(t *testing.T) {
 				return g.(gateway.Charger).Charge(ctx, gateway.ChargeRequest{Ref: ref("order-2", 1000), Parent: ref("order-1", 1000), Description: "month two"})
 			},
 			"payout": func(ctx context.Context, g gw) (res, error) {
-				return g.(gateway.Payer).Payout(ctx, documentedPayout(t, gateway.PayoutMethod{Card: visa()}))
+				return g.(gateway.Payer).Payout(ctx, documentedPayout(t, gateway.PayoutMethod{Card: &card.Card{Number: visa().Number, Expiry: visa().Expiry}}))
 			},
 			"payout card": func(ctx context.Context, g gw) (res, error) {
 				return g.(gateway.PayoutCardOpener).OpenPayoutCard(ctx, gateway.PayoutCardRequest{Ref: ref("card-1", 0)})

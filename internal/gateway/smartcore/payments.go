@@ -2,11 +2,11 @@ package smartcore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
@@ -16,11 +16,8 @@ import (
 // CreatePayment implements gateway.Gateway: a hosted form (smartcore.md 4.1), a direct payment (smartcore.md 4.2) or a
 // hold (smartcore.md 4.3).
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if no := g.UnsupportedFields(req); len(no) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindUnsupported, Op: "createPayment", Fields: no, Err: errors.New(no[0].Message)}
-	}
-	if missing := g.MissingFields(req); len(missing) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: "createPayment", Fields: missing}
+	if bad := g.MissingFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse("createPayment", bad)
 	}
 	o := g.order(req)
 	if req.Flow != gateway.FlowDirect {
@@ -54,37 +51,44 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return g.start(ctx, initDirect, req.Ref, direct, direct.Number, direct.CVV, direct.AppleToken, direct.GoogleToken)
 }
 
-// UnsupportedFields implements gateway.PaymentRefuser: what the documents have no call for.
-func (*Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
-	var f fields
-	hold, m := req.Ref.Operation == gateway.OpAuthorize, req.Method
+// unsupported lists what of a payment the documents have no call or no field for.
+func unsupported(req gateway.PaymentRequest) (f fields) {
+	hold, form, m := req.Ref.Operation == gateway.OpAuthorize, req.Flow != gateway.FlowDirect, req.Method
 	switch {
-	case hold && req.Flow != gateway.FlowDirect:
-		f.add("capture", "SmartCore cannot hold money from its form: use flow direct with a card, or capture automatic")
+	case hold && form:
+		f.refuse("capture", "SmartCore cannot hold money from its form: use flow direct with a card, or capture automatic")
 	case hold && (m.ApplePay != nil || m.GooglePay != nil):
-		f.add("capture", "SmartCore holds money on cards only: use a card, or capture automatic")
+		f.refuse("capture", "SmartCore holds money on cards only: use a card, or capture automatic")
 	}
 	if m.StoredCard != nil {
-		f.add("payment_method.type", "SmartCore keeps no cards for payments: use a card, apple_pay or google_pay, or charge a recurring payment again")
+		f.refuse("payment_method.type", "SmartCore keeps no cards for payments: use a card, apple_pay or google_pay, or charge a recurring payment again")
+	}
+	if r := req.Recurring; hold || form { // only the direct call has fields for it (smartcore.md 3)
+		const schedule = "SmartCore takes it with a direct payment that is captured at once only"
+		f.refuseIf(r.FrequencyDays != 0, "recurring.frequency_days", schedule)
+		f.refuseIf(!r.ExpiresAt.IsZero(), "recurring.expires_at", schedule)
 	}
 	return f
 }
 
 // MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
 func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
-	f := fields(g.UnsupportedFields(req))
+	f := unsupported(req)
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
 	c := req.Customer
-	f.need("customer.first_name", clean(c.FirstName))
-	f.need("customer.last_name", clean(c.LastName))
-	f.need("customer.address.line", clean(c.Address.Line))
-	f.need("customer.address.city", clean(c.Address.City))
-	f.need("customer.address.postal_code", clean(c.Address.PostalCode))
-	f.need("customer.address.country", clean(c.Address.Country))
-	f.need("customer.phone", clean(c.Phone))
-	f.need("customer.email", clean(c.Email))
-	f.need("customer.ip", clean(c.IP))
+	f.need("customer.first_name", c.FirstName)
+	f.need("customer.last_name", c.LastName)
+	f.need("customer.address.line", c.Address.Line)
+	f.need("customer.address.city", c.Address.City)
+	f.need("customer.address.postal_code", c.Address.PostalCode)
+	f.need("customer.address.country", c.Address.Country)
+	f.need("customer.phone", c.Phone)
+	f.need("customer.email", c.Email)
+	f.need("customer.ip", c.IP)
+	f.echoed("customer.first_name", c.FirstName)
+	f.echoed("customer.last_name", c.LastName)
+	f.echoed("description", req.Description)
 	m := req.Method
 	if req.Flow != gateway.FlowDirect {
 		if m.Card != nil || m.ApplePay != nil || m.GooglePay != nil {
@@ -95,7 +99,7 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 		}
 		return f
 	}
-	f.need("site_url", clean(req.SiteURL))
+	f.need("site_url", req.SiteURL)
 	switch {
 	case m.Card != nil:
 		f.card("payment_method.card", m.Card)
@@ -114,17 +118,17 @@ func (g *Gateway) order(req gateway.PaymentRequest) order {
 	c := req.Customer
 	return order{
 		Account: g.account, Amount: req.Ref.Amount.Minor(), Currency: string(req.Ref.Amount.Currency()), OrderID: req.Ref.OrderID,
-		Site: clean(req.SiteURL), Recurrent: req.Recurring.Enabled, Purpose: clean(req.Description),
-		FirstName: clean(c.FirstName), LastName: clean(c.LastName),
-		Address: clean(c.Address.Line), City: clean(c.Address.City), ZipCode: clean(c.Address.PostalCode), Country: clean(c.Address.Country),
-		Phone: clean(c.Phone), Email: clean(c.Email), IP: clean(c.IP),
+		Site: req.SiteURL, Recurrent: req.Recurring.Enabled, Purpose: req.Description,
+		FirstName: c.FirstName, LastName: c.LastName,
+		Address: c.Address.Line, City: c.Address.City, ZipCode: c.Address.PostalCode, Country: c.Address.Country,
+		Phone: c.Phone, Email: c.Email, IP: c.IP,
 		SuccessURL: req.ReturnURLs.Success, FailURL: req.ReturnURLs.Fail, StatusURL: req.ReturnURLs.Status, CallbackURL: req.CallbackURL,
 	}
 }
 
 func cardOf(c *card.Card) cardFields {
 	return cardFields{
-		Holder: clean(c.Holder), Number: c.Number.Reveal(), CVV: c.CVC.Reveal(),
+		Holder: c.Holder, Number: c.Number.Reveal(), CVV: c.CVC.Reveal(),
 		ExpMonth: fmt.Sprintf("%02d", c.Expiry.Month), ExpYear: fmt.Sprintf("%02d", c.Expiry.Year%100),
 	}
 }
@@ -252,12 +256,12 @@ func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldEr
 
 // Charge implements gateway.Charger (smartcore.md 4.8). success false is no refusal (smartcore.md A12): the poller asks.
 func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
-	if missing := g.MissingChargeFields(req); len(missing) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: recurrent.op, Fields: missing}
+	if bad := g.MissingChargeFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(recurrent.op, bad)
 	}
 	r, err := g.post(ctx, recurrent, recurrentRequest{
 		OrderID: req.Ref.OrderID, ParentID: req.Parent.OrderID, Amount: req.Ref.Amount.Minor(),
-		Purpose: clean(req.Description), CallbackURL: req.CallbackURL, Period: periods[req.Period],
+		Purpose: req.Description, CallbackURL: req.CallbackURL, Period: periods[req.Period],
 	})
 	if err != nil {
 		return gateway.Result{}, err
@@ -287,17 +291,44 @@ func (f *fields) add(name, message string) {
 	*f = append(*f, gateway.FieldError{Field: name, Message: message})
 }
 
+// refuse complains about what the provider has no field for, or cannot be sent.
+func (f *fields) refuse(name, message string) {
+	*f = append(*f, gateway.FieldError{Field: name, Message: "cannot be sent: " + message, Unsupported: true})
+}
+
+func (f *fields) refuseIf(given bool, name, message string) {
+	if given {
+		f.refuse(name, message)
+	}
+}
+
 func (f *fields) need(name, value string) {
-	if value == "" {
+	if strings.TrimSpace(value) == "" {
 		f.add(name, "required by the provider")
 	}
 }
 
-// needText is need for a free text, of which something must be left to send.
+// needText is need for a free text that comes back in callbacks.
 func (f *fields) needText(name, text string) {
-	if clean(text) == "" {
+	if strings.TrimSpace(strings.Map(unlessSeparator, text)) == "" {
 		f.add(name, "required by the provider: must hold more than blanks, bars (|) and line separators")
+		return
 	}
+	f.echoed(name, text)
+}
+
+// echoed checks a text that may come back in a callback. Its signature joins values with bars, so a bar that a customer
+// typed could pass for the border of two values (smartcore.md 3, 11.5).
+func (f *fields) echoed(name, text string) {
+	f.refuseIf(strings.Map(unlessSeparator, text) != text, name, "SmartCore takes no bar (|), control character or line separator here")
+}
+
+// unlessSeparator removes what could take a callback's signature apart.
+func unlessSeparator(r rune) rune {
+	if r == '|' || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		return -1
+	}
+	return r
 }
 
 // money checks a sum. The provider documents only "cents": currencies with other minor units are refused (smartcore.md 2).
@@ -320,7 +351,8 @@ func (f *fields) orderID(id string) {
 func (f *fields) card(name string, c *card.Card) {
 	f.need(name+".number", c.Number.Reveal())
 	f.need(name+".cvc", c.CVC.Reveal())
-	f.need(name+".holder", clean(c.Holder))
+	f.need(name+".holder", c.Holder)
+	f.echoed(name+".holder", c.Holder)
 	f.expiry(name, c.Expiry)
 }
 
@@ -344,20 +376,8 @@ func (f *fields) wallet(w *gateway.Wallet) {
 	f.need("payment_method.network", w.Network)
 }
 
-// clean removes from a text what could take a callback's signature apart: separators and control characters
-// (smartcore.md 3, smartcore.md 11.5). Only valid UTF-8 is left.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r == '|' || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return strings.TrimSpace(s)
-}
-
 // digits returns a phone number as the provider's forms want it, without a plus.
-func digits(phone string) string { return strings.TrimPrefix(clean(phone), "+") }
+func digits(phone string) string { return strings.TrimPrefix(phone, "+") }
 
 // birthDate is DD.MM.YYYY, empty for the zero time.
 func birthDate(t time.Time) string {

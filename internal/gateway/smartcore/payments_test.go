@@ -117,7 +117,6 @@ func TestCreatePaymentRefusesWhatCannotBe(t *testing.T) {
 		"card kept by them": stored,
 	} {
 		require.NotEmpty(t, g.MissingFields(req), name)
-		require.Subset(t, g.MissingFields(req), g.UnsupportedFields(req), name)
 		_, err := g.CreatePayment(t.Context(), req)
 		require.Equal(t, gateway.KindUnsupported, gateway.KindOf(err), name)
 		require.ErrorContains(t, err, "SmartCore", name)
@@ -171,18 +170,49 @@ func TestMissingFieldsNamesThemAll(t *testing.T) {
 	require.Equal(t, []string{"customer.first_name"}, names(onlyBars), "what is left after cleaning counts")
 }
 
-func TestSeparatorsNeverLeave(t *testing.T) {
+// A text goes out as it came. One that may come back in a callback and could take its signature apart is refused.
+func TestATextIsSentAsItCameOrRefused(t *testing.T) {
 	t.Parallel()
-	const dirty = " A|n\x00n\n\u0085 \u2028L\xffee "
 	p := newProvider(t, nil)
-	req := direct("o-1", gateway.PaymentMethod{Card: mustCard(t, "4012000000003010", "123")}, gateway.OpSale)
-	req.Method.Card.Holder, req.Description = dirty, dirty
-	req.Customer.FirstName, req.Customer.LastName, req.Customer.Address.Line, req.Customer.Address.City = dirty, dirty, dirty, dirty
-	_, _ = open(t, p.account()).CreatePayment(t.Context(), req)
-	body := p.seen()[0].Body
-	for _, key := range []string{"card_holder", "purpose", "customer_first_name", "customer_last_name", "customer_address", "customer_city"} {
-		require.Equal(t, "Ann Lee", body[key], key)
+	g := open(t, p.account())
+	full := func(change func(*gateway.PaymentRequest)) gateway.PaymentRequest {
+		req := direct("o-1", gateway.PaymentMethod{Card: mustCard(t, "4012000000003010", "123")}, gateway.OpSale)
+		change(&req)
+		return req
 	}
+	req := full(func(r *gateway.PaymentRequest) {
+		r.Customer.FirstName, r.Description = " Ann ", "Socks, two  pairs "
+		r.Customer.Address = gateway.Address{Line: "Хрещатик 1|2", City: "Київ|", PostalCode: "01|001", Country: "UA"}
+	})
+	_, _ = g.CreatePayment(t.Context(), req)
+	body := p.seen()[0].Body
+	for key, want := range map[string]string{
+		"customer_first_name": " Ann ", "purpose": "Socks, two  pairs ", "customer_address": "Хрещатик 1|2", "customer_city": "Київ|", "customer_zip_code": "01|001",
+	} {
+		require.Equal(t, want, body[key], key)
+	}
+
+	for _, bad := range []string{"A|nn", "A\u2028nn", "A\nnn", "A\xffnn"} {
+		for field, req := range map[string]gateway.PaymentRequest{
+			"customer.first_name":        full(func(r *gateway.PaymentRequest) { r.Customer.FirstName = bad }),
+			"customer.last_name":         full(func(r *gateway.PaymentRequest) { r.Customer.LastName = bad }),
+			"description":                full(func(r *gateway.PaymentRequest) { r.Description = bad }),
+			"payment_method.card.holder": full(func(r *gateway.PaymentRequest) { r.Method.Card.Holder = bad }),
+		} {
+			missing := g.MissingFields(req)
+			require.Len(t, missing, 1, "%s %q", field, bad)
+			require.Equal(t, field, missing[0].Field)
+			require.True(t, missing[0].Unsupported)
+			_, err := g.CreatePayment(t.Context(), req)
+			require.Equal(t, gateway.KindUnsupported, gateway.KindOf(err))
+		}
+		payout := documentedPayout(t, gateway.PayoutMethod{Phone: "+79123456789"})
+		payout.Customer.FirstName, payout.Customer.MiddleName, payout.Customer.LastName, payout.Description = bad, bad, bad, bad
+		require.Len(t, g.MissingPayoutFields(payout), 4, "%q", bad)
+		require.Len(t, g.MissingRefundFields(gateway.RefundRequest{Refund: ref("r-1", 100), Payment: ref("o-1", 1000), Reason: bad}), 1, "%q", bad)
+		require.Len(t, g.MissingChargeFields(gateway.ChargeRequest{Ref: ref("c-1", 100), Parent: ref("o-1", 1000), Description: bad}), 1, "%q", bad)
+	}
+	require.Len(t, p.seen(), 1, "nothing else was sent")
 }
 
 func TestDirectPaymentWritesBrowserAndRecurring(t *testing.T) {
@@ -203,6 +233,16 @@ func TestDirectPaymentWritesBrowserAndRecurring(t *testing.T) {
 	require.NotContains(t, body, "browser_screen_width")
 
 	req.Ref.Operation = gateway.OpAuthorize // which lists none of these (smartcore.md 4.3)
+	form := req
+	form.Ref.Operation, form.Flow, form.Method = gateway.OpSale, gateway.FlowHosted, gateway.PaymentMethod{}
+	for _, refused := range []gateway.PaymentRequest{req, form} {
+		_, err := open(t, p.account()).CreatePayment(t.Context(), refused)
+		require.Equal(t, gateway.KindUnsupported, gateway.KindOf(err))
+		var e *gateway.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, []string{"recurring.frequency_days", "recurring.expires_at"}, []string{e.Fields[0].Field, e.Fields[1].Field})
+	}
+	req.Recurring = gateway.Recurring{Enabled: true}
 	_, _ = open(t, p.account()).CreatePayment(t.Context(), req)
 	held := p.seen()[1]
 	require.Equal(t, "/authorize", held.Path)

@@ -25,11 +25,11 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 // about that refund, and nothing protects from a second one (smartcore.md 14.5). Only a failure whose code is a plain
 // refusal is believed without a check.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	if missing := g.MissingRefundFields(req); len(missing) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: refund.op, Fields: missing}
+	if bad := g.MissingRefundFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(refund.op, bad)
 	}
 	r, err := g.post(ctx, refund, refundRequest{
-		OrderID: req.Payment.OrderID, Amount: req.Refund.Amount.Minor(), Reason: clean(req.Reason), CallbackURL: req.CallbackURL,
+		OrderID: req.Payment.OrderID, Amount: req.Refund.Amount.Minor(), Reason: req.Reason, CallbackURL: req.CallbackURL,
 	})
 	if err != nil {
 		return gateway.Result{}, err
@@ -54,9 +54,15 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 	if g.currency != "" && req.Ref.Amount.Currency() != g.currency {
 		f.add("currency", "payouts are in the account's currency") // withdrawals carry none (smartcore.md 2)
 	}
+	f.echoed("customer.first_name", req.Customer.FirstName)
+	f.echoed("customer.middle_name", req.Customer.MiddleName)
+	f.echoed("customer.last_name", req.Customer.LastName)
+	f.echoed("description", req.Description)
 	switch m := req.Method; {
 	case m.Card != nil:
 		f.need("method.card.number", m.Card.Number.Reveal())
+		f.refuseIf(m.Card.CVC.Reveal() != "", "method.card.cvc", "SmartCore asks for no security code of a card that is paid to")
+		f.refuseIf(m.Card.Holder != "", "method.card.holder", "SmartCore takes a recipient's name as customer.first_name and customer.last_name only")
 		if !m.Card.Expiry.IsZero() {
 			f.expiry("method.card", m.Card.Expiry)
 		}
@@ -66,8 +72,8 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 	case m.BankAccount != nil && !g.bankPayouts:
 		f.add("method", "payouts to bank accounts are switched off for this account")
 	case m.BankAccount != nil:
-		f.need("method.number", clean(m.BankAccount.Number))
-		f.need("method.holder", clean(m.BankAccount.Holder))
+		f.need("method.number", m.BankAccount.Number)
+		f.need("method.holder", m.BankAccount.Holder)
 	default:
 		f.add("method", "required: a card, payout_card, phone or bank_account")
 	}
@@ -76,21 +82,21 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 
 // Payout implements gateway.Payer (smartcore.md 4.10).
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
-	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: withdrawal.op, Fields: missing}
+	if bad := g.MissingPayoutFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(withdrawal.op, bad)
 	}
 	c := req.Customer
 	w := withdrawalRequest{
-		Account: g.account, OrderID: req.Ref.OrderID, Amount: req.Ref.Amount.Minor(), Purpose: clean(req.Description),
-		FirstName: clean(c.FirstName), MiddleName: clean(c.MiddleName), LastName: clean(c.LastName), Phone: clean(c.Phone),
-		BirthDate: birthDate(c.BirthDate), ZipCode: clean(c.Address.PostalCode), Country: clean(c.Address.Country), IP: clean(c.IP),
+		Account: g.account, OrderID: req.Ref.OrderID, Amount: req.Ref.Amount.Minor(), Purpose: req.Description,
+		FirstName: c.FirstName, MiddleName: c.MiddleName, LastName: c.LastName, Phone: c.Phone,
+		BirthDate: birthDate(c.BirthDate), ZipCode: c.Address.PostalCode, Country: c.Address.Country, IP: c.IP,
 		CallbackURL: req.CallbackURL,
 	}
 	e := withdrawal
 	switch m := req.Method; {
 	case m.Card != nil:
 		e.role, w.PaymentMethod = rolePCI, "card"
-		w.CardNumber, w.Site = m.Card.Number.Reveal(), clean(req.SiteURL)
+		w.CardNumber, w.Site = m.Card.Number.Reveal(), req.SiteURL
 		if !m.Card.Expiry.IsZero() {
 			w.CardExpMonth, w.CardExpYear = fmt.Sprintf("%02d", m.Card.Expiry.Month), fmt.Sprintf("%02d", m.Card.Expiry.Year%100)
 		}
@@ -99,23 +105,29 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	case m.Phone != "":
 		e.role, w.PaymentMethod, w.PhoneBalance = roleGateway, "phoneBalance", digits(m.Phone)
 	default:
-		e.role, w.PaymentMethod, w.Site = rolePCI, "account", clean(req.SiteURL) // smartcore.md A15
+		e.role, w.PaymentMethod, w.Site = rolePCI, "account", req.SiteURL // smartcore.md A15
 		b := m.BankAccount
-		w.BankAccount, w.BankHolder, w.BankRecipientName = clean(b.Number), clean(b.Holder), clean(b.RecipientName)
-		w.BankIIN, w.BankBIN, w.BankKBE, w.BankCNP = clean(b.IIN), clean(b.BIN), clean(b.KBE), clean(b.PaymentPurposeCode)
-		w.BankCode, w.BankName = clean(b.BankCode), clean(b.BankName)
-		w.BankRecipientCode, w.BankSenderCode, w.BankRecipientRNN = clean(b.RecipientCode), clean(b.SenderCode), clean(b.RecipientRNN)
-		w.ProviderID = clean(b.WithdrawalProviderID)
+		w.BankAccount, w.BankHolder, w.BankRecipientName = b.Number, b.Holder, b.RecipientName
+		w.BankIIN, w.BankBIN, w.BankKBE, w.BankCNP = b.IIN, b.BIN, b.KBE, b.PaymentPurposeCode
+		w.BankCode, w.BankName = b.BankCode, b.BankName
+		w.BankRecipientCode, w.BankSenderCode, w.BankRecipientRNN = b.RecipientCode, b.SenderCode, b.RecipientRNN
+		w.ProviderID = b.WithdrawalProviderID
 	}
 	return g.start(ctx, e, req.Ref, w, w.CardNumber, w.BankAccount)
 }
 
-// OpenPayoutCard implements gateway.PayoutCardOpener (smartcore.md 4.9). The order's own id is the card's token afterwards.
-func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
+// MissingPayoutCardFields implements gateway.PayoutCardOpener.
+func (*Gateway) MissingPayoutCardFields(req gateway.PayoutCardRequest) []gateway.FieldError {
 	var f fields
 	f.orderID(req.Ref.OrderID)
-	if len(f) > 0 {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: tokenizeForm.op, Fields: f}
+	f.refuseIf(req.ReturnURLs.Status != "", "return_urls.status", "SmartCore sends customers back from this form to return_urls.success and return_urls.fail only")
+	return f
+}
+
+// OpenPayoutCard implements gateway.PayoutCardOpener (smartcore.md 4.9). The order's own id is the card's token afterwards.
+func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
+	if bad := g.MissingPayoutCardFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(tokenizeForm.op, bad)
 	}
 	return g.start(ctx, tokenizeForm, req.Ref, tokenizeRequest{
 		Account: g.account, OrderID: req.Ref.OrderID, CallbackURL: req.CallbackURL,

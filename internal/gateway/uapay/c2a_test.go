@@ -85,7 +85,7 @@ func TestInitiatingCallsWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	payout := gateway.PayoutRequest{
 		Ref:    gateway.Ref{Kind: gateway.KindPayout, Operation: gateway.OpSale, OrderID: "tr-900", Amount: uah(15000)},
-		Method: gateway.PayoutMethod{Card: mustCard(t, "4111111111111111")}, Description: "Payout 900",
+		Method: gateway.PayoutMethod{Card: paidTo(t, "4111111111111111")}, Description: "Payout 900",
 	}
 	paid := c2aPayment()
 	refund := gateway.RefundRequest{Refund: gateway.Ref{Kind: gateway.KindRefund, OrderID: "rf-900", Amount: paid.Amount}, Payment: paid}

@@ -33,7 +33,7 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 // Capture implements gateway.Capturer (uapay.md 8.5). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
 	if bad := g.MissingCaptureFields(ref, amount); len(bad) > 0 {
-		return gateway.Result{}, fields(bad).invalid(paymentsDone.op)
+		return gateway.Result{}, gateway.Refuse(paymentsDone.op, bad)
 	}
 	ref.Operation = gateway.OpCapture
 	p, err := g.names(ctx, ref)
@@ -181,7 +181,7 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 	var f fields
 	f.need("code", fit(code.Reveal(), wordShape))
 	if len(f) > 0 {
-		return gateway.Result{}, f.invalid(e.op)
+		return gateway.Result{}, gateway.Refuse(e.op, f)
 	}
 	if params.ID == "" && (params.PaymentID == "" || params.InvoiceID == "") {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Op: e.op, Code: "nothing_to_confirm"}

@@ -111,7 +111,7 @@ func TestConformance(t *testing.T) {
 			"payout": func(ctx context.Context, g gw) (res, error) {
 				return g.(gateway.Payer).Payout(ctx, gateway.PayoutRequest{
 					Ref:    gateway.Ref{Kind: gateway.KindPayout, OrderID: "tr-77", Amount: uah(10000)},
-					Method: gateway.PayoutMethod{Card: mustCard(t, "4003830171874018")},
+					Method: gateway.PayoutMethod{Card: paidTo(t, "4003830171874018")},
 				})
 			},
 			"find transfer": func(ctx context.Context, g gw) (res, error) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 )
 
@@ -217,12 +218,26 @@ func (f *fields) add(name, message string) {
 }
 
 func (f *fields) need(name, value string) {
-	if value == "" {
+	if strings.TrimSpace(value) == "" {
 		f.add(name, "required by the provider")
 	}
 }
 
-// invalid makes an error of them.
-func (f fields) invalid(op string) *gateway.Error {
-	return &gateway.Error{Kind: gateway.KindInvalid, Op: op, Fields: f}
+// refuse complains about what the provider has no field for.
+func (f *fields) refuse(name, message string) {
+	*f = append(*f, gateway.FieldError{Field: name, Message: "cannot be sent: " + message, Unsupported: true})
+}
+
+func (f *fields) refuseIf(given bool, name, message string) {
+	if given {
+		f.refuse(name, message)
+	}
+}
+
+// paidTo refuses what nobody asks for of a card that is paid to.
+func (f *fields) paidTo(at string, c *card.Card) {
+	f.refuseIf(c.Expiry.Month != 0, at+".exp_month", numberOnly)
+	f.refuseIf(c.Expiry.Year != 0, at+".exp_year", numberOnly)
+	f.refuseIf(c.CVC.Reveal() != "", at+".cvc", numberOnly)
+	f.refuseIf(c.Holder != "", at+".holder", numberOnly)
 }

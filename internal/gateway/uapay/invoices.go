@@ -24,7 +24,7 @@ func (g *Gateway) UpdateInvoice(ctx context.Context, ref gateway.Ref, change Inv
 	if err != nil {
 		return err
 	}
-	data := invoiceChange{Tag: clean(change.Tag), RedirectURL: change.RedirectURL, CallbackURL: change.CallbackURL, ExtraInfo: change.ExtraInfo}
+	data := invoiceChange{Tag: change.Tag, RedirectURL: change.RedirectURL, CallbackURL: change.CallbackURL, ExtraInfo: change.ExtraInfo}
 	if change.CardTo != "" {
 		data.CardTo = &cardRef{ID: change.CardTo}
 	}
@@ -56,7 +56,7 @@ func (g *Gateway) UpdateSubscription(ctx context.Context, ref gateway.Ref, days 
 		f.add("recurring.expires_at", "required by the provider")
 	}
 	if len(f) > 0 {
-		return Subscription{}, f.invalid(subscriptionUpdate.op)
+		return Subscription{}, gateway.Refuse(subscriptionUpdate.op, f)
 	}
 	id, err := g.invoiceOf(ctx, ref)
 	if err != nil {

@@ -21,11 +21,8 @@ const directMark = "direct"
 // direct a payment with a stored card is started on it (uapay.md 8.1). If the answer to that second call is lost, Fetch
 // finds the invoice by the order's id.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if reason := g.unsupported(req); reason != "" {
-		return gateway.Result{}, gateway.Errorf(gateway.KindUnsupported, "createPayment", "%s", reason)
-	}
-	if missing := g.MissingFields(req); len(missing) > 0 {
-		return gateway.Result{}, fields(missing).invalid("createPayment")
+	if bad := g.MissingFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse("createPayment", bad)
 	}
 	if req.Flow == gateway.FlowDirect && g.c2a {
 		return g.payC2A(ctx, req)
@@ -63,7 +60,7 @@ func (g *Gateway) createInvoice(ctx context.Context, systemType string, data inv
 func (g *Gateway) payDirect(ctx context.Context, req gateway.PaymentRequest, invoiceID string) (gateway.Result, error) {
 	stored := req.Method.StoredCard
 	r, err := g.call(ctx, paymentsCreate, &createParams{Locale: locale(req.Browser), Device: g.device(req)}, createData{
-		InvoiceID: invoiceID, Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Email: clean(req.Customer.Email),
+		InvoiceID: invoiceID, Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Email: req.Customer.Email,
 		CardFrom: cardRef{ID: stored.ID, SecurityCode: stored.CVC.Reveal()},
 	}, stored.CVC.Reveal(), req.Customer.Email, req.Customer.IP)
 	if err != nil {
@@ -119,30 +116,22 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// unsupported says what the documents have no method for, or "".
-func (g *Gateway) unsupported(req gateway.PaymentRequest) string {
-	m := req.Method
+// unsupported names what the documents have no method for, and says what to do instead; two empty texts if there is one.
+func (g *Gateway) unsupported(req gateway.PaymentRequest) (field, reason string) {
+	m, direct, hold := req.Method, req.Flow == gateway.FlowDirect, req.Ref.Operation == gateway.OpAuthorize
 	switch {
 	case m.ApplePay != nil || m.GooglePay != nil:
-		return "UAPAY takes wallets on its own page only: use flow hosted"
-	case g.c2a && req.Flow == gateway.FlowDirect && req.Ref.Operation == gateway.OpAuthorize:
-		return "this account takes direct payments at once and cannot hold them: use flow hosted, or capture automatic"
+		return "payment_method", "UAPAY takes wallets on its own page only: use flow hosted"
+	case g.c2a && direct && hold:
+		return "capture", "this account takes direct payments at once and cannot hold them: use flow hosted, or capture automatic"
 	case m.Card != nil && !g.c2a:
-		return "UAPAY takes cards on its own page, or cards kept by it: use flow hosted, or a stored_card"
-	case req.Recurring.Enabled && req.Flow == gateway.FlowDirect:
-		return "UAPAY starts recurring payments on its own page only: use flow hosted"
-	case req.Recurring.Enabled && req.Ref.Operation == gateway.OpAuthorize:
-		return "UAPAY cannot hold money for a recurring payment: use capture automatic"
+		return "payment_method", "UAPAY takes cards on its own page, or cards kept by it: use flow hosted, or a stored_card"
+	case req.Recurring.Enabled && direct:
+		return "recurring", "UAPAY starts recurring payments on its own page only: use flow hosted"
+	case req.Recurring.Enabled && hold:
+		return "recurring", "UAPAY cannot hold money for a recurring payment: use capture automatic"
 	}
-	return ""
-}
-
-// UnsupportedFields implements gateway.PaymentRefuser.
-func (g *Gateway) UnsupportedFields(req gateway.PaymentRequest) []gateway.FieldError {
-	if reason := g.unsupported(req); reason != "" {
-		return []gateway.FieldError{{Field: "payment_method", Message: reason}}
-	}
-	return nil
+	return "", ""
 }
 
 // MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
@@ -150,9 +139,11 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
-	f.need("description", clean(req.Description))
-	if no := g.UnsupportedFields(req); len(no) > 0 {
-		return append(f, no...)
+	f.need("description", req.Description)
+	f.oneReturn(req.ReturnURLs)
+	if field, reason := g.unsupported(req); reason != "" {
+		f.refuse(field, reason)
+		return f
 	}
 	if r := req.Recurring; r.Enabled {
 		if r.FrequencyDays < 1 || r.FrequencyDays > 366 {
@@ -173,6 +164,7 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 	case c != nil:
 		f.need("payment_method.card.number", c.Number.Reveal())
 		f.need("payment_method.card.cvc", c.CVC.Reveal())
+		f.refuseIf(c.Holder != "", "payment_method.card.holder", noHolder)
 		f.expiry("payment_method.card.exp_month", c.Expiry)
 	case stored == nil:
 		f.add("payment_method", "required for flow direct: a stored_card")
@@ -189,8 +181,8 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 // invoice writes what is to be paid.
 func invoice(req gateway.PaymentRequest) invoiceData {
 	data := invoiceData{
-		ExternalID: req.Ref.OrderID, Type: "PAY", Description: clean(req.Description), Amount: kopecks(req.Ref.Amount),
-		RedirectURL: returnURL(req.ReturnURLs), CallbackURL: req.CallbackURL, Email: clean(req.Customer.Email),
+		ExternalID: req.Ref.OrderID, Type: "PAY", Description: req.Description, Amount: kopecks(req.Ref.Amount),
+		RedirectURL: returnURL(req.ReturnURLs), CallbackURL: req.CallbackURL, Email: req.Customer.Email,
 	}
 	if req.Ref.Operation == gateway.OpAuthorize {
 		data.Type = "HOLD"
@@ -207,6 +199,22 @@ func invoice(req gateway.PaymentRequest) invoiceData {
 	return data
 }
 
+// oneReturn refuses addresses that a payer would never come to: the provider has one for all (uapay.md 7.1). The same
+// address several times is one.
+func (f *fields) oneReturn(u gateway.ReturnURLs) {
+	sent := returnURL(u)
+	for _, given := range []struct{ name, address string }{{"return_urls.success", u.Success}, {"return_urls.fail", u.Fail}} {
+		f.refuseIf(given.address != "" && given.address != sent, given.name,
+			"UAPAY sends a customer back to one address whatever happened: send return_urls.status alone")
+	}
+}
+
+// noHolder and numberOnly say why a part of a card is refused.
+const (
+	noHolder   = "UAPAY takes no name of a card's holder"
+	numberOnly = "UAPAY takes nothing but the number of a card that is paid to"
+)
+
 // returnURL is the one address that the provider can send a payer back to.
 func returnURL(u gateway.ReturnURLs) string {
 	for _, address := range []string{u.Status, u.Success, u.Fail} {
@@ -221,7 +229,7 @@ func returnURL(u gateway.ReturnURLs) string {
 func (g *Gateway) device(req gateway.PaymentRequest) device {
 	b := req.Browser
 	return device{
-		AcceptHeader: b.AcceptHeader, IP: clean(req.Customer.IP), ColorDepth: b.ColorDepth, JavaEnabled: b.JavaEnabled, Language: b.Language,
+		AcceptHeader: b.AcceptHeader, IP: req.Customer.IP, ColorDepth: b.ColorDepth, JavaEnabled: b.JavaEnabled, Language: b.Language,
 		ScreenHeight: b.ScreenHeight, ScreenWidth: b.ScreenWidth, WindowHeight: b.ScreenHeight, WindowWidth: b.ScreenWidth,
 		Time: g.now().UTC().Format("2006-01-02T15:04:05.000Z"), TimeZoneOffset: b.TimeZoneOffset, UserAgent: b.UserAgent,
 	}
@@ -244,15 +252,4 @@ func (f *fields) orderID(id string) {
 	if fit(id, idShape) == "" {
 		f.add("provider_order_id", "must be 1 to 64 letters, digits, dots, colons, bars and underscores")
 	}
-}
-
-// clean removes control characters. Only valid UTF-8 is left.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return strings.TrimSpace(s)
 }

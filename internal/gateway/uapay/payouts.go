@@ -15,6 +15,7 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 		f.add("method", "UAPAY sends money to a card")
 	} else {
 		f.need("method.card.number", req.Method.Card.Number.Reveal())
+		f.paidTo("method.card", req.Method.Card)
 	}
 	return f
 }
@@ -23,8 +24,8 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 // and then completed with the card, which UAPAY is not told before: an initiating call cannot have paid anybody. If the
 // second answer is lost, the payout is found by the order's id.
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
-	if missing := g.MissingPayoutFields(req); len(missing) > 0 {
-		return gateway.Result{}, fields(missing).invalid(a2cInitiate.op)
+	if bad := g.MissingPayoutFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(a2cInitiate.op, bad)
 	}
 	r, err := g.call(ctx, a2cInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
 	id := fit(string(r.PaymentID), idShape)

@@ -232,7 +232,7 @@ func hosted() gateway.PaymentRequest {
 	return gateway.PaymentRequest{
 		Ref: payment(gateway.OpSale), Flow: gateway.FlowHosted, Description: "Order ord-1001",
 		Customer:    gateway.Customer{Email: "payer@shop.example"},
-		ReturnURLs:  gateway.ReturnURLs{Success: "https://shop.example/ok", Status: "https://shop.example/return/ord-1001"},
+		ReturnURLs:  gateway.ReturnURLs{Status: "https://shop.example/return/ord-1001"},
 		CallbackURL: "https://shop.example/hooks/uapay",
 	}
 }
@@ -242,13 +242,18 @@ func direct(t testing.TB) gateway.PaymentRequest {
 	return directWith(mustCVC("9173"))
 }
 
+// paidTo is a card of which nothing but the number is known.
+func paidTo(t testing.TB, number string) *card.Card {
+	return &card.Card{Number: mustCard(t, number).Number}
+}
+
 func mustCard(t testing.TB, number string) *card.Card {
 	t.Helper()
 	pan, err := card.ParsePAN(number)
 	require.NoError(t, err)
 	cvc, err := card.ParseCVC("917")
 	require.NoError(t, err)
-	return &card.Card{Number: pan, CVC: cvc, Expiry: card.Expiry{Month: 3, Year: 2031}, Holder: "Canary"}
+	return &card.Card{Number: pan, CVC: cvc, Expiry: card.Expiry{Month: 3, Year: 2031}}
 }
 
 func rawCallback(token string) gateway.RawCallback {

@@ -37,8 +37,8 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 // until the payment was read again. The provider gives a refund no id of its own, so the payment is read before, too:
 // only a change can prove a refund whose answer is lost. What was read is in the result also with an error.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	if missing := g.MissingRefundFields(req); len(missing) > 0 {
-		return gateway.Result{}, fields(missing).invalid(paymentsReverse.op)
+	if bad := g.MissingRefundFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(paymentsReverse.op, bad)
 	}
 	if bySplit(req.Payment) {
 		return g.refundC2A(ctx, req)

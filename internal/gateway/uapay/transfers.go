@@ -35,6 +35,10 @@ func (g *Gateway) MissingTransferFields(req gateway.TransferRequest) []gateway.F
 	end("to", req.To)
 	if c := req.From.Card; req.From.CardID == "" && c != nil {
 		f.expiry("from.card.exp_month", c.Expiry)
+		f.refuseIf(c.Holder != "", "from.card.holder", noHolder)
+	}
+	if c := req.To.Card; c != nil {
+		f.paidTo("to.card", c)
 	}
 	return f
 }
@@ -49,15 +53,14 @@ func (f *fields) expiry(name string, e card.Expiry) {
 // Transfer implements gateway.Transferrer by the classic engine (uapay.md 9.1). Cards instead of card ids are for
 // accounts that may handle card numbers.
 func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
-	if missing := g.MissingTransferFields(req); len(missing) > 0 {
-		return gateway.Result{}, fields(missing).invalid(p2pCreate.op)
+	if bad := g.MissingTransferFields(req); len(bad) > 0 {
+		return gateway.Result{}, gateway.Refuse(p2pCreate.op, bad)
 	}
 	from, to := cardOf(req.From), cardOf(req.To)
-	to.ExpiresAt, to.SecurityCode = "", ""
 	// The request does not say which language the payer speaks: the provider's own.
 	r, err := g.call(ctx, p2pCreate, &localeParams{Locale: "uk"}, transferData{
-		ExternalID: req.Ref.OrderID, CardFrom: from, CardTo: to, Notify: notify{Phone: phone(req.Customer.Phone), Email: clean(req.Customer.Email)},
-		Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Description: clean(req.Description), CallbackURL: req.CallbackURL,
+		ExternalID: req.Ref.OrderID, CardFrom: from, CardTo: to, Notify: notify{Phone: phone(req.Customer.Phone), Email: req.Customer.Email},
+		Amount: kopecks(req.Ref.Amount), Currency: currencyNumber, Description: req.Description, CallbackURL: req.CallbackURL,
 	}, from.PAN, from.SecurityCode, to.PAN, req.Customer.Phone, phone(req.Customer.Phone), req.Customer.Email)
 	if err != nil {
 		return gateway.Result{}, err
@@ -94,7 +97,7 @@ func expiry(e card.Expiry) string {
 }
 
 // phone is a number as the provider writes it, without a plus.
-func phone(s string) string { return strings.TrimPrefix(clean(s), "+") }
+func phone(s string) string { return strings.TrimPrefix(s, "+") }
 
 // fetchTransfer reads a transfer where it is known. One that the classic engine has no entry of was never started by us.
 func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
@@ -148,7 +151,7 @@ func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery)
 		f.need("receipt_id", fit(query.ReceiptID, idShape))
 	}
 	if len(f) > 0 {
-		return gateway.Result{}, f.invalid(splitShow.op)
+		return gateway.Result{}, gateway.Refuse(splitShow.op, f)
 	}
 	ref := gateway.Ref{Kind: gateway.KindTransfer, Operation: gateway.OpSale}
 	return g.readSplit(ctx, ref, idParams{ID: query.ProviderID, ReceiptID: query.ReceiptID})

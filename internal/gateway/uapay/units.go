@@ -41,6 +41,6 @@ func (f *fields) money(m money.Money) {
 // initiate is the beginning of a payment or payout of the engine of split payments, which takes the currency as text.
 func initiate(ref gateway.Ref, description, callbackURL string) *initiateParams {
 	return &initiateParams{
-		ExternalID: ref.OrderID, Amount: kopecks(ref.Amount), Currency: currencyText, Description: clean(description), CallbackURL: callbackURL,
+		ExternalID: ref.OrderID, Amount: kopecks(ref.Amount), Currency: currencyText, Description: description, CallbackURL: callbackURL,
 	}
 }

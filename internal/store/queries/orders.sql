@@ -1,7 +1,7 @@
 -- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2;
@@ -9,7 +9,7 @@ FROM orders WHERE shop_id = $1 AND id = $2;
 -- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
@@ -17,7 +17,7 @@ FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 -- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
@@ -26,7 +26,7 @@ FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
 -- An id that two accounts share is the calling account's.
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE provider_order_id = @provider_order_id
@@ -46,7 +46,7 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
 -- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
@@ -79,7 +79,7 @@ SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = '
 -- payment's only one, whatever its sum. The payment is locked.
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = @amount::bigint OR NOT EXISTS (
@@ -110,14 +110,14 @@ WITH o AS (
         shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
         currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
         provider, account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state,
-        next_action, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
+        next_action, details, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
         conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
         not_found_since
     ) VALUES (
         @shop_id, @id, @kind, @reference, @request_hash, @status, @status_reason, @operation, @manual_capture,
         sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized, @amount_captured, @amount_refunded,
         @amount_reserved, @capture_amount, @flow, @recurring, @provider, @account_id, @account_name, @provider_order_id,
-        @provider_reference, sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'),
+        @provider_reference, sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('details'),
         sqlc.narg('payment_method'), sqlc.narg('failure'), sqlc.narg('parent_id'), @description, @metadata,
         @notification_url, @sequence, @conflicts, @created_at, @updated_at, sqlc.narg('finalized_at'),
         sqlc.narg('next_check_at'), @checks_since, @checks, @not_found, sqlc.narg('not_found_since')

@@ -298,7 +298,7 @@ type Balance struct {
 	RollingBalance int64  `json:"rolling_balance"`
 }
 
-// Browser defines model for Browser.
+// Browser For 3-D Secure, with a direct payment. What the provider has no field for is kept in the order's `details`.
 type Browser struct {
 	AcceptHeader      *string `json:"accept_header,omitempty"`
 	ColorDepth        *int    `json:"color_depth,omitempty"`
@@ -386,7 +386,7 @@ type ConfirmRequest struct {
 // Example: EUR
 type Currency = string
 
-// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
+// Customer What is required depends on the provider; an answer of 422 lists everything that is missing. What the provider has no field for is kept in the order's `details`.
 type Customer struct {
 	Address   *Address `json:"address,omitempty"`
 	BirthDate *string  `json:"birth_date,omitempty"`
@@ -556,12 +556,15 @@ type Order struct {
 	AmountRefunded int64 `json:"amount_refunded"`
 
 	// Capture Known values: `automatic`, `manual`.
-	Capture     string     `json:"capture"`
-	CreatedAt   time.Time  `json:"created_at"`
-	Currency    *string    `json:"currency"`
-	Description *string    `json:"description"`
-	Failure     *Failure   `json:"failure"`
-	FinalizedAt *time.Time `json:"finalized_at"`
+	Capture     string    `json:"capture"`
+	CreatedAt   time.Time `json:"created_at"`
+	Currency    *string   `json:"currency"`
+	Description *string   `json:"description"`
+
+	// Details `customer`, `browser` and `site_url` as you sent them. They are kept, encrypted, also where the provider has no field for some of them. Only in the answer to a call about one order: never in a list or notification.
+	Details     *map[string]interface{} `json:"details"`
+	Failure     *Failure                `json:"failure"`
+	FinalizedAt *time.Time              `json:"finalized_at"`
 
 	// Flow Known values: `hosted`, `direct`. `null` where no customer takes part.
 	Flow *string            `json:"flow"`
@@ -658,7 +661,9 @@ type PaymentRequest struct {
 	Account *string `json:"account,omitempty"`
 
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
-	Amount  Amount   `json:"amount"`
+	Amount Amount `json:"amount"`
+
+	// Browser For 3-D Secure, with a direct payment. What the provider has no field for is kept in the order's `details`.
 	Browser *Browser `json:"browser,omitempty"`
 
 	// Capture `automatic` if you leave it out.
@@ -669,7 +674,7 @@ type PaymentRequest struct {
 	// Example: EUR
 	Currency Currency `json:"currency"`
 
-	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
+	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing. What the provider has no field for is kept in the order's `details`.
 	Customer    *Customer    `json:"customer,omitempty"`
 	Description *Description `json:"description,omitempty"`
 
@@ -680,12 +685,14 @@ type PaymentRequest struct {
 	Metadata        *Metadata           `json:"metadata,omitempty"`
 	NotificationUrl *URL                `json:"notification_url,omitempty"`
 	PaymentMethod   *PaymentMethodInput `json:"payment_method,omitempty"`
-	Recurring       *Recurring          `json:"recurring,omitempty"`
+
+	// Recurring With `enabled` the card can be charged again. SmartCore takes `frequency_days` and `expires_at` with a direct payment that is captured at once only; UAPAY requires both.
+	Recurring *Recurring `json:"recurring,omitempty"`
 
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money.
+	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
 	ReturnUrls *ReturnURLs `json:"return_urls,omitempty"`
 	SiteUrl    *URL        `json:"site_url,omitempty"`
 }
@@ -707,7 +714,7 @@ type PayoutCardRequest struct {
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money.
+	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
 	ReturnUrls *ReturnURLs `json:"return_urls,omitempty"`
 }
 
@@ -753,7 +760,7 @@ type PayoutRequest struct {
 	// Example: EUR
 	Currency *Currency `json:"currency,omitempty"`
 
-	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
+	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing. What the provider has no field for is kept in the order's `details`.
 	Customer    *Customer    `json:"customer,omitempty"`
 	Description *Description `json:"description,omitempty"`
 
@@ -797,7 +804,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Recurring defines model for Recurring.
+// Recurring With `enabled` the card can be charged again. SmartCore takes `frequency_days` and `expires_at` with a direct payment that is captured at once only; UAPAY requires both.
 type Recurring struct {
 	Enabled       bool       `json:"enabled"`
 	ExpiresAt     *time.Time `json:"expires_at,omitempty"`
@@ -821,7 +828,7 @@ type RefundRequest struct {
 	Reference Reference `json:"reference"`
 }
 
-// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money.
+// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
 type ReturnURLs struct {
 	Fail    *URL `json:"fail,omitempty"`
 	Status  *URL `json:"status,omitempty"`
@@ -924,7 +931,7 @@ type TransferRequest struct {
 	// Example: EUR
 	Currency Currency `json:"currency"`
 
-	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing.
+	// Customer What is required depends on the provider; an answer of 422 lists everything that is missing. What the provider has no field for is kept in the order's `details`.
 	Customer    *Customer    `json:"customer,omitempty"`
 	Description *Description `json:"description,omitempty"`
 

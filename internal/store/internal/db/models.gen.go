@@ -138,6 +138,7 @@ type Order struct {
 	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
+	Details           []byte          `db:"details"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
 	ParentID          *uuid.UUID      `db:"parent_id"`

@@ -283,17 +283,17 @@ WITH o AS (
         shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
         currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
         provider, account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state,
-        next_action, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
+        next_action, details, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
         conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
         not_found_since
     ) VALUES (
         $4, $5, $6, $7, $8, $9, $10, $11, $12,
         $13, $14, $15, $16, $17,
         $18, $19, $20, $21, $22, $23, $24, $25,
-        $26, $27, $28, $29,
-        $30, $31, $32, $33, $34,
-        $35, $36, $37, $38, $39, $40,
-        $41, $42, $43, $44, $45
+        $26, $27, $28, $29, $30,
+        $31, $32, $33, $34, $35,
+        $36, $37, $38, $39, $40, $41,
+        $42, $43, $44, $45, $46
     )
     ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
     RETURNING shop_id, id, sequence, status, created_at
@@ -332,6 +332,7 @@ type InsertOrderParams struct {
 	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
+	Details           []byte          `db:"details"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
 	ParentID          *uuid.UUID      `db:"parent_id"`
@@ -383,6 +384,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.BankReferences,
 		arg.ProviderState,
 		arg.NextAction,
+		arg.Details,
 		arg.PaymentMethod,
 		arg.Failure,
 		arg.ParentID,
@@ -620,7 +622,7 @@ func (q *Queries) OpenRefund(ctx context.Context, arg OpenRefundParams) (uuid.UU
 const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2
@@ -661,6 +663,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
+		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
 		&i.ParentID,
@@ -684,7 +687,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE provider_order_id = $1
@@ -727,6 +730,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
+		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
 		&i.ParentID,
@@ -750,7 +754,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 const OrderByReference = `-- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
@@ -792,6 +796,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
+		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
 		&i.ParentID,
@@ -815,7 +820,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 const OrderForUpdate = `-- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
@@ -856,6 +861,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
+		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
 		&i.ParentID,
@@ -877,7 +883,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.parent_id, orders.description, orders.metadata, orders.notification_url, orders.sequence, orders.conflicts, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_check_at, orders.checks_since, orders.checks, orders.not_found, orders.not_found_since FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.details, orders.payment_method, orders.failure, orders.parent_id, orders.description, orders.metadata, orders.notification_url, orders.sequence, orders.conflicts, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_check_at, orders.checks_since, orders.checks, orders.not_found, orders.not_found_since FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -936,6 +942,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.BankReferences,
 			&i.ProviderState,
 			&i.NextAction,
+			&i.Details,
 			&i.PaymentMethod,
 			&i.Failure,
 			&i.ParentID,
@@ -983,7 +990,7 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 const RefundForUpdate = `-- name: RefundForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = $3::bigint OR NOT EXISTS (
@@ -1041,6 +1048,7 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
+		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
 		&i.ParentID,
@@ -1097,7 +1105,7 @@ func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams
 const StuckOrders = `-- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
     currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action,
+    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
     payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
     created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
 FROM orders
@@ -1148,6 +1156,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.BankReferences,
 			&i.ProviderState,
 			&i.NextAction,
+			&i.Details,
 			&i.PaymentMethod,
 			&i.Failure,
 			&i.ParentID,
