@@ -158,7 +158,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time,
 	return nil
 }
 
-// patience is how often a run is made whose only violations are of time, while the machine stands still in it. If the last
+// waitTimeout is how often a run is made whose only violations are of time, while the machine stands still in it. If the last
 // one is no better it does not count: it found nothing wrong but what the machine can have done.
 const waitTimeout = 6
 

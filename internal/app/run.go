@@ -35,7 +35,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	return a.run(ctx, api, admin)
 }
 
-// sites opens the two listeners.
+// listeners opens the two listeners.
 func (a *app) listeners() (api, admin *listener, err error) {
 	if api, err = newListener("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
 		return nil, nil, err

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// site is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
+// listener is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
 type listener struct {
 	name     string
 	listener net.Listener
@@ -27,7 +27,7 @@ type listener struct {
 	newConnections map[net.Conn]bool // connections on which nothing was asked yet
 }
 
-// hush is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
+// idleGrace is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
 // advance; net/http would wait 5 s for each.
 const idleGrace = 500 * time.Millisecond
 

@@ -205,7 +205,7 @@ func (c config) migrateURL() string {
 	return c.DatabaseURL.Reveal()
 }
 
-// refuseDemo keeps a database that `dev` filled out of production.
+// rejectDemo keeps a database that `dev` filled out of production.
 func rejectDemo(ctx context.Context, st *store.Store) error {
 	demo, err := st.HasDemoKey(ctx)
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 	KindDuplicate
 	// KindCredentials: the provider refused the account's credentials and did nothing.
 	KindCredentials
-	// KindRefused: the provider refused the call itself, and nothing happened.
+	// KindDeclined: the provider refused the call itself, and nothing happened.
 	KindDeclined
 	// KindRejected: a callback cannot be read by the provider's own rules.
 	KindRejected
@@ -30,7 +30,7 @@ const (
 	KindInvalid
 	// KindUnsupported: the provider has no such thing.
 	KindUnsupported
-	// KindForged: a callback can be read, but its signature does not hold.
+	// KindInvalidSignature: a callback can be read, but its signature does not hold.
 	KindInvalidSignature
 )
 
@@ -41,16 +41,16 @@ const (
 	// CodeNotSigned: a KindNotSent error; the answer to a call before the proper one, such as a log-in, was not signed with
 	// the account's key.
 	CodeNotSigned = "answer_not_signed"
-	// CodeUnanswered: a KindRefused error; the first of two steps, which moves nothing, had no answer that can be believed,
+	// CodeUnanswered: a KindDeclined error; the first of two steps, which moves nothing, had no answer that can be believed,
 	// and the second was not taken.
 	CodeUnanswered = "initiate_unanswered"
-	// CodeKeyLost: a KindRefused error; a code cannot be given to the provider any more.
+	// CodeKeyLost: a KindDeclined error; a code cannot be given to the provider any more.
 	CodeKeyLost = "key_lost"
-	// CodeNotTried: a KindRefused error; the provider took no notice of a code, right or wrong.
+	// CodeNotTried: a KindDeclined error; the provider took no notice of a code, right or wrong.
 	CodeNotTried = "code_not_tried"
 )
 
-// CodeClock is the Code of a KindRefused error that says that the provider's clock and ours differ too much.
+// CodeClock is the Code of a KindDeclined error that says that the provider's clock and ours differ too much.
 const CodeClock = "clock_skew"
 
 var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported", "forged"}
@@ -74,7 +74,7 @@ type Error struct {
 	Fields []FieldError
 	// RetryAfter is when such a call will be sent, for a KindNotSent that was held back, else 0.
 	RetryAfter time.Duration
-	// Evidence is what the provider said, masked, if anything.
+	// ProviderData is what the provider said, masked, if anything.
 	ProviderData ProviderData
 	Err          error
 }

@@ -76,8 +76,8 @@ type CaptureChecker interface {
 	MissingCaptureFields(ref Ref, amount money.Money) []FieldError
 }
 
-// Looker is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
-// before: Fetch is called, and its State kept, before each. MustLook reports whether Ref's State tells nothing of the hold, so
+// HoldProber is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
+// before: Fetch is called, and its State kept, before each. HoldUnverified reports whether Ref's State tells nothing of the hold, so
 // that nothing may be commanded yet. It makes no call.
 type HoldProber interface {
 	HoldUnverified(ref Ref) bool
@@ -174,7 +174,7 @@ type Transferrer interface {
 // TransferImporter finds a transfer that was started elsewhere, to follow it with Fetch.
 type TransferImporter interface {
 	// FindTransfer reads a transfer. The result names its Amount, Currency, ProviderReference and State. An error of
-	// KindRefused or KindNotFound means that the provider shows no such transfer to this account.
+	// KindDeclined or KindNotFound means that the provider shows no such transfer to this account.
 	FindTransfer(ctx context.Context, query TransferQuery) (Result, error)
 }
 
@@ -183,13 +183,13 @@ type BalanceReader interface {
 	Balance(ctx context.Context) (Balance, error)
 }
 
-// StatementExporter makes the provider's own list of transactions.
+// TransactionReportExporter makes the provider's own list of transactions.
 type TransactionReportExporter interface {
-	// StartStatement asks for a list and returns the provider's task id.
+	// StartTransactionReport asks for a list and returns the provider's task id.
 	StartTransactionReport(ctx context.Context, req TransactionReportRequest) (string, error)
-	// StatementReady reports whether the task is done. A failed task is an error of KindRefused.
+	// TransactionReportReady reports whether the task is done. A failed task is an error of KindDeclined.
 	TransactionReportReady(ctx context.Context, task string) (bool, error)
-	// DownloadStatement writes the provider's xlsx to w.
+	// DownloadTransactionReport writes the provider's xlsx to w.
 	DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error
 }
 

@@ -201,7 +201,7 @@ type TransferRequest struct {
 // TransferQuery names a transfer by the provider's own id, by its receipt's, or by both.
 type TransferQuery struct{ ProviderID, ReceiptID string }
 
-// StatementRequest asks for the provider's transactions of a kind and status created in [From, To).
+// TransactionReportRequest asks for the provider's transactions of a kind and status created in [From, To).
 type TransactionReportRequest struct {
 	Kind     Kind
 	Status   Status

@@ -46,7 +46,7 @@ type Result struct {
 	Failure       *Failure
 	// State is what the adapter wants to be handed back in Ref.State, stored encrypted.
 	State map[string]Secret
-	// Evidence is what the provider said, field by allow-listed field, masked.
+	// ProviderData is what the provider said, field by allow-listed field, masked.
 	ProviderData ProviderData
 }
 
@@ -122,7 +122,7 @@ const (
 	AdviceContactProvider  Advice = "contact_provider"
 )
 
-// Evidence is what a provider said: allow-listed fields, masked, as text.
+// ProviderData is what a provider said: allow-listed fields, masked, as text.
 type ProviderData map[string]string
 
 // Names returns the fields' names in order.
@@ -136,7 +136,7 @@ type Notification struct {
 	// OrderID is our id of the order it talks about. For a refund without an id of its own it is the payment's, and
 	// Result.Kind says refund.
 	OrderID string
-	// Doubt, if not empty, says why the callback must be settled by asking the provider.
+	// VerifyReason, if not empty, says why the callback must be settled by asking the provider.
 	VerifyReason string
 	// Weak, if not empty, says why a callback that passes every documented rule must be settled by asking all the same.
 	Weak string

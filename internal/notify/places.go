@@ -13,7 +13,7 @@ const (
 	turnMost  = 5 * time.Minute
 )
 
-// places bounds how many deliveries are under way to one destination while there are not plenty of places, so that an
+// slots bounds how many deliveries are under way to one destination while there are not plenty of places, so that an
 // endpoint that hangs holds up its own notifications only.
 type slots struct {
 	plenty int // as long as fewer than these are under way, anybody gets a place

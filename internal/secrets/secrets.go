@@ -15,7 +15,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Box encrypts and decrypts. It is safe for concurrent use.
+// Keyring encrypts and decrypts. It is safe for concurrent use.
 type Keyring struct{ aead tink.AEAD }
 
 // NewKeyset returns a keyset with one new key, as one printable line.

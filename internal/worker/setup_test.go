@@ -28,7 +28,7 @@ import (
 // soon is for what happens at once, on a busy machine.
 const soon = time.Minute
 
-// bench is the service's store and job queue on a database of their own, with one shop.
+// fixture is the service's store and job queue on a database of their own, with one shop.
 type fixture struct {
 	*store.Store
 	pool    *pgxpool.Pool

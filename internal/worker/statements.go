@@ -12,30 +12,30 @@ import (
 )
 
 const (
-	// statementWorkers is how many lists may be read at one time: each takes many times its size in memory.
+	// transactionReportWorkers is how many lists may be read at one time: each takes many times its size in memory.
 	transactionReportWorkers    = 2
 	transactionReportSweepEvery = time.Second
-	// statementTimeout leaves room for a download as long as PROVIDER_TIMEOUT may be.
+	// transactionReportTimeout leaves room for a download as long as PROVIDER_TIMEOUT may be.
 	transactionReportTimeout = 3 * time.Minute
-	// StatementLease is when a step whose process died is taken over. A step under way renews it.
+	// TransactionReportLease is when a step whose process died is taken over. A step under way renews it.
 	TransactionReportLease = 25 * time.Second
 	transactionReportRenew = TransactionReportLease / 3
 )
 
-// Statements takes the next step with a statement.
+// TransactionReports takes the next step with a statement.
 type TransactionReports interface {
 	AdvanceTransactionReport(ctx context.Context, shop, id uuid.UUID) error
 }
 
-// StatementLeaser hands out statements whose next step is due.
+// TransactionReportLeaser hands out statements whose next step is due.
 type TransactionReportLeaser interface {
-	// LeaseDueStatements returns up to limit statements. Nobody else gets them before lease is over.
+	// LeaseDueTransactionReports returns up to limit statements. Nobody else gets them before lease is over.
 	LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error)
-	// RenewStatement lets a lease end later.
+	// RenewTransactionReport lets a lease end later.
 	RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error
 }
 
-// statements takes the steps of statements that are due.
+// transactionReports takes the steps of statements that are due.
 type transactionReports struct {
 	TransactionReports
 	leaser TransactionReportLeaser

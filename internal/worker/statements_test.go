@@ -20,7 +20,7 @@ func nothingToDeliver() deliver {
 	return func(context.Context, payment.Key) (time.Time, error) { return time.Time{}, nil }
 }
 
-// dueStatements are statements whose steps are due, with their leases.
+// dueTransactionReports are statements whose steps are due, with their leases.
 type dueTransactionReports struct {
 	mu    sync.Mutex
 	due   map[payment.TransactionReportKey]time.Time

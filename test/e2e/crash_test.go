@@ -125,7 +125,7 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	require.Len(t, d.simulatorOrders(), 1)
 }
 
-// twinOrders lists the ids of the provider's orders.
+// simulatorOrders lists the ids of the provider's orders.
 func (d *dev) simulatorOrders() (ids []string) {
 	d.t.Helper()
 	var list struct {

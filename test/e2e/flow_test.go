@@ -204,7 +204,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 	})
 }
 
-// twinCallbacks lists the answers that the simulator got to its callbacks about an order.
+// simulatorCallbacks lists the answers that the simulator got to its callbacks about an order.
 func (d *dev) simulatorCallbacks(providerOrderID string) []int {
 	d.t.Helper()
 	var o struct {

@@ -172,7 +172,7 @@ func (d *dev) arrivals(id string) []string {
 	return list
 }
 
-// twinOrder is what the provider simulator knows of an order.
+// simulatorOrder is what the provider simulator knows of an order.
 type simulatorOrder struct {
 	Operation    string           `json:"operation"`
 	Amount       int64            `json:"amount"`

@@ -24,7 +24,7 @@ import (
 	"payrelay/internal/secrets"
 )
 
-// statement is the part of a statement that tests look at.
+// transactionReport is the part of a statement that tests look at.
 type transactionReport struct {
 	ID      string  `json:"id"`
 	Account string  `json:"account"`
@@ -39,7 +39,7 @@ func transactionReportBody(status string) string {
 		status, now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
 }
 
-// newStatement asks for the payments of a status in the hours around now.
+// newTransactionReport asks for the payments of a status in the hours around now.
 func (d *dev) newTransactionReport(status string) transactionReport {
 	d.t.Helper()
 	var st transactionReport
@@ -59,7 +59,7 @@ func (d *dev) getTransactionReport(id string) transactionReport {
 	return st
 }
 
-// awaitStatement waits until the statement has come to an end, and wants it to be state.
+// awaitTransactionReport waits until the statement has come to an end, and wants it to be state.
 func (d *dev) awaitTransactionReport(id, state string) transactionReport {
 	d.t.Helper()
 	var st transactionReport

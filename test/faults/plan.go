@@ -277,7 +277,7 @@ func pause(r *rand.Rand) time.Duration {
 	return time.Duration(4000+r.IntN(4000)) * time.Millisecond
 }
 
-// twinFaults are the misbehaviours of a provider that a service can be held to survive. A check or a signed callback
+// simulatorFaults are the misbehaviours of a provider that a service can be held to survive. A check or a signed callback
 // that says something false about money is not among them: nobody could tell.
 var simulatorFaults = slices.Concat(fault.HTTP, []fault.Kind{fault.CheckNotFound, fault.CheckLie}, fault.Callback, []fault.Kind{fault.CallbackBeforeAnswer})
 

@@ -20,7 +20,7 @@ const (
 	SettleLimit = 30 * time.Second
 	// noticeLimit is how long after the faults stopped every notification must have arrived.
 	noticeLimit = 90 * time.Second
-	// statementLimit is how long after the faults stopped every statement must be done: a step whose process died is taken
+	// transactionReportLimit is how long after the faults stopped every statement must be done: a step whose process died is taken
 	// again when its lease of 25 s is over, and the pauses between steps grow.
 	transactionReportLimit = 60 * time.Second
 	// clientLimit is how long after the faults stopped shops go on asking for an answer.

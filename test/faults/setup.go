@@ -50,7 +50,7 @@ func (r *run) build(ctx context.Context) error {
 	return r.startReplicas(ctx, keyset)
 }
 
-// startTwins starts the providers, and toxiproxy before them.
+// startSimulators starts the providers, and toxiproxy before them.
 func (r *run) startSimulators(ctx context.Context) error {
 	address, err := freeAddress(ctx)
 	if err != nil {

@@ -59,7 +59,7 @@ func (r *run) tell(ctx context.Context, violations []Violation) error {
 	return nil
 }
 
-// tellTwin adds the provider's side of an order.
+// tellSimulator adds the provider's side of an order.
 func (r *run) tellSimulator(file *os.File, name string, row json.RawMessage) {
 	var o struct {
 		ID string `json:"provider_order_id"`

@@ -41,7 +41,7 @@ type model struct {
 // probingModel is a model whose hold must be read before each capture and cancel.
 type probingModel struct{ *model }
 
-// MustLook implements gateway.Looker.
+// HoldUnverified implements gateway.HoldProber.
 func (*probingModel) HoldUnverified(ref gateway.Ref) bool { return ref.State[holdState] == "" }
 
 // The parts of an order's state that the adapter keeps.

@@ -229,7 +229,7 @@ var form = &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://form.
 
 var declined = &gateway.Failure{Category: gateway.FailureDeclined, Code: "declined", Advice: gateway.AdviceCustomerMayRetry}
 
-// evidence is what the provider said, by status.
+// providerData is what the provider said, by status.
 var providerData = map[gateway.Status]gateway.ProviderData{}
 
 func init() {

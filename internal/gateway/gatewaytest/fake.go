@@ -244,17 +244,17 @@ func (g *FakeGateway) Balance(ctx context.Context) (gateway.Balance, error) {
 	return g.f.BalanceFunc(ctx)
 }
 
-// StartStatement implements gateway.StatementExporter.
+// StartTransactionReport implements gateway.TransactionReportExporter.
 func (g *FakeGateway) StartTransactionReport(ctx context.Context, req gateway.TransactionReportRequest) (string, error) {
 	return ask(ctx, g.f, "StartStatement", g.f.StartTransactionReportFunc, req)
 }
 
-// StatementReady implements gateway.StatementExporter.
+// TransactionReportReady implements gateway.TransactionReportExporter.
 func (g *FakeGateway) TransactionReportReady(ctx context.Context, task string) (bool, error) {
 	return ask(ctx, g.f, "StatementReady", g.f.TransactionReportReadyFunc, task)
 }
 
-// DownloadStatement implements gateway.StatementExporter.
+// DownloadTransactionReport implements gateway.TransactionReportExporter.
 func (g *FakeGateway) DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error {
 	if err := g.f.called("DownloadStatement", g.f.DownloadTransactionReportFunc != nil); err != nil {
 		return err

@@ -42,7 +42,7 @@ type Subject struct {
 	Hosted, Direct func() gateway.PaymentRequest
 	// Operations are further calls that must behave, by name: fetches, refunds, payouts and so on.
 	Operations map[string]func(context.Context, gateway.Gateway) (gateway.Result, error)
-	// Initiated names operations whose first call moves nothing: without an answer to it they are given up, as KindRefused of
+	// Initiated names operations whose first call moves nothing: without an answer to it they are given up, as KindDeclined of
 	// gateway.CodeUnanswered, and may try to cancel what they began.
 	Initiated []string
 	// Secrets are texts of the account, of a length that does not come about by chance, that must show up nowhere.

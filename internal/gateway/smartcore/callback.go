@@ -18,7 +18,7 @@ import (
 const largestCallback = 64 << 10
 
 // ReadCallback implements gateway.Gateway by the rules of smartcore.md 11.4. A body that breaks one of smartcore.md R1
-// to R6 is KindRejected, and one that breaks smartcore.md R7, the signature, is KindForged; the code is the rule's name.
+// to R6 is KindRejected, and one that breaks smartcore.md R7, the signature, is KindInvalidSignature; the code is the rule's name.
 // A callback that is signed but fails one of smartcore.md C1 to C5 or C7 has its Doubt set, and of what it says nothing but
 // the order and kind.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
@@ -187,7 +187,7 @@ var coreKeys = func() []string {
 	return keys
 }()
 
-// doubt says which of smartcore.md C1 to C5 and C7 keeps a signed callback from being believed as it reads, or "". The
+// verifyReason says which of smartcore.md C1 to C5 and C7 keeps a signed callback from being believed as it reads, or "". The
 // signature covers values and not their names (smartcore.md 11.5), so a reading must fit exactly. pairs are in the
 // order of their keys.
 func verifyReason(pairs []pair, values callback) string {
@@ -229,7 +229,7 @@ func (c callback) number(key string) number {
 	return number{v, err == nil}
 }
 
-// evidenceKeys are the fields that may be kept. Names, holders, phones and free text may not.
+// providerDataKeys are the fields that may be kept. Names, holders, phones and free text may not.
 var providerDataKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
 
 // result translates the callback. One in doubt keeps its kind, which tells a refund's callback from its payment's, and

@@ -19,7 +19,7 @@ const stateHold = "hold"
 // hold is shown is not learned anew from then on.
 const stateTried = "tried"
 
-// MustLook implements gateway.Looker: how the hold is shown must be known before a capture or cancel is sent.
+// HoldUnverified implements gateway.HoldProber: how the hold is shown must be known before a capture or cancel is sent.
 func (g *Gateway) HoldUnverified(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
 
 // compare remembers how a hold is shown, or reads a check about a commanded order against that. A hold that is shown otherwise

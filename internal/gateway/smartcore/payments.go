@@ -221,7 +221,7 @@ func withReference(ref gateway.Ref, reference string) gateway.Ref {
 	return ref
 }
 
-// refusal reads an answer of err without a status (smartcore.md 14.1): the order failed if a check says so, or if it
+// declineOf reads an answer of err without a status (smartcore.md 14.1): the order failed if a check says so, or if it
 // does not know the order and err is a documented refusal. After any other err the call may be carried out yet, and one
 // check proves nothing.
 func (g *Gateway) declineOf(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {

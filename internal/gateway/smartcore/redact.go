@@ -100,7 +100,7 @@ func fit(s string, shape *regexp.Regexp) string {
 	return ""
 }
 
-// evidence is what an answer said, as far as it may be kept: no names, addresses, form addresses or free text.
+// providerData is what an answer said, as far as it may be kept: no names, addresses, form addresses or free text.
 func (a answer) providerData(hide redactor) gateway.ProviderData {
 	e := gateway.ProviderData{}
 	put := func(name, value string) {

@@ -14,7 +14,7 @@ import (
 // taskShape keeps a task's id from being anything but the last part of an address.
 var taskShape = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
-// StartStatement implements gateway.StatementExporter (smartcore.md 12, step 1).
+// StartTransactionReport implements gateway.TransactionReportExporter (smartcore.md 12, step 1).
 func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.TransactionReportRequest) (string, error) {
 	var f fields
 	kind, ok := map[gateway.Kind]string{gateway.KindPayment: "Payment", gateway.KindRefund: "Refund", gateway.KindPayout: "Withdrawal"}[req.Kind]
@@ -47,7 +47,7 @@ func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.Transa
 	return id, nil
 }
 
-// StatementReady implements gateway.StatementExporter (step 2).
+// TransactionReportReady implements gateway.TransactionReportExporter (step 2).
 func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool, error) {
 	e := exportStatus
 	if fit(task, taskShape) == "" {
@@ -69,7 +69,7 @@ func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool
 	return false, nil
 }
 
-// DownloadStatement implements gateway.StatementExporter (step 3). Nothing is written to w unless a whole workbook came.
+// DownloadTransactionReport implements gateway.TransactionReportExporter (step 3). Nothing is written to w unless a whole workbook came.
 func (g *Gateway) DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error {
 	e := exportResult
 	if fit(task, taskShape) == "" {

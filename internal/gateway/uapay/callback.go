@@ -25,7 +25,7 @@ const (
 )
 
 // ReadCallback implements gateway.Gateway (uapay.md 10). The body must be an object with a token and nothing else, or it
-// is KindRejected; the token must be signed by HS256 with our key, or it is KindForged. A callback that is signed but
+// is KindRejected; the token must be signed by HS256 with our key, or it is KindInvalidSignature. A callback that is signed but
 // incomplete, or that says what a callback cannot settle, has its Doubt set and is silent about money.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
 	reject := func(kind gateway.ErrorKind, code string) (gateway.Notification, error) {
@@ -124,7 +124,7 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 	return n
 }
 
-// doubt says why a genuine callback must be settled by asking the provider, or "".
+// verifyReason says why a genuine callback must be settled by asking the provider, or "".
 func (c claims) verifyReason(m meaning, invoiceID, paymentID string, received time.Time) string {
 	switch {
 	case fit(string(c.ExternalID), idShape) == "":

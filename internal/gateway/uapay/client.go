@@ -49,7 +49,7 @@ type endpoint struct {
 	path  string
 	// harmless says that the call itself moves no money: an answer of error proves that nothing happened.
 	harmless bool
-	// refuses, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
+	// declines, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
 	declines func(code string) bool
 	// bare says that the answer has no data to be signed (payments/confirm, uapay.md 4.2).
 	bare bool
@@ -140,7 +140,7 @@ type reply struct {
 	answer
 	providerData gateway.ProviderData
 	hide         redactor
-	// told says that a working server answered with an error whose code proves nothing.
+	// reported says that a working server answered with an error whose code proves nothing.
 	reported bool
 }
 

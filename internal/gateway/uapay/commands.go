@@ -170,7 +170,7 @@ func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r
 // the provider did not take comes back as requires_action with a confirm_code action and the attempts that are left,
 // and not as an error. How the provider tells a wrong code is not documented; inferred from both ways it could: an
 // answer of error after which a code is still asked for, and an acknowledgement after which fewer attempts are left. An
-// error that costs no attempt is about something else than the code: KindRefused of gateway.CodeNotTried.
+// error that costs no attempt is about something else than the code: KindDeclined of gateway.CodeNotTried.
 func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway.Secret) (gateway.Result, error) {
 	e, params := paymentsConfirm, codeParams{Code: code.Reveal(), Key: ref.State[stateKey].Reveal()}
 	params.InvoiceID, params.PaymentID = recall(ref, stateInvoice), recall(ref, statePayment)

@@ -71,7 +71,7 @@ func absent(code string) bool {
 	return strings.Contains(strings.ToUpper(code), "NOT_FOUND") && declineOf(code)
 }
 
-// named is the card that an error's text begins with, if it names one in the provider's own words.
+// acknowledged is the card that an error's text begins with, if it names one in the provider's own words.
 func acknowledged(message string) []fieldFault {
 	switch word, _, _ := strings.Cut(message, " "); word {
 	case "cardFrom", "cardTo":
@@ -80,7 +80,7 @@ func acknowledged(message string) []fieldFault {
 	return nil
 }
 
-// refusal reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
+// declineOf reports whether a code says that what was asked for cannot be done as things stand. The list of codes is not
 // published (uapay.md 1.1): the words are inferred. A code that may be about the provider's own trouble, or its bank's,
 // is none: the money may have moved before that.
 func declineOf(code string) bool {
@@ -91,7 +91,7 @@ func declineOf(code string) bool {
 		!has("UNKNOWN", "INTERNAL", "SERVER", "SYSTEM", "TIMEOUT", "TIME_OUT", "PROCESS", "PENDING", "BANK", "ACQUIR", "EXTERNAL", "GATEWAY")
 }
 
-// refusedCredentials is a refusal without an error object.
+// invalidCredentials is a refusal without an error object.
 func (r reply) invalidCredentials(e endpoint, code string) *gateway.Error {
 	err := r.err(gateway.KindCredentials, e, code)
 	err.Err = errCredentials

@@ -220,7 +220,7 @@ func (f found) movements(op gateway.Operation) []string {
 	return ids
 }
 
-// commanded reports whether a capture or cancel was asked for, and so of which payment of the invoice.
+// modified reports whether a capture or cancel was asked for, and so of which payment of the invoice.
 func modified(ref gateway.Ref) bool {
 	return ref.Operation == gateway.OpCapture || ref.Operation == gateway.OpCancel
 }

@@ -65,7 +65,7 @@ func masked(number text) *gateway.MaskedMethod {
 	return &gateway.MaskedMethod{Type: "card", Masked: parts[1] + "******" + parts[2], BIN: parts[1]}
 }
 
-// addEvidence adds what an answer said, as far as it may be kept: no keys, addresses, forms, names or free text.
+// addProviderData adds what an answer said, as far as it may be kept: no keys, addresses, forms, names or free text.
 func (a answer) addProviderData(e gateway.ProviderData, hide redactor) {
 	word := func(name string, value text, shape *regexp.Regexp) {
 		if s := fit(string(value), shape); s != "" && !longDigits.MatchString(s) {

@@ -48,7 +48,7 @@ func (m meaning) money() bool {
 	return m.status == gateway.StatusSucceeded || m.status == gateway.StatusAuthorized || m.reversed
 }
 
-// told reports whether a payment is over, or has the payer's money: it is known what became of it.
+// reported reports whether a payment is over, or has the payer's money: it is known what became of it.
 func (m meaning) reported() bool { return m.status != gateway.StatusProcessing && m.status != "" }
 
 // meaning reads a state by the last operation that was asked for (uapay.md 15.1). The zero meaning is of words that are
@@ -101,7 +101,7 @@ const (
 	stateEngine  = "engine" // which of the provider's two engines knows a transfer
 )
 
-// remember makes a State of pairs, leaving out empty values.
+// saved makes a State of pairs, leaving out empty values.
 func saved(pairs ...string) map[string]gateway.Secret {
 	out := map[string]gateway.Secret{}
 	for i := 0; i+1 < len(pairs); i += 2 {

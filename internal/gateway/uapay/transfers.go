@@ -138,7 +138,7 @@ func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.R
 }
 
 // FindTransfer implements gateway.TransferImporter by the newer engine (uapay.md 9.2), which knows transfers by its own
-// id and by the receipt's. An answer of error is KindRefused: how "no such transfer" looks is not documented.
+// id and by the receipt's. An answer of error is KindDeclined: how "no such transfer" looks is not documented.
 func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
 	var f fields
 	if query.ProviderID == "" && query.ReceiptID == "" {

@@ -21,14 +21,14 @@ type Config struct {
 	Provider, UserAgent, ContentType string
 	// Guard is the simulator's mutex. It guards every Delivery and Outbox.
 	Guard sync.Locker
-	// Patience is asked for with Guard held, for every attempt anew.
+	// Timeout is asked for with Guard held, for every attempt anew.
 	Timeout func() DefaultTimeout
 	Queue   *schedule.Queue
 	Now     func() time.Time
 	Log     zerolog.Logger
 }
 
-// Patience is how long one attempt may take, and the pause before each redelivery.
+// DefaultTimeout is how long one attempt may take, and the pause before each redelivery.
 type DefaultTimeout struct {
 	Timeout time.Duration
 	Pauses  []time.Duration

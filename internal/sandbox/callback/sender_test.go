@@ -17,7 +17,7 @@ import (
 	"payrelay/internal/sandbox/schedule"
 )
 
-// bench is a sender that runs, and somebody who receives.
+// fixture is a sender that runs, and somebody who receives.
 type fixture struct {
 	*Sender
 	mu          sync.Mutex

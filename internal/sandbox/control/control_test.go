@@ -42,7 +42,7 @@ type order struct {
 	ID string `json:"id"`
 }
 
-// bench is a simulator with one order, "known", and a second one that is finished, "over".
+// fixture is a simulator with one order, "known", and a second one that is finished, "over".
 type fixture struct {
 	*Switches[settings]
 	mu       sync.Mutex

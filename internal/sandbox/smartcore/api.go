@@ -137,7 +137,7 @@ func (t *Simulator) api(role, name string, fn endpoint) http.HandlerFunc {
 	}
 }
 
-// refuseCardData keeps card data off the hosts that must not see it.
+// rejectCardData keeps card data off the hosts that must not see it.
 func (t *Simulator) rejectCardData(c *call) *answer {
 	if c.role == rolePCI {
 		return nil
@@ -214,7 +214,7 @@ func blank(endpoint string) map[string]any {
 	return out
 }
 
-// refused is an answer that says that the call itself failed.
+// rejected is an answer that says that the call itself failed.
 func (t *Simulator) rejected(c *call, code, msg string) answer {
 	out := blank(c.endpoint)
 	out["status"], out["err"] = StatusFailed, code

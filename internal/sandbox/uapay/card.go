@@ -30,7 +30,7 @@ func (t *Simulator) validExpiry(s string) bool {
 	return err == nil && expiryRE.MatchString(s) && testcard.ExpiryValid(int(at.Month()), at.Year()-2000, t.now())
 }
 
-// keepCard stores a card number as a card id; nil when it is no number.
+// saveCard stores a card number as a card id; nil when it is no number.
 func (t *Simulator) saveCard(c *call, number string) *Card {
 	digits, ok := testcard.Digits(number)
 	if !ok || !testcard.Luhn(digits) {
@@ -41,7 +41,7 @@ func (t *Simulator) saveCard(c *call, number string) *Card {
 	return card
 }
 
-// KeepCard stores a card of a client, the first one when clientID is empty, as the card frame would.
+// SaveCard stores a card of a client, the first one when clientID is empty, as the card frame would.
 func (t *Simulator) SaveCard(clientID, number string) (Card, error) {
 	digits, ok := testcard.Digits(number)
 	t.mu.Lock()

@@ -134,7 +134,7 @@ func (t *Simulator) Run(ctx context.Context) error {
 	return t.queue.Run(ctx)
 }
 
-// patience is how long and how often callbacks are delivered. The mutex is held.
+// callbackTimeout is how long and how often callbacks are delivered. The mutex is held.
 func (t *Simulator) callbackTimeout() callback.DefaultTimeout {
 	p := callback.DefaultTimeout{Timeout: ms(t.settings.CallbackTimeoutMS)}
 	for _, pause := range t.settings.CallbackRetryMS {
