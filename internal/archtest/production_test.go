@@ -17,12 +17,9 @@ var productionModules = []string{
 	"github.com/caarlos0/env/v11",   // configuration
 	"github.com/getkin/kin-openapi", // request validation and what it needs
 	"github.com/go-openapi/jsonpointer",
-	"github.com/gorilla/mux",
-	"github.com/oapi-codegen/runtime",
 	"github.com/oasdiff/yaml",
 	"github.com/oasdiff/yaml3",
 	"github.com/santhosh-tekuri/jsonschema/v6",
-	"github.com/apapsch/go-jsonmerge/v2",
 	"github.com/failsafe-go/failsafe-go", // circuit breaker
 	"github.com/bits-and-blooms/bitset",
 	"github.com/go-chi/chi/v5", // routes

@@ -109,13 +109,9 @@ type Token struct{ secret }
 // NewToken wraps a wallet payload as it came.
 func NewToken(text string) Token { return Token{secret{&text, hidden}} }
 
-// UnmarshalJSON reads a text that is not checked yet. The error does not repeat it.
-func (t *Token) UnmarshalJSON(data []byte) error {
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
-		return errors.New("must be text")
-	}
-	*t = NewToken(text)
+// UnmarshalText implements encoding.TextUnmarshaler. It never fails: the text is not checked yet.
+func (t *Token) UnmarshalText(text []byte) error {
+	*t = NewToken(string(text))
 	return nil
 }
 

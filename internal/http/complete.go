@@ -1,17 +1,14 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/bind"
 	"payrelay/internal/http/internal/oapi"
 	"payrelay/internal/payment"
 )
@@ -26,14 +23,17 @@ func (s *server) complete(r *http.Request, p problem, unreadable []gateway.Field
 	default:
 		return p
 	}
-	body, ok := without(bodyOf(r.Context()).bytes, unreadable)
-	defer clear(body)
+	body := callOf(r.Context()).body
+	if body == nil {
+		return p
+	}
+	rest, ok := body.without(unreadable)
 	if !ok {
 		return p
 	}
 	known := len(p.Fields)
-	for _, f := range s.furtherProblems(r.Context(), body) {
-		if !told(p.Fields, f.Field) {
+	for _, f := range s.furtherProblems(r.Context(), rest) {
+		if !covered(p.Fields, f.Field) {
 			p.Fields = append(p.Fields, f)
 		}
 	}
@@ -43,39 +43,37 @@ func (s *server) complete(r *http.Request, p problem, unreadable []gateway.Field
 	return p
 }
 
-// told reports whether something was said of the field already, or of a part of it.
-func told(fields []gateway.FieldError, name string) bool {
+// covered reports whether something was said of the field already, or of a part of it.
+func covered(fields []gateway.FieldError, name string) bool {
 	return slices.ContainsFunc(fields, func(f gateway.FieldError) bool { return f.Field == name || strings.HasPrefix(f.Field, name+".") })
 }
 
-// furtherProblems is what conversion and provider say of a body.
-func (s *server) furtherProblems(ctx context.Context, body []byte) []gateway.FieldError {
-	switch chi.RouteContext(ctx).RoutePattern() {
-	case "/v1/payments":
-		return further(ctx, body, newPayment, s.Orders.MissingPayment)
-	case "/v1/payouts":
-		return further(ctx, body, newPayout, s.Orders.MissingPayout)
-	case "/v1/transfers":
-		return further(ctx, body, newTransfer, s.Orders.MissingTransfer)
-	case "/v1/statements":
-		return further(ctx, body, newTransactionReport, func(context.Context, payment.NewTransactionReport) []gateway.FieldError { return nil })
-	case "/v1/payments/{id}/refunds", "/v1/payments/{id}/charges", "/v1/payout-cards":
-		return further(ctx, body, func(ctx context.Context, b *oapi.PayoutCardRequest) (none, error) { // has all that they share
+// furtherProblems is what conversion and provider say of a body's members.
+func (s *server) furtherProblems(ctx context.Context, members map[string]any) []gateway.FieldError {
+	switch callOf(ctx).operation.id {
+	case "createPayment":
+		return further(ctx, members, newPayment, s.Orders.MissingPayment)
+	case "createPayout":
+		return further(ctx, members, newPayout, s.Orders.MissingPayout)
+	case "createTransfer":
+		return further(ctx, members, newTransfer, s.Orders.MissingTransfer)
+	case "createStatement":
+		return further(ctx, members, newTransactionReport, nil)
+	case "refundPayment", "chargePayment", "createPayoutCard":
+		return further(ctx, members, func(ctx context.Context, b *oapi.PayoutCardRequest) (struct{}, error) { // has all that they share
 			_, urls := returnURLs(b.ReturnUrls)
 			urls["notification_url"] = b.NotificationUrl
-			return none{}, checkCommon(ctx, urls, b.Metadata)
-		}, func(context.Context, none) []gateway.FieldError { return nil })
+			return struct{}{}, checkCommon(ctx, urls, b.Metadata)
+		}, nil)
 	}
 	return nil
 }
 
-type none struct{}
-
-func further[Body, Request any](ctx context.Context, body []byte, convert func(context.Context, *Body) (Request, error),
+func further[Body, Request any](ctx context.Context, members map[string]any, convert func(context.Context, *Body) (Request, error),
 	missing func(context.Context, Request) []gateway.FieldError,
 ) []gateway.FieldError {
 	var b Body
-	if json.Unmarshal(body, &b) != nil {
+	if bind.To(members, &b) != nil {
 		return nil
 	}
 	in, err := convert(ctx, &b)
@@ -83,28 +81,8 @@ func further[Body, Request any](ctx context.Context, body []byte, convert func(c
 	if e, ok := errors.AsType[*payment.Error](err); ok {
 		fields = append(fields, e.Fields...)
 	}
-	return append(fields, missing(ctx, in)...)
-}
-
-// without returns a JSON object without some of its members. It reports false if the rest would be misread: it is no
-// object, or a member is missing that decides what others mean.
-func without(body []byte, fields []gateway.FieldError) ([]byte, bool) {
-	var members map[string]any
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	if d.Decode(&members) != nil || members == nil {
-		return nil, false
+	if missing != nil {
+		fields = append(fields, missing(ctx, in)...)
 	}
-	for _, f := range fields {
-		if f.Field == "flow" {
-			return nil, false
-		}
-		at, path := members, strings.Split(f.Field, ".")
-		for _, name := range path[:len(path)-1] {
-			at, _ = at[name].(map[string]any)
-		}
-		delete(at, path[len(path)-1])
-	}
-	rest, err := json.Marshal(members)
-	return rest, err == nil
+	return fields
 }

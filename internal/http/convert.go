@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -84,6 +85,17 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	return typ, bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
+func renderTransition(t payment.Transition, notified []payment.Notified) oapi.Event {
+	providerData := map[string]string(t.ProviderData)
+	if providerData == nil {
+		providerData = map[string]string{}
+	}
+	return oapi.Event{
+		Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: string(t.Source), Evidence: providerData, At: t.At.UTC(),
+		Notification: renderNotified(notified, t.Sequence),
+	}
+}
+
 // renderNotified returns where the notification about a transition stands, nil if there is none.
 func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotification {
 	i := slices.IndexFunc(all, func(n payment.Notified) bool { return n.Sequence == sequence })
@@ -118,7 +130,7 @@ func newTransactionReport(ctx context.Context, b *oapi.StatementRequest) (paymen
 		bad.add("to", "must be later than from")
 	}
 	return payment.NewTransactionReport{
-		Shop: principal(ctx).Shop.ID, Account: b.Account, Type: gateway.Kind(b.Type), Status: gateway.Status(b.Status), From: b.From, To: b.To,
+		Shop: shopID(ctx), Account: b.Account, Type: gateway.Kind(b.Type), Status: gateway.Status(b.Status), From: b.From, To: b.To,
 	}, bad.err()
 }
 
@@ -147,7 +159,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 	bad = append(bad, badURLs(ctx, fields)...)
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayment{
-		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
+		Shop: shopID(ctx), Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
 		Flow: gateway.Flow(valueOf(b.Flow)), Manual: valueOf(b.Capture) == oapi.PaymentRequestCaptureManual,
 		Customer: customer(b.Customer, &bad), Browser: browser(b.Browser), Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl),
 		Details: details(b.Customer, b.Browser, b.SiteUrl), Metadata: valueOf(b.Metadata), ReturnURLs: urls, NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
@@ -329,7 +341,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayout{
-		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
+		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Details: details(b.Customer, nil, b.SiteUrl),
 		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}
@@ -373,4 +385,26 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		}
 	}
 	return in, bad.err()
+}
+
+func nullable(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func valueOf[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
 }

@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -56,17 +58,26 @@ func FuzzListOrders(f *testing.F) {
 	})
 }
 
-func FuzzCanonicalJSON(f *testing.F) {
-	for _, body := range []string{`{"b":1,"a":[1,"x",null,true]}`, `{"a":{"a":1e5}}`, `"\ud800"`, `1 2`, `{`} {
+// FuzzParseJSON holds that a body that parses is JSON, that its canonical form means the same, and that no JSON is taken for
+// something else without a reason.
+func FuzzParseJSON(f *testing.F) {
+	for _, body := range []string{`{"b":1,"a":[1,"x",null,true]}`, `{"a":{"a":1e5}}`, `"\ud800"`, `1 2`, `{`, `[1,]`, `{"a":1,}`, `{"a" 1}`, `[1 2]`, `]`, ``, ` `, "\xff", `{"a":1,"a":2}`, "\ufeff{}", `[}`, `{"a":}`, `nul`, `tru e`, `-`, `01`, `{]`, `{1:2}`, `[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]`} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		once, _, err := canonicalJSON([]byte(body))
+		once, err := parseJSON([]byte(body))
+		good := json.Valid([]byte(body)) && utf8.ValidString(body)
 		if err != nil {
+			var twice *duplicateError
+			require.True(t, !good || errors.Is(err, errDeep) || errors.As(err, &twice), "%q: %s", body, err)
 			return
 		}
-		twice, _, err := canonicalJSON(once)
+		require.True(t, good, "%q", body)
+		twice, err := parseJSON(once.canonical())
 		require.NoError(t, err)
-		require.Equal(t, string(once), string(twice))
+		require.Equal(t, string(once.canonical()), string(twice.canonical()))
+		if !once.halves {
+			require.JSONEq(t, body, string(once.canonical()))
+		}
 	})
 }

@@ -109,27 +109,6 @@ func nothingDone(method string) string {
 	return ""
 }
 
-// undecodable says what is wrong with a request that could not be decoded, without repeating it.
-func undecodable(err error) problem {
-	p := problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: "The request has a value that cannot be read."}
-	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		p.Fields = []gateway.FieldError{{Field: fieldName(t.Field), Message: "must be " + plainType(t.Type.Kind().String())}}
-	}
-	return p
-}
-
-func plainType(kind string) string {
-	switch kind {
-	case "int", "int64", "int32":
-		return "a whole number without a decimal point or exponent, of at most 64 bits"
-	case "string":
-		return "text in double quotes"
-	case "bool":
-		return "true or false"
-	}
-	return "of another type"
-}
-
 // problem writes p. instance is the route that matched, never the address as it came.
 func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 	type field struct {

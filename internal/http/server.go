@@ -3,25 +3,15 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"payrelay/api"
 	"payrelay/internal/gateway"
-	"payrelay/internal/http/internal/oapi"
 	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
@@ -64,7 +54,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error)
 }
 
-// Config is what the API needs. All members but RefuseDemoKey and Callbacks are required.
+// Config is what the API needs. All members but RejectDemoKey and Callbacks are required.
 type Config struct {
 	Orders      Orders
 	Auth        Authenticator
@@ -73,7 +63,7 @@ type Config struct {
 	HashKey    []byte
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
-	// RefuseDemoKey turns the well-known key of `dev` away.
+	// RejectDemoKey rejects the well-known key of `dev`.
 	RejectDemoKey bool
 	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
 	ProviderTimeout time.Duration
@@ -85,25 +75,9 @@ type Config struct {
 
 type server struct {
 	Config
-	router  routers.Router
-	scopes  map[string]shop.Scope // by operation id
-	metrics *metrics
+	operations map[string]*operation // by method and route
+	metrics    *metrics
 }
-
-// Document returns the contract, read and checked. It is read once and shared: nobody may change it.
-func Document() (*openapi3.T, error) { return contractOnce() }
-
-var contractOnce = sync.OnceValues(func() (*openapi3.T, error) {
-	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
-	if err != nil {
-		return nil, fmt.Errorf("read the contract: %w", err)
-	}
-	if err := doc.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("check the contract: %w", err)
-	}
-	doc.Servers = nil // requests are matched by path alone
-	return doc, nil
-})
 
 // New returns the handler of the merchant API, its documentation and the providers' callbacks.
 func New(c Config) (http.Handler, error) {
@@ -111,65 +85,8 @@ func New(c Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	router, err := gorillamux.NewRouter(doc)
-	if err != nil {
-		return nil, fmt.Errorf("route the contract: %w", err)
-	}
-	s := &server{Config: c, router: router, scopes: map[string]shop.Scope{}, metrics: newMetrics(c.Registerer)}
-	for path, item := range doc.Paths.Map() {
-		for method, op := range item.Operations() {
-			if scope, ok := op.Extensions["x-scope"].(string); ok {
-				s.scopes[method+" "+path] = shop.Scope(scope)
-			}
-		}
-	}
+	s := &server{Config: c, operations: operationsOf(doc), metrics: newMetrics(c.Registerer)}
 	return s.routes(), nil
-}
-
-// routes is every address that is served.
-func (s *server) routes() http.Handler {
-	r := chi.NewRouter()
-	r.Use(s.observe, s.recover, headIsGet)
-	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
-		s.problem(w, req, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
-	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		var allow []string
-		for method, names := range map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"} {
-			if r.Match(chi.NewRouteContext(), method, req.URL.Path) {
-				allow = append(allow, names)
-			}
-		}
-		slices.Sort(allow)
-		w.Header().Set("Allow", strings.Join(allow, ", "))
-		s.problem(w, req, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
-	})
-	r.Get("/openapi.yaml", serveContract)
-	r.Get("/openapi.json", serveContractJSON)
-	r.Get("/docs", serveDocs)
-	r.Get("/docs/scalar.js", serveScalar)
-	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
-	if s.Callbacks != nil {
-		shed := s.metrics.rejected.WithLabelValues("callbacks")
-		arrive, admit := s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.CallbackAdmission, shed))
-		r.Method(http.MethodPost, "/callbacks/{provider}/{token}", arrive(admit(s.unencoded(s.Callbacks))))
-	}
-	r.Group(func(r chi.Router) {
-		shed := s.metrics.rejected.WithLabelValues("api")
-		r.Use(s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, shed)), s.admit(newGate(s.Admission, shed)), s.authenticate, s.scoped, s.bounded, s.unencoded, s.readBody, s.idempotent, s.validate)
-		strict := oapi.NewStrictHandlerWithOptions(&handlers{s}, nil, oapi.StrictHTTPServerOptions{
-			RequestErrorHandlerFunc: s.badRequest, ResponseErrorHandlerFunc: s.fail,
-		})
-		oapi.HandlerWithOptions(strict, oapi.ChiServerOptions{
-			BaseRouter: r, ErrorHandlerFunc: s.badRequest,
-		})
-	})
-	return r
-}
-
-// badRequest answers a request that passed validation but cannot be decoded all the same.
-func (s *server) badRequest(w http.ResponseWriter, r *http.Request, err error) {
-	s.problem(w, r, undecodable(err))
 }
 
 // statusCallerLeft is what logs and metrics say of a request whose caller hung up before the answer. Nothing is wrong

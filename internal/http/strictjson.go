@@ -2,21 +2,82 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
-	"sort"
+	"io"
+	"maps"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"payrelay/internal/gateway"
 )
 
 // maxDepth is how deep members may be nested.
 const maxDepth = 16
 
-// twiceError tells of the members that a body names twice, of which different readers take a different one.
-type twiceError struct{ members problems }
+// errDeep is of a body with more levels than that.
+var errDeep = errors.New("it is nested too deep")
+
+// parsed is a body as it was read, once. The request hash, the validation and the decoding all use this value.
+type parsed struct {
+	raw []byte
+	// value is made of map[string]any, []any, string, json.Number, bool and nil.
+	value any
+	// wrong is what is wrong with the values whatever the contract says of them.
+	wrong problems
+	// halves says that a text has half of a surrogate pair, which decoding makes U+FFFD of.
+	halves bool
+}
+
+// canonical is the value with sorted members and without white space, so that two bodies that mean the same are the same.
+func (p *parsed) canonical() []byte {
+	text, err := json.Marshal(p.value)
+	if err != nil || p.halves { // what cannot be decoded is like nothing but itself
+		clear(text)
+		return bytes.Clone(p.raw)
+	}
+	return text
+}
+
+// without returns the body's members but for some. It reports false if the rest would be misread: the body is no object,
+// or a member is missing that decides what others mean.
+func (p *parsed) without(fields []gateway.FieldError) (map[string]any, bool) {
+	object, ok := p.value.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	rest := copied(object)
+	for _, f := range fields {
+		if f.Field == "flow" {
+			return nil, false
+		}
+		at, path := rest, strings.Split(f.Field, ".")
+		for _, name := range path[:len(path)-1] {
+			at, _ = at[name].(map[string]any)
+		}
+		delete(at, path[len(path)-1])
+	}
+	return rest, true
+}
+
+// copied returns a copy of an object and of the objects in it.
+func copied(object map[string]any) map[string]any {
+	out := maps.Clone(object)
+	for name, value := range out {
+		if inner, ok := value.(map[string]any); ok {
+			out[name] = copied(inner)
+		}
+	}
+	return out
+}
+
+// duplicateError lists the members that a body names twice, of which different readers take a different one.
+type duplicateError struct{ members problems }
 
 // Error implements error.
-func (e *twiceError) Error() string {
+func (e *duplicateError) Error() string {
 	reported := make([]string, len(e.members))
 	for i, f := range e.members {
 		reported[i] = f.Field + " " + f.Message
@@ -24,156 +85,117 @@ func (e *twiceError) Error() string {
 	return strings.Join(reported, "; ")
 }
 
-// canonicalJSON reads one JSON value strictly and writes it with sorted members and without white space, so that two
-// bodies that mean the same are the same. It returns what is wrong with the values as well, whatever the contract says of
-// them: control characters, which no provider, log or database wants, halves of surrogate pairs, card numbers where texts
-// are stored, and numbers that are not whole. Errors do not repeat the body.
-func canonicalJSON(body []byte) (canonical []byte, values problems, err error) {
-	if err := badSyntax(body); err != nil {
-		return nil, nil, err
+// parseJSON reads one JSON value strictly. Values that no provider, log or database wants are listed in the result: control
+// characters, halves of surrogate pairs, card numbers where texts are stored, and numbers that are not whole. Errors do not
+// repeat the body.
+func parseJSON(body []byte) (*parsed, error) {
+	if !utf8.Valid(body) { // which the decoder would mend
+		return nil, badSyntax(body)
 	}
-	d := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body)), body: body}
-	d.UseNumber()
-	var out bytes.Buffer
-	err = canonicalValue(d, &out, "", 0)
+	r := &jsonReader{Decoder: json.NewDecoder(bytes.NewReader(body)), parsed: parsed{raw: body}}
+	r.UseNumber()
+	value, err := r.read("", 0)
+	if err == nil {
+		if _, end := r.Token(); !errors.Is(end, io.EOF) {
+			err = errors.New("something follows it")
+		}
+	}
 	switch {
 	case errors.Is(err, errDeep):
-		return nil, nil, err
+		return nil, cmp.Or(badSyntax(body), err)
 	case err != nil:
-		return nil, nil, errors.New("it cannot be read")
-	case len(d.twice) > 0:
-		return nil, nil, &twiceError{d.twice}
-	case d.halves: // what cannot be decoded is like nothing but itself
-		clear(out.Bytes())
-		return bytes.Clone(body), d.values, nil
+		return nil, cmp.Or(badSyntax(body), errors.New("it cannot be read")) // an error of the decoder repeats the body
+	case len(r.duplicates) > 0:
+		return nil, &duplicateError{r.duplicates}
 	}
-	return out.Bytes(), d.values, nil
+	r.value = value
+	return &r.parsed, nil
 }
 
-// jsonReader reads a body and collects what is wrong with it.
+// jsonReader reads a body token by token, and collects what is wrong with it.
 type jsonReader struct {
 	*json.Decoder
-	body   []byte
-	values problems // what is wrong with values
-	twice  problems // the members that are named twice
-	halves bool     // a text has half of a surrogate pair, which decoding makes U+FFFD of
+	parsed
+	duplicates problems
 }
 
 // token returns the next token and the part of the body that it was read from.
-func (d *jsonReader) token() (json.Token, []byte, error) {
-	from := d.InputOffset()
-	t, err := d.Token()
-	return t, bytes.TrimLeft(d.body[from:d.InputOffset()], jsonSpace+",:"), err
+func (r *jsonReader) token() (json.Token, []byte, error) {
+	from := r.InputOffset()
+	t, err := r.Token()
+	return t, bytes.TrimLeft(r.raw[from:r.InputOffset()], jsonSpace+",:"), err
 }
 
-func (d *jsonReader) judgeText(path, text string, raw []byte, lines bool) {
-	switch {
-	case halfSurrogate(raw):
-		d.halves = true
-		d.values.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && (!lines || !strings.ContainsRune("\t\r\n", r)) }):
-		d.values.add(fieldName(path), "must not hold control characters")
-	case stored(path) && holdsCardNumber(text):
-		d.values.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
-	}
-}
-
-func (d *jsonReader) judgeNumber(path string, n json.Number) {
-	if strings.ContainsAny(n.String(), ".eE") {
-		d.values.add(fieldName(path), "must be "+wholeNumber)
-	}
-}
-
-var errDeep = errors.New("it is nested too deep")
-
-func canonicalValue(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
+// read returns the next value, which stands at path.
+func (r *jsonReader) read(path string, depth int) (any, error) {
 	if depth > maxDepth {
-		return errDeep
+		return nil, errDeep
 	}
-	t, raw, err := d.token()
+	t, raw, err := r.token()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	switch v := t.(type) {
 	case json.Delim:
 		if v == '{' {
-			return canonicalObject(d, out, path, depth)
+			return r.readObject(path, depth)
 		}
-		return canonicalArray(d, out, path, depth)
+		return r.readArray(path, depth)
 	case json.Number:
-		d.judgeNumber(path, v)
-		out.WriteString(v.String())
-	default:
-		if s, ok := v.(string); ok {
-			d.judgeText(path, s, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
+		if strings.ContainsAny(v.String(), ".eE") {
+			r.wrong.add(fieldName(path), "must be "+wholeNumber)
 		}
-		text, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		out.Write(text)
-		clear(text)
+	case string:
+		r.judgeText(path, v, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 	}
-	return nil
+	return t, nil
 }
 
-func canonicalObject(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
-	members := map[string][]byte{}
-	names := []string{}
-	for d.More() {
-		t, raw, err := d.token()
+func (r *jsonReader) readObject(path string, depth int) (any, error) {
+	members := map[string]any{}
+	for r.More() {
+		t, raw, err := r.token()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		name, _ := t.(string)
 		field := name
 		if path != "" {
 			field = path + "." + name
 		}
-		d.judgeText(field, name, raw, false)
-		if _, twice := members[name]; twice {
-			d.twice.add(fieldName(field), "stands twice, the second time at "+position(d.body, int(d.InputOffset())-len(raw)))
+		r.judgeText(field, name, raw, false)
+		if _, duplicate := members[name]; duplicate {
+			r.duplicates.add(fieldName(field), "stands twice, the second time at "+position(r.raw, int(r.InputOffset())-len(raw)))
 		}
-		var value bytes.Buffer
-		if err := canonicalValue(d, &value, field, depth+1); err != nil {
-			return err
+		if members[name], err = r.read(field, depth+1); err != nil {
+			return nil, err
 		}
-		members[name] = value.Bytes()
-		names = append(names, name)
 	}
-	if _, err := d.Token(); err != nil {
-		return err
-	}
-	sort.Strings(names)
-	out.WriteByte('{')
-	for i, name := range names {
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		text, err := json.Marshal(name)
-		if err != nil {
-			return err
-		}
-		out.Write(text)
-		out.WriteByte(':')
-		out.Write(members[name])
-		clear(members[name])
-	}
-	out.WriteByte('}')
-	return nil
+	_, err := r.Token()
+	return members, err
 }
 
-func canonicalArray(d *jsonReader, out *bytes.Buffer, path string, depth int) error {
-	out.WriteByte('[')
-	for first := true; d.More(); first = false {
-		if !first {
-			out.WriteByte(',')
+func (r *jsonReader) readArray(path string, depth int) (any, error) {
+	list := []any{}
+	for r.More() {
+		value, err := r.read(path, depth+1)
+		if err != nil {
+			return nil, err
 		}
-		if err := canonicalValue(d, out, path, depth+1); err != nil {
-			return err
-		}
+		list = append(list, value)
 	}
-	_, err := d.Token()
-	out.WriteByte(']')
-	return err
+	_, err := r.Token()
+	return list, err
+}
+
+func (r *jsonReader) judgeText(path, text string, raw []byte, lines bool) {
+	switch {
+	case halfSurrogate(raw):
+		r.halves = true
+		r.wrong.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
+	case strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) && (!lines || !strings.ContainsRune("\t\r\n", c)) }):
+		r.wrong.add(fieldName(path), "must not hold control characters")
+	case stored(path) && holdsCardNumber(text):
+		r.wrong.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
+	}
 }

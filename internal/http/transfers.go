@@ -9,33 +9,28 @@ import (
 	"payrelay/internal/payment"
 )
 
-// CreateTransfer implements oapi.StrictServerInterface.
-func (h *handlers) CreateTransfer(ctx context.Context, r oapi.CreateTransferRequestObject) (oapi.CreateTransferResponseObject, error) {
-	in, err := newTransfer(ctx, r.Body)
+func (s *server) createTransfer(ctx context.Context, b *oapi.TransferRequest) (*payment.Order, bool, error) {
+	in, err := newTransfer(ctx, b)
 	if err != nil {
-		return h.rejected(ctx, gateway.KindTransfer, r.Body.Reference, err)
+		return s.earlier(ctx, gateway.KindTransfer, b.Reference, err)
 	}
-	return made(ctx)(h.Orders.Transfer(ctx, in))
+	return s.Orders.Transfer(ctx, in)
 }
 
-// ImportTransfer implements oapi.StrictServerInterface.
-func (h *handlers) ImportTransfer(ctx context.Context, r oapi.ImportTransferRequestObject) (oapi.ImportTransferResponseObject, error) {
-	b := r.Body
+func (s *server) importTransfer(ctx context.Context, b *oapi.TransferImportRequest) (*payment.Order, bool, error) {
 	query := gateway.TransferQuery{ProviderID: valueOf(b.ProviderId), ReceiptID: valueOf(b.ReceiptId)}
 	if query == (gateway.TransferQuery{}) {
-		return nil, problems{{Field: "provider_id", Message: "is required, unless receipt_id is given"}}.err()
+		return nil, false, problems{{Field: "provider_id", Message: "is required, unless receipt_id is given"}}.err()
 	}
-	return made(ctx)(h.Orders.ImportTransfer(ctx, payment.TransferImport{Shop: principal(ctx).Shop.ID, Account: b.Account, Query: query}))
+	return s.Orders.ImportTransfer(ctx, payment.TransferImport{Shop: shopID(ctx), Account: b.Account, Query: query})
 }
 
-// ConfirmTransfer implements oapi.StrictServerInterface.
-func (h *handlers) ConfirmTransfer(ctx context.Context, r oapi.ConfirmTransferRequestObject) (oapi.ConfirmTransferResponseObject, error) {
-	code, err := typedCode(r.Body.Code)
+func (s *server) confirmTransfer(ctx context.Context, key payment.Key, b *oapi.ConfirmRequest) (*payment.Order, error) {
+	code, err := typedCode(b.Code)
 	if err != nil {
 		return nil, err
 	}
-	o, err := h.Orders.ConfirmTransfer(ctx, key(ctx, r.Id), code)
-	return created(ctx, o, false, err)
+	return s.Orders.ConfirmTransfer(ctx, key, code)
 }
 
 // newTransfer reads a transfer request.
@@ -43,7 +38,7 @@ func newTransfer(ctx context.Context, b *oapi.TransferRequest) (payment.NewTrans
 	bad := badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl})
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewTransfer{
-		Shop: principal(ctx).Shop.ID, Reference: b.Reference, Account: b.Account, Amount: amount(b.Amount, b.Currency, &bad),
+		Shop: shopID(ctx), Reference: b.Reference, Account: b.Account, Amount: amount(b.Amount, b.Currency, &bad),
 		From: transferEnd("from", b.From, &bad), To: transferEnd("to", b.To, &bad), Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), Details: details(b.Customer, nil, nil), Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
 	}

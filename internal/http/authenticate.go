@@ -1,0 +1,41 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+)
+
+// authenticate finds the shop by its key. From here on the request has a call.
+func (s *server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		reject := func(detail string) {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="payrelay"`)
+			s.problem(w, r, problem{Status: http.StatusUnauthorized, Code: "unauthorized", Detail: detail})
+		}
+		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		key = strings.TrimSpace(key)
+		if len(r.Header.Values("Authorization")) != 1 || !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
+			reject("Send your shop's key in the header Authorization: Bearer KEY.")
+			return
+		}
+		if s.RejectDemoKey && key == shop.DemoKey {
+			reject("The demo key is for trying out only. Use your shop's own key.")
+			return
+		}
+		p, err := s.Auth.Authenticate(r.Context(), shop.HashKey(key))
+		switch {
+		case payment.CodeOf(err) == payment.CodeNotFound:
+			reject("This key is not known, or was revoked.")
+			return
+		case err != nil:
+			s.fail(w, r, err)
+			return
+		}
+		recordOf(r.Context()).shop = p.Shop.Name
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))
+	})
+}

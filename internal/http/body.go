@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// maxBody is the most that a shop may send, in bytes.
+const maxBody = 64 << 10
+
+// parseBody parses the body of a POST, once, and makes the hash that tells a repeat from another request. The text is
+// wiped afterwards, as far as Go allows.
+func (s *server) parseBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
+			return
+		}
+		text, err := io.ReadAll(r.Body)
+		defer clear(text)
+		if err != nil {
+			s.problem(w, r, incomplete(err))
+			return
+		}
+		c := callOf(r.Context())
+		if len(text) > 0 {
+			if !isJSON(r.Header.Get("Content-Type")) {
+				s.problem(w, r, problem{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Detail: "Send the body as Content-Type: application/json, in UTF-8."})
+				return
+			}
+			if c.body, err = parseJSON(text); err != nil {
+				s.problem(w, r, notJSON(err))
+				return
+			}
+		}
+		c.hash = s.requestHash(r, c.body)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// requestHash is a keyed hash of what is asked for: method, address and body.
+func (s *server) requestHash(r *http.Request, body *parsed) []byte {
+	mac := hmac.New(sha256.New, s.HashKey)
+	for _, part := range []string{r.Method, "\x00", r.URL.Path, "\x00"} {
+		mac.Write([]byte(part))
+	}
+	if body != nil {
+		canonical := body.canonical()
+		defer clear(canonical)
+		mac.Write(canonical)
+	}
+	return mac.Sum(nil)
+}
+
+// isJSON reports whether a Content-Type says JSON in UTF-8.
+func isJSON(contentType string) bool {
+	kind, params, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/json" && (params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8"))
+}
+
+// incomplete answers a body that did not arrive whole.
+func incomplete(err error) problem {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is larger than 64 KiB."}
+	}
+	return problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole."}
+}
+
+// notJSON answers a body that cannot be parsed.
+func notJSON(err error) problem {
+	p := problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body is not valid JSON: " + err.Error() + "."}
+	if e, ok := errors.AsType[*duplicateError](err); ok {
+		p.Fields = e.members
+	}
+	return p
+}

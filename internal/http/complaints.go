@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/uuid"
+)
+
+// addValue adds every rule of the contract that a value breaks. at is where the value stands, "" for the body. No value is
+// repeated.
+func (p *problems) addValue(schema *openapi3.Schema, value any, at string) {
+	p.addErrors(schema.VisitJSON(value, asRequest...), at)
+}
+
+// asRequest is how a request's values are held against a schema.
+var asRequest = []openapi3.SchemaValidationOption{
+	openapi3.VisitAsRequest(), openapi3.MultiErrors(), openapi3.WithStringFormatValidators(formats),
+	openapi3.SetSchemaErrorMessageCustomizer(func(e *openapi3.SchemaError) string { return e.Reason }),
+}
+
+// addErrors walks through what the validator found.
+func (p *problems) addErrors(err error, at string) {
+	switch e := err.(type) { //nolint:errorlint // a tree is walked, level by level
+	case nil:
+	case openapi3.MultiError:
+		for _, inner := range e {
+			p.addErrors(inner, at)
+		}
+	case *openapi3.SchemaError:
+		p.addSchema(e, at)
+	default:
+		p.add(orBody(at), "is not valid")
+	}
+}
+
+func orBody(field string) string {
+	if field == "" {
+		return "body"
+	}
+	return field
+}
+
+// addSchema says in plain words which rule a member breaks.
+func (p *problems) addSchema(e *openapi3.SchemaError, at string) {
+	path := e.JSONPointer()
+	if at != "" {
+		path = slices.Insert(path, 0, at)
+	}
+	field, schema := strings.Join(path, "."), e.Schema
+	message := ""
+	switch e.SchemaField {
+	case "required":
+		message = "is required"
+	case "properties", "additionalProperties":
+		message = "is not a member of this request: check its spelling"
+		// the path ends at the object; only the reason, which holds no value, names the member
+		if name, ok := strings.CutPrefix(e.Reason, "property "); ok {
+			if name, err := strconv.Unquote(strings.TrimSuffix(name, " is unsupported")); err == nil {
+				field = strings.TrimPrefix(field+"."+name, ".")
+			}
+		}
+	case "type":
+		message = "must be " + typeName(schema)
+	case "nullable":
+		message = "must not be null: leave it out instead"
+	case "enum":
+		message = "must be one of " + enumNames(schema)
+	case "minimum", "exclusiveMinimum":
+		message = fmt.Sprintf("must be at least %.0f", *schema.Min)
+	case "maximum", "exclusiveMaximum":
+		message = fmt.Sprintf("must be at most %.0f", *schema.Max)
+		if *schema.Max == largestExact {
+			message += ", the largest number that every JSON reader keeps exactly"
+		}
+	case "minLength":
+		message = fmt.Sprintf("must have at least %d characters", schema.MinLength)
+	case "maxLength":
+		message = fmt.Sprintf("must have at most %d characters", *schema.MaxLength)
+	case "maxProperties":
+		message = fmt.Sprintf("must have at most %d members", *schema.MaxProps)
+	case "pattern", "format":
+		message = "must be " + forms[schema.Pattern]
+		if schema.Format != "" {
+			message = "must be a valid " + schema.Format
+		}
+		if schema.Format == "date-time" {
+			message += ", such as 2026-01-31T00:00:00Z"
+		}
+	default:
+		message = "is not valid"
+	}
+	p.add(orBody(fieldName(field)), message)
+}
+
+// largestExact is the largest whole number of which programs that read numbers as floats, such as JavaScript, lose nothing.
+const largestExact = 1<<53 - 1
+
+// phoneForm is the contract's pattern of a phone number.
+const phoneForm = `^\+[1-9][0-9]{6,14}$`
+
+// forms says the contract's patterns in words.
+var forms = map[string]string{
+	`^[ -{}~]+$`:                   "printable ASCII without a bar (|)",
+	`^[ -~]+$`:                     "printable ASCII",
+	phoneForm:                      "a phone number in E.164: + with the country code and the number, without spaces, such as +442079460612",
+	`^[A-Z]{2}$`:                   "a country of two capital letters (ISO 3166-1 alpha-2), such as GB",
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`: "a date such as 1997-06-06",
+	`^[0-9 -]+$`:                   "digits; spaces and hyphens between them are ignored",
+	`^[0-9]{3,4}$`:                 "3 or 4 digits",
+}
+
+var (
+	plainName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
+	longNumber = regexp.MustCompile(`[0-9]{9}`)
+)
+
+// fieldName returns a path as it may be shown. A shop makes up the names of metadata and of members that do not exist,
+// and might put a card number there: what does not look like a name is left out.
+func fieldName(path string) string {
+	if path == "" {
+		return ""
+	}
+	names := strings.Split(path, ".")
+	for i, name := range names {
+		if !plainName.MatchString(name) || longNumber.MatchString(name) || holdsCardNumber(name) {
+			names[i] = "?"
+		}
+	}
+	return strings.Join(names, ".")
+}
+
+// timeShape is RFC 3339 without what time.Parse takes beyond it: an hour of one digit, a comma, a zone of a day.
+var timeShape = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`)
+
+// formats are the contract's formats of text. What passes here can be decoded.
+var formats = map[string]openapi3.StringFormatValidator{
+	"uuid": openapi3.NewCallbackValidator(func(s string) error {
+		if len(s) != 36 {
+			return errors.New("not a UUID")
+		}
+		_, err := uuid.Parse(s)
+		return err
+	}),
+	"date-time": openapi3.NewCallbackValidator(func(s string) error {
+		at, err := time.Parse(time.RFC3339, s)
+		if !timeShape.MatchString(s) {
+			return errors.New("not RFC 3339")
+		}
+		if year := at.UTC().Year(); err == nil && (year < 1 || year > 9999) {
+			return errors.New("not a time that can be written in UTC")
+		}
+		return err
+	}),
+}
+
+// clean reports whether text can be stored and printed.
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// wholeNumber is the one kind of number that the contract has.
+const wholeNumber = "a whole number without a decimal point or exponent, not in quotes"
+
+func typeName(schema *openapi3.Schema) string {
+	switch {
+	case schema.Type.Is("integer"):
+		return wholeNumber
+	case schema.Type.Is("string"):
+		return "text in double quotes"
+	case schema.Type.Is("boolean"):
+		return "true or false"
+	case schema.Type.Is("object"):
+		return "an object in braces"
+	case schema.Type.Is("array"):
+		return "a list in brackets"
+	}
+	return "of another type"
+}
+
+func enumNames(schema *openapi3.Schema) string {
+	names := make([]string, 0, len(schema.Enum))
+	for _, v := range schema.Enum {
+		names = append(names, fmt.Sprint(v))
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/http/internal/oapi"
+	"payrelay/internal/payment"
+)
+
+// orderOf reads an order of one kind; another kind does not exist under this address.
+func (s *server) orderOf(kind gateway.Kind) func(context.Context, payment.Key) (*payment.Order, error) {
+	return func(ctx context.Context, key payment.Key) (*payment.Order, error) {
+		o, err := s.Orders.Order(ctx, key)
+		if err == nil && o.Kind != kind {
+			return nil, payment.ErrNotFound
+		}
+		return o, err
+	}
+}
+
+func (s *server) listOrders(ctx context.Context, _ *call, q oapi.ListOrdersParams) (reply, error) {
+	page, err := s.Orders.Orders(ctx, payment.Filter{
+		Shop: shopID(ctx), Kind: gateway.Kind(valueOf(q.Kind)), Status: payment.Status(valueOf(q.Status)), Reference: valueOf(q.Reference),
+		Account: valueOf(q.Account), ParentID: q.ParentId, CreatedFrom: valueOf(q.CreatedFrom), CreatedTo: valueOf(q.CreatedTo), Limit: limit(q.Limit), Cursor: valueOf(q.Cursor),
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	list := oapi.OrderList{Data: []oapi.Order{}, NextCursor: nullable(page.Next)}
+	for _, o := range page.Items {
+		list.Data = append(list.Data, RenderOrder(o))
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}
+
+func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListOrderEventsParams) (reply, error) {
+	history, err := s.Orders.History(ctx, c.key())
+	if err != nil {
+		return reply{}, err
+	}
+	notified, err := s.Orders.Notified(ctx, c.key())
+	if err != nil {
+		return reply{}, err
+	}
+	page, err := pageOf(history, func(t payment.Transition) string { return fmt.Sprintf("%010d", t.Sequence) }, q.Cursor, q.Limit)
+	if err != nil {
+		return reply{}, err
+	}
+	list := oapi.EventList{Data: []oapi.Event{}, NextCursor: nullable(page.Next)}
+	for _, t := range page.Items {
+		list.Data = append(list.Data, renderTransition(t, notified))
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}
+
+// listNotifications passes payloads on as they were signed.
+func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNotificationsParams) (reply, error) {
+	cursor := q.Cursor
+	if q.After != nil {
+		if cursor != nil {
+			return reply{}, problems{{Field: "after", Message: "is another name of cursor: send one of the two"}}.err()
+		}
+		cursor = q.After
+	}
+	page, err := s.Orders.Feed(ctx, shopID(ctx), valueOf(cursor), limit(q.Limit))
+	if err != nil {
+		return reply{}, err
+	}
+	list := struct {
+		Data       []json.RawMessage `json:"data"`
+		NextCursor *string           `json:"next_cursor"`
+		LastCursor *string           `json:"last_cursor"`
+	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: cursor}
+	for _, n := range page.Items {
+		list.Data = append(list.Data, n.Payload)
+		list.LastCursor = nullable(n.Cursor)
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}

@@ -1,0 +1,45 @@
+package httpapi
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"payrelay/internal/http/internal/oapi"
+)
+
+func (s *server) createTransactionReport(ctx context.Context, _ *call, b *oapi.StatementRequest) (reply, error) {
+	in, err := newTransactionReport(ctx, b)
+	if err != nil {
+		return reply{}, err
+	}
+	report, err := s.Orders.CreateTransactionReport(ctx, in)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusCreated, body: renderTransactionReport(report), location: "/v1/statements/" + report.ID.String()}, nil
+}
+
+func (s *server) getTransactionReport(ctx context.Context, c *call) (reply, error) {
+	report, err := s.Orders.TransactionReport(ctx, shopID(ctx), c.id())
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: renderTransactionReport(report)}, nil
+}
+
+func (s *server) listTransactionReportRows(ctx context.Context, c *call, q oapi.ListStatementRowsParams) (reply, error) {
+	page, err := s.Orders.TransactionReportRows(ctx, shopID(ctx), c.id(), valueOf(q.Cursor), limit(q.Limit))
+	if err != nil {
+		return reply{}, err
+	}
+	list := oapi.StatementRowList{Data: []oapi.StatementRow{}, NextCursor: nullable(page.Next)}
+	for _, row := range page.Items {
+		list.Data = append(list.Data, oapi.StatementRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
+	}
+	return reply{status: http.StatusOK, body: list}, nil
+}
+
+func (s *server) getTransactionReportFile(ctx context.Context, c *call) (reply, error) {
+	return reply{file: func(w io.Writer) error { return s.Orders.TransactionReportFile(ctx, shopID(ctx), c.id(), w) }}, nil
+}

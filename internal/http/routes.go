@@ -1,0 +1,119 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/gateway"
+)
+
+// steps are what a call of the API passes before its endpoint, in this order. Each stands in the file that is named.
+func (s *server) steps() chi.Middlewares {
+	rejected := s.metrics.rejected.WithLabelValues("api")
+	return chi.Middlewares{
+		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)), // arrive.go: the body is here, whole or broken off
+		s.admit(newGate(s.Admission, rejected)),                           // admission.go: there is room to work on it
+		s.authenticate,                                                    // authenticate.go: the key belongs to a shop
+		s.authorize,                                                       // authorize.go: the key has the operation's scope
+		s.deadline,                                                        // deadline.go: it will end in time
+		s.unencoded,                                                       // encoding.go: the body is what it looks like
+		s.parseBody,                                                       // body.go: the body is one JSON value, parsed once
+		s.idempotent,                                                      // idempotent.go: it was not carried out before
+		s.validate,                                                        // validate.go: path, query and body keep to the contract
+	}
+}
+
+// callbackSteps are what a provider's callback passes.
+func (s *server) callbackSteps() chi.Middlewares {
+	rejected := s.metrics.rejected.WithLabelValues("callbacks")
+	return chi.Middlewares{
+		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)),
+		s.admit(newGate(s.CallbackAdmission, rejected)),
+		s.unencoded,
+	}
+}
+
+// routes is every address that is served.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(
+		s.observe, // observe.go: it has an id, a log line and a place in the metrics
+		s.recover, // recover.go: a panic is answered
+		headIsGet, // head.go: a HEAD is a GET
+	)
+	r.NotFound(s.nothingHere)
+	r.MethodNotAllowed(s.methodNotAllowed(r))
+	r.Get("/openapi.yaml", serveContract)
+	r.Get("/openapi.json", serveContractJSON)
+	r.Get("/docs", serveDocs)
+	r.Get("/docs/scalar.js", serveScalar)
+	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
+	if s.Callbacks != nil {
+		r.With(s.callbackSteps()...).Method(http.MethodPost, "/callbacks/{provider}/{token}", s.Callbacks)
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(s.steps()...)
+		s.operationRoutes(r)
+	})
+	return r
+}
+
+// operationRoutes is every operation of the contract.
+func (s *server) operationRoutes(r chi.Router) {
+	post := func(path string, do endpoint) { r.Post(path, s.serve(do)) }
+	get := func(path string, do endpoint) { r.Get(path, s.serve(do)) }
+
+	post("/v1/payments", making(s.createPayment))
+	get("/v1/payments/{id}", showing(s.orderOf(gateway.KindPayment)))
+	post("/v1/payments/{id}/capture", changing(s.capturePayment))
+	post("/v1/payments/{id}/cancel", showing(s.Orders.Cancel))
+	post("/v1/payments/{id}/confirm", changing(s.confirmPayment))
+	post("/v1/payments/{id}/refunds", makingFrom(s.refundPayment))
+	post("/v1/payments/{id}/charges", makingFrom(s.chargePayment))
+	get("/v1/refunds/{id}", showing(s.orderOf(gateway.KindRefund)))
+
+	post("/v1/payouts", making(s.createPayout))
+	get("/v1/payouts/{id}", showing(s.orderOf(gateway.KindPayout)))
+	post("/v1/payout-cards", making(s.createPayoutCard))
+	get("/v1/payout-cards/{id}", showing(s.orderOf(gateway.KindPayoutCard)))
+
+	post("/v1/transfers", making(s.createTransfer))
+	post("/v1/transfers/import", making(s.importTransfer))
+	get("/v1/transfers/{id}", showing(s.orderOf(gateway.KindTransfer)))
+	post("/v1/transfers/{id}/confirm", changing(s.confirmTransfer))
+
+	get("/v1/orders", asking(s.listOrders))
+	get("/v1/orders/{id}", showing(s.Orders.Order))
+	get("/v1/orders/{id}/events", asking(s.listTransitions))
+	post("/v1/orders/{id}/refresh", showing(s.Orders.Refresh))
+	get("/v1/events", asking(s.listNotifications))
+
+	get("/v1/accounts", asking(s.listAccounts))
+	get("/v1/accounts/{name}/balance", s.getBalance)
+	post("/v1/accounts/{name}/card-frame", taking(s.createCardFrame))
+	post("/v1/statements", taking(s.createTransactionReport))
+	get("/v1/statements/{id}", s.getTransactionReport)
+	get("/v1/statements/{id}/rows", asking(s.listTransactionReportRows))
+	get("/v1/statements/{id}/file", s.getTransactionReportFile)
+}
+
+func (s *server) nothingHere(w http.ResponseWriter, r *http.Request) {
+	s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
+}
+
+func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allow []string
+		for method, names := range map[string]string{http.MethodGet: "GET, HEAD", http.MethodPost: "POST"} {
+			if routes.Match(chi.NewRouteContext(), method, r.URL.Path) {
+				allow = append(allow, names)
+			}
+		}
+		slices.Sort(allow)
+		w.Header().Set("Allow", strings.Join(allow, ", "))
+		s.problem(w, r, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
+	}
+}
