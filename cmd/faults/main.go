@@ -65,14 +65,9 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 		c.Seed = rand.Int64N(1_000_000_000) //nolint:gosec // any number will do
 	}
 	fmt.Printf("faults: first seed %d, logs of bad runs in %s\n", c.Seed, c.Dir)
-	binary, err := faults.Build(ctx, c.Dir)
+	binary, err := faults.Build(ctx, c.Dir, c.Break)
 	if err != nil {
 		return false, err
-	}
-	for _, name := range strings.Split(c.Break, ",") {
-		if !slices.Contains([]string{"", "dedupe", "rowlock", "writeahead", "timer"}, name) {
-			return false, fmt.Errorf("--break: there is no safeguard %q", name)
-		}
 	}
 	begin := time.Now()
 	t := &totals{options: c.again(), scripts: map[string]int{}, faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
@@ -138,7 +133,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time,
 		plan := faults.NewPlan(seed, c.Orders, c.Replicas)
 		plan.Provoke(c.Break)
 		do := func() (faults.Report, error) {
-			return faults.Do(ctx, plan, faults.Options{Binary: binary, Database: db, Dir: c.Dir, Break: c.Break, Keep: c.Keep})
+			return faults.Do(ctx, plan, faults.Options{Binary: binary, Database: db, Dir: c.Dir, Keep: c.Keep})
 		}
 		report, err := do()
 		if errors.Is(err, faults.ErrSetup) && ctx.Err() == nil { // such as a port that somebody took in between

@@ -1,5 +1,5 @@
-// Package faultpoint lets the fault harness (cmd/faults) end or stop the service at an exact instant, move its clock, shorten
-// its pauses and switch one of its safeguards off. In an ordinary build all of it is empty functions that the compiler
+// Package faultpoint lets the fault harness (cmd/faults) end or stop the service at an exact instant, move its clock and
+// shorten its pauses. In an ordinary build all of it is empty functions that the compiler
 // removes. Only a build with the tag faults reads anything from the environment:
 //
 //	PAYRELAY_FAULTPOINTS        point:n,…   the process kills itself the nth time the point is reached; as point:n:stop
@@ -8,7 +8,6 @@
 //	PAYRELAY_FAULTPOINTS_UNTIL  unix ms     no point kills or stops after this time
 //	PAYRELAY_FAULTPOINTS_CLOCK  path        a file that holds by how much the clock is off, such as -3s
 //	PAYRELAY_FAULTPOINTS_TIMES  name=d,…    durations that replace the service's own
-//	PAYRELAY_BREAK              name,…      safeguards that are switched off
 //
-// The points and names are those where Hit, Duration and Off are called.
+// The points and names are those where Hit and Duration are called.
 package faultpoint

@@ -10,9 +10,6 @@ const Enabled = false
 // Hit marks an instant at which the harness may end the process.
 func Hit(string) {}
 
-// Off reports whether the harness has switched a safeguard off.
-func Off(string) bool { return false }
-
 // Now is the time, moved by as much as the harness wants the clock to be off.
 func Now() time.Time { return time.Now() }
 

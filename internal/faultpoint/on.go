@@ -18,11 +18,10 @@ const Enabled = true
 // plan is what the environment asks for. It is read once, at the first call.
 type plan struct {
 	points map[string][]*countdown
-	stops  *os.File // told of each stop before it
+	stops  *os.File // gets the name of each point before a stop
 	until  time.Time
 	clock  string
 	times  map[string]time.Duration
-	off    map[string]bool
 }
 
 type countdown struct {
@@ -33,7 +32,7 @@ type countdown struct {
 var read = sync.OnceValue(func() *plan { return parse(os.Getenv) })
 
 func parse(getenv func(string) string) *plan {
-	p := &plan{points: map[string][]*countdown{}, clock: getenv("PAYRELAY_FAULTPOINTS_CLOCK"), times: map[string]time.Duration{}, off: map[string]bool{}}
+	p := &plan{points: map[string][]*countdown{}, clock: getenv("PAYRELAY_FAULTPOINTS_CLOCK"), times: map[string]time.Duration{}}
 	each := func(name, sep string, do func(key, value string)) {
 		for _, item := range strings.Split(getenv(name), ",") {
 			if key, value, _ := strings.Cut(item, sep); key != "" {
@@ -61,7 +60,6 @@ func parse(getenv func(string) string) *plan {
 		}
 		p.times[name] = d
 	})
-	each("PAYRELAY_BREAK", "=", func(name, _ string) { p.off[name] = true })
 	if ms, err := strconv.ParseInt(getenv("PAYRELAY_FAULTPOINTS_UNTIL"), 10, 64); err == nil {
 		p.until = time.UnixMilli(ms)
 	}
@@ -95,9 +93,6 @@ func stop(p *plan, point string) {
 	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	time.Sleep(20 * time.Millisecond)
 }
-
-// Off reports whether the plan switches a safeguard off.
-func Off(name string) bool { return read().off[name] }
 
 // offset is how far the clock is off, looked up at most twenty times a second.
 var offset struct {

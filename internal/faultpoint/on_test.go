@@ -74,10 +74,9 @@ func TestHitStopsUntilItMayGoOn(t *testing.T) {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	p := parse(func(name string) string {
-		return map[string]string{"PAYRELAY_FAULTPOINTS_TIMES": "pause=2s,lease=1ms", "PAYRELAY_BREAK": "dedupe,timer", "PAYRELAY_FAULTPOINTS_CLOCK": "file"}[name]
+		return map[string]string{"PAYRELAY_FAULTPOINTS_TIMES": "pause=2s,lease=1ms", "PAYRELAY_FAULTPOINTS_CLOCK": "file"}[name]
 	})
 	require.Equal(t, map[string]time.Duration{"pause": 2 * time.Second, "lease": time.Millisecond}, p.times)
-	require.Equal(t, map[string]bool{"dedupe": true, "timer": true}, p.off)
 	require.Equal(t, "file", p.clock)
 	require.Empty(t, p.points)
 	for _, bad := range []string{"here", "here:0", "here:x", "here:1:start"} {

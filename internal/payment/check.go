@@ -205,9 +205,6 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 // recordCheck records an answer to "what do you know of this order", which was asked when started says: the answer may have
 // waited for long before it is recorded.
 func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Result, err error, basis int, started, now time.Time) Verdict {
-	if faultpoint.Off("timer") && o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
-		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: now}) // what no clock may do
-	}
 	if err == nil && o.modificationPending() && !o.Status.Final() && o.asBefore(result.Status) {
 		// The money is still held, or the order still unpaid. As with an order that is not found, only time and several
 		// answers prove that the command never arrived: it may be on its way, or not be visible yet. One that was answered

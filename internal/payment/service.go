@@ -259,9 +259,6 @@ func (s *Service) submit(ctx context.Context, o *Order, operation string, call f
 
 // enter is submit for a call that may come late, because it sends nothing.
 func (s *Service) enter(ctx context.Context, o *Order, operation string, call func(context.Context) (gateway.Result, error)) (*Order, bool, error) {
-	if faultpoint.Off("writeahead") {
-		call = early(ctx, call)
-	}
 	stored, created, err := s.create(ctx, o)
 	if err != nil {
 		return nil, false, err
@@ -279,14 +276,6 @@ func (s *Service) enter(ctx context.Context, o *Order, operation string, call fu
 		return nil, false, err
 	}
 	return done, true, nil
-}
-
-// early makes a call at once and returns one that only tells what came of it: what write-ahead forbids, for showing that
-// the fault harness notices.
-func early(ctx context.Context, call func(context.Context) (gateway.Result, error)) func(context.Context) (gateway.Result, error) {
-	result, err := call(ctx)
-	faultpoint.Hit("provider-answered")
-	return func(context.Context) (gateway.Result, error) { return result, err }
 }
 
 // latest is until when an order, as it was written down for a call, may be on its way. From then on checks may prove that the

@@ -7,7 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
@@ -34,12 +33,12 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		// A second callback with this key waits at the first statement until this transaction is over.
 		lock.batch.Queue(db.InsertCallback, cb.AccountID, cb.DedupeKey, id, text(cb.Reported), providerData, cb.ReceivedAt).
 			Exec(func(tag pgconn.CommandTag) error { kept = tag.RowsAffected(); return nil })
-		ask(&lock, &parent, locking(db.LockParentByProviderOrderID), id)
-		ask(&lock, &row, locking(db.OrderByProviderOrderIDForUpdate), id, cb.AccountID)
+		ask(&lock, &parent, db.LockParentByProviderOrderID, id)
+		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, cb.AccountID)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}
-		if kept == 0 && !faultpoint.Off("dedupe") {
+		if kept == 0 {
 			return errSeen
 		}
 		if row == nil {

@@ -56,7 +56,7 @@ func (s *Store) createRefund(ctx context.Context, o *payment.Order, p db.InsertO
 		}
 		var parent, taken, open *found
 		var look queue
-		ask(&look, &parent, locking(db.LockOrder), o.ShopID, *o.ParentID)
+		ask(&look, &parent, db.LockOrder, o.ShopID, *o.ParentID)
 		ask(&look, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
 		ask(&look, &open, db.OpenRefund, o.ShopID, *o.ParentID)
 		if err := look.send(ctx, tx); err != nil {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"payrelay/internal/faultpoint"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -112,14 +110,6 @@ func ask[T any](q *queue, to **T, sql string, args ...any) {
 		}
 		return err
 	})
-}
-
-// locking is a statement that locks rows, as it is. The fault harness may take the lock away, to show that it is missed.
-func locking(sql string) string {
-	if faultpoint.Off("rowlock") {
-		sql, _, _ = strings.Cut(sql, "FOR NO KEY UPDATE")
-	}
-	return sql
 }
 
 // send runs the batch. The first error ends it.

@@ -23,8 +23,8 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 		var parent *lockedParent
 		var row *db.Order
 		var lock queue
-		ask(&lock, &parent, locking(db.LockParent), key.Shop, key.Order)
-		ask(&lock, &row, locking(db.OrderForUpdate), key.Shop, key.Order)
+		ask(&lock, &parent, db.LockParent, key.Shop, key.Order)
+		ask(&lock, &row, db.OrderForUpdate, key.Shop, key.Order)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}

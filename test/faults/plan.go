@@ -191,7 +191,7 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 }
 
 // Provoke adds to a plan what the safeguards that are off are there for, so that each run shows their lack. safeguards are
-// names as Options.Break has them.
+// names as Build takes them.
 func (p *Plan) Provoke(safeguards string) {
 	add := func(at time.Duration, f Fault) {
 		f.At = at

@@ -42,8 +42,6 @@ type Options struct {
 	Database *Database
 	// Dir gets the logs of each run, in a folder of its own.
 	Dir string
-	// Break names safeguards to switch off.
-	Break string
 	// Keep leaves the database and the logs of runs without violations behind too.
 	Keep bool
 }

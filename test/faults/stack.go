@@ -18,6 +18,8 @@ import (
 
 	"payrelay/internal/localpg"
 	"payrelay/migrations"
+	"payrelay/test/faults/bugs"
+	"payrelay/test/overlay"
 )
 
 const (
@@ -25,10 +27,23 @@ const (
 	appRole  = "payrelay_app"
 )
 
-// Build makes the server with faults in it, in the folder dir, and returns its path.
-func Build(ctx context.Context, dir string) (string, error) {
+// Build makes the server that the harness can hurt, in the folder dir, and returns its path. safeguards are names of bugs.All
+// that it is built without.
+func Build(ctx context.Context, dir, safeguards string) (string, error) {
+	edits, err := bugs.Edits(safeguards)
+	if err != nil {
+		return "", err
+	}
+	root, err := overlay.Root(ctx)
+	if err != nil {
+		return "", err
+	}
+	edited, err := overlay.Write(root, dir, edits)
+	if err != nil {
+		return "", err
+	}
 	path := filepath.Join(dir, "server")
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "faults", "-o", path, "payrelay/cmd/server") //nolint:gosec // the folder is ours
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "faults", "-overlay", edited, "-o", path, "payrelay/cmd/server") //nolint:gosec // the folder is ours
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the server: %w: %s", err, out)
 	}

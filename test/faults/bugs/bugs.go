@@ -1,0 +1,94 @@
+// Package bugs holds deliberate bugs: each switches one safeguard of the service off. The fault harness builds them into the
+// server to show that it reports what the safeguard prevents. No source that ships knows of them.
+package bugs
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"payrelay/test/overlay"
+)
+
+// Bug is a safeguard that is switched off.
+type Bug struct {
+	// Package is the one that Edits change, as an import path.
+	Package string
+	Edits   []overlay.Edit
+}
+
+// All are the bugs, by the name of the safeguard.
+var All = map[string]Bug{
+	// A callback that is on record is applied again.
+	"dedupe": {"payrelay/internal/store", []overlay.Edit{{
+		File: "internal/store/callback.go",
+		Old:  "if kept == 0 {",
+		New:  "if kept < 0 {",
+	}}},
+	// No row is locked while an observation is judged.
+	"rowlock": {"payrelay/internal/store", []overlay.Edit{{
+		File: "internal/store/tx.go",
+		Old:  "q.batch.Queue(sql, args...).Query(",
+		New:  "q.batch.Queue(unlocked(sql), args...).Query(",
+	}, {
+		File: "internal/store/bug.go",
+		New: `package store
+
+import "strings"
+
+// unlocked is a statement that locks no row.
+func unlocked(sql string) string {
+	sql, _, _ = strings.Cut(sql, "FOR NO KEY UPDATE")
+	return sql
+}
+`,
+	}}},
+	// The provider is called before the order is written down.
+	"writeahead": {"payrelay/internal/payment", []overlay.Edit{{
+		File: "internal/payment/service.go",
+		Old:  "stored, created, err := s.create(ctx, o)",
+		New:  "call = early(ctx, call)\n\tstored, created, err := s.create(ctx, o)",
+	}, {
+		File: "internal/payment/bug.go",
+		New: `package payment
+
+import (
+	"context"
+
+	"payrelay/internal/faultpoint"
+	"payrelay/internal/gateway"
+)
+
+type providerCall = func(context.Context) (gateway.Result, error)
+
+// early makes a call at once and returns one that only says what came of it.
+func early(ctx context.Context, call providerCall) providerCall {
+	result, err := call(ctx)
+	faultpoint.Hit("provider-answered")
+	return func(context.Context) (gateway.Result, error) { return result, err }
+}
+`,
+	}}},
+	// The clock alone makes a payment of unknown outcome fail.
+	"timer": {"payrelay/internal/payment", []overlay.Edit{{
+		File: "internal/payment/check.go",
+		Old:  "if err == nil && o.modificationPending() &&",
+		New: `if o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
+		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: now})
+	}
+	if err == nil && o.modificationPending() &&`,
+	}}},
+}
+
+// Edits are those of the named bugs; names are separated by commas.
+func Edits(names string) (edits []overlay.Edit, err error) {
+	for name := range strings.SplitSeq(names, ",") {
+		bug, ok := All[name]
+		if name != "" && !ok {
+			return nil, fmt.Errorf("there is no safeguard %q; there are %s", name, strings.Join(slices.Sorted(maps.Keys(All)), ", "))
+		}
+		edits = append(edits, bug.Edits...)
+	}
+	return edits, nil
+}
