@@ -34,6 +34,10 @@ const (
 	riverSecond = 8
 )
 
+// ErrOldLayout is returned for a database that a version before the first release made. Its schema was edited in place since.
+var ErrOldLayout = errors.New("this database has the layout of a version before the first release, and nothing carries it over: " +
+	"give the program an empty database, or run 'server dev --fresh' for a development one")
+
 // Status is one migration and when it ran.
 type Status struct {
 	Version   int64     `json:"version"`
@@ -44,7 +48,7 @@ type Status struct {
 // Up brings the database at url to the newest schema. Several programs may call it at once: one runs, the others wait.
 // It needs a direct connection, not one through a transaction pooler.
 func Up(ctx context.Context, url string) error {
-	return with(url, func(p *goose.Provider) error {
+	return with(ctx, url, func(p *goose.Provider) error {
 		if _, err := p.Up(ctx); err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
 		}
@@ -55,7 +59,7 @@ func Up(ctx context.Context, url string) error {
 // List tells which migrations ran.
 func List(ctx context.Context, url string) ([]Status, error) {
 	var list []Status
-	err := with(url, func(p *goose.Provider) error {
+	err := with(ctx, url, func(p *goose.Provider) error {
 		all, err := p.Status(ctx)
 		if err != nil {
 			return fmt.Errorf("read the state of migrations: %w", err)
@@ -75,7 +79,7 @@ func List(ctx context.Context, url string) ([]Status, error) {
 // Pending reports whether the database lacks a migration that this program has.
 func Pending(ctx context.Context, url string) (bool, error) {
 	pending := false
-	err := with(url, func(p *goose.Provider) error {
+	err := with(ctx, url, func(p *goose.Provider) error {
 		var err error
 		pending, err = p.HasPending(ctx)
 		return err
@@ -97,7 +101,7 @@ func Fingerprint() string {
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
-func with(url string, do func(*goose.Provider) error) (err error) {
+func with(ctx context.Context, url string, do func(*goose.Provider) error) (err error) {
 	conf, err := pgx.ParseConfig(url)
 	if err != nil {
 		return errors.New("the database's address cannot be read: it should look like postgres://user:password@host/database")
@@ -105,6 +109,9 @@ func with(url string, do func(*goose.Provider) error) (err error) {
 	pgsession.Configure(conf, pgsession.Pooled(conf))
 	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(pgsession.Check))
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := checkLayout(ctx, db); err != nil {
+		return err
+	}
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
 		return fmt.Errorf("make the migration lock: %w", err)
@@ -116,6 +123,21 @@ func with(url string, do func(*goose.Provider) error) (err error) {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
 	return do(p)
+}
+
+// checkLayout recognizes a database of the old layout by a column of the present one that it does not have.
+func checkLayout(ctx context.Context, db *sql.DB) error {
+	var old bool
+	err := db.QueryRowContext(ctx, `SELECT to_regclass('orders') IS NOT NULL AND NOT EXISTS (
+		SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('orders') AND attname = 'polls_since' AND NOT attisdropped
+	)`).Scan(&old)
+	if err != nil {
+		return fmt.Errorf("read the database's layout: %w", err)
+	}
+	if old {
+		return ErrOldLayout
+	}
+	return nil
 }
 
 // riverStep is the goose migration of the given version that brings River's tables to its version target.

@@ -55,7 +55,7 @@ func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 	o := newObserver(reg, zerolog.Nop())
 	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.CallbackApply)}
 	o.observe(event)
-	event.Callback, event.Verdict, event.Rule = string(payment.CallbackVerify), "doubt", "C2"
+	event.Callback, event.Verdict, event.Rule = string(payment.CallbackVerify), "verify", "C2"
 	o.observe(event)
 	o.observe(event)
 	event.Rule = "asked_under_command"

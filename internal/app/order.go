@@ -188,7 +188,7 @@ func (c orderResendCmd) Run(ctx context.Context, io *Streams) error {
 	for _, n := range list {
 		switch {
 		case n.Sequence >= c.From:
-		case n.State == "parked":
+		case n.State == "dead_lettered":
 			fmt.Fprintf(io.Out, "Notification %d was given up on and holds back those after it: it is sent again, too.\n", n.Sequence)
 		default:
 			continue

@@ -99,8 +99,8 @@ func (p page) text(io *Streams) error {
 		fmt.Fprintf(io.Out, "failure: %s (%s), %s: %s\n", o.Failure.Category, o.Failure.Code, o.Failure.Advice, o.Failure.Message)
 	}
 	fmt.Fprintf(io.Out, "waits for: %s", waitsFor(o))
-	if o.NextCheckAt != nil {
-		fmt.Fprintf(io.Out, "; next check %s", o.NextCheckAt.UTC().Format(time.RFC3339))
+	if o.NextPollAt != nil {
+		fmt.Fprintf(io.Out, "; next check %s", o.NextPollAt.UTC().Format(time.RFC3339))
 	}
 	if o.Conflicts > 0 {
 		fmt.Fprintf(io.Out, "\nopen conflicts: %d (once you know what is true: order resolve … --conflicts %d)", o.Conflicts, o.Conflicts)

@@ -29,7 +29,7 @@ func RenderOrder(o *payment.Order) oapi.Order {
 		Capture: "automatic", Flow: nullable(string(o.Flow)),
 		Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, ProviderReference: nullable(o.ProviderReference),
 		ParentId: o.ParentID, Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
-		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextCheckAt),
+		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextPollAt),
 	}
 	if c := o.Amount.Currency(); c != "" {
 		minor := o.Amount.Minor()

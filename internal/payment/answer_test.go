@@ -50,7 +50,7 @@ func TestAnIdThatIsTakenCallsAnOperator(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, StatusUnknown, o.Status, "it is asked about")
-	require.NotNil(t, o.NextCheckAt)
+	require.NotNil(t, o.NextPollAt)
 	require.Equal(t, 1, o.Conflicts)
 	require.Contains(t, o.NewConflicts()[0].Reason, "had an order of this id before")
 	require.Equal(t, "TAKEN", o.NewConflicts()[0].ProviderData["err"])

@@ -161,7 +161,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 			o.pendVerification(r.Status, now)
 		}
 		if rule == ruleCommanded || rule == ruleHoldsSum {
-			o.nameSum(r)
+			o.keepReportedAmount(r)
 		}
 		if rule == ruleOtherMoney || rule == ruleOtherOrder { // kept for a search: whether such a thing happened is to be seen
 			o.noteReferences(r.BankReferences, StatusProcessing)

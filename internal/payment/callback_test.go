@@ -33,10 +33,10 @@ func (s *Service) call(t *testing.T) CallbackVerdict {
 // checks asks about an order whenever it is due, until it is not or that would be later than until.
 func (s *Service) checks(t *testing.T, o *Order, now *time.Time, until time.Time) {
 	t.Helper()
-	for n := 0; o.NextCheckAt != nil && !o.NextCheckAt.After(until); n++ {
+	for n := 0; o.NextPollAt != nil && !o.NextPollAt.After(until); n++ {
 		require.Less(t, n, 1000)
-		if o.NextCheckAt.After(*now) {
-			*now = *o.NextCheckAt
+		if o.NextPollAt.After(*now) {
+			*now = *o.NextPollAt
 		}
 		_, err := s.Check(t.Context(), o.Key())
 		require.NoError(t, err)
@@ -80,7 +80,7 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 			}
 			s.checks(t, o, &now, epoch.Add(24*time.Hour))
 			require.Equal(t, StatusUnknown, o.Status)
-			require.NotNil(t, o.NextCheckAt)
+			require.NotNil(t, o.NextPollAt)
 			shown = func() (gateway.Result, error) { return success, nil }
 			s.checks(t, o, &now, epoch.Add(28*time.Hour))
 			require.Equal(t, StatusSucceeded, o.Status)
@@ -88,17 +88,15 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 	}
 }
 
-// What an adapter hands back of ProviderState may be old; what is ours in it is not taken from there.
-func TestAnAdapterCannotUndoWhatIsRemembered(t *testing.T) {
+// ProviderState is the adapter's alone: what it hands back may be old, and touches nothing that the domain knows.
+func TestAnAdaptersStateTouchesNothingOfTheDomain(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
-	o.setCommandAccepted(true)
-	old := o.ProviderState
-	o.setCommandAccepted(false)
-	require.Equal(t, gateway.Secret("true"), old[stateCommandAccepted], "what others hold is left as it is")
-	o.Record(Observation{Source: SourceAnswer, Status: StatusProcessing, AsOf: o.Sequence, At: epoch, State: map[string]gateway.Secret{stateCommandAccepted: "true", "theirs": "1"}})
-	require.False(t, o.commandAccepted())
-	require.Equal(t, gateway.Secret("1"), o.ProviderState["theirs"])
+	before := o.Verification
+	before.PollsSince = epoch // by the step
+	o.Record(Observation{Source: SourceAnswer, Status: StatusProcessing, AsOf: o.Sequence, At: epoch, State: map[string]gateway.Secret{"command_accepted": "true", "theirs": "1"}})
+	require.Equal(t, before, o.Verification)
+	require.Equal(t, map[string]gateway.Secret{"command_accepted": "true", "theirs": "1"}, o.ProviderState)
 }
 
 // A callback whose signature would also hold for another reading may not call an operator by itself: the provider is asked.
@@ -117,7 +115,7 @@ func TestAWeakContradictionIsAVerification(t *testing.T) {
 		s.checks(t, o, &now, now.Add(48*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.Equal(t, StatusFailed, o.Status)
-		require.Nil(t, o.NextCheckAt)
+		require.Nil(t, o.NextPollAt)
 		n.Weak = ""
 		require.Equal(t, CallbackVerdict(Conflict), s.call(t), "a full one is believed to contradict")
 	}
@@ -144,7 +142,7 @@ func TestTheHoldsCallbackAfterAFailedCaptureIsVerified(t *testing.T) {
 		s.checks(t, o, &now, now.Add(48*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.Equal(t, StatusFailed, o.Status)
-		require.Nil(t, o.NextCheckAt)
+		require.Nil(t, o.NextPollAt)
 	}
 }
 

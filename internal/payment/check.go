@@ -31,15 +31,15 @@ const notFoundAnswers = 3
 // next sets when the order is checked next, with up to a tenth of jitter so that orders do not march in step.
 func (s Schedule) next(o *Order, now time.Time) {
 	if o.Status.Final() {
-		o.NextCheckAt = nil
-		if o.resumeVerification(now); o.NextCheckAt == nil && o.watched(now) {
+		o.NextPollAt = nil
+		if o.resumeVerification(now); o.NextPollAt == nil && o.watched(now) {
 			s.watch(o, now)
 		}
 		return
 	}
 	var at time.Time
-	if o.Checks < len(s) {
-		at = o.ChecksSince.Add(s[o.Checks])
+	if o.PollsDone < len(s) {
+		at = o.PollsSince.Add(s[o.PollsDone])
 	} else {
 		at = now.Add(s[len(s)-1] - s[max(len(s)-2, 0)])
 	}
@@ -48,7 +48,7 @@ func (s Schedule) next(o *Order, now time.Time) {
 	}
 	at = at.Add(o.jitter(at.Sub(now) / 10))
 	at = at.Truncate(time.Microsecond)
-	o.NextCheckAt = &at
+	o.NextPollAt = &at
 }
 
 // jitter is a part of limit. It follows from the order's id and from how far its schedule is: orders are spread, and the
@@ -59,18 +59,18 @@ func (o *Order) jitter(limit time.Duration) time.Duration {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write(o.ID[:])
-	_, _ = h.Write(binary.AppendVarint(binary.AppendVarint(nil, int64(o.Checks)), int64(o.Sequence)))
+	_, _ = h.Write(binary.AppendVarint(binary.AppendVarint(nil, int64(o.PollsDone)), int64(o.Sequence)))
 	return time.Duration(h.Sum64() % uint64(limit)) //nolint:gosec // both are positive, and less than limit fits
 }
 
 // ahead reports whether the order's next check is the schedule's own and still to come. A lease of that check, which ends
 // later, is no longer there then: the schedule began anew after it.
 func (s Schedule) ahead(o *Order, now time.Time) bool {
-	if o.NextCheckAt == nil || o.Checks >= len(s) {
+	if o.NextPollAt == nil || o.PollsDone >= len(s) {
 		return false
 	}
-	at := o.ChecksSince.Add(s[o.Checks])
-	return now.Before(at) && !o.NextCheckAt.Before(at) && !o.NextCheckAt.After(at.Add(s[o.Checks]/10))
+	at := o.PollsSince.Add(s[o.PollsDone])
+	return now.Before(at) && !o.NextPollAt.Before(at) && !o.NextPollAt.After(at.Add(s[o.PollsDone]/10))
 }
 
 // formLost tells a shop why nobody can pay an order that the provider has, and what to do.
@@ -83,9 +83,9 @@ func (o *Order) withoutForm(r Observation) Observation {
 	switch {
 	case r.NextAction != nil || o.NextAction != nil:
 	case r.Status == StatusRequiresAction:
-		r.Status, r.Reason = StatusProcessing, formLost
+		r.Status, r.Reason, r.FormLost = StatusProcessing, formLost, true
 	case r.Status == StatusProcessing && o.Flow == gateway.FlowHosted && !o.modificationPending():
-		r.Reason = formLost
+		r.Reason, r.FormLost = formLost, true
 	}
 	return r
 }
@@ -98,7 +98,7 @@ func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Status.Final() && o.NextCheckAt == nil {
+	if o.Status.Final() && o.NextPollAt == nil {
 		return o, nil
 	}
 	o, _, err = s.poll(ctx, o, true)
@@ -113,7 +113,7 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Status.Final() && o.NextCheckAt == nil && !o.mayComeBack() {
+	if o.Status.Final() && o.NextPollAt == nil && !o.mayComeBack() {
 		return o, nil
 	}
 	o, _, err = s.poll(ctx, o, false)
@@ -135,7 +135,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, gateway.Result{}, err
 	}
-	basis, since, started, begin := o.Sequence, o.ChecksSince, s.Now(), time.Now()
+	basis, since, started, begin := o.Sequence, o.PollsSince, s.Now(), time.Now()
 	scheduled = scheduled && !s.Schedule.ahead(o, started)
 	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o.subject()), s.CheckTimeout)
 	ended := s.BeginExternalCall(ctx)
@@ -148,10 +148,10 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	var verdict Verdict
 	conflicts := 0
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
-		now, denied := s.Now(), o.NotFound
-		sequence, planned, steps, before, asked := o.Sequence, o.NextCheckAt, o.Checks, o.Conflicts, o.ChecksSince
+		now, denied := s.Now(), o.Denials
+		sequence, planned, steps, before, asked := o.Sequence, o.NextPollAt, o.PollsDone, o.Conflicts, o.PollsSince
 		o.AddCall(made)
-		o.Checks++
+		o.PollsDone++
 		if verdict = Stale; o.Operation == ref.Operation {
 			verdict = s.recordCheck(o, gw.description, result, callErr, basis, started, now)
 		} // else the answer was read as one about what was asked before: a hold, and not its cancel
@@ -160,34 +160,34 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 			o.verifiedAt(started, gw.description.VisibilityDelay)
 		}
 		s.Schedule.next(o, now)
-		if o.NotFoundSince != nil && o.NextCheckAt != nil && (o.NotFound > denied || o.NotFound >= notFoundAnswers-1) {
+		if o.FirstDenialAt != nil && o.NextPollAt != nil && (o.Denials > denied || o.Denials >= notFoundAnswers-1) {
 			// The answers that settle it are due when the provider's delay has passed: soon, if it has and this was one more.
 			at := s.provenAt(o, gw.description.VisibilityDelay)
-			if soon := now.Add(s.Schedule[0]); o.NotFound > denied && at.Before(soon) {
+			if soon := now.Add(s.Schedule[0]); o.Denials > denied && at.Before(soon) {
 				at = soon
 			}
-			if at.After(now) && at.Before(*o.NextCheckAt) {
-				o.NextCheckAt = &at
+			if at.After(now) && at.Before(*o.NextPollAt) {
+				o.NextPollAt = &at
 			}
 		}
-		if callErr != nil && !o.watched(now) && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.ChecksSince) <= notVisibleFor) {
+		if callErr != nil && !o.watched(now) && gateway.KindOf(callErr) != gateway.KindNotFound && (!notVisible(callErr) || now.Sub(o.PollsSince) <= notVisibleFor) {
 			s.persist(o, now)
 		}
-		if since, _, open := o.pendingVerification(); open && !o.Status.Final() {
+		if o.PendingSince != nil && !o.Status.Final() {
 			// Also between two steps that are wide by now: then it can be told.
-			if at := since.Add(gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextCheckAt) {
-				o.NextCheckAt = &at
+			if at := o.PendingSince.Add(gw.description.VisibilityDelay); at.After(now) && at.Before(*o.NextPollAt) {
+				o.NextPollAt = &at
 			}
 		}
 		if o.Status.Final() && !o.watched(now) && planned != nil && o.Sequence == sequence && o.Conflicts == before {
 			reported := callErr == nil && Status(result.Status).Final()
-			s.followVerification(o, reported && !started.Before(o.ChecksSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
+			s.followVerification(o, reported && !started.Before(o.PollsSince.Add(gw.description.VisibilityDelay)), gw.description.VisibilityDelay, now)
 		}
 		// A schedule that began anew while the provider was asked does not lose a step to a look of the one before.
 		if due := scheduled && asked.Equal(since); !due && o.Sequence == sequence {
-			o.Checks = steps
-			if planned != nil && o.NextCheckAt != nil && planned.Before(*o.NextCheckAt) {
-				o.NextCheckAt = planned
+			o.PollsDone = steps
+			if planned != nil && o.NextPollAt != nil && planned.Before(*o.NextPollAt) {
+				o.NextPollAt = planned
 			}
 		}
 		return nil
@@ -212,14 +212,14 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		if !o.wasAuthorized() {
 			result.Status = gateway.StatusRequiresAction
 		}
-		if o.commandAccepted() || !s.proven(o, d.VisibilityDelay, started, now) {
+		if o.CommandAccepted || !s.proven(o, d.VisibilityDelay, started, now) {
 			return Stale
 		}
 		return o.Record(ObservationOf(result, SourceStatusPoll, basis, now))
 	}
 	if err == nil {
 		o.acknowledge() // also if nothing is recorded of it yet: an older denial may be written down after it
-		o.NotFound, o.NotFoundSince = 0, nil
+		o.Denials, o.FirstDenialAt = 0, nil
 		if s.inFlight(o, now) && !Status(result.Status).Final() {
 			// The call's own answer may still come, and it knows more: a form's address, what a capture took.
 			return Stale
@@ -236,14 +236,14 @@ func (s *Service) recordCheck(o *Order, d gateway.Description, result gateway.Re
 		// The provider had it once. That it is gone proves nothing about money.
 		return Stale
 	}
-	if o.acknowledged() {
+	if o.Acknowledged {
 		return Stale // it said otherwise, and no number of denials makes that untrue
 	}
 	if !s.proven(o, d.VisibilityDelay, started, now) {
 		return Stale
 	}
 	providerData := gateway.ProviderData{
-		"outcome": "not_found", "answers": strconv.Itoa(o.NotFound), "since": o.NotFoundSince.Format(time.RFC3339),
+		"outcome": "not_found", "answers": strconv.Itoa(o.Denials), "since": o.FirstDenialAt.Format(time.RFC3339),
 	}
 	if g, ok := errors.AsType[*gateway.Error](err); ok && g.Code != "" {
 		providerData["code"] = g.Code
@@ -270,13 +270,13 @@ const notVisibleFor = 10 * time.Minute
 // persist brings the next check forward when the provider could not be asked: the schedule counts answers. The longer that
 // goes on, the longer the pauses, so that what is learned late is late by an eighth of the outage, or two minutes.
 func (s *Service) persist(o *Order, now time.Time) {
-	if o.NextCheckAt == nil {
+	if o.NextPollAt == nil {
 		return
 	}
-	pause := min(max(now.Sub(o.ChecksSince)/8, s.Schedule[0]), longestPause)
+	pause := min(max(now.Sub(o.PollsSince)/8, s.Schedule[0]), longestPause)
 	pause += o.jitter(pause / 4)
-	if at := now.Add(pause).Truncate(time.Microsecond); at.Before(*o.NextCheckAt) {
-		o.NextCheckAt = &at
+	if at := now.Add(pause).Truncate(time.Microsecond); at.Before(*o.NextPollAt) {
+		o.NextPollAt = &at
 	}
 }
 
@@ -287,14 +287,14 @@ const longestPause = 2 * time.Minute
 // now: several in a row, of which the last one was asked for late enough. One that was asked for before the call says
 // nothing about it.
 func (s *Service) proven(o *Order, delay time.Duration, started, now time.Time) bool {
-	if started.Before(o.ChecksSince) {
+	if started.Before(o.PollsSince) {
 		return false
 	}
-	o.NotFound++
-	if o.NotFoundSince == nil {
-		o.NotFoundSince = &now
+	o.Denials++
+	if o.FirstDenialAt == nil {
+		o.FirstDenialAt = &now
 	}
-	return o.NotFound >= notFoundAnswers && !started.Before(s.provenAt(o, delay))
+	return o.Denials >= notFoundAnswers && !started.Before(s.provenAt(o, delay))
 }
 
 // provenAt is from when on a question whose answer denies a call is late enough: the provider's delay after both the first such answer and
@@ -302,10 +302,10 @@ func (s *Service) proven(o *Order, delay time.Duration, started, now time.Time) 
 func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
 	asked := o.CreatedAt
 	if o.modificationPending() {
-		asked = o.ChecksSince
+		asked = o.PollsSince
 	}
 	at := asked.Add(s.ProviderTimeout + delay)
-	if since := o.NotFoundSince.Add(delay); since.After(at) {
+	if since := o.FirstDenialAt.Add(delay); since.After(at) {
 		at = since
 	}
 	return at
@@ -313,7 +313,7 @@ func (s *Service) provenAt(o *Order, delay time.Duration) time.Time {
 
 // inFlight reports whether a call that moves the order along may still be under way, in this process or another.
 func (s *Service) inFlight(o *Order, now time.Time) bool {
-	return (o.Status == StatusCreated || o.modificationPending()) && now.Sub(o.ChecksSince) < s.ProviderTimeout
+	return (o.Status == StatusCreated || o.modificationPending()) && now.Sub(o.PollsSince) < s.ProviderTimeout
 }
 
 // refOf returns the order's name towards the provider, with its parent's.

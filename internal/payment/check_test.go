@@ -74,7 +74,7 @@ func TestAnOldNoSuchOrderIsNotBelieved(t *testing.T) {
 		now := epoch
 		if command {
 			o.Manual, o.Authorized, o.Operation = true, o.Amount.Minor(), gateway.OpCapture
-			o.Status, o.ChecksSince = StatusUnknown, epoch
+			o.Status, o.PollsSince = StatusUnknown, epoch
 			answer, missing = gateway.Result{Status: gateway.StatusAuthorized}, nil // the hold as it was
 		} else {
 			require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, At: epoch}))
@@ -110,12 +110,12 @@ func TestAnAnswerFromBeforeACommandDoesNotCountAgainstIt(t *testing.T) {
 	s := New(Config{})
 	o := newTestOrder()
 	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
-	o.ChecksSince = epoch.Add(time.Hour)
+	o.PollsSince = epoch.Add(time.Hour)
 	late := epoch.Add(2 * time.Hour)
 	for range 2 * notFoundAnswers {
 		require.False(t, s.proven(o, 0, epoch, late))
 	}
-	require.Zero(t, o.NotFound)
+	require.Zero(t, o.Denials)
 }
 
 // An order that waits for its customer or its shop is left alone at first; one whose call may be under way is not.
@@ -127,8 +127,8 @@ func TestTheScheduleOfAnOrderThatWaits(t *testing.T) {
 		o.restart(epoch)
 		for now := epoch; len(all) < 4; {
 			DefaultSchedule.next(o, now)
-			all = append(all, o.NextCheckAt.Sub(epoch))
-			now, o.Checks = *o.NextCheckAt, o.Checks+1
+			all = append(all, o.NextPollAt.Sub(epoch))
+			now, o.PollsDone = *o.NextPollAt, o.PollsDone+1
 		}
 		return all
 	}
@@ -161,7 +161,7 @@ func TestJitterFollowsFromTheOrder(t *testing.T) {
 		require.Less(t, j, limit)
 		require.Equal(t, j, o.jitter(limit))
 		parts[j*4/limit]++
-		o.Checks++
+		o.PollsDone++
 		require.NotEqual(t, j, o.jitter(limit), "the next step is spread otherwise")
 	}
 	for _, n := range parts {

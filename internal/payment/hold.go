@@ -121,12 +121,11 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 			return err
 		}
 		now := s.Now()
-		o.setCommandAccepted(false)
-		o.mark(stateNamedSum, "")
+		o.CommandAccepted, o.ReportedAmount = false, nil
 		o.Operation = op
-		o.StatusReason = ""
+		o.StatusReason, o.FormLost = "", false
 		if o.Status == StatusProcessing { // an unpaid one whose form nobody can reach: there is no step to make
-			o.ChecksSince, o.Checks = now, 0
+			o.PollsSince, o.PollsDone = now, 0
 		} else {
 			o.step(StatusProcessing, SourceRequest, gateway.ProviderData{"operation": string(op)}, now)
 			o.snapshot()

@@ -251,7 +251,7 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
 	o.Operation, o.CaptureAmount = gateway.OpCapture, 300
 	o.step(StatusProcessing, SourceRequest, nil, epoch)
-	o.setCommandAccepted(true)
+	o.CommandAccepted = true
 	for after := range 10 {
 		at := epoch.Add(time.Duration(after) * time.Hour)
 		verdict := s.recordCheck(o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, at, at)
@@ -259,7 +259,6 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	}
 	require.Equal(t, StatusProcessing, o.Status)
 	require.EqualValues(t, 300, o.CaptureAmount)
-	o.setCommandAccepted(false)
 	require.Empty(t, o.ProviderState)
 }
 

@@ -20,7 +20,9 @@ type Order struct {
 	RequestHash []byte
 
 	Status       Status
-	StatusReason string
+	StatusReason string // for people; nothing is decided by it
+	// FormLost says that the provider has the order and nobody knows the address of its form, so the customer cannot go on.
+	FormLost bool
 	// Operation is the last thing that the provider was asked to do with it.
 	Operation gateway.Operation
 	// Manual says that money is held first and taken by a later capture.
@@ -32,6 +34,9 @@ type Order struct {
 	Authorized, Captured, Refunded, RefundReserved int64
 	// CaptureAmount is what the last capture asked for, 0 before one.
 	CaptureAmount int64
+	// ReportedAmount is the sum that a signed callback named of a captured part, until the provider was asked: a provider may
+	// use one word for a hold and for what is captured from it, so a callback alone proves no capture.
+	ReportedAmount *int64
 
 	Flow      gateway.Flow
 	Recurring bool
@@ -66,13 +71,9 @@ type Order struct {
 
 	CreatedAt, UpdatedAt time.Time
 	FinalizedAt          *time.Time
-	NextCheckAt          *time.Time
-	// ChecksSince is where the schedule of checks began; Checks is how many of its times are over, or were left out.
-	ChecksSince time.Time
-	Checks      int
-	// NotFound counts how often in a row the provider said it has no such order, from NotFoundSince on.
-	NotFound      int
-	NotFoundSince *time.Time
+
+	// Verification is what status polls have found so far, and when the next one is due.
+	Verification
 
 	// Namesakes is how many other refunds of the same payment and sum a callback on that payment could as well be about.
 	// It is not stored: only Store.ApplyCallback fills it.
@@ -158,38 +159,6 @@ func (o *Order) AddCall(c Call) { o.calls = append(o.calls, c) }
 // ParentDelta returns by how much the parent's reserved and refunded sums change with what happened, in minor units.
 func (o *Order) ParentDelta() (reserved, refunded int64) { return o.parentReserved, o.parentRefunded }
 
-// stateOurs begins the names of those members of ProviderState that are ours and not an adapter's.
-const stateOurs = "payrelay."
-
-// stateAccepted is the member that remembers that the provider answered the last capture or cancel: it arrived, and a hold
-// that still stands says only that it has not been carried out yet.
-const stateCommandAccepted = stateOurs + "accepted"
-
-// mark sets a member of ProviderState, or removes it if value is empty. The map itself is left alone: snapshots share it.
-func (o *Order) mark(name string, value gateway.Secret) {
-	state := map[string]gateway.Secret{}
-	maps.Copy(state, o.ProviderState)
-	delete(state, name)
-	if value != "" {
-		state[name] = value
-	}
-	if len(state) > 0 || o.ProviderState != nil {
-		o.ProviderState = state
-	}
-}
-
-// accept remembers whether the provider has answered the last capture or cancel.
-func (o *Order) setCommandAccepted(yes bool) {
-	if yes {
-		o.mark(stateCommandAccepted, "true")
-	} else {
-		o.mark(stateCommandAccepted, "")
-	}
-}
-
-// accepted reports whether the provider has answered the last capture or cancel.
-func (o *Order) commandAccepted() bool { return o.ProviderState[stateCommandAccepted] != "" }
-
 // unknownTo returns the parts of an adapter's state of which the order holds nothing yet.
 func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Secret {
 	fresh := maps.Clone(state)
@@ -219,7 +188,7 @@ func (o *Order) step(to Status, cause Source, providerData gateway.ProviderData,
 	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Source: cause, ProviderData: providerData, At: at})
 	o.Status, o.UpdatedAt = to, at
 	if to.Final() {
-		o.NextCheckAt, o.NextAction = nil, nil
+		o.NextPollAt, o.NextAction = nil, nil
 		if o.FinalizedAt == nil {
 			o.FinalizedAt = &at
 		}

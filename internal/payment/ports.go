@@ -110,7 +110,7 @@ const (
 	CallbackRepeat   CallbackVerdict = "repeat"
 	CallbackStale    CallbackVerdict = "stale"
 	CallbackConflict CallbackVerdict = "conflict"
-	CallbackVerify   CallbackVerdict = "doubt"    // kept; the provider is asked
+	CallbackVerify   CallbackVerdict = "verify"   // kept; the provider is asked
 	CallbackNoOrder  CallbackVerdict = "no_order" // authentic, but about an order that is not ours
 )
 

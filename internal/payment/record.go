@@ -3,7 +3,6 @@ package payment
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -31,6 +30,8 @@ type Observation struct {
 	Status Status
 	// Reason, if not empty, becomes the order's StatusReason.
 	Reason string
+	// FormLost says that the order waits for a customer who has no address of its form.
+	FormLost bool
 	// Basis is the order's Sequence when the question was asked, for an answer or a check: the report is about the
 	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
 	AsOf int
@@ -137,7 +138,7 @@ func (o *Order) awaitsOthers() bool {
 
 // unpaid reports whether the customer was asked to pay and, for all that is known, has not: nothing is under way.
 func (o *Order) unpaid() bool {
-	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.StatusReason == formLost && !o.modificationPending()
+	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.FormLost && !o.modificationPending()
 }
 
 // begun is what the order was made for.
@@ -163,9 +164,9 @@ func (o *Order) neverArrived() bool {
 
 // restart begins the schedule of checks anew.
 func (o *Order) restart(at time.Time) {
-	o.ChecksSince, o.Checks = at, 0
+	o.PollsSince, o.PollsDone = at, 0
 	if o.awaitsOthers() {
-		o.Checks = waitingSkips
+		o.PollsDone = waitingSkips
 	}
 }
 
@@ -200,7 +201,7 @@ func (o *Order) Record(r Observation) Verdict {
 	r = o.reading(r)
 	verdict, reason := o.judge(r)
 	if r.Status == StatusSucceeded && r.Source != SourceCallback {
-		o.mark(stateNamedSum, "") // it was asked about, and judged with this report
+		o.ReportedAmount = nil // it was asked about, and judged with this report
 	}
 	switch verdict { //nolint:exhaustive // Apply goes on below
 	case Conflict:
@@ -209,11 +210,11 @@ func (o *Order) Record(r Observation) Verdict {
 		return verdict
 	case Stale, Repeat:
 		if verdict == Stale && o.needsSum(r) {
-			o.StatusReason = sumNotNamed
+			o.StatusReason, o.FormLost = sumNotNamed, false
 		}
 		o.learn(r)
 		if verdict == Repeat && o.StatusReason == "" && !o.Status.Final() {
-			o.StatusReason = r.Reason
+			o.StatusReason, o.FormLost = r.Reason, r.FormLost
 		}
 		return verdict
 	}
@@ -224,8 +225,8 @@ func (o *Order) Record(r Observation) Verdict {
 		return verdict
 	}
 	o.step(r.Status, r.Source, r.providerData(), r.At)
-	o.StatusReason = r.Reason
-	o.NotFound, o.NotFoundSince = 0, nil
+	o.StatusReason, o.FormLost = r.Reason, r.FormLost
+	o.Denials, o.FirstDenialAt = 0, nil
 	defer o.snapshot()
 	if second != "" {
 		o.contradict(r, second)
@@ -233,7 +234,7 @@ func (o *Order) Record(r Observation) Verdict {
 	switch r.Status { //nolint:exhaustive // the others have nothing of their own
 	case StatusRequiresAction:
 		if o.modificationPending() {
-			o.Operation = o.intent() // what was asked did not happen
+			o.Operation, o.CommandAccepted = o.intent(), false // what was asked did not happen
 		}
 		if r.NextAction != nil {
 			o.NextAction = r.NextAction
@@ -241,7 +242,7 @@ func (o *Order) Record(r Observation) Verdict {
 	case StatusAuthorized:
 		held := o.wasAuthorized()
 		if o.modificationPending() {
-			o.Operation, o.CaptureAmount = gateway.OpAuthorize, 0 // what was asked did not happen
+			o.Operation, o.CaptureAmount, o.CommandAccepted = gateway.OpAuthorize, 0, false // what was asked did not happen
 		}
 		if !held { // also if the customer paid while the order was being given up
 			o.Authorized = o.settle(r)
@@ -310,9 +311,6 @@ func (o *Order) learn(r Observation) {
 		o.NextAction = r.NextAction
 	}
 	for k, v := range r.State {
-		if strings.HasPrefix(k, stateOurs) {
-			continue // adapters hand back what they were given, which may be old
-		}
 		if o.ProviderState == nil {
 			o.ProviderState = map[string]gateway.Secret{}
 		}

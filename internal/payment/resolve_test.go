@@ -96,7 +96,7 @@ func TestAnOperatorsDecision(t *testing.T) {
 			require.Equal(t, SourceOperator, last.Source)
 			require.Subset(t, last.ProviderData, gateway.ProviderData{"reason": tc.reason, "operator": "ann"})
 			require.Contains(t, o.StatusReason, tc.reason)
-			require.Equal(t, tc.as.Final(), o.NextCheckAt == nil)
+			require.Equal(t, tc.as.Final(), o.NextPollAt == nil)
 			require.NotContains(t, last.ProviderData, "forced")
 			if before.Authorized == 900 {
 				require.EqualValues(t, 900, o.Captured)

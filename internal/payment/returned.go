@@ -52,5 +52,5 @@ const (
 func (s Schedule) watch(o *Order, now time.Time) {
 	shortest := s[min(waitingSkips, len(s)-1)]
 	at := now.Add(min(max(now.Sub(*o.FinalizedAt)/2, shortest), longestWatch)).Truncate(time.Microsecond)
-	o.NextCheckAt = &at
+	o.NextPollAt = &at
 }

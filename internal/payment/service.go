@@ -244,7 +244,7 @@ func madeByUs(id string) bool {
 func (s *Service) newOrder(o Order) *Order {
 	now := s.Now()
 	o.ID, o.ProviderOrderID = s.NewID(), newProviderOrderID()
-	o.CreatedAt, o.UpdatedAt, o.ChecksSince = now, now, now
+	o.CreatedAt, o.UpdatedAt, o.PollsSince = now, now, now
 	o.step(StatusCreated, SourceRequest, nil, now)
 	s.Schedule.next(&o, now)
 	o.snapshot()
@@ -280,7 +280,7 @@ func (s *Service) enter(ctx context.Context, o *Order, operation string, call fu
 
 // latest is until when an order, as it was written down for a call, may be on its way. From then on checks may prove that the
 // call never arrived.
-func (s *Service) latest(stored *Order) time.Time { return stored.ChecksSince.Add(s.ProviderTimeout) }
+func (s *Service) latest(stored *Order) time.Time { return stored.PollsSince.Add(s.ProviderTimeout) }
 
 // inTime lets a call begin only before a time, no later than latest, and ends it then: a process that was paused or waited for
 // the database in between must not make the checks wrong.
@@ -325,7 +325,7 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 			// newer than what this answer tells.
 			result.State = unknownTo(o, result.State)
 		} else if o.modificationPending() && callErr == nil {
-			o.setCommandAccepted(true)
+			o.CommandAccepted = true
 		}
 		if verdict, conflicts = Stale, 0; callErr != nil && o.Operation != stored.Operation {
 			return nil // the command was settled by others meanwhile, and its failure says nothing about the order

@@ -57,7 +57,7 @@ func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
 			require.Equal(t, StatusCanceled, after.Status)
 		} else {
 			require.Equal(t, StatusProcessing, after.Status)
-			require.NotNil(t, after.NextCheckAt, "it is asked about again")
+			require.NotNil(t, after.NextPollAt, "it is asked about again")
 		}
 	}
 }
@@ -85,10 +85,10 @@ func prohibitedFrom(t *testing.T, first time.Duration) {
 		now, answer = epoch.Add(after), &gateway.Error{Kind: kind}
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		if o.NextCheckAt == nil {
+		if o.NextPollAt == nil {
 			return 0
 		}
-		return o.NextCheckAt.Sub(now)
+		return o.NextPollAt.Sub(now)
 	}
 	late := 2 * time.Minute
 	for _, after := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second} {
@@ -123,7 +123,7 @@ func TestARefundThatIsNotShownIsAskedAboutBySchedule(t *testing.T) {
 	for now.Before(epoch.Add(24 * time.Hour)) {
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		now = *o.NextCheckAt
+		now = *o.NextPollAt
 	}
 	require.Less(t, checks, 70)
 	require.Equal(t, StatusUnknown, o.Status)
@@ -144,10 +144,10 @@ func TestAnOutageMakesAnAnswerLateByAFractionOfIt(t *testing.T) {
 	for now.Sub(epoch) < 2*time.Hour {
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		pause, outage := o.NextCheckAt.Sub(now), now.Sub(epoch)
+		pause, outage := o.NextPollAt.Sub(now), now.Sub(epoch)
 		require.GreaterOrEqual(t, pause, time.Second-time.Microsecond)
 		require.LessOrEqual(t, pause, max(2*time.Second, min(outage/6, 150*time.Second)))
-		now = *o.NextCheckAt
+		now = *o.NextPollAt
 	}
 	require.Less(t, checks, 120, "two hours")
 }
@@ -164,18 +164,18 @@ func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	s.Schedule.next(o, now)
-	planned := *o.NextCheckAt
+	planned := *o.NextPollAt
 	for range 9 {
 		now = now.Add(100 * time.Millisecond)
 		after, err := s.Refresh(context.Background(), o.Key())
 		require.NoError(t, err)
-		require.Equal(t, planned, *after.NextCheckAt)
-		require.Equal(t, waitingSkips, after.Checks)
+		require.Equal(t, planned, *after.NextPollAt)
+		require.Equal(t, waitingSkips, after.PollsDone)
 	}
 	now = planned
 	after, err := s.Check(context.Background(), o.Key())
 	require.NoError(t, err)
-	require.InEpsilon(t, 30*time.Second, after.NextCheckAt.Sub(epoch), 0.2)
+	require.InEpsilon(t, 30*time.Second, after.NextPollAt.Sub(epoch), 0.2)
 }
 
 // A check that is under way when the call's answer begins a new schedule uses up no step of that: the customer's order would be
@@ -183,7 +183,7 @@ func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
 func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
-	o.Provider, o.ChecksSince = "fake", epoch
+	o.Provider, o.PollsSince = "fake", epoch
 	now := epoch
 	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
@@ -194,7 +194,7 @@ func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
 	now = epoch.Add(1100 * time.Millisecond)
 	after, err := s.Check(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.WithinDuration(t, now.Add(10*time.Second), *after.NextCheckAt, 1100*time.Millisecond)
+	require.WithinDuration(t, now.Add(10*time.Second), *after.NextPollAt, 1100*time.Millisecond)
 }
 
 // Nor does a check that was leased before the new schedule began, and whose process comes to read the order only then.
@@ -208,29 +208,29 @@ func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
 		"unknown":                  {StatusUnknown, time.Second},
 	} {
 		o := newTestOrder()
-		o.Provider, o.ChecksSince = "fake", epoch
+		o.Provider, o.PollsSince = "fake", epoch
 		now := epoch.Add(1100 * time.Millisecond)
 		leased := now.Add(20 * time.Second)
-		o.NextCheckAt = &leased
+		o.NextPollAt = &leased
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: begins.status, AsOf: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
 		DefaultSchedule.next(o, now)
-		planned := *o.NextCheckAt
+		planned := *o.NextPollAt
 		fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
 		}}
 		s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
-		checks := o.Checks
+		checks := o.PollsDone
 		now = now.Add(50 * time.Millisecond)
 		after, err := s.Check(t.Context(), o.Key())
 		require.NoError(t, err)
-		require.Equal(t, planned, *after.NextCheckAt, name)
-		require.Equal(t, checks, after.Checks, name)
+		require.Equal(t, planned, *after.NextPollAt, name)
+		require.Equal(t, checks, after.PollsDone, name)
 
 		now = planned
 		leased = now.Add(20 * time.Second)
-		o.NextCheckAt = &leased
+		o.NextPollAt = &leased
 		after, err = s.Check(t.Context(), o.Key())
 		require.NoError(t, err)
-		require.Equal(t, checks+1, after.Checks, "%s: a check of its own does", name)
+		require.Equal(t, checks+1, after.PollsDone, "%s: a check of its own does", name)
 	}
 }

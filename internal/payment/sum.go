@@ -2,26 +2,16 @@ package payment
 
 import (
 	"fmt"
-	"strconv"
 
 	"payrelay/internal/gateway"
 )
 
-// stateNamedSum is the member of ProviderState that keeps the sum which a signed callback named, until the provider was
-// asked: a provider may use one word for a hold and for what is captured from it, so a callback alone proves no capture.
-const stateNamedSum = stateOurs + "named_sum"
-
-// nameSum keeps the sum that a signed callback names of a captured part.
-func (o *Order) nameSum(r Observation) {
+// keepReportedAmount keeps the sum that a signed callback names of a captured part.
+func (o *Order) keepReportedAmount(r Observation) {
 	if r.Status == StatusSucceeded && r.Settled != nil && o.takesPart() {
-		o.mark(stateNamedSum, gateway.Secret(strconv.FormatInt(*r.Settled, 10)))
+		minor := *r.Settled
+		o.ReportedAmount = &minor
 	}
-}
-
-// namedSum is the sum that nameSum kept, if it kept one.
-func (o *Order) namedSum() (int64, bool) {
-	minor, err := strconv.ParseInt(o.ProviderState[stateNamedSum].Reveal(), 10, 64)
-	return minor, err == nil
 }
 
 // asked is the sum that the provider was asked to move.
@@ -62,8 +52,8 @@ func (o *Order) judgeUnnamed(r Observation) (Verdict, string) {
 	if reason := o.impossibleSum(r); reason != "" {
 		return Conflict, reason
 	}
-	if named, ok := o.namedSum(); ok {
-		return Conflict, fmt.Sprintf("a callback says that %d was settled instead of %d, and the provider names no sum", named, o.asked())
+	if o.ReportedAmount != nil {
+		return Conflict, fmt.Sprintf("a callback says that %d was settled instead of %d, and the provider names no sum", *o.ReportedAmount, o.asked())
 	}
 	return Stale, "no sum is named of the part that was captured"
 }
@@ -109,9 +99,9 @@ func (o *Order) reading(r Observation) Observation {
 			r.Reason = released
 		}
 	}
-	if named, ok := o.namedSum(); ok && r.Status == StatusSucceeded && r.Settled == nil && (r.Source == SourceStatusPoll || r.Source == SourceAnswer) &&
-		(o.Status.Final() || named == o.asked()) {
-		r.Settled = &named // a callback said so, and the provider confirms that it was done
+	if o.ReportedAmount != nil && r.Status == StatusSucceeded && r.Settled == nil && (r.Source == SourceStatusPoll || r.Source == SourceAnswer) &&
+		(o.Status.Final() || *o.ReportedAmount == o.asked()) {
+		r.Settled = o.ReportedAmount // a callback said so, and the provider confirms that it was done
 	}
 	return r
 }

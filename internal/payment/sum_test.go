@@ -20,7 +20,7 @@ func capturing(t testing.TB, minor int64) *Order {
 	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
 	o.Operation, o.CaptureAmount = gateway.OpCapture, minor
 	o.step(StatusProcessing, SourceRequest, nil, epoch)
-	o.setCommandAccepted(true)
+	o.CommandAccepted = true
 	return o
 }
 
@@ -45,7 +45,7 @@ func TestASumThatCannotBeIsAskedAbout(t *testing.T) {
 				})
 				require.Equal(t, CallbackVerify, s.call(t), "%s %d", from, odd)
 				require.Equal(t, from, o.Status)
-				require.Equal(t, now, *o.NextCheckAt, "it is asked about now")
+				require.Equal(t, now, *o.NextPollAt, "it is asked about now")
 				s.checks(t, o, &now, now.Add(48*time.Hour))
 				require.Equal(t, StatusSucceeded, o.Status, name)
 				require.EqualValues(t, 1000, o.Captured, "the order's own sum, whatever is named")
@@ -113,7 +113,7 @@ func TestACapturedPartWithoutASumStaysOpen(t *testing.T) {
 	s.Schedule.next(o, now)
 	s.checks(t, o, &now, epoch.Add(24*time.Hour))
 	require.Equal(t, StatusProcessing, o.Status)
-	require.NotNil(t, o.NextCheckAt)
+	require.NotNil(t, o.NextPollAt)
 	require.Zero(t, o.Captured)
 	require.Zero(t, o.Conflicts)
 	require.Equal(t, sumNotNamed, o.StatusReason)
@@ -197,7 +197,7 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 		s.checks(t, o, &now, now.Add(24*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.EqualValues(t, 900, o.Captured, name)
-		require.Nil(t, o.NextCheckAt, name)
+		require.Nil(t, o.NextPollAt, name)
 	}
 	o, now := capturing(t, 900), epoch
 	require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
@@ -209,7 +209,8 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 func TestASumNamedOfAnEarlierCaptureIsForgotten(t *testing.T) {
 	t.Parallel()
 	o := authorizedOrder(t)
-	o.mark(stateNamedSum, "900")
+	minor := int64(900)
+	o.ReportedAmount = &minor
 	fake := &gatewaytest.Fake{CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
 		return gateway.Result{Status: gateway.StatusSucceeded}, nil
 	}}

@@ -1,31 +1,40 @@
 package payment
 
 import (
-	"strings"
 	"time"
 
 	"payrelay/internal/gateway"
 )
 
-const (
-	// stateNamed is the member of ProviderState that remembers that the provider itself has named the order.
-	stateAcknowledged = stateOurs + "named"
-	// stateDoubted is the member that remembers a doubt about an order that had not ended: since when, and after a blank
-	// which end was reported, if any.
-	statePendingVerification = stateOurs + "doubted"
-)
-
-// name remembers that the provider has the order: it signed a callback about it, or refused a second one of the same id. Its
-// "no such order" proves nothing from then on. Only while such an answer could end the order is there anything to remember.
-func (o *Order) acknowledge() {
-	if (o.Status == StatusCreated || o.Status == StatusUnknown) && !o.acknowledged() {
-		o.mark(stateAcknowledged, "true")
-		o.NotFound, o.NotFoundSince = 0, nil
-	}
+// Verification is what status polls of one order have found so far, and when the next one is due.
+type Verification struct {
+	// NextPollAt is when the provider is asked next, nil if it is not.
+	NextPollAt *time.Time
+	// PollsSince is where the schedule of polls began; PollsDone is how many of its times are over, or were left out.
+	PollsSince time.Time
+	PollsDone  int
+	// Denials counts the answers in a row that deny that the last call arrived, from FirstDenialAt on.
+	Denials       int
+	FirstDenialAt *time.Time
+	// Acknowledged says that the provider itself has named the order, so that no denial of it is believed.
+	Acknowledged bool
+	// CommandAccepted says that the provider answered the last capture or cancel: it arrived, and a hold that still stands
+	// says only that it has not been carried out yet.
+	CommandAccepted bool
+	// PendingSince is since when a callback waits for its verification, nil if none does. PendingStatus is the end that it
+	// named, "" if it named none that can be believed.
+	PendingSince  *time.Time
+	PendingStatus Status
 }
 
-// named reports whether the provider has named the order while its call had no answer yet.
-func (o *Order) acknowledged() bool { return o.ProviderState[stateAcknowledged] != "" }
+// acknowledge records that the provider has the order: it signed a callback about it, or declined a second one of the same
+// id. Only while a denial could end the order is there anything to record.
+func (o *Order) acknowledge() {
+	if (o.Status == StatusCreated || o.Status == StatusUnknown) && !o.Acknowledged {
+		o.Acknowledged = true
+		o.Denials, o.FirstDenialAt = 0, nil
+	}
+}
 
 // doubtedBy reports whether something is going on at the provider, by a report of unknown age, with an order that ended
 // without money here. It may be old news; only the provider can tell. A refund's own answer tells that the provider took it:
@@ -43,54 +52,50 @@ func (o *Order) contradictedBy(r Observation) bool {
 // proofs rest, and those that are over are made up for, a second apart. The answers that deny the call count anew: those of
 // before know nothing of what the report tells.
 func (o *Order) verifySoon(now time.Time) {
-	o.Checks = 0
-	o.NotFound, o.NotFoundSince = 0, nil
+	o.PollsDone = 0
+	o.Denials, o.FirstDenialAt = 0, nil
 	if o.Status.Final() || o.awaitsOthers() {
-		o.ChecksSince = now
+		o.PollsSince = now
 	}
-	o.NextCheckAt = &now
+	o.NextPollAt = &now
 }
 
-// remember keeps a doubt with an order that has not ended. reported is the end that the doubted report names, "" if it names
-// none that can be believed.
+// pendVerification keeps it with an order that has not ended that a callback is not verified yet. reported is the end that
+// the callback names.
 func (o *Order) pendVerification(reported Status, at time.Time) {
 	if o.Status.Final() {
 		return
 	}
-	if _, before, open := o.pendingVerification(); open && before != reported {
+	if !reported.Final() {
+		reported = ""
+	}
+	if o.PendingSince != nil && o.PendingStatus != reported {
 		reported = "" // two reports of two ends: neither end settles both
 	}
-	o.mark(statePendingVerification, gateway.Secret(at.Format(time.RFC3339Nano)+" "+string(reported)))
+	o.PendingSince, o.PendingStatus = &at, reported
 }
 
-// remembered returns the doubt that is kept with the order, and whether there is one.
-func (o *Order) pendingVerification() (since time.Time, reported Status, open bool) {
-	at, end, _ := strings.Cut(o.ProviderState[statePendingVerification].Reveal(), " ")
-	since, err := time.Parse(time.RFC3339Nano, at)
-	return since, Status(end), err == nil
-}
-
-// lookedAfter forgets the doubt that is kept with the order when the provider was asked late enough to know what it is about.
+// verifiedAt settles a pending verification when the provider was asked late enough to know what it is about.
 func (o *Order) verifiedAt(started time.Time, delay time.Duration) {
-	if since, _, open := o.pendingVerification(); open && !started.Before(since.Add(delay)) {
-		o.mark(statePendingVerification, "")
+	if o.PendingSince != nil && !started.Before(o.PendingSince.Add(delay)) {
+		o.PendingSince, o.PendingStatus = nil, ""
 	}
 }
 
-// resume makes an order that has just ended due for a check again, if it was put in doubt before and nobody has looked late
-// enough since. An end that is the reported one settles the doubt, and so does an operator.
+// resumeVerification makes an order that has just ended due for a poll again, if a callback is not verified yet. An end that
+// is the one it named settles it, and so does an operator.
 func (o *Order) resumeVerification(now time.Time) {
-	since, reported, open := o.pendingVerification()
-	if !open {
+	if o.PendingSince == nil {
 		return
 	}
-	o.mark(statePendingVerification, "")
+	since, reported := *o.PendingSince, o.PendingStatus
+	o.PendingSince, o.PendingStatus = nil, ""
 	as := reported.Final() && (reported == StatusSucceeded) == (o.Status == StatusSucceeded)
 	decided := len(o.transitions) > 0 && o.transitions[len(o.transitions)-1].Source == SourceOperator
 	if as || decided {
 		return
 	}
-	o.ChecksSince, o.Checks, o.NextCheckAt = since, 0, &now
+	o.PollsSince, o.PollsDone, o.NextPollAt = since, 0, &now
 }
 
 // followDoubt goes on asking about a final order that a signed report put in doubt, and that no answer has contradicted. The
@@ -99,22 +104,22 @@ func (o *Order) resumeVerification(now time.Time) {
 func (s *Service) followVerification(o *Order, settled bool, delay time.Duration, now time.Time) {
 	switch {
 	case settled:
-		o.NextCheckAt = nil
+		o.NextPollAt = nil
 		return
-	case o.Checks > verificationPolls:
+	case o.PollsDone > verificationPolls:
 		o.contradict(Observation{Source: SourceStatusPoll, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
 		return
 	}
 	at := now.Add(longestPause)
-	if o.Checks < len(s.Schedule) {
-		if next := o.ChecksSince.Add(s.Schedule[o.Checks]); next.After(now) && next.Before(at) {
+	if o.PollsDone < len(s.Schedule) {
+		if next := o.PollsSince.Add(s.Schedule[o.PollsDone]); next.After(now) && next.Before(at) {
 			at = next
 		}
 	}
-	if last := o.ChecksSince.Add(delay); last.After(now) && last.Before(at) {
+	if last := o.PollsSince.Add(delay); last.After(now) && last.Before(at) {
 		at = last
 	}
-	o.NextCheckAt = &at
+	o.NextPollAt = &at
 }
 
 // doubtTries is how often the provider is asked about a final order in doubt while it does not tell: for a day.

@@ -28,9 +28,9 @@ func TestAVerificationThatNobodySettlesIsAConflict(t *testing.T) {
 		require.NoError(t, err)
 	}
 	checks := 0
-	for o.NextCheckAt != nil {
+	for o.NextPollAt != nil {
 		require.Zero(t, o.Conflicts)
-		now = *o.NextCheckAt
+		now = *o.NextPollAt
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
 		checks++
@@ -48,9 +48,9 @@ func TestAVerificationBeginsTheScheduleAnew(t *testing.T) {
 	o := newTestOrder()
 	o.Provider = "fake"
 	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: epoch, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
-	require.Equal(t, waitingSkips, o.Checks)
+	require.Equal(t, waitingSkips, o.PollsDone)
 	now := epoch.Add(5 * time.Minute)
-	o.Checks = 5
+	o.PollsDone = 5
 	o.verifySoon(now)
 	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
@@ -60,8 +60,8 @@ func TestAVerificationBeginsTheScheduleAnew(t *testing.T) {
 	for _, want := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second} {
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		require.InEpsilon(t, want, o.NextCheckAt.Sub(begin), 0.2)
-		now = *o.NextCheckAt
+		require.InEpsilon(t, want, o.NextPollAt.Sub(begin), 0.2)
+		now = *o.NextPollAt
 	}
 }
 
@@ -90,9 +90,9 @@ func TestAVerificationOutlastsTheProvidersDelay(t *testing.T) {
 			}}
 			s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
 			checks := 0
-			for ; o.NextCheckAt != nil; checks++ {
+			for ; o.NextPollAt != nil; checks++ {
 				require.Less(t, checks, 10)
-				now = *o.NextCheckAt
+				now = *o.NextPollAt
 				_, err := s.Check(context.Background(), o.Key())
 				require.NoError(t, err)
 			}
@@ -118,14 +118,14 @@ func TestAVerificationIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
 	for range 10 {
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		require.NotNil(t, o.NextCheckAt)
-		require.LessOrEqual(t, o.NextCheckAt.Sub(now), longestPause)
-		now = *o.NextCheckAt
+		require.NotNil(t, o.NextPollAt)
+		require.LessOrEqual(t, o.NextPollAt.Sub(now), longestPause)
+		now = *o.NextPollAt
 	}
 	status = gateway.StatusSucceeded
 	_, err := s.Check(context.Background(), o.Key())
 	require.NoError(t, err)
-	require.Nil(t, o.NextCheckAt)
+	require.Nil(t, o.NextPollAt)
 	require.Zero(t, o.Conflicts)
 }
 
@@ -134,11 +134,11 @@ func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
 	o.Provider, o.Manual, o.Authorized, o.Operation, o.Status = "fake", true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
-	o.ChecksSince, o.Checks = epoch, 10
-	o.setCommandAccepted(true)
+	o.PollsSince, o.PollsDone = epoch, 10
+	o.CommandAccepted = true
 	now := epoch.Add(3 * time.Hour)
 	o.verifySoon(now)
-	require.Equal(t, epoch, o.ChecksSince, "what is proven by time is proven from the call on")
+	require.Equal(t, epoch, o.PollsSince, "what is proven by time is proven from the call on")
 	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		return gateway.Result{Status: gateway.StatusAuthorized}, nil
 	}}
@@ -146,8 +146,8 @@ func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 	for range 4 {
 		_, err := s.Check(context.Background(), o.Key())
 		require.NoError(t, err)
-		require.LessOrEqual(t, o.NextCheckAt.Sub(now), 2*time.Second)
-		now = *o.NextCheckAt
+		require.LessOrEqual(t, o.NextPollAt.Sub(now), 2*time.Second)
+		now = *o.NextPollAt
 	}
 }
 
@@ -197,15 +197,14 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 					require.NoError(t, err)
 				}
 				require.Equal(t, StatusSucceeded, o.Status)
-				require.Equal(t, tc.resumed, o.NextCheckAt != nil)
+				require.Equal(t, tc.resumed, o.NextPollAt != nil)
 				s.checks(t, o, &now, doubted.Add(time.Hour))
 				require.Equal(t, reversed && tc.resumed, o.Conflicts == 1)
-				require.Nil(t, o.NextCheckAt)
+				require.Nil(t, o.NextPollAt)
 				if tc.resumed {
 					require.Equal(t, doubted.Add(time.Minute), now, "as soon as it can be told")
 				}
-				_, _, open := o.pendingVerification()
-				require.False(t, open)
+				require.Nil(t, o.PendingSince)
 			}
 		})
 	}
@@ -222,7 +221,7 @@ func TestAVerificationIsForgottenOnceItWasLookedAfter(t *testing.T) {
 	status = gateway.StatusSucceeded
 	*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: status}}
 	require.Equal(t, CallbackVerdict(Apply), s.call(t))
-	require.Nil(t, o.NextCheckAt)
+	require.Nil(t, o.NextPollAt)
 }
 
 // Two reports in doubt that name different ends are not settled by either.
@@ -231,10 +230,9 @@ func TestTwoVerificationsThatDisagreeAreBothKept(t *testing.T) {
 	o := orderIn(t, StatusProcessing)
 	o.pendVerification(StatusSucceeded, epoch)
 	o.pendVerification(StatusFailed, epoch.Add(time.Second))
-	since, reported, open := o.pendingVerification()
-	require.True(t, open)
-	require.Empty(t, reported)
-	require.Equal(t, epoch.Add(time.Second), since)
+	require.NotNil(t, o.PendingSince)
+	require.Empty(t, o.PendingStatus)
+	require.Equal(t, epoch.Add(time.Second), *o.PendingSince)
 }
 
 // What the provider denied before a report in doubt is no part of the proof that a capture never arrived.
@@ -242,7 +240,7 @@ func TestAVerificationBeginsProofsAnew(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
 	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
-	o.ChecksSince, o.Checks = epoch, 4
+	o.PollsSince, o.PollsDone = epoch, 4
 	now := epoch.Add(time.Second)
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
 	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusAuthorized}, nil })

@@ -52,12 +52,13 @@ func changeable(o *payment.Order) (db.UpdateOrderParams, error) {
 	}
 	p := db.UpdateOrderParams{
 		ShopID: o.ShopID, ID: o.ID,
-		Status: string(o.Status), StatusReason: text(o.StatusReason), Operation: string(o.Operation),
+		Status: string(o.Status), StatusReason: text(o.StatusReason), Operation: string(o.Operation), FormLost: o.FormLost,
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
-		CaptureAmount: o.CaptureAmount, ProviderReference: text(o.ProviderReference), ProviderState: state,
+		CaptureAmount: o.CaptureAmount, ReportedAmount: o.ReportedAmount, ProviderReference: text(o.ProviderReference), ProviderState: state,
 		Sequence: int32(o.Sequence), Conflicts: int32(o.Conflicts), //nolint:gosec // counts of transitions and contradictions
-		UpdatedAt: o.UpdatedAt, FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince,
-		Checks: int32(o.Checks), NotFound: int32(o.NotFound), NotFoundSince: o.NotFoundSince, //nolint:gosec // counts of checks
+		UpdatedAt: o.UpdatedAt, FinalizedAt: o.FinalizedAt, NextPollAt: o.NextPollAt, PollsSince: o.PollsSince,
+		PollsDone: int32(o.PollsDone), Denials: int32(o.Denials), FirstDenialAt: o.FirstDenialAt, //nolint:gosec // counts of polls
+		Acknowledged: o.Acknowledged, CommandAccepted: o.CommandAccepted, PendingSince: o.PendingSince, PendingStatus: string(o.PendingStatus),
 	}
 	if len(o.BankReferences) > 0 {
 		if p.BankReferences, err = toJSON(o.BankReferences); err != nil {
@@ -111,16 +112,17 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 	}
 	p := db.InsertOrderParams{
 		ShopID: o.ShopID, ID: o.ID, Kind: string(o.Kind), Reference: o.Reference, RequestHash: o.RequestHash,
-		Status: c.Status, StatusReason: c.StatusReason, Operation: c.Operation, ManualCapture: o.Manual,
+		Status: c.Status, StatusReason: c.StatusReason, Operation: c.Operation, ManualCapture: o.Manual, FormLost: o.FormLost,
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
-		CaptureAmount: o.CaptureAmount, Flow: string(o.Flow), Recurring: o.Recurring,
+		CaptureAmount: o.CaptureAmount, ReportedAmount: o.ReportedAmount, Flow: string(o.Flow), Recurring: o.Recurring,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
 		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, ProviderState: c.ProviderState, NextAction: c.NextAction, Details: details,
 		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
-		FinalizedAt: o.FinalizedAt, NextCheckAt: o.NextCheckAt, ChecksSince: o.ChecksSince, Checks: c.Checks,
-		NotFound: c.NotFound, NotFoundSince: o.NotFoundSince,
-		Cause: string(first.Source), Evidence: providerData, At: first.At,
+		FinalizedAt: o.FinalizedAt, NextPollAt: o.NextPollAt, PollsSince: o.PollsSince, PollsDone: c.PollsDone,
+		Denials: c.Denials, FirstDenialAt: o.FirstDenialAt,
+		Acknowledged: c.Acknowledged, CommandAccepted: c.CommandAccepted, PendingSince: c.PendingSince, PendingStatus: c.PendingStatus,
+		Source: string(first.Source), ProviderData: providerData, At: first.At,
 	}
 	if p.RequestHash == nil {
 		p.RequestHash = []byte{}
@@ -152,14 +154,18 @@ func (s *Store) sealOrder(p *db.UpdateOrderParams) (err error) {
 func (s *Store) order(r *db.Order) (*payment.Order, error) {
 	o := &payment.Order{
 		ID: r.ID, ShopID: r.ShopID, Kind: gateway.Kind(r.Kind), Reference: r.Reference, RequestHash: r.RequestHash,
-		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture,
+		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture, FormLost: r.FormLost,
 		Authorized: r.AmountAuthorized, Captured: r.AmountCaptured, Refunded: r.AmountRefunded, RefundReserved: r.AmountReserved,
-		CaptureAmount: r.CaptureAmount, Flow: gateway.Flow(r.Flow), Recurring: r.Recurring,
+		CaptureAmount: r.CaptureAmount, ReportedAmount: r.ReportedAmount, Flow: gateway.Flow(r.Flow), Recurring: r.Recurring,
 		Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
 		ProviderReference: r.ProviderReference, ParentID: r.ParentID, Description: r.Description, NotificationURL: r.NotificationUrl,
 		Sequence: int(r.Sequence), Conflicts: int(r.Conflicts), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		FinalizedAt: utc(r.FinalizedAt), NextCheckAt: utc(r.NextCheckAt), ChecksSince: r.ChecksSince.UTC(), Checks: int(r.Checks),
-		NotFound: int(r.NotFound), NotFoundSince: utc(r.NotFoundSince),
+		FinalizedAt: utc(r.FinalizedAt),
+		Verification: payment.Verification{
+			NextPollAt: utc(r.NextPollAt), PollsSince: r.PollsSince.UTC(), PollsDone: int(r.PollsDone),
+			Denials: int(r.Denials), FirstDenialAt: utc(r.FirstDenialAt), Acknowledged: r.Acknowledged, CommandAccepted: r.CommandAccepted,
+			PendingSince: utc(r.PendingSince), PendingStatus: payment.Status(r.PendingStatus),
+		},
 	}
 	if r.Amount != nil && r.Currency != nil {
 		currency, err := money.KnownCurrency(*r.Currency)

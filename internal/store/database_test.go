@@ -54,7 +54,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 	b := newFixture(t)
 	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
 	step := func(sequence, from, to string) string {
-		return "INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) SELECT shop_id, id, " +
+		return "INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, " +
 			sequence + ", '" + from + "', '" + to + "', 'answer', now() FROM orders"
 	}
 	for name, c := range map[string]struct {

@@ -61,7 +61,7 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 		case r.N == 0:
 		case r.What == "notifications":
 			g.Backlog, g.OldestPending = r.N, age
-		case r.What == "parked":
+		case r.What == "dead_lettered":
 			g.DeadLettered = r.N
 		case r.What == "conflicts":
 			g.ConflictsOpen = r.N

@@ -108,7 +108,7 @@ func TestAttemptsBeginAnewAfterAResend(t *testing.T) {
 		}
 		b.finish(t, d, a)
 	}
-	require.Equal(t, []string{"parked"}, b.states(t, key))
+	require.Equal(t, []string{"dead_lettered"}, b.states(t, key))
 	require.NoError(t, b.ResendNotification(t.Context(), key, 2))
 	for n := 8; n <= 9; n++ {
 		d := b.lease(t, key)

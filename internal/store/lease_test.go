@@ -28,12 +28,12 @@ func TestChecksAreLeasedWhileOrdersChange(t *testing.T) {
 	require.NoError(t, errors.Join(race(8, func(i int) error {
 		for n := i; time.Now().Before(until); n++ {
 			if i%2 == 0 {
-				if _, err := b.pool.Exec(t.Context(), "UPDATE orders SET checks = checks WHERE id = $1", ids[n%len(ids)]); err != nil {
+				if _, err := b.pool.Exec(t.Context(), "UPDATE orders SET polls_done = polls_done WHERE id = $1", ids[n%len(ids)]); err != nil {
 					return err
 				}
 				continue
 			}
-			keys, err := b.LeaseDueChecks(t.Context(), "fake", i, 0)
+			keys, err := b.LeaseDuePolls(t.Context(), "fake", i, 0)
 			if err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func TestARowThatIsLockedIsWaitedForWithinTheLimit(t *testing.T) {
 	s := store.New(b.pool, store.Options{Keyring: b.box, Now: b.clock.Now, Limit: time.Second})
 	update := func() error {
 		// As what must be written down although whoever asked for it has gone.
-		_, err := s.UpdateOrder(context.WithoutCancel(t.Context()), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+		_, err := s.UpdateOrder(context.WithoutCancel(t.Context()), o.Key(), func(o *payment.Order) error { o.PollsDone++; return nil })
 		return err
 	}
 	tx, err := b.pool.Begin(t.Context())
@@ -53,7 +53,7 @@ func TestARowThatIsLockedIsWaitedForWithinTheLimit(t *testing.T) {
 	require.NoError(t, within(t, update))
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Checks, "what was answered with an error was not done")
+	require.Equal(t, 1, got.PollsDone, "what was answered with an error was not done")
 }
 
 func TestALinkThatFallsSilentIsGivenUpWithinTheLimit(t *testing.T) {

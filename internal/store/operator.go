@@ -64,7 +64,7 @@ func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, err
 	}
 	calls := make([]payment.Call, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.Evidence)
+		providerData, err := providerDataOf(r.ProviderData)
 		if err != nil {
 			return nil, err
 		}
@@ -88,12 +88,12 @@ func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Confl
 	}
 	conflicts := make([]payment.ConflictRecord, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.Evidence)
+		providerData, err := providerDataOf(r.ProviderData)
 		if err != nil {
 			return nil, err
 		}
 		conflicts[i] = payment.ConflictRecord{
-			Source: payment.Source(r.Cause), Reason: r.Reason, Reported: payment.Status(r.Reported), ProviderData: providerData, At: r.At.UTC(),
+			Source: payment.Source(r.Source), Reason: r.Reason, Reported: payment.Status(r.Reported), ProviderData: providerData, At: r.At.UTC(),
 		}
 	}
 	return conflicts, nil
@@ -122,7 +122,7 @@ func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallbac
 	}
 	callbacks := make([]KeptCallback, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.Evidence)
+		providerData, err := providerDataOf(r.ProviderData)
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +155,7 @@ func (s *Store) CallbacksWithoutOrder(ctx context.Context, limit int) ([]Orderle
 	}
 	callbacks := make([]OrderlessCallback, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.Evidence)
+		providerData, err := providerDataOf(r.ProviderData)
 		if err != nil {
 			return nil, err
 		}
@@ -174,7 +174,7 @@ type Notification struct {
 	ID       uuid.UUID
 	Type     string
 	URL      string
-	// State is pending, delivered, parked, held or feed.
+	// State is pending, delivered, dead_lettered, held or feed.
 	State         string
 	Attempts      int
 	NextAttemptAt time.Time
@@ -202,11 +202,11 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 	return list, nil
 }
 
-// ParkedNotifications returns up to limit notifications that were given up on, of all shops or of one.
+// DeadLetteredNotifications returns up to limit notifications that were given up on, of all shops or of one.
 func (s *Store) DeadLetteredNotifications(ctx context.Context, shop *uuid.UUID, limit int) ([]Notification, error) {
-	var rows []db.ParkedNotificationsRow
-	err := s.read(ctx, "load parked notifications", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.ParkedNotifications(ctx, db.ParkedNotificationsParams{ShopID: shop, MaxRows: int32(limit)}) //nolint:gosec // a page
+	var rows []db.DeadLetteredNotificationsRow
+	err := s.read(ctx, "load dead-lettered notifications", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.DeadLetteredNotifications(ctx, db.DeadLetteredNotificationsParams{ShopID: shop, MaxRows: int32(limit)}) //nolint:gosec // a page
 		return err
 	})
 	if err != nil {
@@ -223,7 +223,7 @@ func (s *Store) DeadLetteredNotifications(ctx context.Context, shop *uuid.UUID, 
 }
 
 // ResendNotification makes a notification due now, whatever became of it before, with all its retries before it, and queues
-// its delivery. An earlier one of the order that is parked still holds it back. One without
+// its delivery. An earlier one of the order that is dead-lettered still holds it back. One without
 // an address, or whose address is switched off, is an error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
 	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {

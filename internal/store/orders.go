@@ -120,11 +120,12 @@ func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
 }
 
 // orderQuery asks for whole orders; a test compares it with the table.
-const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders`
 
 func pageSize(limit int) int {
@@ -149,26 +150,26 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 	}
 	history := make([]payment.Transition, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.Evidence)
+		providerData, err := providerDataOf(r.ProviderData)
 		if err != nil {
 			return nil, err
 		}
 		history[i] = payment.Transition{
 			Sequence: int(r.Sequence), From: payment.Status(r.FromStatus), To: payment.Status(r.ToStatus),
-			Source: payment.Source(r.Cause), ProviderData: providerData, At: r.At.UTC(),
+			Source: payment.Source(r.Source), ProviderData: providerData, At: r.At.UTC(),
 		}
 	}
 	return history, nil
 }
 
-// LeaseDueChecks returns up to limit of a provider's orders whose check is due, the longest due first. Each is due again after lease: a
+// LeaseDuePolls returns up to limit of a provider's orders whose check is due, the longest due first. Each is due again after lease: a
 // check that came to its end has set a time of its own by then, and one whose process died is made up for. Several
 // processes may call it at once and never get the same order.
-func (s *Store) LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
+func (s *Store) LeaseDuePolls(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
 	var keys []payment.Key
 	err := s.read(ctx, "lease due checks", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
-		rows, err := q.LeaseDueChecks(ctx, db.LeaseDueChecksParams{Provider: provider, Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		rows, err := q.LeaseDuePolls(ctx, db.LeaseDuePollsParams{Provider: provider, Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
 		keys = make([]payment.Key, len(rows))
 		for i, r := range rows {
 			keys[i] = payment.Key{Shop: r.ShopID, Order: r.ID}

@@ -35,7 +35,7 @@ func TestOrderComesBackAsItWasWritten(t *testing.T) {
 		r.PaymentMethod = &gateway.MaskedMethod{Type: "card", Masked: "4111 11** **** 1111"}
 		require.Equal(t, payment.Apply, o.Record(r))
 		at := b.clock.Now().Add(time.Minute)
-		o.NextCheckAt, o.NotFoundSince, o.Checks, o.NotFound = &at, &at, 3, 1
+		o.NextPollAt, o.FirstDenialAt, o.PollsDone, o.Denials = &at, &at, 3, 1
 		return nil
 	})
 	require.NoError(t, err)
@@ -147,7 +147,7 @@ func TestUpdateThatChangesNothingWritesNothing(t *testing.T) {
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(*payment.Order) error { return nil })
 	require.NoError(t, err)
 	require.Equal(t, before, version())
-	_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+	_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.PollsDone++; return nil })
 	require.NoError(t, err)
 	require.NotEqual(t, before, version())
 }
@@ -158,7 +158,7 @@ func TestUnchangedSecretsKeepTheirCiphertext(t *testing.T) {
 	o := b.create(t, "r-1", 1000)
 	set := func(v gateway.Secret) func(*payment.Order) error {
 		return func(o *payment.Order) error {
-			o.Checks++
+			o.PollsDone++
 			o.ProviderState = map[string]gateway.Secret{"s": v}
 			o.NextAction = &gateway.NextAction{Type: gateway.ActionRedirect, URL: "https://bank.example/" + v.Reveal()}
 			return nil
@@ -207,13 +207,13 @@ func TestUpdatesOfOneOrderComeOneAfterTheOther(t *testing.T) {
 	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	errs := race(20, func(int) error {
-		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.PollsDone++; return nil })
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, 20, got.Checks)
+	require.Equal(t, 20, got.PollsDone)
 }
 
 func TestConflictIsKept(t *testing.T) {
@@ -314,22 +314,22 @@ func TestDueChecksAreLeasedOnce(t *testing.T) {
 	for i := range 30 {
 		b.create(t, "r-"+strconv.Itoa(i), 1000)
 	}
-	keys, err := b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
+	keys, err := b.LeaseDuePolls(t.Context(), "fake", 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Empty(t, keys, "none is due yet")
 	b.clock.Add(10 * time.Second)
-	keys, err = b.LeaseDueChecks(t.Context(), "other", 100, 20*time.Second)
+	keys, err = b.LeaseDuePolls(t.Context(), "other", 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Empty(t, keys, "another provider's are its own")
 	leased := make([][]payment.Key, 8)
 	errs := race(len(leased), func(i int) (err error) {
-		leased[i], err = b.LeaseDueChecks(t.Context(), "fake", 7, 20*time.Second)
+		leased[i], err = b.LeaseDuePolls(t.Context(), "fake", 7, 20*time.Second)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
 	all := slices.Concat(leased...)
 	for len(all) < 30 { // whoever came while others held everything has skipped it
-		keys, err := b.LeaseDueChecks(t.Context(), "fake", 7, 20*time.Second)
+		keys, err := b.LeaseDuePolls(t.Context(), "fake", 7, 20*time.Second)
 		require.NoError(t, err)
 		require.NotEmpty(t, keys)
 		all = append(all, keys...)
@@ -341,7 +341,7 @@ func TestDueChecksAreLeasedOnce(t *testing.T) {
 	require.Len(t, all, 30)
 	require.Len(t, different, 30)
 	b.clock.Add(20 * time.Second)
-	keys, err = b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
+	keys, err = b.LeaseDuePolls(t.Context(), "fake", 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Len(t, keys, 30, "a lease that nobody ended runs out")
 }
@@ -357,16 +357,16 @@ func TestChecksOfUndecidedOrdersComeFirst(t *testing.T) {
 	for i := range 4 {
 		undecided = append(undecided, b.report(t, b.create(t, "lost-"+strconv.Itoa(i), 1000).Key(), payment.StatusUnknown).Key())
 	}
-	b.exec(t, "UPDATE orders SET next_check_at = created_at")
+	b.exec(t, "UPDATE orders SET next_poll_at = created_at")
 	b.clock.Add(time.Minute)
-	first, err := b.LeaseDueChecks(t.Context(), "fake", 4, 20*time.Second)
+	first, err := b.LeaseDuePolls(t.Context(), "fake", 4, 20*time.Second)
 	require.NoError(t, err)
 	require.ElementsMatch(t, undecided, first)
-	rest, err := b.LeaseDueChecks(t.Context(), "fake", 100, 20*time.Second)
+	rest, err := b.LeaseDuePolls(t.Context(), "fake", 100, 20*time.Second)
 	require.NoError(t, err)
 	require.Len(t, rest, 10)
 	b.clock.Add(time.Minute)
-	all, err := b.LeaseDueChecks(t.Context(), "fake", 6, 20*time.Second)
+	all, err := b.LeaseDuePolls(t.Context(), "fake", 6, 20*time.Second)
 	require.NoError(t, err)
 	require.Len(t, all, 6)
 	require.Subset(t, all, undecided, "what places are left are given to orders that wait")
@@ -384,9 +384,9 @@ func TestPlansMadeBeforeThereAreOrders(t *testing.T) {
 		"foreign_key":    {"SELECT 1 FROM ONLY orders x WHERE shop_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE OF x", "orders_pkey"},
 		"update":         {"UPDATE orders SET sequence = sequence WHERE shop_id = $1 AND id = $2 AND sequence = 7", "orders_pkey"},
 		"reference":      {"SELECT id FROM orders WHERE shop_id = $1 AND kind = 'payment' AND reference = $2::text", "orders_reference_key"},
-		"checks":         {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status NOT IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_open"},
-		"check_lag":      {"SELECT count(*), min(next_check_at) FROM orders WHERE next_check_at IS NOT NULL AND $1::uuid <> $2::uuid", "orders_due"},
-		"waiting_checks": {"SELECT id FROM orders WHERE provider = 'fake' AND next_check_at <= now() AND status IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_check_at LIMIT 9", "orders_due_waiting"},
+		"checks":         {"SELECT id FROM orders WHERE provider = 'fake' AND next_poll_at <= now() AND status NOT IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_poll_at LIMIT 9", "orders_due_open"},
+		"check_lag":      {"SELECT count(*), min(next_poll_at) FROM orders WHERE next_poll_at IS NOT NULL AND $1::uuid <> $2::uuid", "orders_due"},
+		"waiting_checks": {"SELECT id FROM orders WHERE provider = 'fake' AND next_poll_at <= now() AND status IN ('requires_action', 'authorized') AND $1::uuid <> $2::uuid ORDER BY next_poll_at LIMIT 9", "orders_due_waiting"},
 	} {
 		_, err := conn.Exec(t.Context(), "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; PREPARE "+name+" AS "+lookup.statement)
 		require.NoError(t, err)

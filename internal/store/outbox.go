@@ -14,9 +14,9 @@ import (
 
 // The states of a notification.
 const (
-	statePending      = "pending" // waits for its turn or its next attempt
-	stateHeld         = "held"    // its address answered 410; holds back those behind it until an operator resumes
-	stateDeadLettered = "parked"  // given up on until an operator sends it again; holds back those behind it
+	statePending      = "pending"       // waits for its turn or its next attempt
+	stateHeld         = "held"          // its address answered 410; holds back those behind it until an operator resumes
+	stateDeadLettered = "dead_lettered" // given up on until an operator sends it again; holds back those behind it
 )
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.

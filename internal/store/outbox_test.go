@@ -174,7 +174,7 @@ func TestDeadLetteredNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 	b.report(t, key, payment.StatusSucceeded)
 	d := b.lease(t, key)
 	b.finish(t, d, payment.Attempt{HTTPStatus: 500})
-	require.Equal(t, []string{"parked", "pending"}, b.states(t, key))
+	require.Equal(t, []string{"dead_lettered", "pending"}, b.states(t, key))
 	b.none(t, key, time.Time{})
 	deadLettered, err := b.DeadLetteredNotifications(t.Context(), nil, 10)
 	require.NoError(t, err)

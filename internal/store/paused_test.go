@@ -137,7 +137,7 @@ func givenUp(t *testing.T, answered bool) {
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusFailed, o.Status)
 	if !answered {
-		require.Nil(t, o.NextCheckAt)
+		require.Nil(t, o.NextPollAt)
 		fake.ReadCallbackFunc = func(gateway.RawCallback) (gateway.Notification, error) {
 			return gateway.Notification{OrderID: o.ProviderOrderID, Result: gateway.Result{Status: gateway.StatusAuthorized}}, nil
 		}
@@ -155,13 +155,13 @@ func givenUp(t *testing.T, answered bool) {
 	o, err = other.Check(t.Context(), key)
 	require.NoError(t, err)
 	require.Zero(t, o.Conflicts)
-	require.NotNil(t, o.NextCheckAt)
+	require.NotNil(t, o.NextPollAt)
 	known = true
 	o, err = other.Check(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusFailed, o.Status, "nothing is flipped")
 	require.Equal(t, 1, o.Conflicts)
-	require.Nil(t, o.NextCheckAt)
+	require.Nil(t, o.NextPollAt)
 }
 
 // Finding a transfer sends nothing, so a process that was paused afterwards has not missed its time.

@@ -206,7 +206,7 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 			require.NoError(t, err)
 			if tc.want == payment.CallbackVerify {
 				require.Equal(t, payment.StatusProcessing, after.Status)
-				require.Equal(t, b.clock.Now(), *after.NextCheckAt)
+				require.Equal(t, b.clock.Now(), *after.NextPollAt)
 				require.EqualValues(t, 600, paid.RefundReserved)
 			} else {
 				require.Equal(t, payment.StatusFailed, after.Status)

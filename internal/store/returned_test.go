@@ -48,7 +48,7 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	require.True(t, isNew)
 	require.Equal(t, payment.StatusSucceeded, o.Status)
 	require.EqualValues(t, []int64{400, 400}, []int64{o.Captured, o.Refunded})
-	require.Nil(t, o.NextCheckAt, "nothing more can come back")
+	require.Nil(t, o.NextPollAt, "nothing more can come back")
 
 	b = newFixture(t)
 	r = &returns{status: gateway.StatusSucceeded}
@@ -59,9 +59,9 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	ended := *o.FinalizedAt
 	at := func(wait time.Duration, refunded int64) {
 		t.Helper()
-		require.NotNil(t, o.NextCheckAt)
+		require.NotNil(t, o.NextPollAt)
 		b.clock.Add(wait)
-		keys, err := b.LeaseDueChecks(t.Context(), "fake", 10, time.Minute)
+		keys, err := b.LeaseDuePolls(t.Context(), "fake", 10, time.Minute)
 		require.NoError(t, err)
 		require.Len(t, keys, 1, "nobody else tells that it came back")
 		o, err = s.Check(t.Context(), o.Key())
@@ -86,7 +86,7 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 400, o.Refunded)
 	require.Zero(t, o.Conflicts)
-	require.Nil(t, o.NextCheckAt)
+	require.Nil(t, o.NextPollAt)
 	r.back = minor(150) // old news
 	o, _, err = s.ImportTransfer(t.Context(), in)
 	require.NoError(t, err)
@@ -114,8 +114,8 @@ func TestAnImportedTransferIsWatchedForThirtyDays(t *testing.T) {
 	o, _, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
 	require.NoError(t, err)
 	checks := 0
-	for ; o.NextCheckAt != nil; checks++ {
-		b.clock.Add(o.NextCheckAt.Sub(b.clock.Now()))
+	for ; o.NextPollAt != nil; checks++ {
+		b.clock.Add(o.NextPollAt.Sub(b.clock.Now()))
 		o, err = s.Check(t.Context(), o.Key())
 		require.NoError(t, err)
 	}
@@ -137,7 +137,7 @@ func TestWhatCameBackOfWhatWasSentFromHereIsBooked(t *testing.T) {
 	r.back = minor(250)
 	for _, o := range []*payment.Order{sent, paidOut} {
 		require.Equal(t, payment.StatusSucceeded, o.Status)
-		require.Nil(t, o.NextCheckAt)
+		require.Nil(t, o.NextPollAt)
 		o, err = s.Refresh(t.Context(), o.Key())
 		require.NoError(t, err)
 		require.EqualValues(t, 250, o.Refunded, o.Kind)
@@ -155,7 +155,7 @@ func TestAFirstAnswerWhoseStateIsNotListed(t *testing.T) {
 	require.True(t, isNew)
 	require.Equal(t, payment.StatusProcessing, o.Status, "the provider has it")
 	require.NotEmpty(t, o.StatusReason)
-	require.NotNil(t, o.NextCheckAt)
+	require.NotNil(t, o.NextPollAt)
 	again, err := s.Check(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusProcessing, again.Status, "nor does it end")

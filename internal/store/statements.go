@@ -21,7 +21,7 @@ var _ payment.TransactionReportStore = (*Store)(nil)
 // CreateStatement implements payment.StatementStore.
 func (s *Store) CreateTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "create a statement", func(ctx context.Context, q *db.Queries) error {
-		_, err := q.InsertStatement(ctx, db.InsertStatementParams{
+		_, err := q.InsertTransactionReport(ctx, db.InsertTransactionReportParams{
 			ShopID: st.Shop, ID: st.ID, AccountID: st.AccountID, AccountName: st.AccountName, Type: string(st.Type), StatusFilter: string(st.Status),
 			FromAt: st.From, ToAt: st.To, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure), Columns: texts(st.Columns),
 			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
@@ -33,18 +33,20 @@ func (s *Store) CreateTransactionReport(ctx context.Context, st *payment.Transac
 
 // Statement implements payment.StatementStore.
 func (s *Store) TransactionReport(ctx context.Context, shop, id uuid.UUID) (*payment.TransactionReport, error) {
-	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) {
-		return q.StatementByID(ctx, db.StatementByIDParams{ShopID: shop, ID: id})
+	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.TransactionReport, error) {
+		return q.TransactionReportByID(ctx, db.TransactionReportByIDParams{ShopID: shop, ID: id})
 	})
 }
 
 // FindStatement returns a statement of any shop, for operators.
 func (s *Store) FindTransactionReport(ctx context.Context, id uuid.UUID) (*payment.TransactionReport, error) {
-	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.Statement, error) { return q.StatementAnywhere(ctx, id) })
+	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.TransactionReport, error) {
+		return q.TransactionReportAnywhere(ctx, id)
+	})
 }
 
-func (s *Store) oneTransactionReport(ctx context.Context, get func(context.Context, *db.Queries) (db.Statement, error)) (*payment.TransactionReport, error) {
-	var r db.Statement
+func (s *Store) oneTransactionReport(ctx context.Context, get func(context.Context, *db.Queries) (db.TransactionReport, error)) (*payment.TransactionReport, error) {
+	var r db.TransactionReport
 	err := s.read(ctx, "load a statement", func(ctx context.Context, q *db.Queries) (err error) {
 		r, err = get(ctx, q)
 		return err
@@ -66,9 +68,9 @@ type ListedTransactionReport struct {
 
 // LatestStatements returns up to limit statements of all shops, the newest first, for operators.
 func (s *Store) LatestTransactionReports(ctx context.Context, limit int) ([]ListedTransactionReport, error) {
-	var rows []db.LatestStatementsRow
+	var rows []db.LatestTransactionReportsRow
 	err := s.read(ctx, "list statements", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.LatestStatements(ctx, int32(limit)) //nolint:gosec // a page
+		rows, err = q.LatestTransactionReports(ctx, int32(limit)) //nolint:gosec // a page
 		return err
 	})
 	if err != nil {
@@ -76,12 +78,12 @@ func (s *Store) LatestTransactionReports(ctx context.Context, limit int) ([]List
 	}
 	list := make([]ListedTransactionReport, len(rows))
 	for i := range rows {
-		list[i] = ListedTransactionReport{transactionReportOf(&rows[i].Statement), rows[i].ShopName}
+		list[i] = ListedTransactionReport{transactionReportOf(&rows[i].TransactionReport), rows[i].ShopName}
 	}
 	return list, nil
 }
 
-func transactionReportOf(r *db.Statement) *payment.TransactionReport {
+func transactionReportOf(r *db.TransactionReport) *payment.TransactionReport {
 	return &payment.TransactionReport{
 		ID: r.ID, Shop: r.ShopID, AccountID: r.AccountID, AccountName: r.AccountName, Type: gateway.Kind(r.Type), Status: gateway.Status(r.StatusFilter),
 		From: r.FromAt.UTC(), To: r.ToAt.UTC(), State: payment.TransactionReportState(r.State), Task: r.Task, Failure: r.Failure, Columns: r.Columns,
@@ -92,7 +94,7 @@ func transactionReportOf(r *db.Statement) *payment.TransactionReport {
 // SaveStatement implements payment.StatementStore.
 func (s *Store) SaveTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "save a statement", func(ctx context.Context, q *db.Queries) error {
-		n, err := q.UpdateStatement(ctx, db.UpdateStatementParams{
+		n, err := q.UpdateTransactionReport(ctx, db.UpdateTransactionReportParams{
 			ShopID: st.Shop, ID: st.ID, State: string(st.State), Task: text(st.Task), Failure: text(st.Failure), Columns: texts(st.Columns),
 			RowCount: int32(st.Rows), Polls: int32(st.Polls), //nolint:gosec // counts, bounded by the sheet's reader and by the horizon
 			UpdatedAt: st.UpdatedAt, NextPollAt: st.NextPollAt,
@@ -109,18 +111,18 @@ func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.Trans
 	return s.writeWithin(ctx, rowsFactor*s.Limit, "save a statement's rows", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		// The lock keeps two writers from putting their rows side by side.
-		_, err := q.LockOpenStatement(ctx, db.LockOpenStatementParams{ShopID: st.Shop, ID: st.ID})
+		_, err := q.LockOpenTransactionReport(ctx, db.LockOpenTransactionReportParams{ShopID: st.Shop, ID: st.ID})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errTransactionReportMoved(st)
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := q.DeleteStatementRows(ctx, db.DeleteStatementRowsParams{ShopID: st.Shop, StatementID: st.ID}); err != nil {
+		if _, err := q.DeleteTransactionReportRows(ctx, db.DeleteTransactionReportRowsParams{ShopID: st.Shop, ReportID: st.ID}); err != nil {
 			return err
 		}
 		i := 0
-		_, err = tx.CopyFrom(ctx, pgx.Identifier{"statement_rows"}, []string{"shop_id", "statement_id", "row", "order_id", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
+		_, err = tx.CopyFrom(ctx, pgx.Identifier{"transaction_report_rows"}, []string{"shop_id", "report_id", "row", "order_id", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
 			if i == len(rows) {
 				return nil, nil //nolint:nilnil // the end, as pgx wants it
 			}
@@ -143,9 +145,9 @@ func (s *Store) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, c
 		return payment.Page[payment.TransactionReportRow]{}, err
 	}
 	limit = pageSize(limit)
-	var rows []db.StatementRowsRow
+	var rows []db.TransactionReportRowsRow
 	err = s.read(ctx, "read a statement's rows", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.StatementRows(ctx, db.StatementRowsParams{ShopID: shop, StatementID: id, FromRow: from, MaxRows: int32(limit) + 1}) //nolint:gosec // a page
+		rows, err = q.TransactionReportRows(ctx, db.TransactionReportRowsParams{ShopID: shop, ReportID: id, FromRow: from, MaxRows: int32(limit) + 1}) //nolint:gosec // a page
 		return err
 	})
 	if err != nil {
@@ -213,7 +215,7 @@ func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease
 	var keys []payment.TransactionReportKey
 	err := s.read(ctx, "lease due statements", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
 		now := s.Now()
-		rows, err := q.LeaseDueStatements(ctx, db.LeaseDueStatementsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		rows, err := q.LeaseDueTransactionReports(ctx, db.LeaseDueTransactionReportsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
 		keys = make([]payment.TransactionReportKey, len(rows))
 		for i, r := range rows {
 			keys[i] = payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID}
@@ -229,7 +231,7 @@ func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease
 // RenewStatement lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
 func (s *Store) RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error {
 	return s.read(ctx, "renew a statement's lease", func(ctx context.Context, q *db.Queries) error {
-		_, err := q.RenewStatement(ctx, db.RenewStatementParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.TransactionReport})
+		_, err := q.RenewTransactionReport(ctx, db.RenewTransactionReportParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.TransactionReport})
 		return err
 	})
 }

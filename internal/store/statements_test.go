@@ -40,7 +40,7 @@ func (b *fixture) saved(t *testing.T, st *payment.TransactionReport, state payme
 // rows reads a column of the statement's rows.
 func (b *fixture) rows(t *testing.T, st *payment.TransactionReport, column string) []string {
 	t.Helper()
-	rows, err := b.pool.Query(t.Context(), "SELECT fields ->> $3 FROM statement_rows WHERE shop_id = $1 AND statement_id = $2 ORDER BY row", st.Shop, st.ID, column)
+	rows, err := b.pool.Query(t.Context(), "SELECT fields ->> $3 FROM transaction_report_rows WHERE shop_id = $1 AND report_id = $2 ORDER BY row", st.Shop, st.ID, column)
 	require.NoError(t, err)
 	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestStatementIsItsShopsAlone(t *testing.T) {
 	got, err := b.TransactionReport(t.Context(), st.Shop, st.ID)
 	require.NoError(t, err)
 	require.Equal(t, st, got)
-	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM transaction_report_rows"))
 }
 
 func TestStatementRowsReplaceThoseBefore(t *testing.T) {
@@ -122,8 +122,8 @@ func TestStatementRowsReplaceThoseBefore(t *testing.T) {
 	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, many...)))
 	require.Equal(t, want, b.rows(t, st, "id"))
 	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, b.rowsOf(t, map[string]string{"id": "nul \x00", "empty": ""}, map[string]string{})))
-	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1", st.ID))
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM statement_rows WHERE statement_id = $1 AND fields = $2", st.ID, `{"id": "nul �", "empty": ""}`))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM transaction_report_rows WHERE report_id = $1", st.ID))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM transaction_report_rows WHERE report_id = $1 AND fields = $2", st.ID, `{"id": "nul �", "empty": ""}`))
 	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, nil))
 	require.Empty(t, b.rows(t, st, "id"))
 	require.Equal(t, []string{"theirs"}, b.rows(t, neighbour, "id"))
@@ -189,7 +189,7 @@ func TestStatementRowOfAnotherShopIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	st := b.transactionReport(t)
 	require.Error(t, b.SaveTransactionReportRows(t.Context(), st, []payment.TransactionReportRow{{Order: theirs.ID, Fields: map[string]string{"id": "1"}}}))
-	require.Zero(t, b.count(t, "SELECT count(*) FROM statement_rows"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM transaction_report_rows"))
 }
 
 func TestOrdersAreFoundByTheIDsOfAList(t *testing.T) {

@@ -108,7 +108,7 @@ func TestAnImportedTransferIsFollowed(t *testing.T) {
 	o, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindTransfer, "import-a5878766")
 	require.NoError(t, err)
 	require.Equal(t, money.New(400, "EUR"), o.Amount)
-	require.NotNil(t, o.NextCheckAt)
+	require.NotNil(t, o.NextPollAt)
 	done, err := s.Check(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusSucceeded, done.Status)
@@ -167,7 +167,7 @@ func TestAnImportThatWasCutShortIsFollowed(t *testing.T) {
 	require.Equal(t, payment.StatusCreated, stored.Status)
 	require.Equal(t, "a5878766", stored.ProviderReference)
 	require.EqualValues(t, "split", stored.ProviderState["engine"])
-	require.NotNil(t, stored.NextCheckAt)
+	require.NotNil(t, stored.NextPollAt)
 }
 
 func TestATransferThatCannotBeImported(t *testing.T) {

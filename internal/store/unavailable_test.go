@@ -36,7 +36,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	requireUnavailable(t, err)
 	_, _, err = s.ApplyCallback(t.Context(), payment.Callback{}, nil)
 	requireUnavailable(t, err)
-	_, err = s.LeaseDueChecks(t.Context(), "fake", 1, time.Second)
+	_, err = s.LeaseDuePolls(t.Context(), "fake", 1, time.Second)
 	requireUnavailable(t, err)
 	_, err = s.Authenticate(t.Context(), []byte("hash"))
 	requireUnavailable(t, err)
@@ -49,7 +49,7 @@ func TestDatabaseThatCannotWork(t *testing.T) {
 	b := newFixture(t)
 	o := b.create(t, "r-1", 1000)
 	update := func() error {
-		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Checks++; return nil })
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.PollsDone++; return nil })
 		return err
 	}
 	b.setForAll(t, "default_transaction_read_only", "on")
@@ -59,13 +59,13 @@ func TestDatabaseThatCannotWork(t *testing.T) {
 
 	_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
 		b.exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-		o.Checks++
+		o.PollsDone++
 		return nil
 	})
 	requireUnavailable(t, err)
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Checks)
+	require.Equal(t, 1, got.PollsDone)
 }
 
 // setForAll gives every connection to this test's database, from now on, another setting.
@@ -108,7 +108,7 @@ func TestCallerThatGoesAwaySavesNothing(t *testing.T) {
 	o := b.create(t, "r-1", 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := b.UpdateOrder(ctx, o.Key(), func(o *payment.Order) error {
-		o.Checks++
+		o.PollsDone++
 		cancel()
 		return nil
 	})
@@ -116,7 +116,7 @@ func TestCallerThatGoesAwaySavesNothing(t *testing.T) {
 	require.Empty(t, payment.CodeOf(err))
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Zero(t, got.Checks)
+	require.Zero(t, got.PollsDone)
 }
 
 func TestSerializationFailureIsTriedAgain(t *testing.T) {
@@ -131,14 +131,14 @@ func TestSerializationFailureIsTriedAgain(t *testing.T) {
 	b.setForAll(t, "test.failures", "2")
 	ran := 0
 	update := func() error {
-		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { ran++; o.Checks++; return nil })
+		_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { ran++; o.PollsDone++; return nil })
 		return err
 	}
 	require.NoError(t, update())
 	require.Equal(t, 3, ran)
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Checks, "each try begins with a fresh load")
+	require.Equal(t, 1, got.PollsDone, "each try begins with a fresh load")
 	b.setForAll(t, "test.failures", "1000")
 	requireUnavailable(t, update())
 }

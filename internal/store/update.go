@@ -142,7 +142,7 @@ func (s *Store) queueHistory(ctx context.Context, statements *db.Queries, o *pay
 		}
 		if _, err := statements.InsertTransition(ctx, db.InsertTransitionParams{
 			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), FromStatus: string(t.From), ToStatus: string(t.To), //nolint:gosec // a count
-			Cause: string(t.Source), Evidence: providerData, At: t.At,
+			Source: string(t.Source), ProviderData: providerData, At: t.At,
 		}); err != nil {
 			return err
 		}
@@ -153,8 +153,8 @@ func (s *Store) queueHistory(ctx context.Context, statements *db.Queries, o *pay
 			return err
 		}
 		if _, err := statements.InsertConflict(ctx, db.InsertConflictParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: s.NewID(), Cause: string(c.Source), Reported: string(c.Reported), Reason: text(c.Reason),
-			Evidence: providerData, At: c.At,
+			ShopID: o.ShopID, OrderID: o.ID, ID: s.NewID(), Source: string(c.Source), Reported: string(c.Reported), Reason: text(c.Reason),
+			ProviderData: providerData, At: c.At,
 		}); err != nil {
 			return err
 		}
@@ -177,11 +177,11 @@ func (s *Store) queueCall(ctx context.Context, statements *db.Queries, o *paymen
 	var err error
 	if c.Failed {
 		_, err = statements.CountFailedCall(ctx, db.CountFailedCallParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, Evidence: providerData,
+			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, ProviderData: providerData,
 		})
 	} else {
 		_, err = statements.InsertCall(ctx, db.InsertCallParams{
-			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, Evidence: providerData,
+			ShopID: o.ShopID, OrderID: o.ID, ID: id, Operation: c.Operation, Outcome: c.Outcome, StartedAt: c.StartedAt, DurationMs: took, ProviderData: providerData,
 		})
 	}
 	return err

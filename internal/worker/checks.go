@@ -26,8 +26,8 @@ type Checker interface {
 
 // CheckLeaser hands out orders whose check is due.
 type CheckLeaser interface {
-	// LeaseDueChecks returns up to limit orders of a provider. Nobody else gets them before lease is over.
-	LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error)
+	// LeaseDuePolls returns up to limit orders of a provider. Nobody else gets them before lease is over.
+	LeaseDuePolls(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error)
 }
 
 // checks asks about due orders.
@@ -47,7 +47,7 @@ func newChecks(provider string, c Config, checker Checker, leaser CheckLeaser) *
 	l := &leases[payment.Key]{
 		every: checkEvery, grace: CheckLease, work: k.check,
 		lease: func(ctx context.Context, limit int) ([]payment.Key, error) {
-			return leaser.LeaseDueChecks(ctx, provider, limit, CheckLease)
+			return leaser.LeaseDuePolls(ctx, provider, limit, CheckLease)
 		},
 		failing: func(err error) {
 			c.Log.Error().Err(err).Str("provider", provider).Msg("due checks cannot be leased; trying on")
@@ -75,5 +75,5 @@ func (k *checks) check(ctx context.Context, key payment.Key) {
 		return
 	}
 	k.log.Info().Stringer("order_id", o.ID).Str("provider", o.Provider).Str("verdict", string(o.Status)).
-		Int("checks", o.Checks).Dur("duration_ms", time.Since(started)).Msg("check")
+		Int("checks", o.PollsDone).Dur("duration_ms", time.Since(started)).Msg("check")
 }

@@ -37,7 +37,7 @@ func newDueOrders(n int) *dueOrders {
 	return d
 }
 
-func (d *dueOrders) LeaseDueChecks(_ context.Context, _ string, limit int, _ time.Duration) ([]payment.Key, error) {
+func (d *dueOrders) LeaseDuePolls(_ context.Context, _ string, limit int, _ time.Duration) ([]payment.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
@@ -152,8 +152,8 @@ type twoProviders struct {
 	slow, fast *dueOrders
 }
 
-func (p *twoProviders) LeaseDueChecks(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
-	return map[string]*dueOrders{"slow": p.slow, "fast": p.fast}[provider].LeaseDueChecks(ctx, provider, limit, lease)
+func (p *twoProviders) LeaseDuePolls(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
+	return map[string]*dueOrders{"slow": p.slow, "fast": p.fast}[provider].LeaseDuePolls(ctx, provider, limit, lease)
 }
 
 func (p *twoProviders) QueueOverdueDeliveries(context.Context, int, time.Duration) (int, error) {

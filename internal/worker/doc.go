@@ -1,7 +1,7 @@
 // Package worker runs what happens in the background: checks of unfinished orders, deliveries to shops and
 // the steps of statements. Each is a thin shell over one use case and may run twice.
 //
-// When an order is to be checked next stands in the order itself, in next_check_at, committed with the change that asked
+// When an order is to be checked next stands in the order itself, in next_poll_at, committed with the change that asked
 // for it. Every replica leases due orders with SKIP LOCKED a few times a second, as many as it has places for, and asks
 // about them. The lease is all the queue that checks need: a replica that dies holds it for some seconds and nothing else.
 //

@@ -193,15 +193,15 @@ func readReady(b *testing.B, out io.Reader) *dev {
 const createScript = `
 SELECT gen_random_uuid() AS id, (SELECT id FROM shops LIMIT 1) AS shop, (SELECT id FROM accounts WHERE name = 'EUR-sandbox') AS account \gset
 BEGIN;
-INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, amount, currency, flow, provider, account_id, account_name, provider_order_id, description, sequence, created_at, updated_at, next_check_at, checks_since)
+INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, amount, currency, flow, provider, account_id, account_name, provider_order_id, description, sequence, created_at, updated_at, next_poll_at, polls_since)
 VALUES (:shop::uuid, :id::uuid, 'payment', :id::text, decode(repeat('ab', 32), 'hex'), 'created', 'sale', 1000, 'EUR', 'hosted', 'smartcore', :account::uuid, 'EUR-sandbox', 'pr-' || :id::text, 'Socks', 1, now(), now(), now() + interval '1 hour', now());
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, at) VALUES (:shop::uuid, :id::uuid, 1, '', 'created', 'request', now());
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) VALUES (:shop::uuid, :id::uuid, 1, '', 'created', 'request', now());
 COMMIT;
 BEGIN;
 SELECT status FROM orders WHERE shop_id = :shop::uuid AND id = :id::uuid FOR UPDATE;
-UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'x', next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_check_at = now() + interval '1 hour' WHERE shop_id = :shop::uuid AND id = :id::uuid;
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:shop::uuid, :id::uuid, 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at) VALUES (:shop::uuid, :id::uuid, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}', now());
+UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'x', next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_poll_at = now() + interval '1 hour' WHERE shop_id = :shop::uuid AND id = :id::uuid;
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at) VALUES (:shop::uuid, :id::uuid, 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at) VALUES (:shop::uuid, :id::uuid, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}', now());
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:shop::uuid, :id::uuid, 2, gen_random_uuid(), 'order.requires_action', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
 INSERT INTO river.river_job (kind, queue, max_attempts, args, state) VALUES ('bench', 'bench', 1, '{"shop": "x", "order": "y"}', 'available');
 COMMIT;
@@ -213,11 +213,11 @@ const callbackScript = `
 SELECT nextval('bench_next') AS n \gset
 SELECT shop_id AS shop, order_id AS id, account_id AS account FROM bench_queue WHERE n = :n::bigint \gset
 BEGIN;
-INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reported, evidence, received_at)
+INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reported, provider_data, received_at)
 VALUES (:account::uuid, decode(md5(:n::text) || md5(random()::text), 'hex'), :shop::uuid, :id::uuid, 'pr-' || :id::text, 'apply', 'succeeded', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
 SELECT status FROM orders WHERE shop_id = :shop::uuid AND id = :id::uuid FOR UPDATE;
-UPDATE orders SET status = 'succeeded', sequence = 3, amount_captured = 1000, next_action = NULL, updated_at = now(), finalized_at = now(), next_check_at = NULL WHERE shop_id = :shop::uuid AND id = :id::uuid;
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at) VALUES (:shop::uuid, :id::uuid, 3, 'requires_action', 'succeeded', 'callback', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
+UPDATE orders SET status = 'succeeded', sequence = 3, amount_captured = 1000, next_action = NULL, updated_at = now(), finalized_at = now(), next_poll_at = NULL WHERE shop_id = :shop::uuid AND id = :id::uuid;
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at) VALUES (:shop::uuid, :id::uuid, 3, 'requires_action', 'succeeded', 'callback', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at) VALUES (:shop::uuid, :id::uuid, 3, gen_random_uuid(), 'order.succeeded', repeat('x', 1200), 'http://127.0.0.1/', 'pending', now(), now());
 INSERT INTO river.river_job (kind, queue, max_attempts, args, state) VALUES ('bench', 'bench', 1, '{"shop": "x", "order": "y"}', 'available');
 COMMIT;

@@ -65,7 +65,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
 	o := d.paid("parked-1", 1000, "")
 	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
-	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'parked', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
+	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'dead_lettered', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
 	require.NoError(t, err)
 	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
 	require.Contains(t, d.operator("order", "list", "--parked", "--json"), `"order_id":"`+o.ID+`"`)
@@ -76,7 +76,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	}, waitTimeout, 25*time.Millisecond)
 
-	_, err = conn.Exec(t.Context(), `INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
+	_, err = conn.Exec(t.Context(), `INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
 		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'no_order', 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'
 		FROM accounts, generate_series(1, 3) n WHERE name = 'EUR-sandbox'`)
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ func BenchmarkOverload(b *testing.B) {
 	defer conn.Close(context.Background()) //nolint:errcheck // the benchmark is over
 	late := func() (seconds float64) {
 		require.NoError(b, conn.QueryRow(context.Background(),
-			"SELECT coalesce(extract(epoch FROM now() - min(next_check_at)), 0)::float8 FROM orders WHERE next_check_at < now()").Scan(&seconds))
+			"SELECT coalesce(extract(epoch FROM now() - min(next_poll_at)), 0)::float8 FROM orders WHERE next_poll_at < now()").Scan(&seconds))
 		return seconds
 	}
 	l := newLoad(d)

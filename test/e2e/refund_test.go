@@ -190,7 +190,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			require.Equal(t, one.Sequence, d.get(one.ID).Sequence)
 			require.EqualValues(t, 300, d.full(p.ID).AmountRefunded)
 			if second == 300 {
-				require.Equal(t, []string{"doubt"}, d.verdicts(two.ID), "it is kept with the refund that it may be about")
+				require.Equal(t, []string{"verify"}, d.verdicts(two.ID), "it is kept with the refund that it may be about")
 			} else {
 				require.Equal(t, []string{"repeat"}, d.verdicts(one.ID), "its sum tells that it is about the first")
 				require.Empty(t, d.verdicts(two.ID))

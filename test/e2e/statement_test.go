@@ -158,7 +158,7 @@ func (d *dev) storedOrderIDs(id string) []string {
 	conn, err := pgx.Connect(ctx, d.DatabaseURL)
 	require.NoError(d.t, err)
 	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, "SELECT fields ->> 'Order ID' FROM statement_rows WHERE statement_id = $1", id)
+	rows, err := conn.Query(ctx, "SELECT fields ->> 'Order ID' FROM transaction_report_rows WHERE report_id = $1", id)
 	require.NoError(d.t, err)
 	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(d.t, err)

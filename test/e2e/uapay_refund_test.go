@@ -206,7 +206,7 @@ func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 	late := d.paid("back-late", "")
 	d.reverses(late, 0)
 	eventually(t, func() bool { return len(d.verdicts(late.ID)) == 2 })
-	require.Equal(t, []string{"apply", "doubt"}, d.verdicts(late.ID))
+	require.Equal(t, []string{"apply", "verify"}, d.verdicts(late.ID))
 	require.Equal(t, late.Sequence, d.full(late.ID).Sequence)
 }
 
@@ -229,7 +229,7 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	d.provider("invoicer/subscriptions/update", map[string]any{"sessionId": session, "invoiceId": d.simulator(o).ID},
 		map[string]any{"expiresAt": until.UnixMilli()})
 	eventually(t, func() bool { return len(d.simulator(o).Payments) == 3 && len(d.verdicts(o.ID)) == 3 })
-	require.Equal(t, []string{"doubt", "doubt", "doubt"}, d.verdicts(o.ID))
+	require.Equal(t, []string{"verify", "verify", "verify"}, d.verdicts(o.ID))
 	after := d.full(o.ID)
 	require.EqualValues(t, 1000, after.AmountCaptured)
 	require.Equal(t, end.Sequence, after.Sequence)

@@ -44,7 +44,7 @@ func TestAFinalOrderInVerificationIsAskedAboutAtUAPAY(t *testing.T) {
 			defer func() { _ = conn.Close(context.Background()) }()
 			require.Eventually(t, func() bool {
 				var waits bool
-				return conn.QueryRow(context.Background(), "SELECT next_check_at IS NOT NULL FROM orders WHERE id = $1", o.ID).Scan(&waits) == nil && !waits
+				return conn.QueryRow(context.Background(), "SELECT next_poll_at IS NOT NULL FROM orders WHERE id = $1", o.ID).Scan(&waits) == nil && !waits
 			}, waitTimeout, 25*time.Millisecond, "an answer past the provider's delay settles it")
 			require.NotContains(t, d.operator("order", "show", o.ID), " conflict ")
 		},

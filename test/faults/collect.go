@@ -153,7 +153,7 @@ func readDatabase(ctx context.Context, address string) (Books, error) {
 	}); err != nil {
 		return b, fmt.Errorf("read orders: %w", err)
 	}
-	rows, err = conn.Query(ctx, `SELECT order_id::text, sequence, from_status, to_status, cause FROM order_transitions ORDER BY order_id, sequence`)
+	rows, err = conn.Query(ctx, `SELECT order_id::text, sequence, from_status, to_status, source FROM order_transitions ORDER BY order_id, sequence`)
 	if err != nil {
 		return b, fmt.Errorf("read transitions: %w", err)
 	}

@@ -44,6 +44,24 @@ func (w *world) checkSums(r *record) {
 	}
 }
 
+// checkVerification holds what the database's constraints hold of an order's verification.
+func (w *world) checkVerification(o *payment.Order) {
+	switch {
+	case o.Denials < 0 || (o.Denials > 0) != (o.FirstDenialAt != nil):
+		w.violate("%d denials since %v", o.Denials, o.FirstDenialAt)
+	case o.CommandAccepted && o.Operation != gateway.OpCapture && o.Operation != gateway.OpCancel:
+		w.violate("a %s was accepted as a command", o.Operation)
+	case o.PendingSince != nil && o.Status.Final():
+		w.violate("an order that is %s keeps a pending verification", o.Status)
+	case o.PendingStatus != "" && (o.PendingSince == nil || !o.PendingStatus.Final()):
+		w.violate("pending is %s since %v", o.PendingStatus, o.PendingSince)
+	case o.FormLost && (o.Status != payment.StatusProcessing || o.NextAction != nil):
+		w.violate("an order that is %s has lost its form", o.Status)
+	case o.ReportedAmount != nil && (*o.ReportedAmount < 1 || *o.ReportedAmount > o.Amount.Minor()):
+		w.violate("%d was reported of %d", *o.ReportedAmount, o.Amount.Minor())
+	}
+}
+
 // checkStep compares a change with the truth, at the instant of its commit.
 func (w *world) checkStep(before *payment.Order, r *record) {
 	o := &r.order
@@ -115,7 +133,7 @@ func (w *world) checkRest(r *record) {
 	switch {
 	case o.Status.Final():
 		return
-	case o.NextCheckAt == nil:
+	case o.NextPollAt == nil:
 		w.violate("the %s is %s, and nobody asks about it any more", o.Kind, o.Status)
 	case o.Status == payment.StatusAuthorized && d != nil && d.now().status == gateway.StatusAuthorized:
 		return

@@ -64,7 +64,7 @@ func (s *store) reset() {
 
 // atRest reports whether no order is to be asked about any more.
 func (s *store) atRest() bool {
-	return !slices.ContainsFunc(s.orders, func(r *record) bool { return r.order.NextCheckAt != nil })
+	return !slices.ContainsFunc(s.orders, func(r *record) bool { return r.order.NextPollAt != nil })
 }
 
 func (s *store) find(key payment.Key) *record {
@@ -176,6 +176,7 @@ func (s *store) commit(r *record, o *payment.Order) {
 	o.Saved()
 	r.order = *copied(o)
 	s.w.checkSums(r)
+	s.w.checkVerification(&r.order)
 	s.w.checkStep(&before, r)
 	s.planPoll(r)
 	if p := s.w.current; p != nil && p.found != nil {
@@ -212,7 +213,7 @@ func (r *record) notify(t payment.Transition, o *payment.Order) {
 // planPoll plans the order's next status poll, if it was moved.
 func (s *store) planPoll(r *record) {
 	at := time.Duration(-1)
-	if next := r.order.NextCheckAt; next != nil {
+	if next := r.order.NextPollAt; next != nil {
 		at = next.Sub(epoch)
 	}
 	if r.pollAt == at {
@@ -228,7 +229,7 @@ func (s *store) planPoll(r *record) {
 // poll leases a due order to a replica, which asks the provider about it. A lease that nobody ends is due again.
 func (s *store) poll(r *record) {
 	w := s.w
-	if r.order.NextCheckAt == nil || r.pollAt < 0 || r.order.NextCheckAt.After(w.now()) {
+	if r.order.NextPollAt == nil || r.pollAt < 0 || r.order.NextPollAt.After(w.now()) {
 		return
 	}
 	if w.at < w.downUntil {
@@ -236,7 +237,7 @@ func (s *store) poll(r *record) {
 		return
 	}
 	until := w.now().Add(pollLease)
-	r.order.NextCheckAt = &until
+	r.order.NextPollAt = &until
 	s.planPoll(r)
 	w.polls++
 	key := r.order.Key()

@@ -1,6 +1,6 @@
 -- name: InsertCallback :execrows
 -- The row is the claim on the callback: a second one with the same key waits here and then finds itself too late.
-INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
+INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
 VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
 ON CONFLICT (account_id, dedupe_key) DO NOTHING;
 
@@ -12,9 +12,9 @@ WHERE account_id = @account_id AND dedupe_key = @dedupe_key;
 SELECT verdict FROM callbacks WHERE account_id = $1 AND dedupe_key = $2;
 
 -- name: CallbacksWithoutOrder :many
-SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.evidence, c.received_at
+SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.provider_data, c.received_at
 FROM callbacks c JOIN accounts a ON a.id = c.account_id WHERE c.verdict = 'no_order' ORDER BY c.received_at DESC, c.dedupe_key LIMIT @max_rows;
 
 -- name: CallbacksOf :many
-SELECT account_id, provider_order_id, verdict, reason, reported, evidence, received_at
+SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at
 FROM callbacks WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY received_at;

@@ -29,7 +29,7 @@ SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nul
         SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text)
     ) AS off
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'parked', 'held')
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.state IN ('pending', 'dead_lettered', 'held')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n;
 
 -- name: LeaseNotification :execrows
@@ -50,7 +50,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING;
 -- name: NotificationDelivered :one
 -- Whoever says so is right, also after the lease has gone to somebody else.
 UPDATE notifications n SET state = 'delivered', delivered_at = @at, leased_until = NULL
-WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state IN ('pending', 'parked', 'held')
+WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state IN ('pending', 'dead_lettered', 'held')
 RETURNING EXISTS (
     SELECT 1 FROM failing_destinations d WHERE d.shop_id = n.shop_id AND d.destination = sqlc.arg(destination)
 ) AS failing;
@@ -116,9 +116,9 @@ SELECT EXISTS (SELECT 1 FROM notifications WHERE shop_id = @shop_id AND order_id
 SELECT sequence, id, type, url, state, attempts, next_attempt_at, delivered_at, created_at
 FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence;
 
--- name: ParkedNotifications :many
+-- name: DeadLetteredNotifications :many
 SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
-FROM notifications WHERE state = 'parked' AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY shop_id, order_id, sequence LIMIT @max_rows;
+FROM notifications WHERE state = 'dead_lettered' AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY shop_id, order_id, sequence LIMIT @max_rows;
 
 -- name: Attempts :many
 SELECT sequence, attempt, at, duration_ms, http_status, error
@@ -137,6 +137,6 @@ WITH due AS (
 )
 SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
     SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked', 'held')
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
 ))::boolean AS oldest
 FROM seen;

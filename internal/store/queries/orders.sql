@@ -1,34 +1,38 @@
 -- name: OrderByID :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND id = $2;
 
 -- name: OrderForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: OrderByReference :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
 
 -- name: OrderByProviderOrderIDForUpdate :one
 -- An id that two accounts share is the calling account's.
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE provider_order_id = @provider_order_id
 ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 
@@ -44,11 +48,12 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
 ) ORDER BY orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders
 WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid)
 ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
@@ -77,11 +82,12 @@ SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = '
 -- The refund that a callback on its payment is about: the open one of the sum named, else one of that sum that ended:
 -- as reported and not told by a callback yet, else in another way, which is a contradiction. Else the open one, or the
 -- payment's only one, whatever its sum. The payment is locked.
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = @amount::bigint OR NOT EXISTS (
     SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> orders.id
 )) ORDER BY (orders.finalized_at IS NULL AND @amount::bigint IN (0, orders.amount)) DESC, (orders.amount = @amount::bigint) DESC, (orders.finalized_at IS NULL) DESC,
@@ -107,26 +113,27 @@ WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refu
 -- to be written. No row means that the reference is taken.
 WITH o AS (
     INSERT INTO orders (
-        shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-        currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
-        provider, account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state,
-        next_action, details, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
-        conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
-        not_found_since
+        shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
+        sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
+        capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+        provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+        notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
+        first_denial_at, acknowledged, command_accepted, pending_since, pending_status
     ) VALUES (
-        @shop_id, @id, @kind, @reference, @request_hash, @status, @status_reason, @operation, @manual_capture,
-        sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized, @amount_captured, @amount_refunded,
-        @amount_reserved, @capture_amount, @flow, @recurring, @provider, @account_id, @account_name, @provider_order_id,
-        @provider_reference, sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('details'),
-        sqlc.narg('payment_method'), sqlc.narg('failure'), sqlc.narg('parent_id'), @description, @metadata,
-        @notification_url, @sequence, @conflicts, @created_at, @updated_at, sqlc.narg('finalized_at'),
-        sqlc.narg('next_check_at'), @checks_since, @checks, @not_found, sqlc.narg('not_found_since')
+        @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
+        @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
+        @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
+        @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
+        sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
+        sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
+        sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
+        sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
     )
     ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
     RETURNING shop_id, id, sequence, status, created_at
 )
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
-SELECT o.shop_id, o.id, o.sequence, '', o.status, @cause, @evidence, @at FROM o;
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
+SELECT o.shop_id, o.id, o.sequence, '', o.status, @source, @provider_data, @at FROM o;
 
 -- name: UpdateOrder :execrows
 -- The row is locked since it was read, so no refund has moved its sums meanwhile.
@@ -134,11 +141,13 @@ UPDATE orders SET
     status = @status,
     status_reason = @status_reason,
     operation = @operation,
+    form_lost = @form_lost,
     amount_authorized = @amount_authorized,
     amount_captured = @amount_captured,
     amount_refunded = @amount_refunded,
     amount_reserved = @amount_reserved,
     capture_amount = @capture_amount,
+    reported_amount = sqlc.narg('reported_amount'),
     provider_reference = @provider_reference,
     bank_references = sqlc.narg('bank_references'),
     provider_state = sqlc.narg('provider_state'),
@@ -149,67 +158,71 @@ UPDATE orders SET
     conflicts = @conflicts,
     updated_at = @updated_at,
     finalized_at = sqlc.narg('finalized_at'),
-    next_check_at = sqlc.narg('next_check_at'),
-    checks_since = @checks_since,
-    checks = @checks,
-    not_found = @not_found,
-    not_found_since = sqlc.narg('not_found_since')
+    next_poll_at = sqlc.narg('next_poll_at'),
+    polls_since = @polls_since,
+    polls_done = @polls_done,
+    denials = @denials,
+    first_denial_at = sqlc.narg('first_denial_at'),
+    acknowledged = @acknowledged,
+    command_accepted = @command_accepted,
+    pending_since = sqlc.narg('pending_since'),
+    pending_status = @pending_status
 WHERE shop_id = @shop_id AND id = @id AND sequence = @loaded_sequence;
 
 -- name: MoveParent :execrows
 UPDATE orders SET amount_reserved = amount_reserved + @reserved, amount_refunded = amount_refunded + @refunded, updated_at = @updated_at
 WHERE shop_id = @shop_id AND id = @id;
 
--- name: LeaseDueChecks :many
+-- name: LeaseDuePolls :many
 -- Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
 -- due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
 WITH undecided AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status NOT IN ('requires_action', 'authorized')
-    ORDER BY next_check_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_poll_at <= @now::timestamptz AND status NOT IN ('requires_action', 'authorized')
+    ORDER BY next_poll_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE SKIP LOCKED
 ), waiting AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_check_at <= @now::timestamptz AND status IN ('requires_action', 'authorized')
-    ORDER BY next_check_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_poll_at <= @now::timestamptz AND status IN ('requires_action', 'authorized')
+    ORDER BY next_poll_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
-UPDATE orders SET next_check_at = @leased_until::timestamptz FROM due
+UPDATE orders SET next_poll_at = @leased_until::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id;
 
 -- name: InsertTransition :execrows
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: History :many
-SELECT sequence, from_status, to_status, cause, evidence, at
+SELECT sequence, from_status, to_status, source, provider_data, at
 FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence;
 
 -- name: InsertConflict :execrows
-INSERT INTO order_conflicts (shop_id, order_id, id, cause, reported, reason, evidence, at)
+INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: Conflicts :many
-SELECT cause, reported, reason, evidence, at
+SELECT source, reported, reason, provider_data, at
 FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id;
 
 -- name: InsertCall :execrows
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
 VALUES ($1, $2, $3, $4, $5, @started_at, $6, $7, @started_at);
 
 -- name: CountFailedCall :execrows
 -- A call that failed as the order's last one did is counted with it. Either way one row is the answer.
 WITH counted AS (
     UPDATE provider_calls c SET calls = c.calls + 1, last_at = @started_at, duration_ms = greatest(c.duration_ms, @duration_ms::bigint)
-    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = @operation AND c.outcome = @outcome AND c.evidence = @evidence::jsonb
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = @operation AND c.outcome = @outcome AND c.provider_data = @provider_data::jsonb
         AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
     RETURNING c.id
 ), added AS (
-    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
-    SELECT $1, $2, @id::uuid, @operation, @outcome, @started_at, @duration_ms::bigint, @evidence::jsonb, @started_at WHERE NOT EXISTS (SELECT 1 FROM counted)
+    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
+    SELECT $1, $2, @id::uuid, @operation, @outcome, @started_at, @duration_ms::bigint, @provider_data::jsonb, @started_at WHERE NOT EXISTS (SELECT 1 FROM counted)
     RETURNING provider_calls.id
 )
 SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id FROM added) AS one;
 
 -- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, evidence, calls, last_at
+SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at
 FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id;
 
 -- name: LegalTransitions :many

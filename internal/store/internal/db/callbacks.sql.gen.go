@@ -30,7 +30,7 @@ func (q *Queries) CallbackVerdict(ctx context.Context, arg CallbackVerdictParams
 }
 
 const CallbacksOf = `-- name: CallbacksOf :many
-SELECT account_id, provider_order_id, verdict, reason, reported, evidence, received_at
+SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at
 FROM callbacks WHERE shop_id = $1 AND order_id = $2 ORDER BY received_at
 `
 
@@ -45,7 +45,7 @@ type CallbacksOfRow struct {
 	Verdict         string          `db:"verdict"`
 	Reason          string          `db:"reason"`
 	Reported        string          `db:"reported"`
-	Evidence        json.RawMessage `db:"evidence"`
+	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
@@ -64,7 +64,7 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 			&i.Verdict,
 			&i.Reason,
 			&i.Reported,
-			&i.Evidence,
+			&i.ProviderData,
 			&i.ReceivedAt,
 		); err != nil {
 			return nil, err
@@ -78,7 +78,7 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 }
 
 const CallbacksWithoutOrder = `-- name: CallbacksWithoutOrder :many
-SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.evidence, c.received_at
+SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.provider_data, c.received_at
 FROM callbacks c JOIN accounts a ON a.id = c.account_id WHERE c.verdict = 'no_order' ORDER BY c.received_at DESC, c.dedupe_key LIMIT $1
 `
 
@@ -87,7 +87,7 @@ type CallbacksWithoutOrderRow struct {
 	Provider        string          `db:"provider"`
 	ProviderOrderID string          `db:"provider_order_id"`
 	Reported        string          `db:"reported"`
-	Evidence        json.RawMessage `db:"evidence"`
+	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
@@ -105,7 +105,7 @@ func (q *Queries) CallbacksWithoutOrder(ctx context.Context, maxRows int32) ([]C
 			&i.Provider,
 			&i.ProviderOrderID,
 			&i.Reported,
-			&i.Evidence,
+			&i.ProviderData,
 			&i.ReceivedAt,
 		); err != nil {
 			return nil, err
@@ -119,7 +119,7 @@ func (q *Queries) CallbacksWithoutOrder(ctx context.Context, maxRows int32) ([]C
 }
 
 const InsertCallback = `-- name: InsertCallback :execrows
-INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, evidence, received_at)
+INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
 VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
 ON CONFLICT (account_id, dedupe_key) DO NOTHING
 `
@@ -129,7 +129,7 @@ type InsertCallbackParams struct {
 	DedupeKey       []byte          `db:"dedupe_key"`
 	ProviderOrderID string          `db:"provider_order_id"`
 	Reported        string          `db:"reported"`
-	Evidence        json.RawMessage `db:"evidence"`
+	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
@@ -140,7 +140,7 @@ func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) 
 		arg.DedupeKey,
 		arg.ProviderOrderID,
 		arg.Reported,
-		arg.Evidence,
+		arg.ProviderData,
 		arg.ReceivedAt,
 	)
 	if err != nil {

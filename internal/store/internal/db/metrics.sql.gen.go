@@ -17,13 +17,13 @@ FROM orders o WHERE o.finalized_at IS NULL GROUP BY o.status, o.kind, o.provider
 UNION ALL
 SELECT 'notifications', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM notifications WHERE state = 'pending'
 UNION ALL
-SELECT 'parked', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM notifications WHERE state = 'parked'
+SELECT 'dead_lettered', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM notifications WHERE state = 'dead_lettered'
 UNION ALL
 SELECT 'conflicts', '', '', '', count(*), coalesce(min(updated_at), 'epoch') FROM orders WHERE conflicts > 0
 UNION ALL
 SELECT 'shops_off', '', '', '', count(DISTINCT shop_id), coalesce(min(at), 'epoch') FROM addresses_off
 UNION ALL
-SELECT 'due', '', '', '', count(*), coalesce(min(next_check_at), 'epoch') FROM orders WHERE next_check_at IS NOT NULL
+SELECT 'due', '', '', '', count(*), coalesce(min(next_poll_at), 'epoch') FROM orders WHERE next_poll_at IS NOT NULL
 `
 
 type BacklogRow struct {

@@ -50,7 +50,7 @@ type Callback struct {
 	Verdict         string          `db:"verdict"`
 	Reason          string          `db:"reason"`
 	Reported        string          `db:"reported"`
-	Evidence        json.RawMessage `db:"evidence"`
+	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
@@ -66,11 +66,11 @@ type IdempotencyKey struct {
 	Key         string          `db:"key"`
 	RequestHash []byte          `db:"request_hash"`
 	LockedUntil time.Time       `db:"locked_until"`
+	Owner       *uuid.UUID      `db:"owner"`
 	Status      *int32          `db:"status"`
 	Header      json.RawMessage `db:"header"`
 	Body        []byte          `db:"body"`
 	CreatedAt   time.Time       `db:"created_at"`
-	Owner       *uuid.UUID      `db:"owner"`
 }
 
 type LegalTransition struct {
@@ -88,6 +88,7 @@ type Notification struct {
 	Url            string        `db:"url"`
 	State          string        `db:"state"`
 	Attempts       int32         `db:"attempts"`
+	AttemptsBefore int32         `db:"attempts_before"`
 	NextAttemptAt  time.Time     `db:"next_attempt_at"`
 	LeasedUntil    *time.Time    `db:"leased_until"`
 	WaitsFor       *string       `db:"waits_for"`
@@ -97,7 +98,6 @@ type Notification struct {
 	CreatedAt      time.Time     `db:"created_at"`
 	Position       int64         `db:"position"`
 	Xid            pgtype.Uint64 `db:"xid"`
-	AttemptsBefore int32         `db:"attempts_before"`
 }
 
 type NotificationAttempt struct {
@@ -117,10 +117,14 @@ type Order struct {
 	Kind              string          `db:"kind"`
 	Reference         string          `db:"reference"`
 	RequestHash       []byte          `db:"request_hash"`
+	ParentID          *uuid.UUID      `db:"parent_id"`
 	Status            string          `db:"status"`
 	StatusReason      string          `db:"status_reason"`
 	Operation         string          `db:"operation"`
 	ManualCapture     bool            `db:"manual_capture"`
+	FormLost          bool            `db:"form_lost"`
+	Sequence          int32           `db:"sequence"`
+	Conflicts         int32           `db:"conflicts"`
 	Amount            *int64          `db:"amount"`
 	Currency          *string         `db:"currency"`
 	AmountAuthorized  int64           `db:"amount_authorized"`
@@ -128,6 +132,7 @@ type Order struct {
 	AmountRefunded    int64           `db:"amount_refunded"`
 	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
+	ReportedAmount    *int64          `db:"reported_amount"`
 	Flow              string          `db:"flow"`
 	Recurring         bool            `db:"recurring"`
 	Provider          string          `db:"provider"`
@@ -138,58 +143,59 @@ type Order struct {
 	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
-	Details           []byte          `db:"details"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
-	ParentID          *uuid.UUID      `db:"parent_id"`
+	Details           []byte          `db:"details"`
 	Description       string          `db:"description"`
 	Metadata          json.RawMessage `db:"metadata"`
 	NotificationUrl   string          `db:"notification_url"`
-	Sequence          int32           `db:"sequence"`
-	Conflicts         int32           `db:"conflicts"`
 	CreatedAt         time.Time       `db:"created_at"`
 	UpdatedAt         time.Time       `db:"updated_at"`
 	FinalizedAt       *time.Time      `db:"finalized_at"`
-	NextCheckAt       *time.Time      `db:"next_check_at"`
-	ChecksSince       time.Time       `db:"checks_since"`
-	Checks            int32           `db:"checks"`
-	NotFound          int32           `db:"not_found"`
-	NotFoundSince     *time.Time      `db:"not_found_since"`
+	NextPollAt        *time.Time      `db:"next_poll_at"`
+	PollsSince        time.Time       `db:"polls_since"`
+	PollsDone         int32           `db:"polls_done"`
+	Denials           int32           `db:"denials"`
+	FirstDenialAt     *time.Time      `db:"first_denial_at"`
+	Acknowledged      bool            `db:"acknowledged"`
+	CommandAccepted   bool            `db:"command_accepted"`
+	PendingSince      *time.Time      `db:"pending_since"`
+	PendingStatus     string          `db:"pending_status"`
 }
 
 type OrderConflict struct {
-	ShopID   uuid.UUID       `db:"shop_id"`
-	OrderID  uuid.UUID       `db:"order_id"`
-	ID       uuid.UUID       `db:"id"`
-	Cause    string          `db:"cause"`
-	Reported string          `db:"reported"`
-	Reason   string          `db:"reason"`
-	Evidence json.RawMessage `db:"evidence"`
-	At       time.Time       `db:"at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	ID           uuid.UUID       `db:"id"`
+	Source       string          `db:"source"`
+	Reported     string          `db:"reported"`
+	Reason       string          `db:"reason"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 type OrderTransition struct {
-	ShopID     uuid.UUID       `db:"shop_id"`
-	OrderID    uuid.UUID       `db:"order_id"`
-	Sequence   int32           `db:"sequence"`
-	FromStatus string          `db:"from_status"`
-	ToStatus   string          `db:"to_status"`
-	Cause      string          `db:"cause"`
-	Evidence   json.RawMessage `db:"evidence"`
-	At         time.Time       `db:"at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	Sequence     int32           `db:"sequence"`
+	FromStatus   string          `db:"from_status"`
+	ToStatus     string          `db:"to_status"`
+	Source       string          `db:"source"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 type ProviderCall struct {
-	ShopID     uuid.UUID       `db:"shop_id"`
-	OrderID    uuid.UUID       `db:"order_id"`
-	ID         uuid.UUID       `db:"id"`
-	Operation  string          `db:"operation"`
-	Outcome    string          `db:"outcome"`
-	StartedAt  time.Time       `db:"started_at"`
-	DurationMs int64           `db:"duration_ms"`
-	Evidence   json.RawMessage `db:"evidence"`
-	Calls      int32           `db:"calls"`
-	LastAt     time.Time       `db:"last_at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	ID           uuid.UUID       `db:"id"`
+	Operation    string          `db:"operation"`
+	Outcome      string          `db:"outcome"`
+	StartedAt    time.Time       `db:"started_at"`
+	DurationMs   int64           `db:"duration_ms"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	Calls        int32           `db:"calls"`
+	LastAt       time.Time       `db:"last_at"`
 }
 
 type ServiceKey struct {
@@ -217,7 +223,7 @@ type ShopKey struct {
 	RevokedAt *time.Time `db:"revoked_at"`
 }
 
-type Statement struct {
+type TransactionReport struct {
 	ShopID       uuid.UUID  `db:"shop_id"`
 	ID           uuid.UUID  `db:"id"`
 	AccountID    uuid.UUID  `db:"account_id"`
@@ -237,10 +243,10 @@ type Statement struct {
 	NextPollAt   *time.Time `db:"next_poll_at"`
 }
 
-type StatementRow struct {
-	ShopID      uuid.UUID       `db:"shop_id"`
-	StatementID uuid.UUID       `db:"statement_id"`
-	Row         int32           `db:"row"`
-	OrderID     uuid.UUID       `db:"order_id"`
-	Fields      json.RawMessage `db:"fields"`
+type TransactionReportRow struct {
+	ShopID   uuid.UUID       `db:"shop_id"`
+	ReportID uuid.UUID       `db:"report_id"`
+	Row      int32           `db:"row"`
+	OrderID  uuid.UUID       `db:"order_id"`
+	Fields   json.RawMessage `db:"fields"`
 }

@@ -58,6 +58,58 @@ func (q *Queries) Attempts(ctx context.Context, arg AttemptsParams) ([]AttemptsR
 	return items, nil
 }
 
+const DeadLetteredNotifications = `-- name: DeadLetteredNotifications :many
+SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
+FROM notifications WHERE state = 'dead_lettered' AND ($1::uuid IS NULL OR shop_id = $1::uuid) ORDER BY shop_id, order_id, sequence LIMIT $2
+`
+
+type DeadLetteredNotificationsParams struct {
+	ShopID  *uuid.UUID `db:"shop_id"`
+	MaxRows int32      `db:"max_rows"`
+}
+
+type DeadLetteredNotificationsRow struct {
+	ShopID        uuid.UUID `db:"shop_id"`
+	OrderID       uuid.UUID `db:"order_id"`
+	Sequence      int32     `db:"sequence"`
+	ID            uuid.UUID `db:"id"`
+	Type          string    `db:"type"`
+	Url           string    `db:"url"`
+	Attempts      int32     `db:"attempts"`
+	NextAttemptAt time.Time `db:"next_attempt_at"`
+	CreatedAt     time.Time `db:"created_at"`
+}
+
+func (q *Queries) DeadLetteredNotifications(ctx context.Context, arg DeadLetteredNotificationsParams) ([]DeadLetteredNotificationsRow, error) {
+	rows, err := q.db.Query(ctx, DeadLetteredNotifications, arg.ShopID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadLetteredNotificationsRow
+	for rows.Next() {
+		var i DeadLetteredNotificationsRow
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.OrderID,
+			&i.Sequence,
+			&i.ID,
+			&i.Type,
+			&i.Url,
+			&i.Attempts,
+			&i.NextAttemptAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const Feed = `-- name: Feed :many
 SELECT id, payload, xid::text AS xid, position
 FROM notifications
@@ -300,7 +352,7 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 
 const NotificationDelivered = `-- name: NotificationDelivered :one
 UPDATE notifications n SET state = 'delivered', delivered_at = $1, leased_until = NULL
-WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state IN ('pending', 'parked', 'held')
+WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state IN ('pending', 'dead_lettered', 'held')
 RETURNING EXISTS (
     SELECT 1 FROM failing_destinations d WHERE d.shop_id = n.shop_id AND d.destination = $5
 ) AS failing
@@ -440,7 +492,7 @@ SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nul
         SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text)
     ) AS off
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'parked', 'held')
+WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'dead_lettered', 'held')
 ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n
 `
 
@@ -503,7 +555,7 @@ WITH due AS (
 )
 SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
     SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'parked', 'held')
+    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
 ))::boolean AS oldest
 FROM seen
 `
@@ -531,58 +583,6 @@ func (q *Queries) OverdueNotifications(ctx context.Context, arg OverdueNotificat
 	for rows.Next() {
 		var i OverdueNotificationsRow
 		if err := rows.Scan(&i.ShopID, &i.OrderID, &i.Oldest); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ParkedNotifications = `-- name: ParkedNotifications :many
-SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
-FROM notifications WHERE state = 'parked' AND ($1::uuid IS NULL OR shop_id = $1::uuid) ORDER BY shop_id, order_id, sequence LIMIT $2
-`
-
-type ParkedNotificationsParams struct {
-	ShopID  *uuid.UUID `db:"shop_id"`
-	MaxRows int32      `db:"max_rows"`
-}
-
-type ParkedNotificationsRow struct {
-	ShopID        uuid.UUID `db:"shop_id"`
-	OrderID       uuid.UUID `db:"order_id"`
-	Sequence      int32     `db:"sequence"`
-	ID            uuid.UUID `db:"id"`
-	Type          string    `db:"type"`
-	Url           string    `db:"url"`
-	Attempts      int32     `db:"attempts"`
-	NextAttemptAt time.Time `db:"next_attempt_at"`
-	CreatedAt     time.Time `db:"created_at"`
-}
-
-func (q *Queries) ParkedNotifications(ctx context.Context, arg ParkedNotificationsParams) ([]ParkedNotificationsRow, error) {
-	rows, err := q.db.Query(ctx, ParkedNotifications, arg.ShopID, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ParkedNotificationsRow
-	for rows.Next() {
-		var i ParkedNotificationsRow
-		if err := rows.Scan(
-			&i.ShopID,
-			&i.OrderID,
-			&i.Sequence,
-			&i.ID,
-			&i.Type,
-			&i.Url,
-			&i.Attempts,
-			&i.NextAttemptAt,
-			&i.CreatedAt,
-		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

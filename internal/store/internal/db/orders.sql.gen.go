@@ -14,7 +14,7 @@ import (
 )
 
 const Calls = `-- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, evidence, calls, last_at
+SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at
 FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id
 `
 
@@ -24,13 +24,13 @@ type CallsParams struct {
 }
 
 type CallsRow struct {
-	Operation  string          `db:"operation"`
-	Outcome    string          `db:"outcome"`
-	StartedAt  time.Time       `db:"started_at"`
-	DurationMs int64           `db:"duration_ms"`
-	Evidence   json.RawMessage `db:"evidence"`
-	Calls      int32           `db:"calls"`
-	LastAt     time.Time       `db:"last_at"`
+	Operation    string          `db:"operation"`
+	Outcome      string          `db:"outcome"`
+	StartedAt    time.Time       `db:"started_at"`
+	DurationMs   int64           `db:"duration_ms"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	Calls        int32           `db:"calls"`
+	LastAt       time.Time       `db:"last_at"`
 }
 
 func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error) {
@@ -47,7 +47,7 @@ func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error
 			&i.Outcome,
 			&i.StartedAt,
 			&i.DurationMs,
-			&i.Evidence,
+			&i.ProviderData,
 			&i.Calls,
 			&i.LastAt,
 		); err != nil {
@@ -62,7 +62,7 @@ func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error
 }
 
 const Conflicts = `-- name: Conflicts :many
-SELECT cause, reported, reason, evidence, at
+SELECT source, reported, reason, provider_data, at
 FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id
 `
 
@@ -72,11 +72,11 @@ type ConflictsParams struct {
 }
 
 type ConflictsRow struct {
-	Cause    string          `db:"cause"`
-	Reported string          `db:"reported"`
-	Reason   string          `db:"reason"`
-	Evidence json.RawMessage `db:"evidence"`
-	At       time.Time       `db:"at"`
+	Source       string          `db:"source"`
+	Reported     string          `db:"reported"`
+	Reason       string          `db:"reason"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]ConflictsRow, error) {
@@ -89,10 +89,10 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 	for rows.Next() {
 		var i ConflictsRow
 		if err := rows.Scan(
-			&i.Cause,
+			&i.Source,
 			&i.Reported,
 			&i.Reason,
-			&i.Evidence,
+			&i.ProviderData,
 			&i.At,
 		); err != nil {
 			return nil, err
@@ -108,11 +108,11 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 const CountFailedCall = `-- name: CountFailedCall :execrows
 WITH counted AS (
     UPDATE provider_calls c SET calls = c.calls + 1, last_at = $3, duration_ms = greatest(c.duration_ms, $4::bigint)
-    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = $5 AND c.outcome = $6 AND c.evidence = $7::jsonb
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = $5 AND c.outcome = $6 AND c.provider_data = $7::jsonb
         AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
     RETURNING c.id
 ), added AS (
-    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+    INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
     SELECT $1, $2, $8::uuid, $5, $6, $3, $4::bigint, $7::jsonb, $3 WHERE NOT EXISTS (SELECT 1 FROM counted)
     RETURNING provider_calls.id
 )
@@ -120,14 +120,14 @@ SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id F
 `
 
 type CountFailedCallParams struct {
-	ShopID     uuid.UUID       `db:"shop_id"`
-	OrderID    uuid.UUID       `db:"order_id"`
-	StartedAt  time.Time       `db:"started_at"`
-	DurationMs int64           `db:"duration_ms"`
-	Operation  string          `db:"operation"`
-	Outcome    string          `db:"outcome"`
-	Evidence   json.RawMessage `db:"evidence"`
-	ID         uuid.UUID       `db:"id"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	StartedAt    time.Time       `db:"started_at"`
+	DurationMs   int64           `db:"duration_ms"`
+	Operation    string          `db:"operation"`
+	Outcome      string          `db:"outcome"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	ID           uuid.UUID       `db:"id"`
 }
 
 // A call that failed as the order's last one did is counted with it. Either way one row is the answer.
@@ -139,7 +139,7 @@ func (q *Queries) CountFailedCall(ctx context.Context, arg CountFailedCallParams
 		arg.DurationMs,
 		arg.Operation,
 		arg.Outcome,
-		arg.Evidence,
+		arg.ProviderData,
 		arg.ID,
 	)
 	if err != nil {
@@ -166,7 +166,7 @@ func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersPara
 }
 
 const History = `-- name: History :many
-SELECT sequence, from_status, to_status, cause, evidence, at
+SELECT sequence, from_status, to_status, source, provider_data, at
 FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence
 `
 
@@ -176,12 +176,12 @@ type HistoryParams struct {
 }
 
 type HistoryRow struct {
-	Sequence   int32           `db:"sequence"`
-	FromStatus string          `db:"from_status"`
-	ToStatus   string          `db:"to_status"`
-	Cause      string          `db:"cause"`
-	Evidence   json.RawMessage `db:"evidence"`
-	At         time.Time       `db:"at"`
+	Sequence     int32           `db:"sequence"`
+	FromStatus   string          `db:"from_status"`
+	ToStatus     string          `db:"to_status"`
+	Source       string          `db:"source"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow, error) {
@@ -197,8 +197,8 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 			&i.Sequence,
 			&i.FromStatus,
 			&i.ToStatus,
-			&i.Cause,
-			&i.Evidence,
+			&i.Source,
+			&i.ProviderData,
 			&i.At,
 		); err != nil {
 			return nil, err
@@ -212,19 +212,19 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 }
 
 const InsertCall = `-- name: InsertCall :execrows
-INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, evidence, last_at)
+INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
 VALUES ($1, $2, $3, $4, $5, $8, $6, $7, $8)
 `
 
 type InsertCallParams struct {
-	ShopID     uuid.UUID       `db:"shop_id"`
-	OrderID    uuid.UUID       `db:"order_id"`
-	ID         uuid.UUID       `db:"id"`
-	Operation  string          `db:"operation"`
-	Outcome    string          `db:"outcome"`
-	DurationMs int64           `db:"duration_ms"`
-	Evidence   json.RawMessage `db:"evidence"`
-	StartedAt  time.Time       `db:"started_at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	ID           uuid.UUID       `db:"id"`
+	Operation    string          `db:"operation"`
+	Outcome      string          `db:"outcome"`
+	DurationMs   int64           `db:"duration_ms"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	StartedAt    time.Time       `db:"started_at"`
 }
 
 func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, error) {
@@ -235,7 +235,7 @@ func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, 
 		arg.Operation,
 		arg.Outcome,
 		arg.DurationMs,
-		arg.Evidence,
+		arg.ProviderData,
 		arg.StartedAt,
 	)
 	if err != nil {
@@ -245,19 +245,19 @@ func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, 
 }
 
 const InsertConflict = `-- name: InsertConflict :execrows
-INSERT INTO order_conflicts (shop_id, order_id, id, cause, reported, reason, evidence, at)
+INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertConflictParams struct {
-	ShopID   uuid.UUID       `db:"shop_id"`
-	OrderID  uuid.UUID       `db:"order_id"`
-	ID       uuid.UUID       `db:"id"`
-	Cause    string          `db:"cause"`
-	Reported string          `db:"reported"`
-	Reason   string          `db:"reason"`
-	Evidence json.RawMessage `db:"evidence"`
-	At       time.Time       `db:"at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	ID           uuid.UUID       `db:"id"`
+	Source       string          `db:"source"`
+	Reported     string          `db:"reported"`
+	Reason       string          `db:"reason"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) (int64, error) {
@@ -265,10 +265,10 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 		arg.ShopID,
 		arg.OrderID,
 		arg.ID,
-		arg.Cause,
+		arg.Source,
 		arg.Reported,
 		arg.Reason,
-		arg.Evidence,
+		arg.ProviderData,
 		arg.At,
 	)
 	if err != nil {
@@ -280,41 +280,46 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH o AS (
     INSERT INTO orders (
-        shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-        currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring,
-        provider, account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state,
-        next_action, details, payment_method, failure, parent_id, description, metadata, notification_url, sequence,
-        conflicts, created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found,
-        not_found_since
+        shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
+        sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
+        capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+        provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+        notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
+        first_denial_at, acknowledged, command_accepted, pending_since, pending_status
     ) VALUES (
         $4, $5, $6, $7, $8, $9, $10, $11, $12,
-        $13, $14, $15, $16, $17,
-        $18, $19, $20, $21, $22, $23, $24, $25,
-        $26, $27, $28, $29, $30,
-        $31, $32, $33, $34, $35,
-        $36, $37, $38, $39, $40, $41,
-        $42, $43, $44, $45, $46
+        $13, $14, $15, $16, $17, $18, $19,
+        $20, $21, $22, $23, $24, $25,
+        $26, $27, $28, $29, $30, $31,
+        $32, $33, $34, $35,
+        $36, $37, $38, $39, $40, $41, $42,
+        $43, $44, $45, $46, $47,
+        $48, $49, $50, $51, $52
     )
     ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
     RETURNING shop_id, id, sequence, status, created_at
 )
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
 SELECT o.shop_id, o.id, o.sequence, '', o.status, $1, $2, $3 FROM o
 `
 
 type InsertOrderParams struct {
-	Cause             string          `db:"cause"`
-	Evidence          json.RawMessage `db:"evidence"`
+	Source            string          `db:"source"`
+	ProviderData      json.RawMessage `db:"provider_data"`
 	At                time.Time       `db:"at"`
 	ShopID            uuid.UUID       `db:"shop_id"`
 	ID                uuid.UUID       `db:"id"`
 	Kind              string          `db:"kind"`
 	Reference         string          `db:"reference"`
 	RequestHash       []byte          `db:"request_hash"`
+	ParentID          *uuid.UUID      `db:"parent_id"`
 	Status            string          `db:"status"`
 	StatusReason      string          `db:"status_reason"`
 	Operation         string          `db:"operation"`
 	ManualCapture     bool            `db:"manual_capture"`
+	FormLost          bool            `db:"form_lost"`
+	Sequence          int32           `db:"sequence"`
+	Conflicts         int32           `db:"conflicts"`
 	Amount            *int64          `db:"amount"`
 	Currency          *string         `db:"currency"`
 	AmountAuthorized  int64           `db:"amount_authorized"`
@@ -322,6 +327,7 @@ type InsertOrderParams struct {
 	AmountRefunded    int64           `db:"amount_refunded"`
 	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
+	ReportedAmount    *int64          `db:"reported_amount"`
 	Flow              string          `db:"flow"`
 	Recurring         bool            `db:"recurring"`
 	Provider          string          `db:"provider"`
@@ -332,41 +338,46 @@ type InsertOrderParams struct {
 	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
-	Details           []byte          `db:"details"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
-	ParentID          *uuid.UUID      `db:"parent_id"`
+	Details           []byte          `db:"details"`
 	Description       string          `db:"description"`
 	Metadata          json.RawMessage `db:"metadata"`
 	NotificationUrl   string          `db:"notification_url"`
-	Sequence          int32           `db:"sequence"`
-	Conflicts         int32           `db:"conflicts"`
 	CreatedAt         time.Time       `db:"created_at"`
 	UpdatedAt         time.Time       `db:"updated_at"`
 	FinalizedAt       *time.Time      `db:"finalized_at"`
-	NextCheckAt       *time.Time      `db:"next_check_at"`
-	ChecksSince       time.Time       `db:"checks_since"`
-	Checks            int32           `db:"checks"`
-	NotFound          int32           `db:"not_found"`
-	NotFoundSince     *time.Time      `db:"not_found_since"`
+	NextPollAt        *time.Time      `db:"next_poll_at"`
+	PollsSince        time.Time       `db:"polls_since"`
+	PollsDone         int32           `db:"polls_done"`
+	Denials           int32           `db:"denials"`
+	FirstDenialAt     *time.Time      `db:"first_denial_at"`
+	Acknowledged      bool            `db:"acknowledged"`
+	CommandAccepted   bool            `db:"command_accepted"`
+	PendingSince      *time.Time      `db:"pending_since"`
+	PendingStatus     string          `db:"pending_status"`
 }
 
 // The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
 // to be written. No row means that the reference is taken.
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertOrder,
-		arg.Cause,
-		arg.Evidence,
+		arg.Source,
+		arg.ProviderData,
 		arg.At,
 		arg.ShopID,
 		arg.ID,
 		arg.Kind,
 		arg.Reference,
 		arg.RequestHash,
+		arg.ParentID,
 		arg.Status,
 		arg.StatusReason,
 		arg.Operation,
 		arg.ManualCapture,
+		arg.FormLost,
+		arg.Sequence,
+		arg.Conflicts,
 		arg.Amount,
 		arg.Currency,
 		arg.AmountAuthorized,
@@ -374,6 +385,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.AmountRefunded,
 		arg.AmountReserved,
 		arg.CaptureAmount,
+		arg.ReportedAmount,
 		arg.Flow,
 		arg.Recurring,
 		arg.Provider,
@@ -384,23 +396,24 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.BankReferences,
 		arg.ProviderState,
 		arg.NextAction,
-		arg.Details,
 		arg.PaymentMethod,
 		arg.Failure,
-		arg.ParentID,
+		arg.Details,
 		arg.Description,
 		arg.Metadata,
 		arg.NotificationUrl,
-		arg.Sequence,
-		arg.Conflicts,
 		arg.CreatedAt,
 		arg.UpdatedAt,
 		arg.FinalizedAt,
-		arg.NextCheckAt,
-		arg.ChecksSince,
-		arg.Checks,
-		arg.NotFound,
-		arg.NotFoundSince,
+		arg.NextPollAt,
+		arg.PollsSince,
+		arg.PollsDone,
+		arg.Denials,
+		arg.FirstDenialAt,
+		arg.Acknowledged,
+		arg.CommandAccepted,
+		arg.PendingSince,
+		arg.PendingStatus,
 	)
 	if err != nil {
 		return 0, err
@@ -409,19 +422,19 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 }
 
 const InsertTransition = `-- name: InsertTransition :execrows
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, cause, evidence, at)
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertTransitionParams struct {
-	ShopID     uuid.UUID       `db:"shop_id"`
-	OrderID    uuid.UUID       `db:"order_id"`
-	Sequence   int32           `db:"sequence"`
-	FromStatus string          `db:"from_status"`
-	ToStatus   string          `db:"to_status"`
-	Cause      string          `db:"cause"`
-	Evidence   json.RawMessage `db:"evidence"`
-	At         time.Time       `db:"at"`
+	ShopID       uuid.UUID       `db:"shop_id"`
+	OrderID      uuid.UUID       `db:"order_id"`
+	Sequence     int32           `db:"sequence"`
+	FromStatus   string          `db:"from_status"`
+	ToStatus     string          `db:"to_status"`
+	Source       string          `db:"source"`
+	ProviderData json.RawMessage `db:"provider_data"`
+	At           time.Time       `db:"at"`
 }
 
 func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionParams) (int64, error) {
@@ -431,8 +444,8 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 		arg.Sequence,
 		arg.FromStatus,
 		arg.ToStatus,
-		arg.Cause,
-		arg.Evidence,
+		arg.Source,
+		arg.ProviderData,
 		arg.At,
 	)
 	if err != nil {
@@ -441,35 +454,35 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 	return result.RowsAffected(), nil
 }
 
-const LeaseDueChecks = `-- name: LeaseDueChecks :many
+const LeaseDuePolls = `-- name: LeaseDuePolls :many
 WITH undecided AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_check_at <= $3::timestamptz AND status NOT IN ('requires_action', 'authorized')
-    ORDER BY next_check_at LIMIT $4::integer FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_poll_at <= $3::timestamptz AND status NOT IN ('requires_action', 'authorized')
+    ORDER BY next_poll_at LIMIT $4::integer FOR NO KEY UPDATE SKIP LOCKED
 ), waiting AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_check_at <= $3::timestamptz AND status IN ('requires_action', 'authorized')
-    ORDER BY next_check_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_poll_at <= $3::timestamptz AND status IN ('requires_action', 'authorized')
+    ORDER BY next_poll_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
-UPDATE orders SET next_check_at = $1::timestamptz FROM due
+UPDATE orders SET next_poll_at = $1::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
 RETURNING orders.shop_id, orders.id
 `
 
-type LeaseDueChecksParams struct {
+type LeaseDuePollsParams struct {
 	LeasedUntil time.Time `db:"leased_until"`
 	Provider    string    `db:"provider"`
 	Now         time.Time `db:"now"`
 	MaxRows     int32     `db:"max_rows"`
 }
 
-type LeaseDueChecksRow struct {
+type LeaseDuePollsRow struct {
 	ShopID uuid.UUID `db:"shop_id"`
 	ID     uuid.UUID `db:"id"`
 }
 
 // Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
 // due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
-func (q *Queries) LeaseDueChecks(ctx context.Context, arg LeaseDueChecksParams) ([]LeaseDueChecksRow, error) {
-	rows, err := q.db.Query(ctx, LeaseDueChecks,
+func (q *Queries) LeaseDuePolls(ctx context.Context, arg LeaseDuePollsParams) ([]LeaseDuePollsRow, error) {
+	rows, err := q.db.Query(ctx, LeaseDuePolls,
 		arg.LeasedUntil,
 		arg.Provider,
 		arg.Now,
@@ -479,9 +492,9 @@ func (q *Queries) LeaseDueChecks(ctx context.Context, arg LeaseDueChecksParams) 
 		return nil, err
 	}
 	defer rows.Close()
-	var items []LeaseDueChecksRow
+	var items []LeaseDuePollsRow
 	for rows.Next() {
-		var i LeaseDueChecksRow
+		var i LeaseDuePollsRow
 		if err := rows.Scan(&i.ShopID, &i.ID); err != nil {
 			return nil, err
 		}
@@ -620,11 +633,12 @@ func (q *Queries) OpenRefund(ctx context.Context, arg OpenRefundParams) (uuid.UU
 }
 
 const OrderByID = `-- name: OrderByID :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND id = $2
 `
 
@@ -642,10 +656,14 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.Kind,
 		&i.Reference,
 		&i.RequestHash,
+		&i.ParentID,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
 		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
 		&i.Amount,
 		&i.Currency,
 		&i.AmountAuthorized,
@@ -653,6 +671,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.AmountRefunded,
 		&i.AmountReserved,
 		&i.CaptureAmount,
+		&i.ReportedAmount,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -663,33 +682,35 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
-		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
-		&i.ParentID,
+		&i.Details,
 		&i.Description,
 		&i.Metadata,
 		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
 	)
 	return i, err
 }
 
 const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE provider_order_id = $1
 ORDER BY account_id = $2 DESC, created_at LIMIT 1 FOR NO KEY UPDATE
 `
@@ -709,10 +730,14 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.Kind,
 		&i.Reference,
 		&i.RequestHash,
+		&i.ParentID,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
 		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
 		&i.Amount,
 		&i.Currency,
 		&i.AmountAuthorized,
@@ -720,6 +745,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.AmountRefunded,
 		&i.AmountReserved,
 		&i.CaptureAmount,
+		&i.ReportedAmount,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -730,33 +756,35 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
-		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
-		&i.ParentID,
+		&i.Details,
 		&i.Description,
 		&i.Metadata,
 		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
 	)
 	return i, err
 }
 
 const OrderByReference = `-- name: OrderByReference :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
 `
 
@@ -775,10 +803,14 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.Kind,
 		&i.Reference,
 		&i.RequestHash,
+		&i.ParentID,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
 		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
 		&i.Amount,
 		&i.Currency,
 		&i.AmountAuthorized,
@@ -786,6 +818,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.AmountRefunded,
 		&i.AmountReserved,
 		&i.CaptureAmount,
+		&i.ReportedAmount,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -796,33 +829,35 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
-		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
-		&i.ParentID,
+		&i.Details,
 		&i.Description,
 		&i.Metadata,
 		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
 	)
 	return i, err
 }
 
 const OrderForUpdate = `-- name: OrderForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
@@ -840,10 +875,14 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.Kind,
 		&i.Reference,
 		&i.RequestHash,
+		&i.ParentID,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
 		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
 		&i.Amount,
 		&i.Currency,
 		&i.AmountAuthorized,
@@ -851,6 +890,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.AmountRefunded,
 		&i.AmountReserved,
 		&i.CaptureAmount,
+		&i.ReportedAmount,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -861,29 +901,30 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
-		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
-		&i.ParentID,
+		&i.Details,
 		&i.Description,
 		&i.Metadata,
 		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
 	)
 	return i, err
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.details, orders.payment_method, orders.failure, orders.parent_id, orders.description, orders.metadata, orders.notification_url, orders.sequence, orders.conflicts, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_check_at, orders.checks_since, orders.checks, orders.not_found, orders.not_found_since FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -921,10 +962,14 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.Kind,
 			&i.Reference,
 			&i.RequestHash,
+			&i.ParentID,
 			&i.Status,
 			&i.StatusReason,
 			&i.Operation,
 			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
 			&i.Amount,
 			&i.Currency,
 			&i.AmountAuthorized,
@@ -932,6 +977,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.AmountRefunded,
 			&i.AmountReserved,
 			&i.CaptureAmount,
+			&i.ReportedAmount,
 			&i.Flow,
 			&i.Recurring,
 			&i.Provider,
@@ -942,23 +988,24 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.BankReferences,
 			&i.ProviderState,
 			&i.NextAction,
-			&i.Details,
 			&i.PaymentMethod,
 			&i.Failure,
-			&i.ParentID,
+			&i.Details,
 			&i.Description,
 			&i.Metadata,
 			&i.NotificationUrl,
-			&i.Sequence,
-			&i.Conflicts,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.FinalizedAt,
-			&i.NextCheckAt,
-			&i.ChecksSince,
-			&i.Checks,
-			&i.NotFound,
-			&i.NotFoundSince,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
 		); err != nil {
 			return nil, err
 		}
@@ -988,11 +1035,12 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 }
 
 const RefundForUpdate = `-- name: RefundForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = $3::bigint OR NOT EXISTS (
     SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> orders.id
 )) ORDER BY (orders.finalized_at IS NULL AND $3::bigint IN (0, orders.amount)) DESC, (orders.amount = $3::bigint) DESC, (orders.finalized_at IS NULL) DESC,
@@ -1027,10 +1075,14 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 		&i.Kind,
 		&i.Reference,
 		&i.RequestHash,
+		&i.ParentID,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
 		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
 		&i.Amount,
 		&i.Currency,
 		&i.AmountAuthorized,
@@ -1038,6 +1090,7 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 		&i.AmountRefunded,
 		&i.AmountReserved,
 		&i.CaptureAmount,
+		&i.ReportedAmount,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -1048,23 +1101,24 @@ func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams
 		&i.BankReferences,
 		&i.ProviderState,
 		&i.NextAction,
-		&i.Details,
 		&i.PaymentMethod,
 		&i.Failure,
-		&i.ParentID,
+		&i.Details,
 		&i.Description,
 		&i.Metadata,
 		&i.NotificationUrl,
-		&i.Sequence,
-		&i.Conflicts,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.FinalizedAt,
-		&i.NextCheckAt,
-		&i.ChecksSince,
-		&i.Checks,
-		&i.NotFound,
-		&i.NotFoundSince,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
 	)
 	return i, err
 }
@@ -1103,11 +1157,12 @@ func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams
 }
 
 const StuckOrders = `-- name: StuckOrders :many
-SELECT shop_id, id, kind, reference, request_hash, status, status_reason, operation, manual_capture, amount,
-    currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, flow, recurring, provider,
-    account_id, account_name, provider_order_id, provider_reference, bank_references, provider_state, next_action, details,
-    payment_method, failure, parent_id, description, metadata, notification_url, sequence, conflicts,
-    created_at, updated_at, finalized_at, next_check_at, checks_since, checks, not_found, not_found_since
+SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
+    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
+    pending_status
 FROM orders
 WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)) AND ($2::uuid IS NULL OR shop_id = $2::uuid)
 ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
@@ -1135,10 +1190,14 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.Kind,
 			&i.Reference,
 			&i.RequestHash,
+			&i.ParentID,
 			&i.Status,
 			&i.StatusReason,
 			&i.Operation,
 			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
 			&i.Amount,
 			&i.Currency,
 			&i.AmountAuthorized,
@@ -1146,6 +1205,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.AmountRefunded,
 			&i.AmountReserved,
 			&i.CaptureAmount,
+			&i.ReportedAmount,
 			&i.Flow,
 			&i.Recurring,
 			&i.Provider,
@@ -1156,23 +1216,24 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.BankReferences,
 			&i.ProviderState,
 			&i.NextAction,
-			&i.Details,
 			&i.PaymentMethod,
 			&i.Failure,
-			&i.ParentID,
+			&i.Details,
 			&i.Description,
 			&i.Metadata,
 			&i.NotificationUrl,
-			&i.Sequence,
-			&i.Conflicts,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.FinalizedAt,
-			&i.NextCheckAt,
-			&i.ChecksSince,
-			&i.Checks,
-			&i.NotFound,
-			&i.NotFoundSince,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
 		); err != nil {
 			return nil, err
 		}
@@ -1189,38 +1250,46 @@ UPDATE orders SET
     status = $1,
     status_reason = $2,
     operation = $3,
-    amount_authorized = $4,
-    amount_captured = $5,
-    amount_refunded = $6,
-    amount_reserved = $7,
-    capture_amount = $8,
-    provider_reference = $9,
-    bank_references = $10,
-    provider_state = $11,
-    next_action = $12,
-    payment_method = $13,
-    failure = $14,
-    sequence = $15,
-    conflicts = $16,
-    updated_at = $17,
-    finalized_at = $18,
-    next_check_at = $19,
-    checks_since = $20,
-    checks = $21,
-    not_found = $22,
-    not_found_since = $23
-WHERE shop_id = $24 AND id = $25 AND sequence = $26
+    form_lost = $4,
+    amount_authorized = $5,
+    amount_captured = $6,
+    amount_refunded = $7,
+    amount_reserved = $8,
+    capture_amount = $9,
+    reported_amount = $10,
+    provider_reference = $11,
+    bank_references = $12,
+    provider_state = $13,
+    next_action = $14,
+    payment_method = $15,
+    failure = $16,
+    sequence = $17,
+    conflicts = $18,
+    updated_at = $19,
+    finalized_at = $20,
+    next_poll_at = $21,
+    polls_since = $22,
+    polls_done = $23,
+    denials = $24,
+    first_denial_at = $25,
+    acknowledged = $26,
+    command_accepted = $27,
+    pending_since = $28,
+    pending_status = $29
+WHERE shop_id = $30 AND id = $31 AND sequence = $32
 `
 
 type UpdateOrderParams struct {
 	Status            string          `db:"status"`
 	StatusReason      string          `db:"status_reason"`
 	Operation         string          `db:"operation"`
+	FormLost          bool            `db:"form_lost"`
 	AmountAuthorized  int64           `db:"amount_authorized"`
 	AmountCaptured    int64           `db:"amount_captured"`
 	AmountRefunded    int64           `db:"amount_refunded"`
 	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
+	ReportedAmount    *int64          `db:"reported_amount"`
 	ProviderReference string          `db:"provider_reference"`
 	BankReferences    json.RawMessage `db:"bank_references"`
 	ProviderState     []byte          `db:"provider_state"`
@@ -1231,11 +1300,15 @@ type UpdateOrderParams struct {
 	Conflicts         int32           `db:"conflicts"`
 	UpdatedAt         time.Time       `db:"updated_at"`
 	FinalizedAt       *time.Time      `db:"finalized_at"`
-	NextCheckAt       *time.Time      `db:"next_check_at"`
-	ChecksSince       time.Time       `db:"checks_since"`
-	Checks            int32           `db:"checks"`
-	NotFound          int32           `db:"not_found"`
-	NotFoundSince     *time.Time      `db:"not_found_since"`
+	NextPollAt        *time.Time      `db:"next_poll_at"`
+	PollsSince        time.Time       `db:"polls_since"`
+	PollsDone         int32           `db:"polls_done"`
+	Denials           int32           `db:"denials"`
+	FirstDenialAt     *time.Time      `db:"first_denial_at"`
+	Acknowledged      bool            `db:"acknowledged"`
+	CommandAccepted   bool            `db:"command_accepted"`
+	PendingSince      *time.Time      `db:"pending_since"`
+	PendingStatus     string          `db:"pending_status"`
 	ShopID            uuid.UUID       `db:"shop_id"`
 	ID                uuid.UUID       `db:"id"`
 	LoadedSequence    int32           `db:"loaded_sequence"`
@@ -1247,11 +1320,13 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.Status,
 		arg.StatusReason,
 		arg.Operation,
+		arg.FormLost,
 		arg.AmountAuthorized,
 		arg.AmountCaptured,
 		arg.AmountRefunded,
 		arg.AmountReserved,
 		arg.CaptureAmount,
+		arg.ReportedAmount,
 		arg.ProviderReference,
 		arg.BankReferences,
 		arg.ProviderState,
@@ -1262,11 +1337,15 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.Conflicts,
 		arg.UpdatedAt,
 		arg.FinalizedAt,
-		arg.NextCheckAt,
-		arg.ChecksSince,
-		arg.Checks,
-		arg.NotFound,
-		arg.NotFoundSince,
+		arg.NextPollAt,
+		arg.PollsSince,
+		arg.PollsDone,
+		arg.Denials,
+		arg.FirstDenialAt,
+		arg.Acknowledged,
+		arg.CommandAccepted,
+		arg.PendingSince,
+		arg.PendingStatus,
 		arg.ShopID,
 		arg.ID,
 		arg.LoadedSequence,

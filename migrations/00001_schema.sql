@@ -1,4 +1,11 @@
 -- +goose Up
+-- The whole schema but the job queue, which River's own migrations make beside it. In reading order: who calls us (shops), whom
+-- we call (accounts), what moves money (orders and their history), what providers tell us (callbacks), what we tell shops
+-- (notifications), and two things beside them (idempotency keys, transaction reports). Until the first release this file is
+-- edited in place; from then on the schema changes by new files, each safe before and after a deploy.
+--
+-- Everything of a shop has shop_id first in its key. Names are constrained here because a name is what operators type.
+-- Sums are in minor units of the order's currency. Encrypted columns are bound to their row by associated data.
 
 -- Shops and their keys -------------------------------------------------------------------------------------------
 CREATE TABLE shops (
@@ -56,6 +63,7 @@ CREATE TABLE service_keys (
 );
 
 -- Orders ---------------------------------------------------------------------------------------------------------
+-- The table of legal steps. Package payment holds the same; a test compares the two.
 CREATE TABLE legal_transitions (
     from_status text NOT NULL,                              -- '' is the beginning
     to_status   text NOT NULL,
@@ -74,77 +82,110 @@ INSERT INTO legal_transitions (from_status, to_status) VALUES
     ('authorized', 'processing'), ('authorized', 'succeeded'), ('authorized', 'failed'), ('authorized', 'canceled'),
     ('succeeded', 'succeeded');                             -- money of a transfer or payout came back
 
+-- Everything that moves money.
 CREATE TABLE orders (
     shop_id             uuid NOT NULL REFERENCES shops (id),
     id                  uuid NOT NULL,
     kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
-    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 64),
-    request_hash        bytea NOT NULL,                     -- keyed hash of the request
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 64), -- the shop's name of it
+    request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
+    parent_id           uuid,                               -- the payment that a refund or a repeated charge belongs to
+
+    -- How it stands.
     status              text NOT NULL CONSTRAINT orders_status CHECK (status IN ('created', 'unknown', 'processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled')),
-    status_reason       text NOT NULL DEFAULT '',
-    operation           text NOT NULL CONSTRAINT orders_operation CHECK (operation IN ('sale', 'authorize', 'capture', 'cancel')),
+    status_reason       text NOT NULL DEFAULT '',           -- for people; nothing is decided by it
+    operation           text NOT NULL CONSTRAINT orders_operation CHECK (operation IN ('sale', 'authorize', 'capture', 'cancel')), -- the last thing asked for
     manual_capture      boolean NOT NULL DEFAULT false,
-    amount              bigint,                             -- minor units
+    form_lost           boolean NOT NULL DEFAULT false,     -- the provider has it, and nobody knows the address of its form
+    sequence            integer NOT NULL CONSTRAINT orders_sequence CHECK (sequence >= 1), -- transitions so far
+    conflicts           integer NOT NULL DEFAULT 0,         -- contradictions that wait for an operator
+
+    -- Its money. Null for a payout card, which has no sum.
+    amount              bigint,
     currency            text,
     amount_authorized   bigint NOT NULL DEFAULT 0,
     amount_captured     bigint NOT NULL DEFAULT 0,
     amount_refunded     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded
     amount_reserved     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded or may yet
     capture_amount      bigint NOT NULL DEFAULT 0,          -- what the last capture asked for
+    reported_amount     bigint,                             -- what a callback named of a captured part, until the provider was asked
+
+    -- At the provider.
     flow                text NOT NULL DEFAULT '',
     recurring           boolean NOT NULL DEFAULT false,
     provider            text NOT NULL,
     account_id          uuid NOT NULL REFERENCES accounts (id),
     account_name        text NOT NULL,
-    provider_order_id   text NOT NULL,
-    provider_reference  text NOT NULL DEFAULT '',
+    provider_order_id   text NOT NULL,                      -- our name of it there
+    provider_reference  text NOT NULL DEFAULT '',           -- the provider's own
     bank_references     jsonb,                              -- names of movements of money, such as RRNs, each with the status that it was reported for
-    provider_state      bytea,                              -- encrypted, associated data order/<id>/provider_state
+    provider_state      bytea,                              -- what the adapter gets back with the next call; encrypted, associated data order/<id>/provider_state
     next_action         bytea,                              -- encrypted, associated data order/<id>/next_action
-    details             bytea,                              -- encrypted, associated data order/<id>/details: what the shop told of its customer and site
-    payment_method      jsonb,
+    payment_method      jsonb,                              -- masked
     failure             jsonb,
-    parent_id           uuid,
+
+    -- From and for the shop.
+    details             bytea,                              -- what the shop told of its customer and site; encrypted, associated data order/<id>/details
     description         text NOT NULL DEFAULT '',
     metadata            jsonb NOT NULL DEFAULT '{}',
     notification_url    text NOT NULL DEFAULT '',
-    sequence            integer NOT NULL CONSTRAINT orders_sequence CHECK (sequence >= 1),
-    conflicts           integer NOT NULL DEFAULT 0,
+
     created_at          timestamptz NOT NULL,
     updated_at          timestamptz NOT NULL,
     finalized_at        timestamptz,
-    next_check_at       timestamptz,
-    checks_since        timestamptz NOT NULL,
-    checks              integer NOT NULL DEFAULT 0,
-    not_found           integer NOT NULL DEFAULT 0,
-    not_found_since     timestamptz,
+
+    -- Verification: what status polls have found so far, and when the next one is due. See docs/verification.md.
+    next_poll_at        timestamptz,
+    polls_since         timestamptz NOT NULL,               -- where the schedule of polls began
+    polls_done          integer NOT NULL DEFAULT 0,         -- times of the schedule that are over, or were left out
+    denials             integer NOT NULL DEFAULT 0,         -- answers in a row that deny that the last call arrived
+    first_denial_at     timestamptz,
+    acknowledged        boolean NOT NULL DEFAULT false,     -- the provider has named the order, so no denial of it is believed
+    command_accepted    boolean NOT NULL DEFAULT false,     -- the provider answered the last capture or cancel, so no denial of that is
+    pending_since       timestamptz,                        -- a callback is not verified yet, and outlasts the order's end until it is
+    pending_status      text NOT NULL DEFAULT '' CONSTRAINT orders_pending_status CHECK (pending_status IN ('', 'succeeded', 'failed', 'canceled')), -- the end that it named
+
     PRIMARY KEY (shop_id, id),
-    CONSTRAINT orders_reference_key UNIQUE (shop_id, kind, reference),
+    -- The reference comes first. With the shop first, a plan made while the table was small could look an order up by its shop
+    -- alone and read all the orders of the shop, until the table is analyzed for the first time.
+    CONSTRAINT orders_reference_key UNIQUE (reference, shop_id, kind),
     CONSTRAINT orders_parent_fkey FOREIGN KEY (shop_id, parent_id) REFERENCES orders (shop_id, id),
+    -- Sums: nothing is captured beyond the amount, and refunds never exceed what was captured, however many run at once.
     CONSTRAINT orders_amount CHECK ((kind = 'payout_card' AND amount IS NULL AND currency IS NULL) OR (kind <> 'payout_card' AND amount > 0 AND currency ~ '^[A-Z]{3}$')),
     CONSTRAINT orders_authorized_within_amount CHECK (amount_authorized BETWEEN 0 AND coalesce(amount, 0)),
     CONSTRAINT orders_captured_within_amount CHECK (amount_captured BETWEEN 0 AND coalesce(amount, 0)),
     CONSTRAINT orders_refunds_within_captured CHECK (amount_reserved BETWEEN 0 AND amount_captured),
     CONSTRAINT orders_refunded_within_reserved CHECK (amount_refunded BETWEEN 0 AND amount_reserved),
     CONSTRAINT orders_captured_only_when_succeeded CHECK (status = 'succeeded' OR amount_captured = 0),
-    CONSTRAINT orders_final CHECK ((status IN ('succeeded', 'failed', 'canceled')) = (finalized_at IS NOT NULL))
+    CONSTRAINT orders_reported_within_amount CHECK (reported_amount BETWEEN 1 AND amount),
+    CONSTRAINT orders_final CHECK ((status IN ('succeeded', 'failed', 'canceled')) = (finalized_at IS NOT NULL)),
+    -- Verification: each fact stands only where it means something.
+    CONSTRAINT orders_denials CHECK (denials >= 0 AND (denials > 0) = (first_denial_at IS NOT NULL)),
+    CONSTRAINT orders_command_accepted CHECK (NOT command_accepted OR operation IN ('capture', 'cancel')),
+    CONSTRAINT orders_pending_until_the_end CHECK (pending_since IS NULL OR finalized_at IS NULL),
+    CONSTRAINT orders_pending_status_of_pending CHECK (pending_status = '' OR pending_since IS NOT NULL),
+    CONSTRAINT orders_form_lost CHECK (NOT form_lost OR (status = 'processing' AND next_action IS NULL))
 );
 CREATE INDEX orders_provider_order_id ON orders (provider_order_id);
 CREATE INDEX orders_bank_references ON orders USING gin (bank_references);
 CREATE INDEX orders_provider_reference ON orders (provider_reference) WHERE provider_reference <> '';
-CREATE INDEX orders_due ON orders (next_check_at) WHERE next_check_at IS NOT NULL;
+CREATE INDEX orders_due ON orders (next_poll_at) WHERE next_poll_at IS NOT NULL; -- for the gauges
+-- Each provider's orders are polled apart, those whose outcome is open before those that wait for somebody.
+CREATE INDEX orders_due_open ON orders (provider, next_poll_at) WHERE next_poll_at IS NOT NULL AND status NOT IN ('requires_action', 'authorized');
+CREATE INDEX orders_due_waiting ON orders (provider, next_poll_at) WHERE next_poll_at IS NOT NULL AND status IN ('requires_action', 'authorized');
 CREATE INDEX orders_parent ON orders (shop_id, parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX orders_in_conflict ON orders (shop_id, id) WHERE conflicts > 0;
 CREATE INDEX orders_unfinished ON orders (status, updated_at) WHERE finalized_at IS NULL;
 
+-- Every step of every order. Append-only: a trigger holds that, and that steps follow one another.
 CREATE TABLE order_transitions (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
     sequence    integer NOT NULL,
     from_status text NOT NULL,
     to_status   text NOT NULL,
-    cause       text NOT NULL CONSTRAINT order_transitions_cause CHECK (cause IN ('request', 'answer', 'callback', 'check', 'operator')),
-    evidence    jsonb NOT NULL DEFAULT '{}',
+    source      text NOT NULL CONSTRAINT order_transitions_source CHECK (source IN ('request', 'answer', 'callback', 'check', 'operator')), -- on which road it came
+    provider_data jsonb NOT NULL DEFAULT '{}',
     at          timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id, sequence),
     CONSTRAINT order_transitions_status_key UNIQUE (shop_id, order_id, sequence, to_status),
@@ -179,28 +220,30 @@ CREATE TRIGGER order_transitions_check BEFORE INSERT OR UPDATE OR DELETE ON orde
 CREATE TRIGGER order_transitions_no_truncate BEFORE TRUNCATE ON order_transitions
     FOR EACH STATEMENT EXECUTE FUNCTION order_transitions_check();
 
+-- Observations that contradict what is recorded. They change nothing and are shown to operators.
 CREATE TABLE order_conflicts (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
     id          uuid NOT NULL,
-    cause       text NOT NULL,
+    source      text NOT NULL,
     reported    text NOT NULL,
     reason      text NOT NULL,
-    evidence    jsonb NOT NULL DEFAULT '{}',
+    provider_data jsonb NOT NULL DEFAULT '{}',
     at          timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id, id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 
+-- Every call to a provider about an order.
 CREATE TABLE provider_calls (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
     id          uuid NOT NULL,
     operation   text NOT NULL,
-    outcome     text NOT NULL,
+    outcome     text NOT NULL,                              -- a status of the provider's answer, or a kind of error
     started_at  timestamptz NOT NULL,
     duration_ms bigint NOT NULL,                            -- of the longest
-    evidence    jsonb NOT NULL DEFAULT '{}',
+    provider_data jsonb NOT NULL DEFAULT '{}',
     calls       integer NOT NULL DEFAULT 1 CONSTRAINT provider_calls_count CHECK (calls > 0), -- equal failures in a row
     last_at     timestamptz NOT NULL,                       -- when the last of them started
     PRIMARY KEY (shop_id, order_id, id),
@@ -208,16 +251,17 @@ CREATE TABLE provider_calls (
 );
 
 -- Callbacks ------------------------------------------------------------------------------------------------------
+-- Every authentic callback, once. Its row is the claim on it: whoever inserts it applies it.
 CREATE TABLE callbacks (
     account_id  uuid NOT NULL REFERENCES accounts (id),
-    dedupe_key  bytea NOT NULL,                             -- hash of provider, account and body
+    dedupe_key  bytea NOT NULL,                             -- hash of provider, account and what was signed
     shop_id     uuid,                                       -- null while no order is known
     order_id    uuid,
     provider_order_id text NOT NULL,
-    verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'doubt', 'no_order')),
+    verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'verify', 'no_order')),
     reason      text NOT NULL DEFAULT '',
     reported    text NOT NULL DEFAULT '',
-    evidence    jsonb NOT NULL DEFAULT '{}',
+    provider_data jsonb NOT NULL DEFAULT '{}',
     received_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, dedupe_key)
 );
@@ -241,6 +285,7 @@ CREATE TABLE failing_destinations (
     PRIMARY KEY (shop_id, destination)
 );
 
+-- One row for each step that a shop is told of, written with the step itself.
 CREATE TABLE notifications (
     shop_id         uuid NOT NULL,
     order_id        uuid NOT NULL,
@@ -249,8 +294,9 @@ CREATE TABLE notifications (
     type            text NOT NULL,
     payload         text NOT NULL,                          -- exactly the bytes that are signed and sent
     url             text NOT NULL DEFAULT '',               -- empty: for the feed only
-    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'parked', 'held', 'feed')),
+    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'dead_lettered', 'held', 'feed')),
     attempts        integer NOT NULL DEFAULT 0,
+    attempts_before integer NOT NULL DEFAULT 0,             -- of them, those before an operator last sent it again: retries are planned by the rest
     next_attempt_at timestamptz NOT NULL,
     leased_until    timestamptz,
     waits_for       text,                                   -- the destination where the last attempt failed
@@ -258,14 +304,15 @@ CREATE TABLE notifications (
     not_before      timestamptz,                            -- the shop's Retry-After
     delivered_at    timestamptz,
     created_at      timestamptz NOT NULL,
-    position        bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
-    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    position        bigint NOT NULL GENERATED ALWAYS AS IDENTITY, -- with xid, the place in the event feed: nothing is ever
+    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),   -- inserted before a place that was handed out
     PRIMARY KEY (shop_id, order_id, sequence),
     FOREIGN KEY (shop_id, order_id, sequence) REFERENCES order_transitions (shop_id, order_id, sequence)
 );
 CREATE INDEX notifications_feed ON notifications (shop_id, xid, position);
 CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
-CREATE INDEX notifications_parked ON notifications (shop_id, order_id) WHERE state = 'parked';
+CREATE INDEX notifications_due ON notifications (next_attempt_at) WHERE state = 'pending'; -- what is due and not under way is looked for every few seconds
+CREATE INDEX notifications_dead_lettered ON notifications (shop_id, order_id) WHERE state = 'dead_lettered';
 CREATE INDEX notifications_held ON notifications (shop_id) WHERE state = 'held';
 CREATE INDEX notifications_waiting ON notifications (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
 
@@ -288,6 +335,7 @@ CREATE TABLE idempotency_keys (
     key          text NOT NULL,
     request_hash bytea NOT NULL,                            -- keyed hash of method, path and body
     locked_until timestamptz NOT NULL,
+    owner        uuid,                                      -- whose claim it is: a request that lost its lease does not know by time alone
     status       integer,                                   -- null while running
     header       jsonb,
     body         bytea,
@@ -296,8 +344,46 @@ CREATE TABLE idempotency_keys (
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 
+-- Transaction reports --------------------------------------------------------------------------------------------
+-- The provider's own list of transactions, asked for by a shop and read in steps.
+CREATE TABLE transaction_reports (
+    shop_id       uuid NOT NULL REFERENCES shops (id),
+    id            uuid NOT NULL,
+    account_id    uuid NOT NULL REFERENCES accounts (id),
+    account_name  text NOT NULL,
+    type          text NOT NULL CONSTRAINT transaction_reports_type CHECK (type IN ('payment', 'payout', 'refund')),
+    status_filter text NOT NULL CONSTRAINT transaction_reports_status_filter CHECK (status_filter IN ('succeeded', 'processing', 'failed')),
+    from_at       timestamptz NOT NULL,
+    to_at         timestamptz NOT NULL,
+    state         text NOT NULL CONSTRAINT transaction_reports_state CHECK (state IN ('created', 'processing', 'ready', 'failed')),
+    task          text NOT NULL DEFAULT '',                 -- the provider's id of its export
+    failure       text NOT NULL DEFAULT '',
+    columns       text[] NOT NULL DEFAULT '{}',             -- of the provider's list, in its order
+    row_count     integer NOT NULL DEFAULT 0,               -- the shop's rows
+    polls         integer NOT NULL DEFAULT 0,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    next_poll_at  timestamptz,
+    PRIMARY KEY (shop_id, id),
+    CONSTRAINT transaction_reports_period CHECK (from_at < to_at)
+);
+CREATE INDEX transaction_reports_due ON transaction_reports (next_poll_at) WHERE next_poll_at IS NOT NULL;
+
+-- What the provider's list says of the shop's own orders, by the list's own column names, with anything that looks like a card
+-- number masked.
+CREATE TABLE transaction_report_rows (
+    shop_id      uuid NOT NULL,
+    report_id    uuid NOT NULL,
+    row          integer NOT NULL,
+    order_id     uuid NOT NULL,                             -- the order that the row is about
+    fields       jsonb NOT NULL,
+    PRIMARY KEY (shop_id, report_id, row),
+    FOREIGN KEY (shop_id, report_id) REFERENCES transaction_reports (shop_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+
 -- +goose Down
-DROP TABLE idempotency_keys, notification_attempts, notifications, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 ALTER TABLE orders DROP CONSTRAINT orders_status_has_history;
 DROP TABLE order_transitions;
 DROP FUNCTION order_transitions_check;
