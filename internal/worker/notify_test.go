@@ -14,7 +14,7 @@ import (
 	"payrelay/internal/payment"
 )
 
-// promise is how long a delivery may lie after its process died (docs/architecture.md, Notify).
+// promise is how long a delivery may lie after its process died (docs/architecture.md, Notifications).
 const promise = 30 * time.Second
 
 var errDied = errors.New("died")
