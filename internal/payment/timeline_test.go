@@ -43,12 +43,12 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 		at := epoch.Add(time.Duration(seconds) * time.Second)
 		switch {
 		case strings.HasPrefix(row[2], "poll: "):
-			now = *o.NextCheckAt
+			now = *o.NextPollAt
 			require.WithinRange(t, now, at, at.Add(2*time.Second), row[0])
 			_, err := s.Check(context.Background(), o.Key())
 			require.NoError(t, err)
 		case strings.Contains(row[2], "times out"):
-			require.True(t, o.NextCheckAt.After(at), "no poll before %s", row[0])
+			require.True(t, o.NextPollAt.After(at), "no poll before %s", row[0])
 			now = at
 			require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, At: now}))
 			s.Schedule.next(o, now)
@@ -56,7 +56,7 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 		denials, err := strconv.Atoi(row[4])
 		require.NoError(t, err)
 		require.Equal(t, Status(row[3]), o.Status, row[0])
-		require.Equal(t, denials, o.NotFound, row[0])
+		require.Equal(t, denials, o.Denials, row[0])
 	}
 	require.Equal(t, gateway.FailureUnavailable, o.Failure.Category)
 	require.Equal(t, gateway.AdviceRetryLater, o.Failure.Advice)
