@@ -275,7 +275,7 @@ func TestAnotherShopsOrderIsLikeNone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	none := "0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a99"
-	for _, call := range []string{"GET /v1/orders/%", "GET /v1/payments/%", "GET /v1/orders/%/events", "POST /v1/orders/%/refresh", "POST /v1/payments/%/cancel"} {
+	for _, call := range []string{"GET /v1/orders/%", "GET /v1/payments/%", "GET /v1/orders/%/transitions", "GET /v1/orders/%/events", "POST /v1/orders/%/refresh", "POST /v1/payments/%/cancel"} {
 		method, path, _ := strings.Cut(call, " ")
 		answer := func(id string) string {
 			w := b.send(t, method, strings.ReplaceAll(path, "%", id), "", "Authorization", "Bearer "+otherKey, "X-Request-Id", "request-1")

@@ -57,7 +57,7 @@ func (s *server) furtherProblems(ctx context.Context, members map[string]any) []
 		return further(ctx, members, newPayout, s.Orders.MissingPayout)
 	case "createTransfer":
 		return further(ctx, members, newTransfer, s.Orders.MissingTransfer)
-	case "createStatement":
+	case "createTransactionReport":
 		return further(ctx, members, newTransactionReport, nil)
 	case "refundPayment", "chargePayment", "createPayoutCard":
 		return further(ctx, members, func(ctx context.Context, b *oapi.PayoutCardRequest) (struct{}, error) { // has all that they share

@@ -85,25 +85,25 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	return typ, bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
-func renderTransition(t payment.Transition, notified []payment.Notified) oapi.Event {
+func renderTransition(t payment.Transition, notified []payment.Notified) oapi.Transition {
 	providerData := map[string]string(t.ProviderData)
 	if providerData == nil {
 		providerData = map[string]string{}
 	}
-	return oapi.Event{
+	return oapi.Transition{
 		Sequence: t.Sequence, From: nullable(string(t.From)), To: oapi.Status(t.To), Cause: string(t.Source), Evidence: providerData, At: t.At.UTC(),
 		Notification: renderNotified(notified, t.Sequence),
 	}
 }
 
 // renderNotified returns where the notification about a transition stands, nil if there is none.
-func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotification {
+func renderNotified(all []payment.Notified, sequence int) *oapi.TransitionNotification {
 	i := slices.IndexFunc(all, func(n payment.Notified) bool { return n.Sequence == sequence })
 	if i < 0 {
 		return nil
 	}
 	n := all[i]
-	out := &oapi.EventNotification{
+	out := &oapi.TransitionNotification{
 		Id: n.ID, State: string(n.State), Url: nullable(n.URL), Attempts: n.Attempts,
 		NextAttemptAt: utc(n.NextAttemptAt), DeliveredAt: utc(n.DeliveredAt),
 	}
@@ -116,15 +116,15 @@ func renderNotified(all []payment.Notified, sequence int) *oapi.EventNotificatio
 	return out
 }
 
-func renderTransactionReport(st *payment.TransactionReport) oapi.Statement {
-	return oapi.Statement{
+func renderTransactionReport(st *payment.TransactionReport) oapi.TransactionReport {
+	return oapi.TransactionReport{
 		Id: st.ID, Object: "statement", Account: st.AccountName, Type: string(st.Type), Status: string(st.Status), From: st.From.UTC(), To: st.To.UTC(),
 		State: string(st.State), Failure: nullable(st.Failure), Rows: st.Rows, CreatedAt: st.CreatedAt.UTC(), UpdatedAt: st.UpdatedAt.UTC(),
 	}
 }
 
 // newStatement reads a request for a statement. With an error comes what could be read.
-func newTransactionReport(ctx context.Context, b *oapi.StatementRequest) (payment.NewTransactionReport, error) {
+func newTransactionReport(ctx context.Context, b *oapi.TransactionReportRequest) (payment.NewTransactionReport, error) {
 	var bad problems
 	if !b.From.IsZero() && !b.To.IsZero() && !b.From.Before(b.To) {
 		bad.add("to", "must be later than from")

@@ -134,9 +134,9 @@ func TestTheContractListsWhatThereIs(t *testing.T) {
 	}
 	require.ElementsMatch(t, texts(payment.Statuses), of("Status"))
 	require.ElementsMatch(t, texts(slices.Collect(maps.Values(kinds))), of("Kind"))
-	require.ElementsMatch(t, declared(t, "../payment", "Source"), of("Event", "cause"))
+	require.ElementsMatch(t, declared(t, "../payment", "Source"), of("Transition", "cause"))
 	require.ElementsMatch(t, declared(t, "../payment", "Purpose"), of("Account", "for"))
-	require.ElementsMatch(t, declared(t, "../payment", "TransactionReportState"), of("Statement", "state"))
+	require.ElementsMatch(t, declared(t, "../payment", "TransactionReportState"), of("TransactionReport", "state"))
 	require.ElementsMatch(t, declared(t, "../gateway", "FailureCategory"), of("Failure", "category"))
 	require.ElementsMatch(t, declared(t, "../gateway", "Advice"), of("Failure", "advice"))
 	require.ElementsMatch(t, declared(t, "../gateway", "ActionType"), of("NextAction", "type"))
@@ -228,7 +228,7 @@ func TestEveryListPages(t *testing.T) {
 		require.Equal(t, 422, b.send(t, "GET", address+"?limit=0", "").Code, path)
 		require.Equal(t, 422, b.send(t, "GET", address+"?limit=201", "").Code, path)
 	}
-	require.Equal(t, 5, lists)
+	require.Equal(t, 6, lists)
 }
 
 func TestAShortListIsPaged(t *testing.T) {

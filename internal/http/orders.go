@@ -37,7 +37,7 @@ func (s *server) listOrders(ctx context.Context, _ *call, q oapi.ListOrdersParam
 	return reply{status: http.StatusOK, body: list}, nil
 }
 
-func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListOrderEventsParams) (reply, error) {
+func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListTransitionsParams) (reply, error) {
 	history, err := s.Orders.History(ctx, c.key())
 	if err != nil {
 		return reply{}, err
@@ -50,7 +50,7 @@ func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListOrderE
 	if err != nil {
 		return reply{}, err
 	}
-	list := oapi.EventList{Data: []oapi.Event{}, NextCursor: nullable(page.Next)}
+	list := oapi.TransitionList{Data: []oapi.Transition{}, NextCursor: nullable(page.Next)}
 	for _, t := range page.Items {
 		list.Data = append(list.Data, renderTransition(t, notified))
 	}

@@ -8,7 +8,7 @@ import (
 	"payrelay/internal/http/internal/oapi"
 )
 
-func (s *server) createTransactionReport(ctx context.Context, _ *call, b *oapi.StatementRequest) (reply, error) {
+func (s *server) createTransactionReport(ctx context.Context, _ *call, b *oapi.TransactionReportRequest) (reply, error) {
 	in, err := newTransactionReport(ctx, b)
 	if err != nil {
 		return reply{}, err
@@ -28,14 +28,14 @@ func (s *server) getTransactionReport(ctx context.Context, c *call) (reply, erro
 	return reply{status: http.StatusOK, body: renderTransactionReport(report)}, nil
 }
 
-func (s *server) listTransactionReportRows(ctx context.Context, c *call, q oapi.ListStatementRowsParams) (reply, error) {
+func (s *server) listTransactionReportRows(ctx context.Context, c *call, q oapi.ListTransactionReportRowsParams) (reply, error) {
 	page, err := s.Orders.TransactionReportRows(ctx, shopID(ctx), c.id(), valueOf(q.Cursor), limit(q.Limit))
 	if err != nil {
 		return reply{}, err
 	}
-	list := oapi.StatementRowList{Data: []oapi.StatementRow{}, NextCursor: nullable(page.Next)}
+	list := oapi.TransactionReportRowList{Data: []oapi.TransactionReportRow{}, NextCursor: nullable(page.Next)}
 	for _, row := range page.Items {
-		list.Data = append(list.Data, oapi.StatementRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
+		list.Data = append(list.Data, oapi.TransactionReportRow{OrderId: row.Order, Reference: row.Reference, Fields: row.Fields})
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }

@@ -215,7 +215,7 @@ func (d *dev) history(id string) []string {
 			From, To, Cause string
 		} `json:"data"`
 	}
-	res := d.call(http.MethodGet, "/v1/orders/"+id+"/events", "", &h)
+	res := d.call(http.MethodGet, "/v1/orders/"+id+"/transitions", "", &h)
 	require.Equal(d.t, http.StatusOK, res.StatusCode)
 	var steps []string
 	for i, e := range h.Data {

@@ -22,7 +22,7 @@ type standing struct {
 // stand lists where an order's notifications stand.
 func (d *dev) stand(id string) (list []standing) {
 	d.t.Helper()
-	_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
+	_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)
 	var events struct {
 		Data []struct {
 			Notification *standing `json:"notification"`

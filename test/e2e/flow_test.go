@@ -191,7 +191,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		require.Eventually(t, func() bool { return len(d.simulatorCallbacks(o.ProviderOrderID)) >= 13 }, waitTimeout, 50*time.Millisecond)
 		for _, id := range []string{o.ID, victim.ID} {
 			if d.get(id).AmountCaptured > 0 {
-				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
+				_, ev := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)
 				t.Logf("%s victim=%v %s %s", id, id == victim.ID, ev, d.control(http.MethodGet, "/orders/"+o.ProviderOrderID, nil))
 			}
 			require.Zero(t, d.get(id).AmountCaptured)

@@ -25,7 +25,7 @@ func TestEveryListIsReadInPages(t *testing.T) {
 	}, waitTimeout, 25*time.Millisecond)
 	for _, c := range []struct{ path, cursor string }{
 		{"/v1/orders?limit=1", "cursor"},
-		{"/v1/orders/" + id + "/events?limit=1", "cursor"},
+		{"/v1/orders/" + id + "/transitions?limit=1", "cursor"},
 		{"/v1/accounts?limit=1", "cursor"},
 		{"/v1/events?limit=1", "cursor"},
 		{"/v1/events?limit=1", "after"},

@@ -247,7 +247,7 @@ func TestAnAttemptsCauseIsShown(t *testing.T) {
 		nowhere.ID:  {"connect", `"http_status":null`, "http://127.0.0.1:1/x"},
 	} {
 		eventually(t, func() bool {
-			_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/events", "", nil)
+			_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)
 			return strings.Contains(string(text), `"result":"`+want.result+`"`) && strings.Contains(string(text), want.status) &&
 				strings.Contains(string(text), `"state":"pending"`) && strings.Contains(string(text), want.url)
 		})
@@ -257,7 +257,7 @@ func TestAnAttemptsCauseIsShown(t *testing.T) {
 	}
 	e.answers(func(string) int { return http.StatusOK })
 	eventually(t, func() bool {
-		_, text := d.raw(http.MethodGet, "/v1/orders/"+refusing.ID+"/events", "", nil)
+		_, text := d.raw(http.MethodGet, "/v1/orders/"+refusing.ID+"/transitions", "", nil)
 		return strings.Contains(string(text), `"state":"delivered"`) && strings.Contains(string(text), `"result":"delivered"`)
 	})
 }

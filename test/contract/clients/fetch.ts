@@ -24,8 +24,8 @@ const read = there((await client.GET('/v1/payments/{id}', {params: {path}})).dat
 assert.equal(read.id, order.id);
 assert.equal(read.failure, null);
 
-const events = there((await client.GET('/v1/orders/{id}/events', {params: {path}})).data, 'its history');
-assert.ok(events.data.length >= 2);
+const transitions = there((await client.GET('/v1/orders/{id}/transitions', {params: {path}})).data, 'its transitions');
+assert.ok(transitions.data.length >= 2);
 
 const feed = there((await client.GET('/v1/events', {})).data, 'the feed');
 
@@ -34,5 +34,5 @@ assert.equal(refused.response.status, changed ? 418 : 422);
 const problem = there(refused.error, 'a problem');
 assert.ok(there(problem.errors, 'errors').length > 0);
 
-words(read.status, read.flow, there(order.next_action, 'an action').type, events.data[0]?.cause, problem.code, account.capabilities[0]);
+words(read.status, read.flow, there(order.next_action, 'an action').type, transitions.data[0]?.cause, problem.code, account.capabilities[0]);
 words(...feed.data.flatMap((n) => [n.type, n.order.status]));

@@ -1,6 +1,6 @@
 // A first payment with @hey-api/openapi-ts.
 import assert from 'node:assert/strict';
-import {createPayment, getPayment, listAccounts, listNotifications, listOrderEvents} from '../out/heyapi-client/index.js';
+import {createPayment, getPayment, listAccounts, listNotifications, listTransitions} from '../out/heyapi-client/index.js';
 import {client} from '../out/heyapi-client/client.gen.js';
 import {api, changed, key, there, words} from './check.js';
 
@@ -23,8 +23,8 @@ const read = there((await getPayment({path})).data, 'the payment');
 assert.equal(read.id, order.id);
 assert.equal(read.failure, null);
 
-const events = there((await listOrderEvents({path})).data, 'its history');
-assert.ok(events.data.length >= 2);
+const transitions = there((await listTransitions({path})).data, 'its transitions');
+assert.ok(transitions.data.length >= 2);
 
 const feed = there((await listNotifications()).data, 'the feed');
 
@@ -33,5 +33,5 @@ assert.equal(refused.response?.status, changed ? 418 : 422);
 const problem = there(refused.error, 'a problem');
 assert.ok(there(problem.errors, 'errors').length > 0);
 
-words(read.status, read.flow, there(order.next_action, 'an action').type, events.data[0]?.cause, problem.code, account.capabilities[0]);
+words(read.status, read.flow, there(order.next_action, 'an action').type, transitions.data[0]?.cause, problem.code, account.capabilities[0]);
 words(...feed.data.flatMap((n) => [n.type, n.order.status]));

@@ -57,18 +57,18 @@ const (
 	PayoutMethodInputTypePhone       PayoutMethodInputType = "phone"
 )
 
-// Defines values for StatementRequestStatus.
+// Defines values for TransactionReportRequestStatus.
 const (
-	StatementRequestStatusFailed     StatementRequestStatus = "failed"
-	StatementRequestStatusProcessing StatementRequestStatus = "processing"
-	StatementRequestStatusSucceeded  StatementRequestStatus = "succeeded"
+	TransactionReportRequestStatusFailed     TransactionReportRequestStatus = "failed"
+	TransactionReportRequestStatusProcessing TransactionReportRequestStatus = "processing"
+	TransactionReportRequestStatusSucceeded  TransactionReportRequestStatus = "succeeded"
 )
 
-// Defines values for StatementRequestType.
+// Defines values for TransactionReportRequestType.
 const (
-	StatementRequestTypePayment StatementRequestType = "payment"
-	StatementRequestTypePayout  StatementRequestType = "payout"
-	StatementRequestTypeRefund  StatementRequestType = "refund"
+	TransactionReportRequestTypePayment TransactionReportRequestType = "payment"
+	TransactionReportRequestTypePayout  TransactionReportRequestType = "payout"
+	TransactionReportRequestTypeRefund  TransactionReportRequestType = "refund"
 )
 
 // Defines values for ListOrdersParamsKind.
@@ -252,54 +252,6 @@ type DeliveryAttempt struct {
 
 // Description defines model for Description.
 type Description = string
-
-// Event defines model for Event.
-type Event struct {
-	At time.Time `json:"at"`
-
-	// Cause Where it came from. Known values: `request` (yours), `answer` and `callback` (the provider's), `check` (payrelay asked), `operator`.
-	Cause string `json:"cause"`
-
-	// Evidence What was said, field by field, masked.
-	Evidence map[string]string `json:"evidence"`
-	From     *string           `json:"from"`
-
-	// Notification Where the notification about this transition stands. `null` for the creation, which is not notified.
-	Notification *EventNotification `json:"notification"`
-	Sequence     int                `json:"sequence"`
-
-	// To Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
-	To Status `json:"to"`
-}
-
-// EventList defines model for EventList.
-type EventList struct {
-	Data       []Event `json:"data"`
-	NextCursor *string `json:"next_cursor"`
-}
-
-// EventNotification Where the notification about this transition stands. `null` for the creation, which is not notified.
-type EventNotification struct {
-	Attempts    int        `json:"attempts"`
-	DeliveredAt *time.Time `json:"delivered_at"`
-
-	// Id The same as `webhook-id`.
-	Id uuid.UUID `json:"id"`
-
-	// LastAttempt How the last attempt ended; `null` before the first.
-	LastAttempt *DeliveryAttempt `json:"last_attempt"`
-
-	// NextAttemptAt `null` if no attempt is planned.
-	NextAttemptAt *time.Time `json:"next_attempt_at"`
-
-	// State `pending`: waits for its turn or its next attempt. `delivered`: your shop answered 2xx. `held`: the address answered 410, and no operator has resumed yet. `dead_lettered`: given up on until an operator sends it again; later ones of the order wait behind it. `feed`: had no address to go to. More values may come.
-	//
-	// Example: delivered
-	State string `json:"state"`
-
-	// Url Where it goes or went.
-	Url *string `json:"url"`
-}
 
 // Failure defines model for Failure.
 type Failure struct {
@@ -668,8 +620,11 @@ type ReturnURLs struct {
 	Success *URL `json:"success,omitempty"`
 }
 
-// Statement defines model for Statement.
-type Statement struct {
+// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+type Status = string
+
+// TransactionReport defines model for TransactionReport.
+type TransactionReport struct {
 	Account   string    `json:"account"`
 	CreatedAt time.Time `json:"created_at"`
 	Failure   *string   `json:"failure"`
@@ -694,23 +649,23 @@ type Statement struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// StatementRequest defines model for StatementRequest.
-type StatementRequest struct {
-	Account string                 `json:"account"`
-	From    time.Time              `json:"from"`
-	Status  StatementRequestStatus `json:"status"`
-	To      time.Time              `json:"to"`
-	Type    StatementRequestType   `json:"type"`
+// TransactionReportRequest defines model for TransactionReportRequest.
+type TransactionReportRequest struct {
+	Account string                         `json:"account"`
+	From    time.Time                      `json:"from"`
+	Status  TransactionReportRequestStatus `json:"status"`
+	To      time.Time                      `json:"to"`
+	Type    TransactionReportRequestType   `json:"type"`
 }
 
-// StatementRequestStatus defines model for StatementRequest.Status.
-type StatementRequestStatus string
+// TransactionReportRequestStatus defines model for TransactionReportRequest.Status.
+type TransactionReportRequestStatus string
 
-// StatementRequestType defines model for StatementRequest.Type.
-type StatementRequestType string
+// TransactionReportRequestType defines model for TransactionReportRequest.Type.
+type TransactionReportRequestType string
 
-// StatementRow defines model for StatementRow.
-type StatementRow struct {
+// TransactionReportRow defines model for TransactionReportRow.
+type TransactionReportRow struct {
 	// Fields What the provider says, by its own column names. Card numbers are masked.
 	Fields map[string]string `json:"fields"`
 
@@ -721,14 +676,11 @@ type StatementRow struct {
 	Reference string `json:"reference"`
 }
 
-// StatementRowList defines model for StatementRowList.
-type StatementRowList struct {
-	Data       []StatementRow `json:"data"`
-	NextCursor *string        `json:"next_cursor"`
+// TransactionReportRowList defines model for TransactionReportRowList.
+type TransactionReportRowList struct {
+	Data       []TransactionReportRow `json:"data"`
+	NextCursor *string                `json:"next_cursor"`
 }
-
-// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
-type Status = string
 
 // TransferEnd Either a card that the provider keeps, or a card.
 type TransferEnd struct {
@@ -780,6 +732,54 @@ type TransferRequest struct {
 
 	// To Either a card that the provider keeps, or a card.
 	To TransferEnd `json:"to"`
+}
+
+// Transition defines model for Transition.
+type Transition struct {
+	At time.Time `json:"at"`
+
+	// Cause Where it came from. Known values: `request` (yours), `answer` and `callback` (the provider's), `check` (payrelay asked), `operator`.
+	Cause string `json:"cause"`
+
+	// Evidence What was said, field by field, masked.
+	Evidence map[string]string `json:"evidence"`
+	From     *string           `json:"from"`
+
+	// Notification Where the notification about this transition stands. `null` for the creation, which is not notified.
+	Notification *TransitionNotification `json:"notification"`
+	Sequence     int                     `json:"sequence"`
+
+	// To Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+	To Status `json:"to"`
+}
+
+// TransitionList defines model for TransitionList.
+type TransitionList struct {
+	Data       []Transition `json:"data"`
+	NextCursor *string      `json:"next_cursor"`
+}
+
+// TransitionNotification Where the notification about this transition stands. `null` for the creation, which is not notified.
+type TransitionNotification struct {
+	Attempts    int        `json:"attempts"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+
+	// Id The same as `webhook-id`.
+	Id uuid.UUID `json:"id"`
+
+	// LastAttempt How the last attempt ended; `null` before the first.
+	LastAttempt *DeliveryAttempt `json:"last_attempt"`
+
+	// NextAttemptAt `null` if no attempt is planned.
+	NextAttemptAt *time.Time `json:"next_attempt_at"`
+
+	// State `pending`: waits for its turn or its next attempt. `delivered`: your shop answered 2xx. `held`: the address answered 410, and no operator has resumed yet. `dead_lettered`: given up on until an operator sends it again; later ones of the order wait behind it. `feed`: had no address to go to. More values may come.
+	//
+	// Example: delivered
+	State string `json:"state"`
+
+	// Url Where it goes or went.
+	Url *string `json:"url"`
 }
 
 // URL defines model for URL.
@@ -887,6 +887,15 @@ type RefreshOrderParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListTransitionsParams defines parameters for ListTransitions.
+type ListTransitionsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // CreatePaymentParams defines parameters for CreatePayment.
 type CreatePaymentParams struct {
 	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
@@ -935,14 +944,14 @@ type CreatePayoutParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// CreateStatementParams defines parameters for CreateStatement.
-type CreateStatementParams struct {
+// CreateTransactionReportParams defines parameters for CreateTransactionReport.
+type CreateTransactionReportParams struct {
 	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListStatementRowsParams defines parameters for ListStatementRows.
-type ListStatementRowsParams struct {
+// ListTransactionReportRowsParams defines parameters for ListTransactionReportRows.
+type ListTransactionReportRowsParams struct {
 	// Limit How many at most; 50 if you leave it out.
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
@@ -999,8 +1008,8 @@ type CreatePayoutCardJSONRequestBody = PayoutCardRequest
 // CreatePayoutJSONRequestBody defines body for CreatePayout for application/json ContentType.
 type CreatePayoutJSONRequestBody = PayoutRequest
 
-// CreateStatementJSONRequestBody defines body for CreateStatement for application/json ContentType.
-type CreateStatementJSONRequestBody = StatementRequest
+// CreateTransactionReportJSONRequestBody defines body for CreateTransactionReport for application/json ContentType.
+type CreateTransactionReportJSONRequestBody = TransactionReportRequest
 
 // CreateTransferJSONRequestBody defines body for CreateTransfer for application/json ContentType.
 type CreateTransferJSONRequestBody = TransferRequest

@@ -54,12 +54,12 @@ func firstPayment(ctx context.Context, api, key string, changed bool) error {
 	if read.JSON200 == nil || read.JSON200.Id != made.JSON201.Id || read.JSON200.Failure != nil {
 		return fmt.Errorf("read: %s %s", read.Status(), read.Body)
 	}
-	events, err := client.ListOrderEventsWithResponse(ctx, made.JSON201.Id, nil)
+	transitions, err := client.ListTransitionsWithResponse(ctx, made.JSON201.Id, nil)
 	if err != nil {
 		return err
 	}
-	if events.JSON200 == nil || len(events.JSON200.Data) < 2 {
-		return fmt.Errorf("events: %s %s", events.Status(), events.Body)
+	if transitions.JSON200 == nil || len(transitions.JSON200.Data) < 2 {
+		return fmt.Errorf("transitions: %s %s", transitions.Status(), transitions.Body)
 	}
 	feed, err := client.ListNotificationsWithResponse(ctx, nil)
 	if err != nil {
@@ -80,7 +80,7 @@ func firstPayment(ctx context.Context, api, key string, changed bool) error {
 	if problem == nil || problem.Errors == nil {
 		return fmt.Errorf("refused: %s %s", refused.Status(), refused.Body)
 	}
-	words := []string{string(read.JSON200.Status), *read.JSON200.Flow, made.JSON201.NextAction.Type, events.JSON200.Data[0].Cause, problem.Code, accounts.JSON200.Data[0].Capabilities[0]}
+	words := []string{string(read.JSON200.Status), *read.JSON200.Flow, made.JSON201.NextAction.Type, transitions.JSON200.Data[0].Cause, problem.Code, accounts.JSON200.Data[0].Capabilities[0]}
 	for _, n := range feed.JSON200.Data {
 		words = append(words, n.Type, string(n.Order.Status))
 	}

@@ -52,10 +52,10 @@ func firstPayment(ctx context.Context, api string, shop key, changed bool) error
 	if err != nil || !ok || read.Response.ID != made.Response.ID || !read.Response.Failure.Null {
 		return fmt.Errorf("read: %#v %w", got, err)
 	}
-	history, err := client.ListOrderEvents(ctx, ogen.ListOrderEventsParams{ID: made.Response.ID})
-	events, ok := history.(*ogen.EventListHeaders)
-	if err != nil || !ok || len(events.Response.Data) < 2 {
-		return fmt.Errorf("events: %#v %w", history, err)
+	history, err := client.ListTransitions(ctx, ogen.ListTransitionsParams{ID: made.Response.ID})
+	transitions, ok := history.(*ogen.TransitionListHeaders)
+	if err != nil || !ok || len(transitions.Response.Data) < 2 {
+		return fmt.Errorf("transitions: %#v %w", history, err)
 	}
 	news, err := client.ListNotifications(ctx, ogen.ListNotificationsParams{})
 	feed, ok := news.(*ogen.NotificationListHeaders)
