@@ -43,7 +43,8 @@ func load(t *testing.T) *openapi3.T {
 // TestClients generates clients, compiles them and makes a first payment with each.
 func TestClients(t *testing.T) {
 	t.Parallel()
-	dev, changed := startDev(t)
+	dev := startDev(t)
+	changed := changing(t, dev.API)
 	for name, c := range map[string]struct {
 		generate func(t *testing.T)
 		compile  func(t *testing.T)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -22,20 +23,31 @@ import (
 
 // ready is the line that `dev --json` prints.
 type ready struct {
-	API     string `json:"api"`
-	ShopKey string `json:"shop_key"`
+	API           string `json:"api"`
+	Sandbox       string `json:"sandbox"`
+	ShopPage      string `json:"shop_page"`
+	ShopKey       string `json:"shop_key"`
+	WebhookSecret string `json:"webhook_secret"`
 }
 
-// startDev starts a real `dev`, and a proxy before it that changes every answer.
-func startDev(t *testing.T) (ready, string) {
+// server builds the service once.
+var server = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "-C", "../..", "build", "-o", "test/contract/out/bin/server", "./cmd/server").CombinedOutput()
+	return string(out), err
+})
+
+// startDev starts a real `dev`.
+func startDev(t *testing.T, options ...string) ready {
 	t.Helper()
-	run(t, "go", "-C", "../..", "build", "-o", "test/contract/out/bin/server", "./cmd/server")
+	said, err := server()
+	require.NoError(t, err, said)
 	data, err := os.MkdirTemp("", "contract-") // not below the test's own folder, which Postgres may not read
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
 	require.NoError(t, os.Chmod(data, 0o755)) //nolint:gosec // Postgres is another user
 	any := "127.0.0.1:0"
-	c := exec.Command("out/bin/server", "dev", "--json", "--fresh", "--data", data, "--listen", any, "--admin", any, "--sandbox", any, "--shop", any)
+	options = append([]string{"dev", "--json", "--fresh", "--data", data, "--listen", any, "--admin", any, "--sandbox", any, "--shop", any}, options...)
+	c := exec.Command("out/bin/server", options...)
 	var problems bytes.Buffer
 	c.Stderr = &problems
 	out, err := c.StdoutPipe()
@@ -49,7 +61,7 @@ func startDev(t *testing.T) (ready, string) {
 	require.NoError(t, err, "dev did not start: %s", &problems)
 	var r ready
 	require.NoError(t, json.Unmarshal(line, &r))
-	return r, changing(t, r.API)
+	return r
 }
 
 // later is the value and the name of what a later version adds.

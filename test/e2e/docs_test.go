@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,32 +21,35 @@ import (
 	httpapi "payrelay/internal/http"
 )
 
-// block is a fenced block of shell that calls something.
+// block is a fenced block of code.
 type block struct {
 	line int // of its first line
 	text string
 }
 
-// curls finds the blocks of sh and bash in a Markdown text that have a curl. A block in a list item is indented like it.
-func curls(markdown string) []block {
+// fenced finds the blocks of a language in a Markdown text. A block in a list item is indented like it.
+func fenced(markdown, language string) []block {
 	var found []block
 	var b *block
 	indent := ""
 	for i, line := range strings.Split(markdown, "\n") {
 		trimmed := strings.TrimLeft(line, " ")
 		switch {
-		case b == nil && (trimmed == "```sh" || trimmed == "```bash"):
+		case b == nil && trimmed == "```"+language:
 			b, indent = &block{line: i + 2}, line[:len(line)-len(trimmed)]
 		case b != nil && trimmed == "```":
-			if strings.Contains(b.text, "curl") {
-				found = append(found, *b)
-			}
+			found = append(found, *b)
 			b = nil
 		case b != nil:
 			b.text += strings.TrimPrefix(line, indent) + "\n"
 		}
 	}
 	return found
+}
+
+// curls finds the blocks of shell that call something.
+func curls(markdown string) []block {
+	return slices.DeleteFunc(fenced(markdown, "sh"), func(b block) bool { return !strings.Contains(b.text, "curl") })
 }
 
 // strict is put before what a document says: the first thing that fails ends it, in a loop as well, and each answer's
@@ -63,11 +68,7 @@ func (d *dev) paste(t *testing.T, blocks []block) pasted {
 	for _, b := range blocks {
 		script += fmt.Sprintf("echo 'block at line %d' >&2\n%s", b.line, b.text)
 	}
-	for documented, actual := range map[string]string{
-		"http://127.0.0.1:8080": d.API, "http://127.0.0.1:8090": d.Sandbox, "http://127.0.0.1:8070/": d.ShopPage, "prk_test_demo": d.ShopKey,
-	} {
-		script = strings.ReplaceAll(script, documented, actual)
-	}
+	script = d.addressed(script)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*waitTimeout)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash", "-c", script)
@@ -91,19 +92,14 @@ type pasted struct {
 	count          int
 }
 
-// pasteAll pastes each list of blocks in a shell of its own, all at the same time.
-func pasteAll(t *testing.T, d *dev, lists ...[]block) []pasted {
-	t.Helper()
-	results := make([]pasted, len(lists))
-	t.Run("all", func(t *testing.T) { //nolint:paralleltest // waits for its parts
-		for i, blocks := range lists {
-			t.Run(fmt.Sprintf("from line %d", blocks[len(blocks)-1].line), func(t *testing.T) {
-				t.Parallel()
-				results[i] = d.paste(t, blocks)
-			})
-		}
-	})
-	return results
+// addressed puts the addresses and the key of d where a document has those of `dev`.
+func (d *dev) addressed(text string) string {
+	for documented, actual := range map[string]string{
+		"http://127.0.0.1:8080": d.API, "http://127.0.0.1:8090": d.Sandbox, "http://127.0.0.1:8070/": d.ShopPage, "prk_test_demo": d.ShopKey,
+	} {
+		text = strings.ReplaceAll(text, documented, actual)
+	}
+	return text
 }
 
 func read(t *testing.T, path ...string) string {
@@ -122,31 +118,65 @@ func TestEveryCurlOfTheReadmeWorks(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	blocks := curls(read(t, "README.md"))
-	require.Len(t, blocks, 3)
-	require.Equal(t, 5, d.paste(t, blocks).count)
+	require.Len(t, blocks, 2)
+	require.Equal(t, 2, d.paste(t, blocks).count)
 }
 
-// TestEveryCurlForShopsWorks takes the document's part about UAPAY at the same time as the rest: it needs nothing of it but
-// the first block.
-func TestEveryCurlForShopsWorks(t *testing.T) {
+// toolsPage has what every guide begins with.
+const toolsPage = "README"
+
+// guides are the pages of docs/guides by their names, without the page of tools.
+func guides(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "guides", "*.md"))
+	require.NoError(t, err)
+	pages := map[string]string{}
+	for _, file := range files {
+		if name := strings.TrimSuffix(filepath.Base(file), ".md"); name != toolsPage {
+			pages[name] = read(t, "docs", "guides", name+".md")
+		}
+	}
+	require.Greater(t, len(pages), 10)
+	return pages
+}
+
+// TestEveryCurlOfTheGuidesWorks pastes each guide in a shell of its own, after the tools.
+func TestEveryCurlOfTheGuidesWorks(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	d.swift()
-	blocks := curls(read(t, "docs", "shops.md"))
-	text, _, _ := strings.Cut(read(t, "docs", "shops.md"), "\n## In hryvnia: UAPAY\n")
-	half := len(curls(text))
-	require.Less(t, half, len(blocks))
-	calls, count := "", 0
-	for _, part := range pasteAll(t, d, blocks[:half], append(blocks[:1:1], blocks[half:]...)) {
-		calls, count = calls+part.calls, count+part.count
+	tools := curls(read(t, "docs", "guides", toolsPage+".md"))
+	require.Len(t, tools, 1)
+	var mu sync.Mutex
+	calls := ""
+	paste := func(t *testing.T, page string) {
+		t.Helper()
+		blocks := curls(page)
+		require.NotEmpty(t, blocks, "a guide has code in curl")
+		p := d.paste(t, slices.Concat(tools, blocks))
+		require.NotZero(t, p.count)
+		mu.Lock()
+		defer mu.Unlock()
+		calls += p.calls
 	}
-	require.Greater(t, count, 2*len(blocks))
-	// Every operation that a shop can call is in the document.
+	pages := guides(t)
+	t.Run("at once", func(t *testing.T) { //nolint:paralleltest // waits for its parts
+		for name, page := range pages {
+			if name != faultsPage {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					paste(t, page)
+				})
+			}
+		}
+	})
+	paste(t, pages[faultsPage])
+	// Every operation that a shop can call is in a guide.
 	contract, err := httpapi.Document()
 	require.NoError(t, err)
 	for path, item := range contract.Paths.Map() {
 		for method, op := range item.Operations() {
-			if _, needsKey := op.Extensions["x-scope"]; !needsKey || optional[op.OperationID] {
+			if _, needsKey := op.Extensions["x-scope"]; !needsKey || op.Deprecated || optional[op.OperationID] {
 				continue
 			}
 			pattern := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, `[^/?\s]+`)
@@ -154,6 +184,9 @@ func TestEveryCurlForShopsWorks(t *testing.T) {
 		}
 	}
 }
+
+// faultsPage switches faults on, which the other pages must not meet.
+const faultsPage = "testing"
 
 // optional are operations that shops do without: getOrder reads an order of any kind, and nobody has to ask for a check.
 var optional = map[string]bool{"getPayout": true, "getPayoutCard": true, "getRefund": true, "getTransfer": true, "refreshOrder": true}

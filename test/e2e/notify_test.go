@@ -157,7 +157,7 @@ func TestDevPrintsTheWebhookSecretBesideTheKey(t *testing.T) {
 	require.Contains(t, out.String(), "--notify")
 }
 
-// The endpoint of the README is a program of its own.
+// The endpoint that README and guides name is a program of its own.
 func TestTheReceiverOfTheReadmeVerifiesNotifications(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

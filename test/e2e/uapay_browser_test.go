@@ -87,7 +87,7 @@ func (p page) saves(number string) {
 // framePage is the page for card entry that the documentation for shops shows.
 func framePage(t *testing.T) string {
 	t.Helper()
-	_, page, found := strings.Cut(read(t, "docs", "shops.md"), "```html\n<iframe")
+	_, page, found := strings.Cut(read(t, "docs", "guides", "saved-cards.md"), "```html\n<iframe")
 	require.True(t, found)
 	page, _, found = strings.Cut(page, "```")
 	require.True(t, found)
