@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/migrations"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -86,6 +88,13 @@ func TestKeyFollowsTheMigrations(t *testing.T) {
 		require.False(t, seen[key], text)
 		seen[key] = true
 	}
+}
+
+// TestKeyNamesTheMigrationsOfTheProgram keeps a program that was built before the files changed from leaving a template of
+// the old schema under the name of the new one.
+func TestKeyNamesTheMigrationsOfTheProgram(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, current(t).Key, migrations.Fingerprint())
 }
 
 func TestEmptyHoldsNothing(t *testing.T) {
