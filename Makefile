@@ -12,7 +12,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract rules race fuzz fault test lint
+CHECKS := test format vet tidy generated contract rules race fuzz faults test lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -106,8 +106,8 @@ fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
-.PHONY: fault test
-faults: ## hurt a real service for FAULTTIME (2m) and compare the books; prints its seed. See docs/reliability.md
+.PHONY: faults
+faults: ## hurt a real service for FAULTTIME (2m) and compare what is left; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
 	go run ./cmd/faults --for $(FAULTTIME)
 

@@ -18,25 +18,11 @@ const (
 	longestCell      = 40
 )
 
-// tooLong are the pages that are still to be rewritten: their paragraphs and cells may be of any length. A page leaves
-// the list when it is rewritten, and none joins it.
-var tooLong = []string{
-	"docs/operations.md", "docs/reliability.md",
-}
-
 // TestPagesAreShort holds every page to paragraphs and cells that can be read in one go.
 func TestPagesAreShort(t *testing.T) {
 	t.Parallel()
 	for _, name := range files(t, ".md") {
-		long := parsePage(read(t, name)).long()
-		if slices.Contains(tooLong, name) {
-			require.NotEmpty(t, long, "%s is short now: take it off the list tooLong", name)
-			continue
-		}
-		require.Empty(t, long, "%s: split what is too long", name)
-	}
-	for _, name := range tooLong {
-		require.True(t, exists(name), "%s is gone: take it off the list tooLong", name)
+		require.Empty(t, parsePage(read(t, name)).long(), "%s: split what is too long", name)
 	}
 }
 
