@@ -6,6 +6,8 @@ SHELL := /bin/bash
 TOOL    := go tool -modfile=tools/go.mod
 LINT    := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+DATE    := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
 
 # What generate writes.
 GENERATED := '*.gen.go' 'internal/*/internal/'
@@ -30,7 +32,7 @@ dev: ## run everything on this machine: Postgres, the provider simulators, a dem
 
 .PHONY: build
 build: ## build bin/server for production: without the simulators, the demo shop and a Postgres of its own
-	CGO_ENABLED=0 go build -tags production -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION)' -o bin/server ./cmd/server
+	CGO_ENABLED=0 go build -tags production -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION) -X payrelay/internal/app.commit=$(COMMIT) -X payrelay/internal/app.date=$(DATE)' -o bin/server ./cmd/server
 
 .PHONY: check
 check: ## everything that CI checks; goes on after a failure and names what failed
@@ -118,7 +120,7 @@ rules: ## check and test Prometheus's configuration and alert rules
 
 .PHONY: docker
 docker: ## build the production image payrelay:VERSION
-	docker build --target server --build-arg VERSION=$(VERSION) -t payrelay:$(VERSION) .
+	docker build --target server --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t payrelay:$(VERSION) .
 
 .PHONY: clean
 clean: ## remove what was built and the data of dev

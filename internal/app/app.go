@@ -24,7 +24,7 @@ type cli struct {
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
-	Version           versionCmd           `cmd:"" help:"Print the program's version."`
+	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }
 
@@ -32,7 +32,7 @@ type versionCmd struct{}
 
 // Run implements the command.
 func (versionCmd) Run(io *Streams) error {
-	_, err := fmt.Fprintln(io.Out, version)
+	_, err := fmt.Fprintln(io.Out, thisBuild())
 	return err
 }
 

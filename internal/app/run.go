@@ -31,7 +31,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 		a.pool.Close()
 		return err
 	}
-	log.Info().Str("api", api.url()).Str("admin", admin.url()).Msg("serving")
+	log.Info().EmbedObject(thisBuild()).Str("api", api.url()).Str("admin", admin.url()).Msg("serving")
 	return a.run(ctx, api, admin)
 }
 
