@@ -139,7 +139,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		return CallbackVerify, ruleOtherAccount, "the order belongs to another account"
 	}
 	if o.Kind != gateway.KindRefund { // a refund's callback names the payment
-		o.acknowledge()
+		o.Verification = o.OnAcknowledgment(o.facts())
 	}
 	r := ObservationOf(n.ResultFor(o.Operation), SourceCallback, 0, now)
 	if n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final() {
@@ -158,7 +158,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	}
 	if rule, reason = s.doubtOf(o, n, r); reason != "" {
 		if n.VerifyReason != "" || r.Status.Final() { // what is on its way the order overtakes
-			o.pendVerification(r.Status, now)
+			o.Verification = o.OnPending(o.facts(), r.Status, now)
 		}
 		if rule == ruleCommanded || rule == ruleHoldsSum {
 			o.keepReportedAmount(r)
@@ -168,12 +168,8 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		} else {
 			o.noteReferences(r.BankReferences, r.Status)
 		}
-		o.verifySoon(now)
+		o.verify(now)
 		return CallbackVerify, rule, reason
 	}
-	applied := o.Record(r)
-	if !o.Status.Final() || applied == Apply { // of a final one a check may be due, because it is in doubt
-		s.Schedule.next(o, now)
-	}
-	return CallbackVerdict(applied), "", ""
+	return CallbackVerdict(o.observe(s.policy(), r)), "", ""
 }

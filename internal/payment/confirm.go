@@ -70,7 +70,7 @@ func confirmObservation(o *Order, result gateway.Result, err error, basis int, n
 	}
 	r := Observation{Source: SourceAnswer, AsOf: basis, ProviderData: providerDataOf(result, err), At: now}
 	if gateway.KindOf(err) == gateway.KindUnknown && !o.Status.Final() {
-		o.PollsSince, o.PollsDone = now, 0
+		o.Verification = o.OnCall(now)
 		r.Status, r.Reason = StatusProcessing, codeLost
 	}
 	return r

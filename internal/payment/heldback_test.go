@@ -198,7 +198,7 @@ func TestALostFormIsTold(t *testing.T) {
 
 			s := New(Config{})
 			late := epoch.Add(time.Hour)
-			s.recordCheck(o, gateway.Description{}, result, nil, o.Sequence, late, late)
+			recordPoll(s, o, gateway.Description{}, result, nil, o.Sequence, late, late)
 			require.Equal(t, tc.lost, o.StatusReason == formLost, "%s: by a check of a %s one", name, before)
 		}
 	}
@@ -207,6 +207,6 @@ func TestALostFormIsTold(t *testing.T) {
 	o.Flow = gateway.FlowHosted
 	require.Equal(t, Apply, o.Record(undated(StatusProcessing)))
 	s, late := New(Config{}), epoch.Add(time.Hour)
-	require.Equal(t, Repeat, s.recordCheck(o, gateway.Description{}, gateway.Result{Status: gateway.StatusProcessing}, nil, o.Sequence, late, late))
+	require.Equal(t, Repeat, recordPoll(s, o, gateway.Description{}, gateway.Result{Status: gateway.StatusProcessing}, nil, o.Sequence, late, late))
 	require.Equal(t, formLost, o.StatusReason)
 }

@@ -121,16 +121,14 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 			return err
 		}
 		now := s.Now()
-		o.CommandAccepted, o.ReportedAmount = false, nil
-		o.Operation = op
+		o.Operation, o.ReportedAmount = op, nil
 		o.StatusReason, o.FormLost = "", false
-		if o.Status == StatusProcessing { // an unpaid one whose form nobody can reach: there is no step to make
-			o.PollsSince, o.PollsDone = now, 0
-		} else {
+		o.Verification = o.OnCommand(now)
+		if o.Status != StatusProcessing { // an unpaid one whose form nobody can reach has no step to make
 			o.step(StatusProcessing, SourceRequest, gateway.ProviderData{"operation": string(op)}, now)
 			o.snapshot()
 		}
-		s.Schedule.next(o, now)
+		o.intend(s.policy(), now)
 		return nil
 	})
 	if err != nil {

@@ -215,7 +215,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
+		return recordPoll(s, o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	for _, op := range []gateway.Operation{gateway.OpCapture, gateway.OpCancel} {
 		o := commanded(op)
@@ -238,7 +238,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 	require.Equal(t, Stale, ask(o, 71*time.Second, gateway.StatusAuthorized))
 	taken := int64(400)
 	named := gateway.Result{Status: gateway.StatusSucceeded, Settled: &taken}
-	require.Equal(t, Apply, s.recordCheck(o, d, named, nil, o.Sequence, epoch.Add(72*time.Second), epoch.Add(72*time.Second)))
+	require.Equal(t, Apply, recordPoll(s, o, d, named, nil, o.Sequence, epoch.Add(72*time.Second), epoch.Add(72*time.Second)))
 	require.EqualValues(t, 400, o.Captured)
 }
 
@@ -254,7 +254,7 @@ func TestACaptureThatWasAnsweredIsNeverTakenForLost(t *testing.T) {
 	o.CommandAccepted = true
 	for after := range 10 {
 		at := epoch.Add(time.Duration(after) * time.Hour)
-		verdict := s.recordCheck(o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, at, at)
+		verdict := recordPoll(s, o, gateway.Description{VisibilityDelay: time.Second}, gateway.Result{Status: gateway.StatusAuthorized}, nil, o.Sequence, at, at)
 		require.Equal(t, Stale, verdict)
 	}
 	require.Equal(t, StatusProcessing, o.Status)
@@ -280,7 +280,7 @@ func TestGivingUpAnUnpaidPayment(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, status gateway.Status) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
+		return recordPoll(s, o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	o := given()
 	for _, after := range []time.Duration{time.Second, 3 * time.Second, delay + timeout - 1} {

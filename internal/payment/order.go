@@ -188,7 +188,7 @@ func (o *Order) step(to Status, cause Source, providerData gateway.ProviderData,
 	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Source: cause, ProviderData: providerData, At: at})
 	o.Status, o.UpdatedAt = to, at
 	if to.Final() {
-		o.NextPollAt, o.NextAction = nil, nil
+		o.NextAction = nil
 		if o.FinalizedAt == nil {
 			o.FinalizedAt = &at
 		}
@@ -197,7 +197,5 @@ func (o *Order) step(to Status, cause Source, providerData gateway.ProviderData,
 	if o.NextAction != nil && to != StatusRequiresAction && (to != StatusProcessing || o.NextAction.Type != gateway.ActionRedirect) {
 		o.NextAction = nil
 	}
-	if !to.Final() {
-		o.restart(at)
-	}
+	o.Verification = o.OnStep(o.facts(), at)
 }

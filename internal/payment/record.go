@@ -162,14 +162,6 @@ func (o *Order) neverArrived() bool {
 	return o.Failure != nil && (o.Failure.Code == codeNotFound || o.Failure.Code == codeNotSent)
 }
 
-// restart begins the schedule of checks anew.
-func (o *Order) restart(at time.Time) {
-	o.PollsSince, o.PollsDone = at, 0
-	if o.awaitsOthers() {
-		o.PollsDone = waitingSkips
-	}
-}
-
 // asBefore reports whether a status is the one that the order had before what was commanded last.
 func (o *Order) asBefore(s gateway.Status) bool {
 	if o.wasAuthorized() {
@@ -226,7 +218,6 @@ func (o *Order) Record(r Observation) Verdict {
 	}
 	o.step(r.Status, r.Source, r.providerData(), r.At)
 	o.StatusReason, o.FormLost = r.Reason, r.FormLost
-	o.Denials, o.FirstDenialAt = 0, nil
 	defer o.snapshot()
 	if second != "" {
 		o.contradict(r, second)

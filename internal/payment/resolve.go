@@ -83,11 +83,10 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 		if d.Status == StatusFailed {
 			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
 		}
-		if o.Record(r) != Apply {
+		if o.observe(s.policy(), r) != Apply {
 			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s %s cannot become %s.", o.Kind, o.Status, d.Status)}
 		}
 		o.Conflicts = 0
-		s.Schedule.next(o, now)
 		return nil
 	})
 	if err != nil {

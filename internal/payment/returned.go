@@ -1,8 +1,6 @@
 package payment
 
 import (
-	"time"
-
 	"payrelay/internal/gateway"
 )
 
@@ -33,24 +31,4 @@ func (o *Order) cameBack(r Observation) {
 	o.Refunded = min(*r.Refunded, o.Captured)
 	o.RefundReserved = o.Refunded
 	o.snapshot()
-}
-
-// watched reports whether the order is asked about although it succeeded. The provider does not call us about an imported
-// transfer, so nothing else would tell that its money came back.
-func (o *Order) watched(now time.Time) bool {
-	return o.imported() && o.mayComeBack() && now.Sub(*o.FinalizedAt) < watchedFor
-}
-
-// watchedFor is for how long an imported transfer is asked about after it succeeded, and longestWatch how long the pauses
-// between two questions get: each is half as long as the time since the success.
-const (
-	watchedFor   = 30 * 24 * time.Hour
-	longestWatch = 24 * time.Hour
-)
-
-// watch sets when a watched order is asked about next.
-func (s Schedule) watch(o *Order, now time.Time) {
-	shortest := s[min(waitingSkips, len(s)-1)]
-	at := now.Add(min(max(now.Sub(*o.FinalizedAt)/2, shortest), longestWatch)).Truncate(time.Microsecond)
-	o.NextPollAt = &at
 }

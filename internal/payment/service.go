@@ -246,7 +246,7 @@ func (s *Service) newOrder(o Order) *Order {
 	o.ID, o.ProviderOrderID = s.NewID(), newProviderOrderID()
 	o.CreatedAt, o.UpdatedAt, o.PollsSince = now, now, now
 	o.step(StatusCreated, SourceRequest, nil, now)
-	s.Schedule.next(&o, now)
+	o.intend(s.policy(), now)
 	o.snapshot()
 	return &o
 }
@@ -324,25 +324,19 @@ func (s *Service) askFor(ctx context.Context, stored *Order, operation string, c
 			// A capture or cancel was begun meanwhile. This is not its answer, and what the adapter keeps of the order is
 			// newer than what this answer tells.
 			result.State = unknownTo(o, result.State)
-		} else if o.modificationPending() && callErr == nil {
-			o.CommandAccepted = true
+		} else if callErr == nil {
+			o.Verification = o.OnAnswer(o.facts())
 		}
 		if verdict, conflicts = Stale, 0; callErr != nil && o.Operation != stored.Operation {
 			return nil // the command was settled by others meanwhile, and its failure says nothing about the order
 		}
 		r := report(o, result, callErr, basis, now)
-		verdict = o.Record(r)
+		verdict = o.observe(s.policy(), r)
 		if gateway.KindOf(callErr) == gateway.KindDuplicate {
-			o.acknowledge()
+			o.Verification = o.OnAcknowledgment(o.facts())
 			o.contradict(r, "the provider had an order of this id before: somebody else uses our ids, or a request was repeated")
 		}
 		conflicts = len(o.NewConflicts())
-		if !o.Status.Final() || verdict == Apply { // of a final one a check may be due, because it is in doubt
-			s.Schedule.next(o, now)
-		}
-		if callErr == nil && verdict == Stale && o.contradictedBy(r) {
-			o.verifySoon(now)
-		}
 		return nil
 	})
 	if err != nil {

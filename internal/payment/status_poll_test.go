@@ -163,7 +163,7 @@ func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
 		return gateway.Result{Status: gateway.StatusRequiresAction}, nil
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
-	s.Schedule.next(o, now)
+	o.intend(s.policy(), now)
 	planned := *o.NextPollAt
 	for range 9 {
 		now = now.Add(100 * time.Millisecond)
@@ -187,7 +187,7 @@ func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
 	now := epoch
 	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
-		DefaultSchedule.next(o, now)
+		o.intend(Policy{Schedule: DefaultSchedule}, now)
 		return gateway.Result{Status: gateway.StatusRequiresAction}, nil
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
@@ -213,7 +213,7 @@ func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
 		leased := now.Add(20 * time.Second)
 		o.NextPollAt = &leased
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: begins.status, AsOf: o.Sequence, At: now, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
-		DefaultSchedule.next(o, now)
+		o.intend(Policy{Schedule: DefaultSchedule}, now)
 		planned := *o.NextPollAt
 		fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}

@@ -110,7 +110,7 @@ func TestACapturedPartWithoutASumStaysOpen(t *testing.T) {
 	o, now := capturing(t, 900), epoch
 	s := told(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 	require.Equal(t, Stale, o.Record(succeededWith(SourceAnswer, nil)))
-	s.Schedule.next(o, now)
+	o.intend(s.policy(), now)
 	s.checks(t, o, &now, epoch.Add(24*time.Hour))
 	require.Equal(t, StatusProcessing, o.Status)
 	require.NotNil(t, o.NextPollAt)

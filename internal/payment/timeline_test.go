@@ -28,7 +28,7 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 	const timeout = 30 * time.Second
 	now := epoch
 	o := newTestOrder()
-	o.ID, o.Provider = uuid.UUID{}, "fake" // the jitter follows from the id
+	o.ID, o.Provider = uuid.UUID{}, "fake" // an order without an id has no jitter
 	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
 	}}
@@ -36,7 +36,7 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 		Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now },
 		ProviderTimeout: timeout, VisibilityDelay: time.Minute,
 	})
-	s.Schedule.next(o, now)
+	o.intend(s.policy(), now)
 	for _, row := range rows {
 		seconds, err := strconv.Atoi(row[1])
 		require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 			require.True(t, o.NextPollAt.After(at), "no poll before %s", row[0])
 			now = at
 			require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusUnknown, AsOf: o.Sequence, At: now}))
-			s.Schedule.next(o, now)
+			o.intend(s.policy(), now)
 		}
 		denials, err := strconv.Atoi(row[4])
 		require.NoError(t, err)

@@ -3,10 +3,19 @@ package payment
 import (
 	"time"
 
-	"payrelay/internal/gateway"
+	"github.com/google/uuid"
 )
 
-// Verification is what status polls of one order have found so far, and when the next one is due.
+// Verification is what status polls of one order have found so far, and when the next one is due. It is a value: each method
+// takes one and returns the next, reads no clock, and does no I/O. Everything that happens to an order reaches it by one of the
+// methods whose names begin with On; Order.observe, Order.observePoll, Order.intend and Order.verify call them.
+//
+// The rules of proof:
+//   - A denial ("no such order", or a hold that still stands during its capture) proves nothing by itself. Several in a row do,
+//     if the last was asked for so late that no call was under way and the provider's visibility delay had passed.
+//   - Nothing that the provider has acknowledged can be denied.
+//   - A callback that cannot be believed by itself stays pending until a poll that was asked for late enough, also beyond the
+//     order's end.
 type Verification struct {
 	// NextPollAt is when the provider is asked next, nil if it is not.
 	NextPollAt *time.Time
@@ -27,100 +36,190 @@ type Verification struct {
 	PendingStatus Status
 }
 
-// acknowledge records that the provider has the order: it signed a callback about it, or declined a second one of the same
-// id. Only while a denial could end the order is there anything to record.
-func (o *Order) acknowledge() {
-	if (o.Status == StatusCreated || o.Status == StatusUnknown) && !o.Acknowledged {
-		o.Acknowledged = true
-		o.Denials, o.FirstDenialAt = 0, nil
-	}
+// Facts is what verification goes by of an order.
+type Facts struct {
+	ID        uuid.UUID // orders are spread by it; those without one are not
+	Sequence  int
+	Status    Status
+	CreatedAt time.Time
+	// Modification says that a capture or cancel is under way.
+	Modification bool
+	// Decided says that an operator made the last step.
+	Decided bool
+	// ReversibleSince is when an imported transfer succeeded whose money may still come back, nil for every other order.
+	ReversibleSince *time.Time
 }
 
-// doubtedBy reports whether something is going on at the provider, by a report of unknown age, with an order that ended
-// without money here. It may be old news; only the provider can tell. A refund's own answer tells that the provider took it:
-// what ended the refund may have been about another one, for a callback names the payment alone.
-func (o *Order) contradictedBy(r Observation) bool {
-	if !o.endedWithoutMoney() {
-		return false
-	}
-	return r.Status == StatusAuthorized && !o.wasAuthorized() ||
-		r.Status == StatusProcessing && (o.neverArrived() || o.Kind == gateway.KindRefund && r.Source == SourceAnswer)
+// Policy is what verification goes by of the service.
+type Policy struct {
+	Schedule Schedule
+	// ProviderTimeout is for how long a call may be under way.
+	ProviderTimeout time.Duration
 }
 
-// doubt makes the order due for a check, and for some more soon: the first answer may be wrong, or old. For one that is
-// final or waits the schedule begins anew. While a call may be under way its times are counted from that call, on which
-// proofs rest, and those that are over are made up for, a second apart. The answers that deny the call count anew: those of
-// before know nothing of what the report tells.
-func (o *Order) verifySoon(now time.Time) {
-	o.PollsDone = 0
-	o.Denials, o.FirstDenialAt = 0, nil
-	if o.Status.Final() || o.awaitsOthers() {
-		o.PollsSince = now
-	}
-	o.NextPollAt = &now
+// Answer is what a status poll brought.
+type Answer string
+
+// The answers.
+const (
+	AnswerShown      Answer = "shown"      // the order, in a status that is understood
+	AnswerEnded      Answer = "ended"      // the order, at its end
+	AnswerUnlisted   Answer = "unlisted"   // the order, in a status that is not understood
+	AnswerDenied     Answer = "denied"     // no such order
+	AnswerNotVisible Answer = "notVisible" // a refund whose id was lost is not shown, which proves nothing
+	AnswerNone       Answer = "none"       // the provider could not be asked
+)
+
+// Poll is one status poll.
+type Poll struct {
+	// Asked is when the question went out: the answer is as old as that. Answered is when it is recorded.
+	Asked, Answered time.Time
+	// VisibilityDelay is for how long this provider's denials, and its old news, prove nothing.
+	VisibilityDelay time.Duration
+	Answer          Answer
+	// Due says that the schedule's own time had come; a poll in between uses up none of it.
+	Due bool
+	// Stepped and Contradicted say what the answer did to the order.
+	Stepped, Contradicted bool
 }
 
-// pendVerification keeps it with an order that has not ended that a callback is not verified yet. reported is the end that
-// the callback names.
-func (o *Order) pendVerification(reported Status, at time.Time) {
-	if o.Status.Final() {
-		return
+// denialsNeeded is how many answers in a row must deny an order before it is believed.
+const denialsNeeded = 3
+
+// OnStep is after a step of the order: the schedule begins anew, or is over.
+func (v Verification) OnStep(f Facts, at time.Time) Verification {
+	v = v.withoutDenials()
+	if f.Status.Final() {
+		v.NextPollAt = nil
+		return v
 	}
-	if !reported.Final() {
-		reported = ""
+	v = v.OnCall(at)
+	if f.awaitsOthers() {
+		v.PollsDone = waitingSkips
 	}
-	if o.PendingSince != nil && o.PendingStatus != reported {
-		reported = "" // two reports of two ends: neither end settles both
-	}
-	o.PendingSince, o.PendingStatus = &at, reported
+	return v
 }
 
-// verifiedAt settles a pending verification when the provider was asked late enough to know what it is about.
-func (o *Order) verifiedAt(started time.Time, delay time.Duration) {
-	if o.PendingSince != nil && !started.Before(o.PendingSince.Add(delay)) {
-		o.PendingSince, o.PendingStatus = nil, ""
-	}
+// OnCall is when a call may have moved the order along without a step: the schedule begins anew.
+func (v Verification) OnCall(at time.Time) Verification {
+	v.PollsSince, v.PollsDone = at, 0
+	return v
 }
 
-// resumeVerification makes an order that has just ended due for a poll again, if a callback is not verified yet. An end that
-// is the one it named settles it, and so does an operator.
-func (o *Order) resumeVerification(now time.Time) {
-	if o.PendingSince == nil {
-		return
-	}
-	since, reported := *o.PendingSince, o.PendingStatus
-	o.PendingSince, o.PendingStatus = nil, ""
-	as := reported.Final() && (reported == StatusSucceeded) == (o.Status == StatusSucceeded)
-	decided := len(o.transitions) > 0 && o.transitions[len(o.transitions)-1].Source == SourceOperator
-	if as || decided {
-		return
-	}
-	o.PollsSince, o.PollsDone, o.NextPollAt = since, 0, &now
+// OnCommand is when a capture or cancel is about to be sent.
+func (v Verification) OnCommand(at time.Time) Verification {
+	v.CommandAccepted = false
+	return v.OnCall(at)
 }
 
-// followDoubt goes on asking about a final order that a signed report put in doubt, and that no answer has contradicted. The
-// first answers may be older than what the report tells of: settled says that this one was asked for after the provider's
-// delay, and that it confirms how the order ended. When no answer tells for a day, an operator is called.
-func (s *Service) followVerification(o *Order, settled bool, delay time.Duration, now time.Time) {
+// OnAnswer is when the provider has answered a call about the order.
+func (v Verification) OnAnswer(f Facts) Verification {
+	v.CommandAccepted = v.CommandAccepted || f.Modification
+	return v
+}
+
+// OnAcknowledgment is when the provider has the order: it signed a callback about it, showed it, or declined a second one of the
+// same id. Only while a denial could end the order is there anything to record.
+func (v Verification) OnAcknowledgment(f Facts) Verification {
+	if f.deniable() && !v.Acknowledged {
+		v = v.withoutDenials()
+		v.Acknowledged = true
+	}
+	return v
+}
+
+// OnShown is when a poll has shown the order: it breaks a row of denials. That is on record even if nothing else of the answer
+// is, for an older denial may be written down after it.
+func (v Verification) OnShown(f Facts) Verification {
+	return v.OnAcknowledgment(f).withoutDenials()
+}
+
+// OnDenial counts one more answer that denies that the last call arrived, and reports whether such answers are believed by now:
+// several in a row, of which the last one was asked for late enough. One that was asked for before the call says nothing, and
+// no number of them makes untrue that the provider has acknowledged it.
+func (v Verification) OnDenial(p Policy, f Facts, q Poll) (after Verification, proof bool) {
+	acknowledged := v.Acknowledged
+	if f.Modification {
+		acknowledged = v.CommandAccepted
+	}
+	if acknowledged || q.Asked.Before(v.PollsSince) {
+		return v, false
+	}
+	v.Denials++
+	if v.FirstDenialAt == nil {
+		v.FirstDenialAt = &q.Answered
+	}
+	return v, v.Denials >= denialsNeeded && !q.Asked.Before(v.provableAt(p, f, q.VisibilityDelay))
+}
+
+// provableAt is from when on a question whose answer denies a call is late enough: the provider's delay after both the first
+// such answer and the end of any call that may still have been under way.
+func (v Verification) provableAt(p Policy, f Facts, delay time.Duration) time.Time {
+	called := f.CreatedAt
+	if f.Modification {
+		called = v.PollsSince
+	}
+	at := called.Add(p.ProviderTimeout + delay)
+	if since := v.FirstDenialAt.Add(delay); since.After(at) {
+		at = since
+	}
+	return at
+}
+
+// OnCallback is when a callback came that cannot be believed by itself, or an answer that contradicts the order's end. The order
+// is due for a poll, and for some more soon: the first answer may be wrong, or old. For one that is final or waits the schedule
+// begins anew. While a call may be under way its times are counted from that call, on which proofs rest, and those that are over
+// are made up for, a second apart. Denials count anew: those of before know nothing of what the callback tells.
+func (v Verification) OnCallback(f Facts, at time.Time) Verification {
+	v = v.withoutDenials()
+	v.PollsDone = 0
+	if f.Status.Final() || f.awaitsOthers() {
+		v.PollsSince = at
+	}
+	v.NextPollAt = &at
+	return v
+}
+
+// OnPending keeps it that a callback is not verified yet, with an order that has not ended. end is the end that it names.
+func (v Verification) OnPending(f Facts, end Status, at time.Time) Verification {
 	switch {
-	case settled:
-		o.NextPollAt = nil
-		return
-	case o.PollsDone > verificationPolls:
-		o.contradict(Observation{Source: SourceStatusPoll, Status: StatusUnknown, At: now}, "a report put the order in doubt, and the provider could not tell for a day")
-		return
+	case f.Status.Final():
+		return v
+	case !end.Final():
+		end = ""
 	}
-	at := now.Add(longestPause)
-	if o.PollsDone < len(s.Schedule) {
-		if next := o.PollsSince.Add(s.Schedule[o.PollsDone]); next.After(now) && next.Before(at) {
-			at = next
-		}
+	if v.PendingSince != nil && v.PendingStatus != end {
+		end = "" // two callbacks of two ends: neither end settles both
 	}
-	if last := o.PollsSince.Add(delay); last.After(now) && last.Before(at) {
-		at = last
-	}
-	o.NextPollAt = &at
+	v.PendingSince, v.PendingStatus = &at, end
+	return v
 }
 
-// doubtTries is how often the provider is asked about a final order in doubt while it does not tell: for a day.
-const verificationPolls = 24 * int(time.Hour/longestPause)
+// inFlight reports whether a call that moves the order along may still be under way, in this process or another.
+func (v Verification) inFlight(p Policy, f Facts, now time.Time) bool {
+	return (f.Status == StatusCreated || f.Modification) && now.Sub(v.PollsSince) < p.ProviderTimeout
+}
+
+func (v Verification) withoutDenials() Verification {
+	v.Denials, v.FirstDenialAt = 0, nil
+	return v
+}
+
+func (v Verification) withoutPending() Verification {
+	v.PendingSince, v.PendingStatus = nil, ""
+	return v
+}
+
+// deniable reports whether a denial may still end the order: the provider is not known to have it.
+func (f Facts) deniable() bool { return f.Status == StatusCreated || f.Status == StatusUnknown }
+
+// awaitsOthers reports whether the next step is the customer's or the shop's, and not the provider's.
+func (f Facts) awaitsOthers() bool {
+	return (f.Status == StatusRequiresAction || f.Status == StatusAuthorized) && !f.Modification
+}
+
+// watched reports whether the order is asked about although it succeeded. The provider does not call us about an imported
+// transfer, so nothing else would tell that its money came back.
+func (f Facts) watched(now time.Time) bool {
+	return f.ReversibleSince != nil && now.Sub(*f.ReversibleSince) < watchedFor
+}

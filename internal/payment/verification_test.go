@@ -1,258 +1,258 @@
 package payment
 
 import (
-	"context"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"payrelay/internal/gateway"
-	"payrelay/internal/gateway/gatewaytest"
 )
 
-// A doubt that the provider cannot settle within a day is an operator's.
-func TestAVerificationThatNobodySettlesIsAConflict(t *testing.T) {
-	t.Parallel()
-	o := newTestOrder()
-	o.Provider = "fake"
-	require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: epoch, Failure: &gateway.Failure{Code: codeNotFound}}))
-	now := epoch.Add(time.Second)
-	o.verifySoon(now)
-	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
-	}}
-	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
-	for range 20 {
-		_, err := s.Refresh(context.Background(), o.Key())
-		require.NoError(t, err)
-	}
-	checks := 0
-	for o.NextPollAt != nil {
-		require.Zero(t, o.Conflicts)
-		now = *o.NextPollAt
-		_, err := s.Check(context.Background(), o.Key())
-		require.NoError(t, err)
-		checks++
-		require.Less(t, checks, 2*verificationPolls)
-	}
-	require.Equal(t, 1, o.Conflicts)
-	require.Equal(t, StatusFailed, o.Status)
-	require.InDelta(t, 24*time.Hour, now.Sub(epoch), float64(time.Hour), "shops that ask do not make the day shorter")
+// The worked examples below are read like a log: at this time after the order was made this happens, and then the next status
+// poll is due at that time ("-" for none). "proven" is the row by which denials are believed, "gave up" the one by which an
+// operator is called. A call may be under way for 30 s, the provider's answers may be 60 s old, and there is no jitter.
+const (
+	exampleTimeout = 30 * time.Second
+	exampleDelay   = 60 * time.Second
+)
+
+type example struct {
+	at, event, next string
+	note            string
 }
 
-// A signed callback that is in doubt is looked after at the pace of an order that has just changed, however long the order has
-// waited for its customer, and whatever the first answer is.
-func TestAVerificationBeginsTheScheduleAnew(t *testing.T) {
-	t.Parallel()
-	o := newTestOrder()
-	o.Provider = "fake"
-	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: epoch, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}))
-	require.Equal(t, waitingSkips, o.PollsDone)
-	now := epoch.Add(5 * time.Minute)
-	o.PollsDone = 5
-	o.verifySoon(now)
-	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
-	}}
-	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
-	begin := now
-	for _, want := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second} {
-		_, err := s.Check(context.Background(), o.Key())
-		require.NoError(t, err)
-		require.InEpsilon(t, want, o.NextPollAt.Sub(begin), 0.2)
-		now = *o.NextPollAt
-	}
+var examples = map[string][]example{
+	"a payout that never arrived": {
+		{at: "0s", event: "step to unknown", next: "1s"},
+		{at: "1s", event: "poll: denied", next: "3s"},
+		{at: "3s", event: "poll: denied", next: "10s"},
+		{at: "10s", event: "poll: denied", next: "30s"},             // three in a row, but too early: the call may be under way
+		{at: "30s", event: "poll: denied", next: "1m30s"},           // and not at 2m: then it can be told
+		{at: "1m29.999s", event: "poll: denied", next: "1m30.999s"}, // a second after one more
+		{at: "1m30s", event: "poll: denied", note: "proven"},        // 30 s + 60 s after it was made
+	},
+	"denied for the first time when it is late already": {
+		{at: "0s", event: "step to unknown", next: "1s"},
+		{at: "2m0s", event: "5 polls: none", next: "2m15s"},
+		{at: "5m0s", event: "poll: denied", next: "6m0s"}, // and not at 1h: the delay after the first denial
+		{at: "6m0s", event: "poll: denied", next: "6m1s"}, // three in a row are needed
+		{at: "6m1s", event: "poll: denied", note: "proven"},
+	},
+	"not having been able to ask breaks no row, being shown does": {
+		{at: "0s", event: "step to unknown", next: "1s"},
+		{at: "2m0s", event: "5 polls: none", next: "2m15s"},
+		{at: "5m0s", event: "poll: denied", next: "6m0s"},
+		{at: "5m4s", event: "poll: none", next: "5m42s"}, // an eighth of the outage later
+		{at: "6m0s", event: "poll: denied", next: "6m1s"},
+		{at: "6m1s", event: "poll: shown", next: "1h6m1s"},
+		{at: "7m0s", event: "poll: denied", next: "1h7m0s"}, // worth nothing from now on: the provider has shown it
+		{at: "8m0s", event: "9 polls: denied", next: "1h8m0s"},
+	},
+	"a question that was asked before the call says nothing of it": {
+		{at: "0s", event: "step to authorized", next: "10s"},
+		{at: "1m0s", event: "capture", next: "1m1s"},
+		{at: "3m0s", event: "5 polls: none", next: "3m15s"},
+		{at: "10m0s", event: "poll asked at 59s: denied", next: "1h1m0s"},
+		{at: "10m1s", event: "poll: denied", next: "11m1s"},
+		{at: "11m0s", event: "poll: denied", next: "11m1s"},
+		{at: "11m1s", event: "poll asked at 11m0s: denied", next: "11m2s"}, // three, but asked for 59 s after the first
+		{at: "11m2s", event: "poll: denied", note: "proven"},
+	},
+	"a capture that the provider has answered": {
+		{at: "0s", event: "step to authorized", next: "10s"},
+		{at: "1m0s", event: "capture", next: "1m1s"},
+		{at: "1m0.5s", event: "answer", next: "1m1s", note: "accepted"},
+		{at: "1m1s", event: "9 polls: denied", next: "1h1m1s"}, // it arrived: that the money is still held denies nothing
+	},
+	"a provider that is away": {
+		{at: "0s", event: "step to unknown", next: "1s"},
+		{at: "1s", event: "poll: none", next: "2s"},
+		{at: "2s", event: "poll: none", next: "3s"},
+		{at: "3s", event: "poll: none", next: "4s"},
+		{at: "40s", event: "poll: none", next: "45s"},
+		{at: "2h0m0s", event: "4 polls: none", next: "2h2m0s"}, // at most two minutes
+	},
+	"an order that waits for its customer": {
+		{at: "0s", event: "step to requires_action", next: "10s"},
+		{at: "10s", event: "poll: shown", next: "30s"},
+		{at: "20s", event: "refresh: shown", next: "30s"}, // a poll in between uses up none of the schedule
+		{at: "30s", event: "poll: shown", next: "2m0s"},
+		{at: "2m0s", event: "poll: shown", next: "10m0s"},
+		{at: "10m0s", event: "poll: shown", next: "1h0m0s"},
+		{at: "1h0m0s", event: "poll: shown", next: "2h0m0s"},
+		{at: "2h0m0s", event: "poll: shown", next: "3h0m0s"}, // hourly from then on
+		{at: "2h30m0s", event: "callback", next: "2h30m0s"},  // it cannot be believed by itself: the schedule begins anew
+		{at: "2h30m0s", event: "poll: shown", next: "2h30m3s"},
+	},
+	"a poll that was leased before the schedule began anew": {
+		{at: "0s", event: "step to unknown", next: "1s"},
+		{at: "1.1s", event: "step to processing", next: "2.1s"},
+		{at: "1.2s", event: "poll of 0s: shown", next: "2.1s"}, // uses up none of the new one
+	},
+	"a callback that names another end than the one that comes": {
+		{at: "0s", event: "step to processing", next: "1s"},
+		{at: "10m0s", event: "callback: failed", next: "10m0s"},
+		{at: "10m0s", event: "poll: shown", next: "10m1s"},
+		{at: "10m1s", event: "step to succeeded", next: "10m1s"}, // pending since 10m
+		{at: "10m1s", event: "poll: ended", next: "10m3s"},       // too early to know what the callback is about
+		{at: "10m3s", event: "poll: ended", next: "10m10s"},
+		{at: "10m10s", event: "poll: ended", next: "10m30s"},
+		{at: "10m30s", event: "poll: ended", next: "11m0s"},
+		{at: "11m0s", event: "poll: ended", next: "-"}, // asked for 60 s after the callback, and it confirms the end
+	},
+	"a callback that names the end that comes": {
+		{at: "0s", event: "step to processing", next: "1s"},
+		{at: "10m0s", event: "callback: succeeded", next: "10m0s"},
+		{at: "10m1s", event: "step to succeeded", next: "-"},
+	},
+	"an operator's end settles a callback": {
+		{at: "0s", event: "step to processing", next: "1s"},
+		{at: "10m0s", event: "callback: failed", next: "10m0s"},
+		{at: "10m1s", event: "decision: succeeded", next: "-"},
+	},
+	"a poll that is late enough settles a callback before the end": {
+		{at: "0s", event: "step to processing", next: "1s"},
+		{at: "1h0m0s", event: "callback: failed", next: "1h0m0s"},
+		{at: "1h1m0s", event: "poll: shown", next: "1h1m1s"},
+		{at: "1h1m1s", event: "step to succeeded", next: "-"},
+	},
+	"a callback about an order that has ended": {
+		{at: "0s", event: "step to succeeded", next: "-"},
+		{at: "1h0m0s", event: "callback", next: "1h0m0s"},
+		{at: "1h0m0s", event: "poll: unlisted", next: "1h0m3s"},
+		{at: "1h1m0s", event: "poll: none", next: "1h3m0s"},
+		{at: "1h3m0s", event: "poll: shown", next: "1h5m0s"}, // names no end
+		{at: "1h5m0s", event: "poll: ended", next: "-"},
+	},
+	"a callback that nobody can settle": {
+		{at: "0s", event: "step to failed", next: "-"},
+		{at: "1h0m0s", event: "callback", next: "1h0m0s"},
+		{at: "25h0m0s", event: "721 polls: denied", next: "-", note: "gave up"},
+	},
+	"an imported transfer whose money may come back": {
+		{at: "0s", event: "transfer succeeded", next: "10s"},
+		{at: "10s", event: "poll: ended", next: "20s"},
+		{at: "1h0m0s", event: "poll: ended", next: "1h30m0s"}, // half the time since the success
+		{at: "240h0m0s", event: "poll: ended", next: "264h0m0s"},
+		{at: "720h0m0s", event: "poll: ended", next: "-"}, // thirty days
+	},
 }
 
-// A signed callback says that a payment's money went back. The provider's own answers lag behind it: the first ones show the
-// payment as it was, and prove nothing.
-func TestAVerificationOutlastsTheProvidersDelay(t *testing.T) {
+func TestVerification(t *testing.T) {
 	t.Parallel()
-	for name, early := range map[string]gateway.Status{"as it was": gateway.StatusSucceeded, "something is going on": gateway.StatusProcessing, "an unlisted word": ""} {
-		for _, reversed := range []bool{true, false} {
-			o := newTestOrder()
-			o.Provider = "fake"
-			require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusSucceeded, AsOf: o.Sequence, At: epoch}))
-			now := epoch.Add(time.Hour)
-			o.verifySoon(now)
-			shown := now.Add(50 * time.Second)
-			fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
-				r := gateway.Result{Status: gateway.StatusSucceeded}
-				switch {
-				case now.Before(shown):
-					r.Status = early
-				case reversed:
-					back := o.Amount.Minor()
-					r.Refunded = &back
-				}
-				return r, nil
-			}}
-			s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
-			checks := 0
-			for ; o.NextPollAt != nil; checks++ {
-				require.Less(t, checks, 10)
-				now = *o.NextPollAt
-				_, err := s.Check(context.Background(), o.Key())
-				require.NoError(t, err)
-			}
-			require.Equal(t, reversed, o.Conflicts == 1, name)
-			require.Equal(t, StatusSucceeded, o.Status)
-			require.InDelta(t, time.Minute, now.Sub(epoch.Add(time.Hour)), float64(12*time.Second), "%s: as soon as it can be told", name)
-		}
-	}
-}
-
-// An answer that names no end settles no doubt about one, however late it is.
-func TestAVerificationIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
-	t.Parallel()
-	o := newTestOrder()
-	o.Provider = "fake"
-	require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusSucceeded, AsOf: o.Sequence, At: epoch}))
-	now, status := epoch.Add(time.Hour), gateway.StatusProcessing
-	o.verifySoon(now)
-	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
-		return gateway.Result{Status: status}, nil
-	}}
-	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
-	for range 10 {
-		_, err := s.Check(context.Background(), o.Key())
-		require.NoError(t, err)
-		require.NotNil(t, o.NextPollAt)
-		require.LessOrEqual(t, o.NextPollAt.Sub(now), longestPause)
-		now = *o.NextPollAt
-	}
-	status = gateway.StatusSucceeded
-	_, err := s.Check(context.Background(), o.Key())
-	require.NoError(t, err)
-	require.Nil(t, o.NextPollAt)
-	require.Zero(t, o.Conflicts)
-}
-
-// A doubt about an order that has been on its way for hours is not left to the next hour when the first answer tells nothing.
-func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
-	t.Parallel()
-	o := newTestOrder()
-	o.Provider, o.Manual, o.Authorized, o.Operation, o.Status = "fake", true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
-	o.PollsSince, o.PollsDone = epoch, 10
-	o.CommandAccepted = true
-	now := epoch.Add(3 * time.Hour)
-	o.verifySoon(now)
-	require.Equal(t, epoch, o.PollsSince, "what is proven by time is proven from the call on")
-	fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
-		return gateway.Result{Status: gateway.StatusAuthorized}, nil
-	}}
-	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
-	for range 4 {
-		_, err := s.Check(context.Background(), o.Key())
-		require.NoError(t, err)
-		require.LessOrEqual(t, o.NextPollAt.Sub(now), 2*time.Second)
-		now = *o.NextPollAt
-	}
-}
-
-// A doubt about an order that has not ended outlasts its end, whatever road that comes by, until the provider was asked late
-// enough. An end that is as the doubted report said needs no second look.
-func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
-	t.Parallel()
-	doubted := epoch.Add(time.Hour)
-	for name, tc := range map[string]struct {
-		n       gateway.Notification
-		confirm bool
-		end     func(*testing.T, *Service, *Order, *gateway.Notification)
-		resumed bool
-	}{
-		"by a check": {n: gateway.Notification{VerifyReason: "the money went back"}, resumed: true},
-		"by a callback": {n: gateway.Notification{VerifyReason: "the money went back"}, resumed: true, end: func(t *testing.T, s *Service, _ *Order, n *gateway.Notification) {
-			*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-			require.Equal(t, CallbackVerdict(Apply), s.call(t))
-		}},
-		"by an operator": {n: gateway.Notification{VerifyReason: "the money went back"}, end: func(t *testing.T, s *Service, o *Order, _ *gateway.Notification) {
-			_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "seen", Operator: "me"})
-			require.NoError(t, err)
-		}},
-		"another end was said": {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, confirm: true, resumed: true},
-		"this end was said":    {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, confirm: true},
-		"no end was said":      {n: gateway.Notification{Result: gateway.Result{Status: gateway.StatusProcessing}}, confirm: true},
-	} {
+	for name, rows := range examples {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, reversed := range []bool{true, false} {
-				o, now, n := orderIn(t, StatusProcessing), doubted, tc.n
-				n.OrderID = "o"
-				s := told(o, &now, &n, func() (gateway.Result, error) {
-					r := gateway.Result{Status: gateway.StatusSucceeded}
-					if back := o.Amount.Minor(); reversed && now.After(doubted.Add(50*time.Second)) {
-						r.Refunded = &back
-					}
-					return r, nil
-				})
-				s.AlwaysConfirm = tc.confirm
-				require.Equal(t, CallbackVerify, s.call(t))
-				now = now.Add(250 * time.Millisecond)
-				if tc.end != nil {
-					tc.end(t, s, o, &n)
-				} else {
-					_, err := s.Check(t.Context(), o.Key())
-					require.NoError(t, err)
+			o := followed{p: Policy{DefaultSchedule, exampleTimeout}, f: Facts{Sequence: 1, Status: StatusCreated, CreatedAt: epoch}}
+			for _, row := range rows {
+				o.note = ""
+				o.happens(t, row.at, row.event)
+				require.Equal(t, row.note, o.note, "%s: %s", row.at, row.event)
+				if row.next != "" {
+					require.Equal(t, row.next, o.next(), "%s: %s", row.at, row.event)
 				}
-				require.Equal(t, StatusSucceeded, o.Status)
-				require.Equal(t, tc.resumed, o.NextPollAt != nil)
-				s.checks(t, o, &now, doubted.Add(time.Hour))
-				require.Equal(t, reversed && tc.resumed, o.Conflicts == 1)
-				require.Nil(t, o.NextPollAt)
-				if tc.resumed {
-					require.Equal(t, doubted.Add(time.Minute), now, "as soon as it can be told")
-				}
-				require.Nil(t, o.PendingSince)
 			}
 		})
 	}
 }
 
-// An answer that was asked for late enough settles a doubt also when it names no end.
-func TestAVerificationIsForgottenOnceItWasLookedAfter(t *testing.T) {
-	t.Parallel()
-	o, now, status := orderIn(t, StatusProcessing), epoch.Add(time.Hour), gateway.StatusProcessing
-	n := &gateway.Notification{OrderID: "o", VerifyReason: "the money went back"}
-	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: status}, nil })
-	s.call(t)
-	s.checks(t, o, &now, now.Add(10*time.Minute))
-	status = gateway.StatusSucceeded
-	*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: status}}
-	require.Equal(t, CallbackVerdict(Apply), s.call(t))
-	require.Nil(t, o.NextPollAt)
+// followed is an order of the examples.
+type followed struct {
+	p    Policy
+	f    Facts
+	v    Verification
+	note string
 }
 
-// Two reports in doubt that name different ends are not settled by either.
-func TestTwoVerificationsThatDisagreeAreBothKept(t *testing.T) {
-	t.Parallel()
-	o := orderIn(t, StatusProcessing)
-	o.pendVerification(StatusSucceeded, epoch)
-	o.pendVerification(StatusFailed, epoch.Add(time.Second))
-	require.NotNil(t, o.PendingSince)
-	require.Empty(t, o.PendingStatus)
-	require.Equal(t, epoch.Add(time.Second), *o.PendingSince)
-}
-
-// What the provider denied before a report in doubt is no part of the proof that a capture never arrived.
-func TestAVerificationBeginsProofsAnew(t *testing.T) {
-	t.Parallel()
-	o := newTestOrder()
-	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
-	o.PollsSince, o.PollsDone = epoch, 4
-	now := epoch.Add(time.Second)
-	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusAuthorized}, nil })
-	for range 2 {
-		_, err := s.Refresh(t.Context(), o.Key())
-		require.NoError(t, err)
+func (o *followed) next() string {
+	if o.v.NextPollAt == nil {
+		return "-"
 	}
-	now = epoch.Add(2 * time.Minute)
-	require.Equal(t, CallbackVerify, s.call(t))
-	_, err := s.Check(t.Context(), o.Key())
+	return o.v.NextPollAt.Sub(epoch).String()
+}
+
+// happens lets an event happen.
+func (o *followed) happens(t *testing.T, after, event string) {
+	t.Helper()
+	now := epoch.Add(duration(t, after))
+	what, rest, _ := strings.Cut(event, ": ")
+	switch word, status, _ := strings.Cut(event, " to "); {
+	case word == "step":
+		o.steps(Status(status), now)
+	case what == "decision":
+		o.f.Decided = true
+		o.steps(Status(rest), now)
+	case event == "transfer succeeded":
+		o.f.ReversibleSince = &now
+		o.steps(StatusSucceeded, now)
+	case event == "capture":
+		o.f.Modification = true
+		o.v = o.v.OnCommand(now)
+		o.steps(StatusProcessing, now)
+	case event == "answer":
+		o.v = o.v.OnAnswer(o.f)
+		if o.v.CommandAccepted {
+			o.note = "accepted"
+		}
+	case what == "callback":
+		if rest != "" {
+			o.v = o.v.OnPending(o.f, Status(rest), now)
+		}
+		o.v = o.v.OnCallback(o.f, now)
+	case strings.HasSuffix(what, " polls"):
+		n, err := strconv.Atoi(strings.TrimSuffix(what, " polls"))
+		require.NoError(t, err)
+		for range n {
+			require.Empty(t, o.note)
+			o.polled(t, now, "poll", Answer(rest))
+		}
+	default:
+		o.polled(t, now, what, Answer(rest))
+	}
+}
+
+func (o *followed) steps(to Status, now time.Time) {
+	o.f.Status = to
+	o.f.Sequence++
+	o.v = o.v.OnStep(o.f, now)
+	o.v = o.v.OnObservation(o.p, o.f, Apply, now)
+}
+
+// polled records the answer to a "poll", a "refresh", a "poll asked at 2s", or a "poll of 2s", which is one of an earlier schedule.
+func (o *followed) polled(t *testing.T, now time.Time, how string, answer Answer) {
+	t.Helper()
+	q := Poll{Asked: now, Answered: now, VisibilityDelay: exampleDelay, Answer: answer, Due: how != "refresh"}
+	if _, at, ok := strings.Cut(how, " asked at "); ok {
+		q.Asked = epoch.Add(duration(t, at))
+	}
+	if _, since, ok := strings.Cut(how, " of "); ok {
+		q.Due = o.v.PollsSince.Equal(epoch.Add(duration(t, since)))
+	}
+	before, proven := o.v, false
+	o.v.PollsDone++
+	switch answer {
+	case AnswerDenied:
+		if !o.f.Status.Final() {
+			o.v, proven = o.v.OnDenial(o.p, o.f, q)
+		}
+	case AnswerShown, AnswerEnded, AnswerUnlisted:
+		o.v = o.v.OnShown(o.f)
+	case AnswerNone, AnswerNotVisible:
+	}
+	var gaveUp bool
+	o.v, gaveUp = o.v.OnPoll(o.p, o.f, q, before)
+	switch {
+	case proven:
+		o.note = "proven"
+	case gaveUp:
+		o.note = "gave up"
+	}
+}
+
+func duration(t *testing.T, text string) time.Duration {
+	t.Helper()
+	d, err := time.ParseDuration(text)
 	require.NoError(t, err)
-	require.Equal(t, StatusProcessing, o.Status)
-	s.checks(t, o, &now, epoch.Add(time.Hour))
-	require.Equal(t, StatusAuthorized, o.Status)
+	return d
 }

@@ -72,12 +72,12 @@ func early(ctx context.Context, call providerCall) providerCall {
 	}}},
 	// The clock alone makes a payment of unknown outcome fail.
 	"timer": {"payrelay/internal/payment", []overlay.Edit{{
-		File: "internal/payment/check.go",
-		Old:  "if err == nil && o.modificationPending() &&",
-		New: `if o.Status == StatusUnknown && now.Sub(o.CreatedAt) > time.Second {
-		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: now})
+		File: "internal/payment/observe.go",
+		Old:  "if o.Operation != a.operation {",
+		New: `if o.Status == StatusUnknown && a.Answered.Sub(o.CreatedAt) > time.Second {
+		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: a.Answered})
 	}
-	if err == nil && o.modificationPending() &&`,
+	if o.Operation != a.operation {`,
 	}}},
 }
 

@@ -27,7 +27,7 @@ func TestNoSuchOrderIsBelievedLate(t *testing.T) {
 		return o
 	}
 	ask := func(o *Order, after time.Duration, err error) Verdict {
-		return s.recordCheck(o, d, gateway.Result{Status: gateway.StatusProcessing}, err, o.Sequence, epoch.Add(after), epoch.Add(after))
+		return recordPoll(s, o, d, gateway.Result{Status: gateway.StatusProcessing}, err, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	o := lost()
 	for _, after := range []time.Duration{0, time.Second, 2 * time.Second, 6 * time.Second, delay + timeout - 1} {
@@ -112,8 +112,8 @@ func TestAnAnswerFromBeforeACommandDoesNotCountAgainstIt(t *testing.T) {
 	o.Manual, o.Authorized, o.Operation, o.Status = true, o.Amount.Minor(), gateway.OpCapture, StatusProcessing
 	o.PollsSince = epoch.Add(time.Hour)
 	late := epoch.Add(2 * time.Hour)
-	for range 2 * notFoundAnswers {
-		require.False(t, s.proven(o, 0, epoch, late))
+	for range 2 * denialsNeeded {
+		require.False(t, o.countDenial(s.policy(), Poll{Asked: epoch, Answered: late}))
 	}
 	require.Zero(t, o.Denials)
 }
@@ -124,9 +124,9 @@ func TestTheScheduleOfAnOrderThatWaits(t *testing.T) {
 	times := func(status Status, operation gateway.Operation) (all []time.Duration) {
 		o := newTestOrder()
 		o.Status, o.Operation = status, operation
-		o.restart(epoch)
+		o.Verification = o.OnStep(o.facts(), epoch)
 		for now := epoch; len(all) < 4; {
-			DefaultSchedule.next(o, now)
+			o.intend(Policy{Schedule: DefaultSchedule}, now)
 			all = append(all, o.NextPollAt.Sub(epoch))
 			now, o.PollsDone = *o.NextPollAt, o.PollsDone+1
 		}
@@ -156,18 +156,18 @@ func TestJitterFollowsFromTheOrder(t *testing.T) {
 	for range 1000 {
 		o := newTestOrder()
 		o.ID = uuid.Must(uuid.NewV7())
-		j := o.jitter(limit)
+		j := jitter(o, limit)
 		require.GreaterOrEqual(t, j, time.Duration(0))
 		require.Less(t, j, limit)
-		require.Equal(t, j, o.jitter(limit))
+		require.Equal(t, j, jitter(o, limit))
 		parts[j*4/limit]++
 		o.PollsDone++
-		require.NotEqual(t, j, o.jitter(limit), "the next step is spread otherwise")
+		require.NotEqual(t, j, jitter(o, limit), "the next step is spread otherwise")
 	}
 	for _, n := range parts {
 		require.Greater(t, n, 150)
 	}
-	require.Zero(t, newTestOrder().jitter(0))
+	require.Zero(t, jitter(newTestOrder(), 0))
 }
 
 // A status poll that was asked earlier is written down after one that found the order: its denial is none in a row with those
@@ -181,11 +181,22 @@ func TestAnOrderThatWasShownOnceIsNotDeniedAway(t *testing.T) {
 	o := newTestOrder()
 	at := func(after time.Duration) time.Time { return epoch.Add(after) }
 	shown := gateway.Result{Status: gateway.StatusRequiresAction}
-	require.Equal(t, Stale, s.recordCheck(o, d, shown, nil, o.Sequence, at(20*time.Second), at(20*time.Second)), "the call's own answer may still come")
-	require.Equal(t, Stale, s.recordCheck(o, d, gateway.Result{}, missing, o.Sequence, at(2*time.Second), at(28*time.Second)))
+	require.Equal(t, Stale, recordPoll(s, o, d, shown, nil, o.Sequence, at(20*time.Second), at(20*time.Second)), "the call's own answer may still come")
+	require.Equal(t, Stale, recordPoll(s, o, d, gateway.Result{}, missing, o.Sequence, at(2*time.Second), at(28*time.Second)))
 	for _, asked := range []time.Duration{2 * time.Minute, 3 * time.Minute, time.Hour} {
-		require.Equal(t, Stale, s.recordCheck(o, d, gateway.Result{}, missing, o.Sequence, at(asked), at(asked)))
+		require.Equal(t, Stale, recordPoll(s, o, d, gateway.Result{}, missing, o.Sequence, at(asked), at(asked)))
 		require.Equal(t, StatusCreated, o.Status)
 	}
-	require.Equal(t, Apply, s.recordCheck(o, d, shown, nil, o.Sequence, at(2*time.Hour), at(2*time.Hour)))
+	require.Equal(t, Apply, recordPoll(s, o, d, shown, nil, o.Sequence, at(2*time.Hour), at(2*time.Hour)))
+}
+
+// recordPoll records an answer as a status poll does, and plans nothing.
+func recordPoll(s *Service, o *Order, d gateway.Description, result gateway.Result, err error, asOf int, asked, answered time.Time) Verdict {
+	a := statusPoll{Poll: Poll{Asked: asked, Answered: answered, VisibilityDelay: d.VisibilityDelay}, result: result, err: err, operation: o.Operation, asOf: asOf}
+	a.Answer = a.classify()
+	return o.recordPoll(s.policy(), a)
+}
+
+func jitter(o *Order, limit time.Duration) time.Duration {
+	return o.Verification.jitter(o.facts(), limit)
 }

@@ -1,0 +1,107 @@
+package payment
+
+import (
+	"context"
+	"time"
+
+	"payrelay/internal/faultpoint"
+	"payrelay/internal/gateway"
+)
+
+// Check polls the status of an order and records the answer. A final order is left alone, unless a callback about it is not
+// verified. An error means that the answer could not be written down; that the provider could not be asked is no error, the
+// order is polled again later.
+func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Status.Final() && o.NextPollAt == nil {
+		return o, nil
+	}
+	o, _, err = s.poll(ctx, o, true)
+	return o, err
+}
+
+// Refresh polls the status of an order now, beside its schedule. A final order is answered as it is stored, unless money of it
+// could still come back.
+func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
+	ctx = context.WithoutCancel(ctx)
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Status.Final() && o.NextPollAt == nil && !o.mayComeBack() {
+		return o, nil
+	}
+	o, _, err = s.poll(ctx, o, false)
+	return o, err
+}
+
+// poll asks the provider about an order and records the answer, which it returns as well: a zero one if there was none.
+// scheduled says that the schedule's time has come.
+func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Order, shown gateway.Result, err error) {
+	gw, ref, err := s.pollee(ctx, o)
+	if err != nil {
+		return nil, gateway.Result{}, err
+	}
+	a := statusPoll{operation: ref.Operation, asOf: o.Sequence, since: o.PollsSince}
+	a.Asked, a.VisibilityDelay = s.Now(), gw.description.VisibilityDelay
+	a.Due = scheduled && !o.ahead(s.Schedule, a.Asked)
+	begin := time.Now()
+	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o.subject()), s.CheckTimeout)
+	ended := s.BeginExternalCall(ctx)
+	a.result, a.err = gw.gateway.Fetch(callCtx, ref)
+	made := Call{
+		Operation: "fetch", StartedAt: a.Asked, Duration: time.Since(begin), Outcome: outcomeOf(a.result, a.err),
+		ProviderData: providerDataOf(a.result, a.err), Failed: a.err != nil,
+	}
+	ended()
+	cancel()
+	faultpoint.Hit("check-answered")
+	var verdict Verdict
+	conflicts := 0
+	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
+		o.AddCall(made)
+		a.Answered = s.Now()
+		verdict = o.observePoll(s.policy(), a)
+		conflicts = len(o.NewConflicts())
+		return nil
+	})
+	if err != nil {
+		return nil, gateway.Result{}, err
+	}
+	s.Observe(Event{
+		Provider: o.Provider, Source: SourceStatusPoll, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID,
+		Account: o.AccountName, CredentialsRefused: credentialsRefused(a.err),
+	})
+	if a.err != nil {
+		return saved, gateway.Result{}, nil
+	}
+	return saved, a.result, nil
+}
+
+// pollee returns whom to ask about an order, and by which name: a refund's has its payment's with it.
+func (s *Service) pollee(ctx context.Context, o *Order) (*opened, gateway.Ref, error) {
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, gateway.Ref{}, err
+	}
+	gw, err := s.open(account)
+	if err != nil {
+		return nil, gateway.Ref{}, err
+	}
+	ref := o.Ref()
+	if o.ParentID != nil {
+		parent, err := s.Store.Order(ctx, Key{o.ShopID, *o.ParentID})
+		if err != nil {
+			return nil, gateway.Ref{}, err
+		}
+		p := parent.Ref()
+		ref.Parent = &p
+	}
+	return gw, ref, nil
+}
+
+// policy is what verification goes by.
+func (s *Service) policy() Policy { return Policy{s.Schedule, s.ProviderTimeout} }
