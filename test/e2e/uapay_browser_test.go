@@ -103,7 +103,7 @@ func shopPages(t *testing.T, frame string) *httptest.Server {
 {{range $name, $value := .Fields}}<input type="hidden" name="{{$name}}" value="{{$value}}">{{end}}<button id="to-bank">Continue</button></form>{{end}}
 {{define "card"}}<!doctype html><title>Shop</title><meta name="viewport" content="width=device-width"><h1>Your card</h1>
 <pre id="said"></pre><script>const save = card => { document.getElementById('said').textContent += JSON.stringify(card) }
-const refused = code => { document.getElementById('said').textContent += code }</script>` + framePage(t) + `{{end}}`))
+const failed = code => { document.getElementById('said').textContent += code }</script>` + framePage(t) + `{{end}}`))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		switch r.URL.Path {

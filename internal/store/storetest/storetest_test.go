@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"payrelay/migrations"
 	"golang.org/x/sync/errgroup"
+	"payrelay/migrations"
 )
 
 var notes = Schema{Key: "storetest: notes", Up: func(ctx context.Context, url string) error {
