@@ -109,7 +109,7 @@ bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 .PHONY: faults
-faults: ## hurt a real service for FAULTTIME (2m) and compare what is left; prints its seed. See docs/reliability.md
+faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
 	go run ./cmd/faults --for $(FAULTTIME)
 

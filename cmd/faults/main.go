@@ -1,4 +1,4 @@
-// Command fault test runs payrelay's fault harness; see test/faults.
+// Command faults runs payrelay's fault harness; see test/faults.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	kong.Parse(&c, kong.Name("fault test"), kong.Description("Hurts a real payrelay and compares the books."))
+	kong.Parse(&c, kong.Name("faults"), kong.Description("Injects faults into a real payrelay and compares snapshots of what everybody knows."))
 	bad, err := c.run(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
@@ -51,7 +51,7 @@ func main() {
 // run makes the runs and reports whether one of them found a violation.
 func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp("", "payrelay-fault test-"); err != nil {
+		if c.Dir, err = os.MkdirTemp("", "payrelay-faults-"); err != nil {
 			return false, err
 		}
 	}
@@ -70,35 +70,35 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 		return false, err
 	}
 	begin := time.Now()
-	t := &totals{options: c.again(), scripts: map[string]int{}, faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
-	var lanes sync.WaitGroup
+	t := &totals{options: c.repeatOptions(), scripts: map[string]int{}, faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
+	var workers sync.WaitGroup
 	var failed []error
 	next := c.Seed
 	take := func() (int64, bool) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		n := next - c.Seed - t.quiet - t.unsure
+		n := next - c.Seed - t.ineffective - t.inconclusive
 		if c.over(ctx, begin) || c.For == 0 && n >= int64(c.Runs) {
 			return 0, false
 		}
 		next++
 		return next - 1, true
 	}
-	for lane := range max(c.Lanes, 1) {
-		lanes.Go(func() {
-			if err := c.lane(ctx, lane, binary, begin, take, t); err != nil && ctx.Err() == nil {
+	for worker := range max(c.Lanes, 1) {
+		workers.Go(func() {
+			if err := c.work(ctx, worker, binary, begin, take, t); err != nil && ctx.Err() == nil {
 				t.mu.Lock()
 				failed = append(failed, err)
 				t.mu.Unlock()
 			}
 		})
 	}
-	lanes.Wait()
+	workers.Wait()
 	t.print(time.Since(begin))
 	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
 		_ = os.RemoveAll(c.Dir)
 	}
-	uncounted := t.quiet + t.unsure
+	uncounted := t.ineffective + t.inconclusive
 	tooFew := uncounted > 2 && uncounted > int64(t.runs)/4
 	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || tooFew, errors.Join(failed...)
 }
@@ -108,8 +108,8 @@ func (c cli) over(ctx context.Context, begin time.Time) bool {
 	return ctx.Err() != nil || c.For > 0 && time.Since(begin) >= c.For
 }
 
-// again is what a command line needs beside its seed to make the same plan.
-func (c cli) again() (text string) {
+// repeatOptions is what a command line needs beside its seed to make the same plan.
+func (c cli) repeatOptions() (text string) {
 	if c.Orders != 210 {
 		text += fmt.Sprintf(" --orders %d", c.Orders)
 	}
@@ -122,9 +122,9 @@ func (c cli) again() (text string) {
 	return text
 }
 
-// lane makes one run after the other on a Postgres of its own, since begin.
-func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time, take func() (int64, bool), t *totals) error {
-	db, err := faults.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", lane)))
+// work makes one run after the other on a Postgres of its own, since begin.
+func (c cli) work(ctx context.Context, worker int, binary string, begin time.Time, take func() (int64, bool), t *totals) error {
+	db, err := faults.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", worker)))
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time,
 			fmt.Printf("seed %d: the harness failed and tries again: %v\n", seed, err)
 			report, err = do()
 		}
-		for try := 1; err == nil && report.Unsure() && try < waitTimeout && !c.over(ctx, begin); try++ {
+		for try := 1; err == nil && report.Inconclusive() && try < mostTries && !c.over(ctx, begin); try++ {
 			t.repeat(report)
 			faults.Rest(ctx, 5*time.Minute)
 			report, err = do()
@@ -153,11 +153,11 @@ func (c cli) lane(ctx context.Context, lane int, binary string, begin time.Time,
 	return nil
 }
 
-// waitTimeout is how often a run is made whose only violations are of time, while the machine stands still in it. If the last
+// mostTries is how often a run is made whose only violations are of time, while the machine stands still in it. If the last
 // one is no better it does not count: it found nothing wrong but what the machine can have done.
-const waitTimeout = 6
+const mostTries = 6
 
-// repeat tells of a run that is made once more.
+// repeat prints a run that is made once more.
 func (t *totals) repeat(r faults.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -167,33 +167,33 @@ func (t *totals) repeat(r faults.Report) {
 
 // totals is the sum of all runs.
 type totals struct {
-	mu       sync.Mutex
-	options  string // of the command line, which repeat a run
-	runs     int
-	orders   int
-	repeated int   // because the machine stood still
-	quiet    int64 // runs that do not count, because little struck
-	unsure   int64 // runs that do not count, because the machine stood still in all that were made
-	operator int
-	left     map[string]int
-	slowest  time.Duration
-	scripts  map[string]int
-	faults   map[string]int
-	compared map[string]int
-	bad      []int64
-	campaign faults.Campaign
+	mu           sync.Mutex
+	options      string // of the command line, which repeat a run
+	runs         int
+	orders       int
+	repeated     int   // because the machine stood still
+	ineffective  int64 // runs that do not count, because few faults took effect
+	inconclusive int64 // runs that do not count, because the machine stood still in all that were made
+	operator     int
+	left         map[string]int
+	slowest      time.Duration
+	scripts      map[string]int
+	faults       map[string]int
+	compared     map[string]int
+	bad          []int64
+	campaign     faults.Campaign
 }
 
 func (t *totals) add(r faults.Report) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r.Quiet() {
-		t.quiet++
+	if r.Ineffective() {
+		t.ineffective++
 		fmt.Printf("seed %d: %s: does not count\n", r.Seed, r.Result.Violations[0])
 		return
 	}
-	if r.Unsure() {
-		t.unsure++
+	if r.Inconclusive() {
+		t.inconclusive++
 		fmt.Printf("seed %d: %d things were late, in a run in which the machine stood still for %.0f %% of the time: does not count\n", r.Seed, len(r.Result.Violations), 100*r.Stolen)
 		return
 	}
@@ -219,9 +219,9 @@ func (t *totals) add(r faults.Report) {
 		verdict = fmt.Sprintf("%d VIOLATIONS", n)
 		t.bad = append(t.bad, r.Seed)
 	}
-	fmt.Printf("seed %d: %d replicas, %d orders (%s), %d of %d faults struck (%s), %s and %s after them, %d left to an operator, %.1fs: %s\n",
+	fmt.Printf("seed %d: %d replicas, %d orders (%s), %d of %d faults took effect (%s), %s and %s after them, %d left to an operator, %.1fs: %s\n",
 		r.Seed, r.Replicas, r.Orders, counts(r.Statuses), len(r.Faults), len(r.Planned), strings.Join(r.Faults, " "), reached("settled", r.Settled),
-		reached("told", r.Told), len(r.Result.Operator), r.Took.Seconds(), verdict)
+		reached("notified", r.Notified), len(r.Result.Operator), r.Took.Seconds(), verdict)
 	for i, v := range r.Result.Violations {
 		if i == 20 {
 			fmt.Printf("  … and %d more\n", len(r.Result.Violations)-i)
@@ -230,7 +230,7 @@ func (t *totals) add(r faults.Report) {
 		fmt.Printf("  %s\n", v)
 	}
 	if len(r.Result.Violations) > 0 {
-		fmt.Printf("  logs: %s   again: go run ./cmd/faults --seed %d%s\n", r.Dir, r.Seed, t.options)
+		fmt.Printf("  logs: %s   repeat: go run ./cmd/faults --seed %d%s\n", r.Dir, r.Seed, t.options)
 	}
 }
 
@@ -239,11 +239,11 @@ func (t *totals) print(took time.Duration) {
 	if t.repeated > 0 {
 		fmt.Printf("faults: %d runs were made once more because things were late and the machine stood still\n", t.repeated)
 	}
-	if t.quiet > 0 {
-		fmt.Printf("faults: %d runs do not count: too few of their faults found something to strike\n", t.quiet)
+	if t.ineffective > 0 {
+		fmt.Printf("faults: %d runs do not count: too few of their faults took effect\n", t.ineffective)
 	}
-	if t.unsure > 0 {
-		fmt.Printf("faults: %d runs do not count: the machine stood still however often they were made\n", t.unsure)
+	if t.inconclusive > 0 {
+		fmt.Printf("faults: %d runs do not count: the machine stood still however often they were made\n", t.inconclusive)
 	}
 	fmt.Printf("faults: compared: %s\n", counts(t.compared))
 	fmt.Printf("faults: orders: %s\n", counts(t.scripts))

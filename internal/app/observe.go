@@ -13,8 +13,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, doubts, credentialsDeclined, unchecked *prometheus.CounterVec
-	log                                                                                 zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, unchecked *prometheus.CounterVec
+	log                                                                                               zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -31,8 +31,8 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		genuine: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_account_callbacks_total", Help: "Genuine callbacks, by the account that they came to.",
 		}, []string{"provider", "account"}),
-		doubts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_callback_doubts_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
+		pendingVerifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_callback_verifications_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
@@ -47,7 +47,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.unchecked.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.doubts, o.credentialsDeclined, o.unchecked)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.unchecked)
 	return o
 }
 
@@ -63,7 +63,7 @@ func (o *observer) observe(e payment.Event) {
 		}
 	}
 	if e.Rule != "" {
-		o.doubts.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()
+		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()
 	}
 	if e.CredentialsRefused {
 		o.credentialsDeclined.WithLabelValues(e.Provider).Inc()
@@ -94,14 +94,14 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 		read:   read,
 		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
 		single: map[string]*prometheus.Desc{
-			"unknown":    desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
-			"processing": desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
-			"conflicts":  desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
-			"backlog":    desc("notification_backlog", "Notifications that wait to be delivered."),
-			"oldest":     desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
-			"parked":     desc("notification_parked", "Notifications that were given up on and wait for an operator."),
-			"shops_off":  desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
-			"check":      desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
+			"unknown":       desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
+			"processing":    desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
+			"conflicts":     desc("conflicts_open", "Orders with a contradiction that no operator has settled."),
+			"backlog":       desc("notification_backlog", "Notifications that wait to be delivered."),
+			"oldest":        desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
+			"dead_lettered": desc("notification_dead_lettered", "Notifications that were given up on and wait for an operator."),
+			"shops_off":     desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
+			"check":         desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
 		},
 	}
 }
@@ -127,7 +127,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
-		"oldest": state.OldestPending.Seconds(), "parked": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
+		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
 	}

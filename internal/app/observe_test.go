@@ -65,11 +65,11 @@ func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 # HELP payrelay_account_callbacks_total Genuine callbacks, by the account that they came to.
 # TYPE payrelay_account_callbacks_total counter
 payrelay_account_callbacks_total{account="EUR-1",provider="smartcore"} 4
-# HELP payrelay_callback_doubts_total Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.
-# TYPE payrelay_callback_doubts_total counter
-payrelay_callback_doubts_total{account="EUR-1",provider="smartcore",rule="C2"} 2
-payrelay_callback_doubts_total{account="EUR-1",provider="smartcore",rule="asked_under_command"} 1
-`), "payrelay_account_callbacks_total", "payrelay_callback_doubts_total"))
+# HELP payrelay_callback_verifications_total Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.
+# TYPE payrelay_callback_verifications_total counter
+payrelay_callback_verifications_total{account="EUR-1",provider="smartcore",rule="C2"} 2
+payrelay_callback_verifications_total{account="EUR-1",provider="smartcore",rule="asked_under_command"} 1
+`), "payrelay_account_callbacks_total", "payrelay_callback_verifications_total"))
 }
 
 func TestShopsThatAreSwitchedOffAreShown(t *testing.T) {

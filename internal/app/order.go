@@ -14,7 +14,7 @@ import (
 type orderCmd struct {
 	List    orderListCmd    `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
 	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
-	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is in doubt, or a conflict, by your decision."`
+	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
 	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
 }
 
@@ -44,7 +44,7 @@ type line struct {
 }
 
 // story merges everything that is known of an order, the oldest first.
-func story(ctx context.Context, db *database, key payment.Key) ([]line, error) {
+func timelineOf(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 	var lines []line
 	history, err := db.store.History(ctx, key)
 	if err != nil {
@@ -111,7 +111,7 @@ type orderResolveCmd struct {
 	Status    string `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
 	Amount    int64  `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
 	Conflicts *int   `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
-	Force     bool   `help:"Settle also an order about which nothing is in doubt. The history will say so."`
+	Force     bool   `help:"Settle also an order about which nothing is open. The history will say so."`
 	Reason    string `required:"" help:"Why you are sure. It becomes part of the order's history."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 }

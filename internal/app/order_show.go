@@ -25,7 +25,7 @@ type page struct {
 	parent   *payment.Order   // of a refund or a repeated charge
 	children []*payment.Order // refunds and repeated charges, the newest first
 	more     bool             // children beyond those
-	story    []line
+	timeline []line
 }
 
 // mostChildren is how many refunds and charges of a payment are shown.
@@ -53,7 +53,7 @@ func (c orderShowCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	p.children, p.more = children.Items, children.Next != ""
-	if p.story, err = story(ctx, db, o.Key()); err != nil {
+	if p.timeline, err = timelineOf(ctx, db, o.Key()); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -79,7 +79,7 @@ func (p page) json(io *Streams) error {
 	}
 	return printJSON(io, map[string]any{
 		"order": order, "shop": p.shops.name(p.order.ShopID), "waits_for": waitsFor(p.order), "conflicts": p.order.Conflicts,
-		"parent": parent, "children": children, "more_children": p.more, "story": p.story,
+		"parent": parent, "children": children, "more_children": p.more, "timeline": p.timeline,
 	})
 }
 
@@ -108,7 +108,7 @@ func (p page) text(io *Streams) error {
 	fmt.Fprint(io.Out, "\n\n")
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	p.relatives(w)
-	for _, l := range p.story {
+	for _, l := range p.timeline {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.At.UTC().Format("2006-01-02 15:04:05.000"), l.What, l.Detail, providerDataText(l.ProviderData))
 	}
 	return w.Flush()

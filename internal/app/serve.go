@@ -86,8 +86,8 @@ func loopback(host string) bool {
 	return err == nil && a.IsLoopback()
 }
 
-// serve runs the sites until ctx is done, then lets requests under way finish within patience.
-func serve(ctx context.Context, patience time.Duration, sites ...*listener) error {
+// serve runs the listeners until ctx is done, then lets requests under way finish within drain.
+func serve(ctx context.Context, drain time.Duration, sites ...*listener) error {
 	var g errgroup.Group
 	for _, s := range sites {
 		g.Go(func() error {
@@ -98,7 +98,7 @@ func serve(ctx context.Context, patience time.Duration, sites ...*listener) erro
 		})
 		g.Go(func() error {
 			<-ctx.Done()
-			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 			defer cancel()
 			defer time.AfterFunc(idleGrace, s.closeNewConnections).Stop()
 			if err := s.server.Shutdown(stop); err != nil {

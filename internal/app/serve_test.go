@@ -13,9 +13,9 @@ import (
 // Clients open connections in advance. One on which nothing was asked keeps no server from stopping; a request under way does.
 func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	t.Parallel()
-	begun, finish := make(chan struct{}), make(chan struct{})
+	started, finish := make(chan struct{}), make(chan struct{})
 	s, err := newListener("test", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(begun)
+		close(started)
 		<-finish
 		w.WriteHeader(http.StatusTeapot)
 	}), time.Minute)
@@ -33,7 +33,7 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 	asked := dial()
 	_, err = asked.Write([]byte("GET / HTTP/1.1\r\nHost: test\r\n\r\n"))
 	require.NoError(t, err)
-	<-begun
+	<-started
 	stop()
 	select {
 	case err := <-stopped:

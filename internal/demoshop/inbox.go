@@ -103,7 +103,7 @@ func (b *inbox) fault() (status int, ok bool) {
 	return b.failStatus, true
 }
 
-// list returns what match selects, the newest first, and how many were turned away so far.
+// list returns what match selects, the newest first, and how many were rejected so far.
 func (b *inbox) list(match func(received) bool) (found []received, rejected int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

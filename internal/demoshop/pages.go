@@ -166,7 +166,7 @@ func tone(status string) string {
 	case "failed", "canceled":
 		return "bad"
 	case "unknown":
-		return "doubt"
+		return "unclear"
 	}
 	return "open"
 }

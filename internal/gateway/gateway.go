@@ -78,7 +78,7 @@ type CaptureChecker interface {
 
 // HoldProber is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
 // before: Fetch is called, and its State kept, before each. HoldUnverified reports whether Ref's State tells nothing of the hold, so
-// that nothing may be commanded yet. It makes no call.
+// that no capture or cancel may be sent yet. It makes no call.
 type HoldProber interface {
 	HoldUnverified(ref Ref) bool
 }

@@ -140,7 +140,7 @@ type Notification struct {
 	VerifyReason string
 	// Weak, if not empty, says why a callback that passes every documented rule must be settled by asking all the same.
 	Weak string
-	// Rule names Doubt or Weak for counting: one of few.
+	// Rule names VerifyReason or Weak for counting: one of few.
 	Rule   string
 	Result Result
 	// Statuses, if not nil, is the result's status by the last operation that was asked for the order, where the

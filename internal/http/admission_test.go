@@ -98,7 +98,7 @@ func (b *fixture) shed(t *testing.T, class string) float64 {
 	all, err := b.metrics.Gather()
 	require.NoError(t, err)
 	for _, f := range all {
-		if f.GetName() != "payrelay_http_shed_requests_total" {
+		if f.GetName() != "payrelay_http_rejected_requests_total" {
 			continue
 		}
 		for _, m := range f.GetMetric() {

@@ -65,7 +65,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "payrelay_http_in_flight_requests", Help: "Requests being worked on."}),
 	}
 	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "payrelay_http_shed_requests_total", Help: "Requests turned away at the door because too much was being worked on.",
+		Name: "payrelay_http_rejected_requests_total", Help: "Requests turned away at the door because too much was being worked on.",
 	}, []string{"class"})
 	reg.MustRegister(m.seconds, m.inFlight, m.rejected)
 	return m

@@ -137,7 +137,7 @@ func TestMetricsNameRoutes(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"payrelay_http_in_flight_requests", "payrelay_http_request_seconds GET /v1/orders/{id} 2xx", "payrelay_http_request_seconds GET /v1/orders/{id} 4xx",
 		"payrelay_http_request_seconds GET none 4xx", "payrelay_http_request_seconds OTHER none 4xx",
-		"payrelay_http_shed_requests_total api", "payrelay_http_shed_requests_total callbacks",
+		"payrelay_http_rejected_requests_total api", "payrelay_http_rejected_requests_total callbacks",
 	}, seriesOf(t, b.metrics))
 	require.Equal(t, 7, testutil.CollectAndCount(b.metrics))
 }

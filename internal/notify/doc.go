@@ -4,7 +4,7 @@
 // What it promises:
 //
 //   - A POST of exactly the payload's bytes. 2xx is delivered, 410 switches the address off, everything else is tried
-//     again with growing, jittered pauses until three days after the notification was made; then it is parked. The first
+//     again with growing, jittered pauses until three days after the notification was made; then it is dead-lettered. The first
 //     retry comes within 30 seconds. Retry-After may put a retry off, by a day at most, and never brings it forward.
 //   - The next notification of an order waits for the one before it. Orders do not wait for each other.
 //   - At least once: an attempt whose outcome could not be written down is repeated when its lease ends.

@@ -79,7 +79,7 @@ func (n *Notifier) Close() { n.clients.closeIdle() }
 // again; zero means that there is nothing left to send. When too many are under way to the same destination already, nothing
 // is sent and that is later. An endpoint that fails is not an error: errors come from the
 // outbox only, and what was under way is then sent again once its lease has ended.
-func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again time.Time, err error) {
+func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (next time.Time, err error) {
 	for {
 		place := "" // that was taken
 		leave := func() {
@@ -89,7 +89,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 			place = ""
 		}
 		defer leave() // should something panic
-		d, again, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
+		d, next, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
 			to := payment.Destination(url)
 			if place == to {
 				return time.Time{}
@@ -107,7 +107,7 @@ func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (again tim
 		}
 		if d == nil {
 			leave()
-			return again, nil
+			return next, nil
 		}
 		attempt, out := n.attempt(ctx, d)
 		leave()
@@ -149,7 +149,7 @@ func (n *Notifier) record(d *payment.Delivery, a payment.Attempt, out outcome) {
 		Int("http_status", a.HTTPStatus).
 		Str("outcome", string(out)).
 		Int64("duration_ms", a.Duration.Milliseconds()).
-		Bool("parked", !a.Delivered && !a.Gone && a.RetryAt.IsZero()).
+		Bool("dead_lettered", !a.Delivered && !a.Gone && a.RetryAt.IsZero()).
 		Msg("notification attempt")
 }
 

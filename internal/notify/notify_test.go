@@ -53,9 +53,9 @@ func setup(t *testing.T, change ...func(*notify.Config)) *bundle {
 
 func (b *bundle) deliver(t *testing.T, key payment.Key) time.Time {
 	t.Helper()
-	again, err := b.n.DeliverOrder(t.Context(), key)
+	next, err := b.n.DeliverOrder(t.Context(), key)
 	require.NoError(t, err)
-	return again
+	return next
 }
 
 func newKey() payment.Key { return payment.Key{Shop: uuid.New(), Order: uuid.New()} }
@@ -149,16 +149,16 @@ func TestOrderIsKeptWhileTheFirstFails(t *testing.T) {
 	first := b.box.add(key, s.URL, b.secret, loopback)
 	second := b.box.add(key, s.URL, b.secret, loopback)
 
-	again := b.deliver(t, key)
-	require.WithinRange(t, again, b.box.Now().Add(4*time.Second), b.box.Now().Add(6*time.Second))
-	require.Equal(t, again, b.deliver(t, key), "not due: nothing is sent")
+	next := b.deliver(t, key)
+	require.WithinRange(t, next, b.box.Now().Add(4*time.Second), b.box.Now().Add(6*time.Second))
+	require.Equal(t, next, b.deliver(t, key), "not due: nothing is sent")
 	require.Len(t, s.got(), 1)
 
-	b.box.advance(again.Sub(b.box.Now()))
-	again = b.deliver(t, key)
-	require.WithinRange(t, again, b.box.Now().Add(24*time.Second), b.box.Now().Add(36*time.Second))
+	b.box.advance(next.Sub(b.box.Now()))
+	next = b.deliver(t, key)
+	require.WithinRange(t, next, b.box.Now().Add(24*time.Second), b.box.Now().Add(36*time.Second))
 
-	b.box.advance(again.Sub(b.box.Now()))
+	b.box.advance(next.Sub(b.box.Now()))
 	require.Zero(t, b.deliver(t, key))
 	one, two := "POST "+string(first.Payload), "POST "+string(second.Payload)
 	require.Equal(t, []string{one, one, one, two}, s.got())
@@ -231,18 +231,18 @@ func TestDeadLetteredAfterThreeDays(t *testing.T) {
 	created := b.box.add(key, s.URL, b.secret, loopback).CreatedAt
 	b.box.add(key, s.URL, b.secret, loopback)
 
-	var again time.Time
-	for again = b.deliver(t, key); !again.IsZero(); again = b.deliver(t, key) {
-		require.True(t, again.After(b.box.Now()))
+	var next time.Time
+	for next = b.deliver(t, key); !next.IsZero(); next = b.deliver(t, key) {
+		require.True(t, next.After(b.box.Now()))
 		require.Less(t, b.box.count(), 50)
-		b.box.advance(again.Sub(b.box.Now()))
+		b.box.advance(next.Sub(b.box.Now()))
 	}
 	require.Equal(t, created.Add(72*time.Hour), b.box.Now(), "the last try is at the end of the third day")
 	require.GreaterOrEqual(t, b.box.count(), 12)
 	for _, a := range b.box.attempts {
-		require.Equal(t, 1, a.sequence, "what is parked holds back those behind it")
+		require.Equal(t, 1, a.sequence, "what is dead-lettered holds back those behind it")
 	}
-	require.Contains(t, b.log.String(), `"parked":true`)
+	require.Contains(t, b.log.String(), `"dead_lettered":true`)
 }
 
 // What was given up on had many attempts; once it is sent again, its first failure is not its last.
@@ -255,9 +255,9 @@ func TestWhatIsSentAgainIsTriedAgain(t *testing.T) {
 	r.Attempt, r.AttemptsBefore = 17, 17
 	b.box.advance(80 * time.Hour)
 	for range 5 {
-		again := b.deliver(t, key)
-		require.True(t, again.After(b.box.Now()), "parked after %d", b.box.count())
-		b.box.advance(again.Sub(b.box.Now()))
+		next := b.deliver(t, key)
+		require.True(t, next.After(b.box.Now()), "dead-lettered after %d", b.box.count())
+		b.box.advance(next.Sub(b.box.Now()))
 	}
 	require.Zero(t, b.deliver(t, key))
 	require.Equal(t, 6, b.box.count())
@@ -282,9 +282,9 @@ func TestOneOrdersPoisonDoesNotBlockAnother(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { _, err := b.n.DeliverOrder(context.Background(), bad); done <- err }()
 	<-entered
-	again, err := b.n.DeliverOrder(t.Context(), bad)
+	next, err := b.n.DeliverOrder(t.Context(), bad)
 	require.NoError(t, err)
-	require.Equal(t, b.box.Now().Add(40*time.Second), again, "leased for the timeout and some slack")
+	require.Equal(t, b.box.Now().Add(40*time.Second), next, "leased for the timeout and some slack")
 	require.Zero(t, b.deliver(t, good))
 	require.Len(t, fine.got(), 1)
 	close(release)
@@ -303,9 +303,9 @@ func TestStopIsNotTheShopsFault(t *testing.T) {
 	t.Cleanup(s.Close)
 	key := newKey()
 	b.box.add(key, s.URL, b.secret, loopback)
-	again, err := b.n.DeliverOrder(ctx, key)
+	next, err := b.n.DeliverOrder(ctx, key)
 	require.NoError(t, err, "the outcome is written down though the caller has gone")
-	require.Equal(t, b.box.Now().Add(5*time.Second), again)
+	require.Equal(t, b.box.Now().Add(5*time.Second), next)
 	require.Equal(t, "interrupted", b.box.last().Error)
 }
 

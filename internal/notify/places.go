@@ -26,11 +26,11 @@ type slots struct {
 
 type destination struct {
 	busy int
-	turn time.Time // of whoever was turned away last
+	turn time.Time // of whoever was rejected last
 }
 
 // take takes a place, or returns when to ask again.
-func (p *slots) take(to string, now time.Time) (again time.Time) {
+func (p *slots) take(to string, now time.Time) (next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	d := p.busy[to]

@@ -15,7 +15,7 @@ const (
 	// retryFor is how long after its making a notification is tried.
 	retryFor = 72 * time.Hour
 	// turnAttempts is how many attempts a notification gets whatever its age. One that waited for three days behind
-	// another, or was sent again after them, would otherwise be parked by its first failure.
+	// another, or was sent again after them, would otherwise be dead-lettered by its first failure.
 	turnAttempts = 6
 	// maxRetryAfter is the longest wait that a shop can ask for.
 	maxRetryAfter = 24 * time.Hour

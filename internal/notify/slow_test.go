@@ -110,8 +110,8 @@ func TestLargeBodyIsNotRead(t *testing.T) {
 func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *notify.Config) { c.Workers = 4 })
-	hang, begun := make(chan struct{}), make(chan struct{}, 100)
-	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hang }))
+	hang, started := make(chan struct{}), make(chan struct{}, 100)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { started <- struct{}{}; <-hang }))
 	t.Cleanup(slow.Close)
 	good := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(good.Close)
@@ -123,16 +123,16 @@ func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
 		key := newKey()
 		b.box.add(key, slow.URL, b.secret, loopback)
 		under.Go(func() { _, _ = b.n.DeliverOrder(t.Context(), key) })
-		<-begun
+		<-started
 	}
 	last := time.Time{}
 	for range 100 {
 		key := newKey()
 		r := b.box.add(key, slow.URL+"/another/path", b.secret, loopback)
-		again := b.deliver(t, key)
-		require.True(t, again.After(last), "the more wait, the later")
+		next := b.deliver(t, key)
+		require.True(t, next.After(last), "the more wait, the later")
 		require.Zero(t, r.Attempt, "nothing was sent")
-		last = again
+		last = next
 	}
 	require.Greater(t, last.Sub(b.box.Now()), 2*time.Second)
 	fine := newKey()
@@ -151,8 +151,8 @@ func TestAnEndpointThatHangsHoldsUpItsOwnOnly(t *testing.T) {
 func TestABusyEndpointGetsHalfOfThePlaces(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *notify.Config) { c.Workers = 20 })
-	hang, begun := make(chan struct{}), make(chan struct{}, 100)
-	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { begun <- struct{}{}; <-hang }))
+	hang, started := make(chan struct{}), make(chan struct{}, 100)
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { started <- struct{}{}; <-hang }))
 	t.Cleanup(slow.Close)
 	var under sync.WaitGroup
 	defer under.Wait()
@@ -161,7 +161,7 @@ func TestABusyEndpointGetsHalfOfThePlaces(t *testing.T) {
 		key := newKey()
 		b.box.add(key, slow.URL, b.secret, loopback)
 		under.Go(func() { _, _ = b.n.DeliverOrder(t.Context(), key) })
-		<-begun
+		<-started
 	}
 	key := newKey()
 	r := b.box.add(key, slow.URL, b.secret, loopback)

@@ -82,7 +82,7 @@ func nameOf(host string) (string, error) {
 	if err != nil || !isName(name) {
 		return "", refused(badURL, "has a host that is no name and no IP address")
 	}
-	if looksLikeNumber(name[strings.LastIndexByte(name, '.')+1:]) {
+	if isNumeric(name[strings.LastIndexByte(name, '.')+1:]) {
 		return "", refused(refusedAddress, "has an IP address in an unusual form: write four decimal numbers, such as 203.0.113.7")
 	}
 	return name, nil
@@ -108,7 +108,7 @@ func isName(name string) bool {
 }
 
 // looksLikeNumber reports whether label is decimal, octal or hexadecimal. No top-level domain is.
-func looksLikeNumber(label string) bool {
+func isNumeric(label string) bool {
 	_, err := strconv.ParseUint(label, 0, 64)
 	return err == nil || errors.Is(err, strconv.ErrRange) || !strings.ContainsFunc(label, func(r rune) bool { return r < '0' || r > '9' })
 }

@@ -32,9 +32,9 @@ func TestSealedOpensOnlyForItsOwnerAndField(t *testing.T) {
 		_, err = keyring.Open(sealed, other[0], other[1])
 		require.Error(t, err, other)
 	}
-	again, err := keyring.Seal([]byte("plain"), "order/1", "next_action")
+	repeated, err := keyring.Seal([]byte("plain"), "order/1", "next_action")
 	require.NoError(t, err)
-	require.NotEqual(t, sealed, again)
+	require.NotEqual(t, sealed, repeated)
 
 	stranger, _ := newKeyring(t)
 	_, err = stranger.Open(sealed, "order/1", "next_action")

@@ -33,9 +33,9 @@ func TestAQueueThatDiedWhileItStartedIsStartedAgain(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), c)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	begun := make(chan payment.Key, 10)
+	started := make(chan payment.Key, 10)
 	w, err := New(Config{Pool: pool, Log: zerolog.New(b.log)}, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
-		begun <- key
+		started <- key
 		return time.Time{}, nil
 	}), b.Store)
 	require.NoError(t, err)
@@ -47,7 +47,7 @@ func TestAQueueThatDiedWhileItStartedIsStartedAgain(t *testing.T) {
 	dying.Store(0)
 	first := newKey()
 	b.insertNotify(t, first)
-	require.Equal(t, first, wait(t, begun, "the job"))
+	require.Equal(t, first, wait(t, started, "the job"))
 	require.Positive(t, b.log.count("starting the workers again"))
 	cancel()
 	require.NoError(t, wait(t, ended, "the end"))
@@ -82,7 +82,7 @@ func TestAQueueThatDoesNotStopIsStartedAgainAndLeftInTheEnd(t *testing.T) {
 		log, client := &lines{}, &stopping{}
 		j := newJobs(zerolog.New(log))
 		j.client = client
-		begun, life := time.Now(), 2*(idleFor+jobTimeout+cancelTimeout)+time.Second
+		started, life := time.Now(), 2*(idleFor+jobTimeout+cancelTimeout)+time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), life)
 		defer cancel()
 		require.ErrorIs(t, j.run(ctx), context.DeadlineExceeded)
@@ -90,7 +90,7 @@ func TestAQueueThatDoesNotStopIsStartedAgainAndLeftInTheEnd(t *testing.T) {
 		require.Equal(t, 2, log.count("do not stop"))
 		require.EqualValues(t, 3, client.stops.Load())
 		require.EqualValues(t, 3, client.cancels.Load())
-		require.Equal(t, life+jobTimeout+cancelTimeout, time.Since(begun), "leaving waits no longer than that")
+		require.Equal(t, life+jobTimeout+cancelTimeout, time.Since(started), "leaving waits no longer than that")
 	})
 }
 
@@ -98,9 +98,9 @@ func TestAQueueThatDoesNotStopIsStartedAgainAndLeftInTheEnd(t *testing.T) {
 func TestDeliveriesGoOnAfterAStopThatTookTooLong(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	begun, finish := make(chan payment.Key, 10), make(chan struct{})
+	started, finish := make(chan payment.Key, 10), make(chan struct{})
 	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log)}, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
-		begun <- key
+		started <- key
 		<-finish // whatever becomes of its context
 		return time.Time{}, nil
 	}), b.Store)
@@ -110,7 +110,7 @@ func TestDeliveriesGoOnAfterAStopThatTookTooLong(t *testing.T) {
 	first, second := newKey(), newKey()
 	b.insertNotify(t, first)
 	require.True(t, j.start(t.Context()))
-	require.Equal(t, first, wait(t, begun, "the job"))
+	require.Equal(t, first, wait(t, started, "the job"))
 	require.ErrorIs(t, j.stop(t.Context()), context.DeadlineExceeded)
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -118,7 +118,7 @@ func TestDeliveriesGoOnAfterAStopThatTookTooLong(t *testing.T) {
 	go func() { ended <- j.run(ctx) }()
 	b.insertNotify(t, second)
 	close(finish)
-	require.Equal(t, second, wait(t, begun, "the next job"))
+	require.Equal(t, second, wait(t, started, "the next job"))
 	j.stopWithin = soon
 	cancel()
 	require.NoError(t, wait(t, ended, "the end"))

@@ -50,9 +50,9 @@ func (b *fixture) die(t *testing.T, key payment.Key, attemptedAgo time.Duration)
 func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 	return func(ctx context.Context, key payment.Key) (time.Time, error) {
 		for {
-			d, again, err := outbox.LeaseDelivery(ctx, key, time.Minute, func(string) time.Time { return time.Time{} })
+			d, repeated, err := outbox.LeaseDelivery(ctx, key, time.Minute, func(string) time.Time { return time.Time{} })
 			if err != nil || d == nil {
-				return again, err
+				return repeated, err
 			}
 			if err := outbox.FinishDelivery(ctx, d, payment.Attempt{At: time.Now(), HTTPStatus: 200, Delivered: true}); err != nil {
 				return time.Time{}, err
@@ -164,16 +164,16 @@ func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
 func TestADeliveryIsSnoozedUntilItIsDue(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	key, again := newKey(), time.Now().Add(time.Hour)
+	key, repeated := newKey(), time.Now().Add(time.Hour)
 	b.insertNotify(t, key)
 	b.run(t, b.payment, deliver(func(_ context.Context, got payment.Key) (time.Time, error) {
 		if got != key {
 			return time.Time{}, errors.New("another order")
 		}
-		return again, nil
+		return repeated, nil
 	}), nil)
 	j := b.eventually(t, "notify_order", func(j job) bool { return j.State == "scheduled" })
-	require.WithinDuration(t, again, j.ScheduledAt, time.Minute)
+	require.WithinDuration(t, repeated, j.ScheduledAt, time.Minute)
 	require.Zero(t, j.Attempt, "waiting is not an attempt that failed")
 	require.Zero(t, j.Errors)
 }
@@ -190,9 +190,9 @@ func TestADeliveryThatIsDueSoonIsNotMadeSooner(t *testing.T) {
 		case 1: // a due time that has passed meanwhile is "soon", and not an endless loop
 			return time.Now().Add(-time.Second), nil
 		case 2:
-			again := time.Now().Add(300 * time.Millisecond)
-			due.Store(&again)
-			return again, nil
+			repeated := time.Now().Add(300 * time.Millisecond)
+			due.Store(&repeated)
+			return repeated, nil
 		}
 		second <- time.Now()
 		return time.Time{}, nil

@@ -22,14 +22,14 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	b := newFixture(t)
 	first := newKey()
 	b.insertNotify(t, first)
-	begun, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
+	started, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
 	stop := b.run(t, b.payment, deliver(func(ctx context.Context, key payment.Key) (time.Time, error) {
-		begun <- key
+		started <- key
 		<-finish
 		cancelled <- ctx.Err()
 		return time.Time{}, nil
 	}), nil)
-	require.Equal(t, first, wait(t, begun, "the job"))
+	require.Equal(t, first, wait(t, started, "the job"))
 	stopped := make(chan struct{})
 	go func() { stop(); close(stopped) }()
 
@@ -38,7 +38,7 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 		key := newKey()
 		b.insertNotify(t, key)
 		select {
-		case <-begun:
+		case <-started:
 			return false // it had not heard yet
 		case <-time.After(1500 * time.Millisecond): // three times as long as between two looks
 			return true
@@ -61,7 +61,7 @@ func TestASweepGoesOnAfterErrorsAndLogsOnce(t *testing.T) {
 		log := &lines{}
 		w := &Workers{log: zerolog.New(log)}
 		ctx, cancel := context.WithCancel(t.Context())
-		begun := time.Now()
+		started := time.Now()
 		var at []time.Duration
 		script := []struct {
 			n   int
@@ -79,7 +79,7 @@ func TestASweepGoesOnAfterErrorsAndLogsOnce(t *testing.T) {
 		w.sweep(ctx, "things", time.Second, 10, time.Minute, func(_ context.Context, limit int, lease time.Duration) (int, error) {
 			require.Equal(t, 10, limit)
 			require.Equal(t, time.Minute, lease)
-			at = append(at, time.Since(begun))
+			at = append(at, time.Since(started))
 			say := script[len(at)-1]
 			if len(at) == len(script) {
 				cancel()
@@ -103,11 +103,11 @@ func TestForgettingGoesOnEveryHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &lines{}
 		ctx, cancel := context.WithCancel(t.Context())
-		begun := time.Now()
+		started := time.Now()
 		var at []time.Duration
 		w := &Workers{log: zerolog.New(log), answers: forgetting(func(age time.Duration) (int64, error) {
 			require.Equal(t, KeepAnswers, age)
-			at = append(at, time.Since(begun))
+			at = append(at, time.Since(started))
 			switch len(at) {
 			case 1:
 				return 0, errors.New("no database")
@@ -178,15 +178,15 @@ func TestADatabaseThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
 	t.Cleanup(away.Close)
 	b.pool = away
 	first := newKey()
-	begun := make(chan payment.Key, 10)
+	started := make(chan payment.Key, 10)
 	b.run(t, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
-		begun <- key
+		started <- key
 		return time.Time{}, nil
 	}), nil)
 	require.Eventually(t, func() bool { return b.log.count("the workers cannot be started") == 1 }, soon, 10*time.Millisecond)
 	back.Store(true)
 	b.insertNotify(t, first)
-	require.Equal(t, first, wait(t, begun, "the job"))
+	require.Equal(t, first, wait(t, started, "the job"))
 
 	// Leaving does not wait for a database either.
 	c = b.pool.Config()

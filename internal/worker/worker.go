@@ -260,15 +260,15 @@ type notifyWorker struct {
 func (w *notifyWorker) Work(ctx context.Context, job *river.Job[NotifyArgs]) error {
 	defer w.jobs.working()()
 	faultpoint.Hit("job-begun")
-	again, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
+	next, err := w.notifier.DeliverOrder(ctx, payment.Key{Shop: job.Args.Shop, Order: job.Args.Order})
 	if err != nil {
 		w.log.Error().Err(err).Stringer("order_id", job.Args.Order).Msg("a delivery could not be written down; it is tried again")
 		return fmt.Errorf("notify about order %s: %w", job.Args.Order, err)
 	}
-	if again.IsZero() {
+	if next.IsZero() {
 		return nil
 	}
-	return river.JobSnooze(max(time.Until(again), 50*time.Millisecond))
+	return river.JobSnooze(max(time.Until(next), 50*time.Millisecond))
 }
 
 // NextRetry implements river.Worker: a delivery that could not be written down is tried again soon.

@@ -59,7 +59,7 @@ func TestEveryCitationExists(t *testing.T) {
 	require.Greater(t, found, 200, "the citations were not found")
 }
 
-// TestRulesThatTheCodeNamesExist is about the rules by whose names SmartCore's callbacks are refused or doubted.
+// TestRulesThatTheCodeNamesExist is about the rules by whose names SmartCore's callbacks are rejected or verified.
 func TestRulesThatTheCodeNamesExist(t *testing.T) {
 	t.Parallel()
 	known, named := citable(t)["smartcore"], map[string]bool{}

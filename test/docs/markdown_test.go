@@ -52,10 +52,10 @@ func parsePage(text string) page {
 	p := page{anchors: map[string]bool{}}
 	slugs := map[string]int{}
 	var open []string
-	begun, fenced, anchor := 0, false, ""
+	started, fenced, anchor := 0, false, ""
 	end := func() {
 		if len(open) > 0 {
-			p.paragraphs = append(p.paragraphs, block{begun, strings.Join(open, " ")})
+			p.paragraphs = append(p.paragraphs, block{started, strings.Join(open, " ")})
 		}
 		open = nil
 	}
@@ -97,7 +97,7 @@ func parsePage(text string) page {
 				end()
 			}
 			if len(open) == 0 {
-				begun = number
+				started = number
 			}
 			open, anchor = append(open, trimmed), ""
 		}

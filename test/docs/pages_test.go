@@ -107,15 +107,15 @@ func TestFaultsOfPagesAreFound(t *testing.T) {
 // long lists what of a page is too long.
 func (p page) long() []string {
 	var found []string
-	look := func(blocks []block, what string, most int) {
+	looking := func(blocks []block, what string, most int) {
 		for _, b := range blocks {
 			if n := len(strings.Fields(b.text)); n > most {
 				found = append(found, fmt.Sprintf("line %d: a %s of %d words, and %d are allowed", b.line, what, n, most))
 			}
 		}
 	}
-	look(p.paragraphs, "paragraph", longestParagraph)
-	look(p.cells, "cell", longestCell)
+	looking(p.paragraphs, "paragraph", longestParagraph)
+	looking(p.cells, "cell", longestCell)
 	return found
 }
 

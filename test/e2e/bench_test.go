@@ -28,12 +28,12 @@ import (
 // The benchmarks compare the service with pgbench writing the same rows in the same number of commits, on the same
 // durable Postgres, with the same number of clients, one right after the other. `make bench` prints the ratios.
 const (
-	benchClients = 16
-	benchSeconds = 5
+	measuredClients = 16
+	measuredSeconds = 5
 )
 
 func BenchmarkPaymentsCreated(b *testing.B) {
-	d, databaseURL := startBench(b)
+	d, databaseURL := startMeasured(b)
 	next := atomic.Int64{}
 	ours := throughput(b, func(client *http.Client) {
 		n := next.Add(1)
@@ -47,7 +47,7 @@ func BenchmarkPaymentsCreated(b *testing.B) {
 }
 
 func BenchmarkCallbacksTakenIn(b *testing.B) {
-	d, databaseURL := startBench(b)
+	d, databaseURL := startMeasured(b)
 	bodies, target := d.signedCallbacks(b, databaseURL)
 	next := atomic.Int64{}
 	ours := throughput(b, func(client *http.Client) {
@@ -71,7 +71,7 @@ func report(b *testing.B, what string, ours, theirs float64) {
 }
 
 // startBench runs the service on a durable Postgres of its own.
-func startBench(b *testing.B) (*dev, string) {
+func startMeasured(b *testing.B) (*dev, string) {
 	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: b.TempDir(), Database: "payrelay"})
 	require.NoError(b, err)
 	b.Cleanup(func() { _ = pg.Stop(context.Background()) })
@@ -90,14 +90,14 @@ func startBench(b *testing.B) (*dev, string) {
 
 // throughput runs do from many clients for a while and returns how often a second it was done.
 func throughput(b *testing.B, do func(*http.Client)) float64 {
-	transport := &http.Transport{MaxIdleConnsPerHost: benchClients}
+	transport := &http.Transport{MaxIdleConnsPerHost: measuredClients}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 	run := func(length time.Duration) float64 {
 		var count atomic.Int64
 		var wg sync.WaitGroup
 		begin := time.Now()
-		for range benchClients {
+		for range measuredClients {
 			wg.Go(func() {
 				for time.Since(begin) < length {
 					do(client)
@@ -110,7 +110,7 @@ func throughput(b *testing.B, do func(*http.Client)) float64 {
 	}
 	run(time.Second) // warm
 	b.ResetTimer()
-	return run(benchSeconds * time.Second)
+	return run(measuredSeconds * time.Second)
 }
 
 func (d *dev) post(client *http.Client, to, kind, body string) int {
@@ -133,11 +133,11 @@ func (d *dev) post(client *http.Client, to, kind, body string) int {
 func (d *dev) signedCallbacks(b *testing.B, databaseURL string) (bodies []string, target string) {
 	const orders = 16000
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchClients}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: measuredClients}}
 	var wg sync.WaitGroup
-	for c := range benchClients {
+	for c := range measuredClients {
 		wg.Go(func() {
-			for n := c; n < orders; n += benchClients {
+			for n := c; n < orders; n += measuredClients {
 				d.post(client, d.API+"/v1/payments", "application/json", fmt.Sprintf(`{"reference":"prep-%d","amount":1000,"currency":"EUR",%s}`, n, customer))
 			}
 		})
@@ -169,8 +169,8 @@ func pgbench(b *testing.B, databaseURL, script string) float64 {
 		require.NotEmpty(b, found, "pgbench is missing (Debian: apt-get install postgresql)")
 		path = found[len(found)-1]
 	}
-	out, err := exec.CommandContext(context.Background(), path, "-n", "-M", "prepared", "-f", file, "-c", strconv.Itoa(benchClients), "-j", "2",
-		"-T", strconv.Itoa(benchSeconds), databaseURL).CombinedOutput()
+	out, err := exec.CommandContext(context.Background(), path, "-n", "-M", "prepared", "-f", file, "-c", strconv.Itoa(measuredClients), "-j", "2",
+		"-T", strconv.Itoa(measuredSeconds), databaseURL).CombinedOutput()
 	require.NoError(b, err, "%s", out)
 	m := tps.FindSubmatch(out)
 	require.NotNil(b, m, "%s", out)

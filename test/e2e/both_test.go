@@ -41,7 +41,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 	flows := []struct {
 		name  string
 		drive func(d uapayDev, p provider, name string) full // returns the order that is told of
-		told  []string
+		types []string
 	}{
 		{"paid", func(d uapayDev, p provider, name string) full {
 			o := create(d, p, name, "")
@@ -97,8 +97,8 @@ func TestOneShopTwoProviders(t *testing.T) {
 			all[flow.name+" at "+name] = func(t *testing.T, d uapayDev) {
 				o := flow.drive(d, p, strings.ReplaceAll(strings.ReplaceAll(flow.name, " ", "-"), ",", "")+"-"+name)
 				var reported []string
-				eventually(t, func() bool { reported = d.told(o.ID); return len(reported) >= len(flow.told) })
-				require.Equal(t, flow.told, reported)
+				eventually(t, func() bool { reported = d.notificationsOf(o.ID); return len(reported) >= len(flow.types) })
+				require.Equal(t, flow.types, reported)
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func TestOneShopTwoProviders(t *testing.T) {
 
 // told lists type and status of an order's notifications as the demo shop got them. A step that only shows how far the
 // provider was when it happened to be asked is left out.
-func (d uapayDev) told(id string) []string {
+func (d uapayDev) notificationsOf(id string) []string {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, strings.TrimRight(d.ShopPage, "/")+"/api/notifications", nil)
 	require.NoError(d.t, err)

@@ -118,10 +118,10 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	require.EqualValues(t, 1000, end.AmountCaptured)
 
 	// the shop repeats its request, as it should, and gets the same order; the provider has one order
-	again := order{}
-	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"crash-1","amount":1000,"currency":"EUR",%s}`, customer), &again)
+	repeated := order{}
+	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"crash-1","amount":1000,"currency":"EUR",%s}`, customer), &repeated)
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	require.Equal(t, end.ID, again.ID)
+	require.Equal(t, end.ID, repeated.ID)
 	require.Len(t, d.simulatorOrders(), 1)
 }
 

@@ -23,7 +23,7 @@ import (
 )
 
 // dev is a running `server dev`, as a user would have it.
-// patience is how long a test waits for what must come. It is no promise of the service: a machine that is busy with other
+// waitTimeout is how long a test waits for what must come. It is no promise of the service: a machine that is busy with other
 // things makes everything late, and only what never comes is wrong.
 const waitTimeout = time.Minute
 

@@ -35,7 +35,7 @@ func TestDirectPaymentsWithoutTheCustomer(t *testing.T) {
 		o := d.makes("/v1/payments", direct("direct-"+name, 1000, c.method, ""), http.StatusCreated)
 		require.Equal(t, "requires_action", o.Status, "the provider gives every direct payment a page; nobody has to open this one")
 		end := d.ends(o.ID, c.status)
-		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
+		d.requireTimeline(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
 		require.Equal(t, c.operation, d.simulator(o.ProviderOrderID).Operation)
 		require.Equal(t, 1, d.sent(o.ProviderOrderID, "initPaymentHost2Host"))
 		if c.category != "" {
@@ -64,7 +64,7 @@ func TestDirectChallengeByRedirect(t *testing.T) {
 			require.Equal(t, c.category, end.Failure.Category)
 		}
 		require.Nil(t, end.NextAction)
-		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
+		d.requireTimeline(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
 	}
 	d.settings(map[string]any{"google_pay": "pan_only"}) // always with a challenge (smartcore.md 3)
 	o := d.makes("/v1/payments", direct("pan-only", 1000, wallet("google_pay", googlePayload), ""), http.StatusCreated)
@@ -112,7 +112,7 @@ func TestDirectChallengeByPostedForm(t *testing.T) {
 			}
 			require.True(t, pressed, "%s", page.page)
 			d.ends(o.ID, status)
-			d.story(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
 		}
 	}
 }
@@ -129,7 +129,7 @@ func TestMobileCommerceForm(t *testing.T) {
 		require.Equal(t, phone[1:], d.simulator(o.ProviderOrderID).Phone, "the form has the phone filled in")
 		d.submit(http.DefaultClient, o.NextAction.URL, url.Values{"phone": {phone}})
 		end := d.ends(o.ID, c.status)
-		d.story(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
+		d.requireTimeline(o.ID, "created by request", "requires_action by answer", c.status+" by callback|check")
 		if c.category != "" {
 			require.Equal(t, c.category, end.Failure.Category)
 		}
@@ -223,7 +223,7 @@ func TestAFormThatNobodyCompletes(t *testing.T) {
 	end := d.ends(o.ID, "failed")
 	require.Equal(t, "abandoned", end.Failure.Category)
 	require.Nil(t, end.NextAction)
-	d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "failed by callback|check")
 	page := d.makes("/v1/payments", direct("abandoned-page", 1000, cardMethod(cardChallenge), ""), http.StatusCreated)
 	require.Equal(t, "abandoned", d.ends(page.ID, "failed").Failure.Category)
 }
@@ -241,9 +241,9 @@ func TestADirectPaymentWhoseAnswerIsLost(t *testing.T) {
 			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": "success"})
 		}
 		d.ends(o.ID, "succeeded")
-		d.story(o.ID, "created by request", "unknown by answer", "succeeded by callback|check")
+		d.requireTimeline(o.ID, "created by request", "unknown by answer", "succeeded by callback|check")
 		require.Equal(t, 1, d.sent(o.ProviderOrderID, "initPaymentHost2Host"))
-		again := d.makes("/v1/payments", direct("lost-direct-"+name, 1000, cardMethod(number), ""), http.StatusOK)
-		require.Equal(t, o.ID, again.ID)
+		repeated := d.makes("/v1/payments", direct("lost-direct-"+name, 1000, cardMethod(number), ""), http.StatusOK)
+		require.Equal(t, o.ID, repeated.ID)
 	}
 }

@@ -42,10 +42,10 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	require.Eventually(t, func() bool { return len(d.feed()) == paid.Sequence-1 }, waitTimeout, 25*time.Millisecond, "the feed tells what the notifications told")
 
 	// the same request again is the same order
-	var again order
-	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"currency":"EUR","reference":"socks-1","amount":1000,"description":"Socks",%s}`, customer), &again)
+	var repeated order
+	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"currency":"EUR","reference":"socks-1","amount":1000,"description":"Socks",%s}`, customer), &repeated)
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	require.Equal(t, o.ID, again.ID)
+	require.Equal(t, o.ID, repeated.ID)
 	res, text := d.raw(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"currency":"EUR","reference":"socks-1","amount":1001,%s}`, customer), nil)
 	require.Equal(t, http.StatusConflict, res.StatusCode)
 	require.Contains(t, string(text), "reference_conflict")
@@ -166,7 +166,7 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		require.Equal(t, []int{200}, d.simulatorCallbacks(o.ProviderOrderID))
 		require.Equal(t, end.Sequence, d.get(o.ID).Sequence)
 	})
-	t.Run("before the answer", func(t *testing.T) { // not beside the others: the fault strikes whichever order comes next
+	t.Run("before the answer", func(t *testing.T) { // not beside the others: the fault hits whichever order comes next
 		d := d.with(t)
 		d.fault("callback_before_answer", "initPayment", "", map[string]any{"count": 1, "outcome": "success"})
 		var o order
@@ -228,7 +228,7 @@ func TestAnAnswerThatIsLostIsUnknownUntilTheProviderTells(t *testing.T) {
 	t.Parallel()
 	d := startDev(t, "PROVIDER_TIMEOUT=2s")
 	for name, kind := range map[string]string{"dropped": "drop_after", "half": "close_mid_body", "502": "bad_gateway_after", "garbage": "truncated_json", "slow": "delay_after"} {
-		t.Run(name, func(t *testing.T) { // one after the other: the fault strikes whichever call comes next
+		t.Run(name, func(t *testing.T) { // one after the other: the fault hits whichever call comes next
 			d := d.with(t)
 			amount := 2000 + len(name)*17 + int(name[0])
 			d.fault(kind, "initPayment", "", map[string]any{"count": 1, "delay_ms": 4000})

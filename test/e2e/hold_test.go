@@ -27,7 +27,7 @@ func TestHolds(t *testing.T) {
 	done := d.makes(captureOf(o), `{}`, http.StatusOK)
 	require.Equal(t, "succeeded", done.Status)
 	require.EqualValues(t, 1000, done.AmountCaptured)
-	d.story(o.ID, append(begin, "processing by request", "succeeded by answer")...)
+	d.requireTimeline(o.ID, append(begin, "processing by request", "succeeded by answer")...)
 	d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 	d.refuses(cancelOf(o), ``, http.StatusConflict, "invalid_state")
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "capture"))
@@ -46,7 +46,7 @@ func TestHolds(t *testing.T) {
 	o = d.held("cancel", 1000)
 	require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 	require.True(t, d.simulator(o.ProviderOrderID).Canceled)
-	d.story(o.ID, append(begin, "processing by request", "canceled by answer")...)
+	d.requireTimeline(o.ID, append(begin, "processing by request", "canceled by answer")...)
 	d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 
 	// the provider says "accepted" first, and ends it later
@@ -56,11 +56,11 @@ func TestHolds(t *testing.T) {
 	p = d.refuses(cancelOf(o), ``, http.StatusConflict, "invalid_state")
 	require.Equal(t, "A capture of this payment is under way. Its notification tells how it ended.", p.Detail)
 	require.EqualValues(t, 700, d.ends(o.ID, "succeeded").AmountCaptured)
-	d.story(o.ID, append(begin, "processing by request", "succeeded by check")...)
+	d.requireTimeline(o.ID, append(begin, "processing by request", "succeeded by check")...)
 	o = d.held("pending-cancel", 1000)
 	require.Equal(t, "processing", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 	d.ends(o.ID, "canceled")
-	d.story(o.ID, append(begin, "processing by request", "canceled by check")...)
+	d.requireTimeline(o.ID, append(begin, "processing by request", "canceled by check")...)
 }
 
 func TestACaptureOrCancelWhoseAnswerIsLost(t *testing.T) {
@@ -100,7 +100,7 @@ func TestACaptureOrCancelThatNeverArrives(t *testing.T) {
 		require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured, "it can be asked for again")
 		require.EqualValues(t, 1000, d.simulator(o.ProviderOrderID).FinalAmount)
 		require.Equal(t, "succeeded", d.makes(captureOf(c), `{}`, http.StatusOK).Status)
-		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check",
+		d.requireTimeline(o.ID, "created by request", "requires_action by answer", "authorized by callback|check",
 			"processing by request", "authorized by check", "processing by request", "succeeded by answer")
 	}
 }

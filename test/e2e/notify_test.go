@@ -94,7 +94,7 @@ func (e *endpoint) of(id string) (list []taken) {
 }
 
 // told lists the types that were taken about an order.
-func (e *endpoint) told(id string) (list []string) {
+func (e *endpoint) typesOf(id string) (list []string) {
 	for _, n := range e.of(id) {
 		list = append(list, n.Type)
 	}
@@ -119,8 +119,8 @@ func TestDevSendsNotificationsToAnEndpointOfOnesOwn(t *testing.T) {
 		require.Equal(t, "/hook", n.Path)
 		require.NoError(t, webhook.Verify(n.Body, n.Header))
 	}
-	require.Equal(t, "payment.requires_action", e.told(o.ID)[0])
-	require.Contains(t, e.told(o.ID), "payment.succeeded")
+	require.Equal(t, "payment.requires_action", e.typesOf(o.ID)[0])
+	require.Contains(t, e.typesOf(o.ID), "payment.succeeded")
 	require.Empty(t, d.arrivals(o.ID), "the demo shop's page hears nothing")
 }
 

@@ -21,7 +21,7 @@ func TestAnOperatorSeesAndResends(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	o := d.paid("operator-1", 1000, "")
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 	require.Eventually(t, func() bool { return len(d.verdicts(o.ID)) > 0 }, waitTimeout, 25*time.Millisecond)
 	text := d.operator("order", "show", o.ID)
 	for _, want := range []string{"waits for: nothing", "none → created", "callback received", "succeeded: apply", "notification", "payment.succeeded delivered after 1 attempts"} {

@@ -63,7 +63,7 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	defer func() { _ = conn.Close(context.Background()) }()
 	require.Contains(t, d.operator("order", "list", "--parked"), "No notification was given up on.")
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
-	o := d.paid("parked-1", 1000, "")
+	o := d.paid("dead-lettered-1", 1000, "")
 	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
 	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'dead_lettered', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
 	require.NoError(t, err)

@@ -115,7 +115,7 @@ func (d *dev) held(reference string, amount int64) full {
 // story compares an order's history with what is wanted, and the notifications with the history: each transition but the
 // first, once, in order. "succeeded by callback|check" takes either cause. Steps that only show how far the provider was
 // when it was asked may be left out of want.
-func (d *dev) story(id string, want ...string) {
+func (d *dev) requireTimeline(id string, want ...string) {
 	d.t.Helper()
 	history := d.history(id)
 	kind := d.get(id).Kind

@@ -82,8 +82,8 @@ func TestAMendedCauseIsSeenUnderTheSameKey(t *testing.T) {
 			"--pci-url", d.Sandbox+"/smartcore/pci", "--gateway-url", d.Sandbox+"/smartcore/gateway")
 		res, text := d.raw(http.MethodPost, "/v1/payments", body, key)
 		require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
-		again, same := d.raw(http.MethodPost, "/v1/payments", body, key)
-		require.Equal(t, "true", again.Header.Get("Idempotency-Replayed"))
+		repeated, same := d.raw(http.MethodPost, "/v1/payments", body, key)
+		require.Equal(t, "true", repeated.Header.Get("Idempotency-Replayed"))
 		require.Equal(t, text, same)
 	}
 }

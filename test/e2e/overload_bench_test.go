@@ -49,8 +49,8 @@ func BenchmarkOverload(b *testing.B) {
 		answers[o.status]++
 	}
 	b.Logf("answers by status: %v", answers)
-	shed := answers[http.StatusServiceUnavailable]
-	lost := len(all) - shed - answers[http.StatusCreated]
+	rejected := answers[http.StatusServiceUnavailable]
+	lost := len(all) - rejected - answers[http.StatusCreated]
 	const after = 20 * time.Second
 	calm := l.steady(peak/2, after, "EUR-sandbox", "EUR")
 	recovery := after
@@ -66,7 +66,7 @@ func BenchmarkOverload(b *testing.B) {
 	b.ReportMetric(under, "done/s")
 	b.ReportMetric(under/peak, "ratio")
 	b.ReportMetric(worst(all, length)/peak, "worst-5s-ratio")
-	b.ReportMetric(float64(shed)/length.Seconds(), "shed/s")
+	b.ReportMetric(float64(rejected)/length.Seconds(), "rejected/s")
 	b.ReportMetric(float64(lost), "lost")
 	b.ReportMetric(recovery.Seconds(), "recovery-s")
 	b.ReportMetric(quantile(all, 0.99).Seconds(), "p99-s")

@@ -35,7 +35,7 @@ func TestPayouts(t *testing.T) {
 		require.Equal(t, "payout", o.Kind)
 		require.Equal(t, "EUR", *o.Currency)
 		end := d.ends(o.ID, c.status)
-		d.story(o.ID, "created by request", "processing by answer", c.status+" by callback|check")
+		d.requireTimeline(o.ID, "created by request", "processing by answer", c.status+" by callback|check")
 		require.Equal(t, c.operation, d.simulator(o.ProviderOrderID).Operation)
 		require.Equal(t, 1, d.sent(o.ProviderOrderID, "withdrawal/init"))
 		if c.category != "" {
@@ -106,7 +106,7 @@ func TestPayoutsToAKeptCard(t *testing.T) {
 	d.pay(card.NextAction.URL, cardSuccess, "")
 	kept := d.ends(card.ID, "succeeded")
 	require.Equal(t, "401200******3010", kept.PaymentMethod.Masked)
-	d.story(card.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(card.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 	for range 2 {
 		o := d.makes("/v1/payouts", payout("to-kept-"+time.Now().Format("150405.000000"), 700, method), http.StatusCreated)
 		d.ends(o.ID, "succeeded")
@@ -129,7 +129,7 @@ func TestAPayoutIsNeverSentTwice(t *testing.T) {
 	require.Equal(t, "unknown", o.Status)
 	require.Equal(t, o.ID, d.makes("/v1/payouts", body, http.StatusOK).ID)
 	d.ends(o.ID, "succeeded")
-	d.story(o.ID, "created by request", "unknown by answer", "succeeded by check")
+	d.requireTimeline(o.ID, "created by request", "unknown by answer", "succeeded by check")
 	require.Equal(t, o.ID, d.makes("/v1/payouts", body, http.StatusOK).ID)
 	require.Equal(t, before-700, d.balance())
 
@@ -168,7 +168,7 @@ func TestRecurringCharges(t *testing.T) {
 	require.Equal(t, "payment", o.Kind)
 	require.Equal(t, first.ID, *o.ParentID)
 	require.EqualValues(t, 500, d.ends(o.ID, "succeeded").AmountCaptured)
-	d.story(o.ID, "created by request", "processing by answer", "succeeded by callback|check")
+	d.requireTimeline(o.ID, "created by request", "processing by answer", "succeeded by callback|check")
 	require.Equal(t, o.ID, d.makes(charge(first), body("second"), http.StatusOK).ID)
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "recurrent"))
 	d.refunded(o, "second-r", 500)
@@ -188,5 +188,5 @@ func TestRecurringCharges(t *testing.T) {
 	require.Equal(t, "redirect", o.NextAction.Type)
 	d.visits(o.NextAction.URL, "success")
 	d.ends(o.ID, "succeeded")
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 }

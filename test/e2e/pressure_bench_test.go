@@ -87,7 +87,7 @@ func (l *load) busy(length time.Duration) []requestOutcome {
 	var wg sync.WaitGroup
 	var all []requestOutcome
 	begin := time.Now()
-	for range benchClients {
+	for range measuredClients {
 		wg.Go(func() {
 			for at := time.Since(begin); at < length; at = time.Since(begin) {
 				status := l.create("EUR-sandbox", "EUR")
@@ -130,7 +130,7 @@ func quantile(all []requestOutcome, q float64) time.Duration {
 // when nothing differs is measured beside it: the noise.
 func BenchmarkIsolation(b *testing.B) {
 	const rate, length, rounds = 20, 8 * time.Second, 4
-	d, _ := startBench(b)
+	d, _ := startMeasured(b)
 	l := newLoad(d)
 	round := func() []requestOutcome {
 		// Every round has the same quiet after it, in which requests of the dead provider end and orders are checked for the
@@ -145,27 +145,27 @@ func BenchmarkIsolation(b *testing.B) {
 	}
 	l.steady(rate, 3*time.Second, "EUR-sandbox", "EUR") // warm
 	b.ResetTimer()
-	var well, again, dead [][]requestOutcome
+	var well, repeated, dead [][]requestOutcome
 	for range rounds {
 		well = append(well, round())
 		uapayDev{d}.control(http.MethodPost, "/faults", map[string]any{"kind": "delay_before", "delay_ms": 60000})
 		dead = append(dead, round())
 		uapayDev{d}.control(http.MethodDelete, "/faults", nil)
-		again = append(again, round())
+		repeated = append(repeated, round())
 	}
-	b.Logf("p99 of each round, well %v, well again %v, dead %v", quantiles(well, 0.99), quantiles(again, 0.99), quantiles(dead, 0.99))
+	b.Logf("p99 of each round, well %v, well again %v, dead %v", quantiles(well, 0.99), quantiles(repeated, 0.99), quantiles(dead, 0.99))
 	middle := func(rounds [][]requestOutcome, q float64) float64 {
 		all, n := quantiles(rounds, q), len(rounds)
 		return (all[(n-1)/2] + all[n/2]).Seconds() / 2
 	}
-	all := slices.Concat(well, again)
+	all := slices.Concat(well, repeated)
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(1000*middle(all, 0.99), "well-p99-ms")
 	b.ReportMetric(1000*middle(dead, 0.99), "dead-p99-ms")
 	b.ReportMetric(middle(dead, 0.99)/middle(all, 0.99), "ratio")
-	b.ReportMetric(middle(again, 0.99)/middle(well, 0.99), "noise-ratio")
+	b.ReportMetric(middle(repeated, 0.99)/middle(well, 0.99), "noise-ratio")
 	b.ReportMetric(middle(dead, 0.5)/middle(all, 0.5), "median-ratio")
-	b.ReportMetric(middle(again, 0.5)/middle(well, 0.5), "noise-median-ratio")
+	b.ReportMetric(middle(repeated, 0.5)/middle(well, 0.5), "noise-median-ratio")
 }
 
 // quantiles are those of several rounds, the smallest first.
@@ -182,7 +182,7 @@ func quantiles(rounds [][]requestOutcome, q float64) []time.Duration {
 // after the provider's own end of one it is final here.
 func BenchmarkTruth(b *testing.B) {
 	const payments, perSecond, every = 1000, 20, 5
-	d, databaseURL := startBench(b)
+	d, databaseURL := startMeasured(b)
 	l := newLoad(d)
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
 	b.ResetTimer()

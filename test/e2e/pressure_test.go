@@ -158,12 +158,12 @@ func deliverOnce(target, body string) int {
 	return res.StatusCode
 }
 
-// shedsNothing requires that no request was turned away so far.
-func (d *dev) shedsNothing() {
+// rejectedNothing requires that no request was rejected so far.
+func (d *dev) rejectedNothing() {
 	d.t.Helper()
 	_, text := d.adminGet("/metrics")
-	require.Contains(d.t, text, "payrelay_http_shed_requests_total")
-	require.NotRegexp(d.t, `payrelay_http_shed_requests_total\S* [1-9]`, text)
+	require.Contains(d.t, text, "payrelay_http_rejected_requests_total")
+	require.NotRegexp(d.t, `payrelay_http_rejected_requests_total\S* [1-9]`, text)
 }
 
 // Strangers who send half a request each do not keep the providers out.
@@ -185,7 +185,7 @@ func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
 		return strings.Contains(text, "payrelay_http_in_flight_requests 60")
 	}, waitTimeout, 50*time.Millisecond, "they have not come")
 	require.Equal(t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, nil)))
-	d.shedsNothing()
+	d.rejectedNothing()
 	d.await(o.ID, "succeeded")
 }
 
@@ -211,9 +211,9 @@ func TestTheSameCallbackFiftyTimesAtOnce(t *testing.T) {
 	wg.Wait()
 	require.Equal(t, map[int]int{http.StatusOK: 50}, answers)
 	for _, r := range replicas {
-		r.shedsNothing()
+		r.rejectedNothing()
 	}
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback")
 	require.Equal(t, []string{"apply"}, d.verdicts(o.ID), "it is kept once")
 	require.EqualValues(t, 1000, d.full(o.ID).AmountCaptured)
 }

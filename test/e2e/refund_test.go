@@ -38,7 +38,7 @@ func TestRefunds(t *testing.T) {
 		require.Equal(t, "refund", o.Kind)
 		require.Equal(t, p.ID, *o.ParentID)
 		d.ends(o.ID, "succeeded")
-		d.story(o.ID, "created by request", "processing by answer", "succeeded by callback|check")
+		d.requireTimeline(o.ID, "created by request", "processing by answer", "succeeded by callback|check")
 		after := d.full(p.ID)
 		require.Equal(t, "succeeded", after.Status)
 		require.EqualValues(t, 1000, after.AmountRefunded)
@@ -112,7 +112,7 @@ func TestARefundThatTheProviderFailsGivesTheSumBack(t *testing.T) {
 	end := d.ends(o.ID, "failed")
 	require.Equal(t, "unknown", end.Failure.Category)
 	require.Equal(t, "PROCESSING_ERROR", end.Failure.Code)
-	d.story(o.ID, "created by request", "processing by answer", "failed by callback|check")
+	d.requireTimeline(o.ID, "created by request", "processing by answer", "failed by callback|check")
 	require.Zero(t, d.full(p.ID).AmountRefunded)
 	d.settings(map[string]any{"refund_fails": false})
 	d.refunded(p, "fails-2", 1000)
@@ -130,7 +130,7 @@ func TestARefundWhoseAnswerIsLost(t *testing.T) {
 		o := d.makes(refundsOf(p), refund("lost-1-r", 400), http.StatusAccepted)
 		require.Equal(t, "unknown", o.Status)
 		d.ends(o.ID, "succeeded")
-		d.story(o.ID, "created by request", "unknown by answer", "succeeded by callback")
+		d.requireTimeline(o.ID, "created by request", "unknown by answer", "succeeded by callback")
 		require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 		require.Equal(t, 1, d.sent(p.ProviderOrderID, "refund"))
 	})
@@ -142,7 +142,7 @@ func TestARefundWhoseAnswerIsLost(t *testing.T) {
 		d.fault("drop_after", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 		o := d.makes(refundsOf(p), refund("lost-2-r", 400), http.StatusAccepted)
 		d.ends(o.ID, "failed")
-		d.story(o.ID, "created by request", "unknown by answer", "failed by callback")
+		d.requireTimeline(o.ID, "created by request", "unknown by answer", "failed by callback")
 		require.Zero(t, d.full(p.ID).AmountRefunded)
 	})
 	t.Run("without a callback it stays unknown and keeps others out", func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestARefundWhoseAnswerIsLost(t *testing.T) {
 		require.Regexp(t, o.ID+` +demo +lost-3-r +refund +unknown`, d.operator("order", "list", "--older", "0s"))
 		d.operator("order", "resolve", o.ID, "--status", "succeeded", "--reason", "seen in the provider's list")
 		require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
-		d.story(o.ID, "created by request", "unknown by answer", "succeeded by operator")
+		d.requireTimeline(o.ID, "created by request", "unknown by answer", "succeeded by operator")
 		require.NotContains(t, d.operator("order", "list", "--older", "0s"), o.ID)
 	})
 }
@@ -178,7 +178,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			p := d.paid(name, 1000, "")
 			d.fault("callback_late", "", p.ProviderOrderID, map[string]any{"count": 1, "delay_ms": 3000})
 			one := d.refunded(p, name+"-1", 300)
-			d.story(one.ID, "created by request", "processing by answer", "succeeded by check")
+			d.requireTimeline(one.ID, "created by request", "processing by answer", "succeeded by check")
 			d.fault("drop_before", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 			two := d.makes(refundsOf(p), refund(name+"-2", second), http.StatusAccepted)
 			uuid := d.simulator(p.ProviderOrderID).Refunds[0].UUID
@@ -219,7 +219,7 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 			d.fault("drop_after", "refund", p.ProviderOrderID, map[string]any{"count": 1})
 			o := d.makes(refundsOf(p), refund(reference, 300), http.StatusAccepted)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "unknown by answer", "succeeded by callback")
+			d.requireTimeline(o.ID, "created by request", "unknown by answer", "succeeded by callback")
 		}
 		require.EqualValues(t, 600, d.full(p.ID).AmountRefunded)
 	})
@@ -252,11 +252,11 @@ func TestACallbackInAnotherSpellingEndsNoOtherRefund(t *testing.T) {
 	pairs := strings.Split(body, "&")
 	slices.Reverse(pairs)
 	sign := body[strings.Index(body, "sign=")+5:][:64]
-	for _, again := range []string{
+	for _, repeated := range []string{
 		body, strings.Join(pairs, "&"), strings.Replace(body, "amount=300", "amount=%3300", 1),
 		strings.Replace(body, sign, strings.ToUpper(sign), 1),
 	} {
-		require.Equal(t, http.StatusOK, deliver(target, again))
+		require.Equal(t, http.StatusOK, deliver(target, repeated))
 		require.Equal(t, "unknown", d.get(two.ID).Status)
 	}
 	require.EqualValues(t, 300, d.full(p.ID).AmountRefunded)

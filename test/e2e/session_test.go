@@ -27,7 +27,7 @@ func TestADatabaseThatWritesDatesInGerman(t *testing.T) {
 	d := startDevOn(t, and(url, "default_query_exec_mode=exec"))
 	o := d.paid("german", 1000, "")
 	require.Equal(t, "succeeded", o.Status)
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 	d.makes("/v1/payments/"+o.ID+"/refunds", `{"reference":"r-1","amount":400,"reason":"torn"}`, http.StatusCreated)
 	require.Contains(t, d.operator("order", "show", o.ID), "succeeded")
 }

@@ -25,12 +25,12 @@ func (d *dev) signs(target string, o full, changed map[string]string) {
 // contradicted waits until so many conflicts of an order are open, and returns its story.
 func (d *dev) contradicted(o full, want string) string {
 	d.t.Helper()
-	story := ""
+	timeline := ""
 	require.Eventually(d.t, func() bool {
-		story = d.operator("order", "show", o.ID)
-		return strings.Contains(story, "open conflicts: "+want)
-	}, waitTimeout, 50*time.Millisecond, "%s", story)
-	return story
+		timeline = d.operator("order", "show", o.ID)
+		return strings.Contains(timeline, "open conflicts: "+want)
+	}, waitTimeout, 50*time.Millisecond, "%s", timeline)
+	return timeline
 }
 
 // A callback is signed and names a sum that cannot have moved. Nothing changes, and the provider is asked.
@@ -120,7 +120,7 @@ func TestAnAccountThatCapturesNoParts(t *testing.T) {
 	require.Equal(t, []string{"amount"}, p.fields())
 	require.Contains(t, p.Detail, "leave the amount out")
 	require.Equal(t, "authorized", d.full(o.ID).Status)
-	d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "authorized by callback|check")
 	require.Zero(t, d.sent(o.ProviderOrderID, "capture"))
 	require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured)
 	d.operator("account", "set", "EUR-sandbox", "--partial-capture", "yes")
@@ -139,8 +139,8 @@ func TestASecondSuccessUnderAnotherRRN(t *testing.T) {
 	d.signs(target, o, map[string]string{"rrn": "318513456789", "message": "again"})
 	require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
 	d.signs(target, o, map[string]string{"rrn": "318513456790"})
-	story := d.contradicted(o, "1")
-	require.Contains(t, story, "reported succeeded as 318513456789 and 318513456790: it may be a second charge")
+	timeline := d.contradicted(o, "1")
+	require.Contains(t, timeline, "reported succeeded as 318513456789 and 318513456790: it may be a second charge")
 
 	d.settings(map[string]any{"capture_new_rrn": true, "check_table_fields": true})
 	o = d.held("hold", 1000)
@@ -171,22 +171,22 @@ func TestGenuineCallbacksOfAnotherForm(t *testing.T) {
 	o = d.opened("false")
 	d.signs(target, o, map[string]string{"cascadeErrors[0][gatePriority]": "1"})
 	d.asked(o.ID, 1)
-	require.Equal(t, "requires_action", d.full(o.ID).Status, "what is in doubt changes nothing")
+	require.Equal(t, "requires_action", d.full(o.ID).Status, "what needs verification changes nothing")
 	_, metrics := d.adminGet("/metrics")
-	require.Contains(t, metrics, `payrelay_callback_doubts_total{account="EUR-sandbox",provider="smartcore",rule="C2"} 3`)
+	require.Contains(t, metrics, `payrelay_callback_verifications_total{account="EUR-sandbox",provider="smartcore",rule="C2"} 3`)
 }
 
 // A hold that nobody captured was let go by the provider.
 func TestAHoldThatTheProviderLetsGo(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
-	for name, silent := range map[string]bool{"told": false, "asked": true} {
+	for name, noCallback := range map[string]bool{"told": false, "asked": true} {
 		o := d.held("expired-"+name, 1000)
-		if silent {
+		if noCallback {
 			d.fault("callback_off", "", o.ProviderOrderID, nil)
 		}
 		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/complete", map[string]any{"outcome": "hold_expired"})
-		if silent {
+		if noCallback {
 			d.makes("/v1/orders/"+o.ID+"/refresh", ``, http.StatusOK)
 		}
 		o = d.ends(o.ID, "canceled")

@@ -22,8 +22,8 @@ func TestTransfers(t *testing.T) {
 	o := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusCreated)
 	require.Equal(t, "transfer", o.Kind)
 	d.await(o.ID, "succeeded")
-	again := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusOK)
-	require.Equal(t, o.ID, again.ID)
+	repeated := d.makes("/v1/transfers", transfer("t-1", uahSuccess), http.StatusOK)
+	require.Equal(t, o.ID, repeated.ID)
 	d.refuses("/v1/transfers", transfer("t-1", uahChallenge), http.StatusConflict, "reference_conflict")
 
 	o = d.makes("/v1/transfers", transfer("t-2", uahReject), http.StatusCreated)

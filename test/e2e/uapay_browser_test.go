@@ -147,7 +147,7 @@ func TestUAPAYInABrowser(t *testing.T) {
 	p.do(chromedp.Click(css("#acs-success")))
 	p.at(shop.URL + "/back")
 	d.ends(o.ID, "succeeded")
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 
 	// a refusal, on the provider's own last page
 	o = d.opens("refused", "")
@@ -201,7 +201,7 @@ func TestUAPAYInABrowser(t *testing.T) {
 	p.do(chromedp.Click(css("#acs-success")))
 	p.at(shop.URL + "/back")
 	d.ends(paid.ID, "succeeded")
-	d.story(paid.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
+	d.requireTimeline(paid.ID, "created by request", "requires_action by answer", "succeeded by callback|check")
 
 	// the developer's pages
 	p.do(chromedp.Navigate(d.Sandbox+"/uapay/"), chromedp.WaitVisible(css("#assumptions")))

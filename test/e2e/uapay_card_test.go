@@ -59,7 +59,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 	const create, confirm = "invoicer/payments/create", "invoicer/payments/confirm"
 	d := startUAPAY(t)
 
-	// One after the other: the fault strikes whichever order comes next.
+	// One after the other: the fault hits whichever order comes next.
 	lost := func(endpoint, kind, reference, number string) full {
 		d.once(kind, endpoint, "")
 		o := d.charges(reference, number, http.StatusAccepted)
@@ -77,7 +77,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			end := d.ends(o.ID, "succeeded")
 			require.EqualValues(t, 1000, end.AmountCaptured)
 			require.Equal(t, "411111******1111", end.PaymentMethod.Masked)
-			d.story(o.ID, "created by request", "succeeded by callback|answer|check")
+			d.requireTimeline(o.ID, "created by request", "succeeded by callback|answer|check")
 			d.refuses("/v1/payments", uah("frictionless", 1000, storedCard("another", d.ShopPage)), http.StatusConflict, "reference_conflict")
 			require.Equal(t, 1, d.sent(o, create))
 		},
@@ -85,12 +85,12 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			o := d.makes("/v1/payments", uah("held", 1000, `"capture":"manual",`+storedCard(d.card(uahSuccess), d.ShopPage)), http.StatusCreated)
 			d.ends(o.ID, "authorized")
 			require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
-			d.story(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer")
+			d.requireTimeline(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer")
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.charges("refused", uahReject, http.StatusCreated)
 			require.Equal(t, "REJECTED", d.ends(o.ID, "failed").Failure.Code)
-			d.story(o.ID, "created by request", "failed by callback|answer|check")
+			d.requireTimeline(o.ID, "created by request", "failed by callback|answer|check")
 		},
 		"3-D Secure": func(t *testing.T, d uapayDev) {
 			for button, status := range map[string]string{"success": "succeeded", "fail": "failed", "cancel": "canceled"} {
@@ -98,22 +98,22 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 				d.challenged(o, button)
 				d.ends(o.ID, status)
 				require.Nil(t, d.full(o.ID).NextAction)
-				d.story(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
+				d.requireTimeline(o.ID, "created by request", "requires_action by answer", status+" by callback|check")
 			}
 		},
 		"3-D Secure, callback lost": func(_ *testing.T, d uapayDev) {
 			o := d.charges("bank-silent", uahChallenge, http.StatusCreated)
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.challenged(o, "success")
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "requires_action by answer", "succeeded by check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by check")
 		},
 		"3-D Secure, answer lost": func(t *testing.T, d uapayDev) {
 			o := d.ends(lostBank.ID, "requires_action")
 			require.Equal(t, "post_form", o.NextAction.Type, "the provider tells the form again")
 			d.challenged(o, "success")
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "unknown by answer", "requires_action by check", "succeeded by callback|check")
+			d.requireTimeline(o.ID, "created by request", "unknown by answer", "requires_action by check", "succeeded by callback|check")
 			require.Equal(t, 1, d.sent(o, create))
 		},
 		"code": func(t *testing.T, d uapayDev) {
@@ -125,7 +125,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			require.Equal(t, 2, d.attempts(o))
 			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by callback|check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by callback|check")
 			d.refuses(confirmOf(o), `{"code":"123456"}`, http.StatusConflict, "invalid_state")
 		},
 		"wrong codes until none is left": func(t *testing.T, d uapayDev) {
@@ -139,7 +139,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			require.Equal(t, "failed", end.Status)
 			require.Equal(t, "authentication_failed", end.Failure.Category)
 			require.Equal(t, "authentication_failed", d.full(o.ID).Failure.Category, "whether the callback or the answer came first")
-			d.story(o.ID, "created by request", "requires_action by answer", "failed by callback|answer|check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "failed by callback|answer|check")
 			require.Equal(t, 3, d.sent(o, confirm))
 		},
 		"code, its answer lost": func(t *testing.T, d uapayDev) {
@@ -159,9 +159,9 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			said := d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
 			require.Equal(t, "processing", said.Status)
 			require.Contains(t, *said.StatusReason, "Do not ask the customer again yet.")
-			again := d.ends(o.ID, "requires_action")
-			require.Nil(t, again.StatusReason)
-			require.Equal(t, 3, d.attempts(again))
+			repeated := d.ends(o.ID, "requires_action")
+			require.Nil(t, repeated.StatusReason)
+			require.Equal(t, 3, d.attempts(repeated))
 			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
 			d.ends(o.ID, "succeeded")
 		},
@@ -174,7 +174,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 		},
 		"answer lost": func(t *testing.T, d uapayDev) {
 			d.ends(lostPaid.ID, "succeeded")
-			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
+			d.requireTimeline(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
 			require.Equal(t, 1, d.sent(lostPaid, create))
 		},
 		"answer of the invoice lost": func(t *testing.T, d uapayDev) {
@@ -183,10 +183,10 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 		},
 		"callback lost": func(_ *testing.T, d uapayDev) {
 			o := d.charges("silent", uahLookup, http.StatusCreated)
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.makes(confirmOf(o), `{"code":"123456"}`, http.StatusOK)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "processing by answer", "succeeded by check")
 		},
 		"a card that is not there": func(t *testing.T, d uapayDev) {
 			o := d.makes("/v1/payments", uah("no-card", 1000, storedCard("5b0f6c1e-7a5d-4c1b-9a55-0d1e2f3a4b5c", d.ShopPage)), http.StatusCreated)

@@ -31,7 +31,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			d.refuses(captureOf(o), `{"amount":1001}`, http.StatusUnprocessableEntity, "amount_exceeds_authorized")
 			require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
 			require.EqualValues(t, 1000, d.full(o.ID).AmountCaptured)
-			d.story(o.ID, append(asked[:4:4], "succeeded by answer")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "succeeded by answer")...)
 			d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 			d.refuses(cancelOf(o), ``, http.StatusConflict, "invalid_state")
 			require.Equal(t, 1, d.sent(o, complete))
@@ -43,7 +43,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			require.EqualValues(t, 400, done.AmountCaptured)
 			require.EqualValues(t, 1000, done.AmountAuthorized)
 			require.EqualValues(t, 400, d.simulator(o).Payments[0].Held)
-			d.story(o.ID, append(asked[:4:4], "succeeded by answer")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "succeeded by answer")...)
 			d.refuses(refundsOf(o), refund("part-r", 401), http.StatusConflict, "refund_exceeds_captured")
 			r := d.makes(refundsOf(o), refund("part-all", 400), http.StatusCreated)
 			d.ends(r.ID, "succeeded")
@@ -54,7 +54,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			o := d.holds("cancel")
 			require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 			require.Equal(t, "CANCELED", d.simulator(o).Payments[0].System)
-			d.story(o.ID, append(asked[:4:4], "canceled by answer")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "canceled by answer")...)
 			d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 			require.Zero(t, d.sent(o, complete))
 		},
@@ -62,23 +62,23 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			o := d.holds("expired")
 			d.completes(o, "hold_expired")
 			require.Zero(t, d.ends(o.ID, "canceled").AmountCaptured)
-			d.story(o.ID, append(held[:3:3], "canceled by callback|check")...)
+			d.requireTimeline(o.ID, append(held[:3:3], "canceled by callback|check")...)
 			d.refuses(captureOf(o), `{}`, http.StatusConflict, "invalid_state")
 		},
 		"hold expired, callback lost": func(_ *testing.T, d uapayDev) {
 			o := d.holds("expired-silent")
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.completes(o, "hold_expired")
 			d.asks(o)
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(held[:3:3], "canceled by check")...)
+			d.requireTimeline(o.ID, append(held[:3:3], "canceled by check")...)
 		},
 		"hold expired before a capture": func(t *testing.T, d uapayDev) {
 			o := d.holds("expired-capture")
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.completes(o, "hold_expired")
 			require.Equal(t, "canceled", d.makes(captureOf(o), `{}`, http.StatusOK).Status, "the provider refuses, and shows why")
-			d.story(o.ID, append(asked[:4:4], "canceled by answer")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "canceled by answer")...)
 		},
 		"capture answer lost": func(t *testing.T, d uapayDev) {
 			o := d.holds("lost-capture")
@@ -86,7 +86,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
 			d.refuses(cancelOf(o), ``, http.StatusConflict, "invalid_state")
 			require.EqualValues(t, 400, d.ends(o.ID, "succeeded").AmountCaptured)
-			d.story(o.ID, append(asked[:4:4], "succeeded by check")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "succeeded by check")...)
 			require.Equal(t, 1, d.sent(o, complete))
 		},
 		"capture lost on its way": func(t *testing.T, d uapayDev) {
@@ -101,7 +101,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			d.once("drop_after", cancel, o.ProviderOrderID)
 			require.Equal(t, "processing", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(asked[:4:4], "canceled by check")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "canceled by check")...)
 			require.Equal(t, 1, d.sent(o, cancel))
 		},
 		"captures and cancels at once": func(t *testing.T, d uapayDev) {
@@ -126,7 +126,7 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			require.Equal(t, 1, d.sent(o, complete)+d.sent(o, cancel))
 			end := d.full(o.ID)
 			require.Equal(t, map[string]string{"FINISHED": "succeeded", "CANCELED": "canceled"}[d.simulator(o).Payments[0].System], end.Status)
-			d.story(o.ID, append(asked[:4:4], end.Status+" by answer")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], end.Status+" by answer")...)
 		},
 	})
 
@@ -158,20 +158,20 @@ func TestHoldsAtUAPAY(t *testing.T) {
 			p := d.refuses(cancelOf(o), ``, http.StatusConflict, "invalid_state")
 			require.Equal(t, "A capture of this payment is under way. Its notification tells how it ended.", p.Detail)
 			require.EqualValues(t, 700, d.ends(o.ID, "succeeded").AmountCaptured)
-			d.story(o.ID, append(asked[:4:4], "succeeded by check")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "succeeded by check")...)
 		},
 		"a hold takes a while": func(_ *testing.T, d uapayDev) {
 			o := d.opens("slow-hold", `"capture":"manual"`)
 			d.pays(o, uahSuccess, "")
 			require.Equal(d.t, "processing", d.asks(o).Status, "held, and the invoicer does not confirm it yet")
 			d.ends(o.ID, "authorized")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by check", "authorized by callback|check")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "processing by check", "authorized by callback|check")
 		},
 		"cancel takes a while": func(t *testing.T, d uapayDev) {
 			o := d.holds("slow-cancel")
 			require.Equal(t, "processing", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(asked[:4:4], "canceled by check")...)
+			d.requireTimeline(o.ID, append(asked[:4:4], "canceled by check")...)
 		},
 	})
 }
@@ -183,7 +183,7 @@ func TestACaptureOrCancelThatNeverArrivesAtUAPAY(t *testing.T) {
 	d := startUAPAY(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
 	back := func(t *testing.T, d uapayDev, o full) {
 		eventually(t, func() bool { return d.asks(o).Status == "authorized" })
-		d.story(o.ID, "created by request", "requires_action by answer", "authorized by callback|check", "processing by request", "authorized by check")
+		d.requireTimeline(o.ID, "created by request", "requires_action by answer", "authorized by callback|check", "processing by request", "authorized by check")
 	}
 	d.atOnce(t, scenarios{
 		"capture": func(t *testing.T, d uapayDev) {

@@ -29,7 +29,7 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 	const initiate, complete = "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete"
 	d := startUAPAY(t)
 	d.settings(map[string]any{"auto_cancel_ms": 1500}) // documented as an hour
-	// One after the other: the fault strikes whichever order comes next.
+	// One after the other: the fault hits whichever order comes next.
 	lost := func(kind, endpoint, reference string) full {
 		d.once(kind, endpoint, "")
 		o := d.makes("/v1/payouts", payoutUAH(reference, uahSuccess), http.StatusAccepted)
@@ -47,7 +47,7 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 	}
 	lostInitiate, neverInitiated := gone("drop_after", "lost-initiate"), gone("drop_before", "never-initiated")
 	lostComplete, neverCompleted := lost("drop_after", complete, "lost-complete"), lost("drop_before", complete, "never-completed")
-	again := func(t *testing.T, d uapayDev, o full, initiated, completed int) {
+	repeated := func(t *testing.T, d uapayDev, o full, initiated, completed int) {
 		require.Equal(t, o.ID, d.makes("/v1/payouts", payoutUAH(o.Reference, uahSuccess), http.StatusOK).ID)
 		require.Equal(t, initiated, d.sent(o, initiate))
 		require.Equal(t, completed, d.sent(o, complete))
@@ -59,37 +59,37 @@ func TestPayoutsAtUAPAY(t *testing.T) {
 				require.Equal(t, "payout", o.Kind)
 				require.Equal(t, "UAH", *o.Currency)
 				d.ends(o.ID, "succeeded")
-				d.story(o.ID, "created by request", "processing by answer", "succeeded by check")
+				d.requireTimeline(o.ID, "created by request", "processing by answer", "succeeded by check")
 				require.Equal(t, "A2C", d.simulator(o).Kind)
 			}
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.makes("/v1/payouts", payoutUAH("refused", uahReject), http.StatusCreated)
 			require.Equal(t, "REJECTED", d.ends(o.ID, "failed").Failure.Code)
-			d.story(o.ID, "created by request", "processing by answer", "failed by check")
+			d.requireTimeline(o.ID, "created by request", "processing by answer", "failed by check")
 		},
 		"callback lost": func(_ *testing.T, d uapayDev) {
 			o := d.makes("/v1/payouts", payoutUAH("silent", uahSuccess), http.StatusCreated)
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.ends(o.ID, "succeeded")
 		},
 		"answer of the first call lost": func(t *testing.T, d uapayDev) {
-			d.story(lostInitiate.ID, "created by request", "failed by answer")
+			d.requireTimeline(lostInitiate.ID, "created by request", "failed by answer")
 			require.Equal(t, []string{"RECEIVE CANCELED"}, d.operations(lostInitiate.ProviderOrderID), "what was initiated does not wait out its hour")
-			again(t, d, lostInitiate, 1, 0)
+			repeated(t, d, lostInitiate, 1, 0)
 		},
 		"first call lost on its way": func(t *testing.T, d uapayDev) {
-			d.story(neverInitiated.ID, "created by request", "failed by answer")
-			again(t, d, neverInitiated, 1, 0)
+			d.requireTimeline(neverInitiated.ID, "created by request", "failed by answer")
+			repeated(t, d, neverInitiated, 1, 0)
 		},
 		"answer of the second call lost": func(t *testing.T, d uapayDev) {
 			d.ends(lostComplete.ID, "succeeded")
-			d.story(lostComplete.ID, "created by request", "unknown by answer", "succeeded by check")
-			again(t, d, lostComplete, 1, 1)
+			d.requireTimeline(lostComplete.ID, "created by request", "unknown by answer", "succeeded by check")
+			repeated(t, d, lostComplete, 1, 1)
 		},
 		"second call lost on its way": func(t *testing.T, d uapayDev) {
 			d.ends(neverCompleted.ID, "canceled")
-			again(t, d, neverCompleted, 1, 1)
+			repeated(t, d, neverCompleted, 1, 1)
 		},
 		"what UAPAY cannot do": func(t *testing.T, d uapayDev) {
 			p := d.refuses("/v1/payouts", `{"reference":"phone","amount":700,"account":"`+p2p+`","method":{"type":"phone","phone":"+380000000000"}}`,
@@ -129,20 +129,20 @@ func TestTransfersAtUAPAY(t *testing.T) {
 			from, to := d.card(uahSuccess), d.card(uahChallenge)
 			o := d.makes("/v1/transfers", transferUAH("kept", fmt.Sprintf(`{"card_id":%q,"cvc":"739"}`, from), fmt.Sprintf(`{"card_id":%q}`, to)), http.StatusCreated)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "succeeded by answer|check")
+			d.requireTimeline(o.ID, "created by request", "succeeded by answer|check")
 			require.Equal(t, []string{"SEND FINISHED", "RECEIVE FINISHED"}, d.operations(d.simulator(o).Payments[0].ID))
 		},
 		"refused": func(_ *testing.T, d uapayDev) {
 			o := d.makes("/v1/transfers", transferUAH("refused", cardEnd(uahReject), to), http.StatusCreated)
 			d.ends(o.ID, "failed")
-			d.story(o.ID, "created by request", "failed by answer|check")
+			d.requireTimeline(o.ID, "created by request", "failed by answer|check")
 		},
 		"3-D Secure": func(t *testing.T, d uapayDev) {
 			for button, status := range map[string]string{"success": "succeeded", "fail": "failed"} {
 				o := d.makes("/v1/transfers", transferUAH("bank-"+button, cardEnd(uahChallenge), to), http.StatusCreated)
 				require.Contains(t, d.bank(o, button), `data-status="`)
 				d.ends(o.ID, status)
-				d.story(o.ID, "created by request", "requires_action by answer", status+" by check")
+				d.requireTimeline(o.ID, "created by request", "requires_action by answer", status+" by check")
 			}
 		},
 		"code": func(t *testing.T, d uapayDev) {
@@ -162,7 +162,7 @@ func TestTransfersAtUAPAY(t *testing.T) {
 		},
 		"answer lost": func(t *testing.T, d uapayDev) {
 			d.ends(lostPaid.ID, "succeeded")
-			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by check")
+			d.requireTimeline(lostPaid.ID, "created by request", "unknown by answer", "succeeded by check")
 			require.Equal(t, lostPaid.ID, d.makes("/v1/transfers", transferUAH("lost", cardEnd(uahSuccess), to), http.StatusOK).ID)
 			require.Equal(t, 1, d.sent(lostPaid, create))
 		},
@@ -231,7 +231,7 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			require.EqualValues(t, 10000, o.Amount)
 			charged(d, id, uahSuccess)
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, "created by request", "processing by answer", "succeeded by check")
+			d.requireTimeline(o.ID, "created by request", "processing by answer", "succeeded by check")
 			require.Equal(t, o.ID, d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK).ID)
 		},
 		"by its receipt": func(t *testing.T, d uapayDev) {
@@ -247,7 +247,7 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			o := imports(d, id)
 			charged(d, id, uahReject)
 			d.ends(o.ID, "failed")
-			d.story(o.ID, "created by request", "processing by answer", "failed by check")
+			d.requireTimeline(o.ID, "created by request", "processing by answer", "failed by check")
 		},
 		"waiting for the bank, then given up": func(t *testing.T, d uapayDev) {
 			id := initiate(d, "c2a", "ext-bank")
@@ -309,8 +309,8 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			o := imports(d, id)
 			require.Zero(t, o.AmountRefunded)
 			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{"amount": 2500})
-			again := d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK)
-			require.EqualValues(t, 2500, again.AmountRefunded)
+			repeated := d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK)
+			require.EqualValues(t, 2500, repeated.AmountRefunded)
 			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{})
 			eventually(t, func() bool { return d.full(o.ID).AmountRefunded == 10000 }) // by itself
 			require.Equal(t, "succeeded", d.full(o.ID).Status)

@@ -32,7 +32,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			r := d.makes(refundsOf(p), refund("all-r", 1000), http.StatusCreated)
 			require.Equal(t, "processing", r.Status, "the provider acknowledges, and shows the outcome later")
 			d.ends(r.ID, "succeeded")
-			d.story(r.ID, "created by request", "processing by answer", "succeeded by check")
+			d.requireTimeline(r.ID, "created by request", "processing by answer", "succeeded by check")
 			after := d.full(p.ID)
 			require.EqualValues(t, 1000, after.AmountRefunded)
 			require.Equal(t, "succeeded", after.Status)
@@ -50,7 +50,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 				require.Equal(t, r.ID, d.makes(refundsOf(p), refund(reference, amount), http.StatusOK).ID)
 				d.asks(r)
 				d.ends(r.ID, "succeeded")
-				d.story(r.ID, "created by request", "processing by answer", "succeeded by check")
+				d.requireTimeline(r.ID, "created by request", "processing by answer", "succeeded by check")
 				back += amount
 				require.Equal(t, back, d.full(p.ID).AmountRefunded)
 				require.Equal(t, "FINISHED", d.simulator(p).Payments[0].System)
@@ -74,7 +74,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			require.Equal(t, "unknown", r.Status)
 			d.asks(r)
 			d.ends(r.ID, "succeeded")
-			d.story(r.ID, "created by request", "unknown by answer", "succeeded by check")
+			d.requireTimeline(r.ID, "created by request", "unknown by answer", "succeeded by check")
 			require.EqualValues(t, 1000, d.full(p.ID).AmountRefunded)
 			require.Equal(t, 1, d.sent(p, reverse))
 		},
@@ -89,7 +89,7 @@ func TestRefundsAtUAPAY(t *testing.T) {
 			require.Equal(t, 1, d.sent(p, reverse), "it is never sent again on a guess")
 			require.Zero(t, d.full(p.ID).AmountRefunded)
 			d.operator("order", "resolve", r.ID, "--status", "succeeded", "--reason", "seen in the provider's cabinet")
-			d.story(r.ID, "created by request", "unknown by answer", "succeeded by operator")
+			d.requireTimeline(r.ID, "created by request", "unknown by answer", "succeeded by operator")
 			require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 		},
 		"a part, answer lost, then all goes back": func(t *testing.T, d uapayDev) {
@@ -184,7 +184,7 @@ func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 	d := startUAPAY(t)
 	gone := func(reference string, amount int64) full {
 		o := d.opens(reference, "")
-		d.silent(o)
+		d.muteCallbacks(o)
 		d.pays(o, uahSuccess, "")
 		d.reverses(o, amount)
 		d.asks(o)
@@ -193,7 +193,7 @@ func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 	all := gone("back-all", 0)
 	require.EqualValues(t, 1000, all.AmountCaptured)
 	require.EqualValues(t, 1000, all.AmountRefunded, "nobody may ship for money that went back")
-	d.story(all.ID, "created by request", "requires_action by answer", "succeeded by check")
+	d.requireTimeline(all.ID, "created by request", "requires_action by answer", "succeeded by check")
 	d.refuses(refundsOf(all), refund("back-all-r", 1), http.StatusConflict, "refund_exceeds_captured")
 
 	part := gone("back-part", 400) // FINISHED all the same: UAPAY is not known to show a part
@@ -221,7 +221,7 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 	require.Contains(t, d.pays(o, uahSuccess, ""), `data-status="success"`)
 	end := d.ends(o.ID, "succeeded")
 	require.EqualValues(t, 1000, end.AmountCaptured)
-	d.story(o.ID, "created by request", "requires_action by answer", "succeeded by check")
+	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "succeeded by check")
 
 	// Let time pass. The provider charges by its own schedule, under the first order's id: that never counts as this order's money again.
 	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
@@ -245,7 +245,7 @@ func TestSubscriptionsAtUAPAY(t *testing.T) {
 
 	// Also when payrelay hears of the first payment only after the provider has charged again.
 	o = d.opens("sub-late", recurring)
-	d.silent(o)
+	d.muteCallbacks(o)
 	d.pays(o, uahSuccess, "")
 	eventually(t, func() bool { return len(d.simulator(o).Payments) == 3 })
 	d.asks(o)
@@ -267,14 +267,14 @@ func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {
 		"the form is never opened": func(t *testing.T, d uapayDev) {
 			end := d.ends(form.ID, "canceled")
 			require.Nil(t, end.NextAction)
-			d.story(form.ID, append(begin, "canceled by check")...)
+			d.requireTimeline(form.ID, append(begin, "canceled by check")...)
 			d.refuses(refundsOf(form), refund("abandoned-r", 1), http.StatusConflict, "invalid_state")
 		},
 		"the bank's page is left": func(_ *testing.T, d uapayDev) {
 			o := d.opens("abandoned-bank", "")
 			require.Contains(d.t, d.pays(o, uahChallenge, ""), "acs-success")
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(begin, "canceled by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "canceled by callback|check")...)
 		},
 		"the shop never posts the form": func(_ *testing.T, d uapayDev) {
 			o := d.charges("abandoned-challenge", uahChallenge, http.StatusCreated)
@@ -288,7 +288,7 @@ func TestUAPAYOrdersThatNobodyEnds(t *testing.T) {
 			o := d.opens("abandoned-hold", `"capture":"manual"`)
 			d.pays(o, uahSuccess, "")
 			require.Zero(t, d.ends(o.ID, "canceled").AmountCaptured)
-			d.story(o.ID, append(begin, "authorized by callback|check", "canceled by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "authorized by callback|check", "canceled by callback|check")...)
 		},
 	})
 }

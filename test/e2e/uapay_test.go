@@ -71,7 +71,7 @@ func (d uapayDev) once(kind, endpoint, providerOrderID string) {
 }
 
 // silent switches the callbacks about one order off.
-func (d uapayDev) silent(o full) {
+func (d uapayDev) muteCallbacks(o full) {
 	d.t.Helper()
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off", "order_id": o.ProviderOrderID})
 }
@@ -193,14 +193,14 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 	d := startUAPAY(t)
 	begin := []string{"created by request", "requires_action by answer"}
 
-	// The answer to the call that makes the order is lost. One after the other: the fault strikes whichever order comes next.
+	// The answer to the call that makes the order is lost. One after the other: the fault hits whichever order comes next.
 	lost := func(reference string) full {
 		d.once("drop_after", "invoicer/invoices/create", "")
 		o := d.makes("/v1/payments", uah(reference, 1000, ""), http.StatusAccepted)
 		require.Equal(t, "unknown", o.Status)
 		return o
 	}
-	lostPaid, lostSilent, lostLeft := lost("lost-paid"), lost("lost-silent"), lost("lost-left")
+	lostPaid, lostMuted, lostLeft := lost("lost-paid"), lost("lost-silent"), lost("lost-left")
 	d.once("drop_before", "invoicer/invoices/create", "")
 	never := d.makes("/v1/payments", uah("never", 1000, ""), http.StatusAccepted)
 
@@ -212,14 +212,14 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			require.EqualValues(t, 1000, end.AmountCaptured)
 			require.Equal(t, "411111******1111", end.PaymentMethod.Masked)
 			require.Nil(t, end.NextAction)
-			d.story(o.ID, append(begin, "succeeded by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "succeeded by callback|check")...)
 			require.Equal(t, []int{http.StatusOK}, d.answers(o))
 		},
 		"paid after 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge", "")
 			d.pays(o, uahChallenge, "success")
 			d.ends(o.ID, "succeeded")
-			d.story(o.ID, append(begin, "succeeded by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "succeeded by callback|check")...)
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.opens("refused", "")
@@ -229,27 +229,27 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			require.Equal(t, "unknown", end.Failure.Category, "the provider does not say why")
 			require.Equal(t, "customer_may_retry", end.Failure.Advice)
 			require.Zero(t, end.AmountCaptured)
-			d.story(o.ID, append(begin, "failed by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "failed by callback|check")...)
 		},
 		"refused by 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge-fail", "")
 			d.pays(o, uahChallenge, "fail")
 			d.ends(o.ID, "failed")
-			d.story(o.ID, append(begin, "failed by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "failed by callback|check")...)
 		},
 		"given up at 3-D Secure": func(_ *testing.T, d uapayDev) {
 			o := d.opens("challenge-cancel", "")
 			d.pays(o, uahChallenge, "cancel")
 			d.ends(o.ID, "canceled")
-			d.story(o.ID, append(begin, "canceled by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "canceled by callback|check")...)
 		},
 		"callback lost": func(t *testing.T, d uapayDev) {
 			o := d.opens("silent", "")
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.pays(o, uahSuccess, "")
 			d.asks(o)
 			require.EqualValues(t, 1000, d.ends(o.ID, "succeeded").AmountCaptured)
-			d.story(o.ID, append(begin, "succeeded by check")...)
+			d.requireTimeline(o.ID, append(begin, "succeeded by check")...)
 			require.Empty(t, d.answers(o))
 		},
 		"callback sent twenty times": func(t *testing.T, d uapayDev) {
@@ -261,30 +261,30 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			for _, status := range d.answers(o) {
 				require.Equal(t, http.StatusOK, status)
 			}
-			d.story(o.ID, append(begin, "succeeded by callback|check")...)
+			d.requireTimeline(o.ID, append(begin, "succeeded by callback|check")...)
 		},
 		"answer lost, paid": func(t *testing.T, d uapayDev) {
 			d.completes(lostPaid, "success")
 			d.ends(lostPaid.ID, "succeeded")
-			d.story(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
+			d.requireTimeline(lostPaid.ID, "created by request", "unknown by answer", "succeeded by callback|check")
 			require.Equal(t, lostPaid.ID, d.makes("/v1/payments", uah("lost-paid", 1000, ""), http.StatusOK).ID, "the shop asks again")
 			require.Equal(t, 1, d.sent(lostPaid, "invoicer/invoices/create"), "and no second invoice is made")
 		},
 		"answer and callback lost, paid": func(_ *testing.T, d uapayDev) {
-			d.silent(lostSilent)
-			d.completes(lostSilent, "success")
-			d.asks(lostSilent)
-			d.ends(lostSilent.ID, "succeeded")
-			d.story(lostSilent.ID, "created by request", "unknown by answer", "succeeded by check")
+			d.muteCallbacks(lostMuted)
+			d.completes(lostMuted, "success")
+			d.asks(lostMuted)
+			d.ends(lostMuted.ID, "succeeded")
+			d.requireTimeline(lostMuted.ID, "created by request", "unknown by answer", "succeeded by check")
 		},
 		"answer lost, not paid": func(t *testing.T, d uapayDev) {
-			again := d.makes("/v1/payments", uah("lost-left", 1000, ""), http.StatusOK)
-			require.Equal(t, lostLeft.ID, again.ID)
+			repeated := d.makes("/v1/payments", uah("lost-left", 1000, ""), http.StatusOK)
+			require.Equal(t, lostLeft.ID, repeated.ID)
 			require.Equal(t, "processing", d.ends(lostLeft.ID, "processing").Status, "the provider has it; its page's address is lost")
 			require.Nil(t, d.full(lostLeft.ID).NextAction)
 			d.refuses("/v1/payments", uah("lost-left", 1001, ""), http.StatusConflict, "reference_conflict")
 			require.Equal(t, 1, d.sent(lostLeft, "invoicer/invoices/create"))
-			d.story(lostLeft.ID, "created by request", "unknown by answer", "processing by check")
+			d.requireTimeline(lostLeft.ID, "created by request", "unknown by answer", "processing by check")
 		},
 		"never arrived": func(t *testing.T, d uapayDev) {
 			for range 4 {
@@ -292,7 +292,7 @@ func TestHostedPaymentsAtUAPAY(t *testing.T) {
 			}
 			require.Equal(t, never.ID, d.makes("/v1/payments", uah("never", 1000, ""), http.StatusOK).ID)
 			require.Equal(t, 1, d.sent(never, "invoicer/invoices/create"))
-			d.story(never.ID, "created by request", "unknown by answer")
+			d.requireTimeline(never.ID, "created by request", "unknown by answer")
 		},
 		"forged callbacks": func(t *testing.T, d uapayDev) {
 			o, victim := d.opens("forged", ""), d.opens("victim", "")

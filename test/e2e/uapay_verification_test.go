@@ -31,7 +31,7 @@ func TestAFinalOrderInVerificationIsAskedAboutAtUAPAY(t *testing.T) {
 			require.Equal(t, "succeeded", d.get(p.ID).Status, "a final status is never changed")
 		},
 		"a transfer is said to have failed, and has not": func(t *testing.T, d uapayDev) {
-			o := d.makes("/v1/payouts", fmt.Sprintf(`{"reference":"doubt-payout","amount":700,"account":"UAH-sandbox-p2p","method":%s}`, payoutTo(uahSuccess)), http.StatusCreated)
+			o := d.makes("/v1/payouts", fmt.Sprintf(`{"reference":"verified-payout","amount":700,"account":"UAH-sandbox-p2p","method":%s}`, payoutTo(uahSuccess)), http.StatusCreated)
 			d.ends(o.ID, "succeeded")
 			d.asked(o.ID, 1)
 			asked := strings.Count(d.operator("order", "show", o.ID), "fetch")
@@ -59,7 +59,7 @@ func TestAnUnpaidPaymentIsGivenUpAtUAPAY(t *testing.T) {
 			o := d.opens("give-up", "")
 			require.Equal(t, "canceled", d.makes(cancelOf(o), ``, http.StatusOK).Status)
 			require.True(t, d.simulator(o).Inactive, "nobody can pay it any more")
-			d.story(o.ID, "created by request", "requires_action by answer", "processing by request", "canceled by answer")
+			d.requireTimeline(o.ID, "created by request", "requires_action by answer", "processing by request", "canceled by answer")
 		},
 		"the answer is lost": func(t *testing.T, d uapayDev) {
 			o := d.opens("give-up-lost", "")
@@ -77,7 +77,7 @@ func TestAnUnpaidPaymentIsGivenUpAtUAPAY(t *testing.T) {
 		},
 		"the customer was quicker": func(t *testing.T, d uapayDev) {
 			o := d.opens("give-up-late", "")
-			d.silent(o)
+			d.muteCallbacks(o)
 			d.pays(o, uahSuccess, "")
 			res, text := d.raw(http.MethodPost, cancelOf(o), "", nil)
 			require.Contains(t, []int{http.StatusOK, http.StatusBadGateway, http.StatusConflict}, res.StatusCode, "%s", text)

@@ -224,7 +224,7 @@ func (p *Plan) Provoke(safeguards string) {
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 }
 
-// nth draws how often an instant is passed before it is struck. Captures and cancels come late and are few while faults last.
+// nth draws how often an instant is passed before the fault comes. Captures and cancels come late and are few while faults last.
 func nth(r *rand.Rand, point string, most int) int {
 	if point == "command-written" {
 		most = min(most, 4)

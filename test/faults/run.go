@@ -58,10 +58,10 @@ type Report struct {
 	Faults   []string       // those that took effect, by name
 	Planned  []string       // those of the plan, by name
 	Took     time.Duration
-	// Compared counts what the books held: a verdict over nothing is worth nothing.
+	// Compared counts what the snapshot held: a verdict over nothing is worth nothing.
 	Compared map[string]int
 	Settled  time.Duration // from the end of the faults until every order was settled
-	Told     time.Duration // … until every notification had arrived
+	Notified time.Duration // … until every notification had arrived
 	// Stolen is the share of the run, from 0 to 1, in which the machine did not let it go on.
 	Stolen float64
 	Result Result
@@ -85,8 +85,8 @@ type run struct {
 	smartcoreLink, uapayLink *link
 	linkMu                   sync.Mutex
 
-	strikes strikes
-	closers []func()
+	injections injections
+	closers    []func()
 }
 
 // ErrSetup says that the harness could not build what a run needs: a port, a database, a simulator. Another try may do.
@@ -96,7 +96,7 @@ var ErrSetup = errors.New("the run could not be built")
 // the report.
 func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	began := time.Now()
-	r := &run{Options: o, plan: plan, name: fmt.Sprintf("torture_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
+	r := &run{Options: o, plan: plan, name: fmt.Sprintf("faults_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
 	r.direct = o.Database.url(r.name, "")
 	if err := os.RemoveAll(r.dir); err != nil { // the run is judged by its own logs, not by those of a try before
 		return report, fmt.Errorf("empty the run's folder: %w", err)
@@ -132,18 +132,18 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		if !dead || taken != nil {
 			return report, fmt.Errorf("seed %d: %w: %w", plan.Seed, ErrSetup, err)
 		}
-		indexed{Books: Books{Away: away, Exits: exits}}.lives(&report.Result)
+		indexed{Snapshot: Snapshot{Away: away, Exits: exits}}.lives(&report.Result)
 		return report, nil
 	}
-	go r.strikes.stalls(ctx)
+	go r.injections.stalls(ctx)
 	times, built := kernelTimes(), time.Now()
-	books, err := r.execute(ctx, &report)
+	snapshot, err := r.execute(ctx, &report)
 	if err != nil {
 		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
 	}
-	report.Result = Check(books)
-	overdue(&report.Result, report.Settled, report.Told)
-	if few := tooFew(plan, books.Rows); few != "" {
+	report.Result = Check(snapshot)
+	overdue(&report.Result, report.Settled, report.Notified)
+	if few := tooFew(plan, snapshot.Rows); few != "" {
 		report.Result.add(TooFew, "all", "%s", few)
 	}
 	for _, f := range plan.Faults {
@@ -153,7 +153,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 	for _, o := range plan.Orders {
 		scripts[o.Name] = o.Script
 	}
-	for _, row := range books.Rows {
+	for _, row := range snapshot.Rows {
 		report.Statuses[row.Status]++
 		report.Scripts[called(row, scripts)]++
 		if slices.Contains(report.Result.Operator, row.ID) {
@@ -162,17 +162,17 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		}
 	}
 	report.Compared = map[string]int{
-		"provider orders and refunds": len(books.Effects), "notifications": len(books.Notices), "answers": len(books.Answers), "callbacks": len(books.Callbacks),
-		"contradictions": len(books.Contradictions), "statements": len(books.Listings), "requests": len(books.Requests),
-		"views of orders": len(books.Said), "probes": len(books.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
+		"provider orders and refunds": len(snapshot.Effects), "notifications": len(snapshot.Notices), "answers": len(snapshot.Answers), "callbacks": len(snapshot.Callbacks),
+		"contradictions": len(snapshot.Contradictions), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
+		"views of orders": len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
 	}
-	report.Stolen = max(stolen(times, kernelTimes()), idled(books.Strikes).Seconds()/time.Since(built).Seconds())
-	report.Orders, report.Faults, report.Took = len(books.Rows), struck(books.Strikes), time.Since(began)
+	report.Stolen = max(stolen(times, kernelTimes()), idled(snapshot.Injections).Seconds()/time.Since(built).Seconds())
+	report.Orders, report.Faults, report.Took = len(snapshot.Rows), injectedFaults(snapshot.Injections), time.Since(began)
 	for _, v := range report.Result.Violations {
 		r.log("VIOLATION %s", v)
 	}
 	if len(report.Result.Violations) > 0 {
-		return report, r.tell(ctx, report.Result.Violations)
+		return report, r.printTimelines(ctx, report.Result.Violations)
 	}
 	return report, nil
 }
@@ -194,20 +194,20 @@ func called(row Row, scripts map[string]string) string {
 	return name + " not"
 }
 
-// execute loads and hurts the service, waits, and reads the books.
-func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
+// execute loads and hurts the service, waits, and takes the snapshot.
+func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 	load, stopFaults := context.WithTimeout(ctx, r.plan.Load)
 	defer stopFaults()
 	shopping, stopShops := context.WithCancel(ctx)
 	defer stopShops()
-	patience, stopWaiting := context.WithCancel(ctx)
+	waiting, stopWaiting := context.WithCancel(ctx)
 	defer stopWaiting()
 	p := &player{shops: r.shops, simulators: r.simulators}
 	var shops sync.WaitGroup
 	for _, o := range r.plan.Orders {
 		shops.Go(func() {
-			p.play(shopping, patience, o)
-			if patience.Err() != nil {
+			p.play(shopping, waiting, o)
+			if waiting.Err() != nil {
 				r.log("a shop was busy with %s %s %s until now", o.Script, o.Name, o.Then)
 			}
 		})
@@ -215,7 +215,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	r.inject(ctx, load)
 	<-load.Done()
 	if err := r.calm(ctx); err != nil {
-		return Books{}, err
+		return Snapshot{}, err
 	}
 	calm := time.Now()
 	defer time.AfterFunc(clientLimit, stopShops).Stop()
@@ -224,78 +224,78 @@ func (r *run) execute(ctx context.Context, report *Report) (Books, error) {
 	away := r.away(ctx)
 	shops.Wait()
 	var err error
-	if _, report.Settled, report.Told, err = r.settle(ctx, calm); err != nil {
-		return Books{}, err
+	if _, report.Settled, report.Notified, err = r.settle(ctx, calm); err != nil {
+		return Snapshot{}, err
 	}
-	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the books with the rest.
+	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the snapshot with the rest.
 	probes, bound := p.recovered(ctx, fmt.Sprintf("t%d%s", r.plan.Seed, afterwards))
 	before, err := r.reading(ctx)
 	if err != nil {
-		return Books{}, err
+		return Snapshot{}, err
 	}
-	customers, again := slices.Concat(r.shops, bound), time.Now()
+	customers, repeated := slices.Concat(r.shops, bound), time.Now()
 	for _, s := range customers {
 		s.replay(ctx)
 		s.finish(ctx, calm, r.plan.ExportsFail)
 	}
 	contradictions := p.contradicted()
-	books, _, _, err := r.settle(ctx, again)
+	snapshot, _, _, err := r.settle(ctx, repeated)
 	if err != nil {
-		return Books{}, err
+		return Snapshot{}, err
 	}
-	books.Unkept, books.Contradictions, books.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
-	books.Away, books.Before = away, before
+	snapshot.Unkept, snapshot.Contradictions, snapshot.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
+	snapshot.Away, snapshot.Before = away, before
 	for _, s := range customers {
-		s.close(&books)
+		s.close(&snapshot)
 	}
-	if err := r.witness(&books); err != nil {
-		return Books{}, err
+	if err := r.witness(&snapshot); err != nil {
+		return Snapshot{}, err
 	}
 	r.front.mu.Lock()
-	books.Crashes = append(books.Crashes, r.front.crashes...)
+	snapshot.Crashes = append(snapshot.Crashes, r.front.crashes...)
 	r.front.mu.Unlock()
 	for _, rep := range r.replicas {
-		found, unkept, err := crashes(rep.log, books.Strikes)
+		found, unkept, err := crashes(rep.log, snapshot.Injections)
 		if err != nil {
-			return Books{}, err
+			return Snapshot{}, err
 		}
 		for _, id := range unkept {
-			books.Unkept[id] = true
+			snapshot.Unkept[id] = true
 		}
-		books.Crashes = append(books.Crashes, found...)
+		snapshot.Crashes = append(snapshot.Crashes, found...)
 	}
-	return books, nil
+	return snapshot, nil
 }
 
-// settle waits until every order is where the provider's book says, and every notification was received. It returns how
+// settle waits until every order is where the provider's records say, and every notification was received. It returns how
 // long after calm each of the two was so, zero if it was not.
-func (r *run) settle(ctx context.Context, calm time.Time) (books Books, settled, reported time.Duration, err error) {
+func (r *run) settle(ctx context.Context, calm time.Time) (snapshot Snapshot, settled, reported time.Duration, err error) {
 	for {
 		// Before the database is read: callbacks may still come in, and notifications of what happened meanwhile.
 		acked, notices := r.front.acknowledged(), []Notice(nil)
 		for _, rec := range r.receivers {
 			notices = append(notices, rec.received()...)
 		}
-		if books, err = readDatabase(ctx, r.direct); err != nil {
-			return books, settled, reported, err
+		if snapshot, err = readDatabase(ctx, r.direct); err != nil {
+			return snapshot, settled, reported, err
 		}
-		books.Callbacks, books.Notices = acked, notices
-		books.Effects, books.Calls, books.Strikes = ledger(r.simulators), calls(r.simulators), r.strikes.all()
-		open := Unsettled(books)
+		snapshot.Callbacks, snapshot.Notices = acked, notices
+		snapshot.Effects, snapshot.Calls, snapshot.Injections = ledger(r.simulators), calls(r.simulators), r.injections.all()
+		open := Unsettled(snapshot)
 		if len(open) == 0 && settled == 0 {
 			settled = time.Since(calm)
 			r.log("settled after %s", settled)
 		}
-		missing := slices.ContainsFunc(Check(books).Violations, func(v Violation) bool { return v.Kind == NotificationGap })
+		missing := slices.ContainsFunc(Check(snapshot).Violations, func(v Violation) bool { return v.Kind == NotificationGap })
 		if !missing && settled > 0 {
-			return books, settled, time.Since(calm), nil
+			return snapshot, settled, time.Since(calm), nil
 		}
 		if late := time.Since(calm); len(open) > 0 && late > SettleLimit || late > noticeLimit {
 			r.log("%d orders are not settled, first %v", len(open), slices.Concat(open, []Violation{{}})[0])
-			return books, settled, reported, nil
+			return snapshot, settled, reported, nil
 		}
 		if !wait(ctx, 300*time.Millisecond) {
-			return books, settled, reported, errors.New("interrupted")
+			return snapshot, settled, reported, errors.New("interrupted")
 		}
 	}
 }

@@ -164,7 +164,7 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 		r.closers = append(r.closers, l.cut)
 		rep := &replica{
 			binary: r.Binary, log: filepath.Join(r.dir, fmt.Sprintf("replica-%d.log", i)), clock: filepath.Join(r.dir, fmt.Sprintf("clock-%d", i)),
-			restarts: r.plan.Restarts, until: until, strikes: &r.strikes, done: make(chan struct{}),
+			restarts: r.plan.Restarts, until: until, injections: &r.injections, done: make(chan struct{}),
 		}
 		if rep.address, err = freeAddress(ctx); err != nil {
 			return err

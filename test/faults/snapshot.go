@@ -25,11 +25,11 @@ type Effect struct {
 	Kind      string // payment, payout, payout_card, transfer or refund
 	State     State
 	Sum       int64  // what moved or is held, minor units
-	Currency  string // empty where the provider's book does not say
-	// Told says that the provider's genuine callback about how it ended was acknowledged.
-	Told bool
+	Currency  string // empty where the provider's records do not say
+	// Acknowledged says that the provider's genuine callback about how it ended was acknowledged.
+	Acknowledged bool
 	// Begun and Ended are the provider's own times of a refund, zero where it keeps none.
-	Begun, Ended time.Time
+	Started, Ended time.Time
 }
 
 // Row is one order of the database.
@@ -74,7 +74,7 @@ type Notice struct {
 	Payload     string // its bytes
 }
 
-// Answer is what a shop was told about an order it asked for: the first answer of 2xx.
+// Answer is what a shop was answered about an order it asked for: the first answer of 2xx.
 type Answer struct {
 	Shop, Kind, Reference string
 	Order                 string // the order's id in the answer
@@ -109,39 +109,39 @@ type Crash struct{ Where, What string }
 
 // Contradiction is a genuine callback of a provider that says the opposite of how an order had ended.
 type Contradiction struct {
-	Order string
-	Told  bool // it was acknowledged
+	Order        string
+	Acknowledged bool // it was acknowledged
 }
 
-// Books are everything that the checker compares.
-type Books struct {
-	Effects   []Effect
-	Rows      []Row
-	Notices   []Notice // in the order of their receipt
-	Answers   []Answer
-	Listings  []Listing
-	Silent    []string // requests that the shops sent again and again, until long after the faults, without an answer
-	Callbacks []Acknowledged
-	Kept      map[string]bool // callbacks in the database, by account and dedupe key
-	Legal     map[[2]string]bool
-	Crashes   []Crash
+// Snapshot is everything that the checker compares.
+type Snapshot struct {
+	Effects    []Effect
+	Rows       []Row
+	Notices    []Notice // in the order of their receipt
+	Answers    []Answer
+	Listings   []Listing
+	Unanswered []string // requests that the shops sent again and again, until long after the faults, without an answer
+	Callbacks  []Acknowledged
+	Kept       map[string]bool // callbacks in the database, by account and dedupe key
+	Legal      map[[2]string]bool
+	Crashes    []Crash
 	// Unkept are the requests whose answer could not be kept for its Idempotency-Key while the database was away.
 	Unkept         map[string]bool
 	Contradictions []Contradiction
 	Requests       []Request
-	Said           []Said
+	Views          []View
 	Refusals       []Refusal
 	Probes         []Probe
 	Calls          []Call // that may move money, as the simulators saw them
 	Forgeries      []Forgery
-	Strikes        []Strike // faults that took effect
+	Injections     []Injection // faults that took effect
 	Exits          []Exit
 	Away           []string // replicas that were not ready long after the faults
-	// Before is what the books said before all requests were sent again; nil if that was not read.
+	// Before is what the snapshot said before all requests were sent again; nil if that was not read.
 	Before *Reading
 }
 
-// Reading is the provider's book and ours at one time.
+// Reading is the provider's records and ours at one time.
 type Reading struct {
 	Effects []Effect
 	Rows    []Row

@@ -47,7 +47,7 @@ type Subject struct {
 	Initiated []string
 	// Secrets are texts of the account, of a length that does not come about by chance, that must show up nowhere.
 	Secrets []string
-	// Callback is a genuine callback without doubt.
+	// Callback is a genuine callback that needs no verification.
 	Callback gateway.RawCallback
 	// Codes must be set for a gateway.CodeConfirmer, Session for a provider that has sessions.
 	Codes   *Codes
@@ -278,9 +278,9 @@ func (s Subject) testBadDays(t *testing.T) {
 
 func (s Subject) testSilence(t *testing.T) {
 	t.Parallel()
-	silent := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	noAnswer := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	for _, op := range s.operations() {
-		srv := s.serve(t, http.HandlerFunc(silent))
+		srv := s.serve(t, http.HandlerFunc(noAnswer))
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		_, err := op.call(ctx, s.open(t, srv.url, io.Discard))
 		cancel()
@@ -438,13 +438,13 @@ func (s Subject) testCallbacks(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, genuine.VerifyReason)
 	require.NotEmpty(t, genuine.OrderID)
-	again, err := g.ReadCallback(s.Callback)
+	repeated, err := g.ReadCallback(s.Callback)
 	require.NoError(t, err)
-	require.Equal(t, genuine, again, "the same callback twice reads the same")
+	require.Equal(t, genuine, repeated, "the same callback twice reads the same")
 	s.requireClean(t, "callback", genuine)
 
-	// Whatever is changed about the body, it is refused, or in doubt and silent about money, or still reads as what was
-	// signed. Doubt is for providers whose signature does not cover everything.
+	// Whatever is changed about the body, it is refused, or needs verification and says nothing about money, or still reads as what was
+	// signed. Verification is for providers whose signature does not cover everything.
 	for i := range s.Callback.Body {
 		for _, bit := range []byte{0x01, 0x20, 0x80} {
 			forged := s.Callback

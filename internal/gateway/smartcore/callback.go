@@ -19,7 +19,7 @@ const largestCallback = 64 << 10
 
 // ReadCallback implements gateway.Gateway by the rules of smartcore.md 11.4. A body that breaks one of smartcore.md R1
 // to R6 is KindRejected, and one that breaks smartcore.md R7, the signature, is KindInvalidSignature; the code is the rule's name.
-// A callback that is signed but fails one of smartcore.md C1 to C5 or C7 has its Doubt set, and of what it says nothing but
+// A callback that is signed but fails one of smartcore.md C1 to C5 or C7 has its VerifyReason set, and of what it says nothing but
 // the order and kind.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
 	pairs, sign, rule := parseCallback(raw)
@@ -135,7 +135,7 @@ func hex64(s string) bool {
 	return true
 }
 
-// field is what a documented key's value must look like (smartcore.md C3, C4).
+// field is the form of a documented key's value (smartcore.md C3, C4).
 type field struct {
 	core  bool // always sent
 	empty bool // may say that there is no value
@@ -232,7 +232,7 @@ func (c callback) number(key string) number {
 // providerDataKeys are the fields that may be kept. Names, holders, phones and free text may not.
 var providerDataKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
 
-// result translates the callback. One in doubt keeps its kind, which tells a refund's callback from its payment's, and
+// result translates the callback. One that needs verification keeps its kind, which tells a refund's callback from its payment's, and
 // evidence of fields that look as they should.
 func (c callback) result(hide redactor, believed bool) gateway.Result {
 	r := gateway.Result{Kind: kindOf(c["type"]), ProviderData: gateway.ProviderData{}}

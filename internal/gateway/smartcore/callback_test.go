@@ -36,7 +36,7 @@ func TestReadCallbackVectors(t *testing.T) {
 		case "confirm":
 			require.NoError(t, err, v.Name)
 			require.Equal(t, rule, n.VerifyReason[:2], v.Name)
-			require.Empty(t, n.Result.Status, v.Name+": what is in doubt says nothing about money")
+			require.Empty(t, n.Result.Status, v.Name+": what needs verification says nothing about money")
 			require.Nil(t, n.Result.Amount, v.Name)
 			require.Nil(t, n.Result.Settled, v.Name)
 			require.Nil(t, n.Statuses, v.Name)
@@ -164,7 +164,7 @@ func TestReadCallbackVerificationsValuesThatDoNotFit(t *testing.T) {
 	n, err := gw.ReadCallback(rawCallback(sign(t, "s", coreFields())))
 	require.NoError(t, err)
 	require.Empty(t, n.VerifyReason)
-	for _, tc := range []struct{ key, value, doubt string }{
+	for _, tc := range []struct{ key, value, rule string }{
 		{"amount", "01000", "C4"},
 		{"amount", "10.00", "C4"},
 		{"amount", "-1", "C4"},
@@ -207,12 +207,12 @@ func TestReadCallbackVerificationsValuesThatDoNotFit(t *testing.T) {
 		fields[tc.key] = tc.value
 		n, err := gw.ReadCallback(rawCallback(sign(t, "s", fields)))
 		require.NoError(t, err)
-		if tc.doubt == "" {
+		if tc.rule == "" {
 			require.Empty(t, n.VerifyReason, "%s=%q", tc.key, tc.value)
 			continue
 		}
-		require.True(t, strings.HasPrefix(n.VerifyReason, tc.doubt), "%s=%q: %q", tc.key, tc.value, n.VerifyReason)
-		require.Equal(t, tc.doubt, n.Rule)
+		require.True(t, strings.HasPrefix(n.VerifyReason, tc.rule), "%s=%q: %q", tc.key, tc.value, n.VerifyReason)
+		require.Equal(t, tc.rule, n.Rule)
 		require.Empty(t, n.Result.Status)
 	}
 	for key := range coreFields() {
@@ -327,8 +327,8 @@ func FuzzReadCallback(f *testing.F) {
 		gw, err := New(client).Open(withCallbackSecret(secret))
 		require.NoError(t, err)
 		n, err := gw.ReadCallback(rawCallback(body))
-		again, err2 := gw.ReadCallback(rawCallback(body))
-		require.Equal(t, n, again)
+		repeated, err2 := gw.ReadCallback(rawCallback(body))
+		require.Equal(t, n, repeated)
 		require.Equal(t, err == nil, err2 == nil)
 		if err != nil {
 			var e *gateway.Error

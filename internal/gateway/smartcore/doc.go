@@ -1,6 +1,6 @@
 // Package smartcore speaks the SmartCore (SmartPayments) HTTP payment API, as described by
 // docs/providers/smartcore.md, whose sections and rules the comments cite. It translates and never decides: what
-// the provider said becomes a gateway.Result, and everything that leaves doubt becomes an error of a kind that says so.
+// the provider said becomes a gateway.Result, and everything that leaves the outcome open becomes an error of a kind that says so.
 //
 // The files: adapter.go opens accounts, payments.go and payouts.go and the others build requests, client.go sends them
 // and sorts answers, wire.go holds the provider's spelling, status.go the meaning of its numbers, errors.go its

@@ -22,7 +22,7 @@ const stateTried = "tried"
 // HoldUnverified implements gateway.HoldProber: how the hold is shown must be known before a capture or cancel is sent.
 func (g *Gateway) HoldUnverified(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
 
-// compare remembers how a hold is shown, or reads a check about a commanded order against that. A hold that is shown otherwise
+// compare remembers how a hold is shown, or reads a check of an order with a capture or cancel under way against that. A hold that is shown otherwise
 // after a capture that seemed lost says nothing certain: that capture may have arrived after all.
 func (r reply) compare(result *gateway.Result, ref gateway.Ref) {
 	hold, shown := ref.State[stateHold], r.shown()
@@ -52,7 +52,7 @@ func (a answer) shown() gateway.Secret {
 	return gateway.Secret(fmt.Sprintf("%d|%s|%d|%s", a.Status.value, a.AuthorizeStatus, a.FinalAmount.value, a.EndDate))
 }
 
-// unchanged reads a check that shows a commanded order as its hold was shown before: what was asked did not happen
+// unchanged reads a check that shows an order with a capture or cancel under way as its hold was shown before: what was asked did not happen
 // (smartcore.md 14.4), or not yet, which whoever remembers the answer to the last command can tell. A capture of which
 // nothing but the status is shown, and that status is the one of a captured order as well, stays open: that check says
 // nothing.
@@ -127,13 +127,13 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		claimed.ProviderReference = id
 	}
 	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
-		remembered := ref.State[stateHold] != ""
+		stored := ref.State[stateHold] != ""
 		ref.State = nil // the answer is proof enough of a change
 		confirmed, err := g.confirm(ctx, e, ref, r, claimed)
 		if err != nil {
 			return gateway.Result{}, err
 		}
-		if s := confirmed.Status; remembered && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
+		if s := confirmed.Status; stored && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
 			// How the hold was shown has served: later checks are about an order that has ended, which may be shown just so.
 			confirmed.State = maps.Clone(confirmed.State)
 			if confirmed.State == nil {

@@ -145,10 +145,10 @@ func TestALostCommandIsReadAgainstTheHold(t *testing.T) {
 			require.EqualValues(t, 400, *after.Settled)
 		}
 		r.Operation, r.State = gateway.OpAuthorize, before.State
-		again, err := g.Fetch(t.Context(), r)
+		repeated, err := g.Fetch(t.Context(), r)
 		require.NoError(t, err, tc.name)
-		if again.Status == gateway.StatusAuthorized {
-			require.NotEmpty(t, again.State["hold"], "%s: how the hold looks now is remembered", tc.name)
+		if repeated.Status == gateway.StatusAuthorized {
+			require.NotEmpty(t, repeated.State["hold"], "%s: how the hold looks now is remembered", tc.name)
 		}
 	}
 	p := newProvider(t, map[string]string{"/capture": `{"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`, "/check": taken})
@@ -240,9 +240,9 @@ func TestAnAnsweredCaptureIsShownAsTakenFromThenOn(t *testing.T) {
 	require.Equal(t, gateway.StatusSucceeded, captured.Status)
 	r.Operation, r.State = gateway.OpCapture, maps.Clone(r.State)
 	maps.Copy(r.State, captured.State)
-	again, err := g.Fetch(t.Context(), r)
+	repeated, err := g.Fetch(t.Context(), r)
 	require.NoError(t, err)
-	require.Equal(t, gateway.StatusSucceeded, again.Status)
+	require.Equal(t, gateway.StatusSucceeded, repeated.Status)
 }
 
 // An answer has fewer fields than a check, and is recorded late: compared with what it shows, an untouched hold would look

@@ -165,7 +165,7 @@ func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body a
 	switch {
 	case r.Status.is(statusSuccess), r.Status.is(statusFail):
 		confirmed, err := g.confirm(ctx, e, ref, r, result)
-		confirmed.State = nil // an answer may be recorded late, when something has been commanded already
+		confirmed.State = nil // an answer may be recorded late, when a capture or cancel has been sent already
 		return confirmed, err
 	case r.Status.set:
 		return result, nil

@@ -92,7 +92,7 @@ func TestDoNothingSent(t *testing.T) {
 	strangers := httptest.NewTLSServer(http.NotFoundHandler())
 	defer strangers.Close()
 	plain := rawServer(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 10)); _, _ = c.Write([]byte("HTTP/1.1 400 Bad\r\n\r\n")) })
-	silent := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	noAnswer := rawServer(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 
@@ -105,7 +105,7 @@ func TestDoNothingSent(t *testing.T) {
 		"unknown host":           {t.Context(), "http://payrelay.invalid", "dns"},
 		"untrusted certificate":  {t.Context(), strangers.URL, "tls"},
 		"no TLS there":           {t.Context(), strings.Replace(plain, "http:", "https:", 1), "tls"},
-		"TLS handshake timeout":  {t.Context(), strings.Replace(silent, "http:", "https:", 1), "timeout"},
+		"TLS handshake timeout":  {t.Context(), strings.Replace(noAnswer, "http:", "https:", 1), "timeout"},
 		"context was over":       {gone, refused, "not_sent"},
 		"no such scheme or host": {t.Context(), "ftp://x", "request"},
 	} {

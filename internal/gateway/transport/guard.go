@@ -11,7 +11,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// guard keeps one class of calls from piling up, and each of its operations from knocking at a closed door. The policies
+// guard keeps one class of calls from piling up, and each of its operations from calling a provider that does not answer. The policies
 // are used by hand and not composed, because a full bulkhead must not count as the provider's failure.
 type guard struct {
 	bulkhead bulkhead.Bulkhead[any]
@@ -90,7 +90,7 @@ func (b *breaker) state() float64 {
 const trialPause = time.Second
 
 // heldBack returns for how long a call would be held back if it came now. A breaker whose delay has passed takes one trial
-// call, so one caller at a time is told to go on: the others would be turned away when they have begun already.
+// call, so one caller at a time is told to go on: the others would be rejected when they have begun already.
 func (b *breaker) heldBack() time.Duration {
 	switch left := b.RemainingDelay(); {
 	case b.IsClosed():

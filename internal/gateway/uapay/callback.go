@@ -16,7 +16,7 @@ import (
 // largestCallback is how long a callback's body may be, in bytes. The documented sample has under 1,000.
 const largestCallback = 64 << 10
 
-// Ages of a callback by its iat, if it has one, beyond which it is put in doubt. The provider tries for 27 hours and five
+// Ages of a callback by its iat, if it has one, beyond which it needs verification. The provider tries for 27 hours and five
 // minutes in all (uapay.md 10), and allows clocks to differ by 20 seconds (uapay.md 4.3). That a retry keeps its first
 // iat is inferred, and so is that iat means the same as in requests.
 const (
@@ -26,7 +26,7 @@ const (
 
 // ReadCallback implements gateway.Gateway (uapay.md 10). The body must be an object with a token and nothing else, or it
 // is KindRejected; the token must be signed by HS256 with our key, or it is KindInvalidSignature. A callback that is signed but
-// incomplete, or that says what a callback cannot settle, has its Doubt set and is silent about money.
+// incomplete, or that says what a callback cannot settle, has its VerifyReason set and says nothing about money.
 func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, error) {
 	reject := func(kind gateway.ErrorKind, code string) (gateway.Notification, error) {
 		return gateway.Notification{}, &gateway.Error{Kind: kind, Op: "callback", Code: code}
@@ -153,20 +153,20 @@ func (c claims) verifyReason(m meaning, invoiceID, paymentID string, received ti
 	return ""
 }
 
-// askedAnyway are the doubts that say nothing against a callback: what it tells is for the provider to settle by its nature.
+// askedAnyway are the reasons that say nothing against a callback: what it tells is for the provider to settle by its nature.
 var askedAnyway = []string{subscription, wentBack, payersTurn}
 
-// The doubts of askedAnyway.
+// The reasons of askedAnyway.
 const (
 	subscription = "later charges of a subscription carry the same order"
 	wentBack     = "the money went back"
 	payersTurn   = "it is the payer's turn"
 )
 
-// ruleOf names a doubt for counting. What payrelay asks as a matter of course begins with asked.
-func ruleOf(doubt string) string {
-	rule := strings.ReplaceAll(strings.ReplaceAll(doubt, " ", "_"), "'", "")
-	if slices.Contains(askedAnyway, doubt) {
+// ruleOf names a reason for counting. What payrelay asks as a matter of course begins with asked.
+func ruleOf(verifyReason string) string {
+	rule := strings.ReplaceAll(strings.ReplaceAll(verifyReason, " ", "_"), "'", "")
+	if slices.Contains(askedAnyway, verifyReason) {
 		return "asked_" + rule
 	}
 	return rule

@@ -137,14 +137,14 @@ func TestOneCallbackInManySpellings(t *testing.T) {
 	first := read(body)
 	require.NotEmpty(t, first.Fingerprint)
 	end := strings.LastIndexByte(body, '"')
-	for name, again := range map[string]string{
+	for name, repeated := range map[string]string{
 		"blanks":             " {\n\t\"token\" :" + body[strings.IndexByte(body, ':')+1:] + "\r\n",
 		"a letter escaped":   strings.Replace(body, `":"e`, `":"\u0065`, 1),
 		"the key escaped":    strings.Replace(body, `"token"`, `"\u0074oken"`, 1),
 		"a line in the seal": body[:end-5] + `\r\n` + body[end-5:],
 	} {
-		require.NotEqual(t, body, again, name)
-		require.Equal(t, first, read(again), name)
+		require.NotEqual(t, body, repeated, name)
+		require.Equal(t, first, read(repeated), name)
 	}
 	claims := callbackClaims()
 	claims["amount"] = 24999
@@ -161,8 +161,8 @@ func FuzzReadCallback(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		raw := gateway.RawCallback{Method: "POST", Body: body, ReceivedAt: testNow}
 		n, err := g.ReadCallback(raw)
-		again, err2 := g.ReadCallback(raw)
-		require.Equal(t, n, again)
+		repeated, err2 := g.ReadCallback(raw)
+		require.Equal(t, n, repeated)
 		require.Equal(t, err == nil, err2 == nil)
 		if err != nil {
 			require.Contains(t, []gateway.ErrorKind{gateway.KindRejected, gateway.KindInvalidSignature}, gateway.KindOf(err))

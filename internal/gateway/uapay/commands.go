@@ -194,13 +194,13 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 		return gateway.Result{}, err
 	}
 	checked, readErr := g.Fetch(ctx, ref)
-	again := readErr == nil && checked.NextAction != nil && checked.NextAction.Type == gateway.ActionConfirmCode
+	codeAwaited := readErr == nil && checked.NextAction != nil && checked.NextAction.Type == gateway.ActionConfirmCode
 	switch {
 	case err != nil && readErr != nil:
 		return gateway.Result{}, err
-	case err != nil && again && counted(checked.NextAction, ref) && !fewer(checked.NextAction, ref):
+	case err != nil && codeAwaited && counted(checked.NextAction, ref) && !fewer(checked.NextAction, ref):
 		return gateway.Result{}, r.err(gateway.KindDeclined, e, gateway.CodeNotTried) // a code that is wrong costs an attempt
-	case err != nil && again: // the code was not taken
+	case err != nil && codeAwaited: // the code was not taken
 		for name, value := range r.providerData {
 			checked.ProviderData[name] = value
 		}
@@ -213,7 +213,7 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 		return checked, nil // whatever became of it, this is how things are
 	case readErr != nil:
 		return gateway.Result{Status: gateway.StatusProcessing, ProviderData: r.providerData}, nil
-	case again && !fewer(checked.NextAction, ref): // the provider is not done with the code yet
+	case codeAwaited && !fewer(checked.NextAction, ref): // the provider is not done with the code yet
 		checked.Status, checked.NextAction = gateway.StatusProcessing, nil
 	}
 	return checked, nil

@@ -197,10 +197,10 @@ func TestConfirmCode(t *testing.T) {
 	_, err = open(t, account(p.url)).ConfirmCode(t.Context(), ref, "123456")
 	require.Equal(t, gateway.CodeKeyLost, asError(t, err).Code)
 	require.Len(t, p.seen(), 2)
-	shownAgain, err := open(t, account(p.url)).Fetch(t.Context(), ref)
+	shownTwice, err := open(t, account(p.url)).Fetch(t.Context(), ref)
 	require.NoError(t, err)
-	require.Equal(t, gateway.StatusRequiresAction, shownAgain.Status)
-	require.Nil(t, shownAgain.NextAction, "a code that nobody can send is not asked for")
+	require.Equal(t, gateway.StatusRequiresAction, shownTwice.Status)
+	require.Nil(t, shownTwice.NextAction, "a code that nobody can send is not asked for")
 
 	g := open(t, account(""))
 	_, err = g.ConfirmCode(t.Context(), payment(gateway.OpSale), "123456")

@@ -126,18 +126,18 @@ func TestConformance(t *testing.T) {
 	gatewaytest.Run(t, subject)
 
 	// A refund looks at its payment before it is asked for.
-	looks := subject
-	looks.Prelude = func(r *http.Request) bool {
+	probing := subject
+	probing.Prelude = func(r *http.Request) bool {
 		return opensSession(r) || r.URL.Path == "/api/invoicer/payments/show"
 	}
-	looks.Operations = map[string]func(context.Context, gw) (res, error){
+	probing.Operations = map[string]func(context.Context, gw) (res, error){
 		"refund": func(ctx context.Context, g gw) (res, error) {
 			return g.(gateway.Refunder).Refund(ctx, gateway.RefundRequest{Refund: refund, Payment: led, Reason: "returned"})
 		},
 	}
 	t.Run("refunds", func(t *testing.T) {
 		t.Parallel()
-		gatewaytest.Run(t, looks)
+		gatewaytest.Run(t, probing)
 	})
 }
 

@@ -25,46 +25,46 @@ func shownInvoice(rest string, payments ...string) string {
 func TestWhichPaymentOfAnInvoiceDecides(t *testing.T) {
 	t.Parallel()
 	const sale, hold, capture, cancel = gateway.OpSale, gateway.OpAuthorize, gateway.OpCapture, gateway.OpCancel
-	type look []string
+	type poll []string
 	for name, tc := range map[string]struct {
 		op     gateway.Operation
-		looks  []look
+		polls  []poll
 		status gateway.Status
 		id     string
 		held   bool
 	}{
-		"a success behind a failure":        {sale, []look{{"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
-		"a try under way":                   {sale, []look{{"a 1 REJECTED/CANCELED", "b 2 PENDING/NEW", "c 3 CANCELED/CANCELED"}}, gateway.StatusProcessing, "b", false},
-		"the payer's turn on the page":      {sale, []look{{"a 1 REJECTED/CANCELED", "b 2 OPEN/NEW"}}, gateway.StatusRequiresAction, "b", false},
-		"the newest failure":                {sale, []look{{"b 10 REJECTED/CANCELED", "a 9 CANCELED/CANCELED"}}, gateway.StatusFailed, "b", true},
-		"a success before what went back":   {sale, []look{{"a 1 FINISHED/FINISHED", "b 2 REVERSED/REVERSED"}}, gateway.StatusSucceeded, "a", true},
-		"a success after what went back":    {sale, []look{{"a 1 REVERSED/REVERSED", "b 2 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "b", true},
-		"what went back before a new try":   {sale, []look{{"a 1 REVERSED/REVERSED", "b 2 PENDING/NEW"}}, gateway.StatusSucceeded, "a", true},
-		"a subscription's first charge":     {sale, []look{{"b 10 FINISHED/FINISHED", "a 9 FINISHED/FINISHED", "c 11 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "a", true},
-		"an unlisted word hides failure":    {sale, []look{{"a 1 SOMETHING_NEW/NEW", "b 2 REJECTED/CANCELED"}}, "", "a", false},
-		"a hold beside a newer try":         {hold, []look{{"a 9 HOLDED/PAID", "b 10 OPEN/NEW"}}, gateway.StatusAuthorized, "a", true},
-		"two charges seen under way before": {sale, []look{{"a 9 PENDING/NEW", "b 10 PENDING/NEW"}, {"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "a", true},
-		"a newer try that never ends":       {sale, []look{{"a 9 OPEN/NEW", "b 10 OPEN/NEW"}, {"a 9 FINISHED/FINISHED", "b 10 OPEN/NEW"}}, gateway.StatusSucceeded, "a", true},
-		"a newer try beside a new hold":     {hold, []look{{"a 9 OPEN/NEW", "b 10 OPEN/NEW"}, {"a 9 HOLDED/PAID", "b 10 OPEN/NEW"}}, gateway.StatusAuthorized, "a", true},
-		"paid twice, the newer one first":   {sale, []look{{"a 9 OPEN/NEW", "b 10 FINISHED/FINISHED"}, {"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "b", true},
-		"held twice, the newer one first":   {hold, []look{{"a 9 OPEN/NEW", "b 10 HOLDED/PAID"}, {"a 9 HOLDED/PAID", "b 10 HOLDED/PAID"}}, gateway.StatusAuthorized, "b", true},
-		"the one that was paid went back":   {sale, []look{{"a 9 OPEN/NEW", "b 10 FINISHED/FINISHED"}, {"a 9 FINISHED/FINISHED", "b 10 REVERSED/REVERSED"}}, gateway.StatusSucceeded, "b", true},
-		"paid after a failure was seen":     {sale, []look{{"b 10 REJECTED/CANCELED"}, {"a 11 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
-		"a capture under way":               {capture, []look{{"a 9 OPEN/NEW", "b 10 HOLDED/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
-		"a capture seen under way":          {capture, []look{{"a 9 OPEN/NEW", "b 10 PENDING/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
-		"a cancel seen under way":           {cancel, []look{{"a 9 OPEN/NEW", "b 10 PENDING/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
-		"a refused capture, paid otherwise": {capture, []look{{"b 10 HOLDED/PAID"}, {"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
-		"a canceled hold, paid otherwise":   {capture, []look{{"b 10 HOLDED/PAID"}, {"a 9 FINISHED/FINISHED", "b 10 CANCELED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
+		"a success behind a failure":        {sale, []poll{{"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
+		"a try under way":                   {sale, []poll{{"a 1 REJECTED/CANCELED", "b 2 PENDING/NEW", "c 3 CANCELED/CANCELED"}}, gateway.StatusProcessing, "b", false},
+		"the payer's turn on the page":      {sale, []poll{{"a 1 REJECTED/CANCELED", "b 2 OPEN/NEW"}}, gateway.StatusRequiresAction, "b", false},
+		"the newest failure":                {sale, []poll{{"b 10 REJECTED/CANCELED", "a 9 CANCELED/CANCELED"}}, gateway.StatusFailed, "b", true},
+		"a success before what went back":   {sale, []poll{{"a 1 FINISHED/FINISHED", "b 2 REVERSED/REVERSED"}}, gateway.StatusSucceeded, "a", true},
+		"a success after what went back":    {sale, []poll{{"a 1 REVERSED/REVERSED", "b 2 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "b", true},
+		"what went back before a new try":   {sale, []poll{{"a 1 REVERSED/REVERSED", "b 2 PENDING/NEW"}}, gateway.StatusSucceeded, "a", true},
+		"a subscription's first charge":     {sale, []poll{{"b 10 FINISHED/FINISHED", "a 9 FINISHED/FINISHED", "c 11 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "a", true},
+		"an unlisted word hides failure":    {sale, []poll{{"a 1 SOMETHING_NEW/NEW", "b 2 REJECTED/CANCELED"}}, "", "a", false},
+		"a hold beside a newer try":         {hold, []poll{{"a 9 HOLDED/PAID", "b 10 OPEN/NEW"}}, gateway.StatusAuthorized, "a", true},
+		"two charges seen under way before": {sale, []poll{{"a 9 PENDING/NEW", "b 10 PENDING/NEW"}, {"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "a", true},
+		"a newer try that never ends":       {sale, []poll{{"a 9 OPEN/NEW", "b 10 OPEN/NEW"}, {"a 9 FINISHED/FINISHED", "b 10 OPEN/NEW"}}, gateway.StatusSucceeded, "a", true},
+		"a newer try beside a new hold":     {hold, []poll{{"a 9 OPEN/NEW", "b 10 OPEN/NEW"}, {"a 9 HOLDED/PAID", "b 10 OPEN/NEW"}}, gateway.StatusAuthorized, "a", true},
+		"paid twice, the newer one first":   {sale, []poll{{"a 9 OPEN/NEW", "b 10 FINISHED/FINISHED"}, {"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}}, gateway.StatusSucceeded, "b", true},
+		"held twice, the newer one first":   {hold, []poll{{"a 9 OPEN/NEW", "b 10 HOLDED/PAID"}, {"a 9 HOLDED/PAID", "b 10 HOLDED/PAID"}}, gateway.StatusAuthorized, "b", true},
+		"the one that was paid went back":   {sale, []poll{{"a 9 OPEN/NEW", "b 10 FINISHED/FINISHED"}, {"a 9 FINISHED/FINISHED", "b 10 REVERSED/REVERSED"}}, gateway.StatusSucceeded, "b", true},
+		"paid after a failure was seen":     {sale, []poll{{"b 10 REJECTED/CANCELED"}, {"a 11 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
+		"a capture under way":               {capture, []poll{{"a 9 OPEN/NEW", "b 10 HOLDED/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
+		"a capture seen under way":          {capture, []poll{{"a 9 OPEN/NEW", "b 10 PENDING/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
+		"a cancel seen under way":           {cancel, []poll{{"a 9 OPEN/NEW", "b 10 PENDING/PAID"}, {"a 9 OPEN/NEW", "b 10 PENDING/PAID", "c 11 OPEN/NEW"}}, gateway.StatusProcessing, "b", true},
+		"a refused capture, paid otherwise": {capture, []poll{{"b 10 HOLDED/PAID"}, {"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
+		"a canceled hold, paid otherwise":   {capture, []poll{{"b 10 HOLDED/PAID"}, {"a 9 FINISHED/FINISHED", "b 10 CANCELED/CANCELED"}}, gateway.StatusSucceeded, "a", true},
 	} {
-		invoices := make([]string, len(tc.looks))
-		for i, payments := range tc.looks {
+		invoices := make([]string, len(tc.polls))
+		for i, payments := range tc.polls {
 			invoices[i] = shownInvoice("", payments...)
 		}
 		p := newProvider(t, map[string][]string{"invoicer/invoices/show": invoices})
 		g, ref := open(t, account(p.url)), payment(tc.op)
 		ref.State = saved(stateInvoice, testInvoice)
 		var last gateway.Result
-		for range tc.looks {
+		for range tc.polls {
 			var err error
 			last, err = g.Fetch(t.Context(), ref)
 			require.NoError(t, err, name)

@@ -1,6 +1,6 @@
 // Package uapay speaks the UAPAY HTTP API, as described by docs/providers/uapay.md, whose sections the comments cite.
 // It translates and never decides: what the provider said becomes a gateway.Result, and everything that leaves
-// doubt becomes an error of a kind that says so.
+// outcome open becomes an error of a kind that says so.
 //
 // The files: adapter.go opens accounts, client.go sends calls and sorts answers, session.go keeps the session, sign.go
 // seals and opens tokens, wire.go holds the provider's spelling, status.go the meaning of its words, errors.go that of
@@ -30,7 +30,7 @@
 //   - What was initiated and then refused is cancelled at once instead of waiting out its hour.
 //   - An amount never includes the commission, which is the payer's; it is kept as evidence.
 //   - Subscriptions are charged by the provider's own schedule, and every charge carries the first order's id. Their
-//     callbacks are always put in doubt. Nothing charges on demand.
+//     callbacks always need verification. Nothing charges on demand.
 //   - Where the members of a card form's request stand is undocumented, as is whether it names the client or a session. They
 //     stand where published clients have them, and both are named. For how long the address works is unknown (frame.go).
 //   - How soon an order can be seen, and for how long, is undocumented: two minutes and 30 days are assumptions.

@@ -25,7 +25,7 @@ type Switches[S Validated] struct {
 }
 
 // NewSwitches returns the switches for a simulator whose mutex is guard. The simulator reads settings directly, with guard held,
-// and takes faults as they strike. variants are the names of the callbacks that CallbackForged can send.
+// and takes faults as they come. variants are the names of the callbacks that CallbackForged can send.
 func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, variants []string) *Switches[S] {
 	return &Switches[S]{guard, settings, defaults, faults, variants}
 }

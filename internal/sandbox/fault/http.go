@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Before applies what strikes before the request is carried out. It returns the
+// Before applies the faults that come before the request is carried out. It returns the
 // HTTP status it answered and true when the request must not be carried out. A
 // dropped connection leaves through a panic with http.ErrAbortHandler, which
 // net/http turns into a closed connection.

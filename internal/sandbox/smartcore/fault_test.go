@@ -22,7 +22,7 @@ func (b *bundle) fault(f fault.Fault) string {
 	return id
 }
 
-// Each fault of an answer looks like what it pretends to be, strikes once, and
+// Each fault of an answer looks like what it pretends to be, takes effect once, and
 // the order exists exactly when the fault comes after processing.
 func TestAnswerFaults(t *testing.T) {
 	t.Parallel()
@@ -59,11 +59,11 @@ func TestAnswerFaults(t *testing.T) {
 			seen := b.simulator.Requests("hit")
 			require.Len(t, seen, 1)
 			require.Equal(t, []string{string(c.kind)}, seen[0].Faults)
-			again := b.call("/gateway/initPayment", b.pay("hit", nil))
+			repeated := b.call("/gateway/initPayment", b.pay("hit", nil))
 			if c.exists {
-				require.Equal(t, CodeDuplicate, again["err"])
+				require.Equal(t, CodeDuplicate, repeated["err"])
 			} else {
-				require.EqualValues(t, 1, again["status"])
+				require.EqualValues(t, 1, repeated["status"])
 			}
 		})
 	}

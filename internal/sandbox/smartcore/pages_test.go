@@ -136,7 +136,7 @@ func TestPagesRenderInEveryState(t *testing.T) {
 	for id, body := range map[string]object{"open": card(CardChallenge), "wait": card(CardFrictionless)} {
 		b.call("/pci/initPaymentHost2Host", b.pay(id, with(body, object{"success_url": "", "fail_url": ""})))
 	}
-	look := func(id, want string) {
+	page := func(id, want string) {
 		t.Helper()
 		o, _ := b.simulator.Order(id)
 		status, _, html := b.visit(http.MethodGet, o.FormURL+"/result", nil)
@@ -146,24 +146,24 @@ func TestPagesRenderInEveryState(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, html)
 		require.Contains(t, html, ">"+want+"</span>")
 	}
-	look("open", "waiting")
-	look("wait", "processing")
+	page("open", "waiting")
+	page("wait", "processing")
 	_, _, html := b.visit(http.MethodGet, func() string { o, _ := b.simulator.Order("wait"); return o.FormURL }(), nil)
 	require.Contains(t, html, `http-equiv="refresh"`)
 	require.NoError(t, b.simulator.Complete("open", "cancel"))
 	require.NoError(t, b.simulator.Complete("wait", "success"))
-	look("open", "failed")
-	look("wait", "success")
+	page("open", "failed")
+	page("wait", "success")
 	b.call("/pci/authorize", b.pay("auth", card(CardFrictionless)))
 	require.NoError(t, b.simulator.Complete("auth", "success"))
-	look("auth", "authorized")
+	page("auth", "authorized")
 	b.call("/gateway/cancel", object{"order_id": "auth"})
-	look("auth", "canceled")
+	page("auth", "canceled")
 	form := b.call("/gateway/withdrawal/tokenize-form", object{"account": "EUR-sandbox-payout", "order_id": "tok"})["form_url"].(string)
 	_, _, html = b.visit(http.MethodGet, form+"?test=decline", nil)
 	require.Contains(t, html, "Save your card")
 	b.visit(http.MethodPost, form, typed("4111111111111111"))
-	look("tok", "success")
+	page("tok", "success")
 	status, _, _ := b.visit(http.MethodGet, b.base+"/payment/000000000000000000000000", nil)
 	require.Equal(t, http.StatusNotFound, status)
 }

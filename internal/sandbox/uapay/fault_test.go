@@ -21,7 +21,7 @@ func (b *bundle) fault(f fault.Fault) {
 	require.NoError(b, err)
 }
 
-// Each fault of an answer looks like what it pretends to be, strikes once, and
+// Each fault of an answer looks like what it pretends to be, takes effect once, and
 // the invoice exists exactly when the fault comes after processing.
 func TestAnswerFaults(t *testing.T) {
 	t.Parallel()

@@ -40,8 +40,8 @@ func TestHostedPage(t *testing.T) {
 	_, _, html = b.visit(http.MethodGet, page, nil)
 	require.Contains(t, html, `data-status="success"`)
 
-	again, _, _ := b.visit(http.MethodPost, page, typed(CardSuccess)) // the button pressed twice
-	require.Equal(t, 303, again)
+	repeated, _, _ := b.visit(http.MethodPost, page, typed(CardSuccess)) // the button pressed twice
+	require.Equal(t, 303, repeated)
 	o, _ := b.simulator.Order("ord-1")
 	require.Len(t, o.Payments, 1)
 

@@ -17,14 +17,14 @@ func TestOnlyLatenessIsTheMachines(t *testing.T) {
 		}
 		return r
 	}
-	require.True(t, of(0.2, NotAnswered, NotSettled).Unsure())
-	require.True(t, of(0, TooQuiet).Quiet())
-	require.False(t, of(0, TooQuiet, Lost).Quiet(), "a quiet run's violation is one")
-	require.False(t, of(0).Quiet())
-	require.False(t, of(0.01, NotAnswered).Unsure(), "the machine ran")
-	require.False(t, of(0.2).Unsure(), "a run that is good is good")
+	require.True(t, of(0.2, NotAnswered, NotSettled).Inconclusive())
+	require.True(t, of(0, TooQuiet).Ineffective())
+	require.False(t, of(0, TooQuiet, Lost).Ineffective(), "a quiet run's violation is one")
+	require.False(t, of(0).Ineffective())
+	require.False(t, of(0.01, NotAnswered).Inconclusive(), "the machine ran")
+	require.False(t, of(0.2).Inconclusive(), "a run that is good is good")
 	for _, k := range []Kind{Lost, DoubleEffect, FalseFailed, FalsePaid, AmountMismatch, SentTwice, NotIdempotent, AnswerWrong, MissedConflict, FalseConflict, Died} {
-		require.False(t, of(0.2, NotAnswered, k).Unsure(), k)
+		require.False(t, of(0.2, NotAnswered, k).Inconclusive(), k)
 	}
 }
 
@@ -37,5 +37,5 @@ func TestStolenTimeIsAShareOfAll(t *testing.T) {
 	require.Zero(t, stolen(before, before))
 	require.Zero(t, stolen([]int64{1, 2, 3}, []int64{2, 3, 4}), "an old kernel does not tell")
 	now := time.Now()
-	require.Equal(t, 2*time.Second, idled([]Strike{{Idle: true, From: now, To: now.Add(2 * time.Second)}, {From: now, To: now.Add(time.Hour)}}))
+	require.Equal(t, 2*time.Second, idled([]Injection{{Idle: true, From: now, To: now.Add(2 * time.Second)}, {From: now, To: now.Add(time.Hour)}}))
 }

@@ -16,8 +16,8 @@ type Request struct {
 	Manual    bool   // the money is to be held first
 }
 
-// Said is what one answer of 2xx showed of an order.
-type Said struct {
+// View is what one answer of 2xx showed of an order.
+type View struct {
 	Shop, Order, Kind, Reference, Status string
 	HTTP, Sequence                       int
 	Amount                               int64

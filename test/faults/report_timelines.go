@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// stories are the questions whose answers tell an order's story; $1 is its id or its reference.
-var stories = []struct{ name, sql string }{
+// timelines are the queries whose answers make an order's timeline; $1 is its id or its reference.
+var timelines = []struct{ name, sql string }{
 	{"order", `SELECT to_jsonb(o) - 'request_hash' - 'provider_state' - 'next_action' FROM orders o WHERE o.id::text = $1 OR o.reference = $1 OR o.parent_id::text = $1`},
 	{"transition", `SELECT to_jsonb(t) - 'shop_id' FROM order_transitions t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence`},
 	{"call", `SELECT to_jsonb(t) - 'shop_id' - 'id' FROM provider_calls t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.started_at`},
@@ -23,15 +23,15 @@ var stories = []struct{ name, sql string }{
 }
 
 // tell writes down everything that is known about the orders of violations, before the database is gone.
-func (r *run) tell(ctx context.Context, violations []Violation) error {
+func (r *run) printTimelines(ctx context.Context, violations []Violation) error {
 	file, err := os.Create(filepath.Join(r.dir, "orders.txt"))
 	if err != nil {
-		return fmt.Errorf("tell the orders' stories: %w", err)
+		return fmt.Errorf("print the orders' timelines: %w", err)
 	}
 	defer func() { _ = file.Close() }()
 	conn, err := pgx.Connect(ctx, r.direct)
 	if err != nil {
-		return fmt.Errorf("tell the orders' stories: %w", err)
+		return fmt.Errorf("print the orders' timelines: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	reported := map[string]bool{}
@@ -41,7 +41,7 @@ func (r *run) tell(ctx context.Context, violations []Violation) error {
 		}
 		reported[v.Order] = true
 		fmt.Fprintf(file, "== %s\n", v)
-		for _, s := range stories {
+		for _, s := range timelines {
 			rows, err := conn.Query(ctx, s.sql, v.Order)
 			if err != nil {
 				return fmt.Errorf("ask for the %s of an order: %w", s.name, err)

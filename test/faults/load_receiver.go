@@ -19,10 +19,10 @@ type receiver struct {
 	server  *http.Server
 	address string
 
-	mu      sync.Mutex
-	mood    string // "", shop_500, shop_hang or shop_lost
-	struck  int    // notifications that met a mood
-	notices []Notice
+	mu        sync.Mutex
+	mood      string // "", shop_500, shop_hang or shop_lost
+	disturbed int    // notifications that met a mood
+	notices   []Notice
 }
 
 func newReceiver(ctx context.Context, shop, secret string) (*receiver, error) {
@@ -49,7 +49,7 @@ func (r *receiver) be(mood string) {
 func (r *receiver) met() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.struck
+	return r.disturbed
 }
 
 func (r *receiver) received() []Notice {
@@ -66,7 +66,7 @@ func (r *receiver) serve(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	mood := r.mood
 	if mood != "" {
-		r.struck++
+		r.disturbed++
 	}
 	r.mu.Unlock()
 	switch mood {

@@ -10,9 +10,9 @@ import (
 	"payrelay/internal/sandbox/fault"
 )
 
-// Strike is a fault that took effect, and while it did. What took no effect is none: a simulator's fault that met no request, a
+// Injection is a fault that took effect, and while it did. What took no effect is none: a simulator's fault that met no request, a
 // signal for a process that had ended, an instant that was not reached.
-type Strike struct {
+type Injection struct {
 	Name     string // as Fault.Name has it
 	From, To time.Time
 	// Calls, Database and Process say what it can have taken from us: an answer of a provider, the database, or the process
@@ -22,9 +22,9 @@ type Strike struct {
 	Idle bool
 }
 
-// strike is what a fault is as a Strike.
-func strike(f Fault, from, to time.Time) Strike {
-	s := Strike{Name: f.Name(), From: from, To: to}
+// injectionOf is what a fault is as an Injection.
+func injectionOf(f Fault, from, to time.Time) Injection {
+	s := Injection{Name: f.Name(), From: from, To: to}
 	switch f.Kind {
 	case "kill", "kill_point", "stop", "pause", "pause_point":
 		s.Process = true
@@ -38,19 +38,19 @@ func strike(f Fault, from, to time.Time) Strike {
 	return s
 }
 
-// strikes keeps what struck. It is safe for concurrent use.
-type strikes struct {
+// injections keeps what took effect. It is safe for concurrent use.
+type injections struct {
 	mu   sync.Mutex
-	list []Strike
+	list []Injection
 }
 
-func (s *strikes) add(one Strike) {
+func (s *injections) add(one Injection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = append(s.list, one)
 }
 
-func (s *strikes) all() []Strike {
+func (s *injections) all() []Injection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.list)
@@ -62,16 +62,16 @@ const (
 )
 
 // stalls notes when the machine did not let the harness run: answers may have been late then without any fault.
-func (s *strikes) stalls(ctx context.Context) {
+func (s *injections) stalls(ctx context.Context) {
 	for last := time.Now(); wait(ctx, stallPulse); last = time.Now() {
 		if now := time.Now(); now.Sub(last) > stallAfter {
-			s.add(Strike{Name: "stall", From: last, To: now, Calls: true, Database: true, Process: true, Idle: true})
+			s.add(Injection{Name: "stall", From: last, To: now, Calls: true, Database: true, Process: true, Idle: true})
 		}
 	}
 }
 
-// struck are the names of the plan's faults that took effect.
-func struck(list []Strike) (names []string) {
+// injectedFaults are the names of the plan's faults that took effect.
+func injectedFaults(list []Injection) (names []string) {
 	for _, s := range list {
 		if !s.Idle {
 			names = append(names, s.Name)
@@ -84,9 +84,9 @@ func struck(list []Strike) (names []string) {
 // fills again.
 const aftermath = 1500 * time.Millisecond
 
-// during reports whether a strike that match accepts was there between from and to.
-func (x indexed) during(from, to time.Time, match func(Strike) bool) bool {
-	return slices.ContainsFunc(x.Strikes, func(s Strike) bool {
+// during reports whether an injection that match accepts was there between from and to.
+func (x indexed) during(from, to time.Time, match func(Injection) bool) bool {
+	return slices.ContainsFunc(x.Injections, func(s Injection) bool {
 		return match(s) && !s.From.After(to) && !s.To.Add(aftermath).Before(from)
 	})
 }

@@ -40,9 +40,9 @@ func (p *player) did(action string) {
 }
 
 // play plays one order from the shop's first request to the last thing that shop or customer do. Nobody waits for an
-// order's next state after patience has ended, and nobody asks for an answer after ctx has: what was begun then is the
+// order's next state after waiting has ended, and nobody asks for an answer after ctx has: what was started then is the
 // service's to finish.
-func (p *player) play(ctx, patience context.Context, o Order) {
+func (p *player) play(ctx, waiting context.Context, o Order) {
 	if !wait(ctx, o.At) {
 		return
 	}
@@ -67,16 +67,16 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	}
 	switch o.Script {
 	case "payout_card":
-		p.payToCard(ctx, patience, s, o, v)
+		p.payToCard(ctx, waiting, s, o, v)
 		return
 	case "transfer":
 		if o.Then == "both" {
 			twice.Go(func() { p.follow(ctx, s, o, v) })
 		}
-		p.prove(ctx, patience, s, o, v)
+		p.prove(ctx, waiting, s, o, v)
 		return
 	case "uapay_card", "uapay_card_hold":
-		p.prove(ctx, patience, s, o, v)
+		p.prove(ctx, waiting, s, o, v)
 		if o.Outcome == "abandon" {
 			return
 		}
@@ -87,26 +87,26 @@ func (p *player) play(ctx, patience context.Context, o Order) {
 	}
 	switch o.Script {
 	case "recurring":
-		if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); !ok || v.Status != "succeeded" {
+		if v, ok = s.until(waiting, v.ID, "succeeded", "failed", "canceled"); !ok || v.Status != "succeeded" {
 			return
 		}
-		p.charges(ctx, patience, s, o, v)
+		p.charges(ctx, waiting, s, o, v)
 	case "hold", "uapay_hold", "uapay_card_hold":
-		if v, ok = s.until(patience, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
+		if v, ok = s.until(waiting, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
 			return
 		}
-		if v, ok = p.command(ctx, patience, s, o, v); !ok || v.Status != "succeeded" {
+		if v, ok = p.command(ctx, waiting, s, o, v); !ok || v.Status != "succeeded" {
 			return
 		}
 	}
 	if o.Then == "" {
 		if o.Script != "uapay_recurring" { // a subscription's callbacks prove nothing: later charges carry the same order
-			p.contradict(patience, s, v)
+			p.contradict(waiting, s, v)
 		}
 		return
 	}
-	if v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
-		p.refund(ctx, patience, s, o, v)
+	if v, ok = s.until(waiting, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
+		p.refund(ctx, waiting, s, o, v)
 	}
 }
 
@@ -133,7 +133,7 @@ func (p *player) customer(o Order, v view) bool {
 }
 
 // command captures or cancels a hold, or does both at once.
-func (p *player) command(ctx, patience context.Context, s *shopper, o Order, v view) (view, bool) {
+func (p *player) command(ctx, waiting context.Context, s *shopper, o Order, v view) (view, bool) {
 	path := "/v1/payments/" + v.ID
 	do := func(name, verb, body string, expected ...string) {
 		if s.command(ctx, path+"/"+verb, body, expected...) {
@@ -155,16 +155,16 @@ func (p *player) command(ctx, patience context.Context, s *shopper, o Order, v v
 	default:
 		do("captured", "capture", "{}")
 	}
-	return s.until(patience, v.ID, "succeeded", "failed", "canceled")
+	return s.until(waiting, v.ID, "succeeded", "failed", "canceled")
 }
 
 // refund gives money back in the way that the order's Then says.
-func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v view) {
+func (p *player) refund(ctx, waiting context.Context, s *shopper, o Order, v view) {
 	path := "/v1/payments/" + v.ID + "/refunds"
 	give := func(name string, minor int64, expected ...string) (view, bool) {
 		name = o.Name + "-" + name
 		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
-		for { // another refund under way is told by 409
+		for { // another refund under way is answered with 409
 			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
 			if !ok || status != 409 || r.Code != "refund_in_progress" {
 				if ok && status < 300 && o.Then != "beyond" {
@@ -175,7 +175,7 @@ func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v vi
 				}
 				return r, ok && status < 300
 			}
-			if !wait(patience, 300*time.Millisecond) {
+			if !wait(waiting, 300*time.Millisecond) {
 				return r, false
 			}
 		}
@@ -185,7 +185,7 @@ func (p *player) refund(ctx, patience context.Context, s *shopper, o Order, v vi
 		give("r", v.Captured)
 	case "halves": // the same sum twice, one after the other
 		if r, ok := give("r1", max(half, 1)); ok {
-			if _, ok = s.until(patience, r.ID, "succeeded", "failed"); ok && half > 0 {
+			if _, ok = s.until(waiting, r.ID, "succeeded", "failed"); ok && half > 0 {
 				give("r2", half)
 			}
 		}

@@ -17,8 +17,8 @@ type contradiction struct {
 }
 
 // contradict makes the provider say, properly signed, the opposite of how a payment has ended.
-func (p *player) contradict(patience context.Context, s *shopper, v view) {
-	v, ok := s.until(patience, v.ID, "succeeded", "failed", "canceled")
+func (p *player) contradict(waiting context.Context, s *shopper, v view) {
+	v, ok := s.until(waiting, v.ID, "succeeded", "failed", "canceled")
 	if !ok || v.Status == "canceled" {
 		return
 	}
@@ -53,10 +53,10 @@ func (p *player) contradicted() (list []Contradiction) {
 	for _, c := range p.contradicts {
 		said := Contradiction{Order: c.order}
 		if o, ok := p.simulators.SmartCore().Order(c.provider); ok {
-			said.Told = slices.ContainsFunc(o.Callbacks, func(cb *smartcore.Callback) bool { return cb.Status == c.status && acknowledged(cb.Delivery) })
+			said.Acknowledged = slices.ContainsFunc(o.Callbacks, func(cb *smartcore.Callback) bool { return cb.Status == c.status && acknowledged(cb.Delivery) })
 		}
 		if o, ok := p.simulators.UAPAY().Order(c.provider); ok {
-			said.Told = slices.ContainsFunc(o.Callbacks, func(cb *uapay.Callback) bool { return cb.Status == c.status && acknowledged(cb.Delivery) })
+			said.Acknowledged = slices.ContainsFunc(o.Callbacks, func(cb *uapay.Callback) bool { return cb.Status == c.status && acknowledged(cb.Delivery) })
 		}
 		list = append(list, said)
 	}

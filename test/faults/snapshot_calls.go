@@ -129,15 +129,15 @@ func uapaySigned(body string) bool {
 	return err == nil && sealed.Token == uapay.Sign(uapayKey, claims)
 }
 
-// reading reads the provider's book and ours.
+// reading reads the provider's records and ours.
 func (r *run) reading(ctx context.Context) (*Reading, error) {
 	b, err := readDatabase(ctx, r.direct)
 	return &Reading{Effects: ledger(r.simulators), Rows: b.Rows}, err
 }
 
-// witness adds to the books what the simulators and processes have seen to the end.
-func (r *run) witness(b *Books) (err error) {
-	b.Calls, b.Forgeries, b.Strikes = calls(r.simulators), forgeries(r.simulators), r.strikes.all()
+// witness adds to the snapshot what the simulators and processes have seen to the end.
+func (r *run) witness(b *Snapshot) (err error) {
+	b.Calls, b.Forgeries, b.Injections = calls(r.simulators), forgeries(r.simulators), r.injections.all()
 	b.Exits, err = r.exits()
 	return err
 }

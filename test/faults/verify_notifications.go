@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// notices compares what each shop was told with the orders.
+// notices compares what each shop was notified of with the orders.
 func (x indexed) notices(r *Result) {
 	reported := map[string][]Notice{}
 	payloads := map[string]string{}
@@ -28,7 +28,7 @@ func (x indexed) notices(r *Result) {
 	for order, list := range reported {
 		row := x.byID[order]
 		if row == nil {
-			r.add(Lost, order, "the shop was told of an order that does not exist")
+			r.add(Lost, order, "the shop was notified of an order that does not exist")
 			continue
 		}
 		for i, n := range list {
@@ -36,7 +36,7 @@ func (x indexed) notices(r *Result) {
 				r.add(NotificationOrder, order, "notification %d came after notification %d", n.Sequence, list[i-1].Sequence)
 			}
 			if n.Shop != row.Shop {
-				r.add(NotificationWrong, order, "another shop was told")
+				r.add(NotificationWrong, order, "another shop was notified")
 			}
 			if n.Sequence < 1 || n.Sequence > len(row.Steps) || row.Steps[n.Sequence-1].To != n.Status {
 				r.add(NotificationWrong, order, "notification %d says %s%s", n.Sequence, n.Status, trail(*row))
@@ -53,7 +53,7 @@ func (x indexed) notices(r *Result) {
 			}
 		}
 		if len(missing) > 0 {
-			r.add(NotificationGap, row.ID, "the shop was not told of transition %s of %d", strings.Join(missing, ", "), row.Sequence)
+			r.add(NotificationGap, row.ID, "the shop was not notified of transition %s of %d", strings.Join(missing, ", "), row.Sequence)
 			continue
 		}
 		if len(list) > 0 {

@@ -32,7 +32,7 @@ func smartcoreEffect(o smartcore.Order) Effect {
 	e := Effect{Provider: "smartcore", ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
 	switch {
 	case o.Operation == smartcore.OpRefund:
-		e.Kind, e.RefundID, e.Begun = "refund", o.UUID, o.CreatedAt
+		e.Kind, e.RefundID, e.Started = "refund", o.UUID, o.CreatedAt
 		if o.EndedAt != nil {
 			e.Ended = *o.EndedAt
 		}
@@ -43,7 +43,7 @@ func smartcoreEffect(o smartcore.Order) Effect {
 	}
 	for _, c := range o.Callbacks {
 		for _, a := range c.Attempts {
-			e.Told = e.Told || a.Status == http.StatusOK && (c.Variant == "" || c.Variant == "genuine") && o.Terminal()
+			e.Acknowledged = e.Acknowledged || a.Status == http.StatusOK && (c.Variant == "" || c.Variant == "genuine") && o.Terminal()
 		}
 	}
 	switch {
@@ -111,9 +111,9 @@ func recharged(orders []uapay.Order) int {
 	})
 }
 
-// readDatabase reads our book.
-func readDatabase(ctx context.Context, address string) (Books, error) {
-	var b Books
+// readDatabase reads our records.
+func readDatabase(ctx context.Context, address string) (Snapshot, error) {
+	var b Snapshot
 	db, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return b, fmt.Errorf("read the database: %w", err)

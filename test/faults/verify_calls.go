@@ -8,19 +8,19 @@ import (
 )
 
 // leastStrikes is how many faults must take effect in a run: a verdict over a quiet one is worth little.
-const leastStrikes = 3
+const leastInjections = 3
 
 // More open refunds of one provider than this, and more than half of all, are no accident of some lost answers.
 const mostOpenRefunds = 10
 
 // quiet finds a run in which next to nothing went wrong.
 func (x indexed) quiet(r *Result) {
-	if n := len(struck(x.Strikes)); n < leastStrikes {
-		r.add(TooQuiet, "all", "%d faults took effect, and a run must have %d", n, leastStrikes)
+	if n := len(injectedFaults(x.Injections)); n < leastInjections {
+		r.add(TooQuiet, "all", "%d faults took effect, and a run must have %d", n, leastInjections)
 	}
 }
 
-// overdue finds what came right only after its time, when the books were read again: how long after the faults every order
+// overdue finds what came right only after its time, when the snapshot was taken again: how long after the faults every order
 // was settled and every notification had arrived, zero if that was not seen.
 func overdue(r *Result, settled, reported time.Duration) {
 	switch {
@@ -37,7 +37,7 @@ func overdue(r *Result, settled, reported time.Duration) {
 func (x indexed) lives(r *Result) {
 	for _, e := range x.Exits {
 		// A server that starts or ends while the database is away may give up; it is started again, as everywhere.
-		if !x.during(e.At.Add(-exitWait), e.At, func(s Strike) bool { return s.Database || s.Idle }) {
+		if !x.during(e.At.Add(-exitWait), e.At, func(s Injection) bool { return s.Database || s.Idle }) {
 			r.add(Died, e.Replica, "ended by itself at %s: %s", e.At.UTC().Format("15:04:05.000"), e.How)
 		}
 	}
@@ -69,8 +69,8 @@ func (x indexed) sentTwice(r *Result) {
 		}
 	}
 	for order, n := range commands {
-		if row := x.byProvider[order]; row != nil && n > commanded(*row) {
-			r.add(SentTwice, row.ID, "%d captures and cancels were sent to %s, and %d were asked for%s", n, row.Provider, commanded(*row), trail(*row))
+		if row := x.byProvider[order]; row != nil && n > commandWritten(*row) {
+			r.add(SentTwice, row.ID, "%d captures and cancels were sent to %s, and %d were asked for%s", n, row.Provider, commandWritten(*row), trail(*row))
 		}
 	}
 	for order, n := range reverses {
@@ -88,8 +88,8 @@ func (x indexed) ours(order string) string {
 	return order
 }
 
-// commanded counts the captures and cancels that a shop gave: each is a step of its own, before it is sent.
-func commanded(row Row) int {
+// commandWritten counts the captures and cancels that a shop gave: each is a step of its own, before it is sent.
+func commandWritten(row Row) int {
 	return count(row.Steps, func(s Step) bool {
 		return s.Cause == "request" && s.From != "" && s.From != "created" && s.To == "processing"
 	})
@@ -121,7 +121,7 @@ func (x indexed) excused(row Row, endpoints ...string) bool {
 			return true
 		}
 	}
-	return x.during(from, to, func(s Strike) bool { return s.Calls || s.Process || s.Database })
+	return x.during(from, to, func(s Injection) bool { return s.Calls || s.Process || s.Database })
 }
 
 // callSlack is how long after PROVIDER_TIMEOUT the outcome of a call may still be on its way to its row.
@@ -149,13 +149,13 @@ func final(status string) bool {
 	return status == "succeeded" || status == "failed" || status == "canceled"
 }
 
-// repeats compares the books with what they said before every request was sent once more: nothing of that may have done
+// repeats compares the snapshot with what it said before every request was sent once more: nothing of that may have done
 // anything. What was not final may have gone on by itself.
 func (x indexed) repeats(r *Result) {
 	if x.Before == nil {
 		return
 	}
-	was := index(Books{Rows: x.Before.Rows, Effects: x.Before.Effects})
+	was := index(Snapshot{Rows: x.Before.Rows, Effects: x.Before.Effects})
 	for _, row := range x.Rows {
 		if was.byID[row.ID] == nil {
 			r.add(DoubleEffect, row.ID, "a %s of reference %q came to be when requests were sent again", row.Kind, row.Reference)

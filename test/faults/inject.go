@@ -36,15 +36,15 @@ func (r *run) inject(ctx, load context.Context) {
 			case !took, before >= 0 && met <= before:
 				r.log("fault %s: met nothing", f)
 			default:
-				r.strikes.add(strike(f, from, time.Now()))
+				r.injections.add(injectionOf(f, from, time.Now()))
 			}
 		})
 	}
 	wg.Wait()
 }
 
-// met counts what a fault of this kind can strike, so far: requests that a provider got, refunds that it failed,
-// notifications that met a bad-tempered shop. It is negative for kinds that know by themselves whether they struck.
+// met counts what a fault of this kind can affect, so far: requests that a provider got, refunds that it failed,
+// notifications that met a bad-tempered shop. It is negative for kinds that know by themselves whether they took effect.
 func (r *run) met(f Fault) int {
 	switch f.Kind {
 	case "provider_cut", "provider_slow", "provider_torn":
@@ -64,7 +64,7 @@ func (r *run) met(f Fault) int {
 	return -1
 }
 
-// apply does one fault and undoes it after its time. took is false if there was nothing that it could strike.
+// apply does one fault and undoes it after its time. took is false if there was nothing that it could affect.
 func (r *run) apply(ctx context.Context, f Fault) (took bool, err error) {
 	rep := r.replicas[f.Replica%len(r.replicas)]
 	db := r.dbLinks[f.Replica%len(r.dbLinks)]
@@ -163,7 +163,7 @@ func (r *run) misbehave(ctx context.Context, f Fault) (met bool, err error) {
 		return false, err
 	}
 	wait(ctx, f.For)
-	met = true // one that is on no longer has struck as often as it may
+	met = true // one that is on no longer has taken effect as often as it may
 	for _, on := range list() {
 		if on.ID == id {
 			met = on.Hits > 0

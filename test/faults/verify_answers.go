@@ -73,7 +73,7 @@ func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
 
 // said holds every answer that showed an order to the order's history and sums.
 func (x indexed) said(r *Result) {
-	for _, s := range x.Said {
+	for _, s := range x.Views {
 		row := x.byID[s.Order]
 		if row == nil {
 			r.add(Lost, s.Order, "the shop was shown a %s that does not exist (reference %q)", s.Kind, s.Reference)
@@ -86,7 +86,7 @@ func (x indexed) said(r *Result) {
 }
 
 // untrue says what of an answer the order never was, or "".
-func untrue(s Said, row Row) string {
+func untrue(s View, row Row) string {
 	final := s.Status == "succeeded" || s.Status == "failed" || s.Status == "canceled"
 	captured := int64(0)
 	if s.Status == "succeeded" {

@@ -7,35 +7,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ask adds to books what the shop asked for, and some of what it was shown.
-func (b *Books) ask() {
+// ask adds to a snapshot what the shop asked for, and some of what it was shown.
+func (b *Snapshot) ask() {
 	for _, r := range b.Rows {
 		b.Requests = append(b.Requests, Request{Shop: r.Shop, Kind: r.Kind, Reference: r.Reference, Order: r.Parent, Amount: r.Amount, Manual: r.ID == "held"})
 		if r.ID != "paid" && r.ID != "held" {
 			continue
 		}
 		for _, s := range r.Steps {
-			said := Said{Shop: r.Shop, Order: r.ID, Kind: r.Kind, Reference: r.Reference, Status: s.To, HTTP: 200, Sequence: s.Sequence, Amount: r.Amount}
+			said := View{Shop: r.Shop, Order: r.ID, Kind: r.Kind, Reference: r.Reference, Status: s.To, HTTP: 200, Sequence: s.Sequence, Amount: r.Amount}
 			if s.Sequence == r.Sequence {
 				said.Captured, said.Authorized = r.Captured, r.Authorized
 			}
-			b.Said = append(b.Said, said)
+			b.Views = append(b.Views, said)
 		}
 	}
 	b.Refusals = []Refusal{{Name: "ref-paid", Status: 409, Code: "refund_exceeds_captured", Expected: []string{"refund_exceeds_captured"}}}
 	b.Probes = []Probe{{What: "payout"}}
 }
 
-func (b *Books) request(reference string) *Request {
+func (b *Snapshot) request(reference string) *Request {
 	return &b.Requests[slices.IndexFunc(b.Requests, func(q Request) bool { return q.Reference == reference })]
 }
 
-func (b *Books) shown(order, status string) *Said {
-	return &b.Said[slices.IndexFunc(b.Said, func(s Said) bool { return s.Order == order && s.Status == status })]
+func (b *Snapshot) shown(order, status string) *View {
+	return &b.Views[slices.IndexFunc(b.Views, func(s View) bool { return s.Order == order && s.Status == status })]
 }
 
 // capture makes of the held payment one of which a part was captured, as the shop had asked.
-func (b *Books) capture(part int64) {
+func (b *Snapshot) capture(part int64) {
 	row := b.row("held")
 	row.Steps = append(slices.Clone(row.Steps), Step{4, "authorized", "processing", "request"}, Step{5, "processing", "succeeded", "answer"})
 	row.Sequence, row.Status, row.Captured, row.Asked = 5, "succeeded", part, part
@@ -44,7 +44,7 @@ func (b *Books) capture(part int64) {
 	for _, s := range row.Steps[3:] {
 		b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "held", Sequence: s.Sequence, Status: s.To, Captured: part * int64(s.Sequence-4), Genuine: true, Payload: "held" + s.To})
 	}
-	b.Said = append(b.Said, Said{Shop: "shop", Order: "held", Kind: "payment", Reference: "ref-held", Status: "succeeded", HTTP: 200, Sequence: 5, Amount: 700, Authorized: 700, Captured: part})
+	b.Views = append(b.Views, View{Shop: "shop", Order: "held", Kind: "payment", Reference: "ref-held", Status: "succeeded", HTTP: 200, Sequence: 5, Amount: 700, Authorized: 700, Captured: part})
 	b.Legal = map[[2]string]bool{{"authorized", "processing"}: true, {"authorized", "canceled"}: true}
 	for step := range legal {
 		b.Legal[step] = true
@@ -52,7 +52,7 @@ func (b *Books) capture(part int64) {
 }
 
 // cancel makes of the held payment one that was canceled, as the shop had asked.
-func (b *Books) cancel() {
+func (b *Snapshot) cancel() {
 	b.capture(0)
 	row := b.row("held")
 	row.Steps[4].To, row.Status, row.Asked = "canceled", "canceled", 700
@@ -94,56 +94,56 @@ func TestACommandAgainstWhatAProviderSaidSinceMayBeRefused(t *testing.T) {
 func TestWhatWasAskedForAndShownIsHeldToTheSnapshots(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		harm func(*Books)
+		harm func(*Snapshot)
 		want Kind
 		also []Kind
 	}{
-		"nobody asked for an order":           {func(b *Books) { b.request("ref-out").Reference = "other" }, NotAsked, nil},
-		"another shop asked for an order":     {func(b *Books) { b.request("ref-out").Shop = "other" }, NotAsked, nil},
-		"another sum was asked for":           {func(b *Books) { b.request("ref-waits").Amount = 601 }, AmountMismatch, nil},
-		"another sum was to be given back":    {func(b *Books) { b.request("ref-back").Amount = 401 }, AmountMismatch, nil},
-		"another currency was asked for":      {func(b *Books) { b.request("ref-waits").Currency = "EUR" }, AmountMismatch, nil},
-		"the provider moved another currency": {func(b *Books) { b.row("out").Currency, b.effect("ref-out").Currency = "EUR", "USD" }, AmountMismatch, nil},
-		"another payment's refund":            {func(b *Books) { b.request("ref-back").Order = "held" }, NotAsked, nil},
-		"another sum, here and at the provider": {func(b *Books) {
+		"nobody asked for an order":           {func(b *Snapshot) { b.request("ref-out").Reference = "other" }, NotAsked, nil},
+		"another shop asked for an order":     {func(b *Snapshot) { b.request("ref-out").Shop = "other" }, NotAsked, nil},
+		"another sum was asked for":           {func(b *Snapshot) { b.request("ref-waits").Amount = 601 }, AmountMismatch, nil},
+		"another sum was to be given back":    {func(b *Snapshot) { b.request("ref-back").Amount = 401 }, AmountMismatch, nil},
+		"another currency was asked for":      {func(b *Snapshot) { b.request("ref-waits").Currency = "EUR" }, AmountMismatch, nil},
+		"the provider moved another currency": {func(b *Snapshot) { b.row("out").Currency, b.effect("ref-out").Currency = "EUR", "USD" }, AmountMismatch, nil},
+		"another payment's refund":            {func(b *Snapshot) { b.request("ref-back").Order = "held" }, NotAsked, nil},
+		"another sum, here and at the provider": {func(b *Snapshot) {
 			b.row("out").Amount, b.row("out").Asked, b.row("out").Captured, b.effect("ref-out").Sum = 301, 301, 301, 301
 			b.Notices[b.notice("out", 3)].Captured = 301
 		}, AmountMismatch, nil},
-		"a part was asked for, and all was captured": {func(b *Books) {
+		"a part was asked for, and all was captured": {func(b *Snapshot) {
 			b.capture(700)
 			b.Requests[len(b.Requests)-1].Amount = 200
 		}, AmountMismatch, nil},
-		"a capture that nobody asked for": {func(b *Books) {
+		"a capture that nobody asked for": {func(b *Snapshot) {
 			b.capture(700)
 			b.Requests = b.Requests[:len(b.Requests)-1]
 		}, NotAsked, nil},
-		"a capture where a cancel was asked for": {func(b *Books) {
+		"a capture where a cancel was asked for": {func(b *Snapshot) {
 			b.capture(700)
 			b.Requests[len(b.Requests)-1].Kind = "cancel"
 		}, NotAsked, nil},
-		"a cancel that nobody asked for": {func(b *Books) {
+		"a cancel that nobody asked for": {func(b *Snapshot) {
 			b.cancel()
 			b.Requests = b.Requests[:len(b.Requests)-1]
 		}, NotAsked, nil},
-		"shown as failed, and it never was":      {func(b *Books) { b.shown("paid", "requires_action").Status = "failed" }, AnswerWrong, nil},
-		"shown at a sequence that it has not":    {func(b *Books) { b.shown("paid", "succeeded").Sequence = 4 }, AnswerWrong, nil},
-		"shown as the answer to a first request": {func(b *Books) { b.shown("paid", "succeeded").HTTP = 202 }, AnswerWrong, nil},
-		"shown with another sum":                 {func(b *Books) { b.shown("paid", "created").Amount = 1 }, AnswerWrong, nil},
-		"shown in another currency":              {func(b *Books) { b.shown("paid", "created").Currency = "USD" }, AnswerWrong, nil},
-		"shown as captured before it was":        {func(b *Books) { b.shown("paid", "requires_action").Captured = 1000 }, AnswerWrong, nil},
-		"shown as captured with another sum":     {func(b *Books) { b.shown("paid", "succeeded").Captured = 999 }, AnswerWrong, nil},
-		"shown as held with another sum":         {func(b *Books) { b.shown("held", "authorized").Authorized = 1 }, AnswerWrong, nil},
-		"shown as given back, more than it was":  {func(b *Books) { b.shown("paid", "succeeded").Refunded = 401 }, AnswerWrong, nil},
-		"shown to another shop":                  {func(b *Books) { b.shown("paid", "succeeded").Shop = "other" }, AnswerWrong, nil},
-		"shown with another reference":           {func(b *Books) { b.shown("paid", "succeeded").Reference = "other" }, AnswerWrong, nil},
-		"shown, and it is not there":             {func(b *Books) { b.shown("paid", "succeeded").Order = "other" }, Lost, nil},
-		"shown as final, and it went on":         {func(b *Books) { b.goOn() }, AnswerWrong, []Kind{HistoryBroken, NotificationGap}},
-		"refused without a reason":               {func(b *Books) { b.Refusals[0].Code = "reference_conflict" }, WronglyRefused, nil},
-		"a capture refused of what was held": {func(b *Books) {
+		"shown as failed, and it never was":      {func(b *Snapshot) { b.shown("paid", "requires_action").Status = "failed" }, AnswerWrong, nil},
+		"shown at a sequence that it has not":    {func(b *Snapshot) { b.shown("paid", "succeeded").Sequence = 4 }, AnswerWrong, nil},
+		"shown as the answer to a first request": {func(b *Snapshot) { b.shown("paid", "succeeded").HTTP = 202 }, AnswerWrong, nil},
+		"shown with another sum":                 {func(b *Snapshot) { b.shown("paid", "created").Amount = 1 }, AnswerWrong, nil},
+		"shown in another currency":              {func(b *Snapshot) { b.shown("paid", "created").Currency = "USD" }, AnswerWrong, nil},
+		"shown as captured before it was":        {func(b *Snapshot) { b.shown("paid", "requires_action").Captured = 1000 }, AnswerWrong, nil},
+		"shown as captured with another sum":     {func(b *Snapshot) { b.shown("paid", "succeeded").Captured = 999 }, AnswerWrong, nil},
+		"shown as held with another sum":         {func(b *Snapshot) { b.shown("held", "authorized").Authorized = 1 }, AnswerWrong, nil},
+		"shown as given back, more than it was":  {func(b *Snapshot) { b.shown("paid", "succeeded").Refunded = 401 }, AnswerWrong, nil},
+		"shown to another shop":                  {func(b *Snapshot) { b.shown("paid", "succeeded").Shop = "other" }, AnswerWrong, nil},
+		"shown with another reference":           {func(b *Snapshot) { b.shown("paid", "succeeded").Reference = "other" }, AnswerWrong, nil},
+		"shown, and it is not there":             {func(b *Snapshot) { b.shown("paid", "succeeded").Order = "other" }, Lost, nil},
+		"shown as final, and it went on":         {func(b *Snapshot) { b.goOn() }, AnswerWrong, []Kind{HistoryBroken, NotificationGap}},
+		"refused without a reason":               {func(b *Snapshot) { b.Refusals[0].Code = "reference_conflict" }, WronglyRefused, nil},
+		"a capture refused of what was held": {func(b *Snapshot) {
 			b.Refusals = []Refusal{Refusal{Name: "ref-held", Status: 409, Code: "invalid_state"}.on("/v1/payments/held/capture", "authorized")}
 		}, WronglyRefused, nil},
-		"accepted though too much was asked for": {func(b *Books) { b.Refusals[0].Code = accepted }, DoubleEffect, nil},
-		"an order does not get through any more": {func(b *Books) { b.Probes[0].Trouble = "was answered as failed" }, NotRecovered, nil},
+		"accepted though too much was asked for": {func(b *Snapshot) { b.Refusals[0].Code = accepted }, DoubleEffect, nil},
+		"an order does not get through any more": {func(b *Snapshot) { b.Probes[0].Trouble = "was answered as failed" }, NotRecovered, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -159,7 +159,7 @@ func TestWhatWasAskedForAndShownIsHeldToTheSnapshots(t *testing.T) {
 }
 
 // goOn adds a step behind the end of the payment that was paid, back to what it was.
-func (b *Books) goOn() {
+func (b *Snapshot) goOn() {
 	row := b.row("paid")
 	row.Steps[1].To, row.Steps[2].From = "failed", "failed"
 	b.Notices[b.notice("paid", 2)].Status = "failed"

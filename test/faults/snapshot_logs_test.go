@@ -21,7 +21,7 @@ faultpoint: killed at order-written
 {"level":"error","message":"the answer could not be kept for its Idempotency-Key","request_id":"r-3","time":"2026-11-21T12:01:00Z","error":"service_unavailable: down"}
 {"level":"error","message":"the answer could not be kept for its Idempotency-Key","request_id":"r-2","error":"the claim on the key is gone"}
 panic: oops
-`), []Strike{{Name: "db_cut", From: at, To: at.Add(time.Second), Database: true}, {Name: "storm", From: at.Add(time.Minute), To: at.Add(time.Minute)}})
+`), []Injection{{Name: "db_cut", From: at, To: at.Add(time.Second), Database: true}, {Name: "storm", From: at.Add(time.Minute), To: at.Add(time.Minute)}})
 	require.NoError(t, err)
 	var what []string
 	for _, c := range found {
@@ -30,7 +30,7 @@ panic: oops
 	require.Equal(t, []string{
 		"callback: rows", "a check could not be written down; the order is checked again: changed 0 rows",
 		"due checks cannot be queued; trying on: changed 0 rows",
-		"the answer could not be kept for its Idempotency-Key: service_unavailable: down", // and nothing had struck the database
+		"the answer could not be kept for its Idempotency-Key: service_unavailable: down", // and no fault had hit the database
 		"the answer could not be kept for its Idempotency-Key: the claim on the key is gone", "panic: oops",
 	}, what)
 	require.Equal(t, []string{"r-1"}, unkept)

@@ -17,9 +17,9 @@ var legal = map[[2]string]bool{
 	{"requires_action", "authorized"}: true,
 }
 
-// good are books in which everything is as it must be: a paid payment with a refund, one that failed, one that waits, one
+// good is a snapshot in which everything is as it must be: a paid payment with a refund, one that failed, one that waits, one
 // that is held, and a payout.
-func good() Books {
+func good() Snapshot {
 	walk := func(causes []string, statuses ...string) []Step {
 		var steps []Step
 		last := ""
@@ -36,10 +36,10 @@ func good() Books {
 			Sequence: len(steps), Steps: steps, CreatedAt: at, Answered: true,
 		}
 	}
-	b := Books{
+	b := Snapshot{
 		Kept: map[string]bool{"acc/key": true}, Legal: legal, Callbacks: []Acknowledged{{"acc", "key"}},
-		Listings: []Listing{{ID: "done", State: "ready", File: true}, {ID: "not made", State: "failed", Fails: true}},
-		Strikes:  []Strike{{Name: "storm"}, {Name: "clock"}, {Name: "shop_500"}},
+		Listings:   []Listing{{ID: "done", State: "ready", File: true}, {ID: "not made", State: "failed", Fails: true}},
+		Injections: []Injection{{Name: "storm"}, {Name: "clock"}, {Name: "shop_500"}},
 	}
 	paid := row("paid", "payment", "succeeded", 1000, walk([]string{"request", "answer", "callback"}, "created", "requires_action", "succeeded"))
 	paid.Captured, paid.Refunded, paid.Reserved, paid.Applied, paid.FinalizedAt = 1000, 400, 400, 1, final(time.Second)
@@ -76,16 +76,16 @@ func good() Books {
 	return b
 }
 
-// find is the row or effect of a book by its id.
-func (b *Books) row(id string) *Row {
+// find is the row or effect of a snapshot by its id.
+func (b *Snapshot) row(id string) *Row {
 	return &b.Rows[slices.IndexFunc(b.Rows, func(r Row) bool { return r.ID == id })]
 }
 
-func (b *Books) effect(reference string) *Effect {
+func (b *Snapshot) effect(reference string) *Effect {
 	return &b.Effects[slices.IndexFunc(b.Effects, func(e Effect) bool { return e.Reference == reference })]
 }
 
-func (b *Books) notice(order string, sequence int) int {
+func (b *Snapshot) notice(order string, sequence int) int {
 	return slices.IndexFunc(b.Notices, func(n Notice) bool { return n.Order == order && n.Sequence == sequence })
 }
 
@@ -114,45 +114,45 @@ func TestGoodSnapshotsHaveNoViolation(t *testing.T) {
 func TestEveryViolationIsReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		harm func(*Books)
+		harm func(*Snapshot)
 		want Kind
 		also []Kind
 	}{
-		"an acknowledged order is gone": {func(b *Books) {
+		"an acknowledged order is gone": {func(b *Snapshot) {
 			b.Rows = slices.DeleteFunc(b.Rows, func(r Row) bool { return r.ID == "absent" })
 			b.Notices = slices.DeleteFunc(b.Notices, func(n Notice) bool { return n.Order == "absent" })
 		}, Lost, nil},
-		"an acknowledged refund is another one now": {func(b *Books) { b.Answers[1].Order, b.Answers[1].Replayed = "other", "other" }, Lost, nil},
-		"a replay is answered with another order":   {func(b *Books) { b.Answers[0].Replayed = "other" }, Lost, nil},
-		"a replay is refused":                       {func(b *Books) { b.Answers[0].ReplayStatus = 409 }, Lost, nil},
-		"a replay has another text":                 {func(b *Books) { b.Answers[0].Changed = true }, Lost, nil},
-		"a replay has another status":               {func(b *Books) { b.Answers[0].ReplayStatus = 201 }, Lost, nil},
-		"a key's answer is not replayed":            {func(b *Books) { b.Answers[0].Verbatim = false }, NotIdempotent, nil},
-		"a used key is taken for another request":   {func(b *Books) { b.Answers[0].OtherBody = "accepted" }, NotIdempotent, nil},
-		"a used reference is taken for another":     {func(b *Books) { b.Answers[0].OtherOrder = "accepted" }, NotIdempotent, nil},
-		"a contradiction that nobody hears of":      {func(b *Books) { b.Contradictions = []Contradiction{{"paid", true}} }, MissedConflict, nil},
-		"a shop was never answered":                 {func(b *Books) { b.Silent = []string{"t1-1"} }, NotAnswered, nil},
-		"an acknowledged callback is not kept":      {func(b *Books) { b.Kept = nil }, Lost, nil},
-		"the provider has an order that we do not": {func(b *Books) {
+		"an acknowledged refund is another one now": {func(b *Snapshot) { b.Answers[1].Order, b.Answers[1].Replayed = "other", "other" }, Lost, nil},
+		"a replay is answered with another order":   {func(b *Snapshot) { b.Answers[0].Replayed = "other" }, Lost, nil},
+		"a replay is refused":                       {func(b *Snapshot) { b.Answers[0].ReplayStatus = 409 }, Lost, nil},
+		"a replay has another text":                 {func(b *Snapshot) { b.Answers[0].Changed = true }, Lost, nil},
+		"a replay has another status":               {func(b *Snapshot) { b.Answers[0].ReplayStatus = 201 }, Lost, nil},
+		"a key's answer is not replayed":            {func(b *Snapshot) { b.Answers[0].Verbatim = false }, NotIdempotent, nil},
+		"a used key is taken for another request":   {func(b *Snapshot) { b.Answers[0].OtherBody = "accepted" }, NotIdempotent, nil},
+		"a used reference is taken for another":     {func(b *Snapshot) { b.Answers[0].OtherOrder = "accepted" }, NotIdempotent, nil},
+		"a contradiction that nobody hears of":      {func(b *Snapshot) { b.Contradictions = []Contradiction{{"paid", true}} }, MissedConflict, nil},
+		"a shop was never answered":                 {func(b *Snapshot) { b.Unanswered = []string{"t1-1"} }, NotAnswered, nil},
+		"an acknowledged callback is not kept":      {func(b *Snapshot) { b.Kept = nil }, Lost, nil},
+		"the provider has an order that we do not": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-?", Kind: "payment", State: Open, Sum: 5})
 		}, Lost, nil},
-		"the provider has an order that failed and that we do not know": {func(b *Books) {
+		"the provider has an order that failed and that we do not know": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-?", Kind: "payment", State: Failed, Sum: 5})
 		}, Lost, nil},
-		"the provider has a failed refund that we do not know": {func(b *Books) {
+		"the provider has a failed refund that we do not know": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", Reference: "?", Kind: "refund", State: Failed, Sum: 5})
 		}, Lost, nil},
-		"two provider orders for one request": {func(b *Books) {
+		"two provider orders for one request": {func(b *Snapshot) {
 			b.Rows = append(b.Rows, Row{
 				ID: "second", Shop: "shop", Kind: "payment", Reference: "x", Status: "succeeded", Provider: "smartcore", ProviderOrderID: "pr-second", Amount: 1000, Asked: 1000, Captured: 1000,
 			})
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-second", Reference: "ref-paid", Kind: "payment", State: Paid, Sum: 1000})
 		}, DoubleEffect, []Kind{HistoryBroken, NotAsked}},
-		"one order paid twice": {func(b *Books) { b.Effects = append(b.Effects, *b.effect("ref-out")) }, DoubleEffect, nil},
-		"one refund given twice": {func(b *Books) {
+		"one order paid twice": {func(b *Snapshot) { b.Effects = append(b.Effects, *b.effect("ref-out")) }, DoubleEffect, nil},
+		"one refund given twice": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, *b.effect("ref-back"))
 		}, DoubleEffect, []Kind{FalseFailed}},
-		"refunds under way at the same time": {func(b *Books) {
+		"refunds under way at the same time": {func(b *Snapshot) {
 			second := *b.row("back")
 			second.ID, second.Reference, second.Called, second.Amount = "back2", "ref-back2", new(at.Add(90*time.Second)), 100
 			b.Rows = append(b.Rows, second)
@@ -162,19 +162,19 @@ func TestEveryViolationIsReported(t *testing.T) {
 				b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
 			}
 		}, DoubleEffect, []Kind{NotAsked}},
-		"failed here and paid there by a later try": {func(b *Books) {
+		"failed here and paid there by a later try": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-failed", Kind: "payment", State: Paid, Sum: 500})
 		}, FalseFailed, nil},
-		"failed here and open there by a later try": {func(b *Books) {
+		"failed here and open there by a later try": {func(b *Snapshot) {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-failed", Kind: "payment", State: Open, Sum: 500})
 		}, FalseFailed, nil},
-		"waiting here, and the invoice was shown to nobody": {func(b *Books) { b.effect("ref-waits").State = Empty }, NotSettled, nil},
-		"a statement that is not there":                     {func(b *Books) { b.Listings[0].State = "" }, Lost, nil},
-		"a statement that never ends":                       {func(b *Books) { b.Listings[0].State = "processing" }, NotSettled, nil},
-		"a statement failed that the provider made":         {func(b *Books) { b.Listings[0].State = "failed" }, FalseFailed, nil},
-		"a statement is ready that the provider refused":    {func(b *Books) { b.Listings[1].State = "ready" }, FalsePaid, nil},
-		"a statement without a file":                        {func(b *Books) { b.Listings[0].File = false }, Lost, nil},
-		"refunds under way at the same time, a little": {func(b *Books) {
+		"waiting here, and the invoice was shown to nobody": {func(b *Snapshot) { b.effect("ref-waits").State = Empty }, NotSettled, nil},
+		"a statement that is not there":                     {func(b *Snapshot) { b.Listings[0].State = "" }, Lost, nil},
+		"a statement that never ends":                       {func(b *Snapshot) { b.Listings[0].State = "processing" }, NotSettled, nil},
+		"a statement failed that the provider made":         {func(b *Snapshot) { b.Listings[0].State = "failed" }, FalseFailed, nil},
+		"a statement is ready that the provider refused":    {func(b *Snapshot) { b.Listings[1].State = "ready" }, FalsePaid, nil},
+		"a statement without a file":                        {func(b *Snapshot) { b.Listings[0].File = false }, Lost, nil},
+		"refunds under way at the same time, a little": {func(b *Snapshot) {
 			second := *b.row("back")
 			second.ID, second.Reference, second.Called, second.Amount = "back2", "ref-back2", new(at.Add(2*time.Minute-3*time.Second)), 100
 			b.Rows = append(b.Rows, second)
@@ -184,50 +184,50 @@ func TestEveryViolationIsReported(t *testing.T) {
 				b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
 			}
 		}, DoubleEffect, []Kind{NotAsked}},
-		"failed here and paid there":         {func(b *Books) { b.effect("ref-failed").State = Paid }, FalseFailed, nil},
-		"failed here and given up there":     {func(b *Books) { b.effect("ref-failed").State = Canceled }, FalseFailed, nil},
-		"failed here and held there":         {func(b *Books) { b.effect("ref-failed").State = Held }, FalseFailed, nil},
-		"failed here and still to be paid":   {func(b *Books) { b.effect("ref-failed").State = Open }, FalseFailed, nil},
-		"a refund failed here and was given": {func(b *Books) { b.failRefund() }, FalseFailed, []Kind{DoubleEffect}},
-		"paid here and failed there":         {func(b *Books) { b.effect("ref-paid").State = Failed }, FalsePaid, nil},
-		"paid here and only held there":      {func(b *Books) { b.effect("ref-out").State = Held }, FalsePaid, nil},
-		"paid here and unknown there": {func(b *Books) {
+		"failed here and paid there":         {func(b *Snapshot) { b.effect("ref-failed").State = Paid }, FalseFailed, nil},
+		"failed here and given up there":     {func(b *Snapshot) { b.effect("ref-failed").State = Canceled }, FalseFailed, nil},
+		"failed here and held there":         {func(b *Snapshot) { b.effect("ref-failed").State = Held }, FalseFailed, nil},
+		"failed here and still to be paid":   {func(b *Snapshot) { b.effect("ref-failed").State = Open }, FalseFailed, nil},
+		"a refund failed here and was given": {func(b *Snapshot) { b.failRefund() }, FalseFailed, []Kind{DoubleEffect}},
+		"paid here and failed there":         {func(b *Snapshot) { b.effect("ref-paid").State = Failed }, FalsePaid, nil},
+		"paid here and only held there":      {func(b *Snapshot) { b.effect("ref-out").State = Held }, FalsePaid, nil},
+		"paid here and unknown there": {func(b *Snapshot) {
 			b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-out" })
 		}, FalsePaid, nil},
-		"a refund succeeded here and failed there": {func(b *Books) { b.effect("ref-back").State = Failed }, FalsePaid, nil},
-		"the sum of refunds is short there":        {func(b *Books) { b.effect("ref-back").Reference = ""; b.Effects[1].Sum = 399 }, FalsePaid, nil},
-		"paid there and waiting here":              {func(b *Books) { b.effect("ref-waits").State = Paid }, NotSettled, nil},
-		"failed there and waiting here":            {func(b *Books) { b.effect("ref-waits").State = Failed }, NotSettled, nil},
-		"held there and waiting here":              {func(b *Books) { b.effect("ref-waits").State = Held }, NotSettled, nil},
-		"absent there and waiting here": {func(b *Books) {
+		"a refund succeeded here and failed there": {func(b *Snapshot) { b.effect("ref-back").State = Failed }, FalsePaid, nil},
+		"the sum of refunds is short there":        {func(b *Snapshot) { b.effect("ref-back").Reference = ""; b.Effects[1].Sum = 399 }, FalsePaid, nil},
+		"paid there and waiting here":              {func(b *Snapshot) { b.effect("ref-waits").State = Paid }, NotSettled, nil},
+		"failed there and waiting here":            {func(b *Snapshot) { b.effect("ref-waits").State = Failed }, NotSettled, nil},
+		"held there and waiting here":              {func(b *Snapshot) { b.effect("ref-waits").State = Held }, NotSettled, nil},
+		"absent there and waiting here": {func(b *Snapshot) {
 			b.Effects = slices.DeleteFunc(b.Effects, func(e Effect) bool { return e.Reference == "ref-waits" })
 		}, NotSettled, nil},
-		"captured another sum": {func(b *Books) { b.effect("ref-out").Sum = 299 }, AmountMismatch, nil},
-		"captured another sum than asked for": {func(b *Books) {
+		"captured another sum": {func(b *Snapshot) { b.effect("ref-out").Sum = 299 }, AmountMismatch, nil},
+		"captured another sum than asked for": {func(b *Snapshot) {
 			b.effect("ref-out").Sum, b.row("out").Captured = 299, 299
 			b.Notices[b.notice("out", 3)].Captured = 299
 		}, AmountMismatch, nil},
-		"holds another sum":                {func(b *Books) { b.effect("ref-held").Sum = 1 }, AmountMismatch, nil},
-		"refunded another sum":             {func(b *Books) { b.row("paid").Refunded = 300 }, AmountMismatch, nil},
-		"reserved another sum":             {func(b *Books) { b.row("paid").Reserved = 500 }, AmountMismatch, nil},
-		"a gap in the history":             {func(b *Books) { b.row("paid").Steps[1].Sequence = 5 }, HistoryBroken, nil},
-		"a step that is not legal":         {func(b *Books) { b.Legal = map[[2]string]bool{} }, HistoryBroken, nil},
-		"a status that no step led to":     {func(b *Books) { b.row("waits").Steps = b.row("waits").Steps[:1] }, HistoryBroken, []Kind{NotificationWrong}},
-		"a callback judged twice":          {func(b *Books) { b.row("paid").Applied = 0 }, HistoryBroken, nil},
-		"a notification never came":        {func(b *Books) { b.drop("paid", 2) }, NotificationGap, nil},
-		"the last notification never came": {func(b *Books) { b.drop("out", 3) }, NotificationGap, nil},
-		"notifications out of order": {func(b *Books) {
+		"holds another sum":                {func(b *Snapshot) { b.effect("ref-held").Sum = 1 }, AmountMismatch, nil},
+		"refunded another sum":             {func(b *Snapshot) { b.row("paid").Refunded = 300 }, AmountMismatch, nil},
+		"reserved another sum":             {func(b *Snapshot) { b.row("paid").Reserved = 500 }, AmountMismatch, nil},
+		"a gap in the history":             {func(b *Snapshot) { b.row("paid").Steps[1].Sequence = 5 }, HistoryBroken, nil},
+		"a step that is not legal":         {func(b *Snapshot) { b.Legal = map[[2]string]bool{} }, HistoryBroken, nil},
+		"a status that no step led to":     {func(b *Snapshot) { b.row("waits").Steps = b.row("waits").Steps[:1] }, HistoryBroken, []Kind{NotificationWrong}},
+		"a callback judged twice":          {func(b *Snapshot) { b.row("paid").Applied = 0 }, HistoryBroken, nil},
+		"a notification never came":        {func(b *Snapshot) { b.drop("paid", 2) }, NotificationGap, nil},
+		"the last notification never came": {func(b *Snapshot) { b.drop("out", 3) }, NotificationGap, nil},
+		"notifications out of order": {func(b *Snapshot) {
 			i, j := b.notice("paid", 2), b.notice("paid", 3)
 			b.Notices[i], b.Notices[j] = b.Notices[j], b.Notices[i]
 		}, NotificationOrder, nil},
-		"a notification says something else":     {func(b *Books) { b.Notices[b.notice("paid", 2)].Status = "failed" }, NotificationWrong, nil},
-		"the last one has another sum":           {func(b *Books) { b.Notices[b.notice("paid", 3)].Captured = 1 }, NotificationWrong, nil},
-		"a signature does not hold":              {func(b *Books) { b.Notices[0].Genuine = false }, NotificationWrong, nil},
-		"another shop was told":                  {func(b *Books) { b.Notices[0].Shop = "other" }, NotificationWrong, nil},
-		"one notification with two texts":        {func(b *Books) { n := b.Notices[0]; n.Payload = "x"; b.Notices = append(b.Notices, n) }, NotificationWrong, nil},
-		"a shop was told of an order that isn't": {func(b *Books) { b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "?", Genuine: true}) }, Lost, nil},
-		"an internal error":                      {func(b *Books) { b.Crashes = []Crash{{"POST /v1/payments", "500"}} }, InternalError, nil},
-		"an operator called for nothing":         {func(b *Books) { b.row("paid").Conflicts = 1 }, FalseConflict, nil},
+		"a notification says something else":     {func(b *Snapshot) { b.Notices[b.notice("paid", 2)].Status = "failed" }, NotificationWrong, nil},
+		"the last one has another sum":           {func(b *Snapshot) { b.Notices[b.notice("paid", 3)].Captured = 1 }, NotificationWrong, nil},
+		"a signature does not hold":              {func(b *Snapshot) { b.Notices[0].Genuine = false }, NotificationWrong, nil},
+		"another shop was told":                  {func(b *Snapshot) { b.Notices[0].Shop = "other" }, NotificationWrong, nil},
+		"one notification with two texts":        {func(b *Snapshot) { n := b.Notices[0]; n.Payload = "x"; b.Notices = append(b.Notices, n) }, NotificationWrong, nil},
+		"a shop was told of an order that isn't": {func(b *Snapshot) { b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "?", Genuine: true}) }, Lost, nil},
+		"an internal error":                      {func(b *Snapshot) { b.Crashes = []Crash{{"POST /v1/payments", "500"}} }, InternalError, nil},
+		"an operator called for nothing":         {func(b *Snapshot) { b.row("paid").Conflicts = 1 }, FalseConflict, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -242,13 +242,13 @@ func TestEveryViolationIsReported(t *testing.T) {
 	}
 }
 
-func (b *Books) drop(order string, sequence int) {
+func (b *Snapshot) drop(order string, sequence int) {
 	i := b.notice(order, sequence)
 	b.Notices = slices.Delete(b.Notices, i, i+1)
 }
 
 // failRefund makes the refund failed here, everything that follows from it included.
-func (b *Books) failRefund() {
+func (b *Snapshot) failRefund() {
 	r := b.row("back")
 	r.Status, r.Steps[2].To = "failed", "failed"
 	b.row("paid").Refunded, b.row("paid").Reserved = 0, 0
@@ -258,7 +258,7 @@ func (b *Books) failRefund() {
 // What nobody can ask about waits for an operator and is no violation; what could be asked about is one.
 func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	t.Parallel()
-	open := func() Books {
+	open := func() Snapshot {
 		b := good()
 		r := b.row("back")
 		r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request"}, {2, "created", "unknown", "answer"}}, 2, nil
@@ -280,7 +280,7 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	b.row("back").Answered = true
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind)
 	b = open()
-	b.effect("ref-back").Told = true
+	b.effect("ref-back").Acknowledged = true
 	require.Equal(t, NotSettled, Check(b).Violations[0].Kind, "a callback told how it ended")
 	simulator := *b.effect("ref-back")
 	simulator.State, simulator.Reference = Failed, ""
@@ -300,7 +300,7 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 		b.Rows[i].Provider = "uapay"
 	}
 	b.row("back").Called = nil
-	b.Strikes = append(b.Strikes, Strike{Name: "kill", From: at.Add(time.Minute), To: at.Add(time.Minute), Process: true})
+	b.Injections = append(b.Injections, Injection{Name: "kill", From: at.Add(time.Minute), To: at.Add(time.Minute), Process: true})
 	require.Empty(t, Check(b).Violations, "whether it was asked for is not known")
 	b.row("back").Called = new(at)
 	require.Equal(t, []Kind{NotSettled}, kindsOf(b), "nothing of the payment is left")
@@ -334,7 +334,7 @@ func TestARefundThatWaitedForAnotherIsNoOverlap(t *testing.T) {
 	require.Len(t, r.Violations, 1)
 }
 
-func kindsOf(b Books) (kinds []Kind) {
+func kindsOf(b Snapshot) (kinds []Kind) {
 	for _, v := range Check(b).Violations {
 		kinds = append(kinds, v.Kind)
 	}

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	template = "torture_template"
+	template = "faults_template"
 	appRole  = "payrelay_app"
 )
 

@@ -72,7 +72,7 @@ func (p *player) transferBody(o Order) string {
 
 // prove is the payer who is asked by the card's bank: on its form, or for a code, which some get wrong once and some until
 // there is no further try.
-func (p *player) prove(ctx, patience context.Context, s *shopper, o Order, v view) {
+func (p *player) prove(ctx, waiting context.Context, s *shopper, o Order, v view) {
 	if o.Outcome == "abandon" {
 		return
 	}
@@ -84,7 +84,7 @@ func (p *player) prove(ctx, patience context.Context, s *shopper, o Order, v vie
 		wrong = 1
 	}
 	for try := range 8 {
-		now, ok := s.until(patience, v.ID, "requires_action", "authorized", "succeeded", "failed", "canceled")
+		now, ok := s.until(waiting, v.ID, "requires_action", "authorized", "succeeded", "failed", "canceled")
 		if !ok || now.Status != "requires_action" || now.NextAction == nil {
 			return
 		}
@@ -109,30 +109,30 @@ func (p *player) prove(ctx, patience context.Context, s *shopper, o Order, v vie
 }
 
 // charges charges the card of a recurring payment again, once or twice, and gives some of that back.
-func (p *player) charges(ctx, patience context.Context, s *shopper, o Order, first view) {
+func (p *player) charges(ctx, waiting context.Context, s *shopper, o Order, first view) {
 	for i := range 1 + o.Part%2 {
-		again := o
-		again.Name, again.Then = fmt.Sprintf("%s-c%d", o.Name, i+1), []string{"", "refund", "race"}[o.Part%3]
-		path, body := "/v1/payments/"+first.ID+"/charges", fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"period":"monthly"}`, again.Name, again.Name, 1+o.Part)
-		v, status, ok := s.insist(ctx, path, again.Name, body)
+		repeated := o
+		repeated.Name, repeated.Then = fmt.Sprintf("%s-c%d", o.Name, i+1), []string{"", "refund", "race"}[o.Part%3]
+		path, body := "/v1/payments/"+first.ID+"/charges", fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"period":"monthly"}`, repeated.Name, repeated.Name, 1+o.Part)
+		v, status, ok := s.insist(ctx, path, repeated.Name, body)
 		if !ok || status >= 300 {
 			return
 		}
 		if o.Then == "both" { // an impatient shop, which forgot its key
-			s.hasty(ctx, path, again.Name, body)
+			s.hasty(ctx, path, repeated.Name, body)
 		}
-		if v, ok = s.until(patience, v.ID, "requires_action", "succeeded", "failed", "canceled"); ok && v.Status == "requires_action" {
+		if v, ok = s.until(waiting, v.ID, "requires_action", "succeeded", "failed", "canceled"); ok && v.Status == "requires_action" {
 			_ = p.simulators.SmartCore().Complete(v.ProviderOrderID, "success")
-			v, ok = s.until(patience, v.ID, "succeeded", "failed", "canceled")
+			v, ok = s.until(waiting, v.ID, "succeeded", "failed", "canceled")
 		}
-		if ok && v.Status == "succeeded" && again.Then != "" {
-			p.refund(ctx, patience, s, again, v)
+		if ok && v.Status == "succeeded" && repeated.Then != "" {
+			p.refund(ctx, waiting, s, repeated, v)
 		}
 	}
 }
 
 // payToCard lets the customer leave a card, and pays to it.
-func (p *player) payToCard(ctx, patience context.Context, s *shopper, o Order, v view) {
+func (p *player) payToCard(ctx, waiting context.Context, s *shopper, o Order, v view) {
 	outcome := o.Outcome
 	switch outcome {
 	case "abandon":
@@ -141,7 +141,7 @@ func (p *player) payToCard(ctx, patience context.Context, s *shopper, o Order, v
 		outcome = "success"
 	}
 	_ = p.simulators.SmartCore().Complete(v.ProviderOrderID, smartcore.Outcome(outcome)) // one that is finished stays so
-	if v, ok := s.until(patience, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
+	if v, ok := s.until(waiting, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
 		name := o.Name + "-out"
 		p.did("paid to a left card")
 		s.insist(ctx, "/v1/payouts", name, fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"account":%q,"method":{"type":"payout_card","payout_card_id":%q},%s}`,

@@ -13,19 +13,19 @@ import (
 
 // crashes finds in a replica's log what no fault excuses, and the requests whose answer could not be kept for their
 // Idempotency-Key because the database was away.
-func crashes(path string, strikes []Strike) (found []Crash, unkept []string, err error) {
+func crashes(path string, injections []Injection) (found []Crash, unkept []string, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read a replica's log: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	return scan(filepath.Base(path), file, strikes)
+	return scan(filepath.Base(path), file, injections)
 }
 
-// scan reads a log: panics, and errors that are not the database's absence, or are although nothing had struck the database
+// scan reads a log: panics, and errors that are not the database's absence, or are although no fault had hit the database
 // or the process. A callback is answered 503 whatever the error, so its log line tells.
-func scan(name string, log io.Reader, strikes []Strike) (found []Crash, unkept []string, err error) {
-	x := indexed{Books: Books{Strikes: strikes}}
+func scan(name string, log io.Reader, injections []Injection) (found []Crash, unkept []string, err error) {
+	x := indexed{Snapshot: Snapshot{Injections: injections}}
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -46,7 +46,7 @@ func scan(name string, log io.Reader, strikes []Strike) (found []Crash, unkept [
 		case l.Message == "callback" && l.Status >= 500 && l.Cause != nil && *l.Cause == "":
 			found = append(found, Crash{name, "callback: " + l.Error})
 		case strings.HasPrefix(l.Message, "the answer could not be kept") && away(l.Error) &&
-			x.during(l.Time.Add(-keptWithin), l.Time.Add(time.Second), func(s Strike) bool { return s.Database || s.Process }):
+			x.during(l.Time.Add(-keptWithin), l.Time.Add(time.Second), func(s Injection) bool { return s.Database || s.Process }):
 			unkept = append(unkept, l.RequestID)
 		case strings.HasPrefix(l.Message, "the answer could not be kept"):
 			found = append(found, Crash{name, l.Message + ": " + l.Error})

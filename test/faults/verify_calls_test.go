@@ -15,8 +15,8 @@ import (
 	"payrelay/internal/sandbox/uapay"
 )
 
-// watched are good books with what the simulators and the harness itself saw.
-func watched() Books {
+// watched is a good snapshot with what the simulators and the harness itself saw.
+func watched() Snapshot {
 	b := good()
 	hold := b.row("held") // a capture was asked for, refused, and the money is still held
 	b.Legal = map[[2]string]bool{{"authorized", "processing"}: true, {"processing", "authorized"}: true}
@@ -36,23 +36,23 @@ func watched() Books {
 	}
 	b.Forgeries = []Forgery{{"smartcore", "pr-paid", "wrong_secret", 401}, {"smartcore", "pr-paid", "unsigned", 400}, {"uapay", "pr-paid", "alg_none", 502}}
 	b.Exits = []Exit{{Replica: "replica-0.log", How: "exit status 1", At: at.Add(5 * time.Second)}}
-	b.Strikes = append(b.Strikes, Strike{Name: "db_crash", From: at, To: at.Add(time.Second), Database: true})
+	b.Injections = append(b.Injections, Injection{Name: "db_crash", From: at, To: at.Add(time.Second), Database: true})
 	refund := b.effect("ref-back")
-	refund.Begun, refund.Ended = at.Add(time.Minute), at.Add(time.Minute+150*time.Millisecond)
+	refund.Started, refund.Ended = at.Add(time.Minute), at.Add(time.Minute+150*time.Millisecond)
 	b.Before = &Reading{Effects: slices.Clone(b.Effects), Rows: slices.Clone(b.Rows)}
 	return b
 }
 
-func (b *Books) again(i int) { b.Calls = append(b.Calls, b.Calls[i]) }
+func (b *Snapshot) sendTwice(i int) { b.Calls = append(b.Calls, b.Calls[i]) }
 
 // secondRefund adds another refund, given from one time to another at its provider.
-func (b *Books) secondRefund(begun, ended time.Time) {
+func (b *Snapshot) secondRefund(started, ended time.Time) {
 	second := *b.row("back")
 	second.ID, second.Reference, second.Amount, second.Called, second.FinalizedAt = "back2", "ref-back2", 100, new(at.Add(time.Hour)), new(at.Add(2*time.Hour))
 	b.Rows = append(b.Rows, second)
 	b.row("paid").Refunded, b.row("paid").Reserved = 500, 500
 	b.Effects = append(b.Effects, Effect{
-		Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100, Begun: begun, Ended: ended,
+		Provider: "smartcore", ID: "pr-paid", RefundID: "r-2", Reference: "ref-back2", Kind: "refund", State: Paid, Sum: 100, Started: started, Ended: ended,
 	})
 	for s, word := range []string{"processing", "succeeded"} {
 		b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "back2", Sequence: s + 2, Status: word, Genuine: true, Payload: word})
@@ -62,7 +62,7 @@ func (b *Books) secondRefund(begun, ended time.Time) {
 }
 
 // loseRefund makes the refund's answer be lost, with nothing that could have taken it.
-func (b *Books) loseRefund() {
+func (b *Snapshot) loseRefund() {
 	r := b.row("back")
 	r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request"}, {2, "created", "unknown", "answer"}}, 2, nil
 	r.ProviderReference, r.Answered = "", false
@@ -79,7 +79,7 @@ func TestWatchedSnapshotsHaveNoViolation(t *testing.T) {
 	require.Empty(t, Check(watched()).Violations)
 
 	b := watched() // two captures were asked for, one after the other
-	b.again(2)
+	b.sendTwice(2)
 	row := b.row("held")
 	for _, s := range []Step{{6, "authorized", "processing", "request"}, {7, "processing", "authorized", "answer"}} {
 		row.Steps, row.Sequence = append(row.Steps, s), s.Sequence
@@ -97,15 +97,15 @@ func TestWatchedSnapshotsHaveNoViolation(t *testing.T) {
 	b.Before.Rows[0].Status = "processing"
 	require.Empty(t, Check(b).Violations)
 
-	for name, excuse := range map[string]func(*Books){
-		"spoiled": func(b *Books) {
+	for name, excuse := range map[string]func(*Snapshot){
+		"spoiled": func(b *Snapshot) {
 			b.Calls = append(b.Calls, Call{Provider: "smartcore", Endpoint: "refund", Order: "pr-paid", Reference: "ref-back", At: at.Add(time.Minute), Spoiled: true})
 		},
-		"killed": func(b *Books) {
-			b.Strikes = append(b.Strikes, Strike{Name: "kill", From: at.Add(time.Minute), To: at.Add(time.Minute), Process: true})
+		"killed": func(b *Snapshot) {
+			b.Injections = append(b.Injections, Injection{Name: "kill", From: at.Add(time.Minute), To: at.Add(time.Minute), Process: true})
 		},
-		"cut": func(b *Books) {
-			b.Strikes = append(b.Strikes, Strike{Name: "provider_cut:smartcore", From: at.Add(59 * time.Second), To: at.Add(62 * time.Second), Calls: true})
+		"cut": func(b *Snapshot) {
+			b.Injections = append(b.Injections, Injection{Name: "provider_cut:smartcore", From: at.Add(59 * time.Second), To: at.Add(62 * time.Second), Calls: true})
 		},
 	} {
 		b = watched()
@@ -119,44 +119,44 @@ func TestWatchedSnapshotsHaveNoViolation(t *testing.T) {
 func TestEveryViolationThatTheSimulatorsSawIsReported(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		harm func(*Books)
+		harm func(*Snapshot)
 		want Kind
 		also []Kind
 	}{
-		"a payment sent twice":         {func(b *Books) { b.again(0) }, SentTwice, nil},
-		"a payout sent twice":          {func(b *Books) { b.again(1) }, SentTwice, nil},
-		"a capture sent twice":         {func(b *Books) { b.again(2) }, SentTwice, nil},
-		"a refund sent twice":          {func(b *Books) { b.again(3) }, SentTwice, nil},
-		"a capture that nobody gave":   {func(b *Books) { b.Calls[2].Order = "pr-paid" }, SentTwice, nil},
-		"more refunds than were asked": {func(b *Books) { b.again(3); b.reverses() }, SentTwice, nil},
-		"a callback without effect":    {func(b *Books) { b.row("out").Applied = 1 }, HistoryBroken, nil},
-		"a forged callback is taken":   {func(b *Books) { b.Forgeries[0].Status = 200 }, ForgeryTaken, nil},
-		"a refund that was never sent": {func(b *Books) { b.loseRefund() }, NotSettled, nil},
-		"an answer lost by another time": {func(b *Books) {
+		"a payment sent twice":         {func(b *Snapshot) { b.sendTwice(0) }, SentTwice, nil},
+		"a payout sent twice":          {func(b *Snapshot) { b.sendTwice(1) }, SentTwice, nil},
+		"a capture sent twice":         {func(b *Snapshot) { b.sendTwice(2) }, SentTwice, nil},
+		"a refund sent twice":          {func(b *Snapshot) { b.sendTwice(3) }, SentTwice, nil},
+		"a capture that nobody gave":   {func(b *Snapshot) { b.Calls[2].Order = "pr-paid" }, SentTwice, nil},
+		"more refunds than were asked": {func(b *Snapshot) { b.sendTwice(3); b.reverses() }, SentTwice, nil},
+		"a callback without effect":    {func(b *Snapshot) { b.row("out").Applied = 1 }, HistoryBroken, nil},
+		"a forged callback is taken":   {func(b *Snapshot) { b.Forgeries[0].Status = 200 }, ForgeryTaken, nil},
+		"a refund that was never sent": {func(b *Snapshot) { b.loseRefund() }, NotSettled, nil},
+		"an answer lost by another time": {func(b *Snapshot) {
 			b.loseRefund()
-			b.Strikes = append(b.Strikes, Strike{Name: "kill", From: at.Add(30 * time.Second), To: at.Add(31 * time.Second), Process: true})
+			b.Injections = append(b.Injections, Injection{Name: "kill", From: at.Add(30 * time.Second), To: at.Add(31 * time.Second), Process: true})
 		}, NotSettled, nil},
-		"an answer lost by another fault": {func(b *Books) {
+		"an answer lost by another fault": {func(b *Snapshot) {
 			b.loseRefund()
-			b.Strikes = append(b.Strikes, Strike{Name: "storm", From: at, To: at.Add(time.Hour)})
+			b.Injections = append(b.Injections, Injection{Name: "storm", From: at, To: at.Add(time.Hour)})
 		}, NotSettled, nil},
-		"another refund's answer was spoiled": {func(b *Books) {
+		"another refund's answer was spoiled": {func(b *Snapshot) {
 			b.loseRefund()
 			b.Calls = append(b.Calls, Call{Provider: "smartcore", Endpoint: "refund", Order: "pr-paid", Reference: "ref-back2", At: at.Add(time.Minute), Spoiled: true})
 		}, NotSettled, nil},
-		"refunds under way for a moment at the provider": {func(b *Books) { b.secondRefund(at.Add(time.Minute+149*time.Millisecond), at.Add(2*time.Minute)) }, DoubleEffect, nil},
-		"a refund begun while one was open there":        {func(b *Books) { b.secondRefund(at.Add(time.Second), time.Time{}) }, DoubleEffect, nil},
-		"a repeat made an order":                         {func(b *Books) { b.Before.Rows = b.Before.Rows[1:] }, DoubleEffect, nil},
-		"a repeat moved money":                           {func(b *Books) { b.Before.Effects[5].State = Failed }, DoubleEffect, nil},
-		"a repeat took what was held":                    {func(b *Books) { b.Before.Effects[5].State = Held }, DoubleEffect, nil},
-		"a repeat took an order away":                    {func(b *Books) { b.Before.Rows = append(b.Before.Rows, Row{ID: "gone", Kind: "payment"}) }, Lost, nil},
-		"a repeat changed a sum":                         {func(b *Books) { b.Before.Rows[0].Refunded = 300 }, DoubleEffect, nil},
-		"a repeat took money back":                       {func(b *Books) { b.Before.Effects[2].State = Paid }, Lost, nil},
-		"a process ended by itself":                      {func(b *Books) { b.Exits[0].At = at.Add(time.Minute) }, Died, nil},
-		"a process did not come back":                    {func(b *Books) { b.Away = []string{"replica-1.log"} }, Died, nil},
-		"next to no faults": {func(b *Books) {
-			b.Strikes = b.Strikes[2:]
-			b.Strikes = append(b.Strikes, Strike{Name: "stall", Idle: true})
+		"refunds under way for a moment at the provider": {func(b *Snapshot) { b.secondRefund(at.Add(time.Minute+149*time.Millisecond), at.Add(2*time.Minute)) }, DoubleEffect, nil},
+		"a refund started while one was open there":      {func(b *Snapshot) { b.secondRefund(at.Add(time.Second), time.Time{}) }, DoubleEffect, nil},
+		"a repeat made an order":                         {func(b *Snapshot) { b.Before.Rows = b.Before.Rows[1:] }, DoubleEffect, nil},
+		"a repeat moved money":                           {func(b *Snapshot) { b.Before.Effects[5].State = Failed }, DoubleEffect, nil},
+		"a repeat took what was held":                    {func(b *Snapshot) { b.Before.Effects[5].State = Held }, DoubleEffect, nil},
+		"a repeat took an order away":                    {func(b *Snapshot) { b.Before.Rows = append(b.Before.Rows, Row{ID: "gone", Kind: "payment"}) }, Lost, nil},
+		"a repeat changed a sum":                         {func(b *Snapshot) { b.Before.Rows[0].Refunded = 300 }, DoubleEffect, nil},
+		"a repeat took money back":                       {func(b *Snapshot) { b.Before.Effects[2].State = Paid }, Lost, nil},
+		"a process ended by itself":                      {func(b *Snapshot) { b.Exits[0].At = at.Add(time.Minute) }, Died, nil},
+		"a process did not come back":                    {func(b *Snapshot) { b.Away = []string{"replica-1.log"} }, Died, nil},
+		"next to no faults": {func(b *Snapshot) {
+			b.Injections = b.Injections[2:]
+			b.Injections = append(b.Injections, Injection{Name: "stall", Idle: true})
 		}, TooQuiet, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestEveryViolationThatTheSimulatorsSawIsReported(t *testing.T) {
 }
 
 // reverses makes refunds of UAPAY's out of the refunds that were sent.
-func (b *Books) reverses() {
+func (b *Snapshot) reverses() {
 	for i := range b.Calls {
 		if b.Calls[i].Endpoint == "refund" {
 			b.Calls[i].Provider, b.Calls[i].Endpoint, b.Calls[i].Reference = "uapay", "invoicer/payments/reverse", ""
@@ -185,7 +185,7 @@ func (b *Books) reverses() {
 func TestMostRefundsCannotStayOpen(t *testing.T) {
 	t.Parallel()
 	refunds := func(open, ended int) (kinds []Kind) {
-		var b Books
+		var b Snapshot
 		for i := range open + ended {
 			status := "unknown"
 			if i >= open {
@@ -240,18 +240,18 @@ func TestAProcessEndsByOrderOrDies(t *testing.T) {
 	t.Parallel()
 	kill := Fault{Kind: "kill_point", Point: "callback-kept", Nth: 1}
 	ended := func(ordered bool, text string) *replica {
-		r := &replica{log: "x/replica-0.log", strikes: &strikes{}, ordered: ordered}
+		r := &replica{log: "x/replica-0.log", injections: &injections{}, ordered: ordered}
 		r.ended("signal: killed", text, &kill, at)
 		return r
 	}
 	r := ended(false, "faultpoint: killed at callback-kept\n")
-	require.Equal(t, []string{"kill_point:callback-kept"}, struck(r.strikes.all()))
+	require.Equal(t, []string{"kill_point:callback-kept"}, injectedFaults(r.injections.all()))
 	require.Empty(t, r.exits)
 	r = ended(true, "faultpoint: stopped at callback-kept\n")
-	require.Empty(t, r.strikes.all())
+	require.Empty(t, r.injections.all())
 	require.Empty(t, r.exits)
 	r = ended(false, "panic: oops\n")
-	require.Empty(t, r.strikes.all())
+	require.Empty(t, r.injections.all())
 	require.Equal(t, []Exit{{"replica-0.log", "signal: killed", at}}, r.exits)
 	r = ended(false, "listen tcp 127.0.0.1:1: bind: address already in use\n")
 	require.True(t, r.taken)
@@ -262,7 +262,7 @@ func TestAProcessEndsByOrderOrDies(t *testing.T) {
 // What a fault can take from us decides what it excuses.
 func TestAInjectionSaysWhatItCanTake(t *testing.T) {
 	t.Parallel()
-	of := func(f Fault) Strike { return strike(f, time.Time{}, time.Time{}) }
+	of := func(f Fault) Injection { return injectionOf(f, time.Time{}, time.Time{}) }
 	for _, kind := range kinds {
 		require.LessOrEqual(t, count([]bool{of(Fault{Kind: kind}).Calls, of(Fault{Kind: kind}).Database, of(Fault{Kind: kind}).Process}, func(b bool) bool { return b }), 1, kind)
 	}
@@ -273,7 +273,7 @@ func TestAInjectionSaysWhatItCanTake(t *testing.T) {
 	require.False(t, of(Fault{Kind: "simulator", Fault: fault.Fault{Kind: fault.DropAfter}}).Calls, "the simulator's own log tells which answers it lost")
 }
 
-// The books are read again after everything else: what comes right only then was not right in time.
+// The snapshot is taken again after everything else: what comes right only then was not right in time.
 func TestWhatComesRightTooLateIsReported(t *testing.T) {
 	t.Parallel()
 	kinds := func(settled, reported time.Duration) (kinds []Kind) {

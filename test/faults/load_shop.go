@@ -24,14 +24,14 @@ type shopper struct {
 	client   *http.Client
 	turn     *atomic.Int64
 
-	mu       sync.Mutex
-	answers  []*asked
-	listings []Listing
-	silent   []string // requests that were never answered by anything but "later"
-	crashes  []Crash
-	requests []Request
-	said     map[Said]bool
-	refused  []Refusal
+	mu         sync.Mutex
+	answers    []*asked
+	listings   []Listing
+	unanswered []string // requests that were never answered by anything but "later"
+	crashes    []Crash
+	requests   []Request
+	said       map[View]bool
+	refused    []Refusal
 }
 
 // asked is a request that was answered with an order.
@@ -111,9 +111,9 @@ func (s *shopper) once(ctx context.Context, method, path, key, body string) (int
 	}
 	if v.Object == "order" {
 		if s.said == nil {
-			s.said = map[Said]bool{}
+			s.said = map[View]bool{}
 		}
-		s.said[Said{
+		s.said[View{
 			Shop: s.name, Order: v.ID, Kind: v.Kind, Reference: v.Reference, Status: v.Status, HTTP: res.StatusCode, Sequence: v.Sequence,
 			Amount: v.Amount, Currency: v.Currency, Authorized: v.Authorized, Captured: v.Captured, Refunded: v.Refunded,
 		}] = true
@@ -148,14 +148,14 @@ func (s *shopper) excuse(name, code string) {
 	}
 }
 
-// close adds what the shop asked for and was told to the books.
-func (s *shopper) close(b *Books) {
+// close adds what the shop asked for and was answered to the snapshot.
+func (s *shopper) close(b *Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b.Listings, b.Silent, b.Crashes = append(b.Listings, s.listings...), append(b.Silent, s.silent...), append(b.Crashes, s.crashes...)
+	b.Listings, b.Unanswered, b.Crashes = append(b.Listings, s.listings...), append(b.Unanswered, s.unanswered...), append(b.Crashes, s.crashes...)
 	b.Requests, b.Refusals = append(b.Requests, s.requests...), append(b.Refusals, s.refused...)
 	for said := range s.said {
-		b.Said = append(b.Said, said)
+		b.Views = append(b.Views, said)
 	}
 	for _, a := range s.answers {
 		b.Answers = append(b.Answers, a.Answer)
@@ -166,7 +166,7 @@ func (s *shopper) close(b *Books) {
 func (s *shopper) gaveUp(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.silent = append(s.silent, name)
+	s.unanswered = append(s.unanswered, name)
 }
 
 // hasty sends a request once and without a key, and does not care for its answer unless it is a refusal.
@@ -182,14 +182,14 @@ func problemID(text []byte) string {
 	var p struct {
 		RequestID string `json:"request_id"`
 	}
-	_ = json.Unmarshal(text, &p) // an answer without one is told without one
+	_ = json.Unmarshal(text, &p) // an answer without one is recorded without one
 	return "answered 500, request_id " + p.RequestID
 }
 
 // insist sends a request until it is answered by something else than "later", and keeps an order that it was answered
 // with. It reports whether there was such an answer before ctx ended. A process that died leaves "still running" behind
 // for its Idempotency-Key: after some time the shop leaves the key out, because the reference is enough. A refusal with
-// another code than the expected ones goes into the books.
+// another code than the expected ones goes into the snapshot.
 func (s *shopper) insist(ctx context.Context, path, name, body string, expected ...string) (view, int, bool) {
 	s.asks(path, body)
 	key := "key-" + name
@@ -258,7 +258,7 @@ func (s *shopper) command(ctx context.Context, path, body string, expected ...st
 }
 
 // tell sends an order a code with a key of its own until it is answered by something else than "later". What nobody
-// knows may be told again, because the key, or else the order's state, keeps it from being done twice.
+// knows may be sent again, because the key, or else the order's state, keeps it from being done twice.
 func (s *shopper) tell(ctx context.Context, path, key, body string, expected ...string) {
 	for {
 		status, v, err := s.once(ctx, http.MethodPost, path, key, body)

@@ -22,22 +22,22 @@ import (
 
 // replica is one server process, started again whenever it has died.
 type replica struct {
-	binary   string
-	address  string // of the merchant API
-	admin    string
-	log      string
-	clock    string
-	env      map[string]string
-	restarts []time.Duration
-	until    time.Time // no point kills or stops afterwards
-	strikes  *strikes  // gets the points that were reached
+	binary     string
+	address    string // of the merchant API
+	admin      string
+	log        string
+	clock      string
+	env        map[string]string
+	restarts   []time.Duration
+	until      time.Time   // no point kills or stops afterwards
+	injections *injections // gets the points that were reached
 
 	mu      sync.Mutex
 	kills   []Fault // of the starts to come, one each
 	pauses  []Fault // that were not reached yet
 	cmd     *exec.Cmd
 	deaths  int
-	ordered bool   // the process was told to end
+	ordered bool   // the process was ordered to end
 	exits   []Exit // that nobody ordered
 	taken   bool   // somebody else has its port
 	held    int    // processes that have stopped themselves
@@ -118,7 +118,7 @@ func (r *replica) ended(how, text string, kill *Fault, at time.Time) {
 	defer r.mu.Unlock()
 	switch {
 	case kill != nil && strings.Contains(text, "faultpoint: killed at "+kill.Point+"\n"):
-		r.strikes.add(strike(*kill, at, at))
+		r.injections.add(injectionOf(*kill, at, at))
 	case r.ordered || r.stopped:
 	case strings.Contains(text, "address already in use"):
 		r.taken = true
@@ -157,7 +157,7 @@ func (r *replica) resume(cmd *exec.Cmd, stops *os.File) {
 		r.mu.Unlock()
 		if pause != nil {
 			wait(context.Background(), pause.For)
-			r.strikes.add(strike(*pause, at, time.Now()))
+			r.injections.add(injectionOf(*pause, at, time.Now()))
 		}
 		_ = cmd.Process.Signal(syscall.SIGCONT) // fails only when it has ended
 		r.mu.Lock()

@@ -12,9 +12,9 @@ import (
 // late are the violations that a machine alone can cause, by standing still: something was not done in its time.
 var late = []Kind{NotAnswered, NotSettled, NotRecovered, NotificationGap, TooFew, TooQuiet}
 
-// Quiet reports whether the run broke no promise, and hurt so little that it proves none: most of its faults found nothing to
-// strike.
-func (r Report) Quiet() bool {
+// Quiet reports whether the run broke no promise, and hurt so little that it proves none: most of its faults took no
+// effect.
+func (r Report) Ineffective() bool {
 	return len(r.Result.Violations) == 1 && r.Result.Violations[0].Kind == TooQuiet
 }
 
@@ -23,13 +23,13 @@ const stoodStill = 0.05
 
 // Unsure reports whether the report has violations, all of them of time, and the machine kept so much of it from the run that
 // they prove nothing. Any other violation is none of the machine's.
-func (r Report) Unsure() bool {
+func (r Report) Inconclusive() bool {
 	return len(r.Result.Violations) > 0 && r.Stolen > stoodStill &&
 		!slices.ContainsFunc(r.Result.Violations, func(v Violation) bool { return !slices.Contains(late, v.Kind) })
 }
 
 // stolen is the share of the machine's time between two readings of its kernel's counts that went to other machines on the
-// same hardware (proc(5), "steal"); 0 where that is not told.
+// same hardware (proc(5), "steal"); 0 where the kernel does not say.
 func stolen(before, after []int64) float64 {
 	if len(before) <= steal || len(after) < len(before) {
 		return 0
@@ -77,7 +77,7 @@ func kernelTimes() (times []int64) {
 }
 
 // idled is for how long the harness itself was not let run.
-func idled(list []Strike) (sum time.Duration) {
+func idled(list []Injection) (sum time.Duration) {
 	for _, s := range list {
 		if s.Idle {
 			sum += s.To.Sub(s.From)

@@ -45,7 +45,7 @@ var probes = []struct {
 }
 
 // recovered asks for an order of each kind through each replica, all at the same time, and tells which did not come to
-// their good end. What was asked and answered is in the books of the shops that are returned.
+// their good end. What was asked and answered is in the records of the shops that are returned.
 func (p *player) recovered(ctx context.Context, prefix string) (list []Probe, shops []*shopper) {
 	list = make([]Probe, 0, len(probes)*len(p.shops[0].replicas))
 	var mu sync.Mutex
@@ -180,7 +180,7 @@ func (p *player) refreshed(ctx context.Context, s *shopper, o Order, v view) str
 	}
 }
 
-// through is the same shop at one replica, with books of its own.
+// through is the same shop at one replica, with records of its own.
 func (s *shopper) through(address string) *shopper {
 	return &shopper{name: s.name, key: s.key, replicas: []string{address}, client: s.client, turn: s.turn}
 }

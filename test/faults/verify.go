@@ -22,9 +22,9 @@ const (
 	AmountMismatch    Kind = "amount_mismatch"    // another sum here than there
 	HistoryBroken     Kind = "history_broken"     // transitions with a gap, or a step that is not legal
 	NotAnswered       Kind = "not_answered"       // a shop that asked again and again was never answered
-	NotificationGap   Kind = "notification_gap"   // a transition that the shop was not told
-	NotificationOrder Kind = "notification_order" // told in another order
-	NotificationWrong Kind = "notification_wrong" // told something else
+	NotificationGap   Kind = "notification_gap"   // a transition that the shop was not notified of
+	NotificationOrder Kind = "notification_order" // notified in another order
+	NotificationWrong Kind = "notification_wrong" // notified of something else
 	InternalError     Kind = "internal_error"     // an answer of 500, which no fault excuses
 	FalseConflict     Kind = "false_conflict"     // an operator was called although nothing contradicts
 	NotAsked          Kind = "not_asked"          // an order, capture or cancel that no shop asked for
@@ -59,12 +59,12 @@ func (r *Result) add(kind Kind, order, format string, args ...any) {
 	r.Violations = append(r.Violations, Violation{kind, order, fmt.Sprintf(format, args...)})
 }
 
-// Check compares the books.
-func Check(b Books) Result {
+// Check compares the records of a snapshot.
+func Check(b Snapshot) Result {
 	var r Result
 	x := index(b)
 	x.answers(&r)
-	for _, name := range x.Silent {
+	for _, name := range x.Unanswered {
 		r.add(NotAnswered, name, "the shop asked until %s after the faults and got no answer", clientLimit)
 	}
 	x.callbacks(&r)
@@ -93,8 +93,8 @@ func Check(b Books) Result {
 	return r
 }
 
-// Unsettled lists the orders that are not yet where the provider's book says they must end.
-func Unsettled(b Books) []Violation {
+// Unsettled lists the orders that are not yet where the provider's records say they must end.
+func Unsettled(b Snapshot) []Violation {
 	var r Result
 	x := index(b)
 	for _, row := range b.Rows {
@@ -103,9 +103,9 @@ func Unsettled(b Books) []Violation {
 	return slices.DeleteFunc(r.Violations, func(v Violation) bool { return v.Kind != NotSettled })
 }
 
-// indexed is the books with ways to find things.
+// indexed is the snapshot with ways to find things.
 type indexed struct {
-	Books
+	Snapshot
 	byID       map[string]*Row     // our id
 	byProvider map[string]*Row     // provider order id, refunds left out
 	byName     map[[3]string]*Row  // shop, kind, reference
@@ -114,9 +114,9 @@ type indexed struct {
 	children   map[string][]*Row   // our id of the payment → refunds of the database
 }
 
-func index(b Books) indexed {
+func index(b Snapshot) indexed {
 	x := indexed{
-		Books: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, byName: map[[3]string]*Row{},
+		Snapshot: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, byName: map[[3]string]*Row{},
 		orders: map[string][]Effect{}, refunds: map[string][]Effect{}, children: map[string][]*Row{},
 	}
 	for i := range b.Rows {
@@ -138,7 +138,7 @@ func index(b Books) indexed {
 	return x
 }
 
-// answers finds what shops were told and is not there, or is another order.
+// answers finds what shops were answered and is not there, or is another order.
 func (x indexed) answers(r *Result) {
 	for _, a := range x.Answers {
 		row := x.byName[[3]string{a.Shop, a.Kind, a.Reference}]
@@ -166,7 +166,7 @@ func (x indexed) answers(r *Result) {
 // contradictions holds each provider's change of mind to a conflict.
 func (x indexed) contradictions(r *Result) {
 	for _, c := range x.Contradictions {
-		if row := x.byID[c.Order]; c.Told && row != nil && row.Conflicts == 0 {
+		if row := x.byID[c.Order]; c.Acknowledged && row != nil && row.Conflicts == 0 {
 			r.add(MissedConflict, c.Order, "%s is %s, the provider said otherwise afterwards, and no operator was called", row.Kind, row.Status)
 		}
 	}
@@ -233,7 +233,7 @@ func (x indexed) effects(r *Result) {
 func (x indexed) refundEffects(r *Result, id string, list []Effect) {
 	payment := x.byProvider[id]
 	if payment == nil {
-		return // told already
+		return // reported already
 	}
 	for _, e := range list {
 		if e.Reference != "" && !slices.ContainsFunc(x.children[payment.ID], func(c *Row) bool { return c.Reference == e.Reference }) {
@@ -273,7 +273,7 @@ func count[T any](list []T, match func(T) bool) (n int) {
 	return n
 }
 
-// row compares one order with the provider's book.
+// row compares one order with the provider's records.
 func (x indexed) row(r *Result, row Row) {
 	x.history(r, row)
 	if row.Conflicts > 0 && !slices.ContainsFunc(x.Contradictions, func(c Contradiction) bool { return c.Order == row.ID }) {
@@ -390,9 +390,9 @@ func (x indexed) refund(r *Result, row Row) {
 // was asked for.
 func (x indexed) provable(row Row, truth *Effect) bool {
 	parent := x.byID[row.Parent]
-	if truth != nil && truth.Told && parent != nil {
+	if truth != nil && truth.Acknowledged && parent != nil {
 		// The callback names the payment alone, and has no id that tells it from another refund's: those of two that failed are the same bytes.
-		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Told }) == 1
+		return count(x.refunds[parent.ProviderOrderID], func(e Effect) bool { return e.Sum == truth.Sum && e.Acknowledged }) == 1
 	}
 	if row.Provider != "uapay" || row.Called == nil || parent == nil {
 		return false
@@ -442,10 +442,10 @@ func (x indexed) history(r *Result, row Row) {
 // Where the provider keeps its own times these tell, to the instant: the next may come only when the one before had ended there.
 func (x indexed) overlaps(r *Result) {
 	for id, list := range x.refunds {
-		timed := slices.DeleteFunc(slices.Clone(list), func(e Effect) bool { return e.Begun.IsZero() })
-		slices.SortFunc(timed, func(a, b Effect) int { return a.Begun.Compare(b.Begun) })
+		timed := slices.DeleteFunc(slices.Clone(list), func(e Effect) bool { return e.Started.IsZero() })
+		slices.SortFunc(timed, func(a, b Effect) int { return a.Started.Compare(b.Started) })
 		for i := 1; i < len(timed); i++ {
-			if before, after := timed[i-1], timed[i]; before.Ended.IsZero() || before.Ended.After(after.Begun) {
+			if before, after := timed[i-1], timed[i]; before.Ended.IsZero() || before.Ended.After(after.Started) {
 				r.add(DoubleEffect, x.ours(id), "refunds %s and %s were under way at %s at the same time", before.Reference, after.Reference, after.Provider)
 			}
 		}
