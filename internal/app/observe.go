@@ -45,7 +45,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
 		o.credentialsDeclined.WithLabelValues(provider)
 		o.unchecked.WithLabelValues(provider)
-		o.callbacks.WithLabelValues(provider, string(payment.CallbackNoOrder))
+		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
 	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.unchecked)
 	return o

@@ -53,9 +53,9 @@ func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	o := newObserver(reg, zerolog.Nop())
-	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.CallbackApply)}
+	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.Apply)}
 	o.observe(event)
-	event.Callback, event.Verdict, event.Rule = string(payment.CallbackVerify), "verify", "C2"
+	event.Callback, event.Verdict, event.Rule = string(payment.Verify), "verify", "C2"
 	o.observe(event)
 	o.observe(event)
 	event.Rule = "asked_under_command"

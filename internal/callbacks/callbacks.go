@@ -20,7 +20,7 @@ const MaxBody = 64 << 10
 
 // Payments takes verified callbacks in.
 type Payments interface {
-	HandleCallback(ctx context.Context, provider, token string, raw gateway.RawCallback) (payment.CallbackVerdict, error)
+	HandleCallback(ctx context.Context, provider, token string, raw gateway.RawCallback) (payment.Verdict, error)
 }
 
 // Handler returns the handler of POST /callbacks/{provider}/{token}. timeout bounds the work on one callback.

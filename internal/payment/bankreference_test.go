@@ -78,11 +78,11 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}}}
 		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 		prepare(s, n)
-		require.Equal(t, CallbackVerify, s.call(t), name)
+		require.Equal(t, Verify, s.call(t), name)
 		s.checks(t, o, &now, now.Add(time.Hour))
 		require.Equal(t, StatusSucceeded, o.Status)
 		n.Weak, n.Result.BankReferences = "", []string{"second"}
-		require.Equal(t, CallbackConflict, s.call(t), name)
+		require.Equal(t, Conflict, s.call(t), name)
 	}
 	o, now := orderIn(t, StatusProcessing), epoch
 	n := &gateway.Notification{OrderID: "o", VerifyReason: "C1", Result: gateway.Result{}}
@@ -91,7 +91,7 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 
 	odd := int64(1200)
 	n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd, BankReferences: []string{"odd"}}}
-	require.Equal(t, CallbackVerify, told(o, &now, n, prohibited).call(t))
+	require.Equal(t, Verify, told(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"odd": StatusProcessing}, o.BankReferences)
 	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "true")))
 	require.Zero(t, o.Conflicts, "what was not believed is no first charge")
@@ -100,7 +100,7 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	o.Kind, o.SameSumRefunds = gateway.KindRefund, 1
 	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum
 		n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, BankReferences: []string{reference}}}
-		require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t))
+		require.Equal(t, Repeat, told(o, &now, n, prohibited).call(t))
 	}
 	require.Len(t, o.BankReferences, 2)
 }
@@ -112,7 +112,7 @@ func TestTheReferenceOfAnUnrecordedRefundIsKept(t *testing.T) {
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{
 		Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, Amount: &sum, Currency: "EUR", BankReferences: []string{"refund"},
 	}}
-	require.Equal(t, CallbackConflict, told(o, &now, n, prohibited).call(t))
+	require.Equal(t, Conflict, told(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"refund": ""}, o.BankReferences)
 	require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, SourceCallback, "payment")))
 	require.Len(t, o.NewConflicts(), 1, "the payment's own is no second one")

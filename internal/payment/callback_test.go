@@ -23,7 +23,7 @@ func told(o *Order, now *time.Time, n *gateway.Notification, shown func() (gatew
 	})
 }
 
-func (s *Service) call(t *testing.T) CallbackVerdict {
+func (s *Service) call(t *testing.T) Verdict {
 	t.Helper()
 	verdict, err := s.HandleCallback(t.Context(), "fake", "token", gateway.RawCallback{})
 	require.NoError(t, err)
@@ -110,18 +110,18 @@ func TestAWeakContradictionIsAVerification(t *testing.T) {
 		now := epoch.Add(time.Hour)
 		n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
 		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
-		require.Equal(t, CallbackVerify, s.call(t), name)
+		require.Equal(t, Verify, s.call(t), name)
 		require.Zero(t, o.Conflicts, name)
 		s.checks(t, o, &now, now.Add(48*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.Equal(t, StatusFailed, o.Status)
 		require.Nil(t, o.NextPollAt)
 		n.Weak = ""
-		require.Equal(t, CallbackVerdict(Conflict), s.call(t), "a full one is believed to contradict")
+		require.Equal(t, Conflict, s.call(t), "a full one is believed to contradict")
 	}
 	o, now := orderIn(t, StatusSucceeded), epoch
 	n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-	require.Equal(t, CallbackRepeat, told(o, &now, n, prohibited).call(t), "it says nothing new")
+	require.Equal(t, Repeat, told(o, &now, n, prohibited).call(t), "it says nothing new")
 }
 
 // A provider has one word for a hold and for its capture. The hold's own callback, come after its capture has failed,
@@ -137,7 +137,7 @@ func TestTheHoldsCallbackAfterAFailedCaptureIsVerified(t *testing.T) {
 		now := epoch.Add(time.Hour)
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
 		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
-		require.Equal(t, CallbackVerify, s.call(t), name)
+		require.Equal(t, Verify, s.call(t), name)
 		require.Zero(t, o.Conflicts, name)
 		s.checks(t, o, &now, now.Add(48*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
@@ -152,18 +152,18 @@ func TestMoneyThatWentBackElsewhereIsTold(t *testing.T) {
 	sum := int64(600)
 	for name, tc := range map[string]struct {
 		n    gateway.Notification
-		want CallbackVerdict
+		want Verdict
 	}{
-		"it went back":    {gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, CallbackVerdict(Conflict)},
-		"it did not":      {gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, CallbackStale},
-		"it is under way": {gateway.Notification{Result: gateway.Result{Status: gateway.StatusProcessing}}, CallbackStale},
-		"nothing known":   {gateway.Notification{VerifyReason: "C2"}, CallbackStale},
+		"it went back":    {gateway.Notification{Result: gateway.Result{Status: gateway.StatusSucceeded}}, Conflict},
+		"it did not":      {gateway.Notification{Result: gateway.Result{Status: gateway.StatusFailed}}, Stale},
+		"it is under way": {gateway.Notification{Result: gateway.Result{Status: gateway.StatusProcessing}}, Stale},
+		"nothing known":   {gateway.Notification{VerifyReason: "C2"}, Stale},
 	} {
 		o, now := orderIn(t, StatusSucceeded), epoch
 		n := tc.n
 		n.OrderID, n.Result.Kind, n.Result.Amount, n.Result.Currency = "o", gateway.KindRefund, &sum, "EUR"
 		require.Equal(t, tc.want, told(o, &now, &n, prohibited).call(t), name)
-		require.Equal(t, tc.want == CallbackVerdict(Conflict), o.Conflicts == 1, name)
+		require.Equal(t, tc.want == Conflict, o.Conflicts == 1, name)
 		require.Equal(t, StatusSucceeded, o.Status)
 		require.Zero(t, o.RefundReserved)
 	}

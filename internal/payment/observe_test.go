@@ -18,7 +18,7 @@ func (s *callbackStore) AccountByCallbackToken(context.Context, string) (Account
 	return Account{ID: s.order.AccountID, Name: "test", Provider: "fake", Currency: "EUR"}, nil
 }
 
-func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, fn func(*Order) (CallbackVerdict, string)) (CallbackVerdict, bool, error) {
+func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, fn func(*Order) (Verdict, string)) (Verdict, bool, error) {
 	verdict, _ := fn(s.order)
 	return verdict, false, nil
 }

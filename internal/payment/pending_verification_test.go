@@ -165,7 +165,7 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 		"by a check": {n: gateway.Notification{VerifyReason: "the money went back"}, resumed: true},
 		"by a callback": {n: gateway.Notification{VerifyReason: "the money went back"}, resumed: true, end: func(t *testing.T, s *Service, _ *Order, n *gateway.Notification) {
 			*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-			require.Equal(t, CallbackVerdict(Apply), s.call(t))
+			require.Equal(t, Apply, s.call(t))
 		}},
 		"by an operator": {n: gateway.Notification{VerifyReason: "the money went back"}, end: func(t *testing.T, s *Service, o *Order, _ *gateway.Notification) {
 			_, _, err := s.Resolve(t.Context(), o.Key(), Resolution{Status: StatusSucceeded, Reason: "seen", Operator: "me"})
@@ -188,7 +188,7 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 					return r, nil
 				})
 				s.AlwaysConfirm = tc.confirm
-				require.Equal(t, CallbackVerify, s.call(t))
+				require.Equal(t, Verify, s.call(t))
 				now = now.Add(250 * time.Millisecond)
 				if tc.end != nil {
 					tc.end(t, s, o, &n)
@@ -220,7 +220,7 @@ func TestAVerificationIsForgottenOnceItWasLookedAfter(t *testing.T) {
 	s.checks(t, o, &now, now.Add(10*time.Minute))
 	status = gateway.StatusSucceeded
 	*n = gateway.Notification{OrderID: "o", Result: gateway.Result{Status: status}}
-	require.Equal(t, CallbackVerdict(Apply), s.call(t))
+	require.Equal(t, Apply, s.call(t))
 	require.Nil(t, o.NextPollAt)
 }
 
@@ -249,7 +249,7 @@ func TestAVerificationBeginsProofsAnew(t *testing.T) {
 		require.NoError(t, err)
 	}
 	now = epoch.Add(2 * time.Minute)
-	require.Equal(t, CallbackVerify, s.call(t))
+	require.Equal(t, Verify, s.call(t))
 	_, err := s.Check(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, StatusProcessing, o.Status)

@@ -41,7 +41,7 @@ type Store interface {
 	// names a payment is about the payment's open refund, or its only one if none is open: fn gets that refund, with
 	// Namesakes filled, and the payment itself only if there is no such refund. Payment and refund are locked, in that
 	// order.
-	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (CallbackVerdict, string)) (verdict CallbackVerdict, seen bool, err error)
+	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
 	Order(ctx context.Context, key Key) (*Order, error)
 	// OrderByReference returns the shop's order of a kind and reference.
@@ -100,19 +100,6 @@ type Callback struct {
 	ProviderData gateway.ProviderData
 	ReceivedAt   time.Time
 }
-
-// CallbackVerdict is what became of a callback.
-type CallbackVerdict string
-
-// The verdicts on callbacks: those on reports, and two of their own.
-const (
-	CallbackApply    CallbackVerdict = "apply"
-	CallbackRepeat   CallbackVerdict = "repeat"
-	CallbackStale    CallbackVerdict = "stale"
-	CallbackConflict CallbackVerdict = "conflict"
-	CallbackVerify   CallbackVerdict = "verify"   // kept; the provider is asked
-	CallbackNoOrder  CallbackVerdict = "no_order" // authentic, but about an order that is not ours
-)
 
 // Filter selects a shop's orders. Zero members select everything.
 type Filter struct {

@@ -43,7 +43,7 @@ func TestASumThatCannotBeIsAskedAbout(t *testing.T) {
 				s := told(o, &now, n, func() (gateway.Result, error) {
 					return gateway.Result{Status: gateway.StatusSucceeded, Settled: &tc.named}, nil
 				})
-				require.Equal(t, CallbackVerify, s.call(t), "%s %d", from, odd)
+				require.Equal(t, Verify, s.call(t), "%s %d", from, odd)
 				require.Equal(t, from, o.Status)
 				require.Equal(t, now, *o.NextPollAt, "it is asked about now")
 				s.checks(t, o, &now, now.Add(48*time.Hour))
@@ -168,7 +168,7 @@ func TestACallbackNamesTheSumOfACapturedPart(t *testing.T) {
 			if !early && tc.shown == nil {
 				require.Equal(t, Stale, o.Record(answer), name)
 			}
-			require.Equal(t, CallbackVerify, s.call(t), name)
+			require.Equal(t, Verify, s.call(t), name)
 			if early {
 				o.Record(answer)
 			}
@@ -193,7 +193,7 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 		s := told(o, &now, n, func() (gateway.Result, error) {
 			return gateway.Result{Status: gateway.StatusSucceeded, Settled: tc.shown}, nil
 		})
-		require.Equal(t, CallbackVerify, s.call(t), name)
+		require.Equal(t, Verify, s.call(t), name)
 		s.checks(t, o, &now, now.Add(24*time.Hour))
 		require.Equal(t, tc.conflicts, o.Conflicts, name)
 		require.EqualValues(t, 900, o.Captured, name)
@@ -202,7 +202,7 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 	o, now := capturing(t, 900), epoch
 	require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(800)}}
-	require.Equal(t, CallbackConflict, told(o, &now, n, prohibited).call(t), "no sum of the hold's")
+	require.Equal(t, Conflict, told(o, &now, n, prohibited).call(t), "no sum of the hold's")
 }
 
 // A sum that was named of one capture says nothing of the next.

@@ -16,16 +16,16 @@ import (
 var errSeen = errors.New("the callback was kept before")
 
 // ApplyCallback implements payment.Store.
-func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.CallbackVerdict, string)) (payment.CallbackVerdict, bool, error) {
+func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	providerData, err := toJSONObject(cb.ProviderData)
 	if err != nil {
 		return "", false, err
 	}
 	id := text(cb.ProviderOrderID)
-	verdict := payment.CallbackNoOrder
+	verdict := payment.NoOrder
 	var saved *payment.Order
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
-		verdict, saved = payment.CallbackNoOrder, nil
+		verdict, saved = payment.NoOrder, nil
 		var kept int64
 		var parent *lockedParent
 		var row *db.Order
@@ -73,7 +73,7 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 	if errors.Is(err, errSeen) {
 		err = s.read(ctx, "read a kept callback", func(ctx context.Context, q *db.Queries) error {
 			kept, err := q.CallbackVerdict(ctx, db.CallbackVerdictParams{AccountID: cb.AccountID, DedupeKey: cb.DedupeKey})
-			verdict = payment.CallbackVerdict(kept)
+			verdict = payment.Verdict(kept)
 			return err
 		})
 		return verdict, err == nil, err

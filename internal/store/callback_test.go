@@ -24,11 +24,11 @@ func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 	o := b.create(t, "r-1", 1000)
 	var ran, fresh atomic.Int32
 	errs := race(20, func(int) error {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", o.ProviderOrderID), func(o *payment.Order) (payment.CallbackVerdict, string) {
+		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", o.ProviderOrderID), func(o *payment.Order) (payment.Verdict, string) {
 			ran.Add(1)
-			return payment.CallbackVerdict(o.Record(b.newReport(payment.StatusSucceeded))), "because"
+			return o.Record(b.newReport(payment.StatusSucceeded)), "because"
 		})
-		if err == nil && verdict != payment.CallbackApply {
+		if err == nil && verdict != payment.Apply {
 			err = errors.New("verdict " + string(verdict))
 		}
 		if !seen {
@@ -48,7 +48,7 @@ func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 	kept, err := b.CallbacksOf(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Len(t, kept, 1)
-	require.Equal(t, payment.CallbackApply, kept[0].Verdict)
+	require.Equal(t, payment.Apply, kept[0].Verdict)
 	require.Equal(t, "because", kept[0].Reason)
 	require.Equal(t, "succeeded", kept[0].Reported)
 	require.Equal(t, gateway.ProviderData{"state": "PAYED"}, kept[0].ProviderData)
@@ -58,11 +58,11 @@ func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	for _, again := range []bool{false, true} {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.CallbackVerdict, string) {
+		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.Verdict, string) {
 			panic("there is no order")
 		})
 		require.NoError(t, err)
-		require.Equal(t, payment.CallbackNoOrder, verdict)
+		require.Equal(t, payment.NoOrder, verdict)
 		require.Equal(t, again, seen)
 	}
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM callbacks WHERE order_id IS NULL"))
@@ -79,9 +79,9 @@ func TestSharedIDIsTheCallingAccounts(t *testing.T) {
 	for _, want := range []*payment.Order{first, second} {
 		cb := b.callback("body", first.ProviderOrderID)
 		cb.AccountID = want.AccountID
-		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.CallbackVerdict, string) {
+		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
 			require.Equal(t, want.ID, o.ID)
-			return payment.CallbackStale, ""
+			return payment.Stale, ""
 		})
 		require.NoError(t, err)
 	}

@@ -103,7 +103,7 @@ func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.Confl
 type KeptCallback struct {
 	AccountID       uuid.UUID
 	ProviderOrderID string
-	Verdict         payment.CallbackVerdict
+	Verdict         payment.Verdict
 	Reason          string
 	Reported        string
 	ProviderData    gateway.ProviderData
@@ -127,7 +127,7 @@ func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallbac
 			return nil, err
 		}
 		callbacks[i] = KeptCallback{
-			AccountID: r.AccountID, ProviderOrderID: r.ProviderOrderID, Verdict: payment.CallbackVerdict(r.Verdict), Reason: r.Reason,
+			AccountID: r.AccountID, ProviderOrderID: r.ProviderOrderID, Verdict: payment.Verdict(r.Verdict), Reason: r.Reason,
 			Reported: r.Reported, ProviderData: providerData, ReceivedAt: r.ReceivedAt.UTC(),
 		}
 	}

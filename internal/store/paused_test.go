@@ -143,7 +143,7 @@ func givenUp(t *testing.T, answered bool) {
 		}
 		verdict, err := other.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("held"), ReceivedAt: b.clock.Now()})
 		require.NoError(t, err)
-		require.Equal(t, payment.CallbackVerify, verdict)
+		require.Equal(t, payment.Verify, verdict)
 	}
 	// What is older, or denies it once more, does not settle the doubt.
 	fake.ReadCallbackFunc = func(gateway.RawCallback) (gateway.Notification, error) {

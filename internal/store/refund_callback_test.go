@@ -22,12 +22,12 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	judged := func(body string, report payment.Status) (o *payment.Order, namesakes int) {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.refundCallback(body, parent), func(found *payment.Order) (payment.CallbackVerdict, string) {
+		verdict, seen, err := b.ApplyCallback(t.Context(), b.refundCallback(body, parent), func(found *payment.Order) (payment.Verdict, string) {
 			o, namesakes = found, found.SameSumRefunds
 			if report == "" {
-				return payment.CallbackVerify, ""
+				return payment.Verify, ""
 			}
-			return payment.CallbackVerdict(found.Record(b.newReport(report))), ""
+			return found.Record(b.newReport(report)), ""
 		})
 		require.NoError(t, err)
 		require.False(t, seen)
@@ -80,11 +80,11 @@ func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
 			b.report(t, o.Key(), payment.StatusSucceeded)
 		}
 	}
-	_, _, err := b.ApplyCallback(t.Context(), b.refundCallback("body", parent), func(o *payment.Order) (payment.CallbackVerdict, string) {
+	_, _, err := b.ApplyCallback(t.Context(), b.refundCallback("body", parent), func(o *payment.Order) (payment.Verdict, string) {
 		require.Equal(t, gateway.KindRefund, o.Kind)
 		require.EqualValues(t, 200, o.Amount.Minor())
 		require.Zero(t, o.SameSumRefunds)
-		return payment.CallbackStale, ""
+		return payment.Stale, ""
 	})
 	require.NoError(t, err)
 }
@@ -106,9 +106,9 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 		var o *payment.Order
 		cb := b.refundCallback(body, parent)
 		cb.Minor, cb.Reported = minor, string(report)
-		verdict, _, err := b.ApplyCallback(t.Context(), cb, func(found *payment.Order) (payment.CallbackVerdict, string) {
+		verdict, _, err := b.ApplyCallback(t.Context(), cb, func(found *payment.Order) (payment.Verdict, string) {
 			o = found
-			return payment.CallbackVerdict(found.Record(b.newReport(report))), ""
+			return found.Record(b.newReport(report)), ""
 		})
 		require.NoError(t, err)
 		return o, payment.Verdict(verdict)
@@ -138,7 +138,7 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 }
 
 // told hands a refund's callback that names a payment to the service, over the store.
-func (b *fixture) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.CallbackVerdict {
+func (b *fixture) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.Verdict {
 	t.Helper()
 	fake := &gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
 		return gateway.Notification{OrderID: of.ProviderOrderID, Fingerprint: raw.Body, Result: gateway.Result{
@@ -158,18 +158,18 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failure string
 		known   bool                    // the second refund has an id of its own
-		before  payment.CallbackVerdict // of a callback that tells the first one's end in time, none if empty
-		want    payment.CallbackVerdict
+		before  payment.Verdict // of a callback that tells the first one's end in time, none if empty
+		want    payment.Verdict
 	}{
-		"refused":                      {failure: "REFUND_NOT_ALLOWED", want: payment.CallbackVerify},
-		"refused, the next has an id":  {failure: "REFUND_NOT_ALLOWED", known: true, want: payment.CallbackVerify},
-		"an operator decided":          {failure: "operator", want: payment.CallbackVerify},
-		"told before":                  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, want: payment.CallbackVerdict(payment.Apply)},
-		"told before, next has an id":  {failure: "REFUND_NOT_ALLOWED", before: payment.CallbackRepeat, known: true, want: payment.CallbackVerify},
-		"nothing was sent":             {failure: "not_sent", want: payment.CallbackVerdict(payment.Apply)},
-		"nothing was sent, has an id":  {failure: "not_sent", known: true, want: payment.CallbackVerdict(payment.Apply)},
-		"nothing was sent, not signed": {failure: gateway.CodeNotSigned, known: true, want: payment.CallbackVerdict(payment.Apply)},
-		"there is no other":            {known: true, want: payment.CallbackVerdict(payment.Apply)},
+		"refused":                      {failure: "REFUND_NOT_ALLOWED", want: payment.Verify},
+		"refused, the next has an id":  {failure: "REFUND_NOT_ALLOWED", known: true, want: payment.Verify},
+		"an operator decided":          {failure: "operator", want: payment.Verify},
+		"told before":                  {failure: "REFUND_NOT_ALLOWED", before: payment.Repeat, want: payment.Apply},
+		"told before, next has an id":  {failure: "REFUND_NOT_ALLOWED", before: payment.Repeat, known: true, want: payment.Verify},
+		"nothing was sent":             {failure: "not_sent", want: payment.Apply},
+		"nothing was sent, has an id":  {failure: "not_sent", known: true, want: payment.Apply},
+		"nothing was sent, not signed": {failure: gateway.CodeNotSigned, known: true, want: payment.Apply},
+		"there is no other":            {known: true, want: payment.Apply},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +204,7 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 			require.NoError(t, err)
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
-			if tc.want == payment.CallbackVerify {
+			if tc.want == payment.Verify {
 				require.Equal(t, payment.StatusProcessing, after.Status)
 				require.Equal(t, b.clock.Now(), *after.NextPollAt)
 				require.EqualValues(t, 600, paid.RefundReserved)
@@ -236,10 +236,10 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 				}
 			}
 			if name == "one" {
-				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours", parent, gateway.StatusSucceeded, 300))
-				require.Equal(t, payment.CallbackRepeat, b.told(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
+				require.Equal(t, payment.Repeat, b.told(t, "ours", parent, gateway.StatusSucceeded, 300))
+				require.Equal(t, payment.Repeat, b.told(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
 			}
-			require.Equal(t, payment.CallbackVerdict(payment.Conflict), b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
+			require.Equal(t, payment.Conflict, b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
 			require.Equal(t, 1, paid.Conflicts)

@@ -132,8 +132,8 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 	parent := b.paid(t, "p", 1000)
 	apply := func(body string, about *payment.Order) error {
 		cb := payment.Callback{AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: about.ProviderOrderID, ReceivedAt: b.clock.Now()}
-		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.CallbackVerdict, string) {
-			return payment.CallbackVerdict(o.Record(b.newReport(payment.StatusSucceeded))), ""
+		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
+			return o.Record(b.newReport(payment.StatusSucceeded)), ""
 		})
 		return err
 	}

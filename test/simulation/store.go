@@ -42,7 +42,7 @@ type notification struct {
 type received struct {
 	order    *record
 	reported string
-	verdict  payment.CallbackVerdict
+	verdict  payment.Verdict
 }
 
 func newStore(w *world) *store {

@@ -10,7 +10,7 @@ import (
 )
 
 // ApplyCallback implements payment.Store.
-func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, fn func(*payment.Order) (payment.CallbackVerdict, string)) (payment.CallbackVerdict, bool, error) {
+func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	s.w.step(true)
 	key := cb.AccountID.String() + string(cb.DedupeKey)
 	if before := s.received[key]; before != nil {
@@ -18,9 +18,9 @@ func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, fn func(*p
 	}
 	r := s.byProviderOrderID(cb.ProviderOrderID)
 	if r == nil || r.order.AccountID != cb.AccountID {
-		s.received[key] = &received{verdict: payment.CallbackNoOrder}
+		s.received[key] = &received{verdict: payment.NoOrder}
 		s.w.step(true)
-		return payment.CallbackNoOrder, false, nil
+		return payment.NoOrder, false, nil
 	}
 	others := 0
 	if cb.Kind == gateway.KindRefund && r.order.Kind == gateway.KindPayment {
@@ -91,7 +91,7 @@ func (s *store) refundOf(paid *record, cb payment.Callback) *record {
 // settled reports whether a callback with that status was applied to the refund before, or repeated what it is.
 func (s *store) settled(r *record, reported string) bool {
 	for _, c := range s.received {
-		if c.order == r && c.reported == reported && (c.verdict == payment.CallbackApply || c.verdict == payment.CallbackRepeat) {
+		if c.order == r && c.reported == reported && (c.verdict == payment.Apply || c.verdict == payment.Repeat) {
 			return true
 		}
 	}
@@ -120,7 +120,7 @@ func (s *store) sameSum(paid, refund *record) int {
 func (s *store) ended(r *record) bool {
 	for _, c := range s.received {
 		if c.order == r && (c.reported == "succeeded" || c.reported == "failed") &&
-			(c.verdict == payment.CallbackApply || c.verdict == payment.CallbackRepeat || c.verdict == payment.CallbackConflict) {
+			(c.verdict == payment.Apply || c.verdict == payment.Repeat || c.verdict == payment.Conflict) {
 			return true
 		}
 	}
