@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,15 +54,15 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	vars := map[string]string{"SECRET_KEYSET": lookup(io.Environ, "SECRET_KEYSET"), "SECRET_KEYSET_FILE": lookup(io.Environ, "SECRET_KEYSET_FILE")}
-	if problems := secretFiles(configType, vars); len(problems) > 0 {
-		return nil, fmt.Errorf("%s", strings.Join(problems, "; "))
+	keyset, err := givenKeyset(io)
+	if err != nil {
+		return nil, err
 	}
 	pool, err := openPool(ctx, config{DatabaseURL: gateway.Secret(url), DatabasePool: 2})
 	if err != nil {
 		return nil, err
 	}
-	keyset, demo := gateway.Secret(vars["SECRET_KEYSET"]), false
+	demo := false
 	if keyset == "" {
 		// Only a database that `dev` made opens with the well-known keyset.
 		if demo, err = store.New(pool, store.Options{}).HasDemoKey(ctx); err != nil || !demo {
@@ -94,6 +95,16 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 
 type keysetCmd struct {
 	New keysetNewCmd `cmd:"" help:"Print a new keyset for SECRET_KEYSET."`
+	Add keysetAddCmd `cmd:"" help:"Print the keyset of SECRET_KEYSET with a new key, which encrypts from then on. The old keys still decrypt."`
+}
+
+// givenKeyset is what SECRET_KEYSET or SECRET_KEYSET_FILE holds, empty if neither is set.
+func givenKeyset(io *Streams) (gateway.Secret, error) {
+	vars := map[string]string{"SECRET_KEYSET": lookup(io.Environ, "SECRET_KEYSET"), "SECRET_KEYSET_FILE": lookup(io.Environ, "SECRET_KEYSET_FILE")}
+	if problems := secretFiles(configType, vars); len(problems) > 0 {
+		return "", fmt.Errorf("%s", strings.Join(problems, "; "))
+	}
+	return gateway.Secret(vars["SECRET_KEYSET"]), nil
 }
 
 type keysetNewCmd struct{}
@@ -106,6 +117,26 @@ func (keysetNewCmd) Run(io *Streams) error {
 	}
 	fmt.Fprintln(io.Out, keyset)
 	fmt.Fprintln(io.Err, "Keep it where only the service can read it. Without it no stored secret can be read again.")
+	return nil
+}
+
+type keysetAddCmd struct{}
+
+// Run implements the command.
+func (keysetAddCmd) Run(io *Streams) error {
+	old, err := givenKeyset(io)
+	if err != nil {
+		return err
+	}
+	if old == "" {
+		return errors.New("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'")
+	}
+	keyset, err := secrets.AddKey(old)
+	if err != nil {
+		return fmt.Errorf("add a key: %w", err)
+	}
+	fmt.Fprintln(io.Out, keyset)
+	fmt.Fprintln(io.Err, "Keep every key: what an old key encrypted opens with that key only. Give the new keyset to all replicas at the same moment.")
 	return nil
 }
 

@@ -47,7 +47,7 @@ func AddKey(old gateway.Secret) (string, error) {
 	return write(handle)
 }
 
-// Open returns a box over a keyset. The error says what is wrong with it and never shows it.
+// Open returns a keyring over a keyset. The error says what is wrong with it and never shows it.
 func Open(set gateway.Secret) (*Keyring, error) {
 	handle, err := read(set)
 	if err != nil {
@@ -61,8 +61,8 @@ func Open(set gateway.Secret) (*Keyring, error) {
 }
 
 // Seal encrypts plain for one field of one owner, such as "order/<id>" and "next_action". Two calls never give the same.
-func (b *Keyring) Seal(plain []byte, owner, field string) ([]byte, error) {
-	sealed, err := b.aead.Encrypt(plain, bound(owner, field))
+func (k *Keyring) Seal(plain []byte, owner, field string) ([]byte, error) {
+	sealed, err := k.aead.Encrypt(plain, bound(owner, field))
 	if err != nil {
 		return nil, fmt.Errorf("encrypt %s of %s: %w", field, owner, err)
 	}
@@ -70,8 +70,8 @@ func (b *Keyring) Seal(plain []byte, owner, field string) ([]byte, error) {
 }
 
 // Open decrypts what Seal gave for the same owner and field. Anything else is an error.
-func (b *Keyring) Open(sealed []byte, owner, field string) ([]byte, error) {
-	plain, err := b.aead.Decrypt(sealed, bound(owner, field))
+func (k *Keyring) Open(sealed []byte, owner, field string) ([]byte, error) {
+	plain, err := k.aead.Decrypt(sealed, bound(owner, field))
 	if err != nil {
 		return nil, fmt.Errorf("decrypt %s of %s: the keyset is another one, or the row was altered: %w", field, owner, err)
 	}

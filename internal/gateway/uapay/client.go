@@ -85,11 +85,7 @@ var (
 	reverseComplete = endpoint{op: "c2aReverseComplete", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/complete"}
 	reverseCancel   = endpoint{op: "c2aReverseCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/reverse/cancel"}
 
-	invoicesUpdate     = endpoint{op: "invoicesUpdate", class: transport.ClassWrite, path: "invoicer/invoices/update", harmless: true}
-	invoicesCancel     = endpoint{op: "invoicesCancel", class: transport.ClassWrite, path: "invoicer/invoices/cancel"}
-	subscriptionUpdate = endpoint{op: "subscriptionsUpdate", class: transport.ClassWrite, path: "invoicer/subscriptions/update"}
-	paymentsCommission = endpoint{op: "paymentsShowCommission", class: transport.ClassLookup, path: "invoicer/payments/showCommission", harmless: true}
-	p2pCommission      = endpoint{op: "p2pCommission", class: transport.ClassLookup, path: "payments/p2p/commission/calculate", harmless: true}
+	invoicesCancel = endpoint{op: "invoicesCancel", class: transport.ClassWrite, path: "invoicer/invoices/cancel"}
 )
 
 // HeldBack implements gateway.Holder. Every call needs a session, and some orders take two calls.

@@ -105,7 +105,7 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 
 // findInvoice finds an invoice by the order's id (uapay.md 7.3).
 func (g *Gateway) findInvoice(ctx context.Context, orderID string) (string, error) {
-	r, err := g.listInvoices(ctx, nil, []string{orderID})
+	r, err := g.listInvoices(ctx, orderID)
 	if err != nil {
 		return "", err
 	}

@@ -153,13 +153,6 @@ func paymentDrills() map[string]func(*testing.T, vector) {
 			refund(25000, shown("REVERSED", "REVERSED", 25000)).play(t, v)
 		},
 		"payment_reverse_partial": refund(5000, shown("FINISHED", "FINISHED", 25000)).play,
-		"payment_show_commission": drill{call: func(ctx context.Context, g *Gateway) (gateway.Result, error) {
-			commission, err := g.Commission(ctx, known(gateway.OpSale), uah(30000))
-			if err == nil && commission != uah(700) {
-				return gateway.Result{}, fmt.Errorf("got %v", commission)
-			}
-			return gateway.Result{}, err
-		}}.play,
 	}
 	for name, status := range map[string]gateway.Status{
 		// Whoever reads a payment here has asked something of it: that the payer has yet to act is told by checkStatus.

@@ -17,8 +17,14 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Every documented example is a drill: a call of the adapter that must send the example's request, member for member, and
-// read its answer as the documents say. TestEveryVector fails if an example has no drill.
+// Every documented example of a call that payrelay makes is a drill: a call of the adapter that must send the example's
+// request, member for member, and read its answer as the documents say. TestEveryVector fails if an example has no drill.
+
+// notCalled are the examples of what payrelay does not ask for: the merchant API has no words for it.
+var notCalled = []string{
+	"invoice_create_p2p", "invoice_create_services", "invoice_update", "invoices_show_list_by_ids", "p2p_commission",
+	"payment_show_commission", "subscription_update",
+}
 
 // drills are all of them, by the example's name.
 func drills() map[string]func(*testing.T, vector) {
@@ -37,6 +43,10 @@ func drills() map[string]func(*testing.T, vector) {
 func TestEveryVector(t *testing.T) {
 	t.Parallel()
 	vectors, all := loadVectors(t), drills()
+	for _, name := range notCalled {
+		require.Contains(t, vectors, name)
+		delete(vectors, name)
+	}
 	require.Equal(t, slices.Sorted(maps.Keys(vectors)), slices.Sorted(maps.Keys(all)), "an example without a drill, or a drill without an example")
 	for name, v := range vectors {
 		t.Run(name, func(t *testing.T) {

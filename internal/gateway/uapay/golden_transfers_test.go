@@ -68,13 +68,6 @@ func transferDrills() map[string]func(*testing.T, vector) {
 				return g.Fetch(ctx, ref)
 			},
 		}.play,
-		"p2p_commission": drill{call: func(ctx context.Context, g *Gateway) (gateway.Result, error) {
-			commission, err := g.TransferCommission(ctx, uah(10000), TransferC2A)
-			if err == nil && commission != uah(300) {
-				return gateway.Result{}, fmt.Errorf("got %v", commission)
-			}
-			return gateway.Result{}, err
-		}}.play,
 	}
 }
 

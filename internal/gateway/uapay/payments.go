@@ -27,7 +27,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	if req.Flow == gateway.FlowDirect && g.c2a {
 		return g.payC2A(ctx, req)
 	}
-	r, id, err := g.createInvoice(ctx, "ECOM", invoice(req), req.Customer.Email, req.Customer.Phone)
+	r, id, err := g.createInvoice(ctx, invoice(req), req.Customer.Email, req.Customer.Phone)
 	if err != nil {
 		return gateway.Result{}, err
 	}
@@ -41,10 +41,9 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	return result, nil
 }
 
-// createInvoice makes an invoice, of the system type ECOM for a merchant's sale or P2P for a payment to a card
-// (uapay.md 7.1), and returns its id.
-func (g *Gateway) createInvoice(ctx context.Context, systemType string, data invoiceData, hide ...string) (reply, string, error) {
-	r, err := g.call(ctx, invoicesCreate, &invoiceParams{SystemType: systemType}, data, hide...)
+// createInvoice makes an invoice of a merchant's sale (uapay.md 7.1) and returns its id.
+func (g *Gateway) createInvoice(ctx context.Context, data invoiceData, hide ...string) (reply, string, error) {
+	r, err := g.call(ctx, invoicesCreate, &invoiceParams{SystemType: "ECOM"}, data, hide...)
 	if err != nil {
 		return reply{}, "", err
 	}

@@ -41,53 +41,12 @@ type invoiceData struct {
 	ExtraInfo   string `json:"extraInfo,omitempty"`         // JSON as text
 	Interval    int    `json:"recurringInterval,omitempty"` // days
 	ExpiresAt   int64  `json:"expiresAt,omitempty"`         // milliseconds since 1970
-
-	CardTo   *cardRef  `json:"cardTo,omitempty"`   // of system type P2P
-	Services []service `json:"services,omitempty"` // who gets which part
 }
 
-// service is a part of an invoice's sum, and who gets it (uapay.md 7.1).
-type service struct {
-	ServiceID       int64  `json:"serviceId"`
-	Destination     string `json:"destination"`
-	DestinationName string `json:"destinationName"`
-	Description     string `json:"description"`
-	Amount          int64  `json:"amount"`
-}
-
-// invoiceChange is what is to be changed about an invoice (uapay.md 7.4).
-type invoiceChange struct {
-	CardTo      *cardRef `json:"cardTo,omitempty"`
-	Tag         string   `json:"tag,omitempty"`
-	RedirectURL string   `json:"redirectUrl,omitempty"`
-	CallbackURL string   `json:"callbackUrl,omitempty"`
-	ExtraInfo   string   `json:"extraInfo,omitempty"` // JSON as text
-}
-
-// subscriptionParams and subscriptionData change a schedule (uapay.md 7.5).
-type subscriptionParams struct {
-	session
-	ID        string `json:"id"`
-	InvoiceID string `json:"invoiceId"`
-}
-
-type subscriptionData struct {
-	Interval  int   `json:"interval"`  // days
-	ExpiresAt int64 `json:"expiresAt"` // milliseconds since 1970
-}
-
-// commissionParams asks for a transfer's commission (uapay.md 9.1).
-type commissionParams struct {
-	session
-	Amount      int64  `json:"amount"`
-	PaymentType string `json:"paymentType"`
-}
-
-// idParams names an invoice, or a transfer by either id, or several by ids.
+// idParams names an invoice, or a transfer by either id, or invoices by their orders' ids.
 type idParams struct {
 	session
 	ID          string   `json:"id,omitempty"`
-	IDs         []string `json:"ids,omitempty"`
 	ReceiptID   string   `json:"receiptId,omitempty"`
 	ExternalID  string   `json:"externalId,omitempty"`
 	ExternalIDs []string `json:"externalIds,omitempty"`
@@ -280,12 +239,9 @@ type answer struct {
 	ReturnCommissionAmount number          `json:"returnCommissionAmount"`
 	Commission             json.RawMessage `json:"commission"` // a sum, or the rule that it comes from
 
-	ReverseOperationID text   `json:"reverseOperationId"`
-	ReverseExternalID  text   `json:"reverseExternalId"`
-	Interval           number `json:"interval"`
-	ExpiresAt          text   `json:"expiresAt"`
-	PlannedPaidAt      text   `json:"plannedPaidAt"`
-	ReversedAt         text   `json:"reversedAt"`
+	ReverseOperationID text `json:"reverseOperationId"`
+	ReverseExternalID  text `json:"reverseExternalId"`
+	ReversedAt         text `json:"reversedAt"`
 
 	CardFromMasked text `json:"cardFromMasked"`
 	CardToMasked   text `json:"cardToMasked"`

@@ -56,9 +56,6 @@ func (p Plan) After(ctx context.Context, w http.ResponseWriter, status int, cont
 	return status
 }
 
-// Dropped reports whether the plan loses the whole answer.
-func (p Plan) Dropped() bool { return p.Has(DropBefore) || p.Has(DropAfter) }
-
 func pause(ctx context.Context, ms int) {
 	t := time.NewTimer(time.Duration(ms) * time.Millisecond)
 	defer t.Stop()
