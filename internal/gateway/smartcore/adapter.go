@@ -2,15 +2,12 @@ package smartcore
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/gateway/transport"
 )
 
@@ -79,108 +76,44 @@ func (*Driver) Describe() gateway.Description {
 
 // Open implements gateway.Driver. It does no I/O. The error lists everything that is wrong.
 func (d *Driver) Open(account gateway.Account) (gateway.Gateway, error) {
-	var problems []error
-	known := d.Describe()
-	for _, names := range []struct {
-		what  string
-		given []string
-		known []gateway.Setting
-	}{{"setting", keys(account.Settings), known.Settings}, {"secret", keys(account.Secrets), known.Secrets}} {
-		for _, name := range names.given {
-			if !slices.ContainsFunc(names.known, func(s gateway.Setting) bool { return s.Name == name }) {
-				problems = append(problems, fmt.Errorf("unknown %s %q", names.what, name))
-			}
-		}
+	a := kit.Read(account, d.Describe())
+	key := a.Secret(secretKey)
+	if strings.Contains(key, ":") {
+		a.Problem("merchant_key: HTTP Basic cannot carry a colon in a user name")
 	}
-	setting := func(name string) string {
-		if v := account.Settings[name]; v != "" {
-			return v
-		}
-		i := slices.IndexFunc(known.Settings, func(s gateway.Setting) bool { return s.Name == name })
-		return known.Settings[i].Default
-	}
-	oneOf := func(name string, allowed ...string) string {
-		v := setting(name)
-		if !slices.Contains(allowed, v) {
-			problems = append(problems, fmt.Errorf("%s: use %s", name, strings.Join(allowed, " or ")))
-		}
-		return v
-	}
-	base := func(name string) string {
-		text, err := baseURL(setting(name))
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, err))
-		}
-		return text
-	}
-	key, secret := account.Secrets[secretKey].Reveal(), account.Secrets[secretSecret].Reveal()
-	switch {
-	case key == "":
-		problems = append(problems, errors.New("secret merchant_key is missing"))
-	case strings.Contains(key, ":"):
-		problems = append(problems, errors.New("merchant_key: HTTP Basic cannot carry a colon in a user name"))
-	}
-	if secret == "" {
-		problems = append(problems, errors.New("secret secret is missing"))
-	}
+	secret := a.Secret(secretSecret)
 	callback := account.Secrets[secretCallback].Reveal()
 	if callback == "" {
 		callback = secret
 	}
 	g := &Gateway{
 		client:         d.client,
-		bases:          map[role]string{rolePCI: base(settingPCI), roleGateway: base(settingGateway), roleReporting: base(settingReporting)},
+		bases:          map[role]string{rolePCI: a.URL(settingPCI), roleGateway: a.URL(settingGateway), roleReporting: a.URL(settingReporting)},
 		account:        account.Name,
 		currency:       account.Currency,
 		basic:          "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"+secret)),
-		secrets:        redactor{key, secret, callback},
+		secrets:        kit.Redactor{key, secret, callback},
 		callbackSecret: []byte(callback),
-		tokenRole:      role(oneOf(settingTokenHost, string(roleGateway), string(rolePCI))),
-		bankPayouts:    oneOf(settingBank, "on", "off") == "on",
-		partialCapture: oneOf(settingPart, "yes", "no") == "yes",
+		tokenRole:      role(a.OneOf(settingTokenHost, string(roleGateway), string(rolePCI))),
+		bankPayouts:    a.OneOf(settingBank, "on", "off") == "on",
+		partialCapture: a.OneOf(settingPart, "yes", "no") == "yes",
 	}
-	if name := setting(settingAccount); name != "" {
+	if name := a.Setting(settingAccount); name != "" {
 		g.account = name
 	}
 	if decimals, _ := g.currency.Exponent(); decimals != 2 { // smartcore.md 2
-		problems = append(problems, fmt.Errorf("currency: SmartCore counts in hundredths, and %s has %d decimals", g.currency, decimals))
+		a.Problem("currency: SmartCore counts in hundredths, and %s has %d decimals", g.currency, decimals)
 	}
 	if g.account == "" {
-		problems = append(problems, errors.New("the account has no name"))
+		a.Problem("the account has no name")
 	}
-	for host := range strings.SplitSeq(setting(settingForms), ",") {
+	for host := range strings.SplitSeq(a.Setting(settingForms), ",") {
 		if host = strings.ToLower(strings.TrimSpace(host)); host != "" {
 			g.formHosts = append(g.formHosts, host)
 		}
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := a.Err(); err != nil {
 		return nil, fmt.Errorf("open smartcore account: %w", err)
 	}
 	return g, nil
-}
-
-func keys[V any](m map[string]V) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// baseURL checks an address: https, or http to this machine.
-func baseURL(text string) (string, error) {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", errors.New("send an address such as https://host")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
-		return "", errors.New("https is required, except to loopback hosts")
-	}
-	return strings.TrimRight(text, "/"), nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -226,7 +227,7 @@ type callback map[string]string
 // number returns a field that holds an integer.
 func (c callback) number(key string) number {
 	v, err := strconv.ParseInt(c[key], 10, 64)
-	return number{v, err == nil}
+	return number{kit.Number{Value: v, Set: err == nil}}
 }
 
 // providerDataKeys are the fields that may be kept. Names, holders, phones and free text may not.
@@ -234,13 +235,13 @@ var providerDataKeys = []string{"status", "type", "amount", "finalAmount", "curr
 
 // result translates the callback. One that needs verification keeps its kind, which tells a refund's callback from its payment's, and
 // evidence of fields that look as they should.
-func (c callback) result(hide redactor, believed bool) gateway.Result {
+func (c callback) result(hide kit.Redactor, believed bool) gateway.Result {
 	r := gateway.Result{Kind: kindOf(c["type"]), ProviderData: gateway.ProviderData{}}
 	for _, key := range providerDataKeys {
 		if value := c[key]; !absent(value) && callbackFields[key].ok(value) {
-			r.ProviderData[key] = hide.text(value)
+			r.ProviderData[key] = hide.Text(value)
 			if key == "rrn" {
-				r.ProviderData[key] = hide.rrn(value)
+				r.ProviderData[key] = keptRRN(value, hide)
 			}
 		}
 	}
@@ -248,11 +249,11 @@ func (c callback) result(hide redactor, believed bool) gateway.Result {
 		return r
 	}
 	status, amount := c.number("status"), c.number("amount")
-	r.Status = statusOf(status.value, gateway.OpSale, false)
-	if status.is(statusWaiting) {
+	r.Status = statusOf(status.Value, gateway.OpSale, false)
+	if status.Is(statusWaiting) {
 		r.Status = "" // the form is known or lost already; the check tells
 	}
-	r.Amount = amount.pointer()
+	r.Amount = amount.Pointer()
 	r.Settled = settled(status, c.number("finalAmount"))
 	r.BankReferences = bankReferences(c["rrn"], hide)
 	if currency := money.Currency(c["currency"]); currency.Valid() {
@@ -280,13 +281,13 @@ func (c callback) statuses() map[gateway.Operation]gateway.Status {
 		return nil
 	}
 	status := c.number("status")
-	if status.is(statusWaiting) {
+	if status.Is(statusWaiting) {
 		return nil
 	}
 	held := !absent(c["authorize_status"])
 	out := map[gateway.Operation]gateway.Status{}
 	for _, op := range []gateway.Operation{gateway.OpAuthorize, gateway.OpCapture, gateway.OpCancel} {
-		out[op] = statusOf(status.value, op, held)
+		out[op] = statusOf(status.Value, op, held)
 	}
 	return out
 }

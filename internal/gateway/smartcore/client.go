@@ -3,12 +3,12 @@ package smartcore
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/gateway/transport"
 	"payrelay/internal/money"
 )
@@ -20,7 +20,7 @@ type Gateway struct {
 	account        string
 	currency       money.Currency
 	basic          string
-	secrets        redactor
+	secrets        kit.Redactor
 	callbackSecret []byte
 	formHosts      []string
 	tokenRole      role
@@ -104,12 +104,12 @@ const largestReport = 64 << 20
 type reply struct {
 	answer
 	providerData gateway.ProviderData
-	hide         redactor
+	hide         kit.Redactor
 }
 
 // err makes an error out of what the provider said.
 func (r reply) err(kind gateway.ErrorKind, e endpoint, code string) *gateway.Error {
-	return &gateway.Error{Kind: kind, Op: e.op, Code: r.hide.text(code), ProviderData: r.providerData}
+	return &gateway.Error{Kind: kind, Op: e.op, Code: r.hide.Text(code), ProviderData: r.providerData}
 }
 
 // post sends body to e and reads the answer. hide lists what the body holds that no text may repeat.
@@ -129,19 +129,19 @@ func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide
 	if err != nil {
 		return reply{}, err
 	}
-	status := gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}
+	status := kit.StatusData(resp.Status)
 	a, err := parseAnswer(resp.Body)
 	switch {
 	case resp.Conclusive():
 	case err == nil && a.says(codeDuplicate):
 		return reply{}, &gateway.Error{Kind: gateway.KindDuplicate, Op: e.op, Code: codeDuplicate, ProviderData: status}
 	default:
-		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: status}
+		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: kit.StatusCode(resp.Status), ProviderData: status}
 	}
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "unreadable_answer", Err: err, ProviderData: status}
 	}
-	r := reply{answer: a, hide: append(append(redactor{}, g.secrets...), hide...)}
+	r := reply{answer: a, hide: append(append(kit.Redactor{}, g.secrets...), hide...)}
 	r.providerData = a.providerData(r.hide)
 	r.providerData["http_status"] = strconv.Itoa(resp.Status)
 	return r, nil
@@ -163,15 +163,14 @@ func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (tr
 	if err != nil {
 		return resp, err
 	}
-	providerData := gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}
+	code, data := kit.StatusCode(resp.Status), kit.StatusData(resp.Status)
 	switch {
 	case resp.Status == http.StatusUnauthorized || resp.Status == http.StatusForbidden:
 		return resp, &gateway.Error{
-			Kind: gateway.KindCredentials, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: providerData,
-			Err: errors.New("the provider refused the account's credentials"),
+			Kind: gateway.KindCredentials, Op: e.op, Code: code, ProviderData: data, Err: kit.ErrCredentials,
 		}
 	case resp.Status >= 500:
-		return resp, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: "http_" + strconv.Itoa(resp.Status), ProviderData: providerData}
+		return resp, &gateway.Error{Kind: gateway.KindUnknown, Op: e.op, Code: code, ProviderData: data}
 	}
 	return resp, nil
 }

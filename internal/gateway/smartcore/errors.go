@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // codeDuplicate says that the order id is taken.
@@ -75,7 +76,7 @@ var sentences = map[gateway.FailureCategory]string{
 }
 
 // failureOf tells why an order failed. An unlisted code stays as it is, with category unknown.
-func failureOf(code string, routes cascade, hide redactor) *gateway.Failure {
+func failureOf(code string, routes cascade, hide kit.Redactor) *gateway.Failure {
 	m, ok := dictionary[code]
 	if !ok {
 		m = meaning{gateway.FailureUnknown, gateway.AdviceContactProvider}
@@ -89,9 +90,9 @@ func failureOf(code string, routes cascade, hide redactor) *gateway.Failure {
 			}
 		}
 	}
-	f := &gateway.Failure{Category: m.category, Code: hide.text(code), Message: sentences[m.category], Advice: m.advice, Cascade: []gateway.CascadeError{}}
+	f := &gateway.Failure{Category: m.category, Code: hide.Text(code), Message: sentences[m.category], Advice: m.advice, Cascade: []gateway.CascadeError{}}
 	for _, route := range routes {
-		f.Cascade = append(f.Cascade, gateway.CascadeError{Priority: int(route.Priority.value), Code: hide.text(string(route.Code))})
+		f.Cascade = append(f.Cascade, gateway.CascadeError{Priority: int(route.Priority.Value), Code: hide.Text(string(route.Code))})
 	}
 	return f
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -49,7 +50,7 @@ func (r reply) compare(result *gateway.Result, ref gateway.Ref) {
 // shown is what a check tells of an order's state, for comparing with another check. The date at the end is the moment
 // of the last change (smartcore.md 4.6).
 func (a answer) shown() gateway.Secret {
-	return gateway.Secret(fmt.Sprintf("%d|%s|%d|%s", a.Status.value, a.AuthorizeStatus, a.FinalAmount.value, a.EndDate))
+	return gateway.Secret(fmt.Sprintf("%d|%s|%d|%s", a.Status.Value, a.AuthorizeStatus, a.FinalAmount.Value, a.EndDate))
 }
 
 // unchanged reads a check that shows an order with a capture or cancel under way as its hold was shown before: what was asked did not happen
@@ -57,7 +58,7 @@ func (a answer) shown() gateway.Secret {
 // nothing but the status is shown, and that status is the one of a captured order as well, stays open: that check says
 // nothing.
 func unchanged(a answer, ref gateway.Ref) gateway.Status {
-	if ref.Operation == gateway.OpCapture && a.Status.is(statusSuccess) && a.EndDate == "" {
+	if ref.Operation == gateway.OpCapture && a.Status.Is(statusSuccess) && a.EndDate == "" {
 		return ""
 	}
 	return gateway.StatusAuthorized
@@ -116,17 +117,17 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err)) // it may be carried out yet
 		}
 		return gateway.Result{}, r.err(gateway.KindDeclined, e, string(r.Err))
-	case !r.Status.set:
+	case !r.Status.Set:
 		return gateway.Result{}, r.err(gateway.KindUnknown, e, "no_status")
 	}
-	claimed := gateway.Result{Status: statusOf(r.Status.value, ref.Operation, false), ProviderData: r.providerData}
+	claimed := gateway.Result{Status: statusOf(r.Status.Value, ref.Operation, false), ProviderData: r.providerData}
 	if claimed.Status == gateway.StatusFailed {
 		claimed.Failure = failureOf(string(r.ErrorCode), r.Cascade, r.hide)
 	}
-	if id := fit(string(r.OrderID), idShape); id != ref.OrderID {
+	if id := kit.Fit(r.OrderID, kit.IDShape); id != ref.OrderID {
 		claimed.ProviderReference = id
 	}
-	if r.Status.is(statusSuccess) || r.Status.is(statusFail) {
+	if r.Status.Is(statusSuccess) || r.Status.Is(statusFail) {
 		stored := ref.State[stateHold] != ""
 		ref.State = nil // the answer is proof enough of a change
 		confirmed, err := g.confirm(ctx, e, ref, r, claimed)

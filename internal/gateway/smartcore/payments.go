@@ -163,11 +163,11 @@ func (g *Gateway) start(ctx context.Context, e endpoint, ref gateway.Ref, body a
 	result.ProviderReference = r.reference(ref.OrderID)
 	result.Settled, result.State = nil, nil // only a check tells it
 	switch {
-	case r.Status.is(statusSuccess), r.Status.is(statusFail):
+	case r.Status.Is(statusSuccess), r.Status.Is(statusFail):
 		confirmed, err := g.confirm(ctx, e, ref, r, result)
 		confirmed.State = nil // an answer may be recorded late, when a capture or cancel has been sent already
 		return confirmed, err
-	case r.Status.set:
+	case r.Status.Set:
 		return result, nil
 	case r.Err != "":
 		return g.declineOf(ctx, e, ref, r)
@@ -276,7 +276,7 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 			result.Status, result.NextAction = gateway.StatusRequiresAction, next
 		}
 		return result, nil
-	case r.Status.is(statusFail):
+	case r.Status.Is(statusFail):
 		return g.confirm(ctx, recurrent, req.Ref, r, g.read(r, req.Ref))
 	case r.Err != "":
 		return g.declineOf(ctx, recurrent, req.Ref, r)

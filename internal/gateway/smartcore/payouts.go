@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // MissingRefundFields implements gateway.RefundChecker.
@@ -34,11 +35,11 @@ func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gatewa
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id, code := fit(string(r.RefundID), idShape), r.failureCode()
+	id, code := kit.Fit(r.RefundID, kit.IDShape), r.failureCode()
 	switch {
 	case id != "":
 		return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: id, ProviderData: r.providerData}, nil
-	case r.Status.is(statusFail) && refuses(code):
+	case r.Status.Is(statusFail) && refuses(code):
 		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(code, r.Cascade, r.hide), ProviderData: r.providerData}, nil
 	case code != "":
 		return gateway.Result{}, r.err(gateway.KindUnknown, refund, code)
@@ -141,7 +142,7 @@ func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 	if err != nil {
 		return gateway.Balance{}, err
 	}
-	if !r.Balance.set || !r.HoldBalance.set || !r.RollingBalance.set {
+	if !r.Balance.Set || !r.HoldBalance.Set || !r.RollingBalance.Set {
 		kind, code := gateway.KindUnknown, string(r.Err)
 		if refuses(code) {
 			kind = gateway.KindDeclined
@@ -151,5 +152,5 @@ func (g *Gateway) Balance(ctx context.Context) (gateway.Balance, error) {
 		}
 		return gateway.Balance{}, r.err(kind, balance, code)
 	}
-	return gateway.Balance{Balance: r.Balance.value, Hold: r.HoldBalance.value, Rolling: r.RollingBalance.value, Currency: g.currency}, nil
+	return gateway.Balance{Balance: r.Balance.Value, Hold: r.HoldBalance.Value, Rolling: r.RollingBalance.Value, Currency: g.currency}, nil
 }

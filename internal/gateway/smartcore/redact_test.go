@@ -6,16 +6,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 func TestTwelveDigitsAreNoCardNumber(t *testing.T) {
 	t.Parallel()
 	const rrn = "401288888886" // passes the check of card numbers
-	require.Equal(t, rrn, answer{RRN: rrn}.providerData(redactor{"288"})["rrn"], "a CVC that its digits happen to hold")
+	require.Equal(t, rrn, answer{RRN: rrn}.providerData(kit.Redactor{"288"})["rrn"], "a CVC that its digits happen to hold")
 	require.Equal(t, "no "+rrn, answer{Err: "no " + rrn}.providerData(nil)["err"])
-	require.Equal(t, rrn, callback{"rrn": rrn}.result(redactor{"288"}, false).ProviderData["rrn"])
+	require.Equal(t, rrn, callback{"rrn": rrn}.result(kit.Redactor{"288"}, false).ProviderData["rrn"])
 	require.Equal(t, "401200******3010", answer{RRN: "4012000000003010"}.providerData(nil)["rrn"], "a card number where a reference belongs")
-	require.NotContains(t, redactor(nil).text("4222222222222"), "4222222222222", "13 digits")
+	require.NotContains(t, kit.Redactor(nil).Text("4222222222222"), "4222222222222", "13 digits")
 }
 
 func TestSentencesFitWhateverWasRefused(t *testing.T) {

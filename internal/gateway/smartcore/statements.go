@@ -8,6 +8,7 @@ import (
 	"regexp"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/gateway/transport"
 )
 
@@ -37,9 +38,9 @@ func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.Transa
 	if err != nil {
 		return "", err
 	}
-	id := fit(string(r.ID), taskShape)
+	id := kit.Fit(r.ID, taskShape)
 	switch {
-	case r.Status.is(statusFail):
+	case r.Status.Is(statusFail):
 		return "", r.err(gateway.KindDeclined, exportCreate, "failed")
 	case id == "":
 		return "", r.err(gateway.KindUnknown, exportCreate, "no_task")
@@ -50,7 +51,7 @@ func (g *Gateway) StartTransactionReport(ctx context.Context, req gateway.Transa
 // TransactionReportReady implements gateway.TransactionReportExporter (step 2).
 func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool, error) {
 	e := exportStatus
-	if fit(task, taskShape) == "" {
+	if kit.Fit(task, taskShape) == "" {
 		return false, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}
 	}
 	r, err := g.ask(ctx, e, transport.Call{Method: http.MethodGet, URL: g.bases[e.role] + e.path + task})
@@ -59,11 +60,11 @@ func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool
 		return false, err
 	case r.ID != "" && string(r.ID) != task:
 		return false, r.err(gateway.KindUnknown, e, "other_task")
-	case r.Status.is(statusSuccess):
+	case r.Status.Is(statusSuccess):
 		return true, nil
-	case r.Status.is(statusFail):
+	case r.Status.Is(statusFail):
 		return false, r.err(gateway.KindDeclined, e, "failed")
-	case !r.Status.set:
+	case !r.Status.Set:
 		return false, r.err(gateway.KindUnknown, e, "no_status")
 	}
 	return false, nil
@@ -72,7 +73,7 @@ func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool
 // DownloadTransactionReport implements gateway.TransactionReportExporter (step 3). Nothing is written to w unless a whole workbook came.
 func (g *Gateway) DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error {
 	e := exportResult
-	if fit(task, taskShape) == "" {
+	if kit.Fit(task, taskShape) == "" {
 		return &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}
 	}
 	resp, err := g.send(ctx, e, transport.Call{

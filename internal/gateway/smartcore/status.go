@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -69,15 +70,15 @@ func kindOf(t string) gateway.Kind {
 
 // settled is the sum that a success names (smartcore.md A20), as it is: nil if it names none. Nothing else is said of one.
 func settled(status, final number) *int64 {
-	if !status.is(statusSuccess) {
+	if !status.Is(statusSuccess) {
 		return nil
 	}
-	return final.pointer()
+	return final.Pointer()
 }
 
 // bankReferences names the movement of money that an answer or callback is about. One that is masked names none.
-func bankReferences(rrn string, hide redactor) []string {
-	if rrn = fit(rrn, rrnField); rrn == "" || absent(rrn) || hide.rrn(rrn) != rrn {
+func bankReferences(rrn string, hide kit.Redactor) []string {
+	if rrn = kit.Fit(rrn, rrnField); rrn == "" || absent(rrn) || keptRRN(rrn, hide) != rrn {
 		return nil
 	}
 	return []string{rrn}
@@ -86,16 +87,16 @@ func bankReferences(rrn string, hide redactor) []string {
 // read turns an answer about ref into a result.
 func (g *Gateway) read(r reply, ref gateway.Ref) gateway.Result {
 	result := gateway.Result{
-		Status:       statusOf(r.Status.value, ref.Operation, r.AuthorizeStatus != ""),
+		Status:       statusOf(r.Status.Value, ref.Operation, r.AuthorizeStatus != ""),
 		ProviderData: r.providerData, PaymentMethod: r.Card.masked(),
 	}
-	if !r.Status.set {
+	if !r.Status.Set {
 		result.Status = ""
 	}
 	r.compare(&result, ref)
 	if ref.Kind != gateway.KindPayoutCard { // smartcore.md 14.7: a kept card has no amount, and any type
 		result.Kind = kindOf(string(r.Type))
-		result.Amount = r.Amount.pointer()
+		result.Amount = r.Amount.Pointer()
 		if c := money.Currency(r.Currency); c.Valid() {
 			result.Currency = c
 		}
@@ -123,12 +124,12 @@ var processingID = regexp.MustCompile(`^[0-9a-f]{24}$`)
 // or the end of the form's address.
 func (a answer) reference(sent string) string {
 	for _, id := range []text{a.RefundID, a.PaymentID, a.ProcessingOrderID, a.OrderID} {
-		if s := fit(string(id), idShape); s != "" && s != sent {
+		if s := kit.Fit(id, kit.IDShape); s != "" && s != sent {
 			return s
 		}
 	}
 	if u, err := url.Parse(string(a.FormURL)); err == nil {
-		return fit(u.Path[strings.LastIndex(u.Path, "/")+1:], processingID)
+		return kit.Fit(u.Path[strings.LastIndex(u.Path, "/")+1:], processingID)
 	}
 	return ""
 }
@@ -156,18 +157,14 @@ func (g *Gateway) nextAction(a answer) *gateway.NextAction {
 	return nil
 }
 
-// mayOpen reports whether a customer's browser may be sent to address (smartcore.md A28): https, to a listed host if
-// hosts are listed and the page is the provider's own. Plain http is for a provider on this very machine.
+// mayOpen reports whether a customer's browser may be sent to address (smartcore.md A28). The provider's own forms must be
+// on a listed host, if hosts are listed.
 func (g *Gateway) mayOpen(address string, form bool) bool {
+	if !kit.MayOpen(address, g.bases[roleGateway]) {
+		return false
+	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	home, err := url.Parse(g.bases[roleGateway])
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname()) || err != nil || !loopback(home.Hostname())) {
-		return false
-	}
-	return !form || len(g.formHosts) == 0 || slices.Contains(g.formHosts, strings.ToLower(u.Hostname()))
+	return err == nil && (!form || len(g.formHosts) == 0 || slices.Contains(g.formHosts, strings.ToLower(u.Hostname())))
 }
 
 // Fetch implements gateway.Gateway by the check call (smartcore.md 4.6).
@@ -199,7 +196,7 @@ func (g *Gateway) check(ctx context.Context, id string) (reply, error) {
 		return reply{}, r.err(gateway.KindNotFound, check, string(r.Err))
 	case r.Err != "":
 		return reply{}, r.err(gateway.KindUnknown, check, string(r.Err))
-	case !r.Status.set:
+	case !r.Status.Set:
 		return reply{}, r.err(gateway.KindUnknown, check, "no_status")
 	}
 	return r, nil

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
+
+	"payrelay/internal/gateway/kit"
 )
 
 // order is the part of a payment request that every variant has (smartcore.md 3). Fields are written only when known, but
@@ -219,58 +220,29 @@ type text string
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *text) UnmarshalJSON(b []byte) error {
-	switch b[0] {
-	case '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		if !absent(s) {
-			*t = text(s)
-		}
-		return nil
-	case '{', '[':
-		return errors.New("a structure where text belongs")
-	case 'n':
-		return nil
+	var value kit.Text
+	if err := value.UnmarshalJSON(b); err != nil {
+		return err
 	}
-	*t = text(b)
+	if !absent(string(value)) {
+		*t = text(value)
+	}
 	return nil
 }
 
 // absent reports whether s is one of the provider's words for no value (smartcore.md 10).
 func absent(s string) bool { return s == "" || s == "null" || s == "N/A" }
 
-// number is an integer, or text that holds one. It is not set where the provider wrote no value.
-type number struct {
-	value int64
-	set   bool
-}
+// number is an integer, or text that holds one. The provider's words for nothing leave it unset.
+type number struct{ kit.Number }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (n *number) UnmarshalJSON(b []byte) error {
-	s := strings.Trim(string(b), `"`)
-	if absent(s) {
+	if absent(strings.Trim(string(b), `"`)) {
 		return nil
 	}
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return errors.New("not an integer")
-	}
-	*n = number{v, true}
-	return nil
+	return n.Number.UnmarshalJSON(b)
 }
-
-// pointer returns the value, nil if there is none.
-func (n number) pointer() *int64 {
-	if !n.set {
-		return nil
-	}
-	return &n.value
-}
-
-// is reports whether the value is v.
-func (n number) is(v int64) bool { return n.set && n.value == v }
 
 // cascade is the list of what the provider's own routes said, in any of its encodings (smartcore.md A9).
 type cascade []cascadeItem

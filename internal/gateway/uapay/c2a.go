@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // Direct payments by the engine of split payments, as debits to the merchant's transit balance (C2A, uapay.md 9.3). An
@@ -15,7 +16,7 @@ import (
 // initiated its id is known, so whatever becomes of the second call, the payment is followed by that id.
 func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
 	r, err := g.call(ctx, c2aInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
-	id := fit(string(r.PaymentID), idShape)
+	id := kit.Fit(r.PaymentID, kit.IDShape)
 	if err == nil && (id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID) {
 		err = r.err(gateway.KindUnknown, c2aInitiate, "no_payment")
 	}
@@ -90,7 +91,7 @@ func (g *Gateway) fetchC2A(ctx context.Context, ref gateway.Ref) (gateway.Result
 		if err != nil {
 			return gateway.Result{}, err
 		}
-		if id = fit(string(r.ID), idShape); id == "" || string(r.ExternalID) != ref.OrderID {
+		if id = kit.Fit(r.ID, kit.IDShape); id == "" || string(r.ExternalID) != ref.OrderID {
 			return gateway.Result{}, r.err(gateway.KindUnknown, p2pShow, "other_order")
 		}
 	}
@@ -137,7 +138,7 @@ func (g *Gateway) refundC2A(ctx context.Context, req gateway.RefundRequest) (gat
 	if err != nil {
 		return gateway.Result{}, g.giveUp(ctx, err, reverseCancel, &reverseParams{ReverseExternalID: req.Refund.OrderID})
 	}
-	reference := fit(string(r.ReverseOperationID), idShape)
+	reference := kit.Fit(r.ReverseOperationID, kit.IDShape)
 	r, err = g.call(ctx, reverseComplete, &reverseParams{PaymentID: id}, nil)
 	switch {
 	case gateway.KindOf(err) == gateway.KindDeclined && err != nil:
@@ -165,10 +166,10 @@ func (g *Gateway) fetchC2ARefund(ctx context.Context, ref gateway.Ref) (gateway.
 		if o.Type != "RETURN" || string(o.ExternalID) != ref.OrderID {
 			continue
 		}
-		out := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: fit(string(o.ID), idShape), ProviderData: r.providerData}
+		out := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: kit.Fit(o.ID, kit.IDShape), ProviderData: r.providerData}
 		switch o.Status {
 		case "FINISHED":
-			out.Status, out.Amount = gateway.StatusSucceeded, o.Amount.pointer()
+			out.Status, out.Amount = gateway.StatusSucceeded, o.Amount.Pointer()
 		case "REJECTED", "CANCELED":
 			out.Status, out.Failure = gateway.StatusFailed, rejected()
 		case "NEEDS_COMPLETE", "OPEN", "PENDING":

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // largestCallback is how long a callback's body may be, in bytes. The documented sample has under 1,000.
@@ -90,25 +91,25 @@ type claims struct {
 }
 
 // notification translates verified claims.
-func (c claims) notification(received time.Time, hide redactor) gateway.Notification {
+func (c claims) notification(received time.Time, hide kit.Redactor) gateway.Notification {
 	if c.PaymentID == "" {
 		c.PaymentID = c.ID
 	}
 	if c.InvoiceID == "" {
 		c.InvoiceID = c.OrderID
 	}
-	n := gateway.Notification{OrderID: fit(string(c.ExternalID), idShape), Result: gateway.Result{ProviderData: gateway.ProviderData{}}}
+	n := gateway.Notification{OrderID: kit.Fit(c.ExternalID, kit.IDShape), Result: gateway.Result{ProviderData: gateway.ProviderData{}}}
 	c.addProviderData(n.Result.ProviderData, hide)
 	if c.SystemType == "ECOM" {
 		n.Result.Kind = gateway.KindPayment
 	}
-	invoiceID, paymentID := fit(string(c.InvoiceID), idShape), fit(string(c.PaymentID), idShape)
+	invoiceID, paymentID := kit.Fit(c.InvoiceID, kit.IDShape), kit.Fit(c.PaymentID, kit.IDShape)
 	m := shownState(c.answer).meaning(gateway.OpSale)
 	if n.VerifyReason = c.verifyReason(m, invoiceID, paymentID, received); n.VerifyReason != "" {
 		n.Rule = ruleOf(n.VerifyReason)
 		return n
 	}
-	n.Result.Status, n.Result.Amount, n.Result.PaymentMethod = m.status, c.Amount.pointer(), masked(c.CardFromMasked)
+	n.Result.Status, n.Result.Amount, n.Result.PaymentMethod = m.status, c.Amount.Pointer(), masked(c.CardFromMasked)
 	n.Result.ProviderReference, n.Result.BankReferences = invoiceID, []string{paymentID}
 	n.Result.State = saved(stateInvoice, invoiceID)
 	if m.reported() || shownState(c.answer).meaning(gateway.OpAuthorize).reported() {
@@ -127,11 +128,11 @@ func (c claims) notification(received time.Time, hide redactor) gateway.Notifica
 // verifyReason says why a genuine callback must be settled by asking the provider, or "".
 func (c claims) verifyReason(m meaning, invoiceID, paymentID string, received time.Time) string {
 	switch {
-	case fit(string(c.ExternalID), idShape) == "":
+	case kit.Fit(c.ExternalID, kit.IDShape) == "":
 		return "without an order"
 	case invoiceID == "" || paymentID == "":
 		return "without an invoice or payment"
-	case !c.Amount.set || c.Amount.value <= 0:
+	case !c.Amount.Set || c.Amount.Value <= 0:
 		return "without an amount"
 	case c.PaymentStatus == "":
 		return "without the payment system's status"

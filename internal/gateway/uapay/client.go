@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/gateway/transport"
 )
 
@@ -19,7 +19,7 @@ type Gateway struct {
 	base           string
 	clientID       string
 	key            []byte
-	secrets        redactor
+	secrets        kit.Redactor
 	requireSigned  bool
 	c2a            bool // direct payments go by the engine of split payments
 	partialCapture bool // captures of a part of a hold are sent
@@ -135,7 +135,7 @@ func (g *Gateway) scope(e endpoint) string {
 type reply struct {
 	answer
 	providerData gateway.ProviderData
-	hide         redactor
+	hide         kit.Redactor
 	// reported says that a working server answered with an error whose code proves nothing.
 	reported bool
 }
@@ -155,7 +155,7 @@ func (g *Gateway) call(ctx context.Context, e endpoint, params sessionUser, data
 			return reply{}, err
 		}
 		params.use(id)
-		r, err := g.send(ctx, e, params, data, append(redactor{id}, hide...))
+		r, err := g.send(ctx, e, params, data, append(kit.Redactor{id}, hide...))
 		if spent != 0 || !errors.Is(err, errSession) {
 			return r, err
 		}
@@ -164,7 +164,7 @@ func (g *Gateway) call(ctx context.Context, e endpoint, params sessionUser, data
 }
 
 // send signs and sends one call and sorts what comes back.
-func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide redactor) (reply, error) {
+func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide kit.Redactor) (reply, error) {
 	body, err := sealRequest(g.key, params, data, g.now().Unix())
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
@@ -176,14 +176,14 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide r
 	if err != nil {
 		return reply{}, err
 	}
-	return g.read(e, resp, append(append(redactor{}, g.secrets...), hide...))
+	return g.read(e, resp, append(append(kit.Redactor{}, g.secrets...), hide...))
 }
 
 // read sorts an answer by uapay.md 3.2: the body first, whatever the HTTP status, which only decides where the body says
 // nothing, and makes a failure unknown that no working server told.
-func (g *Gateway) read(e endpoint, resp transport.Response, hide redactor) (reply, error) {
-	status := "http_" + strconv.Itoa(resp.Status)
-	r := reply{hide: hide, providerData: gateway.ProviderData{"http_status": strconv.Itoa(resp.Status)}}
+func (g *Gateway) read(e endpoint, resp transport.Response, hide kit.Redactor) (reply, error) {
+	status := kit.StatusCode(resp.Status)
+	r := reply{hide: hide, providerData: kit.StatusData(resp.Status)}
 	env, err := parseEnvelope(resp.Body)
 	broken := !resp.Conclusive()
 	switch {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -179,7 +180,7 @@ func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway
 		params.InvoiceID, params.PaymentID = "", ""
 	}
 	var f fields
-	f.need("code", fit(code.Reveal(), wordShape))
+	f.need("code", kit.Fit(code.Reveal(), wordShape))
 	if len(f) > 0 {
 		return gateway.Result{}, gateway.Refuse(e.op, f)
 	}

@@ -3,12 +3,14 @@ package uapay
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // The codes of errors that are known (uapay.md 3.3).
@@ -17,19 +19,16 @@ const (
 	codeFormat = "FORMAT_ERROR"
 )
 
-var (
-	errClock       = errors.New("the provider's clock and ours differ by more than 20 seconds: synchronise this machine's clock")
-	errCredentials = errors.New("the provider refused the account's credentials")
-)
+var errClock = errors.New("the provider's clock and ours differ by more than 20 seconds: synchronise this machine's clock")
 
 // failure makes an error of an error object. What it proves depends on the code, on whether the call itself moves money,
 // and on whether the server was working at all.
 func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Error {
-	code := fit(string(f.Code), codeShape)
+	code := kit.Fit(f.Code, codeShape)
 	if code == "" || longDigits.MatchString(code) {
 		code = "unreadable_code"
 	}
-	code = r.hide.text(code)
+	code = r.hide.Text(code)
 	r.providerData["error_code"] = code
 	if message := r.message(f.Message); message != "" {
 		r.providerData["error_message"] = message
@@ -39,7 +38,7 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 		paths = acknowledged(r.providerData["error_message"])
 	}
 	for _, p := range paths {
-		r.providerData["error_field"] = r.hide.text(p.path + " " + p.code) // the last one tells enough
+		r.providerData["error_field"] = r.hide.Text(p.path + " " + p.code) // the last one tells enough
 	}
 	out := r.err(gateway.KindUnknown, e, code)
 	switch {
@@ -47,13 +46,13 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 	case code == codeTime:
 		out.Kind, out.Code, out.Err = gateway.KindDeclined, gateway.CodeClock, errClock
 	case e.op == sessionsCreate.op: // it holds nothing but the client's id, signed
-		out.Kind, out.Err = gateway.KindCredentials, errCredentials
+		out.Kind, out.Err = gateway.KindCredentials, kit.ErrCredentials
 	case sessionLost(code, paths):
 		out.Kind, out.Err = gateway.KindCredentials, errSession
 	case code == codeFormat:
 		out.Kind, out.Fields = gateway.KindDeclined, fieldErrors(paths)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		out.Kind, out.Err = gateway.KindCredentials, errCredentials
+		out.Kind, out.Err = gateway.KindCredentials, kit.ErrCredentials
 	case e.harmless, e.declines != nil && e.declines(code):
 		out.Kind, out.Fields = gateway.KindDeclined, fieldErrors(paths)
 	}
@@ -94,7 +93,7 @@ func declineOf(code string) bool {
 // invalidCredentials is a refusal without an error object.
 func (r reply) invalidCredentials(e endpoint, code string) *gateway.Error {
 	err := r.err(gateway.KindCredentials, e, code)
-	err.Err = errCredentials
+	err.Err = kit.ErrCredentials
 	return err
 }
 
@@ -104,8 +103,8 @@ func (r reply) message(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
 	}
-	s = fit(s, messageShape)
-	if s == "" || r.hide.text(s) != s {
+	s = kit.Fit(s, messageShape)
+	if s == "" || r.hide.Text(s) != s {
 		return ""
 	}
 	return s
@@ -121,7 +120,7 @@ func (f fault) paths() []fieldFault {
 	walk = func(path string, raw json.RawMessage, depth int) {
 		var code string
 		if json.Unmarshal(raw, &code) == nil {
-			if code = fit(code, codeShape); code == "" || longDigits.MatchString(code) {
+			if code = kit.Fit(code, codeShape); code == "" || longDigits.MatchString(code) {
 				code = "INVALID"
 			}
 			out = append(out, fieldFault{strings.TrimPrefix(path, "."), code})
@@ -131,8 +130,8 @@ func (f fault) paths() []fieldFault {
 		if depth > 4 || json.Unmarshal(raw, &members) != nil {
 			return
 		}
-		for _, name := range sortedKeys(members) {
-			if fit(name, wordShape) != "" && !longDigits.MatchString(name) && len(out) < 32 {
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if kit.Fit(name, wordShape) != "" && !longDigits.MatchString(name) && len(out) < 32 {
 				walk(path+"."+name, members[name], depth+1)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 func TestFieldsAreNamedAsTheShopNamesThem(t *testing.T) {
@@ -92,7 +93,7 @@ func TestErrorsThatCannotBeRead(t *testing.T) {
 
 func TestMessagesRepeatNothing(t *testing.T) {
 	t.Parallel()
-	r := reply{hide: redactor{"swordfish"}}
+	r := reply{hide: kit.Redactor{"swordfish"}}
 	require.Equal(t, "Wrong input", r.message([]byte(`"Wrong input"`)))
 	for _, text := range []string{`"key swordfish"`, `"card 4111"`, `"a@b"`, `7`, `{}`} {
 		require.Empty(t, r.message([]byte(text)))
@@ -101,6 +102,6 @@ func TestMessagesRepeatNothing(t *testing.T) {
 
 func TestTwelveDigitsAreNoCardNumber(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "ref 401288888886", redactor(nil).text("ref 401288888886"), "it passes the check of card numbers")
-	require.NotContains(t, redactor(nil).text("4222222222222"), "4222222222222")
+	require.Equal(t, "ref 401288888886", kit.Redactor(nil).Text("ref 401288888886"), "it passes the check of card numbers")
+	require.NotContains(t, kit.Redactor(nil).Text("4222222222222"), "4222222222222")
 }

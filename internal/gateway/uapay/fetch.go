@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // Fetch implements gateway.Gateway.
@@ -72,7 +73,7 @@ type found struct {
 func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, error) {
 	id := recall(ref, stateInvoice)
 	if id == "" {
-		id = fit(ref.ProviderReference, idShape)
+		id = kit.Fit(ref.ProviderReference, kit.IDShape)
 	}
 	if id == "" {
 		var err error
@@ -93,7 +94,7 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 	}
 	f.payment = decisive(*r.Payments, ref)
 	if p := f.payment; p != nil {
-		if (p.InvoiceID != "" && string(p.InvoiceID) != id) || fit(string(p.PaymentID), idShape) == "" {
+		if (p.InvoiceID != "" && string(p.InvoiceID) != id) || kit.Fit(p.PaymentID, kit.IDShape) == "" {
 			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
 		}
 		if otherCurrency(p.Currency) {
@@ -124,7 +125,7 @@ func (r reply) only(e endpoint, list *[]answer, orderID string) (string, error) 
 		return "", r.err(gateway.KindUnknown, e, "several_orders")
 	}
 	entry := (*list)[0]
-	id := fit(string(entry.ID), idShape)
+	id := kit.Fit(entry.ID, kit.IDShape)
 	if id == "" || string(entry.ExternalID) != orderID {
 		return "", r.err(gateway.KindUnknown, e, "other_order")
 	}
@@ -179,11 +180,11 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	case p == nil && f.Payments == nil:
 		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
 	case p == nil && f.InvoiceStatus == "INACTIVE": // uapay.md 15.4: nobody can pay it any more
-		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, ProviderData: f.providerData}, nil
+		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.Pointer(), State: state, ProviderData: f.providerData}, nil
 	case p == nil && direct: // the invoice is an envelope; the payment that was to be in it never arrived
 		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")
 	case p == nil:
-		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.pointer(), State: state, ProviderData: f.providerData}, nil
+		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.Pointer(), State: state, ProviderData: f.providerData}, nil
 	}
 	m := shownState(*p).fetched(ref.Operation)
 	if m.waiting && direct {
@@ -212,7 +213,7 @@ func (f found) movements(op gateway.Operation) []string {
 		return ids
 	}
 	for _, p := range *f.Payments {
-		m, id := shownState(p).meaning(op), fit(string(p.PaymentID), idShape)
+		m, id := shownState(p).meaning(op), kit.Fit(p.PaymentID, kit.IDShape)
 		if m.money() && !m.reversed && id != "" && id != ids[0] {
 			ids = append(ids, id)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // extraInfo is what an invoice carries for us, and for whoever looks at it in the merchant cabinet.
@@ -35,7 +36,7 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 		return g.payDirect(ctx, req, id)
 	}
 	result := gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: id, ProviderData: r.providerData, State: saved(stateInvoice, id)}
-	if page := string(r.PageURL); g.mayOpen(page) {
+	if page := string(r.PageURL); kit.MayOpen(page, g.base) {
 		result.NextAction = &gateway.NextAction{Type: gateway.ActionRedirect, URL: page}
 	}
 	return result, nil
@@ -47,7 +48,7 @@ func (g *Gateway) createInvoice(ctx context.Context, data invoiceData, hide ...s
 	if err != nil {
 		return reply{}, "", err
 	}
-	id := fit(string(r.ID), idShape)
+	id := kit.Fit(r.ID, kit.IDShape)
 	if id == "" {
 		return reply{}, "", r.err(gateway.KindUnknown, invoicesCreate, "no_invoice")
 	}
@@ -65,7 +66,7 @@ func (g *Gateway) payDirect(ctx context.Context, req gateway.PaymentRequest, inv
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id := fit(string(r.ID), idShape)
+	id := kit.Fit(r.ID, kit.IDShape)
 	if id == "" {
 		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsCreate, "no_payment")
 	}
@@ -168,7 +169,7 @@ func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError
 	case stored == nil:
 		f.add("payment_method", "required for flow direct: a stored_card")
 	default:
-		f.need("payment_method.card_id", fit(stored.ID, idShape))
+		f.need("payment_method.card_id", kit.Fit(stored.ID, kit.IDShape))
 		f.need("payment_method.cvc", stored.CVC.Reveal())
 	}
 	if req.Browser == nil {
@@ -248,7 +249,7 @@ func locale(b *gateway.Browser) string {
 
 // orderID checks an order's id, which is payrelay's own, so a bad one is nobody's fault outside.
 func (f *fields) orderID(id string) {
-	if fit(id, idShape) == "" {
+	if kit.Fit(id, kit.IDShape) == "" {
 		f.add("provider_order_id", "must be 1 to 64 letters, digits, dots, colons, bars and underscores")
 	}
 }

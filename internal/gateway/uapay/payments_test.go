@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -247,7 +248,7 @@ func TestPagesThatNobodyMayBeSentTo(t *testing.T) {
 		require.Equal(t, testInvoice, result.ProviderReference, name)
 	}
 	g := open(t, account("https://api.uapay.ua"))
-	require.False(t, g.mayOpen("http://localhost/x"), "this machine is nowhere for a payer of the real provider")
+	require.False(t, kit.MayOpen("http://localhost/x", g.base), "this machine is nowhere for a payer of the real provider")
 }
 
 func TestSessions(t *testing.T) {

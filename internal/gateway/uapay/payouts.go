@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // MissingPayoutFields implements gateway.Payer. UAPAY sends money to cards only (uapay.md 9.3).
@@ -28,7 +29,7 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 		return gateway.Result{}, gateway.Refuse(a2cInitiate.op, bad)
 	}
 	r, err := g.call(ctx, a2cInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)
-	id := fit(string(r.PaymentID), idShape)
+	id := kit.Fit(r.PaymentID, kit.IDShape)
 	if err == nil && (id == "" || r.ExternalID != "" && string(r.ExternalID) != req.Ref.OrderID) {
 		err = r.err(gateway.KindUnknown, a2cInitiate, "no_payment")
 	}
@@ -59,14 +60,14 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 func (g *Gateway) fetchPayout(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	id := recall(ref, statePayment)
 	if id == "" {
-		id = fit(ref.ProviderReference, idShape)
+		id = kit.Fit(ref.ProviderReference, kit.IDShape)
 	}
 	if id == "" {
 		r, err := g.call(ctx, p2pShow, &idParams{ExternalID: ref.OrderID}, nil)
 		if err != nil {
 			return gateway.Result{}, err
 		}
-		if id = fit(string(r.ID), idShape); id == "" || string(r.ExternalID) != ref.OrderID {
+		if id = kit.Fit(r.ID, kit.IDShape); id == "" || string(r.ExternalID) != ref.OrderID {
 			return gateway.Result{}, r.err(gateway.KindUnknown, p2pShow, "other_order")
 		}
 	}

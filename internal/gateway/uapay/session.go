@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // sessionLife is for how long a session is used. The provider advises to renew daily at least (uapay.md 6).
@@ -71,7 +72,7 @@ func (g *Gateway) session(ctx context.Context, spent int) (string, int, error) {
 	}
 	s.id = ""
 	r, err := g.send(ctx, sessionsCreate, &clientParams{ClientID: g.clientID}, nil, nil)
-	if err == nil && fit(string(r.ID), idShape) == "" {
+	if err == nil && kit.Fit(r.ID, kit.IDShape) == "" {
 		err = r.err(gateway.KindUnknown, sessionsCreate, "no_session")
 	}
 	if e, ok := errors.AsType[*gateway.Error](err); ok {

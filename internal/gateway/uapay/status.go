@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // The words of the payment system, and of the invoicer (uapay.md 8.9).
@@ -116,12 +117,14 @@ func saved(pairs ...string) map[string]gateway.Secret {
 }
 
 // recall returns a remembered value that has the shape of an id, or "".
-func recall(ref gateway.Ref, name string) string { return fit(ref.State[name].Reveal(), idShape) }
+func recall(ref gateway.Ref, name string) string {
+	return kit.Fit(ref.State[name].Reveal(), kit.IDShape)
+}
 
 // result makes a result of what an answer says about ref. words holds the statuses, sums and card; a may be another
 // answer that holds what the payer must do.
 func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gateway.Result {
-	out := gateway.Result{Status: m.status, Amount: words.Amount.pointer(), ProviderData: r.providerData, PaymentMethod: masked(words.CardFromMasked)}
+	out := gateway.Result{Status: m.status, Amount: words.Amount.Pointer(), ProviderData: r.providerData, PaymentMethod: masked(words.CardFromMasked)}
 	if words.Currency != "" {
 		out.Currency = currency // any other was refused before
 	}
@@ -138,7 +141,7 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 		if m.reversed {
 			out.Refunded = out.Settled
 			if out.Refunded == nil {
-				out.Refunded = words.Amount.pointer()
+				out.Refunded = words.Amount.Pointer()
 			}
 			if out.Refunded == nil {
 				minor := ref.Amount.Minor()
@@ -146,7 +149,7 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 			}
 		}
 	case gateway.StatusProcessing, gateway.StatusRequiresAction, gateway.StatusAuthorized, gateway.StatusCanceled:
-		if ref.Operation == gateway.OpCapture && words.Amount.value < ref.Amount.Minor() {
+		if ref.Operation == gateway.OpCapture && words.Amount.Value < ref.Amount.Minor() {
 			out.Amount = nil // a lowered sum is no other order
 		}
 	}
@@ -157,10 +160,10 @@ func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gate
 // partial capture a lower sum is what was taken. Of the order's own sum the documents do not say which of the two it is:
 // what was asked for is not put in its place.
 func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
-	if ref.Operation == gateway.OpCapture && a.Amount.set && a.Amount.value > 0 && a.Amount.value < ref.Amount.Minor() {
-		return a.Amount.pointer(), nil
+	if ref.Operation == gateway.OpCapture && a.Amount.Set && a.Amount.Value > 0 && a.Amount.Value < ref.Amount.Minor() {
+		return a.Amount.Pointer(), nil
 	}
-	return nil, a.Amount.pointer()
+	return nil, a.Amount.Pointer()
 }
 
 // rejected says that the provider refused, and never why.
@@ -180,14 +183,14 @@ func (g *Gateway) nextAction(a answer, ref gateway.Ref) *gateway.NextAction {
 	switch c.Type {
 	case "LOOKUP":
 		next := &gateway.NextAction{Type: gateway.ActionConfirmCode}
-		if c.Left.set && c.Left.value >= 0 {
-			left := int(c.Left.value)
+		if c.Left.Set && c.Left.Value >= 0 {
+			left := int(c.Left.Value)
 			next.AttemptsLeft = &left
 		}
 		return next
 	case "3DS":
 		term := termURL(a, ref)
-		if term == "" || !g.mayOpen(string(c.URL)) || !g.mayOpen(term) {
+		if term == "" || !kit.MayOpen(string(c.URL), g.base) || !kit.MayOpen(term, g.base) {
 			return nil
 		}
 		form := map[string]string{}
@@ -227,20 +230,6 @@ func termURL(a answer, ref gateway.Ref) string {
 	return string(r.URL) + query
 }
 
-// mayOpen reports whether a customer's browser may be sent to address: https, or anything on this machine if the
-// provider is on it too.
-func (g *Gateway) mayOpen(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	if u.Scheme == "https" {
-		return true
-	}
-	home, err := url.Parse(g.base)
-	return err == nil && u.Scheme == "http" && loopback(u.Hostname()) && loopback(home.Hostname())
-}
-
 // classicMeaning reads the status of a transfer of the classic engine (uapay.md 15.3).
 func classicMeaning(a answer) meaning {
 	switch a.Status {
@@ -272,11 +261,11 @@ func (a answer) has(kind, status text) bool {
 func (a answer) returned() number {
 	sum := number{}
 	for _, o := range a.Operations {
-		if o.Type == "RETURN" && o.Status == "FINISHED" && o.Amount.set {
-			sum = number{sum.value + o.Amount.value, true}
+		if o.Type == "RETURN" && o.Status == "FINISHED" && o.Amount.Set {
+			sum = number{Value: sum.Value + o.Amount.Value, Set: true}
 		}
 	}
-	if back := a.ReturnAmount; back.set && (!sum.set || back.value > sum.value) {
+	if back := a.ReturnAmount; back.Set && (!sum.Set || back.Value > sum.Value) {
 		return back
 	}
 	return sum
@@ -288,16 +277,16 @@ func splitMeaning(a answer) (m meaning, refunded *int64) {
 	m = a.splitStatus()
 	back := a.returned()
 	switch ended := m.status == gateway.StatusFailed || m.status == gateway.StatusCanceled; {
-	case m.reversed && !back.set:
-		return m, a.Amount.pointer() // REVERSED and RETURNED say that all went back
-	case !back.set || back.value == 0:
+	case m.reversed && !back.Set:
+		return m, a.Amount.Pointer() // REVERSED and RETURNED say that all went back
+	case !back.Set || back.Value == 0:
 		return m, nil
-	case a.Amount.set && back.value >= a.Amount.value:
-		return meaning{status: gateway.StatusSucceeded, reversed: true}, back.pointer()
+	case a.Amount.Set && back.Value >= a.Amount.Value:
+		return meaning{status: gateway.StatusSucceeded, reversed: true}, back.Pointer()
 	case ended || a.has("RETURN", "FINISHED"):
-		return meaning{status: gateway.StatusSucceeded}, back.pointer()
+		return meaning{status: gateway.StatusSucceeded}, back.Pointer()
 	}
-	return m, back.pointer()
+	return m, back.Pointer()
 }
 
 // splitStatus is splitMeaning without what went back. The payment's own status says nothing while it is OPEN: that follows a
@@ -305,7 +294,7 @@ func splitMeaning(a answer) (m meaning, refunded *int64) {
 func (a answer) splitStatus() meaning {
 	switch strings.TrimSpace(string(a.Status)) {
 	case "FINISHED":
-		if a.PendingAmount.value > 0 {
+		if a.PendingAmount.Value > 0 {
 			return meaning{status: gateway.StatusProcessing}
 		}
 		return meaning{status: gateway.StatusSucceeded}

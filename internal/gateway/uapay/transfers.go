@@ -7,6 +7,7 @@ import (
 
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // The provider's two engines for transfers: the classic one, and the one of split payments.
@@ -24,7 +25,7 @@ func (g *Gateway) MissingTransferFields(req gateway.TransferRequest) []gateway.F
 	end := func(name string, e gateway.TransferEnd) {
 		switch {
 		case e.CardID != "":
-			f.need(name+".card_id", fit(e.CardID, idShape))
+			f.need(name+".card_id", kit.Fit(e.CardID, kit.IDShape))
 		case e.Card == nil:
 			f.add(name, "required by the provider: a card_id or a card")
 		default:
@@ -65,7 +66,7 @@ func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (ga
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id := fit(string(r.ID), idShape)
+	id := kit.Fit(r.ID, kit.IDShape)
 	if id == "" {
 		return gateway.Result{}, r.err(gateway.KindUnknown, p2pCreate, "no_payment")
 	}
@@ -103,7 +104,7 @@ func phone(s string) string { return strings.TrimPrefix(s, "+") }
 func (g *Gateway) fetchTransfer(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
 	id := recall(ref, statePayment)
 	if id == "" {
-		id = fit(ref.ProviderReference, idShape)
+		id = kit.Fit(ref.ProviderReference, kit.IDShape)
 	}
 	if id != "" && bySplit(ref) {
 		return g.readSplit(ctx, ref, idParams{ID: id})
@@ -145,10 +146,10 @@ func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery)
 		f.add("provider_id", "required, unless receipt_id is given")
 	}
 	if query.ProviderID != "" {
-		f.need("provider_id", fit(query.ProviderID, idShape))
+		f.need("provider_id", kit.Fit(query.ProviderID, kit.IDShape))
 	}
 	if query.ReceiptID != "" {
-		f.need("receipt_id", fit(query.ReceiptID, idShape))
+		f.need("receipt_id", kit.Fit(query.ReceiptID, kit.IDShape))
 	}
 	if len(f) > 0 {
 		return gateway.Result{}, gateway.Refuse(splitShow.op, f)
@@ -160,11 +161,11 @@ func (g *Gateway) FindTransfer(ctx context.Context, query gateway.TransferQuery)
 // startedAs is the id that whoever started a transfer gave it: that of its first operation that has one and is no return.
 func (a answer) startedAs() string {
 	for _, o := range a.Operations {
-		if id := fit(string(o.ExternalID), idShape); id != "" && o.Type != "RETURN" {
+		if id := kit.Fit(o.ExternalID, kit.IDShape); id != "" && o.Type != "RETURN" {
 			return id
 		}
 	}
-	return fit(string(a.ExternalID), idShape)
+	return kit.Fit(a.ExternalID, kit.IDShape)
 }
 
 // readSplit reads a transfer or payout of the newer engine (uapay.md 9.2) by its operations (uapay.md 15.2).
@@ -177,11 +178,11 @@ func (g *Gateway) readSplit(ctx context.Context, ref gateway.Ref, query idParams
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	id := fit(string(r.ID), idShape)
+	id := kit.Fit(r.ID, kit.IDShape)
 	switch {
 	case id == "", query.ID != "" && id != query.ID, query.ReceiptID != "" && string(r.ReceiptID) != query.ReceiptID:
 		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "other_order")
-	case r.Status == "" || !r.Amount.set:
+	case r.Status == "" || !r.Amount.Set:
 		return gateway.Result{}, r.err(gateway.KindUnknown, splitShow, "no_status")
 	}
 	m, refunded := splitMeaning(r.answer)

@@ -110,10 +110,10 @@ func TestFindTransfer(t *testing.T) {
 func TestSplitPayments(t *testing.T) {
 	t.Parallel()
 	op := func(kind, status text) operation {
-		return operation{Type: kind, Status: status, Amount: number{5000, true}}
+		return operation{Type: kind, Status: status, Amount: number{Value: 5000, Set: true}}
 	}
 	sent, received, back := op("SEND", "FINISHED"), op("RECEIVE", "FINISHED"), op("RETURN", "FINISHED")
-	none, half, all := number{}, number{5000, true}, number{10000, true}
+	none, half, all := number{}, number{Value: 5000, Set: true}, number{Value: 10000, Set: true}
 	for name, tc := range map[string]struct {
 		status   text
 		pending  int64
@@ -134,8 +134,8 @@ func TestSplitPayments(t *testing.T) {
 		"a part, though it was rejected":    {"REJECTED", 0, half, []operation{sent}, gateway.StatusSucceeded, 5000},
 		"all, while the word is not listed": {"SOMETHING", 0, all, []operation{sent}, gateway.StatusSucceeded, 10000},
 		"a part, while it is under way":     {"OPEN", 5000, half, []operation{sent}, gateway.StatusProcessing, 5000},
-		"nothing, in a number":              {"FINISHED", 0, number{0, true}, []operation{sent, received}, gateway.StatusSucceeded, 0},
-		"a number behind its operations":    {"FINISHED", 0, number{0, true}, []operation{sent, back}, gateway.StatusSucceeded, 5000},
+		"nothing, in a number":              {"FINISHED", 0, number{Value: 0, Set: true}, []operation{sent, received}, gateway.StatusSucceeded, 0},
+		"a number behind its operations":    {"FINISHED", 0, number{Value: 0, Set: true}, []operation{sent, back}, gateway.StatusSucceeded, 5000},
 		"a number beyond its operations":    {"FINISHED", 0, all, []operation{sent, back}, gateway.StatusSucceeded, 10000},
 		"a number and its operation":        {"FINISHED", 0, half, []operation{sent, back}, gateway.StatusSucceeded, 5000},
 		"the word alone":                    {"RETURNED", 0, none, []operation{sent}, gateway.StatusSucceeded, 10000},
@@ -143,7 +143,7 @@ func TestSplitPayments(t *testing.T) {
 		"waits, though its return is over":  {"WAITING_COMPLETE", 0, none, []operation{sent, op("RETURN", "CANCELED")}, gateway.StatusProcessing, 0},
 		"an unlisted word":                  {"SOMETHING", 0, none, []operation{sent}, "", 0},
 	} {
-		m, back := splitMeaning(answer{Status: tc.status, Amount: all, PendingAmount: number{tc.pending, true}, ReturnAmount: tc.returned, Operations: tc.ops})
+		m, back := splitMeaning(answer{Status: tc.status, Amount: all, PendingAmount: number{Value: tc.pending, Set: true}, ReturnAmount: tc.returned, Operations: tc.ops})
 		require.Equal(t, tc.want, m.status, name)
 		if tc.back == 0 {
 			require.Nil(t, back, name)

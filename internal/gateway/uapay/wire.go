@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"strconv"
-	"strings"
+
+	"payrelay/internal/gateway/kit"
 )
 
 // session is the member that every call's params have. It is filled in when the call is sent.
@@ -283,7 +283,7 @@ type operation struct {
 
 // commission is what the payer pays on top of the amount, if the answer says (uapay.md 5).
 func (a answer) commission() number {
-	if a.CommissionAmount.set {
+	if a.CommissionAmount.Set {
 		return a.CommissionAmount
 	}
 	var n number
@@ -293,52 +293,8 @@ func (a answer) commission() number {
 	return n
 }
 
-// text is a string, a number or a truth value; null is empty.
-type text string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (t *text) UnmarshalJSON(b []byte) error {
-	switch b[0] {
-	case '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*t = text(s)
-		return nil
-	case '{', '[':
-		return errors.New("a structure where text belongs")
-	case 'n':
-		return nil
-	}
-	*t = text(b)
-	return nil
-}
-
-// number is an integer, or text that holds one. It is not set where the provider wrote no value.
-type number struct {
-	value int64
-	set   bool
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (n *number) UnmarshalJSON(b []byte) error {
-	s := strings.Trim(string(b), `"`)
-	if s == "" || s == "null" {
-		return nil
-	}
-	v, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return errors.New("not an integer")
-	}
-	*n = number{v, true}
-	return nil
-}
-
-// pointer returns the value, nil if there is none.
-func (n number) pointer() *int64 {
-	if !n.set {
-		return nil
-	}
-	return &n.value
-}
+// text and number are values as the provider writes them.
+type (
+	text   = kit.Text
+	number = kit.Number
+)
