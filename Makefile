@@ -14,17 +14,20 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract rules race fuzz faults test lint
+CHECKS := test format vet tidy generated contract rules race fuzz simulation simulation-bugs faults lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
 FUZZTIME ?= 20000x
 BENCHTIME ?= 1s
 FAULTTIME ?= 2m
+# How many orders simulation has, and from which seed on: a fresh one unless it is named.
+ORDERS ?= 1000000
+SEED ?= $(shell date +%s)
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## run everything on this machine: Postgres, the provider simulators, a demo shop and the service
@@ -35,6 +38,7 @@ build: ## build bin/server for production: without the simulators, the demo shop
 	CGO_ENABLED=0 go build -tags production -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION) -X payrelay/internal/app.commit=$(COMMIT) -X payrelay/internal/app.date=$(DATE)' -o bin/server ./cmd/server
 
 .PHONY: check
+check: export ORDERS := 200000
 check: ## everything that CI checks; goes on after a failure and names what failed
 	@failed=; for step in $(CHECKS); do \
 	  printf '\n==> %s\n' "$$step"; start=$$SECONDS; \
@@ -59,6 +63,7 @@ race: ## run the tests of concurrent packages under the race detector
 vet: ## run go vet
 	go vet ./...
 	go vet -tags faults ./...
+	go vet -tags bugs ./test/simulation/...
 	go vet -tags production ./cmd/server ./internal/app
 
 .PHONY: lint
@@ -112,6 +117,15 @@ bench: ## run the benchmarks
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
 	go run ./cmd/faults --for $(FAULTTIME)
+
+.PHONY: simulation
+simulation: ## simulate ORDERS (1000000) orders in virtual time, from SEED on (a fresh one); prints the seed. See docs/simulation.md
+	@echo "seed $(SEED)"
+	SIMULATION_ORDERS=$(ORDERS) SIMULATION_SEED=$(SEED) go test -count=1 -v -timeout 60m -run '^TestNoOrderEndsFalsely$$' ./test/simulation
+
+.PHONY: simulation-bugs
+simulation-bugs: ## show that the simulation finds each planted bug, and after how many orders
+	go test -count=1 -v -timeout 30m -tags bugs -run '^TestEachBugIsFound$$' ./test/simulation/bugs
 
 .PHONY: rules
 rules: ## check and test Prometheus's configuration and alert rules

@@ -33,10 +33,11 @@ func (w *world) ends(ctx context.Context, promised time.Duration) time.Duration 
 
 // send is a call that may move money. arrive is what the provider does when the request comes in. A request with an id of
 // its own may come in twice: the provider knows it then.
-func (w *world) send(op string, ends time.Duration, identified bool, arrive func() answer) (gateway.Result, error) {
+func (w *world) send(op, id string, ends time.Duration, identified bool, arrive func() answer) (gateway.Result, error) {
 	f := &w.faults
 	p := w.current
 	p.lost = true
+	w.noteAge(id)
 	w.say("%s: %s is sent", p.name, op)
 	if o := f.outage(w.at); o != nil || w.chance(f.notSent) {
 		if o == nil || !o.silent {
@@ -77,6 +78,13 @@ func (w *world) send(op string, ends time.Duration, identified bool, arrive func
 	w.wait(transit)
 	p.lost = false
 	return w.back(op, a)
+}
+
+// noteAge notes how old an answer about an order will be.
+func (w *world) noteAge(id string) {
+	if r := w.store.byProviderOrderID(id); r != nil && w.current != nil {
+		w.current.asOf = r.order.Sequence
+	}
 }
 
 // timeOut ends a call without an answer.

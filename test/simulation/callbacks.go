@@ -14,7 +14,9 @@ type message struct {
 	d *deal
 	// honest: it passes every rule and tells how the deal ended.
 	honest, forged bool
-	taken          bool // we answered that we have it
+	// contradicts: it tells that money moved of a deal that had failed, or moved twice.
+	contradicts bool
+	taken       bool // we answered that we have it
 }
 
 // retries are the pauses after which a callback that was not taken is sent once more (uapay.md 10).
@@ -27,10 +29,16 @@ func (p *provider) announce(d *deal, f fact) {
 	if open && !w.chance(0.1) || w.chance(w.faults.callbackLost) {
 		return
 	}
-	m := message{d: d, n: p.notificationOf(d, f)}
+	m := message{d: d, n: p.notificationOf(d, f), contradicts: f.reversal}
 	m.honest = !open && m.n.Weak == ""
-	m.n.Fingerprint = binary.BigEndian.AppendUint64(nil, w.rng.Uint64())
 	p.spoil(&m, f)
+	p.post(m)
+}
+
+// post sends a callback: soon or late, once or more often.
+func (p *provider) post(m message) {
+	w := p.w
+	m.n.Fingerprint = binary.BigEndian.AppendUint64(nil, w.rng.Uint64())
 	p.sent = append(p.sent, m)
 	i := len(p.sent) - 1
 	p.w.plan(p.delay(), true, func() { p.deliver(i, 0) })
@@ -106,7 +114,7 @@ func (p *provider) spoil(m *message, f fact) {
 	r := &m.n.Result
 	switch {
 	case w.chance(w.faults.callbackForged):
-		m.forged, m.honest = true, false
+		m.forged, m.honest, m.contradicts = true, false, false
 		r.Status = gateway.StatusSucceeded
 	case m.d.manner.verifyTransfers && m.d.kind == gateway.KindTransfer:
 		m.n.VerifyReason, m.n.Rule, m.honest = "callbacks about transfers are not documented", "transfer", false
@@ -117,6 +125,8 @@ func (p *provider) spoil(m *message, f fact) {
 			if f.status == gateway.StatusSucceeded {
 				r.Status = gateway.StatusFailed
 			}
+			m.contradicts = false
+			r.BankReferences = nil
 			m.n.Statuses = nil
 		}
 	case w.chance(w.faults.callbackSum) && r.Settled != nil && r.Status == gateway.StatusSucceeded:
@@ -132,7 +142,7 @@ func (p *provider) spoil(m *message, f fact) {
 func (p *provider) deliver(i, attempt int) {
 	w := p.w
 	m := &p.sent[i]
-	w.say("a callback arrives: %s is %s%s", m.d.name(), m.n.Result.Status, m.inDoubt())
+	w.say("a callback arrives: %s is %s%s", m.d.name(), m.n.Result.Status, m.manner())
 	if w.at >= w.downUntil {
 		w.start("callback", func() { p.hand(i) })
 	}
@@ -145,7 +155,8 @@ func (p *provider) deliver(i, attempt int) {
 	}
 }
 
-func (m *message) inDoubt() string {
+// manner says how a callback arrives that is not simply believed.
+func (m *message) manner() string {
 	switch {
 	case m.forged:
 		return ", forged"
@@ -162,7 +173,7 @@ func (p *provider) hand(i int) {
 	w := p.w
 	m := p.sent[i]
 	body := binary.BigEndian.AppendUint32(nil, uint32(i)) //nolint:gosec // a story has few callbacks
-	body = append(body, byte(w.rng.IntN(256)))
+	body = append(body, byte(w.rng.Uint32()))
 	raw := gateway.RawCallback{Method: "POST", Body: body, ReceivedAt: w.now()}
 	verdict, err := w.service.HandleCallback(background, m.d.manner.name, "token-"+m.d.manner.name, raw)
 	switch {
@@ -177,7 +188,21 @@ func (p *provider) hand(i int) {
 	if m.honest {
 		m.d.reported = true
 	}
+	if m.contradicts && m.d.now().reversal {
+		m.d.reversalKnown = true
+	} else if m.contradicts && p.secondMovement(m.d) {
+		m.d.mustConflict = true
+	}
 	p.acknowledged(m.d)
+}
+
+// secondMovement reports whether the first movement of money is on record of a deal that was taken twice.
+func (p *provider) secondMovement(d *deal) bool {
+	r := p.w.store.byProviderOrderID(d.id)
+	if r == nil || !r.order.Status.Final() || d.taken == nil {
+		return false
+	}
+	return r.order.BankReferences[d.taken[0]] == payment.StatusSucceeded
 }
 
 // acknowledged says that we know for good that the provider has a deal. It may deny it from then on.

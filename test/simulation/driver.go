@@ -112,7 +112,7 @@ func (g *model) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardReques
 func (g *model) create(ctx context.Context, op string, ref gateway.Ref, d deal) (gateway.Result, error) {
 	d.manner, d.kind, d.id, d.amount = g.manner, ref.Kind, ref.OrderID, ref.Amount.Minor()
 	g.p.count(op, ref.OrderID)
-	return g.w.send(op, g.w.ends(ctx, creation(ref)), true, func() answer { return g.p.accept(op, d) })
+	return g.w.send(op, ref.OrderID, g.w.ends(ctx, creation(ref)), true, func() answer { return g.p.accept(op, d) })
 }
 
 // Refund implements gateway.Refunder. A refund has no id of ours, so nothing keeps the provider from doing it twice.
@@ -122,7 +122,7 @@ func (g *model) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.
 	if req.Last {
 		state[lastState] = "true"
 	}
-	result, err := g.w.send("refund", g.w.ends(ctx, creation(req.Refund)), false, func() answer {
+	result, err := g.w.send("refund", req.Refund.OrderID, g.w.ends(ctx, creation(req.Refund)), false, func() answer {
 		return g.p.refund(g.manner, req)
 	})
 	if err == nil && g.manner.acknowledges {
@@ -149,8 +149,11 @@ func (g *model) command(ctx context.Context, op string, ref gateway.Ref, arrive 
 	if r := w.store.byProviderOrderID(ref.OrderID); r != nil {
 		ends = min(ends, r.order.UpdatedAt.Sub(epoch))
 	}
-	return w.send(op, w.ends(ctx, ends+providerTimeout), false, func() answer {
+	return w.send(op, ref.OrderID, w.ends(ctx, ends+providerTimeout), false, func() answer {
 		d := g.p.find(ref.OrderID)
+		if g.manner.probes && ref.State[holdState] == "" {
+			w.violate("a %s comes in, and how the hold was shown is not known", op)
+		}
 		if d == nil {
 			return answer{err: errorOf(gateway.KindDeclined, op, "no_such_order")}
 		}
@@ -160,7 +163,7 @@ func (g *model) command(ctx context.Context, op string, ref gateway.Ref, arrive 
 
 // FindTransfer implements gateway.TransferImporter.
 func (g *model) FindTransfer(ctx context.Context, query gateway.TransferQuery) (gateway.Result, error) {
-	return g.w.poll("find_transfer", g.w.ends(ctx, g.w.at+pollTimeout), func(*faults) answer {
+	return g.w.poll("find_transfer", "", g.w.ends(ctx, g.w.at+pollTimeout), func(*faults) answer {
 		d := g.p.byReference(query.ProviderID)
 		if d == nil {
 			return answer{err: errorOf(gateway.KindNotFound, "find_transfer", "")}
@@ -171,5 +174,5 @@ func (g *model) FindTransfer(ctx context.Context, query gateway.TransferQuery) (
 
 // Fetch implements gateway.Gateway.
 func (g *model) Fetch(ctx context.Context, ref gateway.Ref) (gateway.Result, error) {
-	return g.w.poll("fetch", g.w.ends(ctx, g.w.at+pollTimeout), func(f *faults) answer { return g.p.status(g.manner, ref, f) })
+	return g.w.poll("fetch", ref.OrderID, g.w.ends(ctx, g.w.at+pollTimeout), func(f *faults) answer { return g.p.status(g.manner, ref, f) })
 }

@@ -8,6 +8,8 @@ type faults struct {
 	hidden, denied, pollFails                                                                 float64
 	callbackLost, callbackLate, callbackRepeated, callbackVerify, callbackSum, callbackForged float64
 	commandDeclined, retriedCommit                                                            float64
+	// reverses: what failed succeeds after all, soon or late. chargesTwice: a payment is taken a second time.
+	reverses, chargesTwice float64
 	// forgets: once the provider has acknowledged an order it denies it for a long time.
 	forgets float64
 
@@ -45,6 +47,10 @@ func (w *world) drawFaults() faults {
 	f.callbackLost, f.callbackLate, f.callbackRepeated = some(0.4), some(0.4), some(0.3)
 	f.callbackVerify, f.callbackSum, f.callbackForged = some(0.2), some(0.15), some(0.05)
 	f.commandDeclined, f.forgets = some(0.15), some(0.1)
+	f.reverses, f.chargesTwice = some(0.08), some(0.05)
+	if f.reverses > 0 && w.chance(0.5) {
+		f.reverses, f.hidden, f.callbackVerify, f.callbackLate = 0.9, 0.5, 0.5, 0.2
+	}
 	if w.chance(0.15) {
 		for range 1 + w.rng.IntN(2) {
 			from := w.between(0, time.Hour)
@@ -58,6 +64,11 @@ func (w *world) drawFaults() faults {
 		f.pauseAt, f.pauses = 1+w.rng.IntN(20), 1+w.rng.IntN(4)
 	}
 	return f
+}
+
+// answersArrive reports whether each answer reaches us at once and is written down.
+func (f *faults) answersArrive() bool {
+	return f.answerLost == 0 && f.answerLate == 0 && f.requestLost == 0 && f.crashes == 0 && f.pauses == 0 && len(f.outages) == 0
 }
 
 // outage returns the outage that is going on at a time, or nil.

@@ -25,7 +25,9 @@ type manner struct {
 	cancelsUnpaid bool
 	// oneWord: callbacks use one word for a hold and for a success, and one for a failure and for a release (smartcore.md 7).
 	oneWord bool
-	// answersLate: the answer to a capture or cancel only acknowledges it (uapay.md 15.1).
+	// namesMovements: callbacks and status polls carry the bank's name of a movement of money.
+	namesMovements bool
+	// acknowledges: the answer to a capture or cancel only acknowledges it (uapay.md 15.1).
 	acknowledges bool
 	// verifyTransfers: a callback about a transfer must be verified by asking (uapay.md 10).
 	verifyTransfers bool
@@ -33,7 +35,7 @@ type manner struct {
 
 // manners are the providers that stories happen at.
 var manners = []manner{
-	{name: "card", visibility: time.Minute, probes: true, refundIDs: true, namesSums: true, showsPayouts: true, oneWord: true},
+	{name: "card", visibility: time.Minute, probes: true, refundIDs: true, namesSums: true, showsPayouts: true, oneWord: true, namesMovements: true},
 	{name: "cardold", visibility: time.Minute, probes: true, refundIDs: true, takesAll: true, showsPayouts: true, oneWord: true},
 	{name: "invoice", visibility: 2 * time.Minute, namesSums: true, formAgain: true, cancelsUnpaid: true, acknowledges: true, verifyTransfers: true},
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"time"
 )
@@ -22,6 +23,10 @@ type process struct {
 	begun   time.Duration
 	// found is what the last status poll of the process was answered about, until that is written down.
 	found *deal
+	// failed is with what the service panicked.
+	failed string
+	// asOf is the order's sequence when the last call about it was sent, negative before one.
+	asOf int
 	// lost says that the process got no answer to its last call: whether the call arrived is not known.
 	lost bool
 }
@@ -41,7 +46,7 @@ func (w *world) start(name string, run func()) {
 		p = &process{}
 		p.next, _ = iter.Pull(p.loop)
 	}
-	p.name, p.run, p.busy, p.crashed, p.begun, p.found, p.lost = name, run, true, false, w.at, nil, false
+	p.name, p.run, p.busy, p.crashed, p.begun, p.found, p.lost, p.asOf = name, run, true, false, w.at, nil, false, -1
 	p.polls = name == statusPoll
 	p.life++
 	w.running = append(w.running, p)
@@ -63,7 +68,7 @@ func (p *process) loop(halt func(struct{}) bool) {
 func (p *process) once() {
 	defer func() {
 		if r := recover(); r != nil && r != any(errCrash) {
-			panic(r)
+			p.failed = fmt.Sprint(r)
 		}
 	}()
 	p.run()
@@ -83,6 +88,10 @@ func (w *world) resume(p *process) {
 			w.running = append(w.running[:i], w.running[i+1:]...)
 			break
 		}
+	}
+	if p.failed != "" {
+		w.violate("the service panics: %s", p.failed)
+		p.failed = ""
 	}
 	p.run = nil
 	w.idle = append(w.idle, p)

@@ -3,6 +3,7 @@ package simulation
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -15,6 +16,8 @@ type provider struct {
 	sent  []message
 	// requests counts the requests that were sent for each of our ids.
 	requests map[string]int
+	// absent counts how often we asked about an order that had not come in.
+	absent map[string]int
 }
 
 // deal is one order, refund, payout or transfer as the provider has it.
@@ -38,10 +41,16 @@ type deal struct {
 	unshown bool
 	// reported: a callback that passes every rule told us how it ended.
 	reported bool
-	// denials counts how often in a row the provider denied the deal, since we wrote down that it was found.
+	// denials counts how often in a row the provider denied the deal, or its capture or cancel, since we wrote down that it
+	// showed it.
 	denials int
 	// forgotten: it was acknowledged, and is denied from then on.
 	forgotten, acknowledged bool
+	// mustConflict says that we were notified of a contradiction, so that one must be on record; reversalKnown, that we were
+	// notified that what had failed succeeded.
+	mustConflict, reversalKnown bool
+	// movements are the bank's names of the hold and of what was taken.
+	held, taken []string
 	// mayConflict: a conflict of this deal's order has a cause.
 	mayConflict bool
 	// returned is how much of a transfer came back.
@@ -56,14 +65,19 @@ type fact struct {
 	settled int64
 	// command says that a capture or cancel led to it: within the visibility delay it may be withheld, as the creation may.
 	command bool
+	// reversal: a deal that had failed.
+	reversal bool
 }
 
-func newProvider(w *world) *provider { return &provider{w: w, requests: map[string]int{}} }
+func newProvider(w *world) *provider {
+	return &provider{w: w, requests: map[string]int{}, absent: map[string]int{}}
+}
 
 func (p *provider) reset() {
 	clear(p.deals)
 	clear(p.sent)
 	clear(p.requests)
+	clear(p.absent)
 	p.deals, p.sent = p.deals[:0], p.sent[:0]
 }
 
@@ -108,7 +122,7 @@ func (d *deal) seen(at time.Duration) fact {
 	}
 	var last fact
 	for _, f := range d.facts {
-		if f.command && f.at > at {
+		if (f.command || f.reversal) && f.at > at {
 			break
 		}
 		last = f
@@ -116,13 +130,9 @@ func (d *deal) seen(at time.Duration) fact {
 	return last
 }
 
-func (d *deal) final() bool {
-	switch d.now().status {
-	case gateway.StatusSucceeded, gateway.StatusFailed, gateway.StatusCanceled:
-		return true
-	default:
-		return false
-	}
+// wasHeld reports whether the deal's money was held before what was asked last.
+func (d *deal) wasHeld() bool {
+	return slices.ContainsFunc(d.facts, func(f fact) bool { return f.status == gateway.StatusAuthorized })
 }
 
 // refunded is how much of a payment went back.
@@ -219,7 +229,7 @@ func (p *provider) finish(d *deal) {
 	w := p.w
 	switch {
 	case w.chance(0.2):
-		p.become(d, fact{status: gateway.StatusFailed})
+		p.fail(d)
 	case d.hold:
 		p.become(d, fact{status: gateway.StatusAuthorized, settled: d.amount})
 		if w.chance(0.1) {
@@ -227,7 +237,38 @@ func (p *provider) finish(d *deal) {
 		}
 	default:
 		p.become(d, fact{status: gateway.StatusSucceeded, settled: d.amount})
+		if d.kind == gateway.KindPayment && d.taken != nil && w.chance(w.faults.chargesTwice) {
+			p.chargeTwice(d)
+		}
 	}
+}
+
+// fail ends a deal without money. Some providers think better of it.
+func (p *provider) fail(d *deal) {
+	w := p.w
+	p.become(d, fact{status: gateway.StatusFailed})
+	if d.hold || !w.chance(w.faults.reverses) {
+		return
+	}
+	life := len(d.facts)
+	w.plan(w.between(time.Second, time.Hour), true, func() {
+		if len(d.facts) == life {
+			d.mayConflict = true
+			p.become(d, fact{status: gateway.StatusSucceeded, settled: d.amount, reversal: true})
+		}
+	})
+}
+
+// chargeTwice takes a payment a second time: the bank has another name of it.
+func (p *provider) chargeTwice(d *deal) {
+	w := p.w
+	w.plan(w.between(time.Second, 2*time.Hour), true, func() {
+		d.mayConflict = true
+		w.say("provider: %s is taken a second time", d.name())
+		m := message{d: d, n: p.notificationOf(d, d.now()), contradicts: true}
+		m.n.Result.BankReferences = []string{p.newReference()}
+		p.post(m)
+	})
 }
 
 func (d *deal) name() string {

@@ -43,8 +43,15 @@ func (p *provider) accept(op string, d deal) answer {
 
 func (p *provider) add(d deal) *deal {
 	made := &d
-	made.reference = p.newReference()
+	made.reference, made.denials = p.newReference(), p.absent[d.id]
 	made.unshown = d.kind == gateway.KindPayout && !d.manner.showsPayouts && p.w.chance(0.3)
+	if d.manner.namesMovements && d.kind == gateway.KindPayment {
+		made.taken = []string{"t" + made.reference}
+		made.held = made.taken
+		if p.w.chance(0.5) {
+			made.held = []string{"h" + made.reference}
+		}
+	}
 	p.deals = append(p.deals, made)
 	return made
 }
@@ -99,13 +106,27 @@ func (p *provider) capture(d *deal, minor int64) answer {
 	if w.chance(0.1) {
 		end = fact{status: gateway.StatusFailed, command: true}
 	}
-	if w.chance(0.5) {
-		p.become(d, end)
-	} else {
-		p.become(d, fact{status: gateway.StatusProcessing, command: true})
-		p.later(d, w.between(10*time.Millisecond, time.Hour), end)
+	if d.held != nil && d.held[0] != d.taken[0] {
+		d.mayConflict = true // the hold's own callback may come late, with another name: that may be a second charge
 	}
+	p.carryOut(d, end)
 	return p.acknowledge(d)
+}
+
+// carryOut does what a capture or cancel asked for: at once, or later. Meanwhile the provider shows that it is at work; one
+// whose acknowledgment has reached us may show the hold as before.
+func (p *provider) carryOut(d *deal, end fact) {
+	w := p.w
+	after := w.between(10*time.Millisecond, time.Hour)
+	switch {
+	case w.chance(0.5):
+		p.become(d, end)
+		return
+	case d.manner.acknowledges && w.faults.answersArrive() && d.now().status == gateway.StatusAuthorized:
+	default:
+		p.become(d, fact{status: gateway.StatusProcessing, command: true})
+	}
+	p.later(d, after, end)
 }
 
 // cancel is a cancel coming in.
@@ -118,11 +139,10 @@ func (p *provider) cancel(d *deal) answer {
 	}
 	d.modified = true
 	end := fact{status: gateway.StatusCanceled, command: true}
-	if w.chance(0.7) {
-		p.become(d, end)
+	if unpaid {
+		p.become(d, end) // while it shows that it is at work, it may as well be the customer who pays
 	} else {
-		p.become(d, fact{status: gateway.StatusProcessing, command: true})
-		p.later(d, w.between(10*time.Millisecond, time.Hour), end)
+		p.carryOut(d, end)
 	}
 	return p.acknowledge(d)
 }
@@ -137,7 +157,8 @@ func (p *provider) acknowledge(d *deal) answer {
 }
 
 // poll is a call that only asks.
-func (w *world) poll(op string, ends time.Duration, arrive func(*faults) answer) (gateway.Result, error) {
+func (w *world) poll(op, id string, ends time.Duration, arrive func(*faults) answer) (gateway.Result, error) {
+	w.noteAge(id)
 	f := &w.faults
 	if w.news == 0 {
 		f = &noFaults // the provider has recovered: from now on it must be learned how each order stands
@@ -187,17 +208,26 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 		return answer{err: errorOf(gateway.KindUnknown, "fetch", "payout_not_visible")}
 	}
 	if d == nil {
+		p.absent[ref.OrderID]++
 		return answer{err: errorOf(gateway.KindNotFound, "fetch", "no_such_order")}
 	}
 	if d.seen(at).status == "" || d.forgotten || d.denials < 2 && w.chance(f.denied) {
 		d.denials++
 		return answer{err: errorOf(gateway.KindNotFound, "fetch", "no_such_order")}
 	}
-	w.current.found = d
+	shown := d.seen(at)
+	if d.modified && d.wasHeld() && d.denials < 2 && w.chance(f.denied) {
+		shown = fact{status: gateway.StatusAuthorized, settled: d.amount}
+	}
 	if w.chance(f.unclear) {
 		return answer{}
 	}
-	result := p.result(d, d.seen(at), ref)
+	result := p.result(d, shown, ref)
+	if shown.status == gateway.StatusAuthorized && ref.Operation != gateway.OpAuthorize {
+		d.denials++ // of the capture or cancel
+	} else {
+		w.current.found = d
+	}
 	if m.formAgain && result.Status == gateway.StatusRequiresAction {
 		result.NextAction = form
 	}
@@ -261,6 +291,12 @@ func (p *provider) result(d *deal, f fact, ref gateway.Ref) gateway.Result {
 		if d.manner.oneWord && ref.Operation != gateway.OpCancel {
 			r.Status = gateway.StatusFailed // smartcore.md 14.4: the provider has one word for both
 		}
+	}
+	switch f.status { //nolint:exhaustive // nothing moved at the others
+	case gateway.StatusAuthorized:
+		r.BankReferences = d.held
+	case gateway.StatusSucceeded:
+		r.BankReferences = d.taken
 	}
 	if d.manner.probes && f.status == gateway.StatusAuthorized {
 		r.State = map[string]gateway.Secret{holdState: "held"}

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"slices"
+
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 )
@@ -18,10 +20,36 @@ func (w *world) checkTransition(r *record, t payment.Transition, o *payment.Orde
 		w.violate("no step leads from %q to %q", t.From, t.To)
 	case t.After == nil || t.After.Sequence != t.Sequence || t.After.Status != t.To:
 		w.violate("the notification of transition %d shows another", t.Sequence)
+	case t.Source == payment.SourceCallback && lower(t):
+		w.violate("a callback, whose age is not known, leads down from %s to %s", t.From, t.To)
+	case (t.Source == payment.SourceAnswer || t.Source == payment.SourceStatusPoll) && lower(t) && w.lateAnswer(r):
+		w.violate("a late answer leads down from %s to %s", t.From, t.To)
+	case t.To == payment.StatusAuthorized && w.heldFalsely(o):
+		w.violate("the money counts as held, and the provider has accepted a capture or cancel")
 	case t.To == payment.StatusFailed && t.Source == payment.SourceAnswer && w.current != nil && w.current.lost:
 		w.violate("a call without an answer became failed")
 	}
-	_ = o
+}
+
+// lateAnswer reports whether the order has changed since the call was sent whose answer is written down.
+func (w *world) lateAnswer(r *record) bool {
+	return w.current != nil && w.current.asOf >= 0 && w.current.asOf != r.order.Sequence
+}
+
+// lower reports whether a step leads down in the order of an order's life.
+func lower(t payment.Transition) bool {
+	rank := func(s payment.Status) int {
+		return slices.Index([]payment.Status{
+			payment.StatusCreated, payment.StatusUnknown, payment.StatusRequiresAction, payment.StatusProcessing, payment.StatusAuthorized,
+		}, s)
+	}
+	return !t.To.Final() && rank(t.To) < rank(t.From)
+}
+
+// heldFalsely reports whether the provider has accepted a capture or cancel of an order.
+func (w *world) heldFalsely(o *payment.Order) bool {
+	d := w.provider.dealOf(o)
+	return d != nil && d.modified
 }
 
 // checkSums holds what the database's constraints hold.
@@ -75,7 +103,7 @@ func (w *world) checkStep(before *payment.Order, r *record) {
 	if !o.Status.Final() || before.Status == o.Status {
 		return
 	}
-	if truth := w.provider.truth(d); !sameEnd(truth, o.Status) {
+	if truth := w.provider.truth(d); !sameEnd(truth, o.Status) && (d == nil || !d.now().reversal) {
 		w.violate("a false end: the order is %s, and the provider has it as %s", o.Status, truth)
 	}
 	if o.Status == payment.StatusSucceeded && o.Kind != gateway.KindPayoutCard && o.Captured != d.now().settled {
@@ -130,7 +158,10 @@ func (w *world) checkEnd() {
 func (w *world) checkRest(r *record) {
 	o := &r.order
 	d := w.provider.dealOf(o)
+	contradicted := d != nil && (d.mustConflict || d.reversalKnown && o.Status.Final() && o.Status != payment.StatusSucceeded)
 	switch {
+	case contradicted && o.Conflicts == 0 && o.NextPollAt == nil:
+		w.violate("the provider contradicted itself about the %s, which is %s, and no operator is called", o.Kind, o.Status)
 	case o.Status.Final():
 		return
 	case o.NextPollAt == nil:

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,14 +12,16 @@ import (
 // Violation is a story in which a rule was broken.
 type Violation struct {
 	Seed, Story uint64
-	Rule        string
+	// Orders is how many orders the run had had by then.
+	Orders int64
+	Rule   string
 	// Timeline is what happened, in words.
 	Timeline []string
 }
 
 // String tells the story.
 func (v Violation) String() string {
-	return fmt.Sprintf("seed %d, story %d: %s\n%s\n", v.Seed, v.Story, v.Rule, strings.Join(v.Timeline, "\n"))
+	return fmt.Sprintf("found in order %d: %s\nseed %d, story %d:\n%s\n", v.Orders, v.Rule, v.Seed, v.Story, strings.Join(v.Timeline, "\n"))
 }
 
 // Summary is what a run did.
@@ -40,6 +43,7 @@ func (s *Summary) add(o Summary) {
 // Run plays stories until they have had so many orders, on so many processors. It ends at the first violation, and returns
 // the one of the lowest number among those that were found.
 func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // a world is small, and what it leaves behind is much
 	begun := time.Now()
 	var next, done atomic.Int64
 	var stop atomic.Bool
@@ -59,7 +63,7 @@ func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
 					stop.Store(true)
 					mu.Lock()
 					if found == nil || story < found.Story {
-						found = &Violation{Seed: seed, Story: story, Rule: w.violations[0]}
+						found = &Violation{Seed: seed, Story: story, Orders: done.Load(), Rule: w.violations[0]}
 					}
 					mu.Unlock()
 				}

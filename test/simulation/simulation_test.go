@@ -13,10 +13,10 @@ import (
 // smokeOrders is how many orders an ordinary test run simulates.
 const smokeOrders = 5000
 
-// TestNoOrderEndsFalsely simulates ORDERS orders from SEED on: a few by default.
+// TestNoOrderEndsFalsely simulates SIMULATION_ORDERS orders from SIMULATION_SEED on: a few by default.
 func TestNoOrderEndsFalsely(t *testing.T) {
 	t.Parallel()
-	orders, seed := number(t, "ORDERS", smokeOrders), uint64(number(t, "SEED", 1)) //nolint:gosec // not negative
+	orders, seed := number(t, "SIMULATION_ORDERS", smokeOrders), uint64(number(t, "SIMULATION_SEED", 1)) //nolint:gosec // not negative
 	s, v := Run(seed, orders, runtime.GOMAXPROCS(0))
 	t.Logf("seed %d: %d orders in %d stories, %d status polls, %d callbacks, %d transitions in %s: %.0f orders a second",
 		seed, s.Orders, s.Stories, s.Polls, s.Callbacks, s.Transitions, s.Took.Round(time.Millisecond), float64(s.Orders)/s.Took.Seconds())

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -18,6 +19,8 @@ type store struct {
 	orders   []*record
 	accounts []payment.Account
 	received map[string]*received
+	places   [][]payment.Order
+	used     int
 }
 
 // record is an order with what belongs to it.
@@ -60,6 +63,7 @@ func (s *store) reset() {
 	clear(s.orders)
 	s.orders = s.orders[:0]
 	clear(s.received)
+	s.used = 0
 }
 
 // atRest reports whether no order is to be asked about any more.
@@ -86,12 +90,24 @@ func (s *store) byProviderOrderID(id string) *record {
 }
 
 // copied returns an order as a transaction loads it. It shares nothing with the row that the order may change.
-func copied(o *payment.Order) *payment.Order {
-	c := *o
+func (s *store) copied(o *payment.Order) *payment.Order {
+	c := s.next()
+	*c = *o
 	c.SameSumRefunds = 0
 	c.ProviderState = maps.Clone(o.ProviderState)
 	c.BankReferences = maps.Clone(o.BankReferences)
-	return &c
+	return c
+}
+
+// next returns a place for an order that is free until the story is over: most of the time went into making new ones.
+func (s *store) next() *payment.Order {
+	const block = 32
+	if s.used == len(s.places)*block {
+		s.places = append(s.places, make([]payment.Order, block))
+	}
+	place := &s.places[s.used/block][s.used%block]
+	s.used++
+	return place
 }
 
 // CreateOrder implements payment.Store.
@@ -99,7 +115,7 @@ func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order
 	s.w.step(true)
 	for _, r := range s.orders {
 		if r.order.ShopID == o.ShopID && r.order.Kind == o.Kind && r.order.Reference == o.Reference {
-			return copied(&r.order), false, nil
+			return s.copied(&r.order), false, nil
 		}
 	}
 	if o.ParentID != nil {
@@ -120,7 +136,7 @@ func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order
 	s.orders = append(s.orders, r)
 	s.commit(r, o)
 	s.w.step(true)
-	return copied(o), true, nil
+	return o, true, nil
 }
 
 // UpdateOrder implements payment.Store.
@@ -131,9 +147,9 @@ func (s *store) UpdateOrder(_ context.Context, key payment.Key, fn func(*payment
 		return nil, payment.ErrNotFound
 	}
 	if s.w.chance(s.w.faults.retriedCommit) {
-		_ = fn(copied(&r.order)) // the database ended this transaction, and it is run again
+		_ = fn(s.copied(&r.order)) // the database ended this transaction, and it is run again
 	}
-	o := copied(&r.order)
+	o := s.copied(&r.order)
 	if err := fn(o); err != nil {
 		return nil, err
 	}
@@ -144,7 +160,7 @@ func (s *store) UpdateOrder(_ context.Context, key payment.Key, fn func(*payment
 	}
 	s.commit(r, o)
 	s.w.step(true)
-	return copied(o), nil
+	return o, nil
 }
 
 // commit saves what an order gathered, and judges it by what the database would refuse.
@@ -174,7 +190,7 @@ func (s *store) commit(r *record, o *payment.Order) {
 	}
 	fresh := o.Transitions()
 	o.Saved()
-	r.order = *copied(o)
+	r.order = *o
 	s.w.checkSums(r)
 	s.w.checkVerification(&r.order)
 	s.w.checkStep(&before, r)
@@ -198,7 +214,7 @@ func reasonOf(o *payment.Order) string {
 // name is what the timeline calls an order.
 func (s *store) name(r *record, o *payment.Order) string {
 	n := slices.Index(s.orders, r) + 1
-	return string(o.Kind) + " " + string(rune('0'+n))
+	return fmt.Sprintf("%s %d", o.Kind, n)
 }
 
 // notify writes down what the shop is to hear.
@@ -252,7 +268,7 @@ func (s *store) poll(r *record) {
 func (s *store) Order(_ context.Context, key payment.Key) (*payment.Order, error) {
 	s.w.step(false)
 	if r := s.find(key); r != nil {
-		return copied(&r.order), nil
+		return s.copied(&r.order), nil
 	}
 	return nil, payment.ErrNotFound
 }
@@ -261,7 +277,7 @@ func (s *store) Order(_ context.Context, key payment.Key) (*payment.Order, error
 func (s *store) OrderByReference(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*payment.Order, error) {
 	for _, r := range s.orders {
 		if r.order.ShopID == shop && r.order.Kind == kind && r.order.Reference == reference {
-			return copied(&r.order), nil
+			return s.copied(&r.order), nil
 		}
 	}
 	return nil, payment.ErrNotFound
@@ -272,7 +288,7 @@ func (s *store) Orders(_ context.Context, f payment.Filter) (payment.Page[*payme
 	var page payment.Page[*payment.Order]
 	for _, r := range s.orders {
 		if o := &r.order; o.ShopID == f.Shop && o.AccountName == f.Account && o.ProviderOrderID == f.ProviderOrderID {
-			page.Items = append(page.Items, copied(o))
+			page.Items = append(page.Items, s.copied(o))
 		}
 	}
 	return page, nil

@@ -30,11 +30,11 @@ func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, fn func(*p
 		}
 	}
 	if s.w.chance(s.w.faults.retriedCommit) {
-		trial := copied(&r.order)
+		trial := s.copied(&r.order)
 		trial.SameSumRefunds = others
 		fn(trial)
 	}
-	o := copied(&r.order)
+	o := s.copied(&r.order)
 	o.SameSumRefunds = others
 	verdict, reason := fn(o)
 	s.received[key] = &received{order: r, reported: cb.Reported, verdict: verdict}

@@ -1,0 +1,87 @@
+// Package bugs holds deliberate bugs of package payment. Each makes one rule about money untrue by a small edit. The source
+// that ships does not have them: they are built in with an overlay, to show that the simulation finds each.
+package bugs
+
+import "payrelay/test/overlay"
+
+// Bug is one rule that is broken.
+type Bug struct {
+	Name string
+	// Breaks says in words what the service does wrong.
+	Breaks string
+	Edit   overlay.Edit
+}
+
+// All are the bugs that the simulation must find.
+var All = []Bug{
+	{"visibility-delay", "a denial is believed within the provider's visibility delay", overlay.Edit{
+		File: "internal/payment/verification.go",
+		Old:  "func (v Verification) provableAt(p Policy, f Facts, delay time.Duration) time.Time {\n",
+		New:  "func (v Verification) provableAt(p Policy, f Facts, delay time.Duration) time.Time {\n\tdelay = 0\n",
+	}},
+	{"one-denial", "one denial is believed", overlay.Edit{
+		File: "internal/payment/verification.go",
+		Old:  "v.Denials >= denialsNeeded && ",
+		New:  "v.Denials >= 1 && ",
+	}},
+	{"acknowledged-denied", "an order that the provider has acknowledged is denied away", overlay.Edit{
+		File: "internal/payment/verification.go",
+		Old:  "if acknowledged || q.Asked.Before(",
+		New:  "if acknowledged && f.Modification || q.Asked.Before(",
+	}},
+	{"late-answer", "a late answer is taken for how things are now", overlay.Edit{
+		File: "internal/payment/service.go",
+		Old:  "r := report(o, result, callErr, basis, now)\n",
+		New:  "r := report(o, result, callErr, max(basis, o.Sequence), now)\n",
+	}},
+	{"timeout-failed", "a call without an answer fails the order", overlay.Edit{
+		File: "internal/payment/service.go",
+		Old:  "\t\tr.Status, r.Reason = StatusUnknown, \"The provider gave no answer that can be believed. It is being asked.\"\n",
+		New:  "\t\tif gateway.KindOf(err) == gateway.KindUnknown {\n\t\t\treturn fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, \"No answer.\")\n\t\t}\n\t\tr.Status, r.Reason = StatusUnknown, \"The provider gave no answer that can be believed. It is being asked.\"\n",
+	}},
+	{"late-send", "a process that stood still sends what others have given up", overlay.Edit{
+		File: "internal/payment/service.go",
+		Old:  "\t\tif left <= 0 {\n",
+		New:  "\t\tleft = s.ProviderTimeout\n\t\tif left <= 0 {\n",
+	}},
+	{"callback-sum", "the sum of a callback is booked, whatever it is", overlay.Edit{
+		File: "internal/payment/sum.go",
+		Old:  "if r.Settled == nil || o.Amount.Currency() == \"\" ||",
+		New:  "if r.Settled == nil || r.Source == SourceCallback || o.Amount.Currency() == \"\" ||",
+	}},
+	{"callback-twice", "a callback that comes in another spelling is applied again", overlay.Edit{
+		File: "internal/payment/callback.go",
+		Old:  "content := n.Fingerprint\n",
+		New:  "content := raw.Body\n",
+	}},
+	{"older-poll", "a status poll that was asked before the last step says how things are now", overlay.Edit{
+		File: "internal/payment/record.go",
+		Old:  "case r.AsOf == o.Sequence && r.AsOf > 0:\n",
+		New:  "case r.AsOf > 0:\n",
+	}},
+	{"hold-unread", "a capture is sent although a poll has not shown the hold just before", overlay.Edit{
+		File: "internal/payment/hold.go",
+		Old:  "case reported.Status == \"\":\n",
+		New:  "case reported.Status == \"\":\n\t\treturn \"\"\n\tcase false:\n",
+	}},
+	{"command-accepted", "a hold that is still shown undoes a capture that the provider has acknowledged", overlay.Edit{
+		File: "internal/payment/verification.go",
+		Old:  "v.CommandAccepted = v.CommandAccepted || f.Modification\n",
+		New:  "v.CommandAccepted = v.CommandAccepted && f.Modification\n",
+	}},
+	{"pending-verification", "a callback that must be verified is forgotten when the order ends", overlay.Edit{
+		File: "internal/payment/schedule.go",
+		Old:  "case pending.PendingSince != nil && !asNamed && !f.Decided:\n",
+		New:  "case pending.PendingSince != nil && asNamed && !f.Decided:\n",
+	}},
+	{"refund-twice", "a refund without an answer is sent again", overlay.Edit{
+		File: "internal/payment/refund.go",
+		Old:  "\t\treturn refunder.Refund(ctx, req)\n",
+		New:  "\t\tresult, err := refunder.Refund(ctx, req)\n\t\tif err != nil && gateway.KindOf(err) == gateway.KindUnknown {\n\t\t\treturn refunder.Refund(ctx, req)\n\t\t}\n\t\treturn result, err\n",
+	}},
+	{"unnamed-sum", "a captured part is booked although nobody named its sum", overlay.Edit{
+		File: "internal/payment/sum.go",
+		Old:  "return r.Status == StatusSucceeded && !o.Status.Final() &&",
+		New:  "return false && r.Status == StatusSucceeded && !o.Status.Final() &&",
+	}},
+}
