@@ -14,7 +14,7 @@ func (s *server) listAccounts(ctx context.Context, _ *call, q oapi.ListAccountsP
 	if err != nil {
 		return reply{}, err
 	}
-	page, err := pageOf(accounts, func(a payment.AccountInfo) string { return a.Name }, q.Cursor, q.Limit)
+	page, err := pageOf(accounts, "accounts", func(a payment.AccountInfo) string { return a.Name }, q.Cursor, q.Limit)
 	if err != nil {
 		return reply{}, err
 	}

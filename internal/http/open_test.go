@@ -238,7 +238,7 @@ func TestAShortListIsPaged(t *testing.T) {
 	var got []string
 	var cursor *string
 	for {
-		page, err := pageOf(all, same, cursor, &one)
+		page, err := pageOf(all, "letters", same, cursor, &one)
 		require.NoError(t, err)
 		got = append(got, page.Items...)
 		if page.Next == "" {
@@ -248,15 +248,18 @@ func TestAShortListIsPaged(t *testing.T) {
 		cursor = &page.Next
 	}
 	require.Equal(t, []string{"a", "b", "c"}, got)
-	page, err := pageOf([]string{"c", "a"}, same, cursor, &one)
+	page, err := pageOf([]string{"c", "a"}, "letters", same, cursor, &one)
 	require.NoError(t, err)
 	require.Equal(t, []string{"c"}, page.Items, "the item at the cursor went away, and no other moved")
-	page, err = pageOf(all[:0], same, nil, nil)
+	page, err = pageOf(all[:0], "letters", same, nil, nil)
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
-	bad := "?"
-	_, err = pageOf(all, same, &bad, nil)
-	require.ErrorIs(t, err, payment.ErrCursor)
+	other, err := pageOf(all, "other", same, nil, &one)
+	require.NoError(t, err)
+	for _, bad := range []string{"?", "zzz", "", "YQ", other.Next} {
+		_, err = pageOf(all, "letters", same, &bad, nil)
+		require.ErrorIs(t, err, payment.ErrCursor, "%q is no cursor of this list", bad)
+	}
 }
 
 func TestAfterIsAnotherNameOfCursor(t *testing.T) {

@@ -46,7 +46,7 @@ func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListTransi
 	if err != nil {
 		return reply{}, err
 	}
-	page, err := pageOf(history, func(t payment.Transition) string { return fmt.Sprintf("%010d", t.Sequence) }, q.Cursor, q.Limit)
+	page, err := pageOf(history, "transitions", func(t payment.Transition) string { return fmt.Sprintf("%010d", t.Sequence) }, q.Cursor, q.Limit)
 	if err != nil {
 		return reply{}, err
 	}

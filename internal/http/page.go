@@ -4,27 +4,29 @@ import (
 	"cmp"
 	"encoding/base64"
 	"slices"
+	"strings"
 
 	"payrelay/internal/http/internal/oapi"
 	"payrelay/internal/payment"
 )
 
-// pageOf cuts a page out of a short list that is read whole, in the order of its items' unique keys. The cursor is the key
-// of the last item before the page, so an item that comes or goes moves no other.
-func pageOf[T any](all []T, key func(T) string, cursor *oapi.Cursor, most *oapi.Limit) (payment.Page[T], error) {
+// pageOf cuts a page out of a short list that is read whole, in the order of its items' unique keys. The cursor is the name of
+// the list and the key of the last item before the page, so an item that comes or goes moves no other.
+func pageOf[T any](all []T, list string, key func(T) string, cursor *oapi.Cursor, most *oapi.Limit) (payment.Page[T], error) {
 	var page payment.Page[T]
 	all = slices.SortedFunc(slices.Values(all), func(a, b T) int { return cmp.Compare(key(a), key(b)) })
 	if cursor != nil {
-		last, err := base64.RawURLEncoding.DecodeString(*cursor)
-		if err != nil {
+		text, err := base64.RawURLEncoding.DecodeString(*cursor)
+		last, ours := strings.CutPrefix(string(text), list+" ")
+		if err != nil || !ours {
 			return page, payment.ErrCursor
 		}
-		all = all[sortedAfter(all, key, string(last)):]
+		all = all[sortedAfter(all, key, last):]
 	}
 	n := min(limit(most), len(all))
 	page.Items = all[:n]
 	if n < len(all) {
-		page.Next = base64.RawURLEncoding.EncodeToString([]byte(key(all[n-1])))
+		page.Next = base64.RawURLEncoding.EncodeToString([]byte(list + " " + key(all[n-1])))
 	}
 	return page, nil
 }

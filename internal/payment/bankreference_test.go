@@ -67,6 +67,33 @@ func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
 	require.Equal(t, StatusAuthorized, twice.Status)
 }
 
+// heldOrder returns an order of 1000, all of it held under a bank's reference.
+func heldOrder(t testing.TB, reference string) *Order {
+	o := newTestOrder()
+	o.Manual, o.Operation = true, gateway.OpAuthorize
+	require.Equal(t, Apply, o.Record(movement(StatusAuthorized, SourceCallback, reference)))
+	return o
+}
+
+// Money that is held a second time is told of also when the first hold is gone.
+func TestASecondHoldAfterTheFirstEndedIsAConflict(t *testing.T) {
+	t.Parallel()
+	for _, cause := range []Source{SourceCallback, SourceStatusPoll} {
+		for _, end := range []Status{StatusCanceled, StatusFailed} {
+			o := heldOrder(t, "hold")
+			require.Equal(t, Apply, o.Record(movement(end, SourceCallback)))
+			require.Equal(t, Stale, o.Record(movement(StatusAuthorized, cause, "hold")), "the first one's own, come late")
+			require.Equal(t, Stale, o.Record(movement(StatusAuthorized, cause)))
+			require.Zero(t, o.Conflicts)
+			require.Equal(t, Conflict, o.Record(movement(StatusAuthorized, cause, "hold 2")))
+			require.Equal(t, "reported authorized as hold and hold 2: it may be a second charge", o.NewConflicts()[0].Reason)
+			require.Equal(t, Stale, o.Record(movement(StatusAuthorized, cause, "hold 2")), "told once")
+			require.Equal(t, 1, o.Conflicts)
+			require.Equal(t, Status(""), o.BankReferences["hold 2"], "it is found by a search")
+		}
+	}
+}
+
 // Whatever else is asked about first, a callback's reference is kept and compared.
 func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -108,12 +109,15 @@ func (o *Order) judgeAfterEnd(r Observation) (Verdict, string) {
 	if o.endedWithoutMoney() && r.Status == StatusAuthorized && !o.wasAuthorized() && r.Source == SourceStatusPoll && r.AsOf == o.Sequence {
 		return Conflict, fmt.Sprintf("money is held, but the order is already %s", o.Status)
 	}
+	if reason := o.otherHold(r); reason != "" {
+		return Conflict, reason
+	}
 	return Stale, "the order is final"
 }
 
 // judgeRepeat judges what is known.
 func (o *Order) judgeRepeat(r Observation) (Verdict, string) {
-	if reason := o.secondMovement(r); reason != "" {
+	if reason := cmp.Or(o.otherHold(r), o.secondMovement(r)); reason != "" {
 		return Conflict, reason
 	}
 	return Repeat, ""

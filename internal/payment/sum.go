@@ -86,6 +86,18 @@ func (o *Order) mayBeTheHolds(r Observation) bool {
 		o.Status == StatusFailed && o.wasAuthorized() && o.Operation == gateway.OpCapture
 }
 
+// otherHold says in what way a report of a hold is about other money than the hold on record, or "". Only a callback's sum is
+// compared: a poll would say the same each time.
+func (o *Order) otherHold(r Observation) string {
+	switch {
+	case r.Status != StatusAuthorized || !o.wasAuthorized():
+		return ""
+	case r.Source == SourceCallback && r.Settled != nil && *r.Settled != o.Authorized:
+		return fmt.Sprintf("held with another sum than the one recorded: %d, and not %d", *r.Settled, o.Authorized)
+	}
+	return o.secondMovement(r)
+}
+
 // released tells a shop why a hold that nobody canceled is gone.
 const released = "The provider released the hold without being asked to. No money was taken; to charge the customer, start a new payment."
 

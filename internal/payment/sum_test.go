@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,6 +68,33 @@ func TestAHoldOfASumThatCannotBeIsTold(t *testing.T) {
 			want = 900
 		}
 		require.Equal(t, want, o.Authorized)
+	}
+}
+
+// A signed callback about a hold that names another sum than the one held is about other money: something was taken, or held
+// again, without us. What a poll shows of a hold is compared once, when it is recorded.
+func TestACallbackOfAnotherSumThanTheHeldOneIsAConflict(t *testing.T) {
+	t.Parallel()
+	for _, end := range []Status{StatusAuthorized, StatusCanceled, StatusFailed} {
+		for _, named := range []int64{400, 999, 1000} {
+			o := heldOrder(t, "hold")
+			if end != StatusAuthorized {
+				require.Equal(t, Apply, o.Record(Observation{Source: SourceOperator, Status: end, AsOf: o.Sequence, At: epoch}))
+			}
+			r := Observation{Source: SourceCallback, Status: StatusAuthorized, Settled: &named, At: epoch}
+			o.Record(r)
+			require.Equal(t, end, o.Status)
+			require.EqualValues(t, 1000, o.Authorized)
+			if named == 1000 {
+				require.Zero(t, o.Conflicts, "the hold's own, come late")
+				continue
+			}
+			require.Equal(t, 1, o.Conflicts, "%d of an order that is %s", named, end)
+			require.Equal(t, fmt.Sprintf("held with another sum than the one recorded: %d, and not 1000", named), o.NewConflicts()[0].Reason)
+			r.Source = SourceStatusPoll
+			o.Record(r)
+			require.Equal(t, 1, o.Conflicts, "a poll repeats itself")
+		}
 	}
 }
 

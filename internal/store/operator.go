@@ -13,7 +13,8 @@ import (
 )
 
 // OrdersCalled returns up to limit orders that people call so, the newest first: by id, by the shop's reference, by our id at
-// the provider, by the provider's, or by a bank's reference such as an RRN. They are of all shops, or of one.
+// the provider, by the provider's, or by a bank's reference such as an RRN. They are of all shops, or of one. An id that
+// payrelay itself gave names one order, whatever other shops call theirs.
 func (s *Store) OrdersCalled(ctx context.Context, name string, shop *uuid.UUID, limit int) ([]*payment.Order, error) {
 	args := db.OrdersCalledParams{Name: text(name), ShopID: shop, MaxRows: int32(limit)} //nolint:gosec // a page
 	if id, err := uuid.Parse(name); err == nil {
@@ -26,6 +27,9 @@ func (s *Store) OrdersCalled(ctx context.Context, name string, shop *uuid.UUID, 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) > 1 && (rows[0].ProviderOrderID == args.Name || args.ID != nil && rows[0].ID == *args.ID) {
+		rows = rows[:1]
 	}
 	return s.orders(rows)
 }

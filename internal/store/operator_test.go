@@ -90,6 +90,13 @@ func TestOrdersAreFoundByWhatTheyAreCalled(t *testing.T) {
 	require.Equal(t, []uuid.UUID{mine.ID, theirs.ID}, called("r-1", nil, 10), "the newest first")
 	require.Equal(t, []uuid.UUID{mine.ID}, called("r-1", nil, 1))
 	require.Equal(t, []uuid.UUID{theirs.ID}, called("r-1", &other.ID, 10))
+	for _, name := range []string{mine.ID.String(), mine.ProviderOrderID} { // whatever another shop calls its own orders
+		_, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, name, 1000))
+		require.NoError(t, err)
+		require.Equal(t, []uuid.UUID{mine.ID}, called(name, nil, 10), name)
+		require.Equal(t, []uuid.UUID{mine.ID}, called(name, nil, 1), name)
+		require.Len(t, called(name, &other.ID, 10), 1, "by its own shop it is found")
+	}
 	for _, name := range []string{"", "r-", "r-1' OR true --", "pr-", "succeeded", uuid.NewString(), "\x00"} {
 		require.Empty(t, called(name, nil, 10), name)
 	}

@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,17 @@ func keptRRN(s string, hide kit.Redactor) string {
 	return hide.Text(s)
 }
 
+// keptID returns an order's id fit to be kept. Operators search by it, so one that we or the provider gave is left as it is,
+// whatever its digits look like.
+func keptID(s string, hide kit.Redactor) string {
+	if givenIDShape.MatchString(s) && !slices.Contains(hide, s) {
+		return s
+	}
+	return hide.Text(kit.Fit(s, kit.IDShape))
+}
+
 var (
+	givenIDShape = regexp.MustCompile(`^(?:pr-[0-9a-f]{32}|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`) // smartcore.md 6
 	maskedShape  = regexp.MustCompile(`^[0-9]{4,8}[*xX]{2,12}[0-9]{0,4}$`)
 	binShape     = regexp.MustCompile(`^[0-9]{6,8}$`)
 	countryShape = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -87,7 +98,7 @@ func (a answer) providerData(hide kit.Redactor) gateway.ProviderData {
 		"order_id": a.OrderID, "refund_id": a.RefundID, "payment_id": a.PaymentID,
 		"processing_order_id": a.ProcessingOrderID, "parentTransaction": a.Parent,
 	} {
-		put(name, hide.Text(kit.Fit(id, kit.IDShape)))
+		put(name, keptID(string(id), hide))
 	}
 	put("responseType", kit.Fit(a.ResponseType, wordShape))
 	num("amount", a.Amount)

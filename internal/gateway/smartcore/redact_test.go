@@ -19,6 +19,17 @@ func TestTwelveDigitsAreNoCardNumber(t *testing.T) {
 	require.NotContains(t, kit.Redactor(nil).Text("4222222222222"), "4222222222222", "13 digits")
 }
 
+// An operator searches by an id: digits of it that happen to be a card's CVC stay.
+func TestAnIDIsKeptWhole(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"bfbcc310e4127699fae9f123", "pr-123bcc310e4127699fae9f0000000123", "4fd2fcc2-eb99-11f1-9772-9ab53ce11123"} {
+		require.Equal(t, id, answer{OrderID: text(id), RefundID: text(id)}.providerData(kit.Redactor{"123"})["order_id"])
+		require.Equal(t, "***", answer{OrderID: text(id)}.providerData(kit.Redactor{id})["order_id"], "a secret of that shape")
+	}
+	require.Equal(t, "order-***", answer{OrderID: "order-123"}.providerData(kit.Redactor{"123"})["order_id"], "no id of ours or the provider's")
+	require.Equal(t, "401200******3010", answer{OrderID: "4012000000003010"}.providerData(nil)["order_id"])
+}
+
 func TestSentencesFitWhateverWasRefused(t *testing.T) {
 	t.Parallel()
 	for category, sentence := range sentences {

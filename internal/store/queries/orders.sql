@@ -38,14 +38,14 @@ ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 
 -- name: OrdersCalled :many
 -- The orders that people call so: by id, by the shop's reference, by our id at the provider, by the provider's, or by a bank's
--- reference such as an RRN.
+-- reference such as an RRN. One whose own id it is comes first.
 SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.shop_id = sqlc.narg('shop_id')::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = sqlc.narg('id')::uuid
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = @name
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = @name
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = @name AND o.provider_reference <> ''
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? @name
-) ORDER BY orders.id DESC LIMIT @max_rows;
+) ORDER BY COALESCE(orders.id = sqlc.narg('id')::uuid, false) OR orders.provider_order_id = @name DESC, orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,

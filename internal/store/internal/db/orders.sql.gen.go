@@ -930,7 +930,7 @@ SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = $3 AND o.provider_reference <> ''
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? $3
-) ORDER BY orders.id DESC LIMIT $4
+) ORDER BY COALESCE(orders.id = $2::uuid, false) OR orders.provider_order_id = $3 DESC, orders.id DESC LIMIT $4
 `
 
 type OrdersCalledParams struct {
@@ -941,7 +941,7 @@ type OrdersCalledParams struct {
 }
 
 // The orders that people call so: by id, by the shop's reference, by our id at the provider, by the provider's, or by a bank's
-// reference such as an RRN.
+// reference such as an RRN. One whose own id it is comes first.
 func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]Order, error) {
 	rows, err := q.db.Query(ctx, OrdersCalled,
 		arg.ShopID,
