@@ -81,7 +81,7 @@ func New(cfg Config) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
-	pages, err := page.Parse(templates, "templates", nil)
+	pages, err := page.Parse(templates, "templates", nil, cfg.Log)
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
@@ -89,9 +89,7 @@ func New(cfg Config) (*Sandbox, error) {
 	r.Mount("/smartcore", s.smartcore.Handler())
 	r.Mount("/uapay", s.uapay.Handler())
 	r.Get("/", func(w http.ResponseWriter, _ *http.Request) {
-		if err := pages.Render(w, page.Page{Name: "index", Title: "Provider sandbox"}); err != nil {
-			cfg.Log.Error().Err(err).Msg("page failed")
-		}
+		pages.Show(w, page.Page{Name: "index", Title: "Provider sandbox"})
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	s.handler = r

@@ -11,13 +11,18 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/rs/zerolog"
 )
 
 //go:embed page.css
 var css string
 
 // Pages is a set of parsed templates that share the layout.
-type Pages struct{ all map[string]*template.Template }
+type Pages struct {
+	all map[string]*template.Template
+	log zerolog.Logger
+}
 
 // Page is one answer to a browser.
 type Page struct {
@@ -62,8 +67,8 @@ const layout = `<!doctype html>
 </html>
 `
 
-// Parse reads every *.html of dir in files; each defines "content".
-func Parse(files fs.FS, dir string, funcs template.FuncMap) (*Pages, error) {
+// Parse reads every *.html of dir in files; each defines "content". log gets the pages that fail.
+func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) (*Pages, error) {
 	base, err := template.New("layout").Funcs(funcs).Parse(layout)
 	if err != nil {
 		return nil, fmt.Errorf("parse page layout: %w", err)
@@ -72,7 +77,7 @@ func Parse(files fs.FS, dir string, funcs template.FuncMap) (*Pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list page templates: %w", err)
 	}
-	p := &Pages{all: map[string]*template.Template{}}
+	p := &Pages{all: map[string]*template.Template{}, log: log}
 	for _, name := range names {
 		t, err := base.Clone()
 		if err == nil {
@@ -85,6 +90,13 @@ func Parse(files fs.FS, dir string, funcs template.FuncMap) (*Pages, error) {
 		p.all[short] = t
 	}
 	return p, nil
+}
+
+// Show is Render with a failure in the log.
+func (p *Pages) Show(w http.ResponseWriter, pg Page) {
+	if err := p.Render(w, pg); err != nil {
+		p.log.Error().Err(err).Msg("page failed")
+	}
 }
 
 // Render writes a page with its security headers. A template that fails is

@@ -1,20 +1,17 @@
 package smartcore
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/control"
-	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 )
 
-// consoleRoutes is the developer's page. Its forms are refused when another
-// site's page sends them.
+// consoleRoutes is the developer's page. Forms that another site's page
+// sends are rejected.
 func (t *Simulator) consoleRoutes(root chi.Router) {
 	root.Group(func(r chi.Router) {
 		r.Use(control.SameOrigin)
@@ -32,29 +29,19 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 
 // consoleView is what the console's templates get.
 type consoleView struct {
-	Prefix    string
-	Message   string
+	control.Console
 	Key       string
 	Orders    []Order
 	Detail    detail
-	Faults    []fault.Fault
-	Kinds     []fault.Kind
 	Endpoints []string
 	Variants  []string
 	Outcomes  []string
-	Settings  string
 	JSON      string
 }
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
-	base := r.URL.Path
-	if marker != "" {
-		base = page.Prefix(r, marker)
-	}
-	settings, _ := json.MarshalIndent(t.Settings(), "", "  ") // plain values cannot fail
 	return &consoleView{
-		Prefix: strings.TrimSuffix(base, "/"), Message: r.URL.Query().Get("message"), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100),
-		Faults: t.Faults(), Kinds: fault.All, Variants: Variants(), Settings: string(settings),
+		Console: t.switches.Console(r, marker), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100), Variants: Variants(),
 		Endpoints: []string{
 			"initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "recurrent",
 			"withdrawal/tokenize-form", "withdrawal/init", "withdrawal/balance/get", "callback",
@@ -67,18 +54,17 @@ func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.render(w, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
 }
 
 func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
-		t.render(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
 		return
 	}
 	v := t.console(r, "/orders/")
 	v.Detail = d
-	raw, _ := json.MarshalIndent(d.Requests, "", "  ") // plain values cannot fail
-	v.JSON = string(raw)
-	t.render(w, page.Page{Name: "order", Title: "Order " + d.OrderID, Wide: true, Data: v})
+	v.JSON = control.Indented(d.Requests)
+	t.pages.Show(w, page.Page{Name: "order", Title: "Order " + d.OrderID, Wide: true, Data: v})
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/page"
-	"payrelay/internal/sandbox/testcard"
 )
 
 func (t *Simulator) pageRoutes(r chi.Router) {
@@ -23,12 +22,10 @@ func (t *Simulator) pageRoutes(r chi.Router) {
 
 // formView is what the form and 3-D Secure templates get.
 type formView struct {
+	page.Form
 	Order    Order
 	Shop     string
 	Amount   string // empty for tokenization
-	Value    map[string]string
-	Errors   map[string]string
-	Focus    string
 	Prefix   string
 	TermForm bool
 	Results  map[string]string
@@ -42,24 +39,18 @@ func (t *Simulator) view(o *Order, prefix string) *formView {
 	if shop == "" {
 		shop = "Merchant"
 	}
-	v := &formView{Order: o.clone(), Shop: shop, Value: map[string]string{}, Errors: map[string]string{}, Prefix: prefix}
+	v := &formView{Order: o.clone(), Shop: shop, Form: page.NewForm(), Prefix: prefix}
 	if o.Operation != OpTokenize {
 		v.Amount = money(o.Amount, o.Currency)
 	}
 	return v
 }
 
-func (t *Simulator) render(w http.ResponseWriter, p page.Page) {
-	if err := t.pages.Render(w, p); err != nil {
-		t.log.Error().Err(err).Msg("page failed")
-	}
-}
-
 // pageOrder finds the order of a page or answers 404. The mutex is held.
 func (t *Simulator) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
 	o := t.orders.byProcessing[chi.URLParam(r, "id")]
 	if o == nil || o.Operation == OpRefund {
-		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return nil
 	}
 	return o
@@ -94,7 +85,7 @@ func (t *Simulator) showPayment(w http.ResponseWriter, r *http.Request) {
 	case StageRedirect, StageACS:
 		http.Redirect(w, r, base+"/acs/"+o.ProcessingID, http.StatusSeeOther)
 	case StageProcessing:
-		t.render(w, page.Page{Name: "result", Title: "Processing your payment", Refresh: 1, Data: t.view(o, base)})
+		t.pages.Show(w, page.Page{Name: "result", Title: "Processing your payment", Refresh: 1, Data: t.view(o, base)})
 	default:
 		if o.Operation != OpForm && o.Operation != OpMobile && o.Operation != OpTokenize && shopURL(o) != "" {
 			http.Redirect(w, r, shopURL(o), http.StatusSeeOther)
@@ -120,13 +111,13 @@ func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *formView, sta
 		title = "Save your card"
 	default:
 	}
-	t.render(w, page.Page{
+	t.pages.Show(w, page.Page{
 		Name: name, Title: title, FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
 
 func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
-	t.render(w, page.Page{Name: "result", Title: "Payment " + statusWord(*o), Data: t.view(o, base)})
+	t.pages.Show(w, page.Page{Name: "result", Title: "Payment " + statusWord(*o), Data: t.view(o, base)})
 }
 
 func (t *Simulator) showResult(w http.ResponseWriter, r *http.Request) {
@@ -155,9 +146,7 @@ func (t *Simulator) back(w http.ResponseWriter, r *http.Request, o *Order, base 
 }
 
 func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "bad form", http.StatusBadRequest)
+	if !page.ReadForm(w, r) {
 		return
 	}
 	t.mu.Lock()
@@ -205,47 +194,13 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 	t.back(w, r, o, base)
 }
 
-// readCard checks a typed card. A wrong field gets a message, and neither the
-// number nor the code is ever put back into the page.
+// readCard reads a typed card, nil if a field is wrong.
 func (t *Simulator) readCard(r *http.Request, v *formView) *Card {
-	digits, ok := testcard.Digits(r.PostForm.Get("card_number"))
-	if !ok || !testcard.Luhn(digits) {
-		v.Errors["number"] = "Check the card number: a digit is missing or wrong."
+	c, ok := v.ReadCard(r, t.now(), "number", "expiry", "cvc", "holder")
+	if !ok {
+		return nil
 	}
-	expiry := strings.ReplaceAll(r.PostForm.Get("card_expiry"), " ", "")
-	month, year, cut := strings.Cut(expiry, "/")
-	if !cut && len(expiry) == 4 {
-		month, year = expiry[:2], expiry[2:]
-	}
-	m, errM := strconv.Atoi(month)
-	y, errY := strconv.Atoi(strings.TrimPrefix(year, "20"))
-	if len(year) == 2 {
-		y, errY = strconv.Atoi(year)
-	}
-	switch {
-	case errM != nil || errY != nil || m < 1 || m > 12:
-		v.Errors["expiry"] = "Enter month and year, such as 08/29."
-	case !testcard.ExpiryValid(m, y, t.now()):
-		v.Errors["expiry"] = "This card has expired or the date is too far away."
-	}
-	if !cvcRE.MatchString(strings.TrimSpace(r.PostForm.Get("card_cvc"))) {
-		v.Errors["cvc"] = "Enter the 3 or 4 digits from the back."
-	}
-	holder := strings.TrimSpace(r.PostForm.Get("card_holder"))
-	if holder == "" || len(holder) > 100 {
-		v.Errors["holder"] = "Enter the name on the card."
-	}
-	v.Value["holder"] = holder
-	if v.Errors["expiry"] == "" {
-		v.Value["expiry"] = expiry
-	}
-	for _, field := range []string{"number", "expiry", "cvc", "holder"} {
-		if v.Errors[field] != "" {
-			v.Focus = field
-			return nil
-		}
-	}
-	return newCard(digits, holder, twoDigits(m), twoDigits(y))
+	return newCard(c.Digits, c.Holder, twoDigits(c.Month), twoDigits(c.Year))
 }
 
 func twoDigits(n int) string {
@@ -278,7 +233,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request, o *Order, po
 	for name := range acsOutcomes {
 		v.Results[name] = base64.StdEncoding.EncodeToString([]byte("PARes " + name))
 	}
-	t.render(w, page.Page{
+	t.pages.Show(w, page.Page{
 		Name: "acs", Title: "Confirm your payment", FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Data: v,
 	})
 }

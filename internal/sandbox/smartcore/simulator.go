@@ -148,7 +148,7 @@ func New(cfg Config) (*Simulator, error) {
 		}
 	}
 	var err error
-	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money, "status": statusWord})
+	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money, "status": statusWord}, t.log)
 	if err != nil {
 		return nil, fmt.Errorf("smartcore simulator: %w", err)
 	}
@@ -187,15 +187,7 @@ func (t *Simulator) SetCallbackSecret(orderID, secret string) {
 func (t *Simulator) Orders(limit int) []Order {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	seq := t.orders.sequence
-	if limit <= 0 || limit > len(seq) {
-		limit = len(seq)
-	}
-	out := make([]Order, 0, limit)
-	for i := len(seq) - 1; i >= len(seq)-limit; i-- {
-		out = append(out, seq[i].clone())
-	}
-	return out
+	return control.Newest(t.orders.sequence, limit, (*Order).clone)
 }
 
 // Order returns an order by its merchant id, or a refund or recurrent charge by its UUID.

@@ -30,7 +30,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 	}
 	o := t.store.orders[id]
 	if o == nil || o.payment(id) == nil {
-		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return
 	}
 	p := o.payment(id)
@@ -55,7 +55,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 	}
 	v := t.view(o, base)
 	v.Payment, v.Amount, v.Action, v.MD = p, money(p.Amount+p.Commission), action, p.md
-	t.render(w, page.Page{
+	t.pages.Show(w, page.Page{
 		Name: "acs", Title: "Confirm your payment", Data: v,
 		FormTargets: []string{o.RedirectURL, p.ReturnURL, t.cfg.BaseURL(), action, returnOf(action)},
 	})
@@ -103,7 +103,7 @@ func (t *Simulator) term(w http.ResponseWriter, r *http.Request) {
 	id, key := r.URL.Query().Get("id"), r.URL.Query().Get("key")
 	o := t.store.orders[id]
 	if o == nil || o.payment(id) == nil {
-		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return
 	}
 	p := o.payment(id)

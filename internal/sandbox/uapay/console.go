@@ -4,17 +4,15 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/control"
-	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 )
 
-// consoleRoutes is the developer's page. Its forms are refused when another
-// site's page sends them.
+// consoleRoutes is the developer's page. Forms that another site's page
+// sends are rejected.
 func (t *Simulator) consoleRoutes(root chi.Router) {
 	root.Group(func(r chi.Router) {
 		r.Use(control.SameOrigin)
@@ -33,17 +31,13 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 
 // consoleView is what the console's templates get.
 type consoleView struct {
-	Prefix    string
-	Message   string
+	control.Console
 	Client    string
 	Orders    []Order
 	Detail    detail
-	Faults    []fault.Fault
-	Kinds     []fault.Kind
 	Endpoints []string
 	Variants  []string
 	Outcomes  []Outcome
-	Settings  string
 	JSON      string
 	Cards     []testCard
 	Invented  []Invented
@@ -93,20 +87,15 @@ func testCards() []testCard {
 }
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
-	base := r.URL.Path
-	if marker != "" {
-		base = page.Prefix(r, marker)
-	}
-	settings, _ := json.MarshalIndent(t.Settings(), "", "  ") // plain values cannot fail
 	return &consoleView{
-		Prefix: strings.TrimSuffix(base, "/"), Message: r.URL.Query().Get("message"), Client: t.cfg.Merchants[0].ClientID,
-		Orders: t.Orders(100), Faults: t.Faults(), Kinds: fault.All, Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
-		Outcomes: Outcomes(), Settings: string(settings), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
+		Console: t.switches.Console(r, marker), Client: t.cfg.Merchants[0].ClientID,
+		Orders: t.Orders(100), Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
+		Outcomes: Outcomes(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
 	}
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.render(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
 }
 
 // showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
@@ -124,12 +113,11 @@ func (t *Simulator) showFrame(w http.ResponseWriter, r *http.Request) {
 func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
-		t.render(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
 		return
 	}
 	v := t.console(r, "/orders/")
 	v.Detail = d
-	raw, _ := json.MarshalIndent(d.Requests, "", "  ") // plain values cannot fail
-	v.JSON = string(raw)
-	t.render(w, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
+	v.JSON = control.Indented(d.Requests)
+	t.pages.Show(w, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
 }

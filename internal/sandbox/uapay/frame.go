@@ -57,12 +57,12 @@ func (t *Simulator) frameView(r *http.Request, f frame) *view {
 	return &view{
 		Prefix: page.Prefix(r, "/api/"), Shop: f.merchant.Name, Frame: true, NoExpiry: f.method == "createShortCard",
 		Action: page.Prefix(r, "/api/") + "/api/iframe/" + chi.URLParam(r, "jwt"), Cards: testCards(),
-		Value: map[string]string{}, Errors: map[string]string{},
+		Form: page.NewForm(),
 	}
 }
 
 func (t *Simulator) renderFrame(w http.ResponseWriter, name string, v *view, status int) {
-	t.render(framed{w}, page.Page{Name: name, Title: "Save your card", Status: status, Data: v})
+	t.pages.Show(framed{w}, page.Page{Name: name, Title: "Save your card", Status: status, Data: v})
 }
 
 func (t *Simulator) openFrame(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +108,7 @@ func (t *Simulator) submitFrame(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *Simulator) openAdded(w http.ResponseWriter, r *http.Request) {
-	t.render(w, page.Page{Name: "added", Title: "Card saved", Data: &view{Value: map[string]string{}}})
+	t.pages.Show(w, page.Page{Name: "added", Title: "Card saved", Data: &view{Form: page.NewForm()}})
 }
 
 func addedJSON(c *Card) string {

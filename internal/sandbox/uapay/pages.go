@@ -9,7 +9,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/page"
-	"payrelay/internal/sandbox/testcard"
 )
 
 func (t *Simulator) pageRoutes(r chi.Router) {
@@ -31,6 +30,7 @@ func (t *Simulator) pageRoutes(r chi.Router) {
 
 // view is what the payer's templates get.
 type view struct {
+	page.Form
 	Prefix  string
 	Shop    string
 	Order   Order
@@ -38,9 +38,6 @@ type view struct {
 	State   string
 	Amount  string // empty for an open amount
 	Cards   []testCard
-	Value   map[string]string
-	Errors  map[string]string
-	Focus   string
 	// Action is where the 3-D Secure page sends the bank's answer; MD goes with it.
 	Action, MD string
 	// Frame tells the card template that it saves a card and takes no payment.
@@ -51,7 +48,7 @@ type view struct {
 func (t *Simulator) view(o *Order, base string) *view {
 	v := &view{
 		Prefix: base, Order: o.clone(), State: o.Word(), Shop: t.merchants[o.ClientID].Name, Cards: testCards(),
-		Value: map[string]string{}, Errors: map[string]string{},
+		Form: page.NewForm(),
 	}
 	amount := o.Amount
 	if p := o.Payment(); p != nil {
@@ -65,18 +62,12 @@ func (t *Simulator) view(o *Order, base string) *view {
 	return v
 }
 
-func (t *Simulator) render(w http.ResponseWriter, p page.Page) {
-	if err := t.pages.Render(w, p); err != nil {
-		t.log.Error().Err(err).Msg("page failed")
-	}
-}
-
 // pageInvoice finds the invoice of a page or answers 404. The mutex is held.
 func (t *Simulator) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
 	id := chi.URLParam(r, "id")
 	o := t.store.orders[id]
 	if o == nil || o.Kind != KindInvoice || o.ID != id {
-		t.render(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return nil
 	}
 	return o
@@ -151,7 +142,7 @@ func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *view, status 
 	if v.Amount != "" {
 		title = "Pay " + v.Amount
 	}
-	t.render(w, page.Page{
+	t.pages.Show(w, page.Page{
 		Name: "form", Title: title, FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
@@ -161,7 +152,7 @@ func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
 	if p := o.Payment(); p != nil && p.Stage == StageOpen {
 		refresh = 1
 	}
-	t.render(w, page.Page{Name: "result", Title: "Payment " + o.Word(), Refresh: refresh, Data: t.view(o, base)})
+	t.pages.Show(w, page.Page{Name: "result", Title: "Payment " + o.Word(), Refresh: refresh, Data: t.view(o, base)})
 }
 
 func (t *Simulator) openResult(w http.ResponseWriter, r *http.Request) {
@@ -228,43 +219,17 @@ func kopecks(s string) (int64, bool) {
 	return n, err == nil && n > 0
 }
 
-// readCard checks a typed card and returns its digits, empty text when a field
-// is wrong. Neither the number nor the code is ever put back into the page.
+// readCard reads a typed card and returns its digits, empty text if a field is wrong.
 func (t *Simulator) readCard(r *http.Request, v *view) string {
-	digits, ok := testcard.Digits(r.PostForm.Get("card_number"))
-	if !ok || !testcard.Luhn(digits) {
-		v.Errors["number"] = "Check the card number: a digit is missing or wrong."
+	asked := []string{"number", "expiry", "cvc"}
+	if v.NoExpiry {
+		asked = asked[:1]
 	}
-	expiry := strings.ReplaceAll(r.PostForm.Get("card_expiry"), " ", "")
-	month, year, cut := strings.Cut(expiry, "/")
-	if !cut && len(expiry) == 4 {
-		month, year = expiry[:2], expiry[2:]
+	c, ok := v.ReadCard(r, t.now(), asked...)
+	if !ok {
+		return ""
 	}
-	if len(year) == 4 {
-		year = strings.TrimPrefix(year, "20")
-	}
-	m, errM := strconv.Atoi(month)
-	y, errY := strconv.Atoi(year)
-	switch {
-	case v.NoExpiry:
-	case errM != nil || errY != nil || m < 1 || m > 12:
-		v.Errors["expiry"] = "Enter month and year, such as 08/29."
-	case !testcard.ExpiryValid(m, y, t.now()):
-		v.Errors["expiry"] = "This card has expired or the date is too far away."
-	}
-	if !v.NoExpiry && !cvcRE.MatchString(strings.TrimSpace(r.PostForm.Get("card_cvc"))) {
-		v.Errors["cvc"] = "Enter the 3 or 4 digits from the back."
-	}
-	if v.Errors["expiry"] == "" {
-		v.Value["expiry"] = expiry
-	}
-	for _, field := range []string{"number", "expiry", "cvc"} {
-		if v.Errors[field] != "" {
-			v.Focus = field
-			return ""
-		}
-	}
-	return digits
+	return c.Digits
 }
 
 func (t *Simulator) openLookup(w http.ResponseWriter, r *http.Request) {
@@ -283,7 +248,7 @@ func (t *Simulator) openLookup(w http.ResponseWriter, r *http.Request) {
 }
 
 func (t *Simulator) renderLookup(w http.ResponseWriter, o *Order, v *view, status int) {
-	t.render(w, page.Page{
+	t.pages.Show(w, page.Page{
 		Name: "lookup", Title: "Enter the code", FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }

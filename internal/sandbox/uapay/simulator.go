@@ -116,7 +116,7 @@ func New(cfg Config) (*Simulator, error) {
 		t.merchants[m.ClientID] = &m
 	}
 	var err error
-	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money})
+	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money}, t.log)
 	if err != nil {
 		return nil, fmt.Errorf("uapay simulator: %w", err)
 	}
@@ -165,15 +165,7 @@ func (t *Simulator) ExpireSessions() {
 func (t *Simulator) Orders(limit int) []Order {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	seq := t.store.sequence
-	if limit <= 0 || limit > len(seq) {
-		limit = len(seq)
-	}
-	out := make([]Order, 0, limit)
-	for i := len(seq) - 1; i >= len(seq)-limit; i-- {
-		out = append(out, seq[i].clone())
-	}
-	return out
+	return control.Newest(t.store.sequence, limit, (*Order).clone)
 }
 
 // Order returns an invoice or transfer by its id, by the id of a payment or
