@@ -107,7 +107,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)
 	a.service = payment.New(payment.Config{
 		Store: a.store, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, CallContext: a.withNames, BeginExternalCall: httpapi.Waiting, AnnotateRequest: httpapi.Note,
+		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
@@ -136,6 +136,12 @@ func drivers(reg prometheus.Registerer, log zerolog.Logger, timeout time.Duratio
 		return transport.New(transport.Config{Provider: provider, Log: log, Registerer: reg, Timeout: timeout})
 	}
 	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
+}
+
+// beginCall gives a call to a provider its names for the log, and gives up the request's place while it waits.
+func (a *app) beginCall(ctx context.Context, about payment.Subject) (context.Context, func()) {
+	call := a.withNames(ctx, about)
+	return call, httpapi.Waiting(ctx)
 }
 
 // withNames puts the ids of the request and the order, the account and the shop into the log lines of calls to providers.

@@ -40,12 +40,9 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 	case o.Status != StatusRequiresAction || o.NextAction == nil || o.NextAction.Type != gateway.ActionConfirmCode:
 		return nil, &Error{Code: CodeInvalidState, Message: "This order does not wait for a code. Its next_action says what it waits for."}
 	}
-	var callErr error
-	done, err := s.askFor(context.WithoutCancel(ctx), o, "confirm_code", func(ctx context.Context) (gateway.Result, error) {
-		var result gateway.Result
-		result, callErr = confirmer.ConfirmCode(ctx, o.Ref(), code)
-		return result, callErr
-	}, confirmObservation)
+	done, callErr, err := s.attempt(ctx, o, attempt{operation: "confirm_code", read: confirmObservation, call: func(ctx context.Context) (gateway.Result, error) {
+		return confirmer.ConfirmCode(ctx, o.Ref(), code)
+	}})
 	if err != nil {
 		return nil, err
 	}

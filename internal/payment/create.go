@@ -65,9 +65,9 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
 	}
-	return s.submit(ctx, o, "create_payment", func(ctx context.Context) (gateway.Result, error) {
+	return s.begin(ctx, o, attempt{operation: "create_payment", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) {
 		return gw.gateway.CreatePayment(ctx, req)
-	})
+	}})
 }
 
 // route picks the account: the named one, or the first by name that fits the currency and purpose.

@@ -24,11 +24,9 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 	if !ok {
 		return gateway.CardFrame{}, &Error{Code: CodeUnsupported, Message: "The provider of this account has no card form to embed."}
 	}
-	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
-	defer cancel()
-	back := s.BeginExternalCall(ctx)
-	frame, err := framer.CardFrame(ctx, req)
-	back()
+	frame, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.CardFrame, error) {
+		return framer.CardFrame(ctx, req)
+	})
 	if err != nil {
 		message := "The provider did not open a card form. Try again later."
 		switch {

@@ -121,9 +121,9 @@ func TestQuestionsTakeNobodysPlace(t *testing.T) {
 	account := Account{ID: uuid.New(), Name: "a", Provider: "framed", Currency: "UAH", Purpose: PurposeAny}
 	s := New(Config{
 		Store: frameStore{shop: shop, accounts: []Account{account}}, Drivers: gateway.NewRegistry(d),
-		BeginExternalCall: func(context.Context) func() {
+		BeginExternalCall: func(ctx context.Context, _ Subject) (context.Context, func()) {
 			calling++
-			return func() { calling-- }
+			return ctx, func() { calling-- }
 		},
 	})
 	_, err := s.CardFrame(t.Context(), shop, "a", gateway.CardFrameRequest{})

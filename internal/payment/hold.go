@@ -135,16 +135,13 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return nil, err
 	}
 	faultpoint.Hit("command-written")
-	var callErr error
 	if latest := s.latest(o); latest.Before(until) { // the database's clock was set back meanwhile
 		until = latest
 	}
-	send := s.inTime(until, string(op), func(ctx context.Context) (gateway.Result, error) { return call(ctx, gw.gateway, o) })
-	o, err = s.ask(context.WithoutCancel(ctx), o, string(op), func(ctx context.Context) (gateway.Result, error) {
-		var result gateway.Result
-		result, callErr = send(ctx)
-		return result, callErr
-	})
+	written := o
+	o, callErr, err := s.attempt(ctx, o, attempt{operation: string(op), until: until, call: func(ctx context.Context) (gateway.Result, error) {
+		return call(ctx, gw.gateway, written)
+	}})
 	if err != nil {
 		return nil, err
 	}

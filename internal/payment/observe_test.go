@@ -60,3 +60,9 @@ func TestEveryNewConflictIsTold(t *testing.T) {
 		require.Equal(t, o.ID, reported[0].Order, cause)
 	}
 }
+
+// ask makes an attempt as every use case does.
+func (s *Service) ask(ctx context.Context, stored *Order, operation string, call providerCall) (*Order, error) {
+	o, _, err := s.attempt(ctx, stored, attempt{operation: operation, call: call})
+	return o, err
+}

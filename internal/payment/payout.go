@@ -65,7 +65,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
 	}
-	return s.submit(ctx, o, "payout", func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) })
+	return s.begin(ctx, o, attempt{operation: "payout", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) }})
 }
 
 // payoutCard returns the provider's key of a payout card of the same shop and account.
@@ -128,7 +128,7 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
 	}
-	return s.submit(ctx, o, "open_payout_card", func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) })
+	return s.begin(ctx, o, attempt{operation: "open_payout_card", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) }})
 }
 
 // errNoBalance refuses to ask for what an account does not have.
@@ -149,11 +149,7 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	if !ok || !slices.Contains(capabilities(account, gw.gateway), "balance") {
 		return gateway.Balance{}, errNoBalance
 	}
-	ctx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: shop, Account: account.Name}), s.CheckTimeout)
-	defer cancel()
-	back := s.BeginExternalCall(ctx)
-	b, err := reader.Balance(ctx)
-	back()
+	b, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: account.Name}, s.CheckTimeout, reader.Balance)
 	if gateway.KindOf(err) == gateway.KindDeclined {
 		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider refuses to tell the balance of this account.", Err: err}
 	}

@@ -64,7 +64,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 	if held := heldBack(gw.gateway, req.Refund.Of(req.Payment)); held != nil {
 		return nil, false, held
 	}
-	return s.submit(ctx, o, "refund", func(ctx context.Context) (gateway.Result, error) {
+	return s.begin(ctx, o, attempt{operation: "refund", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) {
 		// What is left is known only now that this refund is written down: another may have failed since the payment was read.
 		now, err := s.Store.Order(ctx, parent.Key())
 		if err != nil {
@@ -72,7 +72,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		}
 		req.Last = now.Captured == now.RefundReserved
 		return refunder.Refund(ctx, req)
-	})
+	}})
 }
 
 // refundable returns the sum of a refund, where 0 asks for all that is left. What an open refund has reserved may become
@@ -155,7 +155,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	if held := heldBack(gw.gateway, req.Ref.Of(req.Parent)); held != nil {
 		return nil, false, held
 	}
-	return s.submit(ctx, o, "charge", func(ctx context.Context) (gateway.Result, error) { return charger.Charge(ctx, req) })
+	return s.begin(ctx, o, attempt{operation: "charge", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return charger.Charge(ctx, req) }})
 }
 
 // parent loads the payment that something new belongs to, and its gateway.

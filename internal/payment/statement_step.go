@@ -63,7 +63,8 @@ func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionRepo
 	if err != nil {
 		return err
 	}
-	ctx = s.CallContext(ctx, Subject{Shop: st.Shop, Account: st.AccountName})
+	ctx, ended := s.BeginExternalCall(ctx, Subject{Shop: st.Shop, Account: st.AccountName})
+	defer ended()
 	if st.Task == "" {
 		task, err := s.startTransactionReport(ctx, exporter, st)
 		if err != nil {

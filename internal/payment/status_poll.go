@@ -48,16 +48,14 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	a := statusPoll{operation: ref.Operation, asOf: o.Sequence, since: o.PollsSince}
 	a.Asked, a.VisibilityDelay = s.Now(), gw.description.VisibilityDelay
 	a.Due = scheduled && !o.ahead(s.Schedule, a.Asked)
-	begin := time.Now()
-	callCtx, cancel := context.WithTimeout(s.CallContext(ctx, o.subject()), s.CheckTimeout)
-	ended := s.BeginExternalCall(ctx)
-	a.result, a.err = gw.gateway.Fetch(callCtx, ref)
+	var took time.Duration
+	a.result, took, a.err = callProvider(ctx, s, o.subject(), s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
+		return gw.gateway.Fetch(ctx, ref)
+	})
 	made := Call{
-		Operation: "fetch", StartedAt: a.Asked, Duration: time.Since(begin), Outcome: outcomeOf(a.result, a.err),
+		Operation: "fetch", StartedAt: a.Asked, Duration: took, Outcome: outcomeOf(a.result, a.err),
 		ProviderData: providerDataOf(a.result, a.err), Failed: a.err != nil,
 	}
-	ended()
-	cancel()
 	faultpoint.Hit("check-answered")
 	var verdict Verdict
 	conflicts := 0

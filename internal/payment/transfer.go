@@ -59,7 +59,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 	if held := heldBack(gw.gateway, req.Ref); held != nil {
 		return refuse(held)
 	}
-	return s.submit(ctx, o, "transfer", func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) })
+	return s.begin(ctx, o, attempt{operation: "transfer", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) }})
 }
 
 // TransferImport asks to follow a transfer that was started elsewhere.
@@ -88,11 +88,9 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if !ok {
 		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
 	}
-	askCtx, cancel := context.WithTimeout(s.CallContext(ctx, Subject{Shop: in.Shop, Account: account.Name}), s.CheckTimeout)
-	back := s.BeginExternalCall(ctx)
-	found, err := importer.FindTransfer(askCtx, in.Query)
-	cancel()
-	back()
+	found, _, err := callProvider(ctx, s, Subject{Shop: in.Shop, Account: account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
+		return importer.FindTransfer(ctx, in.Query)
+	})
 	if err != nil {
 		return nil, false, importRejected(err)
 	}
@@ -112,16 +110,16 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		ProviderReference: found.ProviderReference, ProviderState: found.State,
 	})
-	const operation = "find_transfer"
-	answer := func(context.Context) (gateway.Result, error) { return found, nil }
-	stored, isNew, err := s.enter(ctx, o, operation, answer)
+	a := attempt{operation: "find_transfer", call: func(context.Context) (gateway.Result, error) { return found, nil }}
+	stored, isNew, err := s.begin(ctx, o, a)
 	if err != nil || isNew {
 		return stored, isNew, err
 	}
 	// It is followed already. What was said of it now is recorded all the same, as a report of unknown age.
-	stored, err = s.askFor(context.WithoutCancel(ctx), stored, operation, answer, func(o *Order, result gateway.Result, err error, _ int, now time.Time) Observation {
+	a.read = func(o *Order, result gateway.Result, err error, _ int, now time.Time) Observation {
 		return answerObservation(o, result, err, 0, now)
-	})
+	}
+	stored, _, err = s.attempt(ctx, stored, a)
 	return stored, false, err
 }
 

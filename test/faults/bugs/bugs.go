@@ -46,9 +46,9 @@ func unlocked(sql string) string {
 	}}},
 	// The provider is called before the order is written down.
 	"writeahead": {"payrelay/internal/payment", []overlay.Edit{{
-		File: "internal/payment/service.go",
+		File: "internal/payment/attempt.go",
 		Old:  "stored, created, err := s.create(ctx, o)",
-		New:  "call = early(ctx, call)\n\tstored, created, err := s.create(ctx, o)",
+		New:  "a.call = early(ctx, a.call)\n\tstored, created, err := s.create(ctx, o)",
 	}, {
 		File: "internal/payment/bug.go",
 		New: `package payment
