@@ -14,7 +14,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract rules race fuzz simulation simulation-bugs faults lint
+CHECKS := test format vet tidy generated contract rules workflows race fuzz simulation simulation-bugs faults lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -53,7 +53,7 @@ test: ## run the tests
 
 .PHONY: test-container
 test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker
-	TEST_POSTGRES=container go test -count=1 ./internal/store/... ./internal/worker/...
+	TEST_POSTGRES=container go test -count=1 ./internal/store/... ./internal/worker/... ./migrations/...
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
@@ -131,6 +131,14 @@ simulation-bugs: ## show that the simulation finds each planted bug, and after h
 rules: ## check and test Prometheus's configuration and alert rules
 	promtool check config deploy/prometheus/prometheus.yml
 	promtool test rules deploy/prometheus/tests/payrelay.yml
+
+.PHONY: workflows
+workflows: ## check the workflows of CI
+	$(TOOL) actionlint
+
+.PHONY: docker-dev
+docker-dev: ## build the image payrelay:dev, which has the simulators and the demo shop
+	docker build --target dev --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t payrelay:dev .
 
 .PHONY: docker
 docker: ## build the production image payrelay:VERSION
