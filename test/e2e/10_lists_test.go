@@ -49,22 +49,3 @@ func TestEveryListIsReadInPages(t *testing.T) {
 		require.Equal(t, texts(whole), texts(paged), c.path)
 	}
 }
-
-// page reads a page of a list, and the cursor of the next one.
-func (d *dev) page(address string) ([]json.RawMessage, string) {
-	d.t.Helper()
-	var list struct {
-		Data []json.RawMessage
-		Next string `json:"next_cursor"`
-	}
-	res := d.call(http.MethodGet, address, "", &list)
-	require.Equal(d.t, http.StatusOK, res.StatusCode, address)
-	return list.Data, list.Next
-}
-
-func texts(raw []json.RawMessage) (out []string) {
-	for _, r := range raw {
-		out = append(out, string(r))
-	}
-	return out
-}

@@ -1,19 +1,13 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -21,35 +15,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/app"
-	"payrelay/internal/payment"
-	"payrelay/internal/secrets"
-	"payrelay/internal/store"
 	"payrelay/internal/store/storetest"
 )
-
-// startReplica runs another server on the database and the simulators of d. Both tell the other's demo shop from now on.
-func startReplica(t *testing.T, d *dev, environ ...string) *dev {
-	ctx, stop := context.WithCancel(context.Background())
-	r := &dev{t: t, log: &lockedBuffer{}, stop: stop, done: make(chan int, 1)}
-	in, out := io.Pipe()
-	go func() {
-		r.done <- app.Execute(ctx, []string{
-			"dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--shop", "127.0.0.1:0", "--external-sandbox", d.Sandbox,
-			"--data", t.TempDir(), "--log-level", "error",
-		}, &app.Streams{Out: out, Err: r.log, Environ: append([]string{"DATABASE_URL=" + d.DatabaseURL}, environ...)})
-		_ = out.Close()
-	}()
-	t.Cleanup(r.close)
-	line, err := bufio.NewReader(in).ReadBytes('\n')
-	require.NoError(t, err, "the replica did not become ready: %s", r.log)
-	require.NoError(t, json.Unmarshal(line, &r.Ready))
-	r.Sandbox, d.ShopPage = d.Sandbox, r.ShopPage
-	return r
-}
 
 // A payment of 100.00 is refunded a thousand times at once, through two servers.
 func TestAThousandRefundsThroughTwoServersNeverExceedThePayment(t *testing.T) {
@@ -98,72 +67,6 @@ func TestAThousandRefundsThroughTwoServersNeverExceedThePayment(t *testing.T) {
 	require.LessOrEqual(t, accepted.Load(), int64(10000))
 	require.Eventually(t, func() bool { return d.full(p.ID).AmountRefunded == accepted.Load() }, waitTimeout, 50*time.Millisecond)
 	require.Equal(t, accepted.Load(), d.simulator(p.ProviderOrderID).Refunded, "the provider gave back what we say")
-}
-
-// callbackTarget is where the provider calls back for an account.
-func (d *dev) callbackTarget(account string) string {
-	d.t.Helper()
-	pool, err := pgxpool.New(context.Background(), d.DatabaseURL)
-	require.NoError(d.t, err)
-	defer pool.Close()
-	keyring, err := secrets.Open(secrets.DemoKeyset)
-	require.NoError(d.t, err)
-	accounts, err := store.New(pool, store.Options{Keyring: keyring}).Accounts(context.Background())
-	require.NoError(d.t, err)
-	i := slices.IndexFunc(accounts, func(a payment.Account) bool { return a.Name == account })
-	require.GreaterOrEqual(d.t, i, 0)
-	return "/callbacks/smartcore/" + accounts[i].CallbackToken.Reveal()
-}
-
-// signedEvent is a callback about an order, by smartcore.md 10 and 11, with some of its fields changed.
-func signedEvent(orderID string, changed map[string]string) string {
-	fields := map[string]string{
-		"amount": "1000", "authorize_status": "null", "cascadeErrors": "null", "currency": "EUR", "eci": "05", "finalAmount": "1000", "firstName": "John",
-		"isTrustedTransaction": "false", "lastName": "Doe", "message": "null", "orderId": orderID, "rrn": "318513456789", "status": "2", "type": "Payment",
-	}
-	maps.Copy(fields, changed)
-	values, form := []string{}, url.Values{}
-	for _, k := range slices.Sorted(maps.Keys(fields)) {
-		values = append(values, fields[k])
-		form.Set(k, fields[k])
-	}
-	mac := hmac.New(sha256.New, []byte("qwerty"))
-	mac.Write([]byte(strings.Join(values, "|")))
-	form.Set("sign", hex.EncodeToString(mac.Sum(nil)))
-	return form.Encode()
-}
-
-// deliver posts a callback and returns the status of the answer.
-// deliver posts a callback as the provider does: again while it is not taken. It returns the last answer's status.
-func deliver(target, body string) int {
-	for deadline := time.Now().Add(waitTimeout); ; time.Sleep(100 * time.Millisecond) {
-		status := deliverOnce(target, body)
-		if status != http.StatusServiceUnavailable || time.Now().After(deadline) {
-			return status
-		}
-	}
-}
-
-func deliverOnce(target, body string) int {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, target, strings.NewReader(body))
-	if err != nil {
-		panic(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		panic(err)
-	}
-	_ = res.Body.Close()
-	return res.StatusCode
-}
-
-// rejectedNothing requires that no request was rejected so far.
-func (d *dev) rejectedNothing() {
-	d.t.Helper()
-	_, text := d.adminGet("/metrics")
-	require.Contains(d.t, text, "payrelay_http_rejected_requests_total")
-	require.NotRegexp(d.t, `payrelay_http_rejected_requests_total\S* [1-9]`, text)
 }
 
 // Strangers who send half a request each do not keep the providers out.

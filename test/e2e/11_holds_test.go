@@ -8,10 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func captureOf(o full) string { return "/v1/payments/" + o.ID + "/capture" }
-
-func cancelOf(o full) string { return "/v1/payments/" + o.ID + "/cancel" }
-
 func TestHolds(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)

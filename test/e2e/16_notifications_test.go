@@ -9,15 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 	"github.com/stretchr/testify/require"
@@ -26,80 +23,6 @@ import (
 	"payrelay/internal/secrets"
 	"payrelay/internal/store/storetest"
 )
-
-// endpoint is a shop's own notification address. It answers as it is told, and lists what it took.
-type endpoint struct {
-	*httptest.Server
-
-	mu     sync.Mutex
-	answer func(path string) int
-	taken  []taken
-}
-
-// taken is a notification that an endpoint answered with 2xx, with the path that it came to.
-type taken struct {
-	Path     string
-	Header   http.Header
-	Body     []byte
-	Type     string `json:"type"`
-	Sequence int    `json:"sequence"`
-	Order    struct {
-		ID        string `json:"id"`
-		Reference string `json:"reference"`
-	} `json:"order"`
-	At time.Time
-}
-
-func newEndpoint(t *testing.T) *endpoint {
-	t.Helper()
-	e := &endpoint{answer: func(string) int { return http.StatusNoContent }}
-	e.Server = httptest.NewServer(e)
-	t.Cleanup(e.Close)
-	return e
-}
-
-// ServeHTTP implements http.Handler.
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	status := e.answer(r.URL.Path)
-	body, err := io.ReadAll(r.Body)
-	n := taken{Path: r.URL.Path, Header: r.Header, Body: body, At: time.Now()}
-	if err != nil || json.Unmarshal(body, &n) != nil {
-		status = http.StatusBadRequest
-	}
-	if status < 300 {
-		e.taken = append(e.taken, n)
-	}
-	w.WriteHeader(status)
-}
-
-// answers sets what is answered from now on.
-func (e *endpoint) answers(answer func(path string) int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.answer = answer
-}
-
-// of lists what was taken about an order.
-func (e *endpoint) of(id string) (list []taken) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, n := range e.taken {
-		if n.Order.ID == id {
-			list = append(list, n)
-		}
-	}
-	return list
-}
-
-// told lists the types that were taken about an order.
-func (e *endpoint) typesOf(id string) (list []string) {
-	for _, n := range e.of(id) {
-		list = append(list, n.Type)
-	}
-	return list
-}
 
 // A developer's own endpoint gets what the shop is told, and the secret that `dev` hands out verifies it.
 func TestDevSendsNotificationsToAnEndpointOfOnesOwn(t *testing.T) {
@@ -260,13 +183,4 @@ func TestAnAttemptsCauseIsShown(t *testing.T) {
 		_, text := d.raw(http.MethodGet, "/v1/orders/"+refusing.ID+"/transitions", "", nil)
 		return strings.Contains(string(text), `"state":"delivered"`) && strings.Contains(string(text), `"result":"delivered"`)
 	})
-}
-
-// createTo starts a hosted payment whose notifications go to an address of its own.
-func (d *dev) createTo(reference, url string) order {
-	d.t.Helper()
-	var o order
-	res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":%q,"amount":1000,"currency":"EUR","description":"Socks","notification_url":%q,%s}`, reference, url, customer), &o)
-	require.Equal(d.t, http.StatusCreated, res.StatusCode, "%+v", o)
-	return o
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -14,75 +13,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
-
-// page is a tab that shows one page after another.
-type page struct {
-	t   *testing.T
-	ctx context.Context
-}
-
-func (p page) do(actions ...chromedp.Action[chromedp.Void]) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, waitTimeout)
-	defer cancel()
-	for _, action := range actions {
-		err := chromedp.Do(ctx, action)
-		for err != nil && strings.Contains(err.Error(), "Could not find node") && ctx.Err() == nil {
-			err = chromedp.Do(ctx, action) // the page was replaced between finding an element and touching it
-		}
-		require.NoError(p.t, err, "%s", where(p.ctx))
-	}
-}
-
-func (p page) text(selector string) string {
-	p.t.Helper()
-	text, err := chromedp.Run(p.ctx, chromedp.Text(css(selector)))
-	require.NoError(p.t, err)
-	return text
-}
-
-// at waits until the address begins with what is wanted.
-func (p page) at(prefix string) {
-	p.t.Helper()
-	require.Eventually(p.t, func() bool {
-		at, err := chromedp.Run(p.ctx, chromedp.Location())
-		return err == nil && strings.HasPrefix(at, prefix)
-	}, waitTimeout, 25*time.Millisecond, "%s", where(p.ctx))
-}
-
-// fits requires that nothing on the page is wider than a phone's screen.
-func (p page) fits() {
-	p.t.Helper()
-	wide, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
-	require.NoError(p.t, err)
-	require.False(p.t, wide, "the page must be scrolled sideways%s", where(p.ctx))
-}
-
-// shot keeps a picture when somebody wants one.
-func (p page) shot(name string) { p.fits(); shoot(p.t, p.ctx, "uapay-"+name) }
-
-func (p page) types(number string) {
-	p.t.Helper()
-	p.do(
-		chromedp.WaitVisible(css("#card-form")), chromedp.SendKeys(css("#card-number"), number),
-		chromedp.SendKeys(css("#card-expiry"), "1230"), chromedp.SendKeys(css("#card-cvc"), "739"),
-	)
-}
-
-// saves types a card into the frame on the page.
-func (p page) saves(number string) {
-	p.t.Helper()
-	p.do(chromedp.WaitVisible(css("#frame")))
-	frames, err := chromedp.Run(p.ctx, chromedp.Nodes(css("#frame")))
-	require.NoError(p.t, err)
-	in := chromedp.FromNode(frames[0])
-	p.do(
-		chromedp.WaitVisible(css("#card-form"), in), chromedp.SendKeys(css("#card-number"), number, in),
-		chromedp.SendKeys(css("#card-expiry"), "1230", in), chromedp.SendKeys(css("#card-cvc"), "739", in),
-	)
-	p.shot("frame")
-	p.do(chromedp.WaitNotPresent(css("#pay"), in), chromedp.Click(css("#save"))) // the form has no button, the page has
-}
 
 // framePage is the page for card entry that the documentation for shops shows.
 func framePage(t *testing.T) string {

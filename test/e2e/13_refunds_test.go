@@ -14,19 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func refund(reference string, amount int64) string {
-	return fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":"returned"}`, reference, amount)
-}
-
-func refundsOf(payment full) string { return "/v1/payments/" + payment.ID + "/refunds" }
-
-// refunded makes a refund that succeeds.
-func (d *dev) refunded(payment full, reference string, amount int64) full {
-	d.t.Helper()
-	o := d.makes(refundsOf(payment), refund(reference, amount), http.StatusCreated)
-	return d.ends(o.ID, "succeeded")
-}
-
 func TestRefunds(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -223,14 +210,6 @@ func TestAnOldRefundsCallbackDoesNotEndANewRefund(t *testing.T) {
 		}
 		require.EqualValues(t, 600, d.full(p.ID).AmountRefunded)
 	})
-}
-
-// replay sends a callback again, byte for byte, and waits until it was answered.
-func (d *dev) replay(id string, times int) {
-	d.t.Helper()
-	before := len(d.simulatorCallbacks(id))
-	d.control(http.MethodPost, "/orders/"+id+"/callback", map[string]any{"variant": "replay", "times": times})
-	require.Eventually(d.t, func() bool { return len(d.simulatorCallbacks(id)) == before+times }, waitTimeout, 25*time.Millisecond)
 }
 
 // A callback on a refund names the payment alone. That of an earlier refund, sent again in another spelling, must not end

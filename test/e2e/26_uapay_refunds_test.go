@@ -8,20 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// paid makes a payment on the provider's page that succeeds.
-func (d uapayDev) paid(reference, more string) full {
-	d.t.Helper()
-	o := d.opens(reference, more)
-	d.pays(o, uahSuccess, "")
-	return d.ends(o.ID, "succeeded")
-}
-
-// reverses refunds at the provider without us, as in its cabinet.
-func (d uapayDev) reverses(o full, amount int64) {
-	d.t.Helper()
-	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/reverse", map[string]any{"amount": amount})
-}
-
 func TestRefundsAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const reverse = "invoicer/payments/reverse"

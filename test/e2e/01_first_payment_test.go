@@ -12,12 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const (
-	cardSuccess   = "4012000000003010"
-	cardChallenge = "4003830171874018"
-	cardOther     = "4111111111111111"
-)
-
 func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -53,39 +47,6 @@ func TestAHostedPaymentFromCurlToSucceeded(t *testing.T) {
 	d.noSecretsInLogs()
 	// the callback's line names the order, like every other line of the flow
 	require.Regexp(t, `"request_id":"[^"]+","method":"POST","route":"/callbacks/\{provider\}/\{token\}","status":200,"order_id":"`+o.ID+`","provider":"smartcore","verdict":"succeeded"`, d.log.String())
-}
-
-func (d *dev) feed() []json.RawMessage {
-	d.t.Helper()
-	var feed struct {
-		Data       []json.RawMessage `json:"data"`
-		NextCursor *string           `json:"next_cursor"`
-	}
-	res := d.call(http.MethodGet, "/v1/events?limit=200", "", &feed)
-	require.Equal(d.t, http.StatusOK, res.StatusCode)
-	return feed.Data
-}
-
-// noSecretsInLogs looks for everything that must never be logged, at any level.
-func (d *dev) noSecretsInLogs() {
-	d.t.Helper()
-	logs := d.log.String()
-	require.Contains(d.t, logs, `"order_id"`)
-	for _, secret := range []string{
-		cardSuccess, cardChallenge, "739", "john.canary@example.com", "qwerty", "prk_test_demo", "whsec_", "Downing", "/callbacks/smartcore/",
-	} {
-		if i := strings.Index(logs, secret); i >= 0 && (secret != "739" || !isPartOfNumber(logs, i)) {
-			d.t.Errorf("the log holds %q: …%s…", secret, logs[max(0, i-200):min(len(logs), i+100)])
-		}
-	}
-}
-
-// isPartOfNumber reports whether the three digits at i stand within a longer word, such as a time or an id.
-func isPartOfNumber(s string, i int) bool {
-	word := func(c byte) bool {
-		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '.' || c == '-' || c == ':'
-	}
-	return word(s[i-1]) || word(s[i+3])
 }
 
 func TestEveryEndOfTheForm(t *testing.T) {
@@ -202,26 +163,6 @@ func TestCallbacksOffDuplicatedLateAndForged(t *testing.T) {
 		d.pay(o.NextAction.URL, cardOther, "")
 		require.Zero(t, d.await(o.ID, "failed").AmountCaptured)
 	})
-}
-
-// simulatorCallbacks lists the answers that the simulator got to its callbacks about an order.
-func (d *dev) simulatorCallbacks(providerOrderID string) []int {
-	d.t.Helper()
-	var o struct {
-		Callbacks []struct {
-			Attempts []struct {
-				Answer int `json:"status"`
-			} `json:"attempts"`
-		} `json:"callbacks"`
-	}
-	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+providerOrderID, nil), &o))
-	var answers []int
-	for _, c := range o.Callbacks {
-		for _, a := range c.Attempts {
-			answers = append(answers, a.Answer)
-		}
-	}
-	return answers
 }
 
 func TestAnAnswerThatIsLostIsUnknownUntilTheProviderTells(t *testing.T) {

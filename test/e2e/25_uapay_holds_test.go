@@ -8,14 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// holds makes a payment whose money is held.
-func (d uapayDev) holds(reference string) full {
-	d.t.Helper()
-	o := d.opens(reference, `"capture":"manual"`)
-	d.pays(o, uahSuccess, "")
-	return d.ends(o.ID, "authorized")
-}
-
 func TestHoldsAtUAPAY(t *testing.T) {
 	t.Parallel()
 	const complete, cancel = "invoicer/payments/complete", "invoicer/payments/cancel"

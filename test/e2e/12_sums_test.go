@@ -3,35 +3,11 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
-
-// opened starts a hosted payment of 1000 that nobody has paid.
-func (d *dev) opened(reference string) full {
-	d.t.Helper()
-	return d.makes("/v1/payments", `{"reference":"`+reference+`","amount":1000,"currency":"EUR","flow":"hosted",`+customer+`}`, http.StatusCreated)
-}
-
-// signs delivers a genuine callback about an order with some of its fields changed, which must be taken.
-func (d *dev) signs(target string, o full, changed map[string]string) {
-	d.t.Helper()
-	require.Equal(d.t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, changed)))
-}
-
-// contradicted waits until so many conflicts of an order are open, and returns its story.
-func (d *dev) contradicted(o full, want string) string {
-	d.t.Helper()
-	timeline := ""
-	require.Eventually(d.t, func() bool {
-		timeline = d.operator("order", "show", o.ID)
-		return strings.Contains(timeline, "open conflicts: "+want)
-	}, waitTimeout, 50*time.Millisecond, "%s", timeline)
-	return timeline
-}
 
 // A callback is signed and names a sum that cannot have moved. Nothing changes, and the provider is asked.
 func TestASignedCallbackWithASumThatCannotBe(t *testing.T) {

@@ -1,10 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,49 +8,6 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
-
-// css selects elements; a plain string would be a search.
-type css = chromedp.CSS
-
-// newBrowser starts a headless Chromium, or says what to install.
-func newBrowser(t *testing.T) context.Context {
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
-	}
-	require.NotEmpty(t, path, "this test needs Chromium: install it (Debian: apt-get install chromium)")
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path), chromedp.Headless, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.UserDataDir(t.TempDir()),
-	}
-	for _, off := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage"} {
-		options = append(options, chromedp.Flag(off, true))
-	}
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*waitTimeout)
-	t.Cleanup(cancel)
-	ctx, cancelAllocator := chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancelAllocator)
-	ctx, cancelBrowser := chromedp.NewContext(ctx)
-	t.Cleanup(cancelBrowser)
-	return ctx
-}
-
-// shoot keeps a picture of the page when SCREENSHOTS names a folder, for people to look at.
-func shoot(t *testing.T, ctx context.Context, name string) {
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
-}
 
 func TestTheFirstPaymentInABrowser(t *testing.T) {
 	t.Parallel()
@@ -127,11 +80,4 @@ func TestBuyingInTheDemoShop(t *testing.T) {
 	}
 	require.True(t, shows, "the shop's page does not show the verified outcome%s", where(ctx))
 	shoot(t, ctx, "return")
-}
-
-// where says what the browser shows, for a failing test.
-func where(ctx context.Context) string {
-	at, _ := chromedp.Run(ctx, chromedp.Location())
-	text, _ := chromedp.Run(ctx, chromedp.Text(css("body")))
-	return " (at " + at + ": " + text + ")"
 }

@@ -1,11 +1,8 @@
 package e2e
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -103,35 +100,4 @@ func TestOneShopTwoProviders(t *testing.T) {
 		}
 	}
 	d.atOnce(t, all)
-}
-
-// told lists type and status of an order's notifications as the demo shop got them. A step that only shows how far the
-// provider was when it happened to be asked is left out.
-func (d uapayDev) notificationsOf(id string) []string {
-	d.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, strings.TrimRight(d.ShopPage, "/")+"/api/notifications", nil)
-	require.NoError(d.t, err)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(d.t, err)
-	defer func() { _ = res.Body.Close() }()
-	var all struct {
-		Data []struct {
-			Type, Status string
-			Sequence     int
-			Verified     bool
-			OrderID      string `json:"order_id"`
-		}
-	}
-	require.NoError(d.t, json.NewDecoder(res.Body).Decode(&all))
-	history := d.history(id)
-	var list []string
-	for _, n := range slices.Backward(all.Data) {
-		if n.OrderID == id {
-			require.True(d.t, n.Verified)
-			if step := history[n.Sequence-1]; step != "processing by check" && step != "requires_action by check" {
-				list = append(list, n.Type+" "+n.Status)
-			}
-		}
-	}
-	return list
 }

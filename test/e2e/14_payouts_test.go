@@ -1,24 +1,14 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
-
-func payout(reference string, amount int64, method string) string {
-	return fmt.Sprintf(`{"reference":%q,"amount":%d,"account":"EUR-sandbox-payout","method":%s}`, reference, amount, method)
-}
-
-func payoutTo(number string) string {
-	return fmt.Sprintf(`{"type":"card","card":{"number":%q}}`, number)
-}
 
 func TestPayouts(t *testing.T) {
 	t.Parallel()
@@ -53,42 +43,6 @@ func TestPayouts(t *testing.T) {
 	require.Equal(t, "succeeded", o.Status)
 	require.Zero(t, d.columnsHolding(cardSuccess)+d.columnsHolding(cardOther), "no card number is stored")
 	require.NotContains(t, d.log.String(), cardSuccess)
-}
-
-func (d *dev) balance() int64 {
-	d.t.Helper()
-	var b struct {
-		Balance  int64  `json:"balance"`
-		Hold     int64  `json:"hold_balance"`
-		Rolling  *int64 `json:"rolling_balance"`
-		Currency string `json:"currency"`
-	}
-	res := d.call(http.MethodGet, "/v1/accounts/EUR-sandbox-payout/balance", "", &b)
-	require.Equal(d.t, http.StatusOK, res.StatusCode)
-	require.Equal(d.t, "EUR", b.Currency)
-	require.NotNil(d.t, b.Rolling)
-	return b.Balance + b.Hold
-}
-
-// columnsHolding counts the rows of all tables in which a text stands.
-func (d *dev) columnsHolding(secret string) int {
-	d.t.Helper()
-	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
-	require.NoError(d.t, err)
-	defer func() { _ = conn.Close(context.Background()) }()
-	rows, err := conn.Query(context.Background(), "SELECT schemaname || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname IN ('public', 'river')")
-	require.NoError(d.t, err)
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(d.t, err)
-	require.Contains(d.t, tables, "public.orders")
-	found := 0
-	for _, table := range tables {
-		var n int
-		err := conn.QueryRow(context.Background(), "SELECT count(*) FROM "+table+" t WHERE t::text LIKE '%' || $1 || '%'", secret).Scan(&n)
-		require.NoError(d.t, err)
-		found += n
-	}
-	return found
 }
 
 func TestPayoutsToAKeptCard(t *testing.T) {

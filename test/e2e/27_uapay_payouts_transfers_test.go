@@ -1,24 +1,15 @@
 package e2e
 
 import (
-	"bytes"
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"payrelay/internal/sandbox/uapay"
 )
-
-// p2p is the account that sends money out.
-const p2p = "UAH-sandbox-p2p"
 
 func payoutUAH(reference, number string) string {
 	return fmt.Sprintf(`{"reference":%q,"amount":700,"account":%q,"description":"Winnings","method":%s}`, reference, p2p, payoutTo(number))
@@ -322,62 +313,4 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			d.refuses("/v1/transfers/import", `{"account":"`+p2p+`"}`, http.StatusUnprocessableEntity, "invalid_request")
 		},
 	})
-}
-
-// operations lists the operations of a transfer as the simulator's newer engine keeps them.
-func (d uapayDev) operations(id string) []string {
-	d.t.Helper()
-	var o struct {
-		Payments []struct {
-			Operations []struct {
-				Type, Status string
-			} `json:"operations"`
-		} `json:"payments"`
-	}
-	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders/"+id, nil), &o))
-	var list []string
-	for _, op := range o.Payments[0].Operations {
-		list = append(list, op.Type+" "+op.Status)
-	}
-	return list
-}
-
-// bank posts a transfer's form to the bank and answers there; it returns where the browser ends.
-func (d uapayDev) bank(o full, button string) string {
-	d.t.Helper()
-	require.Equal(d.t, "post_form", o.NextAction.Type)
-	page := d.submit(http.DefaultClient, o.NextAction.URL, formOf(o))
-	return d.presses(http.DefaultClient, page, button).page
-}
-
-// provider calls UAPAY's simulator as another program of the merchant's would, and returns the data of the answer.
-func (d uapayDev) provider(method string, params, data map[string]any) map[string]any {
-	d.t.Helper()
-	body := map[string]any{"params": params, "iat": time.Now().Unix()}
-	if data != nil {
-		body["data"] = data
-	}
-	claims, err := json.Marshal(body)
-	require.NoError(d.t, err)
-	body["token"] = uapay.Sign("bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==", claims)
-	text, err := json.Marshal(body)
-	require.NoError(d.t, err)
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.Sandbox+"/uapay/api/"+method, bytes.NewReader(text))
-	require.NoError(d.t, err)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(d.t, err)
-	defer func() { _ = res.Body.Close() }()
-	var said struct {
-		Error json.RawMessage
-		Data  struct{ Token string }
-	}
-	require.NoError(d.t, json.NewDecoder(res.Body).Decode(&said))
-	parts := strings.Split(said.Data.Token, ".")
-	require.Len(d.t, parts, 3, "%s: %s", method, said.Error)
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	require.NoError(d.t, err)
-	out := map[string]any{}
-	require.NoError(d.t, json.Unmarshal(payload, &out))
-	return out
 }

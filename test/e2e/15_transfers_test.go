@@ -11,11 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func transfer(reference, from string) string {
-	return fmt.Sprintf(`{"reference":%q,"account":"UAH-sandbox-p2p","amount":10000,"currency":"UAH",
-		"from":{"card":{"number":%q,"exp_month":3,"exp_year":2031,"cvc":"917"}},"to":{"card":{"number":"4111111111111111"}},"customer":{"phone":"+380000000000"}}`, reference, from)
-}
-
 func TestTransfers(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)

@@ -13,23 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cardFrame is the address of the provider's card form, as a shop gets it.
-func (d uapayDev) cardFrame(account, body string) string {
-	d.t.Helper()
-	var f struct {
-		URL       string  `json:"url"`
-		ExpiresAt *string `json:"expires_at"`
-	}
-	res := d.call(http.MethodPost, "/v1/accounts/"+account+"/card-frame", body, &f)
-	require.Equal(d.t, http.StatusOK, res.StatusCode)
-	require.True(d.t, strings.HasPrefix(f.URL, d.Sandbox+"/uapay/api/iframe/"), f.URL)
-	require.Nil(d.t, f.ExpiresAt)
-	return f.URL
-}
-
-// framedCard is what a page or an app reads out of the form's answer.
-type framedCard struct{ ID, CVV, PANMasked string }
-
 // unpack decodes the form's answer: base58 of JSON.
 func unpack(t testing.TB, payload string) (c framedCard) {
 	t.Helper()
@@ -41,20 +24,6 @@ func unpack(t testing.TB, payload string) (c framedCard) {
 	}
 	require.NoError(t, json.Unmarshal(n.Bytes(), &c))
 	return c
-}
-
-// fill types a card into the form of an app, and returns what the app reads out of the address that the form goes on to.
-func (d uapayDev) fill(address string, form url.Values) framedCard {
-	d.t.Helper()
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	res, err := client.PostForm(address, form)
-	require.NoError(d.t, err)
-	require.NoError(d.t, res.Body.Close())
-	require.Equal(d.t, http.StatusSeeOther, res.StatusCode)
-	to, err := res.Location()
-	require.NoError(d.t, err)
-	require.True(d.t, strings.HasSuffix(to.Path, "/success"), to)
-	return unpack(d.t, to.Query().Get("payload"))
 }
 
 func TestCardFramesAtUAPAY(t *testing.T) {

@@ -1,71 +1,19 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/app"
 	"payrelay/internal/localpg"
 	"payrelay/internal/store/storetest"
 )
-
-// asServer makes this test binary be the program, for tests that kill it.
-const asServer = "PAYRELAY_TEST_AS_SERVER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asServer) != "" {
-		os.Exit(app.Main())
-	}
-	// Tests mostly wait, for callbacks, checks and browsers: more of them than processors may run.
-	flag.Parse()
-	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set(strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))) // a number is never refused
-	}
-	os.Exit(m.Run())
-}
-
-// process is the program as a process of its own.
-type process struct {
-	cmd *exec.Cmd
-	out *bufio.Reader
-}
-
-func startProcess(t testing.TB, environ []string, args ...string) *process {
-	cmd := exec.CommandContext(context.Background(), os.Args[0], args...)
-	cmd.Env = append(append(os.Environ(), asServer+"=1"), environ...)
-	cmd.Stderr = &lockedBuffer{}
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	p := &process{cmd, bufio.NewReader(out)}
-	t.Cleanup(p.kill)
-	return p
-}
-
-func (p *process) kill() {
-	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
-}
-
-func (p *process) line(t testing.TB) string {
-	line, err := p.out.ReadString('\n')
-	require.NoError(t, err, "%s", p.cmd.Stderr)
-	return line
-}
 
 // The server is killed after the provider has taken the order and before its answer is written down. After a restart
 // the order ends as the provider says.
@@ -125,27 +73,6 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	require.Len(t, d.simulatorOrders(), 1)
 }
 
-// simulatorOrders lists the ids of the provider's orders.
-func (d *dev) simulatorOrders() (ids []string) {
-	d.t.Helper()
-	var list struct {
-		Orders []struct {
-			OrderID string `json:"order_id"`
-		} `json:"orders"`
-	}
-	require.NoError(d.t, json.Unmarshal(d.control(http.MethodGet, "/orders", nil), &list))
-	for _, o := range list.Orders {
-		ids = append(ids, o.OrderID)
-	}
-	return ids
-}
-
-func simulatorURL(t testing.TB, line string) string {
-	_, rest, ok := strings.Cut(line, "http://")
-	require.True(t, ok, line)
-	return "http://" + strings.TrimSpace(rest)
-}
-
 func TestADatabaseThatIsDownIsSaidAndRecoveredFrom(t *testing.T) {
 	t.Parallel()
 	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: t.TempDir(), Database: "payrelay"})
@@ -170,21 +97,4 @@ func TestADatabaseThatIsDownIsSaidAndRecoveredFrom(t *testing.T) {
 		res, _ := d.send(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"after-1","amount":1000,"currency":"EUR",%s}`, customer), nil)
 		return res.StatusCode == http.StatusCreated || res.StatusCode == http.StatusOK
 	}, waitTimeout, 100*time.Millisecond)
-}
-
-func (d *dev) adminStatus(path string) int {
-	status, _ := d.adminGet(path)
-	return status
-}
-
-func (d *dev) adminGet(path string) (int, string) {
-	d.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.Admin+path, nil)
-	require.NoError(d.t, err)
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(d.t, err)
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	require.NoError(d.t, err)
-	return res.StatusCode, string(text)
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,39 +11,6 @@ import (
 
 	"payrelay/internal/store/storetest"
 )
-
-// standing is where a notification stands, as the shop sees it.
-type standing struct {
-	State    string `json:"state"`
-	Attempts int    `json:"attempts"`
-}
-
-// stand lists where an order's notifications stand.
-func (d *dev) stand(id string) (list []standing) {
-	d.t.Helper()
-	_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)
-	var events struct {
-		Data []struct {
-			Notification *standing `json:"notification"`
-		} `json:"data"`
-	}
-	require.NoError(d.t, json.Unmarshal(text, &events))
-	for _, e := range events.Data {
-		if e.Notification != nil {
-			list = append(list, *e.Notification)
-		}
-	}
-	return list
-}
-
-// inOrder holds an order's notifications to be all that there are, each once, in the order of its history.
-func inOrder(t *testing.T, list []taken, sequence int) {
-	t.Helper()
-	require.Len(t, list, sequence-1)
-	for i, n := range list {
-		require.Equal(t, i+2, n.Sequence)
-	}
-}
 
 // An address that answers 410 is switched off, and no other. What was held back is sent in order once an operator resumes.
 func TestA410SwitchesOffOnlyTheAddressThatSaidIt(t *testing.T) {

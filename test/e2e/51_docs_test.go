@@ -109,11 +109,6 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// swift makes the simulator take no time of its own, which no document speaks of.
-func (d *dev) swift() {
-	d.control(http.MethodPost, "/settings", map[string]any{"processing_ms": 10, "withdrawal_ms": 10, "export_pending_polls": 0})
-}
-
 func TestEveryCurlOfTheReadmeWorks(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)

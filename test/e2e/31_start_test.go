@@ -1,34 +1,21 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/app"
 	"payrelay/internal/gateway"
 	"payrelay/internal/secrets"
 	"payrelay/internal/store/storetest"
 )
-
-// command runs one command line and returns what it printed.
-func command(environ []string, args ...string) (code int, out, err string) {
-	var o, e bytes.Buffer
-	code = app.Execute(context.Background(), args, &app.Streams{Out: &o, Err: &e, Environ: environ})
-	return code, o.String(), e.String()
-}
 
 func TestRunSaysEverythingThatIsMissingAtOnce(t *testing.T) {
 	t.Parallel()
@@ -155,40 +142,6 @@ func TestTheServiceInProduction(t *testing.T) {
 		require.Contains(t, metrics, name)
 	}
 	require.Zero(t, service.stop(), service.log)
-}
-
-// service is a running `server run`.
-type service struct {
-	app.Ready
-	log  *lockedBuffer
-	stop func() int
-}
-
-// startService runs the service as in production, on free ports.
-func startService(t *testing.T, environ ...string) *service {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s := &service{log: &lockedBuffer{}}
-	done := make(chan int, 1)
-	environ = append(environ, "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "SHUTDOWN_TIMEOUT=5s")
-	go func() {
-		done <- app.Execute(ctx, []string{"run"}, &app.Streams{Out: io.Discard, Err: s.log, Environ: environ})
-	}()
-	s.stop = sync.OnceValue(func() int {
-		cancel()
-		select {
-		case code := <-done:
-			return code
-		case <-time.After(waitTimeout):
-			return -1
-		}
-	})
-	t.Cleanup(func() { s.stop() })
-	serving := regexp.MustCompile(`"api":"([^"]+)","admin":"([^"]+)"[^\n]*"message":"serving"`)
-	var addresses []string
-	require.Eventually(t, func() bool { addresses = serving.FindStringSubmatch(s.log.String()); return addresses != nil }, waitTimeout, 5*time.Millisecond, "%s", s.log)
-	s.API, s.Admin = addresses[1], addresses[2]
-	return s
 }
 
 // A database that was restored from a dump of another cluster is spoken of at the start.

@@ -1,97 +1,20 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/xuri/excelize/v2"
-
-	"payrelay/internal/app"
 	"payrelay/internal/secrets"
 )
-
-// transactionReport is the part of a statement that tests look at.
-type transactionReport struct {
-	ID      string  `json:"id"`
-	Account string  `json:"account"`
-	State   string  `json:"state"`
-	Failure *string `json:"failure"`
-	Rows    int     `json:"rows"`
-}
-
-func transactionReportBody(status string) string {
-	now := time.Now().UTC()
-	return fmt.Sprintf(`{"account":"EUR-sandbox","type":"payment","status":%q,"from":%q,"to":%q}`,
-		status, now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
-}
-
-// newTransactionReport asks for the payments of a status in the hours around now.
-func (d *dev) newTransactionReport(status string) transactionReport {
-	d.t.Helper()
-	var st transactionReport
-	res := d.call(http.MethodPost, "/v1/statements", transactionReportBody(status), &st)
-	require.Equal(d.t, http.StatusCreated, res.StatusCode)
-	require.Equal(d.t, "/v1/statements/"+st.ID, res.Header.Get("Location"))
-	require.Equal(d.t, "created", st.State)
-	require.Equal(d.t, "EUR-sandbox", st.Account)
-	return st
-}
-
-func (d *dev) getTransactionReport(id string) transactionReport {
-	d.t.Helper()
-	var st transactionReport
-	res := d.call(http.MethodGet, "/v1/statements/"+id, "", &st)
-	require.Equal(d.t, http.StatusOK, res.StatusCode)
-	return st
-}
-
-// awaitTransactionReport waits until the statement has come to an end, and wants it to be state.
-func (d *dev) awaitTransactionReport(id, state string) transactionReport {
-	d.t.Helper()
-	var st transactionReport
-	require.Eventually(d.t, func() bool {
-		st = d.getTransactionReport(id)
-		return st.State == "ready" || st.State == "failed"
-	}, waitTimeout, 50*time.Millisecond, "the statement did not end")
-	require.Equal(d.t, state, st.State, "%+v\n%s", st, d.log)
-	return st
-}
-
-func (d *dev) problem(method, path, body string, header http.Header, status int, code string) {
-	d.t.Helper()
-	res, text := d.raw(method, path, body, header)
-	require.Equal(d.t, status, res.StatusCode, "%s", text)
-	require.Contains(d.t, res.Header.Get("Content-Type"), "application/problem+json")
-	require.Contains(d.t, string(text), fmt.Sprintf("%q", code))
-}
-
-// otherShop makes a second shop and returns the header of its key.
-func (d *dev) otherShop() http.Header {
-	d.t.Helper()
-	var out bytes.Buffer
-	code := app.Execute(context.Background(), []string{"shop", "create", "other", "--json"},
-		&app.Streams{Out: &out, Err: d.log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL}})
-	require.Zero(d.t, code, "%s", d.log)
-	var made struct {
-		Key string `json:"key"`
-	}
-	require.NoError(d.t, json.Unmarshal(out.Bytes(), &made))
-	return http.Header{"Authorization": {"Bearer " + made.Key}}
-}
 
 func TestAStatementFromCurlToItsFile(t *testing.T) {
 	t.Parallel()
@@ -132,40 +55,6 @@ func TestAStatementFromCurlToItsFile(t *testing.T) {
 	d.noSecretsInLogs()
 }
 
-// orderIDs reads the sorted order ids out of the provider's workbook.
-func orderIDs(t testing.TB, workbook []byte) []string {
-	t.Helper()
-	f, err := excelize.OpenReader(bytes.NewReader(workbook))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, f.Close()) }()
-	rows, err := f.GetRows(f.GetSheetList()[0])
-	require.NoError(t, err)
-	require.NotEmpty(t, rows)
-	column := slices.Index(rows[0], "Order ID")
-	require.GreaterOrEqual(t, column, 0)
-	var ids []string
-	for _, row := range rows[1:] {
-		ids = append(ids, row[column])
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// storedOrderIDs reads the sorted order ids of the rows that were kept.
-func (d *dev) storedOrderIDs(id string) []string {
-	d.t.Helper()
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, d.DatabaseURL)
-	require.NoError(d.t, err)
-	defer func() { _ = conn.Close(ctx) }()
-	rows, err := conn.Query(ctx, "SELECT fields ->> 'Order ID' FROM transaction_report_rows WHERE report_id = $1", id)
-	require.NoError(d.t, err)
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	require.NoError(d.t, err)
-	slices.Sort(ids)
-	return ids
-}
-
 func TestAStatementThatTheProviderDoesNotMakeFails(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -185,58 +74,6 @@ func TestAStatementOutlivesAFaultOfTheProvider(t *testing.T) {
 	st := d.awaitTransactionReport(d.newTransactionReport("failed").ID, "ready")
 	require.Zero(t, st.Rows, "a list of nothing is a list")
 	require.Equal(t, 1, strings.Count(d.log.String(), "a step of a statement failed"))
-}
-
-// of returns the dev as another shop uses it, which may use the accounts.
-func (d *dev) of(shop string, accounts ...string) *dev {
-	d.t.Helper()
-	var made struct {
-		Key string `json:"key"`
-	}
-	require.NoError(d.t, json.Unmarshal([]byte(d.operator("shop", "create", shop, "--json")), &made))
-	for _, account := range accounts {
-		d.operator("account", "set", account, "--shop", shop)
-	}
-	other := *d
-	other.ShopKey = made.Key
-	return &other
-}
-
-// listed reads a statement of a type in a status: the references in its rows, and the orders' ids in its file.
-func (d *dev) listed(account, kind, status string) (references, ids []string) {
-	d.t.Helper()
-	var st transactionReport
-	body := strings.NewReplacer("EUR-sandbox", account, `"payment"`, strconv.Quote(kind)).Replace(transactionReportBody(status))
-	res := d.call(http.MethodPost, "/v1/statements", body, &st)
-	require.Equal(d.t, http.StatusCreated, res.StatusCode)
-	st = d.awaitTransactionReport(st.ID, "ready")
-	for next := ""; ; {
-		var page struct {
-			Data []struct {
-				OrderID   string            `json:"order_id"`
-				Reference string            `json:"reference"`
-				Fields    map[string]string `json:"fields"`
-			} `json:"data"`
-			NextCursor *string `json:"next_cursor"`
-		}
-		res := d.call(http.MethodGet, "/v1/statements/"+st.ID+"/rows?limit=1"+next, "", &page)
-		require.Equal(d.t, http.StatusOK, res.StatusCode)
-		for _, row := range page.Data {
-			require.Equal(d.t, row.Reference, d.full(row.OrderID).Reference)
-			require.NotContains(d.t, row.Fields["Card number"], cardSuccess[6:12])
-			references = append(references, row.Reference)
-		}
-		if page.NextCursor == nil {
-			break
-		}
-		next = "&cursor=" + *page.NextCursor
-	}
-	slices.Sort(references)
-	require.Len(d.t, references, st.Rows)
-	res, text := d.raw(http.MethodGet, "/v1/statements/"+st.ID+"/file", "", nil)
-	require.Equal(d.t, http.StatusOK, res.StatusCode)
-	require.NotContains(d.t, string(text), cardSuccess)
-	return references, orderIDs(d.t, text)
 }
 
 // Two shops share an account, and a third account has the same merchant key: the provider lists all of it to each.
@@ -323,24 +160,4 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	require.NoFileExists(t, path+".none")
-}
-
-// foreign makes a paid payment of another program with the same merchant key.
-func (d *dev) foreign() {
-	d.t.Helper()
-	body := `{"order_id":"of-another-program","amount":900,"account":"EUR-sandbox","currency":"EUR","customer_ip_address":"127.0.0.1",
-		"customer_first_name":"J","customer_last_name":"D","customer_address":"x","customer_city":"London","customer_zip_code":"SW1A 2AA",
-		"customer_country":"GBR","customer_phone":"+442079460612","customer_email":"j@example.com","merchant_site":"https://x.example",
-		"card_holder":"J D","card_number":"` + cardSuccess + `","card_exp_month":"12","card_exp_year":"30","card_cvv":"123"}`
-	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodPost, d.Sandbox+"/smartcore/pci/initPaymentHost2Host", strings.NewReader(body))
-	require.NoError(d.t, err)
-	req.SetBasicAuth("test", "qwerty")
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(d.t, err)
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	require.NoError(d.t, err)
-	require.Equal(d.t, http.StatusOK, res.StatusCode, "%s", text)
-	require.Eventually(d.t, func() bool { return d.simulator("of-another-program").Status == 2 }, waitTimeout, 25*time.Millisecond)
 }

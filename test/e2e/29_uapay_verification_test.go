@@ -12,13 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shownToOperators waits until an order has a conflict.
-func (d uapayDev) shownToOperators(o full) {
-	d.t.Helper()
-	require.Eventually(d.t, func() bool { return strings.Contains(d.operator("order", "show", o.ID), " conflict ") }, waitTimeout, 50*time.Millisecond)
-	require.Contains(d.t, d.operator("order", "list"), o.ID)
-}
-
 // What a provider says after an order's end is never passed over, even where its word alone proves nothing.
 func TestAFinalOrderInVerificationIsAskedAboutAtUAPAY(t *testing.T) {
 	t.Parallel()

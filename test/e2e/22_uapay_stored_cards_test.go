@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,46 +10,6 @@ import (
 // browserInfo is what a shop's page learns about its customer's browser for 3-D Secure.
 const browserInfo = `"browser":{"accept_header":"text/html","user_agent":"test","language":"uk-UA","java_enabled":false,"javascript_enabled":true,` +
 	`"color_depth":24,"screen_height":844,"screen_width":390,"time_zone_offset":-120}`
-
-// card keeps a card at the provider, as its card frame does, and returns the id.
-func (d uapayDev) card(number string) string {
-	d.t.Helper()
-	var c struct {
-		ID string `json:"id"`
-	}
-	require.NoError(d.t, json.Unmarshal(d.control(http.MethodPost, "/cards", map[string]any{"number": number}), &c))
-	require.NotEmpty(d.t, c.ID)
-	return c.ID
-}
-
-// storedCard is what a payment with a kept card has beyond others.
-func storedCard(id, back string) string {
-	return fmt.Sprintf(`"flow":"direct","payment_method":{"type":"stored_card","card_id":%q,"cvc":"739"},"return_urls":{"status":%q},%s`,
-		id, back, browserInfo)
-}
-
-// charges pays with a kept card, server to server.
-func (d uapayDev) charges(reference, number string, want int) full {
-	d.t.Helper()
-	return d.makes("/v1/payments", uah(reference, 1000, storedCard(d.card(number), d.ShopPage)), want)
-}
-
-// attempts is how often a code may still be tried, by the order's next_action.
-func (d uapayDev) attempts(o full) int {
-	d.t.Helper()
-	var out struct {
-		NextAction struct {
-			Type         string `json:"type"`
-			AttemptsLeft *int   `json:"attempts_left"`
-		} `json:"next_action"`
-	}
-	d.call(http.MethodGet, "/v1/payments/"+o.ID, "", &out)
-	require.Equal(d.t, "confirm_code", out.NextAction.Type)
-	require.NotNil(d.t, out.NextAction.AttemptsLeft)
-	return *out.NextAction.AttemptsLeft
-}
-
-func confirmOf(o full) string { return "/v1/payments/" + o.ID + "/confirm" }
 
 func TestStoredCardsAtUAPAY(t *testing.T) {
 	t.Parallel()
@@ -198,26 +155,4 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 		},
 	})
 	d.keepsSecrets()
-}
-
-// challenged posts the order's form to the bank, as the shop's page would make the browser do, and answers there. The
-// browser comes back to the shop's page.
-func (d uapayDev) challenged(o full, button string) {
-	d.t.Helper()
-	require.Equal(d.t, "requires_action", o.Status)
-	form := formOf(o)
-	require.NotEmpty(d.t, form.Get("PaReq"))
-	term, err := url.Parse(form.Get("TermUrl"))
-	require.NoError(d.t, err)
-	require.Equal(d.t, d.ShopPage, term.Query().Get("redirect"), "the provider is told where the payer goes afterwards")
-	require.Contains(d.t, d.bank(o, button), "Demo shop", "the payer is back at the shop")
-}
-
-// formOf is the form that a browser must post.
-func formOf(o full) url.Values {
-	form := url.Values{}
-	for name, value := range o.NextAction.Fields {
-		form.Set(name, value)
-	}
-	return form
 }

@@ -1,20 +1,14 @@
 package e2e
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func wallet(kind, payload string) string {
-	return fmt.Sprintf(`{"type":%q,"token":%q,"network":"Visa"}`, kind, base64.StdEncoding.EncodeToString([]byte(payload)))
-}
 
 const (
 	applePayload = `{"applicationPrimaryAccountNumber":"4012000000003010","applicationExpirationDate":"301231","currencyCode":"978",` +
@@ -72,17 +66,6 @@ func TestDirectChallengeByRedirect(t *testing.T) {
 	d.visits(o.NextAction.URL, "success")
 	require.EqualValues(t, 1000, d.ends(o.ID, "succeeded").AmountCaptured)
 }
-
-// visits opens an address in a browser and presses a button of the 3-D Secure page there.
-func (d *dev) visits(address, button string) {
-	d.t.Helper()
-	res, err := http.Get(address) //nolint:gosec,noctx // a test's browser
-	require.NoError(d.t, err)
-	require.NoError(d.t, res.Body.Close())
-	d.submit(http.DefaultClient, res.Request.URL.String(), url.Values{"outcome": {button}})
-}
-
-var bankAnswer = regexp.MustCompile(`id="acs-(success|fail|cancel)"[^>]* name="(\w+)" value="([^"]+)"`)
 
 func TestDirectChallengeByPostedForm(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/app"
+	"payrelay/internal/secrets"
+)
+
+// operator runs an operator's command on the database of this `dev` and returns what it printed.
+func (d *dev) operator(args ...string) string {
+	d.t.Helper()
+	var out, log bytes.Buffer
+	code := app.Execute(context.Background(), args, &app.Streams{Out: &out, Err: &log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}})
+	require.Zero(d.t, code, "%s%s", out.String(), log.String())
+	return out.String()
+}
+
+func (d *dev) adminStatus(path string) int {
+	status, _ := d.adminGet(path)
+	return status
+}
+
+func (d *dev) adminGet(path string) (int, string) {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, d.Admin+path, nil)
+	require.NoError(d.t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(d.t, err)
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(d.t, err)
+	return res.StatusCode, string(text)
+}
+
+// noSecretsInLogs looks for everything that must never be logged, at any level.
+func (d *dev) noSecretsInLogs() {
+	d.t.Helper()
+	logs := d.log.String()
+	require.Contains(d.t, logs, `"order_id"`)
+	for _, secret := range []string{
+		cardSuccess, cardChallenge, "739", "john.canary@example.com", "qwerty", "prk_test_demo", "whsec_", "Downing", "/callbacks/smartcore/",
+	} {
+		if i := strings.Index(logs, secret); i >= 0 && (secret != "739" || !isPartOfNumber(logs, i)) {
+			d.t.Errorf("the log holds %q: …%s…", secret, logs[max(0, i-200):min(len(logs), i+100)])
+		}
+	}
+}
+
+// isPartOfNumber reports whether the three digits at i stand within a longer word, such as a time or an id.
+func isPartOfNumber(s string, i int) bool {
+	word := func(c byte) bool {
+		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '.' || c == '-' || c == ':'
+	}
+	return word(s[i-1]) || word(s[i+3])
+}
+
+// columnsHolding counts the rows of all tables in which a text stands.
+func (d *dev) columnsHolding(secret string) int {
+	d.t.Helper()
+	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
+	require.NoError(d.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(context.Background(), "SELECT schemaname || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname IN ('public', 'river')")
+	require.NoError(d.t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(d.t, err)
+	require.Contains(d.t, tables, "public.orders")
+	found := 0
+	for _, table := range tables {
+		var n int
+		err := conn.QueryRow(context.Background(), "SELECT count(*) FROM "+table+" t WHERE t::text LIKE '%' || $1 || '%'", secret).Scan(&n)
+		require.NoError(d.t, err)
+		found += n
+	}
+	return found
+}
+
+// rejectedNothing requires that no request was rejected so far.
+func (d *dev) rejectedNothing() {
+	d.t.Helper()
+	_, text := d.adminGet("/metrics")
+	require.Contains(d.t, text, "payrelay_http_rejected_requests_total")
+	require.NotRegexp(d.t, `payrelay_http_rejected_requests_total\S* [1-9]`, text)
+}
+
+// storedOrderIDs reads the sorted order ids of the rows that were kept.
+func (d *dev) storedOrderIDs(id string) []string {
+	d.t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, d.DatabaseURL)
+	require.NoError(d.t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	rows, err := conn.Query(ctx, "SELECT fields ->> 'Order ID' FROM transaction_report_rows WHERE report_id = $1", id)
+	require.NoError(d.t, err)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(d.t, err)
+	slices.Sort(ids)
+	return ids
+}
