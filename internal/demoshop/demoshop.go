@@ -38,7 +38,7 @@ type Shop struct {
 	now     func() time.Time
 }
 
-// New returns a shop. With a secret that cannot be read it refuses every notification.
+// New returns a shop. With a secret that cannot be read it rejects every notification.
 func New(cfg Config) *Shop {
 	cfg.APIURL, cfg.PublicURL = strings.TrimRight(cfg.APIURL, "/"), strings.TrimRight(cfg.PublicURL, "/")
 	s := &Shop{cfg: cfg, client: &http.Client{Timeout: apiTimeout}, now: time.Now}

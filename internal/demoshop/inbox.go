@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// keep is how many notifications are remembered.
+// keep is how many notifications the page shows.
 const keep = 500
 
 // received is one notification as the page and the tests see it.

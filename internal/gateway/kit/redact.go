@@ -11,13 +11,13 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Redactor lists what a call was made with, which no kept text may repeat.
+// Redactor lists secrets of a call. No stored text may repeat them.
 type Redactor []string
 
-// longest is how much of a provider's text is kept, in characters.
+// longest is how much of a provider's text is stored, in characters.
 const longest = 100
 
-// Text returns s fit to be kept: without the listed secrets, anything that could be a card number, and control characters.
+// Text returns s fit to be stored: without the listed secrets, anything that could be a card number, and control characters.
 // It is at most 100 characters long.
 func (r Redactor) Text(s string) string {
 	for _, secret := range r {

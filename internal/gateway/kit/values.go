@@ -62,7 +62,7 @@ func (n Number) Pointer() *int64 {
 // Is reports whether the value is v.
 func (n Number) Is(v int64) bool { return n.Set && n.Value == v }
 
-// Put adds the value to what is kept of an answer, if there is one.
+// Put adds the value, if there is one, to provider data.
 func (n Number) Put(data gateway.ProviderData, name string) {
 	if n.Set {
 		data[name] = strconv.FormatInt(n.Value, 10)

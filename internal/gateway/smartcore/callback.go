@@ -74,7 +74,7 @@ func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
 	}
 	pairs = make([]pair, 0, len(list))
 	for _, e := range list {
-		// Decoded exactly once. The keys of a query string are another matter and never looked at.
+		// Decoded exactly once. The query string is not read.
 		key, err1 := url.QueryUnescape(e.key)
 		value, err2 := url.QueryUnescape(e.value)
 		if err1 != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(value) {
@@ -230,11 +230,11 @@ func (c callback) number(key string) number {
 	return number{kit.Number{Value: v, Set: err == nil}}
 }
 
-// providerDataKeys are the fields that may be kept. Names, holders, phones and free text may not.
+// providerDataKeys are the fields that may be stored. Names, holders, phones and free text may not.
 var providerDataKeys = []string{"status", "type", "amount", "finalAmount", "currency", "eci", "rrn", "isTrustedTransaction", "errorCategory", "card_number"}
 
 // result translates the callback. One that needs verification keeps its kind, which tells a refund's callback from its payment's, and
-// evidence of fields that look as they should.
+// provider data of fields that have the documented shape.
 func (c callback) result(hide kit.Redactor, believed bool) gateway.Result {
 	r := gateway.Result{Kind: kindOf(c["type"]), ProviderData: gateway.ProviderData{}}
 	for _, key := range providerDataKeys {

@@ -121,9 +121,9 @@ func (g *Gateway) post(ctx context.Context, e endpoint, body any, hide ...string
 	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.bases[e.role] + e.path, Body: data}, hide...)
 }
 
-// ask sends call and sorts what comes back by smartcore.md 2: credentials refused, an answer, or nobody knows. The HTTP
-// status of errors is not documented, so 4xx that a working API gives are read like 200. Of others nothing is believed
-// but that the order id is taken, which ends no order.
+// ask sends call and sorts what comes back by smartcore.md 2: rejected credentials, an answer, or an unknown outcome. The
+// HTTP status of errors is not documented, so a 4xx of a working API is read like 200. Of other answers only a taken order
+// id is believed, which ends no order.
 func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide ...string) (reply, error) {
 	resp, err := g.send(ctx, e, call)
 	if err != nil {
@@ -147,7 +147,7 @@ func (g *Gateway) ask(ctx context.Context, e endpoint, call transport.Call, hide
 	return r, nil
 }
 
-// send sends call with the account's credentials. Refused credentials and broken servers are errors.
+// send sends call with the account's credentials. Rejected credentials and broken servers are errors.
 func (g *Gateway) send(ctx context.Context, e endpoint, call transport.Call) (transport.Response, error) {
 	call.Operation, call.Class, call.Role = e.op, e.class, string(e.role)
 	if e.class == transport.ClassLookup || e.class == transport.ClassReport {

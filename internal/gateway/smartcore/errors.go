@@ -20,7 +20,7 @@ type meaning struct {
 }
 
 // dictionary is smartcore.md 8. "After check" there means that a new attempt is safe once a check has shown the
-// failure. No code of the provider's own trouble reaches a shop without one (see refuses), so it reads retry_later
+// failure. No code of the provider's own trouble reaches a shop without one (see declines), so it reads retry_later
 // here.
 var dictionary = map[string]meaning{
 	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater},
@@ -48,14 +48,14 @@ var dictionary = map[string]meaning{
 	"PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE": {gateway.FailureInvalid, gateway.AdviceCustomerMayRetry},
 }
 
-// refuses reports whether a code is a documented refusal of what was asked. One that is in no table is not, nor one by which
-// the provider tells of its own trouble or of nothing in particular, nor one about an earlier order of the same id.
-func refuses(code string) bool {
+// declines reports whether a code is a documented decline of what was asked. Unlisted codes are not. Nor are codes about
+// the provider's own trouble, about nothing in particular, or about an earlier order of the same id.
+func declines(code string) bool {
 	m, ok := dictionary[code]
 	return ok && m.category != gateway.FailureUnknown && m.category != gateway.FailureUnavailable && m.category != gateway.FailureDuplicate
 }
 
-// telling orders categories by how much they tell, for a failure whose own code only says that no route took it.
+// telling lists categories, the most specific first. It serves failures whose own code only says that no route took them.
 var telling = []gateway.FailureCategory{
 	gateway.FailureFraud, gateway.FailureDeclined, gateway.FailureFunds, gateway.FailureLimit, gateway.FailureInvalid, gateway.FailureUnavailable,
 }
@@ -75,7 +75,7 @@ var sentences = map[gateway.FailureCategory]string{
 	gateway.FailureUnknown:        "The provider gave no reason that is understood.",
 }
 
-// failureOf tells why an order failed. An unlisted code stays as it is, with category unknown.
+// failureOf is the reason of a failed order. An unlisted code stays as it is, with category unknown.
 func failureOf(code string, routes cascade, hide kit.Redactor) *gateway.Failure {
 	m, ok := dictionary[code]
 	if !ok {

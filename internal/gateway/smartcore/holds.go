@@ -11,19 +11,19 @@ import (
 	"payrelay/internal/money"
 )
 
-// stateHold remembers how the latest check before a command showed the held money. The provider may show status 2 for a hold
+// stateHold is how the latest check before a command showed the held money. The provider may show status 2 for a hold
 // as for what is captured from it (smartcore.md A23): only a check that shows something else proves that a capture,
 // whose answer was lost, arrived. Only a check tells it: answers have fewer fields, and are recorded late.
 const stateHold = "hold"
 
-// stateTried remembers that a capture was sent of which checks showed nothing. It may take effect all the same, so how the
+// stateTried says that a capture was sent of which checks showed nothing. It may take effect all the same, so how the
 // hold is shown is not learned anew from then on.
 const stateTried = "tried"
 
 // HoldUnverified implements gateway.HoldProber: how the hold is shown must be known before a capture or cancel is sent.
 func (g *Gateway) HoldUnverified(ref gateway.Ref) bool { return ref.State[stateHold] == "" }
 
-// compare remembers how a hold is shown, or reads a check of an order with a capture or cancel under way against that. A hold that is shown otherwise
+// compare stores how a hold is shown, or reads a check of an order with a capture or cancel under way against that. A hold that is shown otherwise
 // after a capture that seemed lost says nothing certain: that capture may have arrived after all.
 func (r reply) compare(result *gateway.Result, ref gateway.Ref) {
 	hold, shown := ref.State[stateHold], r.shown()
@@ -54,7 +54,7 @@ func (a answer) shown() gateway.Secret {
 }
 
 // unchanged reads a check that shows an order with a capture or cancel under way as its hold was shown before: what was asked did not happen
-// (smartcore.md 14.4), or not yet, which whoever remembers the answer to the last command can tell. A capture of which
+// (smartcore.md 14.4), or not yet, which whoever has the answer to the last command can tell. A capture of which
 // nothing but the status is shown, and that status is the one of a captured order as well, stays open: that check says
 // nothing.
 func unchanged(a answer, ref gateway.Ref) gateway.Status {
@@ -113,7 +113,7 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
 		case checked.Status == gateway.StatusCanceled, checked.Status == gateway.StatusSucceeded && ref.State[stateHold] != "":
 			return checked, nil // an earlier command, whose answer was lost, had arrived
-		case !refuses(string(r.Err)):
+		case !declines(string(r.Err)):
 			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err)) // it may be carried out yet
 		}
 		return gateway.Result{}, r.err(gateway.KindDeclined, e, string(r.Err))

@@ -6,11 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
-	"payrelay/internal/money"
 )
 
 // CreatePayment implements gateway.Gateway: a hosted form (smartcore.md 4.1), a direct payment (smartcore.md 4.2) or a
@@ -181,7 +179,7 @@ func (a answer) says(code string) bool {
 }
 
 // confirm asks once about an answer that claims an end (smartcore.md 14.1), and believes the check. Without one, a
-// success waits for the next check. A failure stands without one if its code is a documented refusal of an order; after
+// success waits for the next check. A failure stands without one if its code is a documented decline of an order; after
 // any other code the call may be carried out yet, and of a capture nobody knows whether the money is still held
 // (smartcore.md 14.4).
 func (g *Gateway) confirm(ctx context.Context, e endpoint, ref gateway.Ref, r reply, claimed gateway.Result) (gateway.Result, error) {
@@ -196,7 +194,7 @@ func (g *Gateway) confirm(ctx context.Context, e endpoint, ref gateway.Ref, r re
 	case claimed.Status != gateway.StatusFailed:
 		claimed.Status = gateway.StatusProcessing
 		return claimed, nil
-	case ref.Operation != gateway.OpCapture && refuses(r.failureCode()):
+	case ref.Operation != gateway.OpCapture && declines(r.failureCode()):
 		return claimed, nil
 	}
 	code := r.failureCode()
@@ -222,7 +220,7 @@ func withReference(ref gateway.Ref, reference string) gateway.Ref {
 }
 
 // declineOf reads an answer of err without a status (smartcore.md 14.1): the order failed if a check says so, or if it
-// does not know the order and err is a documented refusal. After any other err the call may be carried out yet, and one
+// does not know the order and err is a documented decline. After any other err the call may be carried out yet, and one
 // check proves nothing.
 func (g *Gateway) declineOf(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
 	checked, err := g.Fetch(ctx, ref)
@@ -230,7 +228,7 @@ func (g *Gateway) declineOf(ctx context.Context, e endpoint, ref gateway.Ref, r 
 	case err == nil:
 		checked.State = nil // as in start
 		return checked, nil
-	case gateway.KindOf(err) == gateway.KindNotFound && refuses(string(r.Err)):
+	case gateway.KindOf(err) == gateway.KindNotFound && declines(string(r.Err)):
 		return gateway.Result{Status: gateway.StatusFailed, Failure: failureOf(string(r.Err), r.Cascade, r.hide), ProviderData: r.providerData}, nil
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
@@ -254,7 +252,7 @@ func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldEr
 	return f
 }
 
-// Charge implements gateway.Charger (smartcore.md 4.8). success false is no refusal (smartcore.md A12): the poller asks.
+// Charge implements gateway.Charger (smartcore.md 4.8). success false is no decline (smartcore.md A12): the poller asks.
 func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
 	if bad := g.MissingChargeFields(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(recurrent.op, bad)
@@ -282,98 +280,6 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 		return g.declineOf(ctx, recurrent, req.Ref, r)
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, recurrent, "no_success")
-}
-
-// fields collects what is wrong with a request.
-type fields []gateway.FieldError
-
-func (f *fields) add(name, message string) {
-	*f = append(*f, gateway.FieldError{Field: name, Message: message})
-}
-
-// refuse complains about what the provider has no field for, or cannot be sent.
-func (f *fields) refuse(name, message string) {
-	*f = append(*f, gateway.FieldError{Field: name, Message: "cannot be sent: " + message, Unsupported: true})
-}
-
-func (f *fields) refuseIf(given bool, name, message string) {
-	if given {
-		f.refuse(name, message)
-	}
-}
-
-func (f *fields) need(name, value string) {
-	if strings.TrimSpace(value) == "" {
-		f.add(name, "required by the provider")
-	}
-}
-
-// needText is need for a free text that comes back in callbacks.
-func (f *fields) needText(name, text string) {
-	if strings.TrimSpace(strings.Map(unlessSeparator, text)) == "" {
-		f.add(name, "required by the provider: must hold more than blanks, bars (|) and line separators")
-		return
-	}
-	f.echoed(name, text)
-}
-
-// echoed checks a text that may come back in a callback. Its signature joins values with bars, so a bar that a customer
-// typed could pass for the border of two values (smartcore.md 3, 11.5).
-func (f *fields) echoed(name, text string) {
-	f.refuseIf(strings.Map(unlessSeparator, text) != text, name, "SmartCore takes no bar (|), control character or line separator here")
-}
-
-// unlessSeparator removes what could take a callback's signature apart.
-func unlessSeparator(r rune) rune {
-	if r == '|' || unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
-		return -1
-	}
-	return r
-}
-
-// money checks a sum. The provider documents only "cents": currencies with other minor units are refused (smartcore.md 2).
-func (f *fields) money(m money.Money) {
-	if m.Minor() <= 0 {
-		f.add("amount", "must be more than zero")
-	}
-	if exponent, ok := m.Currency().Exponent(); !ok || exponent != 2 {
-		f.add("currency", "SmartCore takes currencies with two decimals only")
-	}
-}
-
-// orderID checks an order's id (smartcore.md A35). It is payrelay's own, so a bad one is nobody's fault outside.
-func (f *fields) orderID(id string) {
-	if len(id) == 0 || len(id) > 64 || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' || r == '|' }) {
-		f.add("provider_order_id", "must be 1 to 64 printable ASCII characters without a bar")
-	}
-}
-
-func (f *fields) card(name string, c *card.Card) {
-	f.need(name+".number", c.Number.Reveal())
-	f.need(name+".cvc", c.CVC.Reveal())
-	f.need(name+".holder", c.Holder)
-	f.echoed(name+".holder", c.Holder)
-	f.expiry(name, c.Expiry)
-}
-
-func (f *fields) expiry(name string, e card.Expiry) {
-	switch {
-	case e.Month == 0:
-		f.add(name+".exp_month", "required by the provider, 1 to 12")
-	case e.Month < 1 || e.Month > 12:
-		f.add(name+".exp_month", "must be 1 to 12")
-	}
-	switch {
-	case e.Year == 0:
-		f.add(name+".exp_year", "required by the provider, four digits")
-	case e.Year < 2000 || e.Year > 2099: // two digits travel
-		f.add(name+".exp_year", "must be 2000 to 2099")
-	}
-}
-
-func (f *fields) wallet(w *gateway.Wallet) {
-	f.need("payment_method.token", w.Token.Reveal())
-	f.need("payment_method.network", w.Network)
 }
 
 // digits returns a phone number as the provider's forms want it, without a plus.

@@ -74,7 +74,7 @@ func brandName(word string) string {
 	}
 }
 
-// providerData is what an answer said, as far as it may be kept: no names, addresses, form addresses or free text.
+// providerData is what an answer said, as far as it may be stored: no names, addresses, form addresses or free text.
 func (a answer) providerData(hide kit.Redactor) gateway.ProviderData {
 	e := gateway.ProviderData{}
 	put := func(name, value string) {

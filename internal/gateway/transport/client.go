@@ -130,7 +130,7 @@ type Client struct {
 	pools map[string]*http.Transport
 }
 
-// New returns a client. It panics if the registerer refuses the collectors, a programmer's mistake.
+// New returns a client. It panics if the registerer rejects the collectors, a programmer's mistake.
 func New(cfg Config) *Client {
 	cfg = cfg.withDefaults()
 	c := &Client{cfg: cfg, metrics: newMetrics(cfg.Registerer), guards: map[Class]*guard{}, pools: map[string]*http.Transport{}}

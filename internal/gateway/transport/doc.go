@@ -6,7 +6,7 @@
 // request, nothing can have been written: such a failure is gateway.KindNotSent, as are an open breaker and a full
 // bulkhead. After that a failure is gateway.KindUnknown, unless the connection speaks HTTP/1 and counted no byte written
 // since. net/http is kept from sending a request twice by itself: bodies cannot be rewound, and the headers that
-// would allow a replay are refused.
+// would allow a replay are rejected.
 //
 // A provider's answer of any status is a Response; what it means is the adapter's business. There are no redirects,
 // cookies, retries or proxies. Logs, metrics and errors carry operation names, outcomes, sizes and times, never a

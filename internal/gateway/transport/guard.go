@@ -90,7 +90,7 @@ func (b *breaker) state() float64 {
 const trialPause = time.Second
 
 // heldBack returns for how long a call would be held back if it came now. A breaker whose delay has passed takes one trial
-// call, so one caller at a time is told to go on: the others would be rejected when they have begun already.
+// call, so one caller at a time may go on. The others would be rejected after they began.
 func (b *breaker) heldBack() time.Duration {
 	switch left := b.RemainingDelay(); {
 	case b.IsClosed():
@@ -107,7 +107,7 @@ func (b *breaker) heldBack() time.Duration {
 	return 0
 }
 
-// enter admits a call, or says why not. Every admitted call must leave by the breaker that it entered by.
+// enter admits a call, or gives the reason why not. Every admitted call must leave by the breaker that it entered by.
 func (g *guard) enter(ctx context.Context, b *breaker) outcome {
 	if err := g.bulkhead.AcquirePermitWithMaxWait(ctx, g.wait); err != nil {
 		if errors.Is(err, bulkhead.ErrFull) {

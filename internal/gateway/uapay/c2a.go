@@ -48,8 +48,8 @@ func (g *Gateway) payC2A(ctx context.Context, req gateway.PaymentRequest) (gatew
 	return g.soon(ctx, ref, result), nil
 }
 
-// tidy cancels what was initiated and then refused, so that it does not wait out its hour. What comes of it changes
-// nothing: the refusal stands either way.
+// tidy cancels what was initiated and then declined, so that it does not wait out its hour. The decline stands whatever
+// the cancel answers.
 func (g *Gateway) tidy(ctx context.Context, e endpoint, params sessionUser) {
 	_, _ = g.call(ctx, e, params, nil)
 }

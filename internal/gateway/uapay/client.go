@@ -49,7 +49,7 @@ type endpoint struct {
 	path  string
 	// harmless says that the call itself moves no money: an answer of error proves that nothing happened.
 	harmless bool
-	// declines, if not nil, tells the codes of error by which the call was refused and nothing happened, though it may move money.
+	// declines, if not nil, reports whether an error code proves that nothing happened, although the call may move money.
 	declines func(code string) bool
 	// bare says that the answer has no data to be signed (payments/confirm, uapay.md 4.2).
 	bare bool

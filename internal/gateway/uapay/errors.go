@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/kit"
 )
@@ -90,7 +89,7 @@ func declineOf(code string) bool {
 		!has("UNKNOWN", "INTERNAL", "SERVER", "SYSTEM", "TIMEOUT", "TIME_OUT", "PROCESS", "PENDING", "BANK", "ACQUIR", "EXTERNAL", "GATEWAY")
 }
 
-// invalidCredentials is a refusal without an error object.
+// invalidCredentials is the error of rejected credentials without an error object.
 func (r reply) invalidCredentials(e endpoint, code string) *gateway.Error {
 	err := r.err(gateway.KindCredentials, e, code)
 	err.Err = kit.ErrCredentials
@@ -207,36 +206,4 @@ func fieldErrors(paths []fieldFault) []gateway.FieldError {
 		out = append(out, gateway.FieldError{Field: name, Message: message})
 	}
 	return out
-}
-
-// fields collects what is wrong with a request.
-type fields []gateway.FieldError
-
-func (f *fields) add(name, message string) {
-	*f = append(*f, gateway.FieldError{Field: name, Message: message})
-}
-
-func (f *fields) need(name, value string) {
-	if strings.TrimSpace(value) == "" {
-		f.add(name, "required by the provider")
-	}
-}
-
-// refuse complains about what the provider has no field for.
-func (f *fields) refuse(name, message string) {
-	*f = append(*f, gateway.FieldError{Field: name, Message: "cannot be sent: " + message, Unsupported: true})
-}
-
-func (f *fields) refuseIf(given bool, name, message string) {
-	if given {
-		f.refuse(name, message)
-	}
-}
-
-// paidTo refuses what nobody asks for of a card that is paid to.
-func (f *fields) paidTo(at string, c *card.Card) {
-	f.refuseIf(c.Expiry.Month != 0, at+".exp_month", numberOnly)
-	f.refuseIf(c.Expiry.Year != 0, at+".exp_year", numberOnly)
-	f.refuseIf(c.CVC.Reveal() != "", at+".cvc", numberOnly)
-	f.refuseIf(c.Holder != "", at+".holder", numberOnly)
 }

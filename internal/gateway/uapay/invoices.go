@@ -7,8 +7,8 @@ import (
 )
 
 // cancelInvoice gives up an invoice that nobody has paid (uapay.md 7.6; path and members are inferred). An
-// error whose code proves nothing leaves it to a reading; an invoice that can still be paid was refused its cancel only
-// if the code refuses.
+// error whose code proves nothing leaves it to a reading; the cancel of an invoice that can
+// still be paid was declined only if the code says so.
 func (g *Gateway) cancelInvoice(ctx context.Context, ref gateway.Ref, id string) (gateway.Result, error) {
 	r, err := g.call(ctx, invoicesCancel, &idParams{ID: id}, nil)
 	if err != nil && !r.reported {

@@ -199,7 +199,7 @@ func invoice(req gateway.PaymentRequest) invoiceData {
 	return data
 }
 
-// oneReturn refuses addresses that a payer would never come to: the provider has one for all (uapay.md 7.1). The same
+// oneReturn rejects addresses that a payer would never come to: the provider has one for all (uapay.md 7.1). The same
 // address several times is one.
 func (f *fields) oneReturn(u gateway.ReturnURLs) {
 	sent := returnURL(u)
@@ -209,7 +209,7 @@ func (f *fields) oneReturn(u gateway.ReturnURLs) {
 	}
 }
 
-// noHolder and numberOnly say why a part of a card is refused.
+// noHolder and numberOnly are the reasons for which a part of a card is rejected.
 const (
 	noHolder   = "UAPAY takes no name of a card's holder"
 	numberOnly = "UAPAY takes nothing but the number of a card that is paid to"

@@ -7,7 +7,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// What is remembered with a refund of an invoice's payment.
+// What is stored with a refund of an invoice's payment.
 const (
 	stateAccepted = "accepted" // the provider acknowledged the request over its signature
 	stateLast     = "last"     // after it nothing of the payment is left, so that the payment must read REVERSED

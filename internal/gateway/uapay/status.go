@@ -91,7 +91,7 @@ func (s state) meaning(op gateway.Operation) meaning {
 	return meaning{}
 }
 
-// The names of what is remembered with an order.
+// The names of what is stored with an order.
 const (
 	stateInvoice = "invoice_id"
 	statePayment = "payment_id"
@@ -116,7 +116,7 @@ func saved(pairs ...string) map[string]gateway.Secret {
 	return out
 }
 
-// recall returns a remembered value that has the shape of an id, or "".
+// recall returns a stored value that has the shape of an id, or "".
 func recall(ref gateway.Ref, name string) string {
 	return kit.Fit(ref.State[name].Reveal(), kit.IDShape)
 }
@@ -126,7 +126,7 @@ func recall(ref gateway.Ref, name string) string {
 func (g *Gateway) result(r reply, words answer, m meaning, ref gateway.Ref) gateway.Result {
 	out := gateway.Result{Status: m.status, Amount: words.Amount.Pointer(), ProviderData: r.providerData, PaymentMethod: masked(words.CardFromMasked)}
 	if words.Currency != "" {
-		out.Currency = currency // any other was refused before
+		out.Currency = currency // any other was rejected before
 	}
 	if m.waiting {
 		if next := g.nextAction(r.answer, ref); next != nil {
@@ -166,7 +166,7 @@ func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
 	return nil, a.Amount.Pointer()
 }
 
-// rejected says that the provider refused, and never why.
+// rejected says that the provider declined. It never gives a reason.
 func rejected() *gateway.Failure {
 	return &gateway.Failure{
 		Category: gateway.FailureUnknown, Code: "REJECTED", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{},

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"payrelay/internal/gateway"
-	"payrelay/internal/gateway/kit"
 	"payrelay/internal/money"
 )
 
@@ -15,7 +14,7 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // codeUnpaid is the code of an error about an invoice without a payment.
 const codeUnpaid = "no_payment"
 
-// names returns the provider's ids of an order's invoice and payment, asking for those that are not remembered.
+// names returns the provider's ids of an order's invoice and payment, asking for those that are not stored.
 func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, error) {
 	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
 	if p.InvoiceID != "" && p.PaymentID != "" {
@@ -80,7 +79,7 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 // CancelsUnpaid implements gateway.UnpaidCanceler: an invoice that nobody has paid can be given up (uapay.md 7.6).
 func (*Gateway) CancelsUnpaid() bool { return true }
 
-// notAsked turns the failure of a look-up before a command into what it says of the command: it was not sent.
+// notAsked turns the failure of a call before a command into an error about the command, which was not sent.
 func notAsked(err error) error {
 	if e, ok := errors.AsType[*gateway.Error](err); ok {
 		switch e.Kind {
@@ -97,7 +96,7 @@ func notAsked(err error) error {
 
 // command sends a capture or cancel. An acknowledgement changes nothing by itself: the payment is read again, and is
 // processing while the hold still stands. An error whose code proves nothing by itself leaves the outcome to the same
-// reading: a hold that stands is proof that nothing was done only beside a code that refuses. After any other the command
+// reading: a hold that stands is proof that nothing was done only beside a code that declines. After any other the command
 // may be carried out yet, and later readings tell.
 func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, p paymentParams) (gateway.Result, error) {
 	state := saved(stateInvoice, p.InvoiceID, statePayment, p.PaymentID)
@@ -165,68 +164,4 @@ func (g *Gateway) afterError(ctx context.Context, e endpoint, ref gateway.Ref, r
 		return result, nil
 	}
 	return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
-}
-
-// ConfirmCode implements gateway.CodeConfirmer, for payments (uapay.md 8.4) and transfers (uapay.md 9.1). A code that
-// the provider did not take comes back as requires_action with a confirm_code action and the attempts that are left,
-// and not as an error. How the provider tells a wrong code is not documented; inferred from both ways it could: an
-// answer of error after which a code is still asked for, and an acknowledgement after which fewer attempts are left. An
-// error that costs no attempt is about something else than the code: KindDeclined of gateway.CodeNotTried.
-func (g *Gateway) ConfirmCode(ctx context.Context, ref gateway.Ref, code gateway.Secret) (gateway.Result, error) {
-	e, params := paymentsConfirm, codeParams{Code: code.Reveal(), Key: ref.State[stateKey].Reveal()}
-	params.InvoiceID, params.PaymentID = recall(ref, stateInvoice), recall(ref, statePayment)
-	if ref.Kind == gateway.KindTransfer || bySplit(ref) {
-		e, params.ID = p2pConfirm, params.PaymentID
-		params.InvoiceID, params.PaymentID = "", ""
-	}
-	var f fields
-	f.need("code", kit.Fit(code.Reveal(), wordShape))
-	if len(f) > 0 {
-		return gateway.Result{}, gateway.Refuse(e.op, f)
-	}
-	if params.ID == "" && (params.PaymentID == "" || params.InvoiceID == "") {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Op: e.op, Code: "nothing_to_confirm"}
-	}
-	if params.ID == "" && params.Key == "" {
-		return gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Op: e.op, Code: gateway.CodeKeyLost}
-	}
-	r, err := g.call(ctx, e, &params, nil, code.Reveal(), params.Key)
-	if err != nil && !r.reported {
-		return gateway.Result{}, err
-	}
-	checked, readErr := g.Fetch(ctx, ref)
-	codeAwaited := readErr == nil && checked.NextAction != nil && checked.NextAction.Type == gateway.ActionConfirmCode
-	switch {
-	case err != nil && readErr != nil:
-		return gateway.Result{}, err
-	case err != nil && codeAwaited && counted(checked.NextAction, ref) && !fewer(checked.NextAction, ref):
-		return gateway.Result{}, r.err(gateway.KindDeclined, e, gateway.CodeNotTried) // a code that is wrong costs an attempt
-	case err != nil && codeAwaited: // the code was not taken
-		for name, value := range r.providerData {
-			checked.ProviderData[name] = value
-		}
-		return checked, nil
-	case err != nil:
-		if checked.Status == gateway.StatusFailed { // the code was not taken, and there is no other try
-			checked.Failure.Category = gateway.FailureAuthentication
-			checked.Failure.Message = "The code was wrong for the last time."
-		}
-		return checked, nil // whatever became of it, this is how things are
-	case readErr != nil:
-		return gateway.Result{Status: gateway.StatusProcessing, ProviderData: r.providerData}, nil
-	case codeAwaited && !fewer(checked.NextAction, ref): // the provider is not done with the code yet
-		checked.Status, checked.NextAction = gateway.StatusProcessing, nil
-	}
-	return checked, nil
-}
-
-// counted reports whether an action tells the attempts that are left, and so did the one before.
-func counted(next *gateway.NextAction, ref gateway.Ref) bool {
-	return next.AttemptsLeft != nil && ref.State[stateLeft] != ""
-}
-
-// fewer reports whether an action has fewer attempts left than were left before.
-func fewer(next *gateway.NextAction, ref gateway.Ref) bool {
-	before, err := strconv.Atoi(ref.State[stateLeft].Reveal())
-	return err == nil && next.AttemptsLeft != nil && *next.AttemptsLeft < before
 }
