@@ -228,6 +228,8 @@ func TestBadRequests(t *testing.T) {
 		"a made-up address":       {"GET", "/v1/" + marked, "", nil, 404, "not_found", "/docs"},
 		"another method":          {"DELETE", "/v1/orders", "", nil, 405, "method_not_allowed", "/docs"},
 		"an id that is none":      {"GET", "/v1/orders/" + marked, "", nil, 404, "not_found", "no such order"},
+		"a statement's bad id":    {"GET", "/v1/statements/" + marked, "", nil, 404, "not_found", "no such statement"},
+		"a bad id before a part":  {"GET", "/v1/statements/" + marked + "/rows", "", nil, 404, "not_found", "no such statement"},
 		"an id of another kind":   {"GET", "/v1/refunds/" + orderID, "", nil, 404, "not_found", "no such order"},
 		"a made-up parameter":     {"GET", "/v1/orders?colour=" + marked, "", nil, 422, "invalid_request", "colour"},
 		"a parameter on a read":   {"GET", "/v1/orders/" + orderID + "?expand=" + marked, "", nil, 422, "invalid_request", "expand"},

@@ -23,7 +23,11 @@ func (s *server) validate(next http.Handler) http.Handler {
 		c := callOf(r.Context())
 		var wrong problems
 		if !c.readPath(r, &wrong) {
-			s.problem(w, r, notFound)
+			p := notFound
+			if strings.HasPrefix(r.URL.Path, "/v1/statements/") {
+				p.Detail = payment.ErrTransactionReportNotFound.Message
+			}
+			s.problem(w, r, p)
 			return
 		}
 		c.readQuery(r.URL.RawQuery, &wrong)
