@@ -52,10 +52,12 @@ func (s *Service) begin(ctx context.Context, o *Order, a attempt) (*Order, bool,
 // which the order has taken in.
 func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Order, callErr, err error) {
 	ctx = context.WithoutCancel(ctx)
-	made := Call{ID: s.NewID(), Operation: a.operation, StartedAt: s.Now()}
-	var result gateway.Result
-	result, made.Duration, callErr = callProvider(ctx, s, stored.subject(), s.ProviderTimeout, s.inTime(a))
-	made.Outcome, made.ProviderData = outcomeOf(result, callErr), providerDataOf(result, callErr)
+	started := s.Now()
+	result, took, callErr := callProvider(ctx, s, stored.subject(), s.ProviderTimeout, s.inTime(a))
+	made := Call{
+		ID: s.NewID(), Operation: a.operation, StartedAt: started, Duration: took,
+		Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr),
+	}
 	faultpoint.Hit("provider-answered")
 	event := Event{Source: SourceAnswer, CredentialsRefused: credentialsRefused(callErr)}
 	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {

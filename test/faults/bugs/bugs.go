@@ -60,8 +60,6 @@ import (
 	"payrelay/internal/gateway"
 )
 
-type providerCall = func(context.Context) (gateway.Result, error)
-
 // early makes a call at once and returns one that only says what came of it.
 func early(ctx context.Context, call providerCall) providerCall {
 	result, err := call(ctx)

@@ -30,17 +30,17 @@ var All = []Bug{
 		New:  "if acknowledged && f.Modification || q.Asked.Before(",
 	}},
 	{"late-answer", "a late answer is taken for how things are now", overlay.Edit{
-		File: "internal/payment/service.go",
-		Old:  "r := report(o, result, callErr, basis, now)\n",
-		New:  "r := report(o, result, callErr, max(basis, o.Sequence), now)\n",
+		File: "internal/payment/attempt.go",
+		Old:  "r := read(o, result, callErr, stored.Sequence, s.Now())\n",
+		New:  "r := read(o, result, callErr, max(stored.Sequence, o.Sequence), s.Now())\n",
 	}},
 	{"timeout-failed", "a call without an answer fails the order", overlay.Edit{
-		File: "internal/payment/service.go",
+		File: "internal/payment/answer.go",
 		Old:  "\t\tr.Status, r.Reason = StatusUnknown, \"The provider gave no answer that can be believed. It is being asked.\"\n",
 		New:  "\t\tif gateway.KindOf(err) == gateway.KindUnknown {\n\t\t\treturn fail(gateway.FailureUnavailable, gateway.AdviceRetryLater, code, \"No answer.\")\n\t\t}\n\t\tr.Status, r.Reason = StatusUnknown, \"The provider gave no answer that can be believed. It is being asked.\"\n",
 	}},
 	{"late-send", "a process that stood still sends what others have given up", overlay.Edit{
-		File: "internal/payment/service.go",
+		File: "internal/payment/attempt.go",
 		Old:  "\t\tif left <= 0 {\n",
 		New:  "\t\tleft = s.ProviderTimeout\n\t\tif left <= 0 {\n",
 	}},
@@ -55,7 +55,7 @@ var All = []Bug{
 		New:  "content := raw.Body\n",
 	}},
 	{"older-poll", "a status poll that was asked before the last step says how things are now", overlay.Edit{
-		File: "internal/payment/record.go",
+		File: "internal/payment/judge.go",
 		Old:  "case r.AsOf == o.Sequence && r.AsOf > 0:\n",
 		New:  "case r.AsOf > 0:\n",
 	}},
