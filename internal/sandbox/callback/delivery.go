@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// MaxKept bounds what one order remembers and sends.
+// MaxKept bounds what one order stores and sends.
 const MaxKept = 500
 
 // Delivery is how one callback is delivered. A simulator embeds it in what it keeps of

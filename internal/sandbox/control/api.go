@@ -22,7 +22,7 @@ var (
 
 const maxBody = 1 << 20
 
-// SameOrigin refuses what a browser sends for a page of another origin.
+// SameOrigin rejects what a browser sends for a page of another origin.
 func SameOrigin(next http.Handler) http.Handler {
 	return http.NewCrossOriginProtection().Handler(next)
 }

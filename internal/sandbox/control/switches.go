@@ -37,7 +37,7 @@ func (s *Switches[S]) Settings() S {
 	return *s.settings
 }
 
-// UpdateSettings changes settings; a change that makes no sense is refused as a whole.
+// UpdateSettings changes settings; a change that makes no sense is rejected as a whole.
 func (s *Switches[S]) UpdateSettings(change func(*S)) error {
 	s.guard.Lock()
 	defer s.guard.Unlock()

@@ -165,24 +165,24 @@ func (t *Simulator) merchant(r *http.Request) *Merchant {
 }
 
 func decode(w http.ResponseWriter, r *http.Request) (body, *answer) {
-	refuse := func(status int, msg string) *answer {
+	reject := func(status int, msg string) *answer {
 		return &answer{status: status, body: map[string]any{"status": StatusFailed, "err": CodeValidation, "msg": msg}}
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, refuse(http.StatusUnsupportedMediaType, "content type must be application/json")
+		return nil, reject(http.StatusUnsupportedMediaType, "content type must be application/json")
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "body cannot be read")
+		return nil, reject(http.StatusBadRequest, "body cannot be read")
 	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var b body
 	if err := dec.Decode(&b); err != nil || b == nil {
-		return nil, refuse(http.StatusBadRequest, "body must be one JSON object")
+		return nil, reject(http.StatusBadRequest, "body must be one JSON object")
 	}
 	if _, err := dec.Token(); err != io.EOF { //nolint:errorlint // the decoder returns io.EOF itself
-		return nil, refuse(http.StatusBadRequest, "body must be one JSON object")
+		return nil, reject(http.StatusBadRequest, "body must be one JSON object")
 	}
 	return b, nil
 }

@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/sandbox/record"
 )
 
-// controlRoutes is the JSON API for tests. Browsers of other origins are refused.
+// controlRoutes is the JSON API for tests. Browsers of other origins are rejected.
 func (t *Simulator) controlRoutes(root chi.Router) {
 	root.Route("/control", func(r chi.Router) {
 		r.Use(control.SameOrigin)

@@ -8,7 +8,7 @@
 // failing test. One handler serves everything by path prefix:
 //
 //	/pci/...        calls that may carry card data
-//	/gateway/...    all other calls; card data is refused here
+//	/gateway/...    all other calls; card data is rejected here
 //	/reporting/...  the transaction export
 //	/payment/{id}   the customer's payment form and result page
 //	/acs/{id}       the 3-D Secure page of the pretended bank

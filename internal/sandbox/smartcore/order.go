@@ -195,8 +195,8 @@ func newCard(digits, holder, month, year string) *Card {
 	return c
 }
 
-// expire makes a card be refused whose last month is over. The dictionary has no word for it (smartcore.md 8), so
-// it is the issuer's refusal. The documents' own examples pay with 02/25, and do so for ever.
+// expire declines a card whose last month is over. The dictionary has no word for it (smartcore.md 8), so it is the
+// issuer's decline. The documents' own examples pay with 02/25, and do so for ever.
 func (t *Simulator) expire(c *Card) {
 	last, err := time.Parse("01/2006", c.Month+"/20"+c.Year)
 	if now := t.now().UTC(); err == nil && c.Month+"/"+c.Year != "02/25" && now.After(last.AddDate(0, 1, 0)) {

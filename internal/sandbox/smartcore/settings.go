@@ -67,7 +67,7 @@ type Settings struct {
 	AnyCurrency bool `json:"any_currency"`
 	// DeclineCode is the error of a card that is not a documented test card.
 	DeclineCode string `json:"decline_code"`
-	// CardTimeLimit refuses the same card within 60 seconds with CARD_TIME_LIMIT_PROCESSING_ERROR.
+	// CardTimeLimit declines the same card within 60 seconds with CARD_TIME_LIMIT_PROCESSING_ERROR.
 	CardTimeLimit bool `json:"card_time_limit"`
 	// Rules force outcomes by amount or order id prefix; the first that fits wins.
 	Rules []Rule `json:"rules"`
@@ -106,7 +106,7 @@ type Rule struct {
 	Cascade []CascadeError `json:"cascade,omitempty"`
 }
 
-// CascadeError is the refusal of one route that was tried.
+// CascadeError is the decline of one route that was tried.
 type CascadeError struct {
 	GatePriority  int    `json:"gatePriority"`
 	ErrorCategory string `json:"errorCategory"`

@@ -128,15 +128,15 @@ func (t *Simulator) api(name string, fn endpoint) http.HandlerFunc {
 		c := &call{endpoint: name, base: t.baseURL(r)}
 		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		body, ok := parse(raw)
-		var refused *answer
+		var rejected *answer
 		if err != nil || !ok {
 			a := reject(CodeFormat, "body must be one JSON object")
-			refused = &a
+			rejected = &a
 		} else {
-			refused = t.open(c, body)
+			rejected = t.open(c, body)
 			external := t.externalOf(c)
 			t.calls.Describe(kept, external, scrub(map[string]any{"params": map[string]any(c.params), "data": map[string]any(c.data)}))
-			if refused == nil {
+			if rejected == nil {
 				plan = t.faults.Take(name, external, fault.HTTP...)
 				if reads[name] {
 					c.checks = t.faults.Take(name, external, fault.Check...)
@@ -148,8 +148,8 @@ func (t *Simulator) api(name string, fn endpoint) http.HandlerFunc {
 			}
 		}
 		a := answer{}
-		if refused != nil {
-			a = *refused
+		if rejected != nil {
+			a = *rejected
 		} else {
 			t.mu.Lock()
 			a = fn(t, c)

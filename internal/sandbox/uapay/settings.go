@@ -24,19 +24,19 @@ type Settings struct {
 	AnswerIAT bool `json:"answer_iat"`
 	// AnswerSkewS shifts that iat, and the simulator's idea of now, by so many seconds.
 	AnswerSkewS int `json:"answer_skew_s"`
-	// OuterMustMatch refuses requests whose params or data differ from those in the token. Assumed.
+	// OuterMustMatch rejects requests whose params or data differ from those in the token. Assumed.
 	OuterMustMatch bool `json:"outer_must_match"`
 	// ClockWindowS is the documented limit of |now - iat|; it being two-sided is assumed.
 	ClockWindowS int `json:"clock_window_s"`
 	// SessionTTLMS ends sessions. Assumed.
 	SessionTTLMS int `json:"session_ttl_ms"`
-	// UniqueExternalID refuses a second invoice of the same externalId. Assumed.
+	// UniqueExternalID rejects a second invoice of the same externalId. Assumed.
 	UniqueExternalID bool `json:"unique_external_id"`
 
 	// LookupCode is the code that LOOKUP cards want, LookupAttempts how often a payer may try.
 	LookupCode     string `json:"lookup_code"`
 	LookupAttempts int    `json:"lookup_attempts"`
-	// ConfirmNeedsKey refuses payments/confirm without the key, which is documented as required.
+	// ConfirmNeedsKey rejects payments/confirm without the key, which is documented as required.
 	ConfirmNeedsKey bool `json:"confirm_needs_key"`
 	// ThreeDSForm is what a challenge carries: "full" (PaReq and MD), "pareq" or "none".
 	ThreeDSForm string `json:"three_ds_form"`
@@ -50,7 +50,7 @@ type Settings struct {
 	CaptureChangesAmount bool `json:"capture_changes_amount"`
 	// PartialReverse is what a partly refunded payment shows: "keep" (FINISHED) or "reversed". Assumed.
 	PartialReverse string `json:"partial_reverse"`
-	// PartialReverseOnce refuses a second partial refund. Assumed.
+	// PartialReverseOnce rejects a second partial refund. Assumed.
 	PartialReverseOnce bool `json:"partial_reverse_once"`
 	// ReverseIgnored acknowledges refunds without carrying them out.
 	ReverseIgnored bool `json:"reverse_ignored"`

@@ -40,22 +40,8 @@ func DefaultMerchants() []Merchant {
 	}
 }
 
-// Config is what a simulator needs.
-type Config struct {
-	// BaseURL tells under which address the simulator's handler is reachable, without a
-	// slash at the end. Empty text means: take the host of the request.
-	BaseURL func() string
-	// Merchants defaults to DefaultMerchants.
-	Merchants []Merchant
-	// Settings defaults to DefaultSettings.
-	Settings *Settings
-	// MaxOrders bounds memory; 0 means 100000. Recorded requests are bounded to a tenth.
-	MaxOrders int
-	// Now is the clock of dates, iat and card expiry; nil means time.Now.
-	Now func() time.Time
-	// Log gets one line per API request and callback.
-	Log zerolog.Logger
-}
+// Config is what a simulator needs. Merchants defaults to DefaultMerchants.
+type Config = control.Config[Merchant, Settings]
 
 // switches are the simulator's settings and faults.
 type switches = control.Switches[Settings]
@@ -86,28 +72,14 @@ var templates embed.FS
 
 // New makes a simulator. The error names a configuration that cannot work.
 func New(cfg Config) (*Simulator, error) {
-	if len(cfg.Merchants) == 0 {
-		cfg.Merchants = DefaultMerchants()
-	}
-	if cfg.MaxOrders <= 0 {
-		cfg.MaxOrders = 100_000
-	}
-	if cfg.BaseURL == nil {
-		cfg.BaseURL = func() string { return "" }
+	cfg, err := cfg.Complete(DefaultSettings(), DefaultMerchants()...)
+	if err != nil {
+		return nil, err
 	}
 	t := &Simulator{
 		cfg: cfg, log: cfg.Log, now: cfg.Now, queue: schedule.New(64), faults: &fault.Set{},
-		calls: record.New(max(100, cfg.MaxOrders/10)), settings: DefaultSettings(), store: newStore(cfg.MaxOrders),
+		calls: record.New(max(100, cfg.MaxOrders/10)), settings: *cfg.Settings, store: newStore(cfg.MaxOrders),
 		merchants: map[string]*Merchant{}, keys: map[string]string{}, number: 249_000,
-	}
-	if t.now == nil {
-		t.now = time.Now
-	}
-	if cfg.Settings != nil {
-		if err := cfg.Settings.Validate(); err != nil {
-			return nil, err
-		}
-		t.settings = *cfg.Settings
 	}
 	for _, m := range cfg.Merchants {
 		if _, err := strconv.ParseInt(m.ClientID, 10, 64); err != nil {
@@ -115,7 +87,6 @@ func New(cfg Config) (*Simulator, error) {
 		}
 		t.merchants[m.ClientID] = &m
 	}
-	var err error
 	t.pages, err = page.Parse(templates, "templates", template.FuncMap{"money": money}, t.log)
 	if err != nil {
 		return nil, fmt.Errorf("uapay simulator: %w", err)
