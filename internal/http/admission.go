@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Admission bounds how much is worked on at once, so that more traffic than the service can bear is turned away at the
+// Admission bounds how much is worked on at once, so that more traffic than the service can bear is rejected at the
 // door in a moment, before anything was looked at or stored, instead of making everybody slow. A request that waits for a
 // provider is not being worked on.
 type Admission struct {
@@ -30,8 +30,8 @@ type gate struct {
 	rejected prometheus.Counter
 }
 
-func newGate(a Admission, shed prometheus.Counter) *gate {
-	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), rejected: shed}
+func newGate(a Admission, rejected prometheus.Counter) *gate {
+	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), rejected: rejected}
 }
 
 // place is a request's slot behind a gate.
@@ -90,7 +90,7 @@ func (p *slot) resume() {
 // resumeWait is how long a request that was begun is held back at most.
 const resumeWait = 3 * time.Second
 
-// turnAway answers a request that found no place.
+// reject answers a request that found no place.
 func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
 	g.rejected.Inc()
 	if rec := recordOf(r.Context()); rec != nil {
@@ -102,7 +102,7 @@ func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
 	})
 }
 
-// admit lets a request in, or sheds it with 503 and Retry-After.
+// admit lets a request in, or rejects it with 503 and Retry-After.
 func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		if g.Concurrency <= 0 {

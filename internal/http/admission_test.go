@@ -36,7 +36,7 @@ func crowd(t *testing.T, b *fixture, n int) (wait func() map[int]int) {
 	return func() map[int]int { wg.Wait(); return answers }
 }
 
-func TestTooManyRequestsAreTurnedAwayAtOnce(t *testing.T) {
+func TestTooManyRequestsAreRejectedAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, func(c *Config) {
@@ -47,7 +47,7 @@ func TestTooManyRequestsAreTurnedAwayAtOnce(t *testing.T) {
 		b.hook = func(context.Context, string) error { <-release; return nil }
 		wait := crowd(t, b, 10)
 		synctest.Wait()
-		require.Equal(t, 5.0, b.shed(t, "api"), "two are worked on and three wait; five went at once")
+		require.Equal(t, 5.0, b.rejections(t, "api"), "two are worked on and three wait; five went at once")
 
 		// Callbacks have a door of their own.
 		w := httptest.NewRecorder()
@@ -56,7 +56,7 @@ func TestTooManyRequestsAreTurnedAwayAtOnce(t *testing.T) {
 
 		<-time.After(501 * time.Millisecond) // by the clock of the bubble
 		synctest.Wait()
-		require.Equal(t, 8.0, b.shed(t, "api"), "nobody waits longer than that")
+		require.Equal(t, 8.0, b.rejections(t, "api"), "nobody waits longer than that")
 		close(release)
 		require.Equal(t, map[int]int{http.StatusOK: 2, http.StatusServiceUnavailable: 8}, wait())
 		b.hook = nil
@@ -80,20 +80,20 @@ func TestARequestThatWaitsForAProviderHoldsNobodyUp(t *testing.T) {
 		}
 		slow := crowd(t, b, 50)
 		synctest.Wait()
-		require.Zero(t, b.shed(t, "api"), "all fifty wait for the provider")
+		require.Zero(t, b.rejections(t, "api"), "all fifty wait for the provider")
 		close(answered)
 		synctest.Wait()
 		require.Equal(t, map[int]int{http.StatusServiceUnavailable: 1}, crowd(t, b, 1)(), "now one goes on, and the others wait for their turn")
-		require.Equal(t, 1.0, b.shed(t, "api"))
+		require.Equal(t, 1.0, b.rejections(t, "api"))
 		close(working)
-		require.Equal(t, map[int]int{http.StatusOK: 50}, slow(), "what was begun is never turned away")
+		require.Equal(t, map[int]int{http.StatusOK: 50}, slow(), "what was begun is never rejected")
 		b.hook = nil
 		require.Equal(t, map[int]int{http.StatusOK: 1}, crowd(t, b, 1)(), "every slot came back")
 	})
 }
 
-// shed is how many requests of a class were turned away so far.
-func (b *fixture) shed(t *testing.T, class string) float64 {
+// rejections is how many requests of a class were rejected so far.
+func (b *fixture) rejections(t *testing.T, class string) float64 {
 	t.Helper()
 	all, err := b.metrics.Gather()
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestBodiesThatArriveSlowlyHoldNobodyUp(t *testing.T) {
 		require.NoError(t, res.Body.Close())
 		require.Equal(t, http.StatusOK, res.StatusCode, target)
 	}
-	require.Zero(t, b.shed(t, "callbacks")+b.shed(t, "api"))
+	require.Zero(t, b.rejections(t, "callbacks")+b.rejections(t, "api"))
 
 	// A body that breaks off is refused by whoever reads it, not taken for a whole one.
 	require.NoError(t, cut.(*net.TCPConn).CloseWrite())

@@ -34,7 +34,7 @@ func (*arrived) Close() error { return nil }
 
 // arrive waits for the whole body, so that whoever is let in holds up nobody by sending slowly. It judges nothing: a
 // body that is too large or broken off is refused by whoever reads it. The buffer is wiped afterwards, as far as Go
-// allows. More bodies than places has are turned away.
+// allows. More bodies than places has are rejected.
 func (s *server) arrive(places *gate) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return s.arriveAt(places, next) }
 }

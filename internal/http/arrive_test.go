@@ -18,9 +18,9 @@ import (
 // body needs none.
 func TestOnlySoManyBodiesArriveAtOnce(t *testing.T) {
 	t.Parallel()
-	shed := prometheus.NewCounter(prometheus.CounterOpts{Name: "shed"})
+	rejected := prometheus.NewCounter(prometheus.CounterOpts{Name: "rejected"})
 	s := &server{Config: Config{Log: zerolog.Nop()}}
-	answer := s.arrive(newGate(Admission{Concurrency: 2}, shed))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	answer := s.arrive(newGate(Admission{Concurrency: 2}, rejected))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
 	send := func(body io.Reader) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		answer.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body))
@@ -42,7 +42,7 @@ func TestOnlySoManyBodiesArriveAtOnce(t *testing.T) {
 	refused := send(strings.NewReader("{}"))
 	require.Equal(t, http.StatusServiceUnavailable, refused.Code)
 	require.NotEmpty(t, refused.Header().Get("Retry-After"))
-	require.InDelta(t, 1, testutil.ToFloat64(shed), 0)
+	require.InDelta(t, 1, testutil.ToFloat64(rejected), 0)
 	require.Equal(t, http.StatusOK, send(nil).Code)
 
 	require.NoError(t, both[0].Close())

@@ -102,7 +102,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	// The process may have been stopped, and the time over when it went on; or the connection was cut, and the database is well
 	// again in a moment. Doing it twice does no harm.
 	until := time.Now().Add(settleRetried)
-	for pause := 20 * time.Millisecond; again(err) && time.Now().Before(until); pause = min(2*pause, time.Second) {
+	for pause := 20 * time.Millisecond; retryable(err) && time.Now().Before(until); pause = min(2*pause, time.Second) {
 		timer := time.NewTimer(pause)
 		<-timer.C
 		err = inTime(r, settle)
@@ -117,7 +117,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 }
 
 // again reports whether something may be well if it is tried once more.
-func again(err error) bool {
+func retryable(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || payment.CodeOf(err) == payment.CodeUnavailable
 }
 

@@ -143,9 +143,9 @@ func TestAnAnswerIsKeptAlsoWhenTheTimeIsUp(t *testing.T) {
 				}
 				require.Equal(t, test.status, b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k").Code)
 				b.hook = nil
-				again := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
-				require.Equal(t, 201, again.Code, again.Body)
-				require.Equal(t, test.replayed, again.Header().Get("Idempotency-Replayed") == "true")
+				repeated := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
+				require.Equal(t, 201, repeated.Code, repeated.Body)
+				require.Equal(t, test.replayed, repeated.Header().Get("Idempotency-Replayed") == "true")
 			})
 		})
 	}
@@ -160,12 +160,12 @@ func TestAWrongCodeIsReplayedAsAProblem(t *testing.T) {
 	path, body := "/v1/payments/"+orderID+"/confirm", `{"code":"111111"}`
 	first := b.send(t, "POST", path, body, "Idempotency-Key", "k")
 	require.Equal(t, 422, first.Code)
-	again := b.send(t, "POST", path, body, "Idempotency-Key", "k")
-	require.Equal(t, 422, again.Code)
-	require.Equal(t, "application/problem+json", again.Header().Get("Content-Type"))
-	require.Equal(t, first.Body.String(), again.Body.String())
+	repeated := b.send(t, "POST", path, body, "Idempotency-Key", "k")
+	require.Equal(t, 422, repeated.Code)
+	require.Equal(t, "application/problem+json", repeated.Header().Get("Content-Type"))
+	require.Equal(t, first.Body.String(), repeated.Body.String())
 	require.Equal(t, 1, b.count())
-	require.Empty(t, again.Header().Get("Location"))
+	require.Empty(t, repeated.Header().Get("Location"))
 	require.Equal(t, 422, b.send(t, "POST", path, body, "Idempotency-Key", "K").Code)
 	require.Equal(t, 2, b.count(), "keys are told apart by case")
 }

@@ -27,8 +27,8 @@ func TestARepeatGetsTheFirstAnswerByteForByte(t *testing.T) {
 	require.Equal(t, 201, first.Code)
 	require.Empty(t, first.Header().Get("Idempotency-Replayed"))
 	b.status = payment.StatusSucceeded
-	for _, again := range []string{body, " {\n\"currency\":\"EUR\", \"amount\":1, \"reference\":\"a\"} "} {
-		second := b.send(t, "POST", "/v1/payments", again, "Idempotency-Key", "k1")
+	for _, repeated := range []string{body, " {\n\"currency\":\"EUR\", \"amount\":1, \"reference\":\"a\"} "} {
+		second := b.send(t, "POST", "/v1/payments", repeated, "Idempotency-Key", "k1")
 		require.Equal(t, 201, second.Code)
 		require.Equal(t, first.Body.String(), second.Body.String())
 		require.Equal(t, "true", second.Header().Get("Idempotency-Replayed"))
@@ -167,10 +167,10 @@ func TestAnAnswerIsKeptAfterAStop(t *testing.T) {
 	store := &stopped{memory: &memory{rows: map[string]*kept{}}}
 	b := setup(t, func(c *Config) { c.Idempotency = store })
 	first := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
-	again := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
+	repeated := b.send(t, "POST", "/v1/payments", with("amount", "1"), "Idempotency-Key", "k")
 	require.Equal(t, 3, store.tries)
-	require.Equal(t, first.Code, again.Code)
-	require.Equal(t, "true", again.Header().Get("Idempotency-Replayed"))
+	require.Equal(t, first.Code, repeated.Code)
+	require.Equal(t, "true", repeated.Header().Get("Idempotency-Replayed"))
 }
 
 // stopped finds its time over at first, and then its connection cut.

@@ -26,7 +26,7 @@ const (
 // record is the one log line of a request, filled as it goes.
 type record struct {
 	requestID, shop, orderID, provider, verdict, code string
-	// shed requests are counted, and logged for debugging only: there may be very many.
+	// rejected requests are counted, and logged for debugging only: there may be very many.
 	rejected bool
 }
 
@@ -65,7 +65,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "payrelay_http_in_flight_requests", Help: "Requests being worked on."}),
 	}
 	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "payrelay_http_rejected_requests_total", Help: "Requests turned away at the door because too much was being worked on.",
+		Name: "payrelay_http_rejected_requests_total", Help: "Requests rejected at admission because too much was being worked on.",
 	}, []string{"class"})
 	reg.MustRegister(m.seconds, m.inFlight, m.rejected)
 	return m

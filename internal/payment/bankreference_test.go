@@ -103,7 +103,7 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	} {
 		o, now := orderIn(t, StatusProcessing), epoch
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, BankReferences: []string{"first"}}}
-		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
+		s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 		prepare(s, n)
 		require.Equal(t, Verify, s.call(t), name)
 		s.checks(t, o, &now, now.Add(time.Hour))
@@ -113,12 +113,12 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	}
 	o, now := orderIn(t, StatusProcessing), epoch
 	n := &gateway.Notification{OrderID: "o", VerifyReason: "C1", Result: gateway.Result{}}
-	told(o, &now, n, prohibited).call(t)
+	reportedOrder(o, &now, n, prohibited).call(t)
 	require.Empty(t, o.BankReferences, "what cannot be read is no reference")
 
 	odd := int64(1200)
 	n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd, BankReferences: []string{"odd"}}}
-	require.Equal(t, Verify, told(o, &now, n, prohibited).call(t))
+	require.Equal(t, Verify, reportedOrder(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"odd": StatusProcessing}, o.BankReferences)
 	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "true")))
 	require.Zero(t, o.Conflicts, "what was not believed is no first charge")
@@ -127,7 +127,7 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	o.Kind, o.SameSumRefunds = gateway.KindRefund, 1
 	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum
 		n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, BankReferences: []string{reference}}}
-		require.Equal(t, Repeat, told(o, &now, n, prohibited).call(t))
+		require.Equal(t, Repeat, reportedOrder(o, &now, n, prohibited).call(t))
 	}
 	require.Len(t, o.BankReferences, 2)
 }
@@ -139,7 +139,7 @@ func TestTheReferenceOfAnUnrecordedRefundIsKept(t *testing.T) {
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{
 		Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, Amount: &sum, Currency: "EUR", BankReferences: []string{"refund"},
 	}}
-	require.Equal(t, Conflict, told(o, &now, n, prohibited).call(t))
+	require.Equal(t, Conflict, reportedOrder(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"refund": ""}, o.BankReferences)
 	require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, SourceCallback, "payment")))
 	require.Len(t, o.NewConflicts(), 1, "the payment's own is no second one")

@@ -12,7 +12,7 @@ import (
 )
 
 // told is a service of one order whose provider shows it as shown says, and whose next callback is *n.
-func told(o *Order, now *time.Time, n *gateway.Notification, shown func() (gateway.Result, error)) *Service {
+func reportedOrder(o *Order, now *time.Time, n *gateway.Notification, shown func() (gateway.Result, error)) *Service {
 	o.Provider = "fake"
 	fake := &gatewaytest.Fake{
 		FetchFunc:        func(context.Context, gateway.Ref) (gateway.Result, error) { return shown() },
@@ -53,7 +53,7 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 	success := gateway.Result{Status: gateway.StatusSucceeded}
 	for name, n := range map[string]*gateway.Notification{
 		"policy":                {OrderID: "o", Result: success},
-		"in doubt":              {OrderID: "o", VerifyReason: "it is the payer's turn"},
+		"unverified":            {OrderID: "o", VerifyReason: "it is the payer's turn"},
 		"weak":                  {OrderID: "o", Weak: "success without finalAmount", Result: success},
 		"a word without a step": {OrderID: "o"},
 		"a duplicate":           nil,
@@ -62,7 +62,7 @@ func TestWhatTheProviderHasNamedWasNeverLost(t *testing.T) {
 			t.Parallel()
 			o, now := newTestOrder(), epoch
 			shown := prohibited
-			s := told(o, &now, n, func() (gateway.Result, error) { return shown() })
+			s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return shown() })
 			s.AlwaysConfirm = name == "policy"
 			kind := gateway.KindUnknown
 			if n == nil {
@@ -109,7 +109,7 @@ func TestAWeakContradictionIsAVerification(t *testing.T) {
 		o := orderIn(t, StatusFailed)
 		now := epoch.Add(time.Hour)
 		n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
+		s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
 		require.Equal(t, Verify, s.call(t), name)
 		require.Zero(t, o.Conflicts, name)
 		s.checks(t, o, &now, now.Add(48*time.Hour))
@@ -121,7 +121,7 @@ func TestAWeakContradictionIsAVerification(t *testing.T) {
 	}
 	o, now := orderIn(t, StatusSucceeded), epoch
 	n := &gateway.Notification{OrderID: "o", Weak: "success without finalAmount", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-	require.Equal(t, Repeat, told(o, &now, n, prohibited).call(t), "it says nothing new")
+	require.Equal(t, Repeat, reportedOrder(o, &now, n, prohibited).call(t), "it says nothing new")
 }
 
 // A provider has one word for a hold and for its capture. The hold's own callback, come after its capture has failed,
@@ -136,7 +136,7 @@ func TestTheHoldsCallbackAfterAFailedCaptureIsVerified(t *testing.T) {
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: epoch}))
 		now := epoch.Add(time.Hour)
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
-		s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
+		s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: tc.shown}, nil })
 		require.Equal(t, Verify, s.call(t), name)
 		require.Zero(t, o.Conflicts, name)
 		s.checks(t, o, &now, now.Add(48*time.Hour))
@@ -162,7 +162,7 @@ func TestMoneyThatWentBackElsewhereIsTold(t *testing.T) {
 		o, now := orderIn(t, StatusSucceeded), epoch
 		n := tc.n
 		n.OrderID, n.Result.Kind, n.Result.Amount, n.Result.Currency = "o", gateway.KindRefund, &sum, "EUR"
-		require.Equal(t, tc.want, told(o, &now, &n, prohibited).call(t), name)
+		require.Equal(t, tc.want, reportedOrder(o, &now, &n, prohibited).call(t), name)
 		require.Equal(t, tc.want == Conflict, o.Conflicts == 1, name)
 		require.Equal(t, StatusSucceeded, o.Status)
 		require.Zero(t, o.RefundReserved)
@@ -177,7 +177,7 @@ func TestARefundsOwnAnswerPutsItsEndInVerification(t *testing.T) {
 		o.Kind = kind
 		parent := o.ID
 		o.ParentID = &parent
-		s := told(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
+		s := reportedOrder(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 		_, err := s.ask(t.Context(), o, "refund", func(context.Context) (gateway.Result, error) {
 			require.Equal(t, Apply, o.Record(undated(StatusFailed)))
 			return gateway.Result{Status: gateway.StatusProcessing, ProviderReference: "its id"}, nil

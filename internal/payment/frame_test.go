@@ -101,21 +101,21 @@ func TestCardFrame(t *testing.T) {
 func TestQuestionsTakeNobodysPlace(t *testing.T) {
 	t.Parallel()
 	shop, calling, asked := uuid.New(), 0, 0
-	look := func() {
+	batch := func() {
 		asked++
 		require.Equal(t, 1, calling)
 	}
 	d := frameDriver{&gatewaytest.Fake{
 		BalanceFunc: func(context.Context) (gateway.Balance, error) {
-			look()
+			batch()
 			return gateway.Balance{}, nil
 		},
 		FindTransferFunc: func(context.Context, gateway.TransferQuery) (gateway.Result, error) {
-			look()
+			batch()
 			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotFound}
 		},
 	}, func(context.Context, gateway.CardFrameRequest) (gateway.CardFrame, error) {
-		look()
+		batch()
 		return gateway.CardFrame{}, nil
 	}}
 	account := Account{ID: uuid.New(), Name: "a", Provider: "framed", Currency: "UAH", Purpose: PurposeAny}

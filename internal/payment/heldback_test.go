@@ -117,9 +117,9 @@ func TestWhatWouldBeHeldBackIsNotStored(t *testing.T) {
 				return
 			}
 			store.earlier = newTestOrder()
-			again, err := tc.do(s)
+			repeated, err := tc.do(s)
 			require.NoError(t, err)
-			require.Equal(t, store.earlier.ID, again.ID, "a repeat gives the first order")
+			require.Equal(t, store.earlier.ID, repeated.ID, "a repeat gives the first order")
 		})
 	}
 }

@@ -98,7 +98,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return nil, err
 	}
 	unseen := func(*Order) string { return "" }
-	if looker, ok := gw.gateway.(gateway.HoldProber); ok && o.Status == StatusAuthorized {
+	if prober, ok := gw.gateway.(gateway.HoldProber); ok && o.Status == StatusAuthorized {
 		trial := *o
 		if err := prepare(gw.gateway, &trial); err != nil {
 			return nil, err
@@ -108,7 +108,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 			return nil, err
 		}
 		sequence := o.Sequence
-		unseen = func(o *Order) string { return s.unseen(o, looker, reported, sequence, until) }
+		unseen = func(o *Order) string { return s.unseen(o, prober, reported, sequence, until) }
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if err := holds(o, op, unpaid); err != nil {
@@ -154,11 +154,11 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 // unseen says why a command must not be sent after a look at its hold, or "": whether a lost one arrived could not be told
 // later. told is what the look answered, and sequence the order's before it. Another look, recorded since, may be an older one.
 // A command that is sent just before until, when its time is over, would only be lost.
-func (s *Service) unseen(o *Order, looker gateway.HoldProber, reported gateway.Result, sequence int, until time.Time) string {
+func (s *Service) unseen(o *Order, prober gateway.HoldProber, reported gateway.Result, sequence int, until time.Time) string {
 	switch {
 	case reported.Status == "":
 		return "The provider does not answer, or does not tell how the hold stands."
-	case Status(reported.Status) != StatusAuthorized || looker.HoldUnverified(o.Ref()):
+	case Status(reported.Status) != StatusAuthorized || prober.HoldUnverified(o.Ref()):
 		return "The provider does not show the hold."
 	case o.Sequence != sequence:
 		return "The payment changed meanwhile."

@@ -51,49 +51,49 @@ func TestNothingIsSentBeforeTheHoldWasSeen(t *testing.T) {
 	t.Parallel()
 	seen := gateway.Result{Status: gateway.StatusAuthorized, State: map[string]gateway.Secret{"look": "now"}}
 	for _, tc := range []struct {
-		name string
-		told gateway.Result
-		err  error
+		name     string
+		reported gateway.Result
+		err      error
 		// meanwhile happens to the order before its look is recorded, after before the command is
 		meanwhile, after func(*Order)
 		sent             bool
 		code             Code
 	}{
-		{name: "seen", told: seen, sent: true},
+		{name: "seen", reported: seen, sent: true},
 		{name: "not answered", err: &gateway.Error{Kind: gateway.KindUnknown}, code: CodeProviderFailed},
 		{name: "not known", err: &gateway.Error{Kind: gateway.KindNotFound}, code: CodeProviderFailed},
-		{name: "nothing understood", told: gateway.Result{ProviderData: gateway.ProviderData{"status": "7"}}, code: CodeProviderFailed},
-		{name: "not held any more, or not yet", told: gateway.Result{Status: gateway.StatusProcessing}, code: CodeInvalidState},
-		{name: "not held, and about other money", told: gateway.Result{Status: gateway.StatusProcessing, Kind: gateway.KindRefund}, code: CodeProviderFailed},
-		{name: "nothing to remember", told: gateway.Result{Status: gateway.StatusAuthorized}, code: CodeProviderFailed},
-		{name: "about other money", told: gateway.Result{Status: gateway.StatusAuthorized, Kind: gateway.KindRefund, State: seen.State}, code: CodeProviderFailed},
-		{name: "ended", told: gateway.Result{Status: gateway.StatusFailed}, code: CodeInvalidState},
+		{name: "nothing understood", reported: gateway.Result{ProviderData: gateway.ProviderData{"status": "7"}}, code: CodeProviderFailed},
+		{name: "not held any more, or not yet", reported: gateway.Result{Status: gateway.StatusProcessing}, code: CodeInvalidState},
+		{name: "not held, and about other money", reported: gateway.Result{Status: gateway.StatusProcessing, Kind: gateway.KindRefund}, code: CodeProviderFailed},
+		{name: "nothing to remember", reported: gateway.Result{Status: gateway.StatusAuthorized}, code: CodeProviderFailed},
+		{name: "about other money", reported: gateway.Result{Status: gateway.StatusAuthorized, Kind: gateway.KindRefund, State: seen.State}, code: CodeProviderFailed},
+		{name: "ended", reported: gateway.Result{Status: gateway.StatusFailed}, code: CodeInvalidState},
 		{
-			name: "another command came and went", told: seen, code: CodeProviderFailed,
+			name: "another command came and went", reported: seen, code: CodeProviderFailed,
 			meanwhile: func(o *Order) {
 				o.step(StatusProcessing, SourceRequest, nil, epoch)
 				o.step(StatusAuthorized, SourceStatusPoll, nil, epoch)
 			},
 		},
 		{
-			name: "an older look is recorded last", told: seen, code: CodeProviderFailed,
+			name: "an older look is recorded last", reported: seen, code: CodeProviderFailed,
 			after: func(o *Order) { o.ProviderState = map[string]gateway.Secret{"look": "older"} },
 		},
 	} {
-		for _, remembered := range []gateway.Secret{"", "before"} {
-			if remembered != "" && tc.name == "nothing to remember" {
+		for _, saved := range []gateway.Secret{"", "before"} {
+			if saved != "" && tc.name == "nothing to remember" {
 				continue // what is remembered is how it is shown
 			}
 			o, sent := authorizedOrder(t), ""
-			if remembered != "" {
-				o.ProviderState = map[string]gateway.Secret{"look": remembered}
+			if saved != "" {
+				o.ProviderState = map[string]gateway.Secret{"look": saved}
 			}
 			d := &probingDriver{gatewaytest.Fake{
 				FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
 					if tc.meanwhile != nil {
 						tc.meanwhile(o)
 					}
-					return tc.told, tc.err
+					return tc.reported, tc.err
 				},
 				CaptureFunc: func(_ context.Context, ref gateway.Ref, _ money.Money) (gateway.Result, error) {
 					sent = ref.State["look"].Reveal()
@@ -206,7 +206,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 	const delay, timeout = 5 * time.Second, 2 * time.Second
 	s := New(Config{ProviderTimeout: timeout})
 	d := gateway.Description{VisibilityDelay: delay}
-	commanded := func(op gateway.Operation) *Order {
+	modified := func(op gateway.Operation) *Order {
 		o := newTestOrder()
 		o.Manual, o.Operation = true, gateway.OpAuthorize
 		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusAuthorized, AsOf: o.Sequence, At: epoch}))
@@ -218,7 +218,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 		return recordPoll(s, o, d, gateway.Result{Status: status}, nil, o.Sequence, epoch.Add(after), epoch.Add(after))
 	}
 	for _, op := range []gateway.Operation{gateway.OpCapture, gateway.OpCancel} {
-		o := commanded(op)
+		o := modified(op)
 		for _, after := range []time.Duration{0, time.Second, 3 * time.Second, delay + timeout - 1} {
 			require.Equal(t, Stale, ask(o, after, gateway.StatusAuthorized), "%s, after %s", op, after)
 			require.Equal(t, StatusProcessing, o.Status)
@@ -230,7 +230,7 @@ func TestALostCaptureIsBelievedLate(t *testing.T) {
 		require.NoError(t, holds(o, op, false), "it can be asked for again")
 	}
 
-	o := commanded(gateway.OpCapture)
+	o := modified(gateway.OpCapture)
 	require.Equal(t, Stale, ask(o, time.Minute, gateway.StatusAuthorized), "one answer is no proof, however late")
 	require.Equal(t, Stale, ask(o, 61*time.Second, gateway.StatusAuthorized))
 	require.Equal(t, Repeat, ask(o, 62*time.Second, gateway.StatusProcessing), "it had arrived")

@@ -162,7 +162,7 @@ func (o *Order) otherEnd(r Observation) string {
 	return o.secondMovement(r)
 }
 
-// commanded reports whether a capture or cancel was asked for: "authorized" of unknown age is then old news.
+// modificationPending reports whether a capture or cancel was asked for: "authorized" of unknown age is then old news.
 func (o *Order) modificationPending() bool {
 	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
 }
@@ -185,7 +185,7 @@ func (o *Order) intent() gateway.Operation {
 	return gateway.OpSale
 }
 
-// held reports whether money was held before what was commanded last; if not, an unpaid order was given up.
+// held reports whether money was held before what was asked for last; if not, an unpaid order was given up.
 func (o *Order) wasAuthorized() bool { return o.Manual && o.Authorized > 0 }
 
 // endedWithoutMoney reports whether the order is final and nothing was taken or paid.
@@ -198,7 +198,7 @@ func (o *Order) neverArrived() bool {
 	return o.Failure != nil && (o.Failure.Code == codeNotFound || o.Failure.Code == codeNotSent)
 }
 
-// asBefore reports whether a status is the one that the order had before what was commanded last.
+// asBefore reports whether a status is the one that the order had before what was asked for last.
 func (o *Order) asBefore(s gateway.Status) bool {
 	if o.wasAuthorized() {
 		return s == gateway.StatusAuthorized

@@ -24,7 +24,7 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	err := retry(func() (err error) {
 		stored, created, err = s.Store.CreateOrder(ctx, o)
 		return err
-	}, func(err error) bool { return errors.Is(err, ErrNotBegun) })
+	}, func(err error) bool { return errors.Is(err, ErrNothingSent) })
 	if err != nil {
 		return nil, false, err
 	}

@@ -54,10 +54,10 @@ func TestARepeatIsNotJudgedAnew(t *testing.T) {
 	require.Equal(t, "recurring.expires_at", fieldsOf(err)[0].Field)
 
 	s.order = &Order{Reference: "r", RequestHash: []byte("hash")}
-	again, isNew, err := service.CreatePayment(context.Background(), in)
+	repeated, isNew, err := service.CreatePayment(context.Background(), in)
 	require.NoError(t, err, "it was in the future when it was first sent")
 	require.False(t, isNew)
-	require.Same(t, s.order, again)
+	require.Same(t, s.order, repeated)
 }
 
 // Nor is one of anything else that makes orders, whatever would refuse it by now: what the provider needs, or the shop's accounts.
@@ -99,10 +99,10 @@ func TestNoRepeatIsJudgedAnew(t *testing.T) {
 		_, _, err := c.send()
 		require.Equal(t, c.code, CodeOf(err), name)
 		s.order = &Order{Reference: "r", RequestHash: hash}
-		again, isNew, err := c.send()
+		repeated, isNew, err := c.send()
 		require.NoError(t, err, name)
 		require.False(t, isNew, name)
-		require.Same(t, s.order, again, name)
+		require.Same(t, s.order, repeated, name)
 		s.order = &Order{Reference: "r", RequestHash: []byte("another")}
 		_, _, err = c.send()
 		require.Equal(t, CodeReferenceConflict, CodeOf(err), name)

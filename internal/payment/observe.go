@@ -87,7 +87,7 @@ func (o *Order) observePoll(p Policy, a statusPoll) Verdict {
 	a.Stepped, a.Contradicted = o.Sequence != sequence, o.Conflicts != conflicts
 	var gaveUp bool
 	if o.Verification, gaveUp = o.OnPoll(p, o.facts(), a.Poll, before); gaveUp {
-		o.contradict(Observation{Source: SourceStatusPoll, Status: StatusUnknown, At: a.Answered}, "a report put the order in doubt, and the provider could not tell for a day")
+		o.contradict(Observation{Source: SourceStatusPoll, Status: StatusUnknown, At: a.Answered}, "a report called the order into question, and the provider could not tell for a day")
 	}
 	return verdict
 }

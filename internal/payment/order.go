@@ -75,7 +75,7 @@ type Order struct {
 	// Verification is what status polls have found so far, and when the next one is due.
 	Verification
 
-	// Namesakes is how many other refunds of the same payment and sum a callback on that payment could as well be about.
+	// SameSumRefunds is how many other refunds of the same payment and sum a callback on that payment could as well be about.
 	// It is not stored: only Store.ApplyCallback fills it.
 	SameSumRefunds int
 

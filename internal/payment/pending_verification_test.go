@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// A doubt that the provider cannot settle within a day is an operator's.
+// A pending verification that the provider cannot settle within a day is an operator's.
 func TestAVerificationThatNobodySettlesIsAConflict(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
@@ -41,7 +41,7 @@ func TestAVerificationThatNobodySettlesIsAConflict(t *testing.T) {
 	require.InDelta(t, 24*time.Hour, now.Sub(epoch), float64(time.Hour), "shops that ask do not make the day shorter")
 }
 
-// A signed callback that is in doubt is looked after at the pace of an order that has just changed, however long the order has
+// A signed callback that needs verification is polled at the pace of an order that has just changed, however long the order has
 // waited for its customer, and whatever the first answer is.
 func TestAVerificationBeginsTheScheduleAnew(t *testing.T) {
 	t.Parallel()
@@ -103,7 +103,7 @@ func TestAVerificationOutlastsTheProvidersDelay(t *testing.T) {
 	}
 }
 
-// An answer that names no end settles no doubt about one, however late it is.
+// An answer that names no end settles no pending verification of one, however late it is.
 func TestAVerificationIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
@@ -129,7 +129,7 @@ func TestAVerificationIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
 	require.Zero(t, o.Conflicts)
 }
 
-// A doubt about an order that has been on its way for hours is not left to the next hour when the first answer tells nothing.
+// A pending verification of an order that has been on its way for hours is not left to the next hour when the first answer tells nothing.
 func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
@@ -151,11 +151,11 @@ func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 	}
 }
 
-// A doubt about an order that has not ended outlasts its end, whatever road that comes by, until the provider was asked late
-// enough. An end that is as the doubted report said needs no second look.
+// A pending verification of an order that has not ended outlasts its end, whatever road that comes by, until the provider was asked late
+// enough. An end that is as that report said needs no second poll.
 func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 	t.Parallel()
-	doubted := epoch.Add(time.Hour)
+	contradictedAt := epoch.Add(time.Hour)
 	for name, tc := range map[string]struct {
 		n       gateway.Notification
 		confirm bool
@@ -178,11 +178,11 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, reversed := range []bool{true, false} {
-				o, now, n := orderIn(t, StatusProcessing), doubted, tc.n
+				o, now, n := orderIn(t, StatusProcessing), contradictedAt, tc.n
 				n.OrderID = "o"
-				s := told(o, &now, &n, func() (gateway.Result, error) {
+				s := reportedOrder(o, &now, &n, func() (gateway.Result, error) {
 					r := gateway.Result{Status: gateway.StatusSucceeded}
-					if back := o.Amount.Minor(); reversed && now.After(doubted.Add(50*time.Second)) {
+					if back := o.Amount.Minor(); reversed && now.After(contradictedAt.Add(50*time.Second)) {
 						r.Refunded = &back
 					}
 					return r, nil
@@ -198,11 +198,11 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 				}
 				require.Equal(t, StatusSucceeded, o.Status)
 				require.Equal(t, tc.resumed, o.NextPollAt != nil)
-				s.checks(t, o, &now, doubted.Add(time.Hour))
+				s.checks(t, o, &now, contradictedAt.Add(time.Hour))
 				require.Equal(t, reversed && tc.resumed, o.Conflicts == 1)
 				require.Nil(t, o.NextPollAt)
 				if tc.resumed {
-					require.Equal(t, doubted.Add(time.Minute), now, "as soon as it can be told")
+					require.Equal(t, contradictedAt.Add(time.Minute), now, "as soon as it can be told")
 				}
 				require.Nil(t, o.PendingSince)
 			}
@@ -210,12 +210,12 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 	}
 }
 
-// An answer that was asked for late enough settles a doubt also when it names no end.
+// An answer that was asked for late enough settles a pending verification also when it names no end.
 func TestAVerificationIsForgottenOnceItWasLookedAfter(t *testing.T) {
 	t.Parallel()
 	o, now, status := orderIn(t, StatusProcessing), epoch.Add(time.Hour), gateway.StatusProcessing
 	n := &gateway.Notification{OrderID: "o", VerifyReason: "the money went back"}
-	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: status}, nil })
+	s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: status}, nil })
 	s.call(t)
 	s.checks(t, o, &now, now.Add(10*time.Minute))
 	status = gateway.StatusSucceeded
@@ -224,7 +224,7 @@ func TestAVerificationIsForgottenOnceItWasLookedAfter(t *testing.T) {
 	require.Nil(t, o.NextPollAt)
 }
 
-// Two reports in doubt that name different ends are not settled by either.
+// Two reports to verify that name different ends are not settled by either.
 func TestTwoVerificationsThatDisagreeAreBothKept(t *testing.T) {
 	t.Parallel()
 	o := orderIn(t, StatusProcessing)
@@ -235,7 +235,7 @@ func TestTwoVerificationsThatDisagreeAreBothKept(t *testing.T) {
 	require.Equal(t, epoch.Add(time.Second), *o.PendingSince)
 }
 
-// What the provider denied before a report in doubt is no part of the proof that a capture never arrived.
+// What the provider denied before a report to verify is no part of the proof that a capture never arrived.
 func TestAVerificationBeginsProofsAnew(t *testing.T) {
 	t.Parallel()
 	o := newTestOrder()
@@ -243,7 +243,7 @@ func TestAVerificationBeginsProofsAnew(t *testing.T) {
 	o.PollsSince, o.PollsDone = epoch, 4
 	now := epoch.Add(time.Second)
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded}}
-	s := told(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusAuthorized}, nil })
+	s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusAuthorized}, nil })
 	for range 2 {
 		_, err := s.Refresh(t.Context(), o.Key())
 		require.NoError(t, err)

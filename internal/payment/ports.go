@@ -17,8 +17,8 @@ type Key struct{ Shop, Order uuid.UUID }
 // Key returns the order's name.
 func (o *Order) Key() Key { return Key{o.ShopID, o.ID} }
 
-// ErrNotBegun is in an error of CodeUnavailable that came before anything was sent to the database.
-var ErrNotBegun = errors.New("nothing was sent to the database")
+// ErrNothingSent is in an error of CodeUnavailable that came before anything was sent to the database.
+var ErrNothingSent = errors.New("nothing was sent to the database")
 
 // ErrRecorded is returned by Store.UpdateOrder for a Call that is written down already.
 var ErrRecorded = errors.New("the call is recorded already")
@@ -39,7 +39,7 @@ type Store interface {
 	// lock, in the same transaction. fn returns the verdict to keep. A callback that was kept before changes nothing:
 	// seen is true and fn does not run. An order that does not exist is verdict no_order. A callback of kind refund that
 	// names a payment is about the payment's open refund, or its only one if none is open: fn gets that refund, with
-	// Namesakes filled, and the payment itself only if there is no such refund. Payment and refund are locked, in that
+	// SameSumRefunds filled, and the payment itself only if there is no such refund. Payment and refund are locked, in that
 	// order.
 	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 

@@ -33,8 +33,8 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 	if err != nil {
 		return nil, false, err
 	}
-	if again, err := s.Earlier(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); again != nil || err != nil {
-		return again, false, err
+	if repeated, err := s.Earlier(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); repeated != nil || err != nil {
+		return repeated, false, err
 	}
 	refunder, ok := gw.gateway.(gateway.Refunder)
 	switch {
@@ -125,8 +125,8 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	if err != nil {
 		return nil, false, err
 	}
-	if again, err := s.Earlier(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); again != nil || err != nil {
-		return again, false, err
+	if repeated, err := s.Earlier(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); repeated != nil || err != nil {
+		return repeated, false, err
 	}
 	charger, ok := gw.gateway.(gateway.Charger)
 	switch {
@@ -198,8 +198,8 @@ var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, Code
 // refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
 func (s *Service) rejectOrReplay(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, reason error) (*Order, bool, error) {
 	if slices.Contains(rejections, CodeOf(reason)) {
-		if again, err := s.Earlier(ctx, shop, kind, reference, hash); again != nil || err != nil {
-			return again, false, err
+		if repeated, err := s.Earlier(ctx, shop, kind, reference, hash); repeated != nil || err != nil {
+			return repeated, false, err
 		}
 	}
 	return nil, false, reason

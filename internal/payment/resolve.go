@@ -14,7 +14,7 @@ type Resolution struct {
 	// Minor is how much moved, in minor units, of an order settled as succeeded; 0 is what was asked for, or all that was
 	// held if that is less.
 	Minor int64
-	// Force settles also an order about which nothing is in doubt. The history says so.
+	// Force settles also an order about which nothing is open. The history says so.
 	Force bool
 	// Seen is how many contradictions of the order the operator knows of, nil if that was not said. More are not settled.
 	Seen *int
@@ -22,8 +22,8 @@ type Resolution struct {
 	Reason, Operator string
 }
 
-// Resolve settles an order whose outcome is in doubt, or acknowledges the conflict of one that is final, by an operator's
-// decision. An order that waits for its customer or shop is in doubt only if something contradicts it.
+// Resolve settles an order whose outcome is unknown, or acknowledges the conflict of one that is final, by an operator's
+// decision. An order that waits for its customer or shop is open only if something contradicts it.
 // Of a capture or cancel that never took effect, the decision is "authorized": the money is still held. A final status is
 // never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
 // It returns how many contradictions it settled, too.
@@ -97,8 +97,8 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 
 // nothingInDoubt says why an order that waits is not for an operator to settle, and what to do instead.
 var nothingPending = map[Status]string{
-	StatusAuthorized: "Nothing about this payment is in doubt: its money is held, and a decision here would not release it. " +
+	StatusAuthorized: "Nothing about this payment is open: its money is held, and a decision here would not release it. " +
 		"Capture or cancel it through the API. If you know better, decide with --force; the history will say so.",
-	StatusRequiresAction: "Nothing about this order is in doubt: it waits for its customer, who may still pay, and a decision here would not stop that. " +
+	StatusRequiresAction: "Nothing about this order is open: it waits for its customer, who may still pay, and a decision here would not stop that. " +
 		"It ends by itself, or by a cancel through the API where the provider has one. If you know better, decide with --force; the history will say so.",
 }

@@ -75,7 +75,7 @@ func TestAnOperatorsDecision(t *testing.T) {
 		{"nothing was ever held", givenUp, StatusAuthorized, "ticket", CodeInvalidState, 0},
 		{"no reason", in(StatusUnknown), StatusFailed, "", CodeInvalid, 0},
 		{"no end", in(StatusUnknown), StatusProcessing, "ticket", CodeInvalid, 0},
-		{"nothing was commanded", in(StatusProcessing), StatusAuthorized, "ticket", CodeInvalidState, 0},
+		{"no command was sent", in(StatusProcessing), StatusAuthorized, "ticket", CodeInvalidState, 0},
 		{"final", in(StatusFailed), StatusSucceeded, "ticket", CodeInvalidState, 0},
 		{"final, nothing to settle", in(StatusFailed), StatusFailed, "ticket", CodeInvalidState, 0},
 	} {

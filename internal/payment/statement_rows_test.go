@@ -57,7 +57,7 @@ func TestStatementRowsAreThoseOfOwnOrders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newTransactionReportBench(t)
+			b := newReportFixture(t)
 			payment, refund := b.order(own, ownRef), b.order("pr-own-refund", refundRef)
 			refund.Parent = &payment.Key.Order
 			foreign, moved, numbered := b.order(theirs, theirsRef), b.order(elsewhere, ""), b.order("pr-numbered", "123456789012")
@@ -79,7 +79,7 @@ func TestStatementRowsAreThoseOfOwnOrders(t *testing.T) {
 
 func TestStatementRowsHoldNoCardNumberAndWholeIDs(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	// The digits of both ids hold what could be a card number.
 	const ours, theirs = "pr-0a4012000000003010bcdef012345678", "f04012000000003010abcdef"
 	b.orders = []NamedOrder{b.order(ours, theirs)}
@@ -89,7 +89,7 @@ func TestStatementRowsHoldNoCardNumberAndWholeIDs(t *testing.T) {
 
 func TestALongListIsReadWhole(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	var rows [][3]string
 	var want []uuid.UUID
 	b.orders = nil
@@ -111,7 +111,7 @@ func TestALongListIsReadWhole(t *testing.T) {
 // A list whose first row is data would show that row as the names of columns.
 func TestAListWithoutAHeaderFails(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) {
 		_, err := io.Copy(io.Discard, r)
 		return []string{"order-one", "paid"}, nil, err
@@ -125,7 +125,7 @@ func TestAListWithoutAHeaderFails(t *testing.T) {
 
 func TestAStatementIsNotReadWhileOrdersCannotBeLookedUp(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.TransactionReports = noLookup{b}
 	require.ErrorContains(t, b.advance(t.Context()), "no database")
@@ -143,7 +143,7 @@ func (noLookup) OrdersNamed(context.Context, []string) ([]NamedOrder, error) {
 // The shop's file is made of its rows: the provider's, with the rows of others, is not asked for.
 func TestStatementFileHoldsTheRows(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.kept.State, b.kept.Columns, b.kept.Rows = TransactionReportReady, []string{"b", "a"}, 5
 	var want []map[string]string
 	for i := range 5 {

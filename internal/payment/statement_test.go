@@ -33,7 +33,7 @@ type reportFixture struct {
 	saveRows error // of SaveStatementRows
 }
 
-func newTransactionReportBench(t *testing.T) *reportFixture {
+func newReportFixture(t *testing.T) *reportFixture {
 	t.Helper()
 	b := &reportFixture{now: epoch, fake: &gatewaytest.Fake{
 		StartTransactionReportFunc: func(context.Context, gateway.TransactionReportRequest) (string, error) { return "task-1", nil },
@@ -161,7 +161,7 @@ func (b *reportFixture) recovers(t *testing.T) {
 
 func TestStatementIsAskedForThenRead(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) { return false, nil }
 	require.NoError(t, b.advance(t.Context()))
@@ -200,7 +200,7 @@ func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := newTransactionReportBench(t)
+			b := newReportFixture(t)
 			b.started(t)
 			whole, ready := b.fake.DownloadTransactionReportFunc, b.fake.TransactionReportReadyFunc
 			harm(b)
@@ -214,7 +214,7 @@ func TestStatementStepThatFailsIsTakenAgain(t *testing.T) {
 
 func TestStatementThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) { // gives up with the download under way
 		_, _ = r.Read(make([]byte, 1))
@@ -231,7 +231,7 @@ func TestStatementThatTheProviderRefusesFails(t *testing.T) {
 	for _, kind := range []gateway.ErrorKind{gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported} {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
-			b := newTransactionReportBench(t)
+			b := newReportFixture(t)
 			b.fake.StartTransactionReportFunc = func(context.Context, gateway.TransactionReportRequest) (string, error) {
 				return "", &gateway.Error{Kind: kind, Op: "export"}
 			}
@@ -245,7 +245,7 @@ func TestStatementThatTheProviderRefusesFails(t *testing.T) {
 
 func TestStatementEndsAtItsHorizon(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.now = epoch.Add(transactionReportHorizon + time.Second)
 	b.fake.TransactionReportReadyFunc = func(context.Context, string) (bool, error) {
@@ -258,7 +258,7 @@ func TestStatementEndsAtItsHorizon(t *testing.T) {
 
 func TestStatementWhoseProgressIsLostIsReadAgain(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.saveErr = errors.New("the process died")
 	require.ErrorIs(t, b.advance(t.Context()), b.saveErr)
@@ -270,7 +270,7 @@ func TestStatementWhoseProgressIsLostIsReadAgain(t *testing.T) {
 
 func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	b.ProviderTimeout = 20 * time.Millisecond
 	b.fake.DownloadTransactionReportFunc = func(ctx context.Context, _ string, _ io.Writer) error {
@@ -289,11 +289,11 @@ func TestStatementDownloadIsBoundedInTime(t *testing.T) {
 // Files may be large: so many are given out at once.
 func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.kept.State = TransactionReportReady
-	begun, read := make(chan bool), make(chan bool)
+	started, read := make(chan bool), make(chan bool)
 	b.WriteSheet = func(io.Writer, []string, iter.Seq2[map[string]string, error]) error {
-		begun <- true
+		started <- true
 		<-read
 		return nil
 	}
@@ -301,13 +301,13 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	var all errgroup.Group
 	for range filesPerShop {
 		all.Go(file)
-		<-begun
+		<-started
 	}
 	require.Equal(t, CodeUnavailable, CodeOf(file()), "the rest is for other shops")
 	close(read)
 	require.NoError(t, all.Wait())
 	all.Go(file)
-	<-begun
+	<-started
 	require.NoError(t, all.Wait())
 
 	var f files
@@ -324,7 +324,7 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 
 func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
 	t.Parallel()
-	b := newTransactionReportBench(t)
+	b := newReportFixture(t)
 	b.started(t)
 	ended := make(chan error, 1)
 	b.fake.DownloadTransactionReportFunc = func(_ context.Context, _ string, w io.Writer) error {

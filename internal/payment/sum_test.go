@@ -41,7 +41,7 @@ func TestASumThatCannotBeIsAskedAbout(t *testing.T) {
 			}{"the provider says otherwise": {1000, 0}, "the provider says so too": {odd, 1}} {
 				o, now := orderIn(t, from), epoch
 				n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd}}
-				s := told(o, &now, n, func() (gateway.Result, error) {
+				s := reportedOrder(o, &now, n, func() (gateway.Result, error) {
 					return gateway.Result{Status: gateway.StatusSucceeded, Settled: &tc.named}, nil
 				})
 				require.Equal(t, Verify, s.call(t), "%s %d", from, odd)
@@ -122,11 +122,11 @@ func TestASettledSumThatDiffersIsAConflict(t *testing.T) {
 			t.Fatalf("named %v, and %d conflicts", first, o.Conflicts)
 		}
 		before, booked := o.Conflicts, o.Captured
-		again := rapid.Int64Range(-10, 1300).Draw(t, "again")
-		r = succeededWith(rapid.SampledFrom([]Source{SourceStatusPoll, SourceAnswer, SourceCallback}).Draw(t, "road"), &again)
+		repeated := rapid.Int64Range(-10, 1300).Draw(t, "again")
+		r = succeededWith(rapid.SampledFrom([]Source{SourceStatusPoll, SourceAnswer, SourceCallback}).Draw(t, "road"), &repeated)
 		o.Record(r)
-		if o.Captured != booked || (o.Conflicts > before) != (again != booked) {
-			t.Fatalf("%d booked, %d named, %d conflicts", booked, again, o.Conflicts-before)
+		if o.Captured != booked || (o.Conflicts > before) != (repeated != booked) {
+			t.Fatalf("%d booked, %d named, %d conflicts", booked, repeated, o.Conflicts-before)
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestASettledSumThatDiffersIsAConflict(t *testing.T) {
 func TestACapturedPartWithoutASumStaysOpen(t *testing.T) {
 	t.Parallel()
 	o, now := capturing(t, 900), epoch
-	s := told(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
+	s := reportedOrder(o, &now, nil, func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
 	require.Equal(t, Stale, o.Record(succeededWith(SourceAnswer, nil)))
 	o.intend(s.policy(), now)
 	s.checks(t, o, &now, epoch.Add(24*time.Hour))
@@ -173,7 +173,7 @@ func TestACapturedPartOfASumThatCannotBeIsAConflict(t *testing.T) {
 // the hold's own callback looks just the same.
 func TestACallbackNamesTheSumOfACapturedPart(t *testing.T) {
 	t.Parallel()
-	silent := gateway.Result{Status: gateway.StatusSucceeded}
+	noAnswer := gateway.Result{Status: gateway.StatusSucceeded}
 	for name, tc := range map[string]struct {
 		named     int64
 		shown     *int64
@@ -189,9 +189,9 @@ func TestACallbackNamesTheSumOfACapturedPart(t *testing.T) {
 		for _, early := range []bool{false, true} { // before the call's own answer is written down
 			o, now := capturing(t, 900), epoch
 			n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &tc.named}}
-			shown := silent
+			shown := noAnswer
 			shown.Settled = tc.shown
-			s := told(o, &now, n, func() (gateway.Result, error) { return shown, nil })
+			s := reportedOrder(o, &now, n, func() (gateway.Result, error) { return shown, nil })
 			answer := ObservationOf(shown, SourceAnswer, o.Sequence, now)
 			if !early && tc.shown == nil {
 				require.Equal(t, Stale, o.Record(answer), name)
@@ -218,7 +218,7 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 		o, now := capturing(t, 900), epoch
 		require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
 		n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(1000)}}
-		s := told(o, &now, n, func() (gateway.Result, error) {
+		s := reportedOrder(o, &now, n, func() (gateway.Result, error) {
 			return gateway.Result{Status: gateway.StatusSucceeded, Settled: tc.shown}, nil
 		})
 		require.Equal(t, Verify, s.call(t), name)
@@ -230,7 +230,7 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 	o, now := capturing(t, 900), epoch
 	require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))))
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: ptr(800)}}
-	require.Equal(t, Conflict, told(o, &now, n, prohibited).call(t), "no sum of the hold's")
+	require.Equal(t, Conflict, reportedOrder(o, &now, n, prohibited).call(t), "no sum of the hold's")
 }
 
 // A sum that was named of one capture says nothing of the next.
@@ -288,11 +288,11 @@ func TestACaptureThatTheProviderCannotDoIsRefusedBeforehand(t *testing.T) {
 // A hold that nobody canceled and that is gone without an error was let go. Without a hold it is a failure as any other.
 func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 	t.Parallel()
-	silent := &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
+	noAnswer := &gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
 	coded := &gateway.Failure{Category: gateway.FailureFraud, Code: "DO_NOT_HONOUR_PROCESSING_ERROR", Advice: gateway.AdviceDoNotRetry}
 	routed := &gateway.Failure{Category: gateway.FailureUnknown, Cascade: []gateway.CascadeError{{Priority: 1, Code: "X"}}}
 	held := func() *Order { return authorizedOrder(t) }
-	begun := func() *Order {
+	started := func() *Order {
 		o := newTestOrder()
 		o.Manual, o.Operation = true, gateway.OpAuthorize
 		return o
@@ -302,13 +302,13 @@ func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 		failure *gateway.Failure
 		want    Status
 	}{
-		"let go":                    {held, silent, StatusCanceled},
+		"let go":                    {held, noAnswer, StatusCanceled},
 		"let go, nothing said":      {held, nil, StatusCanceled},
 		"held, then refused":        {held, coded, StatusFailed},
 		"held, then refused by all": {held, routed, StatusFailed},
-		"never held":                {begun, silent, StatusFailed},
-		"a capture that failed":     {func() *Order { return capturing(t, 1000) }, silent, StatusFailed},
-		"a sale":                    {newTestOrder, silent, StatusFailed},
+		"never held":                {started, noAnswer, StatusFailed},
+		"a capture that failed":     {func() *Order { return capturing(t, 1000) }, noAnswer, StatusFailed},
+		"a sale":                    {newTestOrder, noAnswer, StatusFailed},
 	} {
 		for _, cause := range []Source{SourceStatusPoll, SourceCallback, SourceAnswer} {
 			o := tc.order()

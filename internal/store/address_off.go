@@ -60,7 +60,7 @@ func switchOff(ctx context.Context, tx pgx.Tx, d *payment.Delivery, now time.Tim
 
 // hold holds an order's notifications back whose address is switched off. An operator who resumes meanwhile waits for this
 // transaction; one who has resumed already is why the caller asks again at a time.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, key payment.Key, url string) (again time.Time, err error) {
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, key payment.Key, url string) (repeated time.Time, err error) {
 	q := db.New(tx)
 	_, err = q.KeepAddressOff(ctx, db.KeepAddressOffParams{ShopID: key.Shop, Url: url})
 	if errors.Is(err, pgx.ErrNoRows) {

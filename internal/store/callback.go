@@ -91,9 +91,9 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 // is none; and how many others it could as well be about.
 func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order, cb payment.Callback) (*db.Order, int, error) {
 	var refund *db.Order
-	var look queue
-	ask(&look, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID, cb.Minor, cb.Reported)
-	if err := look.send(ctx, tx); err != nil || refund == nil {
+	var batch queue
+	ask(&batch, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID, cb.Minor, cb.Reported)
+	if err := batch.send(ctx, tx); err != nil || refund == nil {
 		return nil, 0, err
 	}
 	others, err := db.New(tx).RefundNamesakes(ctx, db.RefundNamesakesParams{

@@ -57,13 +57,13 @@ func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	for _, again := range []bool{false, true} {
+	for _, repeated := range []bool{false, true} {
 		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.Verdict, string) {
 			panic("there is no order")
 		})
 		require.NoError(t, err)
 		require.Equal(t, payment.NoOrder, verdict)
-		require.Equal(t, again, seen)
+		require.Equal(t, repeated, seen)
 	}
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM callbacks WHERE order_id IS NULL"))
 }

@@ -82,10 +82,10 @@ func readClock(pool *pgxpool.Pool) func(context.Context) (reading, error) {
 			return r, err
 		}
 		defer conn.Release()
-		begun := time.Now()
+		started := time.Now()
 		err = conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&r.theirs)
-		r.trip = time.Since(begun)
-		r.ours = begun.Add(r.trip / 2)
+		r.trip = time.Since(started)
+		r.ours = started.Add(r.trip / 2)
 		return r, err
 	}
 }
@@ -108,14 +108,14 @@ func (c *Clock) Keep(ctx context.Context, log zerolog.Logger) {
 			return
 		case <-ticker.C:
 		}
-		if off, err := c.look(ctx); err == nil && off != 0 {
+		if off, err := c.measure(ctx); err == nil && off != 0 {
 			log.Warn().Dur("off_ms", off).Msg("the clock followed the database's")
 		}
 	}
 }
 
 // look compares the clocks and returns by how much ours was moved.
-func (c *Clock) look(ctx context.Context) (moved time.Duration, err error) {
+func (c *Clock) measure(ctx context.Context) (moved time.Duration, err error) {
 	r, err := c.read(ctx)
 	if err != nil || r.trip > clockSlack {
 		return 0, err

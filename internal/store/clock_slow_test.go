@@ -75,11 +75,11 @@ func TestTheClockBelievesNoSlowReading(t *testing.T) {
 		require.NoError(t, err)
 		c.read = slowly(time.Hour, slow, slow, slow, quick, slow, quick)
 		for range 5 {
-			moved, err := c.look(t.Context())
+			moved, err := c.measure(t.Context())
 			require.NoError(t, err)
 			require.Zero(t, moved)
 		}
-		moved, err := c.look(t.Context())
+		moved, err := c.measure(t.Context())
 		require.NoError(t, err)
 		require.InDelta(t, time.Hour, moved, float64(time.Second), "two quick ones say the same")
 	})
@@ -96,11 +96,11 @@ func TestTheClockDoesNotCountTheWaitForAConnection(t *testing.T) {
 	held, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
 	const wait = time.Second
-	begun := time.Now()
+	started := time.Now()
 	time.AfterFunc(wait, held.Release)
 	r, err := readClock(pool)(t.Context())
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, time.Since(begun), wait)
+	require.GreaterOrEqual(t, time.Since(started), wait)
 	require.Less(t, r.trip, wait)
-	require.True(t, r.ours.After(begun.Add(wait-time.Millisecond)), "at the time of the question")
+	require.True(t, r.ours.After(started.Add(wait-time.Millisecond)), "at the time of the question")
 }

@@ -55,11 +55,11 @@ func (s *Store) createRefund(ctx context.Context, o *payment.Order, p db.InsertO
 			ID uuid.UUID `db:"id"`
 		}
 		var parent, taken, open *found
-		var look queue
-		ask(&look, &parent, db.LockOrder, o.ShopID, *o.ParentID)
-		ask(&look, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
-		ask(&look, &open, db.OpenRefund, o.ShopID, *o.ParentID)
-		if err := look.send(ctx, tx); err != nil {
+		var batch queue
+		ask(&batch, &parent, db.LockOrder, o.ShopID, *o.ParentID)
+		ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
+		ask(&batch, &open, db.OpenRefund, o.ShopID, *o.ParentID)
+		if err := batch.send(ctx, tx); err != nil {
 			return err
 		}
 		switch {

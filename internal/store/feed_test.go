@@ -68,14 +68,14 @@ func TestFeedWaitsForOlderTransactions(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	slow, quick := b.create(t, "slow", 1000), b.create(t, "quick", 1000)
-	begun, let := make(chan struct{}), make(chan struct{})
+	started, let := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
 		tx, err := b.pool.Begin(t.Context())
 		if err == nil {
 			_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
 		}
-		close(begun)
+		close(started)
 		<-let
 		if err == nil {
 			_, err = tx.Exec(t.Context(), `WITH t AS (
@@ -89,7 +89,7 @@ func TestFeedWaitsForOlderTransactions(t *testing.T) {
 		}
 		done <- err
 	}()
-	<-begun
+	<-started
 	b.report(t, quick.Key(), payment.StatusSucceeded)
 	page, err := b.Feed(t.Context(), b.shop.ID, "", 10)
 	require.NoError(t, err)

@@ -182,7 +182,7 @@ type exhausted struct {
 
 func (e *exhausted) CreateOrder(context.Context, *payment.Order) (*payment.Order, bool, error) {
 	*e.refused++
-	return nil, false, &payment.Error{Code: payment.CodeUnavailable, Err: errors.Join(payment.ErrNotBegun, errors.New("no connection"))}
+	return nil, false, &payment.Error{Code: payment.CodeUnavailable, Err: errors.Join(payment.ErrNothingSent, errors.New("no connection"))}
 }
 
 // The answer of a slow call comes when a capture was begun meanwhile. It says nothing of the capture.

@@ -16,7 +16,7 @@ import (
 	"payrelay/internal/store/storetest"
 )
 
-// patience is far more than the limits that these tests set, and far less than for ever.
+// waitTimeout is far more than the limits that these tests set, and far less than for ever.
 const waitTimeout = time.Minute
 
 // within runs fn, which must come to an end.
@@ -60,7 +60,7 @@ func TestALinkThatFallsSilentIsGivenUpWithinTheLimit(t *testing.T) {
 	t.Parallel()
 	conf, err := pgxpool.ParseConfig(storetest.URL(t))
 	require.NoError(t, err)
-	var silent atomic.Bool
+	var noAnswer atomic.Bool
 	dial := conf.ConnConfig.DialFunc
 	conf.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		to, err := dial(ctx, network, addr)
@@ -68,8 +68,8 @@ func TestALinkThatFallsSilentIsGivenUpWithinTheLimit(t *testing.T) {
 			return nil, err
 		}
 		ours, theirs := net.Pipe()
-		go forward(theirs, to, &silent)
-		go forward(to, theirs, &silent)
+		go forward(theirs, to, &noAnswer)
+		go forward(to, theirs, &noAnswer)
 		return ours, nil
 	}
 	conf.ConnConfig.ConnectTimeout = time.Second
@@ -86,18 +86,18 @@ func TestALinkThatFallsSilentIsGivenUpWithinTheLimit(t *testing.T) {
 		return err
 	}
 	require.NoError(t, read())
-	silent.Store(true)
+	noAnswer.Store(true)
 	for range 3 { // with a connection that was open, and without
 		requireUnavailable(t, within(t, update))
 		requireUnavailable(t, within(t, read))
 	}
-	silent.Store(false)
+	noAnswer.Store(false)
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(within(t, update)), "it is reached again")
 	require.NoError(t, within(t, read))
 }
 
 // forward passes on what src says, and swallows it while the link is silent.
-func forward(dst, src net.Conn, silent *atomic.Bool) {
+func forward(dst, src net.Conn, noAnswer *atomic.Bool) {
 	defer dst.Close() //nolint:errcheck // the other way may have closed it
 	buf := make([]byte, 32<<10)
 	for {
@@ -105,7 +105,7 @@ func forward(dst, src net.Conn, silent *atomic.Bool) {
 		if err != nil {
 			return
 		}
-		if !silent.Load() {
+		if !noAnswer.Load() {
 			if _, err := dst.Write(buf[:n]); err != nil {
 				return
 			}

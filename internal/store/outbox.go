@@ -22,22 +22,22 @@ const (
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
 func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var delivery *payment.Delivery
-	var again time.Time
+	var repeated time.Time
 	err := s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
-		delivery, again, err = s.lease(ctx, tx, key, lease, room)
+		delivery, repeated, err = s.lease(ctx, tx, key, lease, room)
 		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return delivery, again, nil
+	return delivery, repeated, nil
 }
 
 func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var oldest *db.OldestUndeliveredRow
-	var look queue
-	ask(&look, &oldest, db.OldestUndelivered, key.Shop, key.Order)
-	if err := look.send(ctx, tx); err != nil {
+	var batch queue
+	ask(&batch, &oldest, db.OldestUndelivered, key.Shop, key.Order)
+	if err := batch.send(ctx, tx); err != nil {
 		return nil, time.Time{}, err
 	}
 	now := s.Now()
@@ -45,8 +45,8 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	case oldest == nil, oldest.State == stateDeadLettered:
 		return nil, time.Time{}, nil
 	case oldest.Off:
-		again, err := s.hold(ctx, tx, key, oldest.Url)
-		return nil, again, err
+		repeated, err := s.hold(ctx, tx, key, oldest.Url)
+		return nil, repeated, err
 	case oldest.State == stateHeld:
 		return nil, time.Time{}, nil
 	case oldest.LeasedUntil != nil && oldest.LeasedUntil.After(now):

@@ -17,20 +17,20 @@ const lease = 30 * time.Second
 
 func (b *fixture) lease(t *testing.T, key payment.Key) *payment.Delivery {
 	t.Helper()
-	d, again, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
+	d, repeated, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
-	require.NotNil(t, d, "again at %s", again)
-	require.Zero(t, again)
+	require.NotNil(t, d, "again at %s", repeated)
+	require.Zero(t, repeated)
 	return d
 }
 
 // none expects that nothing is to be sent, and when to look again.
-func (b *fixture) none(t *testing.T, key payment.Key, again time.Time) {
+func (b *fixture) none(t *testing.T, key payment.Key, repeated time.Time) {
 	t.Helper()
 	d, at, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
 	require.NoError(t, err)
 	require.Nil(t, d)
-	require.Equal(t, again, at)
+	require.Equal(t, repeated, at)
 }
 
 func (b *fixture) finish(t *testing.T, d *payment.Delivery, a payment.Attempt) {
@@ -72,11 +72,11 @@ func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
 	b.finish(t, first, payment.Attempt{HTTPStatus: 500, Duration: time.Second, Error: "status", RetryAt: retry})
 	b.none(t, key, retry)
 	b.clock.Add(time.Minute)
-	again := b.lease(t, key)
-	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, first.Payload, again.Payload)
-	require.Equal(t, 2, again.Attempt)
-	b.finish(t, again, payment.Attempt{HTTPStatus: 204, Delivered: true})
+	repeated := b.lease(t, key)
+	require.Equal(t, first.ID, repeated.ID)
+	require.Equal(t, first.Payload, repeated.Payload)
+	require.Equal(t, 2, repeated.Attempt)
+	b.finish(t, repeated, payment.Attempt{HTTPStatus: 204, Delivered: true})
 
 	second := b.lease(t, key)
 	require.Equal(t, 3, second.Sequence)
@@ -96,8 +96,8 @@ func TestOneOfManyLeasesADelivery(t *testing.T) {
 	key := b.paid(t, "r-1", 1000).Key()
 	got := make([]*payment.Delivery, 20)
 	errs := race(len(got), func(i int) error {
-		d, again, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
-		if got[i] = d; err == nil && d == nil && !again.Equal(b.clock.Now().Add(lease)) {
+		d, repeated, err := b.LeaseDelivery(t.Context(), key, lease, roomy)
+		if got[i] = d; err == nil && d == nil && !repeated.Equal(b.clock.Now().Add(lease)) {
 			err = errors.New("not told when to look again")
 		}
 		return err
@@ -227,9 +227,9 @@ func TestAnAddressThatIsGoneIsSwitchedOff(t *testing.T) {
 
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example", nil))
 	require.Equal(t, []string{"pending"}, b.states(t, three))
-	again := b.lease(t, one)
-	require.Equal(t, 2, again.Attempt)
-	require.Equal(t, "https://new.example", again.URL, "not the address that answered 410")
+	repeated := b.lease(t, one)
+	require.Equal(t, 2, repeated.Attempt)
+	require.Equal(t, "https://new.example", repeated.URL, "not the address that answered 410")
 	require.False(t, b.off(t))
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetNotificationURL(t.Context(), "nobody", "", nil)))
 }
@@ -259,13 +259,13 @@ func TestADeliveryThatFindsNoRoomIsPutOffAndNotCounted(t *testing.T) {
 	b := newFixture(t)
 	o := b.paid(t, "r-1", 1000)
 	later := b.clock.Now().Add(time.Minute)
-	d, again, err := b.LeaseDelivery(t.Context(), o.Key(), lease, func(string) time.Time { return later })
+	d, repeated, err := b.LeaseDelivery(t.Context(), o.Key(), lease, func(string) time.Time { return later })
 	require.NoError(t, err)
 	require.Nil(t, d)
-	require.Equal(t, later, again)
-	_, again, err = b.LeaseDelivery(t.Context(), o.Key(), lease, roomy)
+	require.Equal(t, later, repeated)
+	_, repeated, err = b.LeaseDelivery(t.Context(), o.Key(), lease, roomy)
 	require.NoError(t, err)
-	require.Equal(t, later, again, "the row says so, and no sweep takes it for forgotten")
+	require.Equal(t, later, repeated, "the row says so, and no sweep takes it for forgotten")
 	b.clock.Add(time.Minute)
 	require.Equal(t, 1, b.lease(t, o.Key()).Attempt)
 }

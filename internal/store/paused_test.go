@@ -145,7 +145,7 @@ func givenUp(t *testing.T, answered bool) {
 		require.NoError(t, err)
 		require.Equal(t, payment.Verify, verdict)
 	}
-	// What is older, or denies it once more, does not settle the doubt.
+	// What is older, or denies it once more, does not settle the verification.
 	fake.ReadCallbackFunc = func(gateway.RawCallback) (gateway.Notification, error) {
 		return gateway.Notification{OrderID: o.ProviderOrderID, Result: gateway.Result{Status: gateway.StatusRequiresAction}}, nil
 	}

@@ -21,9 +21,9 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
-	judged := func(body string, report payment.Status) (o *payment.Order, namesakes int) {
+	judged := func(body string, report payment.Status) (o *payment.Order, sameSum int) {
 		verdict, seen, err := b.ApplyCallback(t.Context(), b.refundCallback(body, parent), func(found *payment.Order) (payment.Verdict, string) {
-			o, namesakes = found, found.SameSumRefunds
+			o, sameSum = found, found.SameSumRefunds
 			if report == "" {
 				return payment.Verify, ""
 			}
@@ -32,7 +32,7 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, seen)
 		require.NotEmpty(t, verdict)
-		return o, namesakes
+		return o, sameSum
 	}
 	create := func(reference string, minor int64) *payment.Order {
 		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, minor))
@@ -43,9 +43,9 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	require.Equal(t, parent.ID, o.ID, "the payment, which has no refund")
 
 	one := create("r-1", 300)
-	o, namesakes := judged("one", payment.StatusSucceeded)
+	o, sameSum := judged("one", payment.StatusSucceeded)
 	require.Equal(t, one.ID, o.ID)
-	require.Zero(t, namesakes)
+	require.Zero(t, sameSum)
 	paid, err := b.Order(t.Context(), parent.Key())
 	require.NoError(t, err)
 	require.EqualValues(t, 300, paid.Refunded)
@@ -54,22 +54,22 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	require.Equal(t, 1, o.Conflicts)
 
 	two := create("r-2", 300)
-	o, namesakes = judged("two", "")
+	o, sameSum = judged("two", "")
 	require.Equal(t, two.ID, o.ID)
-	require.Zero(t, namesakes, "the other one's end was told already")
+	require.Zero(t, sameSum, "the other one's end was told already")
 	b.report(t, two.Key(), payment.StatusSucceeded) // by another road
 	o, _ = judged("which of the two", "")
 	require.Equal(t, parent.ID, o.ID, "none is open, and there are two")
 
 	create("r-3", 300)
-	_, namesakes = judged("three or two", "")
-	require.Equal(t, 1, namesakes, "no callback told the end of the second")
+	_, sameSum = judged("three or two", "")
+	require.Equal(t, 1, sameSum, "no callback told the end of the second")
 	kept, err := b.CallbacksOf(t.Context(), one.Key())
 	require.NoError(t, err)
 	require.Len(t, kept, 2)
 }
 
-func TestRefundCallbackWithAnotherSumHasNoNamesake(t *testing.T) {
+func TestRefundCallbackWithAnotherSumHasNoSameSumRefund(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
@@ -120,9 +120,9 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 	require.Equal(t, payment.Conflict, verdict)
 	require.Equal(t, 1, o.Conflicts)
 
-	again := create("r-3", 300, payment.StatusSucceeded)
+	repeated := create("r-3", 300, payment.StatusSucceeded)
 	o, verdict = reported("of the second try", 300, payment.StatusSucceeded)
-	require.Equal(t, again.ID, o.ID, "its end was not told yet")
+	require.Equal(t, repeated.ID, o.ID, "its end was not told yet")
 	require.Equal(t, payment.Repeat, verdict)
 	o, verdict = reported("late, in other words", 300, payment.StatusSucceeded)
 	require.Equal(t, failed.ID, o.ID, "both ends of succeeded ones were told: money went out that should not have")
@@ -138,7 +138,7 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 }
 
 // told hands a refund's callback that names a payment to the service, over the store.
-func (b *fixture) told(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.Verdict {
+func (b *fixture) reportedRefund(t *testing.T, body string, of *payment.Order, status gateway.Status, minor int64) payment.Verdict {
 	t.Helper()
 	fake := &gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
 		return gateway.Notification{OrderID: of.ProviderOrderID, Fingerprint: raw.Body, Result: gateway.Result{
@@ -157,7 +157,7 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		failure string
-		known   bool                    // the second refund has an id of its own
+		known   bool            // the second refund has an id of its own
 		before  payment.Verdict // of a callback that tells the first one's end in time, none if empty
 		want    payment.Verdict
 	}{
@@ -192,14 +192,14 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 				begin("first", r)
 			}
 			if tc.before != "" {
-				require.Equal(t, tc.before, b.told(t, "in time", parent, gateway.StatusFailed, 600))
+				require.Equal(t, tc.before, b.reportedRefund(t, "in time", parent, gateway.StatusFailed, 600))
 			}
 			r := b.newReport(payment.StatusProcessing)
 			if tc.known {
 				r.ProviderReference = "refund-id"
 			}
 			second := begin("second", r)
-			require.Equal(t, tc.want, b.told(t, "late", parent, gateway.StatusFailed, 600))
+			require.Equal(t, tc.want, b.reportedRefund(t, "late", parent, gateway.StatusFailed, 600))
 			after, err := b.Order(t.Context(), second)
 			require.NoError(t, err)
 			paid, err := b.Order(t.Context(), parent.Key())
@@ -236,14 +236,14 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 				}
 			}
 			if name == "one" {
-				require.Equal(t, payment.Repeat, b.told(t, "ours", parent, gateway.StatusSucceeded, 300))
-				require.Equal(t, payment.Repeat, b.told(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
+				require.Equal(t, payment.Repeat, b.reportedRefund(t, "ours", parent, gateway.StatusSucceeded, 300))
+				require.Equal(t, payment.Repeat, b.reportedRefund(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
 			}
-			require.Equal(t, payment.Conflict, b.told(t, "theirs", parent, gateway.StatusSucceeded, 600))
+			require.Equal(t, payment.Conflict, b.reportedRefund(t, "theirs", parent, gateway.StatusSucceeded, 600))
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
 			require.Equal(t, 1, paid.Conflicts)
-			b.told(t, "theirs", parent, gateway.StatusSucceeded, 600)
+			b.reportedRefund(t, "theirs", parent, gateway.StatusSucceeded, 600)
 			paid, err = b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
 			require.Equal(t, 1, paid.Conflicts, "the same content again is no news")

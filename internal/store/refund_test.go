@@ -23,14 +23,14 @@ func TestRefundMovesThePaymentsSums(t *testing.T) {
 		require.NoError(t, err)
 		return [2]int64{o.RefundReserved, o.Refunded}
 	}
-	first, again := b.draftRefund(t, parent, "r-1", 600), b.draftRefund(t, parent, "r-1", 600)
+	first, repeated := b.draftRefund(t, parent, "r-1", 600), b.draftRefund(t, parent, "r-1", 600)
 	other, large := b.draftRefund(t, parent, "r-2", 100), b.draftRefund(t, parent, "r-3", 401)
 	one, created, err := b.CreateOrder(t.Context(), first)
 	require.NoError(t, err)
 	require.True(t, created)
 	require.Equal(t, [2]int64{600, 0}, sums())
 
-	repeat, created, err := b.CreateOrder(t.Context(), again)
+	repeat, created, err := b.CreateOrder(t.Context(), repeated)
 	require.NoError(t, err)
 	require.False(t, created)
 	require.Equal(t, one.ID, repeat.ID)

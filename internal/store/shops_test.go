@@ -187,9 +187,9 @@ func TestServiceKeyIsMadeOnce(t *testing.T) {
 	other, err := b.ServiceKey(t.Context(), "other")
 	require.NoError(t, err)
 	require.NotEqual(t, keys[0], other)
-	again, err := b.ServiceKey(t.Context(), "other")
+	repeated, err := b.ServiceKey(t.Context(), "other")
 	require.NoError(t, err)
-	require.Equal(t, other, again)
+	require.Equal(t, other, repeated)
 	require.Zero(t, b.count(t, "SELECT count(*) FROM service_keys WHERE value = $1", other))
 }
 

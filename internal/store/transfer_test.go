@@ -46,10 +46,10 @@ func TestATransferIsSentOnce(t *testing.T) {
 	require.Equal(t, gateway.KindTransfer, o.Kind)
 	require.Equal(t, o.ProviderOrderID, sent.Ref.OrderID)
 	require.Equal(t, in.From, sent.From)
-	again, isNew, err := s.Transfer(t.Context(), in)
+	repeated, isNew, err := s.Transfer(t.Context(), in)
 	require.NoError(t, err)
 	require.False(t, isNew)
-	require.Equal(t, o.ID, again.ID)
+	require.Equal(t, o.ID, repeated.ID)
 	require.Equal(t, []string{"Transfer"}, fake.Calls())
 	in.RequestHash = []byte{2}
 	_, _, err = s.Transfer(t.Context(), in)
@@ -112,10 +112,10 @@ func TestAnImportedTransferIsFollowed(t *testing.T) {
 	done, err := s.Check(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusSucceeded, done.Status)
-	again, isNew, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
+	repeated, isNew, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
 	require.NoError(t, err)
 	require.False(t, isNew)
-	require.Equal(t, payment.StatusSucceeded, again.Status)
+	require.Equal(t, payment.StatusSucceeded, repeated.Status)
 }
 
 // Following a transfer of our own as a second order would count its money twice.

@@ -70,7 +70,7 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return unavailable(fmt.Errorf("take a connection: %w: %w", payment.ErrNotBegun, err))
+		return unavailable(fmt.Errorf("take a connection: %w: %w", payment.ErrNothingSent, err))
 	}
 	defer conn.Release()
 	return fn(ctx, conn)

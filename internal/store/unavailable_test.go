@@ -90,10 +90,10 @@ func TestBusyPoolRejectsCallers(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(conn.Release)
 	}
-	begun := time.Now()
+	started := time.Now()
 	_, err := b.Order(t.Context(), o.Key())
 	requireUnavailable(t, err)
-	require.Less(t, time.Since(begun), 10*time.Second)
+	require.Less(t, time.Since(started), 10*time.Second)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

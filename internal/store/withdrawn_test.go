@@ -65,8 +65,8 @@ func TestAWithdrawnCurrencyIsReadAndNotTaken(t *testing.T) {
 	}
 	require.Len(t, fake.Calls(), calls, "nothing was sent")
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM orders"), "nothing was stored")
-	again, isNew, err := s.CreatePayment(ctx, payment.NewPayment{Shop: b.shop.ID, Reference: "old", Amount: money.New(1000, "BGN"), RequestHash: []byte("hash of old")})
+	repeated, isNew, err := s.CreatePayment(ctx, payment.NewPayment{Shop: b.shop.ID, Reference: "old", Amount: money.New(1000, "BGN"), RequestHash: []byte("hash of old")})
 	require.NoError(t, err, "a repeat finds its order")
 	require.False(t, isNew)
-	require.Equal(t, paid.ID, again.ID)
+	require.Equal(t, paid.ID, repeated.ID)
 }

@@ -72,9 +72,9 @@ func TestKeyFollowsTheMigrations(t *testing.T) {
 	t.Parallel()
 	key, err := sourceKey()
 	require.NoError(t, err)
-	again, err := sourceKey()
+	repeated, err := sourceKey()
 	require.NoError(t, err)
-	require.Equal(t, key, again)
+	require.Equal(t, key, repeated)
 
 	root := t.TempDir()
 	file := filepath.Join(root, "migrations", "00001_first.sql")
