@@ -34,7 +34,7 @@ func newGate(a Admission, rejected prometheus.Counter) *gate {
 	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), rejected: rejected}
 }
 
-// place is a request's slot behind a gate.
+// slot is a request's slot behind a gate.
 type slot struct {
 	g    *gate
 	mu   sync.Mutex

@@ -122,7 +122,7 @@ func retryable(err error) bool {
 }
 
 const (
-	// settleAgain is for how long a claim is settled again and again while the database cannot be reached.
+	// settleRetried is for how long a claim is settled again and again while the database cannot be reached.
 	settleRetried = 5 * time.Second
 	// claimLease is for how long the key of a process that died is taken. A request that lasts longer renews its claim.
 	claimLease = 15 * time.Second

@@ -341,7 +341,7 @@ func (b *book) TransactionReportFile(ctx context.Context, _, _ uuid.UUID, w io.W
 	return err
 }
 
-// bench is an API over a book, with its log.
+// fixture is an API over a book, with its log.
 type fixture struct {
 	*book
 	keys    *keys

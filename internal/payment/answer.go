@@ -14,7 +14,7 @@ const (
 	codeNotFound = "not_found"
 )
 
-// answerReport is what a provider's answer to a call that may move money means.
+// answerObservation is what a provider's answer to a call that may move money means.
 func answerObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {
 	if err == nil {
 		r := o.withoutForm(ObservationOf(result, SourceAnswer, basis, now))

@@ -55,7 +55,7 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 	return done, nil
 }
 
-// confirmReport is what an answer to a code means. An error says nothing about the order, which the provider has: it stays
+// confirmObservation is what an answer to a code means. An error says nothing about the order, which the provider has: it stays
 // as it is, or is processing and asked about soon if the code may have arrived. A callback that the last wrong code set off
 // may come before the answer, which alone says why the order failed.
 func confirmObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {

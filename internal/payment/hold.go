@@ -193,7 +193,7 @@ func holds(o *Order, op gateway.Operation, unpaid bool) error {
 	return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only an authorized payment can be used for a %s; this one is %s.", op, o.Status)}
 }
 
-// refusal tells the shop why nothing was sent, or that the provider did nothing.
+// notDone tells the shop why nothing was sent, or that the provider did nothing.
 func notDone(op gateway.Operation, err error) error {
 	if k := gateway.KindOf(err); k == gateway.KindUnsupported {
 		return &Error{Code: CodeUnsupported, Message: fmt.Sprintf("The provider of this account cannot do a %s.", op), Err: err}

@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/money"
 )
 
-// lookingDriver is the fake of a provider whose holds are looked at before they are captured.
+// probingDriver is the fake of a provider whose holds are looked at before they are captured.
 type probingDriver struct{ gatewaytest.Fake }
 
 func (d *probingDriver) Open(gateway.Account) (gateway.Gateway, error) {

@@ -30,7 +30,7 @@ const (
 	NoOrder Verdict = "no_order"
 )
 
-// Report is what somebody says about an order.
+// Observation is what somebody says about an order.
 type Observation struct {
 	Source Source
 	Status Status
@@ -38,7 +38,7 @@ type Observation struct {
 	Reason string
 	// FormLost says that the order waits for a customer who has no address of its form.
 	FormLost bool
-	// Basis is the order's Sequence when the question was asked, for an answer or a check: the report is about the
+	// AsOf is the order's Sequence when the question was asked, for an answer or a check: the report is about the
 	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
 	AsOf int
 	// Settled is how much the reporter says moved or is held; nil is no statement.
@@ -60,7 +60,7 @@ type Observation struct {
 	At                time.Time
 }
 
-// ReportOf turns what a provider said into a report.
+// ObservationOf turns what a provider said into a report.
 func ObservationOf(r gateway.Result, cause Source, basis int, at time.Time) Observation {
 	return Observation{
 		Source: cause, Status: Status(r.Status), AsOf: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
@@ -167,7 +167,7 @@ func (o *Order) modificationPending() bool {
 	return o.Operation == gateway.OpCapture || o.Operation == gateway.OpCancel
 }
 
-// waits reports whether the next step is the customer's or the shop's, and not the provider's.
+// awaitsOthers reports whether the next step is the customer's or the shop's, and not the provider's.
 func (o *Order) awaitsOthers() bool {
 	return (o.Status == StatusRequiresAction || o.Status == StatusAuthorized) && !o.modificationPending()
 }
@@ -177,7 +177,7 @@ func (o *Order) unpaid() bool {
 	return o.Status == StatusRequiresAction || o.Status == StatusProcessing && o.FormLost && !o.modificationPending()
 }
 
-// begun is what the order was made for.
+// intent is what the order was made for.
 func (o *Order) intent() gateway.Operation {
 	if o.Manual {
 		return gateway.OpAuthorize
@@ -185,7 +185,7 @@ func (o *Order) intent() gateway.Operation {
 	return gateway.OpSale
 }
 
-// held reports whether money was held before what was asked for last; if not, an unpaid order was given up.
+// wasAuthorized reports whether money was held before what was asked for last; if not, an unpaid order was given up.
 func (o *Order) wasAuthorized() bool { return o.Manual && o.Authorized > 0 }
 
 // endedWithoutMoney reports whether the order is final and nothing was taken or paid.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// keepFor is for how long something that only this process knows is written down again while the database cannot be
+// retryWritesFor is for how long something that only this process knows is written down again while the database cannot be
 // reached: what a provider answered, and that an order may have been stored. A database that is restarted or fails over is
 // back sooner.
 const retryWritesFor = 20 * time.Second
@@ -31,7 +31,7 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	return stored, created || stored.ID == o.ID, nil
 }
 
-// keep is UpdateOrder for what a provider answered. recorded says that it had been written down before, by a try whose own
+// retryWrite is UpdateOrder for what a provider answered. recorded says that it had been written down before, by a try whose own
 // answer was lost.
 func (s *Service) retryWrite(ctx context.Context, key Key, fn func(*Order) error) (o *Order, recorded bool, err error) {
 	err = retry(func() (err error) {
@@ -48,7 +48,7 @@ func (s *Service) retryWrite(ctx context.Context, key Key, fn func(*Order) error
 	return o, false, err
 }
 
-// again does something once more, after pauses, while the database cannot be reached. enough, if there is one, ends it: at
+// retry does something once more, after pauses, while the database cannot be reached. enough, if there is one, ends it: at
 // the first try, before anything may have been done.
 func retry(do func() error, enough func(error) bool) error {
 	err := do()

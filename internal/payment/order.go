@@ -87,7 +87,7 @@ type Order struct {
 	parentReserved, parentRefunded int64
 }
 
-// Cause says on which road a report came.
+// Source says on which road a report came.
 type Source string
 
 // The roads to a transition.
@@ -127,7 +127,7 @@ type Call struct {
 	LastAt time.Time
 }
 
-// Conflict is a report that contradicted what is stored. It changes nothing and is shown to operators.
+// ConflictRecord is a report that contradicted what is stored. It changes nothing and is shown to operators.
 type ConflictRecord struct {
 	Source       Source
 	Reason       string

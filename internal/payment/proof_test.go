@@ -198,5 +198,5 @@ func recordPoll(s *Service, o *Order, d gateway.Description, result gateway.Resu
 }
 
 func jitter(o *Order, limit time.Duration) time.Duration {
-	return o.Verification.jitter(o.facts(), limit)
+	return o.jitter(o.facts(), limit)
 }

@@ -73,7 +73,7 @@ func (o *Order) abandonModification(before gateway.Operation) {
 	}
 }
 
-// evidence is what a report says, with its sums.
+// providerData is what a report says, with its sums.
 func (r Observation) providerData() gateway.ProviderData {
 	e := r.ProviderData
 	if r.Settled != nil {

@@ -192,10 +192,10 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 	return o, nil
 }
 
-// refusals are the codes that say that a request cannot be carried out as things are now.
+// rejections are the codes that say that a request cannot be carried out as things are now.
 var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
 
-// refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
+// rejectOrReplay answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
 func (s *Service) rejectOrReplay(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, reason error) (*Order, bool, error) {
 	if slices.Contains(rejections, CodeOf(reason)) {
 		if repeated, err := s.Earlier(ctx, shop, kind, reference, hash); repeated != nil || err != nil {

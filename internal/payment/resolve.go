@@ -95,7 +95,7 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 	return o, settled, nil
 }
 
-// nothingInDoubt says why an order that waits is not for an operator to settle, and what to do instead.
+// nothingPending says why an order that waits is not for an operator to settle, and what to do instead.
 var nothingPending = map[Status]string{
 	StatusAuthorized: "Nothing about this payment is open: its money is held, and a decision here would not release it. " +
 		"Capture or cancel it through the API. If you know better, decide with --force; the history will say so.",

@@ -22,7 +22,7 @@ import (
 type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
-	// Statements, ReadSheet and WriteSheet are needed for statements only.
+	// TransactionReports, ReadSheet and WriteSheet are needed for statements only.
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader
 	WriteSheet         SheetWriter
@@ -44,7 +44,7 @@ type Config struct {
 	// BeginExternalCall is told that a call to a provider begins, and whose it is. It returns the call's context, with log
 	// fields, and what is called when the call has ended. May be nil.
 	BeginExternalCall func(context.Context, Subject) (_ context.Context, ended func())
-	// Noted is told which order a callback is about, for the log line of its request. May be nil.
+	// AnnotateRequest is told which order a callback is about, for the log line of its request. May be nil.
 	AnnotateRequest func(context.Context, *Order)
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)

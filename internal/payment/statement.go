@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// StatementState is how far a statement is.
+// TransactionReportState is how far a statement is.
 type TransactionReportState string
 
 // The states of a statement.
@@ -20,7 +20,7 @@ const (
 	TransactionReportFailed     TransactionReportState = "failed"     // see Failure; ask for a new one later
 )
 
-// Statement is a shop's part of the provider's list of transactions of a kind, status and period. The provider lists the
+// TransactionReport is a shop's part of the provider's list of transactions of a kind, status and period. The provider lists the
 // transactions of a merchant key, which other shops, other accounts and other programs may use: the shop gets the rows of
 // its own orders on the account.
 type TransactionReport struct {
@@ -42,32 +42,32 @@ type TransactionReport struct {
 	NextPollAt  *time.Time
 }
 
-// StatementKey identifies a statement.
+// TransactionReportKey identifies a statement.
 type TransactionReportKey struct {
 	Shop, TransactionReport uuid.UUID
 }
 
-// ErrStatementNotFound is returned for a statement that does not exist or belongs to another shop.
+// ErrTransactionReportNotFound is returned for a statement that does not exist or belongs to another shop.
 var ErrTransactionReportNotFound = &Error{Code: CodeNotFound, Message: "There is no such statement. Check the id, and that the key belongs to the shop that asked for it."}
 
-// StatementStore keeps statements.
+// TransactionReportStore keeps statements.
 type TransactionReportStore interface {
 	CreateTransactionReport(ctx context.Context, st *TransactionReport) error
-	// Statement returns a statement of a shop, else ErrStatementNotFound.
+	// TransactionReport returns a statement of a shop, else ErrStatementNotFound.
 	TransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error)
-	// SaveStatement writes the statement's progress. Polls must be one more than when it was loaded. It is an error if
+	// SaveTransactionReport writes the statement's progress. Polls must be one more than when it was loaded. It is an error if
 	// somebody else saved it since then, or if it was ready or failed already.
 	SaveTransactionReport(ctx context.Context, st *TransactionReport) error
-	// SaveStatementRows replaces the statement's rows: all of them or none. It is an error if the statement is ready or failed
+	// SaveTransactionReportRows replaces the statement's rows: all of them or none. It is an error if the statement is ready or failed
 	// already, or if an order is not the shop's.
 	SaveTransactionReportRows(ctx context.Context, st *TransactionReport, rows []TransactionReportRow) error
-	// StatementRows returns up to limit rows of a shop's statement after a cursor, in the order of the provider's list.
+	// TransactionReportRows returns up to limit rows of a shop's statement after a cursor, in the order of the provider's list.
 	TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[TransactionReportRow], error)
 	// OrdersNamed returns the orders of all shops that the provider knows by one of ids, ours or its own.
 	OrdersNamed(ctx context.Context, ids []string) ([]NamedOrder, error)
 }
 
-// NewStatement asks for a statement.
+// NewTransactionReport asks for a statement.
 type NewTransactionReport struct {
 	Shop     uuid.UUID
 	Account  string
@@ -76,7 +76,7 @@ type NewTransactionReport struct {
 	From, To time.Time
 }
 
-// statementHorizon is how long a statement may take in all, whatever is in its way.
+// transactionReportHorizon is how long a statement may take in all, whatever is in its way.
 const transactionReportHorizon = 30 * time.Minute
 
 // What a shop is told of a statement that failed.
@@ -85,7 +85,7 @@ const (
 	transactionReportUnreadable = "The provider made a list that cannot be read or is too large. Ask for a new statement of a shorter period."
 )
 
-// CreateStatement writes down that a statement is wanted. It is fetched in the background.
+// CreateTransactionReport writes down that a statement is wanted. It is fetched in the background.
 func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransactionReport) (*TransactionReport, error) {
 	account, err := s.route(ctx, in.Shop, in.Account, "", PurposeAny)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransaction
 	return st, s.TransactionReports.CreateTransactionReport(ctx, st)
 }
 
-// Statement returns a statement of a shop.
+// TransactionReport returns a statement of a shop.
 func (s *Service) TransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error) {
 	return s.TransactionReports.TransactionReport(ctx, shop, id)
 }

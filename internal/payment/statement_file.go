@@ -16,7 +16,7 @@ type SheetWriter func(w io.Writer, columns []string, rows iter.Seq2[map[string]s
 // rowsPage is how many rows are read at once for a file.
 const rowsPage = 500
 
-// StatementFile writes the shop's rows to w as a spreadsheet with the columns of the provider's list. filesAtOnce are written
+// TransactionReportFile writes the shop's rows to w as a spreadsheet with the columns of the provider's list. filesAtOnce are written
 // at once, half of them for one shop: more are CodeUnavailable. An error after the first byte leaves half a file with w.
 func (s *Service) TransactionReportFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error {
 	st, err := s.readyTransactionReport(ctx, shop, id)
@@ -51,7 +51,7 @@ func (s *Service) fieldsOf(ctx context.Context, st *TransactionReport) iter.Seq2
 	}
 }
 
-// StatementRows returns up to limit of the shop's rows after a cursor.
+// TransactionReportRows returns up to limit of the shop's rows after a cursor.
 func (s *Service) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (Page[TransactionReportRow], error) {
 	if _, err := s.readyTransactionReport(ctx, shop, id); err != nil {
 		return Page[TransactionReportRow]{}, err

@@ -16,7 +16,7 @@ import (
 // number of bytes. Cells may hold card numbers, the names of columns do not.
 type SheetReader func(r io.Reader) (columns []string, rows []map[string]string, err error)
 
-// StatementRow is a row of a statement that is about an order of the statement's shop.
+// TransactionReportRow is a row of a statement that is about an order of the statement's shop.
 type TransactionReportRow struct {
 	Order     uuid.UUID
 	Reference string            // the shop's, of the order

@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// AdvanceStatement takes the next step with a statement: ask for it, look whether it is done and read it. The error says
+// AdvanceTransactionReport takes the next step with a statement: ask for it, look whether it is done and read it. The error says
 // what was in the way; unless the statement has failed by it, the step is due again.
 //
 // A step may be taken twice, when the process died before it was written down or two took it at once. Then the provider
@@ -57,7 +57,7 @@ func final(err error) bool {
 	return false
 }
 
-// stepStatement moves st one step at the provider. Unless it returns nil, st is as it was.
+// stepTransactionReport moves st one step at the provider. Unless it returns nil, st is as it was.
 func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionReport) error {
 	exporter, err := s.exporter(ctx, st)
 	if err != nil {
@@ -114,7 +114,7 @@ var (
 	errReadEnough = errors.New("the rest is not wanted")
 )
 
-// readStatement downloads a list and reads it, for no longer than ProviderTimeout.
+// readTransactionReport downloads a list and reads it, for no longer than ProviderTimeout.
 func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (columns []string, rows []map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
 	defer cancel()

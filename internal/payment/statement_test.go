@@ -20,7 +20,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// statementBench is the use cases over one statement in memory, with a provider that follows a script: it starts
+// reportFixture is the use cases over one statement in memory, with a provider that follows a script: it starts
 // task-1, which is ready at once and holds two lines, each the name of an order of the shop.
 type reportFixture struct {
 	*Service
@@ -113,7 +113,7 @@ func (b *reportFixture) OrdersNamed(_ context.Context, ids []string) ([]NamedOrd
 	return found, nil
 }
 
-// StatementRows gives two rows at once, whatever the limit.
+// TransactionReportRows gives two rows at once, whatever the limit.
 func (b *reportFixture) TransactionReportRows(_ context.Context, _, _ uuid.UUID, cursor string, _ int) (Page[TransactionReportRow], error) {
 	from, _ := strconv.Atoi(cursor)
 	page := Page[TransactionReportRow]{Items: b.rows[from:min(from+2, len(b.rows))]}

@@ -12,7 +12,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// lookStore is a store of one order.
+// pollStore is a store of one order.
 type pollStore struct {
 	Store
 	order *Order

@@ -145,7 +145,7 @@ func importReference(providerID string) string {
 	return prefix + uuid.NewSHA1(uuid.NameSpaceOID, []byte(providerID)).String()
 }
 
-// importRefused tells the shop why a transfer was not found.
+// importRejected tells the shop why a transfer was not found.
 func importRejected(err error) error {
 	e, ok := errors.AsType[*gateway.Error](err)
 	switch kind := gateway.KindOf(err); {

@@ -291,7 +291,7 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// evidenceOf reads stored evidence; none is nil.
+// providerDataOf reads stored evidence; none is nil.
 func providerDataOf(b json.RawMessage) (gateway.ProviderData, error) {
 	var e gateway.ProviderData
 	if err := fromJSON(b, &e); err != nil || len(e) == 0 {

@@ -24,7 +24,7 @@ import (
 	"payrelay/internal/store/storetest"
 )
 
-// bench is a store on a database of its own, with one shop and one account.
+// fixture is a store on a database of its own, with one shop and one account.
 type fixture struct {
 	*store.Store
 	pool    *pgxpool.Pool

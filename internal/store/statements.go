@@ -18,7 +18,7 @@ import (
 
 var _ payment.TransactionReportStore = (*Store)(nil)
 
-// CreateStatement implements payment.StatementStore.
+// CreateTransactionReport implements payment.TransactionReportStore.
 func (s *Store) CreateTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "create a statement", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.InsertTransactionReport(ctx, db.InsertTransactionReportParams{
@@ -31,14 +31,14 @@ func (s *Store) CreateTransactionReport(ctx context.Context, st *payment.Transac
 	})
 }
 
-// Statement implements payment.StatementStore.
+// TransactionReport implements payment.TransactionReportStore.
 func (s *Store) TransactionReport(ctx context.Context, shop, id uuid.UUID) (*payment.TransactionReport, error) {
 	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.TransactionReport, error) {
 		return q.TransactionReportByID(ctx, db.TransactionReportByIDParams{ShopID: shop, ID: id})
 	})
 }
 
-// FindStatement returns a statement of any shop, for operators.
+// FindTransactionReport returns a statement of any shop, for operators.
 func (s *Store) FindTransactionReport(ctx context.Context, id uuid.UUID) (*payment.TransactionReport, error) {
 	return s.oneTransactionReport(ctx, func(ctx context.Context, q *db.Queries) (db.TransactionReport, error) {
 		return q.TransactionReportAnywhere(ctx, id)
@@ -60,13 +60,13 @@ func (s *Store) oneTransactionReport(ctx context.Context, get func(context.Conte
 	return transactionReportOf(&r), nil
 }
 
-// ListedStatement is a statement and whose it is.
+// ListedTransactionReport is a statement and whose it is.
 type ListedTransactionReport struct {
 	*payment.TransactionReport
 	ShopName string
 }
 
-// LatestStatements returns up to limit statements of all shops, the newest first, for operators.
+// LatestTransactionReports returns up to limit statements of all shops, the newest first, for operators.
 func (s *Store) LatestTransactionReports(ctx context.Context, limit int) ([]ListedTransactionReport, error) {
 	var rows []db.LatestTransactionReportsRow
 	err := s.read(ctx, "list statements", func(ctx context.Context, q *db.Queries) (err error) {
@@ -91,7 +91,7 @@ func transactionReportOf(r *db.TransactionReport) *payment.TransactionReport {
 	}
 }
 
-// SaveStatement implements payment.StatementStore.
+// SaveTransactionReport implements payment.TransactionReportStore.
 func (s *Store) SaveTransactionReport(ctx context.Context, st *payment.TransactionReport) error {
 	return s.read(ctx, "save a statement", func(ctx context.Context, q *db.Queries) error {
 		n, err := q.UpdateTransactionReport(ctx, db.UpdateTransactionReportParams{
@@ -106,7 +106,7 @@ func (s *Store) SaveTransactionReport(ctx context.Context, st *payment.Transacti
 	})
 }
 
-// SaveStatementRows implements payment.StatementStore.
+// SaveTransactionReportRows implements payment.TransactionReportStore.
 func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.TransactionReport, rows []payment.TransactionReportRow) error {
 	return s.writeWithin(ctx, rowsFactor*s.Limit, "save a statement's rows", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
@@ -138,7 +138,7 @@ func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.Trans
 	})
 }
 
-// StatementRows implements payment.StatementStore.
+// TransactionReportRows implements payment.TransactionReportStore.
 func (s *Store) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, cursor string, limit int) (payment.Page[payment.TransactionReportRow], error) {
 	from, err := rowAfter(cursor)
 	if err != nil {
@@ -184,7 +184,7 @@ func rowAfter(cursor string) (int32, error) {
 	return int32(row), nil
 }
 
-// OrdersNamed implements payment.StatementStore.
+// OrdersNamed implements payment.TransactionReportStore.
 func (s *Store) OrdersNamed(ctx context.Context, ids []string) ([]payment.NamedOrder, error) {
 	var rows []db.OrdersNamedRow
 	err := s.read(ctx, "look up the orders of a list", func(ctx context.Context, q *db.Queries) (err error) {
@@ -208,7 +208,7 @@ func errTransactionReportMoved(st *payment.TransactionReport) error {
 	return fmt.Errorf("statement %s is not as it was loaded: somebody else took this step", st.ID)
 }
 
-// LeaseDueStatements returns up to limit statements whose next step is due, the longest due first. Each is due again after
+// LeaseDueTransactionReports returns up to limit statements whose next step is due, the longest due first. Each is due again after
 // lease: a step that came to its end has set a time of its own by then, and one whose process died is made up for. Several
 // processes may call it at once and never get the same statement.
 func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error) {
@@ -228,7 +228,7 @@ func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease
 	return keys, nil
 }
 
-// RenewStatement lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
+// RenewTransactionReport lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.
 func (s *Store) RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error {
 	return s.read(ctx, "renew a statement's lease", func(ctx context.Context, q *db.Queries) error {
 		_, err := q.RenewTransactionReport(ctx, db.RenewTransactionReportParams{LeasedUntil: s.Now().Add(lease), ShopID: key.Shop, ID: key.TransactionReport})

@@ -18,7 +18,7 @@ import (
 	"payrelay/internal/store"
 )
 
-// statement stores a new statement that is due.
+// transactionReport stores a new statement that is due.
 func (b *fixture) transactionReport(t *testing.T) *payment.TransactionReport {
 	t.Helper()
 	now := b.clock.Now()

@@ -29,7 +29,7 @@ type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ st
 
 // Options are what a store works with.
 type Options struct {
-	// Box encrypts. Without it, whatever touches an encrypted column is an error.
+	// Keyring encrypts. Without it, whatever touches an encrypted column is an error.
 	Keyring *secrets.Keyring
 	// Jobs queues deliveries, checks and steps of statements; nil queues none.
 	Jobs JobInserter

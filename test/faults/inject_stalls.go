@@ -12,7 +12,7 @@ import (
 // late are the violations that a machine alone can cause, by standing still: something was not done in its time.
 var late = []Kind{NotAnswered, NotSettled, NotRecovered, NotificationGap, TooFew, TooQuiet}
 
-// Quiet reports whether the run broke no promise, and hurt so little that it proves none: most of its faults took no
+// Ineffective reports whether the run broke no promise, and hurt so little that it proves none: most of its faults took no
 // effect.
 func (r Report) Ineffective() bool {
 	return len(r.Result.Violations) == 1 && r.Result.Violations[0].Kind == TooQuiet
@@ -21,7 +21,7 @@ func (r Report) Ineffective() bool {
 // stoodStill is the share of a run that the machine may have kept from it before its verdicts on time are worth nothing.
 const stoodStill = 0.05
 
-// Unsure reports whether the report has violations, all of them of time, and the machine kept so much of it from the run that
+// Inconclusive reports whether the report has violations, all of them of time, and the machine kept so much of it from the run that
 // they prove nothing. Any other violation is none of the machine's.
 func (r Report) Inconclusive() bool {
 	return len(r.Result.Violations) > 0 && r.Stolen > stoodStill &&

@@ -2,8 +2,9 @@ package smartcore
 
 import (
 	"context"
-	"payrelay/internal/gateway"
 	"slices"
+
+	"payrelay/internal/gateway"
 )
 
 // Fetch implements gateway.Gateway by the check call (smartcore.md 4.6).

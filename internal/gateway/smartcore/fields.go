@@ -1,11 +1,12 @@
 package smartcore
 
 import (
+	"strings"
+	"unicode"
+
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
-	"strings"
-	"unicode"
 )
 
 // fields collects what is wrong with a request.

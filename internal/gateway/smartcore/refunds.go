@@ -2,6 +2,7 @@ package smartcore
 
 import (
 	"context"
+
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/kit"
 )

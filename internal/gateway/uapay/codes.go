@@ -2,9 +2,10 @@ package uapay
 
 import (
 	"context"
+	"strconv"
+
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/kit"
-	"strconv"
 )
 
 // ConfirmCode implements gateway.CodeConfirmer, for payments (uapay.md 8.4) and transfers (uapay.md 9.1). A code that

@@ -1,9 +1,10 @@
 package uapay
 
 import (
+	"strings"
+
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
-	"strings"
 )
 
 // fields collects what is wrong with a request.

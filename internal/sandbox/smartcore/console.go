@@ -41,7 +41,7 @@ type consoleView struct {
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.switches.Console(r, marker), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100), Variants: Variants(),
+		Console: t.Console(r, marker), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100), Variants: Variants(),
 		Endpoints: []string{
 			"initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "recurrent",
 			"withdrawal/tokenize-form", "withdrawal/init", "withdrawal/balance/get", "callback",

@@ -88,7 +88,7 @@ func testCards() []testCard {
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.switches.Console(r, marker), Client: t.cfg.Merchants[0].ClientID,
+		Console: t.Console(r, marker), Client: t.cfg.Merchants[0].ClientID,
 		Orders: t.Orders(100), Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
 		Outcomes: Outcomes(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
 	}

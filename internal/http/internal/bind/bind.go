@@ -72,7 +72,7 @@ func setText(to reflect.Value, text, at string) error {
 
 // setMembers fills a struct by the names in its json tags, or a map of texts.
 func setMembers(to reflect.Value, members map[string]any, at string) error {
-	switch to.Kind() {
+	switch to.Kind() { //nolint:exhaustive // the generated models have no other kinds
 	case reflect.Struct:
 		for i := range to.NumField() {
 			name, _, _ := strings.Cut(to.Type().Field(i).Tag.Get("json"), ",")
@@ -105,7 +105,7 @@ func below(at, name string) string {
 
 // plain says what a member takes in words.
 func plain(to reflect.Value) string {
-	switch to.Kind() {
+	switch to.Kind() { //nolint:exhaustive // the generated models have no other kinds
 	case reflect.Int, reflect.Int64:
 		return "a whole number without a decimal point or exponent, of at most 64 bits"
 	case reflect.String:
