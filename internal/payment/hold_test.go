@@ -302,3 +302,36 @@ func TestGivingUpAnUnpaidPayment(t *testing.T) {
 	require.Equal(t, StatusRequiresAction, o.Status)
 	require.Equal(t, gateway.OpSale, o.Operation)
 }
+
+// A customer pays just before an unpaid order is given up, and the provider shows the hold for a while after it took the
+// cancel. That is no proof that the cancel took no effect: it is as any hold that still stands.
+func TestAHoldThatStillStandsAfterAnUnpaidCancelProvesNothingYet(t *testing.T) {
+	t.Parallel()
+	p := Policy{Schedule: DefaultSchedule, ProviderTimeout: 30 * time.Second}
+	for name, accepted := range map[string]bool{"accepted": true, "answer lost": false} {
+		o := newTestOrder()
+		o.Manual, o.Operation = true, gateway.OpAuthorize
+		require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: epoch}))
+		o.Operation = gateway.OpCancel
+		o.step(StatusProcessing, SourceRequest, nil, epoch)
+		o.CommandAccepted = accepted
+		poll := func(after time.Duration) {
+			at := epoch.Add(after)
+			o.observePoll(p, statusPoll{
+				Poll:      Poll{Asked: at, Answered: at, VisibilityDelay: time.Minute},
+				operation: gateway.OpCancel, result: gateway.Result{Status: gateway.StatusAuthorized}, asOf: o.Sequence, since: o.PollsSince,
+			})
+		}
+		for _, after := range []time.Duration{31 * time.Second, 40 * time.Second, 50 * time.Second, 89 * time.Second} {
+			poll(after)
+			require.Equal(t, StatusProcessing, o.Status, "%s, after %s", name, after)
+		}
+		poll(2 * time.Minute)
+		if accepted {
+			require.Equal(t, StatusProcessing, o.Status)
+		} else {
+			require.Equal(t, StatusAuthorized, o.Status)
+			require.EqualValues(t, 1000, o.Authorized)
+		}
+	}
+}

@@ -198,12 +198,10 @@ func (o *Order) neverArrived() bool {
 	return o.Failure != nil && (o.Failure.Code == codeNotFound || o.Failure.Code == codeNotSent)
 }
 
-// asBefore reports whether a status is the one that the order had before what was asked for last.
+// asBefore reports whether a status is one that the order may have had before what was asked for last. A customer may have
+// paid just before an unpaid order was given up, so its money may be held.
 func (o *Order) asBefore(s gateway.Status) bool {
-	if o.wasAuthorized() {
-		return s == gateway.StatusAuthorized
-	}
-	return s == gateway.StatusRequiresAction || s == gateway.StatusProcessing
+	return s == gateway.StatusAuthorized || !o.wasAuthorized() && (s == gateway.StatusRequiresAction || s == gateway.StatusProcessing)
 }
 
 // otherMoney says in what way a report is about other money than the order, or "".

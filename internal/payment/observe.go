@@ -99,7 +99,7 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 	}
 	switch {
 	case o.deniesCommand(a):
-		if !o.wasAuthorized() {
+		if a.result.Status != gateway.StatusAuthorized {
 			a.result.Status = gateway.StatusRequiresAction
 		}
 		if !o.countDenial(p, a.Poll) {

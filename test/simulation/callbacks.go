@@ -26,7 +26,7 @@ var retries = [...]time.Duration{5 * time.Second, 5 * time.Minute, time.Hour, 2 
 func (p *provider) announce(d *deal, f fact) {
 	w := p.w
 	open := f.status == gateway.StatusProcessing || f.status == gateway.StatusRequiresAction
-	if open && !w.chance(0.1) || w.chance(w.faults.callbackLost) {
+	if d.elsewhere || open && !w.chance(0.1) || w.chance(w.faults.callbackLost) {
 		return
 	}
 	m := message{d: d, n: p.notificationOf(d, f), contradicts: f.reversal}

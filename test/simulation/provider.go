@@ -53,6 +53,8 @@ type deal struct {
 	held, taken []string
 	// mayConflict: a conflict of this deal's order has a cause.
 	mayConflict bool
+	// elsewhere: it was started without us, and no callback about it comes here.
+	elsewhere bool
 	// returned is how much of a transfer came back.
 	returned int64
 }
@@ -237,6 +239,9 @@ func (p *provider) finish(d *deal) {
 		}
 	default:
 		p.become(d, fact{status: gateway.StatusSucceeded, settled: d.amount})
+		if d.elsewhere && w.chance(0.4) {
+			p.comeBack(d)
+		}
 		if d.kind == gateway.KindPayment && d.taken != nil && w.chance(w.faults.chargesTwice) {
 			p.chargeTwice(d)
 		}
@@ -257,6 +262,25 @@ func (p *provider) fail(d *deal) {
 			p.become(d, fact{status: gateway.StatusSucceeded, settled: d.amount, reversal: true})
 		}
 	})
+}
+
+// comeBack returns the money of a transfer, at once or in two parts.
+func (p *provider) comeBack(d *deal) {
+	w := p.w
+	first := d.amount
+	if w.chance(0.5) {
+		first = 1 + w.rng.Int64N(d.amount)
+	}
+	after := w.between(time.Second, 5*time.Hour)
+	w.plan(after, true, func() { p.giveBack(d, first) })
+	if first < d.amount && w.chance(0.5) {
+		w.plan(after+w.between(time.Second, time.Hour), true, func() { p.giveBack(d, d.amount) })
+	}
+}
+
+func (p *provider) giveBack(d *deal, sum int64) {
+	d.returned = sum
+	p.w.say("provider: %d of the %s came back", sum, d.name())
 }
 
 // chargeTwice takes a payment a second time: the bank has another name of it.

@@ -148,7 +148,7 @@ func (w *world) checkEnd() {
 		w.checkRefunds(r)
 	}
 	for _, d := range w.provider.deals {
-		if r := w.store.byProviderOrderID(d.id); r == nil {
+		if r := w.store.byProviderOrderID(d.id); r == nil && !d.elsewhere {
 			w.violate("the provider has a %s that we do not know", d.kind)
 		}
 	}
@@ -158,6 +158,9 @@ func (w *world) checkEnd() {
 func (w *world) checkRest(r *record) {
 	o := &r.order
 	d := w.provider.dealOf(o)
+	if d != nil && o.Kind == gateway.KindTransfer && o.Status == payment.StatusSucceeded && o.Refunded != d.returned {
+		w.violate("%d of the transfer is recorded as come back, and the provider gave back %d", o.Refunded, d.returned)
+	}
 	contradicted := d != nil && (d.mustConflict || d.reversalKnown && o.Status.Final() && o.Status != payment.StatusSucceeded)
 	switch {
 	case contradicted && o.Conflicts == 0 && o.NextPollAt == nil:

@@ -35,6 +35,8 @@ func (s *shop) begin() {
 	amount := 100 + w.rng.Int64N(100000)
 	reference := s.reference()
 	switch n := w.rng.IntN(100); {
+	case n < 3:
+		s.importTransfer(amount)
 	case n < 72:
 		in := payment.NewPayment{
 			Shop: s.id, Reference: reference, Amount: money.New(amount, currency), Account: s.manner.name, Flow: gateway.FlowDirect,
@@ -58,6 +60,17 @@ func (s *shop) begin() {
 		in := payment.NewPayoutCard{Shop: s.id, Reference: reference, Account: s.manner.name, RequestHash: []byte(reference)}
 		s.ask("open payout card", func() error { return err(w.service.OpenPayoutCard(background, in)) })
 	}
+}
+
+// importTransfer asks to follow a transfer that was started elsewhere, some time after that.
+func (s *shop) importTransfer(amount int64) {
+	w := s.w
+	d := w.provider.add(deal{manner: s.manner, kind: gateway.KindTransfer, id: "elsewhere", amount: amount, elsewhere: true})
+	w.provider.proceed(d)
+	in := payment.TransferImport{Shop: s.id, Account: s.manner.name, Query: gateway.TransferQuery{ProviderID: d.reference}}
+	w.plan(w.between(time.Second, time.Hour), true, func() {
+		s.ask("import transfer", func() error { return err(w.service.ImportTransfer(background, in)) })
+	})
 }
 
 func err(_ *payment.Order, _ bool, e error) error { return e }
