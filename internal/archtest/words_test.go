@@ -43,7 +43,6 @@ var wordsExempt = []struct {
 	reason     string
 }{
 	{regexp.MustCompile(`^internal/archtest/words_test\.go$`), regexp.MustCompile(`.`), "it lists them"},
-	{regexp.MustCompile(`^test/simulation/`), regexp.MustCompile(`.`), "its names are being changed"},
 	{regexp.MustCompile(`^(internal/app/order_list|cmd/faults/main)\.go$`), regexp.MustCompile(`^(parked|lanes)$`), "flags of commands keep their names"},
 	{regexp.MustCompile(`.`), regexp.MustCompile(`^--`), "flags of commands keep their names"},
 }

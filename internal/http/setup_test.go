@@ -21,7 +21,6 @@ import (
 	"payrelay/internal/idempotency"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
-	"payrelay/internal/shop"
 )
 
 const (
@@ -38,68 +37,9 @@ var (
 	otherShop = uuid.MustParse("0193f0a2-0000-7000-8000-000000000002")
 )
 
-// keys is an Authenticator.
-type keys struct{ err error }
-
-func (k *keys) Authenticate(_ context.Context, hash []byte) (shop.Principal, error) {
-	if k.err != nil {
-		return shop.Principal{}, k.err
-	}
-	for key, p := range map[string]shop.Principal{
-		goodKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: shop.Scopes},
-		readKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: []shop.Scope{shop.ScopeRead}},
-		otherKey:     {Shop: shop.Shop{ID: otherShop, Name: "other", AllowCIDRs: []string{"10.0.0.0/8"}}, Scopes: shop.Scopes},
-		shop.DemoKey: {Shop: shop.Shop{ID: myShop, Name: "demo"}, Scopes: shop.Scopes},
-	} {
-		if bytes.Equal(hash, shop.HashKey(key)) {
-			return p, nil
-		}
-	}
-	return shop.Principal{}, payment.ErrNotFound
-}
-
-// memory is an idempotency.Store with the promises of the real one, but for leases that run out.
-type memory struct {
-	mu   sync.Mutex
-	rows map[string]*kept
-}
-
 type kept struct {
 	hash   []byte
 	answer *idempotency.Response
-}
-
-func (m *memory) Begin(_ context.Context, shop uuid.UUID, key string, hash []byte, _ time.Duration) (idempotency.Claim, *idempotency.Response, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch row := m.rows[shop.String()+key]; {
-	case row == nil:
-		m.rows[shop.String()+key] = &kept{hash: hash}
-		return idempotency.Claim{Shop: shop, Key: key}, nil, nil
-	case !bytes.Equal(row.hash, hash):
-		return idempotency.Claim{}, nil, idempotency.ErrMismatch
-	case row.answer == nil:
-		return idempotency.Claim{}, nil, idempotency.ErrInProgress
-	default:
-		return idempotency.Claim{}, row.answer, nil
-	}
-}
-
-func (m *memory) Finish(_ context.Context, c idempotency.Claim, r idempotency.Response) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r.Body = bytes.Clone(r.Body)
-	m.rows[c.Shop.String()+c.Key].answer = &r
-	return nil
-}
-
-func (m *memory) Renew(context.Context, idempotency.Claim, time.Duration) error { return nil }
-
-func (m *memory) Abandon(_ context.Context, c idempotency.Claim) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.rows, c.Shop.String()+c.Key)
-	return nil
 }
 
 // book is the use cases over one order in memory. hook, if set, runs before each and may refuse.

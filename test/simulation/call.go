@@ -17,8 +17,8 @@ func errorOf(kind gateway.ErrorKind, op, code string) *gateway.Error {
 	return &gateway.Error{Kind: kind, Op: op, Code: code}
 }
 
-// ends returns when a call must have ended, by its context. The context counts in real time, in which a story takes
-// microseconds: where it agrees with what the documents promise, the promise is taken, and the story can be repeated.
+// ends returns when a call must have ended, by its context. The context counts in real time, in which a scenario takes
+// microseconds: where it agrees with what the documents promise, the promise is taken, and the scenario can be repeated.
 func (w *world) ends(ctx context.Context, promised time.Duration) time.Duration {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -40,7 +40,7 @@ func (w *world) send(op, id string, ends time.Duration, identified bool, arrive 
 	w.noteAge(id)
 	w.say("%s: %s is sent", p.name, op)
 	if o := f.outage(w.at); o != nil || w.chance(f.notSent) {
-		if o == nil || !o.silent {
+		if o == nil || !o.unresponsive {
 			w.wait(w.between(0, 100*time.Millisecond))
 			p.lost = false
 			return w.back(op, answer{err: errorOf(gateway.KindNotSent, op, "connection_refused")})

@@ -172,7 +172,7 @@ func (m *message) manner() string {
 func (p *provider) hand(i int) {
 	w := p.w
 	m := p.sent[i]
-	body := binary.BigEndian.AppendUint32(nil, uint32(i)) //nolint:gosec // a story has few callbacks
+	body := binary.BigEndian.AppendUint32(nil, uint32(i)) //nolint:gosec // a scenario has few callbacks
 	body = append(body, byte(w.rng.Uint32()&0xff))        //nolint:gosec // one random byte
 	raw := gateway.RawCallback{Method: "POST", Body: body, ReceivedAt: w.now()}
 	verdict, err := w.service.HandleCallback(background, m.d.manner.name, "token-"+m.d.manner.name, raw)

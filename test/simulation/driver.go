@@ -145,7 +145,7 @@ func (g *model) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, er
 // command sends a capture or cancel, which must have ended in time for the rules of proof.
 func (g *model) command(ctx context.Context, op string, ref gateway.Ref, arrive func(*deal) answer) (gateway.Result, error) {
 	w := g.w
-	ends := w.current.begun
+	ends := w.current.startedAt
 	if r := w.store.byProviderOrderID(ref.OrderID); r != nil {
 		ends = min(ends, r.order.UpdatedAt.Sub(epoch))
 	}

@@ -2,7 +2,7 @@ package simulation
 
 import "time"
 
-// faults is what goes wrong in a story: probabilities for each call or callback, and instants.
+// faults is what goes wrong in a scenario: probabilities for each call or callback, and instants.
 type faults struct {
 	requestLost, answerLost, answerLate, refused, notSent, duplicated, unclear                float64
 	hidden, denied, pollFails                                                                 float64
@@ -24,11 +24,11 @@ var noFaults faults
 // outage is a time in which the provider cannot be reached.
 type outage struct {
 	from, to time.Duration
-	// silent: requests time out; else connections are refused.
-	silent bool
+	// unresponsive: requests time out; else connections are refused.
+	unresponsive bool
 }
 
-// drawFaults draws what goes wrong. A part of the stories is calm, so that faults are also seen alone.
+// drawFaults draws what goes wrong. A part of the scenarios is calm, so that faults are also seen alone.
 func (w *world) drawFaults() faults {
 	f := faults{retriedCommit: 0.02}
 	if w.chance(0.15) {
@@ -54,7 +54,7 @@ func (w *world) drawFaults() faults {
 	if w.chance(0.15) {
 		for range 1 + w.rng.IntN(2) {
 			from := w.between(0, time.Hour)
-			f.outages = append(f.outages, outage{from: from, to: from + w.between(time.Second, 2*time.Hour), silent: w.chance(0.5)})
+			f.outages = append(f.outages, outage{from: from, to: from + w.between(time.Second, 2*time.Hour), unresponsive: w.chance(0.5)})
 		}
 	}
 	if w.chance(0.2) {

@@ -17,8 +17,8 @@ type manner struct {
 	namesSums bool
 	// takesAll: a capture of a part takes all that is held (smartcore.md 4.4).
 	takesAll bool
-	// formAgain: a status poll names the address of the form, too.
-	formAgain bool
+	// formRetried: a status poll names the address of the form, too.
+	formRetried bool
 	// showsPayouts: that a payout is not found proves something (uapay.md 9.3 says it does not).
 	showsPayouts bool
 	// cancelsUnpaid: a payment that nobody paid can be given up (uapay.md 7.6).
@@ -33,9 +33,9 @@ type manner struct {
 	verifyTransfers bool
 }
 
-// manners are the providers that stories happen at.
+// manners are the providers that scenarios happen at.
 var manners = []manner{
 	{name: "card", visibility: time.Minute, probes: true, refundIDs: true, namesSums: true, showsPayouts: true, oneWord: true, namesMovements: true},
 	{name: "cardold", visibility: time.Minute, probes: true, refundIDs: true, takesAll: true, showsPayouts: true, oneWord: true},
-	{name: "invoice", visibility: 2 * time.Minute, namesSums: true, formAgain: true, cancelsUnpaid: true, acknowledges: true, verifyTransfers: true},
+	{name: "invoice", visibility: 2 * time.Minute, namesSums: true, formRetried: true, cancelsUnpaid: true, acknowledges: true, verifyTransfers: true},
 }

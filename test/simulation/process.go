@@ -19,8 +19,8 @@ type process struct {
 	// life counts the use cases that the coroutine served: what was planned for one is nothing to the next.
 	life int
 	// crashed says that the process ends when it is resumed.
-	crashed bool
-	begun   time.Duration
+	crashed   bool
+	startedAt time.Duration
 	// found is what the last status poll of the process was answered about, until that is written down.
 	found *deal
 	// failed is with what the service panicked.
@@ -46,7 +46,7 @@ func (w *world) start(name string, run func()) {
 		p = &process{}
 		p.next, _ = iter.Pull(p.loop)
 	}
-	p.name, p.run, p.busy, p.crashed, p.begun, p.found, p.lost, p.asOf = name, run, true, false, w.at, nil, false, -1
+	p.name, p.run, p.busy, p.crashed, p.startedAt, p.found, p.lost, p.asOf = name, run, true, false, w.at, nil, false, -1
 	p.polls = name == statusPoll
 	p.life++
 	w.running = append(w.running, p)
@@ -101,7 +101,7 @@ func (w *world) resume(p *process) {
 func (w *world) wait(d time.Duration) {
 	p := w.current
 	if p == nil {
-		return // the story's rules read the store: nobody waits
+		return // the scenario's rules read the store: nobody waits
 	}
 	life := p.life
 	w.plan(d, !p.polls, func() {
@@ -138,7 +138,7 @@ func (w *world) endOthers() {
 	}
 }
 
-// step is a place between two steps of a process: it may crash or be paused here, if the story's faults say so.
+// step is a place between two steps of a process: it may crash or be paused here, if the scenario's faults say so.
 func (w *world) step(pausable bool) {
 	if w.current == nil {
 		return

@@ -164,7 +164,7 @@ func (w *world) poll(op, id string, ends time.Duration, arrive func(*faults) ans
 		f = &noFaults // the provider has recovered: from now on it must be learned how each order stands
 	}
 	if o := f.outage(w.at); o != nil {
-		if o.silent {
+		if o.unresponsive {
 			return w.timeOut(op, ends)
 		}
 		w.wait(w.between(0, 100*time.Millisecond))
@@ -228,7 +228,7 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 	} else {
 		w.current.found = d
 	}
-	if m.formAgain && result.Status == gateway.StatusRequiresAction {
+	if m.formRetried && result.Status == gateway.StatusRequiresAction {
 		result.NextAction = form
 	}
 	return answer{result: result}

@@ -137,7 +137,7 @@ func (p *provider) truth(d *deal) payment.Status {
 	return payment.Status(d.now().status)
 }
 
-// checkEnd judges the story when it is at rest.
+// checkEnd judges the scenario when it is at rest.
 func (w *world) checkEnd() {
 	if len(w.violations) > 0 {
 		return

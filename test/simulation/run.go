@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Violation is a story in which a rule was broken.
+// Violation is a scenario in which a rule was broken.
 type Violation struct {
-	Seed, Story uint64
+	Seed, Scenario uint64
 	// Orders is how many orders the run had had by then.
 	Orders int64
 	Rule   string
@@ -19,32 +19,32 @@ type Violation struct {
 	Timeline []string
 }
 
-// String tells the story.
+// String tells the scenario.
 func (v Violation) String() string {
-	return fmt.Sprintf("found in order %d: %s\nseed %d, story %d:\n%s\n", v.Orders, v.Rule, v.Seed, v.Story, strings.Join(v.Timeline, "\n"))
+	return fmt.Sprintf("found in order %d: %s\nseed %d, scenario %d:\n%s\n", v.Orders, v.Rule, v.Seed, v.Scenario, strings.Join(v.Timeline, "\n"))
 }
 
 // Summary is what a run did.
 type Summary struct {
-	Stories, Orders, Polls, Callbacks, Transitions int64
-	Took                                           time.Duration
+	Scenarios, Orders, Polls, Callbacks, Transitions int64
+	Took                                             time.Duration
 	// Statuses counts the orders by kind and status at their end.
 	Statuses map[string]int64
 }
 
 func (s *Summary) add(o Summary) {
-	s.Stories, s.Orders, s.Polls = s.Stories+o.Stories, s.Orders+o.Orders, s.Polls+o.Polls
+	s.Scenarios, s.Orders, s.Polls = s.Scenarios+o.Scenarios, s.Orders+o.Orders, s.Polls+o.Polls
 	s.Callbacks, s.Transitions = s.Callbacks+o.Callbacks, s.Transitions+o.Transitions
 	for k, n := range o.Statuses {
 		s.Statuses[k] += n
 	}
 }
 
-// Run plays stories until they have had so many orders, on so many processors. It ends at the first violation, and returns
+// Run plays scenarios until they have had so many orders, on so many processors. It ends at the first violation, and returns
 // the one of the lowest number among those that were found.
 func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1600)) // a world is small, and what it leaves behind is much
-	begun := time.Now()
+	startedAt := time.Now()
 	var next, done atomic.Int64
 	var stop atomic.Bool
 	var mu sync.Mutex
@@ -56,14 +56,14 @@ func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
 			w := newWorld()
 			own := Summary{Statuses: map[string]int64{}}
 			for !stop.Load() && done.Load() < orders {
-				story := uint64(next.Add(1) - 1) //nolint:gosec // a count
-				w.play(seed, story)
+				scenario := uint64(next.Add(1) - 1) //nolint:gosec // a count
+				w.play(seed, scenario)
 				done.Add(w.sum(&own))
 				if len(w.violations) > 0 {
 					stop.Store(true)
 					mu.Lock()
-					if found == nil || story < found.Story {
-						found = &Violation{Seed: seed, Story: story, Orders: done.Load(), Rule: w.violations[0]}
+					if found == nil || scenario < found.Scenario {
+						found = &Violation{Seed: seed, Scenario: scenario, Orders: done.Load(), Rule: w.violations[0]}
 					}
 					mu.Unlock()
 				}
@@ -74,25 +74,25 @@ func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
 		})
 	}
 	all.Wait()
-	total.Took = time.Since(begun)
+	total.Took = time.Since(startedAt)
 	if found != nil {
-		found.Timeline = Tell(seed, found.Story)
+		found.Timeline = Tell(seed, found.Scenario)
 	}
 	return total, found
 }
 
-// Tell plays one story and says what happens in it.
-func Tell(seed, story uint64) []string {
+// Tell plays one scenario and says what happens in it.
+func Tell(seed, scenario uint64) []string {
 	w := newWorld()
 	w.tracing = true
-	w.play(seed, story)
+	w.play(seed, scenario)
 	return w.timeline
 }
 
-// sum adds a story that was played to a summary, and returns how many orders it had.
+// sum adds a scenario that was played to a summary, and returns how many orders it had.
 func (w *world) sum(s *Summary) int64 {
 	n := int64(len(w.store.orders))
-	s.Stories++
+	s.Scenarios++
 	s.Orders += n
 	s.Polls += int64(w.polls)
 	s.Callbacks += int64(len(w.provider.sent))

@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/payment"
 )
 
-// shop is who asks for the orders of a story. It sends a request once more with the same reference until it is answered, and
+// shop is who asks for the orders of a scenario. It sends a request once more with the same reference until it is answered, and
 // reacts to what it is notified of.
 type shop struct {
 	w      *world
@@ -27,7 +27,7 @@ type shop struct {
 
 func newShop(w *world) *shop { return &shop{w: w, id: uuid.UUID{0: 2, 15: 1}} }
 
-// begin draws the story's order and asks for it.
+// begin draws the scenario's order and asks for it.
 func (s *shop) begin() {
 	w := s.w
 	s.manner = &manners[w.rng.IntN(len(manners))]

@@ -18,8 +18,8 @@ func TestNoOrderEndsFalsely(t *testing.T) {
 	t.Parallel()
 	orders, seed := number(t, "SIMULATION_ORDERS", smokeOrders), uint64(number(t, "SIMULATION_SEED", 1)) //nolint:gosec // not negative
 	s, v := Run(seed, orders, runtime.GOMAXPROCS(0))
-	t.Logf("seed %d: %d orders in %d stories, %d status polls, %d callbacks, %d transitions in %s: %.0f orders a second",
-		seed, s.Orders, s.Stories, s.Polls, s.Callbacks, s.Transitions, s.Took.Round(time.Millisecond), float64(s.Orders)/s.Took.Seconds())
+	t.Logf("seed %d: %d orders in %d scenarios, %d status polls, %d callbacks, %d transitions in %s: %.0f orders a second",
+		seed, s.Orders, s.Scenarios, s.Polls, s.Callbacks, s.Transitions, s.Took.Round(time.Millisecond), float64(s.Orders)/s.Took.Seconds())
 	for k, n := range s.Statuses {
 		t.Logf("%8d %s", n, k)
 	}

@@ -99,7 +99,7 @@ func (s *store) copied(o *payment.Order) *payment.Order {
 	return c
 }
 
-// next returns a place for an order that is free until the story is over: most of the time went into making new ones.
+// next returns a place for an order that is free until the scenario is over: most of the time went into making new ones.
 func (s *store) next() *payment.Order {
 	const block = 32
 	if s.used == len(s.places)*block {
@@ -302,10 +302,10 @@ func (s *store) History(_ context.Context, key payment.Key) ([]payment.Transitio
 	return nil, payment.ErrNotFound
 }
 
-// Notified implements payment.Store. No story asks.
+// Notified implements payment.Store. No scenario asks.
 func (s *store) Notified(context.Context, payment.Key) ([]payment.Notified, error) { return nil, nil }
 
-// Feed implements payment.Store. No story asks.
+// Feed implements payment.Store. No scenario asks.
 func (s *store) Feed(context.Context, uuid.UUID, string, int) (payment.Page[payment.FeedItem], error) {
 	return payment.Page[payment.FeedItem]{}, nil
 }

@@ -13,7 +13,7 @@ import (
 	"payrelay/internal/payment"
 )
 
-// epoch is when every story begins.
+// epoch is when every scenario begins.
 var epoch = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
 
 // The limits of the service under test. They are the shipped ones.
@@ -24,11 +24,11 @@ const (
 	pollLease = 20 * time.Second
 )
 
-// settleTime is how long after the last news of a story every order must have come to rest. Polls are an hour apart by then,
+// settleTime is how long after the last news of a scenario every order must have come to rest. Polls are an hour apart by then,
 // and an answer may be denied twice.
 const settleTime = 5 * time.Hour
 
-// world is where stories happen, one after the other.
+// world is where scenarios happen, one after the other.
 type world struct {
 	queue
 
@@ -47,7 +47,7 @@ type world struct {
 	shop     *shop
 	faults   faults
 
-	// polls counts status polls, so that a story without an end is found.
+	// polls counts status polls, so that a scenario without an end is found.
 	polls      int
 	violations []string
 	timeline   []string
@@ -86,7 +86,7 @@ func (w *world) plan(after time.Duration, news bool, do func()) {
 	w.push(event{at: w.at + max(after, 0), news: news, do: do})
 }
 
-// play runs the story of a number from its beginning to its end.
+// play runs the scenario of a number from its beginning to its end.
 func (w *world) play(seed, number uint64) {
 	w.source.Seed(seed, number*0x9e3779b97f4a7c15+1)
 	w.reset()
@@ -101,7 +101,7 @@ func (w *world) play(seed, number uint64) {
 	w.checkEnd()
 }
 
-// unfold lets events happen until the story is at rest.
+// unfold lets events happen until the scenario is at rest.
 func (w *world) unfold() {
 	var quiet time.Duration // when the last news was
 	for len(w.events) > 0 && len(w.violations) == 0 {
@@ -115,7 +115,7 @@ func (w *world) unfold() {
 		}
 		e.do()
 		if w.polls > 3000 {
-			w.violate("a story without an end: %d status polls", w.polls)
+			w.violate("a scenario without an end: %d status polls", w.polls)
 		}
 	}
 }
