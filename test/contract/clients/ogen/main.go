@@ -76,7 +76,7 @@ func firstPayment(ctx context.Context, api string, shop key, changed bool) error
 		return fmt.Errorf("refused: %#v %w", refused, err)
 	}
 	words := []string{
-		string(read.Response.Status), read.Response.Flow.Value, made.Response.NextAction.Value.Type, events.Response.Data[0].Cause, problem.Code,
+		string(read.Response.Status), read.Response.Flow.Value, made.Response.NextAction.Value.Type, transitions.Response.Data[0].Cause, problem.Code,
 		accounts.Response.Data[0].Capabilities[0],
 	}
 	for _, n := range feed.Response.Data {
