@@ -1,4 +1,5 @@
-// Package api holds the contract with shops. The server is generated from it, and serves it.
+// Package api holds the contract with shops. The server generates its models from it, validates requests
+// against it, and serves it.
 package api
 
 import _ "embed"

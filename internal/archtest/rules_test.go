@@ -95,8 +95,8 @@ var rules = []rule{
 		},
 	},
 	{
-		name:  "the words of a shop and of idempotency depend on no edge and no storage",
-		of:    []string{"internal/shop/...", "internal/idempotency/..."},
+		name:  "the words of a shop and of idempotency, and the limiter, depend on no edge and no storage",
+		of:    []string{"internal/shop/...", "internal/idempotency/...", "internal/limit/..."},
 		never: append(append([]string{"cmd/...", "migrations"}, edges...), concrete...),
 	},
 	{

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
+
+	"payrelay/internal/limit"
 )
 
-// Admission bounds how much is worked on at once, so that more traffic than the service can bear is rejected at the
-// door in a moment, before anything was looked at or stored, instead of making everybody slow. A request that waits for a
+// Admission bounds how much is worked on at once, so that more traffic than the service can bear is rejected
+// in a moment, before anything was read or stored, instead of making everybody slow. A request that waits for a
 // provider is not being worked on.
 type Admission struct {
 	// Concurrency is how many requests are worked on at once. Zero bounds nothing.
@@ -22,16 +23,16 @@ type Admission struct {
 	Wait  time.Duration
 }
 
-// gate is the door of one class of requests.
+// gate admits one class of requests.
 type gate struct {
 	Admission
-	slots    *semaphore.Weighted
+	slots    *limit.Limiter
 	waiting  atomic.Int64
 	rejected prometheus.Counter
 }
 
 func newGate(a Admission, rejected prometheus.Counter) *gate {
-	return &gate{Admission: a, slots: semaphore.NewWeighted(int64(a.Concurrency)), rejected: rejected}
+	return &gate{Admission: a, slots: limit.New(limit.Bounds{All: a.Concurrency}), rejected: rejected}
 }
 
 // slot is a request's slot behind a gate.
@@ -44,7 +45,7 @@ type slot struct {
 
 // enter takes a slot, and reports whether there was one in time.
 func (g *gate) enter(ctx context.Context) (*slot, bool) {
-	if g.slots.TryAcquire(1) {
+	if g.slots.TryTake("") {
 		return &slot{g: g, held: true}, true
 	}
 	if g.waiting.Add(1) > int64(g.Queue) {
@@ -54,7 +55,7 @@ func (g *gate) enter(ctx context.Context) (*slot, bool) {
 	defer g.waiting.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, g.Wait)
 	defer cancel()
-	if g.slots.Acquire(ctx, 1) != nil {
+	if g.slots.Take(ctx, "") != nil {
 		return nil, false
 	}
 	return &slot{g: g, held: true}, true
@@ -67,30 +68,30 @@ func (p *slot) release(over bool) {
 	p.left = p.left || over
 	if p.held {
 		p.held = false
-		p.g.slots.Release(1)
+		p.g.slots.Give("")
 	}
 }
 
-// resume takes a slot again. What was begun goes on in any case: it waits for its turn, not for ever.
+// resume takes a slot again. What has started goes on in any case: it waits for its turn, not for ever.
 func (p *slot) resume() {
 	ctx, cancel := context.WithTimeout(context.Background(), resumeWait)
 	defer cancel()
-	if p.g.slots.Acquire(ctx, 1) != nil {
+	if p.g.slots.Take(ctx, "") != nil {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.left || p.held {
-		p.g.slots.Release(1)
+		p.g.slots.Give("")
 		return
 	}
 	p.held = true
 }
 
-// resumeWait is how long a request that was begun is held back at most.
+// resumeWait is how long a request that has started is held back at most.
 const resumeWait = 3 * time.Second
 
-// reject answers a request that found no place.
+// reject answers a request that found no slot.
 func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
 	g.rejected.Inc()
 	if rec := recordOf(r.Context()); rec != nil {

@@ -34,27 +34,27 @@ func (*arrived) Close() error { return nil }
 
 // arrive waits for the whole body, so that whoever is let in holds up nobody by sending slowly. It judges nothing: a
 // body that is too large or broken off is refused by whoever reads it. The buffer is wiped afterwards, as far as Go
-// allows. More bodies than places has are rejected.
-func (s *server) arrive(places *gate) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler { return s.arriveAt(places, next) }
+// allows. More bodies than there are slots are rejected.
+func (s *server) arrive(bodies *gate) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return s.arriveAt(bodies, next) }
 }
 
-func (s *server) arriveAt(places *gate, next http.Handler) http.Handler {
+func (s *server) arriveAt(bodies *gate, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil || r.Body == http.NoBody {
 			next.ServeHTTP(w, r)
 			return
 		}
-		place, ok := places.enter(r.Context())
+		slot, ok := bodies.enter(r.Context())
 		if !ok {
-			s.reject(w, r, places)
+			s.reject(w, r, bodies)
 			return
 		}
-		defer place.release(true) // it is given back below; this is for a panic
+		defer slot.release(true) // it is given back below; this is for a panic
 		conn := http.NewResponseController(w)
 		_ = conn.SetReadDeadline(time.Now().Add(arrival)) // not supported by a recorder in tests
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		place.release(true)
+		slot.release(true)
 		defer clear(body)
 		if err == nil {
 			// net/http goes on reading to notice that the caller went away; that must not end the request. Of a body that

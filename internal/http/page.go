@@ -23,7 +23,7 @@ func pageOf[T any](all []T, list string, key func(T) string, cursor *oapi.Cursor
 		}
 		all = all[sortedAfter(all, key, last):]
 	}
-	n := min(limit(most), len(all))
+	n := min(pageSize(most), len(all))
 	page.Items = all[:n]
 	if n < len(all) {
 		page.Next = base64.RawURLEncoding.EncodeToString([]byte(list + " " + key(all[n-1])))
@@ -40,8 +40,8 @@ func sortedAfter[T any](all []T, key func(T) string, last string) int {
 	return i
 }
 
-// limit is how many items a page holds at most.
-func limit(l *oapi.Limit) int {
+// pageSize is how many items a page holds at most.
+func pageSize(l *oapi.Limit) int {
 	if l == nil {
 		return 50
 	}

@@ -29,7 +29,7 @@ func (s *server) getTransactionReport(ctx context.Context, c *call) (reply, erro
 }
 
 func (s *server) listTransactionReportRows(ctx context.Context, c *call, q oapi.ListTransactionReportRowsParams) (reply, error) {
-	page, err := s.Orders.TransactionReportRows(ctx, shopID(ctx), c.id(), valueOf(q.Cursor), limit(q.Limit))
+	page, err := s.Orders.TransactionReportRows(ctx, shopID(ctx), c.id(), valueOf(q.Cursor), pageSize(q.Limit))
 	if err != nil {
 		return reply{}, err
 	}

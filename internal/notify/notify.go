@@ -65,7 +65,7 @@ func New(cfg Config) *Notifier {
 		cfg.Workers = 50
 	}
 	return &Notifier{
-		slots:  &slots{plenty: cfg.Workers / 2, limit: max(2, cfg.Workers/10), busy: map[string]*destination{}},
+		slots:  newSlots(cfg.Workers),
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
 		clients: newClients(cfg.RootCAs, cfg.Resolver),
 		metrics: newMetrics(cfg.Registerer),

@@ -16,6 +16,7 @@ import (
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
+	"payrelay/internal/limit"
 )
 
 // Config is what the use cases need. Zero members get the defaults named.
@@ -90,7 +91,7 @@ func credentialsRefused(err error) bool {
 type Service struct {
 	Config
 	gateways sync.Map // account id → *opened
-	files    files
+	files    *limit.Limiter
 }
 
 // New returns the use cases. Store and Drivers are required.
@@ -120,7 +121,7 @@ func New(c Config) *Service {
 		c.BeginExternalCall = func(ctx context.Context, _ Subject) (context.Context, func()) { return ctx, func() {} }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	return &Service{Config: c}
+	return &Service{Config: c, files: newFileSlots()}
 }
 
 type opened struct {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"io"
 	"iter"
-	"sync"
 
 	"github.com/google/uuid"
+
+	"payrelay/internal/limit"
 )
 
 // SheetWriter writes a spreadsheet of text to w: a header row of columns, then the rows by column name. An error of rows is
@@ -23,10 +24,10 @@ func (s *Service) TransactionReportFile(ctx context.Context, shop, id uuid.UUID,
 	if err != nil {
 		return err
 	}
-	if !s.files.take(shop) {
+	if !s.files.TryTake(shop.String()) {
 		return &Error{Code: CodeUnavailable, Message: "As many statement files as this server gives out at once are being read. Try again in a few seconds."}
 	}
-	defer s.files.give(shop)
+	defer s.files.Give(shop.String())
 	return s.WriteSheet(w, st.Columns, s.fieldsOf(ctx, st))
 }
 
@@ -95,32 +96,7 @@ const (
 	filesPerShop = 2
 )
 
-// files counts the statement files that are being given out.
-type files struct {
-	mu     sync.Mutex
-	all    int
-	byShop map[uuid.UUID]int
-}
-
-func (f *files) take(shop uuid.UUID) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.all >= filesAtOnce || f.byShop[shop] >= filesPerShop {
-		return false
-	}
-	if f.byShop == nil {
-		f.byShop = map[uuid.UUID]int{}
-	}
-	f.all++
-	f.byShop[shop]++
-	return true
-}
-
-func (f *files) give(shop uuid.UUID) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all--
-	if f.byShop[shop]--; f.byShop[shop] == 0 {
-		delete(f.byShop, shop)
-	}
+// newFileSlots bounds how many statement files are given out at once.
+func newFileSlots() *limit.Limiter {
+	return limit.New(limit.Bounds{All: filesAtOnce, Each: filesPerShop})
 }

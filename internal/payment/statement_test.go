@@ -310,16 +310,16 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	<-started
 	require.NoError(t, all.Wait())
 
-	var f files
-	shops := []uuid.UUID{uuid.New(), uuid.New(), uuid.New()}
+	f := newFileSlots()
+	shops := []string{"one", "another", "a third"}
 	for range filesPerShop {
-		require.True(t, f.take(shops[0]))
-		require.True(t, f.take(shops[1]))
+		require.True(t, f.TryTake(shops[0]))
+		require.True(t, f.TryTake(shops[1]))
 	}
-	require.False(t, f.take(shops[2]), "all are taken")
-	f.give(shops[0])
-	require.True(t, f.take(shops[2]))
-	require.False(t, f.take(shops[0]))
+	require.False(t, f.TryTake(shops[2]), "all are taken")
+	f.Give(shops[0])
+	require.True(t, f.TryTake(shops[2]))
+	require.False(t, f.TryTake(shops[0]))
 }
 
 func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {

@@ -53,7 +53,7 @@ func newChecks(provider string, c Config, checker Checker, leaser CheckLeaser) *
 			c.Log.Error().Err(err).Str("provider", provider).Msg("due checks cannot be leased; trying on")
 		},
 	}
-	return l.places(c.MaxWorkers)
+	return l.bounded(c.MaxWorkers)
 }
 
 // check asks about one order. One that fails is not tried again here: the order is due again when its lease is over.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"payrelay/internal/limit"
 )
 
 // leases works on what is due, a bounded number at once. What is due stands in the database; a lease keeps others off it
@@ -21,18 +23,16 @@ type leases[K any] struct {
 	// failing is told of the first error of a row of errors from lease.
 	failing func(err error)
 
-	free    chan struct{} // holds a token for each place that is free
+	atOnce  int // how many are worked on at once
+	slots   *limit.Limiter
 	more    atomic.Bool   // the last lease took as many as there was room for
-	room    chan struct{} // says that half of the places are free again, and more is due
+	room    chan struct{} // says that half of the slots are free again, and more is due
 	running sync.WaitGroup
 }
 
-// places makes room for n at once.
-func (l *leases[K]) places(n int) *leases[K] {
-	l.free, l.room = make(chan struct{}, n), make(chan struct{}, 1)
-	for range n {
-		l.free <- struct{}{}
-	}
+// bounded makes room for n at once.
+func (l *leases[K]) bounded(n int) *leases[K] {
+	l.atOnce, l.slots, l.room = n, limit.New(limit.Bounds{All: n}), make(chan struct{}, 1)
 	return l
 }
 
@@ -53,18 +53,18 @@ func (l *leases[K]) run(ctx context.Context) {
 		case <-l.room:
 		}
 		// No more is leased than can begin now: the rest is for other replicas, and a lease should not pass in waiting.
-		limit := len(l.free)
-		if limit == 0 {
+		free := l.slots.Free()
+		if free == 0 {
 			continue
 		}
-		keys, err := l.lease(ctx, limit)
+		keys, err := l.lease(ctx, free)
 		if err != nil && ctx.Err() == nil && !failing {
 			l.failing(err)
 		}
 		failing = err != nil
-		l.more.Store(len(keys) == limit)
+		l.more.Store(len(keys) == free)
 		for _, key := range keys {
-			<-l.free
+			_ = l.slots.Take(working, "") // which ends after this loop
 			l.running.Go(func() {
 				defer l.done()
 				l.work(working, key)
@@ -73,10 +73,10 @@ func (l *leases[K]) run(ctx context.Context) {
 	}
 }
 
-// done frees a place. Under a backlog the next are leased without waiting for the clock, many at a time.
+// done frees a slot. Under a backlog the next are leased without waiting for the clock, many at a time.
 func (l *leases[K]) done() {
-	l.free <- struct{}{}
-	if l.more.Load() && len(l.free) >= (cap(l.free)+1)/2 {
+	l.slots.Give("")
+	if l.more.Load() && l.slots.Free() >= (l.atOnce+1)/2 {
 		select {
 		case l.room <- struct{}{}:
 		default:

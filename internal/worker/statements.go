@@ -51,7 +51,7 @@ func newTransactionReports(c Config, service TransactionReports, leaser Transact
 		},
 		failing: func(err error) { c.Log.Error().Err(err).Msg("due statements cannot be leased; trying on") },
 	}
-	return l.places(transactionReportWorkers)
+	return l.bounded(transactionReportWorkers)
 }
 
 // advance takes one step. One that fails is not tried again here: the statement is due again when its lease is over.
