@@ -37,37 +37,24 @@ type NewPayment struct {
 // CodeReferenceConflict, CodeProviderFailed, CodeUnavailable; nothing is stored or sent on any of them but the last, which
 // says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
-	refuse := func(reason error) (*Order, bool, error) {
-		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash, reason)
-	}
-	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments)
-	if err != nil {
-		return refuse(err)
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, false, err
-	}
 	operation := gateway.OpSale
 	if in.Manual {
 		operation = gateway.OpAuthorize
 	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
-		Operation: operation, Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
-		Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	return s.accept(ctx, intake{
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
+			Operation: operation, Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
+			Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments,
+		offer: func(_ context.Context, to target, o *Order) (offer, error) {
+			req := s.paymentRequest(in, o.Ref(), to.account)
+			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
+				return to.gateway.CreatePayment(ctx, req)
+			}}, refusalOf(expired(req, s.Now()), to.gateway.MissingFields(req), to.account)
+		},
 	})
-	req := s.paymentRequest(in, o.Ref(), account)
-	if err := refusalOf(expired(req, s.Now()), gw.gateway.MissingFields(req), account); err != nil {
-		return refuse(err)
-	}
-	if held := heldBack(gw.gateway, req.Ref); held != nil {
-		return refuse(held)
-	}
-	return s.begin(ctx, o, attempt{operation: "create_payment", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) {
-		return gw.gateway.CreatePayment(ctx, req)
-	}})
 }
 
 // route picks the account: the named one, or the first by name that fits the currency and purpose.

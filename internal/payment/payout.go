@@ -31,41 +31,29 @@ type NewPayout struct {
 
 // Payout sends money out. It is never sent twice, whatever becomes of the first try.
 func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error) {
-	refuse := func(reason error) (*Order, bool, error) {
-		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayout, in.Reference, in.RequestHash, reason)
-	}
-	account, err := s.route(ctx, in.Shop, in.Account, in.Currency, PurposePayouts)
-	if err != nil {
-		return refuse(err)
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, false, err
-	}
-	payer, ok := gw.gateway.(gateway.Payer)
-	if !ok {
-		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."})
-	}
-	if in.PayoutCard != nil {
-		if in.Method.PayoutCardID, err = s.payoutCard(ctx, in, account); err != nil {
-			return refuse(err)
-		}
-	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-		Amount: money.New(in.Minor, account.Currency), Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	return s.accept(ctx, intake{
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+			Flow: gateway.FlowDirect, Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		account: in.Account, currency: in.Currency, purpose: PurposePayouts, minor: in.Minor,
+		offer: func(ctx context.Context, to target, o *Order) (_ offer, err error) {
+			payer, ok := to.gateway.(gateway.Payer)
+			if !ok {
+				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."}
+			}
+			if in.PayoutCard != nil {
+				if in.Method.PayoutCardID, err = s.payoutCard(ctx, in, to.account); err != nil {
+					return offer{}, err
+				}
+			}
+			req := gateway.PayoutRequest{
+				Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: to.callbackURL,
+			}
+			return offer{"payout", req.Ref, func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) }},
+				refusalOf(cardOver("method.card", in.Method.Card, s.Now()), payer.MissingPayoutFields(req), to.account)
+		},
 	})
-	req := gateway.PayoutRequest{
-		Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(account),
-	}
-	if err := refusalOf(cardOver("method.card", in.Method.Card, s.Now()), payer.MissingPayoutFields(req), account); err != nil {
-		return refuse(err)
-	}
-	if held := heldBack(gw.gateway, req.Ref); held != nil {
-		return refuse(held)
-	}
-	return s.begin(ctx, o, attempt{operation: "payout", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) }})
 }
 
 // payoutCard returns the provider's key of a payout card of the same shop and account.
@@ -101,34 +89,22 @@ type NewPayoutCard struct {
 // OpenPayoutCard opens a form on which the customer leaves a card for payouts. Once it succeeded, its id is what
 // payouts name.
 func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order, bool, error) {
-	refuse := func(reason error) (*Order, bool, error) {
-		return s.rejectOrReplay(ctx, in.Shop, gateway.KindPayoutCard, in.Reference, in.RequestHash, reason)
-	}
-	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
-	if err != nil {
-		return refuse(err)
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, false, err
-	}
-	opener, ok := gw.gateway.(gateway.PayoutCardOpener)
-	if !ok {
-		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."})
-	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindPayoutCard, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-		Flow: gateway.FlowHosted, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	return s.accept(ctx, intake{
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindPayoutCard, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+			Flow: gateway.FlowHosted, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		account: in.Account, purpose: PurposePayouts,
+		offer: func(_ context.Context, to target, o *Order) (offer, error) {
+			opener, ok := to.gateway.(gateway.PayoutCardOpener)
+			if !ok {
+				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."}
+			}
+			req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: to.callbackURL}
+			return offer{"open_payout_card", req.Ref, func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) }},
+				refusalOf(nil, opener.MissingPayoutCardFields(req), to.account)
+		},
 	})
-	req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: s.CallbackURL(account)}
-	if err := refusalOf(nil, opener.MissingPayoutCardFields(req), account); err != nil {
-		return refuse(err)
-	}
-	if held := heldBack(gw.gateway, req.Ref); held != nil {
-		return refuse(held)
-	}
-	return s.begin(ctx, o, attempt{operation: "open_payout_card", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) }})
 }
 
 // errNoBalance refuses to ask for what an account does not have.

@@ -29,50 +29,51 @@ type NewRefund struct {
 // was captured, however many run at once: the database holds that. Errors: CodeInvalidState, CodeRefundTooLarge,
 // CodeRefundInProgress, CodeMissingFields, CodeUnsupported, CodeReferenceConflict, CodeProviderFailed.
 func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error) {
-	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
-	if err != nil {
-		return nil, false, err
-	}
-	if repeated, err := s.Earlier(ctx, in.Shop, gateway.KindRefund, in.Reference, in.RequestHash); repeated != nil || err != nil {
-		return repeated, false, err
-	}
-	refunder, ok := gw.gateway.(gateway.Refunder)
-	switch {
-	case !ok:
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
-	case parent.Status != StatusSucceeded:
-		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
-	}
-	if in.Minor, err = refundable(parent, in.Minor); err != nil {
-		return nil, false, err
-	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-		Amount: money.New(in.Minor, parent.Amount.Currency()), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		ParentID: &parent.ID, Description: in.Reason, Metadata: in.Metadata, NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
+	return s.acceptChild(ctx, childIntake{
+		payment: Key{in.Shop, in.Payment},
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		complete: func(parent *Order, to target, o *Order) error {
+			_, ok := to.gateway.(gateway.Refunder)
+			switch {
+			case !ok:
+				return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
+			case parent.Status != StatusSucceeded:
+				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
+			}
+			minor, err := refundable(parent, in.Minor)
+			if err != nil {
+				return err
+			}
+			o.Amount, o.parentReserved = money.New(minor, parent.Amount.Currency()), minor
+			return nil
+		},
+		offer: func(parent *Order, to target, o *Order) (offer, error) {
+			req := gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: to.callbackURL}
+			of := offer{"refund", req.Refund.Of(req.Payment), func(ctx context.Context) (gateway.Result, error) { return s.sendRefund(ctx, to, parent.Key(), req) }}
+			if checker, ok := to.gateway.(gateway.RefundChecker); ok {
+				return of, refusalOf(nil, checker.MissingRefundFields(req), to.account)
+			}
+			return of, nil
+		},
 	})
-	o.parentReserved = in.Minor
-	req := gateway.RefundRequest{
-		Refund: o.Ref(), Payment: parent.Ref(),
-		Reason: in.Reason, CallbackURL: s.CallbackURL(account),
+}
+
+// sendRefund sends a refund. What is left of its payment is known only now that it is written down: another may have failed
+// since the payment was read.
+func (s *Service) sendRefund(ctx context.Context, to target, parent Key, req gateway.RefundRequest) (gateway.Result, error) {
+	refunder, ok := to.gateway.(gateway.Refunder)
+	if !ok {
+		return gateway.Result{}, unsupported("refund")
 	}
-	if checker, ok := gw.gateway.(gateway.RefundChecker); ok {
-		if err := refusalOf(nil, checker.MissingRefundFields(req), account); err != nil {
-			return nil, false, err
-		}
+	payment, err := s.Store.Order(ctx, parent)
+	if err != nil {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: "refund", Code: "database", Err: err}
 	}
-	if held := heldBack(gw.gateway, req.Refund.Of(req.Payment)); held != nil {
-		return nil, false, held
-	}
-	return s.begin(ctx, o, attempt{operation: "refund", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) {
-		// What is left is known only now that this refund is written down: another may have failed since the payment was read.
-		now, err := s.Store.Order(ctx, parent.Key())
-		if err != nil {
-			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: "refund", Code: "database", Err: err}
-		}
-		req.Last = now.Captured == now.RefundReserved
-		return refunder.Refund(ctx, req)
-	}})
+	req.Last = payment.Captured == payment.RefundReserved
+	return refunder.Refund(ctx, req)
 }
 
 // refundable returns the sum of a refund, where 0 asks for all that is left. What an open refund has reserved may become
@@ -121,41 +122,40 @@ type NewCharge struct {
 // Charge charges the card of a succeeded recurring payment again, as a payment of its own with a parent. The customer
 // may have to come back: the order is requires_action then.
 func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error) {
-	parent, gw, account, err := s.parent(ctx, Key{in.Shop, in.Payment})
-	if err != nil {
-		return nil, false, err
-	}
-	if repeated, err := s.Earlier(ctx, in.Shop, gateway.KindPayment, in.Reference, in.RequestHash); repeated != nil || err != nil {
-		return repeated, false, err
-	}
-	charger, ok := gw.gateway.(gateway.Charger)
-	switch {
-	case !ok:
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot charge a card again."}
-	case !parent.Recurring:
-		return nil, false, &Error{Code: CodeInvalidState, Message: "Only a payment that was created with recurring.enabled can be charged again."}
-	case parent.Status != StatusSucceeded:
-		return nil, false, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
-	}
-	if err := circulates(account, PurposePayments); err != nil {
-		return nil, false, err
-	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-		Amount: money.New(in.Minor, parent.Amount.Currency()), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Flow: gateway.FlowDirect, ParentID: &parent.ID, Description: in.Description, Metadata: in.Metadata,
-		NotificationURL: orElse(in.NotificationURL, parent.NotificationURL),
+	return s.acceptChild(ctx, childIntake{
+		payment: Key{in.Shop, in.Payment},
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+			Flow: gateway.FlowDirect, Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		complete: func(parent *Order, to target, o *Order) error {
+			_, ok := to.gateway.(gateway.Charger)
+			switch {
+			case !ok:
+				return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot charge a card again."}
+			case !parent.Recurring:
+				return &Error{Code: CodeInvalidState, Message: "Only a payment that was created with recurring.enabled can be charged again."}
+			case parent.Status != StatusSucceeded:
+				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
+			}
+			o.Amount = money.New(in.Minor, parent.Amount.Currency())
+			return circulates(to.account, PurposePayments)
+		},
+		offer: func(parent *Order, to target, o *Order) (offer, error) {
+			req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: to.callbackURL}
+			of := offer{"charge", req.Ref.Of(req.Parent), func(ctx context.Context) (gateway.Result, error) {
+				charger, ok := to.gateway.(gateway.Charger)
+				if !ok {
+					return gateway.Result{}, unsupported("charge")
+				}
+				return charger.Charge(ctx, req)
+			}}
+			if checker, ok := to.gateway.(gateway.ChargeChecker); ok {
+				return of, refusalOf(nil, checker.MissingChargeFields(req), to.account)
+			}
+			return of, nil
+		},
 	})
-	req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: s.CallbackURL(account)}
-	if checker, ok := gw.gateway.(gateway.ChargeChecker); ok {
-		if err := refusalOf(nil, checker.MissingChargeFields(req), account); err != nil {
-			return nil, false, err
-		}
-	}
-	if held := heldBack(gw.gateway, req.Ref.Of(req.Parent)); held != nil {
-		return nil, false, held
-	}
-	return s.begin(ctx, o, attempt{operation: "charge", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return charger.Charge(ctx, req) }})
 }
 
 // parent loads the payment that something new belongs to, and its gateway.
@@ -195,11 +195,11 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 // rejections are the codes that say that a request cannot be carried out as things are now.
 var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
 
-// rejectOrReplay answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
-func (s *Service) rejectOrReplay(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte, reason error) (*Order, bool, error) {
+// refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
+func (s *Service) rejectOrReplay(ctx context.Context, o *Order, reason error) (*Order, bool, error) {
 	if slices.Contains(rejections, CodeOf(reason)) {
-		if repeated, err := s.Earlier(ctx, shop, kind, reference, hash); repeated != nil || err != nil {
-			return repeated, false, err
+		if earlier, err := s.Earlier(ctx, o.ShopID, o.Kind, o.Reference, o.RequestHash); earlier != nil || err != nil {
+			return earlier, false, err
 		}
 	}
 	return nil, false, reason

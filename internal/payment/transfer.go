@@ -30,36 +30,24 @@ type NewTransfer struct {
 // Transfer moves money from card to card. It is never sent twice, whatever becomes of the first try. Errors are those of
 // CreatePayment.
 func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, error) {
-	refuse := func(reason error) (*Order, bool, error) {
-		return s.rejectOrReplay(ctx, in.Shop, gateway.KindTransfer, in.Reference, in.RequestHash, reason)
-	}
-	account, err := s.route(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts)
-	if err != nil {
-		return refuse(err)
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, false, err
-	}
-	transferrer, ok := gw.gateway.(gateway.Transferrer)
-	if !ok {
-		return refuse(&Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."})
-	}
-	o := s.newOrder(Order{
-		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-		Amount: in.Amount, Flow: gateway.FlowDirect, Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+	return s.accept(ctx, intake{
+		order: Order{
+			ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
+			Amount: in.Amount, Flow: gateway.FlowDirect, Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+		},
+		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayouts,
+		offer: func(_ context.Context, to target, o *Order) (offer, error) {
+			transferrer, ok := to.gateway.(gateway.Transferrer)
+			if !ok {
+				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."}
+			}
+			req := gateway.TransferRequest{
+				Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: to.callbackURL,
+			}
+			return offer{"transfer", req.Ref, func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) }},
+				refusalOf(endsOver(in, s.Now()), transferrer.MissingTransferFields(req), to.account)
+		},
 	})
-	req := gateway.TransferRequest{
-		Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: s.CallbackURL(account),
-	}
-	if err := refusalOf(endsOver(in, s.Now()), transferrer.MissingTransferFields(req), account); err != nil {
-		return refuse(err)
-	}
-	if held := heldBack(gw.gateway, req.Ref); held != nil {
-		return refuse(held)
-	}
-	return s.begin(ctx, o, attempt{operation: "transfer", until: s.latest(o), call: func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) }})
 }
 
 // TransferImport asks to follow a transfer that was started elsewhere.

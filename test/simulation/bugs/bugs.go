@@ -76,8 +76,8 @@ var All = []Bug{
 	}},
 	{"refund-twice", "a refund without an answer is sent again", overlay.Edit{
 		File: "internal/payment/refund.go",
-		Old:  "\t\treturn refunder.Refund(ctx, req)\n",
-		New:  "\t\tresult, err := refunder.Refund(ctx, req)\n\t\tif err != nil && gateway.KindOf(err) == gateway.KindUnknown {\n\t\t\treturn refunder.Refund(ctx, req)\n\t\t}\n\t\treturn result, err\n",
+		Old:  "\treturn refunder.Refund(ctx, req)\n",
+		New:  "\tresult, err := refunder.Refund(ctx, req)\n\tif err != nil && gateway.KindOf(err) == gateway.KindUnknown {\n\t\treturn refunder.Refund(ctx, req)\n\t}\n\treturn result, err\n",
 	}},
 	{"unnamed-sum", "a captured part is booked although nobody named its sum", overlay.Edit{
 		File: "internal/payment/sum.go",
