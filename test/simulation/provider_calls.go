@@ -139,8 +139,8 @@ func (p *provider) cancel(d *deal) answer {
 	}
 	d.modified = true
 	end := fact{status: gateway.StatusCanceled, command: true}
-	if unpaid {
-		p.become(d, end) // while it shows that it is at work, it may as well be the customer who pays
+	if r := w.store.byProviderOrderID(d.id); unpaid || r != nil && r.order.Authorized == 0 {
+		p.become(d, end) // for us it is unpaid: while it shows that it is at work, it may as well be the customer who pays
 	} else {
 		p.carryOut(d, end)
 	}
@@ -216,7 +216,7 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 		return answer{err: errorOf(gateway.KindNotFound, "fetch", "no_such_order")}
 	}
 	shown := d.seen(at)
-	if d.modified && d.wasHeld() && d.denials < 2 && w.chance(f.denied) {
+	if d.modified && d.wasHeld() && p.open(d) && d.denials < 2 && w.chance(f.denied) {
 		shown = fact{status: gateway.StatusAuthorized, settled: d.amount}
 	}
 	if w.chance(f.unclear) {
@@ -232,6 +232,12 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 		result.NextAction = form
 	}
 	return answer{result: result}
+}
+
+// open reports whether the end of a deal is not on record yet. What is said of an end is never untrue: nobody could tell.
+func (p *provider) open(d *deal) bool {
+	r := p.w.store.byProviderOrderID(d.id)
+	return r != nil && !r.order.Status.Final()
 }
 
 // refundStatus answers a status poll of a refund: by its id, or by what became of the payment (uapay.md 15.1).
