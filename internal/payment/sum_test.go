@@ -233,6 +233,25 @@ func TestTheHoldsSumAfterAPartWasCaptured(t *testing.T) {
 	require.Equal(t, Conflict, reportedOrder(o, &now, n, prohibited).call(t), "no sum of the hold's")
 }
 
+// The hold's own callback comes late, while a part of it is captured, and names all that was held. The answer to the capture
+// names no sum, and is no evidence against the callback; a poll is.
+func TestTheHoldsSumBeforeTheAnswerToACapture(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		polled    *int64
+		conflicts int
+	}{"a poll names the part": {ptr(900), 0}, "nobody names it": {nil, 1}} {
+		o := capturing(t, 900)
+		o.ReportedAmount = ptr(1000)
+		require.Equal(t, Stale, o.Record(succeededWith(SourceAnswer, nil)), name)
+		require.Zero(t, o.Conflicts, name)
+		o.Record(succeededWith(SourceStatusPoll, tc.polled))
+		require.Equal(t, tc.conflicts, o.Conflicts, name)
+		require.Equal(t, tc.polled != nil, o.Status == StatusSucceeded, name)
+		require.Nil(t, o.ReportedAmount, name)
+	}
+}
+
 // A sum that was named of one capture says nothing of the next.
 func TestASumNamedOfAnEarlierCaptureIsForgotten(t *testing.T) {
 	t.Parallel()
