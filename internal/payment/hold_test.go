@@ -335,3 +335,27 @@ func TestAHoldThatStillStandsAfterAnUnpaidCancelProvesNothingYet(t *testing.T) {
 		}
 	}
 }
+
+// A poll of a canceled order may show the hold from before its cancel, for the provider's delay. An operator is called only if
+// the hold is shown for longer.
+func TestAHoldFromBeforeItsCancelCallsNobody(t *testing.T) {
+	t.Parallel()
+	p := Policy{Schedule: DefaultSchedule, ProviderTimeout: 30 * time.Second}
+	o := newTestOrder()
+	o.Manual, o.Operation = true, gateway.OpAuthorize
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusRequiresAction, AsOf: o.Sequence, At: epoch}))
+	o.Operation = gateway.OpCancel
+	o.step(StatusProcessing, SourceRequest, nil, epoch)
+	require.Equal(t, Apply, o.Record(Observation{Source: SourceAnswer, Status: StatusCanceled, AsOf: o.Sequence, At: epoch}))
+	poll := func(after time.Duration) Verdict {
+		at := epoch.Add(after)
+		return o.observePoll(p, statusPoll{
+			Poll:      Poll{Asked: at, Answered: at, VisibilityDelay: time.Minute},
+			operation: gateway.OpCancel, result: gateway.Result{Status: gateway.StatusAuthorized}, asOf: o.Sequence, since: o.PollsSince,
+		})
+	}
+	require.Equal(t, Stale, poll(59*time.Second))
+	require.Zero(t, o.Conflicts)
+	require.Equal(t, Conflict, poll(61*time.Second))
+	require.Equal(t, 1, o.Conflicts)
+}

@@ -98,6 +98,8 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 		return Stale // the answer was read as one about what was asked before: a hold, and not its cancel
 	}
 	switch {
+	case o.showsOldHold(a):
+		return Stale
 	case o.deniesCommand(a):
 		if a.result.Status != gateway.StatusAuthorized {
 			a.result.Status = gateway.StatusRequiresAction
@@ -130,6 +132,12 @@ func (o *Order) countDenial(p Policy, q Poll) (proof bool) {
 // arrived: it may be on its way, or not be visible yet. One that was answered did arrive.
 func (o *Order) deniesCommand(a statusPoll) bool {
 	return a.err == nil && o.modificationPending() && !o.Status.Final() && o.asBefore(a.result.Status)
+}
+
+// showsOldHold reports whether an answer shows a hold after its cancel, and was asked for so soon that it may be from before.
+func (o *Order) showsOldHold(a statusPoll) bool {
+	return a.err == nil && o.Status.Final() && o.Operation == gateway.OpCancel && a.result.Status == gateway.StatusAuthorized &&
+		a.Asked.Before(o.FinalizedAt.Add(a.VisibilityDelay))
 }
 
 // deniesOrder reports whether an answer denies an order that the provider is not known to have.

@@ -89,6 +89,7 @@ func (w *world) noteAge(id string) {
 
 // timeOut ends a call without an answer.
 func (w *world) timeOut(op string, ends time.Duration) (gateway.Result, error) {
+	w.current.found = nil // what the provider showed has not reached us
 	w.wait(ends - w.at)
 	e := errorOf(gateway.KindUnknown, op, "")
 	e.Err = context.DeadlineExceeded
