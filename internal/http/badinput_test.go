@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,6 +19,9 @@ import (
 
 // marked stands in every rejected value, so that an answer or log that repeats it is found out.
 const marked = "XLEAKX"
+
+// measured are the numbers of a log line that may be anything: its time and how long the request took.
+var measured = regexp.MustCompile(`"(time|duration_ms|latency_ms)":("[^"]*"|[0-9.e+-]+)`)
 
 func direct(members string) string {
 	return `{"reference":"a","amount":1,"currency":"EUR","flow":"direct","payment_method":` + members + `}`
@@ -117,7 +121,7 @@ func TestBadBodies(t *testing.T) {
 			}
 			require.Contains(t, text, test.says)
 			require.NotContains(t, text+b.log.String(), marked)
-			require.NotContains(t, text+b.log.String(), "7777")
+			require.NotContains(t, measured.ReplaceAllString(text+b.log.String(), ""), "7777")
 			require.NotContains(t, text, "4012")
 			require.Zero(t, b.count(), "a use case was called")
 		})

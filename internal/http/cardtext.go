@@ -21,8 +21,9 @@ func stored(path string) bool {
 // digitGroups are groups of digits with one space or dash between them.
 var digitGroups = regexp.MustCompile(`[0-9]+(?:[ -][0-9]+)*`)
 
-// holdsCardNumber reports whether text holds digits that look like a card number in use: prefix, length and check digit. What letters stand against is a part of something else, such as an IBAN or a UUID, and what follows a plus is a
-// phone number.
+// holdsCardNumber reports whether text holds digits that look like a card number in use: prefix, length and check digit.
+// What letters stand against is a part of something else, such as an IBAN or a UUID, and what follows a plus is a phone
+// number.
 func holdsCardNumber(text string) bool {
 	for _, at := range digitGroups.FindAllStringIndex(text, -1) {
 		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])

@@ -3,8 +3,8 @@
 // the provider said becomes a gateway.Result, and everything that leaves the outcome open becomes an error of a kind that says so.
 //
 // The files: adapter.go opens accounts; payments.go, holds.go, refunds.go, payouts.go and reports.go build requests and
-// fields.go checks them; fetch.go asks about orders; client.go sends calls and sorts answers; wire.go holds the provider's spelling, status.go the meaning of its numbers, errors.go its
-// dictionary, sign.go and callback.go the notifications.
+// fields.go checks them; fetch.go asks about orders; client.go sends calls and sorts answers; wire.go holds the provider's
+// spelling, status.go the meaning of its numbers, errors.go its dictionary, sign.go and callback.go the notifications.
 //
 // What the documents leave open, and what is done here:
 //   - How "no such order" looks is undocumented. A small table of plain words counts as that; any other err of a check

@@ -49,7 +49,7 @@ func TestByHand(t *testing.T) {
 // An invoice that nobody begins to pay ends after a while; one that somebody does is left alone.
 func TestUnpaidInvoicesEnd(t *testing.T) {
 	t.Parallel()
-	b := newBundle(t, func(s *Settings) { s.InvoiceTTLMS = 50 })
+	b := newBundle(t, func(s *Settings) { s.InvoiceTTLMS = 1000 })
 	show := func(id string) object { return b.call("invoicer/invoices/show", object{"id": id}, nil) }
 	paid := b.invoice("begun", nil).text("id")
 	require.NoError(t, b.simulator.Complete("begun", "3ds"))
@@ -60,5 +60,5 @@ func TestUnpaidInvoicesEnd(t *testing.T) {
 	require.Empty(t, b.hook.Got(), "no callback tells of an invoice that ends unpaid")
 	raw, err := json.Marshal(b.simulator.Settings())
 	require.NoError(t, err)
-	require.Contains(t, string(raw), `"invoice_ttl_ms":50`)
+	require.Contains(t, string(raw), `"invoice_ttl_ms":1000`)
 }
