@@ -34,20 +34,7 @@ func answerObservation(o *Order, result gateway.Result, err error, basis int, no
 		return r
 	}
 	if o.modificationPending() {
-		// A capture or cancel that did not happen leaves the money held.
-		switch gateway.KindOf(err) {
-		case gateway.KindNotSent, gateway.KindCredentials, gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported:
-			r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
-			if !o.wasAuthorized() {
-				r.Status, r.Reason = StatusRequiresAction, "The provider did not give the payment up; it can still be paid."
-			}
-			if clockOff(err) {
-				r.Reason = clockMessage + " The money is still held."
-			}
-		case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindInvalidSignature:
-			r.Status = StatusUnknown // no step: the order stays processing and is asked about
-		}
-		return r
+		return o.commandFailed(r, err)
 	}
 	switch gateway.KindOf(err) {
 	case gateway.KindNotSent:
@@ -72,6 +59,24 @@ func answerObservation(o *Order, result gateway.Result, err error, basis int, no
 		if gateway.KindOf(err) == gateway.KindDuplicate {
 			r.Reason = "The provider has an order of this id already. It is being asked about it."
 		}
+	}
+	return r
+}
+
+// commandFailed is what a failed call for a capture or cancel means.
+func (o *Order) commandFailed(r Observation, err error) Observation {
+	// A capture or cancel that did not happen leaves the money held.
+	switch gateway.KindOf(err) {
+	case gateway.KindNotSent, gateway.KindCredentials, gateway.KindDeclined, gateway.KindInvalid, gateway.KindUnsupported:
+		r.Status, r.Reason = StatusAuthorized, "The provider did not do the "+string(o.Operation)+"; the money is still held."
+		if !o.wasAuthorized() {
+			r.Status, r.Reason = StatusRequiresAction, "The provider did not give the payment up; it can still be paid."
+		}
+		if clockOff(err) {
+			r.Reason = clockMessage + " The money is still held."
+		}
+	case gateway.KindUnknown, gateway.KindNotFound, gateway.KindDuplicate, gateway.KindRejected, gateway.KindInvalidSignature:
+		r.Status = StatusUnknown // no step: the order stays processing and is asked about
 	}
 	return r
 }

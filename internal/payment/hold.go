@@ -120,15 +120,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		if err := prepare(gw.gateway, o); err != nil {
 			return err
 		}
-		now := s.Now()
-		o.Operation, o.ReportedAmount = op, nil
-		o.StatusReason, o.FormLost = "", false
-		o.Verification = o.OnCommand(now)
-		if o.Status != StatusProcessing { // an unpaid one whose form nobody can reach has no step to make
-			o.step(StatusProcessing, SourceRequest, gateway.ProviderData{"operation": string(op)}, now)
-			o.snapshot()
-		}
-		o.intend(s.policy(), now)
+		o.command(s.policy(), op, s.Now())
 		return nil
 	})
 	if err != nil {
@@ -149,6 +141,18 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return o, notDone(op, callErr)
 	}
 	return o, nil
+}
+
+// command writes down what the provider is about to be asked for.
+func (o *Order) command(p Policy, op gateway.Operation, now time.Time) {
+	o.Operation, o.ReportedAmount = op, nil
+	o.StatusReason, o.FormLost = "", false
+	o.Verification = o.OnCommand(now)
+	if o.Status != StatusProcessing { // an unpaid one whose form nobody can reach has no step to make
+		o.step(StatusProcessing, SourceRequest, gateway.ProviderData{"operation": string(op)}, now)
+		o.snapshot()
+	}
+	o.intend(p, now)
 }
 
 // unseen says why a command must not be sent after a look at its hold, or "": whether a lost one arrived could not be told
