@@ -69,55 +69,23 @@ func (s *Service) Cancel(ctx context.Context, key Key) (*Order, error) {
 func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, prepare func(gateway.Gateway, *Order) error,
 	call func(context.Context, gateway.Gateway, *Order) (gateway.Result, error),
 ) (*Order, error) {
-	until := s.Now().Add(s.ProviderTimeout) // for the look and the command together
-	o, err := s.Store.Order(ctx, key)
+	until := s.Now().Add(s.ProviderTimeout) // for the question before the command and the command together
+	o, gw, unpaid, err := s.commandable(ctx, key, op)
 	if err != nil {
 		return nil, err
 	}
-	if err := holds(o, op, true); err != nil {
-		return nil, err
-	}
-	account, err := s.Store.Account(ctx, o.AccountID)
+	unverified, err := s.probe(ctx, o, gw, prepare, until)
 	if err != nil {
 		return nil, err
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, err
-	}
-	unpaid := false
-	if u, ok := gw.gateway.(gateway.UnpaidCanceler); ok {
-		unpaid = u.CancelsUnpaid()
-	}
-	if err := holds(o, op, unpaid); err != nil {
-		return nil, err
-	}
-	asked := o.Ref()
-	asked.Operation = op
-	if err := heldBack(gw.gateway, asked); err != nil {
-		return nil, err
-	}
-	unseen := func(*Order) string { return "" }
-	if prober, ok := gw.gateway.(gateway.HoldProber); ok && o.Status == StatusAuthorized {
-		trial := *o
-		if err := prepare(gw.gateway, &trial); err != nil {
-			return nil, err
-		}
-		_, reported, err := s.poll(ctx, o, false)
-		if err != nil {
-			return nil, err
-		}
-		sequence := o.Sequence
-		unseen = func(o *Order) string { return s.unseen(o, prober, reported, sequence, until) }
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
 		if err := holds(o, op, unpaid); err != nil {
 			return err
 		}
-		if reason := unseen(o); reason != "" {
+		if reason := unverified(o); reason != "" {
 			return &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("%s The %s was not sent. Try again later.", reason, op)}
 		}
-		if err := prepare(gw.gateway, o); err != nil {
+		if err := prepare(gw, o); err != nil {
 			return err
 		}
 		o.command(s.policy(), op, s.Now())
@@ -132,7 +100,7 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 	}
 	written := o
 	o, callErr, err := s.attempt(ctx, o, attempt{operation: string(op), until: until, call: func(ctx context.Context) (gateway.Result, error) {
-		return call(ctx, gw.gateway, written)
+		return call(ctx, gw, written)
 	}})
 	if err != nil {
 		return nil, err
@@ -141,6 +109,55 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 		return o, notDone(op, callErr)
 	}
 	return o, nil
+}
+
+// commandable loads an order that a command may go out for, and its gateway. unpaid says that the provider can cancel also
+// what nobody has paid yet.
+func (s *Service) commandable(ctx context.Context, key Key, op gateway.Operation) (o *Order, gw gateway.Gateway, unpaid bool, err error) {
+	if o, err = s.Store.Order(ctx, key); err != nil {
+		return nil, nil, false, err
+	}
+	if err := holds(o, op, true); err != nil {
+		return nil, nil, false, err
+	}
+	account, err := s.Store.Account(ctx, o.AccountID)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	opened, err := s.open(account)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	gw = opened.gateway
+	if u, ok := gw.(gateway.UnpaidCanceler); ok {
+		unpaid = u.CancelsUnpaid()
+	}
+	if err := holds(o, op, unpaid); err != nil {
+		return nil, nil, false, err
+	}
+	asked := o.Ref()
+	asked.Operation = op
+	return o, gw, unpaid, heldBack(gw, asked)
+}
+
+// probe asks how a hold is just before a command, where its provider needs that to tell later whether the command arrived.
+// What it returns says why the command may not go out for the order as it is when asked, "" if it may.
+func (s *Service) probe(ctx context.Context, o *Order, gw gateway.Gateway, prepare func(gateway.Gateway, *Order) error, until time.Time,
+) (unverified func(*Order) string, err error) {
+	prober, ok := gw.(gateway.HoldProber)
+	if !ok || o.Status != StatusAuthorized {
+		return func(*Order) string { return "" }, nil
+	}
+	trial := *o
+	if err := prepare(gw, &trial); err != nil {
+		return nil, err
+	}
+	_, reported, err := s.poll(ctx, o, false)
+	if err != nil {
+		return nil, err
+	}
+	sequence := o.Sequence
+	return func(o *Order) string { return s.unseen(o, prober, reported, sequence, until) }, nil
 }
 
 // command writes down what the provider is about to be asked for.

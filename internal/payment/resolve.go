@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
@@ -28,63 +29,19 @@ type Resolution struct {
 // never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
 // It returns how many contradictions it settled, too.
 func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order, settled int, err error) {
-	if d.Reason == "" {
-		return nil, 0, &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
-	}
-	if d.Minor < 0 || d.Minor > 0 && d.Status != StatusSucceeded {
-		return nil, 0, &Error{Code: CodeInvalid, Message: "An amount goes with succeeded only, and is more than zero."}
-	}
-	if !d.Status.Final() && d.Status != StatusAuthorized {
-		return nil, 0, &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
+	if err := d.valid(); err != nil {
+		return nil, 0, err
 	}
 	o, err = s.Store.UpdateOrder(ctx, key, func(o *Order) error {
-		now := s.Now()
 		if settled = o.Conflicts; d.Seen != nil && settled > *d.Seen {
 			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%d reports contradict this order, and you have seen %d. Nothing was changed: look at it again.", settled, *d.Seen)}
 		}
-		providerData := gateway.ProviderData{"reason": d.Reason, "operator": d.Operator}
+		decide := d.settle
 		if o.Status.Final() {
-			if o.Status != d.Status {
-				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The order is %s, and a final status is never changed. If money moved the other way, settle that with the provider and put it right with an order of its own.", o.Status)}
-			}
-			if d.Minor > 0 {
-				return &Error{Code: CodeInvalid, Message: "The order is final, and its sums are never changed. Leave the amount out; put right what moved otherwise with an order of its own."}
-			}
-			if o.Conflicts == 0 {
-				return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
-			}
-			o.Conflicts = 0
-			o.conflicts = append(o.conflicts, ConflictRecord{Source: SourceOperator, Reason: "settled: " + d.Reason, Reported: d.Status, ProviderData: providerData, At: now})
-			return nil
+			decide = d.acknowledge
 		}
-		if o.awaitsOthers() && o.Conflicts == 0 {
-			if !d.Force {
-				return &Error{Code: CodeInvalidState, Message: nothingPending[o.Status]}
-			}
-			providerData["forced"] = "true"
-		}
-		if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.modificationPending() || !o.wasAuthorized()) {
-			return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
-		}
-		r := Observation{Source: SourceOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, AsOf: o.Sequence, ProviderData: providerData, At: now}
-		most := o.Amount
-		if o.wasAuthorized() {
-			most = money.New(o.Authorized, o.Amount.Currency())
-		}
-		switch {
-		case d.Minor > most.Minor() || d.Minor > 0 && o.Kind == gateway.KindRefund && d.Minor != o.Amount.Minor():
-			return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount is not within the %s that the order is about, or that was held.", most)}
-		case d.Minor > 0:
-			r.Settled = &d.Minor
-		case d.Status == StatusSucceeded && o.asked() > most.Minor():
-			held := most.Minor()
-			r.Settled = &held
-		}
-		if d.Status == StatusFailed {
-			r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
-		}
-		if o.observe(s.policy(), r) != Apply {
-			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s %s cannot become %s.", o.Kind, o.Status, d.Status)}
+		if err := decide(o, s.policy(), s.Now()); err != nil {
+			return err
 		}
 		o.Conflicts = 0
 		return nil
@@ -93,6 +50,81 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 		return nil, 0, err
 	}
 	return o, settled, nil
+}
+
+// valid says what is wrong with the decision itself, whatever the order.
+func (d Resolution) valid() error {
+	switch {
+	case d.Reason == "":
+		return &Error{Code: CodeInvalid, Message: "A decision needs a reason: it becomes part of the order's history."}
+	case d.Minor < 0 || d.Minor > 0 && d.Status != StatusSucceeded:
+		return &Error{Code: CodeInvalid, Message: "An amount goes with succeeded only, and is more than zero."}
+	case !d.Status.Final() && d.Status != StatusAuthorized:
+		return &Error{Code: CodeInvalid, Message: "An order is settled as succeeded, failed, canceled or, after a capture or cancel that took no effect, authorized."}
+	}
+	return nil
+}
+
+// providerData is what the history keeps of the decision.
+func (d Resolution) providerData() gateway.ProviderData {
+	return gateway.ProviderData{"reason": d.Reason, "operator": d.Operator}
+}
+
+// acknowledge settles the contradictions of a final order. Its status and sums stay.
+func (d Resolution) acknowledge(o *Order, _ Policy, now time.Time) error {
+	switch {
+	case o.Status != d.Status:
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The order is %s, and a final status is never changed. If money moved the other way, settle that with the provider and put it right with an order of its own.", o.Status)}
+	case d.Minor > 0:
+		return &Error{Code: CodeInvalid, Message: "The order is final, and its sums are never changed. Leave the amount out; put right what moved otherwise with an order of its own."}
+	case o.Conflicts == 0:
+		return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
+	}
+	o.conflicts = append(o.conflicts, ConflictRecord{Source: SourceOperator, Reason: "settled: " + d.Reason, Reported: d.Status, ProviderData: d.providerData(), At: now})
+	return nil
+}
+
+// settle gives an open order the status of the decision.
+func (d Resolution) settle(o *Order, p Policy, now time.Time) error {
+	r := Observation{Source: SourceOperator, Status: d.Status, Reason: "Settled by an operator: " + d.Reason, AsOf: o.Sequence, ProviderData: d.providerData(), At: now}
+	if o.awaitsOthers() && o.Conflicts == 0 {
+		if !d.Force {
+			return &Error{Code: CodeInvalidState, Message: nothingPending[o.Status]}
+		}
+		r.ProviderData["forced"] = "true"
+	}
+	if d.Status == StatusAuthorized && (o.Status != StatusProcessing || !o.modificationPending() || !o.wasAuthorized()) {
+		return &Error{Code: CodeInvalidState, Message: "Only a payment with a capture or cancel under way can be settled as authorized: the money is still held."}
+	}
+	var err error
+	if r.Settled, err = d.sum(o); err != nil {
+		return err
+	}
+	if d.Status == StatusFailed {
+		r.Failure = &gateway.Failure{Category: gateway.FailureUnknown, Code: "operator", Message: "Settled by an operator.", Advice: gateway.AdviceContactProvider, Cascade: []gateway.CascadeError{}}
+	}
+	if o.observe(p, r) != Apply {
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A %s %s cannot become %s.", o.Kind, o.Status, d.Status)}
+	}
+	return nil
+}
+
+// sum is how much moved by the decision, nil for what was asked for. It is never more than the order is about, or than was held.
+func (d Resolution) sum(o *Order) (*int64, error) {
+	most := o.Amount
+	if o.wasAuthorized() {
+		most = money.New(o.Authorized, o.Amount.Currency())
+	}
+	switch {
+	case d.Minor > most.Minor() || d.Minor > 0 && o.Kind == gateway.KindRefund && d.Minor != o.Amount.Minor():
+		return nil, &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount is not within the %s that the order is about, or that was held.", most)}
+	case d.Minor > 0:
+		return &d.Minor, nil
+	case d.Status == StatusSucceeded && o.asked() > most.Minor():
+		held := most.Minor()
+		return &held, nil
+	}
+	return nil, nil //nolint:nilnil // no sum of its own is an answer
 }
 
 // nothingPending says why an order that waits is not for an operator to settle, and what to do instead.
