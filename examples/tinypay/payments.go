@@ -11,7 +11,7 @@ import (
 // CreatePayment implements gateway.Gateway.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
 	const op = "createPayment"
-	if missing := g.MissingFields(req); len(missing) > 0 {
+	if missing := g.Check(req); len(missing) > 0 {
 		return gateway.Result{}, gateway.Refuse(op, missing)
 	}
 	return g.call(ctx, transport.Call{Operation: op, Class: transport.ClassWrite, Method: http.MethodPost, URL: "/payments"}, req.Ref.OrderID, newPayment{
@@ -20,8 +20,13 @@ func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest)
 	})
 }
 
-// MissingFields implements gateway.Gateway: what Tinypay needs, and what it cannot be sent.
-func (*Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
+// Check implements gateway.Gateway: what Tinypay needs for a payment, and what it cannot be sent. A refund needs no more than
+// every refund has.
+func (*Gateway) Check(request gateway.Request) []gateway.FieldError {
+	req, ok := request.(gateway.PaymentRequest)
+	if !ok {
+		return nil
+	}
 	var fields []gateway.FieldError
 	add := func(wrong bool, field, message string, unsupported bool) {
 		if wrong {

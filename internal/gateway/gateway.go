@@ -59,21 +59,16 @@ type Gateway interface {
 	// ReadCallback verifies a callback over its raw bytes and translates it. It does no I/O. An error of KindRejected
 	// means that it must not be believed at all.
 	ReadCallback(raw RawCallback) (Notification, error)
-	// MissingFields lists what the provider needs for a payment and the request lacks, and what the request has and the
-	// provider cannot be told. A text is sent as it came or listed. Facts about the customer and the site that the provider
-	// has no field for are kept with the order, and not listed. Nothing is sent.
-	MissingFields(req PaymentRequest) []FieldError
+	// Check lists what the provider needs for a request and the request lacks, and what the request has and the provider
+	// cannot be told. A text is sent as it came or listed. Facts about the customer and the site that the provider has no
+	// field for are kept with the order, and not listed. Nothing is sent. Of a request for something that the gateway
+	// cannot do it says nothing.
+	Check(req Request) []FieldError
 }
 
 // Capturer captures a held payment, all or part of it.
 type Capturer interface {
 	Capture(ctx context.Context, ref Ref, amount money.Money) (Result, error)
-}
-
-// CaptureChecker is a Capturer that knows before anything is stored which captures its provider cannot do.
-type CaptureChecker interface {
-	// MissingCaptureFields is MissingFields for a capture of amount.
-	MissingCaptureFields(ref Ref, amount money.Money) []FieldError
 }
 
 // HoldProber is a gateway that can tell later whether a lost capture or cancel arrived only if it knows how the hold looked just
@@ -100,21 +95,9 @@ type Refunder interface {
 	Refund(ctx context.Context, req RefundRequest) (Result, error)
 }
 
-// RefundChecker is a Refunder that knows before anything is stored what it could not send of a refund.
-type RefundChecker interface {
-	// MissingRefundFields is MissingFields for a refund.
-	MissingRefundFields(req RefundRequest) []FieldError
-}
-
 // Charger charges a stored recurring payment again.
 type Charger interface {
 	Charge(ctx context.Context, req ChargeRequest) (Result, error)
-}
-
-// ChargeChecker is a Charger that knows before anything is stored what it could not send of a charge.
-type ChargeChecker interface {
-	// MissingChargeFields is MissingFields for a charge.
-	MissingChargeFields(req ChargeRequest) []FieldError
 }
 
 // Holder is a gateway that holds calls back while the ones before them failed.
@@ -132,13 +115,11 @@ type CodeConfirmer interface {
 // Payer sends money out.
 type Payer interface {
 	Payout(ctx context.Context, req PayoutRequest) (Result, error)
-	MissingPayoutFields(req PayoutRequest) []FieldError
 }
 
 // PayoutCardOpener opens a form on which a customer leaves a card for payouts.
 type PayoutCardOpener interface {
 	OpenPayoutCard(ctx context.Context, req PayoutCardRequest) (Result, error)
-	MissingPayoutCardFields(req PayoutCardRequest) []FieldError
 }
 
 // CardFramer makes addresses of the provider's own card form, which a shop's page embeds: the customer types a card into
@@ -168,7 +149,6 @@ type CardFrame struct {
 // Transferrer moves money from card to card.
 type Transferrer interface {
 	Transfer(ctx context.Context, req TransferRequest) (Result, error)
-	MissingTransferFields(req TransferRequest) []FieldError
 }
 
 // TransferImporter finds a transfer that was started elsewhere, to follow it with Fetch.

@@ -58,7 +58,7 @@ func (r Ref) Of(parent Ref) Ref {
 	return r
 }
 
-// Customer is who pays or is paid. Every member may be empty; MissingFields tells what a provider needs.
+// Customer is who pays or is paid. Every member may be empty; Gateway.Check tells what a provider needs.
 type Customer struct {
 	FirstName, LastName, MiddleName, Email, Phone, IP string
 	BirthDate                                         time.Time
@@ -220,3 +220,20 @@ type FieldError struct {
 	// Unsupported says that the provider cannot be told this at all: leaving it out helps, and adding nothing does.
 	Unsupported bool
 }
+
+// CaptureRequest asks for a held payment, all or part of it.
+type CaptureRequest struct {
+	Ref    Ref
+	Amount money.Money
+}
+
+// Request is a request that moves money or leads to it. Gateway.Check takes each kind.
+type Request interface{ request() }
+
+func (PaymentRequest) request()    {}
+func (CaptureRequest) request()    {}
+func (RefundRequest) request()     {}
+func (ChargeRequest) request()     {}
+func (PayoutRequest) request()     {}
+func (PayoutCardRequest) request() {}
+func (TransferRequest) request()   {}

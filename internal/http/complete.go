@@ -52,11 +52,11 @@ func covered(fields []gateway.FieldError, name string) bool {
 func (s *server) furtherProblems(ctx context.Context, members map[string]any) []gateway.FieldError {
 	switch callOf(ctx).operation.id {
 	case "createPayment":
-		return further(ctx, members, newPayment, s.Orders.MissingPayment)
+		return further(ctx, members, newPayment, checked[payment.NewPayment](s))
 	case "createPayout":
-		return further(ctx, members, newPayout, s.Orders.MissingPayout)
+		return further(ctx, members, newPayout, checked[payment.NewPayout](s))
 	case "createTransfer":
-		return further(ctx, members, newTransfer, s.Orders.MissingTransfer)
+		return further(ctx, members, newTransfer, checked[payment.NewTransfer](s))
 	case "createTransactionReport":
 		return further(ctx, members, newTransactionReport, nil)
 	case "refundPayment", "chargePayment", "createPayoutCard":
@@ -67,6 +67,11 @@ func (s *server) furtherProblems(ctx context.Context, members map[string]any) []
 		}, nil)
 	}
 	return nil
+}
+
+// checked is what the payment service says of a request.
+func checked[Request payment.Request](s *server) func(context.Context, Request) []gateway.FieldError {
+	return func(ctx context.Context, in Request) []gateway.FieldError { return s.Orders.Check(ctx, in) }
 }
 
 func further[Body, Request any](ctx context.Context, members map[string]any, convert func(context.Context, *Body) (Request, error),

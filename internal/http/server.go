@@ -31,9 +31,7 @@ type Orders interface {
 	ImportTransfer(ctx context.Context, in payment.TransferImport) (*payment.Order, bool, error)
 	ConfirmTransfer(ctx context.Context, key payment.Key, code gateway.Secret) (*payment.Order, error)
 	Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*payment.Order, error)
-	MissingPayment(ctx context.Context, in payment.NewPayment) []gateway.FieldError
-	MissingPayout(ctx context.Context, in payment.NewPayout) []gateway.FieldError
-	MissingTransfer(ctx context.Context, in payment.NewTransfer) []gateway.FieldError
+	Check(ctx context.Context, in payment.Request) []gateway.FieldError
 	Order(ctx context.Context, key payment.Key) (*payment.Order, error)
 	Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error)
 	History(ctx context.Context, key payment.Key) ([]payment.Transition, error)

@@ -186,15 +186,7 @@ func (b *book) Earlier(_ context.Context, shop uuid.UUID, kind gateway.Kind, ref
 	return b.earlier(shop, kind, reference, hash)
 }
 
-func (b *book) MissingPayment(context.Context, payment.NewPayment) []gateway.FieldError {
-	return b.missing
-}
-
-func (b *book) MissingPayout(context.Context, payment.NewPayout) []gateway.FieldError {
-	return b.missing
-}
-
-func (b *book) MissingTransfer(context.Context, payment.NewTransfer) []gateway.FieldError {
+func (b *book) Check(context.Context, payment.Request) []gateway.FieldError {
 	return b.missing
 }
 

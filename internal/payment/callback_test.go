@@ -38,7 +38,7 @@ func (s *Service) checks(t *testing.T, o *Order, now *time.Time, until time.Time
 		if o.NextPollAt.After(*now) {
 			*now = *o.NextPollAt
 		}
-		_, err := s.Check(t.Context(), o.Key())
+		_, err := s.Poll(t.Context(), o.Key())
 		require.NoError(t, err)
 	}
 }

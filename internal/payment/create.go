@@ -52,7 +52,7 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 			req := s.paymentRequest(in, o.Ref(), to.account)
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)
-			}}, refusalOf(expired(req, s.Now()), to.gateway.MissingFields(req), to.account)
+			}}, refusalOf(expired(req, s.Now()), to.gateway.Check(req), to.account)
 		},
 	})
 }

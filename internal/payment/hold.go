@@ -37,11 +37,7 @@ func (s *Service) Capture(ctx context.Context, key Key, minor int64) (*Order, er
 
 // refusesPart says why the account's provider does not take what is to be captured, or nil.
 func refusesPart(gw gateway.Gateway, o *Order) error {
-	checker, ok := gw.(gateway.CaptureChecker)
-	if !ok {
-		return nil
-	}
-	fields := checker.MissingCaptureFields(o.Ref(), money.New(o.CaptureAmount, o.Amount.Currency()))
+	fields := gw.Check(gateway.CaptureRequest{Ref: o.Ref(), Amount: money.New(o.CaptureAmount, o.Amount.Currency())})
 	if len(fields) == 0 {
 		return nil
 	}

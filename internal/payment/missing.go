@@ -13,24 +13,31 @@ import (
 	"payrelay/internal/money"
 )
 
-// MissingPayment lists what CreatePayment would complain about. It is for a request that is refused for other reasons
-// already, of which some members may be empty for that: nothing is stored or sent.
-func (s *Service) MissingPayment(ctx context.Context, in NewPayment) []gateway.FieldError {
-	return s.missingAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+// Request is a request for an order whose provider has needs of its own: NewPayment, NewPayout or NewTransfer.
+type Request interface {
+	check(ctx context.Context, s *Service) []gateway.FieldError
+}
+
+// Check lists what would be complained about if the request was carried out. It is for one that is refused for other
+// reasons already, of which some members may be empty for that: nothing is stored or sent.
+func (s *Service) Check(ctx context.Context, in Request) []gateway.FieldError {
+	return in.check(ctx, s)
+}
+
+func (in NewPayment) check(ctx context.Context, s *Service) []gateway.FieldError {
+	return s.checkAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments, func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		operation := gateway.OpSale
 		if in.Manual {
 			operation = gateway.OpAuthorize
 		}
 		req := s.paymentRequest(in, s.trialRef(gateway.KindPayment, operation, in.Amount.Minor(), a), a)
-		return append(expired(req, s.Now()), gw.MissingFields(req)...)
+		return append(expired(req, s.Now()), gw.Check(req)...)
 	})
 }
 
-// MissingPayout is MissingPayment for Payout.
-func (s *Service) MissingPayout(ctx context.Context, in NewPayout) []gateway.FieldError {
-	return s.missingAt(ctx, in.Shop, in.Account, in.Currency, PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
-		payer, ok := gw.(gateway.Payer)
-		if !ok {
+func (in NewPayout) check(ctx context.Context, s *Service) []gateway.FieldError {
+	return s.checkAt(ctx, in.Shop, in.Account, in.Currency, PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		if _, ok := gw.(gateway.Payer); !ok {
 			return nil
 		}
 		var bad []gateway.FieldError
@@ -41,30 +48,28 @@ func (s *Service) MissingPayout(ctx context.Context, in NewPayout) []gateway.Fie
 			}
 		}
 		bad = append(bad, cardOver("method.card", in.Method.Card, s.Now())...)
-		return append(bad, payer.MissingPayoutFields(gateway.PayoutRequest{
+		return append(bad, gw.Check(gateway.PayoutRequest{
 			Ref: s.trialRef(gateway.KindPayout, gateway.OpSale, in.Minor, a), Method: in.Method, Customer: in.Customer,
 			Description: in.Description, SiteURL: in.SiteURL, CallbackURL: s.CallbackURL(a),
 		})...)
 	})
 }
 
-// MissingTransfer is MissingPayment for Transfer.
-func (s *Service) MissingTransfer(ctx context.Context, in NewTransfer) []gateway.FieldError {
-	return s.missingAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
-		transferrer, ok := gw.(gateway.Transferrer)
-		if !ok {
+func (in NewTransfer) check(ctx context.Context, s *Service) []gateway.FieldError {
+	return s.checkAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		if _, ok := gw.(gateway.Transferrer); !ok {
 			return nil
 		}
-		return append(endsOver(in, s.Now()), transferrer.MissingTransferFields(gateway.TransferRequest{
+		return append(endsOver(in, s.Now()), gw.Check(gateway.TransferRequest{
 			Ref: s.trialRef(gateway.KindTransfer, gateway.OpSale, in.Amount.Minor(), a), From: in.From, To: in.To, Customer: in.Customer,
 			Description: in.Description, CallbackURL: s.CallbackURL(a),
 		})...)
 	})
 }
 
-// missingAt asks the gateway of the account that a request goes to. Until it is known which one that is, no provider's needs
+// checkAt asks the gateway of the account that a request goes to. Until it is known which one that is, no provider's needs
 // are the request's.
-func (s *Service) missingAt(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose,
+func (s *Service) checkAt(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose,
 	ask func(Account, gateway.Gateway) []gateway.FieldError,
 ) []gateway.FieldError {
 	account, err := s.route(ctx, shop, name, currency, purpose)

@@ -65,8 +65,13 @@ func TestNoRepeatIsJudgedAnew(t *testing.T) {
 	t.Parallel()
 	needs := []gateway.FieldError{{Field: "customer.email", Message: "required"}}
 	s, service := newShelf(&gatewaytest.Fake{
-		MissingPayoutFieldsFunc: func(gateway.PayoutRequest) []gateway.FieldError { return needs },
-		MissingTransferFunc:     func(gateway.TransferRequest) []gateway.FieldError { return needs },
+		CheckFunc: func(r gateway.Request) []gateway.FieldError {
+			switch r.(type) {
+			case gateway.PayoutRequest, gateway.TransferRequest:
+				return needs
+			}
+			return nil
+		},
 	})
 	ctx, shop, hash, noCard := t.Context(), uuid.New(), []byte("hash"), uuid.New()
 	for name, c := range map[string]struct {
@@ -113,11 +118,11 @@ func TestNoRepeatIsJudgedAnew(t *testing.T) {
 // does not go there.
 func TestAProvidersNeedsAreToldOnceItIsKnownWhichProviderItIs(t *testing.T) {
 	t.Parallel()
-	_, service := newShelf(&gatewaytest.Fake{MissingFieldsFunc: func(req gateway.PaymentRequest) []gateway.FieldError {
-		return []gateway.FieldError{{Field: "customer.email", Message: "required at " + string(req.Ref.Amount.Currency())}}
+	_, service := newShelf(&gatewaytest.Fake{CheckFunc: func(req gateway.Request) []gateway.FieldError {
+		return []gateway.FieldError{{Field: "customer.email", Message: "required at " + string(req.(gateway.PaymentRequest).Ref.Amount.Currency())}}
 	}})
 	fields := func(in NewPayment) (names []string) {
-		for _, f := range service.MissingPayment(context.Background(), in) {
+		for _, f := range service.Check(context.Background(), in) {
 			names = append(names, f.Field+" "+f.Message)
 		}
 		return names
@@ -133,7 +138,7 @@ func TestAProvidersNeedsAreToldOnceItIsKnownWhichProviderItIs(t *testing.T) {
 // A card that has expired is never sent, by whatever request it comes.
 func TestACardThatHasExpiredIsRefused(t *testing.T) {
 	t.Parallel()
-	s, service := newShelf(&gatewaytest.Fake{MissingPayoutFieldsFunc: func(gateway.PayoutRequest) []gateway.FieldError { return nil }})
+	s, service := newShelf(&gatewaytest.Fake{CheckFunc: func(gateway.Request) []gateway.FieldError { return nil }})
 	service.Now = func() time.Time { return time.Date(2026, time.November, 1, 12, 0, 0, 0, time.UTC) }
 	ctx, hash := t.Context(), []byte("hash")
 	over, good := &card.Card{Expiry: card.Expiry{Month: 10, Year: 2026}}, &card.Card{Expiry: card.Expiry{Month: 11, Year: 2026}}
@@ -145,25 +150,25 @@ func TestACardThatHasExpiredIsRefused(t *testing.T) {
 			_, _, err := service.CreatePayment(ctx, NewPayment{Reference: "r", Amount: money.New(100, "EUR"), Method: gateway.PaymentMethod{Card: c}, RequestHash: hash})
 			return err
 		}, func(c *card.Card) []gateway.FieldError {
-			return service.MissingPayment(ctx, NewPayment{Account: "a", Method: gateway.PaymentMethod{Card: c}})
+			return service.Check(ctx, NewPayment{Account: "a", Method: gateway.PaymentMethod{Card: c}})
 		}},
 		"method.card.exp_year": {func(c *card.Card) error {
 			_, _, err := service.Payout(ctx, NewPayout{Reference: "r", Minor: 100, Account: "a", Method: gateway.PayoutMethod{Card: c}, RequestHash: hash})
 			return err
 		}, func(c *card.Card) []gateway.FieldError {
-			return service.MissingPayout(ctx, NewPayout{Account: "a", Method: gateway.PayoutMethod{Card: c}})
+			return service.Check(ctx, NewPayout{Account: "a", Method: gateway.PayoutMethod{Card: c}})
 		}},
 		"from.card.exp_year": {func(c *card.Card) error {
 			_, _, err := service.Transfer(ctx, NewTransfer{Reference: "r", Amount: money.New(100, "EUR"), Account: "a", From: gateway.TransferEnd{Card: c}, RequestHash: hash})
 			return err
 		}, func(c *card.Card) []gateway.FieldError {
-			return service.MissingTransfer(ctx, NewTransfer{Account: "a", From: gateway.TransferEnd{Card: c}})
+			return service.Check(ctx, NewTransfer{Account: "a", From: gateway.TransferEnd{Card: c}})
 		}},
 		"to.card.exp_year": {func(c *card.Card) error {
 			_, _, err := service.Transfer(ctx, NewTransfer{Reference: "r", Amount: money.New(100, "EUR"), Account: "a", To: gateway.TransferEnd{Card: c}, RequestHash: hash})
 			return err
 		}, func(c *card.Card) []gateway.FieldError {
-			return service.MissingTransfer(ctx, NewTransfer{Account: "a", To: gateway.TransferEnd{Card: c}})
+			return service.Check(ctx, NewTransfer{Account: "a", To: gateway.TransferEnd{Card: c}})
 		}},
 	} {
 		s.order = nil

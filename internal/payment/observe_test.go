@@ -40,7 +40,7 @@ func TestEveryNewConflictIsTold(t *testing.T) {
 			return err
 		},
 		SourceStatusPoll: func(s *Service, o *Order) error {
-			_, err := s.Check(t.Context(), o.Key())
+			_, err := s.Poll(t.Context(), o.Key())
 			return err
 		},
 		SourceCallback: func(s *Service, _ *Order) error {

@@ -47,7 +47,7 @@ func TestAnAnswerIsAboutOneCommandOnly(t *testing.T) {
 		require.Equal(t, StatusProcessing, o.Status)
 		for range 5 {
 			now = now.Add(time.Hour)
-			_, err = s.Check(t.Context(), o.Key())
+			_, err = s.Poll(t.Context(), o.Key())
 			require.NoError(t, err)
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 				Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: to.callbackURL,
 			}
 			return offer{"payout", req.Ref, func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) }},
-				refusalOf(cardOver("method.card", in.Method.Card, s.Now()), payer.MissingPayoutFields(req), to.account)
+				refusalOf(cardOver("method.card", in.Method.Card, s.Now()), to.gateway.Check(req), to.account)
 		},
 	})
 }
@@ -102,7 +102,7 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 			}
 			req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: to.callbackURL}
 			return offer{"open_payout_card", req.Ref, func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) }},
-				refusalOf(nil, opener.MissingPayoutCardFields(req), to.account)
+				refusalOf(nil, to.gateway.Check(req), to.account)
 		},
 	})
 }

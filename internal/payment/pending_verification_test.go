@@ -31,7 +31,7 @@ func TestAVerificationThatNobodySettlesIsAConflict(t *testing.T) {
 	for o.NextPollAt != nil {
 		require.Zero(t, o.Conflicts)
 		now = *o.NextPollAt
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		checks++
 		require.Less(t, checks, 2*verificationPolls)
@@ -58,7 +58,7 @@ func TestAVerificationBeginsTheScheduleAnew(t *testing.T) {
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	begin := now
 	for _, want := range []time.Duration{3 * time.Second, 10 * time.Second, 30 * time.Second} {
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		require.InEpsilon(t, want, o.NextPollAt.Sub(begin), 0.2)
 		now = *o.NextPollAt
@@ -93,7 +93,7 @@ func TestAVerificationOutlastsTheProvidersDelay(t *testing.T) {
 			for ; o.NextPollAt != nil; checks++ {
 				require.Less(t, checks, 10)
 				now = *o.NextPollAt
-				_, err := s.Check(context.Background(), o.Key())
+				_, err := s.Poll(context.Background(), o.Key())
 				require.NoError(t, err)
 			}
 			require.Equal(t, reversed, o.Conflicts == 1, name)
@@ -116,14 +116,14 @@ func TestAVerificationIsNotSettledByAnAnswerWithoutAnEnd(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
 	for range 10 {
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		require.NotNil(t, o.NextPollAt)
 		require.LessOrEqual(t, o.NextPollAt.Sub(now), longestPause)
 		now = *o.NextPollAt
 	}
 	status = gateway.StatusSucceeded
-	_, err := s.Check(context.Background(), o.Key())
+	_, err := s.Poll(context.Background(), o.Key())
 	require.NoError(t, err)
 	require.Nil(t, o.NextPollAt)
 	require.Zero(t, o.Conflicts)
@@ -144,7 +144,7 @@ func TestAVerificationOfAnOldOrderIsLookedAfterSoon(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	for range 4 {
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		require.LessOrEqual(t, o.NextPollAt.Sub(now), 2*time.Second)
 		now = *o.NextPollAt
@@ -193,7 +193,7 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 				if tc.end != nil {
 					tc.end(t, s, o, &n)
 				} else {
-					_, err := s.Check(t.Context(), o.Key())
+					_, err := s.Poll(t.Context(), o.Key())
 					require.NoError(t, err)
 				}
 				require.Equal(t, StatusSucceeded, o.Status)
@@ -250,7 +250,7 @@ func TestAVerificationBeginsProofsAnew(t *testing.T) {
 	}
 	now = epoch.Add(2 * time.Minute)
 	require.Equal(t, Verify, s.call(t))
-	_, err := s.Check(t.Context(), o.Key())
+	_, err := s.Poll(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, StatusProcessing, o.Status)
 	s.checks(t, o, &now, epoch.Add(time.Hour))

@@ -53,10 +53,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		offer: func(parent *Order, to target, o *Order) (offer, error) {
 			req := gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: to.callbackURL}
 			of := offer{"refund", req.Refund.Of(req.Payment), func(ctx context.Context) (gateway.Result, error) { return s.sendRefund(ctx, to, parent.Key(), req) }}
-			if checker, ok := to.gateway.(gateway.RefundChecker); ok {
-				return of, refusalOf(nil, checker.MissingRefundFields(req), to.account)
-			}
-			return of, nil
+			return of, refusalOf(nil, to.gateway.Check(req), to.account)
 		},
 	})
 }
@@ -150,10 +147,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 				}
 				return charger.Charge(ctx, req)
 			}}
-			if checker, ok := to.gateway.(gateway.ChargeChecker); ok {
-				return of, refusalOf(nil, checker.MissingChargeFields(req), to.account)
-			}
-			return of, nil
+			return of, refusalOf(nil, to.gateway.Check(req), to.account)
 		},
 	})
 }

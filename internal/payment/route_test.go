@@ -49,5 +49,5 @@ func TestWhyNoAccountFits(t *testing.T) {
 	}
 	s, service := newShelf(&gatewaytest.Fake{})
 	s.accounts = nil
-	require.Equal(t, "account", service.MissingPayment(t.Context(), NewPayment{})[0].Field, "also beside other problems")
+	require.Equal(t, "account", service.Check(t.Context(), NewPayment{})[0].Field, "also beside other problems")
 }

@@ -8,10 +8,10 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Check polls the status of an order and records the answer. A final order is left alone, unless a callback about it is not
+// Poll asks for the status of an order and records the answer. A final order is left alone, unless a callback about it is not
 // verified. An error means that the answer could not be written down; that the provider could not be asked is no error, the
 // order is polled again later.
-func (s *Service) Check(ctx context.Context, key Key) (*Order, error) {
+func (s *Service) Poll(ctx context.Context, key Key) (*Order, error) {
 	o, err := s.Store.Order(ctx, key)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func TestACheckAskedBeforeACommandSaysNothingAboutIt(t *testing.T) {
 			return gateway.Result{Status: gateway.StatusFailed}, nil
 		}}
 		s := New(Config{Store: store, Drivers: gateway.NewRegistry(fake)})
-		after, err := s.Check(context.Background(), o.Key())
+		after, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		require.Zero(t, after.Conflicts, name)
 		if answered {
@@ -83,7 +83,7 @@ func prohibitedFrom(t *testing.T, first time.Duration) {
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
 	ask := func(after time.Duration, kind gateway.ErrorKind) time.Duration {
 		now, answer = epoch.Add(after), &gateway.Error{Kind: kind}
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		if o.NextPollAt == nil {
 			return 0
@@ -121,7 +121,7 @@ func TestARefundThatIsNotShownIsAskedAboutBySchedule(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	for now.Before(epoch.Add(24 * time.Hour)) {
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		now = *o.NextPollAt
 	}
@@ -142,7 +142,7 @@ func TestAnOutageMakesAnAnswerLateByAFractionOfIt(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	for now.Sub(epoch) < 2*time.Hour {
-		_, err := s.Check(context.Background(), o.Key())
+		_, err := s.Poll(context.Background(), o.Key())
 		require.NoError(t, err)
 		pause, outage := o.NextPollAt.Sub(now), now.Sub(epoch)
 		require.GreaterOrEqual(t, pause, time.Second-time.Microsecond)
@@ -173,7 +173,7 @@ func TestRefreshingLeavesTheScheduleAlone(t *testing.T) {
 		require.Equal(t, waitingSkips, after.PollsDone)
 	}
 	now = planned
-	after, err := s.Check(context.Background(), o.Key())
+	after, err := s.Poll(context.Background(), o.Key())
 	require.NoError(t, err)
 	require.InEpsilon(t, 30*time.Second, after.NextPollAt.Sub(epoch), 0.2)
 }
@@ -192,7 +192,7 @@ func TestALookOfTheScheduleBeforeUsesUpNothing(t *testing.T) {
 	}}
 	s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }})
 	now = epoch.Add(1100 * time.Millisecond)
-	after, err := s.Check(t.Context(), o.Key())
+	after, err := s.Poll(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.WithinDuration(t, now.Add(10*time.Second), *after.NextPollAt, 1100*time.Millisecond)
 }
@@ -221,7 +221,7 @@ func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
 		s := New(Config{Store: &pollStore{order: o}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return now }, VisibilityDelay: time.Minute})
 		checks := o.PollsDone
 		now = now.Add(50 * time.Millisecond)
-		after, err := s.Check(t.Context(), o.Key())
+		after, err := s.Poll(t.Context(), o.Key())
 		require.NoError(t, err)
 		require.Equal(t, planned, *after.NextPollAt, name)
 		require.Equal(t, checks, after.PollsDone, name)
@@ -229,7 +229,7 @@ func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
 		now = planned
 		leased = now.Add(20 * time.Second)
 		o.NextPollAt = &leased
-		after, err = s.Check(t.Context(), o.Key())
+		after, err = s.Poll(t.Context(), o.Key())
 		require.NoError(t, err)
 		require.Equal(t, checks+1, after.PollsDone, "%s: a check of its own does", name)
 	}

@@ -277,8 +277,8 @@ func (d *partlessDriver) Open(gateway.Account) (gateway.Gateway, error) {
 
 type partlessGateway struct{ *gatewaytest.FakeGateway }
 
-func (partlessGateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
-	if amount.Minor() < ref.Amount.Minor() {
+func (partlessGateway) Check(req gateway.Request) []gateway.FieldError {
+	if c, ok := req.(gateway.CaptureRequest); ok && c.Amount.Minor() < c.Ref.Amount.Minor() {
 		return []gateway.FieldError{{Field: "amount", Message: "leave the amount out"}}
 	}
 	return nil

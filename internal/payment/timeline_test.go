@@ -45,7 +45,7 @@ func TestTheWorkedTimelineIsTrue(t *testing.T) {
 		case strings.HasPrefix(row[2], "poll: "):
 			now = *o.NextPollAt
 			require.WithinRange(t, now, at, at.Add(2*time.Second), row[0])
-			_, err := s.Check(context.Background(), o.Key())
+			_, err := s.Poll(context.Background(), o.Key())
 			require.NoError(t, err)
 		case strings.Contains(row[2], "times out"):
 			require.False(t, o.NextPollAt.Before(at), "no poll before %s", row[0])

@@ -45,7 +45,7 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 				Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: to.callbackURL,
 			}
 			return offer{"transfer", req.Ref, func(ctx context.Context) (gateway.Result, error) { return transferrer.Transfer(ctx, req) }},
-				refusalOf(endsOver(in, s.Now()), transferrer.MissingTransferFields(req), to.account)
+				refusalOf(endsOver(in, s.Now()), to.gateway.Check(req), to.account)
 		},
 	})
 }

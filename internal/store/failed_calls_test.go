@@ -42,7 +42,7 @@ func TestEqualFailuresOfQuestionsAreOneRow(t *testing.T) {
 			if last = b.clock.Now(); i == 0 {
 				first = last
 			}
-			_, err := s.Check(t.Context(), o.Key())
+			_, err := s.Poll(t.Context(), o.Key())
 			require.NoError(t, err)
 		}
 		return first, last
@@ -87,7 +87,7 @@ func TestFailuresOfTwoOrdersAreTwoRows(t *testing.T) {
 			require.NoError(t, err)
 			for range 3 {
 				b.clock.Add(time.Second)
-				_, err = s.Check(t.Context(), o.Key())
+				_, err = s.Poll(t.Context(), o.Key())
 				require.NoError(t, err, mode)
 			}
 			calls, err := b.Calls(t.Context(), o.Key())

@@ -218,7 +218,7 @@ func TestALateAnswerIsNotTheCaptures(t *testing.T) {
 	require.Equal(t, gateway.Secret("7"), o.ProviderState["id"])
 	for range 6 {
 		b.clock.Add(time.Minute)
-		o, err = s.Check(t.Context(), order)
+		o, err = s.Poll(t.Context(), order)
 		require.NoError(t, err)
 	}
 	require.Equal(t, payment.StatusAuthorized, o.Status, "the capture never arrived")

@@ -42,7 +42,7 @@ func (b *fixture) meanwhile(t *testing.T, other *payment.Service) func(o *paymen
 	return func(o *payment.Order) {
 		for _, after := range []time.Duration{time.Second, time.Minute, time.Minute} {
 			b.clock.Add(after)
-			_, err := other.Check(t.Context(), o.Key())
+			_, err := other.Poll(t.Context(), o.Key())
 			require.NoError(t, err)
 		}
 	}
@@ -152,12 +152,12 @@ func givenUp(t *testing.T, answered bool) {
 	_, err = other.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("older"), ReceivedAt: b.clock.Now()})
 	require.NoError(t, err)
 	known = false
-	o, err = other.Check(t.Context(), key)
+	o, err = other.Poll(t.Context(), key)
 	require.NoError(t, err)
 	require.Zero(t, o.Conflicts)
 	require.NotNil(t, o.NextPollAt)
 	known = true
-	o, err = other.Check(t.Context(), key)
+	o, err = other.Poll(t.Context(), key)
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusFailed, o.Status, "nothing is flipped")
 	require.Equal(t, 1, o.Conflicts)

@@ -64,7 +64,7 @@ func TestWhatCameBackOfAnImportedTransferIsBooked(t *testing.T) {
 		keys, err := b.LeaseDuePolls(t.Context(), "fake", 10, time.Minute)
 		require.NoError(t, err)
 		require.Len(t, keys, 1, "nobody else tells that it came back")
-		o, err = s.Check(t.Context(), o.Key())
+		o, err = s.Poll(t.Context(), o.Key())
 		require.NoError(t, err)
 		require.Equal(t, payment.StatusSucceeded, o.Status)
 		require.Equal(t, refunded, o.Refunded)
@@ -116,7 +116,7 @@ func TestAnImportedTransferIsWatchedForThirtyDays(t *testing.T) {
 	checks := 0
 	for ; o.NextPollAt != nil; checks++ {
 		b.clock.Add(o.NextPollAt.Sub(b.clock.Now()))
-		o, err = s.Check(t.Context(), o.Key())
+		o, err = s.Poll(t.Context(), o.Key())
 		require.NoError(t, err)
 	}
 	require.InDelta(t, 50, checks, 10)
@@ -156,7 +156,7 @@ func TestAFirstAnswerWhoseStateIsNotListed(t *testing.T) {
 	require.Equal(t, payment.StatusProcessing, o.Status, "the provider has it")
 	require.NotEmpty(t, o.StatusReason)
 	require.NotNil(t, o.NextPollAt)
-	repeated, err := s.Check(t.Context(), o.Key())
+	repeated, err := s.Poll(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusProcessing, repeated.Status, "nor does it end")
 	o, _, err = s.Transfer(t.Context(), payment.NewTransfer{Shop: b.shop.ID, Reference: "t-1", Account: "EUR-1", Amount: money.New(400, "EUR")})

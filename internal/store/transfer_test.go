@@ -58,7 +58,7 @@ func TestATransferIsSentOnce(t *testing.T) {
 	in.Reference, in.Amount = "t-2", money.New(400, "UAH") // of one that is taken, the reference is what is told
 	_, _, err = s.Transfer(t.Context(), in)
 	require.Equal(t, payment.CodeCurrency, payment.CodeOf(err))
-	fake.MissingTransferFunc = func(gateway.TransferRequest) []gateway.FieldError {
+	fake.CheckFunc = func(gateway.Request) []gateway.FieldError {
 		return []gateway.FieldError{{Field: "customer.phone", Message: "required"}}
 	}
 	in.Amount = money.New(400, "EUR")
@@ -109,7 +109,7 @@ func TestAnImportedTransferIsFollowed(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, money.New(400, "EUR"), o.Amount)
 	require.NotNil(t, o.NextPollAt)
-	done, err := s.Check(t.Context(), o.Key())
+	done, err := s.Poll(t.Context(), o.Key())
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusSucceeded, done.Status)
 	repeated, isNew, err := s.ImportTransfer(t.Context(), payment.TransferImport{Shop: b.shop.ID, Account: "EUR-1", Query: gateway.TransferQuery{ProviderID: "a5878766"}})
@@ -278,7 +278,7 @@ func TestAPaymentFirstSeenWhenItHadGoneBackIsStored(t *testing.T) {
 	})
 	o, _, err := s.CreatePayment(t.Context(), payment.NewPayment{Shop: b.shop.ID, Reference: "p-1", Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted})
 	require.NoError(t, err)
-	_, err = s.Check(t.Context(), o.Key())
+	_, err = s.Poll(t.Context(), o.Key())
 	require.NoError(t, err)
 	stored, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ const (
 
 // Checker asks the provider about an order and records the answer.
 type Checker interface {
-	Check(ctx context.Context, key payment.Key) (*payment.Order, error)
+	Poll(ctx context.Context, key payment.Key) (*payment.Order, error)
 }
 
 // CheckLeaser hands out orders whose check is due.
@@ -68,7 +68,7 @@ func (k *checks) check(ctx context.Context, key payment.Key) {
 	}()
 	faultpoint.Hit("job-begun")
 	started := time.Now()
-	o, err := k.checker.Check(ctx, key)
+	o, err := k.checker.Poll(ctx, key)
 	if err != nil {
 		k.failed()
 		k.log.Error().Err(err).Stringer("order_id", key.Order).Msg("a check could not be written down; the order is checked again")

@@ -50,7 +50,7 @@ func (d *dueOrders) LeaseDuePolls(_ context.Context, _ string, limit int, _ time
 	return keys, nil
 }
 
-func (d *dueOrders) Check(ctx context.Context, key payment.Key) (*payment.Order, error) {
+func (d *dueOrders) Poll(ctx context.Context, key payment.Key) (*payment.Order, error) {
 	d.most.Store(max(d.most.Load(), d.running.Add(1)))
 	defer d.running.Add(-1)
 	defer d.checked.Add(1)
@@ -160,11 +160,11 @@ func (p *twoProviders) QueueOverdueDeliveries(context.Context, int, time.Duratio
 	return 0, nil
 }
 
-func (p *twoProviders) Check(ctx context.Context, key payment.Key) (*payment.Order, error) {
+func (p *twoProviders) Poll(ctx context.Context, key payment.Key) (*payment.Order, error) {
 	if key.Shop == uuid.Nil {
-		return p.slow.Check(ctx, key)
+		return p.slow.Poll(ctx, key)
 	}
-	return p.fast.Check(ctx, key)
+	return p.fast.Poll(ctx, key)
 }
 
 func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {

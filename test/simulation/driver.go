@@ -63,14 +63,8 @@ var (
 	_ gateway.HoldProber       = (*probingModel)(nil)
 )
 
-// MissingFields implements gateway.Gateway.
-func (*model) MissingFields(gateway.PaymentRequest) []gateway.FieldError { return nil }
-
-// MissingPayoutFields implements gateway.Payer.
-func (*model) MissingPayoutFields(gateway.PayoutRequest) []gateway.FieldError { return nil }
-
-// MissingTransferFields implements gateway.Transferrer.
-func (*model) MissingTransferFields(gateway.TransferRequest) []gateway.FieldError { return nil }
+// Check implements gateway.Gateway.
+func (*model) Check(gateway.Request) []gateway.FieldError { return nil }
 
 // CancelsUnpaid implements gateway.UnpaidCanceler.
 func (g *model) CancelsUnpaid() bool { return g.manner.cancelsUnpaid }
@@ -99,9 +93,6 @@ func (g *model) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.
 func (g *model) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
 	return g.create(ctx, "transfer", req.Ref, deal{})
 }
-
-// MissingPayoutCardFields implements gateway.PayoutCardOpener.
-func (*model) MissingPayoutCardFields(gateway.PayoutCardRequest) []gateway.FieldError { return nil }
 
 // OpenPayoutCard implements gateway.PayoutCardOpener.
 func (g *model) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {

@@ -258,7 +258,7 @@ func (s *store) poll(r *record) {
 	w.polls++
 	key := r.order.Key()
 	w.start(statusPoll, func() {
-		if _, err := w.service.Check(background, key); err != nil {
+		if _, err := w.service.Poll(background, key); err != nil {
 			w.violate("a status poll failed: %v", err)
 		}
 	})

@@ -196,11 +196,11 @@ func (s Subject) testMissingElsewhere(t *testing.T) {
 	}
 	if payer, ok := g.(gateway.Payer); ok {
 		var empty gateway.PayoutRequest
-		check("payout", payer.MissingPayoutFields(empty), func() (gateway.Result, error) { return payer.Payout(t.Context(), empty) })
+		check("payout", g.Check(empty), func() (gateway.Result, error) { return payer.Payout(t.Context(), empty) })
 	}
 	if transferrer, ok := g.(gateway.Transferrer); ok {
 		var empty gateway.TransferRequest
-		check("transfer", transferrer.MissingTransferFields(empty), func() (gateway.Result, error) { return transferrer.Transfer(t.Context(), empty) })
+		check("transfer", g.Check(empty), func() (gateway.Result, error) { return transferrer.Transfer(t.Context(), empty) })
 	}
 	if importer, ok := g.(gateway.TransferImporter); ok {
 		_, err := importer.FindTransfer(t.Context(), gateway.TransferQuery{})

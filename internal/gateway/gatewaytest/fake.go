@@ -26,7 +26,7 @@ type Fake struct {
 	CreatePaymentFunc             func(context.Context, gateway.PaymentRequest) (gateway.Result, error)
 	FetchFunc                     func(context.Context, gateway.Ref) (gateway.Result, error)
 	ReadCallbackFunc              func(gateway.RawCallback) (gateway.Notification, error)
-	MissingFieldsFunc             func(gateway.PaymentRequest) []gateway.FieldError
+	CheckFunc                     func(gateway.Request) []gateway.FieldError
 	HeldBackFunc                  func(gateway.Ref) time.Duration
 	CaptureFunc                   func(context.Context, gateway.Ref, money.Money) (gateway.Result, error)
 	CancelFunc                    func(context.Context, gateway.Ref) (gateway.Result, error)
@@ -34,10 +34,8 @@ type Fake struct {
 	ChargeFunc                    func(context.Context, gateway.ChargeRequest) (gateway.Result, error)
 	ConfirmCodeFunc               func(context.Context, gateway.Ref, gateway.Secret) (gateway.Result, error)
 	PayoutFunc                    func(context.Context, gateway.PayoutRequest) (gateway.Result, error)
-	MissingPayoutFieldsFunc       func(gateway.PayoutRequest) []gateway.FieldError
 	OpenPayoutCardFunc            func(context.Context, gateway.PayoutCardRequest) (gateway.Result, error)
 	TransferFunc                  func(context.Context, gateway.TransferRequest) (gateway.Result, error)
-	MissingTransferFunc           func(gateway.TransferRequest) []gateway.FieldError
 	FindTransferFunc              func(context.Context, gateway.TransferQuery) (gateway.Result, error)
 	BalanceFunc                   func(context.Context) (gateway.Balance, error)
 	StartTransactionReportFunc    func(context.Context, gateway.TransactionReportRequest) (string, error)
@@ -148,12 +146,12 @@ func (g *FakeGateway) ReadCallback(raw gateway.RawCallback) (gateway.Notificatio
 	return g.f.ReadCallbackFunc(raw)
 }
 
-// MissingFields implements gateway.Gateway. It is not recorded.
-func (g *FakeGateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
-	if g.f.MissingFieldsFunc == nil {
+// Check implements gateway.Gateway. It is not recorded.
+func (g *FakeGateway) Check(req gateway.Request) []gateway.FieldError {
+	if g.f.CheckFunc == nil {
 		return nil
 	}
-	return g.f.MissingFieldsFunc(req)
+	return g.f.CheckFunc(req)
 }
 
 // HeldBack implements gateway.Holder. Nothing is held back unless it is scripted.
@@ -200,19 +198,6 @@ func (g *FakeGateway) Payout(ctx context.Context, req gateway.PayoutRequest) (ga
 	return ask(ctx, g.f, "Payout", g.f.PayoutFunc, req)
 }
 
-// MissingPayoutFields implements gateway.Payer. It is not recorded.
-func (g *FakeGateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.FieldError {
-	if g.f.MissingPayoutFieldsFunc == nil {
-		return nil
-	}
-	return g.f.MissingPayoutFieldsFunc(req)
-}
-
-// MissingPayoutCardFields implements gateway.PayoutCardOpener: nothing is missing.
-func (*FakeGateway) MissingPayoutCardFields(gateway.PayoutCardRequest) []gateway.FieldError {
-	return nil
-}
-
 // OpenPayoutCard implements gateway.PayoutCardOpener.
 func (g *FakeGateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
 	return ask(ctx, g.f, "OpenPayoutCard", g.f.OpenPayoutCardFunc, req)
@@ -221,14 +206,6 @@ func (g *FakeGateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCard
 // Transfer implements gateway.Transferrer.
 func (g *FakeGateway) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
 	return ask(ctx, g.f, "Transfer", g.f.TransferFunc, req)
-}
-
-// MissingTransferFields implements gateway.Transferrer. It is not recorded.
-func (g *FakeGateway) MissingTransferFields(req gateway.TransferRequest) []gateway.FieldError {
-	if g.f.MissingTransferFunc == nil {
-		return nil
-	}
-	return g.f.MissingTransferFunc(req)
 }
 
 // FindTransfer implements gateway.TransferImporter.

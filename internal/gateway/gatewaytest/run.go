@@ -269,10 +269,10 @@ func (s Subject) testMissingFields(t *testing.T) {
 			continue
 		}
 		full := make()
-		require.Empty(t, g.MissingFields(full))
+		require.Empty(t, g.Check(full))
 		empty := gateway.PaymentRequest{Ref: full.Ref, Flow: full.Flow}
-		missing := g.MissingFields(empty)
-		require.Equal(t, missing, g.MissingFields(empty))
+		missing := g.Check(empty)
+		require.Equal(t, missing, g.Check(empty))
 		seen := map[string]bool{}
 		for _, f := range missing {
 			require.NotEmpty(t, f.Field)

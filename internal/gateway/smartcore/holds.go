@@ -66,7 +66,7 @@ func unchanged(a answer, ref gateway.Ref) gateway.Status {
 
 // Capture implements gateway.Capturer (smartcore.md 4.4). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
-	if bad := g.MissingCaptureFields(ref, amount); len(bad) > 0 {
+	if bad := g.checkCapture(ref, amount); len(bad) > 0 {
 		return gateway.Result{}, &gateway.Error{Kind: gateway.KindInvalid, Op: capture.op, Fields: bad}
 	}
 	ref.Operation = gateway.OpCapture
@@ -77,9 +77,9 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	return g.command(ctx, capture, ref, body)
 }
 
-// MissingCaptureFields implements gateway.CaptureChecker. The older text knows no amount of a capture (smartcore.md 4.4): an
+// checkCapture is Check for a capture. The older text knows no amount of a capture (smartcore.md 4.4): an
 // installation of it takes all that is held, whatever it is asked for.
-func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
+func (g *Gateway) checkCapture(ref gateway.Ref, amount money.Money) []gateway.FieldError {
 	switch held := ref.Amount; {
 	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():
 		return []gateway.FieldError{{Field: "amount", Message: "must be more than zero and at most what is held"}}

@@ -14,7 +14,7 @@ import (
 // CreatePayment implements gateway.Gateway: a hosted form (smartcore.md 4.1), a direct payment (smartcore.md 4.2) or a
 // hold (smartcore.md 4.3).
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if bad := g.MissingFields(req); len(bad) > 0 {
+	if bad := g.checkPayment(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse("createPayment", bad)
 	}
 	o := g.order(req)
@@ -69,8 +69,8 @@ func unsupported(req gateway.PaymentRequest) (f fields) {
 	return f
 }
 
-// MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
-func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
+// checkPayment is Check for a payment. It lists everything that is missing or cannot be sent, at once.
+func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError {
 	f := unsupported(req)
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
@@ -237,8 +237,8 @@ func (g *Gateway) declineOf(ctx context.Context, e endpoint, ref gateway.Ref, r 
 // periods are the provider's words for how often a card is charged (smartcore.md 4.8).
 var periods = map[string]string{"": "", "daily": "01", "weekly": "03", "monthly": "06", "quarterly": "09", "annually": "11"}
 
-// MissingChargeFields implements gateway.ChargeChecker.
-func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldError {
+// checkCharge is Check for a charge.
+func (*Gateway) checkCharge(req gateway.ChargeRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
@@ -254,7 +254,7 @@ func (*Gateway) MissingChargeFields(req gateway.ChargeRequest) []gateway.FieldEr
 
 // Charge implements gateway.Charger (smartcore.md 4.8). success false is no decline (smartcore.md A12): the poller asks.
 func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
-	if bad := g.MissingChargeFields(req); len(bad) > 0 {
+	if bad := g.checkCharge(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(recurrent.op, bad)
 	}
 	r, err := g.post(ctx, recurrent, recurrentRequest{

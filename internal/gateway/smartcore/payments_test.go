@@ -116,7 +116,7 @@ func TestCreatePaymentRefusesWhatCannotBe(t *testing.T) {
 		"hold on the other": direct("o-1", gateway.PaymentMethod{GooglePay: wallet}, gateway.OpAuthorize),
 		"card kept by them": stored,
 	} {
-		require.NotEmpty(t, g.MissingFields(req), name)
+		require.NotEmpty(t, g.Check(req), name)
 		_, err := g.CreatePayment(t.Context(), req)
 		require.Equal(t, gateway.KindUnsupported, gateway.KindOf(err), name)
 		require.ErrorContains(t, err, "SmartCore", name)
@@ -143,7 +143,7 @@ func TestMissingFieldsNamesThemAll(t *testing.T) {
 	g := open(t, account(""))
 	names := func(req gateway.PaymentRequest) []string {
 		var out []string
-		for _, f := range g.MissingFields(req) {
+		for _, f := range g.Check(req) {
 			out = append(out, f.Field)
 		}
 		return out
@@ -199,7 +199,7 @@ func TestATextIsSentAsItCameOrRefused(t *testing.T) {
 			"description":                full(func(r *gateway.PaymentRequest) { r.Description = bad }),
 			"payment_method.card.holder": full(func(r *gateway.PaymentRequest) { r.Method.Card.Holder = bad }),
 		} {
-			missing := g.MissingFields(req)
+			missing := g.Check(req)
 			require.Len(t, missing, 1, "%s %q", field, bad)
 			require.Equal(t, field, missing[0].Field)
 			require.True(t, missing[0].Unsupported)
@@ -208,9 +208,9 @@ func TestATextIsSentAsItCameOrRefused(t *testing.T) {
 		}
 		payout := documentedPayout(t, gateway.PayoutMethod{Phone: "+79123456789"})
 		payout.Customer.FirstName, payout.Customer.MiddleName, payout.Customer.LastName, payout.Description = bad, bad, bad, bad
-		require.Len(t, g.MissingPayoutFields(payout), 4, "%q", bad)
-		require.Len(t, g.MissingRefundFields(gateway.RefundRequest{Refund: ref("r-1", 100), Payment: ref("o-1", 1000), Reason: bad}), 1, "%q", bad)
-		require.Len(t, g.MissingChargeFields(gateway.ChargeRequest{Ref: ref("c-1", 100), Parent: ref("o-1", 1000), Description: bad}), 1, "%q", bad)
+		require.Len(t, g.Check(payout), 4, "%q", bad)
+		require.Len(t, g.Check(gateway.RefundRequest{Refund: ref("r-1", 100), Payment: ref("o-1", 1000), Reason: bad}), 1, "%q", bad)
+		require.Len(t, g.Check(gateway.ChargeRequest{Ref: ref("c-1", 100), Parent: ref("o-1", 1000), Description: bad}), 1, "%q", bad)
 	}
 	require.Len(t, p.seen(), 1, "nothing else was sent")
 }

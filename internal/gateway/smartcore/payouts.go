@@ -7,8 +7,8 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// MissingPayoutFields implements gateway.Payer.
-func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.FieldError {
+// checkPayout is Check for a payout.
+func (g *Gateway) checkPayout(req gateway.PayoutRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
@@ -43,7 +43,7 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 
 // Payout implements gateway.Payer (smartcore.md 4.10).
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
-	if bad := g.MissingPayoutFields(req); len(bad) > 0 {
+	if bad := g.checkPayout(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(withdrawal.op, bad)
 	}
 	c := req.Customer
@@ -77,8 +77,8 @@ func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gatewa
 	return g.start(ctx, e, req.Ref, w, w.CardNumber, w.BankAccount)
 }
 
-// MissingPayoutCardFields implements gateway.PayoutCardOpener.
-func (*Gateway) MissingPayoutCardFields(req gateway.PayoutCardRequest) []gateway.FieldError {
+// checkPayoutCard is Check for a card for payouts.
+func (*Gateway) checkPayoutCard(req gateway.PayoutCardRequest) []gateway.FieldError {
 	var f fields
 	f.orderID(req.Ref.OrderID)
 	f.refuseIf(req.ReturnURLs.Status != "", "return_urls.status", "SmartCore sends customers back from this form to return_urls.success and return_urls.fail only")
@@ -87,7 +87,7 @@ func (*Gateway) MissingPayoutCardFields(req gateway.PayoutCardRequest) []gateway
 
 // OpenPayoutCard implements gateway.PayoutCardOpener (smartcore.md 4.9). The order's own id is the card's token afterwards.
 func (g *Gateway) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardRequest) (gateway.Result, error) {
-	if bad := g.MissingPayoutCardFields(req); len(bad) > 0 {
+	if bad := g.checkPayoutCard(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(tokenizeForm.op, bad)
 	}
 	return g.start(ctx, tokenizeForm, req.Ref, tokenizeRequest{

@@ -211,13 +211,13 @@ func TestRefundsAndChargesAreCheckedBeforeTheyAreMade(t *testing.T) {
 		return out
 	}
 	refund := gateway.RefundRequest{Refund: ref("r-1", 100), Payment: ref("o-1", 1000), Reason: "torn"}
-	require.Empty(t, g.MissingRefundFields(refund))
+	require.Empty(t, g.Check(refund))
 	charge := gateway.ChargeRequest{Ref: ref("c-1", 100), Parent: ref("o-1", 1000), Description: "May"}
-	require.Empty(t, g.MissingChargeFields(charge))
+	require.Empty(t, g.Check(charge))
 	for _, blank := range []string{"", " ", "|", "\u2028", " |\t| "} {
 		refund.Reason, charge.Description = blank, blank
-		require.Equal(t, []string{"reason"}, names(g.MissingRefundFields(refund)), "%q", blank)
-		require.Equal(t, []string{"description"}, names(g.MissingChargeFields(charge)), "%q", blank)
+		require.Equal(t, []string{"reason"}, names(g.Check(refund)), "%q", blank)
+		require.Equal(t, []string{"description"}, names(g.Check(charge)), "%q", blank)
 		_, err := g.Refund(t.Context(), refund)
 		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
 		_, err = g.Charge(t.Context(), charge)
@@ -232,7 +232,7 @@ func TestAnExpiryIsMissingOrWrong(t *testing.T) {
 	says := func(e card.Expiry) (out []string) {
 		c := *mustCard(t, "4012000000003010", "123")
 		c.Expiry = e
-		for _, f := range g.MissingFields(direct("o-1", gateway.PaymentMethod{Card: &c}, gateway.OpSale)) {
+		for _, f := range g.Check(direct("o-1", gateway.PaymentMethod{Card: &c}, gateway.OpSale)) {
 			out = append(out, f.Message)
 		}
 		return out

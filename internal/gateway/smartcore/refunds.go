@@ -7,8 +7,8 @@ import (
 	"payrelay/internal/gateway/kit"
 )
 
-// MissingRefundFields implements gateway.RefundChecker.
-func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldError {
+// checkRefund is Check for a refund.
+func (*Gateway) checkRefund(req gateway.RefundRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Refund.Amount)
 	f.needText("reason", req.Reason)
@@ -25,7 +25,7 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 // about that refund, and nothing protects from a second one (smartcore.md 14.5). Only a failure whose code is a plain
 // decline is believed without a check.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	if bad := g.MissingRefundFields(req); len(bad) > 0 {
+	if bad := g.checkRefund(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(refund.op, bad)
 	}
 	r, err := g.post(ctx, refund, refundRequest{

@@ -20,7 +20,7 @@ func TestCardNumbersByC2A(t *testing.T) {
 	t.Parallel()
 	req := c2aRequest()
 	req.Method = gateway.PaymentMethod{Card: mustCard(t, "4111111111111111")}
-	require.NotEmpty(t, open(t, account("")).MissingFields(req), "an account must be set up for card numbers")
+	require.NotEmpty(t, open(t, account("")).Check(req), "an account must be set up for card numbers")
 	p := newProvider(t, map[string][]string{
 		"p2p/payments/c2a/initiate": {ids900}, "p2p/payments/c2a/complete": {ids900}, "p2p/payments/show": {splitOf("OPEN", splitOp("SEND", "NEEDS_CONFIRMATION", "tr-900"))},
 		"payments/p2p/show": {`{"id":"` + testP2P + `","status":"NEEDS_CONFIRMATION","confirmation":{"type":"3DS","url":"https://acs.example/c","form":{"PaReq":"x"}},` +
@@ -34,7 +34,7 @@ func TestCardNumbersByC2A(t *testing.T) {
 	require.Equal(t, "https://api.demo.uapay.ua/api/payments/p2p/confirm?id="+testP2P, result.NextAction.Fields["TermUrl"])
 	require.EqualValues(t, 10000, *result.Amount, "without the commission, which is the payer's")
 	require.Equal(t, "300", result.ProviderData["commission"])
-	require.Empty(t, openC2A(t, p.url).MissingFields(hosted()), "a hosted payment is an invoice, as ever")
+	require.Empty(t, openC2A(t, p.url).Check(hosted()), "a hosted payment is an invoice, as ever")
 
 	for name, change := range map[string]func(*gateway.PaymentRequest){
 		"no code": func(r *gateway.PaymentRequest) { r.Method.Card.CVC = mustCVC("917"); r.Method.Card.Expiry.Month = 0 },
@@ -44,7 +44,7 @@ func TestCardNumbersByC2A(t *testing.T) {
 		bad := c2aRequest()
 		bad.Method = gateway.PaymentMethod{Card: mustCard(t, "4111111111111111")}
 		change(&bad)
-		require.NotEmpty(t, openC2A(t, p.url).MissingFields(bad), name)
+		require.NotEmpty(t, openC2A(t, p.url).Check(bad), name)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestC2ARefunds(t *testing.T) {
 	part := gateway.Ref{Kind: gateway.KindRefund, OrderID: "rf-900", Amount: uah(5000), Parent: &parent}
 	_, err := openC2A(t, "").Refund(t.Context(), gateway.RefundRequest{Refund: part, Payment: parent})
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err), "only whole")
-	missing := openC2A(t, "").MissingRefundFields(gateway.RefundRequest{Refund: part, Payment: parent})
+	missing := openC2A(t, "").Check(gateway.RefundRequest{Refund: part, Payment: parent})
 	require.Equal(t, []gateway.FieldError{{Field: "amount", Message: "UAPAY gives a payment of this kind back whole"}}, missing, "and that is told before anything is stored")
 	all := part
 	all.Amount = uah(10000)

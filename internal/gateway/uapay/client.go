@@ -34,7 +34,6 @@ var (
 	_ gateway.Capturer         = (*Gateway)(nil)
 	_ gateway.Canceler         = (*Gateway)(nil)
 	_ gateway.Refunder         = (*Gateway)(nil)
-	_ gateway.RefundChecker    = (*Gateway)(nil)
 	_ gateway.CodeConfirmer    = (*Gateway)(nil)
 	_ gateway.Holder           = (*Gateway)(nil)
 	_ gateway.Payer            = (*Gateway)(nil)

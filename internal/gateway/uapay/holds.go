@@ -32,7 +32,7 @@ func (g *Gateway) names(ctx context.Context, ref gateway.Ref) (paymentParams, er
 
 // Capture implements gateway.Capturer (uapay.md 8.5). The whole sum is captured by naming none.
 func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Money) (gateway.Result, error) {
-	if bad := g.MissingCaptureFields(ref, amount); len(bad) > 0 {
+	if bad := g.checkCapture(ref, amount); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(paymentsDone.op, bad)
 	}
 	ref.Operation = gateway.OpCapture
@@ -46,9 +46,9 @@ func (g *Gateway) Capture(ctx context.Context, ref gateway.Ref, amount money.Mon
 	return g.command(ctx, paymentsDone, ref, p)
 }
 
-// MissingCaptureFields implements gateway.CaptureChecker. The documents do not say whether a payment shows the lower sum
+// checkCapture is Check for a capture. The documents do not say whether a payment shows the lower sum
 // afterwards (uapay.md 8.5); where it does not, every capture of a part waits for an operator.
-func (g *Gateway) MissingCaptureFields(ref gateway.Ref, amount money.Money) []gateway.FieldError {
+func (g *Gateway) checkCapture(ref gateway.Ref, amount money.Money) []gateway.FieldError {
 	var f fields
 	switch held := ref.Amount; {
 	case amount.Currency() != held.Currency() || amount.Minor() <= 0 || amount.Minor() > held.Minor():

@@ -69,8 +69,8 @@ func TestAnAccountCanRefuseToCaptureAPart(t *testing.T) {
 	_, err := g.Capture(t.Context(), known(gateway.OpAuthorize), uah(20000))
 	require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
 	require.Empty(t, p.seen(), "nothing is sent")
-	require.NotEmpty(t, g.MissingCaptureFields(known(gateway.OpAuthorize), uah(20000)))
-	require.Empty(t, g.MissingCaptureFields(known(gateway.OpAuthorize), uah(25000)))
+	require.NotEmpty(t, g.Check(gateway.CaptureRequest{Ref: known(gateway.OpAuthorize), Amount: uah(20000)}))
+	require.Empty(t, g.Check(gateway.CaptureRequest{Ref: known(gateway.OpAuthorize), Amount: uah(25000)}))
 
 	a.Settings["partial_capture"] = "perhaps"
 	_, err = New(testClient(t)).Open(a)

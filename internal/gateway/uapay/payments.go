@@ -22,7 +22,7 @@ const directMark = "direct"
 // direct a payment with a stored card is started on it (uapay.md 8.1). If the answer to that second call is lost, Fetch
 // finds the invoice by the order's id.
 func (g *Gateway) CreatePayment(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
-	if bad := g.MissingFields(req); len(bad) > 0 {
+	if bad := g.checkPayment(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse("createPayment", bad)
 	}
 	if req.Flow == gateway.FlowDirect && g.c2a {
@@ -134,8 +134,8 @@ func (g *Gateway) unsupported(req gateway.PaymentRequest) (field, reason string)
 	return "", ""
 }
 
-// MissingFields implements gateway.Gateway. It lists everything that is missing or cannot be sent, at once.
-func (g *Gateway) MissingFields(req gateway.PaymentRequest) []gateway.FieldError {
+// checkPayment is Check for a payment. It lists everything that is missing or cannot be sent, at once.
+func (g *Gateway) checkPayment(req gateway.PaymentRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)

@@ -207,7 +207,7 @@ func TestMissingFields(t *testing.T) {
 	g := open(t, account(""))
 	names := func(req gateway.PaymentRequest) []string {
 		var out []string
-		for _, f := range g.MissingFields(req) {
+		for _, f := range g.Check(req) {
 			out = append(out, f.Field)
 		}
 		return out

@@ -7,8 +7,8 @@ import (
 	"payrelay/internal/gateway/kit"
 )
 
-// MissingPayoutFields implements gateway.Payer. UAPAY sends money to cards only (uapay.md 9.3).
-func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.FieldError {
+// checkPayout is Check for a payout. UAPAY sends money to cards only (uapay.md 9.3).
+func (g *Gateway) checkPayout(req gateway.PayoutRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
@@ -25,7 +25,7 @@ func (g *Gateway) MissingPayoutFields(req gateway.PayoutRequest) []gateway.Field
 // and then completed with the card, which UAPAY is not told before: an initiating call cannot have paid anybody. If the
 // second answer is lost, the payout is found by the order's id.
 func (g *Gateway) Payout(ctx context.Context, req gateway.PayoutRequest) (gateway.Result, error) {
-	if bad := g.MissingPayoutFields(req); len(bad) > 0 {
+	if bad := g.checkPayout(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(a2cInitiate.op, bad)
 	}
 	r, err := g.call(ctx, a2cInitiate, initiate(req.Ref, req.Description, req.CallbackURL), nil)

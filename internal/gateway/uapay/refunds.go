@@ -20,8 +20,8 @@ const (
 	beforeReversed = "reversed"
 )
 
-// MissingRefundFields implements gateway.RefundChecker.
-func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldError {
+// checkRefund is Check for a refund.
+func (*Gateway) checkRefund(req gateway.RefundRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Refund.Amount)
 	switch paid := req.Payment.Amount; {
@@ -37,7 +37,7 @@ func (*Gateway) MissingRefundFields(req gateway.RefundRequest) []gateway.FieldEr
 // until the payment was read again. The provider gives a refund no id of its own, so the payment is read before, too:
 // only a change can prove a refund whose answer is lost. What was read is in the result also with an error.
 func (g *Gateway) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.Result, error) {
-	if bad := g.MissingRefundFields(req); len(bad) > 0 {
+	if bad := g.checkRefund(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(paymentsReverse.op, bad)
 	}
 	if bySplit(req.Payment) {

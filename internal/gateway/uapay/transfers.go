@@ -16,8 +16,8 @@ const (
 	engineSplit   = "split"
 )
 
-// MissingTransferFields implements gateway.Transferrer.
-func (g *Gateway) MissingTransferFields(req gateway.TransferRequest) []gateway.FieldError {
+// checkTransfer is Check for a transfer.
+func (g *Gateway) checkTransfer(req gateway.TransferRequest) []gateway.FieldError {
 	var f fields
 	f.money(req.Ref.Amount)
 	f.orderID(req.Ref.OrderID)
@@ -54,7 +54,7 @@ func (f *fields) expiry(name string, e card.Expiry) {
 // Transfer implements gateway.Transferrer by the classic engine (uapay.md 9.1). Cards instead of card ids are for
 // accounts that may handle card numbers.
 func (g *Gateway) Transfer(ctx context.Context, req gateway.TransferRequest) (gateway.Result, error) {
-	if bad := g.MissingTransferFields(req); len(bad) > 0 {
+	if bad := g.checkTransfer(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(p2pCreate.op, bad)
 	}
 	from, to := cardOf(req.From), cardOf(req.To)
