@@ -124,10 +124,13 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 	require.Zero(t, o.Conflicts, "what was not believed is no first charge")
 
 	o = orderIn(t, StatusSucceeded)
-	o.Kind, o.SameSumRefunds = gateway.KindRefund, 1
+	o.Kind = gateway.KindRefund
+	two := []RefundFacts{{ID: o.ID, Status: StatusSucceeded, FinalizedAt: &now}, {Status: StatusSucceeded, FinalizedAt: &now}}
 	for _, reference := range []string{"a", "b"} { // the callbacks of two refunds of one sum
 		n = &gateway.Notification{OrderID: "o", Result: gateway.Result{Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, BankReferences: []string{reference}}}
-		require.Equal(t, Repeat, reportedOrder(o, &now, n, prohibited).call(t))
+		s := reportedOrder(o, &now, n, prohibited)
+		s.Store = &callbackStore{pollStore: pollStore{order: o}, refunds: two}
+		require.Equal(t, Repeat, s.call(t))
 	}
 	require.Len(t, o.BankReferences, 2)
 }

@@ -28,7 +28,13 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	event := Event{Provider: provider, Source: SourceCallback, Account: account.Name}
 	faultpoint.Hit("callback-verified")
-	verdict, seen, err := s.Store.ApplyCallback(ctx, callbackOf(account, n, raw), func(o *Order) (Verdict, string) {
+	cb, sameSum := callbackOf(account, n, raw), 0
+	pick := func(refunds []RefundFacts) (meant *RefundFacts) {
+		meant, sameSum = cb.RefundMeant(refunds)
+		return meant
+	}
+	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, pick, func(o *Order) (Verdict, string) {
+		o.sameSumRefunds = sameSum
 		verdict, rule, reason := s.applyCallback(o, account, n)
 		s.AnnotateRequest(ctx, o)
 		event.Kind, event.Order, event.Verdict, event.Rule, event.Conflicts = o.Kind, o.ID, verdict, rule, len(o.NewConflicts())
@@ -116,7 +122,7 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 		return ruleOtherMoney, wrong
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
-	case o.SameSumRefunds > 0 && !final:
+	case o.sameSumRefunds > 0 && !final:
 		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return ruleSameSum, "the payment has another refund of this sum"
 	case o.modificationPending() && !final:
@@ -161,7 +167,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		verdict, reason = o.observeUnrecordedRefund(r, n.VerifyReason == "")
 		return verdict, "", reason
 	}
-	if o.SameSumRefunds > 0 { // it may be the other refund's: kept for a search, and compared with nothing
+	if o.sameSumRefunds > 0 { // it may be the other refund's: kept for a search, and compared with nothing
 		o.noteReferences(r.BankReferences, StatusProcessing)
 		r.BankReferences = nil
 	}

@@ -19,7 +19,7 @@ func reportedOrder(o *Order, now *time.Time, n *gateway.Notification, shown func
 		ReadCallbackFunc: func(gateway.RawCallback) (gateway.Notification, error) { return *n, nil },
 	}
 	return New(Config{
-		Store: &callbackStore{pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return *now }, VisibilityDelay: time.Minute,
+		Store: &callbackStore{pollStore: pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return *now }, VisibilityDelay: time.Minute,
 	})
 }
 

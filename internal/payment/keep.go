@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"payrelay/internal/gateway"
 )
 
 // retryWritesFor is for how long something that only this process knows is written down again while the database cannot be
@@ -22,7 +24,11 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	var stored *Order
 	created := false
 	err := retry(func() (err error) {
-		stored, created, err = s.Store.CreateOrder(ctx, o)
+		if o.Kind == gateway.KindRefund {
+			stored, created, err = s.Store.CreateRefund(ctx, o, oneOpenRefund)
+		} else {
+			stored, created, err = s.Store.CreateOrder(ctx, o)
+		}
 		return err
 	}, func(err error) bool { return errors.Is(err, ErrNothingSent) })
 	if err != nil {

@@ -12,13 +12,17 @@ import (
 )
 
 // callbackStore is a lookStore that every callback is about.
-type callbackStore struct{ pollStore }
+type callbackStore struct {
+	pollStore
+	refunds []RefundFacts // of the order's payment
+}
 
 func (s *callbackStore) AccountByCallbackToken(context.Context, string) (Account, error) {
 	return Account{ID: s.order.AccountID, Name: "test", Provider: "fake", Currency: "EUR"}, nil
 }
 
-func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, fn func(*Order) (Verdict, string)) (Verdict, bool, error) {
+func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (Verdict, bool, error) {
+	pick(s.refunds)
 	verdict, _ := fn(s.order)
 	return verdict, false, nil
 }
@@ -51,7 +55,7 @@ func TestEveryNewConflictIsTold(t *testing.T) {
 		o := orderIn(t, StatusProcessing)
 		o.Provider, o.AccountID = "fake", uuid.New()
 		var reported []Event
-		s := New(Config{Store: &callbackStore{pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Observe: func(e Event) { reported = append(reported, e) }})
+		s := New(Config{Store: &callbackStore{pollStore: pollStore{order: o}}, Drivers: gateway.NewRegistry(fake), Observe: func(e Event) { reported = append(reported, e) }})
 		require.NoError(t, report(s, o), cause)
 		require.Len(t, reported, 1, cause)
 		require.Equal(t, cause, reported[0].Source)

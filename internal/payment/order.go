@@ -75,9 +75,9 @@ type Order struct {
 	// Verification is what status polls have found so far, and when the next one is due.
 	Verification
 
-	// SameSumRefunds is how many other refunds of the same payment and sum a callback on that payment could as well be about.
-	// It is not stored: only Store.ApplyCallback fills it.
-	SameSumRefunds int
+	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
+	// about. It is not stored.
+	sameSumRefunds int
 
 	// transitions and conflicts made since the order was loaded; the store saves them with the order.
 	transitions []Transition

@@ -27,21 +27,23 @@ var ErrRecorded = errors.New("the call is recorded already")
 // Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
 type Store interface {
 	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
-	// changes nothing and returns that one and false. The parent's reserved sum moves by the order's ParentDelta; a sum
-	// beyond what was captured is an *Error of CodeRefundTooLarge. For a refund, an open refund of the same parent is an
-	// *Error of CodeRefundInProgress.
+	// changes nothing and returns that one and false.
 	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
+	// CreateRefund is CreateOrder for a refund. Its payment is locked, so that refunds of one payment come one after the
+	// other, and check gets the payment's open refunds. An error of check is returned and nothing is saved. The payment's
+	// reserved sum moves by the refund's ParentDelta; a sum beyond what was captured is an *Error of CodeRefundTooLarge.
+	CreateRefund(ctx context.Context, o *Order, check func(open []uuid.UUID) error) (*Order, bool, error)
 	// UpdateOrder loads the order under a row lock, runs fn, and saves what the order gathered. fn must not touch
 	// anything else: it may run twice. An error of fn is returned and nothing is saved. A Call with the ID of one that is
 	// there already is ErrRecorded, and nothing is saved.
 	UpdateOrder(ctx context.Context, key Key, fn func(*Order) error) (*Order, error)
 	// ApplyCallback keeps a callback, once for each dedupe key, and runs fn on the order that it names, under a row
 	// lock, in the same transaction. fn returns the verdict to keep. A callback that was kept before changes nothing:
-	// seen is true and fn does not run. An order that does not exist is verdict no_order. A callback of kind refund that
-	// names a payment is about the payment's open refund, or its only one if none is open: fn gets that refund, with
-	// SameSumRefunds filled, and the payment itself only if there is no such refund. Payment and refund are locked, in that
-	// order.
-	ApplyCallback(ctx context.Context, cb Callback, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
+	// seen is true and neither function runs. An order that does not exist is verdict no_order. For a callback of kind
+	// refund that names a payment, pick gets the payment's refunds and returns the one that the callback is about: fn gets
+	// that refund, or the payment if pick returns nil. Payment and refund are locked, in that order. Both functions may run
+	// twice.
+	ApplyCallback(ctx context.Context, cb Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
 	Order(ctx context.Context, key Key) (*Order, error)
 	// OrderByReference returns the shop's order of a kind and reference.

@@ -74,8 +74,8 @@ func (s *Service) sendRefund(ctx context.Context, to target, parent Key, req gat
 }
 
 // refundable returns the sum of a refund, where 0 asks for all that is left. What an open refund has reserved may become
-// free again, so only a sum beyond what went back already is refused for good. The store refuses every other refund beside
-// an open one.
+// free again, so only a sum beyond what went back already is refused for good. Every other refund beside an open one is
+// refused by oneOpenRefund.
 func refundable(parent *Order, minor int64) (int64, error) {
 	left := parent.Captured - parent.Refunded
 	switch {
@@ -98,6 +98,14 @@ func RefundInProgress() *Error {
 		Code: CodeRefundInProgress, RetryAfter: refundRetry,
 		Message: "Another refund of this payment is not settled yet. Wait until it is, then send this one again.",
 	}
+}
+
+// oneOpenRefund refuses a refund beside one that is not settled yet: a callback that names their payment could be about either.
+func oneOpenRefund(open []uuid.UUID) error {
+	if len(open) > 0 {
+		return RefundInProgress()
+	}
+	return nil
 }
 
 // refundRetry is when to try again beside an open refund. How long it stays open only the provider knows.

@@ -16,7 +16,7 @@ import (
 var errSeen = errors.New("the callback was kept before")
 
 // ApplyCallback implements payment.Store.
-func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	providerData, err := toJSONObject(cb.ProviderData)
 	if err != nil {
 		return "", false, err
@@ -44,21 +44,19 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 		if row == nil {
 			return nil
 		}
-		others := 0
 		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
-			refund, n, err := refundOf(ctx, tx, row, cb)
+			refund, err := refundMeant(ctx, tx, row, pick)
 			if err != nil {
 				return err
 			}
-			if refund != nil && !unrecorded(refund, cb) {
-				row, others = refund, n
+			if refund != nil {
+				row = refund
 			}
 		}
 		o, before, err := s.loaded(row)
 		if err != nil {
 			return err
 		}
-		o.SameSumRefunds = others
 		var reason string
 		verdict, reason = fn(o)
 		saved = o
@@ -87,22 +85,37 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, fn func(
 	return verdict, false, nil
 }
 
-// refundOf returns the refund of a locked payment that a callback naming the payment is about, locked too, nil if there
-// is none; and how many others it could as well be about.
-func refundOf(ctx context.Context, tx pgx.Tx, paid *db.Order, cb payment.Callback) (*db.Order, int, error) {
+// refundMeant returns the refund that pick chooses among those of a locked payment, locked too, nil if it chooses none. Whoever
+// changes a refund's status locks its payment first, so the facts hold as long as the payment's lock.
+func refundMeant(ctx context.Context, tx pgx.Tx, paid *db.Order, pick func([]payment.RefundFacts) *payment.RefundFacts) (*db.Order, error) {
+	rows, err := db.New(tx).RefundsOf(ctx, db.RefundsOfParams{ShopID: paid.ShopID, ParentID: &paid.ID})
+	if err != nil {
+		return nil, err
+	}
+	meant := pick(refundFacts(rows))
+	if meant == nil {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
 	var refund *db.Order
 	var batch queue
-	ask(&batch, &refund, db.RefundForUpdate, paid.ShopID, &paid.ID, cb.Minor, cb.Reported)
-	if err := batch.send(ctx, tx); err != nil || refund == nil {
-		return nil, 0, err
-	}
-	others, err := db.New(tx).RefundNamesakes(ctx, db.RefundNamesakesParams{
-		ShopID: paid.ShopID, ParentID: &paid.ID, ID: refund.ID, Amount: refund.Amount, Identified: refund.ProviderReference != "",
-	})
-	return refund, int(others), err
+	ask(&batch, &refund, db.OrderForUpdate, paid.ShopID, meant.ID)
+	return refund, batch.send(ctx, tx)
 }
 
-// unrecorded reports whether a callback says that a sum went back for which there is no refund, only one of another sum.
-func unrecorded(refund *db.Order, cb payment.Callback) bool {
-	return cb.Reported == string(payment.StatusSucceeded) && cb.Minor > 0 && (refund.Amount == nil || *refund.Amount != cb.Minor)
+// refundFacts gathers the rows of each refund, which has one for each thing that callbacks said of it.
+func refundFacts(rows []db.RefundsOfRow) []payment.RefundFacts {
+	var facts []payment.RefundFacts
+	for _, row := range rows {
+		if n := len(facts); n == 0 || facts[n-1].ID != row.ID {
+			facts = append(facts, payment.RefundFacts{
+				ID: row.ID, Minor: row.Minor, Status: payment.Status(row.Status), FinalizedAt: row.FinalizedAt,
+				ProviderReference: row.ProviderReference, FailureCode: row.FailureCode,
+			})
+		}
+		if row.Verdict != "" {
+			last := &facts[len(facts)-1]
+			last.Judged = append(last.Judged, payment.JudgedCallback{Reported: row.Reported, Verdict: payment.Verdict(row.Verdict)})
+		}
+	}
+	return facts
 }

@@ -24,7 +24,7 @@ func TestSameCallbackChangesTheOrderOnce(t *testing.T) {
 	o := b.create(t, "r-1", 1000)
 	var ran, fresh atomic.Int32
 	errs := race(20, func(int) error {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", o.ProviderOrderID), func(o *payment.Order) (payment.Verdict, string) {
+		verdict, seen, err := b.applyCallback(t.Context(), b.callback("body", o.ProviderOrderID), func(o *payment.Order) (payment.Verdict, string) {
 			ran.Add(1)
 			return o.Record(b.newReport(payment.StatusSucceeded)), "because"
 		})
@@ -58,7 +58,7 @@ func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	for _, repeated := range []bool{false, true} {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.Verdict, string) {
+		verdict, seen, err := b.applyCallback(t.Context(), b.callback("body", "nobody's\x00"), func(*payment.Order) (payment.Verdict, string) {
 			panic("there is no order")
 		})
 		require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestSharedIDIsTheCallingAccounts(t *testing.T) {
 	for _, want := range []*payment.Order{first, second} {
 		cb := b.callback("body", first.ProviderOrderID)
 		cb.AccountID = want.AccountID
-		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
+		_, _, err := b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
 			require.Equal(t, want.ID, o.ID)
 			return payment.Stale, ""
 		})

@@ -8,7 +8,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -16,71 +15,95 @@ import (
 // errTaken ends a transaction whose reference turned out to be taken.
 var errTaken = errors.New("the reference is taken")
 
-// CreateOrder implements payment.Store. Without a parent to move it is one statement and one round trip.
+// CreateOrder implements payment.Store. It is one statement and one round trip.
 func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
+	return s.create(ctx, o, func(p db.InsertOrderParams) error {
+		return s.read(ctx, "create order", func(ctx context.Context, q *db.Queries) error {
+			return insert(ctx, q, p)
+		})
+	})
+}
+
+// CreateRefund implements payment.Store. It locks the payment first, so that refunds of one payment come one after the other.
+func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+	if o.ParentID == nil {
+		return nil, false, errors.New("create refund: it has no payment")
+	}
+	var refused error
+	created, isNew, err := s.create(ctx, o, func(p db.InsertOrderParams) error {
+		return s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
+			open, err := lockRefunds(ctx, tx, o)
+			if err != nil {
+				return err
+			}
+			if refused = check(open); refused != nil {
+				return refused
+			}
+			q := db.New(tx)
+			if err := insert(ctx, q, p); err != nil {
+				return err
+			}
+			reserved, refunded := o.ParentDelta()
+			return moveParent(ctx, q, o, reserved, refunded)
+		})
+	})
+	switch {
+	case refused != nil:
+		return nil, false, refused
+	case violates(err, "orders_refunds_within_captured"):
+		return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.", Err: err}
+	}
+	return created, isNew, err
+}
+
+// create has an order inserted, and finds the one whose reference it has if the reference is taken.
+func (s *Store) create(ctx context.Context, o *payment.Order, insert func(db.InsertOrderParams) error) (*payment.Order, bool, error) {
 	p, err := s.insertion(o)
 	if err != nil {
 		return nil, false, fmt.Errorf("create order: %w", err)
 	}
-	if o.Kind == gateway.KindRefund {
-		err = s.createRefund(ctx, o, p)
-	} else {
-		err = s.read(ctx, "create order", func(ctx context.Context, q *db.Queries) error {
-			n, err := q.InsertOrder(ctx, p)
-			if err == nil && n == 0 {
-				return errTaken
-			}
-			return err
-		})
-	}
-	if errors.Is(err, errTaken) {
+	switch err := insert(p); {
+	case errors.Is(err, errTaken):
 		existing, err := s.OrderByReference(ctx, o.ShopID, o.Kind, o.Reference)
 		return existing, false, err
-	}
-	if err != nil {
+	case err != nil:
 		return nil, false, err
 	}
 	o.Saved()
 	return o, true, nil
 }
 
-// createRefund locks the payment first, so that refunds of one payment come one after the other.
-func (s *Store) createRefund(ctx context.Context, o *payment.Order, p db.InsertOrderParams) error {
-	if o.ParentID == nil {
-		return errors.New("create refund: it has no payment")
-	}
-	reserved, refunded := o.ParentDelta()
-	err := s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
-		type found struct {
-			ID uuid.UUID `db:"id"`
-		}
-		var parent, taken, open *found
-		var batch queue
-		ask(&batch, &parent, db.LockOrder, o.ShopID, *o.ParentID)
-		ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
-		ask(&batch, &open, db.OpenRefund, o.ShopID, *o.ParentID)
-		if err := batch.send(ctx, tx); err != nil {
-			return err
-		}
-		switch {
-		case taken != nil:
-			return errTaken
-		case parent == nil:
-			return payment.ErrNotFound
-		case open != nil:
-			return payment.RefundInProgress()
-		}
-		if n, err := db.New(tx).InsertOrder(ctx, p); err != nil {
-			return err
-		} else if n == 0 {
-			return errTaken
-		}
-		return moveParent(ctx, db.New(tx), o, reserved, refunded)
-	})
-	if violates(err, "orders_refunds_within_captured") {
-		return &payment.Error{Code: payment.CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.", Err: err}
+// insert writes an order, or returns errTaken.
+func insert(ctx context.Context, q *db.Queries, p db.InsertOrderParams) error {
+	n, err := q.InsertOrder(ctx, p)
+	if err == nil && n == 0 {
+		return errTaken
 	}
 	return err
+}
+
+// lockRefunds locks a refund's payment and returns the payment's open refunds, or errTaken if the reference is.
+func lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (open []uuid.UUID, err error) {
+	type found struct {
+		ID uuid.UUID `db:"id"`
+	}
+	var parent, taken *found
+	var batch queue
+	ask(&batch, &parent, db.LockOrder, o.ShopID, *o.ParentID)
+	ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
+	batch.batch.Queue(db.OpenRefunds, o.ShopID, *o.ParentID).Query(func(rows pgx.Rows) (err error) {
+		open, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		return err
+	})
+	switch err := batch.send(ctx, tx); {
+	case err != nil:
+		return nil, err
+	case taken != nil:
+		return nil, errTaken
+	case parent == nil:
+		return nil, payment.ErrNotFound
+	}
+	return open, nil
 }
 
 // moveParent changes the sums of a refund's payment, whose row is locked already.

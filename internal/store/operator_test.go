@@ -156,7 +156,7 @@ func TestCallbacksWithoutAnOrderAreListed(t *testing.T) {
 	for i, id := range []string{"nobodys-1", o.ProviderOrderID, "nobodys-2"} {
 		cb := b.callback(fmt.Sprint("body ", i), id)
 		cb.ReceivedAt = b.clock.Now()
-		_, _, err := b.ApplyCallback(t.Context(), cb, func(*payment.Order) (payment.Verdict, string) { return payment.Stale, "" })
+		_, _, err := b.applyCallback(t.Context(), cb, func(*payment.Order) (payment.Verdict, string) { return payment.Stale, "" })
 		require.NoError(t, err)
 		b.clock.Add(time.Minute)
 	}

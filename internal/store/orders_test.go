@@ -269,7 +269,7 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 		b.clock.Add(time.Hour)
 	}
 	parent := b.paid(t, "paid", 1000)
-	refund, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "back", 10))
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "back", 10))
 	require.NoError(t, err)
 	references := func(f payment.Filter) (refs []string) {
 		f.Shop = b.shop.ID

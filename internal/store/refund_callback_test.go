@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,8 +24,13 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	judged := func(body string, report payment.Status) (o *payment.Order, sameSum int) {
-		verdict, seen, err := b.ApplyCallback(t.Context(), b.refundCallback(body, parent), func(found *payment.Order) (payment.Verdict, string) {
-			o, sameSum = found, found.SameSumRefunds
+		cb := b.refundCallback(body, parent)
+		pick := func(refunds []payment.RefundFacts) (meant *payment.RefundFacts) {
+			meant, sameSum = cb.RefundMeant(refunds)
+			return meant
+		}
+		verdict, seen, err := b.ApplyCallback(t.Context(), cb, pick, func(found *payment.Order) (payment.Verdict, string) {
+			o = found
 			if report == "" {
 				return payment.Verify, ""
 			}
@@ -35,7 +42,7 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 		return o, sameSum
 	}
 	create := func(reference string, minor int64) *payment.Order {
-		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, minor))
+		o, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, reference, minor))
 		require.NoError(t, err)
 		return o
 	}
@@ -69,21 +76,20 @@ func TestRefundCallbackReachesTheOpenRefund(t *testing.T) {
 	require.Len(t, kept, 2)
 }
 
-func TestRefundCallbackWithAnotherSumHasNoSameSumRefund(t *testing.T) {
+func TestRefundCallbackReachesTheOpenRefundOfAnotherSum(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	for _, minor := range []int64{300, 200} {
-		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+minor/100)), minor))
+		o, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+minor/100)), minor))
 		require.NoError(t, err)
 		if minor == 300 {
 			b.report(t, o.Key(), payment.StatusSucceeded)
 		}
 	}
-	_, _, err := b.ApplyCallback(t.Context(), b.refundCallback("body", parent), func(o *payment.Order) (payment.Verdict, string) {
+	_, _, err := b.applyCallback(t.Context(), b.refundCallback("body", parent), func(o *payment.Order) (payment.Verdict, string) {
 		require.Equal(t, gateway.KindRefund, o.Kind)
 		require.EqualValues(t, 200, o.Amount.Minor())
-		require.Zero(t, o.SameSumRefunds)
 		return payment.Stale, ""
 	})
 	require.NoError(t, err)
@@ -95,7 +101,7 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
 	create := func(reference string, minor int64, end payment.Status) *payment.Order {
-		o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, minor))
+		o, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, reference, minor))
 		require.NoError(t, err)
 		if end != "" {
 			b.report(t, o.Key(), end)
@@ -106,7 +112,7 @@ func TestALateRefundCallbackContradictsTheRightOneOfSeveral(t *testing.T) {
 		var o *payment.Order
 		cb := b.refundCallback(body, parent)
 		cb.Minor, cb.Reported = minor, string(report)
-		verdict, _, err := b.ApplyCallback(t.Context(), cb, func(found *payment.Order) (payment.Verdict, string) {
+		verdict, _, err := b.applyCallback(t.Context(), cb, func(found *payment.Order) (payment.Verdict, string) {
 			o = found
 			return found.Record(b.newReport(report)), ""
 		})
@@ -176,7 +182,7 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 			b := newFixture(t)
 			parent := b.paid(t, "p", 1000)
 			begin := func(reference string, r payment.Observation) payment.Key {
-				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, reference, 600))
+				o, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, reference, 600))
 				require.NoError(t, err)
 				_, err = b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error {
 					r.AsOf = o.Sequence
@@ -229,7 +235,7 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 			b := newFixture(t)
 			parent := b.paid(t, "p", 1000)
 			for i, status := range others {
-				o, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+i)), 300))
+				o, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-"+string(rune('a'+i)), 300))
 				require.NoError(t, err)
 				if status != "" {
 					b.report(t, o.Key(), status)
@@ -249,4 +255,40 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 			require.Equal(t, 1, paid.Conflicts, "the same content again is no news")
 		})
 	}
+}
+
+// What payment picks by is what the rows say.
+func TestARefundsFactsTellWhatCallbacksSaidOfIt(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	parent := b.paid(t, "p", 1000)
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-1", 300))
+	require.NoError(t, err)
+	r := b.newReport(payment.StatusFailed)
+	r.Failure, r.ProviderReference = &gateway.Failure{Code: "REFUND_NOT_ALLOWED"}, "refund-1"
+	_, err = b.UpdateOrder(t.Context(), refund.Key(), func(o *payment.Order) error {
+		require.Equal(t, payment.Apply, o.Record(r))
+		return nil
+	})
+	require.NoError(t, err)
+	next, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-2", 200))
+	require.NoError(t, err)
+	var facts []payment.RefundFacts
+	for i, verdict := range []payment.Verdict{payment.Repeat, payment.Verify, payment.Verify} {
+		_, _, err := b.ApplyCallback(t.Context(), b.refundCallback("body "+strconv.Itoa(i), parent), func(refunds []payment.RefundFacts) *payment.RefundFacts {
+			facts = refunds
+			require.Len(t, refunds, 2)
+			return &refunds[slices.IndexFunc(refunds, func(f payment.RefundFacts) bool { return f.ID == refund.ID })]
+		}, func(o *payment.Order) (payment.Verdict, string) {
+			require.Equal(t, refund.ID, o.ID)
+			return verdict, ""
+		})
+		require.NoError(t, err)
+	}
+	require.Len(t, facts, 2)
+	require.Contains(t, facts, payment.RefundFacts{
+		ID: refund.ID, Minor: 300, Status: payment.StatusFailed, FinalizedAt: facts[0].FinalizedAt, ProviderReference: "refund-1", FailureCode: "REFUND_NOT_ALLOWED",
+		Judged: []payment.JudgedCallback{{Reported: "succeeded", Verdict: payment.Repeat}, {Reported: "succeeded", Verdict: payment.Verify}},
+	})
+	require.Contains(t, facts, payment.RefundFacts{ID: next.ID, Minor: 200, Status: payment.StatusCreated})
 }

@@ -25,27 +25,27 @@ func TestRefundMovesThePaymentsSums(t *testing.T) {
 	}
 	first, repeated := b.draftRefund(t, parent, "r-1", 600), b.draftRefund(t, parent, "r-1", 600)
 	other, large := b.draftRefund(t, parent, "r-2", 100), b.draftRefund(t, parent, "r-3", 401)
-	one, created, err := b.CreateOrder(t.Context(), first)
+	one, created, err := b.createRefund(t.Context(), first)
 	require.NoError(t, err)
 	require.True(t, created)
 	require.Equal(t, [2]int64{600, 0}, sums())
 
-	repeat, created, err := b.CreateOrder(t.Context(), repeated)
+	repeat, created, err := b.createRefund(t.Context(), repeated)
 	require.NoError(t, err)
 	require.False(t, created)
 	require.Equal(t, one.ID, repeat.ID)
 	require.Equal(t, [2]int64{600, 0}, sums(), "a repeat reserves nothing")
 
-	_, _, err = b.CreateOrder(t.Context(), other)
+	_, _, err = b.createRefund(t.Context(), other)
 	require.Equal(t, payment.CodeRefundInProgress, payment.CodeOf(err), "one refund at a time")
 
 	b.report(t, one.Key(), payment.StatusSucceeded)
 	require.Equal(t, [2]int64{600, 600}, sums())
-	_, _, err = b.CreateOrder(t.Context(), large)
+	_, _, err = b.createRefund(t.Context(), large)
 	require.Equal(t, payment.CodeRefundTooLarge, payment.CodeOf(err))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE reference = 'r-3'"))
 
-	two, created, err := b.CreateOrder(t.Context(), other)
+	two, created, err := b.createRefund(t.Context(), other)
 	require.NoError(t, err)
 	require.True(t, created)
 	require.Equal(t, [2]int64{700, 600}, sums())
@@ -62,7 +62,7 @@ func TestOneOfManyRefundsIsOpen(t *testing.T) {
 		drafts[i] = b.draftRefund(t, parent, "r-"+strconv.Itoa(i), 10)
 	}
 	errs := race(len(drafts), func(i int) error {
-		_, _, err := b.CreateOrder(t.Context(), drafts[i])
+		_, _, err := b.createRefund(t.Context(), drafts[i])
 		return err
 	})
 	open := 0
@@ -83,7 +83,7 @@ func TestRefundOfAnothersPaymentIsNotFound(t *testing.T) {
 	refund := b.draftRefund(t, b.paid(t, "p", 1000), "r", 100)
 	nobody := uuid.New()
 	refund.ParentID = &nobody
-	_, _, err := b.CreateOrder(t.Context(), refund)
+	_, _, err := b.createRefund(t.Context(), refund)
 	require.ErrorIs(t, err, payment.ErrNotFound)
 }
 
@@ -97,7 +97,7 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 	}
 	results := race(len(drafts), func(i int) error {
 		for {
-			o, _, err := b.CreateOrder(t.Context(), drafts[i])
+			o, _, err := b.createRefund(t.Context(), drafts[i])
 			if payment.CodeOf(err) == payment.CodeRefundInProgress {
 				continue // another one is under way
 			}
@@ -132,14 +132,14 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 	parent := b.paid(t, "p", 1000)
 	apply := func(body string, about *payment.Order) error {
 		cb := payment.Callback{AccountID: b.account.ID, DedupeKey: []byte(body), ProviderOrderID: about.ProviderOrderID, ReceivedAt: b.clock.Now()}
-		_, _, err := b.ApplyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
+		_, _, err := b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
 			return o.Record(b.newReport(payment.StatusSucceeded)), ""
 		})
 		return err
 	}
 	for round := range 20 {
 		name := strconv.Itoa(round)
-		refund, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, name, 10))
+		refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, name, 10))
 		require.NoError(t, err)
 		next := b.draftRefund(t, parent, name+"-next", 10)
 		deadlocks := b.count(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
@@ -156,7 +156,7 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 				})
 				return err
 			default:
-				_, _, err := b.CreateOrder(t.Context(), next)
+				_, _, err := b.createRefund(t.Context(), next)
 				if payment.CodeOf(err) == payment.CodeRefundInProgress {
 					err = nil
 				}
@@ -194,7 +194,7 @@ func TestTheLastRefundIsToldByWhatIsLeftThen(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	parent := b.paid(t, "p", 1000)
-	first, _, err := b.CreateOrder(t.Context(), b.draftRefund(t, parent, "r-1", 500))
+	first, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-1", 500))
 	require.NoError(t, err)
 	var last []bool
 	fake := &gatewaytest.Fake{RefundFunc: func(_ context.Context, req gateway.RefundRequest) (gateway.Result, error) {

@@ -136,6 +136,10 @@ func (d *drafting) CreateOrder(_ context.Context, o *payment.Order) (*payment.Or
 	return nil, false, errDrafted
 }
 
+func (d *drafting) CreateRefund(ctx context.Context, o *payment.Order, _ func([]uuid.UUID) error) (*payment.Order, bool, error) {
+	return d.CreateOrder(ctx, o)
+}
+
 func (b *fixture) drafts() (*drafting, *payment.Service) {
 	d := &drafting{Store: b.Store}
 	return d, payment.New(payment.Config{Store: d, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
@@ -168,6 +172,24 @@ func (b *fixture) draftRefund(t *testing.T, parent *payment.Order, reference str
 	})
 	require.ErrorIs(t, err, errDrafted)
 	return d.draft
+}
+
+// createRefund stores a new refund, unless another one of its payment is open.
+func (b *fixture) createRefund(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
+	return b.CreateRefund(ctx, o, func(open []uuid.UUID) error {
+		if len(open) > 0 {
+			return payment.RefundInProgress()
+		}
+		return nil
+	})
+}
+
+// applyCallback takes a callback in. payment's own rule picks the refund that it is about.
+func (b *fixture) applyCallback(ctx context.Context, cb payment.Callback, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+	return b.ApplyCallback(ctx, cb, func(refunds []payment.RefundFacts) *payment.RefundFacts {
+		meant, _ := cb.RefundMeant(refunds)
+		return meant
+	}, fn)
 }
 
 // create stores a new payment.

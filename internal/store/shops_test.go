@@ -262,6 +262,6 @@ func TestShopsDoNotSeeEachOther(t *testing.T) {
 	}
 	refund := b.draftRefund(t, o, "refund", 10)
 	refund.ShopID = other.ID
-	_, _, err = b.CreateOrder(ctx, refund)
+	_, _, err = b.createRefund(ctx, refund)
 	require.ErrorIs(t, err, payment.ErrNotFound)
 }

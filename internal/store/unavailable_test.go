@@ -34,7 +34,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	requireUnavailable(t, err)
 	_, err = s.UpdateOrder(t.Context(), key, func(*payment.Order) error { return nil })
 	requireUnavailable(t, err)
-	_, _, err = s.ApplyCallback(t.Context(), payment.Callback{}, nil)
+	_, _, err = s.ApplyCallback(t.Context(), payment.Callback{}, nil, nil)
 	requireUnavailable(t, err)
 	_, err = s.LeaseDuePolls(t.Context(), "fake", 1, time.Second)
 	requireUnavailable(t, err)

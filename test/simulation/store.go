@@ -93,7 +93,6 @@ func (s *store) byProviderOrderID(id string) *record {
 func (s *store) copied(o *payment.Order) *payment.Order {
 	c := s.next()
 	*c = *o
-	c.SameSumRefunds = 0
 	c.ProviderState = maps.Clone(o.ProviderState)
 	c.BankReferences = maps.Clone(o.BankReferences)
 	return c
@@ -113,30 +112,47 @@ func (s *store) next() *payment.Order {
 // CreateOrder implements payment.Store.
 func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order, bool, error) {
 	s.w.step(true)
-	for _, r := range s.orders {
-		if r.order.ShopID == o.ShopID && r.order.Kind == o.Kind && r.order.Reference == o.Reference {
-			return s.copied(&r.order), false, nil
-		}
-	}
-	if o.ParentID != nil {
-		parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
-		if parent == nil {
-			return nil, false, payment.ErrNotFound
-		}
-		if o.Kind == gateway.KindRefund {
-			if slices.ContainsFunc(s.refunds(parent), func(r *record) bool { return !r.order.Status.Final() }) {
-				return nil, false, payment.RefundInProgress()
-			}
-			if reserved, _ := o.ParentDelta(); parent.order.RefundReserved+reserved > parent.order.Captured {
-				return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "too much"}
-			}
-		}
+	if r := s.byReference(o); r != nil {
+		return s.copied(&r.order), false, nil
 	}
 	r := &record{pollAt: -1}
 	s.orders = append(s.orders, r)
 	s.commit(r, o)
 	s.w.step(true)
 	return o, true, nil
+}
+
+// CreateRefund implements payment.Store.
+func (s *store) CreateRefund(ctx context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+	parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
+	if parent == nil {
+		return nil, false, payment.ErrNotFound
+	}
+	if s.byReference(o) == nil {
+		var open []uuid.UUID
+		for _, r := range s.refunds(parent) {
+			if !r.order.Status.Final() {
+				open = append(open, r.order.ID)
+			}
+		}
+		if err := check(open); err != nil {
+			return nil, false, err
+		}
+		if reserved, _ := o.ParentDelta(); parent.order.RefundReserved+reserved > parent.order.Captured {
+			return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "too much"}
+		}
+	}
+	return s.CreateOrder(ctx, o)
+}
+
+// byReference returns the order whose reference o has.
+func (s *store) byReference(o *payment.Order) *record {
+	for _, r := range s.orders {
+		if r.order.ShopID == o.ShopID && r.order.Kind == o.Kind && r.order.Reference == o.Reference {
+			return r
+		}
+	}
+	return nil
 }
 
 // UpdateOrder implements payment.Store.

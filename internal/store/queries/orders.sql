@@ -75,38 +75,16 @@ WHERE c.provider_order_id = $1 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UP
 -- name: LockOrder :one
 SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
--- name: OpenRefund :one
-SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL LIMIT 1;
+-- name: OpenRefunds :many
+SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL;
 
--- name: RefundForUpdate :one
--- The refund that a callback on its payment is about: the open one of the sum named, else one of that sum that ended:
--- as reported and not told by a callback yet, else in another way, which is a contradiction. Else the open one, or the
--- payment's only one, whatever its sum. The payment is locked.
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
-    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
-    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
-FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = @parent_id AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = @amount::bigint OR NOT EXISTS (
-    SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> orders.id
-)) ORDER BY (orders.finalized_at IS NULL AND @amount::bigint IN (0, orders.amount)) DESC, (orders.amount = @amount::bigint) DESC, (orders.finalized_at IS NULL) DESC,
-    (orders.status = @reported::text AND NOT EXISTS (
-        SELECT 1 FROM callbacks WHERE callbacks.shop_id = orders.shop_id AND callbacks.order_id = orders.id
-          AND callbacks.reported = @reported::text AND callbacks.verdict IN ('apply', 'repeat')
-    )) DESC, (orders.status <> @reported::text) DESC, orders.finalized_at DESC
-LIMIT 1 FOR NO KEY UPDATE;
-
--- name: RefundNamesakes :one
--- Other refunds of the same payment and sum that a callback could as well be about. One of which nothing was sent is none;
--- nor is one whose end a callback has told already, unless this one has an id of its own by which the provider can be asked.
-SELECT count(*)::integer AS others FROM orders other
-WHERE other.shop_id = $1 AND other.parent_id = @parent_id AND other.kind = 'refund' AND other.id <> @id AND other.amount = @amount
-  AND NOT (other.status = 'failed' AND other.provider_reference = '' AND coalesce(other.failure ->> 'code', '') IN ('not_sent', 'answer_not_signed'))
-  AND (@identified::boolean OR NOT EXISTS (
-    SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
-      AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
-  ));
+-- name: RefundsOf :many
+-- A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
+-- one of empty words.
+SELECT DISTINCT o.id, coalesce(o.amount, 0)::bigint AS minor, o.status, o.finalized_at, o.provider_reference,
+    coalesce(o.failure ->> 'code', '')::text AS failure_code, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
+FROM orders o LEFT JOIN callbacks c ON c.shop_id = o.shop_id AND c.order_id = o.id
+WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY o.id;
 
 -- name: InsertOrder :execrows
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is

@@ -616,20 +616,33 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
-const OpenRefund = `-- name: OpenRefund :one
-SELECT id FROM orders WHERE shop_id = $1 AND parent_id = $2 AND kind = 'refund' AND finalized_at IS NULL LIMIT 1
+const OpenRefunds = `-- name: OpenRefunds :many
+SELECT id FROM orders WHERE shop_id = $1 AND parent_id = $2 AND kind = 'refund' AND finalized_at IS NULL
 `
 
-type OpenRefundParams struct {
+type OpenRefundsParams struct {
 	ShopID   uuid.UUID  `db:"shop_id"`
 	ParentID *uuid.UUID `db:"parent_id"`
 }
 
-func (q *Queries) OpenRefund(ctx context.Context, arg OpenRefundParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, OpenRefund, arg.ShopID, arg.ParentID)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
+func (q *Queries) OpenRefunds(ctx context.Context, arg OpenRefundsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, OpenRefunds, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const OrderByID = `-- name: OrderByID :one
@@ -1034,126 +1047,58 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 	return id, err
 }
 
-const RefundForUpdate = `-- name: RefundForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
-    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
-    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
-FROM orders WHERE orders.shop_id = $1 AND orders.parent_id = $2 AND orders.kind = 'refund' AND (orders.finalized_at IS NULL OR orders.amount = $3::bigint OR NOT EXISTS (
-    SELECT 1 FROM orders other WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> orders.id
-)) ORDER BY (orders.finalized_at IS NULL AND $3::bigint IN (0, orders.amount)) DESC, (orders.amount = $3::bigint) DESC, (orders.finalized_at IS NULL) DESC,
-    (orders.status = $4::text AND NOT EXISTS (
-        SELECT 1 FROM callbacks WHERE callbacks.shop_id = orders.shop_id AND callbacks.order_id = orders.id
-          AND callbacks.reported = $4::text AND callbacks.verdict IN ('apply', 'repeat')
-    )) DESC, (orders.status <> $4::text) DESC, orders.finalized_at DESC
-LIMIT 1 FOR NO KEY UPDATE
+const RefundsOf = `-- name: RefundsOf :many
+SELECT DISTINCT o.id, coalesce(o.amount, 0)::bigint AS minor, o.status, o.finalized_at, o.provider_reference,
+    coalesce(o.failure ->> 'code', '')::text AS failure_code, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
+FROM orders o LEFT JOIN callbacks c ON c.shop_id = o.shop_id AND c.order_id = o.id
+WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund' ORDER BY o.id
 `
 
-type RefundForUpdateParams struct {
+type RefundsOfParams struct {
 	ShopID   uuid.UUID  `db:"shop_id"`
 	ParentID *uuid.UUID `db:"parent_id"`
-	Amount   int64      `db:"amount"`
-	Reported string     `db:"reported"`
 }
 
-// The refund that a callback on its payment is about: the open one of the sum named, else one of that sum that ended:
-// as reported and not told by a callback yet, else in another way, which is a contradiction. Else the open one, or the
-// payment's only one, whatever its sum. The payment is locked.
-func (q *Queries) RefundForUpdate(ctx context.Context, arg RefundForUpdateParams) (Order, error) {
-	row := q.db.QueryRow(ctx, RefundForUpdate,
-		arg.ShopID,
-		arg.ParentID,
-		arg.Amount,
-		arg.Reported,
-	)
-	var i Order
-	err := row.Scan(
-		&i.ShopID,
-		&i.ID,
-		&i.Kind,
-		&i.Reference,
-		&i.RequestHash,
-		&i.ParentID,
-		&i.Status,
-		&i.StatusReason,
-		&i.Operation,
-		&i.ManualCapture,
-		&i.FormLost,
-		&i.Sequence,
-		&i.Conflicts,
-		&i.Amount,
-		&i.Currency,
-		&i.AmountAuthorized,
-		&i.AmountCaptured,
-		&i.AmountRefunded,
-		&i.AmountReserved,
-		&i.CaptureAmount,
-		&i.ReportedAmount,
-		&i.Flow,
-		&i.Recurring,
-		&i.Provider,
-		&i.AccountID,
-		&i.AccountName,
-		&i.ProviderOrderID,
-		&i.ProviderReference,
-		&i.BankReferences,
-		&i.ProviderState,
-		&i.NextAction,
-		&i.PaymentMethod,
-		&i.Failure,
-		&i.Details,
-		&i.Description,
-		&i.Metadata,
-		&i.NotificationUrl,
-		&i.CreatedAt,
-		&i.UpdatedAt,
-		&i.FinalizedAt,
-		&i.NextPollAt,
-		&i.PollsSince,
-		&i.PollsDone,
-		&i.Denials,
-		&i.FirstDenialAt,
-		&i.Acknowledged,
-		&i.CommandAccepted,
-		&i.PendingSince,
-		&i.PendingStatus,
-	)
-	return i, err
+type RefundsOfRow struct {
+	ID                uuid.UUID  `db:"id"`
+	Minor             int64      `db:"minor"`
+	Status            string     `db:"status"`
+	FinalizedAt       *time.Time `db:"finalized_at"`
+	ProviderReference string     `db:"provider_reference"`
+	FailureCode       string     `db:"failure_code"`
+	Reported          string     `db:"reported"`
+	Verdict           string     `db:"verdict"`
 }
 
-const RefundNamesakes = `-- name: RefundNamesakes :one
-SELECT count(*)::integer AS others FROM orders other
-WHERE other.shop_id = $1 AND other.parent_id = $2 AND other.kind = 'refund' AND other.id <> $3 AND other.amount = $4
-  AND NOT (other.status = 'failed' AND other.provider_reference = '' AND coalesce(other.failure ->> 'code', '') IN ('not_sent', 'answer_not_signed'))
-  AND ($5::boolean OR NOT EXISTS (
-    SELECT 1 FROM callbacks WHERE callbacks.shop_id = other.shop_id AND callbacks.order_id = other.id
-      AND callbacks.reported IN ('succeeded', 'failed') AND callbacks.verdict IN ('apply', 'repeat', 'conflict')
-  ))
-`
-
-type RefundNamesakesParams struct {
-	ShopID     uuid.UUID  `db:"shop_id"`
-	ParentID   *uuid.UUID `db:"parent_id"`
-	ID         uuid.UUID  `db:"id"`
-	Amount     *int64     `db:"amount"`
-	Identified bool       `db:"identified"`
-}
-
-// Other refunds of the same payment and sum that a callback could as well be about. One of which nothing was sent is none;
-// nor is one whose end a callback has told already, unless this one has an id of its own by which the provider can be asked.
-func (q *Queries) RefundNamesakes(ctx context.Context, arg RefundNamesakesParams) (int32, error) {
-	row := q.db.QueryRow(ctx, RefundNamesakes,
-		arg.ShopID,
-		arg.ParentID,
-		arg.ID,
-		arg.Amount,
-		arg.Identified,
-	)
-	var others int32
-	err := row.Scan(&others)
-	return others, err
+// A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
+// one of empty words.
+func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]RefundsOfRow, error) {
+	rows, err := q.db.Query(ctx, RefundsOf, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RefundsOfRow
+	for rows.Next() {
+		var i RefundsOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Minor,
+			&i.Status,
+			&i.FinalizedAt,
+			&i.ProviderReference,
+			&i.FailureCode,
+			&i.Reported,
+			&i.Verdict,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const StuckOrders = `-- name: StuckOrders :many
