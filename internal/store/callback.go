@@ -2,18 +2,18 @@ package store
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
 
-// errSeen ends the transaction of a callback that was kept before.
-var errSeen = errors.New("the callback was kept before")
+// keptVerdict is what became of a callback that was kept before.
+type keptVerdict struct {
+	Verdict string `db:"verdict"`
+}
 
 // ApplyCallback implements payment.Store.
 func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
@@ -22,27 +22,31 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick fun
 		return "", false, err
 	}
 	id := text(cb.ProviderOrderID)
-	verdict := payment.NoOrder
+	verdict, seen := payment.NoOrder, false
 	var saved *payment.Order
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
-		verdict, saved = payment.NoOrder, nil
-		var kept int64
+		verdict, seen, saved = payment.NoOrder, false, nil
+		var kept *keptVerdict
 		var parent *lockedParent
 		var row *db.Order
 		var lock queue
-		// A second callback with this key waits at the first statement until this transaction is over.
-		lock.batch.Queue(db.InsertCallback, cb.AccountID, cb.DedupeKey, id, text(cb.Reported), providerData, cb.ReceivedAt).
-			Exec(func(tag pgconn.CommandTag) error { kept = tag.RowsAffected(); return nil })
 		ask(&lock, &parent, db.LockParentByProviderOrderID, id)
 		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, cb.AccountID)
+		// A statement of its own, so that it sees what was committed by whoever had the lock before.
+		ask(&lock, &kept, db.CallbackVerdict, cb.AccountID, cb.DedupeKey)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}
-		if kept == 0 {
-			return errSeen
+		if kept != nil {
+			verdict, seen = payment.Verdict(kept.Verdict), true
+			return nil
 		}
 		if row == nil {
-			return nil
+			n, err := db.New(tx).InsertOrderlessCallback(ctx, db.InsertOrderlessCallbackParams{
+				AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ProviderOrderID: id, Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
+			})
+			seen = n == 0
+			return err
 		}
 		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
 			refund, err := refundMeant(ctx, tx, row, pick)
@@ -61,28 +65,21 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick fun
 		verdict, reason = fn(o)
 		saved = o
 		var q queue
-		if _, err := db.New(&q).SettleCallback(ctx, db.SettleCallbackParams{
-			ShopID: &o.ShopID, OrderID: &o.ID, Verdict: string(verdict), Reason: text(reason), AccountID: cb.AccountID, DedupeKey: cb.DedupeKey,
+		if _, err := db.New(&q).InsertCallback(ctx, db.InsertCallbackParams{
+			AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: &o.ShopID, OrderID: &o.ID, ProviderOrderID: id,
+			Verdict: string(verdict), Reason: text(reason), Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
 		}); err != nil {
 			return err
 		}
 		return s.save(ctx, tx, row, before, o, &q)
 	})
-	if errors.Is(err, errSeen) {
-		err = s.read(ctx, "read a kept callback", func(ctx context.Context, q *db.Queries) error {
-			kept, err := q.CallbackVerdict(ctx, db.CallbackVerdictParams{AccountID: cb.AccountID, DedupeKey: cb.DedupeKey})
-			verdict = payment.Verdict(kept)
-			return err
-		})
-		return verdict, err == nil, err
-	}
 	if err != nil {
 		return "", false, err
 	}
 	if saved != nil {
 		saved.Saved()
 	}
-	return verdict, false, nil
+	return verdict, seen, nil
 }
 
 // refundMeant returns the refund that pick chooses among those of a locked payment, locked too, nil if it chooses none. Whoever

@@ -57,6 +57,13 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		return "INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, " +
 			sequence + ", '" + from + "', '" + to + "', 'answer', now() FROM orders"
 	}
+	another := func(members string) string { // a new order like the one there is, but for some members
+		return "SELECT r.* FROM orders o CROSS JOIN LATERAL jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid(), 'sequence', 1, 'status', 'created', " + members + ")) r"
+	}
+	const firstStep = " INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, 1, '', 'created', 'request', now() FROM n"
+	whole := func(members string) string {
+		return "WITH n AS (INSERT INTO orders " + another(members) + " RETURNING *), r AS (INSERT INTO order_references SELECT shop_id, kind, reference, id FROM n)" + firstStep
+	}
 	for name, c := range map[string]struct {
 		constraint string
 		statements []string
@@ -65,9 +72,24 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"delete":           {"order_transitions_append_only", []string{"DELETE FROM order_transitions"}},
 		"truncate":         {"order_transitions_append_only", []string{"TRUNCATE order_transitions CASCADE"}},
 		"gap":              {"order_transitions_gapless", []string{step("4", "processing", "succeeded")}},
-		"repeat":           {"order_transitions_gapless", []string{step("2", "processing", "succeeded")}},
+		"repeat":           {"order_transitions_pkey", []string{step("2", "processing", "succeeded")}},
 		"wrong from":       {"order_transitions_gapless", []string{step("3", "created", "succeeded")}},
 		"illegal step":     {"order_transitions_legal", []string{step("3", "processing", "unknown")}},
+		"change one":       {"order_transitions_append_only", []string{"UPDATE order_transitions SET provider_data = '{\"a\": \"b\"}' WHERE sequence = 1"}},
+		"two at once, gap": {"order_transitions_gapless", []string{step("3", "processing", "authorized") + " UNION ALL SELECT shop_id, id, 5, 'authorized', 'succeeded', 'answer', now() FROM orders"}},
+		"no first step":    {"order_transitions_gapless", []string{"INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, 0, '', 'created', 'answer', now() FROM orders"}},
+		"order deleted":    {"orders_append_only", []string{"DELETE FROM orders"}},
+		"orders truncated": {"orders_append_only", []string{"TRUNCATE orders CASCADE"}},
+		"reference freed":  {"order_references_append_only", []string{"DELETE FROM order_references"}},
+		"reference moved":  {"order_references_append_only", []string{"UPDATE order_references SET reference = 'other'"}},
+		"other reference":  {"orders_identity", []string{"UPDATE orders SET reference = 'other'"}},
+		"other id":         {"orders_identity", []string{"UPDATE orders SET id = gen_random_uuid()"}},
+		"without history":  {"orders_status_has_history", []string{"INSERT INTO orders " + another("'reference', 'other'")}},
+		"unnamed":          {"orders_reference", []string{"WITH n AS (INSERT INTO orders " + another("'reference', 'other'") + " RETURNING *)" + firstStep}},
+		"second of a name": {"order_references_key", []string{whole("'status_reason', ''")}},
+		"unknown shop":     {"orders_shop", []string{whole("'reference', 'other', 'shop_id', gen_random_uuid()")}},
+		"unknown account":  {"orders_account", []string{whole("'reference', 'other', 'account_id', gen_random_uuid()")}},
+		"unknown parent":   {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
 		"status alone":     {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
 		"sequence alone":   {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},
 		"final, no time":   {"orders_final", []string{step("3", "processing", "failed"), "UPDATE orders SET status = 'failed', sequence = 3"}},
@@ -75,7 +97,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"captured, open":   {"orders_captured_only_when_succeeded", []string{"UPDATE orders SET amount_captured = 1"}},
 		"refunded, unpaid": {"orders_refunds_within_captured", []string{"UPDATE orders SET amount_reserved = 1"}},
 		"refund, unasked":  {"orders_refunded_within_reserved", []string{"UPDATE orders SET amount_refunded = 1"}},
-		"no order":         {"order_transitions_order_fkey", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
+		"no order":         {"order_transitions_order", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
 	} {
 		require.Equal(t, c.constraint, b.refuses(t, c.statements...), name)
 	}

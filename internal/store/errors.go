@@ -29,10 +29,11 @@ const (
 // full and too many connections among them), operator intervention (shutting down, statement timeout), system error.
 var unavailableClasses = map[string]bool{"08": true, "53": true, "57": true, "58": true}
 
-// inTheWay reports whether another transaction was in this one's way, so that the same may work at once.
+// inTheWay reports whether another transaction was in this one's way, so that the same may work at once. Two equal callbacks
+// are in each other's way if the order came into being between them: only one of them could lock it.
 func inTheWay(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected)
+	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected || violates(err, "callbacks_pkey"))
 }
 
 // violates reports whether err is the violation of a constraint.

@@ -85,6 +85,9 @@ func (s *Store) save(ctx context.Context, tx pgx.Tx, row *db.Order, before db.Up
 	if err != nil {
 		return err
 	}
+	if err := s.queueHistory(ctx, statements, o); err != nil { // before the status that it leads to
+		return err
+	}
 	if !reflect.DeepEqual(before, after) {
 		if err := s.queueUpdate(ctx, statements, row, before, after); err != nil {
 			return err
@@ -97,9 +100,6 @@ func (s *Store) save(ctx context.Context, tx pgx.Tx, row *db.Order, before db.Up
 		if err := moveParent(ctx, statements, o, reserved, refunded); err != nil {
 			return err
 		}
-	}
-	if err := s.queueHistory(ctx, statements, o); err != nil {
-		return err
 	}
 	waiting, err := s.queueNotifications(q, o)
 	if err != nil {

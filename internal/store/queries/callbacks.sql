@@ -1,12 +1,12 @@
 -- name: InsertCallback :execrows
--- The row is the claim on the callback: a second one with the same key waits here and then finds itself too late.
+INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reason, reported, provider_data, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: InsertOrderlessCallback :execrows
+-- There is no order to lock: a second one with this key waits here, and then finds itself too late.
 INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
 VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
 ON CONFLICT (account_id, dedupe_key) DO NOTHING;
-
--- name: SettleCallback :execrows
-UPDATE callbacks SET shop_id = @shop_id, order_id = @order_id, verdict = @verdict, reason = @reason
-WHERE account_id = @account_id AND dedupe_key = @dedupe_key;
 
 -- name: CallbackVerdict :one
 SELECT verdict FROM callbacks WHERE account_id = $1 AND dedupe_key = $2;

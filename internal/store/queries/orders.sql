@@ -23,7 +23,9 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
-FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
+FROM orders WHERE orders.shop_id = $1 AND orders.id = (
+    SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.kind = $2 AND r.reference = $3
+);
 
 -- name: OrderByProviderOrderIDForUpdate :one
 -- An id that two accounts share is the calling account's.
@@ -41,27 +43,26 @@ ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 -- reference such as an RRN. One whose own id it is comes first.
 SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.shop_id = sqlc.narg('shop_id')::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = sqlc.narg('id')::uuid
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = @name
+    UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = @name
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = @name
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = @name AND o.provider_reference <> ''
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? @name
+    UNION SELECT n.shop_id, n.order_id FROM order_names n WHERE n.name_hash = md5(@name::text)::uuid
 ) ORDER BY COALESCE(orders.id = sqlc.narg('id')::uuid, false) OR orders.provider_order_id = @name DESC, orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
-    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
-    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
-FROM orders
-WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid)
-ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
+SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
+    o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
+    o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
+    o.pending_status
+FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid)
+ORDER BY CASE WHEN s.in_conflict THEN 0 WHEN s.status IN ('created', 'unknown') THEN 1 WHEN s.status = 'processing' THEN 2 ELSE 3 END, s.since, o.id
 LIMIT @max_rows;
 
 -- name: CountStuckOrders :one
-SELECT count(*) FROM orders
-WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid);
+SELECT count(*) FROM open_orders s
+WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid);
 
 -- name: LockParent :one
 -- A refund's payment is locked before the refund.
@@ -89,7 +90,10 @@ WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY
 -- name: InsertOrder :execrows
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
 -- to be written. No row means that the reference is taken.
-WITH o AS (
+WITH r AS (
+    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES (@shop_id, @kind, @reference, @id)
+    ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
+), o AS (
     INSERT INTO orders (
         shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
         sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
@@ -97,7 +101,7 @@ WITH o AS (
         provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
         notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
         first_denial_at, acknowledged, command_accepted, pending_since, pending_status
-    ) VALUES (
+    ) SELECT
         @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
         @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
         @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
@@ -106,8 +110,7 @@ WITH o AS (
         sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
         sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
         sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
-    )
-    ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
+    FROM r
     RETURNING shop_id, id, sequence, status, created_at
 )
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
@@ -153,13 +156,18 @@ WHERE shop_id = @shop_id AND id = @id;
 
 -- name: LeaseDuePolls :many
 -- Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
--- due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
+-- Each is found by its row in open_orders and locked in orders, where it is judged again if it changed since the snapshot.
+-- due is materialized: else Postgres runs both parts again, and counts twice, for such an order.
 WITH undecided AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_poll_at <= @now::timestamptz AND status NOT IN ('requires_action', 'authorized')
-    ORDER BY next_poll_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE SKIP LOCKED
+    SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+    WHERE s.provider = @provider AND s.next_poll_at <= @now::timestamptz AND s.status NOT IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= @now::timestamptz
+    ORDER BY s.next_poll_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE OF o SKIP LOCKED
 ), waiting AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = @provider AND next_poll_at <= @now::timestamptz AND status IN ('requires_action', 'authorized')
-    ORDER BY next_poll_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+    SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+    WHERE s.provider = @provider AND s.next_poll_at <= @now::timestamptz AND s.status IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= @now::timestamptz
+    ORDER BY s.next_poll_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE OF o SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_poll_at = @leased_until::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
@@ -207,4 +215,4 @@ FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id
 SELECT from_status, to_status FROM legal_transitions ORDER BY from_status, to_status;
 
 -- name: ReferenceTaken :one
-SELECT id FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3;
+SELECT order_id AS id FROM order_references WHERE shop_id = $1 AND kind = $2 AND reference = $3;

@@ -23,8 +23,16 @@ var All = map[string]Bug{
 	// A callback that is on record is applied again.
 	"dedupe": {"payrelay/internal/store", []overlay.Edit{{
 		File: "internal/store/callback.go",
-		Old:  "if kept == 0 {",
-		New:  "if kept < 0 {",
+		Old:  "if kept != nil {",
+		New:  "if kept != nil && cb.DedupeKey == nil {",
+	}, {
+		File: "internal/store/callback.go",
+		Old:  "DedupeKey: cb.DedupeKey, ShopID: &o.ShopID",
+		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: &o.ShopID",
+	}, {
+		File: "internal/store/callback.go",
+		Old:  "import (",
+		New:  "import (\n\t\"github.com/google/uuid\"",
 	}}},
 	// No row is locked while an observation is judged.
 	"rowlock": {"payrelay/internal/store", []overlay.Edit{{

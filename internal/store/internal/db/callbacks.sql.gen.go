@@ -119,26 +119,32 @@ func (q *Queries) CallbacksWithoutOrder(ctx context.Context, maxRows int32) ([]C
 }
 
 const InsertCallback = `-- name: InsertCallback :execrows
-INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
-VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
-ON CONFLICT (account_id, dedupe_key) DO NOTHING
+INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reason, reported, provider_data, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertCallbackParams struct {
 	AccountID       uuid.UUID       `db:"account_id"`
 	DedupeKey       []byte          `db:"dedupe_key"`
+	ShopID          *uuid.UUID      `db:"shop_id"`
+	OrderID         *uuid.UUID      `db:"order_id"`
 	ProviderOrderID string          `db:"provider_order_id"`
+	Verdict         string          `db:"verdict"`
+	Reason          string          `db:"reason"`
 	Reported        string          `db:"reported"`
 	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
-// The row is the claim on the callback: a second one with the same key waits here and then finds itself too late.
 func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertCallback,
 		arg.AccountID,
 		arg.DedupeKey,
+		arg.ShopID,
+		arg.OrderID,
 		arg.ProviderOrderID,
+		arg.Verdict,
+		arg.Reason,
 		arg.Reported,
 		arg.ProviderData,
 		arg.ReceivedAt,
@@ -149,28 +155,30 @@ func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) 
 	return result.RowsAffected(), nil
 }
 
-const SettleCallback = `-- name: SettleCallback :execrows
-UPDATE callbacks SET shop_id = $1, order_id = $2, verdict = $3, reason = $4
-WHERE account_id = $5 AND dedupe_key = $6
+const InsertOrderlessCallback = `-- name: InsertOrderlessCallback :execrows
+INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
+VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
+ON CONFLICT (account_id, dedupe_key) DO NOTHING
 `
 
-type SettleCallbackParams struct {
-	ShopID    *uuid.UUID `db:"shop_id"`
-	OrderID   *uuid.UUID `db:"order_id"`
-	Verdict   string     `db:"verdict"`
-	Reason    string     `db:"reason"`
-	AccountID uuid.UUID  `db:"account_id"`
-	DedupeKey []byte     `db:"dedupe_key"`
+type InsertOrderlessCallbackParams struct {
+	AccountID       uuid.UUID       `db:"account_id"`
+	DedupeKey       []byte          `db:"dedupe_key"`
+	ProviderOrderID string          `db:"provider_order_id"`
+	Reported        string          `db:"reported"`
+	ProviderData    json.RawMessage `db:"provider_data"`
+	ReceivedAt      time.Time       `db:"received_at"`
 }
 
-func (q *Queries) SettleCallback(ctx context.Context, arg SettleCallbackParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SettleCallback,
-		arg.ShopID,
-		arg.OrderID,
-		arg.Verdict,
-		arg.Reason,
+// There is no order to lock: a second one with this key waits here, and then finds itself too late.
+func (q *Queries) InsertOrderlessCallback(ctx context.Context, arg InsertOrderlessCallbackParams) (int64, error) {
+	result, err := q.db.Exec(ctx, InsertOrderlessCallback,
 		arg.AccountID,
 		arg.DedupeKey,
+		arg.ProviderOrderID,
+		arg.Reported,
+		arg.ProviderData,
+		arg.ReceivedAt,
 	)
 	if err != nil {
 		return 0, err

@@ -111,6 +111,17 @@ type NotificationAttempt struct {
 	Error      string    `db:"error"`
 }
 
+type OpenOrder struct {
+	ShopID     uuid.UUID  `db:"shop_id"`
+	OrderID    uuid.UUID  `db:"order_id"`
+	Provider   string     `db:"provider"`
+	Kind       string     `db:"kind"`
+	Status     string     `db:"status"`
+	InConflict bool       `db:"in_conflict"`
+	Since      time.Time  `db:"since"`
+	NextPollAt *time.Time `db:"next_poll_at"`
+}
+
 type Order struct {
 	ShopID            uuid.UUID       `db:"shop_id"`
 	ID                uuid.UUID       `db:"id"`
@@ -172,6 +183,19 @@ type OrderConflict struct {
 	Reason       string          `db:"reason"`
 	ProviderData json.RawMessage `db:"provider_data"`
 	At           time.Time       `db:"at"`
+}
+
+type OrderName struct {
+	NameHash uuid.UUID `db:"name_hash"`
+	ShopID   uuid.UUID `db:"shop_id"`
+	OrderID  uuid.UUID `db:"order_id"`
+}
+
+type OrderReference struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	Kind      string    `db:"kind"`
+	Reference string    `db:"reference"`
+	OrderID   uuid.UUID `db:"order_id"`
 }
 
 type OrderTransition struct {

@@ -149,8 +149,8 @@ func (q *Queries) CountFailedCall(ctx context.Context, arg CountFailedCallParams
 }
 
 const CountStuckOrders = `-- name: CountStuckOrders :one
-SELECT count(*) FROM orders
-WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)) AND ($2::uuid IS NULL OR shop_id = $2::uuid)
+SELECT count(*) FROM open_orders s
+WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < $1)) AND ($2::uuid IS NULL OR s.shop_id = $2::uuid)
 `
 
 type CountStuckOrdersParams struct {
@@ -278,7 +278,10 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 }
 
 const InsertOrder = `-- name: InsertOrder :execrows
-WITH o AS (
+WITH r AS (
+    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES ($4, $5, $6, $7)
+    ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
+), o AS (
     INSERT INTO orders (
         shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
         sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
@@ -286,8 +289,8 @@ WITH o AS (
         provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
         notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
         first_denial_at, acknowledged, command_accepted, pending_since, pending_status
-    ) VALUES (
-        $4, $5, $6, $7, $8, $9, $10, $11, $12,
+    ) SELECT
+        $4, $7, $5, $6, $8, $9, $10, $11, $12,
         $13, $14, $15, $16, $17, $18, $19,
         $20, $21, $22, $23, $24, $25,
         $26, $27, $28, $29, $30, $31,
@@ -295,8 +298,7 @@ WITH o AS (
         $36, $37, $38, $39, $40, $41, $42,
         $43, $44, $45, $46, $47,
         $48, $49, $50, $51, $52
-    )
-    ON CONFLICT ON CONSTRAINT orders_reference_key DO NOTHING
+    FROM r
     RETURNING shop_id, id, sequence, status, created_at
 )
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
@@ -308,9 +310,9 @@ type InsertOrderParams struct {
 	ProviderData      json.RawMessage `db:"provider_data"`
 	At                time.Time       `db:"at"`
 	ShopID            uuid.UUID       `db:"shop_id"`
-	ID                uuid.UUID       `db:"id"`
 	Kind              string          `db:"kind"`
 	Reference         string          `db:"reference"`
+	ID                uuid.UUID       `db:"id"`
 	RequestHash       []byte          `db:"request_hash"`
 	ParentID          *uuid.UUID      `db:"parent_id"`
 	Status            string          `db:"status"`
@@ -366,9 +368,9 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.ProviderData,
 		arg.At,
 		arg.ShopID,
-		arg.ID,
 		arg.Kind,
 		arg.Reference,
+		arg.ID,
 		arg.RequestHash,
 		arg.ParentID,
 		arg.Status,
@@ -456,11 +458,15 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 
 const LeaseDuePolls = `-- name: LeaseDuePolls :many
 WITH undecided AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_poll_at <= $3::timestamptz AND status NOT IN ('requires_action', 'authorized')
-    ORDER BY next_poll_at LIMIT $4::integer FOR NO KEY UPDATE SKIP LOCKED
+    SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+    WHERE s.provider = $2 AND s.next_poll_at <= $3::timestamptz AND s.status NOT IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= $3::timestamptz
+    ORDER BY s.next_poll_at LIMIT $4::integer FOR NO KEY UPDATE OF o SKIP LOCKED
 ), waiting AS (
-    SELECT shop_id, id FROM orders WHERE orders.provider = $2 AND next_poll_at <= $3::timestamptz AND status IN ('requires_action', 'authorized')
-    ORDER BY next_poll_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE SKIP LOCKED
+    SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+    WHERE s.provider = $2 AND s.next_poll_at <= $3::timestamptz AND s.status IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= $3::timestamptz
+    ORDER BY s.next_poll_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE OF o SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_poll_at = $1::timestamptz FROM due
 WHERE orders.shop_id = due.shop_id AND orders.id = due.id
@@ -480,7 +486,8 @@ type LeaseDuePollsRow struct {
 }
 
 // Orders whose outcome is open come first; those that wait for a customer or a shop get what places are left.
-// due is materialized: else Postgres runs both parts again, and counts twice, for an order that changed since the snapshot.
+// Each is found by its row in open_orders and locked in orders, where it is judged again if it changed since the snapshot.
+// due is materialized: else Postgres runs both parts again, and counts twice, for such an order.
 func (q *Queries) LeaseDuePolls(ctx context.Context, arg LeaseDuePollsParams) ([]LeaseDuePollsRow, error) {
 	rows, err := q.db.Query(ctx, LeaseDuePolls,
 		arg.LeasedUntil,
@@ -798,7 +805,9 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
-FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
+FROM orders WHERE orders.shop_id = $1 AND orders.id = (
+    SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.kind = $2 AND r.reference = $3
+)
 `
 
 type OrderByReferenceParams struct {
@@ -939,10 +948,9 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 const OrdersCalled = `-- name: OrdersCalled :many
 SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.reference = $3
+    UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_reference = $3 AND o.provider_reference <> ''
-    UNION SELECT o.shop_id, o.id FROM orders o WHERE o.bank_references ? $3
+    UNION SELECT n.shop_id, n.order_id FROM order_names n WHERE n.name_hash = md5($3::text)::uuid
 ) ORDER BY COALESCE(orders.id = $2::uuid, false) OR orders.provider_order_id = $3 DESC, orders.id DESC LIMIT $4
 `
 
@@ -1031,7 +1039,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 }
 
 const ReferenceTaken = `-- name: ReferenceTaken :one
-SELECT id FROM orders WHERE shop_id = $1 AND kind = $2 AND reference = $3
+SELECT order_id AS id FROM order_references WHERE shop_id = $1 AND kind = $2 AND reference = $3
 `
 
 type ReferenceTakenParams struct {
@@ -1102,15 +1110,15 @@ func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]Refunds
 }
 
 const StuckOrders = `-- name: StuckOrders :many
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
-    conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
-    finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
-FROM orders
-WHERE (conflicts > 0 OR (finalized_at IS NULL AND updated_at < $1)) AND ($2::uuid IS NULL OR shop_id = $2::uuid)
-ORDER BY CASE WHEN conflicts > 0 THEN 0 WHEN status IN ('created', 'unknown') THEN 1 WHEN status = 'processing' THEN 2 ELSE 3 END, updated_at, id
+SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
+    o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
+    o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
+    o.pending_status
+FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
+WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < $1)) AND ($2::uuid IS NULL OR s.shop_id = $2::uuid)
+ORDER BY CASE WHEN s.in_conflict THEN 0 WHEN s.status IN ('created', 'unknown') THEN 1 WHEN s.status = 'processing' THEN 2 ELSE 3 END, s.since, o.id
 LIMIT $3
 `
 
