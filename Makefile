@@ -20,6 +20,8 @@ RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
 FUZZTIME ?= 20000x
 BENCHTIME ?= 1s
+# Flags of the benchmark.
+BENCH ?=
 FAULTTIME ?= 2m
 # How many orders simulation has, and from which seed on: a fresh one unless it is named.
 ORDERS ?= 1000000
@@ -112,7 +114,11 @@ fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)
 	done
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: ## measure the service beside pgbench: rounds of about a minute; BENCH="--rounds 1" and the like. See BENCHMARKS.md
+	go run ./cmd/benchmark $(BENCH)
+
+.PHONY: bench-go
+bench-go: ## run Go's benchmarks: overload, isolation, lost answers
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 .PHONY: faults

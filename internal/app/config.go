@@ -33,6 +33,7 @@ type config struct {
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many checks of each provider's orders and how many deliveries run at once."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"Do without LISTEN, for a database behind a transaction pooler."`
+	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 }
 
 // loadConfig reads the environment and reports every problem at once.

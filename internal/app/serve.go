@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof" //nolint:gosec // nothing serves the default mux that it also registers with
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -117,8 +118,8 @@ type health struct {
 	draining atomic.Bool
 }
 
-// adminHandler serves health, readiness and metrics.
-func adminHandler(h *health, gatherer prometheus.Gatherer) http.Handler {
+// adminHandler serves health, readiness and metrics, and profiles if they are wanted.
+func adminHandler(h *health, gatherer prometheus.Gatherer, profiles bool) http.Handler {
 	mux := http.NewServeMux()
 	text := func(w http.ResponseWriter, status int, body string) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -139,5 +140,17 @@ func adminHandler(h *health, gatherer prometheus.Gatherer) http.Handler {
 		}
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true, Timeout: 10 * time.Second}))
+	if profiles {
+		addProfiles(mux)
+	}
 	return mux
+}
+
+// addProfiles serves what `go tool pprof` reads.
+func addProfiles(mux *http.ServeMux) {
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }

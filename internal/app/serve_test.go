@@ -4,9 +4,11 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,5 +52,14 @@ func TestAConnectionThatSaysNothingDoesNotKeepTheServer(t *testing.T) {
 		require.NoError(t, err)
 	case <-time.After(time.Minute):
 		require.Fail(t, "the server waits for a connection on which nothing was asked")
+	}
+}
+
+func TestProfilesAreServedOnlyWhenTheyAreWanted(t *testing.T) {
+	t.Parallel()
+	for wanted, status := range map[bool]int{false: http.StatusNotFound, true: http.StatusOK} {
+		answer := httptest.NewRecorder()
+		adminHandler(&health{}, prometheus.NewRegistry(), wanted).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/pprof/heap", nil))
+		require.Equal(t, status, answer.Code, "wanted: %v", wanted)
 	}
 }

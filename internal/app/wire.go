@@ -126,7 +126,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		return fmt.Errorf("make the merchant API: %w", err)
 	}
 	a.health = &health{pool: a.pool, ready: a.pool.Ping}
-	a.admin = adminHandler(a.health, reg)
+	a.admin = adminHandler(a.health, reg, a.config.PProf)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/app"
+	"payrelay/internal/localpg"
 )
+
+// busyClients is how many shops wait for their answers at once.
+const busyClients = 16
 
 // requestOutcome is how one request of a shop went.
 type requestOutcome struct {
@@ -81,13 +88,13 @@ func (l *load) steady(perSecond float64, length time.Duration, account, currency
 	return all
 }
 
-// busy keeps benchClients busy for a while: each sends its next request when the one before is answered.
+// busy keeps busyClients busy for a while: each sends its next request when the one before is answered.
 func (l *load) busy(length time.Duration) []requestOutcome {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	var all []requestOutcome
 	begin := time.Now()
-	for range measuredClients {
+	for range busyClients {
 		wg.Go(func() {
 			for at := time.Since(begin); at < length; at = time.Since(begin) {
 				status := l.create("EUR-sandbox", "EUR")
@@ -225,4 +232,47 @@ func BenchmarkTruth(b *testing.B) {
 	b.ReportMetric(quantile(all, 0.5).Seconds(), "p50-s")
 	b.ReportMetric(quantile(all, 0.99).Seconds(), "p99-s")
 	b.ReportMetric(quantile(all, 1).Seconds(), "max-s")
+}
+
+// startMeasured runs the service on a durable Postgres of its own.
+func startMeasured(b *testing.B) (*dev, string) {
+	pg, err := localpg.Start(context.Background(), localpg.Options{Dir: b.TempDir(), Database: "payrelay"})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = pg.Stop(context.Background()) })
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan int, 1)
+	out, in := io.Pipe()
+	go func() {
+		done <- app.Execute(ctx, []string{
+			"dev", "--json", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--sandbox", "127.0.0.1:0", "--shop", "127.0.0.1:0",
+			"--data", b.TempDir(), "--log-level", "error",
+		}, &app.Streams{Out: in, Err: io.Discard, Environ: []string{"DATABASE_URL=" + pg.URL()}})
+	}()
+	b.Cleanup(func() { stop(); <-done })
+	return readReady(b, out), pg.URL()
+}
+
+func (d *dev) post(client *http.Client, to, kind, body string) int {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, to, strings.NewReader(body))
+	if err != nil {
+		panic(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+d.ShopKey)
+	req.Header.Set("Content-Type", kind)
+	res, err := client.Do(req)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+// readReady waits for the line that says where everything is.
+func readReady(b *testing.B, out io.Reader) *dev {
+	d := &dev{t: b, log: &lockedBuffer{}}
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	require.NoError(b, err)
+	require.NoError(b, json.Unmarshal(line, &d.Ready))
+	return d
 }

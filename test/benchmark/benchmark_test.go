@@ -1,0 +1,55 @@
+package benchmark
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMain(m *testing.M) {
+	if played, err := PlayRole(); played {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "benchmark:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// TestEveryFigureIsMeasured runs the whole benchmark with tiny numbers: what it measures means nothing, but nothing is missing.
+func TestEveryFigureIsMeasured(t *testing.T) {
+	t.Parallel()
+	figures, err := Run(t.Context(), Options{Rounds: 1, Window: 500 * time.Millisecond, Warm: 200 * time.Millisecond, Clients: []int{4}, Dir: t.TempDir(), Log: t.Output()})
+	require.NoError(t, err)
+	var groups []string
+	for _, f := range figures.All {
+		if !slices.Contains(groups, f.Group) {
+			groups = append(groups, f.Group)
+		}
+		mayBeZero := f.Unit == "%" || strings.HasPrefix(f.Name, "rows deleted") || strings.Contains(f.Unit, "CPU-ms") // the kernel counts in steps of 10 ms
+		require.True(t, mayBeZero || f.Median() > 0, "%s %s is %v", f.Group, f.Name, f.Rounds)
+	}
+	require.ElementsMatch(t, []string{"R1", "R2", "R3", "R4", "R6", "cost"}, groups)
+	var out bytes.Buffer
+	require.NoError(t, figures.Print(&out))
+	require.Contains(t, out.String(), "lives, 4 clients")
+}
+
+func TestTheMedianIsTheMiddleOne(t *testing.T) {
+	t.Parallel()
+	var f Figures
+	for _, v := range []float64{9, 1, 2} {
+		f.add("R1", "lives", "/s", v)
+	}
+	require.InDelta(t, 2, f.All[0].Median(), 0)
+	f.add("R1", "lives", "/s", 4)
+	require.InDelta(t, 3, f.All[0].Median(), 0)
+	require.InDelta(t, 4, f.last("R1", "lives"), 0)
+}
