@@ -125,6 +125,8 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 	case o.sameSumRefunds > 0 && !final:
 		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return ruleSameSum, "the payment has another refund of this sum"
+	case o.otherHoldUnderCommand(r):
+		return "", ""
 	case o.modificationPending() && !final:
 		// Providers use the same word for the hold and for the capture that follows it.
 		return ruleCommand, "a capture or cancel is under way"

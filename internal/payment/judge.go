@@ -126,6 +126,8 @@ func (o *Order) judgeRepeat(r Observation) (Verdict, string) {
 // judgeStep judges another status of an order that has not ended.
 func (o *Order) judgeStep(r Observation) (Verdict, string) {
 	switch {
+	case o.otherHoldUnderCommand(r):
+		return Conflict, o.otherHold(r)
 	case !Legal(o.Status, r.Status):
 		return Stale, fmt.Sprintf("no step leads from %s to %s", o.Status, r.Status)
 	case o.needsSum(r):

@@ -99,6 +99,12 @@ func (o *Order) otherHold(r Observation) string {
 	return o.secondMovement(r)
 }
 
+// otherHoldUnderCommand reports whether a callback is about other money than the hold whose capture or cancel is under way. How
+// that ends says nothing about such money, so it is not asked about first.
+func (o *Order) otherHoldUnderCommand(r Observation) bool {
+	return r.Source == SourceCallback && o.modificationPending() && !o.Status.Final() && o.otherHold(r) != ""
+}
+
 // released tells a shop why a hold that nobody canceled is gone.
 const released = "The provider released the hold without being asked to. No money was taken; to charge the customer, start a new payment."
 

@@ -289,5 +289,10 @@ func (c callback) statuses() map[gateway.Operation]gateway.Status {
 	for _, op := range []gateway.Operation{gateway.OpAuthorize, gateway.OpCapture, gateway.OpCancel} {
 		out[op] = statusOf(status.Value, op, held)
 	}
+	if status.Is(statusSuccess) {
+		// A check shows how the order stands, and then this word proves nothing. A callback tells that there was money: the hold,
+		// whose own callback may come late, or more than it. By its RRN and sum payment tells them apart.
+		out[gateway.OpCancel] = gateway.StatusAuthorized
+	}
 	return out
 }

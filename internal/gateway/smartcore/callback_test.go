@@ -110,7 +110,7 @@ func TestReadCallbackTranslates(t *testing.T) {
 	}
 	require.Equal(t, gateway.StatusAuthorized, n.ResultFor(gateway.OpAuthorize).Status, "2 after an authorize is a hold")
 	require.Equal(t, gateway.StatusSucceeded, n.ResultFor(gateway.OpCapture).Status)
-	require.Empty(t, n.ResultFor(gateway.OpCancel).Status)
+	require.Equal(t, gateway.StatusAuthorized, n.ResultFor(gateway.OpCancel).Status, "2 after a cancel is the hold, come late, or other money")
 
 	require.Equal(t, &part, read("P18").Result.Settled)
 	require.Equal(t, gateway.KindRefund, read("P19").Result.Kind)
