@@ -55,6 +55,26 @@ CREATE TABLE account_shops (
     PRIMARY KEY (shop_id, account_id)
 );
 
+-- Every replica keeps shops, keys and accounts in memory, and reads them anew when this number has moved.
+CREATE TABLE directory (
+    one_row     boolean PRIMARY KEY DEFAULT true CONSTRAINT directory_one_row CHECK (one_row),
+    generation  bigint NOT NULL
+);
+INSERT INTO directory (generation) VALUES (1);
+
+-- +goose StatementBegin
+CREATE FUNCTION directory_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE directory SET generation = generation + 1;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER shop_keys_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_keys FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+
 -- Keys that the service makes for itself, such as the one that request bodies are compared by.
 CREATE TABLE service_keys (
     name        text PRIMARY KEY,
@@ -512,4 +532,5 @@ CREATE TABLE transaction_report_rows (
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops;
+DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops, directory;
+DROP FUNCTION directory_changed;

@@ -17,7 +17,7 @@ type shopCmd struct {
 	Create    shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
 	List      shopListCmd   `cmd:"" help:"List shops."`
 	Set       shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
-	RotateKey shopRotateCmd `cmd:"" help:"Give a shop a new key; its old keys stop working at once."`
+	RotateKey shopRotateCmd `cmd:"" help:"Give a shop a new key; its old keys stop working within 5 s."`
 }
 
 type shopCreateCmd struct {

@@ -101,7 +101,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
-	reg.MustRegister(store.PoolCollector(a.pool), newGauges(a.store.Gauges), thisBuild().collector())
+	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector())
 	observer := newObserver(reg, a.log)
 
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)

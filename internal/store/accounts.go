@@ -45,7 +45,7 @@ func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Accoun
 	if created.Purpose == "" {
 		created.Purpose = payment.PurposeAny
 	}
-	err := s.write(ctx, "create account", func(ctx context.Context, tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
+	err := s.writeDirectory(ctx, "create account", func(ctx context.Context, tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
 	switch {
 	case violates(err, "accounts_name_key"):
 		return payment.Account{}, nameTaken("account", a.Name, err)
@@ -107,7 +107,7 @@ type AccountChange struct {
 // SetAccount changes an account. check looks at the account as it will be, and an error of it changes nothing. An account that
 // does not exist is a payment.Error of CodeNotFound.
 func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) error {
-	return s.write(ctx, "set account", func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeDirectory(ctx, "set account", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		row, err := q.AccountByName(ctx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -147,41 +147,6 @@ func tokenHash(token string) []byte {
 	return sum[:]
 }
 
-// Account implements payment.Store.
-func (s *Store) Account(ctx context.Context, id uuid.UUID) (payment.Account, error) {
-	return s.oneAccount(ctx, func(ctx context.Context, q *db.Queries) (accountRow, error) {
-		r, err := q.AccountByID(ctx, id)
-		return accountRow(r), err
-	})
-}
-
-// AccountByCallbackToken implements payment.Store.
-func (s *Store) AccountByCallbackToken(ctx context.Context, token string) (payment.Account, error) {
-	return s.oneAccount(ctx, func(ctx context.Context, q *db.Queries) (accountRow, error) {
-		r, err := q.AccountByCallbackToken(ctx, tokenHash(token))
-		return accountRow(r), err
-	})
-}
-
-// ShopAccounts implements payment.Store.
-func (s *Store) ShopAccounts(ctx context.Context, shop uuid.UUID) ([]payment.Account, error) {
-	var rows []db.ShopAccountsRow
-	err := s.read(ctx, "load a shop's accounts", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.ShopAccounts(ctx, shop)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	accounts := make([]payment.Account, len(rows))
-	for i, r := range rows {
-		if accounts[i], err = s.account(accountRow(r)); err != nil {
-			return nil, err
-		}
-	}
-	return accounts, nil
-}
-
 // Accounts returns every account by name, for operators.
 func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	var rows []db.AccountsRow
@@ -201,22 +166,7 @@ func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	return accounts, nil
 }
 
-func (s *Store) oneAccount(ctx context.Context, get func(context.Context, *db.Queries) (accountRow, error)) (payment.Account, error) {
-	var row accountRow
-	err := s.read(ctx, "load account", func(ctx context.Context, q *db.Queries) (err error) {
-		row, err = get(ctx, q)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return payment.ErrNotFound
-		}
-		return err
-	})
-	if err != nil {
-		return payment.Account{}, err
-	}
-	return s.account(row)
-}
-
-// accountRow has the members of every question for accounts.
+// accountRow is an account as it is stored.
 type accountRow struct {
 	ID            uuid.UUID
 	Name          string

@@ -35,7 +35,7 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 		return "", err
 	}
 	var row db.UpsertDemoShopRow
-	err = s.write(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (err error) {
+	err = s.writeDirectory(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (err error) {
 		q := db.New(tx)
 		if row, err = q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
 			ID: id, Name: d.Name, NotificationUrl: d.NotificationURL, WebhookSecret: sealed, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),

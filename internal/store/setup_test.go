@@ -235,6 +235,7 @@ func (b *fixture) count(t *testing.T, sql string, args ...any) int {
 }
 
 func (b *fixture) exec(t *testing.T, sql string, args ...any) {
+	defer b.ExpireDirectory()
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), sql, args...)
 	require.NoError(t, err)

@@ -37,7 +37,7 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 	if err != nil {
 		return shop.Shop{}, err
 	}
-	err = s.write(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) error {
+	err = s.writeDirectory(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) error {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
@@ -130,7 +130,7 @@ func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret
 // SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again
 // that answered 410. What was held back and what waits is due then, in order.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.write(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeDirectory(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) error {
 		id, err := db.New(tx).SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return noShop(name)
@@ -144,7 +144,7 @@ func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowC
 
 // RotateKey makes key the shop's only one, with the scopes of the one before. The old ones do not work any more.
 func (s *Store) RotateKey(ctx context.Context, name, key string) error {
-	return s.write(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) error {
+	return s.writeDirectory(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
 		id, err := q.LockShop(ctx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -165,29 +165,6 @@ func (s *Store) RotateKey(ctx context.Context, name, key string) error {
 		_, err = q.InsertShopKey(ctx, s.newKey(id, key, scopes))
 		return err
 	})
-}
-
-// Authenticate returns whose key has this hash, see shop.HashKey. Unknown and revoked keys are ErrUnknownKey.
-func (s *Store) Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error) {
-	var row db.AuthenticateRow
-	err := s.read(ctx, "authenticate", func(ctx context.Context, q *db.Queries) (err error) {
-		row, err = q.Authenticate(ctx, keyHash)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return ErrUnknownKey
-		}
-		return err
-	})
-	if err != nil {
-		return shop.Principal{}, err
-	}
-	p := shop.Principal{Shop: shop.Shop{
-		ID: row.ID, Name: row.Name, NotificationURL: row.NotificationUrl, AllowCIDRs: row.AllowCidrs,
-		CreatedAt: row.CreatedAt.UTC(),
-	}}
-	for _, scope := range row.Scopes {
-		p.Scopes = append(p.Scopes, shop.Scope(scope))
-	}
-	return p, nil
 }
 
 func scopeNames(scopes []shop.Scope) []string {

@@ -49,6 +49,7 @@ type Store struct {
 	pool *pgxpool.Pool
 	Options
 	serviceKeys sync.Map // name → []byte
+	directory   directory
 }
 
 var (
@@ -68,5 +69,5 @@ func New(pool *pgxpool.Pool, opts Options) *Store {
 	if opts.Limit <= 0 {
 		opts.Limit = DefaultLimit
 	}
-	return &Store{pool: pool, Options: opts}
+	return &Store{pool: pool, Options: opts, directory: directory{turn: make(chan struct{}, 1)}}
 }

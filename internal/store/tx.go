@@ -38,6 +38,12 @@ func (s *Store) write(ctx context.Context, doing string, fn func(ctx context.Con
 	return s.writeWithin(ctx, s.Limit, doing, fn)
 }
 
+// writeDirectory is write for what the directory keeps. This process knows of the change at once.
+func (s *Store) writeDirectory(ctx context.Context, doing string, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	defer s.directory.expire()
+	return s.write(ctx, doing, fn)
+}
+
 func (s *Store) writeWithin(ctx context.Context, limit time.Duration, doing string, fn func(ctx context.Context, tx pgx.Tx) error) error {
 	return s.retry(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return fn(ctx, tx) })

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -129,8 +130,10 @@ func TestTheServiceInProduction(t *testing.T) {
 	code, out, text = command(environ, "shop", "rotate-key", "books", "--json")
 	require.Zero(t, code, text)
 	d.ShopKey = made.Key
-	res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)
-	require.Equal(t, http.StatusUnauthorized, res.StatusCode, "the old key is gone at once")
+	require.Eventually(t, func() bool {
+		res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)
+		return res.StatusCode == http.StatusUnauthorized
+	}, 5*time.Second, 20*time.Millisecond, "the old key is dead within five seconds")
 	require.NoError(t, json.Unmarshal([]byte(out), &made))
 	d.ShopKey = made.Key
 	res, _ = d.raw(http.MethodGet, "/v1/accounts", "", nil)

@@ -161,7 +161,7 @@ func TestAnOperatorsMachineMayHaveAnotherTime(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*time.Hour), due, time.Minute)
 }
 
-// A secret that was changed at the provider is changed here, too, and the running service takes it at once.
+// A secret that was changed at the provider is changed here, too, and the running service takes it within seconds.
 func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
@@ -170,6 +170,7 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 	set := func(secret string, args ...string) {
 		require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
 		d.operator(append([]string{"account", "set", "EUR-sandbox", "--secret-file", file}, args...)...)
+		d.heard()
 	}
 	set("of yesterday")
 	o := d.makes("/v1/payments", direct("secret-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
@@ -204,9 +205,11 @@ func TestAnOperatorChangesAnAccountsSettings(t *testing.T) {
 	d := startDev(t)
 	held := d.held("setting-1", 1000)
 	d.operator("account", "set", "EUR-sandbox", "--partial-capture", "no")
+	d.heard()
 	require.Contains(t, d.operator("account", "list", "--json"), `"partial_capture":"no"`)
 	d.refuses("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
 	d.operator("account", "set", "EUR-sandbox", "--partial-capture=")
+	d.heard()
 	require.NotContains(t, d.operator("account", "list", "--json"), "partial_capture")
 	d.makes("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusOK)
 }

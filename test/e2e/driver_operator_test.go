@@ -3,10 +3,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -22,6 +24,21 @@ func (d *dev) operator(args ...string) string {
 	code := app.Execute(context.Background(), args, &app.Streams{Out: &out, Err: &log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}})
 	require.Zero(d.t, code, "%s%s", out.String(), log.String())
 	return out.String()
+}
+
+// heard waits until the service knows what operators changed of shops, keys and accounts.
+func (d *dev) heard() {
+	d.t.Helper()
+	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
+	require.NoError(d.t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	var generation int64
+	require.NoError(d.t, conn.QueryRow(context.Background(), "SELECT generation FROM directory").Scan(&generation))
+	require.Eventually(d.t, func() bool {
+		d.raw(http.MethodGet, "/v1/accounts", "", nil) // requests make it ask
+		_, metrics := d.adminGet("/metrics")
+		return strings.Contains(metrics, fmt.Sprintf("payrelay_directory_generation %d\n", generation))
+	}, 5*time.Second, 20*time.Millisecond)
 }
 
 func (d *dev) adminStatus(path string) int {

@@ -8,24 +8,6 @@ INSERT INTO account_secrets (account_id, name, value) VALUES ($1, $2, $3) ON CON
 -- name: AllowAccount :execrows
 INSERT INTO account_shops (shop_id, account_id) SELECT s.id, @account_id FROM shops s WHERE s.name = @shop_name ON CONFLICT DO NOTHING;
 
--- name: AccountByID :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a WHERE a.id = $1;
-
--- name: AccountByCallbackToken :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a WHERE a.callback_token_hash = $1;
-
--- name: ShopAccounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a JOIN account_shops l ON l.account_id = a.id WHERE l.shop_id = $1 ORDER BY a.name;
-
 -- name: Accounts :many
 SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
@@ -46,3 +28,6 @@ SELECT value FROM service_keys WHERE name = $1;
 
 -- name: UpdateAccountSettings :execrows
 UPDATE accounts SET settings = @settings WHERE name = @name;
+
+-- name: AccountShops :many
+SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name;

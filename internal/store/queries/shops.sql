@@ -25,10 +25,12 @@ SELECT scopes FROM shop_keys WHERE shop_id = @shop_id ORDER BY created_at DESC, 
 -- name: LockShop :one
 SELECT id FROM shops WHERE name = $1 FOR NO KEY UPDATE;
 
--- name: Authenticate :one
-SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at, k.scopes
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id
-WHERE k.hash = $1 AND k.revoked_at IS NULL;
+-- name: LiveKeys :many
+SELECT k.hash, k.scopes, s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id WHERE k.revoked_at IS NULL;
+
+-- name: DirectoryGeneration :one
+SELECT generation FROM directory;
 
 -- name: KeyExists :one
 SELECT EXISTS (SELECT 1 FROM shop_keys WHERE hash = $1 AND revoked_at IS NULL);

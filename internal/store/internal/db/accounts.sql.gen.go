@@ -13,82 +13,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const AccountByCallbackToken = `-- name: AccountByCallbackToken :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a WHERE a.callback_token_hash = $1
-`
-
-type AccountByCallbackTokenRow struct {
-	ID            uuid.UUID       `db:"id"`
-	Name          string          `db:"name"`
-	Provider      string          `db:"provider"`
-	Currency      string          `db:"currency"`
-	Purpose       string          `db:"purpose"`
-	Settings      json.RawMessage `db:"settings"`
-	CallbackToken []byte          `db:"callback_token"`
-	CreatedAt     time.Time       `db:"created_at"`
-	SecretNames   []string        `db:"secret_names"`
-	SecretValues  [][]byte        `db:"secret_values"`
-}
-
-func (q *Queries) AccountByCallbackToken(ctx context.Context, callbackTokenHash []byte) (AccountByCallbackTokenRow, error) {
-	row := q.db.QueryRow(ctx, AccountByCallbackToken, callbackTokenHash)
-	var i AccountByCallbackTokenRow
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Provider,
-		&i.Currency,
-		&i.Purpose,
-		&i.Settings,
-		&i.CallbackToken,
-		&i.CreatedAt,
-		&i.SecretNames,
-		&i.SecretValues,
-	)
-	return i, err
-}
-
-const AccountByID = `-- name: AccountByID :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a WHERE a.id = $1
-`
-
-type AccountByIDRow struct {
-	ID            uuid.UUID       `db:"id"`
-	Name          string          `db:"name"`
-	Provider      string          `db:"provider"`
-	Currency      string          `db:"currency"`
-	Purpose       string          `db:"purpose"`
-	Settings      json.RawMessage `db:"settings"`
-	CallbackToken []byte          `db:"callback_token"`
-	CreatedAt     time.Time       `db:"created_at"`
-	SecretNames   []string        `db:"secret_names"`
-	SecretValues  [][]byte        `db:"secret_values"`
-}
-
-func (q *Queries) AccountByID(ctx context.Context, id uuid.UUID) (AccountByIDRow, error) {
-	row := q.db.QueryRow(ctx, AccountByID, id)
-	var i AccountByIDRow
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Provider,
-		&i.Currency,
-		&i.Purpose,
-		&i.Settings,
-		&i.CallbackToken,
-		&i.CreatedAt,
-		&i.SecretNames,
-		&i.SecretValues,
-	)
-	return i, err
-}
-
 const AccountByName = `-- name: AccountByName :one
 SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
@@ -125,6 +49,30 @@ func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByName
 		&i.SecretValues,
 	)
 	return i, err
+}
+
+const AccountShops = `-- name: AccountShops :many
+SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name
+`
+
+func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
+	rows, err := q.db.Query(ctx, AccountShops)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountShop
+	for rows.Next() {
+		var i AccountShop
+		if err := rows.Scan(&i.ShopID, &i.AccountID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const Accounts = `-- name: Accounts :many
@@ -275,57 +223,6 @@ func (q *Queries) SetAccountSecret(ctx context.Context, arg SetAccountSecretPara
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const ShopAccounts = `-- name: ShopAccounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
-FROM accounts a JOIN account_shops l ON l.account_id = a.id WHERE l.shop_id = $1 ORDER BY a.name
-`
-
-type ShopAccountsRow struct {
-	ID            uuid.UUID       `db:"id"`
-	Name          string          `db:"name"`
-	Provider      string          `db:"provider"`
-	Currency      string          `db:"currency"`
-	Purpose       string          `db:"purpose"`
-	Settings      json.RawMessage `db:"settings"`
-	CallbackToken []byte          `db:"callback_token"`
-	CreatedAt     time.Time       `db:"created_at"`
-	SecretNames   []string        `db:"secret_names"`
-	SecretValues  [][]byte        `db:"secret_values"`
-}
-
-func (q *Queries) ShopAccounts(ctx context.Context, shopID uuid.UUID) ([]ShopAccountsRow, error) {
-	rows, err := q.db.Query(ctx, ShopAccounts, shopID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ShopAccountsRow
-	for rows.Next() {
-		var i ShopAccountsRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Provider,
-			&i.Currency,
-			&i.Purpose,
-			&i.Settings,
-			&i.CallbackToken,
-			&i.CreatedAt,
-			&i.SecretNames,
-			&i.SecretValues,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const UpdateAccountSettings = `-- name: UpdateAccountSettings :execrows

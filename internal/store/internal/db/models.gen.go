@@ -54,6 +54,11 @@ type Callback struct {
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
+type Directory struct {
+	OneRow     bool  `db:"one_row"`
+	Generation int64 `db:"generation"`
+}
+
 type FailingDestination struct {
 	ShopID          uuid.UUID  `db:"shop_id"`
 	Destination     string     `db:"destination"`

@@ -12,33 +12,15 @@ import (
 	"github.com/google/uuid"
 )
 
-const Authenticate = `-- name: Authenticate :one
-SELECT s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at, k.scopes
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id
-WHERE k.hash = $1 AND k.revoked_at IS NULL
+const DirectoryGeneration = `-- name: DirectoryGeneration :one
+SELECT generation FROM directory
 `
 
-type AuthenticateRow struct {
-	ID              uuid.UUID `db:"id"`
-	Name            string    `db:"name"`
-	NotificationUrl string    `db:"notification_url"`
-	AllowCidrs      []string  `db:"allow_cidrs"`
-	CreatedAt       time.Time `db:"created_at"`
-	Scopes          []string  `db:"scopes"`
-}
-
-func (q *Queries) Authenticate(ctx context.Context, hash []byte) (AuthenticateRow, error) {
-	row := q.db.QueryRow(ctx, Authenticate, hash)
-	var i AuthenticateRow
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.NotificationUrl,
-		&i.AllowCidrs,
-		&i.CreatedAt,
-		&i.Scopes,
-	)
-	return i, err
+func (q *Queries) DirectoryGeneration(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, DirectoryGeneration)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
 }
 
 const InsertDemoKey = `-- name: InsertDemoKey :execrows
@@ -145,6 +127,49 @@ func (q *Queries) LastScopes(ctx context.Context, shopID uuid.UUID) ([]string, e
 	var scopes []string
 	err := row.Scan(&scopes)
 	return scopes, err
+}
+
+const LiveKeys = `-- name: LiveKeys :many
+SELECT k.hash, k.scopes, s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id WHERE k.revoked_at IS NULL
+`
+
+type LiveKeysRow struct {
+	Hash            []byte    `db:"hash"`
+	Scopes          []string  `db:"scopes"`
+	ID              uuid.UUID `db:"id"`
+	Name            string    `db:"name"`
+	NotificationUrl string    `db:"notification_url"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	CreatedAt       time.Time `db:"created_at"`
+}
+
+func (q *Queries) LiveKeys(ctx context.Context) ([]LiveKeysRow, error) {
+	rows, err := q.db.Query(ctx, LiveKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveKeysRow
+	for rows.Next() {
+		var i LiveKeysRow
+		if err := rows.Scan(
+			&i.Hash,
+			&i.Scopes,
+			&i.ID,
+			&i.Name,
+			&i.NotificationUrl,
+			&i.AllowCidrs,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LockShop = `-- name: LockShop :one

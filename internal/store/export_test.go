@@ -1,0 +1,16 @@
+package store
+
+import "time"
+
+// ExpireDirectory is for tests that change its tables by hand and cannot wait until it is compared again.
+func (s *Store) ExpireDirectory() { s.directory.expire() }
+
+// AgeDirectory makes the directory seem as if it was compared so long ago.
+func (s *Store) AgeDirectory(by time.Duration) {
+	aged := *s.directory.current.Load()
+	aged.comparedAt = aged.comparedAt.Add(-by)
+	s.directory.current.Store(&aged)
+}
+
+// Comparisons is how often the directory was compared with the database.
+func (s *Store) Comparisons() int64 { return s.directory.comparisons.Load() }
