@@ -20,11 +20,11 @@ type observer struct {
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 	o := &observer{
 		observations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_reports_total", Help: "Reports about orders, by the road they came and the verdict.",
-		}, []string{"provider", "cause", "verdict"}),
+			Name: "payrelay_observations_total", Help: "Observations of orders, by their source and the verdict.",
+		}, []string{"provider", "source", "verdict"}),
 		conflicts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_order_conflicts_total", Help: "Reports that contradicted what is recorded. Each waits for an operator.",
-		}, []string{"provider", "cause"}),
+			Name: "payrelay_order_conflicts_total", Help: "Observations that contradicted what is recorded. Each waits for an operator.",
+		}, []string{"provider", "source"}),
 		callbacks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
 		}, []string{"provider", "verdict"}),
@@ -38,7 +38,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
 		unchecked: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_checks_failed_total", Help: "Checks of orders that could not be made or written down. The log names the order.",
+			Name: "payrelay_status_polls_failed_total", Help: "Status polls of orders that could not be made or written down. The log names the order.",
 		}, []string{"provider"}),
 		log: log,
 	}
@@ -75,7 +75,7 @@ func (o *observer) observe(e payment.Event) {
 	o.observations.WithLabelValues(e.Provider, string(e.Source), string(e.Verdict)).Inc()
 	if e.Conflicts > 0 {
 		o.conflicts.WithLabelValues(e.Provider, string(e.Source)).Add(float64(e.Conflicts))
-		o.log.Error().Str("provider", e.Provider).Str("cause", string(e.Source)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: a report contradicts what is recorded")
+		o.log.Error().Str("provider", e.Provider).Str("source", string(e.Source)).Str("kind", string(e.Kind)).Stringer("order_id", e.Order).Msg("conflict: an observation contradicts what is recorded")
 	}
 }
 
@@ -101,7 +101,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 			"oldest":        desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
 			"dead_lettered": desc("notification_dead_lettered", "Notifications that were given up on and wait for an operator."),
 			"shops_off":     desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
-			"check":         desc("check_lag_seconds", "How long the most overdue check has been due; 0 without one."),
+			"poll":          desc("status_poll_lag_seconds", "How long the most overdue status poll has been due; 0 without one."),
 		},
 	}
 }
@@ -127,7 +127,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
-		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "check": state.CheckLag.Seconds(),
+		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "poll": state.CheckLag.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
 	}

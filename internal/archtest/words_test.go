@@ -17,6 +17,8 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
 )
 
 // privateNames are words that mean nothing to a stranger in a name: of a Go declaration, a log field, a column or a metric.
@@ -26,6 +28,11 @@ var privateNames = map[string]string{
 	"look": "status poll, or probe", "looked": "polled, or probed", "looker": "prober", "looks": "status polls", "remember": "pend, or save",
 	"remembered": "pending, or saved", "shed": "rejected", "silent": "idle, or the fact that is meant", "story": "timeline, or scenario", "stories": "scenarios",
 	"strike": "injection", "struck": "injected", "told": "reported, or result", "unsure": "inconclusive", "why": "reason",
+}
+
+// privateMetrics are words that no metric or alert uses: in a sentence they are ordinary.
+var privateMetrics = map[string]string{
+	"cause": "source", "check": "status poll", "checks": "status polls", "forged": "invalid signature", "report": "observation", "reports": "observations",
 }
 
 // privateWords mean nothing to a stranger wherever they stand: in names, comments, messages, SQL, pages, alert rules and the
@@ -111,6 +118,17 @@ func inName(name string) (words map[string]string) {
 	return words
 }
 
+// inMetric finds the private words of the name of a metric or an alert.
+func inMetric(name string) (words map[string]string) {
+	words = map[string]string{}
+	for _, word := range parts(name) {
+		if instead, ok := privateMetrics[word]; ok {
+			words[word] = instead
+		}
+	}
+	return words
+}
+
 // inText finds the private words of a text.
 func inText(text string) (words map[string]string) {
 	words = map[string]string{}
@@ -138,6 +156,9 @@ func wordsOf(file, text string) (found []finding) {
 	}
 	for i, line := range strings.Split(text, "\n") {
 		add(i+1, inText(line))
+		for _, name := range metricName.FindAllString(line, -1) {
+			add(i+1, inMetric(name))
+		}
 		if filepath.Ext(file) == ".go" {
 			continue // its names are read with the language in mind
 		}
@@ -259,18 +280,32 @@ func nameOfFile(file string) string {
 	return strings.NewReplacer("_", " ", "-", " ", "/", " ").Replace(file)
 }
 
+// TestKindsOfErrorsSayWhatNoOtherWordSays holds that a provider declines, we reject, and a signature is valid or not.
+func TestKindsOfErrorsSayWhatNoOtherWordSays(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for kind := gateway.KindUnknown; kind <= gateway.KindInvalidSignature; kind++ {
+		require.NotRegexp(t, `refuse|denied|forge`, kind.String())
+		require.False(t, seen[kind.String()], kind)
+		seen[kind.String()] = true
+	}
+	require.Equal(t, "declined", gateway.KindDeclined.String())
+	require.Equal(t, "invalid_signature", gateway.KindInvalidSignature.String())
+}
+
 func TestPrivateWordsAreFound(t *testing.T) {
 	t.Parallel()
 	source := `package p // the twins
 type MustLook struct{ why string }
 func (m MustLook) keep(again int) { log.Str("parked_at", m.why).Msg("a look at it, once again") }
 func TestWhyItIsAskedAgain() {}
+const late = "payrelay_checks_late" // PayrelayChecksLate
 `
 	var found []string
 	for _, f := range wordsOf("p.go", source) {
 		found = append(found, fmt.Sprint(f.line, " ", f.word))
 	}
 	slices.Sort(found)
-	require.Equal(t, []string{"1 twins", "2 MustLook", "2 look", "2 must look", "2 why", "3 MustLook", "3 again", "3 parked"}, slices.Compact(found))
+	require.Equal(t, []string{"1 twins", "2 MustLook", "2 look", "2 must look", "2 why", "3 MustLook", "3 again", "3 parked", "5 checks"}, slices.Compact(found))
 	require.Equal(t, []string{"is", "http", "of", "my", "order"}, parts("IsHTTP_ofMyOrder"))
 }

@@ -73,7 +73,7 @@ func handle(p Payments, w http.ResponseWriter, r *http.Request, provider string,
 	case payment.CodeCallbackUnknown:
 		return "unknown", answer(w, http.StatusNotFound, "This is no callback address."), len(body), err
 	case payment.CodeCallbackForged:
-		return "forged", answer(w, http.StatusUnauthorized, "The signature does not hold."), len(body), err
+		return "invalid_signature", answer(w, http.StatusUnauthorized, "The signature does not hold."), len(body), err
 	case payment.CodeCallbackMalformed:
 		return "malformed", answer(w, http.StatusBadRequest, "The callback cannot be read."), len(body), err
 	}

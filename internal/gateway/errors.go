@@ -22,7 +22,7 @@ const (
 	KindDuplicate
 	// KindCredentials: the provider refused the account's credentials and did nothing.
 	KindCredentials
-	// KindDeclined: the provider refused the call itself, and nothing happened.
+	// KindDeclined: the provider declined the call itself, and nothing happened.
 	KindDeclined
 	// KindRejected: a callback cannot be read by the provider's own rules.
 	KindRejected
@@ -53,7 +53,7 @@ const (
 // CodeClock is the Code of a KindDeclined error that says that the provider's clock and ours differ too much.
 const CodeClock = "clock_skew"
 
-var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "refused", "rejected", "invalid", "unsupported", "forged"}
+var kindNames = [...]string{"unknown", "not_sent", "not_found", "duplicate", "credentials", "declined", "rejected", "invalid", "unsupported", "invalid_signature"}
 
 // String returns the kind as it stands in metrics and evidence.
 func (k ErrorKind) String() string {

@@ -240,7 +240,7 @@ func TestBadRequests(t *testing.T) {
 		"a parameter twice":       {"GET", "/v1/orders?limit=1&limit=2", "", nil, 422, "invalid_request", "limit"},
 		"a limit of nothing":      {"GET", "/v1/orders?limit=0", "", nil, 422, "invalid_request", "at least 1"},
 		"a limit of too much":     {"GET", "/v1/orders?limit=201", "", nil, 422, "invalid_request", "at most 200"},
-		"a limit in words":        {"GET", "/v1/orders?limit=" + marked, "", nil, 422, "invalid_request", "limit"},
+		"a limit in words":        {"GET", "/v1/orders?limit=" + marked, "", nil, 422, "invalid_request", "limit must be a whole number between 1 and 200"},
 		"a limit without value":   {"GET", "/v1/orders?limit=", "", nil, 422, "invalid_request", "limit"},
 		"a status that is none":   {"GET", "/v1/orders?status=" + marked, "", nil, 422, "invalid_request", "must be one of created"},
 		"a parent that is none":   {"GET", "/v1/orders?parent_id=" + marked, "", nil, 422, "invalid_request", "parent_id"},

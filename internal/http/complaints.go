@@ -170,6 +170,14 @@ func clean(text string) bool {
 // wholeNumber is the one kind of number that the contract has.
 const wholeNumber = "a whole number without a decimal point or exponent, not in quotes"
 
+// rangeOf says between which numbers a value must be, where the contract names both.
+func rangeOf(schema *openapi3.Schema) string {
+	if schema.Min == nil || schema.Max == nil {
+		return ""
+	}
+	return fmt.Sprintf(" between %.0f and %.0f", *schema.Min, *schema.Max)
+}
+
 func typeName(schema *openapi3.Schema) string {
 	switch {
 	case schema.Type.Is("integer"):

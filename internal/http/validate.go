@@ -131,7 +131,7 @@ func readParameter(parameter *openapi3.Parameter, values []string, wrong *proble
 	case schema.Format == "date-time" && strings.Contains(text, " "):
 		wrong.add(name, "must be a time without a space: an unescaped + means one, so write + as %2B, or use UTC, such as 2026-01-31T00:00:00Z")
 	case schema.Type.Is("integer") && !wholeText.MatchString(text):
-		wrong.add(name, "must be a whole number")
+		wrong.add(name, "must be a whole number"+rangeOf(schema))
 	default:
 		if schema.Type.Is("integer") {
 			value = json.Number(text)
