@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 # Two images: `server` (the default) is for production; `dev` also holds the simulators and the demo shop.
 FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS source
 WORKDIR /src

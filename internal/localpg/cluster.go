@@ -252,7 +252,7 @@ func (c *cluster) arguments() []string {
 	}
 	if c.fast {
 		settings = append(settings,
-			"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+			"fsync=off", "full_page_writes=off",
 			"wal_level=minimal", "max_wal_senders=0", "min_wal_size=32MB", "max_wal_size=512MB", "checkpoint_timeout=1h",
 			"shared_buffers=64MB", "max_connections=300",
 			"autovacuum=off", // it would hold on to a template while it is cloned

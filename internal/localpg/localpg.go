@@ -36,7 +36,7 @@ type Options struct {
 	Database string
 	// Fresh throws away the data of earlier runs first.
 	Fresh bool
-	// Fast trades durability for speed. A crash of the server loses the commits of the last second; a crash of the
+	// Fast trades durability for speed. Commits survive the server's own crash; a crash of the
 	// machine may lose all, so after a reboot it starts empty. It also starts empty rather than fail when the data was made by another major version.
 	Fast bool
 	// InstalledOnly looks for server binaries on this machine and nowhere else.

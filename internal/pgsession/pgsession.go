@@ -18,22 +18,28 @@ type setting struct {
 	name, value string
 	// carried says that PgBouncer carries it along with a client's transactions.
 	carried bool
+	// checked says that it is not asked for: the role may have a stricter value.
+	checked bool
 }
 
 var settings = []setting{
-	{"client_encoding", "UTF8", true},
-	{"DateStyle", "ISO, MDY", true},
-	{"TimeZone", "UTC", true},
-	{"standard_conforming_strings", "on", true},
-	{"IntervalStyle", "postgres", false},
-	{"bytea_output", "hex", false},
-	{"extra_float_digits", "1", false},
-	{"array_nulls", "on", false},
+	{name: "client_encoding", value: "UTF8", carried: true},
+	{name: "DateStyle", value: "ISO, MDY", carried: true},
+	{name: "TimeZone", value: "UTC", carried: true},
+	{name: "standard_conforming_strings", value: "on", carried: true},
+	{name: "IntervalStyle", value: "postgres"},
+	{name: "bytea_output", value: "hex"},
+	{name: "extra_float_digits", value: "1"},
+	{name: "array_nulls", value: "on"},
+	{name: "synchronous_commit", value: "on", checked: true},
 }
 
 // Configure makes a connection ask for the settings. pooled says that a transaction pooler may stand in between.
 func Configure(c *pgx.ConnConfig, pooled bool) {
 	for _, s := range settings {
+		if s.checked {
+			continue
+		}
 		for name := range c.RuntimeParams { // names are not case-sensitive, and the address may hold another value
 			if strings.EqualFold(name, s.name) {
 				delete(c.RuntimeParams, name)
@@ -101,6 +107,8 @@ func (s setting) fits(got string) bool {
 		return strings.HasPrefix(got, "ISO")
 	case "TimeZone": // times carry their offset
 		return true
+	case "synchronous_commit": // off acknowledges what a crash can take back; every other value waits for the disk
+		return got != "off"
 	case "extra_float_digits": // from 1 on a number is written exactly
 		return got == "1" || got == "2" || got == "3"
 	}

@@ -87,6 +87,22 @@ func TestBehindAPoolerAnotherSettingIsRefusedByName(t *testing.T) {
 	require.ErrorContains(t, err, "search_path")
 }
 
+func TestACommitThatACrashCanTakeBackIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, pooled := range []bool{false, true} {
+		_, err := connect(t, odd(t, "synchronous_commit = off"), pooled)
+		require.ErrorContains(t, err, "session's synchronous_commit is \"off\"")
+		require.ErrorContains(t, err, "SET synchronous_commit = 'on'", "it says what to do")
+		for _, value := range []string{"on", "local", "remote_write", "remote_apply"} {
+			conn, err := connect(t, odd(t, "synchronous_commit = "+value), pooled)
+			require.NoError(t, err, value)
+			got := ""
+			require.NoError(t, conn.QueryRow(t.Context(), "SHOW synchronous_commit").Scan(&got))
+			require.Equal(t, value, got, "what waits for more than the disk is kept")
+		}
+	}
+}
+
 func TestAPoolerIsAskedForNothingThatItRefuses(t *testing.T) {
 	t.Parallel()
 	conf, err := pgx.ParseConfig("postgres://u@127.0.0.1/d?bytea_output=escape&default_query_exec_mode=exec")

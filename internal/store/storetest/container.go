@@ -14,7 +14,7 @@ import (
 // TEST_POSTGRES_IMAGE, if that is set. The library's own helper removes it after the test binary's end.
 func startContainer(ctx context.Context) (string, error) {
 	c, err := postgres.Run(ctx, cmp.Or(os.Getenv("TEST_POSTGRES_IMAGE"), "postgres:17-alpine"), postgres.BasicWaitStrategies(), postgres.WithDatabase("postgres"),
-		testcontainers.WithCmd("postgres", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+		testcontainers.WithCmd("postgres", "-c", "fsync=off", "-c", "full_page_writes=off",
 			"-c", "max_connections=300", "-c", "autovacuum=off"))
 	if err != nil {
 		return "", fmt.Errorf("start a Postgres container for tests (install Postgres's server binaries, or set TEST_DATABASE_URL, to go without Docker): %w", err)
