@@ -61,7 +61,9 @@ func confirming(store Store, answer func() (gateway.Result, error)) (*Service, *
 // the shop, with what to do.
 func TestWhatBecomesOfACode(t *testing.T) {
 	t.Parallel()
-	refused := func(kind gateway.ErrorKind, code string) error { return &gateway.Error{Kind: kind, Op: "confirm_code", Code: code} }
+	refused := func(kind gateway.ErrorKind, code string) error {
+		return &gateway.Error{Kind: kind, Op: "confirm_code", Code: code}
+	}
 	one, three := 1, 3
 	asksAgain := func(left *int) gateway.Result {
 		return gateway.Result{Status: gateway.StatusRequiresAction, NextAction: &gateway.NextAction{Type: gateway.ActionConfirmCode, AttemptsLeft: left}}
