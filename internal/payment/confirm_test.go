@@ -65,7 +65,7 @@ func TestWhatBecomesOfACode(t *testing.T) {
 		return &gateway.Error{Kind: kind, Op: "confirm_code", Code: code}
 	}
 	one, three := 1, 3
-	asksAgain := func(left *int) gateway.Result {
+	nextTry := func(left *int) gateway.Result {
 		return gateway.Result{Status: gateway.StatusRequiresAction, NextAction: &gateway.NextAction{Type: gateway.ActionConfirmCode, AttemptsLeft: left}}
 	}
 	redirects := gateway.Result{Status: gateway.StatusRequiresAction, NextAction: &gateway.NextAction{Type: gateway.ActionRedirect}}
@@ -80,9 +80,9 @@ func TestWhatBecomesOfACode(t *testing.T) {
 		"taken, and not ended":        {result: gateway.Result{Status: gateway.StatusProcessing}, status: StatusProcessing},
 		"another step follows":        {result: redirects, status: StatusRequiresAction},
 		"refused as the last attempt": {result: gateway.Result{Status: gateway.StatusFailed}, status: StatusFailed},
-		"asked for again":             {result: asksAgain(&three), code: CodeWrongCode, message: "3 attempts are left", status: StatusRequiresAction},
-		"asked for a last time":       {result: asksAgain(&one), code: CodeWrongCode, message: "1 attempt is left", status: StatusRequiresAction},
-		"asked for, uncounted":        {result: asksAgain(nil), code: CodeWrongCode, message: "Ask the customer again.", status: StatusRequiresAction},
+		"asked for once more":         {result: nextTry(&three), code: CodeWrongCode, message: "3 attempts are left", status: StatusRequiresAction},
+		"asked for a last time":       {result: nextTry(&one), code: CodeWrongCode, message: "1 attempt is left", status: StatusRequiresAction},
+		"asked for, uncounted":        {result: nextTry(nil), code: CodeWrongCode, message: "Ask the customer again.", status: StatusRequiresAction},
 		"wrong":                       {err: refused(gateway.KindDeclined, "WRONG"), code: CodeWrongCode, message: "2 attempts are left", status: StatusRequiresAction},
 		"no code at all":              {err: refused(gateway.KindInvalid, ""), code: CodeWrongCode, message: "2 attempts are left", status: StatusRequiresAction},
 		"its key is lost":             {err: refused(gateway.KindInvalid, gateway.CodeKeyLost), code: CodeInvalidState, message: "start a new one", status: StatusRequiresAction},
