@@ -8,8 +8,10 @@
 -- Sums are in minor units of the order's currency. Encrypted columns are bound to their row by associated data.
 
 -- Shops and their keys -------------------------------------------------------------------------------------------
+CREATE SEQUENCE shop_numbers;
 CREATE TABLE shops (
     id                  uuid PRIMARY KEY,
+    number              bigint NOT NULL DEFAULT nextval('shop_numbers') CONSTRAINT shops_number_key UNIQUE CONSTRAINT shops_number CHECK (number BETWEEN 1 AND 4294967295), -- in the ids of its orders at providers
     name                text NOT NULL CONSTRAINT shops_name_key UNIQUE CONSTRAINT shops_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
     notification_url    text NOT NULL DEFAULT '',
     webhook_secret      bytea NOT NULL,                     -- encrypted, associated data shop/<id>/webhook_secret
@@ -533,4 +535,5 @@ DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notif
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops, directory;
+DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

@@ -30,6 +30,10 @@ func (s *readStore) Account(context.Context, uuid.UUID) (Account, error) {
 	return Account{Name: "a", Provider: "fake", Currency: "EUR"}, nil
 }
 
+func (s *readStore) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string) (string, error) {
+	return trialOrderID, nil
+}
+
 func (s *readStore) Order(context.Context, Key) (*Order, error) { return s.paid, nil }
 
 func (s *readStore) OrderByReference(context.Context, uuid.UUID, gateway.Kind, string) (*Order, error) {

@@ -51,7 +51,10 @@ func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
 		in.order.Amount = money.New(in.minor, account.Currency)
 	}
 	to := target{account, gw.gateway, s.CallbackURL(account)}
-	o := s.newOrder(in.order.at(account))
+	o, err := s.newOrder(ctx, in.order.at(account))
+	if err != nil {
+		return nil, false, err
+	}
 	of, err := in.offer(ctx, to, o)
 	if err != nil {
 		return s.rejectOrReplay(ctx, o, err)
@@ -87,7 +90,10 @@ func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool
 	if err := in.complete(parent, to, &in.order); err != nil {
 		return nil, false, err
 	}
-	o := s.newOrder(in.order.at(account))
+	o, err := s.newOrder(ctx, in.order.at(account))
+	if err != nil {
+		return nil, false, err
+	}
 	of, err := in.offer(parent, to, o)
 	if err != nil {
 		return nil, false, err

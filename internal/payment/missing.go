@@ -11,6 +11,7 @@ import (
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/orderid"
 )
 
 // Request is a request for an order whose provider has needs of its own: NewPayment, NewPayout or NewTransfer.
@@ -86,10 +87,13 @@ func (s *Service) checkAt(ctx context.Context, shop uuid.UUID, name string, curr
 	return ask(account, gw.gateway)
 }
 
+// trialOrderID has the form of an order's id at its provider, and belongs to none.
+const trialOrderID = orderid.Prefix + "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
 // trialRef names an order that is never written, in the account's currency. A sum that could not be read was complained
 // about where it was read: any does.
 func (s *Service) trialRef(kind gateway.Kind, operation gateway.Operation, minor int64, a Account) gateway.Ref {
-	return gateway.Ref{Kind: kind, Operation: operation, OrderID: newProviderOrderID(), Amount: money.New(max(minor, 1), a.Currency), CreatedAt: s.Now()}
+	return gateway.Ref{Kind: kind, Operation: operation, OrderID: trialOrderID, Amount: money.New(max(minor, 1), a.Currency), CreatedAt: s.Now()}
 }
 
 // paymentRequest is what the provider of an account is told of a payment.

@@ -31,6 +31,10 @@ func (s *shelf) OrderByReference(context.Context, uuid.UUID, gateway.Kind, strin
 }
 
 // Order knows no payout card.
+func (s *shelf) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string) (string, error) {
+	return trialOrderID, nil
+}
+
 func (s *shelf) Order(context.Context, Key) (*Order, error) { return nil, ErrNotFound }
 
 func newShelf(fake *gatewaytest.Fake) (*shelf, *Service) {

@@ -45,6 +45,9 @@ type Store interface {
 	// twice.
 	ApplyCallback(ctx context.Context, cb Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
+	// ProviderOrderID returns the id by which the provider is to know an order: always the same for a shop, a kind and the
+	// shop's reference, whatever was lost in between.
+	ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (string, error)
 	Order(ctx context.Context, key Key) (*Order, error)
 	// OrderByReference returns the shop's order of a kind and reference.
 	OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*Order, error)

@@ -2,8 +2,6 @@ package payment
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -220,30 +218,17 @@ func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit 
 	return s.Store.Feed(ctx, shop, after, limit)
 }
 
-// newProviderOrderID makes the id that the provider gets: 128 random bits, so that nobody can type a valid one into a
-// name field, behind a prefix that tells people where it comes from.
-func newProviderOrderID() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b)
-	return providerOrderPrefix + hex.EncodeToString(b)
-}
-
-const providerOrderPrefix = "pr-"
-
-// madeByUs reports whether a provider's name of an order is one of ours.
-func madeByUs(id string) bool {
-	digits, ours := strings.CutPrefix(id, providerOrderPrefix)
-	_, err := hex.DecodeString(digits)
-	return ours && len(digits) == 32 && err == nil
-}
-
 // newOrder returns an order in its first state. It is not stored yet.
-func (s *Service) newOrder(o Order) *Order {
+func (s *Service) newOrder(ctx context.Context, o Order) (*Order, error) {
+	id, err := s.Store.ProviderOrderID(ctx, o.ShopID, o.Kind, o.Reference)
+	if err != nil {
+		return nil, err
+	}
 	now := s.Now()
-	o.ID, o.ProviderOrderID = s.NewID(), newProviderOrderID()
+	o.ID, o.ProviderOrderID = s.NewID(), id
 	o.CreatedAt, o.UpdatedAt, o.PollsSince = now, now, now
 	o.step(StatusCreated, SourceRequest, nil, now)
 	o.intend(s.policy(), now)
 	o.snapshot()
-	return &o
+	return &o, nil
 }

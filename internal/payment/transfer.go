@@ -10,6 +10,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/orderid"
 )
 
 // NewTransfer asks to move money from card to card.
@@ -88,16 +89,19 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if own, err := s.startedHere(ctx, in.Shop, account, found.OrderID); own != nil || err != nil {
 		return own, false, err
 	}
-	if madeByUs(found.OrderID) {
+	if orderid.HasForm(found.OrderID) {
 		// Another shop's that shares the account: not even that it exists is told.
 		return nil, false, importRejected(&gateway.Error{Kind: gateway.KindNotFound})
 	}
 	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
-	o := s.newOrder(Order{
+	o, err := s.newOrder(ctx, Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,
 		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
 		ProviderReference: found.ProviderReference, ProviderState: found.State,
 	})
+	if err != nil {
+		return nil, false, err
+	}
 	a := attempt{operation: "find_transfer", call: func(context.Context) (gateway.Result, error) { return found, nil }}
 	stored, isNew, err := s.begin(ctx, o, a)
 	if err != nil || isNew {

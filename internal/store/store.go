@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +12,7 @@ import (
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/idempotency"
+	"payrelay/internal/orderid"
 	"payrelay/internal/payment"
 	"payrelay/internal/secrets"
 )
@@ -50,6 +52,10 @@ type Store struct {
 	Options
 	serviceKeys sync.Map // name → []byte
 	directory   directory
+
+	orderIDCodec  atomic.Pointer[orderid.Codec]
+	shopNumbers   sync.Map // shop id → uint32
+	shopsByNumber sync.Map // uint32 → shop id
 }
 
 var (

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/orderid"
 	"payrelay/internal/payment"
 )
 
@@ -278,6 +279,14 @@ func (s *store) poll(r *record) {
 			w.violate("a status poll failed: %v", err)
 		}
 	})
+}
+
+// orderIDs makes the ids at the provider.
+var orderIDs = orderid.New([]byte("a key of the simulation"))
+
+// ProviderOrderID implements payment.Store.
+func (s *store) ProviderOrderID(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (string, error) {
+	return orderIDs.Make(orderid.Subject{ShopNumber: 1, Shop: shop, Kind: kind, Reference: reference, Attempt: 1})
 }
 
 // Order implements payment.Store.

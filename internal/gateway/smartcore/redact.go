@@ -30,7 +30,7 @@ func keptID(s string, hide kit.Redactor) string {
 }
 
 var (
-	givenIDShape = regexp.MustCompile(`^(?:pr-[0-9a-f]{32}|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`) // smartcore.md 6
+	givenIDShape = regexp.MustCompile(`^(?:pr-[0-9a-v]{32}|[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$`) // smartcore.md 6
 	maskedShape  = regexp.MustCompile(`^[0-9]{4,8}[*xX]{2,12}[0-9]{0,4}$`)
 	binShape     = regexp.MustCompile(`^[0-9]{6,8}$`)
 	countryShape = regexp.MustCompile(`^[A-Z]{3}$`)

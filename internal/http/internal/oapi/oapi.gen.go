@@ -371,7 +371,7 @@ type Order struct {
 	PaymentMethod *PaymentMethod `json:"payment_method"`
 	Provider      string         `json:"provider"`
 
-	// ProviderOrderId The id that the provider was given.
+	// ProviderOrderId The id that the provider was given. It is computed from the shop, the kind and the reference.
 	ProviderOrderId string `json:"provider_order_id"`
 
 	// ProviderReference The provider's own id.

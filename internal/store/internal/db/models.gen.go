@@ -235,6 +235,7 @@ type ServiceKey struct {
 
 type Shop struct {
 	ID              uuid.UUID `db:"id"`
+	Number          int64     `db:"number"`
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	WebhookSecret   []byte    `db:"webhook_secret"`
