@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -17,6 +18,37 @@ type keptVerdict struct {
 
 // ApplyCallback implements payment.Store.
 func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+	var verdict payment.Verdict
+	var reason string
+	w := write{
+		doing: "keep a callback", callback: &cb,
+		judge:   func(o *payment.Order) error { verdict, reason = fn(o); return nil },
+		verdict: func() (payment.Verdict, string) { return verdict, reason },
+	}
+	switch err := s.commit(ctx, &w); {
+	case errors.Is(err, errAlone):
+		return s.applyAlone(ctx, cb, pick, fn)
+	case err != nil:
+		return "", false, err
+	case w.kept != nil:
+		return payment.Verdict(w.kept.Verdict), true, nil
+	}
+	w.order.Saved()
+	return verdict, false, nil
+}
+
+// keptCallback is the row of a callback that was judged.
+func keptCallback(cb *payment.Callback, o *payment.Order, judged func() (payment.Verdict, string)) (db.InsertCallbackParams, error) {
+	providerData, err := toJSONObject(cb.ProviderData)
+	verdict, reason := judged()
+	return db.InsertCallbackParams{
+		AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: &o.ShopID, OrderID: &o.ID, ProviderOrderID: text(cb.ProviderOrderID),
+		Verdict: string(verdict), Reason: text(reason), Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
+	}, err
+}
+
+// applyAlone waits for the order's lock, keeps a callback that no order is known for, and finds the refund that one means.
+func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	providerData, err := toJSONObject(cb.ProviderData)
 	if err != nil {
 		return "", false, err
@@ -64,14 +96,15 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick fun
 		var reason string
 		verdict, reason = fn(o)
 		saved = o
-		var q queue
-		if _, err := db.New(&q).InsertCallback(ctx, db.InsertCallbackParams{
-			AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: &o.ShopID, OrderID: &o.ID, ProviderOrderID: id,
-			Verdict: string(verdict), Reason: text(reason), Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
-		}); err != nil {
+		judged, err := keptCallback(&cb, o, func() (payment.Verdict, string) { return verdict, reason })
+		if err != nil {
 			return err
 		}
-		return s.save(ctx, tx, row, before, o, &q)
+		all := changes{store: s, callbacks: []db.InsertCallbackParams{judged}}
+		if err := all.add(ctx, row, before, o); err != nil {
+			return err
+		}
+		return all.send(ctx, tx)
 	})
 	if err != nil {
 		return "", false, err

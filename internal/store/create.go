@@ -15,12 +15,18 @@ import (
 // errTaken ends a transaction whose reference turned out to be taken.
 var errTaken = errors.New("the reference is taken")
 
-// CreateOrder implements payment.Store. It is one statement and one round trip.
+// CreateOrder implements payment.Store. It is one statement and one round trip, which it may share with others.
 func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
 	return s.create(ctx, o, func(p db.InsertOrderParams) error {
-		return s.read(ctx, "create order", func(ctx context.Context, q *db.Queries) error {
-			return insert(ctx, q, p)
-		})
+		w := write{doing: "create order", insert: &p}
+		err := s.commit(ctx, &w)
+		if errors.Is(err, errAlone) {
+			err = s.commitAlone(ctx, &w)
+		}
+		if err == nil && !w.done {
+			return errTaken
+		}
+		return err
 	})
 }
 

@@ -14,3 +14,23 @@ func (s *Store) AgeDirectory(by time.Duration) {
 
 // Comparisons is how often the directory was compared with the database.
 func (s *Store) Comparisons() int64 { return s.directory.comparisons.Load() }
+
+// Batches is how many batches of writes were begun, Waiting how many writes wait for one.
+func (s *Store) Batches() int {
+	s.committer.mu.Lock()
+	defer s.committer.mu.Unlock()
+	return s.committer.batches
+}
+
+func (s *Store) Waiting() int {
+	s.committer.mu.Lock()
+	defer s.committer.mu.Unlock()
+	return len(s.committer.waiting)
+}
+
+// Alone is how many batches failed, so that their writes went alone.
+func (s *Store) Alone() int {
+	s.committer.mu.Lock()
+	defer s.committer.mu.Unlock()
+	return s.committer.broken
+}

@@ -28,6 +28,13 @@ func claimOwner(shop uuid.UUID, key string) string { return "idempotency/" + sho
 func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (idempotency.Claim, *idempotency.Response, error) {
 	now := i.store.Now()
 	claim := db.ClaimIdempotencyKeyParams{ShopID: shop, Key: key, RequestHash: requestHash, Owner: uuid.New(), LockedUntil: now.Add(lease), Now: now}
+	w := write{doing: "claim an idempotency key", claim: &claim}
+	if err := i.store.commit(ctx, &w); err != nil && !errors.Is(err, errAlone) {
+		return idempotency.Claim{}, nil, err
+	}
+	if w.done {
+		return idempotency.Claim{Shop: shop, Key: key, Owner: claim.Owner}, nil, nil
+	}
 	var kept db.IdempotencyKeyByNameRow
 	claimed := false
 	err := i.store.read(ctx, "claim an idempotency key", func(ctx context.Context, q *db.Queries) error {
@@ -86,13 +93,15 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 		return err
 	}
 	status := int32(r.Status) //nolint:gosec // an HTTP status
-	return i.store.read(ctx, "keep an answer", func(ctx context.Context, q *db.Queries) error {
-		n, err := q.FinishIdempotencyKey(ctx, db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Status: &status, Header: header, Body: body})
-		if err == nil && n == 0 {
-			return errGone
-		}
-		return err
-	})
+	w := write{doing: "keep an answer", finish: &db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Status: &status, Header: header, Body: body}}
+	err = i.store.commit(ctx, &w)
+	if errors.Is(err, errAlone) {
+		err = i.store.commitAlone(ctx, &w)
+	}
+	if err == nil && !w.done {
+		return errGone
+	}
+	return err
 }
 
 // Abandon implements idempotency.Store. A claim that is gone already, or is another's by now, is no error.

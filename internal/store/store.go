@@ -56,6 +56,7 @@ type Store struct {
 	orderIDCodec  atomic.Pointer[orderid.Codec]
 	shopNumbers   sync.Map // shop id → uint32
 	shopsByNumber sync.Map // uint32 → shop id
+	committer     committer
 }
 
 var (

@@ -17,6 +17,7 @@ const clockSlack = time.Second
 // Points are the instants at which a process may be killed or stopped.
 var Points = []string{
 	"order-written", "provider-answered", "outcome-written", "callback-verified", "callback-kept", "job-begun", "check-answered", "notification-sent",
+	"batch-claimed", "batch-judged", "batch-committed",
 	"answer-kept", "command-written",
 }
 

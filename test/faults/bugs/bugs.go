@@ -26,6 +26,10 @@ var All = map[string]Bug{
 		Old:  "if kept != nil {",
 		New:  "if kept != nil && cb.DedupeKey == nil {",
 	}, {
+		File: "internal/store/commit_batch.go",
+		Old:  "if w.kept = b.kept[[2]string{w.callback.AccountID.String(), string(w.callback.DedupeKey)}]; w.kept != nil {",
+		New:  "if w.callback.DedupeKey == nil {",
+	}, {
 		File: "internal/store/callback.go",
 		Old:  "DedupeKey: cb.DedupeKey, ShopID: &o.ShopID",
 		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: &o.ShopID",
@@ -39,6 +43,10 @@ var All = map[string]Bug{
 		File: "internal/store/tx.go",
 		Old:  "q.batch.Queue(sql, args...).Query(",
 		New:  "q.batch.Queue(unlocked(sql), args...).Query(",
+	}, {
+		File: "internal/store/commit_batch.go",
+		Old:  "q.Queue(lockOrders, shops",
+		New:  "q.Queue(unlocked(lockOrders), shops",
 	}, {
 		File: "internal/store/bug.go",
 		New: `package store

@@ -1,0 +1,281 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/faultpoint"
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// beginBatch begins a transaction in which rows are found by index also while the planner takes the tables for small: a plan
+// that reads a whole table could be kept until the table is large.
+const beginBatch = "begin; set local enable_seqscan = off"
+
+// errUnwritten marks an error that the service found itself, before the commit.
+var errUnwritten = errors.New("nothing was written")
+
+// The statements of a batch's first round trip. None of them waits for a row that somebody has locked.
+var (
+	claimKeys = func() string {
+		s := rowSetOf[db.ClaimIdempotencyKeyParams]()
+		s.names[indexOf(s.names, "now")] = "created_at"
+		return s.insert("idempotency_keys") + " ORDER BY u.shop_id, u.key ON CONFLICT (shop_id, key) DO NOTHING RETURNING owner"
+	}()
+	finishKeys = func() string {
+		s := rowSetOf[db.FinishIdempotencyKeyParams]()
+		return "UPDATE idempotency_keys k SET " + s.without("shop_id", "key", "owner").assignments() + " FROM " + s.from +
+			" WHERE k.shop_id = u.shop_id::uuid AND k.key = u.key AND k.owner = u.owner::uuid RETURNING k.owner"
+	}()
+	// A reference that is taken, by a row or by another in the same statement, leaves its order out.
+	insertOrders = func() string {
+		all := rowSetOf[db.InsertOrderParams]()
+		own := all.without("source", "provider_data", "at")
+		return `WITH u AS MATERIALIZED (SELECT ` + selected(all) + ` FROM ` + all.from + `), r AS (
+    INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, kind, reference, id FROM u ORDER BY reference, shop_id, kind
+    ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
+), o AS (
+    INSERT INTO orders (` + strings.Join(own.names, ", ") + `) SELECT u.` + strings.Join(own.names, ", u.") + ` FROM u JOIN r ON r.order_id = u.id
+), t AS (
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
+    SELECT u.shop_id, u.id, u.sequence, '', u.status, u.source, u.provider_data, u.at FROM u JOIN r ON r.order_id = u.id
+)
+SELECT order_id FROM r`
+	}()
+	// A refund's payment is locked before the refund, which a batch does not do.
+	lockOrders = func() string {
+		columns, _, _ := strings.Cut(orderQuery, "FROM orders")
+		return columns + `FROM orders WHERE (shop_id, id) IN (
+    SELECT k.shop::uuid, k.id::uuid FROM unnest($1::text[], $2::text[]) AS k(shop, id)
+    UNION SELECT c.shop_id, c.id FROM orders c WHERE c.provider_order_id = ANY($3::text[])
+) AND kind <> 'refund' ORDER BY shop_id, id FOR NO KEY UPDATE SKIP LOCKED`
+	}()
+)
+
+const keptCallbacks = `SELECT c.account_id, c.dedupe_key, c.verdict FROM unnest($1::text[], $2::bytea[]) AS k(account, dedupe_key)
+JOIN callbacks c ON c.account_id = k.account::uuid AND c.dedupe_key = k.dedupe_key`
+
+func indexOf(names []string, name string) int {
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+	}
+	panic("store: no column " + name)
+}
+
+// selected reads the columns of rows under their own names.
+func selected(s rowSet) string {
+	list := make([]string, len(s.names))
+	for i, name := range s.names {
+		list[i] = s.picks[i] + " AS " + name
+	}
+	return strings.Join(list, ", ")
+}
+
+// batch is writes that share a commit.
+type batch struct {
+	store  *Store
+	writes []*write
+	rows   map[payment.Key]*db.Order // locked, by key
+	kept   map[[2]string]*keptVerdict
+	used   map[payment.Key]bool // orders that a write of this batch is about
+}
+
+// commitBatch does writes in one transaction. If none of them has an order to judge, that is one round trip. A write that has to
+// go alone has errAlone as its error; any other error of it is its own. An error of the batch means that none was done, or that
+// nobody knows.
+func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*write) (err error) {
+	b := batch{store: s, writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[[2]string]*keptVerdict{}, used: map[payment.Key]bool{}}
+	var first pgx.Batch
+	b.queueRows(&first)
+	if !b.queueLocks(&first) { // statements that are sent together are a transaction
+		if err := conn.SendBatch(ctx, &first).Close(); err != nil {
+			return err
+		}
+		faultpoint.Hit("batch-committed")
+		return nil
+	}
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginBatch})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tx.Rollback(context.WithoutCancel(ctx))
+		}
+	}()
+	if err := tx.SendBatch(ctx, &first).Close(); err != nil {
+		return err
+	}
+	faultpoint.Hit("batch-claimed")
+	all := changes{store: s}
+	for _, w := range writes {
+		if w.update != nil || w.callback != nil {
+			if err := b.judge(ctx, w, &all); err != nil {
+				return fmt.Errorf("%w: %w", errUnwritten, err)
+			}
+		}
+	}
+	faultpoint.Hit("batch-judged")
+	if err := all.send(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	faultpoint.Hit("batch-committed")
+	return nil
+}
+
+// queueRows queues what needs no judging: claims on keys, answers, new orders.
+func (b *batch) queueRows(q *pgx.Batch) {
+	claims, finishes, orders := map[uuid.UUID]*write{}, map[uuid.UUID]*write{}, map[uuid.UUID]*write{}
+	var claimed []db.ClaimIdempotencyKeyParams
+	var finished []db.FinishIdempotencyKeyParams
+	var inserted []db.InsertOrderParams
+	for _, w := range b.writes {
+		switch {
+		case w.claim != nil:
+			claimed, claims[w.claim.Owner] = append(claimed, *w.claim), w
+		case w.finish != nil:
+			finished, finishes[w.finish.Owner] = append(finished, *w.finish), w
+		case w.insert != nil:
+			inserted, orders[w.insert.ID] = append(inserted, *w.insert), w
+		}
+	}
+	if len(finished) > 0 {
+		q.Queue("SELECT set_config('enable_seqscan', 'off', true)")
+	}
+	queueMarked(q, claimKeys, claimed, claims)
+	queueMarked(q, finishKeys, finished, finishes)
+	queueMarked(q, insertOrders, inserted, orders)
+}
+
+// queueMarked queues a statement over rows, which returns the ids of those that found their place.
+func queueMarked[T any](q *pgx.Batch, sql string, rows []T, writes map[uuid.UUID]*write) {
+	if len(rows) == 0 {
+		return
+	}
+	q.Queue(sql, arrays(rows)...).Query(func(found pgx.Rows) error {
+		ids, err := pgx.CollectRows(found, pgx.RowTo[uuid.UUID])
+		for _, id := range ids {
+			if w := writes[id]; w != nil {
+				w.done = true
+			}
+		}
+		return err
+	})
+}
+
+// queueLocks queues the locks of the orders to be judged, and then the question which callbacks were kept before: it sees what
+// was committed by whoever had a lock before. It reports whether there are any.
+func (b *batch) queueLocks(q *pgx.Batch) bool {
+	var shops, ids, names, accounts []string
+	var keys [][]byte
+	for _, w := range b.writes {
+		switch {
+		case w.update != nil:
+			shops, ids = append(shops, w.update.Shop.String()), append(ids, w.update.Order.String())
+		case w.callback != nil:
+			names, accounts, keys = append(names, text(w.callback.ProviderOrderID)), append(accounts, w.callback.AccountID.String()), append(keys, w.callback.DedupeKey)
+		}
+	}
+	if len(ids) == 0 && len(names) == 0 {
+		return false
+	}
+	q.Queue(lockOrders, shops, ids, names).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
+		for _, row := range found {
+			b.rows[payment.Key{Shop: row.ShopID, Order: row.ID}] = row
+		}
+		return err
+	})
+	if len(names) > 0 {
+		q.Queue(keptCallbacks, accounts, keys).Query(b.readKept)
+	}
+	return true
+}
+
+func (b *batch) readKept(rows pgx.Rows) error {
+	for rows.Next() {
+		var account uuid.UUID
+		var key []byte
+		var kept keptVerdict
+		if err := rows.Scan(&account, &key, &kept.Verdict); err != nil {
+			return err
+		}
+		b.kept[[2]string{account.String(), string(key)}] = &kept
+	}
+	return rows.Err()
+}
+
+// judge has an order judged and gathers what is to be written. An error is the batch's; the write's own is in it.
+func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
+	if w.callback != nil {
+		if w.kept = b.kept[[2]string{w.callback.AccountID.String(), string(w.callback.DedupeKey)}]; w.kept != nil {
+			return nil
+		}
+	}
+	row := b.rowOf(w)
+	if row == nil || b.used[payment.Key{Shop: row.ShopID, Order: row.ID}] {
+		w.err = errAlone
+		return nil
+	}
+	b.used[payment.Key{Shop: row.ShopID, Order: row.ID}] = true
+	o, before, err := b.store.loaded(row)
+	if err == nil {
+		err = w.run(o)
+	}
+	if err != nil || w.panicked != nil {
+		w.err = err
+		return nil
+	}
+	w.order = o
+	if w.callback != nil {
+		kept, err := keptCallback(w.callback, o, w.verdict)
+		if err != nil {
+			return err
+		}
+		all.callbacks = append(all.callbacks, kept)
+	}
+	return all.add(ctx, row, before, o)
+}
+
+// run runs judge and keeps a panic for the caller.
+func (w *write) run(o *payment.Order) error {
+	defer func() { w.panicked = recover() }()
+	if err := w.judge(o); err != nil {
+		return err
+	}
+	if err := w.gone(); err != nil {
+		return translate(w.doing, err)
+	}
+	return nil
+}
+
+// rowOf returns the locked row that a write is about, nil if there is none that a batch can take.
+func (b *batch) rowOf(w *write) *db.Order {
+	if w.update != nil {
+		return b.rows[*w.update]
+	}
+	var of *db.Order
+	for _, row := range b.rows {
+		if row.ProviderOrderID != text(w.callback.ProviderOrderID) || row.AccountID != w.callback.AccountID {
+			continue
+		}
+		if of != nil || w.callback.Kind == gateway.KindRefund {
+			return nil
+		}
+		of = row
+	}
+	return of
+}
