@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,7 +24,11 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(dirVariable); dir != "" {
 		os.Exit(playProgram(dir))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if made.dir != "" {
+		_ = os.RemoveAll(made.dir)
+	}
+	os.Exit(code)
 }
 
 func playProgram(dir string) int {
@@ -59,6 +64,39 @@ func sharedDir(t *testing.T) string {
 	require.NoError(t, os.Chmod(top, 0o711)) //nolint:gosec // reachable on purpose
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
 	return filepath.Join(top, "pg")
+}
+
+// made is a cluster that nothing has happened to yet, for tests that are not about making one: initdb costs more than all else
+// that most of them do.
+var made struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func makeOnce() {
+	if made.dir, made.err = os.MkdirTemp("", "localpg-made-"); made.err != nil {
+		return
+	}
+	if made.err = os.Chmod(made.dir, 0o711); made.err != nil { //nolint:gosec // the server's account must pass through
+		return
+	}
+	var s *Server
+	if s, made.err = startMachine(context.Background(), Options{Dir: filepath.Join(made.dir, "pg"), Fast: true}); made.err == nil {
+		made.err = s.Stop(context.Background())
+	}
+}
+
+// madeDir is sharedDir with a copy of the cluster that is made once.
+func madeDir(t *testing.T) string {
+	t.Helper()
+	made.once.Do(makeOnce)
+	require.NoError(t, made.err)
+	dir := sharedDir(t)
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	out, err := exec.CommandContext(t.Context(), "cp", "-Rp", filepath.Join(made.dir, "pg", clusterName), dir).CombinedOutput() //nolint:gosec // the test's own folders
+	require.NoError(t, err, "%s", out)
+	return dir
 }
 
 func ask[T any](t *testing.T, url, sql string) T {
@@ -125,7 +163,7 @@ func TestServerIsPrivate(t *testing.T) {
 
 func TestDurableUnlessFast(t *testing.T) {
 	t.Parallel()
-	s := run(t, Options{Dir: sharedDir(t)})
+	s := run(t, Options{Dir: madeDir(t)})
 	for _, name := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
 		require.Equal(t, "on", ask[string](t, s.URL(), "SELECT current_setting('"+name+"')"), name)
 	}
@@ -133,7 +171,7 @@ func TestDurableUnlessFast(t *testing.T) {
 
 func TestLogHoldsNoRows(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir, Fast: true})
 	do(t, s.URL(), "CREATE TABLE c (v text CONSTRAINT short CHECK (length(v) < 3))")
 	conn, err := pgx.Connect(t.Context(), s.URL())
@@ -152,7 +190,7 @@ func TestLogHoldsNoRows(t *testing.T) {
 
 func TestSecondServerOnOneDirectoryIsRefused(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir, Fast: true})
 	_, err := startMachine(t.Context(), Options{Dir: dir, Fast: true, Fresh: true})
 	require.ErrorIs(t, err, ErrInUse)
@@ -163,7 +201,7 @@ func TestSecondServerOnOneDirectoryIsRefused(t *testing.T) {
 
 func TestKillThenRestartReplaysTheLog(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir})
 	do(t, s.URL(), "CREATE TABLE kept AS SELECT 7 AS n")
 	url, done := s.URL(), s.Done()
@@ -183,7 +221,7 @@ func TestKillThenRestartReplaysTheLog(t *testing.T) {
 
 func TestStopGivesUpWaitingWithItsContext(t *testing.T) {
 	t.Parallel()
-	s := run(t, Options{Dir: sharedDir(t), Fast: true})
+	s := run(t, Options{Dir: madeDir(t), Fast: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	done := s.Done()
@@ -193,7 +231,7 @@ func TestStopGivesUpWaitingWithItsContext(t *testing.T) {
 
 func TestServerEndsWithItsKilledProgram(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	child, url := runProgram(t, dir, nil)
 	data := filepath.Join(dir, clusterName, "data")
 	postmaster := postmasterPID(t, data)
@@ -214,7 +252,7 @@ func TestServerEndsWithItsKilledProgram(t *testing.T) {
 
 func TestKilledProgramLeavesNoServerBehind(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	child, _ := runProgram(t, dir, nil)
 	data := filepath.Join(dir, clusterName, "data")
 	postmaster := postmasterPID(t, data)
@@ -242,7 +280,7 @@ func TestStalePIDFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := sharedDir(t)
+			dir := madeDir(t)
 			s := run(t, Options{Dir: dir, Fast: true})
 			do(t, s.URL(), "CREATE TABLE kept AS SELECT 5 AS n")
 			path := filepath.Join(dir, clusterName, "data", "postmaster.pid")
@@ -266,7 +304,7 @@ func TestStalePIDFile(t *testing.T) {
 
 func TestForeignServerOnTheDirectoryIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir, Fast: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -286,7 +324,7 @@ func TestHalfMadeClusterIsMadeAgain(t *testing.T) {
 
 func TestFastDataOfAnotherBootIsNotTrusted(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir, Fast: true})
 	do(t, s.URL(), "CREATE TABLE kept ()")
 	require.NoError(t, s.Stop(t.Context()))
@@ -297,7 +335,7 @@ func TestFastDataOfAnotherBootIsNotTrusted(t *testing.T) {
 
 func TestDataOfAnotherVersionIsNotTouched(t *testing.T) {
 	t.Parallel()
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir})
 	require.NoError(t, s.Stop(t.Context()))
 	version := filepath.Join(dir, clusterName, "data", "PG_VERSION")
@@ -309,7 +347,7 @@ func TestDataOfAnotherVersionIsNotTouched(t *testing.T) {
 
 func TestGivenURLIsUsedAndLeftAlone(t *testing.T) {
 	t.Parallel()
-	own := run(t, Options{Dir: sharedDir(t), Fast: true})
+	own := run(t, Options{Dir: madeDir(t), Fast: true})
 	s, err := Start(t.Context(), Options{URL: own.URL(), Dir: "/nowhere"})
 	require.NoError(t, err)
 	require.Equal(t, own.URL(), s.URL())

@@ -18,7 +18,7 @@ func TestProgramRunByRootRunsServerUnprivileged(t *testing.T) {
 		require.Nil(t, acct)
 		return
 	}
-	dir := sharedDir(t)
+	dir := madeDir(t)
 	s := run(t, Options{Dir: dir, Fast: true})
 	info, err := os.Stat(filepath.Join("/proc", lineOne(t, dir)))
 	require.NoError(t, err)
