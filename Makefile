@@ -121,6 +121,10 @@ bench: ## measure the service beside pgbench: rounds of about a minute; BENCH="-
 bench-go: ## run Go's benchmarks: overload, isolation, lost answers
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
+.PHONY: bench-lists
+bench-lists: ## measure every list of orders, warm, among 3 million orders; LIST_ORDERS=10000000 for more
+	LIST_ORDERS=$(or $(LIST_ORDERS),3000000) go test -run '^$$' -bench BenchmarkLists -benchtime 10x -timeout 2h ./internal/store
+
 .PHONY: faults
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint

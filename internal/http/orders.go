@@ -25,7 +25,7 @@ func (s *server) orderOf(kind gateway.Kind) func(context.Context, payment.Key) (
 func (s *server) listOrders(ctx context.Context, _ *call, q oapi.ListOrdersParams) (reply, error) {
 	page, err := s.Orders.Orders(ctx, payment.Filter{
 		Shop: shopID(ctx), Kind: gateway.Kind(valueOf(q.Kind)), Status: payment.Status(valueOf(q.Status)), Reference: valueOf(q.Reference),
-		Account: valueOf(q.Account), ParentID: q.ParentId, CreatedFrom: valueOf(q.CreatedFrom), CreatedTo: valueOf(q.CreatedTo), Limit: pageSize(q.Limit), Cursor: valueOf(q.Cursor),
+		Account: valueOf(q.Account), ProviderOrderID: valueOf(q.ProviderOrderId), ProviderReference: valueOf(q.ProviderReference), ParentID: q.ParentId, CreatedFrom: valueOf(q.CreatedFrom), CreatedTo: valueOf(q.CreatedTo), Limit: pageSize(q.Limit), Cursor: valueOf(q.Cursor),
 	})
 	if err != nil {
 		return reply{}, err

@@ -113,6 +113,7 @@ type Filter struct {
 	Status                 Status
 	Reference, Account     string
 	ProviderOrderID        string
+	ProviderReference      string // the provider's own id of it
 	ParentID               *uuid.UUID
 	CreatedFrom, CreatedTo time.Time
 	Limit                  int

@@ -107,7 +107,7 @@ func New(c Config) *Service {
 		c.Now = func() time.Time { return faultpoint.Now().UTC().Truncate(time.Microsecond) }
 	}
 	if c.NewID == nil {
-		c.NewID = func() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+		c.NewID = (&idMaker{now: c.Now}).next
 	}
 	if c.AnnotateRequest == nil {
 		c.AnnotateRequest = func(context.Context, *Order) {}

@@ -1,6 +1,12 @@
 package store
 
-import "time"
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/payment"
+)
 
 // ExpireDirectory is for tests that change its tables by hand and cannot wait until it is compared again.
 func (s *Store) ExpireDirectory() { s.directory.expire() }
@@ -34,3 +40,6 @@ func (s *Store) Alone() int {
 	defer s.committer.mu.Unlock()
 	return s.committer.broken
 }
+
+// SearchSQL is the question that a filter is answered by.
+func SearchSQL(f payment.Filter) (string, pgx.NamedArgs, error) { return search(f, pageSize(f.Limit)) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -88,35 +87,6 @@ func (s *Store) Orders(ctx context.Context, f payment.Filter) (payment.Page[*pay
 	}
 	items, err := s.orders(rows)
 	return payment.Page[*payment.Order]{Items: items, Next: next}, err
-}
-
-// search puts the question for a filter together. Every value is a parameter.
-func search(f payment.Filter, limit int) (string, pgx.NamedArgs, error) {
-	conditions := []string{"shop_id = @shop"}
-	args := pgx.NamedArgs{"shop": f.Shop, "max": limit + 1}
-	where := func(wanted bool, condition, name string, value any) {
-		if wanted {
-			conditions = append(conditions, condition)
-			args[name] = value
-		}
-	}
-	where(f.Kind != "", "kind = @kind", "kind", string(f.Kind))
-	where(f.Status != "", "status = @status", "status", string(f.Status))
-	where(f.Reference != "", "reference = @reference", "reference", f.Reference)
-	where(f.Account != "", "account_name = @account", "account", f.Account)
-	where(f.ProviderOrderID != "", "provider_order_id = @provider_order", "provider_order", f.ProviderOrderID)
-	where(f.ParentID != nil, "parent_id = @parent", "parent", f.ParentID)
-	where(!f.CreatedFrom.IsZero(), "created_at >= @from", "from", f.CreatedFrom)
-	where(!f.CreatedTo.IsZero(), "created_at < @to", "to", f.CreatedTo)
-	if f.Cursor != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(f.Cursor)
-		id, idErr := uuid.FromBytes(raw)
-		if err != nil || idErr != nil {
-			return "", nil, payment.ErrCursor
-		}
-		where(true, "id < @cursor", "cursor", id)
-	}
-	return orderQuery + " WHERE " + strings.Join(conditions, " AND ") + " ORDER BY id DESC LIMIT @max", args, nil
 }
 
 // orderQuery asks for whole orders; a test compares it with the table.

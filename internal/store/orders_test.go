@@ -268,6 +268,7 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 		b.clock.Add(time.Hour)
 	}
 	parent := b.paid(t, "paid", 1000)
+	b.clock.Add(time.Second)
 	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "back", 10))
 	require.NoError(t, err)
 	references := func(f payment.Filter) (refs []string) {
@@ -284,6 +285,11 @@ func TestOrdersAreFilteredAndPaged(t *testing.T) {
 	require.Equal(t, []string{"back"}, references(payment.Filter{Kind: gateway.KindRefund}))
 	require.Equal(t, []string{"paid"}, references(payment.Filter{Status: payment.StatusSucceeded}))
 	require.Equal(t, []string{"r-3"}, references(payment.Filter{Reference: "r-3"}))
+	require.Equal(t, []string{"back"}, references(payment.Filter{ProviderOrderID: refund.ProviderOrderID}))
+	_, err = b.UpdateOrder(t.Context(), refund.Key(), func(o *payment.Order) error { o.ProviderReference = "theirs"; return nil })
+	require.NoError(t, err)
+	require.Equal(t, []string{"back"}, references(payment.Filter{ProviderReference: "theirs"}))
+	require.Empty(t, references(payment.Filter{ProviderReference: "theirs", Kind: gateway.KindPayment}))
 	require.Equal(t, []string{"back"}, references(payment.Filter{ParentID: refund.ParentID}))
 	require.Equal(t, []string{"r-2", "r-1"}, references(payment.Filter{CreatedFrom: begin.Add(time.Hour), CreatedTo: begin.Add(3 * time.Hour)}))
 	require.Empty(t, references(payment.Filter{Account: "other"}))

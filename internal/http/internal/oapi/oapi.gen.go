@@ -851,7 +851,13 @@ type ListOrdersParams struct {
 	Status    *ListOrdersParamsStatus `form:"status,omitempty" json:"status,omitempty"`
 	Reference *string                 `form:"reference,omitempty" json:"reference,omitempty"`
 	Account   *string                 `form:"account,omitempty" json:"account,omitempty"`
-	ParentId  *uuid.UUID              `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+
+	// ProviderOrderId Our id of the order at its provider.
+	ProviderOrderId *string `form:"provider_order_id,omitempty" json:"provider_order_id,omitempty"`
+
+	// ProviderReference The provider's own id of the order.
+	ProviderReference *string    `form:"provider_reference,omitempty" json:"provider_reference,omitempty"`
+	ParentId          *uuid.UUID `form:"parent_id,omitempty" json:"parent_id,omitempty"`
 
 	// CreatedFrom Inclusive. Write the `+` of a zone as `%2B`.
 	CreatedFrom *time.Time `form:"created_from,omitempty" json:"created_from,omitempty"`
