@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,10 @@ func TestEveryListIsReadInPages(t *testing.T) {
 		feed.Data = nil
 		d.call(http.MethodGet, "/v1/events", "", &feed)
 		return len(feed.Data) == 3
+	}, waitTimeout, 25*time.Millisecond)
+	require.Eventually(t, func() bool { // an attempt between two pages would show on the later one
+		_, text := d.raw(http.MethodGet, "/v1/orders/"+id+"/transitions", "", nil)
+		return !strings.Contains(string(text), `"state":"pending"`)
 	}, waitTimeout, 25*time.Millisecond)
 	for _, c := range []struct{ path, cursor string }{
 		{"/v1/orders?limit=1", "cursor"},

@@ -120,6 +120,7 @@ func TestAStatementOfAnAccountThatAShopNoLongerHas(t *testing.T) {
 	defer func() { _ = conn.Close(context.Background()) }()
 	_, err = conn.Exec(t.Context(), "DELETE FROM account_shops WHERE shop_id = (SELECT id FROM shops WHERE name = 'other')")
 	require.NoError(t, err)
+	d.heard()
 	require.Equal(t, 1, other.getTransactionReport(st.ID).Rows)
 	_, text := other.raw(http.MethodGet, "/v1/statements/"+st.ID+"/file", "", nil)
 	require.Equal(t, []string{theirs.ProviderOrderID}, orderIDs(t, text))

@@ -17,12 +17,16 @@ import (
 	"payrelay/internal/secrets"
 )
 
-// operator runs an operator's command on the database of this `dev` and returns what it printed.
+// operator runs an operator's command on the database of this `dev` and returns what it printed. What it changes of shops, keys
+// and accounts is known to the service by then.
 func (d *dev) operator(args ...string) string {
 	d.t.Helper()
 	var out, log bytes.Buffer
 	code := app.Execute(context.Background(), args, &app.Streams{Out: &out, Err: &log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}})
 	require.Zero(d.t, code, "%s%s", out.String(), log.String())
+	if (args[0] == "shop" || args[0] == "account") && args[1] != "list" {
+		d.heard()
+	}
 	return out.String()
 }
 
@@ -38,7 +42,7 @@ func (d *dev) heard() {
 		d.raw(http.MethodGet, "/v1/accounts", "", nil) // requests make it ask
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, fmt.Sprintf("payrelay_directory_generation %d\n", generation))
-	}, 5*time.Second, 20*time.Millisecond)
+	}, waitTimeout, 20*time.Millisecond)
 }
 
 func (d *dev) adminStatus(path string) int {
