@@ -135,6 +135,10 @@ simulation: ## simulate ORDERS (1000000) orders in virtual time, from SEED on (a
 	@echo "seed $(SEED)"
 	SIMULATION_ORDERS=$(ORDERS) SIMULATION_SEED=$(SEED) go test -count=1 -v -timeout 60m -run '^TestNoOrderEndsFalsely$$' ./test/simulation
 
+.PHONY: mutation
+mutation: ## change internal/payment in small ways, one at a time, and see that its tests notice; needs gremlins. See docs/simulation.md
+	tools/mutation/run $(MUTATION)
+
 .PHONY: simulation-bugs
 simulation-bugs: ## show that the simulation finds each planted bug, and after how many orders
 	go test -count=1 -v -timeout 30m -tags bugs -run '^TestEachBugIsFound$$' ./test/simulation/bugs

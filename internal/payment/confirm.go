@@ -18,22 +18,11 @@ func (s *Service) ConfirmCode(ctx context.Context, key Key, code gateway.Secret)
 }
 
 func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code gateway.Secret) (*Order, error) {
-	o, err := s.Store.Order(ctx, key)
+	o, to, err := s.existing(ctx, key, kind)
 	if err != nil {
 		return nil, err
 	}
-	if o.Kind != kind {
-		return nil, ErrNotFound
-	}
-	account, err := s.Store.Account(ctx, o.AccountID)
-	if err != nil {
-		return nil, err
-	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, err
-	}
-	confirmer, ok := gw.gateway.(gateway.CodeConfirmer)
+	confirmer, ok := to.gateway.(gateway.CodeConfirmer)
 	switch {
 	case !ok:
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account asks for no codes."}

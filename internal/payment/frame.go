@@ -12,19 +12,15 @@ import (
 // transfer takes money from a card on an account for payouts. Nothing is stored, and no order is made: the provider
 // tells the card's id to the shop's page. Errors: CodeUnknownAccount, CodeUnsupported, CodeProviderFailed.
 func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, req gateway.CardFrameRequest) (gateway.CardFrame, error) {
-	account, err := s.route(ctx, shop, name, "", PurposeAny)
+	to, err := s.destination(ctx, shop, name, "", PurposeAny)
 	if err != nil {
 		return gateway.CardFrame{}, err
 	}
-	gw, err := s.open(account)
-	if err != nil {
-		return gateway.CardFrame{}, err
-	}
-	framer, ok := gw.gateway.(gateway.CardFramer)
+	framer, ok := to.gateway.(gateway.CardFramer)
 	if !ok {
 		return gateway.CardFrame{}, &Error{Code: CodeUnsupported, Message: "The provider of this account has no card form to embed."}
 	}
-	frame, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.CardFrame, error) {
+	frame, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: to.account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.CardFrame, error) {
 		return framer.CardFrame(ctx, req)
 	})
 	if err != nil {

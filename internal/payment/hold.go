@@ -110,21 +110,11 @@ func (s *Service) command(ctx context.Context, key Key, op gateway.Operation, pr
 // commandable loads an order that a command may go out for, and its gateway. unpaid says that the provider can cancel also
 // what nobody has paid yet.
 func (s *Service) commandable(ctx context.Context, key Key, op gateway.Operation) (o *Order, gw gateway.Gateway, unpaid bool, err error) {
-	if o, err = s.Store.Order(ctx, key); err != nil {
-		return nil, nil, false, err
-	}
-	if err := holds(o, op, true); err != nil {
-		return nil, nil, false, err
-	}
-	account, err := s.Store.Account(ctx, o.AccountID)
+	o, to, err := s.existing(ctx, key, gateway.KindPayment)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	opened, err := s.open(account)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	gw = opened.gateway
+	gw = to.gateway
 	if u, ok := gw.(gateway.UnpaidCanceler); ok {
 		unpaid = u.CancelsUnpaid()
 	}
@@ -196,8 +186,6 @@ const leastShare = 4
 // holds says why op cannot be done to an order, or nil. unpaid says that the provider can give up an unpaid payment.
 func holds(o *Order, op gateway.Operation, unpaid bool) error {
 	switch {
-	case o.Kind != gateway.KindPayment:
-		return ErrNotFound
 	case o.Status == StatusAuthorized:
 		return nil
 	case op == gateway.OpCancel && unpaid && o.unpaid():

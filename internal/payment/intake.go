@@ -3,12 +3,22 @@ package payment
 import (
 	"context"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 )
 
-// intake is a request for a new order. Each use case says what is its own; the steps are the same for all: route, open, check
-// what the provider can do and needs, write down, send.
+// Every use case that calls a provider about an order takes the same steps, and says only what is its own:
+//   - where it goes: destination routes a new order, and existing finds the account of one that is there;
+//   - check what the provider can do and needs, and what the order allows;
+//   - write down what is about to be sent: begin does for a new order, UpdateOrder for a command;
+//   - attempt: call the provider with no transaction open, and record what came of it.
+//
+// accept and acceptChild take them for new orders, command for a capture or cancel, confirm for a code, and ImportTransfer for
+// an order that the provider has already.
+
+// intake is a request for a new order.
 type intake struct {
 	// order is what the shop said of it. Its account and ids are still to come.
 	order Order
@@ -24,9 +34,48 @@ type intake struct {
 
 // target is where an order goes.
 type target struct {
+	*opened
 	account     Account
-	gateway     gateway.Gateway
 	callbackURL string
+}
+
+// destination is where a new order goes: to the account named, or to one that fits.
+func (s *Service) destination(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose) (target, error) {
+	account, err := s.route(ctx, shop, name, currency, purpose)
+	if err != nil {
+		return target{}, err
+	}
+	return s.targetOf(account)
+}
+
+// existing loads an order of a kind, and says where it went.
+func (s *Service) existing(ctx context.Context, key Key, kind gateway.Kind) (*Order, target, error) {
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, target{}, err
+	}
+	if o.Kind != kind {
+		return nil, target{}, ErrNotFound
+	}
+	to, err := s.targetAt(ctx, o.AccountID)
+	return o, to, err
+}
+
+// targetAt is the target of what went to an account.
+func (s *Service) targetAt(ctx context.Context, id uuid.UUID) (target, error) {
+	account, err := s.Store.Account(ctx, id)
+	if err != nil {
+		return target{}, err
+	}
+	return s.targetOf(account)
+}
+
+func (s *Service) targetOf(account Account) (target, error) {
+	gw, err := s.open(account)
+	if err != nil {
+		return target{}, err
+	}
+	return target{gw, account, s.CallbackURL(account)}, nil
 }
 
 // offer is what would be sent for an order.
@@ -39,19 +88,14 @@ type offer struct {
 // accept takes an order in. The same reference with the same request gives the first order, whatever would be said of the
 // request today.
 func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
-	account, err := s.route(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
+	to, err := s.destination(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, false, err
-	}
 	if in.minor > 0 {
-		in.order.Amount = money.New(in.minor, account.Currency)
+		in.order.Amount = money.New(in.minor, to.account.Currency)
 	}
-	to := target{account, gw.gateway, s.CallbackURL(account)}
-	o, err := s.newOrder(ctx, in.order.at(account))
+	o, err := s.newOrder(ctx, in.order.at(to.account))
 	if err != nil {
 		return nil, false, err
 	}
@@ -59,7 +103,7 @@ func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
 	if err != nil {
 		return s.rejectOrReplay(ctx, o, err)
 	}
-	if err := heldBack(gw.gateway, of.ref); err != nil {
+	if err := heldBack(to.gateway, of.ref); err != nil {
 		return s.rejectOrReplay(ctx, o, err)
 	}
 	return s.begin(ctx, o, attempt{operation: of.operation, call: of.call, until: s.latest(o)})
@@ -78,19 +122,18 @@ type childIntake struct {
 // acceptChild is accept for an order that belongs to a payment. A repeat is answered before anything is checked: the payment
 // may have changed since.
 func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool, error) {
-	parent, gw, account, err := s.parent(ctx, in.payment)
+	parent, to, err := s.existing(ctx, in.payment, gateway.KindPayment)
 	if err != nil {
 		return nil, false, err
 	}
 	if earlier, err := s.Earlier(ctx, in.order.ShopID, in.order.Kind, in.order.Reference, in.order.RequestHash); earlier != nil || err != nil {
 		return earlier, false, err
 	}
-	to := target{account, gw.gateway, s.CallbackURL(account)}
 	in.order.ParentID, in.order.NotificationURL = &parent.ID, orElse(in.order.NotificationURL, parent.NotificationURL)
 	if err := in.complete(parent, to, &in.order); err != nil {
 		return nil, false, err
 	}
-	o, err := s.newOrder(ctx, in.order.at(account))
+	o, err := s.newOrder(ctx, in.order.at(to.account))
 	if err != nil {
 		return nil, false, err
 	}
@@ -98,7 +141,7 @@ func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool
 	if err != nil {
 		return nil, false, err
 	}
-	if err := heldBack(gw.gateway, of.ref); err != nil {
+	if err := heldBack(to.gateway, of.ref); err != nil {
 		return nil, false, err
 	}
 	return s.begin(ctx, o, attempt{operation: of.operation, call: of.call, until: s.latest(o)})

@@ -113,19 +113,15 @@ var errNoBalance = &Error{Code: CodeUnsupported, Message: "This account has no b
 // Balance asks the provider what an account of the shop holds. Errors: CodeUnknownAccount, CodeUnsupported,
 // CodeProviderFailed.
 func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gateway.Balance, error) {
-	account, err := s.route(ctx, shop, name, "", PurposeAny)
+	to, err := s.destination(ctx, shop, name, "", PurposeAny)
 	if err != nil {
 		return gateway.Balance{}, err
 	}
-	gw, err := s.open(account)
-	if err != nil {
-		return gateway.Balance{}, err
-	}
-	reader, ok := gw.gateway.(gateway.BalanceReader)
-	if !ok || !slices.Contains(capabilities(account, gw.gateway), "balance") {
+	reader, ok := to.gateway.(gateway.BalanceReader)
+	if !ok || !slices.Contains(capabilities(to.account, to.gateway), "balance") {
 		return gateway.Balance{}, errNoBalance
 	}
-	b, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: account.Name}, s.CheckTimeout, reader.Balance)
+	b, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: to.account.Name}, s.CheckTimeout, reader.Balance)
 	if gateway.KindOf(err) == gateway.KindDeclined {
 		return gateway.Balance{}, &Error{Code: CodeUnsupported, Message: "The provider refuses to tell the balance of this account.", Err: err}
 	}

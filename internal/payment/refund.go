@@ -160,23 +160,6 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	})
 }
 
-// parent loads the payment that something new belongs to, and its gateway.
-func (s *Service) parent(ctx context.Context, key Key) (*Order, *opened, Account, error) {
-	o, err := s.Store.Order(ctx, key)
-	if err != nil {
-		return nil, nil, Account{}, err
-	}
-	if o.Kind != gateway.KindPayment {
-		return nil, nil, Account{}, ErrNotFound
-	}
-	account, err := s.Store.Account(ctx, o.AccountID)
-	if err != nil {
-		return nil, nil, Account{}, err
-	}
-	gw, err := s.open(account)
-	return o, gw, account, err
-}
-
 // Earlier returns the order that the shop made earlier with the same reference and request, nil if there is none. What was
 // good when it was first sent stays so, however much later it is sent again: it comes before every refusal that something
 // may have caused which changed since, such as what is left to refund, the shop's accounts or its allowed networks. Errors:

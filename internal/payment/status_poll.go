@@ -81,11 +81,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 
 // pollee returns whom to ask about an order, and by which name: a refund's has its payment's with it.
 func (s *Service) pollee(ctx context.Context, o *Order) (*opened, gateway.Ref, error) {
-	account, err := s.Store.Account(ctx, o.AccountID)
-	if err != nil {
-		return nil, gateway.Ref{}, err
-	}
-	gw, err := s.open(account)
+	to, err := s.targetAt(ctx, o.AccountID)
 	if err != nil {
 		return nil, gateway.Ref{}, err
 	}
@@ -98,7 +94,7 @@ func (s *Service) pollee(ctx context.Context, o *Order) (*opened, gateway.Ref, e
 		p := parent.Ref()
 		ref.Parent = &p
 	}
-	return gw, ref, nil
+	return to.opened, ref, nil
 }
 
 // policy is what verification goes by.

@@ -65,40 +65,26 @@ type TransferImport struct {
 // gives the order that it has. Errors: CodeUnknownAccount, CodeUnsupported, CodeInvalid, CodeNotFound if the provider shows
 // no such transfer, CodeProviderFailed; nothing is stored on any of them.
 func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order, bool, error) {
-	account, err := s.route(ctx, in.Shop, in.Account, "", PurposePayouts)
+	to, err := s.destination(ctx, in.Shop, in.Account, "", PurposePayouts)
 	if err != nil {
 		return nil, false, err
 	}
-	gw, err := s.open(account)
+	found, err := s.findTransfer(ctx, in, to)
 	if err != nil {
 		return nil, false, err
 	}
-	importer, ok := gw.gateway.(gateway.TransferImporter)
-	if !ok {
-		return nil, false, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
-	}
-	found, _, err := callProvider(ctx, s, Subject{Shop: in.Shop, Account: account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
-		return importer.FindTransfer(ctx, in.Query)
-	})
-	if err != nil {
-		return nil, false, importRejected(err)
-	}
-	if found.ProviderReference == "" || found.Amount == nil || *found.Amount <= 0 || found.Currency != account.Currency {
-		return nil, false, &Error{Code: CodeProviderFailed, Message: "The provider showed the transfer without an id, or without a sum in the account's currency. Nothing was stored. Try again later."}
-	}
-	if own, err := s.startedHere(ctx, in.Shop, account, found.OrderID); own != nil || err != nil {
+	if own, err := s.startedHere(ctx, in.Shop, to.account, found.OrderID); own != nil || err != nil {
 		return own, false, err
 	}
 	if orderid.HasForm(found.OrderID) {
 		// Another shop's that shares the account: not even that it exists is told.
 		return nil, false, importRejected(&gateway.Error{Kind: gateway.KindNotFound})
 	}
-	hash := sha256.Sum256([]byte("import\x00" + account.Provider + "\x00" + found.ProviderReference))
+	hash := sha256.Sum256([]byte("import\x00" + to.account.Provider + "\x00" + found.ProviderReference))
 	o, err := s.newOrder(ctx, Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,
-		Amount: money.New(*found.Amount, account.Currency), Provider: account.Provider, AccountID: account.ID, AccountName: account.Name,
-		ProviderReference: found.ProviderReference, ProviderState: found.State,
-	})
+		Amount: money.New(*found.Amount, to.account.Currency), ProviderReference: found.ProviderReference, ProviderState: found.State,
+	}.at(to.account))
 	if err != nil {
 		return nil, false, err
 	}
@@ -113,6 +99,24 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	}
 	stored, _, err = s.attempt(ctx, stored, a)
 	return stored, false, err
+}
+
+// findTransfer asks the provider for a transfer, which must have an id and a sum.
+func (s *Service) findTransfer(ctx context.Context, in TransferImport, to target) (gateway.Result, error) {
+	importer, ok := to.gateway.(gateway.TransferImporter)
+	if !ok {
+		return gateway.Result{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
+	}
+	found, _, err := callProvider(ctx, s, Subject{Shop: in.Shop, Account: to.account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
+		return importer.FindTransfer(ctx, in.Query)
+	})
+	if err != nil {
+		return gateway.Result{}, importRejected(err)
+	}
+	if found.ProviderReference == "" || found.Amount == nil || *found.Amount <= 0 || found.Currency != to.account.Currency {
+		return gateway.Result{}, &Error{Code: CodeProviderFailed, Message: "The provider showed the transfer without an id, or without a sum in the account's currency. Nothing was stored. Try again later."}
+	}
+	return found, nil
 }
 
 // startedHere returns the shop's order that the provider knows by one of our ids, nil if there is none. To follow it as

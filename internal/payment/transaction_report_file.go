@@ -82,9 +82,10 @@ func (s *Service) ProviderFile(ctx context.Context, st *TransactionReport, w io.
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
-	defer cancel()
-	if err := exporter.DownloadTransactionReport(ctx, st.Task, w); err != nil {
+	_, _, err = callProvider(ctx, s, st.subject(), s.ProviderTimeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, exporter.DownloadTransactionReport(ctx, st.Task, w)
+	})
+	if err != nil {
 		return providerFailed("The provider did not give the file. Try again later, or ask for a new statement.", err)
 	}
 	return nil

@@ -42,6 +42,10 @@ type TransactionReport struct {
 	NextPollAt  *time.Time
 }
 
+func (st *TransactionReport) subject() Subject {
+	return Subject{Shop: st.Shop, Account: st.AccountName}
+}
+
 // TransactionReportKey identifies a statement.
 type TransactionReportKey struct {
 	Shop, TransactionReport uuid.UUID
@@ -53,7 +57,7 @@ var ErrTransactionReportNotFound = &Error{Code: CodeNotFound, Message: "There is
 // TransactionReportStore keeps statements.
 type TransactionReportStore interface {
 	CreateTransactionReport(ctx context.Context, st *TransactionReport) error
-	// TransactionReport returns a statement of a shop, else ErrStatementNotFound.
+	// TransactionReport returns a statement of a shop, else ErrTransactionReportNotFound.
 	TransactionReport(ctx context.Context, shop, id uuid.UUID) (*TransactionReport, error)
 	// SaveTransactionReport writes the statement's progress. Polls must be one more than when it was loaded. It is an error if
 	// somebody else saved it since then, or if it was ready or failed already.
@@ -87,15 +91,11 @@ const (
 
 // CreateTransactionReport writes down that a statement is wanted. It is fetched in the background.
 func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransactionReport) (*TransactionReport, error) {
-	account, err := s.route(ctx, in.Shop, in.Account, "", PurposeAny)
+	to, err := s.destination(ctx, in.Shop, in.Account, "", PurposeAny)
 	if err != nil {
 		return nil, err
 	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := gw.gateway.(gateway.TransactionReportExporter); !ok {
+	if _, ok := to.gateway.(gateway.TransactionReportExporter); !ok {
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account makes no statements."}
 	}
 	if !in.From.Before(in.To) {
@@ -103,7 +103,7 @@ func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransaction
 	}
 	now := s.Now()
 	st := &TransactionReport{
-		ID: s.NewID(), Shop: in.Shop, AccountID: account.ID, AccountName: account.Name, Type: in.Type, Status: in.Status,
+		ID: s.NewID(), Shop: in.Shop, AccountID: to.account.ID, AccountName: to.account.Name, Type: in.Type, Status: in.Status,
 		From: in.From.UTC(), To: in.To.UTC(), State: TransactionReportCreated, CreatedAt: now, UpdatedAt: now, NextPollAt: &now,
 	}
 	return st, s.TransactionReports.CreateTransactionReport(ctx, st)

@@ -63,48 +63,40 @@ func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionRepo
 	if err != nil {
 		return err
 	}
-	ctx, ended := s.BeginExternalCall(ctx, Subject{Shop: st.Shop, Account: st.AccountName})
-	defer ended()
 	if st.Task == "" {
-		task, err := s.startTransactionReport(ctx, exporter, st)
+		task, _, err := callProvider(ctx, s, st.subject(), s.CheckTimeout, func(ctx context.Context) (string, error) {
+			return exporter.StartTransactionReport(ctx, gateway.TransactionReportRequest{Kind: st.Type, Status: st.Status, From: st.From, To: st.To})
+		})
 		if err != nil {
 			return fmt.Errorf("ask for the statement: %w", err)
 		}
 		st.Task, st.State = task, TransactionReportProcessing
 		return nil
 	}
-	ready, err := s.transactionReportReady(ctx, exporter, st.Task)
+	ready, _, err := callProvider(ctx, s, st.subject(), s.CheckTimeout, func(ctx context.Context) (bool, error) {
+		return exporter.TransactionReportReady(ctx, st.Task)
+	})
 	if err != nil {
 		return fmt.Errorf("ask whether the statement is ready: %w", err)
 	}
 	if !ready {
 		return nil
 	}
-	columns, all, err := s.readTransactionReport(ctx, exporter, st.Task)
+	list, _, err := callProvider(ctx, s, st.subject(), s.ProviderTimeout, func(ctx context.Context) (sheet, error) {
+		return s.readTransactionReport(ctx, exporter, st.Task)
+	})
 	if err != nil {
 		return err
 	}
-	rows, err := s.ownRows(ctx, st, columns, all)
+	rows, err := s.ownRows(ctx, st, list.columns, list.rows)
 	if err != nil {
 		return err
 	}
 	if err := s.TransactionReports.SaveTransactionReportRows(ctx, st, rows); err != nil {
 		return err
 	}
-	st.State, st.Columns, st.Rows = TransactionReportReady, columns, len(rows)
+	st.State, st.Columns, st.Rows = TransactionReportReady, list.columns, len(rows)
 	return nil
-}
-
-func (s *Service) startTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, st *TransactionReport) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
-	defer cancel()
-	return exporter.StartTransactionReport(ctx, gateway.TransactionReportRequest{Kind: st.Type, Status: st.Status, From: st.From, To: st.To})
-}
-
-func (s *Service) transactionReportReady(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.CheckTimeout)
-	defer cancel()
-	return exporter.TransactionReportReady(ctx, task)
 }
 
 var (
@@ -114,10 +106,14 @@ var (
 	errReadEnough = errors.New("the rest is not wanted")
 )
 
-// readTransactionReport downloads a list and reads it, for no longer than ProviderTimeout.
-func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (columns []string, rows []map[string]string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.ProviderTimeout)
-	defer cancel()
+// sheet is a provider's list as it was read.
+type sheet struct {
+	columns []string
+	rows    []map[string]string
+}
+
+// readTransactionReport downloads a list and reads it.
+func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (list sheet, err error) {
 	r, w := io.Pipe()
 	defer func() { _ = r.Close() }() // also when the reader panics
 	downloaded := make(chan error, 1)
@@ -126,29 +122,25 @@ func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.Tr
 		_ = w.CloseWithError(err)
 		downloaded <- err
 	}()
-	columns, rows, err = s.ReadSheet(r)
+	list.columns, list.rows, err = s.ReadSheet(r)
 	_ = r.CloseWithError(errReadEnough)
 	if downloadErr := <-downloaded; downloadErr != nil && !errors.Is(downloadErr, errReadEnough) {
-		return nil, nil, fmt.Errorf("download the statement: %w", downloadErr)
+		return sheet{}, fmt.Errorf("download the statement: %w", downloadErr)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errUnreadable, err)
+		return sheet{}, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	return columns, rows, nil
+	return list, nil
 }
 
 func (s *Service) exporter(ctx context.Context, st *TransactionReport) (gateway.TransactionReportExporter, error) {
-	account, err := s.Store.Account(ctx, st.AccountID)
+	to, err := s.targetAt(ctx, st.AccountID)
 	if err != nil {
 		return nil, err
 	}
-	gw, err := s.open(account)
-	if err != nil {
-		return nil, err
-	}
-	exporter, ok := gw.gateway.(gateway.TransactionReportExporter)
+	exporter, ok := to.gateway.(gateway.TransactionReportExporter)
 	if !ok {
-		return nil, gateway.Errorf(gateway.KindUnsupported, "statement", "account %s makes no statements any more", account.Name)
+		return nil, gateway.Errorf(gateway.KindUnsupported, "statement", "account %s makes no statements any more", to.account.Name)
 	}
 	return exporter, nil
 }
