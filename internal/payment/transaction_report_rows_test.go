@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -171,4 +172,16 @@ func TestStatementFileHoldsTheRows(t *testing.T) {
 	require.Equal(t, CodeInvalidState, CodeOf(err))
 	require.Equal(t, CodeInvalidState, CodeOf(b.TransactionReportFile(t.Context(), b.kept.Shop, b.kept.ID, io.Discard)))
 	require.Equal(t, CodeInvalidState, CodeOf(b.ProviderFile(t.Context(), &b.kept, io.Discard)))
+}
+
+// An id is 8 to 128 visible ASCII characters with a letter among them: a number may as well be a sum or a day.
+func TestWhatMayNameAnOrder(t *testing.T) {
+	t.Parallel()
+	for cell, want := range map[string]bool{
+		"1234567a": true, "1234567z": true, "1234567A": true, "1234567Z": true, "!234567~a": true, strings.Repeat("a", 128): true,
+		"": false, "123456a": false, strings.Repeat("a", 129): false, "12345678": false, "2026-11-21": false,
+		"1234567@": false, "1234567[": false, "1234567`": false, "1234567{": false, "abcd efgh": false, " abcdefgh": false, "abcdefgh\x7f": false, "abcdefghé": false,
+	} {
+		require.Equal(t, want, mayNameOrder(cell), "%q", cell)
+	}
 }
