@@ -2,7 +2,6 @@ package payment
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -73,16 +72,5 @@ func TestAnAccountIsOpenedOnce(t *testing.T) {
 				require.Equal(t, i+1, opens)
 			}
 		}
-	}
-}
-
-// A callback may name an order that nobody made here. Ours are known by their form.
-func TestAnIDOfOursIsKnown(t *testing.T) {
-	t.Parallel()
-	require.True(t, madeByUs(newProviderOrderID()))
-	digits := strings.Repeat("0f", 16)
-	require.True(t, madeByUs(providerOrderPrefix+digits))
-	for _, id := range []string{"", digits, providerOrderPrefix, providerOrderPrefix + digits[2:], providerOrderPrefix + digits + "00", providerOrderPrefix + "zz" + digits[2:]} {
-		require.False(t, madeByUs(id), id)
 	}
 }
