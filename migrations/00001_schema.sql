@@ -1,5 +1,5 @@
 -- +goose Up
--- The whole schema but the job queue, which River's own migrations make beside it. In reading order: who calls us (shops), whom
+-- The whole schema. In reading order: who calls us (shops), whom
 -- we call (accounts), what moves money (orders and their history), what providers tell us (callbacks), what we tell shops
 -- (notifications), and two things beside them (idempotency keys, transaction reports). Until the first release this file is
 -- edited in place; from then on the schema changes by new files, each safe before and after a deploy.

@@ -1,6 +1,5 @@
 // Package migrations holds the database's schema as goose migrations, embedded in the binary, and the means to run
-// them. 00001_schema.sql is the whole schema, in reading order. The job queue's tables stand in a schema of their own, river,
-// made by River's own migrations at pinned versions.
+// them. 00001_schema.sql is the whole schema, in reading order.
 //
 // Until the first release the schema is edited in place, and a database of an older layout is recognized (ErrOldLayout). From
 // then on every migration leaves a database that the release before it still runs on: expand, deploy, contract.

@@ -15,24 +15,12 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/rivermigrate"
 
 	"payrelay/internal/pgsession"
 )
 
 //go:embed *.sql
 var files embed.FS
-
-// RiverSchema is the schema of the job queue's tables.
-const RiverSchema = "river"
-
-// River's first migrations add an enum value that the later ones use, which Postgres allows only after a commit:
-// hence two steps.
-const (
-	riverFirst  = 5
-	riverSecond = 8
-)
 
 // ErrOldLayout is returned for a database that a version before the first release made. Its schema was edited in place since.
 var ErrOldLayout = errors.New("this database has the layout of a version before the first release, and nothing carries it over: " +
@@ -65,11 +53,7 @@ func List(ctx context.Context, url string) ([]Status, error) {
 			return fmt.Errorf("read the state of migrations: %w", err)
 		}
 		for _, s := range all {
-			name := s.Source.Path
-			if name == "" {
-				name = "job queue tables"
-			}
-			list = append(list, Status{Version: s.Source.Version, Name: name, AppliedAt: s.AppliedAt})
+			list = append(list, Status{Version: s.Source.Version, Name: s.Source.Path, AppliedAt: s.AppliedAt})
 		}
 		return nil
 	})
@@ -97,7 +81,6 @@ func Fingerprint() string {
 		}
 		return err
 	})
-	fmt.Fprint(sum, riverFirst, riverSecond)
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
@@ -117,7 +100,6 @@ func with(ctx context.Context, url string, do func(*goose.Provider) error) (err 
 		return fmt.Errorf("make the migration lock: %w", err)
 	}
 	p, err := goose.NewProvider(goose.DialectPostgres, db, files,
-		goose.WithGoMigrations(riverStep(2, riverFirst), riverStep(3, riverSecond)),
 		goose.WithSessionLocker(locker))
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
@@ -138,40 +120,4 @@ func checkLayout(ctx context.Context, db *sql.DB) error {
 		return ErrOldLayout
 	}
 	return nil
-}
-
-// riverStep is the goose migration of the given version that brings River's tables to its version target.
-func riverStep(version int64, target int) *goose.Migration {
-	return goose.NewGoMigration(version,
-		&goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error { return river(ctx, db, rivermigrate.DirectionUp, target) }},
-		&goose.GoFunc{RunDB: func(ctx context.Context, db *sql.DB) error {
-			if target == riverSecond {
-				return river(ctx, db, rivermigrate.DirectionDown, riverFirst)
-			}
-			return river(ctx, db, rivermigrate.DirectionDown, -1)
-		}})
-}
-
-func river(ctx context.Context, db *sql.DB, direction rivermigrate.Direction, target int) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
-	return conn.Raw(func(raw any) error {
-		pg := raw.(*stdlib.Conn).Conn() //nolint:forcetypeassert // the driver is named above
-		return pgx.BeginFunc(ctx, pg, func(tx pgx.Tx) error {
-			if direction == rivermigrate.DirectionUp {
-				if _, err := tx.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+RiverSchema); err != nil {
-					return err
-				}
-			}
-			m, err := rivermigrate.New(riverpgxv5.New(nil), &rivermigrate.Config{Schema: RiverSchema})
-			if err != nil {
-				return err
-			}
-			_, err = m.MigrateTx(ctx, tx, direction, &rivermigrate.MigrateOpts{TargetVersion: target}) //nolint:staticcheck // these versions are fit for one transaction, see above
-			return err
-		})
-	})
 }

@@ -11,12 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"payrelay/internal/gateway"
 	"payrelay/internal/secrets"
 	"payrelay/internal/store"
-	"payrelay/internal/worker"
 	"payrelay/migrations"
 
 	httpapi "payrelay/internal/http"
@@ -79,17 +76,12 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 		pool.Close()
 		return nil, err
 	}
-	queue, err := worker.NewQueue(zerolog.Nop())
-	if err != nil {
-		pool.Close()
-		return nil, err
-	}
 	clock, err := store.NewClock(ctx, pool)
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Keyring: keyring, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Render: httpapi.RenderNotification, Now: clock.Now})
 	return &database{st, clock, demo, pool.Close}, nil
 }
 

@@ -16,8 +16,7 @@ import (
 const connectTimeout = 3 * time.Second
 
 // sessionLimits are what Postgres itself bounds, where DATABASE_URL does not say otherwise. Methods of the store give up
-// by themselves; these free what a process that froze or lost its link holds, and bound what runs beside the store: the
-// job queue's own statements.
+// by themselves; these free what a process that froze or lost its link holds.
 var sessionLimits = map[string]string{
 	"lock_timeout":                        "5s",
 	"statement_timeout":                   "60s",

@@ -35,17 +35,18 @@ const callbackTimeout = 10 * time.Second
 
 // app is the assembled service.
 type app struct {
-	config    config
-	log       zerolog.Logger
-	pool      *pgxpool.Pool
-	clock     *store.Clock
-	store     *store.Store
-	service   *payment.Service
-	workers   *worker.Workers
-	api       http.Handler
-	admin     http.Handler
-	health    *health
-	shopNames sync.Map // shop id → name
+	config     config
+	log        zerolog.Logger
+	pool       *pgxpool.Pool
+	clock      *store.Clock
+	store      *store.Store
+	service    *payment.Service
+	deliveries *worker.Queue
+	workers    *worker.Workers
+	api        http.Handler
+	admin      http.Handler
+	health     *health
+	shopNames  sync.Map // shop id → name
 }
 
 // assemble connects everything. demo allows the keys that `dev` hands out.
@@ -61,18 +62,14 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	if err != nil {
 		return nil, err
 	}
-	queue, err := worker.NewQueue(log)
-	if err != nil {
-		pool.Close()
-		return nil, err
-	}
 	clock, err := store.NewClock(ctx, pool)
 	if err != nil {
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Keyring: keyring, Jobs: queue, Render: httpapi.RenderNotification, Now: clock.Now})
-	a := &app{config: c, log: log, pool: pool, clock: clock, store: st}
+	queue := worker.NewQueue()
+	st := store.New(pool, store.Options{Keyring: keyring, Deliver: queue.Deliver, Render: httpapi.RenderNotification, Now: clock.Now})
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
 		return nil, err
@@ -110,10 +107,9 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
-	a.workers, err = worker.New(worker.Config{Pool: a.pool, Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, PollOnly: a.config.JobsPollOnly, Answers: a.store.Idempotency()}, a.service, notifier, a.store)
-	if err != nil {
-		return err
-	}
+	a.workers = worker.New(worker.Config{
+		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, CheckFailed: observer.checkFailed, Deliveries: a.deliveries, Answers: a.store.Idempotency(),
+	}, a.service, notifier, a.store)
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
 		RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,

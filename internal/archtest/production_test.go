@@ -40,15 +40,6 @@ var productionModules = []string{
 	"github.com/prometheus/client_model",
 	"github.com/prometheus/common",
 	"github.com/prometheus/procfs",
-	"github.com/riverqueue/river", // jobs and what it needs
-	"github.com/riverqueue/river/riverdriver",
-	"github.com/riverqueue/river/riverdriver/riverpgxv5",
-	"github.com/riverqueue/river/rivershared",
-	"github.com/riverqueue/river/rivertype",
-	"github.com/tidwall/gjson",
-	"github.com/tidwall/match",
-	"github.com/tidwall/pretty",
-	"github.com/tidwall/sjson",
 	"github.com/rs/zerolog", // logs
 	"github.com/mattn/go-colorable",
 	"github.com/mattn/go-isatty",

@@ -90,7 +90,7 @@ var rules = []rule{
 		of:   []string{"internal/payment/..."},
 		never: []string{
 			"net", "net/http", "os", "database/...", "log", "log/...",
-			"github.com/jackc/...", "github.com/rs/zerolog/...", "github.com/riverqueue/...",
+			"github.com/jackc/...", "github.com/rs/zerolog/...",
 			"github.com/go-chi/...", "github.com/prometheus/...", "github.com/pressly/...",
 		},
 	},

@@ -79,25 +79,5 @@ func (s *Store) resume(ctx context.Context, tx pgx.Tx, shop uuid.UUID) error {
 	if err := q.SwitchAddressesOn(ctx, shop); err != nil {
 		return err
 	}
-	orders, err := q.ReleaseShop(ctx, db.ReleaseShopParams{At: s.Now(), PauseMs: wakePause.Milliseconds(), ShopID: shop})
-	if err != nil {
-		return err
-	}
-	return s.queueDeliveries(ctx, tx, shop, orders)
-}
-
-// queueDeliveries queues the delivery of orders, each once.
-func (s *Store) queueDeliveries(ctx context.Context, tx pgx.Tx, shop uuid.UUID, orders []uuid.UUID) error {
-	var keys []payment.Key
-	seen := map[uuid.UUID]bool{}
-	for _, o := range orders {
-		if !seen[o] {
-			seen[o] = true
-			keys = append(keys, payment.Key{Shop: shop, Order: o})
-		}
-	}
-	if s.Jobs == nil || len(keys) == 0 {
-		return nil
-	}
-	return s.Jobs.InsertNotify(ctx, tx, keys...)
+	return q.ReleaseShop(ctx, db.ReleaseShopParams{At: s.Now(), PauseMs: wakePause.Milliseconds(), ShopID: shop})
 }

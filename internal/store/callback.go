@@ -56,6 +56,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 	id := text(cb.ProviderOrderID)
 	verdict, seen := payment.NoOrder, false
 	var saved *payment.Order
+	var all changes
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
 		verdict, seen, saved = payment.NoOrder, false, nil
 		var kept *keptVerdict
@@ -100,7 +101,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 		if err != nil {
 			return err
 		}
-		all := changes{store: s, callbacks: []db.InsertCallbackParams{judged}}
+		all = changes{store: s, callbacks: []db.InsertCallbackParams{judged}}
 		if err := all.add(ctx, row, before, o); err != nil {
 			return err
 		}
@@ -111,6 +112,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 	}
 	if saved != nil {
 		saved.Saved()
+		all.committed()
 	}
 	return verdict, seen, nil
 }

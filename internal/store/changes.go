@@ -192,7 +192,7 @@ func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
 	return nil
 }
 
-// send writes everything and queues deliveries of the notifications that wait for one. The history comes before the status that
+// send writes everything. Whoever commits it calls committed then. The history comes before the status that
 // it leads to.
 func (c *changes) send(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
@@ -210,13 +210,14 @@ func (c *changes) send(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if len(c.waiting) == 0 || c.store.Jobs == nil {
-		return nil
-	}
-	if err := c.store.Jobs.InsertNotify(ctx, tx, c.waiting...); err != nil {
-		return fmt.Errorf("queue deliveries: %w", err)
-	}
 	return nil
+}
+
+// committed has the notifications sent that wait for it.
+func (c *changes) committed() {
+	if len(c.waiting) > 0 && c.store.Deliver != nil {
+		c.store.Deliver(c.waiting...)
+	}
 }
 
 // readWaiting reads what became of the notifications.

@@ -133,6 +133,7 @@ func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*w
 		return err
 	}
 	faultpoint.Hit("batch-committed")
+	all.committed()
 	return nil
 }
 

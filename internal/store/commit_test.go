@@ -186,7 +186,7 @@ func TestARowThatSomebodyHoldsKeepsNoBatchUp(t *testing.T) {
 func TestStoresWriteTheSameOrdersAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	other := store.New(b.pool, store.Options{Keyring: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+	other := store.New(b.pool, store.Options{Keyring: b.box, Render: render, Now: b.clock.Now})
 	keys := make([]payment.Key, 8)
 	for i := range keys {
 		keys[i] = b.create(t, fmt.Sprintf("r-%d", i), 1000).Key()
@@ -224,7 +224,7 @@ func TestBatchesWithoutPreparedStatements(t *testing.T) {
 	pool, err := pgxpool.NewWithConfig(t.Context(), conf)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s := store.New(pool, store.Options{Keyring: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+	s := store.New(pool, store.Options{Keyring: b.box, Render: render, Now: b.clock.Now})
 	o := b.draft(t, "r-1", 1000)
 	_, made, err := s.CreateOrder(t.Context(), o)
 	require.NoError(t, err)

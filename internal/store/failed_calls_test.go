@@ -73,7 +73,7 @@ func TestFailuresOfTwoOrdersAreTwoRows(t *testing.T) {
 		pool, err := pgxpool.NewWithConfig(t.Context(), config)
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
-		b.Store = store.New(pool, store.Options{Keyring: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+		b.Store = store.New(pool, store.Options{Keyring: b.box, Render: render, Now: b.clock.Now})
 		s := b.service(&gatewaytest.Fake{
 			CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
 				return gateway.Result{Status: gateway.StatusProcessing}, nil

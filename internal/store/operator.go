@@ -226,8 +226,7 @@ func (s *Store) DeadLetteredNotifications(ctx context.Context, shop *uuid.UUID, 
 	return list, nil
 }
 
-// ResendNotification makes a notification due now, whatever became of it before, with all its retries before it, and queues
-// its delivery. An earlier one of the order that is dead-lettered still holds it back. One without
+// ResendNotification makes a notification due now, whatever became of it before, with all its retries before it. An earlier one of the order that is dead-lettered still holds it back. One without
 // an address, or whose address is switched off, is an error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
 	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {
@@ -246,10 +245,7 @@ func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequenc
 			}
 			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its address answered 410 and is switched off. Set one, or resume, first."}
 		}
-		if s.Jobs == nil {
-			return nil
-		}
-		return s.Jobs.InsertNotify(ctx, tx, key)
+		return nil
 	})
 }
 

@@ -76,35 +76,30 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}, time.Time{}, write.send(ctx, tx)
 }
 
-// QueueOverdueDeliveries queues deliveries of up to limit notifications that have been due for longer than overdue and
-// that nobody is delivering and no job waits for: the process that had the job is gone. It returns how many it looked at. Several processes
-// may call it at once.
-func (s *Store) QueueOverdueDeliveries(ctx context.Context, limit int, overdue time.Duration) (int, error) {
-	if s.Jobs == nil {
-		return 0, nil
-	}
-	found := 0
-	err := s.write(ctx, "queue overdue deliveries", func(ctx context.Context, tx pgx.Tx) error {
+const (
+	// dueGrace is for how long whoever wrote a notification has it to itself: it is sent right after the commit.
+	dueGrace = 500 * time.Millisecond
+	// behindPause is when a notification behind another one of its order is read again. It is due at once when that one was
+	// delivered.
+	behindPause = 15 * time.Second
+)
+
+// DueDeliveries returns up to limit orders of which a notification is due and not being sent: its next attempt has come, or the
+// process that wrote or sent it is gone. Several processes may get the same order; one of them leases the notification. more
+// reports that there may be others.
+func (s *Store) DueDeliveries(ctx context.Context, limit int) (keys []payment.Key, more bool, err error) {
+	var rows []db.DueDeliveriesRow
+	err = s.read(ctx, "find due deliveries", func(ctx context.Context, q *db.Queries) (err error) { // one statement is a transaction of its own
 		now := s.Now()
-		rows, err := db.New(tx).OverdueNotifications(ctx, db.OverdueNotificationsParams{Now: now, Overdue: now.Add(-overdue), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		if found = len(rows); err != nil {
-			return err
-		}
-		var keys []payment.Key
-		for _, r := range rows {
-			if r.Oldest {
-				keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.OrderID})
-			}
-		}
-		if len(keys) == 0 {
-			return nil
-		}
-		return s.Jobs.InsertMissingNotify(ctx, tx, keys...)
+		rows, err = q.DueDeliveries(ctx, db.DueDeliveriesParams{Now: now, Due: now.Add(-dueGrace), Later: now.Add(behindPause), MaxRows: int32(limit)}) //nolint:gosec // a batch
+		return err
 	})
-	if err != nil {
-		return 0, err
+	for _, r := range rows {
+		if r.Oldest {
+			keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.OrderID})
+		}
 	}
-	return found, nil
+	return keys, len(rows) == limit, err
 }
 
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and

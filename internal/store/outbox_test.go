@@ -56,7 +56,7 @@ func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
 	b.none(t, key, time.Time{})
 	b.report(t, key, payment.StatusProcessing)
 	b.report(t, key, payment.StatusSucceeded)
-	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM test_jobs WHERE kind = 'notify'"))
+	require.Len(t, b.heard(), 2)
 
 	first := b.lease(t, key)
 	require.Equal(t, 2, first.Sequence)
@@ -112,40 +112,55 @@ func TestOneOfManyLeasesADelivery(t *testing.T) {
 	require.Equal(t, 1, winners)
 }
 
-func TestADeliveryThatNobodyMakesIsQueuedAgain(t *testing.T) {
+// found is what a sweep finds.
+func (b *fixture) found(t *testing.T) []payment.Key {
+	t.Helper()
+	keys, _, err := b.DueDeliveries(t.Context(), 100)
+	require.NoError(t, err)
+	return keys
+}
+
+func TestADeliveryThatNobodyMakesIsFound(t *testing.T) {
 	t.Parallel()
-	const overdue = 15 * time.Second
 	b := newFixture(t)
 	abandoned, waiting := b.create(t, "r-1", 1000).Key(), b.create(t, "r-2", 1000).Key()
 	for _, key := range []payment.Key{abandoned, waiting} {
 		b.report(t, key, payment.StatusProcessing)
 		b.report(t, key, payment.StatusSucceeded)
 	}
+	require.Empty(t, b.found(t), "whoever wrote it sends it now")
 	d := b.lease(t, waiting)
 	b.finish(t, d, payment.Attempt{HTTPStatus: 500, RetryAt: b.clock.Now().Add(time.Hour)})
 	b.lease(t, abandoned) // and its process dies
-	b.exec(t, "DELETE FROM test_jobs")
-	queued := func() int {
-		t.Helper()
-		_, err := b.QueueOverdueDeliveries(t.Context(), 100, overdue)
-		require.NoError(t, err)
-		return b.count(t, "SELECT count(*) FROM test_jobs")
-	}
-	b.clock.Add(overdue)
-	require.Zero(t, queued(), "not overdue yet, and leased")
-	b.clock.Add(lease - overdue)
-	require.Zero(t, queued(), "leased")
 	b.clock.Add(time.Second)
-	errs := race(8, func(int) error {
-		_, err := b.QueueOverdueDeliveries(t.Context(), 100, overdue)
-		return err
-	})
-	require.NoError(t, errors.Join(errs...))
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM test_jobs WHERE order_id = $1", abandoned.Order), "one job for the order")
-	require.Equal(t, 1, queued(), "none for an order whose oldest waits for its next attempt, and no second one")
-	require.Equal(t, d.Sequence, b.lease(t, abandoned).Sequence, "and it finds the oldest")
-	b.clock.Add(overdue + time.Second)
-	require.Equal(t, 1, queued(), "leased again")
+	require.Empty(t, b.found(t), "leased, and planned for later")
+	b.clock.Add(lease)
+	require.Equal(t, []payment.Key{abandoned}, b.found(t), "the lease has ended")
+	require.Equal(t, []payment.Key{abandoned}, b.found(t), "until somebody leases it")
+	require.Equal(t, d.Sequence, b.lease(t, abandoned).Sequence, "the oldest")
+	require.Empty(t, b.found(t), "leased again")
+	b.clock.Add(time.Hour)
+	require.ElementsMatch(t, []payment.Key{abandoned, waiting}, b.found(t), "its time has come")
+}
+
+// What waits behind another one is not read at every sweep, and goes on at once when its turn comes.
+func TestWhatWaitsBehindAnotherIsPutOff(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	key := b.create(t, "r-1", 1000).Key()
+	b.report(t, key, payment.StatusProcessing)
+	b.report(t, key, payment.StatusSucceeded)
+	first := b.lease(t, key)
+	b.finish(t, first, payment.Attempt{HTTPStatus: 500, RetryAt: b.clock.Now().Add(time.Minute)})
+	b.clock.Add(time.Second)
+	for want := range 2 {
+		_, more, err := b.DueDeliveries(t.Context(), 1)
+		require.NoError(t, err)
+		require.Equal(t, want == 0, more, "read once, then put off")
+	}
+	b.clock.Add(time.Minute - time.Second)
+	b.finish(t, b.lease(t, key), payment.Attempt{HTTPStatus: 200, Delivered: true})
+	require.Equal(t, first.Sequence+1, b.lease(t, key).Sequence, "at once")
 }
 
 func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
@@ -182,9 +197,9 @@ func TestDeadLetteredNotificationHoldsBackAndIsSentAgain(t *testing.T) {
 	require.Equal(t, d.ID, deadLettered[0].ID)
 	require.Equal(t, key, deadLettered[0].Key)
 
-	b.exec(t, "DELETE FROM test_jobs")
 	require.NoError(t, b.ResendNotification(t.Context(), key, d.Sequence))
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM test_jobs"))
+	b.clock.Add(time.Second)
+	require.Equal(t, []payment.Key{key}, b.found(t))
 	require.Equal(t, d.ID, b.lease(t, key).ID)
 
 	require.ErrorIs(t, b.ResendNotification(t.Context(), key, 99), payment.ErrNotFound)
@@ -240,7 +255,7 @@ func TestNotificationWithoutAnAddressIsForTheFeed(t *testing.T) {
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "", nil))
 	key := b.paid(t, "r-1", 1000).Key()
 	require.Equal(t, []string{"feed"}, b.states(t, key))
-	require.Zero(t, b.count(t, "SELECT count(*) FROM test_jobs"))
+	require.Empty(t, b.heard())
 
 	own := b.draft(t, "r-2", 1000)
 	own.NotificationURL = "https://own.example"

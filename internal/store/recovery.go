@@ -41,13 +41,9 @@ func (s *Store) recovered(ctx context.Context, tx pgx.Tx, shop uuid.UUID, destin
 	case row.Failures < downAfter:
 		return q.DestinationWorks(ctx, works)
 	}
-	orders, err := q.WakeNotifications(ctx, db.WakeNotificationsParams{
+	if err := q.WakeNotifications(ctx, db.WakeNotificationsParams{
 		At: now, PauseMs: wakePause.Milliseconds(), ShopID: shop, Destination: destination, Soon: soon, Since: since, Most: int64(wakeAhead / wakePause),
-	})
-	if err != nil {
-		return err
-	}
-	if err := s.queueDeliveries(ctx, tx, shop, orders); err != nil {
+	}); err != nil {
 		return err
 	}
 	more, err := q.StillWaiting(ctx, db.StillWaitingParams{ShopID: shop, Destination: destination, Soon: soon, Since: since})

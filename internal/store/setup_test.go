@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -27,6 +26,7 @@ import (
 // fixture is a store on a database of its own, with one shop and one account.
 type fixture struct {
 	*store.Store
+	deliveries
 	pool    *pgxpool.Pool
 	clock   *clock
 	box     *secrets.Keyring
@@ -55,32 +55,25 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// tableJobs writes jobs into a table, so that they come and go with their transaction.
-type tableJobs struct{}
-
-func (tableJobs) InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
-	for _, key := range keys {
-		if _, err := tx.Exec(ctx, "INSERT INTO test_jobs VALUES ('notify', $1, $2)", key.Shop, key.Order); err != nil {
-			return err
-		}
-	}
-	return nil
+// deliveries hears whose notifications are to be sent.
+type deliveries struct {
+	mu   sync.Mutex
+	keys []payment.Key
 }
 
-func (j tableJobs) InsertMissingNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error {
-	for _, key := range keys {
-		var waits bool
-		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM test_jobs WHERE order_id = $1)", key.Order).Scan(&waits); err != nil {
-			return err
-		}
-		if waits {
-			continue
-		}
-		if err := j.InsertNotify(ctx, tx, key); err != nil {
-			return err
-		}
-	}
-	return nil
+func (d *deliveries) deliver(keys ...payment.Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keys = append(d.keys, keys...)
+}
+
+// heard returns what was heard since it was asked last.
+func (d *deliveries) heard() []payment.Key {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := d.keys
+	d.keys = nil
+	return keys
 }
 
 func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
@@ -91,13 +84,11 @@ func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byt
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	b := &fixture{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
-	_, err := b.pool.Exec(t.Context(), "CREATE TABLE test_jobs (kind text, shop_id uuid, order_id uuid)")
-	require.NoError(t, err)
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
 	b.box, err = secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Jobs: tableJobs{}, Render: render, Now: b.clock.Now})
+	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Deliver: b.deliver, Render: render, Now: b.clock.Now})
 	b.shop, b.key, b.secret = b.newShop(t, "first", "https://shop.example/hook")
 	b.account = b.newAccount(t, "EUR-1", "first")
 	return b

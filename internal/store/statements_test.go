@@ -343,7 +343,7 @@ func TestStatementsOfADatabaseThatIsDown(t *testing.T) {
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s := store.New(pool, store.Options{Jobs: tableJobs{}})
+	s := store.New(pool, store.Options{})
 	_, err = s.TransactionReport(t.Context(), uuid.New(), uuid.New())
 	requireUnavailable(t, err)
 	requireUnavailable(t, s.SaveTransactionReport(t.Context(), &payment.TransactionReport{}))

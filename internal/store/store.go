@@ -1,13 +1,11 @@
 package store
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/internal/faultpoint"
@@ -17,14 +15,6 @@ import (
 	"payrelay/internal/secrets"
 )
 
-// JobInserter queues jobs within a transaction, so that they exist exactly if what they are about does.
-type JobInserter interface {
-	// InsertNotify queues the delivery of orders' notifications.
-	InsertNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
-	// InsertMissingNotify does so for the orders without a job that waits for a worker. What is to be delivered must be committed already.
-	InsertMissingNotify(ctx context.Context, tx pgx.Tx, keys ...payment.Key) error
-}
-
 // Renderer makes the notification of a transition: its type and the exact bytes to sign and send. o is the order as of
 // the transition.
 type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ string, payload []byte, err error)
@@ -33,8 +23,9 @@ type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ st
 type Options struct {
 	// Keyring encrypts. Without it, whatever touches an encrypted column is an error.
 	Keyring *secrets.Keyring
-	// Jobs queues deliveries, checks and steps of statements; nil queues none.
-	Jobs JobInserter
+	// Deliver is told, right after the commit, of orders that have a notification to be sent; nil tells nobody. What it does not
+	// send, DueDeliveries finds.
+	Deliver func(keys ...payment.Key)
 	// Render makes notifications; nil makes none.
 	Render Renderer
 	// Now is the clock; the system's in UTC.

@@ -28,7 +28,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s := store.New(pool, store.Options{Jobs: tableJobs{}})
+	s := store.New(pool, store.Options{})
 	key := payment.Key{Shop: uuid.New(), Order: uuid.New()}
 	_, err = s.Order(t.Context(), key)
 	requireUnavailable(t, err)

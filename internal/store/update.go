@@ -29,6 +29,7 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payment.Order) error) (*payment.Order, error) {
 	var saved *payment.Order
 	var refused error
+	var all changes
 	err := s.write(ctx, "update order", func(ctx context.Context, tx pgx.Tx) error {
 		saved, refused = nil, nil
 		var parent *lockedParent
@@ -50,7 +51,7 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 			return refused
 		}
 		saved = o
-		all := changes{store: s}
+		all = changes{store: s}
 		if err := all.add(ctx, row, before, o); err != nil {
 			return err
 		}
@@ -66,6 +67,7 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 		return nil, err
 	}
 	saved.Saved()
+	all.committed()
 	return saved, nil
 }
 

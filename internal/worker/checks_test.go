@@ -156,8 +156,8 @@ func (p *twoProviders) LeaseDuePolls(ctx context.Context, provider string, limit
 	return map[string]*dueOrders{"slow": p.slow, "fast": p.fast}[provider].LeaseDuePolls(ctx, provider, limit, lease)
 }
 
-func (p *twoProviders) QueueOverdueDeliveries(context.Context, int, time.Duration) (int, error) {
-	return 0, nil
+func (p *twoProviders) DueDeliveries(context.Context, int) ([]payment.Key, bool, error) {
+	return nil, false, nil
 }
 
 func (p *twoProviders) Poll(ctx context.Context, key payment.Key) (*payment.Order, error) {
@@ -177,8 +177,7 @@ func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {
 	hang := make(chan struct{})
 	p.slow.check = func(context.Context, payment.Key) error { <-hang; return nil }
 	p.fast.check = func(context.Context, payment.Key) error { return nil }
-	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log), MaxWorkers: 50, Providers: []string{"fast", "slow"}}, p, nil, p)
-	require.NoError(t, err)
+	w := New(Config{Log: zerolog.New(b.log), MaxWorkers: 50, Providers: []string{"fast", "slow"}}, p, nil, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for _, k := range w.checks {

@@ -8,7 +8,6 @@
 // Steps of statements go the same way by next_poll_at, once a second, a few at a time. A step may last minutes, and renews
 // its lease.
 //
-// Deliveries are River jobs in schema river. One is queued in the transaction that needs it, and a sweep makes up for those
-// whose process died. River's own scheduler looks every five seconds and only on one elected replica, which is too coarse
-// for money.
+// Deliveries begin in this process, right after the commit that wrote the notification. A sweep twice a second finds what is
+// due by the plan of retries, and what a process that died has left. A notification under way has a lease.
 package worker

@@ -14,6 +14,8 @@ import (
 type leases[K any] struct {
 	// every is how often the database is asked.
 	every time.Duration
+	// wake asks before the time; nil never does.
+	wake <-chan struct{}
 	// grace is how long work under way may go on after the end.
 	grace time.Duration
 	// lease returns up to limit keys that nobody else gets for a while.
@@ -50,6 +52,7 @@ func (l *leases[K]) run(ctx context.Context) {
 			time.AfterFunc(l.grace, interrupt)
 			return
 		case <-ticker.C:
+		case <-l.wake:
 		case <-l.room:
 		}
 		// No more is leased than can begin now: the rest is for other replicas, and a lease should not pass in waiting.

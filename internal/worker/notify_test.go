@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/notify"
@@ -33,11 +32,9 @@ func (d *dying) LeaseDelivery(ctx context.Context, key payment.Key, lease time.D
 	return nil, time.Time{}, errDied
 }
 
-// die lets a process with the service's own durations take a delivery and its jobs, and die. It returns the lease.
-func (b *fixture) die(t *testing.T, key payment.Key, attemptedAgo time.Duration) time.Duration {
+// die lets a process with the service's own durations take a delivery, and die. It returns the lease.
+func (b *fixture) die(t *testing.T, key payment.Key) time.Duration {
 	t.Helper()
-	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now() - make_interval(secs => $1), attempted_by = '{dead}'
-		WHERE kind = 'notify_order'`, attemptedAgo.Seconds())
 	outbox := &dying{Outbox: b.Store}
 	n := notify.New(notify.Config{Outbox: outbox, Now: b.now})
 	defer n.Close()
@@ -46,7 +43,7 @@ func (b *fixture) die(t *testing.T, key payment.Key, attemptedAgo time.Duration)
 	return outbox.lease
 }
 
-// from delivers everything from an outbox, and says that it has delivered the first.
+// from delivers everything from an outbox, and says what it has delivered.
 func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 	return func(ctx context.Context, key payment.Key) (time.Time, error) {
 		for {
@@ -62,163 +59,120 @@ func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 	}
 }
 
+// A process that dies between a commit and the sending of what was committed leaves it to whoever sweeps next.
+func TestWhatADeadProcessNeverSentIsSent(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	key := b.paid(t, "r-1")
+	b.queue.take(1) // and its process dies
+	delivered := make(chan *payment.Delivery, 10)
+	b.run(t, b.payment, from(b.Store, delivered), nil)
+	d := wait(t, delivered, "the sweep")
+	require.Equal(t, key, d.Key)
+	require.Equal(t, 1, d.Attempt)
+}
+
 func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	key := b.paid(t, "r-1")
-	lease := b.die(t, key, 0)
-	const slack = 2 * time.Second // to find the job in the queue
-	require.LessOrEqual(t, lease+overdueEvery+slack, promise, "the lease ends, and a sweep finds it")
-	require.LessOrEqual(t, overdueAfter, lease, "nothing else to wait for")
+	lease := b.die(t, key)
+	require.LessOrEqual(t, lease+4*dueEvery, promise, "the lease ends, and a sweep finds it")
 
-	b.moveOn(lease + time.Millisecond)
+	b.queue.take(1)
+	b.moveOn(lease + time.Second)
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
 	d := wait(t, delivered, "the sweep")
 	require.Equal(t, key, d.Key)
 	require.Equal(t, 2, d.Attempt, "the dead process's lease counts")
-	require.Equal(t, "running", b.jobs(t, "notify_order")[0].State, "its job is not what was waited for")
 }
 
 func TestALiveProcessDeliveryIsLeftToIt(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	lease := b.die(t, b.paid(t, "r-1"), 0)
-	b.moveOn(lease - time.Minute/4)
-	n, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+	lease := b.die(t, b.paid(t, "r-1"))
+	b.moveOn(lease - time.Second)
+	keys, _, err := b.DueDeliveries(t.Context(), 10)
 	require.NoError(t, err)
-	require.Zero(t, n, "leased")
-	b.moveOn(time.Minute / 4)
-	n, err = b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
+	require.Empty(t, keys, "leased")
+	b.moveOn(2 * time.Second)
+	keys, _, err = b.DueDeliveries(t.Context(), 10)
 	require.NoError(t, err)
-	require.Positive(t, n, "the lease has ended")
+	require.Len(t, keys, 1, "the lease has ended")
 }
 
-// What waits for a worker only is not queued once more, or a busy service would queue it every quarter of a minute.
-func TestADeliveryThatWaitsForAWorkerIsNotQueuedAgain(t *testing.T) {
+// What was committed is sent at once: nobody waits for a sweep.
+func TestADeliveryBeginsRightAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	waits := b.paid(t, "r-1")
-	for range 3 {
-		b.moveOn(overdueAfter + time.Second)
-		n, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
-		require.NoError(t, err)
-		require.Positive(t, n, "it is due")
+	delivered := make(chan *payment.Delivery, 10)
+	w := New(Config{Log: b.quiet(), Deliveries: b.queue}, b.payment, from(b.Store, delivered), noSweep{b.Store})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = w.Run(ctx) }()
+	for _, reference := range []string{"r-1", "r-2", "r-3"} {
+		key := b.paid(t, reference)
+		require.Equal(t, key, wait(t, delivered, "the delivery").Key)
 	}
-	require.Len(t, b.jobs(t, "notify_order"), 1)
+	stop()
+	<-ended
+}
 
-	// Only a job that any process may take is as good as a new one, and only for its own order.
-	for _, state := range []string{"running", "scheduled", "retryable", "available"} {
-		b.exec(t, "UPDATE river.river_job SET state = $1::river.river_job_state, attempted_at = now()", state)
-		if state == "available" { // queued by a process whose clock is ahead
-			b.exec(t, "UPDATE river.river_job SET scheduled_at = now() + interval '7 hours'")
+// A burst of commits waits in memory for places, and all of it is sent.
+func TestABurstIsSentByFewWorkers(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	const burst = 500
+	var atOnce, most, sent atomic.Int32
+	slow := deliver(func(context.Context, payment.Key) (time.Time, error) {
+		n := atOnce.Add(1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 		}
-		other := b.paid(t, state)
-		b.moveOn(overdueAfter + time.Second)
-		_, err := b.QueueOverdueDeliveries(t.Context(), sweepBatch, overdueAfter)
-		require.NoError(t, err)
-		var orders []string
-		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT array_agg(args->>'order') FROM river.river_job WHERE state = 'available' AND scheduled_at <= now()").Scan(&orders))
-		require.ElementsMatch(t, []string{waits.Order.String(), other.Order.String()}, orders, state)
-		b.exec(t, "UPDATE notifications SET state = 'delivered' WHERE order_id = $1", other.Order)
+		atOnce.Add(-1)
+		sent.Add(1)
+		return time.Time{}, nil
+	})
+	w := New(Config{Log: b.quiet(), Deliveries: b.queue, MaxWorkers: 5}, b.payment, slow, noSweep{b.Store})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = w.Run(ctx) }()
+	for range burst {
+		b.queue.Deliver(newKey())
 	}
+	require.Eventually(t, func() bool { return sent.Load() == burst }, soon, time.Millisecond)
+	require.LessOrEqual(t, most.Load(), int32(5))
+	stop()
+	<-ended
 }
 
-// Behind a transaction pooler statements are not prepared, and their arguments go without types.
-func TestMissingJobsAreFoundBehindAPooler(t *testing.T) {
+// The queue in memory is bounded: what does not fit is left to the sweep.
+func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	b := newFixture(t)
-	waits, missing := newKey(), newKey()
-	b.insertNotify(t, waits)
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
-		config := b.pool.Config().ConnConfig.Copy()
-		config.DefaultQueryExecMode = mode
-		conn, err := pgx.ConnectConfig(t.Context(), config)
-		require.NoError(t, err)
-		require.NoError(t, pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return b.queue.InsertMissingNotify(t.Context(), tx, waits, missing) }), mode)
-		require.NoError(t, conn.Close(t.Context()))
-		require.Len(t, b.jobs(t, "notify_order"), 2, mode)
-	}
+	q := NewQueue()
+	q.Deliver(make([]payment.Key, queueMost-1)...)
+	q.Deliver(newKey(), newKey(), newKey())
+	require.Len(t, q.take(2*queueMost), queueMost)
+	require.Empty(t, q.take(1))
 }
 
-func TestADeadProcessJobIsNotLeftRunning(t *testing.T) {
+func TestADeliveryThatPanicsDisturbsNoOther(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	// Nothing is due for the order: only River can find the job.
-	key := newKey()
-	b.insertNotify(t, key)
-	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now() - make_interval(secs => $1), attempted_by = '{dead}'`, (jobTimeout + 6*time.Second).Seconds())
-	young := newKey()
-	b.insertNotify(t, young)
-	b.exec(t, `UPDATE river.river_job SET state = 'running', attempt = 1, attempted_at = now(), attempted_by = '{alive}' WHERE args->>'order' = $1`, young.Order.String())
-	seen := make(chan payment.Key, 10)
+	good := make(chan payment.Key, 10)
+	bad := newKey()
 	b.run(t, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
-		seen <- key
-		return time.Time{}, nil
-	}), nil)
-	require.Equal(t, key, wait(t, seen, "the rescue"))
-	require.Eventually(t, func() bool { return b.jobs(t, "notify_order")[0].State == "completed" }, soon, 20*time.Millisecond)
-	require.Equal(t, "running", b.jobs(t, "notify_order")[1].State, "that may still be under way")
-}
-
-func TestADeliveryIsSnoozedUntilItIsDue(t *testing.T) {
-	t.Parallel()
-	b := newFixture(t)
-	key, repeated := newKey(), time.Now().Add(time.Hour)
-	b.insertNotify(t, key)
-	b.run(t, b.payment, deliver(func(_ context.Context, got payment.Key) (time.Time, error) {
-		if got != key {
-			return time.Time{}, errors.New("another order")
+		if key == bad {
+			panic("a mistake")
 		}
-		return repeated, nil
-	}), nil)
-	j := b.eventually(t, "notify_order", func(j job) bool { return j.State == "scheduled" })
-	require.WithinDuration(t, repeated, j.ScheduledAt, time.Minute)
-	require.Zero(t, j.Attempt, "waiting is not an attempt that failed")
-	require.Zero(t, j.Errors)
-}
-
-func TestADeliveryThatIsDueSoonIsNotMadeSooner(t *testing.T) {
-	t.Parallel()
-	b := newFixture(t)
-	b.insertNotify(t, newKey())
-	var calls atomic.Int32
-	var due atomic.Pointer[time.Time]
-	second := make(chan time.Time, 1)
-	b.run(t, b.payment, deliver(func(context.Context, payment.Key) (time.Time, error) {
-		switch calls.Add(1) {
-		case 1: // a due time that has passed meanwhile is "soon", and not an endless loop
-			return time.Now().Add(-time.Second), nil
-		case 2:
-			repeated := time.Now().Add(300 * time.Millisecond)
-			due.Store(&repeated)
-			return repeated, nil
-		}
-		second <- time.Now()
-		return time.Time{}, nil
-	}), nil)
-	at := wait(t, second, "the repetition")
-	require.False(t, at.Before(due.Load().Add(-50*time.Millisecond)), "before it was due")
-	b.eventually(t, "notify_order", func(j job) bool { return j.State == "completed" })
-	require.EqualValues(t, 3, calls.Load(), "nothing left is the end")
-}
-
-func TestADeliveryThatCannotBeWrittenDownIsTriedAgainSoon(t *testing.T) {
-	t.Parallel()
-	b := newFixture(t)
-	b.insertNotify(t, newKey())
-	// River's own pauses have become long by then.
-	b.exec(t, `UPDATE river.river_job SET attempt = 5, errors = array_fill('{"at": "2030-01-01T00:00:00Z", "attempt": 1, "error": "e", "trace": ""}'::jsonb, '{5}')`)
-	failed := make(chan time.Time, 100)
-	b.run(t, b.payment, deliver(func(context.Context, payment.Key) (time.Time, error) {
-		failed <- time.Now()
+		good <- key
 		return time.Time{}, errors.New("no database")
 	}), nil)
-	at := wait(t, failed, "the job")
-	j := b.eventually(t, "notify_order", func(j job) bool { return j.Errors > 5 })
-	require.Contains(t, []string{"retryable", "available"}, j.State)
-	require.WithinDuration(t, at.Add(2*time.Second), j.ScheduledAt, time.Minute)
-	require.Positive(t, b.log.count("a delivery could not be written down"))
+	next := newKey()
+	b.queue.Deliver(bad, next)
+	require.Equal(t, next, wait(t, good, "the other order"))
+	require.Eventually(t, func() bool { return b.log.count("a delivery panicked") == 1 }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.count("a delivery could not be written down") == 1 }, soon, time.Millisecond)
 }
 
 func TestTheDurationsFitEachOther(t *testing.T) {
@@ -227,4 +181,11 @@ func TestTheDurationsFitEachOther(t *testing.T) {
 	require.LessOrEqual(t, CheckLease+checkEvery, promise, "a check whose process died")
 	require.LessOrEqual(t, TransactionReportLease+transactionReportSweepEvery, promise, "a step of a statement whose process died")
 	require.LessOrEqual(t, 2*transactionReportRenew, TransactionReportLease, "one renewal may fail")
+}
+
+// noSweep is a database in which a sweep finds nothing to send.
+type noSweep struct{ Leaser }
+
+func (noSweep) DueDeliveries(context.Context, int) ([]payment.Key, bool, error) {
+	return nil, false, nil
 }

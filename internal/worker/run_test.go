@@ -3,13 +3,10 @@ package worker
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +18,7 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	first := newKey()
-	b.insertNotify(t, first)
+	b.queue.Deliver(first)
 	started, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
 	stop := b.run(t, b.payment, deliver(func(ctx context.Context, key payment.Key) (time.Time, error) {
 		started <- key
@@ -36,7 +33,7 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	// A leaving process takes no new job.
 	require.Eventually(t, func() bool {
 		key := newKey()
-		b.insertNotify(t, key)
+		b.queue.Deliver(key)
 		select {
 		case <-started:
 			return false // it had not heard yet
@@ -52,48 +49,8 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	close(finish)
 	wait(t, stopped, "the end")
 	require.NoError(t, wait(t, cancelled, "the job's end"), "the job was not disturbed")
-	require.Equal(t, "completed", b.jobs(t, "notify_order")[0].State)
 }
 
-func TestASweepGoesOnAfterErrorsAndLogsOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		log := &lines{}
-		w := &Workers{log: zerolog.New(log)}
-		ctx, cancel := context.WithCancel(t.Context())
-		started := time.Now()
-		var at []time.Duration
-		script := []struct {
-			n   int
-			err error
-		}{
-			{n: 3},
-			{err: errors.New("no database")},
-			{err: errors.New("no database")},
-			{n: 10}, // a full batch: there may be more
-			{n: 2},
-			{err: errors.New("no database again")},
-			{n: 0},
-			{err: context.Canceled}, // while leaving
-		}
-		w.sweep(ctx, "things", time.Second, 10, time.Minute, func(_ context.Context, limit int, lease time.Duration) (int, error) {
-			require.Equal(t, 10, limit)
-			require.Equal(t, time.Minute, lease)
-			at = append(at, time.Since(started))
-			say := script[len(at)-1]
-			if len(at) == len(script) {
-				cancel()
-			}
-			return say.n, say.err
-		})
-		const s = time.Second
-		require.Equal(t, []time.Duration{1 * s, 2 * s, 3 * s, 4 * s, 4 * s, 5 * s, 6 * s, 7 * s}, at)
-		require.Equal(t, 2, log.count("due things cannot be queued"), "once for each time it begins")
-		require.Equal(t, 1, log.count("no database again"))
-	})
-}
-
-// forgetting is a Forgetter.
 type forgetting func(age time.Duration) (int64, error)
 
 func (f forgetting) Forget(_ context.Context, age time.Duration) (int64, error) { return f(age) }
@@ -155,46 +112,8 @@ func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
 	b.exec(t, "ALTER TABLE notifications RENAME TO gone")
-	require.Eventually(t, func() bool { return b.log.count("due deliveries cannot be queued") == 1 }, soon, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return b.log.count("due deliveries cannot be read") == 1 }, soon, 20*time.Millisecond)
 	b.exec(t, "ALTER TABLE gone RENAME TO notifications")
 	b.paid(t, "r-1")
 	wait(t, delivered, "the delivery after the outage")
-}
-
-// A database that goes away while the service starts must not end it: everything else waits for the database too.
-func TestADatabaseThatIsAwayAtTheStartIsWaitedFor(t *testing.T) {
-	t.Parallel()
-	b := newFixture(t)
-	var back atomic.Bool
-	c := b.pool.Config()
-	c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
-		if !back.Load() {
-			return errors.New("the database is away")
-		}
-		return nil
-	}
-	away, err := pgxpool.NewWithConfig(t.Context(), c)
-	require.NoError(t, err)
-	t.Cleanup(away.Close)
-	b.pool = away
-	first := newKey()
-	started := make(chan payment.Key, 10)
-	b.run(t, b.payment, deliver(func(_ context.Context, key payment.Key) (time.Time, error) {
-		started <- key
-		return time.Time{}, nil
-	}), nil)
-	require.Eventually(t, func() bool { return b.log.count("the workers cannot be started") == 1 }, soon, 10*time.Millisecond)
-	back.Store(true)
-	b.insertNotify(t, first)
-	require.Equal(t, first, wait(t, started, "the job"))
-
-	// Leaving does not wait for a database either.
-	c = b.pool.Config()
-	c.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return errors.New("the database is away") }
-	b.pool, err = pgxpool.NewWithConfig(t.Context(), c)
-	require.NoError(t, err)
-	t.Cleanup(b.pool.Close)
-	stop := b.run(t, b.payment, deliver(nil), nil)
-	require.Eventually(t, func() bool { return b.log.count("the workers cannot be started") == 2 }, soon, 10*time.Millisecond)
-	stop()
 }

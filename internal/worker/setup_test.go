@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -75,14 +74,12 @@ func (l *lines) count(text string) int {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	b := &fixture{pool: storetest.Pool(t), log: &lines{}}
-	var err error
-	b.queue, err = NewQueue(zerolog.Nop())
-	require.NoError(t, err)
+	b.queue = NewQueue()
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
 	keyring, err := secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Keyring: keyring, Jobs: b.queue, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
+	b.Store = store.New(b.pool, store.Options{Keyring: keyring, Deliver: b.queue.Deliver, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
 		body, err := json.Marshal(map[string]any{"id": id, "sequence": tr.Sequence})
 		return string(o.Kind) + "." + string(tr.To), body, err
 	}})
@@ -115,8 +112,7 @@ func (b *fixture) paid(t *testing.T, reference string) payment.Key {
 // run starts workers; stop ends them and waits until they have ended. The end of the test stops them too.
 func (b *fixture) run(t *testing.T, service Service, notifier Notifier, answers Forgetter) (stop func()) {
 	t.Helper()
-	w, err := New(Config{Pool: b.pool, Log: zerolog.New(b.log), Answers: answers}, service, notifier, b.Store)
-	require.NoError(t, err)
+	w := New(Config{Log: zerolog.New(b.log), Deliveries: b.queue, Answers: answers}, service, notifier, b.Store)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
@@ -128,15 +124,8 @@ func (b *fixture) run(t *testing.T, service Service, notifier Notifier, answers 
 	return stop
 }
 
-func (b *fixture) insert(t *testing.T, with func(ctx context.Context, tx pgx.Tx) error) {
-	t.Helper()
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { return with(t.Context(), tx) }))
-}
-
-func (b *fixture) insertNotify(t *testing.T, keys ...payment.Key) {
-	t.Helper()
-	b.insert(t, func(ctx context.Context, tx pgx.Tx) error { return b.queue.InsertNotify(ctx, tx, keys...) })
-}
+// quiet is a log for workers that a test runs by itself.
+func (b *fixture) quiet() zerolog.Logger { return zerolog.New(b.log) }
 
 func (b *fixture) exec(t *testing.T, sql string, args ...any) {
 	t.Helper()
@@ -145,37 +134,6 @@ func (b *fixture) exec(t *testing.T, sql string, args ...any) {
 }
 
 // job is a row of River's.
-type job struct {
-	ID          int64
-	State       string
-	Attempt     int
-	ScheduledAt time.Time
-	Errors      int
-}
-
-// jobs are the rows of a kind, oldest first.
-func (b *fixture) jobs(t *testing.T, kind string) []job {
-	t.Helper()
-	rows, err := b.pool.Query(t.Context(), `SELECT id, state::text, attempt, scheduled_at, coalesce(array_length(errors, 1), 0) AS errors
-		FROM river.river_job WHERE kind = $1 ORDER BY id`, kind)
-	require.NoError(t, err)
-	got, err := pgx.CollectRows(rows, pgx.RowToStructByName[job])
-	require.NoError(t, err)
-	return got
-}
-
-// eventually waits until the only job of a kind fits, and returns it.
-func (b *fixture) eventually(t *testing.T, kind string, fits func(job) bool) job {
-	t.Helper()
-	var last []job
-	require.Eventually(t, func() bool {
-		last = b.jobs(t, kind)
-		return len(last) == 1 && fits(last[0])
-	}, soon, 20*time.Millisecond, "the job does not become as it should")
-	return last[0]
-}
-
-// deliver is a Notifier.
 type deliver func(ctx context.Context, key payment.Key) (time.Time, error)
 
 func (d deliver) DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error) {

@@ -45,7 +45,7 @@ type transactionReports struct {
 func newTransactionReports(c Config, service TransactionReports, leaser TransactionReportLeaser) *leases[payment.TransactionReportKey] {
 	s := &transactionReports{service, leaser, c.Log}
 	l := &leases[payment.TransactionReportKey]{
-		every: transactionReportSweepEvery, grace: jobTimeout, work: s.advance,
+		every: transactionReportSweepEvery, grace: deliveryTimeout, work: s.advance,
 		lease: func(ctx context.Context, limit int) ([]payment.TransactionReportKey, error) {
 			return leaser.LeaseDueTransactionReports(ctx, limit, TransactionReportLease)
 		},

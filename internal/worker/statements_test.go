@@ -136,6 +136,6 @@ func TestLeavingInterruptsAStepThatLasts(t *testing.T) {
 		d.step = func(ctx context.Context, _ uuid.UUID) error { <-ctx.Done(); return ctx.Err() }
 		begin := time.Now()
 		d.run(2*time.Second, &lines{})
-		require.Equal(t, 2*time.Second+jobTimeout, time.Since(begin))
+		require.Equal(t, 2*time.Second+deliveryTimeout, time.Since(begin))
 	})
 }

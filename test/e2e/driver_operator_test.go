@@ -90,7 +90,7 @@ func (d *dev) columnsHolding(secret string) int {
 	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
 	require.NoError(d.t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	rows, err := conn.Query(context.Background(), "SELECT schemaname || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname IN ('public', 'river')")
+	rows, err := conn.Query(context.Background(), "SELECT schemaname || '.' || quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
 	require.NoError(d.t, err)
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(d.t, err)

@@ -19,7 +19,6 @@ var timelines = []struct{ name, sql string }{
 	{"conflict", `SELECT to_jsonb(t) - 'shop_id' - 'id' FROM order_conflicts t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.at`},
 	{"notification", `SELECT to_jsonb(t) - 'shop_id' - 'payload' FROM notifications t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence`},
 	{"attempt", `SELECT to_jsonb(t) - 'shop_id' FROM notification_attempts t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence, t.attempt`},
-	{"job", `SELECT to_jsonb(j) - 'metadata' - 'tags' FROM river.river_job j JOIN orders o ON o.id::text = j.args->>'order' WHERE (o.id::text = $1 OR o.reference = $1) AND j.state <> 'completed' ORDER BY j.id`},
 }
 
 // tell writes down everything that is known about the orders of violations, before the database is gone.

@@ -14,7 +14,7 @@ UPDATE failing_destinations SET failures = 0, recovering_since = @since::timesta
 -- name: DestinationWorks :exec
 DELETE FROM failing_destinations WHERE shop_id = @shop_id AND destination = @destination;
 
--- name: WakeNotifications :many
+-- name: WakeNotifications :exec
 -- Those that failed before the recovery are due, the next one first, each after a pause. What is due soon anyway counts.
 WITH due AS (
     SELECT count(*) AS n FROM notifications
@@ -29,8 +29,7 @@ WITH due AS (
     SELECT order_id, sequence, (SELECT n FROM due) + row_number() OVER (ORDER BY next_attempt_at) AS turn FROM picked
 )
 UPDATE notifications n SET next_attempt_at = CAST(@at AS timestamptz) + t.turn * CAST(@pause_ms AS bigint) * interval '1 millisecond'
-FROM turns t WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence
-RETURNING n.order_id;
+FROM turns t WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence;
 
 -- name: StillWaiting :one
 SELECT EXISTS (

@@ -48,7 +48,12 @@ INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, dur
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING;
 
 -- name: NotificationDelivered :one
--- Whoever says so is right, also after the lease has gone to somebody else.
+-- Whoever says so is right, also after the lease has gone to somebody else. What waited behind it is due.
+WITH behind AS (
+    UPDATE notifications b SET next_attempt_at = sqlc.arg(at)
+    WHERE b.shop_id = @shop_id AND b.order_id = @order_id AND b.sequence > @sequence AND b.state = 'pending' AND b.attempts = b.attempts_before
+        AND b.next_attempt_at > sqlc.arg(at)
+)
 UPDATE notifications n SET state = 'delivered', delivered_at = @at, leased_until = NULL
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.state IN ('pending', 'dead_lettered', 'held')
 RETURNING EXISTS (
@@ -82,7 +87,7 @@ DELETE FROM addresses_off WHERE shop_id = $1;
 SELECT a.shop_id, a.url, a.at, (SELECT count(*) FROM notifications n WHERE n.shop_id = a.shop_id AND n.state = 'held' AND n.url = a.url) AS held
 FROM addresses_off a ORDER BY a.shop_id, a.at, a.url;
 
--- name: ReleaseShop :many
+-- name: ReleaseShop :exec
 -- What a shop waits for or was held back is due, one order after the other, each after a pause; its retries begin anew.
 WITH waiting AS (
     SELECT n.order_id, n.sequence, min(n.position) OVER (PARTITION BY n.order_id) AS first
@@ -94,8 +99,7 @@ WITH waiting AS (
 UPDATE notifications n SET state = 'pending', attempts_before = n.attempts, not_before = NULL,
     next_attempt_at = CAST(@at AS timestamptz) + (t.turn - 1) * CAST(@pause_ms AS bigint) * interval '1 millisecond'
 FROM turns t
-WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending')
-RETURNING n.order_id;
+WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending');
 
 -- name: ResendNotification :execrows
 -- Attempts are numbered on, since their numbers are those of leases; the plan of retries begins anew.
@@ -124,19 +128,19 @@ FROM notifications WHERE state = 'dead_lettered' AND (sqlc.narg('shop_id')::uuid
 SELECT sequence, attempt, at, duration_ms, http_status, error
 FROM notification_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence, attempt;
 
--- name: OverdueNotifications :many
--- What nobody delivers although it is due. Only an order's oldest needs a job; the others are looked at again later.
+-- name: DueDeliveries :many
+-- What is due and nobody is sending. Only an order's oldest is handed out. The others wait behind one that is given up, held,
+-- planned for later or under way; they are put off, so that a thousand of them are not read a thousand times.
 WITH due AS (
-    SELECT d.shop_id, d.order_id, d.sequence FROM notifications d
-    WHERE d.state = 'pending' AND d.next_attempt_at < @overdue AND (d.leased_until IS NULL OR d.leased_until < @now::timestamptz)
+    SELECT d.shop_id, d.order_id, d.sequence, NOT EXISTS (
+        SELECT 1 FROM notifications e
+        WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
+    ) AS oldest
+    FROM notifications d
+    WHERE d.state = 'pending' AND d.next_attempt_at <= @due AND (d.leased_until IS NULL OR d.leased_until < @now::timestamptz)
     ORDER BY d.next_attempt_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
-), seen AS (
-    UPDATE notifications n SET next_attempt_at = @now::timestamptz FROM due
-    WHERE n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
-    RETURNING n.shop_id, n.order_id, n.sequence
+), behind AS (
+    UPDATE notifications n SET next_attempt_at = @later FROM due
+    WHERE NOT due.oldest AND n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
 )
-SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
-    SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
-))::boolean AS oldest
-FROM seen;
+SELECT shop_id, order_id, oldest FROM due;

@@ -108,7 +108,7 @@ func (q *Queries) StillWaiting(ctx context.Context, arg StillWaitingParams) (boo
 	return exists, err
 }
 
-const WakeNotifications = `-- name: WakeNotifications :many
+const WakeNotifications = `-- name: WakeNotifications :exec
 WITH due AS (
     SELECT count(*) AS n FROM notifications
     WHERE shop_id = $3 AND waits_for = $4::text AND state = 'pending' AND next_attempt_at <= $5::timestamptz
@@ -123,7 +123,6 @@ WITH due AS (
 )
 UPDATE notifications n SET next_attempt_at = CAST($1 AS timestamptz) + t.turn * CAST($2 AS bigint) * interval '1 millisecond'
 FROM turns t WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence
-RETURNING n.order_id
 `
 
 type WakeNotificationsParams struct {
@@ -137,8 +136,8 @@ type WakeNotificationsParams struct {
 }
 
 // Those that failed before the recovery are due, the next one first, each after a pause. What is due soon anyway counts.
-func (q *Queries) WakeNotifications(ctx context.Context, arg WakeNotificationsParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, WakeNotifications,
+func (q *Queries) WakeNotifications(ctx context.Context, arg WakeNotificationsParams) error {
+	_, err := q.db.Exec(ctx, WakeNotifications,
 		arg.At,
 		arg.PauseMs,
 		arg.ShopID,
@@ -147,20 +146,5 @@ func (q *Queries) WakeNotifications(ctx context.Context, arg WakeNotificationsPa
 		arg.Since,
 		arg.Most,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var order_id uuid.UUID
-		if err := rows.Scan(&order_id); err != nil {
-			return nil, err
-		}
-		items = append(items, order_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return err
 }

@@ -110,6 +110,62 @@ func (q *Queries) DeadLetteredNotifications(ctx context.Context, arg DeadLettere
 	return items, nil
 }
 
+const DueDeliveries = `-- name: DueDeliveries :many
+WITH due AS (
+    SELECT d.shop_id, d.order_id, d.sequence, NOT EXISTS (
+        SELECT 1 FROM notifications e
+        WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
+    ) AS oldest
+    FROM notifications d
+    WHERE d.state = 'pending' AND d.next_attempt_at <= $1 AND (d.leased_until IS NULL OR d.leased_until < $2::timestamptz)
+    ORDER BY d.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+), behind AS (
+    UPDATE notifications n SET next_attempt_at = $4 FROM due
+    WHERE NOT due.oldest AND n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
+)
+SELECT shop_id, order_id, oldest FROM due
+`
+
+type DueDeliveriesParams struct {
+	Due     time.Time `db:"due"`
+	Now     time.Time `db:"now"`
+	MaxRows int32     `db:"max_rows"`
+	Later   time.Time `db:"later"`
+}
+
+type DueDeliveriesRow struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+	Oldest  bool      `db:"oldest"`
+}
+
+// What is due and nobody is sending. Only an order's oldest is handed out. The others wait behind one that is given up, held,
+// planned for later or under way; they are put off, so that a thousand of them are not read a thousand times.
+func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([]DueDeliveriesRow, error) {
+	rows, err := q.db.Query(ctx, DueDeliveries,
+		arg.Due,
+		arg.Now,
+		arg.MaxRows,
+		arg.Later,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DueDeliveriesRow
+	for rows.Next() {
+		var i DueDeliveriesRow
+		if err := rows.Scan(&i.ShopID, &i.OrderID, &i.Oldest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const Feed = `-- name: Feed :many
 SELECT id, payload, xid::text AS xid, position
 FROM notifications
@@ -351,6 +407,11 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 }
 
 const NotificationDelivered = `-- name: NotificationDelivered :one
+WITH behind AS (
+    UPDATE notifications b SET next_attempt_at = $1
+    WHERE b.shop_id = $2 AND b.order_id = $3 AND b.sequence > $4 AND b.state = 'pending' AND b.attempts = b.attempts_before
+        AND b.next_attempt_at > $1
+)
 UPDATE notifications n SET state = 'delivered', delivered_at = $1, leased_until = NULL
 WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state IN ('pending', 'dead_lettered', 'held')
 RETURNING EXISTS (
@@ -366,7 +427,7 @@ type NotificationDeliveredParams struct {
 	Destination string     `db:"destination"`
 }
 
-// Whoever says so is right, also after the lease has gone to somebody else.
+// Whoever says so is right, also after the lease has gone to somebody else. What waited behind it is due.
 func (q *Queries) NotificationDelivered(ctx context.Context, arg NotificationDeliveredParams) (bool, error) {
 	row := q.db.QueryRow(ctx, NotificationDelivered,
 		arg.At,
@@ -543,57 +604,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 	return i, err
 }
 
-const OverdueNotifications = `-- name: OverdueNotifications :many
-WITH due AS (
-    SELECT d.shop_id, d.order_id, d.sequence FROM notifications d
-    WHERE d.state = 'pending' AND d.next_attempt_at < $1 AND (d.leased_until IS NULL OR d.leased_until < $2::timestamptz)
-    ORDER BY d.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-), seen AS (
-    UPDATE notifications n SET next_attempt_at = $2::timestamptz FROM due
-    WHERE n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
-    RETURNING n.shop_id, n.order_id, n.sequence
-)
-SELECT seen.shop_id, seen.order_id, (NOT EXISTS (
-    SELECT 1 FROM notifications e
-    WHERE e.shop_id = seen.shop_id AND e.order_id = seen.order_id AND e.sequence < seen.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
-))::boolean AS oldest
-FROM seen
-`
-
-type OverdueNotificationsParams struct {
-	Overdue time.Time `db:"overdue"`
-	Now     time.Time `db:"now"`
-	MaxRows int32     `db:"max_rows"`
-}
-
-type OverdueNotificationsRow struct {
-	ShopID  uuid.UUID `db:"shop_id"`
-	OrderID uuid.UUID `db:"order_id"`
-	Oldest  bool      `db:"oldest"`
-}
-
-// What nobody delivers although it is due. Only an order's oldest needs a job; the others are looked at again later.
-func (q *Queries) OverdueNotifications(ctx context.Context, arg OverdueNotificationsParams) ([]OverdueNotificationsRow, error) {
-	rows, err := q.db.Query(ctx, OverdueNotifications, arg.Overdue, arg.Now, arg.MaxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []OverdueNotificationsRow
-	for rows.Next() {
-		var i OverdueNotificationsRow
-		if err := rows.Scan(&i.ShopID, &i.OrderID, &i.Oldest); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const ReleaseShop = `-- name: ReleaseShop :many
+const ReleaseShop = `-- name: ReleaseShop :exec
 WITH waiting AS (
     SELECT n.order_id, n.sequence, min(n.position) OVER (PARTITION BY n.order_id) AS first
     FROM notifications n
@@ -605,7 +616,6 @@ UPDATE notifications n SET state = 'pending', attempts_before = n.attempts, not_
     next_attempt_at = CAST($1 AS timestamptz) + (t.turn - 1) * CAST($2 AS bigint) * interval '1 millisecond'
 FROM turns t
 WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending')
-RETURNING n.order_id
 `
 
 type ReleaseShopParams struct {
@@ -615,24 +625,9 @@ type ReleaseShopParams struct {
 }
 
 // What a shop waits for or was held back is due, one order after the other, each after a pause; its retries begin anew.
-func (q *Queries) ReleaseShop(ctx context.Context, arg ReleaseShopParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, ReleaseShop, arg.At, arg.PauseMs, arg.ShopID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var order_id uuid.UUID
-		if err := rows.Scan(&order_id); err != nil {
-			return nil, err
-		}
-		items = append(items, order_id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) ReleaseShop(ctx context.Context, arg ReleaseShopParams) error {
+	_, err := q.db.Exec(ctx, ReleaseShop, arg.At, arg.PauseMs, arg.ShopID)
+	return err
 }
 
 const ResendNotification = `-- name: ResendNotification :execrows
