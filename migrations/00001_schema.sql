@@ -436,6 +436,27 @@ CREATE TABLE failing_destinations (
     PRIMARY KEY (shop_id, destination)
 );
 
+-- The place of each shop's newest notification in its event feed. Whoever raises it holds the row until the commit: places have no
+-- gaps and follow the order of commits, so nothing is ever inserted before a place that was read.
+CREATE TABLE feed_positions (
+    shop_id         uuid PRIMARY KEY REFERENCES shops (id),
+    position        bigint NOT NULL CONSTRAINT feed_positions_position CHECK (position > 0)
+) WITH (fillfactor = 10);                                   -- a row a shop, updated with every notification
+
+-- Times when an operator set the feeds back, because the database had lost what shops may have read. Cursors carry the epoch.
+CREATE TABLE feed_epochs (
+    epoch           bigint PRIMARY KEY,                     -- milliseconds since 1970, so that no restored database repeats one
+    since           timestamptz NOT NULL
+);
+
+-- The place that a cursor of an older epoch is set back to.
+CREATE TABLE feed_rewinds (
+    shop_id         uuid NOT NULL REFERENCES shops (id),
+    epoch           bigint NOT NULL,
+    position        bigint NOT NULL,
+    PRIMARY KEY (shop_id, epoch)
+);
+
 -- One row for each step that a shop is told of, written with the step itself.
 CREATE TABLE notifications (
     shop_id         uuid NOT NULL,
@@ -455,12 +476,11 @@ CREATE TABLE notifications (
     not_before      timestamptz,                            -- the shop's Retry-After
     delivered_at    timestamptz,
     created_at      timestamptz NOT NULL,
-    position        bigint NOT NULL GENERATED ALWAYS AS IDENTITY, -- with xid, the place in the event feed: nothing is ever
-    xid             xid8 NOT NULL DEFAULT pg_current_xact_id(),   -- inserted before a place that was handed out
+    position        bigint NOT NULL,                        -- its place in the shop's event feed
     PRIMARY KEY (shop_id, order_id, sequence),
     FOREIGN KEY (shop_id, order_id, sequence) REFERENCES order_transitions (shop_id, order_id, sequence)
 );
-CREATE INDEX notifications_feed ON notifications (shop_id, xid, position);
+CREATE UNIQUE INDEX notifications_feed ON notifications (shop_id, position);
 CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
 CREATE INDEX notifications_due ON notifications (next_attempt_at) WHERE state = 'pending'; -- what is due and not under way is looked for every few seconds
 CREATE INDEX notifications_dead_lettered ON notifications (shop_id, order_id) WHERE state = 'dead_lettered';
@@ -533,8 +553,28 @@ CREATE TABLE transaction_report_rows (
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 
+-- Audit ----------------------------------------------------------------------------------------------------------
+-- What operators did to the whole service, each in the transaction that did it. Append-only.
+CREATE TABLE audit_log (
+    id          uuid PRIMARY KEY,
+    at          timestamptz NOT NULL,
+    actor       text NOT NULL,
+    command     text NOT NULL,
+    reason      text NOT NULL CONSTRAINT audit_log_reason CHECK (reason <> ''),
+    details     jsonb NOT NULL DEFAULT '{}'
+);
+-- +goose StatementBegin
+CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'audit_log is append-only' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'audit_log_append_only';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only();
+
 -- +goose Down
-DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
+DROP TABLE audit_log;
+DROP FUNCTION audit_log_append_only;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops, directory;

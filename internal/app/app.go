@@ -24,6 +24,7 @@ type cli struct {
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
+	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`
 	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }

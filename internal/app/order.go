@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os/user"
 	"slices"
 	"time"
 
@@ -127,13 +126,9 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	operator := "unknown"
-	if u, err := user.Current(); err == nil {
-		operator = u.Username
-	}
 	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
 	o, settled, err := service.Resolve(ctx, o.Key(), payment.Resolution{
-		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: c.Reason, Operator: operator,
+		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: c.Reason, Operator: operatorName(),
 	})
 	if err != nil {
 		return err

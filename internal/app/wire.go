@@ -86,14 +86,6 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 			return err
 		}
 	}
-	elsewhere, err := a.store.FeedFromElsewhere(ctx)
-	if err != nil {
-		return err
-	}
-	if elsewhere {
-		a.log.Error().Msg("this database was restored from a dump of another cluster: a part of the feed of events is hidden, and shops do not see what is new. " +
-			"Stop all replicas and raise the cluster's epoch with pg_resetwal: docs/operations.md says how")
-	}
 	hashKey, err := a.store.ServiceKey(ctx, "request_hash")
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)

@@ -74,10 +74,10 @@ func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNoti
 		Data       []json.RawMessage `json:"data"`
 		NextCursor *string           `json:"next_cursor"`
 		LastCursor *string           `json:"last_cursor"`
-	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: cursor}
+		Rewound    bool              `json:"rewound"`
+	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: nullable(page.Cursor), Rewound: page.Rewound}
 	for _, n := range page.Items {
 		list.Data = append(list.Data, n.Payload)
-		list.LastCursor = nullable(n.Cursor)
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }

@@ -36,7 +36,7 @@ type Orders interface {
 	Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error)
 	History(ctx context.Context, key payment.Key) ([]payment.Transition, error)
 	Notified(ctx context.Context, key payment.Key) ([]payment.Notified, error)
-	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.Page[payment.FeedItem], error)
+	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.FeedPage, error)
 	Refresh(ctx context.Context, key payment.Key) (*payment.Order, error)
 	Accounts(ctx context.Context, shop uuid.UUID) ([]payment.AccountInfo, error)
 	Balance(ctx context.Context, shop uuid.UUID, account string) (gateway.Balance, error)

@@ -217,16 +217,17 @@ func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified,
 	}}, b.called(ctx, "notified")
 }
 
-func (b *book) Feed(ctx context.Context, _ uuid.UUID, after string, _ int) (payment.Page[payment.FeedItem], error) {
+func (b *book) Feed(ctx context.Context, _ uuid.UUID, after string, _ int) (payment.FeedPage, error) {
 	if after != "" {
-		return payment.Page[payment.FeedItem]{}, b.called(ctx, "feed") // nothing came later
+		return payment.FeedPage{Cursor: after}, b.called(ctx, "feed") // nothing came later
 	}
 	id := uuid.MustParse(orderID)
 	_, payload, err := RenderNotification(b.order(gateway.KindPayment), payment.Transition{Sequence: 1, To: payment.StatusCreated, At: at}, id)
 	if err != nil {
-		return payment.Page[payment.FeedItem]{}, err
+		return payment.FeedPage{}, err
 	}
-	return payment.Page[payment.FeedItem]{Items: []payment.FeedItem{{ID: id, Payload: payload, Cursor: "c1"}}}, b.called(ctx, "feed")
+	page := payment.Page[payment.FeedItem]{Items: []payment.FeedItem{{ID: id, Payload: payload, Cursor: "c1"}}}
+	return payment.FeedPage{Page: page, Cursor: "c1"}, b.called(ctx, "feed")
 }
 
 func (b *book) Refresh(ctx context.Context, k payment.Key) (*payment.Order, error) {

@@ -57,7 +57,7 @@ type Store interface {
 	Notified(ctx context.Context, key Key) ([]Notified, error)
 	// Feed returns the shop's notifications in an order that never changes, after a cursor; nothing is ever inserted
 	// before a place that was handed out.
-	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error)
+	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (FeedPage, error)
 
 	// Account returns an account with its secrets.
 	Account(ctx context.Context, id uuid.UUID) (Account, error)
@@ -124,6 +124,15 @@ type Filter struct {
 type Page[T any] struct {
 	Items []T
 	Next  string
+}
+
+// FeedPage is a page of a shop's feed.
+type FeedPage struct {
+	Page[FeedItem]
+	// Cursor is where the page ends: the next reading goes on there.
+	Cursor string
+	// Rewound: the cursor named a place that the database has lost, and the page begins before it.
+	Rewound bool
 }
 
 // FeedItem is one notification as it was or will be sent.

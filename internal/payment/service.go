@@ -214,7 +214,7 @@ func (s *Service) Notified(ctx context.Context, key Key) ([]Notified, error) {
 }
 
 // Feed returns a shop's notifications after a cursor, the oldest first.
-func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (Page[FeedItem], error) {
+func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (FeedPage, error) {
 	return s.Store.Feed(ctx, shop, after, limit)
 }
 

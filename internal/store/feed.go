@@ -3,70 +3,120 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
 
-// Feed implements payment.Store. Rows stand in the order of the transactions that wrote them, and only those are shown
-// that are older than every transaction still open: no later commit can land before them.
-func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.Page[payment.FeedItem], error) {
+const (
+	// rewindMargin is how much further back than asked feeds are set: times are written before their transactions commit, and
+	// clocks differ a little.
+	rewindMargin = time.Minute
+	// rewindLimit bounds a rewind, which reads all notifications.
+	rewindLimit = 10 * time.Minute
+)
+
+// Feed implements payment.Store. Places follow the order of commits: whoever writes a notification holds its shop's counter until
+// the commit. A cursor of an older epoch is set back to before what the database may have lost, and one from beyond the end to the end.
+func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.FeedPage, error) {
 	limit = pageSize(limit)
-	xid, position, err := readFeedCursor(after)
+	cursor, err := readFeedCursor(after)
 	if err != nil {
-		return payment.Page[payment.FeedItem]{}, err
+		return payment.FeedPage{}, err
 	}
 	var rows []db.FeedRow
-	err = s.read(ctx, "read the feed", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.Feed(ctx, db.FeedParams{ShopID: shop, AfterXid: xid, AfterPosition: position, MaxRows: int32(limit + 1)}) //nolint:gosec // a page
+	var page payment.FeedPage
+	var epoch int64
+	err = s.read(ctx, "read the feed", func(ctx context.Context, q *db.Queries) error {
+		place, err := q.FeedPlace(ctx, db.FeedPlaceParams{ShopID: shop, CursorEpoch: cursor.epoch})
+		if err != nil {
+			return err
+		}
+		epoch = place.Epoch
+		from := min(cursor.position, place.Last, place.Floor)
+		page.Rewound = from < cursor.position
+		page.Cursor = after
+		if page.Rewound {
+			page.Cursor = feedCursor(epoch, from)
+		}
+		rows, err = q.Feed(ctx, db.FeedParams{ShopID: shop, AfterPosition: from, MaxRows: int32(limit + 1)}) //nolint:gosec // a page
 		return err
 	})
 	if err != nil {
-		return payment.Page[payment.FeedItem]{}, err
+		return payment.FeedPage{}, err
 	}
-	page := payment.Page[payment.FeedItem]{Items: make([]payment.FeedItem, 0, min(len(rows), limit))}
+	page.Items = make([]payment.FeedItem, 0, min(len(rows), limit))
 	for _, r := range rows[:min(len(rows), limit)] {
-		page.Items = append(page.Items, payment.FeedItem{ID: r.ID, Payload: []byte(r.Payload), Cursor: feedCursor(r.Xid, r.Position)})
+		page.Cursor = feedCursor(epoch, r.Position)
+		page.Items = append(page.Items, payment.FeedItem{ID: r.ID, Payload: []byte(r.Payload), Cursor: page.Cursor})
 	}
 	if len(rows) > limit {
-		page.Next = page.Items[limit-1].Cursor
+		page.Next = page.Cursor
 	}
 	return page, nil
 }
 
-func feedCursor(xid string, position int64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(xid + "." + strconv.FormatInt(position, 10)))
+// place is where a cursor stands. The zero value is the beginning of the feed.
+type place struct{ epoch, position int64 }
+
+func feedCursor(epoch, position int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(epoch, 10) + "." + strconv.FormatInt(position, 10)))
 }
 
-func readFeedCursor(cursor string) (xid string, position int64, err error) {
+func readFeedCursor(cursor string) (place, error) {
 	if cursor == "" {
-		return "0", 0, nil
+		return place{}, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
-		return "", 0, payment.ErrCursor
+		return place{}, payment.ErrCursor
 	}
-	xid, rest, ok := strings.Cut(string(raw), ".")
-	n, err := strconv.ParseUint(xid, 10, 64)
+	epoch, position, ok := strings.Cut(string(raw), ".")
+	e, err := strconv.ParseUint(epoch, 10, 63)
 	if !ok || err != nil {
-		return "", 0, payment.ErrCursor
+		return place{}, payment.ErrCursor
 	}
-	if position, err = strconv.ParseInt(rest, 10, 64); err != nil {
-		return "", 0, payment.ErrCursor
+	p, err := strconv.ParseUint(position, 10, 63)
+	if err != nil {
+		return place{}, payment.ErrCursor
 	}
-	return strconv.FormatUint(n, 10), position, nil
+	return place{int64(e), int64(p)}, nil //nolint:gosec // 63 bits
 }
 
-// FeedFromElsewhere reports whether the feed has rows of transactions that this database cluster has not begun yet: it was
-// restored from a dump of another. They stay hidden, and new rows stand before the places that shops have read up to.
-func (s *Store) FeedFromElsewhere(ctx context.Context) (elsewhere bool, err error) {
-	err = s.read(ctx, "look for a feed of another cluster", func(ctx context.Context, q *db.Queries) (err error) {
-		elsewhere, err = q.FeedFromElsewhere(ctx)
-		return err
+// FeedRewind is an operator's wish to set the feeds back.
+type FeedRewind struct {
+	Since         time.Time // what was written from then on may be lost
+	Actor, Reason string
+}
+
+// RewindFeeds begins a new epoch of the feeds: cursors from before are set back to before what was written since a time, less a
+// margin. It is for a database that has lost what it had committed: a promoted standby, or a backup that was restored. It returns the
+// number of shops.
+func (s *Store) RewindFeeds(ctx context.Context, r FeedRewind) (int64, error) {
+	details, err := json.Marshal(map[string]any{"since": r.Since.UTC()})
+	if err != nil {
+		return 0, err
+	}
+	var shops int64
+	err = s.writeWithin(ctx, rewindLimit, "set the feeds back", func(ctx context.Context, tx pgx.Tx) error {
+		q, now, since := db.New(tx), s.Now(), r.Since.Add(-rewindMargin)
+		epoch, err := q.RaiseFeedEpoch(ctx, db.RaiseFeedEpochParams{AtMillis: now.UnixMilli(), Since: since})
+		if err != nil {
+			return err
+		}
+		if shops, err = q.RewindFeeds(ctx, db.RewindFeedsParams{Epoch: epoch, Since: since}); err != nil {
+			return err
+		}
+		return q.InsertAudit(ctx, db.InsertAuditParams{
+			ID: s.NewID(), At: now, Actor: text(r.Actor), Command: "feed rewind", Reason: text(r.Reason), Details: details,
+		})
 	})
-	return elsewhere, err
+	return shops, err
 }

@@ -1,26 +1,21 @@
 package store_test
 
 import (
+	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/store"
 )
-
-// settled waits until the shop's feed shows n notifications: it holds back what is newer than any transaction that is
-// open on the server, also in the databases of other tests.
-func (b *fixture) settled(t *testing.T, n int) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		page, err := b.Feed(t.Context(), b.shop.ID, "", 100)
-		return err == nil && len(page.Items) == n
-	}, time.Minute, 5*time.Millisecond)
-}
 
 func TestFeedIsReadToItsEnd(t *testing.T) {
 	t.Parallel()
@@ -28,7 +23,6 @@ func TestFeedIsReadToItsEnd(t *testing.T) {
 	for i := range 5 {
 		b.paid(t, "r-"+strconv.Itoa(i), 1000)
 	}
-	b.settled(t, 5)
 	var seen []string
 	cursor := ""
 	for {
@@ -52,7 +46,6 @@ func TestFeedIsReadToItsEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, page.Items)
 	b.paid(t, "late", 1000)
-	b.settled(t, 6)
 	page, err = b.Feed(t.Context(), b.shop.ID, cursor, 2)
 	require.NoError(t, err)
 	require.Len(t, page.Items, 1, "the last cursor goes on where it stood")
@@ -63,60 +56,146 @@ func TestFeedIsReadToItsEnd(t *testing.T) {
 	}
 }
 
-// A transaction that began early and commits late must not land before a place that a shop has read to already.
-func TestFeedWaitsForOlderTransactions(t *testing.T) {
+// Places follow the order of commits: an open transaction that has written nothing to the feed holds nobody up, and one that has lets
+// those behind it wait, so that it cannot land before a place that was read.
+func TestFeedPlacesFollowCommits(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	slow, quick := b.create(t, "slow", 1000), b.create(t, "quick", 1000)
-	started, let := make(chan struct{}), make(chan struct{})
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
+	require.NoError(t, err)
+	b.report(t, quick.Key(), payment.StatusProcessing)
+	require.Equal(t, []int{2}, b.sequences(t, ""), "an open transaction elsewhere freezes nothing")
+
+	_, err = tx.Exec(t.Context(), "UPDATE feed_positions SET position = position + 1 WHERE shop_id = $1", b.shop.ID)
+	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() {
-		tx, err := b.pool.Begin(t.Context())
-		if err == nil {
-			_, err = tx.Exec(t.Context(), "SELECT pg_current_xact_id()")
-		}
-		close(started)
-		<-let
-		if err == nil {
-			_, err = tx.Exec(t.Context(), `WITH t AS (
-				INSERT INTO order_transitions VALUES ($1, $2, 2, 'created', 'processing', 'answer', '{}', now()) RETURNING shop_id, order_id, sequence
-			), o AS (UPDATE orders SET status = 'processing', sequence = 2 WHERE shop_id = $1 AND id = $2)
-			INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, state, next_attempt_at, created_at)
-				SELECT shop_id, order_id, sequence, gen_random_uuid(), 'x', 'slow', 'feed', now(), now() FROM t`, slow.ShopID, slow.ID)
-		}
-		if err == nil {
-			err = tx.Commit(t.Context())
-		}
+		_, err := b.UpdateOrder(t.Context(), quick.Key(), func(o *payment.Order) error {
+			r := b.newReport(payment.StatusSucceeded)
+			r.AsOf = o.Sequence
+			o.Record(r)
+			return nil
+		})
 		done <- err
 	}()
-	<-started
-	b.report(t, quick.Key(), payment.StatusSucceeded)
-	page, err := b.Feed(t.Context(), b.shop.ID, "", 10)
-	require.NoError(t, err)
-	require.Empty(t, page.Items, "an older transaction is open: what it writes comes first")
-	close(let)
+	require.Eventually(t, func() bool {
+		return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") > 0
+	}, time.Minute, 5*time.Millisecond, "the next place waits for the one before it")
+	require.Equal(t, []int{2}, b.sequences(t, ""))
+	require.NoError(t, tx.Rollback(t.Context()))
 	require.NoError(t, <-done)
-	b.settled(t, 2)
-	page, err = b.Feed(t.Context(), b.shop.ID, "", 10)
-	require.NoError(t, err)
-	require.Equal(t, "slow", string(page.Items[0].Payload))
+	require.Equal(t, []int{2, 3}, b.sequences(t, ""))
+	b.report(t, slow.Key(), payment.StatusProcessing)
+	require.Equal(t, 3, b.count(t, "SELECT max(position) FROM notifications"), "no gap is left by what was rolled back")
 }
 
-// A dump that is restored into another cluster, whose transaction ids begin anew, is noticed.
-func TestAFeedOfAnotherClusterIsNoticed(t *testing.T) {
+// sequences reads the feed after a cursor.
+func (b *fixture) sequences(t *testing.T, cursor string) []int {
+	t.Helper()
+	page, err := b.Feed(t.Context(), b.shop.ID, cursor, 100)
+	require.NoError(t, err)
+	var list []int
+	for _, item := range page.Items {
+		var n struct{ Sequence int }
+		require.NoError(t, json.Unmarshal(item.Payload, &n))
+		list = append(list, n.Sequence)
+	}
+	return list
+}
+
+// Readers that follow the feed while many write see everything once, in one order.
+func TestFeedIsFollowedWhileOthersWrite(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	elsewhere := func() bool {
-		t.Helper()
-		found, err := b.FeedFromElsewhere(t.Context())
-		require.NoError(t, err)
-		return found
+	keys := make([]payment.Key, 16)
+	for i := range keys {
+		keys[i] = b.create(t, fmt.Sprint("r-", i), 1000).Key()
 	}
-	require.False(t, elsewhere(), "nothing yet")
+	done := make(chan []error, 1)
+	go func() {
+		done <- race(len(keys), func(i int) error {
+			_, err := b.UpdateOrder(t.Context(), keys[i], func(o *payment.Order) error {
+				r := b.newReport(payment.StatusSucceeded)
+				r.AsOf = o.Sequence
+				o.Record(r)
+				return nil
+			})
+			return err
+		})
+	}()
+	seen, cursor := map[uuid.UUID]bool{}, ""
+	require.Eventually(t, func() bool {
+		page, err := b.Feed(t.Context(), b.shop.ID, cursor, 3)
+		if err != nil {
+			return false
+		}
+		for _, item := range page.Items {
+			seen[item.ID] = true
+		}
+		cursor = page.Cursor
+		return len(seen) == len(keys)
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, errors.Join(<-done...))
+}
+
+// A standby that was promoted lacks what came last. Cursors that name it are set back, and what is written instead is read.
+func TestACursorOfALostPlaceIsSetBack(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
 	for i := range 3 {
-		b.paid(t, fmt.Sprint("r-", i), 1000)
+		b.paid(t, fmt.Sprint("early-", i), 1000)
 	}
-	require.False(t, elsewhere())
-	b.exec(t, "UPDATE notifications SET xid = (xid::text::bigint + 5000000)::text::xid8 WHERE ctid = (SELECT ctid FROM notifications LIMIT 1)")
-	require.True(t, elsewhere(), "as another cluster wrote it")
+	page, err := b.Feed(t.Context(), b.shop.ID, "", 2)
+	require.NoError(t, err)
+	early := page.Cursor
+	b.clock.Add(time.Hour)
+	since := b.clock.Now()
+	for i := range 3 {
+		b.paid(t, fmt.Sprint("lost-", i), 1000)
+	}
+	page, err = b.Feed(t.Context(), b.shop.ID, "", 10)
+	require.NoError(t, err)
+	late := page.Cursor
+	b.exec(t, "DELETE FROM notifications WHERE position > 4") // as on a standby that was two behind
+	b.exec(t, "UPDATE feed_positions SET position = 4")
+
+	page, err = b.Feed(t.Context(), b.shop.ID, late, 10)
+	require.NoError(t, err)
+	require.True(t, page.Rewound, "a place beyond the end is noticed without an operator")
+	require.Empty(t, page.Items)
+	require.NotEqual(t, late, page.Cursor)
+
+	for i := range 4 { // the new primary goes past the place that was lost
+		b.paid(t, fmt.Sprint("new-", i), 1000)
+	}
+	page, err = b.Feed(t.Context(), b.shop.ID, late, 10)
+	require.NoError(t, err)
+	require.Len(t, page.Items, 2, "without a rewind two are skipped")
+
+	shops, err := b.RewindFeeds(t.Context(), store.FeedRewind{Since: since, Actor: "op", Reason: "standby promoted"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, shops)
+	page, err = b.Feed(t.Context(), b.shop.ID, late, 10)
+	require.NoError(t, err)
+	require.True(t, page.Rewound)
+	require.Len(t, page.Items, 5, "all that was written since then")
+	rest, err := b.Feed(t.Context(), b.shop.ID, page.Cursor, 10)
+	require.NoError(t, err)
+	require.False(t, rest.Rewound, "the new cursor is of the new epoch")
+	require.Empty(t, rest.Items)
+
+	page, err = b.Feed(t.Context(), b.shop.ID, early, 10)
+	require.NoError(t, err)
+	require.False(t, page.Rewound, "nothing was lost before it")
+	require.Len(t, page.Items, 6)
+
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM audit_log WHERE actor = 'op' AND command = 'feed rewind' AND reason = 'standby promoted'"))
+	for _, sql := range []string{"DELETE FROM audit_log", "UPDATE audit_log SET reason = 'x'", "TRUNCATE audit_log"} {
+		_, err = b.pool.Exec(t.Context(), sql)
+		require.ErrorContains(t, err, "append-only", sql)
+	}
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
@@ -145,19 +143,4 @@ func TestTheServiceInProduction(t *testing.T) {
 		require.Contains(t, metrics, name)
 	}
 	require.Zero(t, service.stop(), service.log)
-}
-
-// A database that was restored from a dump of another cluster is spoken of at the start.
-func TestARestoredFeedIsToldAtTheStart(t *testing.T) {
-	t.Parallel()
-	url := storetest.URL(t)
-	d := startDevOn(t, url)
-	o := d.paid("restored-1", 1000, "")
-	require.NotContains(t, d.log.String(), "restored from a dump")
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close(context.Background()) }()
-	_, err = conn.Exec(t.Context(), "UPDATE notifications SET xid = (xid::text::bigint + 5000000)::text::xid8 WHERE order_id = $1", o.ID)
-	require.NoError(t, err)
-	require.Regexp(t, `"level":"error".*restored from a dump`, startDevOn(t, url).log.String())
 }

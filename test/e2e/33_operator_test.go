@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/app"
 	"payrelay/internal/secrets"
 )
 
@@ -247,4 +250,38 @@ func TestAnOperatorMovesAShopsEndpoint(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	require.Equal(t, "https://shop.example.com/new", state())
+}
+
+// After a backup was restored, shops read again what may be lost, and are told so.
+func TestFeedsAreSetBack(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	before := time.Now().UTC().Add(-2 * time.Minute).Format(time.RFC3339)
+	d.paid("lost-1", 1000, "")
+	type answer struct {
+		Data       []json.RawMessage `json:"data"`
+		LastCursor string            `json:"last_cursor"`
+		Rewound    bool              `json:"rewound"`
+	}
+	var first, second, third answer
+	d.call(http.MethodGet, "/v1/events", "", &first)
+	require.NotEmpty(t, first.Data)
+	require.False(t, first.Rewound)
+
+	require.Contains(t, d.operator("feed", "rewind", "--since", before, "--reason", "backup restored"), "are set back")
+	d.call(http.MethodGet, "/v1/events?cursor="+first.LastCursor, "", &second)
+	require.True(t, second.Rewound)
+	require.Equal(t, first.Data, second.Data)
+	d.call(http.MethodGet, "/v1/events?cursor="+second.LastCursor, "", &third)
+	require.False(t, third.Rewound)
+	require.Empty(t, third.Data)
+
+	for _, args := range [][]string{
+		{"feed", "rewind", "--since", before},
+		{"feed", "rewind", "--since", before, "--reason", " "},
+		{"feed", "rewind", "--since", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "--reason", "x"},
+	} {
+		var out bytes.Buffer
+		require.NotZero(t, app.Execute(t.Context(), args, &app.Streams{Out: &out, Err: &out, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}}), args)
+	}
 }

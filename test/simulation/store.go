@@ -331,8 +331,8 @@ func (s *store) History(_ context.Context, key payment.Key) ([]payment.Transitio
 func (s *store) Notified(context.Context, payment.Key) ([]payment.Notified, error) { return nil, nil }
 
 // Feed implements payment.Store. No scenario asks.
-func (s *store) Feed(context.Context, uuid.UUID, string, int) (payment.Page[payment.FeedItem], error) {
-	return payment.Page[payment.FeedItem]{}, nil
+func (s *store) Feed(context.Context, uuid.UUID, string, int) (payment.FeedPage, error) {
+	return payment.FeedPage{}, nil
 }
 
 // Account implements payment.Store.

@@ -1,26 +1,16 @@
 -- name: InsertNotification :one
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at)
+-- The last of a transaction: the feed's row is locked from here to the commit, and several shops' come sorted.
+WITH raised AS (
+    INSERT INTO feed_positions AS p (shop_id, position) VALUES (sqlc.arg(shop_id), 1)
+    ON CONFLICT (shop_id) DO UPDATE SET position = p.position + 1 RETURNING p.position
+)
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at, position)
 SELECT s.id, sqlc.arg(order_id), sqlc.arg(sequence), sqlc.arg(id), sqlc.arg(type), sqlc.arg(payload),
     coalesce(nullif(sqlc.arg(url)::text, ''), s.notification_url),
     CASE WHEN sqlc.arg(url)::text = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END,
-    sqlc.arg(at), sqlc.arg(at)
-FROM shops s WHERE s.id = sqlc.arg(shop_id)
+    sqlc.arg(at), sqlc.arg(at), raised.position
+FROM shops s CROSS JOIN raised WHERE s.id = sqlc.arg(shop_id)
 RETURNING state;
-
--- name: Feed :many
--- Rows of transactions that may still be open are held back, and so are those behind them.
-SELECT id, payload, xid::text AS xid, position
-FROM notifications
-WHERE shop_id = @shop_id AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, position) > (CAST(CAST(@after_xid AS text) AS xid8), CAST(@after_position AS bigint))
-ORDER BY notifications.xid, position LIMIT @max_rows;
-
--- name: FeedFromElsewhere :one
--- Whether there are rows of transactions that this cluster has not begun yet. Each shop's newest are at the end of an index.
-SELECT EXISTS (
-    SELECT 1 FROM shops s CROSS JOIN LATERAL (
-        SELECT 1 FROM notifications n WHERE n.shop_id = s.id AND n.xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1
-    ) ahead
-);
 
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.

@@ -326,6 +326,9 @@ type NotificationList struct {
 
 	// NextCursor `null` when you have caught up.
 	NextCursor *string `json:"next_cursor"`
+
+	// Rewound Your cursor was set back: it named a place that the database has lost. Some notifications come again, and none is skipped.
+	Rewound bool `json:"rewound"`
 }
 
 // Order defines model for Order.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type Account struct {
@@ -41,6 +40,15 @@ type AddressesOff struct {
 	At     time.Time `db:"at"`
 }
 
+type AuditLog struct {
+	ID      uuid.UUID       `db:"id"`
+	At      time.Time       `db:"at"`
+	Actor   string          `db:"actor"`
+	Command string          `db:"command"`
+	Reason  string          `db:"reason"`
+	Details json.RawMessage `db:"details"`
+}
+
 type Callback struct {
 	AccountID       uuid.UUID       `db:"account_id"`
 	DedupeKey       []byte          `db:"dedupe_key"`
@@ -66,6 +74,22 @@ type FailingDestination struct {
 	RecoveringSince *time.Time `db:"recovering_since"`
 }
 
+type FeedEpoch struct {
+	Epoch int64     `db:"epoch"`
+	Since time.Time `db:"since"`
+}
+
+type FeedPosition struct {
+	ShopID   uuid.UUID `db:"shop_id"`
+	Position int64     `db:"position"`
+}
+
+type FeedRewind struct {
+	ShopID   uuid.UUID `db:"shop_id"`
+	Epoch    int64     `db:"epoch"`
+	Position int64     `db:"position"`
+}
+
 type IdempotencyKey struct {
 	ShopID      uuid.UUID       `db:"shop_id"`
 	Key         string          `db:"key"`
@@ -84,25 +108,24 @@ type LegalTransition struct {
 }
 
 type Notification struct {
-	ShopID         uuid.UUID     `db:"shop_id"`
-	OrderID        uuid.UUID     `db:"order_id"`
-	Sequence       int32         `db:"sequence"`
-	ID             uuid.UUID     `db:"id"`
-	Type           string        `db:"type"`
-	Payload        string        `db:"payload"`
-	Url            string        `db:"url"`
-	State          string        `db:"state"`
-	Attempts       int32         `db:"attempts"`
-	AttemptsBefore int32         `db:"attempts_before"`
-	NextAttemptAt  time.Time     `db:"next_attempt_at"`
-	LeasedUntil    *time.Time    `db:"leased_until"`
-	WaitsFor       *string       `db:"waits_for"`
-	FailedAt       *time.Time    `db:"failed_at"`
-	NotBefore      *time.Time    `db:"not_before"`
-	DeliveredAt    *time.Time    `db:"delivered_at"`
-	CreatedAt      time.Time     `db:"created_at"`
-	Position       int64         `db:"position"`
-	Xid            pgtype.Uint64 `db:"xid"`
+	ShopID         uuid.UUID  `db:"shop_id"`
+	OrderID        uuid.UUID  `db:"order_id"`
+	Sequence       int32      `db:"sequence"`
+	ID             uuid.UUID  `db:"id"`
+	Type           string     `db:"type"`
+	Payload        string     `db:"payload"`
+	Url            string     `db:"url"`
+	State          string     `db:"state"`
+	Attempts       int32      `db:"attempts"`
+	AttemptsBefore int32      `db:"attempts_before"`
+	NextAttemptAt  time.Time  `db:"next_attempt_at"`
+	LeasedUntil    *time.Time `db:"leased_until"`
+	WaitsFor       *string    `db:"waits_for"`
+	FailedAt       *time.Time `db:"failed_at"`
+	NotBefore      *time.Time `db:"not_before"`
+	DeliveredAt    *time.Time `db:"delivered_at"`
+	CreatedAt      time.Time  `db:"created_at"`
+	Position       int64      `db:"position"`
 }
 
 type NotificationAttempt struct {

@@ -166,74 +166,6 @@ func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([
 	return items, nil
 }
 
-const Feed = `-- name: Feed :many
-SELECT id, payload, xid::text AS xid, position
-FROM notifications
-WHERE shop_id = $1 AND xid < pg_snapshot_xmin(pg_current_snapshot()) AND (xid, position) > (CAST(CAST($2 AS text) AS xid8), CAST($3 AS bigint))
-ORDER BY notifications.xid, position LIMIT $4
-`
-
-type FeedParams struct {
-	ShopID        uuid.UUID `db:"shop_id"`
-	AfterXid      string    `db:"after_xid"`
-	AfterPosition int64     `db:"after_position"`
-	MaxRows       int32     `db:"max_rows"`
-}
-
-type FeedRow struct {
-	ID       uuid.UUID `db:"id"`
-	Payload  string    `db:"payload"`
-	Xid      string    `db:"xid"`
-	Position int64     `db:"position"`
-}
-
-// Rows of transactions that may still be open are held back, and so are those behind them.
-func (q *Queries) Feed(ctx context.Context, arg FeedParams) ([]FeedRow, error) {
-	rows, err := q.db.Query(ctx, Feed,
-		arg.ShopID,
-		arg.AfterXid,
-		arg.AfterPosition,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []FeedRow
-	for rows.Next() {
-		var i FeedRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Payload,
-			&i.Xid,
-			&i.Position,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const FeedFromElsewhere = `-- name: FeedFromElsewhere :one
-SELECT EXISTS (
-    SELECT 1 FROM shops s CROSS JOIN LATERAL (
-        SELECT 1 FROM notifications n WHERE n.shop_id = s.id AND n.xid >= pg_snapshot_xmax(pg_current_snapshot()) LIMIT 1
-    ) ahead
-)
-`
-
-// Whether there are rows of transactions that this cluster has not begun yet. Each shop's newest are at the end of an index.
-func (q *Queries) FeedFromElsewhere(ctx context.Context) (bool, error) {
-	row := q.db.QueryRow(ctx, FeedFromElsewhere)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const GoneForNow = `-- name: GoneForNow :one
 SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url) = $1::text)::boolean AS current
 FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
@@ -314,12 +246,16 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 }
 
 const InsertNotification = `-- name: InsertNotification :one
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at)
+WITH raised AS (
+    INSERT INTO feed_positions AS p (shop_id, position) VALUES ($8, 1)
+    ON CONFLICT (shop_id) DO UPDATE SET position = p.position + 1 RETURNING p.position
+)
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at, position)
 SELECT s.id, $1, $2, $3, $4, $5,
     coalesce(nullif($6::text, ''), s.notification_url),
     CASE WHEN $6::text = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END,
-    $7, $7
-FROM shops s WHERE s.id = $8
+    $7, $7, raised.position
+FROM shops s CROSS JOIN raised WHERE s.id = $8
 RETURNING state
 `
 
@@ -334,6 +270,7 @@ type InsertNotificationParams struct {
 	ShopID   uuid.UUID `db:"shop_id"`
 }
 
+// The last of a transaction: the feed's row is locked from here to the commit, and several shops' come sorted.
 func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotificationParams) (string, error) {
 	row := q.db.QueryRow(ctx, InsertNotification,
 		arg.OrderID,

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strings"
+	"time"
+
+	"payrelay/internal/store"
+)
+
+type feedCmd struct {
+	Rewind feedRewindCmd `cmd:"" help:"Set the feeds of all shops back, after the database lost what it had committed: a standby was promoted, or a backup was restored."`
+}
+
+type feedRewindCmd struct {
+	Since  time.Time `required:"" placeholder:"TIME" help:"From when on something may be lost, as 2026-11-29T07:00:00Z: the time of the backup, or the last time when the standby surely had everything. Earlier does no harm."`
+	Reason string    `required:"" help:"Why. It is kept in the audit log."`
+}
+
+// Run implements the command.
+func (c feedRewindCmd) Run(ctx context.Context, io *Streams) error {
+	if strings.TrimSpace(c.Reason) == "" {
+		return errors.New("--reason is empty: say why the feeds are set back")
+	}
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if c.Since.After(db.clock.Now()) {
+		return errors.New("--since is in the future: say from when on something may be lost")
+	}
+	shops, err := db.store.RewindFeeds(ctx, store.FeedRewind{Since: c.Since, Actor: operatorName(), Reason: c.Reason})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(io.Out, "The feeds of %d shops are set back. A cursor from before begins again at what was written since %s, less a minute.\n", shops, c.Since.UTC().Format(time.RFC3339))
+	return nil
+}
+
+// operatorName is who runs the command, as far as the machine knows.
+func operatorName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
+}

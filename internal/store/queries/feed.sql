@@ -1,0 +1,28 @@
+-- name: FeedPlace :one
+-- Where a shop's feed ends, and where a cursor of an epoch stands after the rewinds since. A shop that has no place of a rewind
+-- came later: its cursors of an older epoch begin anew.
+SELECT coalesce((SELECT max(e.epoch) FROM feed_epochs e), 0)::bigint AS epoch,
+    coalesce((SELECT p.position FROM feed_positions p WHERE p.shop_id = @shop_id), 0)::bigint AS last,
+    coalesce((SELECT min(coalesce(r.position, 0)) FROM feed_epochs e LEFT JOIN feed_rewinds r ON r.shop_id = @shop_id AND r.epoch = e.epoch
+        WHERE e.epoch > @cursor_epoch::bigint), 9223372036854775807)::bigint AS floor;
+
+-- name: Feed :many
+SELECT id, payload, position FROM notifications
+WHERE shop_id = @shop_id AND position > @after_position
+ORDER BY position LIMIT @max_rows;
+
+-- name: RaiseFeedEpoch :one
+INSERT INTO feed_epochs (epoch, since)
+SELECT greatest(@at_millis::bigint, coalesce(max(e.epoch), 0) + 1), @since::timestamptz FROM feed_epochs e
+RETURNING epoch;
+
+-- name: RewindFeeds :execrows
+-- To before the first that was written since then; where nothing was, to the end.
+INSERT INTO feed_rewinds (shop_id, epoch, position)
+SELECT s.id, @epoch::bigint, coalesce(
+    (SELECT min(n.position) - 1 FROM notifications n WHERE n.shop_id = s.id AND n.created_at >= @since::timestamptz),
+    (SELECT p.position FROM feed_positions p WHERE p.shop_id = s.id), 0)
+FROM shops s;
+
+-- name: InsertAudit :exec
+INSERT INTO audit_log (id, at, actor, command, reason, details) VALUES (@id, @at, @actor, @command, @reason, @details);
