@@ -187,8 +187,9 @@ CREATE TABLE orders (
 ) WITH (fillfactor = 75);
 CREATE INDEX orders_provider_order_id ON orders (provider_order_id);
 -- For lists. Neither column ever changes, so steps do not write these.
-CREATE INDEX orders_kind ON orders (shop_id, kind, id);
-CREATE INDEX orders_account ON orders (shop_id, account_name, id);
+-- The shop is not first, for the reason of order_references: an order must not be looked up by its shop alone.
+CREATE INDEX orders_kind ON orders (kind, shop_id, id);
+CREATE INDEX orders_account ON orders (account_name, shop_id, id);
 CREATE INDEX orders_parent ON orders (shop_id, parent_id) WHERE parent_id IS NOT NULL;
 
 -- Each reference of a shop names one order of a kind. The statement that adds the order adds this row before it.

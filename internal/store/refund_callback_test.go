@@ -286,8 +286,10 @@ func TestARefundsFactsTellWhatCallbacksSaidOfIt(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Len(t, facts, 2)
+	ended := facts[slices.IndexFunc(facts, func(f payment.RefundFacts) bool { return f.ID == refund.ID })].FinalizedAt
+	require.NotNil(t, ended)
 	require.Contains(t, facts, payment.RefundFacts{
-		ID: refund.ID, Minor: 300, Status: payment.StatusFailed, FinalizedAt: facts[0].FinalizedAt, ProviderReference: "refund-1", FailureCode: "REFUND_NOT_ALLOWED",
+		ID: refund.ID, Minor: 300, Status: payment.StatusFailed, FinalizedAt: ended, ProviderReference: "refund-1", FailureCode: "REFUND_NOT_ALLOWED",
 		Judged: []payment.JudgedCallback{{Reported: "succeeded", Verdict: payment.Repeat}, {Reported: "succeeded", Verdict: payment.Verify}},
 	})
 	require.Contains(t, facts, payment.RefundFacts{ID: next.ID, Minor: 200, Status: payment.StatusCreated})

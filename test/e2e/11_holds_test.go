@@ -64,13 +64,14 @@ func TestACaptureOrCancelWhoseAnswerIsLost(t *testing.T) {
 	d := startDev(t)
 	o := d.held("lost-capture", 1000)
 	d.fault("drop_after", "capture", o.ProviderOrderID, map[string]any{"count": 1})
-	require.Equal(t, "processing", d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
+	// A poll may tell how it ended before the lost answer is written down.
+	require.Contains(t, []string{"processing", "succeeded"}, d.makes(captureOf(o), `{"amount":400}`, http.StatusOK).Status)
 	require.EqualValues(t, 400, d.ends(o.ID, "succeeded").AmountCaptured)
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "capture"))
 
 	o = d.held("lost-cancel", 1000)
 	d.fault("drop_after", "cancel", o.ProviderOrderID, map[string]any{"count": 1})
-	require.Equal(t, "processing", d.makes(cancelOf(o), ``, http.StatusOK).Status)
+	require.Contains(t, []string{"processing", "canceled"}, d.makes(cancelOf(o), ``, http.StatusOK).Status)
 	d.ends(o.ID, "canceled")
 	require.Equal(t, 1, d.sent(o.ProviderOrderID, "cancel"))
 }
