@@ -7,8 +7,8 @@ import (
 )
 
 // authorize finds the operation by the route that matched, and rejects a key without its scope. That comes first: a replay
-// of an Idempotency-Key is an answer too. What the contract
-// does not name is not there; a test holds that there is no such route.
+// of an Idempotency-Key is an answer too. What the contract does not name is not there; a test holds that there is no such
+// route.
 func (s *server) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := callOf(r.Context())

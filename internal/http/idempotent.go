@@ -116,7 +116,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	_, _ = w.Write(answer.body.Bytes())
 }
 
-// again reports whether something may be well if it is tried once more.
+// retryable reports whether something may be well if it is tried once more.
 func retryable(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || payment.CodeOf(err) == payment.CodeUnavailable
 }

@@ -21,7 +21,7 @@ func (s *server) steps() chi.Middlewares {
 		s.deadline,                                                        // deadline.go: it will end in time
 		s.unencoded,                                                       // encoding.go: the body is what it looks like
 		s.parseBody,                                                       // body.go: the body is one JSON value, parsed once
-		s.idempotent,                                                      // idempotent.go: it was not carried out before
+		s.idempotent,                                                      // idempotent.go: a repeat gets the first answer
 		s.validate,                                                        // validate.go: path, query and body keep to the contract
 	}
 }
