@@ -113,6 +113,11 @@ func (s *store) next() *payment.Order {
 // CreateOrder implements payment.Store.
 func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order, bool, error) {
 	s.w.step(true)
+	return s.insert(o)
+}
+
+// insert writes a new order, unless its reference is taken.
+func (s *store) insert(o *payment.Order) (*payment.Order, bool, error) {
 	if r := s.byReference(o); r != nil {
 		return s.copied(&r.order), false, nil
 	}
@@ -123,8 +128,9 @@ func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order
 	return o, true, nil
 }
 
-// CreateRefund implements payment.Store.
-func (s *store) CreateRefund(ctx context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+// CreateRefund implements payment.Store. What is checked and written is one transaction.
+func (s *store) CreateRefund(_ context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+	s.w.step(true)
 	parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
 	if parent == nil {
 		return nil, false, payment.ErrNotFound
@@ -143,7 +149,7 @@ func (s *store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 			return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "too much"}
 		}
 	}
-	return s.CreateOrder(ctx, o)
+	return s.insert(o)
 }
 
 // byReference returns the order whose reference o has.
