@@ -1,8 +1,8 @@
 -- +goose Up
--- The whole schema. In reading order: who calls us (shops), whom
--- we call (accounts), what moves money (orders and their history), what providers tell us (callbacks), what we tell shops
--- (notifications), and two things beside them (idempotency keys, transaction reports). Until the first release this file is
--- edited in place; from then on the schema changes by new files, each safe before and after a deploy.
+-- The whole schema. In reading order: who calls us (shops), whom we call (accounts), what moves money (orders and their history),
+-- what providers tell us (callbacks), what we tell shops (notifications), and three things beside them (idempotency keys,
+-- transaction reports, the audit log). Until the first release this file is edited in place; from then on the schema changes by
+-- new files, each safe before and after a deploy.
 --
 -- Everything of a shop has shop_id first in its key. Names are constrained here because a name is what operators type.
 -- Sums are in minor units of the order's currency. Encrypted columns are bound to their row by associated data.
@@ -60,14 +60,15 @@ CREATE TABLE account_shops (
 -- Every replica keeps shops, keys and accounts in memory, and reads them anew when this number has moved.
 CREATE TABLE directory (
     one_row     boolean PRIMARY KEY DEFAULT true CONSTRAINT directory_one_row CHECK (one_row),
-    generation  bigint NOT NULL
+    generation  bigint NOT NULL,
+    changed_at  timestamptz NOT NULL                        -- tells a number from the same one of a restored database
 );
-INSERT INTO directory (generation) VALUES (1);
+INSERT INTO directory (generation, changed_at) VALUES (1, clock_timestamp());
 
 -- +goose StatementBegin
 CREATE FUNCTION directory_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE directory SET generation = generation + 1;
+    UPDATE directory SET generation = generation + 1, changed_at = clock_timestamp();
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
@@ -483,7 +484,7 @@ CREATE TABLE notifications (
 );
 CREATE UNIQUE INDEX notifications_feed ON notifications (shop_id, position);
 CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
-CREATE INDEX notifications_due ON notifications (next_attempt_at) WHERE state = 'pending'; -- what is due and not under way is looked for every few seconds
+CREATE INDEX notifications_due ON notifications (next_attempt_at) WHERE state = 'pending'; -- a sweep asks for what is due twice a second
 CREATE INDEX notifications_dead_lettered ON notifications (shop_id, order_id) WHERE state = 'dead_lettered';
 CREATE INDEX notifications_held ON notifications (shop_id) WHERE state = 'held';
 CREATE INDEX notifications_waiting ON notifications (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;

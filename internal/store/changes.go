@@ -201,8 +201,7 @@ func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
 	return nil
 }
 
-// send writes everything. Whoever commits it calls committed then. The history comes before the status that
-// it leads to.
+// send writes everything. Whoever commits it calls committed then. The history comes before the status that it leads to.
 func (c *changes) send(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
 	queueRows(&batch, insertTransitions, c.transitions)

@@ -37,7 +37,7 @@ type directory struct {
 
 // entries are the directory as of a moment. They are never changed.
 type entries struct {
-	generation int64
+	state      db.DirectoryGenerationRow
 	comparedAt time.Time // when the last comparison began that found nothing newer
 	keys       map[string]shop.Principal
 	accounts   map[uuid.UUID]accountEntry
@@ -108,16 +108,16 @@ func (s *Store) entriesSince(ctx context.Context, since time.Time) (*entries, er
 func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
 	fresh := &entries{keys: map[string]shop.Principal{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}}
 	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) error {
-		generation, err := q.DirectoryGeneration(ctx)
+		state, err := q.DirectoryGeneration(ctx)
 		if err != nil {
 			return err
 		}
-		if old != nil && old.generation == generation {
+		if old != nil && old.state.Generation == state.Generation && old.state.ChangedAt.Equal(state.ChangedAt) {
 			same := *old
 			fresh = &same
 			return nil
 		}
-		fresh.generation = generation // read first: what changes from now on is found by the next comparison
+		fresh.state = state // read first: what changes from now on is found by the next comparison
 		return s.fill(ctx, q, fresh)
 	})
 	return fresh, err
@@ -163,7 +163,7 @@ func (s *Store) DirectoryCollector() prometheus.Collector {
 		Help: "How many changes of shops, keys and accounts this replica has taken in. Replicas agree within five seconds of requests.",
 	}, func() float64 {
 		if e := s.directory.current.Load(); e != nil {
-			return float64(e.generation)
+			return float64(e.state.Generation)
 		}
 		return 0
 	})

@@ -226,8 +226,9 @@ func (s *Store) DeadLetteredNotifications(ctx context.Context, shop *uuid.UUID, 
 	return list, nil
 }
 
-// ResendNotification makes a notification due now, whatever became of it before, with all its retries before it. An earlier one of the order that is dead-lettered still holds it back. One without
-// an address, or whose address is switched off, is an error of CodeInvalidState.
+// ResendNotification makes a notification due now, whatever became of it before, with all its retries before it. An earlier
+// one of the order that is dead-lettered still holds it back. One without an address, or whose address is switched off, is an
+// error of CodeInvalidState.
 func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequence int) error {
 	return s.write(ctx, "send a notification again", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)

@@ -30,7 +30,7 @@ SELECT k.hash, k.scopes, s.id, s.name, s.notification_url, s.allow_cidrs, s.crea
 FROM shop_keys k JOIN shops s ON s.id = k.shop_id WHERE k.revoked_at IS NULL;
 
 -- name: DirectoryGeneration :one
-SELECT generation FROM directory;
+SELECT generation, changed_at FROM directory;
 
 -- name: KeyExists :one
 SELECT EXISTS (SELECT 1 FROM shop_keys WHERE hash = $1 AND revoked_at IS NULL);

@@ -63,8 +63,9 @@ type Callback struct {
 }
 
 type Directory struct {
-	OneRow     bool  `db:"one_row"`
-	Generation int64 `db:"generation"`
+	OneRow     bool      `db:"one_row"`
+	Generation int64     `db:"generation"`
+	ChangedAt  time.Time `db:"changed_at"`
 }
 
 type FailingDestination struct {

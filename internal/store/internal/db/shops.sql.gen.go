@@ -13,14 +13,19 @@ import (
 )
 
 const DirectoryGeneration = `-- name: DirectoryGeneration :one
-SELECT generation FROM directory
+SELECT generation, changed_at FROM directory
 `
 
-func (q *Queries) DirectoryGeneration(ctx context.Context) (int64, error) {
+type DirectoryGenerationRow struct {
+	Generation int64     `db:"generation"`
+	ChangedAt  time.Time `db:"changed_at"`
+}
+
+func (q *Queries) DirectoryGeneration(ctx context.Context) (DirectoryGenerationRow, error) {
 	row := q.db.QueryRow(ctx, DirectoryGeneration)
-	var generation int64
-	err := row.Scan(&generation)
-	return generation, err
+	var i DirectoryGenerationRow
+	err := row.Scan(&i.Generation, &i.ChangedAt)
+	return i, err
 }
 
 const InsertDemoKey = `-- name: InsertDemoKey :execrows
