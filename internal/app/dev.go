@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,6 @@ import (
 	"payrelay/internal/money"
 	"payrelay/internal/notify"
 	"payrelay/internal/payment"
-	"payrelay/internal/sandbox"
 	"payrelay/internal/secrets"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
@@ -94,77 +94,51 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	// Listeners come first: their ports are part of the addresses that everything else is told.
-	api, err := newListener("merchant API", d.Listen, nil, c.ProviderTimeout+answering)
+	sites, err := d.listen(c.ProviderTimeout, log)
 	if err != nil {
 		return err
 	}
-	admin, err := newListener("admin listener", d.Admin, nil, 30*time.Second)
-	if err != nil {
-		return err
-	}
-	shopSite, err := newListener("demo shop", d.Shop, nil, time.Minute)
-	if err != nil {
-		if shopSite, err = newListener("demo shop", net.JoinHostPort("127.0.0.1", "0"), nil, time.Minute); err != nil {
-			return err
-		}
-	}
-	sites := []*listener{api, admin, shopSite}
-	if c.PublicURL = d.PublicURL; c.PublicURL == "" {
-		c.PublicURL = api.url()
-	}
-	internal, public := strings.TrimRight(d.External, "/"), d.SandboxPublic
-	var simulator *sandbox.Sandbox
-	if internal == "" {
-		s, err := newListener("sandbox", d.Sandbox, nil, 5*time.Minute)
-		if err != nil {
-			return err
-		}
-		if internal = s.url(); public == "" {
-			public = internal
-		}
-		if simulator, err = newSimulator(public, log); err != nil {
-			return err
-		}
-		s.server.Handler = simulator.Handler()
-		sites = append(sites, s)
-	}
-	if public == "" {
-		public = internal
-	}
+	c.PublicURL = cmp.Or(d.PublicURL, sites.api.url())
 	a, err := assemble(ctx, c, log, true)
 	if err != nil {
 		return err
 	}
-	api.server.Handler, admin.server.Handler = a.api, a.admin
-	notifications := d.Notify
-	if notifications == "" {
-		notifications = shopSite.url() + "/notifications"
-	}
-	webhookSecret, err := seed(ctx, a.store, seedURLs{sandbox: internal, notifications: notifications, networks: d.networks()})
+	sites.api.server.Handler, sites.admin.server.Handler = a.api, a.admin
+	ready, err := d.openShop(ctx, a.store, sites, log)
 	if err != nil {
 		a.pool.Close()
 		return err
 	}
-	shopSite.server.Handler = demoshop.New(demoshop.Config{
-		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: shopSite.url(), Log: log,
-	}).Handler()
-
-	if err := d.announce(io.Out, Ready{
-		Ready: true, API: api.url(), Admin: admin.url(), Sandbox: public, ShopKey: shop.DemoKey, WebhookSecret: webhookSecret,
-		NotificationURL: notifications, ShopPage: shopSite.url() + "/", DatabaseURL: databaseURL,
-	}); err != nil {
+	ready.DatabaseURL = databaseURL
+	if err := d.announce(io.Out, ready); err != nil {
 		a.pool.Close()
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if simulator != nil {
-		g.Go(func() error { return simulator.Run(ctx) })
+	if sites.simulator != nil {
+		g.Go(func() error { return sites.simulator.Run(ctx) })
 	}
-	g.Go(func() error { return a.run(ctx, sites...) })
+	g.Go(func() error { return a.run(ctx, sites.all()...) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil
+}
+
+// openShop makes the demo shop and its accounts, and serves its page. It returns where everything is.
+func (d devCmd) openShop(ctx context.Context, st *store.Store, s *devSites, log zerolog.Logger) (Ready, error) {
+	notifications := cmp.Or(d.Notify, s.shop.url()+"/notifications")
+	webhookSecret, err := seed(ctx, st, seedURLs{sandbox: s.sandboxURL, notifications: notifications, networks: d.networks()})
+	if err != nil {
+		return Ready{}, err
+	}
+	s.shop.server.Handler = demoshop.New(demoshop.Config{
+		WebhookSecret: webhookSecret, APIURL: "http://" + dialable(s.api.listener.Addr().String()), APIKey: shop.DemoKey, PublicURL: s.shop.url(), Log: log,
+	}).Handler()
+	return Ready{
+		Ready: true, API: s.api.url(), Admin: s.admin.url(), Sandbox: s.sandboxPublic, ShopKey: shop.DemoKey, WebhookSecret: webhookSecret,
+		NotificationURL: notifications, ShopPage: s.shop.url() + "/",
+	}, nil
 }
 
 // networks are the internal ones that the demo shop's notifications may go to: this machine, and with an endpoint of the

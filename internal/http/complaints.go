@@ -55,50 +55,73 @@ func (p *problems) addSchema(e *openapi3.SchemaError, at string) {
 	if at != "" {
 		path = slices.Insert(path, 0, at)
 	}
-	field, schema := strings.Join(path, "."), e.Schema
-	message := ""
-	switch e.SchemaField {
-	case "required":
-		message = "is required"
-	case "properties", "additionalProperties":
-		message = "is not a member of this request: check its spelling"
-		// the path ends at the object; only the reason, which holds no value, names the member
-		if name, ok := strings.CutPrefix(e.Reason, "property "); ok {
-			if name, err := strconv.Unquote(strings.TrimSuffix(name, " is unsupported")); err == nil {
-				field = strings.TrimPrefix(field+"."+name, ".")
-			}
-		}
-	case "type":
-		message = "must be " + typeName(schema)
-	case "nullable":
-		message = "must not be null: leave it out instead"
-	case "enum":
-		message = "must be one of " + enumNames(schema)
-	case "minimum", "exclusiveMinimum":
-		message = fmt.Sprintf("must be at least %.0f", *schema.Min)
-	case "maximum", "exclusiveMaximum":
-		message = fmt.Sprintf("must be at most %.0f", *schema.Max)
-		if *schema.Max == largestExact {
-			message += ", the largest number that every JSON reader keeps exactly"
-		}
-	case "minLength":
-		message = fmt.Sprintf("must have at least %d characters", schema.MinLength)
-	case "maxLength":
-		message = fmt.Sprintf("must have at most %d characters", *schema.MaxLength)
-	case "maxProperties":
-		message = fmt.Sprintf("must have at most %d members", *schema.MaxProps)
-	case "pattern", "format":
-		message = "must be " + forms[schema.Pattern]
-		if schema.Format != "" {
-			message = "must be a valid " + schema.Format
-		}
-		if schema.Format == "date-time" {
-			message += ", such as 2026-01-31T00:00:00Z"
-		}
-	default:
-		message = "is not valid"
+	field := strings.Join(path, ".")
+	if name := unknownMember(e); name != "" {
+		field = strings.TrimPrefix(field+"."+name, ".")
+	}
+	message := "is not valid"
+	if inWords, ok := rules[e.SchemaField]; ok {
+		message = inWords(e.Schema)
 	}
 	p.add(orBody(fieldName(field)), message)
+}
+
+// unknownMember is the name of a member that the contract does not have, if that is what e complains about. The path of e ends
+// at the object: only the reason, which holds no value, names the member.
+func unknownMember(e *openapi3.SchemaError) string {
+	if e.SchemaField != "properties" && e.SchemaField != "additionalProperties" {
+		return ""
+	}
+	quoted, ok := strings.CutPrefix(e.Reason, "property ")
+	if !ok {
+		return ""
+	}
+	name, _ := strconv.Unquote(strings.TrimSuffix(quoted, " is unsupported"))
+	return name
+}
+
+// rules says each rule of a schema in words, by the name of its keyword.
+var rules = map[string]func(*openapi3.Schema) string{
+	"required":             func(*openapi3.Schema) string { return "is required" },
+	"properties":           notAMember,
+	"additionalProperties": notAMember,
+	"type":                 func(s *openapi3.Schema) string { return "must be " + typeName(s) },
+	"nullable":             func(*openapi3.Schema) string { return "must not be null: leave it out instead" },
+	"enum":                 func(s *openapi3.Schema) string { return "must be one of " + enumNames(s) },
+	"minimum":              atLeast,
+	"exclusiveMinimum":     atLeast,
+	"maximum":              atMost,
+	"exclusiveMaximum":     atMost,
+	"minLength":            func(s *openapi3.Schema) string { return fmt.Sprintf("must have at least %d characters", s.MinLength) },
+	"maxLength":            func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d characters", *s.MaxLength) },
+	"maxProperties":        func(s *openapi3.Schema) string { return fmt.Sprintf("must have at most %d members", *s.MaxProps) },
+	"pattern":              hasForm,
+	"format":               hasForm,
+}
+
+func notAMember(*openapi3.Schema) string {
+	return "is not a member of this request: check its spelling"
+}
+
+func atLeast(s *openapi3.Schema) string { return fmt.Sprintf("must be at least %.0f", *s.Min) }
+
+func atMost(s *openapi3.Schema) string {
+	message := fmt.Sprintf("must be at most %.0f", *s.Max)
+	if *s.Max == largestExact {
+		message += ", the largest number that every JSON reader keeps exactly"
+	}
+	return message
+}
+
+func hasForm(s *openapi3.Schema) string {
+	switch s.Format {
+	case "":
+		return "must be " + forms[s.Pattern]
+	case "date-time":
+		return "must be a valid date-time, such as 2026-01-31T00:00:00Z"
+	default:
+		return "must be a valid " + s.Format
+	}
 }
 
 // largestExact is the largest whole number of which programs that read numbers as floats, such as JavaScript, lose nothing.

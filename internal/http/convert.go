@@ -141,6 +141,13 @@ func (p *problems) add(field, message string) {
 	*p = append(*p, gateway.FieldError{Field: field, Message: message})
 }
 
+// require complains about a member that the type of a method needs and that was not given.
+func (p *problems) require(field string, given bool) {
+	if !given {
+		p.add(field, "is required for this type")
+	}
+}
+
 // Error implements error.
 func (problems) Error() string { return "the request is not valid" }
 
@@ -204,54 +211,52 @@ func amount(minor int64, currency string, bad *problems) money.Money {
 
 // paymentMethod reads how the customer pays; what fits depends on the flow.
 func paymentMethod(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) (out gateway.PaymentMethod) {
-	switch {
-	case m == nil && flow == gateway.FlowDirect:
-		bad.add("payment_method", "is required with flow direct: type card with a card (number, exp_month, exp_year, cvc, holder), apple_pay or google_pay with a token and network, or stored_card with a card_id")
-		return out
-	case m == nil:
-		return out
-	case flow == gateway.FlowHosted && m.Type != oapi.PaymentMethodInputTypeMobile:
-		bad.add("payment_method", "must be left out, or be of type mobile, with flow hosted: the customer types the card into the provider's form")
-		return out
-	case flow == gateway.FlowDirect && m.Type == oapi.PaymentMethodInputTypeMobile:
-		bad.add("payment_method.type", "mobile goes with flow hosted")
-		return out
-	}
-	if m.Type == "" { // which the contract complains about
+	if !methodFits(flow, m, bad) || m == nil || m.Type == "" { // a missing type breaks the contract, which complains
 		return out
 	}
 	misplaced("payment_method", string(m.Type), map[string]bool{
 		"card": m.Card != nil, "token": m.Token != nil, "network": m.Network != nil, "card_id": m.CardId != nil, "cvc": m.Cvc != nil, "phone": m.Phone != nil,
 	}, paymentMembers[m.Type], bad)
-	wallet := func() *gateway.Wallet {
-		if m.Token == nil {
-			bad.add("payment_method.token", "is required")
-		}
-		return &gateway.Wallet{Token: valueOf(m.Token), Network: valueOf(m.Network)}
-	}
 	switch m.Type {
 	case oapi.PaymentMethodInputTypeCard:
-		if m.Card == nil {
-			bad.add("payment_method.card", "is required")
+		if bad.require("payment_method.card", m.Card != nil); m.Card == nil {
 			m.Card = &oapi.Card{}
 		}
 		out.Card = cardOf("payment_method.card", m.Card, bad)
 	case oapi.PaymentMethodInputTypeApplePay:
-		out.ApplePay = wallet()
+		out.ApplePay = wallet(m, bad)
 	case oapi.PaymentMethodInputTypeGooglePay:
-		out.GooglePay = wallet()
+		out.GooglePay = wallet(m, bad)
 	case oapi.PaymentMethodInputTypeStoredCard:
-		if m.CardId == nil {
-			bad.add("payment_method.card_id", "is required")
-		}
+		bad.require("payment_method.card_id", m.CardId != nil)
 		out.StoredCard = &gateway.StoredCard{ID: valueOf(m.CardId), CVC: cvcOf("payment_method.cvc", m.Cvc, bad)}
 	case oapi.PaymentMethodInputTypeMobile:
-		if m.Phone == nil {
-			bad.add("payment_method.phone", "is required")
-		}
+		bad.require("payment_method.phone", m.Phone != nil)
 		out.Mobile = &gateway.Mobile{Phone: phone("payment_method.phone", m.Phone, bad)}
 	}
 	return out
+}
+
+// methodFits complains about a payment method that the flow cannot use, or needs and does not have.
+func methodFits(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) bool {
+	switch {
+	case m == nil && flow == gateway.FlowDirect:
+		bad.add("payment_method", "is required with flow direct: type card with a card (number, exp_month, exp_year, cvc, holder), apple_pay or google_pay with a token and network, or stored_card with a card_id")
+	case m == nil:
+		return true
+	case flow == gateway.FlowHosted && m.Type != oapi.PaymentMethodInputTypeMobile:
+		bad.add("payment_method", "must be left out, or be of type mobile, with flow hosted: the customer types the card into the provider's form")
+	case flow == gateway.FlowDirect && m.Type == oapi.PaymentMethodInputTypeMobile:
+		bad.add("payment_method.type", "mobile goes with flow hosted")
+	default:
+		return true
+	}
+	return false
+}
+
+func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
+	bad.require("payment_method.token", m.Token != nil)
+	return &gateway.Wallet{Token: valueOf(m.Token), Network: valueOf(m.Network)}
 }
 
 // badMetadata judges what the contract's language has no words for.
@@ -359,25 +364,20 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 		"recipient_rnn": m.RecipientRnn != nil, "recipient_name": m.RecipientName != nil,
 		"withdrawal_provider_id": m.WithdrawalProviderId != nil,
 	}, payoutMembers[m.Type], &bad)
-	need := func(missing bool, field string) {
-		if missing {
-			bad.add("method."+field, "is required for this type")
-		}
-	}
 	switch m.Type {
 	case oapi.PayoutMethodInputTypeCard:
-		if need(m.Card == nil, "card"); m.Card == nil {
+		if bad.require("method.card", m.Card != nil); m.Card == nil {
 			m.Card = &oapi.Card{}
 		}
 		in.Method.Card = cardOf("method.card", m.Card, &bad)
 	case oapi.PayoutMethodInputTypePayoutCard:
-		need(m.PayoutCardId == nil, "payout_card_id")
+		bad.require("method.payout_card_id", m.PayoutCardId != nil)
 		in.PayoutCard = m.PayoutCardId
 	case oapi.PayoutMethodInputTypePhone:
-		need(m.Phone == nil, "phone")
+		bad.require("method.phone", m.Phone != nil)
 		in.Method.Phone = phone("method.phone", m.Phone, &bad)
 	case oapi.PayoutMethodInputTypeBankAccount:
-		need(m.Number == nil, "number")
+		bad.require("method.number", m.Number != nil)
 		in.Method.BankAccount = &gateway.BankAccount{
 			Number: valueOf(m.Number), Holder: valueOf(m.Holder), IIN: valueOf(m.Iin), BIN: valueOf(m.Bin), KBE: valueOf(m.Kbe), BankCode: valueOf(m.BankCode), BankName: valueOf(m.BankName),
 			PaymentPurposeCode: valueOf(m.PaymentPurposeCode), RecipientCode: valueOf(m.RecipientCode), SenderCode: valueOf(m.SenderCode),

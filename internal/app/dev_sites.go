@@ -1,0 +1,66 @@
+//go:build !production
+
+package app
+
+import (
+	"cmp"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"payrelay/internal/sandbox"
+)
+
+// devSites are the listeners of `dev` and the provider simulator.
+type devSites struct {
+	api, admin, shop *listener
+	// sandbox and simulator are nil if the simulator runs elsewhere.
+	sandbox   *listener
+	simulator *sandbox.Sandbox
+	// sandboxURL is where this service reaches the simulator, sandboxPublic where browsers do.
+	sandboxURL, sandboxPublic string
+}
+
+func (s *devSites) all() []*listener {
+	sites := []*listener{s.api, s.admin, s.shop}
+	if s.sandbox != nil {
+		sites = append(sites, s.sandbox)
+	}
+	return sites
+}
+
+func (d devCmd) listen(providerTimeout time.Duration, log zerolog.Logger) (s *devSites, err error) {
+	s = &devSites{}
+	if s.api, err = newListener("merchant API", d.Listen, nil, providerTimeout+answering); err != nil {
+		return nil, err
+	}
+	if s.admin, err = newListener("admin listener", d.Admin, nil, 30*time.Second); err != nil {
+		return nil, err
+	}
+	if s.shop, err = newListener("demo shop", d.Shop, nil, time.Minute); err != nil {
+		if s.shop, err = newListener("demo shop", net.JoinHostPort("127.0.0.1", "0"), nil, time.Minute); err != nil {
+			return nil, err
+		}
+	}
+	if s.sandboxURL = strings.TrimRight(d.External, "/"); s.sandboxURL != "" {
+		s.sandboxPublic = cmp.Or(d.SandboxPublic, s.sandboxURL)
+		return s, nil
+	}
+	return s, d.simulate(s, log)
+}
+
+// simulate opens the listener of a simulator of our own.
+func (d devCmd) simulate(s *devSites, log zerolog.Logger) (err error) {
+	if s.sandbox, err = newListener("sandbox", d.Sandbox, nil, 5*time.Minute); err != nil {
+		return err
+	}
+	s.sandboxURL = s.sandbox.url()
+	s.sandboxPublic = cmp.Or(d.SandboxPublic, s.sandboxURL)
+	if s.simulator, err = newSimulator(s.sandboxPublic, log); err != nil {
+		return err
+	}
+	s.sandbox.server.Handler = s.simulator.Handler()
+	return nil
+}
