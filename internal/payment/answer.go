@@ -15,15 +15,15 @@ const (
 )
 
 // answerObservation is what a provider's answer to a call that may move money means.
-func answerObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {
+func answerObservation(o *Order, result gateway.Result, err error, asOf int, now time.Time) Observation {
 	if err == nil {
-		r := o.withoutForm(ObservationOf(result, SourceAnswer, basis, now))
+		r := o.withoutForm(ObservationOf(result, SourceAnswer, asOf, now))
 		if o.Status == StatusCreated && !r.Status.Valid() {
 			r.Status, r.Reason = notListed(o)
 		}
 		return r
 	}
-	r := Observation{Source: SourceAnswer, AsOf: basis, State: result.State, ProviderData: providerDataOf(result, err), At: now}
+	r := Observation{Source: SourceAnswer, AsOf: asOf, State: result.State, ProviderData: providerDataOf(result, err), At: now}
 	code := "no_answer"
 	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code != "" {
 		code = e.Code

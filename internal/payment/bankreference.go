@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// secondMovement says why a report of a success or hold may be about a second charge, or "": it names a movement of money
+// secondMovement says why an observation of a success or hold may be about a second charge, or "": it names a movement of money
 // besides the one that is known for it. A hold and what is captured from it may have different names.
 func (o *Order) secondMovement(r Observation) string {
 	if r.Status != StatusSucceeded && r.Status != StatusAuthorized {

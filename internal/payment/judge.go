@@ -9,19 +9,19 @@ import (
 	"payrelay/internal/money"
 )
 
-// Verdict is what became of a report.
+// Verdict is what became of an observation.
 type Verdict string
 
 // The verdicts on observations, and two that only callbacks get. Repeats and late arrivals are ordinary; only a conflict wakes a
 // person.
 const (
-	// Apply: the report led to a new status, or to a fact that was missing.
+	// Apply: it led to a new status, or to a fact that was missing.
 	Apply Verdict = "apply"
 	// Repeat: the order is already as reported.
 	Repeat Verdict = "repeat"
-	// Stale: the order has gone further, or the report says nothing that is understood.
+	// Stale: the order has gone further, or the observation says nothing that is understood.
 	Stale Verdict = "stale"
-	// Conflict: the report contradicts a final status, or talks about other money. Nothing changes; an operator is told.
+	// Conflict: it contradicts a final status, or talks about other money. Nothing changes; an operator is told.
 	Conflict Verdict = "conflict"
 
 	// Verify: a callback that cannot be believed by itself. It is kept, and the provider is asked.
@@ -38,8 +38,8 @@ type Observation struct {
 	Reason string
 	// FormLost says that the order waits for a customer who has no address of its form.
 	FormLost bool
-	// AsOf is the order's Sequence when the question was asked, for an answer or a check: the report is about the
-	// provider's state after that transition. Zero means that the report's age is unknown, as with callbacks.
+	// AsOf is the order's Sequence when the question was asked, for an answer or a status poll: it is about the
+	// provider's state after that transition. Zero means that its age is unknown, as with callbacks.
 	AsOf int
 	// Settled is how much the reporter says moved or is held; nil is no statement.
 	Settled *int64
@@ -60,10 +60,10 @@ type Observation struct {
 	At                time.Time
 }
 
-// ObservationOf turns what a provider said into a report.
-func ObservationOf(r gateway.Result, cause Source, basis int, at time.Time) Observation {
+// ObservationOf turns what a provider said into an observation.
+func ObservationOf(r gateway.Result, source Source, asOf int, at time.Time) Observation {
 	return Observation{
-		Source: cause, Status: Status(r.Status), AsOf: basis, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
+		Source: source, Status: Status(r.Status), AsOf: asOf, Settled: r.Settled, Refunded: r.Refunded, Amount: r.Amount, Currency: r.Currency, Kind: r.Kind,
 		ProviderReference: r.ProviderReference, BankReferences: r.BankReferences, NextAction: r.NextAction, PaymentMethod: r.PaymentMethod, Failure: r.Failure,
 		State: r.State, ProviderData: r.ProviderData, At: at,
 	}
@@ -151,7 +151,7 @@ func (o *Order) wrongMoney(r Observation) string {
 	return o.impossibleSum(r)
 }
 
-// otherEnd says in what way a report of the order's own final status is about other money than what is recorded, or "".
+// otherEnd says in what way an observation of the order's own final status is about other money than what is recorded, or "".
 func (o *Order) otherEnd(r Observation) string {
 	switch {
 	case o.Status != StatusSucceeded:
@@ -206,7 +206,7 @@ func (o *Order) asBefore(s gateway.Status) bool {
 	return s == gateway.StatusAuthorized || !o.wasAuthorized() && (s == gateway.StatusRequiresAction || s == gateway.StatusProcessing)
 }
 
-// otherMoney says in what way a report is about other money than the order, or "".
+// otherMoney says in what way an observation is about other money than the order, or "".
 func (o *Order) otherMoney(r Observation) string {
 	switch {
 	case r.Kind != "" && r.Kind != o.Kind:

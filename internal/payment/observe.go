@@ -168,7 +168,7 @@ func (o *Order) neverReached(a statusPoll) Observation {
 	}
 }
 
-// contradictedBy reports whether something is going on at the provider, by a report of unknown age, with an order that ended
+// contradictedBy reports whether something is going on at the provider, by an observation of unknown age, with an order that ended
 // without money here. It may be old news; only the provider can tell. A refund's own answer tells that the provider took it:
 // what ended the refund may have been about another one, for a callback names the payment alone.
 func (o *Order) contradictedBy(r Observation) bool {

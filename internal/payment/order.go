@@ -66,7 +66,7 @@ type Order struct {
 
 	// Sequence is the number of transitions so far.
 	Sequence int
-	// Conflicts counts reports that contradicted what is stored. Anything above zero waits for an operator.
+	// Conflicts counts observations that contradicted what is stored. Anything above zero waits for an operator.
 	Conflicts int
 
 	CreatedAt, UpdatedAt time.Time
@@ -87,7 +87,7 @@ type Order struct {
 	parentReserved, parentRefunded int64
 }
 
-// Source says on which road a report came.
+// Source says on which road an observation came.
 type Source string
 
 // The roads to a transition.
@@ -127,7 +127,7 @@ type Call struct {
 	LastAt time.Time
 }
 
-// ConflictRecord is a report that contradicted what is stored. It changes nothing and is shown to operators.
+// ConflictRecord is an observation that contradicted what is stored. It changes nothing and is shown to operators.
 type ConflictRecord struct {
 	Source       Source
 	Reason       string
@@ -180,12 +180,12 @@ func (o *Order) snapshot() {
 
 // step moves the order along a legal step and writes it into the history. An illegal step is a programmer's mistake:
 // Record never asks for one, and the database would refuse it.
-func (o *Order) step(to Status, cause Source, providerData gateway.ProviderData, at time.Time) {
+func (o *Order) step(to Status, source Source, providerData gateway.ProviderData, at time.Time) {
 	if !Legal(o.Status, to) {
 		panic("payment: illegal step from " + string(o.Status) + " to " + string(to))
 	}
 	o.Sequence++
-	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Source: cause, ProviderData: providerData, At: at})
+	o.transitions = append(o.transitions, Transition{Sequence: o.Sequence, From: o.Status, To: to, Source: source, ProviderData: providerData, At: at})
 	o.Status, o.UpdatedAt = to, at
 	if to.Final() {
 		o.NextAction = nil

@@ -6,13 +6,13 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Record judges a report and acts on the verdict. It is the one road to a new status. Record may run twice for one
-// report, on two loads of the order, so it touches nothing but the order.
+// Record judges an observation and acts on the verdict. It is the one road to a new status. Record may run twice for one
+// observation, on two loads of the order, so it touches nothing but the order.
 func (o *Order) Record(r Observation) Verdict {
 	r = o.reading(r)
 	verdict, reason := o.judge(r)
 	if r.Status == StatusSucceeded && r.Source != SourceCallback && (r.Source != SourceAnswer || !o.needsSum(r)) {
-		o.ReportedAmount = nil // it was asked about, and judged with this report
+		o.ReportedAmount = nil // it was asked about, and judged with this observation
 	}
 	switch verdict { //nolint:exhaustive // Apply goes on below
 	case Conflict:
@@ -73,7 +73,7 @@ func (o *Order) abandonModification(before gateway.Operation) {
 	}
 }
 
-// providerData is what a report says, with its sums.
+// providerData is what an observation says, with its sums.
 func (r Observation) providerData() gateway.ProviderData {
 	e := r.ProviderData
 	if r.Settled != nil {
@@ -108,14 +108,14 @@ func (o *Order) endWithoutMoney(r Observation) {
 	}
 }
 
-// contradict keeps a report that contradicts what is recorded, for an operator.
+// contradict keeps an observation that contradicts what is recorded, for an operator.
 func (o *Order) contradict(r Observation, reason string) {
 	o.Conflicts++
 	o.conflicts = append(o.conflicts, ConflictRecord{Source: r.Source, Reason: reason, Reported: r.Status, ProviderData: r.ProviderData, At: r.At})
 }
 
-// learn keeps facts that a report adds, also a late one. A fact that is known is not overwritten, so that the order of
-// reports does not matter; only the adapter's own state may be renewed.
+// learn keeps facts that an observation adds, also a late one. A fact that is known is not overwritten, so that the order of
+// observations does not matter; only the adapter's own state may be renewed.
 func (o *Order) learn(r Observation) {
 	if !r.Status.Valid() {
 		return
@@ -136,7 +136,7 @@ func (o *Order) learn(r Observation) {
 	}
 }
 
-// completed returns a payment method with what another report adds about the same one: callbacks tell less than checks.
+// completed returns a payment method with what another observation adds about the same one: callbacks tell less than status polls.
 func completed(known, reported *gateway.MaskedMethod) *gateway.MaskedMethod {
 	switch {
 	case known == nil:

@@ -20,7 +20,7 @@ func (o *Order) mayComeBack() bool {
 	return o.sendsMoney() && o.Status == StatusSucceeded && o.Refunded < o.Captured
 }
 
-// moreCameBack reports whether a report of a success says that more came back than is booked.
+// moreCameBack reports whether an observation of a success says that more came back than is booked.
 func (o *Order) moreCameBack(r Observation) bool {
 	return o.mayComeBack() && r.Refunded != nil && *r.Refunded > o.Refunded
 }

@@ -36,7 +36,7 @@ type Config struct {
 	VisibilityDelay time.Duration
 	// AlwaysConfirm asks the provider about every callback instead of believing those that pass every rule.
 	AlwaysConfirm bool
-	// Schedule is when an unfinished order is checked; DefaultSchedule.
+	// Schedule is when an unfinished order is polled; DefaultSchedule.
 	Schedule Schedule
 	Now      func() time.Time
 	NewID    func() uuid.UUID
@@ -67,7 +67,7 @@ type Event struct {
 	Callback string
 	// Rule is by which rule a callback is settled by asking the provider, empty for one that is not.
 	Rule string
-	// Conflicts is how many contradictions were recorded: also a report that is applied may be one, such as of another sum.
+	// Conflicts is how many contradictions were recorded: also an observation that is applied may be one, such as of another sum.
 	Conflicts int
 	Kind      gateway.Kind
 	// Order is the order's id, for the log; zero for a callback that is about none.

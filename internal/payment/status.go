@@ -67,8 +67,8 @@ func (s Status) Final() bool {
 	return s == StatusSucceeded || s == StatusFailed || s == StatusCanceled
 }
 
-// rank orders statuses for reports of unknown age. Such a report may only lead upwards, so whatever order reports
-// arrive in, and however often, the order ends in the highest. A report that is known to be newer than what is stored
+// rank orders statuses for observations of unknown age. Such a one may only lead upwards, so whatever order observations
+// arrive in, and however often, the order ends in the highest. An observation that is known to be newer than what is stored
 // may also lead sideways: a customer who comes back to the form, a capture that did not happen.
 func (s Status) rank() int {
 	switch s {

@@ -25,7 +25,7 @@ func (o *Order) asked() int64 {
 // takesPart reports whether the provider was asked for a part of the order's amount.
 func (o *Order) takesPart() bool { return o.asked() < o.Amount.Minor() }
 
-// impossibleSum says why the sum that a report names cannot be what moved or is held, or "".
+// impossibleSum says why the sum that an observation names cannot be what moved or is held, or "".
 func (o *Order) impossibleSum(r Observation) string {
 	if r.Settled == nil || o.Amount.Currency() == "" || r.Status != StatusSucceeded && r.Status != StatusAuthorized {
 		return ""
@@ -87,7 +87,7 @@ func (o *Order) mayBeTheHolds(r Observation) bool {
 		o.Status == StatusFailed && o.wasAuthorized() && o.Operation == gateway.OpCapture
 }
 
-// otherHold says in what way a report of a hold is about other money than the hold on record, or "". Only a callback's sum is
+// otherHold says in what way an observation of a hold is about other money than the hold on record, or "". Only a callback's sum is
 // compared: a poll would say the same each time.
 func (o *Order) otherHold(r Observation) string {
 	switch {
@@ -108,7 +108,7 @@ func (o *Order) otherHoldUnderCommand(r Observation) bool {
 // released tells a shop why a hold that nobody canceled is gone.
 const released = "The provider released the hold without being asked to. No money was taken; to charge the customer, start a new payment."
 
-// reading is a report as it reads for this order, where what the provider's words mean depends on what is on record.
+// reading is an observation as it reads for this order, where what the provider's words mean depends on what is on record.
 func (o *Order) reading(r Observation) Observation {
 	if o.wasAuthorized() && o.Operation == gateway.OpAuthorize && r.Source != SourceOperator {
 		if r.Status == StatusFailed && unexplained(r.Failure) {

@@ -60,7 +60,7 @@ type TransferImport struct {
 
 // ImportTransfer makes an order of a transfer that was started elsewhere, and follows it. The provider is asked first,
 // since only it knows the sum; what it said then takes the same road as any answer: the order is written down as created,
-// with all that a later check needs, and the answer is recorded behind it. The order's reference is made of the provider's
+// with all that a later status poll needs, and the answer is recorded behind it. The order's reference is made of the provider's
 // own id, so that importing a transfer twice, by whichever of its ids, gives the same order; one that the shop started here
 // gives the order that it has. Errors: CodeUnknownAccount, CodeUnsupported, CodeInvalid, CodeNotFound if the provider shows
 // no such transfer, CodeProviderFailed; nothing is stored on any of them.
@@ -93,7 +93,7 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	if err != nil || isNew {
 		return stored, isNew, err
 	}
-	// It is followed already. What was said of it now is recorded all the same, as a report of unknown age.
+	// It is followed already. What was said of it now is recorded all the same, as an observation of unknown age.
 	a.read = func(o *Order, result gateway.Result, err error, _ int, now time.Time) Observation {
 		return answerObservation(o, result, err, 0, now)
 	}

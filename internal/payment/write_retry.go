@@ -14,7 +14,7 @@ import (
 const retryWritesFor = 20 * time.Second
 
 // create writes a new order down. When the database's answer is lost, the order may be stored although nothing was sent,
-// and nobody else could tell: for a refund no check proves it. So the same order is written again until the database
+// and nobody else could tell: for a refund no status poll proves it. So the same order is written again until the database
 // answers; it is ours, and still to be sent, if it carries our id. One that a client gave up before it was written is not.
 func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	if err := ctx.Err(); err != nil {

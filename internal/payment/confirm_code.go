@@ -47,14 +47,14 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 // confirmObservation is what an answer to a code means. An error says nothing about the order, which the provider has: it stays
 // as it is, or is processing and asked about soon if the code may have arrived. A callback that the last wrong code set off
 // may come before the answer, which alone says why the order failed.
-func confirmObservation(o *Order, result gateway.Result, err error, basis int, now time.Time) Observation {
+func confirmObservation(o *Order, result gateway.Result, err error, asOf int, now time.Time) Observation {
 	if err == nil {
 		if f := result.Failure; f != nil && f.Category == gateway.FailureAuthentication && o.Status == StatusFailed && o.Failure != nil && o.Failure.Category == gateway.FailureUnknown {
 			o.Failure = f
 		}
-		return answerObservation(o, result, nil, basis, now)
+		return answerObservation(o, result, nil, asOf, now)
 	}
-	r := Observation{Source: SourceAnswer, AsOf: basis, ProviderData: providerDataOf(result, err), At: now}
+	r := Observation{Source: SourceAnswer, AsOf: asOf, ProviderData: providerDataOf(result, err), At: now}
 	if gateway.KindOf(err) == gateway.KindUnknown && !o.Status.Final() {
 		o.Verification = o.OnCall(now)
 		r.Status, r.Reason = StatusProcessing, codeLost
@@ -62,7 +62,7 @@ func confirmObservation(o *Order, result gateway.Result, err error, basis int, n
 	return r
 }
 
-// codeLost tells a shop why an order no longer waits for a code. A check tells whether it does again.
+// codeLost tells a shop why an order no longer waits for a code. A status poll tells whether it does again.
 const codeLost = "The code may have been taken; the provider is being asked. Do not ask the customer again yet."
 
 // notConfirmed says why a code did not get through, or nil if it may have: the order then tells what became of it.
