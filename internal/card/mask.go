@@ -36,7 +36,7 @@ func maskRun(run string) string {
 	digits := strings.NewReplacer(" ", "", "-", "").Replace(run)
 	for from := range len(digits) {
 		for length := 13; length <= 19 && from+length <= len(digits); length++ {
-			if part := digits[from : from+length]; lengthsOf(part) != nil && Luhn(part) {
+			if part := digits[from : from+length]; Plausible(part) {
 				return hidden
 			}
 		}
