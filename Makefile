@@ -14,7 +14,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract rules workflows race fuzz simulation simulation-bugs faults lint
+CHECKS := test format vet tidy generated contract brands rules workflows race fuzz simulation simulation-bugs faults lint
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -68,6 +68,7 @@ vet: ## run go vet
 	go vet ./...
 	go vet -tags faults ./...
 	go vet -tags bugs ./test/simulation/...
+	go vet -tags npm ./internal/card
 	go vet -tags production ./cmd/server ./internal/app
 
 .PHONY: lint
@@ -105,6 +106,10 @@ contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml
 test/contract/node_modules/.package-lock.json: test/contract/package-lock.json
 	cd test/contract && npm ci --loglevel=error
 	@touch $@
+
+.PHONY: brands
+brands: test/contract/node_modules/.package-lock.json ## compare the table of card ranges with npm's credit-card-type
+	go test -count=1 -tags npm -run '^TestDifferencesFromCreditCardType$$' ./internal/card
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)

@@ -46,5 +46,5 @@ func TestAWordForNoSchemeIsNoBrand(t *testing.T) {
 	} {
 		require.Equal(t, want, (&cardAnswer{Type: text(word), Number: "979203******0000"}).masked().Brand, word)
 	}
-	require.Empty(t, (&cardAnswer{Type: "UNKNOWN", Number: "986001******0009"}).masked().Brand)
+	require.Empty(t, (&cardAnswer{Type: "UNKNOWN", Number: "986101******0009"}).masked().Brand)
 }

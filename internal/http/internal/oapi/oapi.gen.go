@@ -404,7 +404,7 @@ type PaymentMethod struct {
 	// Bin Example: 401200
 	Bin *string `json:"bin"`
 
-	// Brand The card scheme that the provider names, else the one that the number's range belongs to. Null where it is not certain.
+	// Brand The card scheme that the provider names, else the one that the number's range belongs to. Null where it is not certain. Of a co-badged card the scheme that works everywhere.
 	//
 	// Example: VISA
 	Brand *string `json:"brand"`
