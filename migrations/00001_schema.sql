@@ -556,15 +556,23 @@ CREATE TABLE transaction_report_rows (
 );
 
 -- Audit ----------------------------------------------------------------------------------------------------------
--- What operators did to the whole service, each in the transaction that did it. Append-only.
+-- What operators changed, each entry in the transaction that changed it. Append-only.
 CREATE TABLE audit_log (
-    id          uuid PRIMARY KEY,
+    id          uuid PRIMARY KEY,                           -- in the order of time
     at          timestamptz NOT NULL,
-    actor       text NOT NULL,
-    command     text NOT NULL,
-    reason      text NOT NULL CONSTRAINT audit_log_reason CHECK (reason <> ''),
-    details     jsonb NOT NULL DEFAULT '{}'
+    actor       text NOT NULL,                              -- who: a user of the operating system, or payrelay itself
+    actor_kind  text NOT NULL CONSTRAINT audit_log_actor_kind CHECK (actor_kind IN ('os_user', 'service')),
+    host        text NOT NULL DEFAULT '',
+    claimed_by  text NOT NULL DEFAULT '',                   -- a name that was given with --as: nobody has checked it
+    action      text NOT NULL,                              -- such as 'key revoke'
+    object_kind text NOT NULL,
+    object_id   text NOT NULL,
+    shop        text NOT NULL DEFAULT '',                   -- the name of the shop whose object it is
+    before      jsonb,                                      -- what changed, as it was; secrets as keyed fingerprints
+    after       jsonb,
+    reason      text NOT NULL DEFAULT ''
 );
+CREATE INDEX audit_log_object ON audit_log (object_kind, object_id);
 -- +goose StatementBegin
 CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -30,6 +30,7 @@ type accountCreateCmd struct {
 	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times."`
 	JSON        bool     `name:"json" help:"Print JSON."`
 	accountFlags
+	reasonFlag
 }
 
 // Run implements the command.
@@ -51,7 +52,7 @@ func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if err := c.check(offlineDrivers(), a.Provider, gateway.Account{Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets}); err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -79,6 +80,7 @@ type accountSetCmd struct {
 	MerchantKey string   `placeholder:"VALUE" help:"smartcore: the new MerchantKey itself, instead of its file."`
 	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it, too. May be given several times."`
 	accountFlags
+	reasonFlag
 }
 
 // Run implements the command. The service takes what was changed with its next call.
@@ -94,7 +96,7 @@ func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 	if len(settings) == 0 && len(secrets) == 0 && len(c.Shop) == 0 {
 		return fmt.Errorf("nothing to change: give --shop, a setting or a secret's file; --help lists them")
 	}
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type shopCreateCmd struct {
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to. May be given several times."`
 	Scope           []string `enum:"payments,refunds,payouts,reports,read" placeholder:"SCOPE" sep:"none" help:"What the key may do: payments, refunds, payouts, reports, read. May be given several times; all without it."`
 	JSON            bool     `name:"json" help:"Print JSON."`
+	reasonFlag
 }
 
 // Run implements the command.
@@ -45,7 +46,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 			return fmt.Errorf("--notification-url: %w", err)
 		}
 	}
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -135,6 +136,7 @@ type shopSetCmd struct {
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to, in place of those from before. May be given several times."`
 	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. The other options do so, too."`
+	reasonFlag
 }
 
 // Run implements the command.
@@ -145,7 +147,7 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	if err := checkCIDRs(c.AllowCIDR); err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -188,11 +190,12 @@ func checkCIDRs(cidrs []string) error {
 type shopRotateCmd struct {
 	Name string `arg:"" help:"The shop."`
 	JSON bool   `name:"json" help:"Print JSON."`
+	reasonFlag
 }
 
 // Run implements the command.
 func (c shopRotateCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,8 @@ import (
 type cli struct {
 	workshop
 
+	As string `name:"as" placeholder:"NAME" help:"Your name, for the audit log. It is kept as a claim, beside the user of the operating system."`
+
 	Run               runCmd               `cmd:"" help:"The service, configured from the environment. For production."`
 	Migrate           migrateCmd           `cmd:"" help:"The database's schema."`
 	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
@@ -25,6 +27,7 @@ type cli struct {
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
 	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`
+	Audit             auditCmd             `cmd:"" help:"What operators changed, when and why."`
 	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`
 }
@@ -41,6 +44,8 @@ func (versionCmd) Run(io *Streams) error {
 type Streams struct {
 	Out, Err io.Writer
 	Environ  []string
+
+	claimed string // by --as
 }
 
 // Main runs the process's own command line until it ends or a signal asks it to stop, and returns the exit code.
@@ -103,6 +108,7 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 		}
 		return 2
 	}
+	io.claimed = c.As
 	if err := kctx.Run(); err != nil {
 		fmt.Fprintf(io.Err, "server: %s\n", inPlainWords(err))
 		return 1

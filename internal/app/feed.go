@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/user"
 	"strings"
 	"time"
-
-	"payrelay/internal/store"
 )
 
 type feedCmd struct {
@@ -25,7 +22,7 @@ func (c feedRewindCmd) Run(ctx context.Context, io *Streams) error {
 	if strings.TrimSpace(c.Reason) == "" {
 		return errors.New("--reason is empty: say why the feeds are set back")
 	}
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -33,18 +30,10 @@ func (c feedRewindCmd) Run(ctx context.Context, io *Streams) error {
 	if c.Since.After(db.clock.Now()) {
 		return errors.New("--since is in the future: say from when on something may be lost")
 	}
-	shops, err := db.store.RewindFeeds(ctx, store.FeedRewind{Since: c.Since, Actor: operatorName(), Reason: c.Reason})
+	shops, err := db.store.RewindFeeds(ctx, c.Since)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(io.Out, "The feeds of %d shops are set back. A cursor from before begins again at what was written since %s, less a minute.\n", shops, c.Since.UTC().Format(time.RFC3339))
 	return nil
-}
-
-// operatorName is who runs the command, as far as the machine knows.
-func operatorName() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return "unknown"
 }

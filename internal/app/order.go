@@ -117,7 +117,7 @@ type orderResolveCmd struct {
 
 // Run implements the command.
 func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -159,11 +159,12 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 type orderResendCmd struct {
 	orderName
 	From int `required:"" help:"The sequence of the first notification to send again; those after it follow."`
+	reasonFlag
 }
 
 // Run implements the command.
 func (c orderResendCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := openDatabase(ctx, io)
+	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,16 @@ func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Accoun
 	if created.Purpose == "" {
 		created.Purpose = payment.PurposeAny
 	}
-	err := s.writeDirectory(ctx, "create account", func(ctx context.Context, tx pgx.Tx) error { return s.insertAccount(ctx, db.New(tx), created, a.Shops) })
+	fingerprint, err := s.fingerprinter(ctx)
+	if err != nil {
+		return payment.Account{}, err
+	}
+	err = s.act(ctx, "create account", func(ctx context.Context, tx pgx.Tx) (act, error) {
+		return act{action: "account create", kind: "account", object: a.Name, after: map[string]any{
+			"provider": a.Provider, "currency": a.Currency, "purpose": created.Purpose, "settings": a.Settings, "shops": a.Shops,
+			"secrets": fingerprints(fingerprint, a.Secrets), "callback_token": fingerprint(created.CallbackToken),
+		}}, s.insertAccount(ctx, db.New(tx), created, a.Shops)
+	})
 	switch {
 	case violates(err, "accounts_name_key"):
 		return payment.Account{}, nameTaken("account", a.Name, err)
@@ -87,10 +96,11 @@ func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, sec
 		}
 	}
 	for _, shop := range shops {
-		if n, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: shop}); err != nil {
+		if _, err := lockShop(ctx, q, shop); err != nil {
 			return err
-		} else if n == 0 {
-			return noShop(shop)
+		}
+		if _, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: shop}); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -107,36 +117,48 @@ type AccountChange struct {
 // SetAccount changes an account. check looks at the account as it will be, and an error of it changes nothing. An account that
 // does not exist is a payment.Error of CodeNotFound.
 func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) error {
-	return s.writeDirectory(ctx, "set account", func(ctx context.Context, tx pgx.Tx) error {
+	fingerprint, err := s.fingerprinter(ctx)
+	if err != nil {
+		return err
+	}
+	return s.act(ctx, "set account", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		row, err := q.AccountByName(ctx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no account named %q.", name)}
+			return act{}, &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no account named %q.", name)}
 		}
 		if err != nil {
-			return err
+			return act{}, err
 		}
 		a, err := s.account(accountRow(row))
 		if err != nil {
-			return err
+			return act{}, err
 		}
+		before := accountFacts(fingerprint, a)
 		maps.Copy(a.Settings, change.Settings)
 		maps.DeleteFunc(a.Settings, func(_, value string) bool { return value == "" })
 		maps.Copy(a.Secrets, change.Secrets)
 		if err := check(a); err != nil {
-			return err
+			return act{}, err
 		}
 		if len(change.Settings) > 0 {
 			settings, err := toJSONObject(a.Settings)
 			if err != nil {
-				return err
+				return act{}, err
 			}
 			if _, err := q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, Name: name}); err != nil {
-				return err
+				return act{}, err
 			}
 		}
-		return s.setAccount(ctx, q, a.ID, change.Secrets, change.Shops)
+		after := accountFacts(fingerprint, a)
+		after["shops_added"] = orEmpty(change.Shops)
+		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.setAccount(ctx, q, a.ID, change.Secrets, change.Shops)
 	})
+}
+
+// accountFacts are what the audit log keeps of an account.
+func accountFacts(fingerprint func(gateway.Secret) string, a payment.Account) map[string]any {
+	return map[string]any{"settings": maps.Clone(a.Settings), "secrets": fingerprints(fingerprint, a.Secrets)}
 }
 
 // secretsOwner keeps the names that providers give their secrets apart from the names of columns.

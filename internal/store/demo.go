@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
@@ -35,17 +36,17 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 		return "", err
 	}
 	var row db.UpsertDemoShopRow
-	err = s.writeDirectory(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (err error) {
+	err = s.act(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (_ act, err error) {
 		q := db.New(tx)
 		if row, err = q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
 			ID: id, Name: d.Name, NotificationUrl: d.NotificationURL, WebhookSecret: sealed, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),
 		}); err != nil {
-			return err
+			return act{}, err
 		}
 		if _, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(s.newKey(row.ID, d.Key, scopeNames(shop.Scopes)))); err != nil {
-			return err
+			return act{}, err
 		}
-		return s.resume(ctx, tx, row.ID)
+		return act{action: "dev", kind: "shop", object: d.Name, shop: d.Name, after: shopFacts(d.NotificationURL, orEmpty(d.AllowCIDRs))}, s.resume(ctx, tx, row.ID)
 	})
 	if err != nil {
 		return "", err
@@ -56,18 +57,9 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 
 // EnsureDemoAccount makes an account, or gives the one of that name new settings.
 func (s *Store) EnsureDemoAccount(ctx context.Context, a NewAccount) error {
-	settings, err := toJSONObject(a.Settings)
-	if err != nil {
-		return err
+	err := s.SetAccount(ctx, a.Name, AccountChange{Settings: a.Settings}, func(payment.Account) error { return nil })
+	if payment.CodeOf(err) == payment.CodeNotFound {
+		_, err = s.CreateAccount(ctx, a)
 	}
-	var updated int64
-	err = s.read(ctx, "set up the demo account", func(ctx context.Context, q *db.Queries) (err error) {
-		updated, err = q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Name: a.Name, Settings: settings})
-		return err
-	})
-	if err != nil || updated > 0 {
-		return err
-	}
-	_, err = s.CreateAccount(ctx, a)
 	return err
 }

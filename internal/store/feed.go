@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -90,23 +89,13 @@ func readFeedCursor(cursor string) (place, error) {
 	return place{int64(e), int64(p)}, nil //nolint:gosec // 63 bits
 }
 
-// FeedRewind is an operator's wish to set the feeds back.
-type FeedRewind struct {
-	Since         time.Time // what was written from then on may be lost
-	Actor, Reason string
-}
-
 // RewindFeeds begins a new epoch of the feeds: cursors from before are set back to before what was written since a time, less a
 // margin. It is for a database that has lost what it had committed: a promoted standby, or a backup that was restored. It returns the
 // number of shops.
-func (s *Store) RewindFeeds(ctx context.Context, r FeedRewind) (int64, error) {
-	details, err := json.Marshal(map[string]any{"since": r.Since.UTC()})
-	if err != nil {
-		return 0, err
-	}
+func (s *Store) RewindFeeds(ctx context.Context, lostSince time.Time) (int64, error) {
 	var shops int64
-	err = s.writeWithin(ctx, rewindLimit, "set the feeds back", func(ctx context.Context, tx pgx.Tx) error {
-		q, now, since := db.New(tx), s.Now(), r.Since.Add(-rewindMargin)
+	err := s.writeWithin(ctx, rewindLimit, "set the feeds back", func(ctx context.Context, tx pgx.Tx) error {
+		q, now, since := db.New(tx), s.Now(), lostSince.Add(-rewindMargin)
 		epoch, err := q.RaiseFeedEpoch(ctx, db.RaiseFeedEpochParams{AtMillis: now.UnixMilli(), Since: since})
 		if err != nil {
 			return err
@@ -114,9 +103,7 @@ func (s *Store) RewindFeeds(ctx context.Context, r FeedRewind) (int64, error) {
 		if shops, err = q.RewindFeeds(ctx, db.RewindFeedsParams{Epoch: epoch, Since: since}); err != nil {
 			return err
 		}
-		return q.InsertAudit(ctx, db.InsertAuditParams{
-			ID: s.NewID(), At: now, Actor: text(r.Actor), Command: "feed rewind", Reason: text(r.Reason), Details: details,
-		})
+		return s.audit(ctx, q, act{action: "feed rewind", kind: "feeds", object: "all", after: map[string]any{"since": lostSince.UTC(), "shops": shops}})
 	})
 	return shops, err
 }

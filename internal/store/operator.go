@@ -246,7 +246,11 @@ func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequenc
 			}
 			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its address answered 410 and is switched off. Set one, or resume, first."}
 		}
-		return nil
+		name, err := q.ShopName(ctx, key.Shop)
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, q, act{action: "order resend", kind: "order", object: key.Order.String(), shop: name, after: map[string]any{"sequence": sequence}})
 	})
 }
 

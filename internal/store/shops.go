@@ -37,14 +37,20 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 	if err != nil {
 		return shop.Shop{}, err
 	}
-	err = s.writeDirectory(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) error {
+	fingerprint, err := s.fingerprinter(ctx)
+	if err != nil {
+		return shop.Shop{}, err
+	}
+	err = s.act(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
 			ID: created.ID, Name: n.Name, NotificationUrl: n.NotificationURL, WebhookSecret: secret, AllowCidrs: created.AllowCIDRs, CreatedAt: created.CreatedAt,
 		})
 		_, _ = statements.InsertShopKey(ctx, s.newKey(created.ID, n.Key, scopeNames(n.Scopes)))
-		return q.send(ctx, tx)
+		after := shopFacts(created.NotificationURL, created.AllowCIDRs)
+		after["webhook_secret"], after["scopes"] = fingerprint(n.WebhookSecret), n.Scopes
+		return act{action: "shop create", kind: "shop", object: n.Name, shop: n.Name, after: after}, q.send(ctx, tx)
 	})
 	switch {
 	case violates(err, "shops_name_key"):
@@ -130,41 +136,60 @@ func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret
 // SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again
 // that answered 410. What was held back and what waits is due then, in order.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.writeDirectory(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) error {
-		id, err := db.New(tx).SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)})
-		if errors.Is(err, pgx.ErrNoRows) {
-			return noShop(name)
-		}
+	return s.act(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) (act, error) {
+		q := db.New(tx)
+		id, err := lockShop(ctx, q, name)
 		if err != nil {
-			return err
+			return act{}, err
 		}
-		return s.resume(ctx, tx, id)
+		before, err := q.ShopByName(ctx, name)
+		if err != nil {
+			return act{}, err
+		}
+		if _, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)}); err != nil {
+			return act{}, err
+		}
+		return act{
+			action: "shop set", kind: "shop", object: name, shop: name,
+			before: shopFacts(before.NotificationUrl, before.AllowCidrs), after: shopFacts(url, orEmpty(allowCIDRs)),
+		}, s.resume(ctx, tx, id)
 	})
 }
 
 // RotateKey makes key the shop's only one, with the scopes of the one before. The old ones do not work any more.
 func (s *Store) RotateKey(ctx context.Context, name, key string) error {
-	return s.writeDirectory(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) error {
+	return s.act(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
-		id, err := q.LockShop(ctx, name)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return noShop(name)
-		}
+		id, err := lockShop(ctx, q, name)
 		if err != nil {
-			return err
+			return act{}, err
 		}
 		scopes, err := q.LastScopes(ctx, id)
 		if errors.Is(err, pgx.ErrNoRows) {
 			scopes = scopeNames(shop.Scopes)
 		} else if err != nil {
-			return err
+			return act{}, err
 		}
 		if _, err := q.RevokeShopKeys(ctx, db.RevokeShopKeysParams{ShopID: id, RevokedAt: s.Now()}); err != nil {
-			return err
+			return act{}, err
 		}
 		_, err = q.InsertShopKey(ctx, s.newKey(id, key, scopes))
-		return err
+		return act{action: "shop rotate-key", kind: "shop", object: name, shop: name, after: map[string]any{"scopes": scopes}}, err
 	})
+}
+
+// lockShop locks a shop until the end of the transaction.
+func lockShop(ctx context.Context, q *db.Queries, name string) (uuid.UUID, error) {
+	id, err := q.LockShop(ctx, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = noShop(name)
+	}
+	return id, err
+}
+
+// shopFacts are what the audit log keeps of a shop.
+func shopFacts(url string, cidrs []string) map[string]any {
+	return map[string]any{"notification_url": url, "allow_cidrs": cidrs}
 }
 
 func scopeNames(scopes []shop.Scope) []string {

@@ -32,6 +32,8 @@ type Options struct {
 	Now func() time.Time
 	// NewID makes ids; UUIDv7.
 	NewID func() uuid.UUID
+	// Operator is who uses the store, for the audit log; nil is the service itself.
+	Operator *Operator
 	// Limit is how long a method waits for the database at most, whatever its caller's context allows; DefaultLimit.
 	// Then it returns a *payment.Error of CodeUnavailable.
 	Limit time.Duration

@@ -13,6 +13,9 @@ import (
 
 // UpdateOrder implements payment.Store. If fn changed nothing, nothing is written.
 func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payment.Order) error) (*payment.Order, error) {
+	if s.Operator != nil { // its entry in the audit log belongs to the same transaction
+		return s.updateAlone(ctx, key, fn)
+	}
 	w := write{doing: "update order", update: &key, judge: fn}
 	err := s.commit(ctx, &w)
 	if errors.Is(err, errAlone) {
@@ -47,10 +50,14 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 		if err != nil {
 			return err
 		}
+		facts := orderFacts(o)
 		if refused = fn(o); refused != nil {
 			return refused
 		}
 		saved = o
+		if err := s.auditDecision(ctx, tx, facts, o); err != nil {
+			return err
+		}
 		all = changes{store: s}
 		if err := all.add(ctx, row, before, o); err != nil {
 			return err
@@ -69,6 +76,19 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 	saved.Saved()
 	all.committed()
 	return saved, nil
+}
+
+// auditDecision writes down what an operator decided about an order. before are its facts as they were.
+func (s *Store) auditDecision(ctx context.Context, tx pgx.Tx, before map[string]any, o *payment.Order) error {
+	if s.Operator == nil {
+		return nil
+	}
+	q := db.New(tx)
+	name, err := q.ShopName(ctx, o.ShopID)
+	if err != nil {
+		return err
+	}
+	return s.audit(ctx, q, act{action: "order resolve", kind: "order", object: o.ID.String(), shop: name, before: before, after: orderFacts(o)})
 }
 
 // lockedParent is a refund's payment.

@@ -23,6 +23,3 @@ SELECT s.id, @epoch::bigint, coalesce(
     (SELECT min(n.position) - 1 FROM notifications n WHERE n.shop_id = s.id AND n.created_at >= @since::timestamptz),
     (SELECT p.position FROM feed_positions p WHERE p.shop_id = s.id), 0)
 FROM shops s;
-
--- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, command, reason, details) VALUES (@id, @at, @actor, @command, @reason, @details);

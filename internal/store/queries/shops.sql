@@ -10,8 +10,8 @@ SELECT id, name, notification_url, allow_cidrs, created_at FROM shops WHERE name
 -- name: WebhookSecret :one
 SELECT webhook_secret FROM shops WHERE id = $1;
 
--- name: SetNotificationURL :one
-UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs WHERE name = @name RETURNING id;
+-- name: SetNotificationURL :execrows
+UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs WHERE name = @name;
 
 -- name: InsertShopKey :execrows
 INSERT INTO shop_keys (shop_id, id, hash, prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6);

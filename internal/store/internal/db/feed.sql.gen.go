@@ -7,7 +7,6 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -76,31 +75,6 @@ func (q *Queries) FeedPlace(ctx context.Context, arg FeedPlaceParams) (FeedPlace
 	var i FeedPlaceRow
 	err := row.Scan(&i.Epoch, &i.Last, &i.Floor)
 	return i, err
-}
-
-const InsertAudit = `-- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, command, reason, details) VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type InsertAuditParams struct {
-	ID      uuid.UUID       `db:"id"`
-	At      time.Time       `db:"at"`
-	Actor   string          `db:"actor"`
-	Command string          `db:"command"`
-	Reason  string          `db:"reason"`
-	Details json.RawMessage `db:"details"`
-}
-
-func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
-	_, err := q.db.Exec(ctx, InsertAudit,
-		arg.ID,
-		arg.At,
-		arg.Actor,
-		arg.Command,
-		arg.Reason,
-		arg.Details,
-	)
-	return err
 }
 
 const RaiseFeedEpoch = `-- name: RaiseFeedEpoch :one

@@ -41,12 +41,19 @@ type AddressesOff struct {
 }
 
 type AuditLog struct {
-	ID      uuid.UUID       `db:"id"`
-	At      time.Time       `db:"at"`
-	Actor   string          `db:"actor"`
-	Command string          `db:"command"`
-	Reason  string          `db:"reason"`
-	Details json.RawMessage `db:"details"`
+	ID         uuid.UUID       `db:"id"`
+	At         time.Time       `db:"at"`
+	Actor      string          `db:"actor"`
+	ActorKind  string          `db:"actor_kind"`
+	Host       string          `db:"host"`
+	ClaimedBy  string          `db:"claimed_by"`
+	Action     string          `db:"action"`
+	ObjectKind string          `db:"object_kind"`
+	ObjectID   string          `db:"object_id"`
+	Shop       string          `db:"shop"`
+	Before     json.RawMessage `db:"before"`
+	After      json.RawMessage `db:"after"`
+	Reason     string          `db:"reason"`
 }
 
 type Callback struct {

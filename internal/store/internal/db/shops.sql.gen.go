@@ -205,8 +205,8 @@ func (q *Queries) RevokeShopKeys(ctx context.Context, arg RevokeShopKeysParams) 
 	return result.RowsAffected(), nil
 }
 
-const SetNotificationURL = `-- name: SetNotificationURL :one
-UPDATE shops SET notification_url = $1, allow_cidrs = $2 WHERE name = $3 RETURNING id
+const SetNotificationURL = `-- name: SetNotificationURL :execrows
+UPDATE shops SET notification_url = $1, allow_cidrs = $2 WHERE name = $3
 `
 
 type SetNotificationURLParams struct {
@@ -215,11 +215,12 @@ type SetNotificationURLParams struct {
 	Name            string   `db:"name"`
 }
 
-func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
+func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const ShopByName = `-- name: ShopByName :one

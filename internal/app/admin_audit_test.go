@@ -1,0 +1,227 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+	"payrelay/internal/store/storetest"
+
+	httpapi "payrelay/internal/http"
+)
+
+// operated is a database for commands: a shop, accounts, an order that succeeded and one whose outcome is unknown.
+type operated struct {
+	pool          *pgxpool.Pool
+	store         *store.Store
+	environ       []string
+	keyring       *secrets.Keyring
+	paid, unknown payment.Key
+}
+
+func newOperated(t *testing.T) *operated {
+	t.Helper()
+	url := storetest.URL(t)
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	keyset, err := secrets.NewKeyset()
+	require.NoError(t, err)
+	b := &operated{pool: pool, environ: []string{"DATABASE_URL=" + url, "SECRET_KEYSET=" + keyset}}
+	b.keyring, err = secrets.Open(gateway.Secret(keyset))
+	require.NoError(t, err)
+	b.store = store.New(pool, store.Options{Keyring: b.keyring, Render: httpapi.RenderNotification})
+	first, err := b.store.CreateShop(t.Context(), store.NewShop{
+		Name: "first", NotificationURL: "https://shop.example/hook", Key: shop.NewKey(), Scopes: shop.Scopes, WebhookSecret: gateway.Secret(shop.NewWebhookSecret()),
+	})
+	require.NoError(t, err)
+	_, err = b.store.CreateAccount(t.Context(), store.NewAccount{Name: "fake-1", Provider: "fake", Currency: "EUR", Shops: []string{"first"}})
+	require.NoError(t, err)
+	outcome := error(nil)
+	service := payment.New(payment.Config{Store: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{
+		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusSucceeded}, outcome
+		},
+	})})
+	create := func(reference string) payment.Key {
+		o, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
+			Shop: first.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+		})
+		require.NoError(t, err)
+		return o.Key()
+	}
+	b.paid = create("paid-1")
+	outcome = &gateway.Error{Kind: gateway.KindUnknown}
+	b.unknown = create("unknown-1")
+	b.command(t, "account", "create", "EUR-1", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "one"))
+	return b
+}
+
+func secretIn(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	return file
+}
+
+// command runs a command that must succeed, and returns what it printed.
+func (b *operated) command(t *testing.T, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := Execute(t.Context(), args, &Streams{Out: &out, Err: &errs, Environ: b.environ})
+	require.Zero(t, code, "%q: %s%s", args, out.String(), errs.String())
+	return out.String()
+}
+
+// contents is what stands in every table but the audit log, by table.
+func (b *operated) contents(t *testing.T) map[string]string {
+	t.Helper()
+	rows, err := b.pool.Query(t.Context(), "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'audit_log'")
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Contains(t, tables, "orders")
+	all := map[string]string{}
+	for _, table := range tables {
+		var text string
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM "+table+" t").Scan(&text))
+		all[table] = text
+	}
+	return all
+}
+
+func (b *operated) audit(t *testing.T) []store.AuditEntry {
+	t.Helper()
+	entries, err := b.store.LatestAudit(t.Context(), store.AuditFilter{}, 1000)
+	require.NoError(t, err)
+	return entries
+}
+
+// leaves are the names of all commands that can be run.
+func leaves(node *kong.Node, path string) (names []string) {
+	if node.Type == kong.CommandNode {
+		path = strings.TrimSpace(path + " " + node.Name)
+	}
+	if len(node.Children) == 0 {
+		return []string{path}
+	}
+	for _, child := range node.Children {
+		names = append(names, leaves(child, path)...)
+	}
+	return names
+}
+
+// changing is each command that changes something in the database, with arguments that do.
+func (b *operated) changing(t *testing.T) map[string][]string {
+	t.Helper()
+	return map[string][]string{
+		"shop create":     {"shop", "create", "second"},
+		"shop set":        {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
+		"shop rotate-key": {"shop", "rotate-key", "first"},
+		"account create":  {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
+		"account set":     {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
+		"order resolve":   {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"order resend":    {"order", "resend", b.paid.Order.String(), "--from", "2"},
+		"feed rewind":     {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
+	}
+}
+
+// reading is each command that changes nothing in the database of a service.
+var reading = []string{
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "account list", "order list", "order show",
+	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
+}
+
+// TestEveryChangeByACommandIsAudited goes over the table of commands. One that is new must be told here.
+func TestEveryChangeByACommandIsAudited(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	changing := b.changing(t)
+	c, words, err := newCLI()
+	require.NoError(t, err)
+	parser, err := kong.New(c, words)
+	require.NoError(t, err)
+	commands := leaves(parser.Model.Node, "")
+	require.Greater(t, len(commands), 15)
+	for _, name := range commands {
+		require.True(t, changing[name] != nil || slices.Contains(reading, name), "say in this test what %q changes", name)
+	}
+	for _, name := range commands { // in the order of the table
+		args := changing[name]
+		if args == nil {
+			continue
+		}
+		before, entries := b.contents(t), len(b.audit(t))
+		b.command(t, append(args, "--as", "Ann", "--reason", "a test of "+name)...)
+		require.NotEqual(t, before, b.contents(t), "%s changed nothing: give it other arguments", name)
+		audit := b.audit(t)
+		require.Len(t, audit, entries+1, name)
+		e := audit[entries]
+		require.Equal(t, name, e.Action)
+		require.Equal(t, [3]string{operatorName(), "Ann", "a test of " + name}, [3]string{e.Actor, e.ClaimedBy, e.Reason}, name)
+		require.Equal(t, hostName(), e.Host)
+		require.NotEmpty(t, e.ObjectID, name)
+		require.NotNil(t, e.After, name)
+		require.NotContains(t, string(e.Before)+string(e.After), "canary")
+	}
+}
+
+func TestWhatCannotBeAuditedIsNotDone(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	_, err := b.pool.Exec(t.Context(), "ALTER TABLE audit_log ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+	require.NoError(t, err)
+	before := b.contents(t)
+	for name, args := range b.changing(t) {
+		var out bytes.Buffer
+		require.Equal(t, 1, Execute(t.Context(), append(args, "--reason", "a test"), &Streams{Out: &out, Err: &out, Environ: b.environ}), "%s: %s", name, out.String())
+		require.Equal(t, before, b.contents(t), name)
+	}
+}
+
+func TestAuditLogIsSelectedAndExported(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	b.command(t, "shop", "create", "second", "--as", "Ann", "--reason", `a "quoted", reason`)
+	b.command(t, "shop", "set", "first", "--notification-url", "https://shop.example/other")
+
+	list := b.command(t, "audit", "list", "--actor", "Ann")
+	require.Contains(t, list, "(claims to be Ann)")
+	require.Contains(t, list, "shop second")
+	require.NotContains(t, list, "shop first")
+	require.NotContains(t, b.command(t, "audit", "list", "--until", "2026-01-01T00:00:00Z"), "second")
+
+	var entries []store.AuditEntry
+	for line := range strings.Lines(b.command(t, "audit", "export", "--action", "shop", "--since", "2026-01-01T00:00:00Z")) {
+		var e store.AuditEntry
+		require.NoError(t, json.Unmarshal([]byte(line), &e))
+		entries = append(entries, e)
+	}
+	require.Len(t, entries, 3)
+	require.Equal(t, "service", entries[0].ActorKind, "the first shop was made by no command")
+	require.JSONEq(t, `{"allow_cidrs": [], "notification_url": "https://shop.example/hook"}`, string(entries[2].Before))
+	require.JSONEq(t, `{"allow_cidrs": [], "notification_url": "https://shop.example/other"}`, string(entries[2].After))
+
+	rows, err := csv.NewReader(strings.NewReader(b.command(t, "audit", "export", "--format", "csv", "--shop", "second"))).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	require.Equal(t, `a "quoted", reason`, rows[1][len(rows[0])-1])
+}
