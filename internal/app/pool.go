@@ -51,7 +51,7 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 	pc.ConnConfig.DialFunc = dialer.DialContext
 	pooled := c.JobsPollOnly || pgsession.Pooled(pc.ConnConfig)
 	pgsession.Configure(pc.ConnConfig, pooled)
-	pc.AfterConnect = pgsession.Check
+	pc.AfterConnect = pgsession.Prepare
 	params := pc.ConnConfig.RuntimeParams
 	params["application_name"] = "payrelay"
 	if pooled { // a transaction pooler refuses connections that ask for limits of their own

@@ -22,7 +22,7 @@ var (
 	updateOrders      = func() string {
 		s := rowSetOf[db.UpdateOrderParams]()
 		return "UPDATE orders o SET " + s.without("shop_id", "id", "loaded_sequence").assignments() + " FROM " + s.from +
-			" WHERE o.shop_id = u.shop_id::uuid AND o.id = u.id::uuid AND o.sequence = u.loaded_sequence"
+			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence"
 	}()
 	insertCalls = func() string {
 		s := rowSetOf[db.InsertCallParams]()
@@ -31,17 +31,17 @@ var (
 	}()
 	// The last of a transaction: the feeds' rows are locked from here to the commit, sorted by shop.
 	insertNotifications = `WITH said AS MATERIALIZED (
-    SELECT u.*, u.shop_id::uuid AS shop, row_number() OVER (PARTITION BY u.shop_id ORDER BY u.order_id, u.sequence) AS place,
+    SELECT u.*, row_number() OVER (PARTITION BY u.shop_id ORDER BY u.order_id, u.sequence) AS place,
         count(*) OVER (PARTITION BY u.shop_id) AS places
     FROM ` + rowSetOf[db.InsertNotificationParams]().from + `
 ), raised AS (
-    INSERT INTO feed_positions AS p (shop_id, position) SELECT shop, count(*) FROM said GROUP BY shop ORDER BY shop
+    INSERT INTO feed_positions AS p (shop_id, position) SELECT shop_id, count(*) FROM said GROUP BY shop_id ORDER BY shop_id
     ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
 )
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at, position)
-SELECT s.id, u.order_id::uuid, u.sequence, u.id::uuid, u.type, u.payload, coalesce(nullif(u.url, ''), s.notification_url),
+SELECT s.id, u.order_id, u.sequence, u.id, u.type, u.payload, coalesce(nullif(u.url, ''), s.notification_url),
     CASE WHEN u.url = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END, u.at, u.at, r.position - u.places + u.place
-FROM said u JOIN raised r ON r.shop_id = u.shop JOIN shops s ON s.id = u.shop
+FROM said u JOIN raised r ON r.shop_id = u.shop_id JOIN shops s ON s.id = u.shop_id
 RETURNING shop_id, order_id, state`
 )
 

@@ -33,7 +33,7 @@ var (
 	finishKeys = func() string {
 		s := rowSetOf[db.FinishIdempotencyKeyParams]()
 		return "UPDATE idempotency_keys k SET " + s.without("shop_id", "key", "owner").assignments() + " FROM " + s.from +
-			" WHERE k.shop_id = u.shop_id::uuid AND k.key = u.key AND k.owner = u.owner::uuid RETURNING k.owner"
+			" WHERE k.shop_id = u.shop_id AND k.key = u.key AND k.owner = u.owner RETURNING k.owner"
 	}()
 	// A reference that is taken, by a row or by another in the same statement, leaves its order out.
 	insertOrders = func() string {
@@ -54,14 +54,14 @@ SELECT order_id FROM r`
 	lockOrders = func() string {
 		columns, _, _ := strings.Cut(orderQuery, "FROM orders")
 		return columns + `FROM orders WHERE (shop_id, id) IN (
-    SELECT k.shop::uuid, k.id::uuid FROM unnest($1::text[], $2::text[]) AS k(shop, id)
+    SELECT k.shop, k.id FROM unnest($1::uuid[], $2::uuid[]) AS k(shop, id)
     UNION SELECT c.shop_id, c.id FROM orders c WHERE c.provider_order_id = ANY($3::text[])
 ) AND kind <> 'refund' ORDER BY shop_id, id FOR NO KEY UPDATE SKIP LOCKED`
 	}()
 )
 
-const keptCallbacks = `SELECT c.account_id, c.dedupe_key, c.verdict FROM unnest($1::text[], $2::bytea[]) AS k(account, dedupe_key)
-JOIN callbacks c ON c.account_id = k.account::uuid AND c.dedupe_key = k.dedupe_key`
+const keptCallbacks = `SELECT c.account_id, c.dedupe_key, c.verdict FROM unnest($1::uuid[], $2::bytea[]) AS k(account, dedupe_key)
+JOIN callbacks c ON c.account_id = k.account AND c.dedupe_key = k.dedupe_key`
 
 func indexOf(names []string, name string) int {
 	for i, n := range names {
@@ -180,14 +180,15 @@ func queueMarked[T any](q *pgx.Batch, sql string, rows []T, writes map[uuid.UUID
 // queueLocks queues the locks of the orders to be judged, and then the question which callbacks were kept before: it sees what
 // was committed by whoever had a lock before. It reports whether there are any.
 func (b *batch) queueLocks(q *pgx.Batch) bool {
-	var shops, ids, names, accounts []string
+	var shops, ids, accounts []uuid.UUID
+	var names []string
 	var keys [][]byte
 	for _, w := range b.writes {
 		switch {
 		case w.update != nil:
-			shops, ids = append(shops, w.update.Shop.String()), append(ids, w.update.Order.String())
+			shops, ids = append(shops, w.update.Shop), append(ids, w.update.Order)
 		case w.callback != nil:
-			names, accounts, keys = append(names, text(w.callback.ProviderOrderID)), append(accounts, w.callback.AccountID.String()), append(keys, w.callback.DedupeKey)
+			names, accounts, keys = append(names, text(w.callback.ProviderOrderID)), append(accounts, w.callback.AccountID), append(keys, w.callback.DedupeKey)
 		}
 	}
 	if len(ids) == 0 && len(names) == 0 {

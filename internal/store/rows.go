@@ -12,7 +12,7 @@ import (
 )
 
 // rowSet is how rows of a struct's type go to the database in one statement: an array for each field, unnested there. Arrays
-// are of types that also a connection without prepared statements can send.
+// are of types that also a connection without prepared statements can send, since pgsession has registered those of ids.
 type rowSet struct {
 	names, picks []string // columns, and how each is read from the row u
 	from         string   // the rows, as an item of FROM
@@ -40,7 +40,7 @@ func arrayOf(field reflect.Type) (element, cast string) {
 	}
 	switch field {
 	case reflect.TypeFor[uuid.UUID]():
-		return "text", "::uuid"
+		return "uuid", ""
 	case reflect.TypeFor[json.RawMessage]():
 		return "text", "::jsonb"
 	case reflect.TypeFor[[]byte]():
@@ -92,10 +92,10 @@ func arrays[T any](rows []T) []any {
 	args := make([]any, t.NumField())
 	for i := range args {
 		switch field := t.Field(i).Type; field {
-		case reflect.TypeFor[uuid.UUID](), reflect.TypeFor[*uuid.UUID](), reflect.TypeFor[json.RawMessage]():
+		case reflect.TypeFor[json.RawMessage]():
 			texts := make([]*string, len(rows))
 			for r := range rows {
-				texts[r] = asText(v.Index(r).Field(i).Interface())
+				texts[r] = asText(v.Index(r).Field(i).Bytes())
 			}
 			args[i] = texts
 		default:
@@ -109,22 +109,11 @@ func arrays[T any](rows []T) []any {
 	return args
 }
 
-// asText writes an id or JSON as text; nil is NULL.
-func asText(value any) *string {
-	var s string
-	switch v := value.(type) {
-	case uuid.UUID:
-		s = v.String()
-	case *uuid.UUID:
-		if v == nil {
-			return nil
-		}
-		s = v.String()
-	case json.RawMessage:
-		if v == nil {
-			return nil
-		}
-		s = string(v)
+// asText writes JSON as text; none is NULL.
+func asText(value json.RawMessage) *string {
+	if value == nil {
+		return nil
 	}
+	s := string(value)
 	return &s
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"payrelay/internal/pgsession"
 )
 
 // opLimit bounds each step here, so that a stuck server fails a test and does not hang it.
@@ -80,6 +82,7 @@ func openPool(t testing.TB, url string) *pgxpool.Pool {
 		t.Fatalf("storetest: read the database URL: %v", err)
 	}
 	conf.MaxConns = 8 // many tests share one server
+	conf.AfterConnect = pgsession.Prepare
 	pool, err := pgxpool.NewWithConfig(context.Background(), conf)
 	if err != nil {
 		t.Fatalf("storetest: open a pool: %v", err)
