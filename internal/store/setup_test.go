@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +23,11 @@ import (
 	"payrelay/internal/store"
 	"payrelay/internal/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	storetest.MoreAtOnce()
+	os.Exit(m.Run())
+}
 
 // fixture is a store on a database of its own, with one shop and one account.
 type fixture struct {

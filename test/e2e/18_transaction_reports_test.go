@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -153,7 +154,7 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 	open := d.newTransactionReport("succeeded").ID
 	for want, args := range map[string][]string{
 		"file exists":                {st.ID, "--output", path},
-		"There is no such statement": {open[:35] + "0", "--output", path + ".none"},
+		"There is no such statement": {uuid.NewString(), "--output", path + ".none"},
 		"can be read once it is":     {open, "--output", path + ".none"},
 	} {
 		code, _, text := command(environ, append([]string{"statement", "file"}, args...)...)
