@@ -140,7 +140,7 @@ func TestBodiesThatArriveSlowlyHoldNobodyUp(t *testing.T) {
 	}
 	var cut net.Conn
 	for range 20 {
-		cut = send("POST /callbacks/p/nobody HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na=")
+		cut = send("POST /callbacks/p/t HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na=")
 		send("POST /v1/payments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + goodKey + "\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{")
 	}
 	require.Eventually(t, func() bool { return half.Load() == 40 }, time.Minute, 5*time.Millisecond)

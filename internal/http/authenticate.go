@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-chi/chi/v5"
+
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
@@ -37,5 +39,21 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		}
 		recordOf(r.Context()).shop = p.Shop.Name
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))
+	})
+}
+
+// callbackAccount finds the account that a callback's address belongs to.
+func (s *server) callbackAccount(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := s.CallbackAccount(r.Context(), chi.URLParam(r, "provider"), chi.URLParam(r, "token"))
+		switch {
+		case payment.CodeOf(err) == payment.CodeCallbackUnknown:
+			s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "This is no callback address."})
+			return
+		case err != nil:
+			s.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }

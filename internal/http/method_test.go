@@ -69,7 +69,7 @@ func TestTheMethodsOfAnAddress(t *testing.T) {
 // TestABodyInAnEncodingIsRefused holds it for every call that takes a body, for those that take none, and for callbacks.
 func TestABodyInAnEncodingIsRefused(t *testing.T) {
 	t.Parallel()
-	paths := []string{"/callbacks/smartcore/token"}
+	paths := []string{"/callbacks/p/t"}
 	for path, item := range document(t).Paths.Map() {
 		if item.Post != nil && strings.HasPrefix(path, "/v1/") {
 			paths = append(paths, strings.NewReplacer("{id}", orderID, "{name}", "EUR-sandbox").Replace(path))
@@ -94,6 +94,6 @@ func TestABodyInAnEncodingIsRefused(t *testing.T) {
 	}
 	b := setup(t)
 	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", with("amount", "1"), "Content-Encoding", "identity").Code, "which is none")
-	require.Equal(t, 200, b.send(t, "POST", "/callbacks/smartcore/token", "x", "Content-Encoding", "identity").Code)
+	require.Equal(t, 200, b.send(t, "POST", "/callbacks/p/t", "x", "Content-Encoding", "identity").Code)
 	require.Equal(t, 401, b.send(t, "POST", "/v1/payments", "x", "Content-Encoding", "gzip", "Authorization", "").Code, "a stranger is told nothing")
 }

@@ -10,16 +10,17 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// steps are what a call of the API passes before its endpoint, in this order. Each stands in the file that is named.
+// steps are what a call of the API passes before its endpoint, in this order: who calls is known before a byte of the body is
+// read. Each stands in the file that is named.
 func (s *server) steps() chi.Middlewares {
 	rejected := s.metrics.rejected.WithLabelValues("api")
 	return chi.Middlewares{
+		s.authenticate, // authenticate.go: the key belongs to a shop
+		s.authorize,    // authorize.go: the key has the operation's scope
+		s.unencoded,    // encoding.go: the body is what it looks like
 		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)), // arrive.go: the body is here, whole or broken off
 		s.admit(newGate(s.Admission, rejected)),                           // admission.go: there is room to work on it
-		s.authenticate,                                                    // authenticate.go: the key belongs to a shop
-		s.authorize,                                                       // authorize.go: the key has the operation's scope
 		s.deadline,                                                        // deadline.go: it will end in time
-		s.unencoded,                                                       // encoding.go: the body is what it looks like
 		s.parseBody,                                                       // body.go: the body is one JSON value, parsed once
 		s.idempotent,                                                      // idempotent.go: a repeat gets the first answer
 		s.validate,                                                        // validate.go: path, query and body keep to the contract
@@ -30,9 +31,10 @@ func (s *server) steps() chi.Middlewares {
 func (s *server) callbackSteps() chi.Middlewares {
 	rejected := s.metrics.rejected.WithLabelValues("callbacks")
 	return chi.Middlewares{
+		s.callbackAccount, // authenticate.go: the address is that of an account
+		s.unencoded,
 		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)),
 		s.admit(newGate(s.CallbackAdmission, rejected)),
-		s.unencoded,
 	}
 }
 
@@ -42,6 +44,7 @@ func (s *server) routes() http.Handler {
 	r.Use(
 		s.observe, // observe.go: it has an id, a log line and a place in the metrics
 		s.recover, // recover.go: a panic is answered
+		unread,    // unread.go: nobody waits for a body that is not wanted
 		headIsGet, // head.go: a HEAD is a GET
 	)
 	r.NotFound(s.nothingHere)

@@ -52,7 +52,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error)
 }
 
-// Config is what the API needs. All members but RejectDemoKey and Callbacks are required.
+// Config is what the API needs. All members but RejectDemoKey and those for callbacks are required.
 type Config struct {
 	Orders      Orders
 	Auth        Authenticator
@@ -67,8 +67,10 @@ type Config struct {
 	ProviderTimeout time.Duration
 	// Admission bounds the merchant API, CallbackAdmission the providers' callbacks: neither starves the other.
 	Admission, CallbackAdmission Admission
-	// Callbacks serves POST /callbacks/{provider}/{token}.
-	Callbacks http.Handler
+	// Callbacks serves POST /callbacks/{provider}/{token}. CallbackAccount finds the account by that address; one that is no
+	// account's is a *payment.Error of CodeCallbackUnknown.
+	Callbacks       http.Handler
+	CallbackAccount func(ctx context.Context, provider, token string) (payment.Account, error)
 }
 
 type server struct {

@@ -308,6 +308,12 @@ func setup(t testing.TB, change ...func(*Config)) *fixture {
 		Orders: b.book, Auth: b.keys, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
 		Log: zerolog.New(b.log).Level(zerolog.TraceLevel), Registerer: b.metrics, ProviderTimeout: 30 * time.Second,
 		Callbacks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+		CallbackAccount: func(_ context.Context, provider, token string) (payment.Account, error) {
+			if provider == "p" && token == "t" || token == "cb-token-leak" {
+				return payment.Account{ID: uuid.MustParse(orderID), Name: "EUR-sandbox", Provider: provider}, nil
+			}
+			return payment.Account{}, &payment.Error{Code: payment.CodeCallbackUnknown, Message: "This is no callback address."}
+		},
 	}
 	for _, f := range change {
 		f(&c)

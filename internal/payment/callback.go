@@ -15,11 +15,8 @@ const CallbackRejected = "rejected"
 // or kept as evidence. Errors: CodeCallbackUnknown for an address that is not ours, CodeCallbackMalformed,
 // CodeCallbackForged, CodeUnavailable (the provider should send it again).
 func (s *Service) HandleCallback(ctx context.Context, provider, token string, raw gateway.RawCallback) (Verdict, error) {
-	account, err := s.Store.AccountByCallbackToken(ctx, token)
-	switch {
-	case CodeOf(err) == CodeNotFound, err == nil && account.Provider != provider:
-		return "", &Error{Code: CodeCallbackUnknown, Message: "This is no callback address."}
-	case err != nil:
+	account, err := s.CallbackAccount(ctx, provider, token)
+	if err != nil {
 		return "", err
 	}
 	n, err := s.readCallback(account, raw)
@@ -49,6 +46,15 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	event.Callback = string(verdict)
 	s.Observe(event)
 	return verdict, nil
+}
+
+// CallbackAccount returns the account whose callbacks come to this address.
+func (s *Service) CallbackAccount(ctx context.Context, provider, token string) (Account, error) {
+	account, err := s.Store.AccountByCallbackToken(ctx, token)
+	if CodeOf(err) == CodeNotFound || err == nil && account.Provider != provider {
+		return Account{}, &Error{Code: CodeCallbackUnknown, Message: "This is no callback address."}
+	}
+	return account, err
 }
 
 // readCallback returns what a callback says, if it may be believed at all.
