@@ -23,7 +23,22 @@ var errClock = errors.New("the provider's clock and ours differ by more than 20 
 // failure makes an error of an error object. What it proves depends on the code, on whether the call itself moves money,
 // and on whether the server was working at all.
 func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Error {
-	code := kit.Fit(f.Code, codeShape)
+	code, paths := r.explain(f)
+	out := r.err(gateway.KindUnknown, e, code)
+	if !broken {
+		classify(out, e, code, paths, status)
+	}
+	for i, f := range out.Fields {
+		if name, ok := transferNames[f.Field]; ok && e.op == p2pCreate.op {
+			out.Fields[i].Field = name
+		}
+	}
+	return out
+}
+
+// explain reads the code of an error object and the members that it names. What it says is kept in the provider data.
+func (r reply) explain(f fault) (code string, paths []fieldFault) {
+	code = kit.Fit(f.Code, codeShape)
 	if code == "" || longDigits.MatchString(code) {
 		code = "unreadable_code"
 	}
@@ -32,16 +47,19 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 	if message := r.message(f.Message); message != "" {
 		r.providerData["error_message"] = message
 	}
-	paths := f.paths()
+	paths = f.paths()
 	if len(paths) == 0 && absent(code) {
 		paths = acknowledged(r.providerData["error_message"])
 	}
 	for _, p := range paths {
 		r.providerData["error_field"] = r.hide.Text(p.path + " " + p.code) // the last one tells enough
 	}
-	out := r.err(gateway.KindUnknown, e, code)
+	return code, paths
+}
+
+// classify says what an error of a server that was working proves. It leaves out as unknown if the error proves nothing.
+func classify(out *gateway.Error, e endpoint, code string, paths []fieldFault, status int) {
 	switch {
-	case broken:
 	case code == codeTime:
 		out.Kind, out.Code, out.Err = gateway.KindDeclined, gateway.CodeClock, errClock
 	case e.op == sessionsCreate.op: // it holds nothing but the client's id, signed
@@ -55,12 +73,6 @@ func (r reply) failure(e endpoint, f fault, status int, broken bool) *gateway.Er
 	case e.harmless, e.declines != nil && e.declines(code):
 		out.Kind, out.Fields = gateway.KindDeclined, fieldErrors(paths)
 	}
-	for i, f := range out.Fields {
-		if name, ok := transferNames[f.Field]; ok && e.op == p2pCreate.op {
-			out.Fields[i].Field = name
-		}
-	}
-	return out
 }
 
 // absent reports whether a code says that something that the call names, such as its card, is not there: a call that cannot

@@ -132,35 +132,47 @@ func (r reply) only(e endpoint, list *[]answer, orderID string) (string, error) 
 	return id, nil
 }
 
+// The ranks of an invoice's payments, by how much each tells about the order.
+const (
+	rankFailed = iota + 1
+	rankUnderWay
+	rankReversed // it had money
+	rankMoney
+	rankKnown // the one of an earlier answer, with money
+)
+
 // decisive is the payment of an invoice that tells about the order: the one that is remembered with money, else one that has
 // or had money, else one under way, else a failed one. Of several with money it is the first: a subscription's later charges
 // stand on the same invoice. Of several others it is the newest. One that was under way when it was looked at is nothing to
 // hold on to: the money may come by another.
-func decisive(payments []answer, ref gateway.Ref) *answer {
-	const paid = 3
-	known := recall(ref, statePayment)
-	rank := func(a answer) int {
-		m := shownState(a).meaning(ref.Operation)
-		switch {
-		case known != "" && string(a.PaymentID) == known && (m.money() || modified(ref) && m.status != gateway.StatusFailed && m.status != gateway.StatusCanceled):
-			return 5
-		case m.status == gateway.StatusSucceeded && !m.reversed, m.status == gateway.StatusAuthorized:
-			return paid + 1
-		case m.reversed:
-			return paid
-		case m.status == gateway.StatusProcessing, m.status == "":
-			return 2
-		}
-		return 1
-	}
-	var best *answer
+func decisive(payments []answer, ref gateway.Ref) (best *answer) {
+	highest := 0
 	for i := range payments {
 		p := &payments[i]
-		if best == nil || rank(*p) > rank(*best) || rank(*p) == rank(*best) && older(*p, *best) == (rank(*p) >= paid) {
-			best = p
+		rank := p.rank(ref)
+		if rank > highest || rank == highest && older(*p, *best) == (rank >= rankReversed) {
+			best, highest = p, rank
 		}
 	}
 	return best
+}
+
+// rank is how much a payment of an invoice tells about the order.
+func (a answer) rank(ref gateway.Ref) int {
+	m := shownState(a).meaning(ref.Operation)
+	known := recall(ref, statePayment)
+	over := m.status == gateway.StatusFailed || m.status == gateway.StatusCanceled
+	switch {
+	case known != "" && string(a.PaymentID) == known && (m.money() || modified(ref) && !over):
+		return rankKnown
+	case m.reversed:
+		return rankReversed
+	case m.money():
+		return rankMoney
+	case over:
+		return rankFailed
+	}
+	return rankUnderWay
 }
 
 // older reports whether a has a lower number than b.
@@ -173,18 +185,9 @@ func older(a, b answer) bool {
 
 // readPayment reads what an invoice says of its order.
 func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (gateway.Result, error) {
-	direct := isDirect(f.ExtraInfo)
-	state := saved(stateInvoice, f.id)
-	p := f.payment
-	switch {
-	case p == nil && f.Payments == nil:
-		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
-	case p == nil && f.InvoiceStatus == "INACTIVE": // uapay.md 15.4: nobody can pay it any more
-		return gateway.Result{Status: gateway.StatusCanceled, ProviderReference: f.id, Amount: f.Amount.Pointer(), State: state, ProviderData: f.providerData}, nil
-	case p == nil && direct: // the invoice is an envelope; the payment that was to be in it never arrived
-		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")
-	case p == nil:
-		return gateway.Result{Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.Pointer(), State: state, ProviderData: f.providerData}, nil
+	p, direct := f.payment, isDirect(f.ExtraInfo)
+	if p == nil {
+		return f.unpaid(direct)
 	}
 	m := shownState(*p).fetched(ref.Operation)
 	if m.waiting && direct {
@@ -198,11 +201,27 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	if m.waiting {
 		result.Status = gateway.StatusRequiresAction // on the provider's page
 	}
-	result.ProviderReference, result.State, result.BankReferences = f.id, state, f.movements(ref.Operation)
+	result.ProviderReference, result.State, result.BankReferences = f.id, saved(stateInvoice, f.id), f.movements(ref.Operation)
 	if direct || m.reported() || modified(ref) {
 		result.State = saved(stateInvoice, f.id, statePayment, string(p.PaymentID))
 	}
 	return result, nil
+}
+
+// unpaid reads an invoice without a payment. Of a direct one the invoice is an envelope only.
+func (f found) unpaid(direct bool) (gateway.Result, error) {
+	out := gateway.Result{
+		Status: gateway.StatusRequiresAction, ProviderReference: f.id, Amount: f.Amount.Pointer(), State: saved(stateInvoice, f.id), ProviderData: f.providerData,
+	}
+	switch {
+	case f.Payments == nil:
+		return gateway.Result{}, f.err(gateway.KindUnknown, invoicesShow, "no_payments")
+	case f.InvoiceStatus == "INACTIVE": // uapay.md 15.4: nobody can pay it any more
+		out.Status = gateway.StatusCanceled
+	case direct: // the payment that was to be in it never arrived
+		return gateway.Result{}, f.err(gateway.KindNotFound, invoicesShow, "no_payment")
+	}
+	return out, nil
 }
 
 // movements names the payment of an invoice that decides, and every other one that has the payer's money besides. The later

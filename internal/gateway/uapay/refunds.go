@@ -100,31 +100,43 @@ func (g *Gateway) fetchRefund(ctx context.Context, ref gateway.Ref) (gateway.Res
 	if bySplit(*ref.Parent) {
 		return g.fetchC2ARefund(ctx, ref)
 	}
-	p := paymentParams{InvoiceID: recall(ref, stateInvoice), PaymentID: recall(ref, statePayment)}
-	if p.PaymentID == "" {
-		var err error
-		if p, err = g.names(ctx, *ref.Parent); err != nil {
-			if e, ok := errors.AsType[*gateway.Error](err); ok {
-				e.Kind = gateway.KindUnknown // that the payment cannot be found says nothing about its refund
-			}
-			return gateway.Result{}, err
-		}
-	}
-	r, err := g.showPayment(ctx, p.PaymentID)
+	paymentID, err := g.refunded(ctx, ref)
 	if err != nil {
 		return gateway.Result{}, err
 	}
-	accepted, before := ref.State[stateAccepted] != "", ref.State[stateBefore].Reveal()
+	r, err := g.showPayment(ctx, paymentID)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	return r.readRefund(ref)
+}
+
+// refunded is the id of the payment that a refund belongs to. That it cannot be found says nothing about the refund.
+func (g *Gateway) refunded(ctx context.Context, ref gateway.Ref) (string, error) {
+	if known := recall(ref, statePayment); known != "" {
+		return known, nil
+	}
+	p, err := g.names(ctx, *ref.Parent)
+	if e, ok := errors.AsType[*gateway.Error](err); ok {
+		e.Kind = gateway.KindUnknown
+	}
+	return p.PaymentID, err
+}
+
+// readRefund says what an answer about a payment proves of its refund.
+func (r reply) readRefund(ref gateway.Ref) (gateway.Result, error) {
+	accepted := ref.State[stateAccepted] != ""
 	last := ref.State[stateLast] != "" || whole(ref, *ref.Parent)
 	m := shownState(r.answer).meaning(gateway.OpSale)
+	fromPaid := m.reversed && ref.State[stateBefore].Reveal() == beforePaid
 	out := gateway.Result{Status: gateway.StatusProcessing, ProviderData: r.providerData}
 	prove := func(proof string) { out.Status, out.ProviderData["proof"] = gateway.StatusSucceeded, proof }
 	switch {
 	case m.status == "":
 		out.Status = ""
-	case m.reversed && before == beforePaid && (accepted || last):
+	case fromPaid && (accepted || last):
 		prove("reversed")
-	case m.reversed && accepted, m.status == gateway.StatusSucceeded && accepted && !last:
+	case accepted && (m.reversed || m.status == gateway.StatusSucceeded && !last):
 		prove("acknowledged")
 	case !accepted:
 		return gateway.Result{}, r.err(gateway.KindUnknown, paymentsShow, gateway.CodeNotVisible)

@@ -52,20 +52,26 @@ func (m meaning) money() bool {
 // reported reports whether a payment is over, or has the payer's money: it is known what became of it.
 func (m meaning) reported() bool { return m.status != gateway.StatusProcessing && m.status != "" }
 
+// word is the payment system's word for a state. Where only the invoicer's is known, it is the one that stands for it. A
+// word of the invoicer's that is not listed says nothing.
+func (s state) word() string {
+	switch {
+	case s.system != "":
+		return s.system
+	case s.invoicer == "NEW":
+		return "OPEN"
+	case s.invoicer == "PAID":
+		return "PAYED"
+	case slices.Contains(invoicerWords, s.invoicer):
+		return s.invoicer
+	}
+	return ""
+}
+
 // meaning reads a state by the last operation that was asked for (uapay.md 15.1). The zero meaning is of words that are
 // not listed.
 func (s state) meaning(op gateway.Operation) meaning {
-	if !slices.Contains(invoicerWords, s.invoicer) && s.invoicer != "" && s.system == "" {
-		return meaning{}
-	}
-	word := s.system
-	if word == "" {
-		word = map[string]string{"NEW": "OPEN", "PAID": "PAYED"}[s.invoicer]
-		if word == "" {
-			word = s.invoicer
-		}
-	}
-	switch word {
+	switch s.word() {
 	case "OPEN", "NEEDS_CONFIRMATION":
 		return meaning{status: gateway.StatusProcessing, waiting: true}
 	case "PENDING", "PAYED":
