@@ -54,40 +54,19 @@ func (g *Gateway) ReadCallback(raw gateway.RawCallback) (gateway.Notification, e
 	return n, nil
 }
 
-// parseCallback reads a body by smartcore.md R1 to R6, and nothing of what it means. rule is the one that failed.
+// parseCallback reads a body by smartcore.md R1 to R6, and nothing of what it means. rule is the one that failed: a rule is
+// held against the whole body before the next.
 func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
-	media, params, err := mime.ParseMediaType(raw.ContentType)
-	charset := params["charset"]
-	if err != nil || raw.Method != http.MethodPost || media != "application/x-www-form-urlencoded" ||
-		(charset != "" && !strings.EqualFold(charset, "utf-8")) || len(raw.Body) > largestCallback {
+	if !isForm(raw) {
 		return nil, "", "R1"
 	}
-	parts := strings.Split(string(raw.Body), "&")
-	type encoded struct{ key, value string }
-	list := make([]encoded, 0, len(parts))
-	for _, part := range parts {
-		key, value, ok := strings.Cut(part, "=")
-		if !ok || key == "" {
-			return nil, "", "R2"
-		}
-		list = append(list, encoded{key, value})
+	if pairs, rule = decodePairs(string(raw.Body)); rule != "" {
+		return nil, "", rule
 	}
-	pairs = make([]pair, 0, len(list))
-	for _, e := range list {
-		// Decoded exactly once. The query string is not read.
-		key, err1 := url.QueryUnescape(e.key)
-		value, err2 := url.QueryUnescape(e.value)
-		if err1 != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(value) {
-			return nil, "", "R3"
-		}
-		pairs = append(pairs, pair{key, value})
+	if slices.ContainsFunc(pairs, func(p pair) bool { return !callbackKey(p.key) }) {
+		return nil, "", "R4"
 	}
 	seen := make(map[string]bool, len(pairs))
-	for _, p := range pairs {
-		if !callbackKey(p.key) {
-			return nil, "", "R4"
-		}
-	}
 	for _, p := range pairs {
 		if seen[p.key] {
 			return nil, "", "R5"
@@ -95,46 +74,50 @@ func parseCallback(raw gateway.RawCallback) (pairs []pair, sign, rule string) {
 		seen[p.key] = true
 	}
 	i := slices.IndexFunc(pairs, func(p pair) bool { return p.key == "sign" })
-	if i < 0 || !hex64(pairs[i].value) {
+	if i < 0 || !hex64.MatchString(pairs[i].value) {
 		return nil, "", "R6"
 	}
 	sign = pairs[i].value
 	return slices.Delete(pairs, i, i+1), sign, ""
 }
 
-// cascadeMember is the key of a member of cascadeErrors, as a form encoder that knows of structures writes it.
-var cascadeMember = regexp.MustCompile(`\AcascadeErrors(?:\[[A-Za-z0-9_]{0,64}\]){1,8}\z`)
+// isForm reports whether a request is a form of an acceptable size (smartcore.md R1).
+func isForm(raw gateway.RawCallback) bool {
+	media, params, err := mime.ParseMediaType(raw.ContentType)
+	charset := params["charset"]
+	return err == nil && raw.Method == http.MethodPost && media == "application/x-www-form-urlencoded" &&
+		(charset == "" || strings.EqualFold(charset, "utf-8")) && len(raw.Body) <= largestCallback
+}
+
+// decodePairs splits a form and decodes it exactly once (smartcore.md R2, R3). The query string is not read.
+func decodePairs(body string) (pairs []pair, rule string) {
+	parts := strings.Split(body, "&")
+	if slices.ContainsFunc(parts, func(part string) bool { return strings.IndexByte(part, '=') <= 0 }) {
+		return nil, "R2"
+	}
+	for _, part := range parts {
+		name, text, _ := strings.Cut(part, "=")
+		key, err1 := url.QueryUnescape(name)
+		value, err2 := url.QueryUnescape(text)
+		if err1 != nil || err2 != nil || !utf8.ValidString(key) || !utf8.ValidString(value) {
+			return nil, "R3"
+		}
+		pairs = append(pairs, pair{key, value})
+	}
+	return pairs, ""
+}
+
+var (
+	// plainKey is the key of everything but a member of cascadeErrors.
+	plainKey = regexp.MustCompile(`\A[A-Za-z_][A-Za-z0-9_]{0,63}\z`)
+	// cascadeMember is the key of a member of cascadeErrors, as a form encoder that knows of structures writes it.
+	cascadeMember = regexp.MustCompile(`\AcascadeErrors(?:\[[A-Za-z0-9_]{0,64}\]){1,8}\z`)
+	// hex64 is the form of a signature.
+	hex64 = regexp.MustCompile(`\A[0-9a-fA-F]{64}\z`)
+)
 
 // callbackKey reports whether a key is an ASCII word, or a member of cascadeErrors (smartcore.md 11.4, R4).
-func callbackKey(key string) bool {
-	if cascadeMember.MatchString(key) {
-		return true
-	}
-	if len(key) == 0 || len(key) > 64 {
-		return false
-	}
-	for i := range len(key) {
-		c := key[i]
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
-}
-
-func hex64(s string) bool {
-	if len(s) != 64 {
-		return false
-	}
-	for i := range len(s) {
-		c := s[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return false
-		}
-	}
-	return true
-}
+func callbackKey(key string) bool { return plainKey.MatchString(key) || cascadeMember.MatchString(key) }
 
 // field is the form of a documented key's value (smartcore.md C3, C4).
 type field struct {
@@ -212,17 +195,24 @@ func verifyReason(pairs []pair, values callback) string {
 			return "C4 " + p.key + " does not fit"
 		}
 	}
-	if values["status"] == "2" && !absent(values["errorCategory"]) {
-		return "C5 a success with an error"
-	}
-	if values["status"] == "2" && values["finalAmount"] == "0" && values["amount"] != "0" { // a kept card has no sum (smartcore.md 14.7)
-		return "C7 a success of nothing"
-	}
-	return ""
+	return values.contradiction()
 }
 
 // callback is a verified callback's fields.
 type callback map[string]string
+
+// contradiction says which of smartcore.md C5 and C7 a success breaks, or "".
+func (c callback) contradiction() string {
+	switch {
+	case c["status"] != "2":
+		return ""
+	case !absent(c["errorCategory"]):
+		return "C5 a success with an error"
+	case c["finalAmount"] == "0" && c["amount"] != "0": // a kept card has no sum (smartcore.md 14.7)
+		return "C7 a success of nothing"
+	}
+	return ""
+}
 
 // number returns a field that holds an integer.
 func (c callback) number(key string) number {

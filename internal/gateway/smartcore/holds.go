@@ -96,27 +96,14 @@ func (g *Gateway) Cancel(ctx context.Context, ref gateway.Ref) (gateway.Result, 
 }
 
 // command sends a capture or cancel. Of the answer only the status is read, because its form differs between
-// installations (smartcore.md A3), and an end is confirmed by a check (smartcore.md A4). With err filled the call
-// itself failed, and a status of -1 beside it is no success of a cancel: what the check then says about the order
-// decides.
+// installations (smartcore.md A3), and an end is confirmed by a check (smartcore.md A4).
 func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body orderRequest) (gateway.Result, error) {
 	r, err := g.post(ctx, e, body)
 	switch {
 	case err != nil:
 		return gateway.Result{}, err
-	case saysNotFound(string(r.Err)):
-		return gateway.Result{}, r.err(gateway.KindNotFound, e, string(r.Err))
 	case r.Err != "":
-		checked, err := g.Fetch(ctx, ref)
-		switch {
-		case err != nil:
-			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err))
-		case checked.Status == gateway.StatusCanceled, checked.Status == gateway.StatusSucceeded && ref.State[stateHold] != "":
-			return checked, nil // an earlier command, whose answer was lost, had arrived
-		case !declines(string(r.Err)):
-			return gateway.Result{}, r.err(gateway.KindUnknown, e, string(r.Err)) // it may be carried out yet
-		}
-		return gateway.Result{}, r.err(gateway.KindDeclined, e, string(r.Err))
+		return g.commandFailed(ctx, e, ref, r)
 	case !r.Status.Set:
 		return gateway.Result{}, r.err(gateway.KindUnknown, e, "no_status")
 	}
@@ -128,21 +115,44 @@ func (g *Gateway) command(ctx context.Context, e endpoint, ref gateway.Ref, body
 		claimed.ProviderReference = id
 	}
 	if r.Status.Is(statusSuccess) || r.Status.Is(statusFail) {
-		stored := ref.State[stateHold] != ""
-		ref.State = nil // the answer is proof enough of a change
-		confirmed, err := g.confirm(ctx, e, ref, r, claimed)
-		if err != nil {
-			return gateway.Result{}, err
-		}
-		if s := confirmed.Status; stored && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
-			// How the hold was shown has served: later checks are about an order that has ended, which may be shown just so.
-			confirmed.State = maps.Clone(confirmed.State)
-			if confirmed.State == nil {
-				confirmed.State = map[string]gateway.Secret{}
-			}
-			confirmed.State[stateHold] = ""
-		}
-		return confirmed, nil
+		return g.confirmCommand(ctx, e, ref, r, claimed)
 	}
 	return claimed, nil
+}
+
+// commandFailed reads an answer with err filled: the call itself failed. A status of -1 beside it is no success of a cancel:
+// what the check then says about the order decides.
+func (g *Gateway) commandFailed(ctx context.Context, e endpoint, ref gateway.Ref, r reply) (gateway.Result, error) {
+	code := string(r.Err)
+	if saysNotFound(code) {
+		return gateway.Result{}, r.err(gateway.KindNotFound, e, code)
+	}
+	checked, err := g.Fetch(ctx, ref)
+	switch {
+	case err != nil:
+		return gateway.Result{}, r.err(gateway.KindUnknown, e, code)
+	case checked.Status == gateway.StatusCanceled, checked.Status == gateway.StatusSucceeded && ref.State[stateHold] != "":
+		return checked, nil // an earlier command, whose answer was lost, had arrived
+	case !declines(code):
+		return gateway.Result{}, r.err(gateway.KindUnknown, e, code) // it may be carried out yet
+	}
+	return gateway.Result{}, r.err(gateway.KindDeclined, e, code)
+}
+
+// confirmCommand confirms an answer that claims an end. How the hold was shown has served after that: later checks are about an
+// order that has ended, which may be shown just so.
+func (g *Gateway) confirmCommand(ctx context.Context, e endpoint, ref gateway.Ref, r reply, claimed gateway.Result) (gateway.Result, error) {
+	stored := ref.State[stateHold] != ""
+	ref.State = nil // the answer is proof enough of a change
+	confirmed, err := g.confirm(ctx, e, ref, r, claimed)
+	if err != nil {
+		return gateway.Result{}, err
+	}
+	if s := confirmed.Status; stored && (s == gateway.StatusSucceeded || s == gateway.StatusCanceled) {
+		state := map[string]gateway.Secret{}
+		maps.Copy(state, confirmed.State)
+		state[stateHold] = ""
+		confirmed.State = state
+	}
+	return confirmed, nil
 }
