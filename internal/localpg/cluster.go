@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,24 +81,17 @@ func (c *cluster) begin(ctx context.Context, opts Options, found []binaries) err
 		return err
 	}
 	c.bin = found[0]
-	for _, b := range found {
-		if exists && !opts.Fresh && b.major == major {
-			c.bin = b
-			break
-		}
+	if i := slices.IndexFunc(found, func(b binaries) bool { return b.major == major }); i >= 0 && !opts.Fresh {
+		c.bin = found[i]
 	}
 	switch {
-	case !exists:
-	case opts.Fresh, opts.Fast && (c.bin.major != major || !c.sameBoot()):
-		exists = false
-	case c.bin.major != major:
-		return fmt.Errorf("the data in %s is of Postgres %d and the newest server here is %s: install Postgres %d, or start fresh",
-			c.dir, major, c.bin.version, major)
-	}
-	if !exists {
+	case !exists, opts.Fresh, opts.Fast && (c.bin.major != major || !c.sameBoot()):
 		if err := c.create(ctx); err != nil {
 			return err
 		}
+	case c.bin.major != major:
+		return fmt.Errorf("the data in %s is of Postgres %d and the newest server here is %s: install Postgres %d, or start fresh",
+			c.dir, major, c.bin.version, major)
 	}
 	if err := c.acct.own(filepath.Join(c.dir, clusterName)); err != nil {
 		return fmt.Errorf("hand the data to the server's account: %w", err)

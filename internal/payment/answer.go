@@ -24,6 +24,14 @@ func answerObservation(o *Order, result gateway.Result, err error, asOf int, now
 		return r
 	}
 	r := Observation{Source: SourceAnswer, AsOf: asOf, State: result.State, ProviderData: providerDataOf(result, err), At: now}
+	if o.modificationPending() {
+		return o.commandFailed(r, err)
+	}
+	return createFailed(r, err)
+}
+
+// createFailed is what a failed call that begins an order means.
+func createFailed(r Observation, err error) Observation {
 	code := "no_answer"
 	if e, ok := errors.AsType[*gateway.Error](err); ok && e.Code != "" {
 		code = e.Code
@@ -32,9 +40,6 @@ func answerObservation(o *Order, result gateway.Result, err error, asOf int, now
 		r.Status = StatusFailed
 		r.Failure = &gateway.Failure{Category: category, Code: code, Message: message, Advice: advice, Cascade: []gateway.CascadeError{}}
 		return r
-	}
-	if o.modificationPending() {
-		return o.commandFailed(r, err)
 	}
 	switch gateway.KindOf(err) {
 	case gateway.KindNotSent:
