@@ -105,23 +105,35 @@ func (b body) complaints(required []string) []string {
 	for _, key := range []string{"phone_withdrawal", "form_prefilled_phone"} {
 		check(key, phoneRE.MatchString(b.text(key)), "must be digits")
 	}
+	out = append(out, b.wrongTypes()...)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// The fields that may come as something else than text.
+var (
+	numberKeys = []string{"amount", "customer_zip_code", "recur_freq", "recur_exp", "status", "dateFrom", "dateTo"}
+	boolKeys   = []string{"recurrent", "browser_java_enabled", "browser_js_enabled"}
+)
+
+// wrongTypes lists the fields whose value is of a JSON type that they cannot have.
+func (b body) wrongTypes() (out []string) {
 	for key, v := range b {
+		text := true
 		switch v.(type) {
 		case string, nil:
 		case json.Number:
-			if !slices.Contains([]string{"amount", "customer_zip_code", "recur_freq", "recur_exp", "status", "dateFrom", "dateTo"}, key) {
-				out = append(out, key+" must be text")
-			}
+			text = slices.Contains(numberKeys, key)
 		case bool:
-			if !slices.Contains([]string{"recurrent", "browser_java_enabled", "browser_js_enabled"}, key) {
-				out = append(out, key+" must be text")
-			}
+			text = slices.Contains(boolKeys, key)
 		default:
 			out = append(out, key+" must be a plain value")
 		}
+		if !text {
+			out = append(out, key+" must be text")
+		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
 
 func digitsOnly(s string) string {

@@ -1,6 +1,7 @@
 package smartcore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -199,22 +200,32 @@ func (t *Simulator) SendCallback(id string, req CallbackRequest) error {
 
 // build makes the body of a callback. The mutex is held.
 func (t *Simulator) build(o *Order, req CallbackRequest) Callback {
-	variant := req.Variant
-	if variant == "" {
-		variant = VariantGenuine
-	}
-	to := o.CallbackURL
-	if req.URL != "" {
-		to = req.URL
-	}
-	pairs, secret := genuine(o), t.secretOf(o)
+	variant, to := cmp.Or(req.Variant, VariantGenuine), cmp.Or(req.URL, o.CallbackURL)
 	if variant == VariantReplay {
-		for i := len(o.Callbacks) - 1; i >= 0; i-- {
-			if old := o.Callbacks[i]; old.Variant == VariantGenuine {
+		for _, old := range slices.Backward(o.Callbacks) {
+			if old.Variant == VariantGenuine {
 				return Callback{Variant: variant, Status: old.Status, Fields: old.Fields, Delivery: callback.To(to, old.Body())}
 			}
 		}
 	}
+	pairs, sign := t.content(o, req, variant)
+	if variant != VariantUnsigned {
+		pairs = append(pairs, Pair{"sign", sign})
+	}
+	fields := make(map[string]string, len(pairs))
+	for _, p := range pairs {
+		fields[p.Key] = record.Text(p.Value)
+	}
+	return Callback{Variant: variant, Status: fields["status"], Fields: fields, Delivery: callback.To(to, encode(pairs))}
+}
+
+// content makes the fields of a callback and the signature that is sent with them.
+func (t *Simulator) content(o *Order, req CallbackRequest, variant string) (pairs []Pair, sign string) {
+	secret := t.secretOf(o)
+	if f, ok := forgeries[variant]; ok {
+		return forge(f, o, req.Victim, secret)
+	}
+	pairs = genuine(o)
 	if req.Status != nil {
 		pairs = replace(pairs, []Pair{{"status", strconv.Itoa(*req.Status)}})
 	}
@@ -224,7 +235,7 @@ func (t *Simulator) build(o *Order, req CallbackRequest) Callback {
 		}
 	}
 	success := []Pair{{"status", "2"}}
-	sign := Sign(secret, pairs)
+	sign = Sign(secret, pairs)
 	switch variant {
 	case VariantWrongSignature:
 		sign = strings.Repeat("0123456789abcdef", 4)
@@ -236,17 +247,7 @@ func (t *Simulator) build(o *Order, req CallbackRequest) Callback {
 		pairs = replace(without(pairs, "errorCategory"), success)
 		sign = Sign(secret, pairs)
 	}
-	if f, ok := forgeries[variant]; ok {
-		pairs, sign = forge(f, o, req.Victim, secret)
-	}
-	if variant != VariantUnsigned {
-		pairs = append(pairs, Pair{"sign", sign})
-	}
-	fields := make(map[string]string, len(pairs))
-	for _, p := range pairs {
-		fields[p.Key] = record.Text(p.Value)
-	}
-	return Callback{Variant: variant, Status: fields["status"], Fields: fields, Delivery: callback.To(to, encode(pairs))}
+	return pairs, sign
 }
 
 func forge(f forgery, o *Order, victim, secret string) ([]Pair, string) {

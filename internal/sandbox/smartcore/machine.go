@@ -66,35 +66,37 @@ func (t *Simulator) settleLater(o *Order, afterMS int) {
 
 // settle ends an order as its card, its amount or a rule says.
 func (t *Simulator) settle(o *Order) {
+	code, failed := t.decline(o)
+	cascade := []CascadeError(nil)
 	if rule := t.rule(o); rule != nil {
-		if rule.Code == "" {
-			t.succeed(o)
-			return
-		}
-		t.fail(o, rule.Code, rule.Cascade)
-		return
+		code, failed, cascade = rule.Code, rule.Code != "", rule.Cascade
 	}
-	switch {
-	case o.Type == "Refund":
-		if t.settings.RefundFails {
-			t.fail(o, CodeProcessing, nil)
-			return
-		}
-	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
-		t.fail(o, CodeInsufficientFunds, nil)
-		return
-	case o.Card != nil && o.Card.behaviour == behaviourExpired:
-		t.fail(o, CodeEmitterDenial, nil)
-		return
-	case o.Withdrawal() && o.Card != nil && o.Card.behaviour != behaviourSuccess,
-		o.Card != nil && o.Card.behaviour == behaviourDecline && o.Operation != OpTokenize:
-		t.fail(o, t.settings.DeclineCode, nil)
-		return
-	case o.Operation == OpMobile && strings.HasSuffix(o.Phone, "0000"):
-		t.fail(o, CodeInsufficientFunds, nil)
+	if failed {
+		t.fail(o, code, cascade)
 		return
 	}
 	t.succeed(o)
+}
+
+// decline reports whether an order fails by its card or its amount, and with which code.
+func (t *Simulator) decline(o *Order) (code string, failed bool) {
+	behaviour := behaviourSuccess
+	if o.Card != nil {
+		behaviour = o.Card.behaviour
+	}
+	switch {
+	case o.Type == "Refund":
+		return CodeProcessing, t.settings.RefundFails
+	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
+		return CodeInsufficientFunds, true
+	case behaviour == behaviourExpired:
+		return CodeEmitterDenial, true
+	case o.Withdrawal() && behaviour != behaviourSuccess, behaviour == behaviourDecline && o.Operation != OpTokenize:
+		return t.settings.DeclineCode, true
+	case o.Operation == OpMobile && strings.HasSuffix(o.Phone, "0000"):
+		return CodeInsufficientFunds, true
+	}
+	return "", false
 }
 
 func (t *Simulator) rule(o *Order) *Rule {

@@ -61,7 +61,7 @@ type method struct {
 
 func methods() []method {
 	return []method{
-		{"sessions/create", (*Simulator).createSession},
+		{createSession, (*Simulator).createSession},
 		{"cards/create", (*Simulator).createCard},
 		{"invoicer/invoices/create", (*Simulator).createInvoice},
 		{"invoicer/invoices/show", (*Simulator).showInvoice},
@@ -168,13 +168,8 @@ func (t *Simulator) api(name string, fn endpoint) http.HandlerFunc {
 	}
 }
 
-// open checks the envelope in the order token, signature, clock, session and
-// fills the call from the token (uapay.md 12).
+// open checks the envelope in the order session, token, signature, clock and fills the call from the token (uapay.md 12).
 func (t *Simulator) open(c *call, body object) *answer {
-	no := func(code, msg string) *answer {
-		a := reject(code, msg)
-		return &a
-	}
 	token := body.text("token")
 	claims, _ := parse(peek(token)) // nil when there is none
 	c.params, c.data = body.object("params"), body.object("data")
@@ -183,51 +178,72 @@ func (t *Simulator) open(c *call, body object) *answer {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := session{client: c.params.text("clientId")}
-	if c.endpoint == "sessions/create" {
-		if !c.params.has("clientId") {
-			return c.check().need("params", "clientId").bad()
-		}
-	} else {
-		if !c.params.has("sessionId") {
-			return c.check().need("params", "sessionId").bad()
-		}
-		var known bool
-		if s, known = t.store.sessions.get(c.params.text("sessionId")); !known {
-			return no(CodeSessionNotFound, "session is not known")
-		}
+	s, rejected := t.sessionOf(c)
+	if rejected != nil {
+		return rejected
 	}
 	if c.merchant = t.merchants[s.client]; c.merchant == nil {
-		return no(CodeClientNotFound, "client is not known")
+		return rejectCall(CodeClientNotFound, "client is not known")
 	}
 	if c.merchant.Key != "" {
-		if token == "" {
-			return no(CodeTokenRequired, "token is required")
+		if rejected := t.openToken(c, body, token); rejected != nil {
+			return rejected
 		}
-		raw, err := verify(c.merchant.Key, token)
-		if err != nil {
-			return no(CodeSignature, "token is not valid")
-		}
-		var ok bool
-		if claims, ok = parse(raw); !ok {
-			return no(CodeFormat, "claims must be one JSON object")
-		}
-		params, data := claims.object("params"), claims.object("data")
-		iat, ok := claims.seconds("iat")
-		now := float64(t.now().UnixMilli())/1000 + float64(t.settings.AnswerSkewS)
-		if !ok || math.Abs(now-iat) > float64(t.settings.ClockWindowS) {
-			return no(CodeTimeLimit, "iat is too far from now")
-		}
-		differs := !same(c.params, params) || body.has("data") && !same(c.data, data)
-		if differs && (t.settings.OuterMustMatch || params.text("sessionId") != c.params.text("sessionId") ||
-			params.text("clientId") != c.params.text("clientId")) {
-			return no(CodeTokenMismatch, "params or data differ from the token")
-		}
-		c.params, c.data = params, data
 	}
-	if c.endpoint != "sessions/create" && t.now().Sub(s.created) > ms(t.settings.SessionTTLMS) {
-		return no(CodeSessionExpired, "session is over")
+	if c.endpoint != createSession && t.now().Sub(s.created) > ms(t.settings.SessionTTLMS) {
+		return rejectCall(CodeSessionExpired, "session is over")
 	}
+	return nil
+}
+
+// createSession is the one endpoint that is called without a session.
+const createSession = "sessions/create"
+
+func rejectCall(code, msg string) *answer {
+	a := reject(code, msg)
+	return &a
+}
+
+// sessionOf is the session of a call, or one that is yet to be made for the client that asks for it.
+func (t *Simulator) sessionOf(c *call) (session, *answer) {
+	if c.endpoint == createSession {
+		return session{client: c.params.text("clientId")}, c.check().need("params", "clientId").bad()
+	}
+	if bad := c.check().need("params", "sessionId").bad(); bad != nil {
+		return session{}, bad
+	}
+	s, known := t.store.sessions.get(c.params.text("sessionId"))
+	if !known {
+		return s, rejectCall(CodeSessionNotFound, "session is not known")
+	}
+	return s, nil
+}
+
+// openToken checks the token and takes the call's params and data from it.
+func (t *Simulator) openToken(c *call, body object, token string) *answer {
+	if token == "" {
+		return rejectCall(CodeTokenRequired, "token is required")
+	}
+	raw, err := verify(c.merchant.Key, token)
+	if err != nil {
+		return rejectCall(CodeSignature, "token is not valid")
+	}
+	claims, ok := parse(raw)
+	if !ok {
+		return rejectCall(CodeFormat, "claims must be one JSON object")
+	}
+	iat, ok := claims.seconds("iat")
+	now := float64(t.now().UnixMilli())/1000 + float64(t.settings.AnswerSkewS)
+	if !ok || math.Abs(now-iat) > float64(t.settings.ClockWindowS) {
+		return rejectCall(CodeTimeLimit, "iat is too far from now")
+	}
+	params, data := claims.object("params"), claims.object("data")
+	differs := !same(c.params, params) || body.has("data") && !same(c.data, data)
+	if differs && (t.settings.OuterMustMatch || params.text("sessionId") != c.params.text("sessionId") ||
+		params.text("clientId") != c.params.text("clientId")) {
+		return rejectCall(CodeTokenMismatch, "params or data differ from the token")
+	}
+	c.params, c.data = params, data
 	return nil
 }
 
@@ -279,7 +295,7 @@ func (t *Simulator) envelope(c *call, a answer) (int, map[string]any) {
 	}
 	switch {
 	case a.data == nil:
-	case c.endpoint == "sessions/create" && s.SessionTopLevel:
+	case c.endpoint == createSession && s.SessionTopLevel:
 		out["id"] = a.data["id"]
 	case c.merchant.Key != "" && !s.UnsignedAnswers:
 		claims := make(map[string]any, len(a.data)+1)

@@ -1,7 +1,6 @@
 package uapay
 
 import (
-	"slices"
 	"strconv"
 	"time"
 
@@ -212,18 +211,16 @@ func (t *Simulator) byLists(c *call, invoices bool) ([]*Order, *answer) {
 	if bad := k.bad(); bad != nil {
 		return nil, bad
 	}
+	shown := func(o *Order) bool { return (o.Kind == KindInvoice) == invoices && !t.hidden(c, o) }
 	var out []*Order
 	for _, id := range ids {
-		if o := t.store.find(c.merchant.ClientID, id); o != nil && o.ID == id && (o.Kind == KindInvoice) == invoices && !t.hidden(c, o) {
+		if o := t.store.find(c.merchant.ClientID, id); o != nil && o.ID == id && shown(o) {
 			out = append(out, o)
 		}
 	}
-	if len(external) > 0 { // an externalId may name several orders
-		for _, o := range t.store.sequence {
-			if o.ClientID == c.merchant.ClientID && slices.Contains(external, o.ExternalID) &&
-				(o.Kind == KindInvoice) == invoices && !t.hidden(c, o) {
-				out = append(out, o)
-			}
+	for _, o := range t.store.named(c.merchant.ClientID, external) {
+		if shown(o) {
+			out = append(out, o)
 		}
 	}
 	return out, nil

@@ -10,29 +10,15 @@ import (
 )
 
 func (t *Simulator) createPayment(c *call) answer {
-	amount, _ := c.data.integer("amount")
-	currency, isNumber := c.data.integer("currency")
-	from := c.data.object("cardFrom")
-	code, isText := from["securityCode"].(string)
-	k := c.check().need("params", "device").need("data", "invoiceId", "cardFrom", "amount", "currency").
-		amount("data", "amount").ok("data", "currency", isNumber && currency == 980).
-		ok("params", "device", len(c.params.object("device")) > 0)
-	if from != nil && !from.has("id") {
-		k.found.add("data", "cardFrom.id", FieldRequired)
-	}
-	if from != nil && !from.has("securityCode") {
-		k.found.add("data", "cardFrom.securityCode", FieldRequired)
-	} else if from != nil && (!isText || !cvcRE.MatchString(code)) {
-		k.found.add("data", "cardFrom.securityCode", FieldFormat)
-	}
-	if bad := k.bad(); bad != nil {
+	if bad := checkPayment(c); bad != nil {
 		return *bad
 	}
+	amount, _ := c.data.integer("amount")
 	o := t.findInvoice(c, c.data.text("invoiceId"))
 	if o == nil {
 		return reject(CodeNotFound, "invoice is not known")
 	}
-	card := t.card(c, from.text("id"))
+	card := t.card(c, c.data.object("cardFrom").text("id"))
 	if card == nil {
 		return reject(CodeNotFound, "cardFrom is not known")
 	}
@@ -48,6 +34,29 @@ func (t *Simulator) createPayment(c *call) answer {
 	}
 	t.decideLater(o, p)
 	return answer{made: o, data: map[string]any{"id": p.ID, "key": p.key}}
+}
+
+// checkPayment complains about what is wrong with the request for a payment.
+func checkPayment(c *call) *answer {
+	currency, isNumber := c.data.integer("currency")
+	k := c.check().need("params", "device").need("data", "invoiceId", "cardFrom", "amount", "currency").
+		amount("data", "amount").ok("data", "currency", isNumber && currency == 980).
+		ok("params", "device", len(c.params.object("device")) > 0)
+	from := c.data.object("cardFrom")
+	if from == nil {
+		return k.bad()
+	}
+	if !from.has("id") {
+		k.found.add("data", "cardFrom.id", FieldRequired)
+	}
+	code, isText := from["securityCode"].(string)
+	switch {
+	case !from.has("securityCode"):
+		k.found.add("data", "cardFrom.securityCode", FieldRequired)
+	case !isText || !cvcRE.MatchString(code):
+		k.found.add("data", "cardFrom.securityCode", FieldFormat)
+	}
+	return k.bad()
 }
 
 // findPayment returns the payment that params.paymentId and, where required, params.invoiceId name.

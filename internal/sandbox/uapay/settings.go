@@ -138,11 +138,8 @@ func (s Settings) Validate() error {
 		return fmt.Errorf("settings: lookup_code must not be empty, lookup_attempts at least 1")
 	}
 	for _, r := range s.Rules {
-		if r.ExternalPrefix == "" && r.Amount == 0 {
-			return fmt.Errorf("setting rules: a rule needs external_prefix or amount")
-		}
-		if !slices.Contains(Outcomes(), r.Outcome) {
-			return fmt.Errorf("setting rules: unknown outcome %q", r.Outcome)
+		if err := r.validate(); err != nil {
+			return err
 		}
 	}
 	for _, n := range append([]int{
@@ -156,6 +153,16 @@ func (s Settings) Validate() error {
 	}
 	if len(s.CallbackRetryMS) > 20 {
 		return fmt.Errorf("setting callback_retry_ms: at most 20 redeliveries")
+	}
+	return nil
+}
+
+func (r Rule) validate() error {
+	if r.ExternalPrefix == "" && r.Amount == 0 {
+		return fmt.Errorf("setting rules: a rule needs external_prefix or amount")
+	}
+	if !slices.Contains(Outcomes(), r.Outcome) {
+		return fmt.Errorf("setting rules: unknown outcome %q", r.Outcome)
 	}
 	return nil
 }

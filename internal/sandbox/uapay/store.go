@@ -82,6 +82,16 @@ func (s *store) find(client, id string) *Order {
 	return nil
 }
 
+// named returns the orders of a client whose externalId is one of the given ones; several may have the same.
+func (s *store) named(client string, external []string) (out []*Order) {
+	for _, o := range s.sequence {
+		if o.ClientID == client && slices.Contains(external, o.ExternalID) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
 // any finds an order by id or externalId whoever owns it, the newest first.
 func (s *store) any(id string) *Order {
 	if o := s.orders[id]; o != nil {

@@ -85,21 +85,9 @@ func (t *Simulator) findTransfer(c *call, kinds ...Kind) (*Order, *Payment, *ans
 }
 
 func (t *Simulator) showTransfer(c *call) answer {
-	id, receipt := c.params.text("id"), c.params.text("receiptId")
-	k := c.check()
-	if receipt == "" {
-		k.need("params", "id")
-	}
-	if bad := k.bad(); bad != nil {
+	o, bad := t.findShown(c)
+	if bad != nil {
 		return *bad
-	}
-	o := t.store.find(c.merchant.ClientID, id)
-	if id == "" {
-		o = t.store.receipts[receipt]
-	}
-	if o == nil || o.Kind == KindInvoice || o.ClientID != c.merchant.ClientID || t.hidden(c, o) ||
-		receipt != "" && o.Payment().ReceiptID != receipt {
-		return reject(CodeNotFound, "transfer is not known")
 	}
 	o.Reads++
 	p := o.Payment()
@@ -131,6 +119,23 @@ func (t *Simulator) showTransfer(c *call) answer {
 		out["returnAmount"], out["returnCommissionAmount"] = p.Refunded, p.Commission*p.Refunded/p.Amount
 	}
 	return answer{data: withCards(out, o, p)}
+}
+
+// findShown returns the transfer that params.id, params.receiptId or both name.
+func (t *Simulator) findShown(c *call) (*Order, *answer) {
+	id, receipt := c.params.text("id"), c.params.text("receiptId")
+	if receipt == "" && !c.params.has("id") {
+		return nil, c.check().need("params", "id").bad()
+	}
+	o := t.store.find(c.merchant.ClientID, id)
+	if id == "" {
+		o = t.store.receipts[receipt]
+	}
+	if o == nil || o.Kind == KindInvoice || o.ClientID != c.merchant.ClientID || t.hidden(c, o) ||
+		receipt != "" && o.Payment().ReceiptID != receipt {
+		return nil, rejectCall(CodeNotFound, "transfer is not known")
+	}
+	return o, nil
 }
 
 func (t *Simulator) initiateC2A(c *call) answer { return t.initiate(c, KindC2A, opSend) }
