@@ -16,20 +16,36 @@ CREATE TABLE shops (
     notification_url    text NOT NULL DEFAULT '',
     webhook_secret      bytea NOT NULL,                     -- encrypted, associated data shop/<id>/webhook_secret
     allow_cidrs         text[] NOT NULL DEFAULT '{}',       -- internal addresses that notifications may go to
+    mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
 );
 
 CREATE TABLE shop_keys (
     shop_id     uuid NOT NULL REFERENCES shops (id),
-    id          uuid NOT NULL,
-    hash        bytea NOT NULL CONSTRAINT shop_keys_hash_length CHECK (length(hash) = 32),
-    prefix      text NOT NULL,                              -- the first characters, for telling keys apart
+    id          text NOT NULL CONSTRAINT shop_keys_id CHECK (id ~ '^[0-9A-Za-z]{4,10}$'), -- stands in the key
+    mac         bytea NOT NULL CONSTRAINT shop_keys_mac_length CHECK (length(mac) = 32), -- of the whole key, under the service key api_key
+    name        text NOT NULL DEFAULT '',
     scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'refunds', 'payouts', 'reports', 'read']),
+    allow_cidrs text[] NOT NULL DEFAULT '{}',               -- networks that calls may come from; none is any
+    mode        text NOT NULL DEFAULT 'enabled' CONSTRAINT shop_keys_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at  timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,
+    replaced_by text,                                       -- the key that a rotation gave in its place
     revoked_at  timestamptz,
+    revoked_by  text NOT NULL DEFAULT '',
+    revoked_reason text NOT NULL DEFAULT '',
     PRIMARY KEY (shop_id, id)
 );
-CREATE UNIQUE INDEX shop_keys_hash_key ON shop_keys (hash);
+CREATE UNIQUE INDEX shop_keys_id_key ON shop_keys (id);
+
+-- When keys were last used, to the minute. Apart from the keys, because every replica reads those anew when one changes.
+CREATE TABLE shop_key_uses (
+    shop_id      uuid NOT NULL,
+    key_id       text NOT NULL,
+    last_used_at timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, key_id),
+    FOREIGN KEY (shop_id, key_id) REFERENCES shop_keys (shop_id, id)
+) WITH (fillfactor = 50);
 
 -- Accounts at providers ------------------------------------------------------------------------------------------
 CREATE TABLE accounts (
@@ -41,6 +57,7 @@ CREATE TABLE accounts (
     settings            jsonb NOT NULL DEFAULT '{}',
     callback_token      bytea NOT NULL,                     -- encrypted, associated data account/<id>/callback_token
     callback_token_hash bytea NOT NULL CONSTRAINT accounts_callback_token_key UNIQUE,
+    mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT accounts_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
 );
 
@@ -587,6 +604,6 @@ DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_keys, shops, directory;
+DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

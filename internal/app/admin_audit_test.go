@@ -55,6 +55,10 @@ func newOperated(t *testing.T) *operated {
 	require.NoError(t, err)
 	_, err = b.store.CreateAccount(t.Context(), store.NewAccount{Name: "fake-1", Provider: "fake", Currency: "EUR", Shops: []string{"first"}})
 	require.NoError(t, err)
+	for range 2 {
+		_, err = b.store.CreateKey(t.Context(), "first", store.NewKey{Key: shop.NewKey(), Scopes: shop.Scopes})
+		require.NoError(t, err)
+	}
 	outcome := error(nil)
 	service := payment.New(payment.Config{Store: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{
 		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
@@ -108,6 +112,14 @@ func (b *operated) contents(t *testing.T) map[string]string {
 	return all
 }
 
+// key is the id of a key of the first shop.
+func (b *operated) key(t *testing.T, n int) string {
+	t.Helper()
+	keys, err := b.store.ShopKeys(t.Context(), "first")
+	require.NoError(t, err)
+	return keys[n].ID
+}
+
 func (b *operated) audit(t *testing.T) []store.AuditEntry {
 	t.Helper()
 	entries, err := b.store.LatestAudit(t.Context(), store.AuditFilter{}, 1000)
@@ -133,20 +145,23 @@ func leaves(node *kong.Node, path string) (names []string) {
 func (b *operated) changing(t *testing.T) map[string][]string {
 	t.Helper()
 	return map[string][]string{
-		"shop create":     {"shop", "create", "second"},
-		"shop set":        {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
-		"shop rotate-key": {"shop", "rotate-key", "first"},
-		"account create":  {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
-		"account set":     {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
-		"order resolve":   {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
-		"order resend":    {"order", "resend", b.paid.Order.String(), "--from", "2"},
-		"feed rewind":     {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
+		"shop create":    {"shop", "create", "second"},
+		"shop set":       {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
+		"key create":     {"key", "create", "first", "--name", "another"},
+		"key rotate":     {"key", "rotate", b.key(t, 0)},
+		"key narrow":     {"key", "narrow", b.key(t, 1), "--scope", "read"},
+		"key revoke":     {"key", "revoke", b.key(t, 2)},
+		"account create": {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
+		"account set":    {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
+		"order resolve":  {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"order resend":   {"order", "resend", b.paid.Order.String(), "--from", "2"},
+		"feed rewind":    {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 	}
 }
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "account list", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "key list", "account list", "order list", "order show",
 	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
 }
 

@@ -14,30 +14,22 @@ import (
 )
 
 type shopCmd struct {
-	Create    shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
-	List      shopListCmd   `cmd:"" help:"List shops."`
-	Set       shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
-	RotateKey shopRotateCmd `cmd:"" help:"Give a shop a new key; its old keys stop working within 5 s."`
+	Create shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
+	List   shopListCmd   `cmd:"" help:"List shops."`
+	Set    shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
 }
 
 type shopCreateCmd struct {
 	Name            string   `arg:"" help:"A name of letters, digits, dots, underscores and hyphens."`
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go unless an order says otherwise."`
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to. May be given several times."`
-	Scope           []string `enum:"payments,refunds,payouts,reports,read" placeholder:"SCOPE" sep:"none" help:"What the key may do: payments, refunds, payouts, reports, read. May be given several times; all without it."`
 	JSON            bool     `name:"json" help:"Print JSON."`
+	keyScopes
 	reasonFlag
 }
 
 // Run implements the command.
 func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
-	scopes := make([]shop.Scope, 0, len(shop.Scopes))
-	for _, s := range c.Scope {
-		scopes = append(scopes, shop.Scope(s))
-	}
-	if len(scopes) == 0 {
-		scopes = shop.Scopes
-	}
 	if err := checkCIDRs(c.AllowCIDR); err != nil {
 		return err
 	}
@@ -51,7 +43,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	key, secret := shop.NewKey(), shop.NewWebhookSecret()
+	scopes, key, secret := c.scopes(), shop.NewKey(), shop.NewWebhookSecret()
 	created, err := db.store.CreateShop(ctx, store.NewShop{
 		Name: c.Name, NotificationURL: c.NotificationURL, AllowCIDRs: c.AllowCIDR, Scopes: scopes, Key: key, WebhookSecret: gateway.Secret(secret),
 	})
@@ -61,7 +53,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "key": key, "webhook_secret": secret, "scopes": scopes})
 	}
-	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nIt needs an account at a provider: 'server account create … --shop %[1]s', or 'server account set NAME --shop %[1]s'.\n", created.Name, key, secret)
+	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nThe key works for %d days. It needs an account at a provider: 'server account create … --shop %[1]s', or 'server account set NAME --shop %[1]s'.\n", created.Name, key, secret, days(shop.LifeOf(scopes)))
 	return nil
 }
 
@@ -184,29 +176,5 @@ func checkCIDRs(cidrs []string) error {
 			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
 		}
 	}
-	return nil
-}
-
-type shopRotateCmd struct {
-	Name string `arg:"" help:"The shop."`
-	JSON bool   `name:"json" help:"Print JSON."`
-	reasonFlag
-}
-
-// Run implements the command.
-func (c shopRotateCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := operate(ctx, io, c.Reason)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	key := shop.NewKey()
-	if err := db.store.RotateKey(ctx, c.Name, key); err != nil {
-		return err
-	}
-	if c.JSON {
-		return printJSON(io, map[string]any{"name": c.Name, "key": key})
-	}
-	fmt.Fprintf(io.Out, "The old keys of %s do not work any more. The new one is shown once:\n\nkey: %s\n", c.Name, key)
 	return nil
 }

@@ -22,7 +22,8 @@ type cli struct {
 	Run               runCmd               `cmd:"" help:"The service, configured from the environment. For production."`
 	Migrate           migrateCmd           `cmd:"" help:"The database's schema."`
 	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
-	Shop              shopCmd              `cmd:"" help:"Shops and their keys."`
+	Shop              shopCmd              `cmd:"" help:"Shops."`
+	Key               keyCmd               `cmd:"" help:"API keys of shops."`
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`

@@ -2,14 +2,36 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
+
+// keyRefusals say what to do about a key that is refused.
+var keyRefusals = map[shop.KeyReason]string{
+	shop.KeyMalformed: "This is not a key: one begins with prk_live_ and has 70 characters. Send the whole key as it was given to you.",
+	shop.KeyChecksum:  "This key was cut off or mistyped. Send the whole key as it was given to you.",
+	shop.KeyUnknown:   "This key is not known. Ask the operators for a key.",
+	shop.KeyRevoked:   "This key was revoked. Ask the operators for a new key.",
+	shop.KeyExpired:   "This key has expired. Ask the operators for a new key.",
+	shop.KeyNetwork:   "This key may not be used from this address. Call from one of the networks that it is bound to, or ask the operators.",
+}
+
+// peer is the address of the other end of the connection.
+func peer(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
 
 // authenticate finds the shop by its key. From here on the request has a call.
 func (s *server) authenticate(next http.Handler) http.Handler {
@@ -28,14 +50,21 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			reject("The demo key is for trying out only. Use your shop's own key.")
 			return
 		}
-		p, err := s.Auth.Authenticate(r.Context(), shop.HashKey(key))
-		switch {
-		case payment.CodeOf(err) == payment.CodeNotFound:
-			reject("This key is not known, or was revoked.")
+		p, err := s.Auth.Authenticate(r.Context(), key, peer(r))
+		if refused, ok := errors.AsType[*shop.KeyError](err); ok {
+			if refused.Reason == shop.KeyDisabled {
+				s.problem(w, r, disabled("This key is switched off, and nothing was stored or sent. Use another key of your shop, or ask the operators."))
+				return
+			}
+			reject(keyRefusals[refused.Reason])
 			return
-		case err != nil:
+		}
+		if err != nil {
 			s.fail(w, r, err)
 			return
+		}
+		if time.Until(p.ExpiresAt) < shop.ExpiryNotice && !p.ExpiresAt.IsZero() {
+			w.Header().Set("Payrelay-Key-Expires", p.ExpiresAt.Format(time.RFC3339))
 		}
 		recordOf(r.Context()).shop = p.Shop.Name
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))

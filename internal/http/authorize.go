@@ -4,9 +4,16 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"payrelay/internal/shop"
 )
 
-// authorize finds the operation by the route that matched, and rejects a key without its scope. That comes first: a replay
+// disabled refuses a request of a shop or key that is switched off.
+func disabled(detail string) problem {
+	return problem{Status: http.StatusForbidden, Code: "disabled", Detail: detail}
+}
+
+// authorize finds the operation by the route that matched, and rejects a key without its scope, and one that is switched off. That comes first: a replay
 // of an Idempotency-Key is an answer too. What the contract does not name is not there; a test holds that there is no such
 // route.
 func (s *server) authorize(next http.Handler) http.Handler {
@@ -19,6 +26,12 @@ func (s *server) authorize(next http.Handler) http.Handler {
 			return
 		case !c.principal.May(c.operation.scope):
 			s.problem(w, r, problem{Status: http.StatusForbidden, Code: "forbidden", Detail: "This key lacks the scope " + string(c.operation.scope) + ". Ask the operators for a key that has it."})
+			return
+		case c.operation.money == moneyBegins && c.principal.Mode == shop.ModeDrain:
+			s.problem(w, r, disabled("This shop or key begins nothing new at the moment. Nothing was stored or sent. What has begun goes on, and can be captured, canceled and refunded. Ask the operators."))
+			return
+		case c.operation.money != "" && c.principal.Mode == shop.ModeOff:
+			s.problem(w, r, disabled("This shop is switched off. Nothing was stored or sent. Orders can be read. Ask the operators."))
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -3,34 +3,41 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"payrelay/internal/idempotency"
-	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
 
 // keys is an Authenticator.
-type keys struct{ err error }
+type keys struct {
+	err     error
+	mode    shop.Mode
+	expires time.Time
+}
 
-func (k *keys) Authenticate(_ context.Context, hash []byte) (shop.Principal, error) {
+func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.Principal, error) {
 	if k.err != nil {
 		return shop.Principal{}, k.err
 	}
-	for key, p := range map[string]shop.Principal{
+	p, ok := map[string]shop.Principal{
 		goodKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: shop.Scopes},
 		readKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: []shop.Scope{shop.ScopeRead}},
 		otherKey:     {Shop: shop.Shop{ID: otherShop, Name: "other", AllowCIDRs: []string{"10.0.0.0/8"}}, Scopes: shop.Scopes},
 		shop.DemoKey: {Shop: shop.Shop{ID: myShop, Name: "demo"}, Scopes: shop.Scopes},
-	} {
-		if bytes.Equal(hash, shop.HashKey(key)) {
-			return p, nil
-		}
+	}[key]
+	if key == revokedKey {
+		return p, &shop.KeyError{Reason: shop.KeyRevoked}
 	}
-	return shop.Principal{}, payment.ErrNotFound
+	if !ok {
+		return p, &shop.KeyError{Reason: shop.KeyUnknown}
+	}
+	p.Mode, p.ExpiresAt = k.mode, k.expires
+	return p, nil
 }
 
 // memory is an idempotency.Store with the promises of the real one, but for leases that run out.

@@ -49,7 +49,7 @@ var titles = map[string]string{
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
 	"malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
-	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "method_not_allowed": "Not this method",
+	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
 	"caller_left": "The caller left",
 }

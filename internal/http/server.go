@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,9 +48,9 @@ type Orders interface {
 	TransactionReportFile(ctx context.Context, shop, id uuid.UUID, w io.Writer) error
 }
 
-// Authenticator knows shops by the hash of their key. An unknown or revoked key is an *payment.Error of CodeNotFound.
+// Authenticator knows shops by their keys. A key that does not work, or not from this address, is a *shop.KeyError.
 type Authenticator interface {
-	Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error)
+	Authenticate(ctx context.Context, key string, from netip.Addr) (shop.Principal, error)
 }
 
 // Config is what the API needs. All members but RejectDemoKey and those for callbacks are required.

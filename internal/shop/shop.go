@@ -3,7 +3,6 @@ package shop
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"slices"
 	"time"
@@ -18,7 +17,27 @@ type Shop struct {
 	NotificationURL string
 	// AllowCIDRs are the internal addresses that notifications of this shop may go to.
 	AllowCIDRs []string
+	Mode       Mode
 	CreatedAt  time.Time
+}
+
+// Mode is how far a shop, a key or an account is switched off.
+type Mode string
+
+// The modes, each stricter than the one before.
+const (
+	ModeEnabled Mode = "enabled"
+	ModeDrain   Mode = "drain" // no new money; what has begun is brought to its end
+	ModeOff     Mode = "off"   // nothing is sent to a provider but questions
+)
+
+// Stricter returns the stricter of two modes.
+func (m Mode) Stricter(other Mode) Mode {
+	rank := func(m Mode) int { return slices.Index([]Mode{ModeEnabled, ModeDrain, ModeOff}, m) }
+	if rank(other) > rank(m) {
+		return other
+	}
+	return m
 }
 
 // Scope is something a key may do.
@@ -39,30 +58,16 @@ var Scopes = []Scope{ScopePayments, ScopeRefunds, ScopePayouts, ScopeReports, Sc
 // Principal is an authenticated caller.
 type Principal struct {
 	Shop   Shop
+	KeyID  string
 	Scopes []Scope
+	// ExpiresAt is when the key stops working.
+	ExpiresAt time.Time
+	// Mode is how far the shop or its key is switched off.
+	Mode Mode
 }
 
 // May reports whether the caller's key carries scope.
 func (p Principal) May(scope Scope) bool { return slices.Contains(p.Scopes, scope) }
-
-// DemoKey is the key of the demo shop of `server dev`. `server run` refuses it.
-const DemoKey = "prk_test_demo"
-
-// NewKey returns a new API key, 256 bits of randomness behind the prefix prk_live_.
-func NewKey() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b)
-	return "prk_live_" + base64.RawURLEncoding.EncodeToString(b)
-}
-
-// HashKey returns what is stored of a key. A fast hash is right for a random key: there is nothing to guess.
-func HashKey(key string) []byte {
-	sum := sha256.Sum256([]byte(key))
-	return sum[:]
-}
-
-// KeyPrefix returns the part of a key that may be shown, to tell keys apart.
-func KeyPrefix(key string) string { return key[:min(len(key), 13)] }
 
 // NewWebhookSecret returns a new signing secret in the form of Standard Webhooks: whsec_ and 32 random bytes.
 func NewWebhookSecret() string {

@@ -22,7 +22,7 @@ type DemoShop struct {
 func (s *Store) HasDemoKey(ctx context.Context) (bool, error) {
 	has := false
 	err := s.read(ctx, "look for the demo key", func(ctx context.Context, q *db.Queries) (err error) {
-		has, err = q.KeyExists(ctx, shop.HashKey(shop.DemoKey))
+		has, err = q.KeyLives(ctx, shop.DemoKeyID)
 		return err
 	})
 	return has, err
@@ -35,6 +35,10 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	key, err := s.keyRow(ctx, NewKey{Key: d.Key, Scopes: shop.Scopes})
+	if err != nil {
+		return "", err
+	}
 	var row db.UpsertDemoShopRow
 	err = s.act(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (_ act, err error) {
 		q := db.New(tx)
@@ -43,7 +47,8 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) 
 		}); err != nil {
 			return act{}, err
 		}
-		if _, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(s.newKey(row.ID, d.Key, scopeNames(shop.Scopes)))); err != nil {
+		key.ShopID = row.ID
+		if _, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(key)); err != nil {
 			return act{}, err
 		}
 		return act{action: "dev", kind: "shop", object: d.Name, shop: d.Name, after: shopFacts(d.NotificationURL, orEmpty(d.AllowCIDRs))}, s.resume(ctx, tx, row.ID)

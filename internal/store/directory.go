@@ -38,8 +38,8 @@ type directory struct {
 // entries are the directory as of a moment. They are never changed.
 type entries struct {
 	state      db.DirectoryGenerationRow
-	comparedAt time.Time // when the last comparison began that found nothing newer
-	keys       map[string]shop.Principal
+	comparedAt time.Time           // when the last comparison began that found nothing newer
+	keys       map[string]keyEntry // by id
 	accounts   map[uuid.UUID]accountEntry
 	tokens     map[string]uuid.UUID
 	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
@@ -106,7 +106,7 @@ func (s *Store) entriesSince(ctx context.Context, since time.Time) (*entries, er
 
 // compare returns what there is now: the old entries if nothing has changed, else what the tables hold.
 func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
-	fresh := &entries{keys: map[string]shop.Principal{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}}
+	fresh := &entries{keys: map[string]keyEntry{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}}
 	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) error {
 		state, err := q.DirectoryGeneration(ctx)
 		if err != nil {
@@ -124,16 +124,16 @@ func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
 }
 
 func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
-	keys, err := q.LiveKeys(ctx)
+	keys, err := q.AllKeys(ctx)
 	if err != nil {
 		return err
 	}
 	for _, k := range keys {
-		p := shop.Principal{Shop: shopOf(db.ShopsRow{ID: k.ID, Name: k.Name, NotificationUrl: k.NotificationUrl, AllowCidrs: k.AllowCidrs, CreatedAt: k.CreatedAt})}
-		for _, scope := range k.Scopes {
-			p.Scopes = append(p.Scopes, shop.Scope(scope))
+		of := shopOf(db.ShopsRow{ID: k.ID, Name: k.Name, NotificationUrl: k.NotificationUrl, AllowCidrs: k.AllowCidrs, Mode: k.Mode, CreatedAt: k.CreatedAt})
+		e.keys[k.KeyID] = keyEntry{
+			shop.Principal{Shop: of, KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode)},
+			k.Mac, k.KeyCidrs, k.RevokedAt != nil,
 		}
-		e.keys[string(k.Hash)] = p
 	}
 	accounts, err := q.Accounts(ctx)
 	if err != nil {
@@ -194,19 +194,6 @@ func found[T any](ctx context.Context, s *Store, pick func(*entries) (T, bool)) 
 	}
 	v, ok := pick(e)
 	return v, ok, nil
-}
-
-// Authenticate returns whose key has this hash, see shop.HashKey. Unknown and revoked keys are ErrUnknownKey. A key that is
-// revoked elsewhere works for at most five seconds more.
-func (s *Store) Authenticate(ctx context.Context, keyHash []byte) (shop.Principal, error) {
-	p, ok, err := found(ctx, s, func(e *entries) (shop.Principal, bool) {
-		p, ok := e.keys[string(keyHash)]
-		return p, ok
-	})
-	if err == nil && !ok {
-		err = ErrUnknownKey
-	}
-	return p, err
 }
 
 // Account implements payment.Store.

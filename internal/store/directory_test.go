@@ -2,13 +2,13 @@ package store_test
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
@@ -19,22 +19,22 @@ func TestAKeyDiesEverywhere(t *testing.T) {
 	b := newFixture(t)
 	other := store.New(b.pool, b.Options)
 	old, fresh := shop.NewKey(), shop.NewKey()
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, old))
-	_, err := other.Authenticate(t.Context(), shop.HashKey(old))
+	b.replaceKey(t, old)
+	_, err := other.Authenticate(t.Context(), old, netip.Addr{})
 	require.NoError(t, err)
 
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, fresh))
+	b.replaceKey(t, fresh)
 	revoked := time.Now()
-	p, err := other.Authenticate(t.Context(), shop.HashKey(fresh))
+	p, err := other.Authenticate(t.Context(), fresh, netip.Addr{})
 	require.NoError(t, err, "a new key works at once")
 	require.Equal(t, b.shop.ID, p.Shop.ID)
 	require.Eventually(t, func() bool {
-		_, err := other.Authenticate(t.Context(), shop.HashKey(old))
-		return payment.CodeOf(err) == payment.CodeNotFound
+		_, err := other.Authenticate(t.Context(), old, netip.Addr{})
+		return err != nil && keyReason(t, err) == shop.KeyRevoked
 	}, 5*time.Second, 10*time.Millisecond)
 	require.Less(t, time.Since(revoked), 5*time.Second)
-	_, err = b.Authenticate(t.Context(), shop.HashKey(old))
-	require.ErrorIs(t, err, store.ErrUnknownKey, "here it is dead at once")
+	_, err = b.Authenticate(t.Context(), old, netip.Addr{})
+	require.Equal(t, shop.KeyRevoked, keyReason(t, err), "here it is dead at once")
 }
 
 // A replica that had nothing to do for a while asks before it believes a key.
@@ -43,13 +43,13 @@ func TestAnIdleReplicaAsksFirst(t *testing.T) {
 	b := newFixture(t)
 	other := store.New(b.pool, b.Options)
 	key := shop.NewKey()
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, key))
-	_, err := other.Authenticate(t.Context(), shop.HashKey(key))
+	b.replaceKey(t, key)
+	_, err := other.Authenticate(t.Context(), key, netip.Addr{})
 	require.NoError(t, err)
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, shop.NewKey()))
+	b.replaceKey(t, shop.NewKey())
 	other.AgeDirectory(4*time.Second + time.Millisecond)
-	_, err = other.Authenticate(t.Context(), shop.HashKey(key))
-	require.ErrorIs(t, err, store.ErrUnknownKey)
+	_, err = other.Authenticate(t.Context(), key, netip.Addr{})
+	require.Equal(t, shop.KeyRevoked, keyReason(t, err))
 }
 
 // A directory that cannot be compared for too long is not believed.
@@ -57,15 +57,16 @@ func TestADirectoryThatIsTooOldIsNotBelieved(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	key := shop.NewKey()
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, key))
-	_, err := b.Authenticate(t.Context(), shop.HashKey(key))
+	b.replaceKey(t, key)
+	_, err := b.Authenticate(t.Context(), key, netip.Addr{})
 	require.NoError(t, err)
 	b.exec(t, "ALTER TABLE directory RENAME TO away")
-	_, err = b.Authenticate(t.Context(), shop.HashKey(key))
+	_, err = b.Authenticate(t.Context(), key, netip.Addr{})
 	require.Error(t, err)
-	require.NotErrorIs(t, err, store.ErrUnknownKey, "nobody is told that a good key is bad")
+	var refused *shop.KeyError
+	require.NotErrorAs(t, err, &refused, "nobody is told that a good key is bad")
 	b.exec(t, "ALTER TABLE away RENAME TO directory")
-	_, err = b.Authenticate(t.Context(), shop.HashKey(key))
+	_, err = b.Authenticate(t.Context(), key, netip.Addr{})
 	require.NoError(t, err)
 }
 
@@ -75,14 +76,14 @@ func TestARestoredDatabaseIsReadAnew(t *testing.T) {
 	b := newFixture(t)
 	other := store.New(b.pool, b.Options)
 	key := shop.NewKey()
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, key))
-	_, err := other.Authenticate(t.Context(), shop.HashKey(key))
+	b.replaceKey(t, key)
+	_, err := other.Authenticate(t.Context(), key, netip.Addr{})
 	require.NoError(t, err)
 	b.exec(t, "DELETE FROM shop_keys")
 	b.exec(t, "UPDATE directory SET generation = generation - 1")
 	other.AgeDirectory(5 * time.Second)
-	_, err = other.Authenticate(t.Context(), shop.HashKey(key))
-	require.ErrorIs(t, err, store.ErrUnknownKey)
+	_, err = other.Authenticate(t.Context(), key, netip.Addr{})
+	require.Equal(t, shop.KeyUnknown, keyReason(t, err))
 }
 
 // Many requests at once ask once, and a flood of keys that nobody has asks seldom.
@@ -90,15 +91,17 @@ func TestTheDirectoryAsksSeldom(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	key := shop.NewKey()
-	require.NoError(t, b.RotateKey(t.Context(), b.shop.Name, key))
+	b.replaceKey(t, key)
 	before := b.Comparisons()
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
-			_, err := b.Authenticate(t.Context(), shop.HashKey(key))
+			_, err := b.Authenticate(t.Context(), key, netip.Addr{})
 			require.NoError(t, err)
-			_, err = b.Authenticate(t.Context(), shop.HashKey(fmt.Sprint("wrong", i)))
-			require.ErrorIs(t, err, store.ErrUnknownKey)
+			_, err = b.Authenticate(t.Context(), shop.NewKey(), netip.Addr{})
+			require.Equal(t, shop.KeyUnknown, keyReason(t, err))
+			_, err = b.Authenticate(t.Context(), fmt.Sprint("wrong", i), netip.Addr{})
+			require.Equal(t, shop.KeyMalformed, keyReason(t, err))
 		})
 	}
 	wg.Wait()

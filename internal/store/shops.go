@@ -14,15 +14,12 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// ErrUnknownKey is returned for an API key that does not exist or was revoked.
-var ErrUnknownKey = &payment.Error{Code: payment.CodeNotFound, Message: "This API key is not known, or was revoked."}
-
 // NewShop is a shop to be made.
 type NewShop struct {
 	Name            string
 	NotificationURL string
 	AllowCIDRs      []string
-	// Key is its first API key; only the hash is kept.
+	// Key is its first API key, of which a keyed hash is kept.
 	Key    string
 	Scopes []shop.Scope
 	// WebhookSecret signs its notifications.
@@ -32,7 +29,7 @@ type NewShop struct {
 // CreateShop makes a shop with its first key. A name that is taken or cannot be one is a payment.Error of CodeInvalid
 // that says so.
 func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
-	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), CreatedAt: s.Now()}
+	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), Mode: shop.ModeEnabled, CreatedAt: s.Now()}
 	secret, err := s.seal([]byte(n.WebhookSecret.Reveal()), shopOwner(created.ID), fieldWebhookSecret)
 	if err != nil {
 		return shop.Shop{}, err
@@ -41,15 +38,20 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 	if err != nil {
 		return shop.Shop{}, err
 	}
+	key, err := s.keyRow(ctx, NewKey{Key: n.Key, Scopes: n.Scopes})
+	if err != nil {
+		return shop.Shop{}, err
+	}
+	key.ShopID = created.ID
 	err = s.act(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
 			ID: created.ID, Name: n.Name, NotificationUrl: n.NotificationURL, WebhookSecret: secret, AllowCidrs: created.AllowCIDRs, CreatedAt: created.CreatedAt,
 		})
-		_, _ = statements.InsertShopKey(ctx, s.newKey(created.ID, n.Key, scopeNames(n.Scopes)))
+		_, _ = statements.InsertShopKey(ctx, key)
 		after := shopFacts(created.NotificationURL, created.AllowCIDRs)
-		after["webhook_secret"], after["scopes"] = fingerprint(n.WebhookSecret), n.Scopes
+		after["webhook_secret"], after["key"], after["scopes"] = fingerprint(n.WebhookSecret), key.ID, n.Scopes
 		return act{action: "shop create", kind: "shop", object: n.Name, shop: n.Name, after: after}, q.send(ctx, tx)
 	})
 	switch {
@@ -61,10 +63,6 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 		return shop.Shop{}, err
 	}
 	return created, nil
-}
-
-func (s *Store) newKey(owner uuid.UUID, key string, scopes []string) db.InsertShopKeyParams {
-	return db.InsertShopKeyParams{ShopID: owner, ID: s.NewID(), Hash: shop.HashKey(key), Prefix: shop.KeyPrefix(key), Scopes: scopes, CreatedAt: s.Now()}
 }
 
 // Shops returns every shop by name.
@@ -111,7 +109,7 @@ func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err er
 
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
-		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs,
+		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, Mode: shop.Mode(r.Mode),
 		CreatedAt: r.CreatedAt.UTC(),
 	}
 }
@@ -153,28 +151,6 @@ func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowC
 			action: "shop set", kind: "shop", object: name, shop: name,
 			before: shopFacts(before.NotificationUrl, before.AllowCidrs), after: shopFacts(url, orEmpty(allowCIDRs)),
 		}, s.resume(ctx, tx, id)
-	})
-}
-
-// RotateKey makes key the shop's only one, with the scopes of the one before. The old ones do not work any more.
-func (s *Store) RotateKey(ctx context.Context, name, key string) error {
-	return s.act(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) (act, error) {
-		q := db.New(tx)
-		id, err := lockShop(ctx, q, name)
-		if err != nil {
-			return act{}, err
-		}
-		scopes, err := q.LastScopes(ctx, id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			scopes = scopeNames(shop.Scopes)
-		} else if err != nil {
-			return act{}, err
-		}
-		if _, err := q.RevokeShopKeys(ctx, db.RevokeShopKeysParams{ShopID: id, RevokedAt: s.Now()}); err != nil {
-			return act{}, err
-		}
-		_, err = q.InsertShopKey(ctx, s.newKey(id, key, scopes))
-		return act{action: "shop rotate-key", kind: "shop", object: name, shop: name, after: map[string]any{"scopes": scopes}}, err
 	})
 }
 

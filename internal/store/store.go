@@ -45,6 +45,7 @@ type Store struct {
 	Options
 	serviceKeys sync.Map // name → []byte
 	directory   directory
+	keyUses     keyUses
 
 	orderIDCodec  atomic.Pointer[orderid.Codec]
 	shopNumbers   sync.Map // shop id → uint32

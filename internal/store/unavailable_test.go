@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
 
@@ -38,7 +40,7 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	requireUnavailable(t, err)
 	_, err = s.LeaseDuePolls(t.Context(), "fake", 1, time.Second)
 	requireUnavailable(t, err)
-	_, err = s.Authenticate(t.Context(), []byte("hash"))
+	_, err = s.Authenticate(t.Context(), shop.NewKey(), netip.Addr{})
 	requireUnavailable(t, err)
 	_, _, err = s.Idempotency().Begin(t.Context(), key.Shop, "k", nil, time.Second)
 	requireUnavailable(t, err)

@@ -125,7 +125,7 @@ func TestTheServiceInProduction(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, res.StatusCode)
 	require.NotEmpty(t, res.Header.Get("WWW-Authenticate"))
 
-	code, out, text = command(environ, "shop", "rotate-key", "books", "--json")
+	code, out, text = command(environ, "key", "rotate", made.Key[len("prk_live_"):][:10], "--overlap", "0", "--json")
 	require.Zero(t, code, text)
 	d.ShopKey = made.Key
 	require.Eventually(t, func() bool {

@@ -24,7 +24,7 @@ func (d *dev) operator(args ...string) string {
 	var out, log bytes.Buffer
 	code := app.Execute(context.Background(), args, &app.Streams{Out: &out, Err: &log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}})
 	require.Zero(d.t, code, "%s%s", out.String(), log.String())
-	if (args[0] == "shop" || args[0] == "account") && args[1] != "list" {
+	if slices.Contains([]string{"shop", "account", "key"}, args[0]) && args[1] != "list" {
 		d.heard()
 	}
 	return out.String()

@@ -20,6 +20,7 @@ type Account struct {
 	Settings          json.RawMessage `db:"settings"`
 	CallbackToken     []byte          `db:"callback_token"`
 	CallbackTokenHash []byte          `db:"callback_token_hash"`
+	Mode              string          `db:"mode"`
 	CreatedAt         time.Time       `db:"created_at"`
 }
 
@@ -271,17 +272,30 @@ type Shop struct {
 	NotificationUrl string    `db:"notification_url"`
 	WebhookSecret   []byte    `db:"webhook_secret"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
 type ShopKey struct {
-	ShopID    uuid.UUID  `db:"shop_id"`
-	ID        uuid.UUID  `db:"id"`
-	Hash      []byte     `db:"hash"`
-	Prefix    string     `db:"prefix"`
-	Scopes    []string   `db:"scopes"`
-	CreatedAt time.Time  `db:"created_at"`
-	RevokedAt *time.Time `db:"revoked_at"`
+	ShopID        uuid.UUID  `db:"shop_id"`
+	ID            string     `db:"id"`
+	Mac           []byte     `db:"mac"`
+	Name          string     `db:"name"`
+	Scopes        []string   `db:"scopes"`
+	AllowCidrs    []string   `db:"allow_cidrs"`
+	Mode          string     `db:"mode"`
+	CreatedAt     time.Time  `db:"created_at"`
+	ExpiresAt     time.Time  `db:"expires_at"`
+	ReplacedBy    *string    `db:"replaced_by"`
+	RevokedAt     *time.Time `db:"revoked_at"`
+	RevokedBy     string     `db:"revoked_by"`
+	RevokedReason string     `db:"revoked_reason"`
+}
+
+type ShopKeyUse struct {
+	ShopID     uuid.UUID `db:"shop_id"`
+	KeyID      string    `db:"key_id"`
+	LastUsedAt time.Time `db:"last_used_at"`
 }
 
 type TransactionReport struct {

@@ -28,34 +28,6 @@ func (q *Queries) DirectoryGeneration(ctx context.Context) (DirectoryGenerationR
 	return i, err
 }
 
-const InsertDemoKey = `-- name: InsertDemoKey :execrows
-INSERT INTO shop_keys (shop_id, id, hash, prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hash) DO NOTHING
-`
-
-type InsertDemoKeyParams struct {
-	ShopID    uuid.UUID `db:"shop_id"`
-	ID        uuid.UUID `db:"id"`
-	Hash      []byte    `db:"hash"`
-	Prefix    string    `db:"prefix"`
-	Scopes    []string  `db:"scopes"`
-	CreatedAt time.Time `db:"created_at"`
-}
-
-func (q *Queries) InsertDemoKey(ctx context.Context, arg InsertDemoKeyParams) (int64, error) {
-	result, err := q.db.Exec(ctx, InsertDemoKey,
-		arg.ShopID,
-		arg.ID,
-		arg.Hash,
-		arg.Prefix,
-		arg.Scopes,
-		arg.CreatedAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const InsertShop = `-- name: InsertShop :execrows
 INSERT INTO shops (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6)
 `
@@ -84,99 +56,6 @@ func (q *Queries) InsertShop(ctx context.Context, arg InsertShopParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
-const InsertShopKey = `-- name: InsertShopKey :execrows
-INSERT INTO shop_keys (shop_id, id, hash, prefix, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type InsertShopKeyParams struct {
-	ShopID    uuid.UUID `db:"shop_id"`
-	ID        uuid.UUID `db:"id"`
-	Hash      []byte    `db:"hash"`
-	Prefix    string    `db:"prefix"`
-	Scopes    []string  `db:"scopes"`
-	CreatedAt time.Time `db:"created_at"`
-}
-
-func (q *Queries) InsertShopKey(ctx context.Context, arg InsertShopKeyParams) (int64, error) {
-	result, err := q.db.Exec(ctx, InsertShopKey,
-		arg.ShopID,
-		arg.ID,
-		arg.Hash,
-		arg.Prefix,
-		arg.Scopes,
-		arg.CreatedAt,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const KeyExists = `-- name: KeyExists :one
-SELECT EXISTS (SELECT 1 FROM shop_keys WHERE hash = $1 AND revoked_at IS NULL)
-`
-
-func (q *Queries) KeyExists(ctx context.Context, hash []byte) (bool, error) {
-	row := q.db.QueryRow(ctx, KeyExists, hash)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
-const LastScopes = `-- name: LastScopes :one
-SELECT scopes FROM shop_keys WHERE shop_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1
-`
-
-func (q *Queries) LastScopes(ctx context.Context, shopID uuid.UUID) ([]string, error) {
-	row := q.db.QueryRow(ctx, LastScopes, shopID)
-	var scopes []string
-	err := row.Scan(&scopes)
-	return scopes, err
-}
-
-const LiveKeys = `-- name: LiveKeys :many
-SELECT k.hash, k.scopes, s.id, s.name, s.notification_url, s.allow_cidrs, s.created_at
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id WHERE k.revoked_at IS NULL
-`
-
-type LiveKeysRow struct {
-	Hash            []byte    `db:"hash"`
-	Scopes          []string  `db:"scopes"`
-	ID              uuid.UUID `db:"id"`
-	Name            string    `db:"name"`
-	NotificationUrl string    `db:"notification_url"`
-	AllowCidrs      []string  `db:"allow_cidrs"`
-	CreatedAt       time.Time `db:"created_at"`
-}
-
-func (q *Queries) LiveKeys(ctx context.Context) ([]LiveKeysRow, error) {
-	rows, err := q.db.Query(ctx, LiveKeys)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LiveKeysRow
-	for rows.Next() {
-		var i LiveKeysRow
-		if err := rows.Scan(
-			&i.Hash,
-			&i.Scopes,
-			&i.ID,
-			&i.Name,
-			&i.NotificationUrl,
-			&i.AllowCidrs,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const LockShop = `-- name: LockShop :one
 SELECT id FROM shops WHERE name = $1 FOR NO KEY UPDATE
 `
@@ -186,23 +65,6 @@ func (q *Queries) LockShop(ctx context.Context, name string) (uuid.UUID, error) 
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
-}
-
-const RevokeShopKeys = `-- name: RevokeShopKeys :execrows
-UPDATE shop_keys SET revoked_at = $1::timestamptz WHERE shop_id = $2 AND revoked_at IS NULL
-`
-
-type RevokeShopKeysParams struct {
-	RevokedAt time.Time `db:"revoked_at"`
-	ShopID    uuid.UUID `db:"shop_id"`
-}
-
-func (q *Queries) RevokeShopKeys(ctx context.Context, arg RevokeShopKeysParams) (int64, error) {
-	result, err := q.db.Exec(ctx, RevokeShopKeys, arg.RevokedAt, arg.ShopID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const SetNotificationURL = `-- name: SetNotificationURL :execrows
@@ -224,7 +86,7 @@ func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURL
 }
 
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, mode, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
@@ -232,6 +94,7 @@ type ShopByNameRow struct {
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
@@ -243,6 +106,7 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.Name,
 		&i.NotificationUrl,
 		&i.AllowCidrs,
+		&i.Mode,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -260,7 +124,7 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, mode, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
@@ -268,6 +132,7 @@ type ShopsRow struct {
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
@@ -285,6 +150,7 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.Name,
 			&i.NotificationUrl,
 			&i.AllowCidrs,
+			&i.Mode,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err

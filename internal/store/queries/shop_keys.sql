@@ -1,0 +1,43 @@
+-- name: InsertShopKey :execrows
+INSERT INTO shop_keys (shop_id, id, mac, name, scopes, allow_cidrs, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: InsertDemoKey :execrows
+INSERT INTO shop_keys (shop_id, id, mac, name, scopes, allow_cidrs, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (id) DO UPDATE SET mac = excluded.mac, expires_at = excluded.expires_at;
+
+-- name: AllKeys :many
+-- With their shops, for the directory.
+SELECT k.id AS key_id, k.mac, k.scopes, k.allow_cidrs AS key_cidrs, k.mode AS key_mode, k.expires_at, k.revoked_at,
+    s.id, s.name, s.notification_url, s.allow_cidrs, s.mode, s.created_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id;
+
+-- name: ShopKeys :many
+SELECT k.id, k.name, s.name AS shop, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at, k.revoked_by, k.revoked_reason, u.last_used_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id LEFT JOIN shop_key_uses u ON u.shop_id = k.shop_id AND u.key_id = k.id
+WHERE @shop_name::text = '' OR s.name = @shop_name ORDER BY s.name, k.created_at, k.id;
+
+-- name: LockKey :one
+SELECT k.shop_id, s.name AS shop, k.id, k.name, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id WHERE k.id = $1 FOR NO KEY UPDATE OF s, k;
+
+-- name: CountLiveKeys :one
+-- Those that a rotation replaced end by themselves.
+SELECT count(*) FROM shop_keys WHERE shop_id = @shop_id AND revoked_at IS NULL AND replaced_by IS NULL AND expires_at > @now::timestamptz;
+
+-- name: RevokeKey :execrows
+UPDATE shop_keys SET revoked_at = @revoked_at::timestamptz, revoked_by = @revoked_by, revoked_reason = @revoked_reason WHERE id = @id AND revoked_at IS NULL;
+
+-- name: ReplaceKey :execrows
+UPDATE shop_keys SET replaced_by = @replaced_by::text, expires_at = least(expires_at, @expires_at) WHERE id = @id;
+
+-- name: NarrowKey :execrows
+UPDATE shop_keys SET scopes = @scopes, allow_cidrs = @allow_cidrs, expires_at = @expires_at WHERE id = @id;
+
+-- name: KeyLives :one
+SELECT EXISTS (SELECT 1 FROM shop_keys WHERE id = $1 AND revoked_at IS NULL);
+
+-- name: KeysUsed :exec
+INSERT INTO shop_key_uses AS u (shop_id, key_id, last_used_at)
+SELECT k.shop_id, k.id, x.at FROM (SELECT unnest(@ids::text[]) AS id, unnest(@times::timestamptz[]) AS at) x JOIN shop_keys k ON k.id = x.id
+ORDER BY k.shop_id, k.id
+ON CONFLICT (shop_id, key_id) DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at);
