@@ -13,6 +13,7 @@ import (
 	"github.com/caarlos0/env/v11"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/gateway"
 )
 
@@ -25,6 +26,8 @@ type config struct {
 	PublicURL       string         `env:"PUBLIC_URL,required,notEmpty" help:"Where providers reach this service, such as https://pay.example.com."`
 	ListenAddr      string         `env:"LISTEN_ADDR" envDefault:":8080" help:"The merchant API, /docs and the providers' callbacks."`
 	AdminAddr       string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" help:"/healthz, /readyz and /metrics. Not for the public."`
+	ClientAddress   string         `env:"CLIENT_ADDRESS" envDefault:"peer" help:"What says a client's address: peer (the connection), x-forwarded-for, forwarded or proxy-protocol. Nothing else is listened to."`
+	TrustedProxies  []string       `env:"TRUSTED_PROXIES" help:"Networks of the proxies before this service, such as 10.0.0.0/8,192.0.2.7/32. Every source but peer needs them."`
 	ProviderTimeout time.Duration  `env:"PROVIDER_TIMEOUT" envDefault:"30s" range:"1s to 2m" help:"How long a call to a provider may take before its order is answered as unknown."`
 	VisibilityDelay time.Duration  `env:"VISIBILITY_DELAY" envDefault:"0s" range:"0s to 24h" help:"For how long a provider's 'no such order' proves nothing; 0s is each provider's own delay. Set it only against a simulator."`
 	CallbackPolicy  string         `env:"CALLBACK_POLICY" envDefault:"verify" help:"verify: a callback that passes every rule settles its order. always_confirm: the provider is asked about every callback."`
@@ -129,10 +132,18 @@ func (c config) check(unread map[string]bool) (problems []string) {
 		}
 	}
 	bad(c.CallbackPolicy != "" && c.CallbackPolicy != "verify" && c.CallbackPolicy != "always_confirm", "CALLBACK_POLICY must be verify or always_confirm")
+	if _, err := c.clients(); err != nil {
+		problems = append(problems, "CLIENT_ADDRESS and TRUSTED_PROXIES do not fit: "+err.Error())
+	}
 	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil {
 		problems = append(problems, "LOG_LEVEL must be trace, debug, info, warn or error")
 	}
 	return problems
+}
+
+// clients finds the address of each client as CLIENT_ADDRESS says.
+func (c config) clients() (*clientaddr.Finder, error) {
+	return clientaddr.New(clientaddr.Source(c.ClientAddress), c.TrustedProxies)
 }
 
 // within reports whether v, a number or a duration, is within limits such as "1s to 2m".

@@ -48,6 +48,34 @@ func TestNumbersOutOfRangeAreRefused(t *testing.T) {
 	}
 }
 
+// TestTheClientsAddressHasOneSource holds that a header is listened to only from proxies that somebody named.
+func TestTheClientsAddressHasOneSource(t *testing.T) {
+	t.Parallel()
+	for _, good := range [][]string{
+		nil,
+		{"TRUSTED_PROXIES=10.0.0.0/8"},
+		{"CLIENT_ADDRESS=peer"},
+		{"CLIENT_ADDRESS=forwarded", "TRUSTED_PROXIES=10.0.0.0/8,2001:db8::/32"},
+		{"CLIENT_ADDRESS=x-forwarded-for", "TRUSTED_PROXIES=192.0.2.7/32"},
+		{"CLIENT_ADDRESS=proxy-protocol", "TRUSTED_PROXIES=192.0.2.7/32"},
+	} {
+		_, err := loadConfig(append(enough[:len(enough):len(enough)], good...))
+		require.NoError(t, err, good)
+	}
+	for _, bad := range [][]string{
+		{"CLIENT_ADDRESS=x-forwarded-for"},
+		{"CLIENT_ADDRESS=forwarded"},
+		{"CLIENT_ADDRESS=proxy-protocol"},
+		{"CLIENT_ADDRESS=x-real-ip", "TRUSTED_PROXIES=10.0.0.0/8"},
+		{"CLIENT_ADDRESS=forwarded", "TRUSTED_PROXIES=10.0.0.1"},
+		{"TRUSTED_PROXIES=all"},
+		{"CLIENT_ADDRESS=x-forwarded-for,forwarded", "TRUSTED_PROXIES=10.0.0.0/8"},
+	} {
+		_, err := loadConfig(append(enough[:len(enough):len(enough)], bad...))
+		require.ErrorContains(t, err, "CLIENT_ADDRESS and TRUSTED_PROXIES do not fit", bad)
+	}
+}
+
 func TestDefaultsAreInRange(t *testing.T) {
 	t.Parallel()
 	c, err := loadConfig(enough)

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/demoshop"
 	"payrelay/internal/gateway"
 	"payrelay/internal/localpg"
@@ -165,7 +166,7 @@ func (d devCmd) checkNotify() error {
 func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
 	c := config{
 		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.Environ), ProviderTimeout: 30 * time.Second,
-		CallbackPolicy: "verify", ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50,
+		CallbackPolicy: "verify", ClientAddress: string(clientaddr.Peer), ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50,
 	}
 	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {

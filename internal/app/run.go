@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"payrelay/internal/clientaddr"
 )
 
 type runCmd struct{}
@@ -21,7 +24,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(io.Err, c.LogLevel)
+	log := newLogger(io.Err, c.LogLevel).With().Str("replica", replica()).Str("version", thisBuild().Version).Logger()
 	a, err := assemble(ctx, c, log, false)
 	if err != nil {
 		return err
@@ -40,6 +43,9 @@ func (a *app) listeners() (api, admin *listener, err error) {
 	if api, err = newListener("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
 		return nil, nil, err
 	}
+	if a.clients.Source() == clientaddr.ProxyProtocol {
+		api.listener = proxied(api.listener, a.clients)
+	}
 	if admin, err = newListener("admin listener", a.config.AdminAddr, a.admin, 30*time.Second); err != nil {
 		_ = api.listener.Close()
 		return nil, nil, err
@@ -47,12 +53,24 @@ func (a *app) listeners() (api, admin *listener, err error) {
 	return api, admin, nil
 }
 
+// replica is what this process is called in logs: the name of its machine, or of its container.
+func replica() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// logTimes are RFC 3339 with milliseconds.
+const logTimes = "2006-01-02T15:04:05.000Z07:00"
+
 func newLogger(w io.Writer, level string) zerolog.Logger {
 	l, err := zerolog.ParseLevel(level)
 	if err != nil {
 		l = zerolog.InfoLevel
 	}
-	zerolog.DurationFieldUnit = time.Millisecond
+	zerolog.DurationFieldUnit, zerolog.TimeFieldFormat = time.Millisecond, logTimes
 	return zerolog.New(w).Level(l).With().Timestamp().Logger()
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"payrelay/internal/clientaddr"
 )
 
 // listener is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
@@ -45,6 +47,7 @@ func newListener(name, addr string, h http.Handler, writeTimeout time.Duration) 
 	s.server = &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: s.noteConn,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return clientaddr.WithPeer(ctx, peer(c)) },
 	}
 	return s, nil
 }

@@ -55,9 +55,9 @@ func (b build) String() string {
 	return "payrelay " + b.Version + " (commit " + b.Commit + ", " + b.Date + ", " + b.Go + ")"
 }
 
-// MarshalZerologObject implements zerolog.LogObjectMarshaler.
+// MarshalZerologObject implements zerolog.LogObjectMarshaler. The version is on every line of the service already.
 func (b build) MarshalZerologObject(e *zerolog.Event) {
-	e.Str("version", b.Version).Str("commit", b.Commit).Str("date", b.Date)
+	e.Str("commit", b.Commit).Str("date", b.Date)
 }
 
 // collector is the metric that says which build runs.

@@ -44,7 +44,7 @@ payrelay_build_info{commit="abc",date="2026-11-20T09:00:00Z",go_version="go1.26"
 	var log bytes.Buffer
 	l := zerolog.New(&log)
 	l.Info().EmbedObject(linked).Msg("serving")
-	require.JSONEq(t, `{"level":"info","version":"v0.1.0","commit":"abc","date":"2026-11-20T09:00:00Z","message":"serving"}`, log.String())
+	require.JSONEq(t, `{"level":"info","commit":"abc","date":"2026-11-20T09:00:00Z","message":"serving"}`, log.String())
 }
 
 func TestVersionIsPrinted(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/callbacks"
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/smartcore"
 	"payrelay/internal/gateway/transport"
@@ -46,6 +47,7 @@ type app struct {
 	api        http.Handler
 	admin      http.Handler
 	health     *health
+	clients    *clientaddr.Finder
 	shopNames  sync.Map // shop id → name
 }
 
@@ -54,6 +56,10 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
+	clients, err := c.clients()
+	if err != nil {
+		return nil, err
+	}
 	keyring, err := openKeyring(c.SecretKeyset, demo)
 	if err != nil {
 		return nil, err
@@ -69,7 +75,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	}
 	queue := worker.NewQueue()
 	st := store.New(pool, store.Options{Keyring: keyring, Deliver: queue.Deliver, Render: httpapi.RenderNotification, Now: clock.Now})
-	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue}
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
 		return nil, err
@@ -104,7 +110,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	}, a.service, notifier, a.store)
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
-		RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
+		Clients: a.clients, RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
 		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout), CallbackAccount: a.service.CallbackAccount,
 		// More than the database has connections for would only wait inside, where it cannot be rejected any more.
 		Admission:         httpapi.Admission{Concurrency: 2 * a.config.DatabasePool, Queue: 4 * a.config.DatabasePool, Wait: 500 * time.Millisecond},

@@ -22,7 +22,8 @@ var productionModules = []string{
 	"github.com/santhosh-tekuri/jsonschema/v6",
 	"github.com/failsafe-go/failsafe-go", // circuit breaker
 	"github.com/bits-and-blooms/bitset",
-	"github.com/go-chi/chi/v5", // routes
+	"github.com/go-chi/chi/v5",       // routes
+	"github.com/pires/go-proxyproto", // the PROXY protocol, where a balancer speaks it
 	"github.com/google/uuid",
 	"github.com/jackc/pgx/v5", // Postgres and what it needs
 	"github.com/jackc/pgpassfile",

@@ -74,7 +74,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 // callbackAccount finds the account that a callback's address belongs to.
 func (s *server) callbackAccount(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := s.CallbackAccount(r.Context(), chi.URLParam(r, "provider"), chi.URLParam(r, "token"))
+		account, err := s.CallbackAccount(r.Context(), chi.URLParam(r, "provider"), chi.URLParam(r, "token"))
 		switch {
 		case payment.CodeOf(err) == payment.CodeCallbackUnknown:
 			s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "This is no callback address."})
@@ -83,6 +83,7 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
+		recordOf(r.Context()).account = account.Name
 		next.ServeHTTP(w, r)
 	})
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"time"
@@ -11,7 +12,9 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/payment"
 )
 
@@ -25,7 +28,8 @@ const (
 
 // record is the one log line of a request, filled as it goes.
 type record struct {
-	requestID, shop, orderID, provider, verdict, code string
+	address                                                    clientaddr.Address
+	requestID, shop, account, orderID, provider, verdict, code string
 	// rejected requests are counted, and logged for debugging only: there may be very many.
 	rejected bool
 }
@@ -41,6 +45,14 @@ func RequestID(ctx context.Context) string {
 		return r.requestID
 	}
 	return ""
+}
+
+// clientIP is the address that a request comes from. It is invalid if nobody knows.
+func clientIP(r *http.Request) netip.Addr {
+	if rec := recordOf(r.Context()); rec != nil {
+		return rec.address.Client
+	}
+	return netip.Addr{}
 }
 
 // Note puts an order into the request's log line.
@@ -78,7 +90,7 @@ var sane = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		rec := &record{requestID: r.Header.Get("X-Request-Id")}
+		rec := &record{address: s.Clients.Of(r), requestID: r.Header.Get("X-Request-Id")}
 		if !sane.MatchString(rec.requestID) {
 			rec.requestID = uuid.Must(uuid.NewV7()).String()
 		}
@@ -114,12 +126,23 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 		event = s.Log.Error()
 	}
 	event.Str("request_id", rec.requestID).Str("method", knownMethod(r.Method)).Str("route", route).Int("status", status)
-	for _, f := range [][2]string{{"shop", rec.shop}, {"order_id", rec.orderID}, {"provider", rec.provider}, {"verdict", rec.verdict}, {"code", rec.code}} {
+	for _, f := range [][2]string{{"shop", rec.shop}, {"account", rec.account}, {"order_id", rec.orderID}, {"provider", rec.provider}, {"verdict", rec.verdict}, {"code", rec.code}} {
 		if f[1] != "" {
 			event.Str(f[0], f[1])
 		}
 	}
+	rec.logAddress(event)
 	event.Int("bytes", w.BytesWritten()).Dur("duration_ms", took).Msg("request")
+}
+
+func (r *record) logAddress(event *zerolog.Event) {
+	event.Stringer("client_ip", r.address.Client)
+	if r.address.Peer != r.address.Client {
+		event.Stringer("peer_ip", r.address.Peer)
+	}
+	if !r.address.Certain {
+		event.Bool("client_ip_certain", false)
+	}
 }
 
 // knownMethod keeps strangers' words out of labels.

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/payment"
 )
 
@@ -76,12 +77,35 @@ func TestOneLineARequest(t *testing.T) {
 	require.InDelta(t, w.Body.Len(), line["bytes"], 0)
 	require.Equal(t, "my-request.1", line["request_id"])
 	require.Equal(t, "mine", line["shop"])
+	require.Equal(t, "192.0.2.1", line["client_ip"])
+	require.NotContains(t, line, "peer_ip")
+	require.NotContains(t, line, "client_ip_certain")
 	require.Equal(t, orderID, line["order_id"])
 	require.Equal(t, "smartcore", line["provider"])
 	require.Contains(t, line, "duration_ms")
 	for _, made := range []string{"x", "two words", "a\"b", strings.Repeat("a", 65)} {
 		require.NotEqual(t, made, b.send(t, "GET", "/v1/orders", "", "X-Request-Id", made).Header().Get("X-Request-Id"))
 	}
+}
+
+func TestALineNamesTheClientAndItsProxy(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) {
+		var err error
+		c.Clients, err = clientaddr.New(clientaddr.XForwardedFor, []string{"192.0.2.0/24"})
+		require.NoError(t, err)
+	})
+	line := func(header string) (line map[string]any) {
+		b.log.out.Reset()
+		b.send(t, "POST", "/callbacks/p/t", "x", "X-Forwarded-For", header)
+		require.NoError(t, json.Unmarshal([]byte(b.log.String()), &line), "one line: %s", b.log)
+		return line
+	}
+	known := line("127.0.0.1, 203.0.113.9")
+	require.Equal(t, []any{"203.0.113.9", "192.0.2.1", "EUR-sandbox"}, []any{known["client_ip"], known["peer_ip"], known["account"]})
+	require.NotContains(t, known, "client_ip_certain")
+	unknown := line("203.0.113.9, nonsense")
+	require.Equal(t, []any{"192.0.2.1", false}, []any{unknown["client_ip"], unknown["client_ip_certain"]})
 }
 
 // A reader who hangs up is no defect: neither the log nor what PayrelayServerErrors counts says so.

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/clientaddr"
 	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
@@ -53,7 +54,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, key string, from netip.Addr) (shop.Principal, error)
 }
 
-// Config is what the API needs. All members but RejectDemoKey and those for callbacks are required.
+// Config is what the API needs. All members but Clients, RejectDemoKey and those for callbacks are required.
 type Config struct {
 	Orders      Orders
 	Auth        Authenticator
@@ -62,6 +63,8 @@ type Config struct {
 	HashKey    []byte
 	Log        zerolog.Logger
 	Registerer prometheus.Registerer
+	// Clients finds the address that a request comes from; nil takes the connection's.
+	Clients *clientaddr.Finder
 	// RejectDemoKey rejects the well-known key of `dev`.
 	RejectDemoKey bool
 	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
@@ -85,6 +88,9 @@ func New(c Config) (http.Handler, error) {
 	doc, err := Document()
 	if err != nil {
 		return nil, err
+	}
+	if c.Clients == nil {
+		c.Clients = &clientaddr.Finder{}
 	}
 	s := &server{Config: c, operations: operationsOf(doc), metrics: newMetrics(c.Registerer)}
 	return s.routes(), nil
