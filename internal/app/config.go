@@ -35,6 +35,7 @@ type config struct {
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits for requests under way."`
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many checks of each provider's orders and how many deliveries run at once."`
+	MaxConnections  int            `env:"MAX_CONNECTIONS" envDefault:"4096" range:"64 to 1000000" help:"The most connections to LISTEN_ADDR. The process's limit of open files must leave room for them."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"The database is behind a transaction pooler."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 }

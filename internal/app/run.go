@@ -24,6 +24,9 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	if err := checkFileLimit(c); err != nil {
+		return err
+	}
 	log := newLogger(io.Err, c.LogLevel).With().Str("replica", replica()).Str("version", thisBuild().Version).Logger()
 	a, err := assemble(ctx, c, log, false)
 	if err != nil {
@@ -43,6 +46,7 @@ func (a *app) listeners() (api, admin *listener, err error) {
 	if api, err = newListener("merchant API", a.config.ListenAddr, a.api, a.config.ProviderTimeout+answering); err != nil {
 		return nil, nil, err
 	}
+	api.connections = a.connections["api"]
 	if a.clients.Source() == clientaddr.ProxyProtocol {
 		api.listener = proxied(api.listener, a.clients)
 	}
@@ -50,6 +54,7 @@ func (a *app) listeners() (api, admin *listener, err error) {
 		_ = api.listener.Close()
 		return nil, nil, err
 	}
+	admin.connections = a.connections["admin"]
 	return api, admin, nil
 }
 

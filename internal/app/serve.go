@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/pprof" //nolint:gosec // nothing serves the default mux that it also registers with
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,16 +17,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/clientaddr"
+	"payrelay/internal/connlimit"
 )
 
 // listener is an HTTP server on a listener. Slow headers and bodies are cut within 60 s.
 type listener struct {
-	name     string
-	listener net.Listener
-	server   *http.Server
-
-	mu             sync.Mutex
-	newConnections map[net.Conn]bool // connections on which nothing was asked yet
+	name        string
+	listener    net.Listener
+	server      *http.Server
+	connections *connlimit.Limiter
 }
 
 // idleGrace is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
@@ -43,31 +41,17 @@ func newListener(name, addr string, h http.Handler, writeTimeout time.Duration) 
 	if err != nil {
 		return nil, fmt.Errorf("listen for the %s: %w", name, err)
 	}
-	s := &listener{name: name, listener: l, newConnections: map[net.Conn]bool{}}
+	s := &listener{name: name, listener: l, connections: connlimit.New(connlimit.Limits{})}
 	s.server = &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ConnState: s.noteConn,
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return clientaddr.WithPeer(ctx, peer(c)) },
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: writeTimeout,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ConnState: func(c net.Conn, state http.ConnState) { s.connections.Note(c, state) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			from := clientaddr.FromText(peer(c).String())
+			return s.connections.Accept(clientaddr.WithPeer(ctx, from), c, from)
+		},
 	}
 	return s, nil
-}
-
-func (s *listener) noteConn(c net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if state == http.StateNew {
-		s.newConnections[c] = true
-	} else {
-		delete(s.newConnections, c)
-	}
-}
-
-func (s *listener) closeNewConnections() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.newConnections {
-		_ = c.Close()
-	}
 }
 
 // url is where the site can be reached on this machine.
@@ -104,7 +88,7 @@ func serve(ctx context.Context, drain time.Duration, sites ...*listener) error {
 			<-ctx.Done()
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 			defer cancel()
-			defer time.AfterFunc(idleGrace, s.closeNewConnections).Stop()
+			defer time.AfterFunc(idleGrace, func() { s.connections.CloseNew() }).Stop()
 			if err := s.server.Shutdown(stop); err != nil {
 				return errors.Join(fmt.Errorf("stop the %s: %w", s.name, err), s.server.Close())
 			}

@@ -16,6 +16,7 @@ import (
 
 	"payrelay/internal/callbacks"
 	"payrelay/internal/clientaddr"
+	"payrelay/internal/connlimit"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/smartcore"
 	"payrelay/internal/gateway/transport"
@@ -48,7 +49,9 @@ type app struct {
 	admin      http.Handler
 	health     *health
 	clients    *clientaddr.Finder
-	shopNames  sync.Map // shop id → name
+	// connections are the limiters of the listeners "api" and "admin".
+	connections map[string]*connlimit.Limiter
+	shopNames   sync.Map // shop id → name
 }
 
 // assemble connects everything. demo allows the keys that `dev` hands out.
@@ -75,7 +78,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	}
 	queue := worker.NewQueue()
 	st := store.New(pool, store.Options{Keyring: keyring, Deliver: queue.Deliver, Render: httpapi.RenderNotification, Now: clock.Now})
-	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients}
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients)}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
 		return nil, err
@@ -96,7 +99,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
-	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector())
+	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections))
 	observer := newObserver(reg, a.log)
 
 	registry := drivers(reg, a.log, a.config.ProviderTimeout)

@@ -3,7 +3,6 @@ package clientaddr
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -177,6 +176,6 @@ func splitUnquoted(text string, separator byte) []string {
 type peerKey struct{}
 
 // WithPeer notes whom a connection's requests come from by the connection itself, whatever its first bytes say.
-func WithPeer(ctx context.Context, conn net.Addr) context.Context {
-	return context.WithValue(ctx, peerKey{}, FromText(conn.String()))
+func WithPeer(ctx context.Context, peer netip.Addr) context.Context {
+	return context.WithValue(ctx, peerKey{}, peer)
 }

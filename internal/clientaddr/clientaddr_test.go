@@ -1,9 +1,9 @@
 package clientaddr
 
 import (
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -129,7 +129,7 @@ func TestPeerOfAProxiedConnection(t *testing.T) {
 	require.NoError(t, err)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.RemoteAddr = "203.0.113.9:1"
-	r = r.WithContext(WithPeer(r.Context(), &net.TCPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 1}))
+	r = r.WithContext(WithPeer(r.Context(), netip.MustParseAddr("10.0.0.7")))
 	a := f.Of(r)
 	require.Equal(t, []string{"203.0.113.9", "10.0.0.7"}, []string{a.Client.String(), a.Peer.String()})
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 
+	"payrelay/internal/connlimit"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
@@ -22,15 +22,6 @@ var keyRefusals = map[shop.KeyReason]string{
 	shop.KeyRevoked:   "This key was revoked. Ask the operators for a new key.",
 	shop.KeyExpired:   "This key has expired. Ask the operators for a new key.",
 	shop.KeyNetwork:   "This key may not be used from this address. Call from one of the networks that it is bound to, or ask the operators.",
-}
-
-// peer is the address of the other end of the connection.
-func peer(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
 }
 
 // authenticate finds the shop by its key. From here on the request has a call.
@@ -50,7 +41,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 			reject("The demo key is for trying out only. Use your shop's own key.")
 			return
 		}
-		p, err := s.Auth.Authenticate(r.Context(), key, peer(r))
+		p, err := s.Auth.Authenticate(r.Context(), key, clientIP(r))
 		if refused, ok := errors.AsType[*shop.KeyError](err); ok {
 			if refused.Reason == shop.KeyDisabled {
 				s.problem(w, r, disabled("This key is switched off, and nothing was stored or sent. Use another key of your shop, or ask the operators."))
@@ -66,7 +57,9 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		if time.Until(p.ExpiresAt) < shop.ExpiryNotice && !p.ExpiresAt.IsZero() {
 			w.Header().Set("Payrelay-Key-Expires", p.ExpiresAt.Format(time.RFC3339))
 		}
-		recordOf(r.Context()).shop = p.Shop.Name
+		connlimit.Accepted(r.Context())
+		rec := recordOf(r.Context())
+		rec.shop, rec.key = p.Shop.Name, p.KeyID
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))
 	})
 }
@@ -83,6 +76,7 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
+		connlimit.Accepted(r.Context())
 		recordOf(r.Context()).account = account.Name
 		next.ServeHTTP(w, r)
 	})

@@ -29,7 +29,7 @@ const (
 // record is the one log line of a request, filled as it goes.
 type record struct {
 	address                                                    clientaddr.Address
-	requestID, shop, account, orderID, provider, verdict, code string
+	requestID, shop, key, account, orderID, provider, verdict, code string
 	// rejected requests are counted, and logged for debugging only: there may be very many.
 	rejected bool
 }
@@ -126,7 +126,7 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 		event = s.Log.Error()
 	}
 	event.Str("request_id", rec.requestID).Str("method", knownMethod(r.Method)).Str("route", route).Int("status", status)
-	for _, f := range [][2]string{{"shop", rec.shop}, {"account", rec.account}, {"order_id", rec.orderID}, {"provider", rec.provider}, {"verdict", rec.verdict}, {"code", rec.code}} {
+	for _, f := range [][2]string{{"shop", rec.shop}, {"key_id", rec.key}, {"account", rec.account}, {"order_id", rec.orderID}, {"provider", rec.provider}, {"verdict", rec.verdict}, {"code", rec.code}} {
 		if f[1] != "" {
 			event.Str(f[0], f[1])
 		}

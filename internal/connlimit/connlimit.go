@@ -1,0 +1,269 @@
+package connlimit
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Limits bound the connections of a listener. Zero bounds nothing.
+type Limits struct {
+	// All is how many there are at once.
+	All int
+	// Each is how many of them come from one address, Unknown how many of those without a key that was accepted.
+	Each, Unknown int
+	// Idle is how long one without an accepted key may wait for its next request.
+	Idle time.Duration
+	// Exempt tells the addresses without a bound of their own: proxies, each of which passes on many clients.
+	Exempt func(netip.Addr) bool
+}
+
+// Defaults are the limits of the shops' listener. A shop that opens 200 connections at once from one address is far from each.
+func Defaults(all int) Limits {
+	return Limits{All: all, Each: 1024, Unknown: 256, Idle: 30 * time.Second}
+}
+
+// settling is how long a request without an accepted key may be worked on before its connection may be closed for another.
+const settling = 2 * time.Second
+
+// class is what a connection does. Those of a lower class are closed first, and of one class the longest in it.
+type class int
+
+const (
+	waitingUnknown class = iota // no request, and none had an accepted key
+	activeUnknown               // a request, and none had an accepted key
+	idleKnown                   // no request at the moment
+	activeKnown                 // never closed for another
+	classes
+)
+
+// queues are connections by their class, the longest in it first.
+type queues [classes]list.List
+
+// Limiter bounds the connections of one listener. It is safe for concurrent use.
+type Limiter struct {
+	limits Limits
+
+	mu        sync.Mutex
+	conns     map[net.Conn]*connection
+	byAddress map[netip.Prefix]*address
+	queues    queues
+	closed    atomic.Int64
+}
+
+// address is the connections of one client address.
+type address struct{ queues queues }
+
+func (a *address) count() (all, unknown int) {
+	unknown = a.queues[waitingUnknown].Len() + a.queues[activeUnknown].Len()
+	return unknown + a.queues[idleKnown].Len() + a.queues[activeKnown].Len(), unknown
+}
+
+// connection is one that is open.
+type connection struct {
+	limiter     *Limiter
+	conn        net.Conn
+	network     netip.Prefix
+	address     *address
+	isNew       bool
+	known       bool // guarded by the limiter's mutex; accepted says the same without it
+	accepted    atomic.Bool
+	class       class
+	since       time.Time
+	all, ofAddr *list.Element
+	idle        *time.Timer
+}
+
+// New returns a limiter without connections.
+func New(l Limits) *Limiter {
+	return &Limiter{limits: l, conns: map[net.Conn]*connection{}, byAddress: map[netip.Prefix]*address{}}
+}
+
+// Open is how many connections there are.
+func (l *Limiter) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
+}
+
+// Closed is how many connections were closed so far because there were too many.
+func (l *Limiter) Closed() int64 { return l.closed.Load() }
+
+type contextKey struct{}
+
+// Accept takes in a connection that has just come from an address. It closes one that has waited longer if there are too
+// many, and the new one if there is none. The context is that of the connection's requests.
+func (l *Limiter) Accept(ctx context.Context, conn net.Conn, from netip.Addr) context.Context {
+	c := &connection{limiter: l, conn: conn, network: networkOf(from), isNew: true}
+	l.mu.Lock()
+	victims := l.makeRoom(c, l.limits.Exempt != nil && l.limits.Exempt(from))
+	if victims == nil || victims[0] != c {
+		l.add(c)
+	}
+	l.mu.Unlock()
+	for _, v := range victims {
+		l.closed.Add(1)
+		_ = v.conn.Close()
+	}
+	return context.WithValue(ctx, contextKey{}, c)
+}
+
+// networkOf is what counts as one address: with IPv6 everybody has 2^64.
+func networkOf(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // an invalid address is one of its own
+	return p
+}
+
+// makeRoom returns what must be closed for a new connection, or that one itself.
+func (l *Limiter) makeRoom(c *connection, exempt bool) (victims []*connection) {
+	if a := l.byAddress[c.network]; a != nil && !exempt {
+		all, unknown := a.count()
+		switch {
+		case l.limits.Unknown > 0 && unknown >= l.limits.Unknown:
+			victims = append(victims, l.take(&a.queues, activeUnknown))
+		case l.limits.Each > 0 && all >= l.limits.Each:
+			victims = append(victims, l.take(&a.queues, idleKnown))
+		}
+	}
+	if victims == nil && l.limits.All > 0 && len(l.conns) >= l.limits.All {
+		victims = append(victims, l.take(&l.queues, idleKnown))
+	}
+	if victims != nil && victims[0] == nil {
+		victims[0] = c
+	}
+	return victims
+}
+
+// take removes the connection that is closed first, of the classes up to last.
+func (l *Limiter) take(q *queues, last class) *connection {
+	for class := waitingUnknown; class <= last; class++ {
+		front := q[class].Front()
+		if front == nil {
+			continue
+		}
+		c := front.Value.(*connection) //nolint:forcetypeassert // the lists hold nothing else
+		if class == activeUnknown && time.Since(c.since) < settling {
+			continue
+		}
+		l.remove(c)
+		return c
+	}
+	return nil
+}
+
+func (l *Limiter) add(c *connection) {
+	c.address = l.byAddress[c.network]
+	if c.address == nil {
+		c.address = &address{}
+		l.byAddress[c.network] = c.address
+	}
+	l.conns[c.conn] = c
+	l.enter(c, waitingUnknown)
+}
+
+// enter puts a connection at the end of a class.
+func (l *Limiter) enter(c *connection, to class) {
+	c.class, c.since = to, time.Now()
+	c.all, c.ofAddr = l.queues[to].PushBack(c), c.address.queues[to].PushBack(c)
+	if to == waitingUnknown && !c.isNew && l.limits.Idle > 0 {
+		c.idle = time.AfterFunc(l.limits.Idle, func() { l.expire(c) })
+	}
+}
+
+func (l *Limiter) leave(c *connection) {
+	l.queues[c.class].Remove(c.all)
+	c.address.queues[c.class].Remove(c.ofAddr)
+	if c.idle != nil {
+		c.idle.Stop()
+		c.idle = nil
+	}
+}
+
+func (l *Limiter) remove(c *connection) {
+	l.leave(c)
+	delete(l.conns, c.conn)
+	if all, _ := c.address.count(); all == 0 {
+		delete(l.byAddress, c.network)
+	}
+}
+
+// expire closes a connection that has waited too long, if it still does.
+func (l *Limiter) expire(c *connection) {
+	l.mu.Lock()
+	over := l.conns[c.conn] == c && c.class == waitingUnknown && time.Since(c.since) >= l.limits.Idle
+	if over {
+		l.remove(c)
+	}
+	l.mu.Unlock()
+	if over {
+		_ = c.conn.Close()
+	}
+}
+
+// Note is http.Server.ConnState.
+func (l *Limiter) Note(conn net.Conn, state http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.conns[conn]
+	if c == nil { // it was closed for another
+		return
+	}
+	switch state {
+	case http.StateNew:
+	case http.StateActive, http.StateIdle:
+		c.isNew = false
+		l.leave(c)
+		l.enter(c, classOf(c.known, state))
+	case http.StateClosed, http.StateHijacked:
+		l.remove(c)
+	}
+}
+
+func classOf(known bool, state http.ConnState) class {
+	switch {
+	case known && state == http.StateActive:
+		return activeKnown
+	case known:
+		return idleKnown
+	case state == http.StateActive:
+		return activeUnknown
+	}
+	return waitingUnknown
+}
+
+// Accepted notes that a request of ctx had a key, or a callback's address, that was accepted. Its connection is closed for no
+// stranger from now on.
+func Accepted(ctx context.Context) {
+	c, ok := ctx.Value(contextKey{}).(*connection)
+	if !ok || c.accepted.Swap(true) {
+		return
+	}
+	l := c.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.known = true
+	if l.conns[c.conn] == c && c.class == activeUnknown {
+		l.leave(c)
+		l.enter(c, activeKnown)
+	}
+}
+
+// CloseNew closes the connections on which nothing was asked yet.
+func (l *Limiter) CloseNew() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		if c.isNew {
+			_ = c.conn.Close() // the server notes that it is closed
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package connlimit
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// line is a connection that knows whether it was closed.
+type line struct {
+	net.Conn
+	ctx    context.Context
+	l      *Limiter
+	closed bool
+}
+
+func (c *line) Close() error {
+	c.closed = true
+	return nil
+}
+
+// open makes a connection as net/http would.
+func open(l *Limiter, from string) *line {
+	c := &line{l: l}
+	c.ctx = l.Accept(context.Background(), c, netip.MustParseAddr(from))
+	l.Note(c, http.StateNew)
+	return c
+}
+
+// ask begins a request, with a key that is accepted or without one.
+func (c *line) ask(accepted bool) *line {
+	c.l.Note(c, http.StateActive)
+	if accepted {
+		Accepted(c.ctx)
+	}
+	return c
+}
+
+// answered ends a request.
+func (c *line) answered() *line {
+	c.l.Note(c, http.StateIdle)
+	return c
+}
+
+func (c *line) hangUp() { c.l.Note(c, http.StateClosed) }
+
+func closed(lines ...*line) (list []bool) {
+	for _, c := range lines {
+		list = append(list, c.closed)
+	}
+	return list
+}
+
+func TestAnAddressWithoutAKeyHasFewConnections(t *testing.T) {
+	t.Parallel()
+	l := New(Limits{Unknown: 2, Each: 4})
+	first, second := open(l, "192.0.2.1"), open(l, "192.0.2.1").ask(false).answered()
+	other := open(l, "192.0.2.2")
+	third := open(l, "192.0.2.1")
+	require.Equal(t, []bool{true, false, false, false}, closed(first, second, third, other), "the longest that waits goes")
+
+	shop := third.ask(true).answered()
+	more := open(l, "192.0.2.1").ask(true)
+	require.Equal(t, []bool{false, false, false}, closed(second, shop, more), "who has shown a key does not count among strangers")
+	fourth := open(l, "192.0.2.1")
+	require.Equal(t, []bool{false, false, false, false}, closed(second, shop, more, fourth))
+	fifth := open(l, "192.0.2.1")
+	require.Equal(t, []bool{true, false, false, false, false}, closed(second, shop, more, fourth, fifth))
+	require.EqualValues(t, 2, l.Closed())
+	require.Equal(t, 5, l.Open())
+
+	for _, c := range []*line{first, second, other, shop, more, fourth, fifth} {
+		c.hangUp() // the first two a second time: net/http notes what was closed
+	}
+	require.Zero(t, l.Open())
+	require.Empty(t, l.byAddress, "nothing is kept of who has left")
+}
+
+// TestAShopOpensItsConnectionsAtOnce holds that a busy shop on one address, 200 connections that all open before the first
+// request, meets no limit that nobody has set.
+func TestAShopOpensItsConnectionsAtOnce(t *testing.T) {
+	t.Parallel()
+	l := New(Defaults(4096))
+	shop := make([]*line, 200)
+	for i := range shop {
+		shop[i] = open(l, "192.0.2.1")
+	}
+	for range 3 {
+		for _, c := range shop {
+			c.ask(true)
+		}
+		for _, c := range shop {
+			c.answered()
+		}
+	}
+	for range 5000 { // strangers behind the same address
+		open(l, "192.0.2.1")
+	}
+	for i := range 250 { // and everywhere else
+		for range 40 {
+			open(l, netip.AddrFrom4([4]byte{198, 51, 100, byte(i)}).String())
+		}
+	}
+	require.NotContains(t, closed(shop...), true)
+	require.LessOrEqual(t, l.Open(), 4096)
+}
+
+// TestWhoGoesFirst fills a listener and goes through who is closed for the next.
+func TestWhoGoesFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{All: 4})
+		idle, busy := open(l, "192.0.2.1").ask(true).answered(), open(l, "192.0.2.1").ask(true)
+		asking := open(l, "192.0.2.2").ask(false)
+		quiet := open(l, "192.0.2.3")
+		next := func() *line { return open(l, "192.0.2.4").ask(true) }
+
+		next()
+		require.Equal(t, []bool{true, false, false, false}, closed(quiet, asking, idle, busy), "who says nothing and has shown no key")
+		next()
+		require.Equal(t, []bool{false, true, false}, closed(asking, idle, busy), "a request that has just begun is let be: then it is who has been idle the longest")
+		<-time.After(settling)
+		next()
+		require.Equal(t, []bool{true, false}, closed(asking, busy), "whoever takes long without a key")
+		newcomer := next()
+		require.Equal(t, []bool{true, false}, closed(newcomer, busy), "a request with a key is never closed for another")
+		require.EqualValues(t, 4, l.Closed())
+		require.Equal(t, 4, l.Open())
+		Accepted(newcomer.ctx)
+		newcomer.answered()
+		require.Equal(t, 4, l.Open(), "it was never in")
+	})
+}
+
+func TestWhoWaitsWithoutAKeyIsClosed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Limits{Idle: 30 * time.Second})
+		stranger, shop := open(l, "192.0.2.1").ask(false).answered(), open(l, "192.0.2.1").ask(true).answered()
+		<-time.After(20 * time.Second)
+		stranger.ask(false).answered()
+		<-time.After(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []bool{false, false}, closed(stranger, shop), "it has just asked")
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, []bool{true, false}, closed(stranger, shop))
+		require.Equal(t, 1, l.Open())
+		require.Zero(t, l.Closed(), "nobody needed its place")
+	})
+}
+
+func TestWhatIsOneAddress(t *testing.T) {
+	t.Parallel()
+	l := New(Limits{Unknown: 1})
+	first, same, other := open(l, "2001:db8::1"), open(l, "2001:db8::ffff"), open(l, "2001:db8:0:1::1")
+	require.Equal(t, []bool{true, false, false}, closed(first, same, other), "a /64 is one")
+	l = New(Limits{Unknown: 1, Exempt: func(a netip.Addr) bool { return a.String() == "10.0.0.7" }})
+	require.Equal(t, []bool{false, false}, closed(open(l, "10.0.0.7"), open(l, "10.0.0.7")), "a proxy passes on many")
+}
+
+func TestCloseNew(t *testing.T) {
+	t.Parallel()
+	l := New(Limits{})
+	quiet, asked := open(l, "192.0.2.1"), open(l, "192.0.2.1").ask(false)
+	l.CloseNew()
+	require.Equal(t, []bool{true, false}, closed(quiet, asked))
+}
