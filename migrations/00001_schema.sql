@@ -476,7 +476,7 @@ CREATE TABLE feed_rewinds (
     PRIMARY KEY (shop_id, epoch)
 );
 
--- One row for each step that a shop is told of, written with the step itself.
+-- One row for each step that a shop is told of, written with the step itself. It never changes.
 CREATE TABLE notifications (
     shop_id         uuid NOT NULL,
     order_id        uuid NOT NULL,
@@ -484,28 +484,35 @@ CREATE TABLE notifications (
     id              uuid NOT NULL,                          -- the webhook-id
     type            text NOT NULL,
     payload         text NOT NULL,                          -- exactly the bytes that are signed and sent
-    url             text NOT NULL DEFAULT '',               -- empty: for the feed only
-    state           text NOT NULL CONSTRAINT notifications_state CHECK (state IN ('pending', 'delivered', 'dead_lettered', 'held', 'feed')),
-    attempts        integer NOT NULL DEFAULT 0,
+    url             text NOT NULL DEFAULT '',               -- where it was to go when it was made; empty: for the feed only
+    created_at      timestamptz NOT NULL,
+    position        bigint NOT NULL,                        -- its place in the shop's event feed
+    PRIMARY KEY (shop_id, order_id, sequence)
+);
+CREATE UNIQUE INDEX notifications_feed ON notifications (shop_id, position);
+
+-- The notifications that are still to be delivered. A row goes with the shop's answer, so the table and its indexes stay small.
+CREATE TABLE deliveries (
+    shop_id         uuid NOT NULL,
+    order_id        uuid NOT NULL,
+    sequence        integer NOT NULL,
+    state           text NOT NULL CONSTRAINT deliveries_state CHECK (state IN ('pending', 'dead_lettered', 'held')),
+    url             text NOT NULL CONSTRAINT deliveries_url CHECK (url <> ''), -- where it goes, or went last
+    attempts        integer NOT NULL DEFAULT 0,             -- leases so far
     attempts_before integer NOT NULL DEFAULT 0,             -- of them, those before an operator last sent it again: retries are planned by the rest
     next_attempt_at timestamptz NOT NULL,
     leased_until    timestamptz,
     waits_for       text,                                   -- the destination where the last attempt failed
     failed_at       timestamptz,
     not_before      timestamptz,                            -- the shop's Retry-After
-    delivered_at    timestamptz,
-    created_at      timestamptz NOT NULL,
-    position        bigint NOT NULL,                        -- its place in the shop's event feed
-    PRIMARY KEY (shop_id, order_id, sequence),
-    FOREIGN KEY (shop_id, order_id, sequence) REFERENCES order_transitions (shop_id, order_id, sequence)
-);
-CREATE UNIQUE INDEX notifications_feed ON notifications (shop_id, position);
-CREATE INDEX notifications_pending ON notifications (created_at) WHERE state = 'pending';
-CREATE INDEX notifications_due ON notifications (next_attempt_at) WHERE state = 'pending'; -- a sweep asks for what is due twice a second
-CREATE INDEX notifications_dead_lettered ON notifications (shop_id, order_id) WHERE state = 'dead_lettered';
-CREATE INDEX notifications_held ON notifications (shop_id) WHERE state = 'held';
-CREATE INDEX notifications_waiting ON notifications (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
+    created_at      timestamptz NOT NULL,                   -- the notification's
+    PRIMARY KEY (shop_id, order_id, sequence)
+) WITH (fillfactor = 70);
+CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state = 'pending'; -- a sweep asks for what is due twice a second
+CREATE INDEX deliveries_stopped ON deliveries (state, shop_id, order_id) WHERE state <> 'pending';
+CREATE INDEX deliveries_waiting ON deliveries (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
 
+-- How each attempt ended. A notification that is not in deliveries any more was delivered by the attempt without an error.
 CREATE TABLE notification_attempts (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
@@ -515,9 +522,38 @@ CREATE TABLE notification_attempts (
     duration_ms bigint NOT NULL,
     http_status integer NOT NULL DEFAULT 0,
     error       text NOT NULL DEFAULT '',
-    PRIMARY KEY (shop_id, order_id, sequence, attempt),
-    FOREIGN KEY (shop_id, order_id, sequence) REFERENCES notifications (shop_id, order_id, sequence)
+    moved_to    text NOT NULL DEFAULT '',                   -- where it went, if not to the notification's url
+    PRIMARY KEY (shop_id, order_id, sequence, attempt)
 );
+
+-- A notification tells of a step, and deliveries and attempts are of a notification. One question a statement is cheaper than
+-- foreign keys, which ask and lock for each row.
+-- +goose StatementBegin
+CREATE FUNCTION notifications_check() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
+        SELECT 1 FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.order_id AND t.sequence = a.sequence
+    )) THEN
+        PERFORM violated('notifications_transition', 'a notification tells of a transition');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE FUNCTION notified_check() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
+        SELECT 1 FROM notifications n WHERE n.shop_id = a.shop_id AND n.order_id = a.order_id AND n.sequence = a.sequence
+    )) THEN
+        PERFORM violated(TG_TABLE_NAME || '_notification', TG_TABLE_NAME || ' are of a notification');
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER notifications_check AFTER INSERT ON notifications
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION notifications_check();
+CREATE TRIGGER deliveries_check AFTER INSERT ON deliveries
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION notified_check();
+CREATE TRIGGER notification_attempts_check AFTER INSERT ON notification_attempts
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION notified_check();
 
 -- Idempotency ----------------------------------------------------------------------------------------------------
 CREATE TABLE idempotency_keys (
@@ -601,9 +637,9 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audi
 -- +goose Down
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
-DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
-DROP FUNCTION order_transitions_check, orders_added, orders_changed, append_only, violated;
+DROP FUNCTION notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

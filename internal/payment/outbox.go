@@ -19,6 +19,7 @@ type Delivery struct {
 	Sequence      int
 	ID            uuid.UUID // the webhook-id
 	URL           string
+	Moved         bool   // it was made for another address
 	Payload       []byte // signed and sent as it is
 	// Attempt is the number of this attempt, from 1.
 	Attempt int

@@ -37,12 +37,16 @@ var (
 ), raised AS (
     INSERT INTO feed_positions AS p (shop_id, position) SELECT shop_id, count(*) FROM said GROUP BY shop_id ORDER BY shop_id
     ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
+), written AS (
+    INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
+    SELECT s.id, u.order_id, u.sequence, u.id, u.type, u.payload, coalesce(nullif(u.url, ''), s.notification_url), u.at, r.position - u.places + u.place
+    FROM said u JOIN raised r ON r.shop_id = u.shop_id JOIN shops s ON s.id = u.shop_id
+    RETURNING shop_id, order_id, sequence, url, created_at
+), waiting AS (
+    INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at)
+    SELECT shop_id, order_id, sequence, 'pending', url, created_at, created_at FROM written WHERE url <> ''
 )
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at, position)
-SELECT s.id, u.order_id, u.sequence, u.id, u.type, u.payload, coalesce(nullif(u.url, ''), s.notification_url),
-    CASE WHEN u.url = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END, u.at, u.at, r.position - u.places + u.place
-FROM said u JOIN raised r ON r.shop_id = u.shop_id JOIN shops s ON s.id = u.shop_id
-RETURNING shop_id, order_id, state`
+SELECT shop_id, order_id, url <> '' AS waits FROM written`
 )
 
 // changes are rows to be written about orders whose rows, and those of their parents, are locked. All go out in one round trip,
@@ -233,12 +237,12 @@ func (c *changes) readWaiting(rows pgx.Rows) error {
 	written := 0
 	for rows.Next() {
 		var key payment.Key
-		var state string
-		if err := rows.Scan(&key.Shop, &key.Order, &state); err != nil {
+		var waits bool
+		if err := rows.Scan(&key.Shop, &key.Order, &waits); err != nil {
 			return err
 		}
 		written++
-		if n := len(c.waiting); state == statePending && (n == 0 || c.waiting[n-1] != key) {
+		if n := len(c.waiting); waits && (n == 0 || c.waiting[n-1] != key) {
 			c.waiting = append(c.waiting, key)
 		}
 	}

@@ -98,6 +98,12 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"refunded, unpaid": {"orders_refunds_within_captured", []string{"UPDATE orders SET amount_reserved = 1"}},
 		"refund, unasked":  {"orders_refunded_within_reserved", []string{"UPDATE orders SET amount_refunded = 1"}},
 		"no order":         {"order_transitions_order", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
+		"news of no step":  {"notifications_transition", []string{"INSERT INTO notifications SELECT shop_id, order_id, 9, id, type, payload, url, created_at, 9 FROM notifications"}},
+		"delivers nothing": {"deliveries_notification", []string{"INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at) SELECT shop_id, order_id, 9, state, url, now(), now() FROM deliveries"}},
+		"goes nowhere":     {"deliveries_url", []string{"UPDATE deliveries SET url = ''"}},
+		"delivered state":  {"deliveries_state", []string{"UPDATE deliveries SET state = 'delivered'"}},
+		"tries nothing":    {"notification_attempts_notification", []string{"INSERT INTO notification_attempts SELECT shop_id, order_id, 9, 1, now(), 1 FROM notifications"}},
+		"second place":     {"notifications_feed", []string{"INSERT INTO notifications SELECT shop_id, order_id, 1, id, type, payload, url, created_at, position FROM notifications"}},
 	} {
 		require.Equal(t, c.constraint, b.refuses(t, c.statements...), name)
 	}

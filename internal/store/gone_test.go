@@ -89,7 +89,7 @@ func TestManyAnswersOf410AtOnce(t *testing.T) {
 	})
 	require.NoError(t, errors.Join(errs...))
 	require.True(t, b.off(t))
-	require.Equal(t, len(deliveries), b.count(t, "SELECT count(*) FROM notifications WHERE state = 'held'"))
+	require.Equal(t, len(deliveries), b.count(t, "SELECT count(*) FROM deliveries WHERE state = 'held'"))
 	require.Equal(t, len(deliveries), b.count(t, "SELECT count(*) FROM notification_attempts"))
 }
 

@@ -200,7 +200,10 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 	for i, r := range rows {
 		list[i] = Notification{
 			Key: key, Sequence: int(r.Sequence), ID: r.ID, Type: r.Type, URL: r.Url, State: r.State, Attempts: int(r.Attempts),
-			NextAttemptAt: r.NextAttemptAt.UTC(), DeliveredAt: utc(r.DeliveredAt), CreatedAt: r.CreatedAt.UTC(),
+			NextAttemptAt: r.NextAttemptAt.UTC(), CreatedAt: r.CreatedAt.UTC(),
+		}
+		if r.DeliveredAt.Unix() > 0 {
+			list[i].DeliveredAt = utc(&r.DeliveredAt)
 		}
 	}
 	return list, nil

@@ -111,7 +111,7 @@ func TestWhatNeedsAPersonIsListedForOneShop(t *testing.T) {
 	require.NoError(t, err)
 	b.report(t, theirs.Key(), payment.StatusProcessing)
 	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusProcessing)
-	b.exec(t, "UPDATE notifications SET state = 'dead_lettered'")
+	b.exec(t, "UPDATE deliveries SET state = 'dead_lettered'")
 	b.clock.Add(time.Hour)
 	stuck, more, err := b.StuckOrders(t.Context(), &other.ID, time.Minute, 1)
 	require.NoError(t, err)

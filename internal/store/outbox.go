@@ -67,11 +67,11 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	until := now.Add(lease)
 	var write queue
-	if _, err := db.New(&write).LeaseNotification(ctx, db.LeaseNotificationParams{LeasedUntil: &until, Url: oldest.Url, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
+	if _, err := db.New(&write).LeaseDelivery(ctx, db.LeaseDeliveryParams{LeasedUntil: &until, Url: oldest.Url, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
 		return nil, time.Time{}, err
 	}
 	return &payment.Delivery{
-		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Payload: []byte(oldest.Payload),
+		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: []byte(oldest.Payload),
 		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
 	}, time.Time{}, write.send(ctx, tx)
 }
@@ -107,10 +107,7 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) (keys []payment.Ke
 // switches nothing off: it is sent to the present one at once.
 func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
 	return s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := db.New(tx).InsertAttempt(ctx, db.InsertAttemptParams{
-			ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), At: a.At, //nolint:gosec // counts
-			DurationMs: a.Duration.Milliseconds(), HttpStatus: int32(a.HTTPStatus), Error: text(a.Error), //nolint:gosec // an HTTP status
-		}); err != nil {
+		if _, err := db.New(tx).InsertAttempt(ctx, attemptRow(d, a)); err != nil {
 			return err
 		}
 		if a.Delivered {
@@ -126,11 +123,23 @@ func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payme
 	})
 }
 
+// attemptRow is the row of an attempt.
+func attemptRow(d *payment.Delivery, a payment.Attempt) db.InsertAttemptParams {
+	row := db.InsertAttemptParams{
+		ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Attempt: int32(d.Attempt), At: a.At, //nolint:gosec // counts
+		DurationMs: a.Duration.Milliseconds(), HttpStatus: int32(a.HTTPStatus), Error: text(a.Error), //nolint:gosec // an HTTP status
+	}
+	if d.Moved {
+		row.MovedTo = d.URL
+	}
+	return row
+}
+
 // delivered settles a notification that the shop has taken.
 func (s *Store) delivered(ctx context.Context, tx pgx.Tx, d *payment.Delivery) error {
 	now, destination := s.Now(), payment.Destination(d.URL)
 	failing, err := db.New(tx).NotificationDelivered(ctx, db.NotificationDeliveredParams{
-		At: &now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Destination: destination, //nolint:gosec // a count
+		At: now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Destination: destination, //nolint:gosec // a count
 	})
 	if errors.Is(err, pgx.ErrNoRows) { // it was settled before
 		return nil

@@ -163,6 +163,31 @@ func TestWhatWaitsBehindAnotherIsPutOff(t *testing.T) {
 	require.Equal(t, first.Sequence+1, b.lease(t, key).Sequence, "at once")
 }
 
+// What is delivered leaves the table of what is to be delivered, and is told of by its attempts.
+func TestADeliveredNotificationIsKnownByItsAttempts(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	key := b.paid(t, "r-1", 1000).Key()
+	b.finish(t, b.lease(t, key), payment.Attempt{HTTPStatus: 500, Error: "status", RetryAt: b.clock.Now()})
+	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))
+	b.finish(t, b.lease(t, key), payment.Attempt{HTTPStatus: 200, Delivered: true, Duration: time.Second})
+	require.Zero(t, b.count(t, "SELECT count(*) FROM deliveries"))
+	list, err := b.NotificationsOf(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, "delivered", list[0].State)
+	require.Equal(t, 2, list[0].Attempts)
+	require.Equal(t, "https://new.example/hook", list[0].URL, "where it was delivered")
+	require.Equal(t, b.clock.Now().Add(time.Second), *list[0].DeliveredAt)
+
+	require.NoError(t, b.ResendNotification(t.Context(), key, 2))
+	list, err = b.NotificationsOf(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, "pending", list[0].State)
+	require.Nil(t, list[0].DeliveredAt)
+	repeated := b.lease(t, key)
+	require.Equal(t, []int{3, 2}, []int{repeated.Attempt, repeated.AttemptsBefore})
+}
+
 func TestLateAttemptDoesNotUndoANewerOne(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)

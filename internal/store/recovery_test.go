@@ -37,14 +37,14 @@ func (b *fixture) succeeds(t *testing.T, reference string) {
 // due counts the notifications that wait and are due before at.
 func (b *fixture) due(t *testing.T, at time.Time) int {
 	t.Helper()
-	return b.count(t, "SELECT count(*) FROM notifications WHERE state = 'pending' AND next_attempt_at <= $1", at)
+	return b.count(t, "SELECT count(*) FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1", at)
 }
 
 // woken returns an order whose notification waited and is due by now.
 func (b *fixture) woken(t *testing.T) payment.Key {
 	t.Helper()
 	key := payment.Key{Shop: b.shop.ID}
-	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT order_id FROM notifications WHERE state = 'pending' AND waits_for IS NOT NULL AND next_attempt_at <= $1 LIMIT 1", b.clock.Now()).Scan(&key.Order))
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT order_id FROM deliveries WHERE state = 'pending' AND waits_for IS NOT NULL AND next_attempt_at <= $1 LIMIT 1", b.clock.Now()).Scan(&key.Order))
 	return key
 }
 
@@ -81,11 +81,11 @@ func TestWhatWaitsBecomesDueAtABoundedPace(t *testing.T) {
 	require.LessOrEqual(t, b.due(t, b.clock.Now().Add(time.Second)), 51)
 	b.clock.Add(2 * time.Second)
 	b.fails(t, b.woken(t), time.Minute)
-	b.exec(t, "UPDATE notifications SET state = 'delivered' WHERE state = 'pending' AND next_attempt_at <= $1", b.clock.Now())
+	b.exec(t, "DELETE FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1", b.clock.Now())
 	b.succeeds(t, "next")
 	require.Equal(t, 100, b.due(t, b.clock.Now().Add(2*time.Second)), "the next success brings the next ones")
 	b.clock.Add(2 * time.Second)
-	b.exec(t, "UPDATE notifications SET state = 'delivered' WHERE state = 'pending' AND next_attempt_at <= $1", b.clock.Now())
+	b.exec(t, "DELETE FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1", b.clock.Now())
 	b.succeeds(t, "last")
 	require.Equal(t, 30, b.due(t, b.clock.Now().Add(2*time.Second)), "but not the one that failed since")
 }
@@ -218,6 +218,6 @@ func TestResumingWhileNotificationsAreHeldBack(t *testing.T) {
 			return err
 		})
 		require.NoError(t, errors.Join(errs...))
-		require.Zero(t, b.count(t, "SELECT count(*) FROM notifications WHERE state = 'held'"))
+		require.Zero(t, b.count(t, "SELECT count(*) FROM deliveries WHERE state = 'held'"))
 	}
 }

@@ -111,9 +111,9 @@ func TestTheEndOfADatabaseIsNotTheEndOfTheWorkers(t *testing.T) {
 	b := newFixture(t)
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
-	b.exec(t, "ALTER TABLE notifications RENAME TO gone")
+	b.exec(t, "ALTER TABLE deliveries RENAME TO gone")
 	require.Eventually(t, func() bool { return b.log.count("due deliveries cannot be read") == 1 }, soon, 20*time.Millisecond)
-	b.exec(t, "ALTER TABLE gone RENAME TO notifications")
+	b.exec(t, "ALTER TABLE gone RENAME TO deliveries")
 	b.paid(t, "r-1")
 	wait(t, delivered, "the delivery after the outage")
 }

@@ -160,7 +160,7 @@ func TestAnOperatorsMachineMayHaveAnotherTime(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT max(at) FROM order_transitions WHERE order_id = $1", o.ID).Scan(&written))
 	require.WithinDuration(t, time.Now().Add(7*time.Hour), written, time.Minute)
 	there.operator("order", "resend", o.ID, "--from", "3")
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT next_attempt_at FROM notifications WHERE order_id = $1 AND sequence = 3", o.ID).Scan(&due))
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT next_attempt_at FROM deliveries WHERE order_id = $1 AND sequence = 3", o.ID).Scan(&due))
 	require.WithinDuration(t, time.Now().Add(7*time.Hour), due, time.Minute)
 }
 

@@ -65,7 +65,9 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 	require.Contains(t, d.operator("order", "list", "--callbacks"), "No callback")
 	o := d.paid("dead-lettered-1", 1000, "")
 	require.Eventually(t, func() bool { return len(d.arrivals(o.ID)) == 2 }, waitTimeout, 25*time.Millisecond)
-	_, err = conn.Exec(t.Context(), "UPDATE notifications SET state = 'dead_lettered', attempts = 17 WHERE order_id = $1 AND sequence = 2", o.ID)
+	_, err = conn.Exec(t.Context(), `INSERT INTO deliveries (shop_id, order_id, sequence, state, url, attempts, next_attempt_at, created_at)
+		SELECT shop_id, order_id, sequence, 'dead_lettered', url, 17, created_at, created_at FROM notifications WHERE order_id = $1 AND sequence = 2
+		ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = excluded.state, attempts = excluded.attempts`, o.ID)
 	require.NoError(t, err)
 	require.Regexp(t, o.ID+` +demo +2 +payment.requires_action +17 `, d.operator("order", "list", "--parked"))
 	require.Contains(t, d.operator("order", "list", "--parked", "--json"), `"order_id":"`+o.ID+`"`)

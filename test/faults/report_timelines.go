@@ -18,6 +18,7 @@ var timelines = []struct{ name, sql string }{
 	{"callback", `SELECT to_jsonb(t) - 'shop_id' FROM callbacks t JOIN orders o ON o.provider_order_id = t.provider_order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.received_at`},
 	{"conflict", `SELECT to_jsonb(t) - 'shop_id' - 'id' FROM order_conflicts t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.at`},
 	{"notification", `SELECT to_jsonb(t) - 'shop_id' - 'payload' FROM notifications t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence`},
+	{"delivery", `SELECT to_jsonb(t) - 'shop_id' FROM deliveries t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence`},
 	{"attempt", `SELECT to_jsonb(t) - 'shop_id' FROM notification_attempts t JOIN orders o ON o.id = t.order_id WHERE o.id::text = $1 OR o.reference = $1 ORDER BY t.sequence, t.attempt`},
 }
 

@@ -17,10 +17,10 @@ DELETE FROM failing_destinations WHERE shop_id = @shop_id AND destination = @des
 -- name: WakeNotifications :exec
 -- Those that failed before the recovery are due, the next one first, each after a pause. What is due soon anyway counts.
 WITH due AS (
-    SELECT count(*) AS n FROM notifications
+    SELECT count(*) AS n FROM deliveries
     WHERE shop_id = @shop_id AND waits_for = @destination::text AND state = 'pending' AND next_attempt_at <= @soon::timestamptz
 ), picked AS (
-    SELECT order_id, sequence, next_attempt_at FROM notifications
+    SELECT order_id, sequence, next_attempt_at FROM deliveries
     WHERE shop_id = @shop_id AND waits_for = @destination::text AND state = 'pending' AND next_attempt_at > @soon::timestamptz
         AND failed_at <= @since::timestamptz AND (not_before IS NULL OR not_before <= @soon::timestamptz)
         AND (leased_until IS NULL OR leased_until < @at::timestamptz)
@@ -28,12 +28,12 @@ WITH due AS (
 ), turns AS (
     SELECT order_id, sequence, (SELECT n FROM due) + row_number() OVER (ORDER BY next_attempt_at) AS turn FROM picked
 )
-UPDATE notifications n SET next_attempt_at = CAST(@at AS timestamptz) + t.turn * CAST(@pause_ms AS bigint) * interval '1 millisecond'
+UPDATE deliveries n SET next_attempt_at = CAST(@at AS timestamptz) + t.turn * CAST(@pause_ms AS bigint) * interval '1 millisecond'
 FROM turns t WHERE n.shop_id = @shop_id AND n.order_id = t.order_id AND n.sequence = t.sequence;
 
 -- name: StillWaiting :one
 SELECT EXISTS (
-    SELECT 1 FROM notifications
+    SELECT 1 FROM deliveries
     WHERE shop_id = @shop_id AND waits_for = @destination::text AND state = 'pending' AND next_attempt_at > @soon::timestamptz
         AND failed_at <= @since::timestamptz AND (not_before IS NULL OR not_before <= @soon::timestamptz)
 );

@@ -4,9 +4,9 @@ SELECT 'unfinished'::text AS what, o.status::text AS status, o.kind::text AS kin
     min(o.since)::timestamptz AS oldest
 FROM open_orders o WHERE o.status NOT IN ('succeeded', 'failed', 'canceled') GROUP BY o.status, o.kind, o.provider
 UNION ALL
-SELECT 'notifications', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM notifications WHERE state = 'pending'
+SELECT 'notifications', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM deliveries WHERE state = 'pending'
 UNION ALL
-SELECT 'dead_lettered', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM notifications WHERE state = 'dead_lettered'
+SELECT 'dead_lettered', '', '', '', count(*), coalesce(min(created_at), 'epoch') FROM deliveries WHERE state = 'dead_lettered'
 UNION ALL
 SELECT 'conflicts', '', '', '', count(*), coalesce(min(since), 'epoch') FROM open_orders WHERE in_conflict
 UNION ALL

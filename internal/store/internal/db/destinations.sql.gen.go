@@ -83,7 +83,7 @@ func (q *Queries) LockFailingDestination(ctx context.Context, arg LockFailingDes
 
 const StillWaiting = `-- name: StillWaiting :one
 SELECT EXISTS (
-    SELECT 1 FROM notifications
+    SELECT 1 FROM deliveries
     WHERE shop_id = $1 AND waits_for = $2::text AND state = 'pending' AND next_attempt_at > $3::timestamptz
         AND failed_at <= $4::timestamptz AND (not_before IS NULL OR not_before <= $3::timestamptz)
 )
@@ -110,10 +110,10 @@ func (q *Queries) StillWaiting(ctx context.Context, arg StillWaitingParams) (boo
 
 const WakeNotifications = `-- name: WakeNotifications :exec
 WITH due AS (
-    SELECT count(*) AS n FROM notifications
+    SELECT count(*) AS n FROM deliveries
     WHERE shop_id = $3 AND waits_for = $4::text AND state = 'pending' AND next_attempt_at <= $5::timestamptz
 ), picked AS (
-    SELECT order_id, sequence, next_attempt_at FROM notifications
+    SELECT order_id, sequence, next_attempt_at FROM deliveries
     WHERE shop_id = $3 AND waits_for = $4::text AND state = 'pending' AND next_attempt_at > $5::timestamptz
         AND failed_at <= $6::timestamptz AND (not_before IS NULL OR not_before <= $5::timestamptz)
         AND (leased_until IS NULL OR leased_until < $1::timestamptz)
@@ -121,7 +121,7 @@ WITH due AS (
 ), turns AS (
     SELECT order_id, sequence, (SELECT n FROM due) + row_number() OVER (ORDER BY next_attempt_at) AS turn FROM picked
 )
-UPDATE notifications n SET next_attempt_at = CAST($1 AS timestamptz) + t.turn * CAST($2 AS bigint) * interval '1 millisecond'
+UPDATE deliveries n SET next_attempt_at = CAST($1 AS timestamptz) + t.turn * CAST($2 AS bigint) * interval '1 millisecond'
 FROM turns t WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence
 `
 

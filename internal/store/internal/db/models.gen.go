@@ -70,6 +70,22 @@ type Callback struct {
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
+type Delivery struct {
+	ShopID         uuid.UUID  `db:"shop_id"`
+	OrderID        uuid.UUID  `db:"order_id"`
+	Sequence       int32      `db:"sequence"`
+	State          string     `db:"state"`
+	Url            string     `db:"url"`
+	Attempts       int32      `db:"attempts"`
+	AttemptsBefore int32      `db:"attempts_before"`
+	NextAttemptAt  time.Time  `db:"next_attempt_at"`
+	LeasedUntil    *time.Time `db:"leased_until"`
+	WaitsFor       *string    `db:"waits_for"`
+	FailedAt       *time.Time `db:"failed_at"`
+	NotBefore      *time.Time `db:"not_before"`
+	CreatedAt      time.Time  `db:"created_at"`
+}
+
 type Directory struct {
 	OneRow     bool      `db:"one_row"`
 	Generation int64     `db:"generation"`
@@ -117,24 +133,15 @@ type LegalTransition struct {
 }
 
 type Notification struct {
-	ShopID         uuid.UUID  `db:"shop_id"`
-	OrderID        uuid.UUID  `db:"order_id"`
-	Sequence       int32      `db:"sequence"`
-	ID             uuid.UUID  `db:"id"`
-	Type           string     `db:"type"`
-	Payload        string     `db:"payload"`
-	Url            string     `db:"url"`
-	State          string     `db:"state"`
-	Attempts       int32      `db:"attempts"`
-	AttemptsBefore int32      `db:"attempts_before"`
-	NextAttemptAt  time.Time  `db:"next_attempt_at"`
-	LeasedUntil    *time.Time `db:"leased_until"`
-	WaitsFor       *string    `db:"waits_for"`
-	FailedAt       *time.Time `db:"failed_at"`
-	NotBefore      *time.Time `db:"not_before"`
-	DeliveredAt    *time.Time `db:"delivered_at"`
-	CreatedAt      time.Time  `db:"created_at"`
-	Position       int64      `db:"position"`
+	ShopID    uuid.UUID `db:"shop_id"`
+	OrderID   uuid.UUID `db:"order_id"`
+	Sequence  int32     `db:"sequence"`
+	ID        uuid.UUID `db:"id"`
+	Type      string    `db:"type"`
+	Payload   string    `db:"payload"`
+	Url       string    `db:"url"`
+	CreatedAt time.Time `db:"created_at"`
+	Position  int64     `db:"position"`
 }
 
 type NotificationAttempt struct {
@@ -146,6 +153,7 @@ type NotificationAttempt struct {
 	DurationMs int64     `db:"duration_ms"`
 	HttpStatus int32     `db:"http_status"`
 	Error      string    `db:"error"`
+	MovedTo    string    `db:"moved_to"`
 }
 
 type OpenOrder struct {

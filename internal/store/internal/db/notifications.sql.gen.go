@@ -59,8 +59,9 @@ func (q *Queries) Attempts(ctx context.Context, arg AttemptsParams) ([]AttemptsR
 }
 
 const DeadLetteredNotifications = `-- name: DeadLetteredNotifications :many
-SELECT shop_id, order_id, sequence, id, type, url, attempts, next_attempt_at, created_at
-FROM notifications WHERE state = 'dead_lettered' AND ($1::uuid IS NULL OR shop_id = $1::uuid) ORDER BY shop_id, order_id, sequence LIMIT $2
+SELECT d.shop_id, d.order_id, d.sequence, n.id, n.type, d.url, d.attempts, d.next_attempt_at, d.created_at
+FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
+WHERE d.state = 'dead_lettered' AND ($1::uuid IS NULL OR d.shop_id = $1::uuid) ORDER BY d.shop_id, d.order_id, d.sequence LIMIT $2
 `
 
 type DeadLetteredNotificationsParams struct {
@@ -113,14 +114,13 @@ func (q *Queries) DeadLetteredNotifications(ctx context.Context, arg DeadLettere
 const DueDeliveries = `-- name: DueDeliveries :many
 WITH due AS (
     SELECT d.shop_id, d.order_id, d.sequence, NOT EXISTS (
-        SELECT 1 FROM notifications e
-        WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence AND e.state IN ('pending', 'dead_lettered', 'held')
+        SELECT 1 FROM deliveries e WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence
     ) AS oldest
-    FROM notifications d
+    FROM deliveries d
     WHERE d.state = 'pending' AND d.next_attempt_at <= $1 AND (d.leased_until IS NULL OR d.leased_until < $2::timestamptz)
     ORDER BY d.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 ), behind AS (
-    UPDATE notifications n SET next_attempt_at = $4 FROM due
+    UPDATE deliveries n SET next_attempt_at = $4 FROM due
     WHERE NOT due.oldest AND n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
 )
 SELECT shop_id, order_id, oldest FROM due
@@ -167,10 +167,10 @@ func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([
 }
 
 const GoneForNow = `-- name: GoneForNow :one
-SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url) = $1::text)::boolean AS current
-FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state = 'pending' AND n.attempts = $5
-FOR NO KEY UPDATE OF n
+SELECT (coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url) = $1::text)::boolean AS current
+FROM deliveries d JOIN shops s ON s.id = d.shop_id JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id
+WHERE d.shop_id = $2 AND d.order_id = $3 AND d.sequence = $4 AND d.state = 'pending' AND d.attempts = $5
+FOR NO KEY UPDATE OF d
 `
 
 type GoneForNowParams struct {
@@ -196,7 +196,7 @@ func (q *Queries) GoneForNow(ctx context.Context, arg GoneForNowParams) (bool, e
 }
 
 const HoldOrder = `-- name: HoldOrder :execrows
-UPDATE notifications SET state = 'held', leased_until = NULL WHERE shop_id = $1 AND order_id = $2 AND state = 'pending'
+UPDATE deliveries SET state = 'held', leased_until = NULL WHERE shop_id = $1 AND order_id = $2 AND state = 'pending'
 `
 
 type HoldOrderParams struct {
@@ -213,8 +213,10 @@ func (q *Queries) HoldOrder(ctx context.Context, arg HoldOrderParams) (int64, er
 }
 
 const InsertAttempt = `-- name: InsertAttempt :execrows
-INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+INSERT INTO notification_attempts AS a (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error, moved_to)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (shop_id, order_id, sequence, attempt) DO UPDATE SET at = excluded.at, http_status = excluded.http_status, error = excluded.error
+WHERE excluded.error = '' AND a.error <> ''
 `
 
 type InsertAttemptParams struct {
@@ -226,8 +228,10 @@ type InsertAttemptParams struct {
 	DurationMs int64     `db:"duration_ms"`
 	HttpStatus int32     `db:"http_status"`
 	Error      string    `db:"error"`
+	MovedTo    string    `db:"moved_to"`
 }
 
+// Whoever says that it was delivered is right, also after another answer to the same attempt.
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertAttempt,
 		arg.ShopID,
@@ -238,6 +242,7 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 		arg.DurationMs,
 		arg.HttpStatus,
 		arg.Error,
+		arg.MovedTo,
 	)
 	if err != nil {
 		return 0, err
@@ -245,21 +250,13 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 	return result.RowsAffected(), nil
 }
 
-const InsertNotification = `-- name: InsertNotification :one
-WITH raised AS (
-    INSERT INTO feed_positions AS p (shop_id, position) VALUES ($8, 1)
-    ON CONFLICT (shop_id) DO UPDATE SET position = p.position + 1 RETURNING p.position
-)
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, state, next_attempt_at, created_at, position)
-SELECT s.id, $1, $2, $3, $4, $5,
-    coalesce(nullif($6::text, ''), s.notification_url),
-    CASE WHEN $6::text = '' AND s.notification_url = '' THEN 'feed' ELSE 'pending' END,
-    $7, $7, raised.position
-FROM shops s CROSS JOIN raised WHERE s.id = $8
-RETURNING state
+const InsertNotification = `-- name: InsertNotification :exec
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
 `
 
 type InsertNotificationParams struct {
+	ShopID   uuid.UUID `db:"shop_id"`
 	OrderID  uuid.UUID `db:"order_id"`
 	Sequence int32     `db:"sequence"`
 	ID       uuid.UUID `db:"id"`
@@ -267,12 +264,11 @@ type InsertNotificationParams struct {
 	Payload  string    `db:"payload"`
 	Url      string    `db:"url"`
 	At       time.Time `db:"at"`
-	ShopID   uuid.UUID `db:"shop_id"`
 }
 
-// The last of a transaction: the feed's row is locked from here to the commit, and several shops' come sorted.
-func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotificationParams) (string, error) {
-	row := q.db.QueryRow(ctx, InsertNotification,
+func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotificationParams) error {
+	_, err := q.db.Exec(ctx, InsertNotification,
+		arg.ShopID,
 		arg.OrderID,
 		arg.Sequence,
 		arg.ID,
@@ -280,11 +276,8 @@ func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotification
 		arg.Payload,
 		arg.Url,
 		arg.At,
-		arg.ShopID,
 	)
-	var state string
-	err := row.Scan(&state)
-	return state, err
+	return err
 }
 
 const KeepAddressOff = `-- name: KeepAddressOff :one
@@ -304,12 +297,12 @@ func (q *Queries) KeepAddressOff(ctx context.Context, arg KeepAddressOffParams) 
 	return column_1, err
 }
 
-const LeaseNotification = `-- name: LeaseNotification :execrows
-UPDATE notifications SET leased_until = $1, attempts = attempts + 1, url = $2
+const LeaseDelivery = `-- name: LeaseDelivery :execrows
+UPDATE deliveries SET leased_until = $1, attempts = attempts + 1, url = $2
 WHERE shop_id = $3 AND order_id = $4 AND sequence = $5 AND state = 'pending'
 `
 
-type LeaseNotificationParams struct {
+type LeaseDeliveryParams struct {
 	LeasedUntil *time.Time `db:"leased_until"`
 	Url         string     `db:"url"`
 	ShopID      uuid.UUID  `db:"shop_id"`
@@ -317,8 +310,8 @@ type LeaseNotificationParams struct {
 	Sequence    int32      `db:"sequence"`
 }
 
-func (q *Queries) LeaseNotification(ctx context.Context, arg LeaseNotificationParams) (int64, error) {
-	result, err := q.db.Exec(ctx, LeaseNotification,
+func (q *Queries) LeaseDelivery(ctx context.Context, arg LeaseDeliveryParams) (int64, error) {
+	result, err := q.db.Exec(ctx, LeaseDelivery,
 		arg.LeasedUntil,
 		arg.Url,
 		arg.ShopID,
@@ -345,33 +338,32 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 
 const NotificationDelivered = `-- name: NotificationDelivered :one
 WITH behind AS (
-    UPDATE notifications b SET next_attempt_at = $1
-    WHERE b.shop_id = $2 AND b.order_id = $3 AND b.sequence > $4 AND b.state = 'pending' AND b.attempts = b.attempts_before
-        AND b.next_attempt_at > $1
+    UPDATE deliveries b SET next_attempt_at = $5
+    WHERE b.shop_id = $1 AND b.order_id = $2 AND b.sequence > $3 AND b.state = 'pending' AND b.attempts = b.attempts_before
+        AND b.next_attempt_at > $5
 )
-UPDATE notifications n SET state = 'delivered', delivered_at = $1, leased_until = NULL
-WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.state IN ('pending', 'dead_lettered', 'held')
+DELETE FROM deliveries d WHERE d.shop_id = $1 AND d.order_id = $2 AND d.sequence = $3
 RETURNING EXISTS (
-    SELECT 1 FROM failing_destinations d WHERE d.shop_id = n.shop_id AND d.destination = $5
+    SELECT 1 FROM failing_destinations f WHERE f.shop_id = d.shop_id AND f.destination = $4
 ) AS failing
 `
 
 type NotificationDeliveredParams struct {
-	At          *time.Time `db:"at"`
-	ShopID      uuid.UUID  `db:"shop_id"`
-	OrderID     uuid.UUID  `db:"order_id"`
-	Sequence    int32      `db:"sequence"`
-	Destination string     `db:"destination"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	OrderID     uuid.UUID `db:"order_id"`
+	Sequence    int32     `db:"sequence"`
+	Destination string    `db:"destination"`
+	At          time.Time `db:"at"`
 }
 
 // Whoever says so is right, also after the lease has gone to somebody else. What waited behind it is due.
 func (q *Queries) NotificationDelivered(ctx context.Context, arg NotificationDeliveredParams) (bool, error) {
 	row := q.db.QueryRow(ctx, NotificationDelivered,
-		arg.At,
 		arg.ShopID,
 		arg.OrderID,
 		arg.Sequence,
 		arg.Destination,
+		arg.At,
 	)
 	var failing bool
 	err := row.Scan(&failing)
@@ -396,7 +388,7 @@ func (q *Queries) NotificationExists(ctx context.Context, arg NotificationExists
 }
 
 const NotificationFailed = `-- name: NotificationFailed :execrows
-UPDATE notifications SET state = $1, next_attempt_at = $2, leased_until = NULL,
+UPDATE deliveries SET state = $1, next_attempt_at = $2, leased_until = NULL,
     waits_for = $3, failed_at = $4::timestamptz, not_before = $5
 WHERE shop_id = $6 AND order_id = $7 AND sequence = $8 AND state = 'pending' AND attempts = $9
 `
@@ -433,8 +425,17 @@ func (q *Queries) NotificationFailed(ctx context.Context, arg NotificationFailed
 }
 
 const NotificationsOf = `-- name: NotificationsOf :many
-SELECT sequence, id, type, url, state, attempts, next_attempt_at, delivered_at, created_at
-FROM notifications WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence
+SELECT n.sequence, n.id, n.type, coalesce(d.url, nullif(t.moved_to, ''), n.url)::text AS url,
+    coalesce(d.state, CASE WHEN n.url = '' AND t.attempts IS NULL THEN 'feed' ELSE 'delivered' END)::text AS state,
+    coalesce(d.attempts, t.attempts, 0)::integer AS attempts, coalesce(d.next_attempt_at, n.created_at)::timestamptz AS next_attempt_at,
+    coalesce(CASE WHEN d.state IS NULL THEN t.delivered_at END, 'epoch')::timestamptz AS delivered_at, n.created_at
+FROM notifications n LEFT JOIN deliveries d ON d.shop_id = n.shop_id AND d.order_id = n.order_id AND d.sequence = n.sequence
+    LEFT JOIN LATERAL (
+        SELECT max(a.attempt) AS attempts, max(a.at + a.duration_ms * interval '1 millisecond') FILTER (WHERE a.error = '') AS delivered_at,
+            (array_agg(a.moved_to ORDER BY a.error = '' DESC, a.attempt DESC))[1] AS moved_to
+        FROM notification_attempts a WHERE a.shop_id = n.shop_id AND a.order_id = n.order_id AND a.sequence = n.sequence
+    ) t ON true
+WHERE n.shop_id = $1 AND n.order_id = $2 ORDER BY n.sequence
 `
 
 type NotificationsOfParams struct {
@@ -443,17 +444,18 @@ type NotificationsOfParams struct {
 }
 
 type NotificationsOfRow struct {
-	Sequence      int32      `db:"sequence"`
-	ID            uuid.UUID  `db:"id"`
-	Type          string     `db:"type"`
-	Url           string     `db:"url"`
-	State         string     `db:"state"`
-	Attempts      int32      `db:"attempts"`
-	NextAttemptAt time.Time  `db:"next_attempt_at"`
-	DeliveredAt   *time.Time `db:"delivered_at"`
-	CreatedAt     time.Time  `db:"created_at"`
+	Sequence      int32     `db:"sequence"`
+	ID            uuid.UUID `db:"id"`
+	Type          string    `db:"type"`
+	Url           string    `db:"url"`
+	State         string    `db:"state"`
+	Attempts      int32     `db:"attempts"`
+	NextAttemptAt time.Time `db:"next_attempt_at"`
+	DeliveredAt   time.Time `db:"delivered_at"`
+	CreatedAt     time.Time `db:"created_at"`
 }
 
+// What no attempt delivered has the beginning of 1970 as delivered_at.
 func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams) ([]NotificationsOfRow, error) {
 	rows, err := q.db.Query(ctx, NotificationsOf, arg.ShopID, arg.OrderID)
 	if err != nil {
@@ -485,13 +487,15 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT n.sequence, n.id, n.payload, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text AS url, n.state, n.attempts, n.attempts_before, n.next_attempt_at, n.leased_until, n.created_at,
+SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
+    d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url)::text)
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = d.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off
-FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-WHERE n.shop_id = $1 AND n.order_id = $2 AND n.state IN ('pending', 'dead_lettered', 'held')
-ORDER BY n.sequence LIMIT 1 FOR NO KEY UPDATE OF n
+FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
+    JOIN shops s ON s.id = d.shop_id JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id
+WHERE d.shop_id = $1 AND d.order_id = $2
+ORDER BY d.sequence LIMIT 1 FOR NO KEY UPDATE OF d
 `
 
 type OldestUndeliveredParams struct {
@@ -503,6 +507,7 @@ type OldestUndeliveredRow struct {
 	Sequence       int32      `db:"sequence"`
 	ID             uuid.UUID  `db:"id"`
 	Payload        string     `db:"payload"`
+	MadeFor        string     `db:"made_for"`
 	Url            string     `db:"url"`
 	State          string     `db:"state"`
 	Attempts       int32      `db:"attempts"`
@@ -525,6 +530,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.Sequence,
 		&i.ID,
 		&i.Payload,
+		&i.MadeFor,
 		&i.Url,
 		&i.State,
 		&i.Attempts,
@@ -543,16 +549,16 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 
 const ReleaseShop = `-- name: ReleaseShop :exec
 WITH waiting AS (
-    SELECT n.order_id, n.sequence, min(n.position) OVER (PARTITION BY n.order_id) AS first
-    FROM notifications n
-    WHERE n.shop_id = $3 AND (n.state = 'held' OR n.state = 'pending' AND n.waits_for IS NOT NULL AND n.next_attempt_at > $1::timestamptz)
+    SELECT d.order_id, d.sequence, min(n.position) OVER (PARTITION BY d.order_id) AS first
+    FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
+    WHERE d.shop_id = $3 AND (d.state = 'held' OR d.state = 'pending' AND d.waits_for IS NOT NULL AND d.next_attempt_at > $1::timestamptz)
 ), turns AS (
     SELECT order_id, sequence, dense_rank() OVER (ORDER BY first) AS turn FROM waiting
 )
-UPDATE notifications n SET state = 'pending', attempts_before = n.attempts, not_before = NULL,
+UPDATE deliveries d SET state = 'pending', attempts_before = d.attempts, not_before = NULL,
     next_attempt_at = CAST($1 AS timestamptz) + (t.turn - 1) * CAST($2 AS bigint) * interval '1 millisecond'
 FROM turns t
-WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence AND n.state IN ('held', 'pending')
+WHERE d.shop_id = $3 AND d.order_id = t.order_id AND d.sequence = t.sequence AND d.state IN ('held', 'pending')
 `
 
 type ReleaseShopParams struct {
@@ -568,15 +574,21 @@ func (q *Queries) ReleaseShop(ctx context.Context, arg ReleaseShopParams) error 
 }
 
 const ResendNotification = `-- name: ResendNotification :execrows
-UPDATE notifications n SET state = 'pending', url = coalesce(nullif(n.url, ''), s.notification_url), next_attempt_at = $1,
-    leased_until = NULL, delivered_at = NULL, not_before = NULL, attempts_before = n.attempts
-FROM shops s, orders o
-WHERE s.id = n.shop_id AND o.shop_id = n.shop_id AND o.id = n.order_id
-    AND n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND coalesce(nullif(n.url, ''), s.notification_url) <> ''
+INSERT INTO deliveries AS d (shop_id, order_id, sequence, state, url, attempts, attempts_before, next_attempt_at, created_at)
+SELECT n.shop_id, n.order_id, n.sequence, 'pending', coalesce(w.url, nullif(n.url, ''), s.notification_url), made.attempts, made.attempts, $1, n.created_at
+FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+    LEFT JOIN deliveries w ON w.shop_id = n.shop_id AND w.order_id = n.order_id AND w.sequence = n.sequence
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(t.attempt), 0)::integer AS attempts FROM notification_attempts t
+        WHERE t.shop_id = n.shop_id AND t.order_id = n.order_id AND t.sequence = n.sequence
+    ) made
+WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND coalesce(w.url, nullif(n.url, ''), s.notification_url) <> ''
     AND NOT EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id
-            AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), n.url))
+            AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url))
     )
+ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
+    leased_until = NULL, not_before = NULL, attempts_before = d.attempts
 `
 
 type ResendNotificationParams struct {
@@ -625,7 +637,7 @@ func (q *Queries) SwitchAddressesOn(ctx context.Context, shopID uuid.UUID) error
 }
 
 const SwitchedOffAddresses = `-- name: SwitchedOffAddresses :many
-SELECT a.shop_id, a.url, a.at, (SELECT count(*) FROM notifications n WHERE n.shop_id = a.shop_id AND n.state = 'held' AND n.url = a.url) AS held
+SELECT a.shop_id, a.url, a.at, (SELECT count(*) FROM deliveries d WHERE d.shop_id = a.shop_id AND d.state = 'held' AND d.url = a.url) AS held
 FROM addresses_off a ORDER BY a.shop_id, a.at, a.url
 `
 
