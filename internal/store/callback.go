@@ -101,7 +101,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 		if err != nil {
 			return err
 		}
-		all = changes{store: s, callbacks: []db.InsertCallbackParams{judged}}
+		all = changes{store: s, shop: s.oneShop(row.ShopID), callbacks: []db.InsertCallbackParams{judged}}
 		if err := all.add(ctx, row, before, o); err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ var (
 	updateOrders      = func() string {
 		s := rowSetOf[db.UpdateOrderParams]()
 		return "UPDATE orders o SET " + s.without("shop_id", "id", "loaded_sequence").assignments() + " FROM " + s.from +
-			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence"
+			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence /* o of one shop */"
 	}()
 	insertCalls = func() string {
 		s := rowSetOf[db.InsertCallParams]()
@@ -53,6 +53,7 @@ SELECT shop_id, order_id, url <> '' AS waits FROM written`
 // each kind in one statement; what is rare has a statement a row.
 type changes struct {
 	store         *Store
+	shop          *uuid.UUID // set if all rows must be of one shop
 	transitions   []db.InsertTransitionParams
 	orders        []db.UpdateOrderParams
 	callbacks     []db.InsertCallbackParams
@@ -208,10 +209,10 @@ func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
 // send writes everything. Whoever commits it calls committed then. The history comes before the status that it leads to.
 func (c *changes) send(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
-	queueRows(&batch, insertTransitions, c.transitions)
-	queueRows(&batch, updateOrders, c.orders)
-	queueRows(&batch, insertCallbacks, c.callbacks)
-	queueRows(&batch, insertCalls, c.calls)
+	queueRows(&batch, c.shop, insertTransitions, c.transitions)
+	queueRows(&batch, c.shop, updateOrders, c.orders)
+	queueRows(&batch, c.shop, insertCallbacks, c.callbacks)
+	queueRows(&batch, c.shop, insertCalls, c.calls)
 	batch.QueuedQueries = append(batch.QueuedQueries, c.rare.batch.QueuedQueries...)
 	c.waiting = nil
 	if len(c.notifications) > 0 {
@@ -253,11 +254,12 @@ func (c *changes) readWaiting(rows pgx.Rows) error {
 }
 
 // queueRows queues a statement over rows, unless there are none. It must change as many.
-func queueRows[T any](batch *pgx.Batch, sql string, rows []T) {
+func queueRows[T any](batch *pgx.Batch, shop *uuid.UUID, sql string, rows []T) {
 	if len(rows) == 0 {
 		return
 	}
-	batch.Queue(sql, arrays(rows)...).Exec(func(tag pgconn.CommandTag) error {
+	sql, args := narrowed(sql, arrays(rows), shop)
+	batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
 		return wantRows(int(tag.RowsAffected()), len(rows), sql)
 	})
 }

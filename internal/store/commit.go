@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -35,6 +36,8 @@ type write struct {
 	finish   *db.FinishIdempotencyKeyParams
 	update   *payment.Key
 	callback *payment.Callback
+	// callbackShop is whose order a callback is about, if its id tells.
+	callbackShop *uuid.UUID
 	// judge changes the order of an update or callback. It may run several times.
 	judge func(*payment.Order) error
 	// verdict is what judge made of a callback.
@@ -61,8 +64,9 @@ type committer struct {
 	mu      sync.Mutex
 	waiting []*write
 	running int
-	batches int // begun so far
-	broken  int // batches that failed
+	byShop  bool // a batch is of one shop
+	batches int  // begun so far
+	broken  int  // batches that failed
 }
 
 // commit does a write in a batch. A write whose caller goes away before it is judged, or before a batch takes it, is not done;
@@ -71,9 +75,14 @@ func (s *Store) commit(ctx context.Context, w *write) error {
 	if ctx.Err() != nil {
 		return translate(w.doing, ctx.Err())
 	}
+	distributed, err := s.distributed(ctx)
+	if err != nil {
+		return err
+	}
 	w.gone, w.ready = ctx.Err, make(chan struct{})
 	c := &s.committer
 	c.mu.Lock()
+	c.byShop = distributed
 	c.waiting = append(c.waiting, w)
 	leads := c.running < committers
 	if leads {
@@ -122,7 +131,7 @@ func (c *committer) withdraw(w *write) bool {
 	return i >= 0
 }
 
-// take returns the writes of the next batch: one of each order. None ends the run of the caller.
+// take returns the writes of the next batch: one of each order, and where batches are by shop, of one shop. None ends the run of the caller.
 func (c *committer) take() []*write {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,7 +139,7 @@ func (c *committer) take() []*write {
 	var batch, left []*write
 	for _, w := range c.waiting {
 		key := w.subject()
-		if len(batch) == maxBatch || key != nil && orders[key] {
+		if len(batch) == maxBatch || key != nil && orders[key] || c.byShop && len(batch) > 0 && w.shop() != batch[0].shop() {
 			left = append(left, w)
 			continue
 		}
@@ -155,6 +164,24 @@ func (w *write) subject() any {
 		return w.callback.ProviderOrderID
 	}
 	return nil
+}
+
+// shop is whose rows are written.
+func (w *write) shop() uuid.UUID {
+	switch {
+	case w.insert != nil:
+		return w.insert.ShopID
+	case w.claim != nil:
+		return w.claim.ShopID
+	case w.finish != nil:
+		return w.finish.ShopID
+	case w.update != nil:
+		return w.update.Shop
+	}
+	if w.callbackShop != nil {
+		return *w.callbackShop
+	}
+	return uuid.Nil
 }
 
 // lead makes one batch after the other while writes wait. The first is the caller's; all others are left to a goroutine.

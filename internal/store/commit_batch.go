@@ -33,20 +33,21 @@ var (
 	finishKeys = func() string {
 		s := rowSetOf[db.FinishIdempotencyKeyParams]()
 		return "UPDATE idempotency_keys k SET " + s.without("shop_id", "key", "owner").assignments() + " FROM " + s.from +
-			" WHERE k.shop_id = u.shop_id AND k.key = u.key AND k.owner = u.owner RETURNING k.owner"
+			" WHERE k.shop_id = u.shop_id AND k.key = u.key AND k.owner = u.owner /* k of one shop */ RETURNING k.owner"
 	}()
-	// A reference that is taken, by a row or by another in the same statement, leaves its order out.
+	// A reference that is taken, by a row or by another in the same statement, leaves its order out. Citus takes one part after the
+	// other: the history comes before the order.
 	insertOrders = func() string {
 		all := rowSetOf[db.InsertOrderParams]()
 		own := all.without("source", "provider_data", "at")
 		return `WITH u AS MATERIALIZED (SELECT ` + selected(all) + ` FROM ` + all.from + `), r AS (
     INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, kind, reference, id FROM u ORDER BY reference, shop_id, kind
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
-), o AS (
-    INSERT INTO orders (` + strings.Join(own.names, ", ") + `) SELECT u.` + strings.Join(own.names, ", u.") + ` FROM u JOIN r ON r.order_id = u.id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
     SELECT u.shop_id, u.id, u.sequence, '', u.status, u.source, u.provider_data, u.at FROM u JOIN r ON r.order_id = u.id
+), o AS (
+    INSERT INTO orders (` + strings.Join(own.names, ", ") + `) SELECT u.` + strings.Join(own.names, ", u.") + ` FROM u JOIN r ON r.order_id = u.id
 )
 SELECT order_id FROM r`
 	}()
@@ -55,13 +56,14 @@ SELECT order_id FROM r`
 		columns, _, _ := strings.Cut(orderQuery, "FROM orders")
 		return columns + `FROM orders WHERE (shop_id, id) IN (
     SELECT k.shop, k.id FROM unnest($1::uuid[], $2::uuid[]) AS k(shop, id)
-    UNION SELECT c.shop_id, c.id FROM orders c WHERE c.provider_order_id = ANY($3::text[])
-) AND kind <> 'refund' ORDER BY shop_id, id FOR NO KEY UPDATE SKIP LOCKED`
+    UNION SELECT c.shop_id, c.id FROM unnest($3::uuid[], $4::text[]) AS n(shop, name)
+    JOIN orders c ON c.provider_order_id = n.name AND (n.shop IS NULL OR c.shop_id = n.shop) /* c of one shop */
+) /* orders of one shop */ AND kind <> 'refund' ORDER BY shop_id, id FOR NO KEY UPDATE SKIP LOCKED`
 	}()
 )
 
 const keptCallbacks = `SELECT c.account_id, c.dedupe_key, c.verdict FROM unnest($1::uuid[], $2::bytea[]) AS k(account, dedupe_key)
-JOIN callbacks c ON c.account_id = k.account AND c.dedupe_key = k.dedupe_key`
+JOIN callbacks c ON c.account_id = k.account AND c.dedupe_key = k.dedupe_key /* c of one shop */`
 
 func indexOf(names []string, name string) int {
 	for i, n := range names {
@@ -84,6 +86,7 @@ func selected(s rowSet) string {
 // batch is writes that share a commit.
 type batch struct {
 	store  *Store
+	shop   *uuid.UUID // set if all writes must be of one shop
 	writes []*write
 	rows   map[payment.Key]*db.Order // locked, by key
 	kept   map[[2]string]*keptVerdict
@@ -94,7 +97,7 @@ type batch struct {
 // go alone has errAlone as its error; any other error of it is its own. An error of the batch means that none was done, or that
 // nobody knows.
 func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*write) (err error) {
-	b := batch{store: s, writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[[2]string]*keptVerdict{}, used: map[payment.Key]bool{}}
+	b := batch{store: s, shop: s.oneShop(writes[0].shop()), writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[[2]string]*keptVerdict{}, used: map[payment.Key]bool{}}
 	var first pgx.Batch
 	b.queueRows(&first)
 	if !b.queueLocks(&first) { // statements that are sent together are a transaction
@@ -117,7 +120,7 @@ func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*w
 		return err
 	}
 	faultpoint.Hit("batch-claimed")
-	all := changes{store: s}
+	all := changes{store: s, shop: b.shop}
 	for _, w := range writes {
 		if w.update != nil || w.callback != nil {
 			if err := b.judge(ctx, w, &all); err != nil {
@@ -156,17 +159,18 @@ func (b *batch) queueRows(q *pgx.Batch) {
 	if len(finished) > 0 {
 		q.Queue("SELECT set_config('enable_seqscan', 'off', true)")
 	}
-	queueMarked(q, claimKeys, claimed, claims)
-	queueMarked(q, finishKeys, finished, finishes)
-	queueMarked(q, insertOrders, inserted, orders)
+	queueMarked(q, b.shop, claimKeys, claimed, claims)
+	queueMarked(q, b.shop, finishKeys, finished, finishes)
+	queueMarked(q, b.shop, insertOrders, inserted, orders)
 }
 
 // queueMarked queues a statement over rows, which returns the ids of those that found their place.
-func queueMarked[T any](q *pgx.Batch, sql string, rows []T, writes map[uuid.UUID]*write) {
+func queueMarked[T any](q *pgx.Batch, shop *uuid.UUID, sql string, rows []T, writes map[uuid.UUID]*write) {
 	if len(rows) == 0 {
 		return
 	}
-	q.Queue(sql, arrays(rows)...).Query(func(found pgx.Rows) error {
+	sql, args := narrowed(sql, arrays(rows), shop)
+	q.Queue(sql, args...).Query(func(found pgx.Rows) error {
 		ids, err := pgx.CollectRows(found, pgx.RowTo[uuid.UUID])
 		for _, id := range ids {
 			if w := writes[id]; w != nil {
@@ -181,6 +185,7 @@ func queueMarked[T any](q *pgx.Batch, sql string, rows []T, writes map[uuid.UUID
 // was committed by whoever had a lock before. It reports whether there are any.
 func (b *batch) queueLocks(q *pgx.Batch) bool {
 	var shops, ids, accounts []uuid.UUID
+	var callbackShops []*uuid.UUID
 	var names []string
 	var keys [][]byte
 	for _, w := range b.writes {
@@ -189,12 +194,14 @@ func (b *batch) queueLocks(q *pgx.Batch) bool {
 			shops, ids = append(shops, w.update.Shop), append(ids, w.update.Order)
 		case w.callback != nil:
 			names, accounts, keys = append(names, text(w.callback.ProviderOrderID)), append(accounts, w.callback.AccountID), append(keys, w.callback.DedupeKey)
+			callbackShops = append(callbackShops, w.callbackShop)
 		}
 	}
 	if len(ids) == 0 && len(names) == 0 {
 		return false
 	}
-	q.Queue(lockOrders, shops, ids, names).Query(func(rows pgx.Rows) error {
+	sql, args := narrowed(lockOrders, []any{shops, ids, callbackShops, names}, b.shop)
+	q.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
 		for _, row := range found {
 			b.rows[payment.Key{Shop: row.ShopID, Order: row.ID}] = row
@@ -202,7 +209,8 @@ func (b *batch) queueLocks(q *pgx.Batch) bool {
 		return err
 	})
 	if len(names) > 0 {
-		q.Queue(keptCallbacks, accounts, keys).Query(b.readKept)
+		sql, args := narrowed(keptCallbacks, []any{accounts, keys}, b.shop)
+		q.Queue(sql, args...).Query(b.readKept)
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -22,6 +23,7 @@ const (
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
 	badCharacter         = "22021" // character_not_in_repertoire: a NUL in a text
+	internalError        = "XX000" // of a Citus coordinator: an error of a node
 	badJSONCharacter     = "22P05" // untranslatable_character: a NUL in a JSON text
 )
 
@@ -36,10 +38,20 @@ func inTheWay(err error) bool {
 	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected || violates(err, "callbacks_pkey"))
 }
 
-// violates reports whether err is the violation of a constraint.
+// violates reports whether err is the violation of a constraint. Citus names it in the message only, with the
+// number of a shard, and may not keep the node's code.
 func violates(err error, constraint string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == uniqueViolation || pg.Code == checkViolation) && pg.ConstraintName == constraint
+	if !ok || pg.Code != uniqueViolation && pg.Code != checkViolation && pg.Code != internalError {
+		return false
+	}
+	if pg.ConstraintName != "" {
+		return pg.ConstraintName == constraint
+	}
+	_, named, _ := strings.Cut(pg.Message, ` constraint "`)
+	named, _, _ = strings.Cut(named, `"`)
+	shard, ok := strings.CutPrefix(named, constraint)
+	return ok && (shard == "" || strings.HasPrefix(shard, "_") && strings.Trim(shard[1:], "0123456789") == "")
 }
 
 // translate gives an error the meaning that callers act on.
@@ -61,7 +73,7 @@ func translate(doing string, err error) error {
 // cannotWork reports whether the database could not be reached or cannot work now, as opposed to having refused.
 func cannotWork(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return unavailableClasses[pg.Code[:min(2, len(pg.Code))]] || pg.Code == readOnlyTransaction || pg.Code == lockNotAvailable || pg.Code == idleTooLong || inTheWay(err)
+		return unavailableClasses[pg.Code[:min(2, len(pg.Code))]] || lostInCommit(pg) || pg.Code == readOnlyTransaction || pg.Code == lockNotAvailable || pg.Code == idleTooLong || inTheWay(err)
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true
@@ -75,4 +87,9 @@ func cannotWork(err error) bool {
 
 func unavailable(err error) error {
 	return &payment.Error{Code: payment.CodeUnavailable, Message: "The service cannot reach its database now. Send the same request again in a moment; it cannot be done twice.", Err: err}
+}
+
+// lostInCommit reports whether a Citus coordinator lost a node while it committed there: nobody knows whether that was done.
+func lostInCommit(pg *pgconn.PgError) bool {
+	return pg.Code == internalError && strings.HasPrefix(pg.Message, "could not commit transaction")
 }

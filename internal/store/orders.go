@@ -137,17 +137,19 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 // processes may call it at once and never get the same order.
 func (s *Store) LeaseDuePolls(ctx context.Context, provider string, limit int, lease time.Duration) ([]payment.Key, error) {
 	var keys []payment.Key
-	err := s.read(ctx, "lease due checks", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
-		now := s.Now()
-		rows, err := q.LeaseDuePolls(ctx, db.LeaseDuePollsParams{Provider: provider, Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		keys = make([]payment.Key, len(rows))
-		for i, r := range rows {
-			keys[i] = payment.Key{Shop: r.ShopID, Order: r.ID}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, nil
+	now := s.Now()
+	err := s.leaseDue(ctx, due{
+		doing: "lease due checks",
+		shops: func(ctx context.Context, q *db.Queries, most int32) ([]uuid.UUID, error) {
+			return q.ShopsOfDuePolls(ctx, db.ShopsOfDuePollsParams{Provider: provider, Now: now, MaxRows: most})
+		},
+		take: func(ctx context.Context, q *db.Queries, shop *uuid.UUID, most int32) (int, error) {
+			rows, err := q.LeaseDuePolls(ctx, db.LeaseDuePollsParams{Provider: provider, Now: now, ShopID: shop, LeasedUntil: now.Add(lease), MaxRows: most})
+			for _, r := range rows {
+				keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.ID})
+			}
+			return len(rows), err
+		},
+	}, limit)
+	return keys, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/gateway"
@@ -88,18 +89,24 @@ const (
 // process that wrote or sent it is gone. Several processes may get the same order; one of them leases the notification. more
 // reports that there may be others.
 func (s *Store) DueDeliveries(ctx context.Context, limit int) (keys []payment.Key, more bool, err error) {
-	var rows []db.DueDeliveriesRow
-	err = s.read(ctx, "find due deliveries", func(ctx context.Context, q *db.Queries) (err error) { // one statement is a transaction of its own
-		now := s.Now()
-		rows, err = q.DueDeliveries(ctx, db.DueDeliveriesParams{Now: now, Due: now.Add(-dueGrace), Later: now.Add(behindPause), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		return err
-	})
-	for _, r := range rows {
-		if r.Oldest {
-			keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.OrderID})
-		}
-	}
-	return keys, len(rows) == limit, err
+	now, found := s.Now(), 0
+	err = s.leaseDue(ctx, due{
+		doing: "find due deliveries",
+		shops: func(ctx context.Context, q *db.Queries, most int32) ([]uuid.UUID, error) {
+			return q.ShopsOfDueDeliveries(ctx, db.ShopsOfDueDeliveriesParams{Now: now, Due: now.Add(-dueGrace), MaxRows: most})
+		},
+		take: func(ctx context.Context, q *db.Queries, shop *uuid.UUID, most int32) (int, error) {
+			rows, err := q.DueDeliveries(ctx, db.DueDeliveriesParams{Now: now, Due: now.Add(-dueGrace), ShopID: shop, Later: now.Add(behindPause), MaxRows: most})
+			for _, r := range rows {
+				if r.Oldest {
+					keys = append(keys, payment.Key{Shop: r.ShopID, Order: r.OrderID})
+				}
+			}
+			found += len(rows)
+			return len(rows), err
+		},
+	}, limit)
+	return keys, found >= limit, err
 }
 
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and

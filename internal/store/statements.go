@@ -213,19 +213,21 @@ func errTransactionReportMoved(st *payment.TransactionReport) error {
 // processes may call it at once and never get the same statement.
 func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error) {
 	var keys []payment.TransactionReportKey
-	err := s.read(ctx, "lease due statements", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
-		now := s.Now()
-		rows, err := q.LeaseDueTransactionReports(ctx, db.LeaseDueTransactionReportsParams{Now: now, LeasedUntil: now.Add(lease), MaxRows: int32(limit)}) //nolint:gosec // a batch
-		keys = make([]payment.TransactionReportKey, len(rows))
-		for i, r := range rows {
-			keys[i] = payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return keys, nil
+	now := s.Now()
+	err := s.leaseDue(ctx, due{
+		doing: "lease due statements",
+		shops: func(ctx context.Context, q *db.Queries, most int32) ([]uuid.UUID, error) {
+			return q.ShopsOfDueTransactionReports(ctx, db.ShopsOfDueTransactionReportsParams{Now: now, MaxRows: most})
+		},
+		take: func(ctx context.Context, q *db.Queries, shop *uuid.UUID, most int32) (int, error) {
+			rows, err := q.LeaseDueTransactionReports(ctx, db.LeaseDueTransactionReportsParams{Now: now, ShopID: shop, LeasedUntil: now.Add(lease), MaxRows: most})
+			for _, r := range rows {
+				keys = append(keys, payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID})
+			}
+			return len(rows), err
+		},
+	}, limit)
+	return keys, err
 }
 
 // RenewTransactionReport lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.

@@ -51,6 +51,7 @@ type Store struct {
 	shopNumbers   sync.Map // shop id → uint32
 	shopsByNumber sync.Map // uint32 → shop id
 	committer     committer
+	onCitus       atomic.Pointer[bool] // nil until it was asked
 }
 
 var (

@@ -58,7 +58,7 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 		if err := s.auditDecision(ctx, tx, facts, o); err != nil {
 			return err
 		}
-		all = changes{store: s}
+		all = changes{store: s, shop: s.oneShop(key.Shop)}
 		if err := all.add(ctx, row, before, o); err != nil {
 			return err
 		}

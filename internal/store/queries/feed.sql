@@ -19,7 +19,8 @@ RETURNING epoch;
 -- name: RewindFeeds :execrows
 -- To before the first that was written since then; where nothing was, to the end.
 INSERT INTO feed_rewinds (shop_id, epoch, position)
-SELECT s.id, @epoch::bigint, coalesce(
-    (SELECT min(n.position) - 1 FROM notifications n WHERE n.shop_id = s.id AND n.created_at >= @since::timestamptz),
-    (SELECT p.position FROM feed_positions p WHERE p.shop_id = s.id), 0)
-FROM shops s;
+SELECT s.id, @epoch::bigint, coalesce(n.first - 1, p.position, 0)
+FROM shops s
+LEFT JOIN feed_positions p ON p.shop_id = s.id
+LEFT JOIN (SELECT shop_id, min(position) AS first FROM notifications WHERE created_at >= @since::timestamptz GROUP BY shop_id) n ON n.shop_id = s.id;
+

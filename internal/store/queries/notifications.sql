@@ -7,7 +7,7 @@ VALUES (@shop_id, @order_id, @sequence, @id, @type, @payload, @url, @at, 1);
 SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = d.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off
 FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
     JOIN shops s ON s.id = d.shop_id JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id
@@ -41,7 +41,7 @@ WITH behind AS (
 )
 DELETE FROM deliveries d WHERE d.shop_id = @shop_id AND d.order_id = @order_id AND d.sequence = @sequence
 RETURNING EXISTS (
-    SELECT 1 FROM failing_destinations f WHERE f.shop_id = d.shop_id AND f.destination = sqlc.arg(destination)
+    SELECT 1 FROM failing_destinations f WHERE f.shop_id = @shop_id AND f.destination = sqlc.arg(destination)
 ) AS failing;
 
 -- name: NotificationFailed :execrows
@@ -81,7 +81,7 @@ WITH waiting AS (
     SELECT order_id, sequence, dense_rank() OVER (ORDER BY first) AS turn FROM waiting
 )
 UPDATE deliveries d SET state = 'pending', attempts_before = d.attempts, not_before = NULL,
-    next_attempt_at = CAST(@at AS timestamptz) + (t.turn - 1) * CAST(@pause_ms AS bigint) * interval '1 millisecond'
+    next_attempt_at = (CAST(@at AS timestamptz) AT TIME ZONE 'UTC' + (t.turn - 1) * CAST(@pause_ms AS bigint) * interval '1 millisecond') AT TIME ZONE 'UTC'
 FROM turns t
 WHERE d.shop_id = @shop_id AND d.order_id = t.order_id AND d.sequence = t.sequence AND d.state IN ('held', 'pending');
 
@@ -97,7 +97,7 @@ FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id
     ) made
 WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND coalesce(w.url, nullif(n.url, ''), s.notification_url) <> ''
     AND NOT EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id
             AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url))
     )
 ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
@@ -135,12 +135,19 @@ FROM notification_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORD
 WITH due AS (
     SELECT d.shop_id, d.order_id, d.sequence, NOT EXISTS (
         SELECT 1 FROM deliveries e WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence
+            AND (sqlc.narg('shop_id')::uuid IS NULL OR e.shop_id = sqlc.narg('shop_id')::uuid)
     ) AS oldest
     FROM deliveries d
     WHERE d.state = 'pending' AND d.next_attempt_at <= @due AND (d.leased_until IS NULL OR d.leased_until < @now::timestamptz)
+        AND (sqlc.narg('shop_id')::uuid IS NULL OR d.shop_id = sqlc.narg('shop_id')::uuid)
     ORDER BY d.next_attempt_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
 ), behind AS (
     UPDATE deliveries n SET next_attempt_at = @later FROM due
     WHERE NOT due.oldest AND n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
+        AND (sqlc.narg('shop_id')::uuid IS NULL OR n.shop_id = sqlc.narg('shop_id')::uuid)
 )
 SELECT shop_id, order_id, oldest FROM due;
+
+-- name: ShopsOfDueDeliveries :many
+SELECT shop_id FROM deliveries WHERE state = 'pending' AND next_attempt_at <= @due AND (leased_until IS NULL OR leased_until < @now::timestamptz)
+GROUP BY shop_id ORDER BY min(next_attempt_at) LIMIT @max_rows;

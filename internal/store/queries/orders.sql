@@ -89,32 +89,31 @@ WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY
 
 -- name: InsertOrder :execrows
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
--- to be written. No row means that the reference is taken.
+-- to be written. No row means that the reference is taken. Citus takes one part after the other: the history comes before the order.
 WITH r AS (
     INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES (@shop_id, @kind, @reference, @id)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
-), o AS (
-    INSERT INTO orders (
-        shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
-        sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
-        capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-        provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
-        notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
-        first_denial_at, acknowledged, command_accepted, pending_since, pending_status
-    ) SELECT
-        @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
-        @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
-        @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
-        @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
-        sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
-        sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
-        sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
-        sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
-    FROM r
-    RETURNING shop_id, id, sequence, status, created_at
+), t AS (
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
+    SELECT @shop_id, r.order_id, @sequence, '', @status, @source, @provider_data, @at FROM r
 )
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-SELECT o.shop_id, o.id, o.sequence, '', o.status, @source, @provider_data, @at FROM o;
+INSERT INTO orders (
+    shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
+    sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
+    capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+    provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+    notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
+    first_denial_at, acknowledged, command_accepted, pending_since, pending_status
+) SELECT
+    @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
+    @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
+    @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
+    @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
+    sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
+    sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
+    sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
+    sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
+FROM r;
 
 -- name: UpdateOrder :execrows
 -- The row is locked since it was read, so no refund has moved its sums meanwhile.
@@ -161,17 +160,22 @@ WHERE shop_id = @shop_id AND id = @id;
 WITH undecided AS (
     SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
     WHERE s.provider = @provider AND s.next_poll_at <= @now::timestamptz AND s.status NOT IN ('requires_action', 'authorized')
-        AND o.next_poll_at <= @now::timestamptz
+        AND o.next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid)
     ORDER BY s.next_poll_at LIMIT sqlc.arg('max_rows')::integer FOR NO KEY UPDATE OF o SKIP LOCKED
 ), waiting AS (
     SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
     WHERE s.provider = @provider AND s.next_poll_at <= @now::timestamptz AND s.status IN ('requires_action', 'authorized')
-        AND o.next_poll_at <= @now::timestamptz
+        AND o.next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid)
     ORDER BY s.next_poll_at LIMIT (SELECT sqlc.arg('max_rows')::integer - count(*) FROM undecided) FOR NO KEY UPDATE OF o SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_poll_at = @leased_until::timestamptz FROM due
-WHERE orders.shop_id = due.shop_id AND orders.id = due.id
+WHERE orders.shop_id = due.shop_id AND orders.id = due.id AND (sqlc.narg('shop_id')::uuid IS NULL OR orders.shop_id = sqlc.narg('shop_id')::uuid)
 RETURNING orders.shop_id, orders.id;
+
+-- name: ShopsOfDuePolls :many
+-- For LeaseDuePolls of one shop after the other, the longest due first.
+SELECT shop_id FROM open_orders WHERE provider = @provider AND next_poll_at <= @now::timestamptz
+GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT @max_rows;
 
 -- name: InsertTransition :execrows
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)

@@ -49,11 +49,15 @@ WHERE provider_reference = ANY(@ids::text[]) AND provider_reference <> '';
 
 -- name: LeaseDueTransactionReports :many
 WITH due AS (
-    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz ORDER BY next_poll_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY next_poll_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE transaction_reports SET next_poll_at = @leased_until::timestamptz FROM due
 WHERE transaction_reports.shop_id = due.shop_id AND transaction_reports.id = due.id
+    AND (sqlc.narg('shop_id')::uuid IS NULL OR transaction_reports.shop_id = sqlc.narg('shop_id')::uuid)
 RETURNING transaction_reports.shop_id, transaction_reports.id;
+
+-- name: ShopsOfDueTransactionReports :many
+SELECT shop_id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT @max_rows;
 
 -- name: RenewTransactionReport :execrows
 UPDATE transaction_reports SET next_poll_at = @leased_until::timestamptz

@@ -5,6 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"payrelay/deploy/citus"
 	"payrelay/migrations"
 )
 
@@ -28,5 +29,5 @@ func current(t testing.TB) Schema {
 		t.Fatalf("storetest: %v", err)
 	}
 	// The files may have changed since the program was built: the template holds what the program carries.
-	return Schema{Key: key + " " + migrations.Fingerprint(), Up: migrations.Up}
+	return Schema{Key: key + " " + migrations.Fingerprint() + " " + citus.Script, Up: migrations.Up}
 }

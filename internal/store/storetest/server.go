@@ -55,6 +55,8 @@ type server struct {
 	// server is in use, and the garbage collector would close it.
 	pg    *localpg.Server
 	slots chan struct{}
+	// workers are the other nodes if the server is the coordinator of a Citus cluster.
+	workers []node
 
 	mu        sync.Mutex
 	templates map[string]string // schema key → template known to be complete
@@ -68,7 +70,7 @@ func newServer(ctx context.Context) (*server, error) {
 			return nil, fmt.Errorf("TEST_DATABASE_URL: %w", err)
 		}
 		s.url, s.pg = pg.URL(), pg
-		return s, nil
+		return s, s.findNodes(ctx)
 	}
 	if os.Getenv("TEST_POSTGRES") != "container" {
 		pg, err := startOwn(ctx)
@@ -192,16 +194,31 @@ func (s *server) makeTemplate(ctx context.Context, conn *pgx.Conn, name string, 
 	if complete {
 		return nil
 	}
-	if err := dropDatabase(ctx, conn, name); err != nil {
+	if err := s.everywhere(ctx, s.url, func(conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) }); err != nil {
 		return err
 	}
 	id := pgx.Identifier{name}.Sanitize()
-	if _, err := conn.Exec(ctx, "CREATE DATABASE "+id+" TEMPLATE template0"); err != nil {
+	err = s.everywhere(ctx, s.url, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, "CREATE DATABASE "+id+" TEMPLATE template0")
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("create template %s: %w", name, err)
+	}
+	if err := s.joinNodes(ctx, s.urlOf(name)); err != nil {
+		return err
 	}
 	if err := schema.Up(ctx, s.urlOf(name)); err != nil {
 		return fmt.Errorf("migrate template %s: %w", name, err)
 	}
+	if err := s.distribute(ctx, s.urlOf(name)); err != nil {
+		return err
+	}
+	return s.everywhere(ctx, s.url, func(conn *pgx.Conn) error { return finishTemplate(ctx, conn, name) })
+}
+
+func finishTemplate(ctx context.Context, conn *pgx.Conn, name string) error {
+	id := pgx.Identifier{name}.Sanitize()
 	// A database is cloned only while nobody is connected to it (else 55006): nobody new may come, who is there goes.
 	for _, step := range []string{
 		"ALTER DATABASE " + id + " ALLOW_CONNECTIONS false",
@@ -220,7 +237,7 @@ func (s *server) clone(ctx context.Context, template string) (databaseURL, name 
 	name = clonePrefix + strings.ToLower(rand.Text())
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
-	err = s.admin(ctx, func(conn *pgx.Conn) error {
+	err = s.everywhere(ctx, s.url, func(conn *pgx.Conn) error {
 		sql := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + pgx.Identifier{template}.Sanitize()
 		if serverMajor(conn) >= 15 {
 			sql += " STRATEGY file_copy"
@@ -236,7 +253,7 @@ func (s *server) clone(ctx context.Context, template string) (databaseURL, name 
 func (s *server) drop(ctx context.Context, name string) error {
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
-	return s.admin(ctx, func(conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) })
+	return s.everywhere(ctx, s.url, func(conn *pgx.Conn) error { return dropDatabase(ctx, conn, name) })
 }
 
 func dropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
@@ -259,7 +276,11 @@ func dropDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 
 // admin runs f on a connection to the maintenance database. There is no pool: its goroutines would outlive the tests.
 func (s *server) admin(ctx context.Context, f func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, s.url)
+	return on(ctx, s.url, f)
+}
+
+func on(ctx context.Context, databaseURL string, f func(*pgx.Conn) error) error {
+	conn, err := pgx.Connect(ctx, databaseURL)
 	if err != nil {
 		return fmt.Errorf("connect to the test server: %w", err)
 	}

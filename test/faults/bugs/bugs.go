@@ -45,8 +45,8 @@ var All = map[string]Bug{
 		New:  "q.batch.Queue(unlocked(sql), args...).Query(",
 	}, {
 		File: "internal/store/commit_batch.go",
-		Old:  "q.Queue(lockOrders, shops",
-		New:  "q.Queue(unlocked(lockOrders), shops",
+		Old:  "narrowed(lockOrders, []any",
+		New:  "narrowed(unlocked(lockOrders), []any",
 	}, {
 		File: "internal/store/bug.go",
 		New: `package store

@@ -121,7 +121,8 @@ WITH due AS (
 ), turns AS (
     SELECT order_id, sequence, (SELECT n FROM due) + row_number() OVER (ORDER BY next_attempt_at) AS turn FROM picked
 )
-UPDATE deliveries n SET next_attempt_at = CAST($1 AS timestamptz) + t.turn * CAST($2 AS bigint) * interval '1 millisecond'
+UPDATE deliveries n
+SET next_attempt_at = (CAST($1 AS timestamptz) AT TIME ZONE 'UTC' + t.turn * CAST($2 AS bigint) * interval '1 millisecond') AT TIME ZONE 'UTC'
 FROM turns t WHERE n.shop_id = $3 AND n.order_id = t.order_id AND n.sequence = t.sequence
 `
 

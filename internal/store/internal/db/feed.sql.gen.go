@@ -97,10 +97,10 @@ func (q *Queries) RaiseFeedEpoch(ctx context.Context, arg RaiseFeedEpochParams) 
 
 const RewindFeeds = `-- name: RewindFeeds :execrows
 INSERT INTO feed_rewinds (shop_id, epoch, position)
-SELECT s.id, $1::bigint, coalesce(
-    (SELECT min(n.position) - 1 FROM notifications n WHERE n.shop_id = s.id AND n.created_at >= $2::timestamptz),
-    (SELECT p.position FROM feed_positions p WHERE p.shop_id = s.id), 0)
+SELECT s.id, $1::bigint, coalesce(n.first - 1, p.position, 0)
 FROM shops s
+LEFT JOIN feed_positions p ON p.shop_id = s.id
+LEFT JOIN (SELECT shop_id, min(position) AS first FROM notifications WHERE created_at >= $2::timestamptz GROUP BY shop_id) n ON n.shop_id = s.id
 `
 
 type RewindFeedsParams struct {

@@ -94,8 +94,8 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 }
 
 const ForgetIdempotencyKeys = `-- name: ForgetIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE ctid IN (
-    SELECT old.ctid FROM idempotency_keys old WHERE old.created_at < $1 LIMIT $2
+DELETE FROM idempotency_keys WHERE (shop_id, key) IN (
+    SELECT old.shop_id, old.key FROM idempotency_keys old WHERE old.created_at < $1 LIMIT $2
 )
 `
 

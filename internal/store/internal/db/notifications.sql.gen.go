@@ -115,22 +115,26 @@ const DueDeliveries = `-- name: DueDeliveries :many
 WITH due AS (
     SELECT d.shop_id, d.order_id, d.sequence, NOT EXISTS (
         SELECT 1 FROM deliveries e WHERE e.shop_id = d.shop_id AND e.order_id = d.order_id AND e.sequence < d.sequence
+            AND ($1::uuid IS NULL OR e.shop_id = $1::uuid)
     ) AS oldest
     FROM deliveries d
-    WHERE d.state = 'pending' AND d.next_attempt_at <= $1 AND (d.leased_until IS NULL OR d.leased_until < $2::timestamptz)
-    ORDER BY d.next_attempt_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+    WHERE d.state = 'pending' AND d.next_attempt_at <= $2 AND (d.leased_until IS NULL OR d.leased_until < $3::timestamptz)
+        AND ($1::uuid IS NULL OR d.shop_id = $1::uuid)
+    ORDER BY d.next_attempt_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 ), behind AS (
-    UPDATE deliveries n SET next_attempt_at = $4 FROM due
+    UPDATE deliveries n SET next_attempt_at = $5 FROM due
     WHERE NOT due.oldest AND n.shop_id = due.shop_id AND n.order_id = due.order_id AND n.sequence = due.sequence
+        AND ($1::uuid IS NULL OR n.shop_id = $1::uuid)
 )
 SELECT shop_id, order_id, oldest FROM due
 `
 
 type DueDeliveriesParams struct {
-	Due     time.Time `db:"due"`
-	Now     time.Time `db:"now"`
-	MaxRows int32     `db:"max_rows"`
-	Later   time.Time `db:"later"`
+	ShopID  *uuid.UUID `db:"shop_id"`
+	Due     time.Time  `db:"due"`
+	Now     time.Time  `db:"now"`
+	MaxRows int32      `db:"max_rows"`
+	Later   time.Time  `db:"later"`
 }
 
 type DueDeliveriesRow struct {
@@ -143,6 +147,7 @@ type DueDeliveriesRow struct {
 // planned for later or under way; they are put off, so that a thousand of them are not read a thousand times.
 func (q *Queries) DueDeliveries(ctx context.Context, arg DueDeliveriesParams) ([]DueDeliveriesRow, error) {
 	rows, err := q.db.Query(ctx, DueDeliveries,
+		arg.ShopID,
 		arg.Due,
 		arg.Now,
 		arg.MaxRows,
@@ -344,7 +349,7 @@ WITH behind AS (
 )
 DELETE FROM deliveries d WHERE d.shop_id = $1 AND d.order_id = $2 AND d.sequence = $3
 RETURNING EXISTS (
-    SELECT 1 FROM failing_destinations f WHERE f.shop_id = d.shop_id AND f.destination = $4
+    SELECT 1 FROM failing_destinations f WHERE f.shop_id = $1 AND f.destination = $4
 ) AS failing
 `
 
@@ -490,7 +495,7 @@ const OldestUndelivered = `-- name: OldestUndelivered :one
 SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = d.shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = $1 AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off
 FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
     JOIN shops s ON s.id = d.shop_id JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id
@@ -556,7 +561,7 @@ WITH waiting AS (
     SELECT order_id, sequence, dense_rank() OVER (ORDER BY first) AS turn FROM waiting
 )
 UPDATE deliveries d SET state = 'pending', attempts_before = d.attempts, not_before = NULL,
-    next_attempt_at = CAST($1 AS timestamptz) + (t.turn - 1) * CAST($2 AS bigint) * interval '1 millisecond'
+    next_attempt_at = (CAST($1 AS timestamptz) AT TIME ZONE 'UTC' + (t.turn - 1) * CAST($2 AS bigint) * interval '1 millisecond') AT TIME ZONE 'UTC'
 FROM turns t
 WHERE d.shop_id = $3 AND d.order_id = t.order_id AND d.sequence = t.sequence AND d.state IN ('held', 'pending')
 `
@@ -584,7 +589,7 @@ FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id
     ) made
 WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND coalesce(w.url, nullif(n.url, ''), s.notification_url) <> ''
     AND NOT EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = n.shop_id
+        SELECT 1 FROM addresses_off a WHERE a.shop_id = $2
             AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url))
     )
 ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
@@ -610,6 +615,37 @@ func (q *Queries) ResendNotification(ctx context.Context, arg ResendNotification
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const ShopsOfDueDeliveries = `-- name: ShopsOfDueDeliveries :many
+SELECT shop_id FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1 AND (leased_until IS NULL OR leased_until < $2::timestamptz)
+GROUP BY shop_id ORDER BY min(next_attempt_at) LIMIT $3
+`
+
+type ShopsOfDueDeliveriesParams struct {
+	Due     time.Time `db:"due"`
+	Now     time.Time `db:"now"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+func (q *Queries) ShopsOfDueDeliveries(ctx context.Context, arg ShopsOfDueDeliveriesParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ShopsOfDueDeliveries, arg.Due, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var shop_id uuid.UUID
+		if err := rows.Scan(&shop_id); err != nil {
+			return nil, err
+		}
+		items = append(items, shop_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const SwitchAddressOff = `-- name: SwitchAddressOff :exec

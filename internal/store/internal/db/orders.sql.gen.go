@@ -279,40 +279,36 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES ($4, $5, $6, $7)
+    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES ($1, $3, $4, $2)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
-), o AS (
-    INSERT INTO orders (
-        shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
-        sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
-        capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-        provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
-        notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
-        first_denial_at, acknowledged, command_accepted, pending_since, pending_status
-    ) SELECT
-        $4, $7, $5, $6, $8, $9, $10, $11, $12,
-        $13, $14, $15, $16, $17, $18, $19,
-        $20, $21, $22, $23, $24, $25,
-        $26, $27, $28, $29, $30, $31,
-        $32, $33, $34, $35,
-        $36, $37, $38, $39, $40, $41, $42,
-        $43, $44, $45, $46, $47,
-        $48, $49, $50, $51, $52
-    FROM r
-    RETURNING shop_id, id, sequence, status, created_at
+), t AS (
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
+    SELECT $1, r.order_id, $12, '', $7, $50, $51, $52 FROM r
 )
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-SELECT o.shop_id, o.id, o.sequence, '', o.status, $1, $2, $3 FROM o
+INSERT INTO orders (
+    shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
+    sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
+    capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+    provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+    notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
+    first_denial_at, acknowledged, command_accepted, pending_since, pending_status
+) SELECT
+    $1, $2, $3, $4, $5, $6, $7, $8, $9,
+    $10, $11, $12, $13, $14, $15, $16,
+    $17, $18, $19, $20, $21, $22,
+    $23, $24, $25, $26, $27, $28,
+    $29, $30, $31, $32,
+    $33, $34, $35, $36, $37, $38, $39,
+    $40, $41, $42, $43, $44,
+    $45, $46, $47, $48, $49
+FROM r
 `
 
 type InsertOrderParams struct {
-	Source            string          `db:"source"`
-	ProviderData      json.RawMessage `db:"provider_data"`
-	At                time.Time       `db:"at"`
 	ShopID            uuid.UUID       `db:"shop_id"`
+	ID                uuid.UUID       `db:"id"`
 	Kind              string          `db:"kind"`
 	Reference         string          `db:"reference"`
-	ID                uuid.UUID       `db:"id"`
 	RequestHash       []byte          `db:"request_hash"`
 	ParentID          *uuid.UUID      `db:"parent_id"`
 	Status            string          `db:"status"`
@@ -358,19 +354,19 @@ type InsertOrderParams struct {
 	CommandAccepted   bool            `db:"command_accepted"`
 	PendingSince      *time.Time      `db:"pending_since"`
 	PendingStatus     string          `db:"pending_status"`
+	Source            string          `db:"source"`
+	ProviderData      json.RawMessage `db:"provider_data"`
+	At                time.Time       `db:"at"`
 }
 
 // The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
-// to be written. No row means that the reference is taken.
+// to be written. No row means that the reference is taken. Citus takes one part after the other: the history comes before the order.
 func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertOrder,
-		arg.Source,
-		arg.ProviderData,
-		arg.At,
 		arg.ShopID,
+		arg.ID,
 		arg.Kind,
 		arg.Reference,
-		arg.ID,
 		arg.RequestHash,
 		arg.ParentID,
 		arg.Status,
@@ -416,6 +412,9 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.CommandAccepted,
 		arg.PendingSince,
 		arg.PendingStatus,
+		arg.Source,
+		arg.ProviderData,
+		arg.At,
 	)
 	if err != nil {
 		return 0, err
@@ -459,25 +458,26 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 const LeaseDuePolls = `-- name: LeaseDuePolls :many
 WITH undecided AS (
     SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
-    WHERE s.provider = $2 AND s.next_poll_at <= $3::timestamptz AND s.status NOT IN ('requires_action', 'authorized')
-        AND o.next_poll_at <= $3::timestamptz
-    ORDER BY s.next_poll_at LIMIT $4::integer FOR NO KEY UPDATE OF o SKIP LOCKED
+    WHERE s.provider = $3 AND s.next_poll_at <= $4::timestamptz AND s.status NOT IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= $4::timestamptz AND ($2::uuid IS NULL OR s.shop_id = $2::uuid)
+    ORDER BY s.next_poll_at LIMIT $5::integer FOR NO KEY UPDATE OF o SKIP LOCKED
 ), waiting AS (
     SELECT o.shop_id, o.id FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
-    WHERE s.provider = $2 AND s.next_poll_at <= $3::timestamptz AND s.status IN ('requires_action', 'authorized')
-        AND o.next_poll_at <= $3::timestamptz
-    ORDER BY s.next_poll_at LIMIT (SELECT $4::integer - count(*) FROM undecided) FOR NO KEY UPDATE OF o SKIP LOCKED
+    WHERE s.provider = $3 AND s.next_poll_at <= $4::timestamptz AND s.status IN ('requires_action', 'authorized')
+        AND o.next_poll_at <= $4::timestamptz AND ($2::uuid IS NULL OR s.shop_id = $2::uuid)
+    ORDER BY s.next_poll_at LIMIT (SELECT $5::integer - count(*) FROM undecided) FOR NO KEY UPDATE OF o SKIP LOCKED
 ), due AS MATERIALIZED (SELECT shop_id, id FROM undecided UNION ALL SELECT shop_id, id FROM waiting)
 UPDATE orders SET next_poll_at = $1::timestamptz FROM due
-WHERE orders.shop_id = due.shop_id AND orders.id = due.id
+WHERE orders.shop_id = due.shop_id AND orders.id = due.id AND ($2::uuid IS NULL OR orders.shop_id = $2::uuid)
 RETURNING orders.shop_id, orders.id
 `
 
 type LeaseDuePollsParams struct {
-	LeasedUntil time.Time `db:"leased_until"`
-	Provider    string    `db:"provider"`
-	Now         time.Time `db:"now"`
-	MaxRows     int32     `db:"max_rows"`
+	LeasedUntil time.Time  `db:"leased_until"`
+	ShopID      *uuid.UUID `db:"shop_id"`
+	Provider    string     `db:"provider"`
+	Now         time.Time  `db:"now"`
+	MaxRows     int32      `db:"max_rows"`
 }
 
 type LeaseDuePollsRow struct {
@@ -491,6 +491,7 @@ type LeaseDuePollsRow struct {
 func (q *Queries) LeaseDuePolls(ctx context.Context, arg LeaseDuePollsParams) ([]LeaseDuePollsRow, error) {
 	rows, err := q.db.Query(ctx, LeaseDuePolls,
 		arg.LeasedUntil,
+		arg.ShopID,
 		arg.Provider,
 		arg.Now,
 		arg.MaxRows,
@@ -1102,6 +1103,38 @@ func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]Refunds
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ShopsOfDuePolls = `-- name: ShopsOfDuePolls :many
+SELECT shop_id FROM open_orders WHERE provider = $1 AND next_poll_at <= $2::timestamptz
+GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT $3
+`
+
+type ShopsOfDuePollsParams struct {
+	Provider string    `db:"provider"`
+	Now      time.Time `db:"now"`
+	MaxRows  int32     `db:"max_rows"`
+}
+
+// For LeaseDuePolls of one shop after the other, the longest due first.
+func (q *Queries) ShopsOfDuePolls(ctx context.Context, arg ShopsOfDuePollsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ShopsOfDuePolls, arg.Provider, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var shop_id uuid.UUID
+		if err := rows.Scan(&shop_id); err != nil {
+			return nil, err
+		}
+		items = append(items, shop_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

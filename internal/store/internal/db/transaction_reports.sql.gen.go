@@ -137,17 +137,19 @@ func (q *Queries) LatestTransactionReports(ctx context.Context, maxRows int32) (
 
 const LeaseDueTransactionReports = `-- name: LeaseDueTransactionReports :many
 WITH due AS (
-    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= $2::timestamptz ORDER BY next_poll_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= $3::timestamptz AND ($2::uuid IS NULL OR shop_id = $2::uuid) ORDER BY next_poll_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE transaction_reports SET next_poll_at = $1::timestamptz FROM due
 WHERE transaction_reports.shop_id = due.shop_id AND transaction_reports.id = due.id
+    AND ($2::uuid IS NULL OR transaction_reports.shop_id = $2::uuid)
 RETURNING transaction_reports.shop_id, transaction_reports.id
 `
 
 type LeaseDueTransactionReportsParams struct {
-	LeasedUntil time.Time `db:"leased_until"`
-	Now         time.Time `db:"now"`
-	MaxRows     int32     `db:"max_rows"`
+	LeasedUntil time.Time  `db:"leased_until"`
+	ShopID      *uuid.UUID `db:"shop_id"`
+	Now         time.Time  `db:"now"`
+	MaxRows     int32      `db:"max_rows"`
 }
 
 type LeaseDueTransactionReportsRow struct {
@@ -156,7 +158,12 @@ type LeaseDueTransactionReportsRow struct {
 }
 
 func (q *Queries) LeaseDueTransactionReports(ctx context.Context, arg LeaseDueTransactionReportsParams) ([]LeaseDueTransactionReportsRow, error) {
-	rows, err := q.db.Query(ctx, LeaseDueTransactionReports, arg.LeasedUntil, arg.Now, arg.MaxRows)
+	rows, err := q.db.Query(ctx, LeaseDueTransactionReports,
+		arg.LeasedUntil,
+		arg.ShopID,
+		arg.Now,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -253,6 +260,35 @@ func (q *Queries) RenewTransactionReport(ctx context.Context, arg RenewTransacti
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const ShopsOfDueTransactionReports = `-- name: ShopsOfDueTransactionReports :many
+SELECT shop_id FROM transaction_reports WHERE next_poll_at <= $1::timestamptz GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT $2
+`
+
+type ShopsOfDueTransactionReportsParams struct {
+	Now     time.Time `db:"now"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+func (q *Queries) ShopsOfDueTransactionReports(ctx context.Context, arg ShopsOfDueTransactionReportsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ShopsOfDueTransactionReports, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var shop_id uuid.UUID
+		if err := rows.Scan(&shop_id); err != nil {
+			return nil, err
+		}
+		items = append(items, shop_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const TransactionReportAnywhere = `-- name: TransactionReportAnywhere :one

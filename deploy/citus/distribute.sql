@@ -1,0 +1,183 @@
+-- Spreads an empty payrelay database over a Citus cluster: every table of a shop by shop_id, all on the shop's node. To be run once
+-- with psql on the coordinator, after "server migrate up" and before the first order. See docs/scaling.md.
+BEGIN;
+SET LOCAL citus.enable_unsafe_triggers = on;                -- the nodes need it too, in postgresql.conf
+SET LOCAL citus.multi_shard_modify_mode = 'sequential';     -- reference tables are created in the same transaction
+SET LOCAL client_min_messages = warning;
+
+-- Where each table goes, and why. A table that is missing here ends the script.
+CREATE TEMPORARY TABLE placement (name text, place text, reason text) ON COMMIT DROP;
+INSERT INTO placement (name, place, reason) VALUES
+    ('shops', 'reference', 'rows of every shop are joined with it'),
+    ('accounts', 'reference', 'rows of every shop are joined with it'),
+    ('legal_transitions', 'reference', 'every step is compared with it, on the node of the shop'),
+    ('feed_epochs', 'reference', 'every feed is read with it'),
+    ('orders', 'shop', ''),
+    ('order_transitions', 'shop', ''),
+    ('order_references', 'shop', ''),
+    ('order_names', 'shop', ''),
+    ('open_orders', 'shop', ''),
+    ('order_conflicts', 'shop', ''),
+    ('provider_calls', 'shop', ''),
+    ('callbacks', 'shop', ''),
+    ('addresses_off', 'shop', ''),
+    ('failing_destinations', 'shop', ''),
+    ('feed_positions', 'shop', ''),
+    ('feed_rewinds', 'shop', ''),
+    ('notifications', 'shop', ''),
+    ('deliveries', 'shop', ''),
+    ('notification_attempts', 'shop', ''),
+    ('idempotency_keys', 'shop', ''),
+    ('transaction_reports', 'shop', ''),
+    ('transaction_report_rows', 'shop', ''),
+    ('shop_keys', 'local', 'read whole by every process, a short while after each change'),
+    ('shop_key_uses', 'local', 'as shop_keys'),
+    ('account_shops', 'local', 'as shop_keys'),
+    ('account_secrets', 'local', 'as shop_keys'),
+    ('directory', 'view', 'see below'),
+    ('service_keys', 'local', 'read once by every process'),
+    ('audit_log', 'local', 'written by operators only'),
+    ('goose_db_version', 'local', 'written by migrations only');
+
+DO $$
+DECLARE
+    missing text;
+BEGIN
+    SELECT string_agg(c.relname, ', ') INTO missing FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname NOT IN (SELECT name FROM placement);
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION 'deploy/citus/distribute.sql says nothing of these tables: %', missing;
+    END IF;
+    IF (SELECT count(*) FROM orders) > 0 THEN
+        RAISE EXCEPTION 'the database has orders already: distribute an empty one, and copy the rows into it (docs/scaling.md)';
+    END IF;
+END $$;
+
+-- Tables -----------------------------------------------------------------------------------------------------------
+-- Triggers are put back below, in another form.
+DROP TRIGGER shops_changed ON shops;
+DROP TRIGGER shop_keys_changed ON shop_keys;
+DROP TRIGGER accounts_changed ON accounts;
+DROP TRIGGER account_secrets_changed ON account_secrets;
+DROP TRIGGER account_shops_changed ON account_shops;
+DROP TRIGGER order_transitions_check ON order_transitions;
+DROP TRIGGER orders_added ON orders;
+DROP TRIGGER orders_changed ON orders;
+DROP FUNCTION order_transitions_check, orders_added, orders_changed;
+
+-- A table is distributed without its foreign keys, which are put back when all tables are in place.
+CREATE TEMPORARY TABLE foreign_keys ON COMMIT DROP AS
+SELECT c.conrelid::regclass::text AS name, c.conname, pg_get_constraintdef(c.oid) AS definition FROM pg_constraint c
+WHERE c.contype = 'f' AND c.conparentid = 0 AND c.connamespace = 'public'::regnamespace;
+
+DO $$
+DECLARE
+    k record;
+    first text;
+BEGIN
+    FOR k IN SELECT * FROM foreign_keys LOOP
+        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT %I', k.name, k.conname);
+    END LOOP;
+    FOR k IN SELECT p.name FROM placement p WHERE p.place = 'reference' LOOP
+        PERFORM create_reference_table(k.name::regclass);
+    END LOOP;
+    FOR k IN SELECT p.name FROM placement p WHERE p.place = 'shop' ORDER BY p.name <> 'orders' LOOP
+        IF first IS NULL THEN
+            PERFORM create_distributed_table(k.name::regclass, 'shop_id');
+            first := k.name;
+        ELSE
+            PERFORM create_distributed_table(k.name::regclass, 'shop_id', colocate_with => first);
+        END IF;
+    END LOOP;
+    FOR k IN SELECT * FROM foreign_keys LOOP
+        EXECUTE format('ALTER TABLE %I ADD CONSTRAINT %I %s', k.name, k.conname, k.definition);
+    END LOOP;
+END $$;
+
+-- Rules ------------------------------------------------------------------------------------------------------------
+-- On one server the rules of orders are checked once a statement, over all of its rows. On a node a trigger sees the rows of one
+-- shard, and may ask for other tables of one shop only: here each rule is checked once a row. They are the same rules.
+CREATE FUNCTION order_transitions_check() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    before text;
+BEGIN
+    SELECT p.to_status INTO before FROM order_transitions p
+    WHERE p.shop_id = NEW.shop_id AND p.order_id = NEW.order_id AND p.sequence = NEW.sequence - 1;
+    IF coalesce(before, '') <> NEW.from_status OR (before IS NULL) <> (NEW.sequence = 1) THEN
+        PERFORM violated('order_transitions_gapless', 'order_transitions must follow one another without a gap');
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION orders_added() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    rule text;
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status) THEN
+        rule := 'orders_status_has_history';
+    ELSIF NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = NEW.reference AND r.shop_id = NEW.shop_id AND r.kind = NEW.kind AND r.order_id = NEW.id) THEN
+        rule := 'orders_reference';
+    END IF;
+    IF rule IS NOT NULL THEN
+        PERFORM violated(rule, 'an order must have its history, its reference, its shop, its account and its parent');
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION orders_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.shop_id, OLD.id, OLD.kind, OLD.reference, OLD.account_id) IS DISTINCT FROM (NEW.shop_id, NEW.id, NEW.kind, NEW.reference, NEW.account_id)
+        OR OLD.parent_id IS DISTINCT FROM NEW.parent_id THEN
+        PERFORM violated('orders_identity', 'the shop, id, kind, reference, account and parent of an order never change');
+    ELSIF (OLD.sequence, OLD.status) IS DISTINCT FROM (NEW.sequence, NEW.status) AND NOT EXISTS (
+        SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status
+    ) THEN
+        PERFORM violated('orders_status_has_history', 'a status must be the end of the history');
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The copies of an order that it is searched by.
+CREATE FUNCTION orders_copied() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    called text;
+BEGIN
+    IF NEW.finalized_at IS NULL OR NEW.next_poll_at IS NOT NULL OR NEW.conflicts > 0 THEN
+        INSERT INTO open_orders (shop_id, order_id, provider, kind, status, in_conflict, since, next_poll_at)
+        VALUES (NEW.shop_id, NEW.id, NEW.provider, NEW.kind, NEW.status, NEW.conflicts > 0, NEW.updated_at, NEW.next_poll_at)
+        ON CONFLICT (shop_id, order_id) DO UPDATE SET status = excluded.status, in_conflict = excluded.in_conflict,
+            since = excluded.since, next_poll_at = excluded.next_poll_at;
+    ELSE
+        DELETE FROM open_orders WHERE shop_id = NEW.shop_id AND order_id = NEW.id;
+    END IF;
+    FOR called IN SELECT NEW.provider_reference WHERE NEW.provider_reference <> '' UNION SELECT jsonb_object_keys(NEW.bank_references) LOOP
+        INSERT INTO order_names (name_hash, shop_id, order_id) VALUES (md5(called)::uuid, NEW.shop_id, NEW.id) ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN NULL;
+END $$;
+
+-- What is kept in memory is read anew when this number has moved. Triggers of tables that are on several nodes cannot count, so here
+-- the number is made of what the tables hold.
+DROP FUNCTION directory_changed;
+DROP TABLE directory;
+CREATE VIEW directory AS SELECT true AS one_row, coalesce(bit_xor(hashtextextended(held.line, held.source)), 0) AS generation, timestamptz 'epoch' AS changed_at
+FROM (
+    SELECT 1 AS source, s::text AS line FROM shops s
+    UNION ALL SELECT 2, k::text FROM shop_keys k
+    UNION ALL SELECT 3, a::text FROM accounts a
+    UNION ALL SELECT 4, c::text FROM account_secrets c
+    UNION ALL SELECT 5, l::text FROM account_shops l
+) held;
+
+CREATE TRIGGER order_transitions_check BEFORE INSERT ON order_transitions FOR EACH ROW EXECUTE FUNCTION order_transitions_check();
+CREATE TRIGGER orders_added AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION orders_added();
+CREATE TRIGGER orders_changed AFTER UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION orders_changed();
+CREATE TRIGGER orders_copied AFTER INSERT OR UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION orders_copied();
+ALTER TABLE order_transitions ADD CONSTRAINT order_transitions_legal FOREIGN KEY (from_status, to_status) REFERENCES legal_transitions (from_status, to_status);
+-- The history of a new order is written before the order, in one transaction.
+ALTER TABLE order_transitions ADD CONSTRAINT order_transitions_order FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE orders ADD CONSTRAINT orders_shop FOREIGN KEY (shop_id) REFERENCES shops (id);
+ALTER TABLE orders ADD CONSTRAINT orders_account FOREIGN KEY (account_id) REFERENCES accounts (id);
+ALTER TABLE orders ADD CONSTRAINT orders_parent FOREIGN KEY (shop_id, parent_id) REFERENCES orders (shop_id, id);
+COMMIT;
