@@ -95,7 +95,7 @@ const resumeWait = 3 * time.Second
 func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
 	g.rejected.Inc()
 	if rec := recordOf(r.Context()); rec != nil {
-		rec.rejected = true
+		rec.counted = true
 	}
 	s.problem(w, r, problem{
 		Status: http.StatusServiceUnavailable, Code: "service_unavailable", RetryAfter: 1,

@@ -27,18 +27,21 @@ var keyRefusals = map[shop.KeyReason]string{
 // authenticate finds the shop by its key. From here on the request has a call.
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reject := func(detail string) {
+		reject := func(reason, detail string) {
+			if s.brake(w, r, reason) {
+				return
+			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="payrelay"`)
 			s.problem(w, r, problem{Status: http.StatusUnauthorized, Code: "unauthorized", Detail: detail})
 		}
 		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		key = strings.TrimSpace(key)
 		if len(r.Header.Values("Authorization")) != 1 || !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
-			reject("Send your shop's key in the header Authorization: Bearer KEY.")
+			reject(reasonMissing, "Send your shop's key in the header Authorization: Bearer KEY.")
 			return
 		}
 		if s.RejectDemoKey && key == shop.DemoKey {
-			reject("The demo key is for trying out only. Use your shop's own key.")
+			reject(reasonUnknown, "The demo key is for trying out only. Use your shop's own key.")
 			return
 		}
 		p, err := s.Auth.Authenticate(r.Context(), key, clientIP(r))
@@ -47,7 +50,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 				s.problem(w, r, disabled("This key is switched off, and nothing was stored or sent. Use another key of your shop, or ask the operators."))
 				return
 			}
-			reject(keyRefusals[refused.Reason])
+			reject(string(refused.Reason), keyRefusals[refused.Reason])
 			return
 		}
 		if err != nil {
@@ -70,6 +73,9 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 		account, err := s.CallbackAccount(r.Context(), chi.URLParam(r, "provider"), chi.URLParam(r, "token"))
 		switch {
 		case payment.CodeOf(err) == payment.CodeCallbackUnknown:
+			if s.brake(w, r, reasonCallback) {
+				return
+			}
 			s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "This is no callback address."})
 			return
 		case err != nil:

@@ -25,6 +25,7 @@ func (s *server) authorize(next http.Handler) http.Handler {
 			s.problem(w, r, notFound)
 			return
 		case !c.principal.May(c.operation.scope):
+			s.failures.counted.WithLabelValues(reasonScope).Inc()
 			s.problem(w, r, problem{Status: http.StatusForbidden, Code: "forbidden", Detail: "This key lacks the scope " + string(c.operation.scope) + ". Ask the operators for a key that has it."})
 			return
 		case c.operation.money == moneyBegins && c.principal.Mode == shop.ModeDrain:

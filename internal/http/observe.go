@@ -30,8 +30,8 @@ const (
 type record struct {
 	address                                                    clientaddr.Address
 	requestID, shop, key, account, orderID, provider, verdict, code string
-	// rejected requests are counted, and logged for debugging only: there may be very many.
-	rejected bool
+	// counted requests have a metric, and are logged for debugging only: there may be very many.
+	counted bool
 }
 
 func recordOf(ctx context.Context) *record {
@@ -66,6 +66,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 	rejected *prometheus.CounterVec
+	failures *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -79,7 +80,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.rejected = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "payrelay_http_rejected_requests_total", Help: "Requests rejected at admission because too much was being worked on.",
 	}, []string{"class"})
-	reg.MustRegister(m.seconds, m.inFlight, m.rejected)
+	m.failures = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "payrelay_auth_failures_total", Help: "Requests whose key, or callback address, was not accepted, by reason.",
+	}, []string{"reason"})
+	for _, reason := range failureReasons {
+		m.failures.WithLabelValues(reason)
+	}
+	reg.MustRegister(m.seconds, m.inFlight, m.rejected, m.failures)
 	return m
 }
 
@@ -120,7 +127,7 @@ func (s *server) finish(r *http.Request, rec *record, w middleware.WrapResponseW
 	s.metrics.seconds.WithLabelValues(route, knownMethod(r.Method), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 	event := s.Log.Info() //nolint:zerologlint // sent below
 	switch {
-	case rec.rejected:
+	case rec.counted:
 		event = s.Log.Debug()
 	case status >= http.StatusInternalServerError:
 		event = s.Log.Error()

@@ -81,6 +81,7 @@ type server struct {
 	Config
 	operations map[string]*operation // by method and route
 	metrics    *metrics
+	failures   *failures
 }
 
 // New returns the handler of the merchant API, its documentation and the providers' callbacks.
@@ -93,6 +94,7 @@ func New(c Config) (http.Handler, error) {
 		c.Clients = &clientaddr.Finder{}
 	}
 	s := &server{Config: c, operations: operationsOf(doc), metrics: newMetrics(c.Registerer)}
+	s.failures = &failures{log: c.Log, counted: s.metrics.failures}
 	return s.routes(), nil
 }
 

@@ -573,7 +573,7 @@ type Problem struct {
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`,
 	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `wrong_code`,
-	// `idempotency_mismatch`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
+	// `idempotency_mismatch`, `rate_limited`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
 
 	// Detail What was wrong and what to do.

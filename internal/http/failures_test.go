@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// from sends a request with a key from an address.
+func (b *fixture) from(address, method, path, key string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	r.RemoteAddr = address
+	if key != "" {
+		r.Header.Set("Authorization", "Bearer "+key)
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	return w
+}
+
+// TestAGuesserIsSlowedDown holds that only whoever guesses pays: a good key passes from the same address.
+func TestAGuesserIsSlowedDown(t *testing.T) {
+	t.Parallel()
+	for name, guess := range map[string]func(b *fixture, address string) *httptest.ResponseRecorder{
+		"keys": func(b *fixture, address string) *httptest.ResponseRecorder {
+			return b.from(address, http.MethodGet, "/v1/orders", "prk_live_guess")
+		},
+		"no key": func(b *fixture, address string) *httptest.ResponseRecorder {
+			return b.from(address, http.MethodPost, "/v1/payments", "")
+		},
+		"callbacks": func(b *fixture, address string) *httptest.ResponseRecorder {
+			return b.from(address, http.MethodPost, "/callbacks/p/guess", "")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := setup(t)
+				for range 10 {
+					require.Contains(t, []int{http.StatusUnauthorized, http.StatusNotFound}, guess(b, "192.0.2.9:1").Code)
+				}
+				for range 3 {
+					w := guess(b, "192.0.2.9:2")
+					require.Equal(t, http.StatusTooManyRequests, w.Code)
+					require.Equal(t, "rate_limited", readProblem(t, w).Code)
+					require.Equal(t, []string{"6", "close"}, []string{w.Header().Get("Retry-After"), w.Header().Get("Connection")})
+				}
+				require.Equal(t, http.StatusOK, b.from("192.0.2.9:3", http.MethodGet, "/v1/orders", goodKey).Code, "the shop behind the same address")
+				require.Equal(t, http.StatusOK, b.from("192.0.2.9:3", http.MethodPost, "/callbacks/p/t", "").Code)
+				require.NotEqual(t, http.StatusTooManyRequests, guess(b, "192.0.2.8:1").Code, "another address")
+				<-time.After(6 * time.Second)
+				require.NotEqual(t, http.StatusTooManyRequests, guess(b, "192.0.2.9:1").Code)
+				require.Equal(t, http.StatusTooManyRequests, guess(b, "192.0.2.9:1").Code)
+				<-time.After(reportEvery)
+			})
+		})
+	}
+}
+
+// TestAnAddressIsARangeOfIPv6 holds that nobody gets more by using each of the addresses that they have.
+func TestAnAddressIsARangeOfIPv6(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		wrong := 0
+		for i := range 300 {
+			if b.from("[2001:db8:0:1::"+strconv.Itoa(i)+"]:1", http.MethodGet, "/v1/orders", "guess").Code == http.StatusUnauthorized {
+				wrong++
+			}
+		}
+		require.Equal(t, 10, wrong, "a /64 is one address")
+		b = setup(t)
+		wrong = 0
+		for i := range 300 {
+			if b.from("[2001:db8:0:"+strconv.Itoa(i)+"::1]:1", http.MethodGet, "/v1/orders", "guess").Code == http.StatusUnauthorized {
+				wrong++
+			}
+		}
+		require.Equal(t, 100, wrong, "a /48 is ten")
+		<-time.After(reportEvery)
+	})
+}
+
+// TestFailuresOfAnAddressAreOneLineAMinute floods, and reads the log.
+func TestFailuresOfAnAddressAreOneLineAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		for range 500 {
+			b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", marked)
+			b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", "")
+			b.from("192.0.2.9:1", http.MethodPost, "/callbacks/p/"+marked, "")
+		}
+		b.from("192.0.2.8:1", http.MethodGet, "/v1/orders", marked)
+		<-time.After(reportEvery + time.Second)
+		synctest.Wait()
+		lines := map[string]string{}
+		for line := range strings.Lines(b.log.String()) {
+			var read map[string]any
+			require.NoError(t, json.Unmarshal([]byte(line), &read))
+			if read["level"] == "debug" {
+				continue
+			}
+			require.Equal(t, "auth_failures", read["message"], "a failure was logged by itself")
+			require.NotContains(t, lines, read["client_ip"], "two lines about one address")
+			lines[read["client_ip"].(string)] = line
+		}
+		require.Len(t, lines, 2)
+		require.Contains(t, lines["192.0.2.9"], `"count":1500,"reasons":{"missing":500,"unknown":500,"callback":500}`)
+		require.Contains(t, lines["192.0.2.8"], `"count":1,`)
+		require.NotContains(t, b.log.String(), marked)
+		require.Contains(t, counters(t, b), "payrelay_auth_failures_total unknown 501")
+	})
+}
+
+// TestManyAddressesShareALine holds that strangers of very many addresses fill no memory.
+func TestManyAddressesShareALine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		for i := range maxReports + 500 {
+			b.from("10.0."+strconv.Itoa(i/250)+"."+strconv.Itoa(i%250)+":1", http.MethodGet, "/v1/orders", "guess")
+		}
+		<-time.After(reportEvery + time.Second)
+		synctest.Wait()
+		require.Equal(t, maxReports+1, strings.Count(b.log.String(), "auth_failures"))
+		require.Contains(t, b.log.String(), `"client_ip":"others","count":500`)
+	})
+}
+
+// counters is each counter by its name, its labels' values and its count.
+func counters(t *testing.T, b *fixture) (found []string) {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			line := f.GetName()
+			for _, l := range m.GetLabel() {
+				line += " " + l.GetValue()
+			}
+			found = append(found, line+" "+strconv.FormatFloat(m.GetCounter().GetValue(), 'f', -1, 64))
+		}
+	}
+	return found
+}
