@@ -92,8 +92,8 @@ func (p *slot) resume() {
 const resumeWait = 3 * time.Second
 
 // reject answers a request that found no slot.
-func (s *server) reject(w http.ResponseWriter, r *http.Request, g *gate) {
-	g.rejected.Inc()
+func (s *server) reject(w http.ResponseWriter, r *http.Request, rejected prometheus.Counter) {
+	rejected.Inc()
 	if rec := recordOf(r.Context()); rec != nil {
 		rec.counted = true
 	}
@@ -112,7 +112,7 @@ func (s *server) admit(g *gate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			p, ok := g.enter(r.Context())
 			if !ok {
-				s.reject(w, r, g)
+				s.reject(w, r, g.rejected)
 				return
 			}
 			defer p.release(true)

@@ -4,53 +4,121 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
+	"os"
+	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever sends half a body keeps a place until it is whole or broken off, and only so many have one. A request without a
-// body needs none.
-func TestOnlySoManyBodiesArriveAtOnce(t *testing.T) {
-	t.Parallel()
-	rejected := prometheus.NewCounter(prometheus.CounterOpts{Name: "rejected"})
-	s := &server{Config: Config{Log: zerolog.Nop()}}
-	answer := s.arrive(newGate(Admission{Concurrency: 2}, rejected))(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
-	send := func(body io.Reader) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		answer.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body))
-		return w
-	}
-	type slow struct {
-		*io.PipeWriter
-		done chan int
-	}
-	var both []slow
-	for range 2 {
-		r, w := io.Pipe()
-		done := make(chan int, 1)
-		go func() { done <- send(r).Code }()
-		_, err := io.WriteString(w, "{")
-		require.NoError(t, err)
-		both = append(both, slow{w, done})
-	}
-	refused := send(strings.NewReader("{}"))
-	require.Equal(t, http.StatusServiceUnavailable, refused.Code)
-	require.NotEmpty(t, refused.Header().Get("Retry-After"))
-	require.InDelta(t, 1, testutil.ToFloat64(rejected), 0)
-	require.Equal(t, http.StatusOK, send(nil).Code)
+// endless is a body of which nothing comes until it is let go.
+type endless chan struct{}
 
-	require.NoError(t, both[0].Close())
-	require.Equal(t, http.StatusOK, <-both[0].done)
-	require.Equal(t, http.StatusOK, send(strings.NewReader("{}")).Code)
-	require.NoError(t, both[1].CloseWithError(io.ErrUnexpectedEOF))
-	<-both[1].done
-	require.Equal(t, http.StatusOK, send(strings.NewReader("{}")).Code)
-	require.Equal(t, http.StatusOK, send(iotest.ErrReader(io.ErrUnexpectedEOF)).Code, "who reads it judges it")
-	require.Equal(t, http.StatusOK, send(strings.NewReader("{}")).Code)
+func (e endless) Read([]byte) (int, error) {
+	<-e
+	return 0, io.EOF
+}
+
+// TestSlowBodiesOfAKeyCostNobodyElse fills the places of one key.
+func TestSlowBodiesOfAKeyCostNobodyElse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, body := setup(t), make(endless)
+		send := func(key string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(http.MethodPost, "/v1/orders/"+orderID+"/refresh", body)
+			r.Header.Set("Authorization", "Bearer "+key)
+			w := httptest.NewRecorder()
+			b.handler.ServeHTTP(w, r)
+			return w
+		}
+		var slow sync.WaitGroup
+		for range bodiesOfKey {
+			slow.Go(func() { require.Equal(t, http.StatusOK, send(goodKey).Code) })
+		}
+		synctest.Wait()
+		require.Equal(t, http.StatusNotFound, b.send(t, http.MethodPost, "/v1/orders/"+orderID+"/refresh", "{}", "Authorization", "Bearer "+otherKey).Code, "another shop's, which it does not have")
+		w := send(goodKey)
+		require.Equal(t, http.StatusTooManyRequests, w.Code)
+		require.Equal(t, "rate_limited", readProblem(t, w).Code)
+		require.Equal(t, "1", w.Header().Get("Retry-After"))
+		require.Equal(t, "close", w.Header().Get("Connection"))
+		close(body)
+		slow.Wait()
+		for range bodiesOfKey + 1 {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodPost, "/v1/payments", iotest.ErrReader(io.ErrUnexpectedEOF))
+			r.Header.Set("Authorization", "Bearer "+goodKey)
+			b.handler.ServeHTTP(w, r)
+			require.Equal(t, http.StatusBadRequest, w.Code, "a body that broke off gives its place back, too")
+		}
+		require.Equal(t, http.StatusOK, send(goodKey).Code, "every place came back")
+	})
+}
+
+func TestBodiesHaveABoundedMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBodies(bodiesOfKey, nil)
+		leave, err := b.enter(t.Context(), "a", bodyMemory)
+		require.NoError(t, err)
+		_, err = b.enter(t.Context(), "b", 1)
+		require.ErrorIs(t, err, errAllBodies)
+		leave()
+		leave, err = b.enter(t.Context(), "b", bodyMemory)
+		require.NoError(t, err)
+		leave()
+		require.Zero(t, b.each.Taken("a")+b.each.Taken("b"))
+	})
+}
+
+// TestABodysTimeGrowsWithWhatCame reads bodies that come at several paces by the clock of the bubble.
+func TestABodysTimeGrowsWithWhatCame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			piece int
+			pause time.Duration
+			lasts time.Duration // until it is cut, or here whole
+			whole bool
+		}{
+			"nothing comes":       {0, time.Second, 2 * time.Second, false},
+			"a byte each second":  {1, time.Second, 2 * time.Second, false},
+			"512 bytes a second":  {512, time.Second, 3500 * time.Millisecond, false},
+			"1 KiB a second":      {1 << 10, time.Second, 10 * time.Second, false},
+			"8 KiB a second":      {8 << 10, time.Second, 8 * time.Second, true},
+			"64 KiB at once":      {64 << 10, 0, 0, true},
+			"6 KiB a second, cut": {6 << 10, time.Second, 10 * time.Second, false},
+		} {
+			started := time.Now()
+			body := &paced{left: maxBody, piece: c.piece, pause: c.pause}
+			text, err := readInTime(body, maxBody, func(until time.Time) { body.until = until })
+			require.Equal(t, c.whole, err == nil, name)
+			require.Equal(t, c.whole, len(text) == maxBody, name)
+			require.InDelta(t, c.lasts.Seconds(), time.Since(started).Seconds(), 0.1, name)
+		}
+	})
+}
+
+// paced is a body that comes in pieces, with a pause before each, until a deadline.
+type paced struct {
+	left, piece int
+	pause       time.Duration
+	until       time.Time
+}
+
+func (p *paced) Read(text []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	if left := time.Until(p.until); left < p.pause {
+		<-time.After(left)
+		return 0, os.ErrDeadlineExceeded
+	}
+	<-time.After(p.pause)
+	n := min(p.piece, p.left, len(text))
+	p.left -= n
+	return n, nil
 }

@@ -27,8 +27,8 @@ var keyRefusals = map[shop.KeyReason]string{
 // authenticate finds the shop by its key. From here on the request has a call.
 func (s *server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reject := func(reason, detail string) {
-			if s.brake(w, r, reason) {
+		reject := func(reason, id, detail string) {
+			if s.brake(w, r, reason, id) {
 				return
 			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="payrelay"`)
@@ -37,20 +37,21 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		key = strings.TrimSpace(key)
 		if len(r.Header.Values("Authorization")) != 1 || !strings.EqualFold(scheme, "Bearer") || key == "" || len(key) > 200 {
-			reject(reasonMissing, "Send your shop's key in the header Authorization: Bearer KEY.")
+			reject(reasonMissing, "", "Send your shop's key in the header Authorization: Bearer KEY.")
 			return
 		}
 		if s.RejectDemoKey && key == shop.DemoKey {
-			reject(reasonUnknown, "The demo key is for trying out only. Use your shop's own key.")
+			reject(reasonUnknown, "", "The demo key is for trying out only. Use your shop's own key.")
 			return
 		}
 		p, err := s.Auth.Authenticate(r.Context(), key, clientIP(r))
 		if refused, ok := errors.AsType[*shop.KeyError](err); ok {
 			if refused.Reason == shop.KeyDisabled {
+				s.failures.counted.WithLabelValues(string(refused.Reason)).Inc()
 				s.problem(w, r, disabled("This key is switched off, and nothing was stored or sent. Use another key of your shop, or ask the operators."))
 				return
 			}
-			reject(string(refused.Reason), keyRefusals[refused.Reason])
+			reject(string(refused.Reason), refused.ID, keyRefusals[refused.Reason])
 			return
 		}
 		if err != nil {
@@ -62,7 +63,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		}
 		connlimit.Accepted(r.Context())
 		rec := recordOf(r.Context())
-		rec.shop, rec.key = p.Shop.Name, p.KeyID
+		rec.shop, rec.key, rec.caller = p.Shop.Name, p.KeyID, p.Shop.ID.String()+" "+p.KeyID
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))
 	})
 }
@@ -73,7 +74,7 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 		account, err := s.CallbackAccount(r.Context(), chi.URLParam(r, "provider"), chi.URLParam(r, "token"))
 		switch {
 		case payment.CodeOf(err) == payment.CodeCallbackUnknown:
-			if s.brake(w, r, reasonCallback) {
+			if s.brake(w, r, reasonCallback, "") {
 				return
 			}
 			s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "This is no callback address."})
@@ -83,7 +84,8 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 			return
 		}
 		connlimit.Accepted(r.Context())
-		recordOf(r.Context()).account = account.Name
+		rec := recordOf(r.Context())
+		rec.account, rec.caller = account.Name, account.ID.String()
 		next.ServeHTTP(w, r)
 	})
 }

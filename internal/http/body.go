@@ -63,10 +63,12 @@ func isJSON(contentType string) bool {
 	return err == nil && kind == "application/json" && (params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8"))
 }
 
+var bodyTooLarge = problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is larger than 64 KiB."}
+
 // incomplete answers a body that did not arrive whole.
 func incomplete(err error) problem {
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return problem{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Detail: "The body is larger than 64 KiB."}
+		return bodyTooLarge
 	}
 	return problem{Status: http.StatusBadRequest, Code: "malformed_json", Detail: "The body did not arrive whole."}
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"math"
 	"net/http"
 	"net/netip"
@@ -16,7 +17,7 @@ import (
 
 // Reasons why a key, or the address of a callback, was not accepted, beside those of shop.KeyReason.
 const (
-	reasonMissing  = "missing"  // there is no key, or it does not stand in its header alone
+	reasonMissing  = "missing" // there is no key, or it does not stand in its header alone
 	reasonUnknown  = string(shop.KeyUnknown)
 	reasonScope    = "scope"    // the key is good, and not for this operation
 	reasonCallback = "callback" // no account has this callback address
@@ -49,6 +50,8 @@ type failures struct {
 type failureReport struct {
 	count   int
 	reasons map[string]int
+	// keyID is the id of the last key that has one.
+	keyID string
 }
 
 const (
@@ -59,7 +62,7 @@ const (
 )
 
 // add counts a failure, and returns how long its address has to wait, or zero.
-func (f *failures) add(from netip.Addr, reason string) time.Duration {
+func (f *failures) add(from netip.Addr, reason, keyID string) time.Duration {
 	f.counted.WithLabelValues(reason).Inc()
 	client, _ := from.Prefix(from.BitLen())
 	wait := time.Duration(0)
@@ -69,7 +72,7 @@ func (f *failures) add(from netip.Addr, reason string) time.Duration {
 		wait = refused(f.rates.Take(all, failureRateOfRange))
 	}
 	wait = max(wait, refused(f.rates.Take(client, failureRate)))
-	f.report(client, reason)
+	f.report(client, reason, keyID)
 	return wait
 }
 
@@ -82,7 +85,7 @@ func refused(l limit.Left) time.Duration {
 }
 
 // report adds a failure to the next log line about its address.
-func (f *failures) report(client netip.Prefix, reason string) {
+func (f *failures) report(client netip.Prefix, reason, keyID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.reports == nil {
@@ -98,6 +101,7 @@ func (f *failures) report(client netip.Prefix, reason string) {
 		time.AfterFunc(reportEvery, func() { f.write(client) })
 	}
 	r.count++
+	r.keyID = cmp.Or(keyID, r.keyID)
 	r.reasons[reason]++
 }
 
@@ -120,13 +124,17 @@ func (f *failures) write(client netip.Prefix) {
 			reasons.Int(reason, n)
 		}
 	}
-	f.log.Warn().Str("client_ip", from).Int("count", r.count).Dict("reasons", reasons).Msg("auth_failures")
+	line := f.log.Warn().Str("client_ip", from) //nolint:zerologlint // sent below
+	if r.keyID != "" {
+		line.Str("key_id", r.keyID)
+	}
+	line.Int("count", r.count).Dict("reasons", reasons).Msg("auth_failures")
 }
 
 // brake counts a failure of a request's address, and answers the request if that address has to wait. Neither is logged by
 // itself: a guesser may send very many.
-func (s *server) brake(w http.ResponseWriter, r *http.Request, reason string) bool {
-	wait := s.failures.add(clientIP(r), reason)
+func (s *server) brake(w http.ResponseWriter, r *http.Request, reason, keyID string) bool {
+	wait := s.failures.add(clientIP(r), reason, keyID)
 	if rec := recordOf(r.Context()); rec != nil {
 		rec.counted = true
 	}

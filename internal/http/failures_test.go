@@ -98,7 +98,7 @@ func TestFailuresOfAnAddressAreOneLineAMinute(t *testing.T) {
 			b.from("192.0.2.9:1", http.MethodGet, "/v1/orders", "")
 			b.from("192.0.2.9:1", http.MethodPost, "/callbacks/p/"+marked, "")
 		}
-		b.from("192.0.2.8:1", http.MethodGet, "/v1/orders", marked)
+		b.from("192.0.2.8:1", http.MethodGet, "/v1/orders", revokedKey)
 		<-time.After(reportEvery + time.Second)
 		synctest.Wait()
 		lines := map[string]string{}
@@ -114,9 +114,9 @@ func TestFailuresOfAnAddressAreOneLineAMinute(t *testing.T) {
 		}
 		require.Len(t, lines, 2)
 		require.Contains(t, lines["192.0.2.9"], `"count":1500,"reasons":{"missing":500,"unknown":500,"callback":500}`)
-		require.Contains(t, lines["192.0.2.8"], `"count":1,`)
+		require.Contains(t, lines["192.0.2.8"], `"key_id":"revoked-id","count":1,"reasons":{"revoked":1}`)
 		require.NotContains(t, b.log.String(), marked)
-		require.Contains(t, counters(t, b), "payrelay_auth_failures_total unknown 501")
+		require.Contains(t, counters(t, b), "payrelay_auth_failures_total unknown 500")
 	})
 }
 

@@ -31,7 +31,7 @@ func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.P
 		shop.DemoKey: {Shop: shop.Shop{ID: myShop, Name: "demo"}, Scopes: shop.Scopes},
 	}[key]
 	if key == revokedKey {
-		return p, &shop.KeyError{Reason: shop.KeyRevoked}
+		return p, &shop.KeyError{Reason: shop.KeyRevoked, ID: "revoked-id"}
 	}
 	if !ok {
 		return p, &shop.KeyError{Reason: shop.KeyUnknown}

@@ -28,7 +28,9 @@ const (
 
 // record is the one log line of a request, filled as it goes.
 type record struct {
-	address                                                    clientaddr.Address
+	address clientaddr.Address
+	// caller is the key, or the account whose provider calls, by its id.
+	caller                                                          string
 	requestID, shop, key, account, orderID, provider, verdict, code string
 	// counted requests have a metric, and are logged for debugging only: there may be very many.
 	counted bool

@@ -18,12 +18,12 @@ func (s *server) steps() chi.Middlewares {
 		s.authenticate, // authenticate.go: the key belongs to a shop
 		s.authorize,    // authorize.go: the key has the operation's scope
 		s.unencoded,    // encoding.go: the body is what it looks like
-		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)), // arrive.go: the body is here, whole or broken off
-		s.admit(newGate(s.Admission, rejected)),                           // admission.go: there is room to work on it
-		s.deadline,                                                        // deadline.go: it will end in time
-		s.parseBody,                                                       // body.go: the body is one JSON value, parsed once
-		s.idempotent,                                                      // idempotent.go: a repeat gets the first answer
-		s.validate,                                                        // validate.go: path, query and body keep to the contract
+		s.arrive(newBodies(bodiesOfKey, rejected)), // arrive.go: the body is here, whole or broken off
+		s.admit(newGate(s.Admission, rejected)),    // admission.go: there is room to work on it
+		s.deadline,                                 // deadline.go: it will end in time
+		s.parseBody,                                // body.go: the body is one JSON value, parsed once
+		s.idempotent,                               // idempotent.go: a repeat gets the first answer
+		s.validate,                                 // validate.go: path, query and body keep to the contract
 	}
 }
 
@@ -33,7 +33,7 @@ func (s *server) callbackSteps() chi.Middlewares {
 	return chi.Middlewares{
 		s.callbackAccount, // authenticate.go: the address is that of an account
 		s.unencoded,
-		s.arrive(newGate(Admission{Concurrency: bodiesAtOnce}, rejected)),
+		s.arrive(newBodies(bodiesOfAccount, rejected)),
 		s.admit(newGate(s.CallbackAdmission, rejected)),
 	}
 }

@@ -30,6 +30,8 @@ func TestAStrangersBodyIsNotAwaited(t *testing.T) {
 		"unknown key":          {"POST /v1/payments HTTP/1.1\r\nContent-Length: 1000\r\n" + key + "prk_live_guessed\r\n", "{", 401},
 		"key without scope":    {"POST /v1/payments HTTP/1.1\r\nContent-Length: 1000\r\n" + key + readKey + "\r\n" + json, "{", 403},
 		"encoded":              {"POST /v1/payments HTTP/1.1\r\nContent-Length: 1000\r\nContent-Encoding: gzip\r\n" + key + goodKey + "\r\n", "{", 415},
+		"too large":            {"POST /v1/payments HTTP/1.1\r\nContent-Length: 65537\r\n" + key + goodKey + "\r\n" + json, "{", 413},
+		"too large a callback": {"POST /callbacks/p/t HTTP/1.1\r\nContent-Length: 65537\r\n", "a=", 413},
 		"unknown callback":     {"POST /callbacks/p/nobody HTTP/1.1\r\nContent-Length: 1000\r\n", "a=", 404},
 		"another's callback":   {"POST /callbacks/q/t HTTP/1.1\r\nContent-Length: 1000\r\n", "a=", 404},
 		"nothing there":        {"POST /made/up HTTP/1.1\r\nContent-Length: 1000\r\n", "a=", 404},
