@@ -9,6 +9,12 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 DATE    := $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2>/dev/null || echo unknown)
 
+VULN    := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+# Where govulncheck reads what is known. A folder made from the database's repository serves as well.
+VULNDB  ?= https://vuln.go.dev
+# The binary that build writes.
+OUT     ?= bin/server
+
 # What generate writes.
 GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
@@ -37,7 +43,19 @@ dev: ## run everything on this machine: Postgres, the provider simulators, a dem
 
 .PHONY: build
 build: ## build bin/server for production: without the simulators, the demo shop and a Postgres of its own
-	CGO_ENABLED=0 go build -tags production -trimpath -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION) -X payrelay/internal/app.commit=$(COMMIT) -X payrelay/internal/app.date=$(DATE)' -o bin/server ./cmd/server
+	CGO_ENABLED=0 go build -tags production -trimpath -buildvcs=false -ldflags='-s -w -X payrelay/internal/app.version=$(VERSION) -X payrelay/internal/app.commit=$(COMMIT) -X payrelay/internal/app.date=$(DATE)' -o $(OUT) ./cmd/server
+
+.PHONY: release
+release: export VERSION := $(VERSION)
+release: export COMMIT := $(COMMIT)
+release: export DATE := $(DATE)
+release: ## build dist/: servers that are the same wherever they are built, their SBOMs and SHA256SUMS. ARCHS="amd64 arm64"
+	tools/release/run
+
+.PHONY: vulnerabilities
+vulnerabilities: build ## look for known weaknesses in the source and in bin/server. VULNDB=file:///… for a copy of the database
+	$(VULN) -db $(VULNDB) -tags production ./cmd/server
+	$(VULN) -db $(VULNDB) -mode binary bin/server
 
 .PHONY: check
 # One seed, so that CI judges the change. `make simulation` takes a fresh one.

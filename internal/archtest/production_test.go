@@ -83,19 +83,19 @@ func TestProductionLinksWhatItNeeds(t *testing.T) {
 	}
 }
 
-type linked struct{ path, module string }
+type linked struct{ path, module, folder string }
 
 // productionDeps lists the packages of modules that a production build links, the standard library left out.
 func productionDeps(t *testing.T) []linked {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-tags", "production", "-f", "{{.ImportPath}} {{with .Module}}{{.Path}}{{end}}", "./cmd/server")
+	cmd := exec.Command("go", "list", "-deps", "-tags", "production", "-f", "{{.ImportPath}}\t{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}", "./cmd/server")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	var packages []linked
 	for line := range strings.Lines(string(out)) {
-		if path, module, ok := strings.Cut(strings.TrimSpace(line), " "); ok && module != "" {
-			packages = append(packages, linked{path, module})
+		if column := strings.Split(strings.TrimSpace(line), "\t"); len(column) == 3 {
+			packages = append(packages, linked{path: column[0], module: column[1], folder: column[2]})
 		}
 	}
 	require.True(t, slices.ContainsFunc(packages, func(p linked) bool { return p.module == "github.com/jackc/pgx/v5" }))
