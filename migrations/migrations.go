@@ -89,6 +89,9 @@ func with(ctx context.Context, url string, do func(*goose.Provider) error) (err 
 	if err != nil {
 		return errors.New("the database's address cannot be read: it should look like postgres://user:password@host/database")
 	}
+	if _, err := pgsession.LinkOf(conf); err != nil {
+		return fmt.Errorf("the database's address: %w", err)
+	}
 	pgsession.Configure(conf, pgsession.Pooled(conf))
 	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(pgsession.Check))
 	defer func() { err = errors.Join(err, db.Close()) }()

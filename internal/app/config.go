@@ -15,12 +15,13 @@ import (
 
 	"payrelay/internal/clientaddr"
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/kit"
 )
 
 // config is what `server run` reads from the environment. Each secret may also be given as NAME_FILE, the path of a
 // file that holds it. A number or duration outside its range is refused.
 type config struct {
-	DatabaseURL     gateway.Secret `env:"DATABASE_URL,required,notEmpty" secret:"true" help:"Postgres, as postgres://user:password@host/db. Transaction poolers want default_query_exec_mode=exec."`
+	DatabaseURL     gateway.Secret `env:"DATABASE_URL,required,notEmpty" secret:"true" help:"Postgres, as postgres://user:password@host/db?sslmode=verify-full. Transaction poolers want default_query_exec_mode=exec."`
 	MigrateURL      gateway.Secret `env:"MIGRATE_DATABASE_URL" secret:"true" help:"A direct connection for migrations, if DATABASE_URL goes through a pooler."`
 	SecretKeyset    gateway.Secret `env:"SECRET_KEYSET,required,notEmpty" secret:"true" help:"What 'server keyset new' printed. It encrypts secrets in the database."`
 	PublicURL       string         `env:"PUBLIC_URL,required,notEmpty" help:"Where providers reach this service, such as https://pay.example.com."`
@@ -37,6 +38,8 @@ type config struct {
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many checks of each provider's orders and how many deliveries run at once."`
 	MaxConnections  int            `env:"MAX_CONNECTIONS" envDefault:"4096" range:"64 to 1000000" help:"The most connections to LISTEN_ADDR. The process's limit of open files must leave room for them."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"The database is behind a transaction pooler."`
+	ProviderHosts   string         `env:"PROVIDER_HOSTS" help:"Hosts that providers may be called at, beside those built in, as smartcore=api.example.com,smartcore=pci.example.com:8443. Not in the database, so that nobody who writes there redirects cards."`
+	HostsCheck      string         `env:"PROVIDER_HOSTS_CHECK" envDefault:"warn" help:"warn: a provider of which no host is known may be called anywhere, with a warning at the start. enforce: it may not."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 }
 
@@ -136,6 +139,8 @@ func (c config) check(unread map[string]bool) (problems []string) {
 	if _, err := c.clients(); err != nil {
 		problems = append(problems, "CLIENT_ADDRESS and TRUSTED_PROXIES do not fit: "+err.Error())
 	}
+	bad(c.HostsCheck != "warn" && c.HostsCheck != "enforce", "PROVIDER_HOSTS_CHECK must be warn or enforce")
+	problems = append(problems, c.badHosts()...)
 	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil {
 		problems = append(problems, "LOG_LEVEL must be trace, debug, info, warn or error")
 	}
@@ -173,7 +178,7 @@ func badBaseURL(name, text string) []string {
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
 		return []string{name + " must be an address such as https://pay.example.com"}
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !kit.Loopback(u.Hostname()):
 		return []string{name + " must begin with https://; http:// is for addresses of this machine only"}
 	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return []string{name + " must be a plain address, without a question mark, fragment or user"}

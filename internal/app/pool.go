@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
 	"payrelay/internal/pgsession"
 )
@@ -40,6 +42,9 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL cannot be read: it should look like postgres://user:password@host/database")
 	}
+	if _, err := pgsession.LinkOf(pc.ConnConfig); err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
 	pc.MaxConns = int32(max(c.DatabasePool, 2)) //nolint:gosec // checked to be at most 1000
 	pc.MaxConnIdleTime = 5 * time.Minute
 	pc.ConnConfig.ConnectTimeout = connectTimeout
@@ -63,4 +68,24 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 		}
 	}
 	return pc, nil
+}
+
+// linkGauge says how the database is reached, and warns if somebody in between could read or change what passes.
+func linkGauge(pool *pgxpool.Pool, log zerolog.Logger) prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "payrelay_database_link",
+		Help: "1 for how the connections to Postgres are protected: local, verified (TLS with a checked certificate), encrypted (TLS with whoever answers) or plain.",
+	}, []string{"link"})
+	used, _ := pgsession.LinkOf(pool.Config().ConnConfig) // an address without an answer is refused before
+	for _, link := range pgsession.Links {
+		g.WithLabelValues(string(link)).Set(0)
+	}
+	g.WithLabelValues(string(used)).Set(1)
+	switch used {
+	case pgsession.LinkPlain:
+		log.Warn().Msg("the database is reached without TLS: whoever is on that network can read and change everything; use sslmode=verify-full in DATABASE_URL")
+	case pgsession.LinkEncrypted:
+		log.Warn().Msg("the database's certificate is not checked: whoever answers for it can read and change everything; use sslmode=verify-full in DATABASE_URL")
+	}
+	return g
 }

@@ -66,14 +66,6 @@ func reachable(addr string) string {
 	return addr
 }
 
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
-}
-
 // serve runs the listeners until ctx is done, then lets requests under way finish within drain.
 func serve(ctx context.Context, drain time.Duration, sites ...*listener) error {
 	var g errgroup.Group

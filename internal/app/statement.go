@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"payrelay/internal/payment"
 )
@@ -76,8 +75,12 @@ func (c transactionReportFileCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	providers, err := commandDrivers(io)
+	if err != nil {
+		return err
+	}
 	service := payment.New(payment.Config{
-		Store: db.store, TransactionReports: db.store, Drivers: drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), 0), Now: db.clock.Now,
+		Store: db.store, TransactionReports: db.store, Drivers: providers, Now: db.clock.Now,
 	})
 	if err := writeNew(c.Output, func(f *os.File) error { return service.ProviderFile(ctx, st, f) }); err != nil {
 		return err

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,10 +101,10 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
-	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections))
+	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
 
-	registry := drivers(reg, a.log, a.config.ProviderTimeout)
+	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{
 		Store: a.store, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.CheckTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
@@ -128,11 +130,16 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 }
 
 // drivers is the list of providers.
-func drivers(reg prometheus.Registerer, log zerolog.Logger, timeout time.Duration) *gateway.Registry {
+func (c config) drivers(reg prometheus.Registerer, log zerolog.Logger, demo bool) *gateway.Registry {
+	var configs []transport.Config
 	client := func(provider string) *transport.Client {
-		return transport.New(transport.Config{Provider: provider, Log: log, Registerer: reg, Timeout: timeout})
+		t := c.withHosts(transport.Config{Provider: provider, Log: log, Registerer: reg, Timeout: c.ProviderTimeout}, demo)
+		configs = append(configs, t)
+		return transport.New(t)
 	}
-	return gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
+	registry := gateway.NewRegistry(smartcore.New(client(smartcore.Name)), uapay.New(client(uapay.Name)))
+	reg.MustRegister(hostsGauge(configs, log))
+	return registry
 }
 
 // beginCall gives a call to a provider its names for the log, and gives up the request's place while it waits.
@@ -234,5 +241,14 @@ func openKeyring(keyset gateway.Secret, demo bool) (*secrets.Keyring, error) {
 
 // offlineDrivers is the list of providers for commands that only look at accounts.
 func offlineDrivers() *gateway.Registry {
-	return drivers(prometheus.NewRegistry(), zerolog.Nop(), time.Second)
+	return config{}.drivers(prometheus.NewRegistry(), zerolog.Nop(), false)
+}
+
+// commandDrivers is the list of providers for commands that call them: where the service may, and nowhere else.
+func commandDrivers(io *Streams) (*gateway.Registry, error) {
+	c := config{ProviderHosts: lookup(io.Environ, "PROVIDER_HOSTS"), HostsCheck: lookup(io.Environ, "PROVIDER_HOSTS_CHECK")}
+	if problems := c.badHosts(); len(problems) > 0 {
+		return nil, errors.New(strings.Join(problems, "; "))
+	}
+	return c.drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), false), nil
 }

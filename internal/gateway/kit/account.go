@@ -77,7 +77,7 @@ func (a *Account) URL(name string) string {
 	switch {
 	case err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		a.Problem("%s: send an address such as https://host", name)
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !Loopback(u.Hostname())):
 		a.Problem("%s: https is required, except to loopback hosts", name)
 	}
 	return strings.TrimRight(text, "/")
@@ -91,10 +91,11 @@ func MayOpen(address, base string) bool {
 		return false
 	}
 	home, err := url.Parse(base)
-	return u.Scheme == "https" || err == nil && u.Scheme == "http" && loopback(u.Hostname()) && loopback(home.Hostname())
+	return u.Scheme == "https" || err == nil && u.Scheme == "http" && Loopback(u.Hostname()) && Loopback(home.Hostname())
 }
 
-func loopback(host string) bool {
+// Loopback reports whether a host is this machine.
+func Loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -49,6 +50,12 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Concurrency is how many calls of one class may run at once. Default 64.
 	Concurrency uint
+	// Hosts are where calls may go, as host:port in lower case. This machine may always be called.
+	Hosts []string
+	// AnyHost lets calls go anywhere.
+	AnyHost bool
+	// PlainHTTP lets calls go to a listed host without TLS.
+	PlainHTTP bool
 	// BulkheadWait is how long a call waits for its turn. Default 100 ms.
 	BulkheadWait time.Duration
 	// BreakerFailures in a row open an operation's breaker for BreakerDelay. Defaults 10 and 5 s.
@@ -173,7 +180,10 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	body := newBody(call.Body)
 	defer body.wipe() // unless net/http has it, which wipes it when it is done
 	guard := c.guards[call.Class]
-	req, err := newRequest(call, body)
+	req, err := c.newRequest(call, body)
+	if errors.Is(err, errHost) {
+		return Response{}, outcomeHost, &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: HostNotAllowed}
+	}
 	if err != nil || guard == nil {
 		return Response{}, outcomeInvalid, &gateway.Error{Kind: gateway.KindInvalid, Op: call.Operation, Code: "request"}
 	}
@@ -203,10 +213,13 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 }
 
 // newRequest makes a request that net/http cannot send twice.
-func newRequest(call Call, body *wipedBody) (*http.Request, error) {
+func (c *Client) newRequest(call Call, body *wipedBody) (*http.Request, error) {
 	u, err := url.Parse(call.URL)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || call.Operation == "" {
 		return nil, errRequest
+	}
+	if !c.cfg.allowed(u) {
+		return nil, errHost
 	}
 	req := (&http.Request{
 		Method: call.Method, URL: u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -110,7 +110,7 @@ func TestDoNothingSent(t *testing.T) {
 		"no such scheme or host": {t.Context(), "ftp://x", "request"},
 	} {
 		c := newClient(t, func(cfg *Config) {
-			cfg.Timeout = 20 * time.Second
+			cfg.Timeout, cfg.AnyHost = 20*time.Second, true
 			if tc.code == "timeout" {
 				cfg.TLSTimeout = 100 * time.Millisecond
 			}
@@ -293,7 +293,7 @@ func TestDoRefusesHeadersThatAllowReplay(t *testing.T) {
 		_, err := newClient(t, nil).Do(t.Context(), call)
 		require.Equal(t, gateway.KindInvalid, gateway.KindOf(err))
 	}
-	req, err := newRequest(post("http://127.0.0.1:1"), newBody([]byte("x")))
+	req, err := newClient(t, nil).newRequest(post("http://127.0.0.1:1"), newBody([]byte("x")))
 	require.NoError(t, err)
 	require.Nil(t, req.GetBody, "a body that can be rewound would be sent again")
 }

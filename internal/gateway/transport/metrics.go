@@ -24,6 +24,7 @@ const (
 	outcomeBreaker  outcome = "breaker_open"
 	outcomeBulkhead outcome = "bulkhead_full"
 	outcomeInvalid  outcome = "invalid"
+	outcomeHost     outcome = HostNotAllowed
 )
 
 func answered(status int) outcome {

@@ -14,6 +14,9 @@ import (
 // Name is the provider's name everywhere in payrelay.
 const Name = "uapay"
 
+// Hosts are those that UAPAY has published, for production and for its sandbox (uapay.md 2).
+var Hosts = []string{"api.uapay.ua:443", "api.demo.uapay.ua:443"}
+
 // The settings and secrets of an account.
 const (
 	settingClient = "client_id"

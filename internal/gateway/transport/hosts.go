@@ -1,0 +1,35 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"payrelay/internal/gateway/kit"
+)
+
+// errHost says that a call names a host that is not listed.
+var errHost = errors.New("the host is not listed")
+
+// HostNotAllowed is the code of a call that was not sent, because its host is not in Config.Hosts.
+const HostNotAllowed = "host_not_allowed"
+
+// allowed reports whether a call may go to an address. The list is not in the database, so whoever can write there cannot have
+// cards and secrets sent to a host of their own.
+func (c Config) allowed(u *url.URL) bool {
+	if c.AnyHost || kit.Loopback(u.Hostname()) {
+		return true
+	}
+	port := u.Port()
+	switch {
+	case u.Scheme == "http" && !c.PlainHTTP:
+		return false
+	case port == "" && u.Scheme == "http":
+		port = "80"
+	case port == "":
+		port = "443"
+	}
+	return slices.Contains(c.Hosts, net.JoinHostPort(strings.ToLower(u.Hostname()), port))
+}
