@@ -47,6 +47,16 @@ CREATE TABLE shop_key_uses (
     FOREIGN KEY (shop_id, key_id) REFERENCES shop_keys (shop_id, id)
 ) WITH (fillfactor = 50);
 
+-- How often each key of a shop may ask. Where there is no row there is no rate, but for statements.
+CREATE TABLE shop_rates (
+    shop_id     uuid NOT NULL REFERENCES shops (id),
+    key_id      text NOT NULL DEFAULT '',                   -- '' is every key of the shop without a row of its own
+    class       text NOT NULL CONSTRAINT shop_rates_class CHECK (class IN ('reads', 'writes', 'statements')),
+    quota       integer NOT NULL CONSTRAINT shop_rates_quota CHECK (quota BETWEEN 1 AND 1000000),
+    seconds     integer NOT NULL CONSTRAINT shop_rates_seconds CHECK (seconds BETWEEN 1 AND 86400), -- until the whole quota is there again
+    PRIMARY KEY (shop_id, key_id, class)
+);
+
 -- Accounts at providers ------------------------------------------------------------------------------------------
 CREATE TABLE accounts (
     id                  uuid PRIMARY KEY,
@@ -91,6 +101,7 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_keys_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_keys FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER shop_rates_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_rates FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();

@@ -155,13 +155,15 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"account set":    {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
 		"order resolve":  {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
 		"order resend":   {"order", "resend", b.paid.Order.String(), "--from", "2"},
+		"rate set":       {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
+		"rate remove":    {"rate", "remove", "first", "--class", "writes"},
 		"feed rewind":    {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 	}
 }
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "key list", "account list", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "key list", "rate list", "account list", "order list", "order show",
 	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
 }
 

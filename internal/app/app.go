@@ -24,6 +24,7 @@ type cli struct {
 	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
 	Shop              shopCmd              `cmd:"" help:"Shops."`
 	Key               keyCmd               `cmd:"" help:"API keys of shops."`
+	Rate              rateCmd              `cmd:"" help:"How often shops may ask."`
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,7 +26,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	if err := checkFileLimit(c); err != nil {
 		return err
 	}
-	log := newLogger(io.Err, c.LogLevel).With().Str("replica", replica()).Str("version", thisBuild().Version).Logger()
+	log := newLogger(io.Err, c.LogLevel).With().Str("replica", hostName()).Str("version", thisBuild().Version).Logger()
 	a, err := assemble(ctx, c, log, false)
 	if err != nil {
 		return err
@@ -56,15 +55,6 @@ func (a *app) listeners() (api, admin *listener, err error) {
 	}
 	admin.connections = a.connections["admin"]
 	return api, admin, nil
-}
-
-// replica is what this process is called in logs: the name of its machine, or of its container.
-func replica() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "unknown"
-	}
-	return name
 }
 
 // logTimes are RFC 3339 with milliseconds.

@@ -138,7 +138,7 @@ func (s *server) rejectBody(w http.ResponseWriter, r *http.Request, b *bodies, e
 		return
 	}
 	s.problem(w, r, problem{
-		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 1,
+		Status: http.StatusTooManyRequests, Code: codeRateLimited, RetryAfter: 1,
 		Detail: "Too many of your bodies are arriving at once, and slowly." + nothingDone(r.Method) + " Send the request again after Retry-After seconds.",
 	})
 }

@@ -143,7 +143,7 @@ func (s *server) brake(w http.ResponseWriter, r *http.Request, reason, keyID str
 	}
 	w.Header().Set("Connection", "close")
 	s.problem(w, r, problem{
-		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: seconds(wait),
+		Status: http.StatusTooManyRequests, Code: codeRateLimited, RetryAfter: seconds(wait),
 		Detail: "Too many requests from this address had no valid key. Wait for Retry-After seconds. A request with a valid key is taken at any time.",
 	})
 	return true

@@ -18,6 +18,7 @@ type keys struct {
 	err     error
 	mode    shop.Mode
 	expires time.Time
+	rates   shop.Rates
 }
 
 func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.Principal, error) {
@@ -36,7 +37,7 @@ func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.P
 	if !ok {
 		return p, &shop.KeyError{Reason: shop.KeyUnknown}
 	}
-	p.Mode, p.ExpiresAt = k.mode, k.expires
+	p.Mode, p.ExpiresAt, p.Rates = k.mode, k.expires, k.rates
 	return p, nil
 }
 

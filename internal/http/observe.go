@@ -69,6 +69,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	rejected *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	limited  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -88,7 +89,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	for _, reason := range failureReasons {
 		m.failures.WithLabelValues(reason)
 	}
-	reg.MustRegister(m.seconds, m.inFlight, m.rejected, m.failures)
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "payrelay_http_rate_limited_total", Help: "Requests of a key, or callbacks of an account, beyond its rate, by class.",
+	}, []string{"class"})
+	reg.MustRegister(m.seconds, m.inFlight, m.rejected, m.failures, m.limited)
 	return m
 }
 

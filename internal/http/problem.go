@@ -51,8 +51,8 @@ var titles = map[string]string{
 	"malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
-	"rate_limited": "Too many requests",
-	"caller_left":  "The caller left",
+	codeRateLimited: "Too many requests",
+	"caller_left":   "The caller left",
 }
 
 // problemOf turns an error into what may be told of it. Anything that is no payment.Error is internal, and its text

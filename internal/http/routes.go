@@ -17,6 +17,7 @@ func (s *server) steps() chi.Middlewares {
 	return chi.Middlewares{
 		s.authenticate, // authenticate.go: the key belongs to a shop
 		s.authorize,    // authorize.go: the key has the operation's scope
+		s.rate,         // rate.go: the key has not used up its rate
 		s.unencoded,    // encoding.go: the body is what it looks like
 		s.arrive(newBodies(bodiesOfKey, rejected)), // arrive.go: the body is here, whole or broken off
 		s.admit(newGate(s.Admission, rejected)),    // admission.go: there is room to work on it
@@ -32,6 +33,7 @@ func (s *server) callbackSteps() chi.Middlewares {
 	rejected := s.metrics.rejected.WithLabelValues("callbacks")
 	return chi.Middlewares{
 		s.callbackAccount, // authenticate.go: the address is that of an account
+		s.rateOfCallbacks,
 		s.unencoded,
 		s.arrive(newBodies(bodiesOfAccount, rejected)),
 		s.admit(newGate(s.CallbackAdmission, rejected)),

@@ -15,6 +15,7 @@ import (
 	"payrelay/internal/clientaddr"
 	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
+	"payrelay/internal/limit"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
@@ -82,6 +83,7 @@ type server struct {
 	operations map[string]*operation // by method and route
 	metrics    *metrics
 	failures   *failures
+	rates      limit.Rates[string]
 }
 
 // New returns the handler of the merchant API, its documentation and the providers' callbacks.

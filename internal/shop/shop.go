@@ -64,6 +64,8 @@ type Principal struct {
 	ExpiresAt time.Time
 	// Mode is how far the shop or its key is switched off.
 	Mode Mode
+	// Rates are how often the key may ask.
+	Rates Rates
 }
 
 // May reports whether the caller's key carries scope.

@@ -128,10 +128,14 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 	if err != nil {
 		return err
 	}
+	rates, err := ratesByKey(ctx, q)
+	if err != nil {
+		return err
+	}
 	for _, k := range keys {
 		of := shopOf(db.ShopsRow{ID: k.ID, Name: k.Name, NotificationUrl: k.NotificationUrl, AllowCidrs: k.AllowCidrs, Mode: k.Mode, CreatedAt: k.CreatedAt})
 		e.keys[k.KeyID] = keyEntry{
-			shop.Principal{Shop: of, KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode)},
+			shop.Principal{Shop: of, KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode), Rates: rates[k.ID][k.KeyID].Over(rates[k.ID][""])},
 			k.Mac, k.KeyCidrs, k.RevokedAt != nil,
 		}
 	}

@@ -133,6 +133,9 @@ func (s *Store) RotateKey(ctx context.Context, id, key string, overlap time.Dura
 		}
 		after := keyFacts(row.Scopes, row.AllowCidrs, row.ExpiresAt)
 		after["replaced_by"], after["overlap"] = row.ID, overlap.String()
+		if err := q.CopyKeyRates(ctx, db.CopyKeyRatesParams{ToKey: row.ID, ShopID: old.ShopID, FromKey: id}); err != nil {
+			return act{}, err
+		}
 		return keyAct("key rotate", id, old.Shop, keyFacts(old.Scopes, old.AllowCidrs, old.ExpiresAt), after), s.insertKey(ctx, q, old.ShopID, old.Shop, row)
 	})
 	return made, err

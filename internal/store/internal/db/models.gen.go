@@ -306,6 +306,14 @@ type ShopKeyUse struct {
 	LastUsedAt time.Time `db:"last_used_at"`
 }
 
+type ShopRate struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	KeyID   string    `db:"key_id"`
+	Class   string    `db:"class"`
+	Quota   int32     `db:"quota"`
+	Seconds int32     `db:"seconds"`
+}
+
 type TransactionReport struct {
 	ShopID       uuid.UUID  `db:"shop_id"`
 	ID           uuid.UUID  `db:"id"`
