@@ -29,6 +29,7 @@ BENCHTIME ?= 1s
 # Flags of the benchmark.
 BENCH ?=
 FAULTTIME ?= 2m
+ATTACKTIME ?= 10s
 # How many orders simulation has, and from which seed on: a fresh one unless it is named.
 ORDERS ?= 1000000
 SEED ?= $(shell date +%s)
@@ -152,6 +153,10 @@ bench-lists: ## measure every list of orders, warm, among 3 million orders; LIST
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
 	go run ./cmd/faults --for $(FAULTTIME)
+
+.PHONY: attack
+attack: ## attack the real server without a key for ATTACKTIME (10s) in each way while a shop pays; prints what the shop lost
+	go run ./cmd/attack --for $(ATTACKTIME)
 
 .PHONY: simulation
 simulation: ## simulate ORDERS (1000000) orders in virtual time, from SEED on (a fresh one); prints the seed. See docs/simulation.md
