@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -55,4 +56,61 @@ func TestAnIdThatIsTakenCallsAnOperator(t *testing.T) {
 	require.Contains(t, o.NewConflicts()[0].Reason, "had an order of this id before")
 	require.Equal(t, "TAKEN", o.NewConflicts()[0].ProviderData["err"])
 	require.Equal(t, 1, reported[0].Conflicts)
+}
+
+// What an error says of a new order, by kind: the reason that the shop reads, and whether the order ends.
+func TestNoBelievableAnswer(t *testing.T) {
+	t.Parallel()
+	for kind, says := range map[gateway.ErrorKind]string{
+		gateway.KindUnknown: "no answer that can be believed", gateway.KindNotFound: "no answer that can be believed",
+		gateway.KindRejected: "no answer that can be believed", gateway.KindDuplicate: "has an order of this id already",
+	} {
+		r := answerObservation(newTestOrder(), gateway.Result{}, &gateway.Error{Kind: kind}, 1, epoch)
+		require.Equal(t, StatusUnknown, r.Status, kind)
+		require.Nil(t, r.Failure, kind)
+		require.Contains(t, r.Reason, says, kind)
+	}
+}
+
+// A state that is not listed leaves a new order unknown, and changes nothing of one that is with the provider already. A
+// transfer that was found is with the provider.
+func TestAnAnswerInAStateThatIsNotListed(t *testing.T) {
+	t.Parallel()
+	found := newTestOrder()
+	found.Kind = gateway.KindTransfer
+	for _, tc := range []struct {
+		order *Order
+		want  Status
+	}{{newTestOrder(), StatusUnknown}, {found, StatusProcessing}, {orderIn(t, StatusProcessing), ""}} {
+		r := answerObservation(tc.order, gateway.Result{}, nil, 1, epoch)
+		require.Equal(t, tc.want, r.Status)
+		require.Equal(t, tc.want != "", r.Reason != "")
+		listed := answerObservation(tc.order, gateway.Result{Status: gateway.StatusSucceeded}, nil, 1, epoch)
+		require.Equal(t, StatusSucceeded, listed.Status)
+	}
+}
+
+// What is written down of a call: how it ended, and of an error its kind, code and what the provider said.
+func TestWhatIsWrittenDownOfACall(t *testing.T) {
+	t.Parallel()
+	said := gateway.ProviderData{"status": "7"}
+	for _, tc := range []struct {
+		result  gateway.Result
+		err     error
+		outcome string
+		data    gateway.ProviderData
+	}{
+		{gateway.Result{Status: gateway.StatusFailed, ProviderData: said}, nil, "failed", said},
+		{gateway.Result{ProviderData: said}, nil, "not_understood", said},
+		{gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined}, "declined", gateway.ProviderData{"outcome": "declined"}},
+		{
+			gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Code: "LIMIT", ProviderData: said},
+			"declined", gateway.ProviderData{"outcome": "declined", "code": "LIMIT", "status": "7"},
+		},
+		{gateway.Result{}, context.DeadlineExceeded, "unknown", gateway.ProviderData{"outcome": "unknown", "timeout": "true"}},
+		{gateway.Result{}, errors.New("broken"), "unknown", gateway.ProviderData{"outcome": "unknown"}},
+	} {
+		require.Equal(t, tc.outcome, outcomeOf(tc.result, tc.err))
+		require.Equal(t, tc.data, providerDataOf(tc.result, tc.err))
+	}
 }

@@ -134,9 +134,9 @@ func (o *Order) judgeStep(r Observation) (Verdict, string) {
 		return o.judgeUnnamed(r)
 	case r.Status.Final():
 		return Apply, ""
-	case r.AsOf == o.Sequence && r.AsOf > 0:
+	case r.AsOf == o.Sequence:
 		return Apply, "" // asked after the present status was written: this is how things are now
-	case r.Status.rank() > o.Status.rank() && (r.Status != StatusAuthorized || !o.modificationPending()):
+	case rank[r.Status] > rank[o.Status] && (r.Status != StatusAuthorized || !o.modificationPending()):
 		return Apply, ""
 	}
 	return Stale, "older than what is recorded"

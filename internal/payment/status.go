@@ -70,20 +70,7 @@ func (s Status) Final() bool {
 // rank orders statuses for observations of unknown age. Such a one may only lead upwards, so whatever order observations
 // arrive in, and however often, the order ends in the highest. An observation that is known to be newer than what is stored
 // may also lead sideways: a customer who comes back to the form, a capture that did not happen.
-func (s Status) rank() int {
-	switch s {
-	case StatusCreated:
-		return 0
-	case StatusUnknown:
-		return 1
-	case StatusRequiresAction:
-		return 2
-	case StatusProcessing:
-		return 3
-	case StatusAuthorized:
-		return 4
-	case StatusSucceeded, StatusFailed, StatusCanceled:
-		return 5
-	}
-	return -1
+var rank = map[Status]int{
+	StatusCreated: 0, StatusUnknown: 1, StatusRequiresAction: 2, StatusProcessing: 3, StatusAuthorized: 4,
+	StatusSucceeded: 5, StatusFailed: 5, StatusCanceled: 5,
 }
