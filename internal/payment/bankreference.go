@@ -58,7 +58,7 @@ func (o *Order) noteReferences(references []string, status Status) {
 		money := status == StatusSucceeded || status == StatusAuthorized
 		switch {
 		case known && (before == "" || before == StatusSucceeded), known && !money:
-		case known && before == StatusAuthorized && (taken || status == StatusAuthorized): // the hold's own name
+		case known && before == StatusAuthorized && taken: // the hold's own name
 		case money && taken:
 			noted[reference] = ""
 		default:

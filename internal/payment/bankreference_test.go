@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -167,4 +168,50 @@ func TestEveryOtherReferenceIsToldOnce(t *testing.T) {
 			t.Fatalf("%v: booked is %v", names, o.referencesOf(StatusSucceeded))
 		}
 	})
+}
+
+// What becomes of a name of a movement, by what it was reported for before, what it is reported for now, and whether that status
+// has a name already. The first name of a status stays, and any other contradicts it.
+func TestWhatANameOfAMovementStandsFor(t *testing.T) {
+	t.Parallel()
+	const none = Status("none") // not reported before
+	for _, tc := range []struct {
+		before, reported Status
+		taken            bool
+		want             Status
+	}{
+		{none, StatusProcessing, false, StatusProcessing},
+		{none, StatusSucceeded, false, StatusSucceeded},
+		{none, StatusSucceeded, true, ""},
+		{none, StatusAuthorized, true, ""},
+		{none, StatusFailed, true, StatusFailed},
+		{"", StatusSucceeded, false, ""},
+		{"", StatusAuthorized, true, ""},
+		{"", StatusProcessing, false, ""},
+		{StatusSucceeded, StatusSucceeded, false, StatusSucceeded},
+		{StatusSucceeded, StatusAuthorized, false, StatusSucceeded},
+		{StatusSucceeded, StatusAuthorized, true, StatusSucceeded},
+		{StatusAuthorized, StatusAuthorized, false, StatusAuthorized},
+		{StatusAuthorized, StatusAuthorized, true, StatusAuthorized},
+		{StatusAuthorized, StatusSucceeded, false, StatusSucceeded},
+		{StatusAuthorized, StatusSucceeded, true, StatusAuthorized},
+		{StatusAuthorized, StatusProcessing, false, StatusAuthorized},
+		{StatusProcessing, StatusProcessing, false, StatusProcessing},
+		{StatusProcessing, StatusFailed, false, StatusProcessing},
+		{StatusProcessing, StatusSucceeded, false, StatusSucceeded},
+		{StatusProcessing, StatusSucceeded, true, ""},
+	} {
+		o := &Order{BankReferences: map[string]Status{}}
+		if tc.before != none {
+			o.BankReferences["name"] = tc.before
+		}
+		if tc.taken {
+			o.BankReferences["other"] = tc.reported
+		}
+		old := maps.Clone(o.BankReferences)
+		snapshot := o.BankReferences
+		o.noteReferences([]string{"name"}, tc.reported)
+		require.Equal(t, tc.want, o.BankReferences["name"], "%+v", tc)
+		require.Equal(t, old, snapshot, "a snapshot keeps what it knew")
+	}
 }

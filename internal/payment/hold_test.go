@@ -359,3 +359,34 @@ func TestAHoldFromBeforeItsCancelCallsNobody(t *testing.T) {
 	require.Equal(t, Conflict, poll(61*time.Second))
 	require.Equal(t, 1, o.Conflicts)
 }
+
+// Why a command cannot be given, in the words that the shop reads.
+func TestWhyACommandCannotBeGiven(t *testing.T) {
+	t.Parallel()
+	form := Order{Status: StatusRequiresAction, Operation: gateway.OpSale}
+	for name, tc := range map[string]struct {
+		order  Order
+		op     gateway.Operation
+		unpaid bool // the provider can give up what nobody has paid
+		code   Code
+		says   string
+	}{
+		"a hold is captured":            {Order{Status: StatusAuthorized}, gateway.OpCapture, false, "", ""},
+		"a hold is canceled":            {Order{Status: StatusAuthorized}, gateway.OpCancel, false, "", ""},
+		"a form is given up":            {form, gateway.OpCancel, true, "", ""},
+		"a form that cannot be":         {form, gateway.OpCancel, false, CodeUnsupported, "cannot give up a payment that the customer may still make"},
+		"a form is not captured":        {form, gateway.OpCapture, true, CodeInvalidState, "Only an authorized payment can be used for a capture; this one is requires_action"},
+		"a capture is under way":        {Order{Status: StatusProcessing, Operation: gateway.OpCapture}, gateway.OpCancel, true, CodeInvalidState, "A capture of this payment is under way"},
+		"a cancel is under way":         {Order{Status: StatusProcessing, Operation: gateway.OpCancel}, gateway.OpCapture, true, CodeInvalidState, "A cancel of this payment is under way"},
+		"the payment itself is":         {Order{Status: StatusProcessing, Operation: gateway.OpSale}, gateway.OpCancel, true, CodeInvalidState, "Only an authorized payment can be used for a cancel; this one is processing"},
+		"a capture is done":             {Order{Status: StatusSucceeded, Operation: gateway.OpCapture}, gateway.OpCancel, true, CodeInvalidState, "Only an authorized payment can be used for a cancel; this one is succeeded"},
+		"a cancel is done":              {Order{Status: StatusCanceled, Operation: gateway.OpCancel}, gateway.OpCapture, true, CodeInvalidState, "this one is canceled"},
+		"nobody knows how the order is": {Order{Status: StatusUnknown, Operation: gateway.OpAuthorize}, gateway.OpCapture, true, CodeInvalidState, "this one is unknown"},
+	} {
+		err := holds(&tc.order, tc.op, tc.unpaid)
+		require.Equal(t, tc.code, CodeOf(err), name)
+		if tc.says != "" {
+			require.ErrorContains(t, err, tc.says, name)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"maps"
 	"strconv"
 
 	"payrelay/internal/gateway"
@@ -154,10 +155,8 @@ func completed(known, reported *gateway.MaskedMethod) *gateway.MaskedMethod {
 }
 
 func withField(e gateway.ProviderData, name, value string) gateway.ProviderData {
-	out := make(gateway.ProviderData, len(e)+1)
-	for k, v := range e {
-		out[k] = v
-	}
+	out := gateway.ProviderData{}
+	maps.Copy(out, e)
 	out[name] = value
 	return out
 }

@@ -340,3 +340,52 @@ func TestALaterReportCompletesThePaymentMethod(t *testing.T) {
 	require.Equal(t, "401200******3010", o.PaymentMethod.Masked)
 	require.Empty(t, o.PaymentMethod.Brand, "another card's")
 }
+
+// A refund reserves its sum of the payment. What failed gives it back, and what succeeded makes it final; no other order does.
+func TestWhatAnEndDoesToThePayment(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		kind               gateway.Kind
+		status             Status
+		reserved, refunded int64
+	}{
+		{gateway.KindRefund, StatusFailed, -1000, 0},
+		{gateway.KindRefund, StatusCanceled, -1000, 0},
+		{gateway.KindRefund, StatusSucceeded, 0, 1000},
+		{gateway.KindRefund, StatusProcessing, 0, 0},
+		{gateway.KindPayment, StatusFailed, 0, 0},
+		{gateway.KindPayment, StatusSucceeded, 0, 0},
+	} {
+		o := newTestOrder()
+		o.Kind = tc.kind
+		require.Equal(t, Apply, o.Record(undated(tc.status)))
+		reserved, refunded := o.ParentDelta()
+		require.Equal(t, tc.reserved, reserved, "%s %s", tc.kind, tc.status)
+		require.Equal(t, tc.refunded, refunded, "%s %s", tc.kind, tc.status)
+	}
+}
+
+// A customer keeps the form that they have, unless whoever names another one was asked after it was given.
+func TestWhichFormIsKept(t *testing.T) {
+	t.Parallel()
+	first, second := &gateway.NextAction{URL: "https://a"}, &gateway.NextAction{URL: "https://b"}
+	for name, tc := range map[string]struct {
+		known, reported, want *gateway.NextAction
+		late                  bool // asked for before the order had its form
+	}{
+		"newer":               {first, second, second, false},
+		"older":               {first, second, first, true},
+		"none before":         {nil, second, second, true},
+		"none before, newer":  {nil, second, second, false},
+		"no longer mentioned": {first, nil, first, false},
+	} {
+		o := orderIn(t, StatusRequiresAction)
+		o.NextAction = tc.known
+		r := Observation{Source: SourceStatusPoll, Status: StatusRequiresAction, NextAction: tc.reported, AsOf: o.Sequence, At: epoch}
+		if tc.late {
+			r.AsOf--
+		}
+		require.Equal(t, Repeat, o.Record(r), name)
+		require.Equal(t, tc.want, o.NextAction, name)
+	}
+}

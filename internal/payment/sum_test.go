@@ -345,3 +345,51 @@ func TestAHoldThatTheProviderLetGoIsCanceled(t *testing.T) {
 }
 
 func ptr(minor int64) *int64 { return &minor }
+
+// Another sum than the one that was asked for is booked and told, in words that say whether it was held or taken. What an operator
+// decides is no contradiction.
+func TestWhatIsToldOfAnotherSum(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status  Status
+		source  Source
+		settled int64
+		reason  string
+	}{
+		"less is held":                 {StatusAuthorized, SourceStatusPoll, 900, "900 is held instead of 1000"},
+		"less is taken":                {StatusSucceeded, SourceStatusPoll, 900, "900 was settled instead of 1000"},
+		"all is held":                  {StatusAuthorized, SourceStatusPoll, 1000, ""},
+		"all is taken":                 {StatusSucceeded, SourceStatusPoll, 1000, ""},
+		"an operator says less":        {StatusSucceeded, SourceOperator, 900, ""},
+		"an operator says less held":   {StatusAuthorized, SourceOperator, 900, ""},
+		"an operator says all":         {StatusSucceeded, SourceOperator, 1000, ""},
+		"an operator says all, held":   {StatusAuthorized, SourceOperator, 1000, ""},
+		"a callback says less is held": {StatusAuthorized, SourceCallback, 900, "900 is held instead of 1000"},
+	} {
+		o := orderIn(t, StatusProcessing)
+		got := o.settle(Observation{Source: tc.source, Status: tc.status, Settled: &tc.settled, At: epoch})
+		require.Equal(t, tc.settled, got, name)
+		reasons := []string{}
+		for _, c := range o.NewConflicts() {
+			reasons = append(reasons, c.Reason)
+		}
+		if tc.reason == "" {
+			require.Empty(t, reasons, name)
+		} else {
+			require.Equal(t, []string{tc.reason}, reasons, name)
+		}
+	}
+}
+
+// A callback named the sum of a captured part. It is believed when the provider, asked or answering, says that the capture is done
+// and names no other; another callback, or an operator, does not confirm it.
+func TestWhoConfirmsTheSumOfACallback(t *testing.T) {
+	t.Parallel()
+	for source, confirms := range map[Source]bool{SourceStatusPoll: true, SourceAnswer: true, SourceCallback: false, SourceOperator: false} {
+		o := capturing(t, 400)
+		o.keepReportedAmount(succeededWith(SourceCallback, ptr(400)))
+		r := o.reading(succeededWith(source, nil))
+		require.Equal(t, confirms, r.Settled != nil, source)
+		require.Equal(t, ptr(300), o.reading(succeededWith(source, ptr(300))).Settled, "what is named counts")
+	}
+}
