@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/money"
 )
 
 // oneOrder is a Store that holds one order and can do nothing but update it.
@@ -144,4 +145,73 @@ func TestAnOperatorAcknowledgesAConflict(t *testing.T) {
 	decided := o.NewConflicts()[len(o.NewConflicts())-1]
 	require.Equal(t, SourceOperator, decided.Source)
 	require.Contains(t, decided.Reason, "a second charge")
+}
+
+// The sum of a decision is within what the order is about, or what was held of it. A refund moves all of its sum or nothing.
+func TestTheSumOfADecision(t *testing.T) {
+	t.Parallel()
+	held := func(authorized, captured int64) Order {
+		return Order{Kind: gateway.KindPayment, Manual: true, Authorized: authorized, Operation: gateway.OpCapture, CaptureAmount: captured}
+	}
+	payment, refund := Order{Kind: gateway.KindPayment}, Order{Kind: gateway.KindRefund}
+	for name, tc := range map[string]struct {
+		order  Order
+		status Status
+		minor  int64
+		want   *int64
+		code   Code
+	}{
+		"a payment, nothing said":               {payment, StatusSucceeded, 0, nil, ""},
+		"a payment, a part":                     {payment, StatusSucceeded, 1, ptr(1), ""},
+		"a payment, all of it":                  {payment, StatusSucceeded, 1000, ptr(1000), ""},
+		"a payment, more":                       {payment, StatusSucceeded, 1001, nil, CodeInvalid},
+		"a refund, nothing said":                {refund, StatusSucceeded, 0, nil, ""},
+		"a refund, all of it":                   {refund, StatusSucceeded, 1000, ptr(1000), ""},
+		"a refund, a part":                      {refund, StatusSucceeded, 999, nil, CodeInvalid},
+		"a refund that failed":                  {refund, StatusFailed, 0, nil, ""},
+		"a capture of all that is held":         {held(900, 900), StatusSucceeded, 0, nil, ""},
+		"a capture of a part":                   {held(900, 400), StatusSucceeded, 0, nil, ""},
+		"a capture of more than is held":        {held(900, 901), StatusSucceeded, 0, ptr(900), ""},
+		"a capture of the order's own sum":      {held(900, 0), StatusSucceeded, 0, ptr(900), ""},
+		"a capture that failed":                 {held(900, 0), StatusCanceled, 0, nil, ""},
+		"a capture, more than is held, said so": {held(900, 900), StatusSucceeded, 901, nil, CodeInvalid},
+	} {
+		tc.order.Amount = money.New(1000, "EUR")
+		got, err := Resolution{Status: tc.status, Minor: tc.minor}.sum(&tc.order)
+		require.Equal(t, tc.code, CodeOf(err), name)
+		require.Equal(t, tc.want, got, name)
+	}
+}
+
+// An operator settles no more contradictions than they have seen.
+func TestAnOperatorSettlesWhatTheyHaveSeen(t *testing.T) {
+	t.Parallel()
+	for seen, code := range map[int]Code{0: CodeInvalidState, 1: CodeInvalidState, 2: "", 3: ""} {
+		o := orderIn(t, StatusUnknown)
+		o.Conflicts = 2
+		store := &oneOrder{o: o}
+		resolved, settled, err := New(Config{Store: store}).Resolve(t.Context(), o.Key(), Resolution{Status: StatusFailed, Reason: "ticket", Seen: &seen})
+		require.Equal(t, code, CodeOf(err), seen)
+		if code == "" {
+			require.Equal(t, 2, settled, seen)
+			require.Zero(t, resolved.Conflicts, seen)
+			continue
+		}
+		require.ErrorContains(t, err, "2 reports contradict this order", seen)
+		require.Same(t, o, store.o, "nothing was changed")
+	}
+}
+
+// Only a failure has a cause, and it says who found it.
+func TestTheFailureOfADecision(t *testing.T) {
+	t.Parallel()
+	for status, failed := range map[Status]bool{StatusFailed: true, StatusCanceled: false, StatusSucceeded: false} {
+		o := orderIn(t, StatusUnknown)
+		resolved, _, err := New(Config{Store: &oneOrder{o: o}}).Resolve(t.Context(), o.Key(), Resolution{Status: status, Reason: "ticket"})
+		require.NoError(t, err)
+		require.Equal(t, failed, resolved.Failure != nil, status)
+		if failed {
+			require.Equal(t, "operator", resolved.Failure.Code)
+		}
+	}
 }
