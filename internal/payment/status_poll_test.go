@@ -234,3 +234,51 @@ func TestACheckThatWasLeasedForTheScheduleBeforeUsesUpNothing(t *testing.T) {
 		require.Equal(t, checks+1, after.PollsDone, "%s: a check of its own does", name)
 	}
 }
+
+// A shop that asks for an order's status is answered by the provider, unless the order is final and nothing can change it any more.
+func TestWhatIsAskedForAShop(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		order func(*Order)
+		asked bool
+	}{
+		"under way":                      {func(*Order) {}, true},
+		"failed":                         {func(o *Order) { o.Record(undated(StatusFailed)) }, false},
+		"a payment that succeeded":       {func(o *Order) { o.Record(undated(StatusSucceeded)) }, false},
+		"failed, and a callback says no": {func(o *Order) { o.Record(undated(StatusFailed)); o.NextPollAt = &epoch }, true},
+		"a transfer that may come back":  {func(o *Order) { o.Kind = gateway.KindTransfer; o.Record(undated(StatusSucceeded)) }, true},
+		"a transfer that is back": {func(o *Order) {
+			o.Kind = gateway.KindTransfer
+			o.Record(undated(StatusSucceeded))
+			o.Refunded = o.Captured
+		}, false},
+	} {
+		fake := &gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) { return gateway.Result{}, nil }}
+		s, service := newShop(fake)
+		o := orderIn(t, StatusProcessing)
+		o.NextPollAt = nil
+		tc.order(s.with(o))
+		if o.Kind == gateway.KindTransfer {
+			o.NextPollAt = nil
+		}
+		_, err := service.Refresh(t.Context(), o.Key())
+		require.NoError(t, err, name)
+		require.Equal(t, tc.asked, len(fake.Calls()) > 0, name)
+	}
+}
+
+// A question without an answer is written down as one that failed, so that a row of them is counted as one call.
+func TestAQuestionWithoutAnAnswerIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []error{nil, &gateway.Error{Kind: gateway.KindUnknown}, &gateway.Error{Kind: gateway.KindNotFound}} {
+		s, service := newShop(&gatewaytest.Fake{FetchFunc: func(context.Context, gateway.Ref) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusProcessing}, answer
+		}})
+		o := s.with(orderIn(t, StatusProcessing))
+		polled, err := service.Poll(t.Context(), o.Key())
+		require.NoError(t, err)
+		require.Len(t, polled.NewCalls(), 1)
+		require.Equal(t, "fetch", polled.NewCalls()[0].Operation)
+		require.Equal(t, answer != nil, polled.NewCalls()[0].Failed)
+	}
+}
