@@ -200,3 +200,23 @@ func recordPoll(s *Service, o *Order, d gateway.Description, result gateway.Resu
 func jitter(o *Order, limit time.Duration) time.Duration {
 	return o.jitter(o.facts(), limit)
 }
+
+// The history keeps by what word the provider denied an order, where it had one.
+func TestTheWordOfADenialIsKept(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err  error
+		want gateway.ProviderData
+	}{
+		{&gateway.Error{Kind: gateway.KindNotFound, Code: "NO_SUCH_ORDER"}, gateway.ProviderData{"code": "NO_SUCH_ORDER"}},
+		{&gateway.Error{Kind: gateway.KindNotFound}, gateway.ProviderData{}},
+	} {
+		tc.want["outcome"], tc.want["answers"], tc.want["since"] = "not_found", "3", "2026-11-21T12:00:00Z"
+		o := newTestOrder()
+		o.Denials, o.FirstDenialAt = 3, &epoch
+		r := o.neverReached(statusPoll{err: tc.err, asOf: 1})
+		require.Equal(t, tc.want, r.ProviderData)
+		require.Equal(t, codeNotFound, r.Failure.Code)
+		require.Equal(t, StatusFailed, r.Status)
+	}
+}

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -183,5 +184,35 @@ func TestACardThatHasExpiredIsRefused(t *testing.T) {
 		require.Empty(t, c.missing(good), field)
 		s.order = &Order{Reference: "r", RequestHash: hash}
 		require.NoError(t, c.send(over), "%s: the card was good when it was first sent", field)
+	}
+}
+
+// Every field that stands in the way is listed, what is no longer good before what the provider needs, and the code is that of the
+// worst of them.
+func TestWhyARequestIsRefused(t *testing.T) {
+	t.Parallel()
+	late := gateway.FieldError{Field: "payment_method.card.exp_year", Message: "past"}
+	need := gateway.FieldError{Field: "customer.email", Message: "required"}
+	cannot := gateway.FieldError{Field: "capture_method", Message: "cannot", Unsupported: true}
+	for name, tc := range map[string]struct {
+		late, needs []gateway.FieldError
+		want        Code
+	}{
+		"nothing":                       {nil, nil, ""},
+		"past":                          {[]gateway.FieldError{late}, nil, CodeInvalid},
+		"needed":                        {nil, []gateway.FieldError{need}, CodeMissingFields},
+		"past and needed":               {[]gateway.FieldError{late}, []gateway.FieldError{need}, CodeInvalid},
+		"needed and impossible":         {nil, []gateway.FieldError{need, cannot}, CodeUnsupported},
+		"past, needed and impossible":   {[]gateway.FieldError{late}, []gateway.FieldError{need, cannot}, CodeUnsupported},
+		"past twice, and needed":        {[]gateway.FieldError{late, late}, []gateway.FieldError{need}, CodeInvalid},
+		"past twice and needed as well": {[]gateway.FieldError{late, late}, []gateway.FieldError{need, need}, CodeInvalid},
+	} {
+		err := refusalOf(tc.late, tc.needs, Account{Name: "main"})
+		require.Equal(t, tc.want, CodeOf(err), name)
+		if tc.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.Equal(t, append(slices.Clone(tc.late), tc.needs...), fieldsOf(err), name)
 	}
 }

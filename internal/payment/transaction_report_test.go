@@ -336,3 +336,50 @@ func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
 	require.Panics(t, func() { _ = b.advance(t.Context()) })
 	require.ErrorIs(t, <-ended, io.ErrClosedPipe)
 }
+
+// A step is taken for as long as the statement may take, and to the end of it.
+func TestStatementIsAdvancedUpToItsHorizon(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]TransactionReportState{
+		transactionReportHorizon - time.Second:     TransactionReportReady,
+		transactionReportHorizon:                   TransactionReportReady,
+		transactionReportHorizon + time.Nanosecond: TransactionReportFailed,
+	} {
+		b := newReportFixture(t)
+		b.started(t)
+		b.now = epoch.Add(after)
+		require.NoError(t, b.advance(t.Context()))
+		require.Equal(t, want, b.kept.State, after)
+	}
+}
+
+// A statement is wanted of an account of the shop's, whose provider makes them, and of a period that is not empty.
+func TestStatementIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		account string
+		plain   bool // the provider makes none
+		length  time.Duration
+		want    Code
+	}{
+		"an hour":                  {"main", false, time.Hour, ""},
+		"the shortest":             {"main", false, 1, ""},
+		"an empty period":          {"main", false, 0, CodeInvalid},
+		"a period that ends first": {"main", false, -time.Hour, CodeInvalid},
+		"no such account":          {"nobody's", false, time.Hour, CodeUnknownAccount},
+		"a provider without":       {"main", true, time.Hour, CodeUnsupported},
+	} {
+		s, service := newShop(&gatewaytest.Fake{Plain: tc.plain})
+		service.TransactionReports = newReportFixture(t)
+		st, err := service.CreateTransactionReport(t.Context(), NewTransactionReport{Shop: uuid.New(), Account: tc.account, Type: gateway.KindPayment, From: epoch, To: epoch.Add(tc.length)})
+		require.Equal(t, tc.want, CodeOf(err), name)
+		if tc.want != "" {
+			require.Nil(t, st, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Equal(t, s.accounts[0].ID, st.AccountID, name)
+		require.Equal(t, TransactionReportCreated, st.State, name)
+		require.Equal(t, epoch, *st.NextPollAt, name)
+	}
+}
