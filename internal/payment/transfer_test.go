@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -34,11 +35,11 @@ func TestATransferIsFollowedOnce(t *testing.T) {
 	require.Equal(t, "p-1", first.ProviderReference)
 
 	found.Status = gateway.StatusSucceeded
-	again, isNew, err := service.ImportTransfer(t.Context(), in)
+	repeated, isNew, err := service.ImportTransfer(t.Context(), in)
 	require.NoError(t, err)
 	require.False(t, isNew)
-	require.Equal(t, first.ID, again.ID)
-	require.Equal(t, StatusSucceeded, again.Status, "what was said of it now is recorded")
+	require.Equal(t, first.ID, repeated.ID)
+	require.Equal(t, StatusSucceeded, repeated.Status, "what was said of it now is recorded")
 	require.Len(t, s.orders, 1)
 }
 
@@ -113,5 +114,45 @@ func TestATransferWithoutAnIDIsNobodysOrder(t *testing.T) {
 		o, err := service.startedHere(t.Context(), uuid.New(), s.accounts[0], id)
 		require.NoError(t, err, name)
 		require.Nil(t, o, name)
+	}
+}
+
+// The reference of a transfer that was found is made of the provider's id, and is no longer than a reference may be.
+func TestTheReferenceOfATransferThatWasFound(t *testing.T) {
+	t.Parallel()
+	for length, plain := range map[int]bool{1: true, 56: true, 57: true, 58: false, 500: false} {
+		id := strings.Repeat("7", length)
+		reference := importReference(id)
+		require.Equal(t, plain, reference == "import-"+id, length)
+		require.LessOrEqual(t, len(reference), 64, length)
+		require.NotEqual(t, reference, importReference(id+"7"), length)
+		require.Equal(t, reference, importReference(id), length)
+	}
+}
+
+// Why a transfer was not found, in the shop's words.
+func TestWhyATransferWasNotFound(t *testing.T) {
+	t.Parallel()
+	fields := []gateway.FieldError{{Field: "id", Message: "required"}}
+	for name, tc := range map[string]struct {
+		err  error
+		want Code
+		says string
+	}{
+		"no such transfer":      {&gateway.Error{Kind: gateway.KindNotFound}, CodeNotFound, "shows no such transfer"},
+		"refused":               {&gateway.Error{Kind: gateway.KindDeclined, Code: "NO"}, CodeNotFound, "shows no such transfer"},
+		"our clock is off":      {&gateway.Error{Kind: gateway.KindDeclined, Code: gateway.CodeClock}, CodeProviderFailed, "set this machine's clock"},
+		"cannot be looked for":  {&gateway.Error{Kind: gateway.KindInvalid, Fields: fields}, CodeInvalid, "cannot look for this"},
+		"credentials":           {&gateway.Error{Kind: gateway.KindCredentials}, CodeProviderFailed, "credentials"},
+		"no answer":             {&gateway.Error{Kind: gateway.KindUnknown}, CodeProviderFailed, "no answer that can be believed"},
+		"nothing was sent":      {&gateway.Error{Kind: gateway.KindNotSent}, CodeProviderFailed, "no answer that can be believed"},
+		"something else":        {errors.New("broken"), CodeProviderFailed, "no answer that can be believed"},
+		"another state of ours": {&gateway.Error{Kind: gateway.KindDuplicate}, CodeProviderFailed, "no answer that can be believed"},
+	} {
+		err := importRejected(tc.err)
+		require.Equal(t, tc.want, CodeOf(err), name)
+		require.ErrorContains(t, err, tc.says, name)
+		require.ErrorIs(t, err, tc.err, name)
+		require.Equal(t, tc.want == CodeInvalid, len(fieldsOf(err)) > 0, name)
 	}
 }

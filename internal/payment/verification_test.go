@@ -256,3 +256,16 @@ func duration(t *testing.T, text string) time.Duration {
 	require.NoError(t, err)
 	return d
 }
+
+// A call is under way until a provider's time is over: of a new order from its beginning, of a command from its own.
+func TestACallIsUnderWay(t *testing.T) {
+	t.Parallel()
+	p := Policy{ProviderTimeout: 30 * time.Second}
+	v := Verification{PollsSince: epoch}
+	for after, running := range map[time.Duration]bool{0: true, 30*time.Second - 1: true, 30 * time.Second: false, time.Hour: false} {
+		now := epoch.Add(after)
+		require.Equal(t, running, v.inFlight(p, Facts{Status: StatusCreated}, now), after)
+		require.Equal(t, running, v.inFlight(p, Facts{Status: StatusProcessing, Modification: true}, now), after)
+		require.False(t, v.inFlight(p, Facts{Status: StatusProcessing}, now), after)
+	}
+}
