@@ -341,9 +341,9 @@ func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
 func TestStatementIsAdvancedUpToItsHorizon(t *testing.T) {
 	t.Parallel()
 	for after, want := range map[time.Duration]TransactionReportState{
-		transactionReportHorizon - time.Second:     TransactionReportReady,
-		transactionReportHorizon:                   TransactionReportReady,
-		transactionReportHorizon + time.Nanosecond: TransactionReportFailed,
+		29 * time.Minute:   TransactionReportReady,
+		30 * time.Minute:   TransactionReportReady,
+		30*time.Minute + 1: TransactionReportFailed,
 	} {
 		b := newReportFixture(t)
 		b.started(t)
