@@ -78,8 +78,9 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 		pool.Close()
 		return nil, err
 	}
-	queue := worker.NewQueue()
-	st := store.New(pool, store.Options{Keyring: keyring, Deliver: queue.Deliver, Render: httpapi.RenderNotification, Now: clock.Now})
+	lease, timeout := notify.Lease()
+	queue := worker.NewQueue(worker.QueueConfig{Lease: lease, Timeout: timeout, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now})
 	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients)}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()

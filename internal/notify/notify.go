@@ -23,6 +23,14 @@ const (
 	finishTimeout = 5 * time.Second
 )
 
+func slack() time.Duration { return faultpoint.Duration("notify_lease_slack", leaseSlack) }
+
+// Lease returns for how long deliveries are leased where Config names no Timeout, and how long sending one takes at most.
+func Lease() (lease, timeout time.Duration) {
+	timeout = faultpoint.Duration("notify_timeout", defaultTimeout)
+	return timeout + slack(), timeout
+}
+
 // Config is what a Notifier needs. Only Outbox is required.
 type Config struct {
 	Outbox payment.Outbox
@@ -59,7 +67,7 @@ func New(cfg Config) *Notifier {
 		cfg.Now = faultpoint.Now
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = faultpoint.Duration("notify_timeout", defaultTimeout)
+		_, cfg.Timeout = Lease()
 	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = 50
@@ -75,56 +83,87 @@ func New(cfg Config) *Notifier {
 // Close closes connections that are kept for later. Deliveries under way are not touched.
 func (n *Notifier) Close() { n.clients.closeIdle() }
 
+// TryPlace takes a place at an address for a delivery, unless too many are under way to its destination. Deliver gives it back.
+func (n *Notifier) TryPlace(address string) bool {
+	return n.slots.TryTake(payment.Destination(address))
+}
+
+// Deliver sends a delivery that is leased and has its place, and then what else is due of its order, as DeliverOrder does.
+func (n *Notifier) Deliver(ctx context.Context, d *payment.Delivery) (next time.Time, err error) {
+	more, next, err := n.deliver(ctx, d, func() { n.slots.leave(payment.Destination(d.URL)) })
+	if err != nil || !more {
+		return next, err
+	}
+	return n.DeliverOrder(ctx, d.Key)
+}
+
 // DeliverOrder sends the order's pending notifications, one after the other, until none is due. It returns when to look
 // again; zero means that there is nothing left to send. When too many are under way to the same destination already, nothing
 // is sent and that is later. An endpoint that fails is not an error: errors come from the
 // outbox only, and what was under way is then sent again once its lease has ended.
 func (n *Notifier) DeliverOrder(ctx context.Context, key payment.Key) (next time.Time, err error) {
 	for {
-		place := "" // that was taken
-		leave := func() {
-			if place != "" {
-				n.slots.leave(place)
-			}
-			place = ""
+		d, leave, next, err := n.lease(ctx, key)
+		if err != nil || d == nil {
+			return next, err
 		}
-		defer leave() // should something panic
-		d, next, err := n.outbox.LeaseDelivery(ctx, key, n.timeout+faultpoint.Duration("notify_lease_slack", leaseSlack), func(url string) time.Time {
-			to := payment.Destination(url)
-			if place == to {
-				return time.Time{}
-			}
-			leave() // a transaction that was begun again may have found another address
-			later := n.slots.take(to, n.now())
-			if later.IsZero() {
-				place = to
-			}
-			return later
-		})
-		if err != nil {
-			leave()
-			return time.Time{}, fmt.Errorf("lease notification of order %s: %w", key.Order, err)
-		}
-		if d == nil {
-			leave()
-			return next, nil
-		}
-		attempt, out := n.attempt(ctx, d)
-		leave()
-		faultpoint.Hit("notification-sent")
-		n.record(d, attempt, out)
-		if err := n.finish(ctx, d, attempt); err != nil {
-			return time.Time{}, fmt.Errorf("finish notification %d of order %s: %w", d.Sequence, key.Order, err)
-		}
-		if !attempt.Delivered && !attempt.Gone {
-			return attempt.RetryAt, nil
+		more, next, err := n.deliver(ctx, d, leave)
+		if err != nil || !more {
+			return next, err
 		}
 	}
 }
 
+// lease leases an order's oldest delivery and takes its place. leave gives the place back, once.
+func (n *Notifier) lease(ctx context.Context, key payment.Key) (d *payment.Delivery, leave func(), next time.Time, err error) {
+	place := "" // that was taken
+	leave = func() {
+		if place != "" {
+			n.slots.leave(place)
+		}
+		place = ""
+	}
+	defer func() {
+		if d == nil { // or something panicked
+			leave()
+		}
+	}()
+	d, next, err = n.outbox.LeaseDelivery(ctx, key, n.timeout+slack(), func(url string) time.Time {
+		to := payment.Destination(url)
+		if place == to {
+			return time.Time{}
+		}
+		leave() // a transaction that was begun again may have found another address
+		later := n.slots.take(to, n.now())
+		if later.IsZero() {
+			place = to
+		}
+		return later
+	})
+	if err != nil {
+		return nil, leave, time.Time{}, fmt.Errorf("lease notification of order %s: %w", key.Order, err)
+	}
+	return d, leave, next, nil
+}
+
+// deliver sends one delivery and writes down how that ended. leave gives its place back.
+func (n *Notifier) deliver(ctx context.Context, d *payment.Delivery, leave func()) (more bool, next time.Time, err error) {
+	attempt, out := func() (payment.Attempt, outcome) {
+		defer leave() // also should something panic
+		return n.attempt(ctx, d)
+	}()
+	faultpoint.Hit("notification-sent")
+	n.record(d, attempt, out)
+	more, err = n.finish(ctx, d, attempt)
+	if err != nil {
+		return false, time.Time{}, fmt.Errorf("finish notification %d of order %s: %w", d.Sequence, d.Key.Order, err)
+	}
+	return more, attempt.RetryAt, nil
+}
+
 // finish writes the outcome down even if the caller has given up meanwhile: what the shop has seen must not be
 // forgotten because we are shutting down.
-func (n *Notifier) finish(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
+func (n *Notifier) finish(ctx context.Context, d *payment.Delivery, a payment.Attempt) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
 	return n.outbox.FinishDelivery(ctx, d, a)

@@ -91,16 +91,16 @@ func (m *memory) LeaseDelivery(_ context.Context, key payment.Key, lease time.Du
 	return nil, time.Time{}, nil
 }
 
-func (m *memory) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
+func (m *memory) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) (more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failNext != nil {
 		err := m.failNext
 		m.failNext = nil
-		return err
+		return false, err
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	m.attempts = append(m.attempts, finished{a, d.Key, d.Sequence})
 	r := m.rows[d.Key][d.Sequence-1]
@@ -113,7 +113,7 @@ func (m *memory) FinishDelivery(ctx context.Context, d *payment.Delivery, a paym
 			}
 		}
 	}
-	return nil
+	return a.Delivered || a.Gone, nil
 }
 
 func (m *memory) last() finished {

@@ -21,6 +21,8 @@ type Delivery struct {
 	URL           string
 	Moved         bool   // it was made for another address
 	Payload       []byte // signed and sent as it is
+	// LeasedUntil is when somebody else may send it.
+	LeasedUntil time.Time
 	// Attempt is the number of this attempt, from 1.
 	Attempt int
 	// AttemptsBefore is how many of them were made before an operator last sent it again: retries are planned by those since.
@@ -90,6 +92,6 @@ type Outbox interface {
 	// FinishDelivery writes an attempt down and settles the notification by it. With Gone, the address is switched off for
 	// the shop, and what would go there is held; unless the lease has gone to somebody else, or the notification would go
 	// elsewhere by now: then it is an attempt that failed, and the next is due at once. The first success at a destination
-	// after several failures makes what waits for it due, at a bounded pace.
-	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) error
+	// after several failures makes what waits for it due, at a bounded pace. more reports that the order may have another one due.
+	FinishDelivery(ctx context.Context, d *Delivery, a Attempt) (more bool, err error)
 }

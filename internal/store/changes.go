@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
@@ -19,34 +20,18 @@ import (
 var (
 	insertTransitions = rowSetOf[db.InsertTransitionParams]().insert("order_transitions")
 	insertCallbacks   = rowSetOf[db.InsertCallbackParams]().insert("callbacks")
-	updateOrders      = func() string {
+	// The database itself counts the rows: the commit may be sent along.
+	updateOrders = func() string {
 		s := rowSetOf[db.UpdateOrderParams]()
-		return "UPDATE orders o SET " + s.without("shop_id", "id", "loaded_sequence").assignments() + " FROM " + s.from +
-			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence /* o of one shop */"
+		return "WITH changed AS (UPDATE orders o SET " + s.without("shop_id", "id", "loaded_sequence").assignments() + " FROM " + s.from +
+			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence /* o of one shop */ RETURNING 1) " +
+			"SELECT CASE WHEN count(*) <> cardinality($1::text[]) THEN violated('orders_changed', 'an order is not as it was when it was read')::text END FROM changed"
 	}()
 	insertCalls = func() string {
 		s := rowSetOf[db.InsertCallParams]()
 		s.names, s.picks = append(s.names, "last_at"), append(s.picks, "u.started_at")
 		return s.insert("provider_calls")
 	}()
-	// The last of a transaction: the feeds' rows are locked from here to the commit, sorted by shop.
-	insertNotifications = `WITH said AS MATERIALIZED (
-    SELECT u.*, row_number() OVER (PARTITION BY u.shop_id ORDER BY u.order_id, u.sequence) AS place,
-        count(*) OVER (PARTITION BY u.shop_id) AS places
-    FROM ` + rowSetOf[db.InsertNotificationParams]().from + `
-), raised AS (
-    INSERT INTO feed_positions AS p (shop_id, position) SELECT shop_id, count(*) FROM said GROUP BY shop_id ORDER BY shop_id
-    ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
-), written AS (
-    INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-    SELECT s.id, u.order_id, u.sequence, u.id, u.type, u.payload, coalesce(nullif(u.url, ''), s.notification_url), u.at, r.position - u.places + u.place
-    FROM said u JOIN raised r ON r.shop_id = u.shop_id JOIN shops s ON s.id = u.shop_id
-    RETURNING shop_id, order_id, sequence, url, created_at
-), waiting AS (
-    INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at)
-    SELECT shop_id, order_id, sequence, 'pending', url, created_at, created_at FROM written WHERE url <> ''
-)
-SELECT shop_id, order_id, url <> '' AS waits FROM written`
 )
 
 // changes are rows to be written about orders whose rows, and those of their parents, are locked. All go out in one round trip,
@@ -58,9 +43,10 @@ type changes struct {
 	orders        []db.UpdateOrderParams
 	callbacks     []db.InsertCallbackParams
 	calls         []db.InsertCallParams
-	notifications []db.InsertNotificationParams
+	notifications []news
 	rare          queue
-	waiting       []payment.Key // whose notification waits for a delivery, known after send
+	born          []bornDelivery // to be sent after the commit, known after send, like waiting
+	waiting       []payment.Key  // orders with a notification that is not leased
 }
 
 // add gathers what an order gathered since it was loaded from row. An error adds nothing.
@@ -138,32 +124,6 @@ func (c *changes) addCalls(o *payment.Order) error {
 	return nil
 }
 
-// addNotifications adds one notification for each new transition. That an order was created is known to whoever created it.
-func (c *changes) addNotifications(o *payment.Order) error {
-	if c.store.Render == nil {
-		return nil
-	}
-	for _, t := range o.Transitions() {
-		if t.To == payment.StatusCreated {
-			continue
-		}
-		as := t.After
-		if as == nil {
-			as = o
-		}
-		id := c.store.NewID()
-		typ, payload, err := c.store.Render(as, t, id)
-		if err != nil {
-			return fmt.Errorf("render the notification: %w", err)
-		}
-		c.notifications = append(c.notifications, db.InsertNotificationParams{
-			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: string(payload), //nolint:gosec // a count
-			Url: o.NotificationURL, At: c.store.Now(),
-		})
-	}
-	return nil
-}
-
 // addRare adds the parent's sums, contradictions, and questions that failed: one that failed as the one before it did becomes
 // part of that one's row.
 func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
@@ -206,70 +166,53 @@ func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
 	return nil
 }
 
-// send writes everything. Whoever commits it calls committed then. The history comes before the status that it leads to.
+// send writes everything. Whoever commits it calls committed then.
 func (c *changes) send(ctx context.Context, tx pgx.Tx) error {
 	var batch pgx.Batch
-	queueRows(&batch, c.shop, insertTransitions, c.transitions)
-	queueRows(&batch, c.shop, updateOrders, c.orders)
-	queueRows(&batch, c.shop, insertCallbacks, c.callbacks)
-	queueRows(&batch, c.shop, insertCalls, c.calls)
-	batch.QueuedQueries = append(batch.QueuedQueries, c.rare.batch.QueuedQueries...)
-	c.waiting = nil
-	if len(c.notifications) > 0 {
-		batch.Queue(insertNotifications, arrays(c.notifications)...).Query(c.readWaiting)
-	}
-	if batch.Len() > 0 {
-		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// committed has the notifications sent that wait for it.
-func (c *changes) committed() {
-	if len(c.waiting) > 0 && c.store.Deliver != nil {
-		c.store.Deliver(c.waiting...)
-	}
-}
-
-// readWaiting reads what became of the notifications.
-func (c *changes) readWaiting(rows pgx.Rows) error {
-	written := 0
-	for rows.Next() {
-		var key payment.Key
-		var waits bool
-		if err := rows.Scan(&key.Shop, &key.Order, &waits); err != nil {
-			return err
-		}
-		written++
-		if n := len(c.waiting); waits && (n == 0 || c.waiting[n-1] != key) {
-			c.waiting = append(c.waiting, key)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("write notifications: %w", err)
-	}
-	return wantRows(written, len(c.notifications), insertNotifications)
-}
-
-// queueRows queues a statement over rows, unless there are none. It must change as many.
-func queueRows[T any](batch *pgx.Batch, shop *uuid.UUID, sql string, rows []T) {
-	if len(rows) == 0 {
-		return
-	}
-	sql, args := narrowed(sql, arrays(rows), shop)
-	batch.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error {
-		return wantRows(int(tag.RowsAffected()), len(rows), sql)
-	})
-}
-
-func wantRows(changed, want int, sql string) error {
-	if changed == want {
+	c.queue(&batch)
+	if batch.Len() == 0 {
 		return nil
 	}
-	first, _, _ := bytes.Cut([]byte(sql), []byte(" ("))
-	return fmt.Errorf("a statement that must change %d rows changed %d: %s", want, changed, first)
+	return tx.SendBatch(ctx, &batch).Close()
+}
+
+// sendAndCommit writes everything and commits it in one round trip, on a connection whose transaction has begun. The first
+// statement that fails ends the transaction, and no later one is done, the commit included. What is rare is counted here, and so
+// has a round trip before the commit.
+func (c *changes) sendAndCommit(ctx context.Context, conn *pgxpool.Conn) error {
+	var batch pgx.Batch
+	c.queue(&batch)
+	if c.rare.batch.Len() > 0 {
+		if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		batch = pgx.Batch{}
+	}
+	batch.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() != "COMMIT" {
+			return fmt.Errorf("%w: the database answered a commit with %s", errUnwritten, tag)
+		}
+		return nil
+	})
+	return conn.SendBatch(ctx, &batch).Close()
+}
+
+// queue queues what is to be written. The history comes before the status that it leads to.
+func (c *changes) queue(batch *pgx.Batch) {
+	queueRows(batch, c.shop, insertTransitions, c.transitions)
+	queueRows(batch, c.shop, updateOrders, c.orders)
+	queueRows(batch, c.shop, insertCallbacks, c.callbacks)
+	queueRows(batch, c.shop, insertCalls, c.calls)
+	batch.QueuedQueries = append(batch.QueuedQueries, c.rare.batch.QueuedQueries...)
+	c.queueNotifications(batch)
+}
+
+// queueRows queues a statement over rows, unless there are none. It changes as many, or fails.
+func queueRows[T any](batch *pgx.Batch, shop *uuid.UUID, sql string, rows []T) {
+	if len(rows) > 0 {
+		sql, args := narrowed(sql, arrays(rows), shop)
+		batch.Queue(sql, args...)
+	}
 }
 
 // orNew returns an id, or a new one for none.

@@ -27,15 +27,16 @@ const (
 // batch failed, perhaps because of another write in it. It is done in a transaction of its own then.
 var errAlone = errors.New("the write goes alone")
 
-// write is something to be written, in a commit that it may share with others. Exactly one of insert, claim, finish, update and
-// callback is set. The results are valid when commit has returned.
+// write is something to be written, in a commit that it may share with others. Exactly one of insert, claim, finish, delivered,
+// update and callback is set. The results are valid when commit has returned.
 type write struct {
-	doing    string
-	insert   *db.InsertOrderParams
-	claim    *db.ClaimIdempotencyKeyParams
-	finish   *db.FinishIdempotencyKeyParams
-	update   *payment.Key
-	callback *payment.Callback
+	doing     string
+	insert    *db.InsertOrderParams
+	claim     *db.ClaimIdempotencyKeyParams
+	finish    *db.FinishIdempotencyKeyParams
+	delivered *deliveredRow
+	update    *payment.Key
+	callback  *payment.Callback
 	// callbackShop is whose order a callback is about, if its id tells.
 	callbackShop *uuid.UUID
 	// judge changes the order of an update or callback. It may run several times.
@@ -43,7 +44,8 @@ type write struct {
 	// verdict is what judge made of a callback.
 	verdict func() (verdict payment.Verdict, reason string)
 
-	done     bool           // an insert, claim or finish found its place
+	done     bool           // an insert, claim or finish found its place, a delivery was not settled before
+	after    afterDelivery  // what is to be done after a delivery
 	order    *payment.Order // of an update or callback, as written
 	kept     *keptVerdict   // of a callback that was kept before
 	err      error
@@ -55,7 +57,7 @@ type write struct {
 
 // reset forgets the results of a batch that was not committed.
 func (w *write) reset(err error) {
-	w.done, w.order, w.kept, w.err, w.panicked = false, nil, nil, err, nil
+	w.done, w.after, w.order, w.kept, w.err, w.panicked = false, afterDelivery{}, nil, nil, err, nil
 }
 
 // committer makes batches of the writes that wait. Whoever brings a write makes the next batch itself if fewer than committers
@@ -157,7 +159,10 @@ func (c *committer) take() []*write {
 
 // subject is what only one write of a batch may be about, nil for none.
 func (w *write) subject() any {
+	type delivered payment.Key // which an update of the order does not disturb
 	switch {
+	case w.delivered != nil:
+		return delivered{w.delivered.ShopID, w.delivered.OrderID}
 	case w.update != nil:
 		return *w.update
 	case w.callback != nil:
@@ -175,6 +180,8 @@ func (w *write) shop() uuid.UUID {
 		return w.claim.ShopID
 	case w.finish != nil:
 		return w.finish.ShopID
+	case w.delivered != nil:
+		return w.delivered.ShopID
 	case w.update != nil:
 		return w.update.Shop
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -16,9 +17,9 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// beginBatch begins a transaction in which rows are found by index also while the planner takes the tables for small: a plan
-// that reads a whole table could be kept until the table is large.
-const beginBatch = "begin; set local enable_seqscan = off"
+// byIndex has rows found by index also while the planner takes the tables for small: a plan that reads a whole table could be
+// kept until the table is large. It holds until the end of the transaction, also of one that is not begun by name.
+const byIndex = "SELECT set_config('enable_seqscan', 'off', true)"
 
 // errUnwritten marks an error that the service found itself, before the commit.
 var errUnwritten = errors.New("nothing was written")
@@ -93,46 +94,39 @@ type batch struct {
 	used   map[payment.Key]bool // orders that a write of this batch is about
 }
 
-// commitBatch does writes in one transaction. If none of them has an order to judge, that is one round trip. A write that has to
-// go alone has errAlone as its error; any other error of it is its own. An error of the batch means that none was done, or that
-// nobody knows.
+// commitBatch does writes in one transaction: in one round trip if none of them has an order to judge, else in two. A write that
+// has to go alone has errAlone as its error; any other error of it is its own. An error of the batch means that none was done, or
+// that nobody knows.
 func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*write) (err error) {
 	b := batch{store: s, shop: s.oneShop(writes[0].shop()), writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[[2]string]*keptVerdict{}, used: map[payment.Key]bool{}}
-	var first pgx.Batch
-	b.queueRows(&first)
-	if !b.queueLocks(&first) { // statements that are sent together are a transaction
-		if err := conn.SendBatch(ctx, &first).Close(); err != nil {
+	if !b.judges() { // statements that are sent together are a transaction
+		var only pgx.Batch
+		b.queueRows(&only)
+		if err := conn.SendBatch(ctx, &only).Close(); err != nil {
 			return err
 		}
 		faultpoint.Hit("batch-committed")
 		return nil
 	}
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginBatch})
-	if err != nil {
-		return err
-	}
 	defer func() {
 		if err != nil {
-			_ = tx.Rollback(context.WithoutCancel(ctx))
+			_, _ = conn.Exec(context.WithoutCancel(ctx), "rollback") // of a broken connection nothing is needed
 		}
 	}()
-	if err := tx.SendBatch(ctx, &first).Close(); err != nil {
+	var first pgx.Batch
+	first.Queue("begin")
+	b.queueRows(&first)
+	b.queueLocks(&first)
+	if err := conn.SendBatch(ctx, &first).Close(); err != nil {
 		return err
 	}
 	faultpoint.Hit("batch-claimed")
-	all := changes{store: s, shop: b.shop}
-	for _, w := range writes {
-		if w.update != nil || w.callback != nil {
-			if err := b.judge(ctx, w, &all); err != nil {
-				return fmt.Errorf("%w: %w", errUnwritten, err)
-			}
-		}
+	all, err := b.judgeAll(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnwritten, err)
 	}
 	faultpoint.Hit("batch-judged")
-	if err := all.send(ctx, tx); err != nil {
-		return err
-	}
-	if err := tx.Commit(ctx); err != nil {
+	if err := all.sendAndCommit(ctx, conn); err != nil {
 		return err
 	}
 	faultpoint.Hit("batch-committed")
@@ -140,28 +134,52 @@ func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*w
 	return nil
 }
 
-// queueRows queues what needs no judging: claims on keys, answers, new orders.
+// judges reports whether a write of the batch has an order to judge.
+func (b *batch) judges() bool {
+	return slices.ContainsFunc(b.writes, func(w *write) bool { return w.update != nil || w.callback != nil })
+}
+
+// judgeAll has all orders judged and gathers what is to be written.
+func (b *batch) judgeAll(ctx context.Context) (*changes, error) {
+	all := changes{store: b.store, shop: b.shop}
+	for _, w := range b.writes {
+		if w.update == nil && w.callback == nil {
+			continue
+		}
+		if err := b.judge(ctx, w, &all); err != nil {
+			return nil, err
+		}
+	}
+	return &all, nil
+}
+
+// queueRows queues what needs no judging: claims on keys, answers, new orders, deliveries.
 func (b *batch) queueRows(q *pgx.Batch) {
 	claims, finishes, orders := map[uuid.UUID]*write{}, map[uuid.UUID]*write{}, map[uuid.UUID]*write{}
 	var claimed []db.ClaimIdempotencyKeyParams
 	var finished []db.FinishIdempotencyKeyParams
 	var inserted []db.InsertOrderParams
+	delivered := map[payment.Key]*write{}
+	var settled []deliveredRow
 	for _, w := range b.writes {
 		switch {
 		case w.claim != nil:
 			claimed, claims[w.claim.Owner] = append(claimed, *w.claim), w
 		case w.finish != nil:
 			finished, finishes[w.finish.Owner] = append(finished, *w.finish), w
+		case w.delivered != nil:
+			settled, delivered[w.delivered.key()] = append(settled, *w.delivered), w
 		case w.insert != nil:
 			inserted, orders[w.insert.ID] = append(inserted, *w.insert), w
 		}
 	}
-	if len(finished) > 0 {
-		q.Queue("SELECT set_config('enable_seqscan', 'off', true)")
+	if b.judges() || len(finished) > 0 || len(settled) > 0 {
+		q.Queue(byIndex)
 	}
 	queueMarked(q, b.shop, claimKeys, claimed, claims)
 	queueMarked(q, b.shop, finishKeys, finished, finishes)
 	queueMarked(q, b.shop, insertOrders, inserted, orders)
+	queueDelivered(q, b.shop, settled, delivered)
 }
 
 // queueMarked queues a statement over rows, which returns the ids of those that found their place.
@@ -182,8 +200,8 @@ func queueMarked[T any](q *pgx.Batch, shop *uuid.UUID, sql string, rows []T, wri
 }
 
 // queueLocks queues the locks of the orders to be judged, and then the question which callbacks were kept before: it sees what
-// was committed by whoever had a lock before. It reports whether there are any.
-func (b *batch) queueLocks(q *pgx.Batch) bool {
+// was committed by whoever had a lock before.
+func (b *batch) queueLocks(q *pgx.Batch) {
 	var shops, ids, accounts []uuid.UUID
 	var callbackShops []*uuid.UUID
 	var names []string
@@ -197,9 +215,6 @@ func (b *batch) queueLocks(q *pgx.Batch) bool {
 			callbackShops = append(callbackShops, w.callbackShop)
 		}
 	}
-	if len(ids) == 0 && len(names) == 0 {
-		return false
-	}
 	sql, args := narrowed(lockOrders, []any{shops, ids, callbackShops, names}, b.shop)
 	q.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
@@ -212,7 +227,6 @@ func (b *batch) queueLocks(q *pgx.Batch) bool {
 		sql, args := narrowed(keptCallbacks, []any{accounts, keys}, b.shop)
 		q.Queue(sql, args...).Query(b.readKept)
 	}
-	return true
 }
 
 func (b *batch) readKept(rows pgx.Rows) error {

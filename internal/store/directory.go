@@ -43,6 +43,7 @@ type entries struct {
 	accounts   map[uuid.UUID]accountEntry
 	tokens     map[string]uuid.UUID
 	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
+	addresses  map[uuid.UUID]string      // where a shop's notifications go
 }
 
 // accountEntry is an account, or why it cannot be read. One that cannot hurts no other.
@@ -106,7 +107,7 @@ func (s *Store) entriesSince(ctx context.Context, since time.Time) (*entries, er
 
 // compare returns what there is now: the old entries if nothing has changed, else what the tables hold.
 func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
-	fresh := &entries{keys: map[string]keyEntry{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}}
+	fresh := &entries{keys: map[string]keyEntry{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}, addresses: map[uuid.UUID]string{}}
 	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) error {
 		state, err := q.DirectoryGeneration(ctx)
 		if err != nil {
@@ -138,6 +139,7 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 			shop.Principal{Shop: of, KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode), Rates: rates[k.ID][k.KeyID].Over(rates[k.ID][""])},
 			k.Mac, k.KeyCidrs, k.RevokedAt != nil,
 		}
+		e.addresses[k.ID] = k.NotificationUrl
 	}
 	accounts, err := q.Accounts(ctx)
 	if err != nil {

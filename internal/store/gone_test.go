@@ -85,7 +85,8 @@ func TestManyAnswersOf410AtOnce(t *testing.T) {
 	errs := race(len(deliveries), func(i int) error {
 		a := endpointGone
 		a.At = b.clock.Now()
-		return b.FinishDelivery(t.Context(), deliveries[i], a)
+		_, err := b.FinishDelivery(t.Context(), deliveries[i], a)
+		return err
 	})
 	require.NoError(t, errors.Join(errs...))
 	require.True(t, b.off(t))

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -73,7 +72,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	return &payment.Delivery{
 		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: []byte(oldest.Payload),
-		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs,
+		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs, LeasedUntil: until,
 	}, time.Time{}, write.send(ctx, tx)
 }
 
@@ -112,13 +111,13 @@ func (s *Store) DueDeliveries(ctx context.Context, limit int) (keys []payment.Ke
 // FinishDelivery implements payment.Outbox. An attempt whose lease has gone to somebody else is kept as evidence, and
 // settles the notification only if it was delivered. A 410 of an address where the notification would not go any more
 // switches nothing off: it is sent to the present one at once.
-func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) error {
-	return s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
+func (s *Store) FinishDelivery(ctx context.Context, d *payment.Delivery, a payment.Attempt) (more bool, err error) {
+	if a.Delivered {
+		return s.delivered(ctx, d, a)
+	}
+	return a.Gone, s.write(ctx, "finish a delivery", func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := db.New(tx).InsertAttempt(ctx, attemptRow(d, a)); err != nil {
 			return err
-		}
-		if a.Delivered {
-			return s.delivered(ctx, tx, d)
 		}
 		if a.Gone {
 			off, err := switchOff(ctx, tx, d, s.Now())
@@ -140,21 +139,6 @@ func attemptRow(d *payment.Delivery, a payment.Attempt) db.InsertAttemptParams {
 		row.MovedTo = d.URL
 	}
 	return row
-}
-
-// delivered settles a notification that the shop has taken.
-func (s *Store) delivered(ctx context.Context, tx pgx.Tx, d *payment.Delivery) error {
-	now, destination := s.Now(), payment.Destination(d.URL)
-	failing, err := db.New(tx).NotificationDelivered(ctx, db.NotificationDeliveredParams{
-		At: now, ShopID: d.Key.Shop, OrderID: d.Key.Order, Sequence: int32(d.Sequence), Destination: destination, //nolint:gosec // a count
-	})
-	if errors.Is(err, pgx.ErrNoRows) { // it was settled before
-		return nil
-	}
-	if err != nil || !failing {
-		return err
-	}
-	return s.recovered(ctx, tx, d.Key.Shop, destination)
 }
 
 // failed plans the next attempt, or gives the notification up.

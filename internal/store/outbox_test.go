@@ -36,7 +36,8 @@ func (b *fixture) none(t *testing.T, key payment.Key, repeated time.Time) {
 func (b *fixture) finish(t *testing.T, d *payment.Delivery, a payment.Attempt) {
 	t.Helper()
 	a.At = b.clock.Now()
-	require.NoError(t, b.FinishDelivery(t.Context(), d, a))
+	_, err := b.FinishDelivery(t.Context(), d, a)
+	require.NoError(t, err)
 }
 
 func (b *fixture) states(t *testing.T, key payment.Key) (states []string) {

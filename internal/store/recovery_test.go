@@ -72,7 +72,8 @@ func TestWhatWaitsBecomesDueAtABoundedPace(t *testing.T) {
 		deliveries[i] = b.lease(t, b.paid(t, fmt.Sprintf("back-%d", i), 1000).Key())
 	}
 	errs := race(len(deliveries), func(i int) error {
-		return b.FinishDelivery(t.Context(), deliveries[i], payment.Attempt{At: b.clock.Now(), HTTPStatus: 200, Delivered: true})
+		_, err := b.FinishDelivery(t.Context(), deliveries[i], payment.Attempt{At: b.clock.Now(), HTTPStatus: 200, Delivered: true})
+		return err
 	})
 	require.NoError(t, errors.Join(errs...))
 	b.succeeds(t, "once more")

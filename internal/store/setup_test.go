@@ -61,16 +61,39 @@ func (c *clock) Add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// deliveries hears whose notifications are to be sent.
+// deliveries hears whose notifications are to be sent. It has no room for leased ones, unless a test makes some.
 type deliveries struct {
-	mu   sync.Mutex
-	keys []payment.Key
+	mu     sync.Mutex
+	keys   []payment.Key
+	room   time.Duration
+	leased []*payment.Delivery
 }
 
-func (d *deliveries) deliver(keys ...payment.Key) {
+func (d *deliveries) Room(string) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.room
+}
+
+func (d *deliveries) Deliver(leased ...*payment.Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.leased = append(d.leased, leased...)
+}
+
+func (d *deliveries) Due(keys ...payment.Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.keys = append(d.keys, keys...)
+}
+
+// born returns the deliveries that were born leased since it was asked last.
+func (d *deliveries) born() []*payment.Delivery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	leased := d.leased
+	d.leased = nil
+	return leased
 }
 
 // heard returns what was heard since it was asked last.
@@ -94,7 +117,7 @@ func newFixture(t *testing.T) *fixture {
 	require.NoError(t, err)
 	b.box, err = secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Deliver: b.deliver, Render: render, Now: b.clock.Now})
+	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Sender: &b.deliveries, Render: render, Now: b.clock.Now})
 	b.shop, b.key, b.secret = b.newShop(t, "first", "https://shop.example/hook")
 	b.account = b.newAccount(t, "EUR-1", "first")
 	return b

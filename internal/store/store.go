@@ -23,9 +23,8 @@ type Renderer func(o *payment.Order, t payment.Transition, id uuid.UUID) (typ st
 type Options struct {
 	// Keyring encrypts. Without it, whatever touches an encrypted column is an error.
 	Keyring *secrets.Keyring
-	// Deliver is told, right after the commit, of orders that have a notification to be sent; nil tells nobody. What it does not
-	// send, DueDeliveries finds.
-	Deliver func(keys ...payment.Key)
+	// Sender takes notifications to the shops; nil leaves all to DueDeliveries.
+	Sender Sender
 	// Render makes notifications; nil makes none.
 	Render Renderer
 	// Now is the clock; the system's in UTC.

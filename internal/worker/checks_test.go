@@ -160,6 +160,8 @@ func (p *twoProviders) DueDeliveries(context.Context, int) ([]payment.Key, bool,
 	return nil, false, nil
 }
 
+func (p *twoProviders) ReturnDeliveries(context.Context, []*payment.Delivery) error { return nil }
+
 func (p *twoProviders) Poll(ctx context.Context, key payment.Key) (*payment.Order, error) {
 	if key.Shop == uuid.Nil {
 		return p.slow.Poll(ctx, key)

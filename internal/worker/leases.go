@@ -22,6 +22,8 @@ type leases[K any] struct {
 	lease func(ctx context.Context, limit int) ([]K, error)
 	// work is called for each.
 	work func(ctx context.Context, key K)
+	// ended is called when no more is leased; nil for nothing.
+	ended func(ctx context.Context)
 	// failing is told of the first error of a row of errors from lease.
 	failing func(err error)
 
@@ -50,6 +52,9 @@ func (l *leases[K]) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			time.AfterFunc(l.grace, interrupt)
+			if l.ended != nil {
+				l.ended(working)
+			}
 			return
 		case <-ticker.C:
 		case <-l.wake:

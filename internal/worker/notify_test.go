@@ -51,7 +51,7 @@ func from(outbox payment.Outbox, delivered chan<- *payment.Delivery) deliver {
 			if err != nil || d == nil {
 				return repeated, err
 			}
-			if err := outbox.FinishDelivery(ctx, d, payment.Attempt{At: time.Now(), HTTPStatus: 200, Delivered: true}); err != nil {
+			if _, err := outbox.FinishDelivery(ctx, d, payment.Attempt{At: time.Now(), HTTPStatus: 200, Delivered: true}); err != nil {
 				return time.Time{}, err
 			}
 			delivered <- d
@@ -64,7 +64,7 @@ func TestWhatADeadProcessNeverSentIsSent(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	key := b.paid(t, "r-1")
-	b.queue.take(1) // and its process dies
+	b.queue.take(1, anyPlace) // and its process dies
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
 	d := wait(t, delivered, "the sweep")
@@ -79,7 +79,7 @@ func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
 	lease := b.die(t, key)
 	require.LessOrEqual(t, lease+4*dueEvery, promise, "the lease ends, and a sweep finds it")
 
-	b.queue.take(1)
+	b.queue.take(1, anyPlace)
 	b.moveOn(lease + time.Second)
 	delivered := make(chan *payment.Delivery, 10)
 	b.run(t, b.payment, from(b.Store, delivered), nil)
@@ -138,7 +138,7 @@ func TestABurstIsSentByFewWorkers(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = w.Run(ctx) }()
 	for range burst {
-		b.queue.Deliver(newKey())
+		b.queue.Due(newKey())
 	}
 	require.Eventually(t, func() bool { return sent.Load() == burst }, soon, time.Millisecond)
 	require.LessOrEqual(t, most.Load(), int32(5))
@@ -149,11 +149,13 @@ func TestABurstIsSentByFewWorkers(t *testing.T) {
 // The queue in memory is bounded: what does not fit is left to the sweep.
 func TestTheQueueIsBounded(t *testing.T) {
 	t.Parallel()
-	q := NewQueue()
-	q.Deliver(make([]payment.Key, queueMost-1)...)
-	q.Deliver(newKey(), newKey(), newKey())
-	require.Len(t, q.take(2*queueMost), queueMost)
-	require.Empty(t, q.take(1))
+	q := NewQueue(QueueConfig{})
+	q.Due(make([]payment.Key, queueMost-1)...)
+	q.Due(newKey(), newKey(), newKey())
+	tasks, _ := q.take(2*queueMost, anyPlace)
+	require.Len(t, tasks, queueMost)
+	tasks, _ = q.take(1, anyPlace)
+	require.Empty(t, tasks)
 }
 
 func TestADeliveryThatPanicsDisturbsNoOther(t *testing.T) {
@@ -169,7 +171,7 @@ func TestADeliveryThatPanicsDisturbsNoOther(t *testing.T) {
 		return time.Time{}, errors.New("no database")
 	}), nil)
 	next := newKey()
-	b.queue.Deliver(bad, next)
+	b.queue.Due(bad, next)
 	require.Equal(t, next, wait(t, good, "the other order"))
 	require.Eventually(t, func() bool { return b.log.count("a delivery panicked") == 1 }, soon, time.Millisecond)
 	require.Eventually(t, func() bool { return b.log.count("a delivery could not be written down") == 1 }, soon, time.Millisecond)

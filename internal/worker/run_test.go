@@ -18,7 +18,7 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	first := newKey()
-	b.queue.Deliver(first)
+	b.queue.Due(first)
 	started, finish, cancelled := make(chan payment.Key, 10), make(chan struct{}), make(chan error, 10)
 	stop := b.run(t, b.payment, deliver(func(ctx context.Context, key payment.Key) (time.Time, error) {
 		started <- key
@@ -33,7 +33,7 @@ func TestLeavingFinishesWhatIsUnderWay(t *testing.T) {
 	// A leaving process takes no new job.
 	require.Eventually(t, func() bool {
 		key := newKey()
-		b.queue.Deliver(key)
+		b.queue.Due(key)
 		select {
 		case <-started:
 			return false // it had not heard yet

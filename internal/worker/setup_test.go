@@ -74,12 +74,12 @@ func (l *lines) count(text string) int {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	b := &fixture{pool: storetest.Pool(t), log: &lines{}}
-	b.queue = NewQueue()
+	b.queue = NewQueue(QueueConfig{}) // without leases, unless a test sets them
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
 	keyring, err := secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
-	b.Store = store.New(b.pool, store.Options{Keyring: keyring, Deliver: b.queue.Deliver, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
+	b.Store = store.New(b.pool, store.Options{Keyring: keyring, Sender: b.queue, Now: b.now, Render: func(o *payment.Order, tr payment.Transition, id uuid.UUID) (string, []byte, error) {
 		body, err := json.Marshal(map[string]any{"id": id, "sequence": tr.Sequence})
 		return string(o.Kind) + "." + string(tr.To), body, err
 	}})
@@ -133,12 +133,20 @@ func (b *fixture) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-// job is a row of River's.
+// deliver is a notifier that does with an order what it likes.
 type deliver func(ctx context.Context, key payment.Key) (time.Time, error)
 
 func (d deliver) DeliverOrder(ctx context.Context, key payment.Key) (time.Time, error) {
 	return d(ctx, key)
 }
+
+func (d deliver) Deliver(ctx context.Context, leased *payment.Delivery) (time.Time, error) {
+	return d(ctx, leased.Key)
+}
+
+func (d deliver) TryPlace(string) bool { return true }
+
+func anyPlace(string) bool { return true }
 
 func newKey() payment.Key { return payment.Key{Shop: uuid.New(), Order: uuid.New()} }
 

@@ -45,7 +45,7 @@ type Config struct {
 	// CheckFailed hears of checks that could not be made or written down: the order is leased again, and again, and is never
 	// late. May be nil.
 	CheckFailed func(provider string)
-	// Deliveries are orders whose notifications were just committed. May be nil: then the sweep finds all.
+	// Deliveries are notifications that were just committed. May be nil: then the sweep finds all.
 	Deliveries *Queue
 	// Answers are deleted when they are older than KeepAnswers. May be nil.
 	Answers Forgetter
@@ -54,7 +54,7 @@ type Config struct {
 // Workers does what is due until it is stopped.
 type Workers struct {
 	checks             []*leases[payment.Key]
-	deliveries         *leases[payment.Key]
+	deliveries         *leases[task]
 	transactionReports *leases[payment.TransactionReportKey]
 	answers            Forgetter
 	log                zerolog.Logger
@@ -77,9 +77,10 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 // Run works until ctx is done, then finishes what is under way.
 func (w *Workers) Run(ctx context.Context) error {
 	var all errgroup.Group
-	for _, k := range append(w.checks, w.deliveries) {
+	for _, k := range w.checks {
 		all.Go(func() error { k.run(ctx); return nil })
 	}
+	all.Go(func() error { w.deliveries.run(ctx); return nil })
 	all.Go(func() error { w.transactionReports.run(ctx); return nil })
 	all.Go(func() error { w.forget(ctx); return nil })
 	return all.Wait()

@@ -1,7 +1,3 @@
--- name: InsertNotification :exec
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-VALUES (@shop_id, @order_id, @sequence, @id, @type, @payload, @url, @at, 1);
-
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
 SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
@@ -26,23 +22,8 @@ SELECT 1::integer FROM addresses_off WHERE shop_id = @shop_id AND md5(url) = md5
 UPDATE deliveries SET state = 'held', leased_until = NULL WHERE shop_id = @shop_id AND order_id = @order_id AND state = 'pending';
 
 -- name: InsertAttempt :execrows
--- Whoever says that it was delivered is right, also after another answer to the same attempt.
-INSERT INTO notification_attempts AS a (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error, moved_to)
-VALUES (@shop_id, @order_id, @sequence, @attempt, @at, @duration_ms, @http_status, @error, @moved_to)
-ON CONFLICT (shop_id, order_id, sequence, attempt) DO UPDATE SET at = excluded.at, http_status = excluded.http_status, error = excluded.error
-WHERE excluded.error = '' AND a.error <> '';
-
--- name: NotificationDelivered :one
--- Whoever says so is right, also after the lease has gone to somebody else. What waited behind it is due.
-WITH behind AS (
-    UPDATE deliveries b SET next_attempt_at = sqlc.arg(at)
-    WHERE b.shop_id = @shop_id AND b.order_id = @order_id AND b.sequence > @sequence AND b.state = 'pending' AND b.attempts = b.attempts_before
-        AND b.next_attempt_at > sqlc.arg(at)
-)
-DELETE FROM deliveries d WHERE d.shop_id = @shop_id AND d.order_id = @order_id AND d.sequence = @sequence
-RETURNING EXISTS (
-    SELECT 1 FROM failing_destinations f WHERE f.shop_id = @shop_id AND f.destination = sqlc.arg(destination)
-) AS failing;
+INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error, moved_to)
+VALUES (@shop_id, @order_id, @sequence, @attempt, @at, @duration_ms, @http_status, @error, @moved_to) ON CONFLICT DO NOTHING;
 
 -- name: NotificationFailed :execrows
 -- Only the holder of the newest lease decides when to try again.

@@ -218,10 +218,8 @@ func (q *Queries) HoldOrder(ctx context.Context, arg HoldOrderParams) (int64, er
 }
 
 const InsertAttempt = `-- name: InsertAttempt :execrows
-INSERT INTO notification_attempts AS a (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error, moved_to)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-ON CONFLICT (shop_id, order_id, sequence, attempt) DO UPDATE SET at = excluded.at, http_status = excluded.http_status, error = excluded.error
-WHERE excluded.error = '' AND a.error <> ''
+INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, error, moved_to)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
 `
 
 type InsertAttemptParams struct {
@@ -236,7 +234,6 @@ type InsertAttemptParams struct {
 	MovedTo    string    `db:"moved_to"`
 }
 
-// Whoever says that it was delivered is right, also after another answer to the same attempt.
 func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InsertAttempt,
 		arg.ShopID,
@@ -253,36 +250,6 @@ func (q *Queries) InsertAttempt(ctx context.Context, arg InsertAttemptParams) (i
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const InsertNotification = `-- name: InsertNotification :exec
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
-`
-
-type InsertNotificationParams struct {
-	ShopID   uuid.UUID `db:"shop_id"`
-	OrderID  uuid.UUID `db:"order_id"`
-	Sequence int32     `db:"sequence"`
-	ID       uuid.UUID `db:"id"`
-	Type     string    `db:"type"`
-	Payload  string    `db:"payload"`
-	Url      string    `db:"url"`
-	At       time.Time `db:"at"`
-}
-
-func (q *Queries) InsertNotification(ctx context.Context, arg InsertNotificationParams) error {
-	_, err := q.db.Exec(ctx, InsertNotification,
-		arg.ShopID,
-		arg.OrderID,
-		arg.Sequence,
-		arg.ID,
-		arg.Type,
-		arg.Payload,
-		arg.Url,
-		arg.At,
-	)
-	return err
 }
 
 const KeepAddressOff = `-- name: KeepAddressOff :one
@@ -339,40 +306,6 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 	var id_2 uuid.UUID
 	err := row.Scan(&id_2)
 	return id_2, err
-}
-
-const NotificationDelivered = `-- name: NotificationDelivered :one
-WITH behind AS (
-    UPDATE deliveries b SET next_attempt_at = $5
-    WHERE b.shop_id = $1 AND b.order_id = $2 AND b.sequence > $3 AND b.state = 'pending' AND b.attempts = b.attempts_before
-        AND b.next_attempt_at > $5
-)
-DELETE FROM deliveries d WHERE d.shop_id = $1 AND d.order_id = $2 AND d.sequence = $3
-RETURNING EXISTS (
-    SELECT 1 FROM failing_destinations f WHERE f.shop_id = $1 AND f.destination = $4
-) AS failing
-`
-
-type NotificationDeliveredParams struct {
-	ShopID      uuid.UUID `db:"shop_id"`
-	OrderID     uuid.UUID `db:"order_id"`
-	Sequence    int32     `db:"sequence"`
-	Destination string    `db:"destination"`
-	At          time.Time `db:"at"`
-}
-
-// Whoever says so is right, also after the lease has gone to somebody else. What waited behind it is due.
-func (q *Queries) NotificationDelivered(ctx context.Context, arg NotificationDeliveredParams) (bool, error) {
-	row := q.db.QueryRow(ctx, NotificationDelivered,
-		arg.ShopID,
-		arg.OrderID,
-		arg.Sequence,
-		arg.Destination,
-		arg.At,
-	)
-	var failing bool
-	err := row.Scan(&failing)
-	return failing, err
 }
 
 const NotificationExists = `-- name: NotificationExists :one
