@@ -104,8 +104,10 @@ func TestWhatIsWrittenDownOfACall(t *testing.T) {
 		{gateway.Result{ProviderData: said}, nil, "not_understood", said},
 		{gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined}, "declined", gateway.ProviderData{"outcome": "declined"}},
 		{
-			gateway.Result{}, &gateway.Error{Kind: gateway.KindDeclined, Code: "LIMIT", ProviderData: said},
-			"declined", gateway.ProviderData{"outcome": "declined", "code": "LIMIT", "status": "7"},
+			gateway.Result{},
+			&gateway.Error{Kind: gateway.KindDeclined, Code: "LIMIT", ProviderData: said},
+			"declined",
+			gateway.ProviderData{"outcome": "declined", "code": "LIMIT", "status": "7"},
 		},
 		{gateway.Result{}, context.DeadlineExceeded, "unknown", gateway.ProviderData{"outcome": "unknown", "timeout": "true"}},
 		{gateway.Result{}, errors.New("broken"), "unknown", gateway.ProviderData{"outcome": "unknown"}},

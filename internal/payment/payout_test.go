@@ -111,8 +111,12 @@ func TestACurrencyThatWasWithdrawn(t *testing.T) {
 		purpose  Purpose
 		want     Code
 	}{
-		{"EUR", PurposePayments, ""}, {"EUR", PurposePayouts, ""}, {"EUR", PurposeAny, ""},
-		{"HRK", PurposePayments, CodeCurrency}, {"HRK", PurposePayouts, CodeCurrency}, {"HRK", PurposeAny, ""},
+		{"EUR", PurposePayments, ""},
+		{"EUR", PurposePayouts, ""},
+		{"EUR", PurposeAny, ""},
+		{"HRK", PurposePayments, CodeCurrency},
+		{"HRK", PurposePayouts, CodeCurrency},
+		{"HRK", PurposeAny, ""},
 	} {
 		require.Equal(t, tc.want, CodeOf(circulates(Account{Name: "main", Currency: tc.currency}, tc.purpose)), "%s for %s", tc.currency, tc.purpose)
 	}
