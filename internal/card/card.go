@@ -64,6 +64,9 @@ func (p PAN) Reveal() string { return p.reveal() }
 // IsZero reports whether no number was given.
 func (p PAN) IsZero() bool { return p.reveal() == "" }
 
+// Is reports whether digits are the full number.
+func (p PAN) Is(digits string) bool { return !p.IsZero() && p.reveal() == digits }
+
 // BIN returns the first six digits, or "".
 func (p PAN) BIN() string {
 	if p.IsZero() {

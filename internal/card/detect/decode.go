@@ -1,0 +1,204 @@
+package detect
+
+import (
+	"html"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// decoders return what a text says if it is decoded, nothing if it has no such encoding.
+var decoders = []func(source) []source{unescaped, fromBase64, fromHex, fromExponent}
+
+// unescaped decodes percent signs, HTML entities and the \u, \U and \x of programming languages, all in one pass.
+func unescaped(src source) []source {
+	if !strings.ContainsAny(src.text, `%&\`) {
+		return nil
+	}
+	var text strings.Builder
+	var at []place
+	found := false
+	for i := 0; i < len(src.text); {
+		decoded, width := escape(src.text[i:])
+		if width == 0 {
+			decoded, width = src.text[i:i+1], 1
+		} else {
+			found = true
+		}
+		where := src.where(i, i+width)
+		for j := range len(decoded) {
+			where.disguised = where.disguised || width > 1 && isDigit(rune(decoded[j]))
+			at = append(at, where)
+		}
+		text.WriteString(decoded)
+		i += width
+	}
+	if !found {
+		return nil
+	}
+	return []source{{text: text.String(), at: at, encoded: src.encoded}}
+}
+
+var (
+	percent   = regexp.MustCompile(`^%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))`)
+	backslash = regexp.MustCompile(`^\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[ux]\{([0-9A-Fa-f]{1,8})\}|x([0-9A-Fa-f]{2}))`)
+	entity    = regexp.MustCompile(`^&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,31};)`)
+)
+
+// escape decodes the escape that text begins with. Its width is 0 if there is none.
+func escape(text string) (decoded string, width int) {
+	switch text[0] {
+	case '%':
+		if m := percent.FindStringSubmatch(text); m != nil {
+			if m[2] != "" {
+				b, _ := strconv.ParseUint(m[2], 16, 8)
+				return string([]byte{byte(b)}), len(m[0])
+			}
+			return fromCode(m[1]), len(m[0])
+		}
+	case '\\':
+		if m := backslash.FindStringSubmatch(text); m != nil {
+			return fromCode(m[1] + m[2] + m[3] + m[4]), len(m[0])
+		}
+	case '&':
+		if m := entity.FindString(text); m != "" {
+			return html.UnescapeString(m), len(m)
+		}
+	}
+	return "", 0
+}
+
+func fromCode(hexDigits string) string {
+	n, err := strconv.ParseUint(hexDigits, 16, 32)
+	if err != nil || n > utf8.MaxRune {
+		return " "
+	}
+	return string(rune(n))
+}
+
+// The least lengths of words that are taken for an encoding.
+const (
+	shortestBase64 = 16
+	shortestHex    = 24
+)
+
+func isBase64(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_'
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+// base64Value has the value of each character of both alphabets.
+var base64Value = func() (values [256]byte) {
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		values[c] = byte(i) //nolint:gosec // below 64
+	}
+	values['-'], values['_'] = values['+'], values['/']
+	return values
+}()
+
+// fromBase64 decodes words of both alphabets. What stands before an encoding may be glued to it, so that each word is tried
+// from its first four characters on.
+func fromBase64(src source) []source {
+	return words(src, isBase64, shortestBase64, 4, func(word string, found []byte) []byte {
+		bits, have := uint32(0), 0
+		for i := range len(word) {
+			bits, have = bits<<6|uint32(base64Value[word[i]]), have+6
+			if have >= 8 {
+				have -= 8
+				found = append(found, byte(bits>>have)) //nolint:gosec // the byte that is full
+			}
+		}
+		return found
+	})
+}
+
+func fromHex(src source) []source {
+	return words(src, isHex, shortestHex, 2, func(word string, found []byte) []byte {
+		for i := 0; i+1 < len(word); i += 2 {
+			found = append(found, hexValue(word[i])<<4|hexValue(word[i+1]))
+		}
+		return found
+	})
+}
+
+func hexValue(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&0xF + 9
+}
+
+// words decodes each word of the given characters, from each of its first few characters on, and returns what can be read.
+func words(src source, of func(byte) bool, shortest, phases int, decode func(word string, found []byte) []byte) (out []source) {
+	var buffer [256]byte
+	for from := 0; from < len(src.text); {
+		to := from
+		for to < len(src.text) && of(src.text[to]) {
+			to++
+		}
+		for phase := from; phase < from+phases && to-phase >= shortest; phase++ {
+			decoded := decode(src.text[phase:to], buffer[:0])
+			if !readable(decoded) {
+				continue
+			}
+			at := make([]place, len(decoded))
+			for i := range at {
+				at[i] = src.where(phase, to)
+			}
+			out = append(out, source{text: string(decoded), at: at, encoded: true})
+		}
+		from = to + 1
+	}
+	return out
+}
+
+// readable reports whether as many ASCII characters as a card number has stand together.
+func readable(decoded []byte) bool {
+	run := 0
+	for _, b := range decoded {
+		if run++; b < ' ' || b > '~' {
+			run = 0
+		}
+		if run == shortestReadable {
+			return true
+		}
+	}
+	return false
+}
+
+// shortestReadable is shorter than a card number: the first or last digits may be lost to what is glued to the word.
+const shortestReadable = fewest - 1
+
+// exponent is a number as spreadsheets write it.
+var exponent = regexp.MustCompile(`\b[0-9][.,][0-9]+[eE]\+?1[2-8]\b`)
+
+// mayBeExponent reports whether text may go on as an exponent.
+func mayBeExponent(text string) bool {
+	return len(text) > 2 && isDigit(rune(text[0])) && (text[1] == 'e' || text[1] == 'E')
+}
+
+// fromExponent writes numbers such as 4.01200000000301E15 out.
+func fromExponent(src source) (out []source) {
+	if !strings.ContainsAny(src.text, "eE") || !strings.ContainsAny(src.text, ".,") {
+		return nil
+	}
+	for _, at := range exponent.FindAllStringIndex(src.text, -1) {
+		mantissa, power, _ := strings.Cut(strings.ToUpper(src.text[at[0]:at[1]]), "E")
+		whole, fraction := mantissa[:1], mantissa[len("1."):]
+		n, _ := strconv.Atoi(strings.TrimPrefix(power, "+"))
+		if len(fraction) > n {
+			continue // no whole number
+		}
+		digits := whole + fraction + strings.Repeat("0", n-len(fraction))
+		where := make([]place, len(digits))
+		for i := range where {
+			where[i] = src.where(at[0], at[1])
+		}
+		out = append(out, source{text: digits, at: where, encoded: src.encoded})
+	}
+	return out
+}
