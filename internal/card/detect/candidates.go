@@ -130,8 +130,8 @@ func within(chars []char, g group) (out []candidate) {
 	return out
 }
 
-// aloneOrWithCode reports whether a number of n digits leaves nothing of so many, or a code or expiry. Few numbers are as short
-// as 13 and 14 digits, and many others are.
+// aloneOrWithCode reports whether a number of n digits leaves nothing of so many, or the code of its card: three digits
+// behind 16, four behind 15.
 func aloneOrWithCode(n, of int) bool {
-	return n == of || n >= 15 && (of-n == 3 || of-n == 4)
+	return n == of || of == longest && (n == 16 || n == 15)
 }
