@@ -569,7 +569,7 @@ CREATE TRIGGER notification_attempts_check AFTER INSERT ON notification_attempts
 -- Idempotency ----------------------------------------------------------------------------------------------------
 CREATE TABLE idempotency_keys (
     shop_id      uuid NOT NULL,
-    key          text NOT NULL,
+    key          text NOT NULL,                             -- keyed hash of what the shop sent
     request_hash bytea NOT NULL,                            -- keyed hash of method, path and body
     locked_until timestamptz NOT NULL,
     owner        uuid,                                      -- whose claim it is: a request that lost its lease does not know by time alone

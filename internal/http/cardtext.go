@@ -1,50 +1,57 @@
 package httpapi
 
 import (
-	"regexp"
+	"net/http"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"payrelay/internal/card"
+	"payrelay/internal/card/detect"
 )
 
-// stored reports whether a member's text is kept or passed on as it is, so that a card number in it would be too.
-func stored(path string) bool {
-	switch path {
-	case "reference", "description", "reason", "site_url":
-		return true
-	}
-	return strings.HasPrefix(path, "metadata.") || strings.HasPrefix(path, "customer.") || strings.HasPrefix(path, "browser.")
-}
+// bodyText is a text of a body, and where it stands.
+type bodyText struct{ path, text string }
 
-// digitGroups are groups of digits with one space or dash between them.
-var digitGroups = regexp.MustCompile(`[0-9]+(?:[ -][0-9]+)*`)
+// ofShop reports whether a shop made up the name of a member.
+func ofShop(path string) bool { return strings.HasPrefix(path, "metadata.") }
 
-// holdsCardNumber reports whether text holds digits that look like a card number in use: prefix, length and check digit.
-// What letters stand against is a part of something else, such as an IBAN or a UUID, and what follows a plus is a phone
-// number.
-func holdsCardNumber(text string) bool {
-	for _, at := range digitGroups.FindAllStringIndex(text, -1) {
-		before, _ := utf8.DecodeLastRuneInString(text[:at[0]])
-		after, _ := utf8.DecodeRuneInString(text[at[1]:])
-		if before == '+' || unicode.IsLetter(before) || unicode.IsLetter(after) {
-			continue
+// isNumber reports whether a member is a card's number.
+func isNumber(path string) bool { return strings.HasSuffix(path, ".card.number") && !ofShop(path) }
+
+// mayHoldCard reports whether a member is meant for card data. It is sent on and never stored.
+func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
+
+// judgeCards lists the members whose texts evidently hold a card number. What only might be one is taken: of honest numbers
+// of 16 digits one in thirty has the prefix and the check digit of a card.
+func judgeCards(texts []bodyText) (wrong problems) {
+	var own []card.PAN
+	for _, t := range texts {
+		if pan, err := card.ParsePAN(t.text); err == nil && isNumber(t.path) {
+			own = append(own, pan)
 		}
-		groups := strings.FieldsFunc(text[at[0]:at[1]], func(r rune) bool { return r == ' ' || r == '-' })
-		for first := range groups { // an expiry may stand beside the number
-			digits := ""
-			for _, group := range groups[first:] {
-				if digits += group; len(digits) > longestCard {
-					break
-				}
-				if card.Plausible(digits) {
-					return true
-				}
+	}
+	same := func(digits string) bool {
+		for _, pan := range own {
+			if pan.Is(digits) {
+				return true
 			}
 		}
+		return false
 	}
-	return false
+	for _, t := range texts {
+		place := detect.Place{Field: t.path, Same: same}
+		if strings.HasSuffix(t.path, "card_id") && !ofShop(t.path) { // the provider's id of a kept card
+			place.Field = ""
+		}
+		if !mayHoldCard(t.path) && place.Judge(t.text) == detect.Evident {
+			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out. A card belongs into a member card and nowhere else")
+		}
+	}
+	return wrong
 }
 
-const longestCard = 19
+// cardInText answers a request whose texts hold a card number.
+func cardInText(wrong problems) problem {
+	return problem{Status: http.StatusUnprocessableEntity, Code: codeCardInText, Detail: "A text holds a card number.", Fields: wrong.listed()}
+}
+
+const codeCardInText = "card_number_in_text"

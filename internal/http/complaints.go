@@ -13,6 +13,8 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/google/uuid"
+
+	"payrelay/internal/card/detect"
 )
 
 // addValue adds every rule of the contract that a value breaks. at is where the value stands, "" for the body. No value is
@@ -154,7 +156,7 @@ func fieldName(path string) string {
 	}
 	names := strings.Split(path, ".")
 	for i, name := range names {
-		if !plainName.MatchString(name) || longNumber.MatchString(name) || holdsCardNumber(name) {
+		if !plainName.MatchString(name) || longNumber.MatchString(name) || detect.Judge(name) != detect.Clean {
 			names[i] = "?"
 		}
 	}

@@ -3,10 +3,15 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
@@ -34,7 +39,7 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			return
 		}
 		shop := principal(r.Context()).Shop.ID
-		claim, first, err := s.Idempotency.Begin(r.Context(), shop, key, requestHash(r.Context()), claimLease)
+		claim, first, err := s.Idempotency.Begin(r.Context(), shop, s.keptKey(shop, key), requestHash(r.Context()), claimLease)
 		switch {
 		case errors.Is(err, idempotency.ErrMismatch):
 			s.problem(w, r, problem{Status: http.StatusUnprocessableEntity, Code: "idempotency_mismatch", Detail: "This Idempotency-Key was used for another request. Use a new key for a new request."})
@@ -56,6 +61,15 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 		}
 		s.runOnce(w, r, next, claim)
 	})
+}
+
+// keptKey is what is kept of an Idempotency-Key: a keyed hash. A shop may have put anything into it.
+func (s *server) keptKey(shop uuid.UUID, key string) string {
+	mac := hmac.New(sha256.New, s.HashKey)
+	mac.Write([]byte("Idempotency-Key\x00"))
+	mac.Write(shop[:])
+	mac.Write([]byte(key))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // replayable reports whether an answer is replayed: only that of a request that was carried out. A refusal stored and sent

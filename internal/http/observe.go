@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"payrelay/internal/card/detect"
 	"payrelay/internal/clientaddr"
 	"payrelay/internal/payment"
 )
@@ -96,17 +97,22 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-var sane = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+var saneID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// requestID returns the caller's id of a request, or one of ours in the place of what cannot be logged.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); saneID.MatchString(id) && detect.Judge(id) == detect.Clean {
+		return id
+	}
+	return uuid.Must(uuid.NewV7()).String()
+}
 
 // observe gives each request an id, a log line and a place in the metrics. Addresses appear as routes only: they may
 // hold a token.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
-		rec := &record{address: s.Clients.Of(r), requestID: r.Header.Get("X-Request-Id")}
-		if !sane.MatchString(rec.requestID) {
-			rec.requestID = uuid.Must(uuid.NewV7()).String()
-		}
+		rec := &record{address: s.Clients.Of(r), requestID: requestID(r)}
 		h := w.Header()
 		h.Set("X-Request-Id", rec.requestID)
 		h.Set("X-Content-Type-Options", "nosniff")

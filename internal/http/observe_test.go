@@ -84,7 +84,7 @@ func TestOneLineARequest(t *testing.T) {
 	require.Equal(t, orderID, line["order_id"])
 	require.Equal(t, "smartcore", line["provider"])
 	require.Contains(t, line, "duration_ms")
-	for _, made := range []string{"x", "two words", "a\"b", strings.Repeat("a", 65)} {
+	for _, made := range []string{"two words", "4012000000003010", "id-4012-0000-0000-3010", "a\"b", strings.Repeat("a", 65)} {
 		require.NotEqual(t, made, b.send(t, "GET", "/v1/orders", "", "X-Request-Id", made).Header().Get("X-Request-Id"))
 	}
 }

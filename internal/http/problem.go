@@ -48,7 +48,7 @@ var titles = map[string]string{
 	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state",
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
-	"malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
+	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
 	codeRateLimited: "Too many requests",
@@ -88,7 +88,7 @@ const notValid = "The request is not valid."
 // text is what p says to people about a request of a method, with every field that is wrong.
 func (p problem) text(method string) string {
 	switch payment.Code(p.Code) {
-	case payment.CodeInvalid, payment.CodeMissingFields, payment.CodeUnsupported:
+	case payment.CodeInvalid, payment.CodeMissingFields, payment.CodeUnsupported, codeCardInText:
 	default:
 		return p.Detail
 	}

@@ -27,6 +27,8 @@ type parsed struct {
 	value any
 	// wrong is what is wrong with the values whatever the contract says of them.
 	wrong problems
+	// cards are the members that hold a card number and must not.
+	cards problems
 	// halves says that a text has half of a surrogate pair, which decoding makes U+FFFD of.
 	halves bool
 }
@@ -86,7 +88,7 @@ func (e *duplicateError) Error() string {
 }
 
 // parseJSON reads one JSON value strictly. Values that no provider, log or database wants are listed in the result: control
-// characters, halves of surrogate pairs, card numbers where texts are stored, and numbers that are not whole. Errors do not
+// characters, halves of surrogate pairs, card numbers where none belong, and numbers that are not whole. Errors do not
 // repeat the body.
 func parseJSON(body []byte) (*parsed, error) {
 	if !utf8.Valid(body) { // which the decoder would mend
@@ -108,7 +110,7 @@ func parseJSON(body []byte) (*parsed, error) {
 	case len(r.duplicates) > 0:
 		return nil, &duplicateError{r.duplicates}
 	}
-	r.value = value
+	r.value, r.cards = value, judgeCards(r.texts)
 	return &r.parsed, nil
 }
 
@@ -116,6 +118,7 @@ func parseJSON(body []byte) (*parsed, error) {
 type jsonReader struct {
 	*json.Decoder
 	parsed
+	texts      []bodyText
 	duplicates problems
 }
 
@@ -142,10 +145,12 @@ func (r *jsonReader) read(path string, depth int) (any, error) {
 		}
 		return r.readArray(path, depth)
 	case json.Number:
+		r.texts = append(r.texts, bodyText{path, v.String()})
 		if strings.ContainsAny(v.String(), ".eE") {
 			r.wrong.add(fieldName(path), "must be "+wholeNumber)
 		}
 	case string:
+		r.texts = append(r.texts, bodyText{path, v})
 		r.judgeText(path, v, raw, strings.HasPrefix(path, "metadata.") || path == "payment_method.token") // may have more than one line
 	}
 	return t, nil
@@ -164,6 +169,7 @@ func (r *jsonReader) readObject(path string, depth int) (any, error) {
 			field = path + "." + name
 		}
 		r.judgeText(field, name, raw, false)
+		r.texts = append(r.texts, bodyText{field, name})
 		if _, duplicate := members[name]; duplicate {
 			r.duplicates.add(fieldName(field), "stands twice, the second time at "+position(r.raw, int(r.InputOffset())-len(raw)))
 		}
@@ -195,7 +201,5 @@ func (r *jsonReader) judgeText(path, text string, raw []byte, lines bool) {
 		r.wrong.add(fieldName(path), "must not hold half of a surrogate pair (\\ud800 to \\udfff): send both halves, or the character itself in UTF-8")
 	case strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) && (!lines || !strings.ContainsRune("\t\r\n", c)) }):
 		r.wrong.add(fieldName(path), "must not hold control characters")
-	case stored(path) && holdsCardNumber(text):
-		r.wrong.add(fieldName(path), "looks like a card number; a card belongs into a member card and nowhere else")
 	}
 }

@@ -32,6 +32,10 @@ func (s *server) validate(next http.Handler) http.Handler {
 		}
 		c.readQuery(r.URL.RawQuery, &wrong)
 		c.checkBody(&wrong)
+		if c.body != nil && len(c.body.cards) > 0 {
+			s.problem(w, r, cardInText(append(wrong, c.body.cards...)))
+			return
+		}
 		if len(wrong) > 0 {
 			p := problem{Status: http.StatusUnprocessableEntity, Code: "invalid_request", Detail: notValid, Fields: wrong.listed()}
 			s.problem(w, r, s.complete(r, p, p.Fields))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"payrelay/internal/card"
+	"payrelay/internal/card/detect"
 )
 
 // SheetReader turns a provider's spreadsheet into its columns, in order, and its rows by column name. It reads a bounded
@@ -121,7 +121,7 @@ func masked(fields map[string]string, named map[string][]NamedOrder) map[string]
 	out := make(map[string]string, len(fields))
 	for column, cell := range fields {
 		if named[cell] == nil {
-			cell = card.MaskText(cell)
+			cell = detect.Mask(cell)
 		}
 		out[column] = cell
 	}

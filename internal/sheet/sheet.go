@@ -11,7 +11,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
-	"payrelay/internal/card"
+	"payrelay/internal/card/detect"
 )
 
 // Bounds that no honest statement reaches. A file beyond them is an error, not a memory problem.
@@ -116,7 +116,7 @@ func columnNames(cells []string) []string {
 	seen := map[string]bool{}
 	names := make([]string, len(cells))
 	for i, c := range cells {
-		name := card.MaskText(strings.TrimSpace(c))
+		name := detect.Mask(strings.TrimSpace(c))
 		if name == "" {
 			name = "column"
 		}

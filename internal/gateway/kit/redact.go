@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"payrelay/internal/card"
+	"payrelay/internal/card/detect"
 	"payrelay/internal/gateway"
 )
 
@@ -25,7 +25,7 @@ func (r Redactor) Text(s string) string {
 			s = strings.ReplaceAll(s, secret, "***")
 		}
 	}
-	s = card.MaskText(s)
+	s = detect.Mask(s)
 	s = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) || c == unicode.ReplacementChar {
 			return -1

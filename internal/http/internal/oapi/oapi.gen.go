@@ -571,7 +571,7 @@ type Phone = string
 type Problem struct {
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`,
-	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `invalid_request`, `missing_fields`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
@@ -892,7 +892,7 @@ type ListOrderEventsParams struct {
 
 // RefreshOrderParams defines parameters for RefreshOrder.
 type RefreshOrderParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -907,55 +907,55 @@ type ListTransitionsParams struct {
 
 // CreatePaymentParams defines parameters for CreatePayment.
 type CreatePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CancelPaymentParams defines parameters for CancelPayment.
 type CancelPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CapturePaymentParams defines parameters for CapturePayment.
 type CapturePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ChargePaymentParams defines parameters for ChargePayment.
 type ChargePaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ConfirmPaymentParams defines parameters for ConfirmPayment.
 type ConfirmPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // RefundPaymentParams defines parameters for RefundPayment.
 type RefundPaymentParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePayoutCardParams defines parameters for CreatePayoutCard.
 type CreatePayoutCardParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreatePayoutParams defines parameters for CreatePayout.
 type CreatePayoutParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CreateTransactionReportParams defines parameters for CreateTransactionReport.
 type CreateTransactionReportParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -970,19 +970,19 @@ type ListTransactionReportRowsParams struct {
 
 // CreateTransferParams defines parameters for CreateTransfer.
 type CreateTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ImportTransferParams defines parameters for ImportTransfer.
 type ImportTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ConfirmTransferParams defines parameters for ConfirmTransfer.
 type ConfirmTransferParams struct {
-	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`).
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
