@@ -35,6 +35,9 @@ type accountCreateCmd struct {
 
 // Run implements the command.
 func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
+	if err := (operatorText{"the name", c.Name}).check(); err != nil {
+		return err
+	}
 	currency, err := money.ParseCurrency(c.Currency)
 	if err != nil {
 		return fmt.Errorf("--currency %w", err)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -30,7 +31,7 @@ type shopCreateCmd struct {
 
 // Run implements the command.
 func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
-	if err := checkCIDRs(c.AllowCIDR); err != nil {
+	if err := cmp.Or(operatorText{"the name", c.Name}.check(), operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
 		return err
 	}
 	if c.NotificationURL != "" {
@@ -136,7 +137,7 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	if c.NotificationURL == "" && len(c.AllowCIDR) == 0 && !c.Resume {
 		return fmt.Errorf("nothing to change: give --notification-url, --allow-cidr or --resume")
 	}
-	if err := checkCIDRs(c.AllowCIDR); err != nil {
+	if err := cmp.Or(operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
 		return err
 	}
 	db, err := operate(ctx, io, c.Reason)
