@@ -33,6 +33,8 @@ LABEL org.opencontainers.image.title="payrelay" \
       org.opencontainers.image.created=$DATE
 COPY LICENSE /LICENSE
 USER nonroot:nonroot
+# A crash prints its cause and no stack, whose arguments may be parts of what was being worked on.
+ENV GOTRACEBACK=none
 # 8080: the shops' API, provider callbacks and the documentation. 9090: health, readiness and metrics, never to be published.
 EXPOSE 8080 9090
 # Asks the admin port inside the container; an orchestrator that probes for itself ignores it.

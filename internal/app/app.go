@@ -52,6 +52,10 @@ type Streams struct {
 
 // Main runs the process's own command line until it ends or a signal asks it to stop, and returns the exit code.
 func Main() int {
+	if err := protectMemory(); err != nil { // before anything secret is read
+		fmt.Fprintln(os.Stderr, "the process's memory cannot be protected:", err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return Execute(ctx, os.Args[1:], &Streams{Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()})

@@ -3,11 +3,8 @@ package app
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"payrelay/internal/clientaddr"
 )
@@ -55,18 +52,6 @@ func (a *app) listeners() (api, admin *listener, err error) {
 	}
 	admin.connections = a.connections["admin"]
 	return api, admin, nil
-}
-
-// logTimes are RFC 3339 with milliseconds.
-const logTimes = "2006-01-02T15:04:05.000Z07:00"
-
-func newLogger(w io.Writer, level string) zerolog.Logger {
-	l, err := zerolog.ParseLevel(level)
-	if err != nil {
-		l = zerolog.InfoLevel
-	}
-	zerolog.DurationFieldUnit, zerolog.TimeFieldFormat = time.Millisecond, logTimes
-	return zerolog.New(w).Level(l).With().Timestamp().Logger()
 }
 
 type healthcheckCmd struct {

@@ -59,6 +59,7 @@ type app struct {
 // assemble connects everything. demo allows the keys that `dev` hands out.
 func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*app, error) {
 	reg := prometheus.NewRegistry()
+	reg.MustRegister(maskedLinesCounter())
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	clients, err := c.clients()

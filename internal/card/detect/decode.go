@@ -83,17 +83,26 @@ const (
 	shortestHex    = 24
 )
 
-func isBase64(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '-' || c == '_'
+// alphabet has the characters of an encoding.
+type alphabet [256]bool
+
+func newAlphabet(characters string) (a alphabet) {
+	for _, c := range []byte(characters) {
+		a[c] = true
+	}
+	return a
 }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
+const base64Characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+var (
+	base64Alphabet = newAlphabet(base64Characters + "-_")
+	hexAlphabet    = newAlphabet("0123456789abcdefABCDEF")
+)
 
 // base64Value has the value of each character of both alphabets.
 var base64Value = func() (values [256]byte) {
-	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+	for i, c := range []byte(base64Characters) {
 		values[c] = byte(i) //nolint:gosec // below 64
 	}
 	values['-'], values['_'] = values['+'], values['/']
@@ -103,7 +112,7 @@ var base64Value = func() (values [256]byte) {
 // fromBase64 decodes words of both alphabets. What stands before an encoding may be glued to it, so that each word is tried
 // from its first four characters on.
 func fromBase64(src source) []source {
-	return words(src, isBase64, shortestBase64, 4, func(word string, found []byte) []byte {
+	return words(src, &base64Alphabet, shortestBase64, 4, func(word string, found []byte) []byte {
 		bits, have := uint32(0), 0
 		for i := range len(word) {
 			bits, have = bits<<6|uint32(base64Value[word[i]]), have+6
@@ -117,7 +126,7 @@ func fromBase64(src source) []source {
 }
 
 func fromHex(src source) []source {
-	return words(src, isHex, shortestHex, 2, func(word string, found []byte) []byte {
+	return words(src, &hexAlphabet, shortestHex, 2, func(word string, found []byte) []byte {
 		for i := 0; i+1 < len(word); i += 2 {
 			found = append(found, hexValue(word[i])<<4|hexValue(word[i+1]))
 		}
@@ -133,11 +142,11 @@ func hexValue(c byte) byte {
 }
 
 // words decodes each word of the given characters, from each of its first few characters on, and returns what can be read.
-func words(src source, of func(byte) bool, shortest, phases int, decode func(word string, found []byte) []byte) (out []source) {
+func words(src source, of *alphabet, shortest, phases int, decode func(word string, found []byte) []byte) (out []source) {
 	var buffer [256]byte
 	for from := 0; from < len(src.text); {
 		to := from
-		for to < len(src.text) && of(src.text[to]) {
+		for to < len(src.text) && of[src.text[to]] {
 			to++
 		}
 		for phase := from; phase < from+phases && to-phase >= shortest; phase++ {
@@ -176,14 +185,19 @@ const shortestReadable = fewest - 1
 // exponent is a number as spreadsheets write it.
 var exponent = regexp.MustCompile(`\b[0-9][.,][0-9]+[eE]\+?1[2-8]\b`)
 
-// mayBeExponent reports whether text may go on as an exponent.
+// mayBeExponent reports whether a digit of text may be followed by an exponent.
 func mayBeExponent(text string) bool {
-	return len(text) > 2 && isDigit(rune(text[0])) && (text[1] == 'e' || text[1] == 'E')
+	for i := 1; i+1 < len(text); i++ {
+		if text[i]|0x20 == 'e' && isDigit(rune(text[i-1])) && (text[i+1] == '+' || text[i+1] == '1') {
+			return true
+		}
+	}
+	return false
 }
 
 // fromExponent writes numbers such as 4.01200000000301E15 out.
 func fromExponent(src source) (out []source) {
-	if !strings.ContainsAny(src.text, "eE") || !strings.ContainsAny(src.text, ".,") {
+	if !mayBeExponent(src.text) {
 		return nil
 	}
 	for _, at := range exponent.FindAllStringIndex(src.text, -1) {

@@ -128,15 +128,15 @@ func merge(found []Finding) []Finding {
 
 // cannotHold is true for most texts: they have no encoding, and too few digits together for a card number.
 func cannotHold(text string) bool {
-	if together(text) || strings.ContainsAny(text, `%&\`) {
+	if together(text) || strings.ContainsAny(text, `%&\`) || mayBeExponent(text) {
 		return false
 	}
 	word := 0
 	for i := range len(text) {
-		if word++; !isBase64(text[i]) {
+		if word++; !base64Alphabet[text[i]] {
 			word = 0
 		}
-		if word >= shortestBase64 || mayBeExponent(text[i:]) {
+		if word >= shortestBase64 {
 			return false
 		}
 	}
