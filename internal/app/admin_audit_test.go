@@ -144,7 +144,10 @@ func leaves(node *kong.Node, path string) (names []string) {
 // changing is each command that changes something in the database, with arguments that do.
 func (b *operated) changing(t *testing.T) map[string][]string {
 	t.Helper()
+	_, err := b.pool.Exec(t.Context(), "UPDATE orders SET description = 'card 4012 0000 0000 3010' WHERE id = $1", b.paid.Order)
+	require.NoError(t, err)
 	return map[string][]string{
+		"cards scan":     {"cards", "scan", "--fix"},
 		"shop create":    {"shop", "create", "second"},
 		"shop set":       {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
 		"key create":     {"key", "create", "first", "--name", "another"},

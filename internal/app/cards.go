@@ -1,0 +1,79 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"payrelay/internal/store"
+)
+
+type cardsCmd struct {
+	Scan cardsScanCmd `cmd:"" help:"Search every text in the database for card numbers."`
+}
+
+type cardsScanCmd struct {
+	Table     string `placeholder:"NAME" help:"This table only."`
+	Fix       bool   `help:"Mask what is found. It cannot be taken back."`
+	Ambiguous bool   `help:"Also list, and mask, what has the form of a card number and may be something else, such as a reference."`
+	Rate      int    `default:"2000" help:"How many rows are read a second at most."`
+	JSON      bool   `name:"json" help:"Print JSON, one object a line."`
+	reasonFlag
+}
+
+// Run implements the command.
+func (c cardsScanCmd) Run(ctx context.Context, io *Streams) error {
+	if c.Rate < 1 {
+		return errors.New("--rate is at least 1")
+	}
+	db, err := operate(ctx, io, c.Reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
+	texts, fixed := 0, 0
+	rows, err := db.store.ScanCards(ctx, store.CardScan{Table: c.Table, Rate: c.Rate, Fix: c.Fix, Ambiguous: c.Ambiguous}, func(f store.FoundCard) error {
+		texts++
+		if f.Fixed {
+			fixed++
+		}
+		if c.JSON {
+			return printJSON(io, f)
+		}
+		_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Table, f.Column, f.ID, f.Verdict, shortened(f.Masked), outcome(f))
+		return err
+	})
+	if err := errors.Join(err, w.Flush()); err != nil {
+		return err
+	}
+	if c.JSON {
+		return nil
+	}
+	fmt.Fprintf(io.Out, "%d rows were read. %d texts hold what is or may be a card number, %d were masked.\n", rows, texts, fixed)
+	if texts > 0 {
+		fmt.Fprintln(io.Out, "Write-ahead log, replicas and backups still have what was there: see docs/runbook.md, \"A card number was stored\".")
+	}
+	return nil
+}
+
+func outcome(f store.FoundCard) string {
+	switch {
+	case f.Fixed:
+		return "masked"
+	case f.Problem != "":
+		return "not masked: " + f.Problem
+	}
+	return ""
+}
+
+// shortened returns the beginning of a text.
+func shortened(text string) string {
+	const most = 80
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most]) + "…"
+}
