@@ -36,6 +36,7 @@ type config struct {
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits for requests under way."`
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many checks of each provider's orders and how many deliveries run at once."`
+	CallbackRate    int            `env:"CALLBACK_RATE" envDefault:"100" range:"1 to 100000" help:"How many callbacks a second of one account are taken; five times as many at once. Raise it if an account has more orders than that."`
 	MaxConnections  int            `env:"MAX_CONNECTIONS" envDefault:"4096" range:"64 to 1000000" help:"The most connections to LISTEN_ADDR. The process's limit of open files must leave room for them."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"The database is behind a transaction pooler."`
 	ProviderHosts   string         `env:"PROVIDER_HOSTS" help:"Hosts that providers may be called at, beside those built in, as smartcore=api.example.com,smartcore=pci.example.com:8443. Not in the database, so that nobody who writes there redirects cards."`

@@ -18,6 +18,7 @@ func TestNumbersOutOfRangeAreRefused(t *testing.T) {
 	}{
 		"DATABASE_POOL":    {good: []string{"2", "1000", ""}, bad: []string{"-1", "0", "1", "1001"}, says: "from 2 to 1000"},
 		"WORKERS":          {good: []string{"1", "1000", ""}, bad: []string{"-1", "0", "1001"}, says: "from 1 to 1000"},
+		"CALLBACK_RATE":    {good: []string{"1", "100000", ""}, bad: []string{"0", "-1", "100001"}, says: "from 1 to 100000"},
 		"MAX_CONNECTIONS":  {good: []string{"64", "1000000", ""}, bad: []string{"0", "63", "1000001"}, says: "from 64 to 1000000"},
 		"PROVIDER_TIMEOUT": {good: []string{"1s", "2m", ""}, bad: []string{"-30s", "0s", "999ms", "2m1s"}, says: "from 1s to 2m"},
 		"SHUTDOWN_TIMEOUT": {good: []string{"1s", "10m", ""}, bad: []string{"-1s", "0s", "11m"}, says: "from 1s to 10m"},

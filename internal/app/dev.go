@@ -167,7 +167,7 @@ func (d devCmd) checkNotify() error {
 func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
 	c := config{
 		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.Environ), ProviderTimeout: 30 * time.Second,
-		CallbackPolicy: "verify", ClientAddress: string(clientaddr.Peer), ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50, MaxConnections: 4096,
+		CallbackPolicy: "verify", HostsCheck: "warn", ClientAddress: string(clientaddr.Peer), ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50, MaxConnections: 4096, CallbackRate: 1000,
 	}
 	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {

@@ -10,9 +10,6 @@ import (
 	"payrelay/internal/shop"
 )
 
-// callbackRate is how many callbacks of one account are taken. What is more, the provider sends again, or is asked.
-var callbackRate = limit.Rate{Quota: 500, Window: 5 * time.Second}
-
 // rateClass is the kind of requests that a request is counted among.
 func rateClass(r *http.Request) shop.RateClass {
 	switch {
@@ -52,10 +49,12 @@ func inWords(window time.Duration) string {
 	return fmt.Sprintf("%.0f seconds", window.Seconds())
 }
 
-// rateOfCallbacks counts a callback of an account.
+// rateOfCallbacks counts a callback of an account. What is beyond the rate, the provider sends again, or is asked.
 func (s *server) rateOfCallbacks(next http.Handler) http.Handler {
+	const burst = 5 // seconds
+	rate := limit.Rate{Quota: burst * s.CallbackRate, Window: burst * time.Second}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if left := s.rates.Take("callbacks "+recordOf(r.Context()).caller, callbackRate); !left.Allowed {
+		if left := s.rates.Take("callbacks "+recordOf(r.Context()).caller, rate); !left.Allowed {
 			s.tooOften(w, r, "callbacks", left, "More callbacks of this account come than are taken.")
 			return
 		}

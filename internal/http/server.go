@@ -74,7 +74,9 @@ type Config struct {
 	Admission, CallbackAdmission Admission
 	// Callbacks serves POST /callbacks/{provider}/{token}. CallbackAccount finds the account by that address; one that is no
 	// account's is a *payment.Error of CodeCallbackUnknown.
-	Callbacks       http.Handler
+	Callbacks http.Handler
+	// CallbackRate is how many of one account are taken in a second, and five times as many at once.
+	CallbackRate    int
 	CallbackAccount func(ctx context.Context, provider, token string) (payment.Account, error)
 }
 

@@ -307,7 +307,8 @@ func setup(t testing.TB, change ...func(*Config)) *fixture {
 	c := Config{
 		Orders: b.book, Auth: b.keys, Idempotency: &memory{rows: map[string]*kept{}}, HashKey: bytes.Repeat([]byte{7}, 32),
 		Log: zerolog.New(b.log).Level(zerolog.TraceLevel), Registerer: b.metrics, ProviderTimeout: 30 * time.Second,
-		Callbacks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+		Callbacks:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+		CallbackRate: 100,
 		CallbackAccount: func(_ context.Context, provider, token string) (payment.Account, error) {
 			if provider == "p" && token == "t" || token == "cb-token-leak" {
 				return payment.Account{ID: uuid.MustParse(orderID), Name: "EUR-sandbox", Provider: provider}, nil

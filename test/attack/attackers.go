@@ -72,7 +72,7 @@ const pause = 100 * time.Millisecond
 
 // dial connects from one of the attackers' addresses.
 func (a *attackers) dial(ctx context.Context, i int) net.Conn {
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%addresses))}, Timeout: 5 * time.Second}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i%addresses))}, Timeout: 5 * time.Second} //nolint:gosec // at most 80
 	c, err := d.DialContext(ctx, "tcp", a.target)
 	if err != nil {
 		wait(ctx, pause)
