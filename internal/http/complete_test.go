@@ -77,7 +77,7 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 		"reference (the request's own)": `{"reference":"order5555555555554444","amount":1,"currency":"EUR",` + fmt.Sprintf(direct, "J") + `}`,
 	} {
 		b := setup(t)
-		w := b.send(t, "POST", "/v1/payments", body)
+		w := b.send(t, "POST", "/v1/payments", body, "X-Request-Id", "request-1") // a made-up one might hold the digits
 		require.Equal(t, 422, w.Code, "%s: %s", field, w.Body)
 		p := readProblem(t, w)
 		require.Equal(t, codeCardInText, p.Code, field)
@@ -85,7 +85,7 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 		require.Contains(t, p.Detail, "holds a card number")
 		require.Contains(t, p.Detail, "Nothing was stored or sent.")
 		for _, part := range []string{"3010", "4444", "10005", "5454", "NDAx"} {
-			require.NotContains(t, w.Body.String()+b.log.String(), part, field)
+			require.NotContains(t, measured.ReplaceAllString(w.Body.String()+b.log.String(), ""), part, field)
 		}
 		require.Zero(t, b.count())
 	}

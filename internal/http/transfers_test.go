@@ -72,7 +72,7 @@ func TestBadTransferRequests(t *testing.T) {
 		"an empty id to look up": {"/import", `{"account":"UAH-sandbox","receipt_id":""}`, "receipt_id"},
 	} {
 		b := setup(t)
-		w := b.send(t, "POST", "/v1/transfers"+tc.path, tc.body)
+		w := b.send(t, "POST", "/v1/transfers"+tc.path, tc.body, "X-Request-Id", "request-1") // a made-up one might hold the digits
 		require.Equal(t, http.StatusUnprocessableEntity, w.Code, "%s: %s", name, w.Body)
 		p := readProblem(t, w)
 		require.Contains(t, p.fields(), tc.field, name)

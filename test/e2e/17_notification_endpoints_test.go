@@ -39,7 +39,7 @@ func TestA410SwitchesOffOnlyTheAddressThatSaidIt(t *testing.T) {
 	list := d.operator("shop", "list")
 	require.Contains(t, list, gone)
 	for line := range strings.Lines(list) {
-		if strings.Contains(line, "410") {
+		if strings.Contains(line, "answered 410") { // a port may hold the digits
 			require.Contains(t, line, gone)
 			require.NotContains(t, line, d.ShopPage, "the shop's own address did not say 410")
 		}
@@ -55,7 +55,7 @@ func TestA410SwitchesOffOnlyTheAddressThatSaidIt(t *testing.T) {
 		eventually(t, func() bool { return len(e.of(id)) >= sequence-1 })
 		inOrder(t, e.of(id), sequence)
 	}
-	require.NotContains(t, d.operator("shop", "list"), "410")
+	require.NotContains(t, d.operator("shop", "list"), "answered 410")
 	third := d.createTo("gone-3", gone)
 	eventually(t, func() bool { return len(e.of(third.ID)) > 0 })
 }
