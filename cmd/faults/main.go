@@ -50,19 +50,8 @@ func main() {
 
 // run makes the runs and reports whether one of them found a violation.
 func (c cli) run(ctx context.Context) (bad bool, err error) {
-	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp("", "payrelay-faults-"); err != nil {
-			return false, err
-		}
-	}
-	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // Postgres' account must pass through
+	if err := c.prepare(); err != nil {
 		return false, err
-	}
-	if err := os.Chmod(c.Dir, 0o755); err != nil { //nolint:gosec // see above
-		return false, err
-	}
-	if c.Seed == 0 {
-		c.Seed = rand.Int64N(1_000_000_000) //nolint:gosec // any number will do
 	}
 	fmt.Printf("faults: first seed %d, logs of bad runs in %s\n", c.Seed, c.Dir)
 	binary, err := faults.Build(ctx, c.Dir, c.Break)
@@ -73,20 +62,10 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	t := &totals{options: c.repeatOptions(), scripts: map[string]int{}, faults: map[string]int{}, left: map[string]int{}, compared: map[string]int{}}
 	var workers sync.WaitGroup
 	var failed []error
-	next := c.Seed
-	take := func() (int64, bool) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		n := next - c.Seed - t.ineffective - t.inconclusive
-		if c.over(ctx, begin) || c.For == 0 && n >= int64(c.Runs) {
-			return 0, false
-		}
-		next++
-		return next - 1, true
-	}
+	seeds := c.seeds(ctx, begin, t)
 	for worker := range max(c.Lanes, 1) {
 		workers.Go(func() {
-			if err := c.work(ctx, worker, binary, begin, take, t); err != nil && ctx.Err() == nil {
+			if err := c.work(ctx, worker, binary, begin, seeds, t); err != nil && ctx.Err() == nil {
 				t.mu.Lock()
 				failed = append(failed, err)
 				t.mu.Unlock()
@@ -98,9 +77,38 @@ func (c cli) run(ctx context.Context) (bad bool, err error) {
 	if len(t.bad) == 0 && len(failed) == 0 && !c.Keep {
 		_ = os.RemoveAll(c.Dir)
 	}
-	uncounted := t.ineffective + t.inconclusive
-	tooFew := uncounted > 2 && uncounted > int64(t.runs)/4
-	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || tooFew, errors.Join(failed...)
+	return len(t.bad) > 0 || len(t.campaign.Never()) > 0 || t.tooFew(), errors.Join(failed...)
+}
+
+// prepare makes the folder and draws the first seed, where none is given.
+func (c *cli) prepare() (err error) {
+	if c.Seed == 0 {
+		c.Seed = rand.Int64N(1_000_000_000) //nolint:gosec // any number will do
+	}
+	if c.Dir == "" {
+		if c.Dir, err = os.MkdirTemp("", "payrelay-faults-"); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(c.Dir, 0o755); err != nil { //nolint:gosec // Postgres' account must pass through
+		return err
+	}
+	return os.Chmod(c.Dir, 0o755) //nolint:gosec // see above
+}
+
+// seeds hands out one seed after the other, for as long as more runs are wanted.
+func (c cli) seeds(ctx context.Context, begin time.Time, t *totals) func() (seed int64, ok bool) {
+	next := c.Seed
+	return func() (int64, bool) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		counted := next - c.Seed - t.ineffective - t.inconclusive
+		if c.over(ctx, begin) || c.For == 0 && counted >= int64(c.Runs) {
+			return 0, false
+		}
+		next++
+		return next - 1, true
+	}
 }
 
 // over reports whether no more runs are to begin, whatever their number.
@@ -123,13 +131,13 @@ func (c cli) repeatOptions() (text string) {
 }
 
 // work makes one run after the other on a Postgres of its own, since begin.
-func (c cli) work(ctx context.Context, worker int, binary string, begin time.Time, take func() (int64, bool), t *totals) error {
+func (c cli) work(ctx context.Context, worker int, binary string, begin time.Time, seeds func() (seed int64, ok bool), t *totals) error {
 	db, err := faults.StartDatabase(ctx, filepath.Join(c.Dir, fmt.Sprint("postgres-", worker)))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Stop() }()
-	for seed, ok := take(); ok; seed, ok = take() {
+	for seed, ok := seeds(); ok; seed, ok = seeds() {
 		plan := faults.NewPlan(seed, c.Orders, c.Replicas)
 		plan.Provoke(c.Break)
 		do := func() (faults.Report, error) {
@@ -255,6 +263,12 @@ func (t *totals) print(took time.Duration) {
 	if len(t.bad) > 0 {
 		fmt.Printf("faults: VIOLATIONS with seeds %v\n", t.bad)
 	}
+}
+
+// tooFew reports whether so many runs do not count that the others prove little.
+func (t *totals) tooFew() bool {
+	uncounted := t.ineffective + t.inconclusive
+	return uncounted > 2 && uncounted > int64(t.runs)/4
 }
 
 // reached says when something was, if it ever was.

@@ -66,90 +66,131 @@ func (r *run) met(f Fault) int {
 
 // apply does one fault and undoes it after its time. took is false if there was nothing that it could affect.
 func (r *run) apply(ctx context.Context, f Fault) (took bool, err error) {
-	rep := r.replicas[f.Replica%len(r.replicas)]
-	db := r.dbLinks[f.Replica%len(r.dbLinks)]
-	held := func(l *link, kind, stream string, attributes map[string]any) (bool, error) {
-		r.linkMu.Lock()
-		err := l.toxic(kind, stream, attributes)
-		r.linkMu.Unlock()
-		if err != nil {
-			return false, err
-		}
-		wait(ctx, f.For)
-		r.linkMu.Lock()
-		defer r.linkMu.Unlock()
-		return true, l.heal()
+	do, ok := appliers[f.Kind]
+	if !ok {
+		return false, fmt.Errorf("no such fault")
 	}
-	provider := map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Simulator]
-	switch f.Kind {
-	case "simulator":
-		return r.misbehave(ctx, f)
-	case "kill":
-		return rep.signal(syscall.SIGKILL), nil
-	case "stop":
-		took = rep.signal(syscall.SIGTERM)
-		wait(context.WithoutCancel(ctx), time.Second) // it ends what is under way
-		return took, nil
-	case "pause":
-		took = rep.signal(syscall.SIGSTOP)
-		wait(ctx, f.For)
-		rep.signal(syscall.SIGCONT) // whichever process is there now
-		return took, nil
-	case "clock":
-		if err := rep.setClock(f.Size); err != nil {
-			return false, err
-		}
-		wait(ctx, f.For)
-		return rep.running(), rep.setClock(0)
-	case "provider_clock":
+	return do(r, ctx, f)
+}
+
+// appliers are the ways to do a fault, by its kind.
+var appliers = map[string]func(*run, context.Context, Fault) (took bool, err error){
+	"simulator": (*run).misbehave,
+	"kill": func(r *run, _ context.Context, f Fault) (bool, error) {
+		return r.replica(f).signal(syscall.SIGKILL), nil
+	},
+	"stop":  (*run).stop,
+	"pause": (*run).pause,
+	"clock": (*run).moveClock,
+	"provider_clock": func(r *run, ctx context.Context, f Fault) (bool, error) {
 		if err := r.uapayClock(f.Size); err != nil {
 			return false, err
 		}
 		wait(ctx, f.For)
 		return true, r.uapayClock(0)
-	case "db_crash":
-		return true, r.Database.crash(ctx, f.For/2)
-	case "db_cut":
-		r.linkMu.Lock()
-		db.cut()
-		r.linkMu.Unlock()
-		wait(ctx, f.For)
-		r.linkMu.Lock()
-		defer r.linkMu.Unlock()
-		return true, db.heal()
-	case "db_slow":
-		return held(db, "latency", "downstream", map[string]any{"latency": f.Size.Milliseconds() / 4, "jitter": f.Size.Milliseconds() / 4})
-	case "db_silent": // connections stay open and carry nothing
-		r.linkMu.Lock()
-		err := db.toxic("timeout", "upstream", map[string]any{"timeout": 0})
-		r.linkMu.Unlock()
-		if err != nil {
-			return false, err
-		}
-		return held(db, "timeout", "downstream", map[string]any{"timeout": 0})
-	case "db_locked":
-		return true, r.lockOrders(ctx, f.For)
-	case "db_exhausted":
-		return true, r.exhaust(ctx, f.For)
-	case "provider_cut":
-		return held(provider, "reset_peer", "downstream", map[string]any{"timeout": 20})
-	case "provider_slow":
-		return held(provider, "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
-	case "provider_torn":
-		return held(provider, "limit_data", "downstream", map[string]any{"bytes": 700})
-	case "storm":
+	},
+	"db_crash":     func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.Database.crash(ctx, f.For/2) },
+	"db_cut":       (*run).cutDatabase,
+	"db_slow":      (*run).slowDatabase,
+	"db_silent":    (*run).silenceDatabase,
+	"db_locked":    func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.lockOrders(ctx, f.For) },
+	"db_exhausted": func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.exhaust(ctx, f.For) },
+	"provider_cut": func(r *run, ctx context.Context, f Fault) (bool, error) {
+		return r.spoil(ctx, f, r.provider(f), "reset_peer", "downstream", map[string]any{"timeout": 20})
+	},
+	"provider_slow": func(r *run, ctx context.Context, f Fault) (bool, error) {
+		return r.spoil(ctx, f, r.provider(f), "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
+	},
+	"provider_torn": func(r *run, ctx context.Context, f Fault) (bool, error) {
+		return r.spoil(ctx, f, r.provider(f), "limit_data", "downstream", map[string]any{"bytes": 700})
+	},
+	"storm": func(r *run, ctx context.Context, f Fault) (bool, error) {
 		return r.front.storm(ctx, 40, int(f.Size.Milliseconds())) > 0, nil
-	case "shop_500", "shop_hang", "shop_lost":
-		rec := r.receivers[f.Shop%len(r.receivers)]
-		rec.be(f.Kind)
-		wait(ctx, f.For)
-		rec.be("")
-	case "refunds_fail":
-		return true, r.refundsFail(ctx, f.For)
-	default:
-		return false, fmt.Errorf("no such fault")
+	},
+	"shop_500":     (*run).failReceiver,
+	"shop_hang":    (*run).failReceiver,
+	"shop_lost":    (*run).failReceiver,
+	"refunds_fail": func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.refundsFail(ctx, f.For) },
+}
+
+// replica is the server that a fault is of.
+func (r *run) replica(f Fault) *replica { return r.replicas[f.Replica%len(r.replicas)] }
+
+// dbLink is that server's way to the database.
+func (r *run) dbLink(f Fault) *link { return r.dbLinks[f.Replica%len(r.dbLinks)] }
+
+// provider is the way to the provider that a fault is of.
+func (r *run) provider(f Fault) *link {
+	return map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Simulator]
+}
+
+func (r *run) stop(ctx context.Context, f Fault) (took bool, err error) {
+	took = r.replica(f).signal(syscall.SIGTERM)
+	wait(context.WithoutCancel(ctx), time.Second) // it ends what is under way
+	return took, nil
+}
+
+func (r *run) pause(ctx context.Context, f Fault) (took bool, err error) {
+	took = r.replica(f).signal(syscall.SIGSTOP)
+	wait(ctx, f.For)
+	r.replica(f).signal(syscall.SIGCONT) // whichever process is there now
+	return took, nil
+}
+
+func (r *run) moveClock(ctx context.Context, f Fault) (took bool, err error) {
+	if err := r.replica(f).setClock(f.Size); err != nil {
+		return false, err
 	}
+	wait(ctx, f.For)
+	return r.replica(f).running(), r.replica(f).setClock(0)
+}
+
+func (r *run) cutDatabase(ctx context.Context, f Fault) (took bool, err error) {
+	r.linkMu.Lock()
+	r.dbLink(f).cut()
+	r.linkMu.Unlock()
+	wait(ctx, f.For)
+	r.linkMu.Lock()
+	defer r.linkMu.Unlock()
+	return true, r.dbLink(f).heal()
+}
+
+func (r *run) slowDatabase(ctx context.Context, f Fault) (took bool, err error) {
+	quarter := f.Size.Milliseconds() / 4
+	return r.spoil(ctx, f, r.dbLink(f), "latency", "downstream", map[string]any{"latency": quarter, "jitter": quarter})
+}
+
+// silenceDatabase leaves connections open that carry nothing.
+func (r *run) silenceDatabase(ctx context.Context, f Fault) (took bool, err error) {
+	r.linkMu.Lock()
+	err = r.dbLink(f).toxic("timeout", "upstream", map[string]any{"timeout": 0})
+	r.linkMu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	return r.spoil(ctx, f, r.dbLink(f), "timeout", "downstream", map[string]any{"timeout": 0})
+}
+
+func (r *run) failReceiver(ctx context.Context, f Fault) (took bool, err error) {
+	rec := r.receivers[f.Shop%len(r.receivers)]
+	rec.be(f.Kind)
+	wait(ctx, f.For)
+	rec.be("")
 	return true, nil
+}
+
+// spoil lets a link misbehave for a fault's time.
+func (r *run) spoil(ctx context.Context, f Fault, l *link, kind, stream string, attributes map[string]any) (took bool, err error) {
+	r.linkMu.Lock()
+	err = l.toxic(kind, stream, attributes)
+	r.linkMu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	wait(ctx, f.For)
+	r.linkMu.Lock()
+	defer r.linkMu.Unlock()
+	return true, l.heal()
 }
 
 // misbehave switches a simulator's fault on for a while, and reports whether a request or callback met it.

@@ -55,7 +55,7 @@ func (p *player) play(ctx, waiting context.Context, o Order) {
 		twice.Go(func() { s.insist(ctx, path, o.Name, body) })
 	}
 	v, status, ok := s.insist(ctx, path, o.Name, body)
-	if !ok || status >= 300 || v.ID == "" || o.Script == "payout" || o.Script == "uapay_payout" || o.Script == "statement" {
+	if !ok || status >= 300 || v.ID == "" || slices.Contains([]string{"payout", "uapay_payout", "statement"}, o.Script) {
 		return
 	}
 	if o.Then == "beyond" { // an impatient shop, which forgot its key
@@ -68,36 +68,24 @@ func (p *player) play(ctx, waiting context.Context, o Order) {
 	switch o.Script {
 	case "payout_card":
 		p.payToCard(ctx, waiting, s, o, v)
-		return
 	case "transfer":
 		if o.Then == "both" {
 			twice.Go(func() { p.follow(ctx, s, o, v) })
 		}
 		p.prove(ctx, waiting, s, o, v)
-		return
-	case "uapay_card", "uapay_card_hold":
-		p.prove(ctx, waiting, s, o, v)
-		if o.Outcome == "abandon" {
-			return
-		}
 	default:
-		if !p.customer(o, v) {
-			return
-		}
+		p.playPayment(ctx, waiting, s, o, v)
 	}
-	switch o.Script {
-	case "recurring":
-		if v, ok = s.until(waiting, v.ID, "succeeded", "failed", "canceled"); !ok || v.Status != "succeeded" {
-			return
-		}
-		p.charges(ctx, waiting, s, o, v)
-	case "hold", "uapay_hold", "uapay_card_hold":
-		if v, ok = s.until(waiting, v.ID, "authorized", "failed", "canceled"); !ok || v.Status != "authorized" {
-			return
-		}
-		if v, ok = p.command(ctx, waiting, s, o, v); !ok || v.Status != "succeeded" {
-			return
-		}
+}
+
+// playPayment plays what follows on the request for a payment.
+func (p *player) playPayment(ctx, waiting context.Context, s *shopper, o Order, v view) {
+	if !p.checkout(ctx, waiting, s, o, v) {
+		return
+	}
+	v, ok := p.takeMoney(ctx, waiting, s, o, v)
+	if !ok {
+		return
 	}
 	if o.Then == "" {
 		if o.Script != "uapay_recurring" { // a subscription's callbacks prove nothing: later charges carry the same order
@@ -108,6 +96,35 @@ func (p *player) play(ctx, waiting context.Context, o Order) {
 	if v, ok = s.until(waiting, v.ID, "succeeded", "failed", "canceled"); ok && v.Status == "succeeded" {
 		p.refund(ctx, waiting, s, o, v)
 	}
+}
+
+// checkout does what the payer does, by the shop's own form or the provider's. It reports whether the payment can go on.
+func (p *player) checkout(ctx, waiting context.Context, s *shopper, o Order, v view) bool {
+	if o.Script == "uapay_card" || o.Script == "uapay_card_hold" {
+		p.prove(ctx, waiting, s, o, v)
+		return o.Outcome != "abandon"
+	}
+	return p.customer(o, v)
+}
+
+// takeMoney takes the money of a hold and of a recurring payment's charges, and reports whether the order can go on.
+func (p *player) takeMoney(ctx, waiting context.Context, s *shopper, o Order, v view) (view, bool) {
+	switch o.Script {
+	case "recurring":
+		v, ok := s.until(waiting, v.ID, "succeeded", "failed", "canceled")
+		if ok = ok && v.Status == "succeeded"; ok {
+			p.charges(ctx, waiting, s, o, v)
+		}
+		return v, ok
+	case "hold", "uapay_hold", "uapay_card_hold":
+		v, ok := s.until(waiting, v.ID, "authorized", "failed", "canceled")
+		if !ok || v.Status != "authorized" {
+			return v, false
+		}
+		v, ok = p.command(ctx, waiting, s, o, v)
+		return v, ok && v.Status == "succeeded"
+	}
+	return v, true
 }
 
 // customer does what the payer does, and reports whether the payment can go on.
@@ -160,25 +177,8 @@ func (p *player) command(ctx, waiting context.Context, s *shopper, o Order, v vi
 
 // refund gives money back in the way that the order's Then says.
 func (p *player) refund(ctx, waiting context.Context, s *shopper, o Order, v view) {
-	path := "/v1/payments/" + v.ID + "/refunds"
 	give := func(name string, minor int64, expected ...string) (view, bool) {
-		name = o.Name + "-" + name
-		body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
-		for { // another refund under way is answered with 409
-			r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
-			if !ok || status != 409 || r.Code != "refund_in_progress" {
-				if ok && status < 300 && o.Then != "beyond" {
-					p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
-				}
-				if ok && status < 300 && minor > v.Captured {
-					s.judge(Refusal{Name: name, Status: status, Code: accepted, Expected: expected})
-				}
-				return r, ok && status < 300
-			}
-			if !wait(waiting, 300*time.Millisecond) {
-				return r, false
-			}
-		}
+		return p.giveBack(ctx, waiting, s, o, v, name, minor, expected...)
 	}
 	switch half := v.Captured / 2; o.Then {
 	case "refund":
@@ -199,6 +199,29 @@ func (p *player) refund(ctx, waiting context.Context, s *shopper, o Order, v vie
 		give("r", v.Captured+1, "refund_exceeds_captured")
 		if _, ok := give("part", max(half, 1)); ok {
 			p.did("refunded after too much was asked for")
+		}
+	}
+}
+
+// giveBack asks for one refund, for as long as another is under way. It reports whether the refund was taken.
+func (p *player) giveBack(ctx, waiting context.Context, s *shopper, o Order, v view, name string, minor int64, expected ...string) (view, bool) {
+	path := "/v1/payments/" + v.ID + "/refunds"
+	name = o.Name + "-" + name
+	body := fmt.Sprintf(`{"reference":%q,"amount":%d,"reason":%q}`, name, minor, name)
+	for { // another refund under way is answered with 409
+		r, status, ok := s.insist(ctx, path, fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), body, expected...)
+		if !ok || status != 409 || r.Code != "refund_in_progress" {
+			taken := ok && status < 300
+			if taken && o.Then != "beyond" {
+				p.did(map[string]string{"refund": "refunded", "halves": "refunded by halves", "race": "refunded many at once"}[o.Then])
+			}
+			if taken && minor > v.Captured {
+				s.judge(Refusal{Name: name, Status: status, Code: accepted, Expected: expected})
+			}
+			return r, taken
+		}
+		if !wait(waiting, 300*time.Millisecond) {
+			return r, false
 		}
 	}
 }

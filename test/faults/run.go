@@ -95,24 +95,10 @@ var ErrSetup = errors.New("the run could not be built")
 // Do makes one run. An error means that the harness itself failed, which ErrSetup tells from all else; broken promises are in
 // the report.
 func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
-	began := time.Now()
-	r := &run{Options: o, plan: plan, name: fmt.Sprintf("faults_%d_%d", plan.Seed, began.UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
+	r := &run{Options: o, plan: plan, name: fmt.Sprintf("faults_%d_%d", plan.Seed, time.Now().UnixMilli()), dir: filepath.Join(o.Dir, fmt.Sprintf("seed-%d", plan.Seed))}
 	r.direct = o.Database.url(r.name, "")
-	if err := os.RemoveAll(r.dir); err != nil { // the run is judged by its own logs, not by those of a try before
-		return report, fmt.Errorf("empty the run's folder: %w", err)
-	}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil { //nolint:gosec // logs without secrets
-		return report, fmt.Errorf("make the run's folder: %w", err)
-	}
-	lines, err := os.Create(filepath.Join(r.dir, "run.log"))
-	if err != nil {
+	if err := r.openLog(); err != nil {
 		return report, err
-	}
-	var lineMu sync.Mutex
-	r.log = func(format string, args ...any) {
-		lineMu.Lock()
-		defer lineMu.Unlock()
-		fmt.Fprintf(lines, "%s %s\n", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() {
@@ -120,37 +106,79 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		for _, c := range slices.Backward(r.closers) {
 			c()
 		}
-		_ = lines.Close()
 		if !o.Keep && err == nil && len(report.Result.Violations) == 0 {
 			_ = os.RemoveAll(r.dir)
 		}
 	}()
 	report = Report{Seed: plan.Seed, Replicas: plan.Replicas, Left: map[string]int{}, Statuses: map[string]int{}, Scripts: map[string]int{}, Dir: r.dir}
+	err = r.do(ctx, &report)
+	return report, err
+}
+
+// openLog empties the run's folder, so that the run is judged by its own logs and not by those of a try before, and begins its log.
+func (r *run) openLog() error {
+	if err := os.RemoveAll(r.dir); err != nil {
+		return fmt.Errorf("empty the run's folder: %w", err)
+	}
+	if err := os.MkdirAll(r.dir, 0o755); err != nil { //nolint:gosec // logs without secrets
+		return fmt.Errorf("make the run's folder: %w", err)
+	}
+	lines, err := os.Create(filepath.Join(r.dir, "run.log"))
+	if err != nil {
+		return err
+	}
+	r.closers = append(r.closers, func() { _ = lines.Close() })
+	var lineMu sync.Mutex
+	r.log = func(format string, args ...any) {
+		lineMu.Lock()
+		defer lineMu.Unlock()
+		fmt.Fprintf(lines, "%s %s\n", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+	}
+	return nil
+}
+
+// do builds what the run needs, makes the run and fills the report.
+func (r *run) do(ctx context.Context, report *Report) error {
+	began := time.Now()
 	if err := r.build(ctx); err != nil {
 		away, dead := errors.AsType[notReady](err)
 		exits, taken := r.exits()
 		if !dead || taken != nil {
-			return report, fmt.Errorf("seed %d: %w: %w", plan.Seed, ErrSetup, err)
+			return fmt.Errorf("seed %d: %w: %w", r.plan.Seed, ErrSetup, err)
 		}
 		indexed{Snapshot: Snapshot{Away: away, Exits: exits}}.lives(&report.Result)
-		return report, nil
+		return nil
 	}
 	go r.injections.stalls(ctx)
 	times, built := kernelTimes(), time.Now()
-	snapshot, err := r.execute(ctx, &report)
+	snapshot, err := r.execute(ctx, report)
 	if err != nil {
-		return report, fmt.Errorf("seed %d: %w", plan.Seed, err)
+		return fmt.Errorf("seed %d: %w", r.plan.Seed, err)
 	}
 	report.Result = Check(snapshot)
 	overdue(&report.Result, report.Settled, report.Notified)
-	if few := tooFew(plan, snapshot.Rows); few != "" {
+	if few := tooFew(r.plan, snapshot.Rows); few != "" {
 		report.Result.add(TooFew, "all", "%s", few)
 	}
-	for _, f := range plan.Faults {
+	r.count(report, snapshot)
+	report.Stolen = max(stolen(times, kernelTimes()), idled(snapshot.Injections).Seconds()/time.Since(built).Seconds())
+	report.Took = time.Since(began)
+	for _, v := range report.Result.Violations {
+		r.log("VIOLATION %s", v)
+	}
+	if len(report.Result.Violations) > 0 {
+		return r.printTimelines(ctx, report.Result.Violations)
+	}
+	return nil
+}
+
+// count fills in what a run was made of.
+func (r *run) count(report *Report, snapshot Snapshot) {
+	for _, f := range r.plan.Faults {
 		report.Planned = append(report.Planned, f.Name())
 	}
 	scripts := map[string]string{}
-	for _, o := range plan.Orders {
+	for _, o := range r.plan.Orders {
 		scripts[o.Name] = o.Script
 	}
 	for _, row := range snapshot.Rows {
@@ -166,15 +194,7 @@ func Do(ctx context.Context, plan Plan, o Options) (report Report, err error) {
 		"contradictions": len(snapshot.Contradictions), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
 		"views of orders": len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
 	}
-	report.Stolen = max(stolen(times, kernelTimes()), idled(snapshot.Injections).Seconds()/time.Since(built).Seconds())
-	report.Orders, report.Faults, report.Took = len(snapshot.Rows), injectedFaults(snapshot.Injections), time.Since(began)
-	for _, v := range report.Result.Violations {
-		r.log("VIOLATION %s", v)
-	}
-	if len(report.Result.Violations) > 0 {
-		return report, r.printTimelines(ctx, report.Result.Violations)
-	}
-	return report, nil
+	report.Orders, report.Faults = len(snapshot.Rows), injectedFaults(snapshot.Injections)
 }
 
 // called is what the totals call an order: its script's name, or what followed from it.

@@ -28,35 +28,53 @@ func scan(name string, log io.Reader, injections []Injection) (found []Crash, un
 	x := indexed{Snapshot: Snapshot{Injections: injections}}
 	lines := bufio.NewScanner(log)
 	lines.Buffer(nil, 1<<20)
+	excused := func(l logLine) bool {
+		return away(l.Error) && x.during(l.Time.Add(-keptWithin), l.Time.Add(time.Second), func(s Injection) bool { return s.Database || s.Process })
+	}
 	for lines.Scan() {
 		text := lines.Text()
-		var l struct {
-			Message, Error string
-			Cause          *string
-			Status         int
-			RequestID      string `json:"request_id"`
-			Time           time.Time
-		}
-		switch err := json.Unmarshal([]byte(text), &l); {
-		case err != nil && (strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:")):
-			found = append(found, Crash{name, text})
-		case err != nil:
-		case l.Message == "panic":
-			found = append(found, Crash{name, "panic in a request"})
-		case l.Message == "callback" && l.Status >= 500 && l.Cause != nil && *l.Cause == "":
-			found = append(found, Crash{name, "callback: " + l.Error})
-		case strings.HasPrefix(l.Message, "the answer could not be kept") && away(l.Error) &&
-			x.during(l.Time.Add(-keptWithin), l.Time.Add(time.Second), func(s Injection) bool { return s.Database || s.Process }):
-			unkept = append(unkept, l.RequestID)
-		case strings.HasPrefix(l.Message, "the answer could not be kept"):
-			found = append(found, Crash{name, l.Message + ": " + l.Error})
-		case strings.Contains(l.Message, "could not be written down") || strings.HasPrefix(l.Message, "due "):
-			if !away(l.Error) {
-				found = append(found, Crash{name, l.Message + ": " + l.Error})
+		var l logLine
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			if strings.HasPrefix(text, "panic:") || strings.HasPrefix(text, "fatal error:") {
+				found = append(found, Crash{name, text})
 			}
+			continue
+		}
+		if l.unkept() && excused(l) {
+			unkept = append(unkept, l.RequestID)
+			continue
+		}
+		if what := l.crash(); what != "" {
+			found = append(found, Crash{name, what})
 		}
 	}
 	return found, unkept, lines.Err()
+}
+
+// logLine is what is read of a line of a replica's log.
+type logLine struct {
+	Message, Error string
+	Cause          *string
+	Status         int
+	RequestID      string `json:"request_id"`
+	Time           time.Time
+}
+
+// unkept reports whether the line says that an answer could not be kept.
+func (l logLine) unkept() bool { return strings.HasPrefix(l.Message, "the answer could not be kept") }
+
+// crash is what the line says that nothing but the absence of the database excuses, or "".
+func (l logLine) crash() string {
+	unwritten := strings.Contains(l.Message, "could not be written down") || strings.HasPrefix(l.Message, "due ")
+	switch {
+	case l.Message == "panic":
+		return "panic in a request"
+	case l.Message == "callback" && l.Status >= 500 && l.Cause != nil && *l.Cause == "":
+		return "callback: " + l.Error
+	case l.unkept(), unwritten && !away(l.Error):
+		return l.Message + ": " + l.Error
+	}
+	return ""
 }
 
 // keptWithin is how long the service tries to keep an answer before it says that it could not: twice five seconds.

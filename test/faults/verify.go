@@ -146,12 +146,8 @@ func (x indexed) answers(r *Result) {
 			r.add(Lost, a.Reference, "the shop was answered order %s, and there is none of this reference", a.Order)
 		case row.ID != a.Order:
 			r.add(Lost, a.Reference, "the shop was answered order %s, and the reference is now order %s", a.Order, row.ID)
-		case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
-			r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
-		case (a.Changed || a.Verbatim && a.ReplayStatus != a.Status) && !x.Unkept[a.RequestID]:
-			r.add(Lost, a.Reference, "the first answer was replayed with another text, or with %d instead of %d", a.ReplayStatus, a.Status)
-		case a.ReplayStatus != 0 && a.Keyed && !a.Verbatim && !x.Unkept[a.RequestID]:
-			r.add(NotIdempotent, a.Reference, "the same request with the same Idempotency-Key was answered anew (the first was request %s)", a.RequestID)
+		default:
+			x.replayed(r, a)
 		}
 		if a.OtherBody != "" && a.OtherBody != "idempotency_mismatch" {
 			r.add(NotIdempotent, a.Reference, "another request with the same Idempotency-Key: %s", a.OtherBody)
@@ -159,6 +155,19 @@ func (x indexed) answers(r *Result) {
 		if a.OtherOrder != "" && a.OtherOrder != "reference_conflict" {
 			r.add(NotIdempotent, a.Reference, "another request with the same reference: %s", a.OtherOrder)
 		}
+	}
+}
+
+// replayed finds a request that was sent again and was not answered as it was the first time.
+func (x indexed) replayed(r *Result, a Answer) {
+	switch {
+	case a.ReplayStatus != 0 && (a.ReplayStatus >= 300 || a.Replayed != a.Order):
+		r.add(Lost, a.Reference, "the same request with the same Idempotency-Key was answered %d order %q, and order %s before", a.ReplayStatus, a.Replayed, a.Order)
+	case x.Unkept[a.RequestID]:
+	case a.Changed || a.Verbatim && a.ReplayStatus != a.Status:
+		r.add(Lost, a.Reference, "the first answer was replayed with another text, or with %d instead of %d", a.ReplayStatus, a.Status)
+	case a.ReplayStatus != 0 && a.Keyed && !a.Verbatim:
+		r.add(NotIdempotent, a.Reference, "the same request with the same Idempotency-Key was answered anew (the first was request %s)", a.RequestID)
 	}
 }
 
@@ -239,12 +248,7 @@ func (x indexed) refundEffects(r *Result, id string, list []Effect) {
 			r.add(Lost, e.Reference, "the provider has a refund of %d that is %s, and the database has no such refund", e.Sum, e.State)
 		}
 	}
-	var there, here int64
-	for _, e := range list {
-		if e.State == Paid || e.State == Open {
-			there += e.Sum
-		}
-	}
+	here, there := int64(0), sumOf(list, Paid, Open)
 	for _, c := range x.children[payment.ID] {
 		if c.Status != "failed" && c.Status != "canceled" {
 			here += c.Amount
@@ -261,6 +265,16 @@ func (x indexed) refundEffects(r *Result, id string, list []Effect) {
 			}
 		}
 	}
+}
+
+// sumOf adds up the effects that are in one of the states.
+func sumOf(list []Effect, states ...State) (sum int64) {
+	for _, e := range list {
+		if slices.Contains(states, e.State) {
+			sum += e.Sum
+		}
+	}
+	return sum
 }
 
 func count[T any](list []T, match func(T) bool) (n int) {

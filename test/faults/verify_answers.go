@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -40,21 +41,13 @@ func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
 			effects = slices.DeleteFunc(slices.Clone(x.refunds[parent.ProviderOrderID]), func(e Effect) bool { return e.Reference != row.Reference })
 		}
 	}
+	captures := capturesOf(q, commands)
 	for _, e := range effects {
 		if !e.moved() {
 			continue
 		}
 		if e.Currency != "" && row.Currency != "" && e.Currency != row.Currency {
 			r.add(AmountMismatch, row.ID, "the order is in %s, and %s moved %s", row.Currency, row.Provider, e.Currency)
-		}
-		var captures []int64
-		for _, c := range commands {
-			if c.Kind == "capture" && c.Amount == 0 {
-				c.Amount = q.Amount
-			}
-			if c.Kind == "capture" {
-				captures = append(captures, c.Amount)
-			}
 		}
 		switch taken := q.Manual && e.State == Paid; {
 		case taken && len(captures) == 0:
@@ -69,6 +62,16 @@ func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
 	if row.Status == "canceled" && held && !slices.ContainsFunc(commands, func(c Request) bool { return c.Kind == "cancel" }) {
 		r.add(NotAsked, row.ID, "a hold was given up, and no shop asked for that")
 	}
+}
+
+// capturesOf are the sums of the captures that a shop asked for. A capture without a sum is of all.
+func capturesOf(q Request, commands []Request) (sums []int64) {
+	for _, c := range commands {
+		if c.Kind == "capture" {
+			sums = append(sums, cmp.Or(c.Amount, q.Amount))
+		}
+	}
+	return sums
 }
 
 // said holds every answer that showed an order to the order's history and sums.
@@ -87,15 +90,10 @@ func (x indexed) said(r *Result) {
 
 // untrue says what of an answer the order never was, or "".
 func untrue(s View, row Row) string {
-	final := s.Status == "succeeded" || s.Status == "failed" || s.Status == "canceled"
-	captured := int64(0)
-	if s.Status == "succeeded" {
-		captured = row.Captured
-	}
 	switch {
-	case s.Sequence < 1 || s.Sequence > len(row.Steps) || row.Steps[s.Sequence-1].To != s.Status:
+	case !row.was(s.Status, s.Sequence):
 		return fmt.Sprintf("%s at sequence %d", s.Status, s.Sequence)
-	case final && s.Status != row.Status:
+	case final(s.Status) && s.Status != row.Status:
 		return s.Status + ", which is final, and it is " + row.Status
 	case s.HTTP == 202 && s.Status != "unknown", s.HTTP == 201 && s.Status == "unknown":
 		return s.Status
@@ -103,6 +101,17 @@ func untrue(s View, row Row) string {
 		return fmt.Sprintf("a %s with reference %q that is a %s of reference %q", s.Kind, s.Reference, row.Kind, row.Reference)
 	case s.Amount != row.Amount || s.Currency != row.Currency:
 		return fmt.Sprintf("%d %s of %d %s", s.Amount, s.Currency, row.Amount, row.Currency)
+	}
+	return untrueSum(s, row)
+}
+
+// untrueSum says which sum of an answer the order never had, or "".
+func untrueSum(s View, row Row) string {
+	captured := int64(0)
+	if s.Status == "succeeded" {
+		captured = row.Captured
+	}
+	switch {
 	case s.Captured != captured:
 		return fmt.Sprintf("captured %d of %d", s.Captured, captured)
 	case s.Authorized != row.Authorized && (s.Authorized != 0 || s.Status == "authorized"):
@@ -111,6 +120,11 @@ func untrue(s View, row Row) string {
 		return fmt.Sprintf("refunded %d of %d", s.Refunded, row.Refunded)
 	}
 	return ""
+}
+
+// was reports whether a transition of the order led to a status.
+func (row Row) was(status string, sequence int) bool {
+	return sequence >= 1 && sequence <= len(row.Steps) && row.Steps[sequence-1].To == status
 }
 
 // refusals finds requests that were refused and should not have been, and the other way round.

@@ -16,23 +16,36 @@ func (x indexed) row(r *Result, row Row) {
 		x.refund(r, row)
 		return
 	}
-	list := x.orders[row.ProviderOrderID]
+	truth := decisive(x.orders[row.ProviderOrderID])
+	x.end(r, row, truth)
+	x.amounts(r, row, truth)
+	x.sums(r, row)
+}
+
+// decisive is what a provider has of an order: of several tries to pay it, the one that moved money tells.
+func decisive(list []Effect) Effect {
 	truth := Effect{State: Absent}
-	for i, e := range list { // of several tries to pay one order, the one that moved money tells
+	for i, e := range list {
 		if i == 0 || e.moved() && !truth.moved() || e.State == Open && !truth.moved() {
 			truth = e
 		}
 	}
+	return truth
+}
+
+// end compares an order's status with how it stands at the provider.
+func (x indexed) end(r *Result, row Row, truth Effect) {
+	uapayPayout := row.Kind == "payout" && row.Provider == "uapay"
 	want := map[State][]string{
 		Absent: {"failed"}, Open: {"processing", "requires_action"}, Held: {"authorized"}, Paid: {"succeeded"}, Failed: {"failed"},
 		Canceled: {"canceled"}, Empty: {"failed"},
 	}[truth.State]
-	if row.Kind == "payout" && row.Provider == "uapay" { // given up by us after its first step, which moves nothing, and lapsed there
+	if uapayPayout { // given up by us after its first step, which moves nothing, and lapsed there
 		want = append(want, map[State][]string{Canceled: {"failed"}}[truth.State]...)
 	}
 	switch final := final(row.Status); {
 	case slices.Contains(want, row.Status):
-	case row.Kind == "payout" && row.Provider == "uapay" && row.ProviderReference == "" && !final && truth.State == Absent &&
+	case uapayPayout && row.ProviderReference == "" && !final && truth.State == Absent &&
 		x.excused(row, "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete"):
 		// The provider shows a payout that it has, and is not known to show every payout: that it shows none proves nothing.
 		r.Operator = append(r.Operator, row.ID)
@@ -43,6 +56,10 @@ func (x indexed) row(r *Result, row Row) {
 	default:
 		r.add(NotSettled, row.ID, "%s is %s here and %s at %s%s", row.Kind, row.Status, truth.State, row.Provider, trail(row))
 	}
+}
+
+// amounts compares an order's sums with what the provider moved or holds.
+func (indexed) amounts(r *Result, row Row, truth Effect) {
 	switch {
 	case truth.State == Paid && row.Asked != truth.Sum:
 		r.add(AmountMismatch, row.ID, "%d was asked for, and %s moved %d", row.Asked, row.Provider, truth.Sum)
@@ -53,7 +70,6 @@ func (x indexed) row(r *Result, row Row) {
 	case row.Status != "succeeded" && row.Captured != 0:
 		r.add(AmountMismatch, row.ID, "captured %d and is %s", row.Captured, row.Status)
 	}
-	x.sums(r, row)
 }
 
 // sums compares a payment's sums with its refunds, here and there.
@@ -73,12 +89,7 @@ func (x indexed) sums(r *Result, row Row) {
 	if row.Refunded != refunded || row.Reserved != reserved {
 		r.add(AmountMismatch, row.ID, "says refunded %d and reserved %d, its refunds say %d and %d", row.Refunded, row.Reserved, refunded, reserved)
 	}
-	var there int64
-	for _, e := range x.refunds[row.ProviderOrderID] {
-		if e.State == Paid {
-			there += e.Sum
-		}
-	}
+	there := sumOf(x.refunds[row.ProviderOrderID], Paid)
 	switch {
 	case there == refunded+open && open > 0: // the refund that is under way, or waits for an operator, is in the provider's sum
 	case there > refunded:
@@ -90,14 +101,7 @@ func (x indexed) sums(r *Result, row Row) {
 
 // refund compares one refund with the provider's, where the provider gives refunds an id.
 func (x indexed) refund(r *Result, row Row) {
-	var truth *Effect
-	if parent := x.byID[row.Parent]; parent != nil {
-		for i, e := range x.refunds[parent.ProviderOrderID] {
-			if e.Reference != "" && e.Reference == row.Reference {
-				truth = &x.refunds[parent.ProviderOrderID][i]
-			}
-		}
-	}
+	truth := x.refundOf(row)
 	final := final(row.Status)
 	switch {
 	case !final && !row.Answered && row.ProviderReference == "" && !x.provable(row, truth) && x.excused(row, "refund", "invoicer/payments/reverse"):
@@ -116,6 +120,20 @@ func (x indexed) refund(r *Result, row Row) {
 	case row.Status == "succeeded" && truth.Sum != row.Amount:
 		r.add(AmountMismatch, row.ID, "refund of %d here and %d at %s", row.Amount, truth.Sum, row.Provider)
 	}
+}
+
+// refundOf is what the provider has of a refund, nil if it cannot be told from others.
+func (x indexed) refundOf(row Row) (truth *Effect) {
+	parent := x.byID[row.Parent]
+	if parent == nil || row.Reference == "" {
+		return nil
+	}
+	for i, e := range x.refunds[parent.ProviderOrderID] {
+		if e.Reference == row.Reference {
+			truth = &x.refunds[parent.ProviderOrderID][i]
+		}
+	}
+	return truth
 }
 
 // provable reports whether something proves how a refund ended although its answer was lost: a callback that was
