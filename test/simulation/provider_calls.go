@@ -204,16 +204,8 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 	if d == nil && ref.ProviderReference != "" {
 		d = p.byReference(ref.ProviderReference) // a transfer that was started elsewhere
 	}
-	if ref.Kind == gateway.KindPayout && !m.showsPayouts && (d == nil || d.unshown || d.seen(at).status == "") {
-		return answer{err: errorOf(gateway.KindUnknown, "fetch", "payout_not_visible")}
-	}
-	if d == nil {
-		p.absent[ref.OrderID]++
-		return answer{err: errorOf(gateway.KindNotFound, "fetch", "no_such_order")}
-	}
-	if d.seen(at).status == "" || d.forgotten || d.denials < 2 && w.chance(f.denied) {
-		d.denials++
-		return answer{err: errorOf(gateway.KindNotFound, "fetch", "no_such_order")}
+	if denied := p.deny(m, ref, d, at, f); denied != nil {
+		return answer{err: denied}
 	}
 	shown := d.seen(at)
 	if d.modified && d.wasHeld() && p.open(d) && d.denials < 2 && w.chance(f.denied) {
@@ -232,6 +224,22 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 		result.NextAction = form
 	}
 	return answer{result: result}
+}
+
+// deny answers that an order is not there, or not to be seen at an instant. It is nil if the order is shown.
+func (p *provider) deny(m *manner, ref gateway.Ref, d *deal, at time.Duration, f *faults) error {
+	hidden := d == nil || d.seen(at).status == ""
+	switch {
+	case ref.Kind == gateway.KindPayout && !m.showsPayouts && (hidden || d.unshown):
+		return errorOf(gateway.KindUnknown, "fetch", "payout_not_visible")
+	case d == nil:
+		p.absent[ref.OrderID]++
+	case hidden, d.forgotten, d.denials < 2 && p.w.chance(f.denied):
+		d.denials++
+	default:
+		return nil
+	}
+	return errorOf(gateway.KindNotFound, "fetch", "no_such_order")
 }
 
 // open reports whether the end of a deal is not on record yet. What is said of an end is never untrue: nobody could tell.
@@ -286,10 +294,16 @@ func (p *provider) result(d *deal, f fact, ref gateway.Ref) gateway.Result {
 		}
 	}
 	switch f.status { //nolint:exhaustive // the others have nothing of their own
-	case gateway.StatusAuthorized, gateway.StatusSucceeded:
-		if d.manner.namesSums && d.kind != gateway.KindPayoutCard {
-			settled := f.settled
-			r.Settled = &settled
+	case gateway.StatusAuthorized:
+		r.Settled, r.BankReferences = d.named(f.settled), d.held
+		if d.manner.probes {
+			r.State = map[string]gateway.Secret{holdState: "held"}
+		}
+	case gateway.StatusSucceeded:
+		r.Settled, r.BankReferences = d.named(f.settled), d.taken
+		if d.returned > 0 {
+			returned := d.returned
+			r.Refunded = &returned
 		}
 	case gateway.StatusFailed:
 		r.Failure = declined
@@ -298,20 +312,15 @@ func (p *provider) result(d *deal, f fact, ref gateway.Ref) gateway.Result {
 			r.Status = gateway.StatusFailed // smartcore.md 14.4: the provider has one word for both
 		}
 	}
-	switch f.status { //nolint:exhaustive // nothing moved at the others
-	case gateway.StatusAuthorized:
-		r.BankReferences = d.held
-	case gateway.StatusSucceeded:
-		r.BankReferences = d.taken
-	}
-	if d.manner.probes && f.status == gateway.StatusAuthorized {
-		r.State = map[string]gateway.Secret{holdState: "held"}
-	}
-	if d.returned > 0 && f.status == gateway.StatusSucceeded {
-		returned := d.returned
-		r.Refunded = &returned
-	}
 	return r
+}
+
+// named is a sum that was held or taken, nil where the provider names none.
+func (d *deal) named(settled int64) *int64 {
+	if !d.manner.namesSums || d.kind == gateway.KindPayoutCard {
+		return nil
+	}
+	return &settled
 }
 
 func sumOf(f fact) string {

@@ -20,6 +20,14 @@ func (w *world) checkTransition(r *record, t payment.Transition, o *payment.Orde
 		w.violate("no step leads from %q to %q", t.From, t.To)
 	case t.After == nil || t.After.Sequence != t.Sequence || t.After.Status != t.To:
 		w.violate("the notification of transition %d shows another", t.Sequence)
+	default:
+		w.checkCause(r, t, o)
+	}
+}
+
+// checkCause holds that what caused a step could cause it.
+func (w *world) checkCause(r *record, t payment.Transition, o *payment.Order) {
+	switch {
 	case t.Source == payment.SourceCallback && lower(t):
 		w.violate("a callback, whose age is not known, leads down from %s to %s", t.From, t.To)
 	case (t.Source == payment.SourceAnswer || t.Source == payment.SourceStatusPoll) && lower(t) && w.lateAnswer(r):
@@ -74,19 +82,26 @@ func (w *world) checkSums(r *record) {
 
 // checkVerification holds what the database's constraints hold of an order's verification.
 func (w *world) checkVerification(o *payment.Order) {
+	w.checkPending(o)
 	switch {
 	case o.Denials < 0 || (o.Denials > 0) != (o.FirstDenialAt != nil):
 		w.violate("%d denials since %v", o.Denials, o.FirstDenialAt)
 	case o.CommandAccepted && o.Operation != gateway.OpCapture && o.Operation != gateway.OpCancel:
 		w.violate("a %s was accepted as a command", o.Operation)
-	case o.PendingSince != nil && o.Status.Final():
-		w.violate("an order that is %s keeps a pending verification", o.Status)
-	case o.PendingStatus != "" && (o.PendingSince == nil || !o.PendingStatus.Final()):
-		w.violate("pending is %s since %v", o.PendingStatus, o.PendingSince)
 	case o.FormLost && (o.Status != payment.StatusProcessing || o.NextAction != nil):
 		w.violate("an order that is %s has lost its form", o.Status)
 	case o.ReportedAmount != nil && (*o.ReportedAmount < 1 || *o.ReportedAmount > o.Amount.Minor()):
 		w.violate("%d was reported of %d", *o.ReportedAmount, o.Amount.Minor())
+	}
+}
+
+// checkPending holds what the database's constraints hold of a callback that waits to be verified.
+func (w *world) checkPending(o *payment.Order) {
+	switch {
+	case o.PendingSince != nil && o.Status.Final():
+		w.violate("an order that is %s keeps a pending verification", o.Status)
+	case o.PendingStatus != "" && (o.PendingSince == nil || !o.PendingStatus.Final()):
+		w.violate("pending is %s since %v", o.PendingStatus, o.PendingSince)
 	}
 }
 
@@ -161,9 +176,8 @@ func (w *world) checkRest(r *record) {
 	if d != nil && o.Kind == gateway.KindTransfer && o.Status == payment.StatusSucceeded && o.Refunded != d.returned {
 		w.violate("%d of the transfer is recorded as come back, and the provider gave back %d", o.Refunded, d.returned)
 	}
-	contradicted := d != nil && (d.mustConflict || d.reversalKnown && o.Status.Final() && o.Status != payment.StatusSucceeded)
 	switch {
-	case contradicted && o.Conflicts == 0 && o.NextPollAt == nil:
+	case contradicted(o, d) && o.Conflicts == 0 && o.NextPollAt == nil:
 		w.violate("the provider contradicted itself about the %s, which is %s, and no operator is called", o.Kind, o.Status)
 	case o.Status.Final():
 		return
@@ -172,13 +186,22 @@ func (w *world) checkRest(r *record) {
 	case o.Status == payment.StatusAuthorized && d != nil && d.now().status == gateway.StatusAuthorized:
 		return
 	case w.undecidable(o, d):
-		if o.Status == payment.StatusUnknown && o.StatusReason == "" && o.Conflicts == 0 {
-			w.violate("the %s waits for an operator without a reason", o.Kind)
-		}
-		return
+		w.checkReason(o)
 	default:
 		w.violate("the %s is left behind: it is %s, and the provider has it as %s", o.Kind, o.Status, w.provider.truth(d))
 	}
+}
+
+// checkReason holds that an order that waits for an operator says why.
+func (w *world) checkReason(o *payment.Order) {
+	if o.Status == payment.StatusUnknown && o.StatusReason == "" && o.Conflicts == 0 {
+		w.violate("the %s waits for an operator without a reason", o.Kind)
+	}
+}
+
+// contradicted reports whether the provider said something that an order's end does not agree with.
+func contradicted(o *payment.Order, d *deal) bool {
+	return d != nil && (d.mustConflict || d.reversalKnown && o.Status.Final() && o.Status != payment.StatusSucceeded)
 }
 
 // undecidable reports whether only an operator can tell how an order ended.
