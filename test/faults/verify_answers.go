@@ -34,15 +34,8 @@ func (x indexed) requests(r *Result) {
 
 // taken compares what the provider did about one order with the shop's request for it and the commands that followed.
 func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
-	effects := x.orders[row.ProviderOrderID]
-	if row.Kind == "refund" {
-		effects = nil
-		if parent := x.byID[row.Parent]; parent != nil {
-			effects = slices.DeleteFunc(slices.Clone(x.refunds[parent.ProviderOrderID]), func(e Effect) bool { return e.Reference != row.Reference })
-		}
-	}
 	captures := capturesOf(q, commands)
-	for _, e := range effects {
+	for _, e := range x.effectsOf(row) {
 		if !e.moved() {
 			continue
 		}
@@ -62,6 +55,18 @@ func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
 	if row.Status == "canceled" && held && !slices.ContainsFunc(commands, func(c Request) bool { return c.Kind == "cancel" }) {
 		r.add(NotAsked, row.ID, "a hold was given up, and no shop asked for that")
 	}
+}
+
+// effectsOf is what the provider did about one order.
+func (x indexed) effectsOf(row Row) []Effect {
+	if row.Kind != "refund" {
+		return x.orders[row.ProviderOrderID]
+	}
+	parent := x.byID[row.Parent]
+	if parent == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(x.refunds[parent.ProviderOrderID]), func(e Effect) bool { return e.Reference != row.Reference })
 }
 
 // capturesOf are the sums of the captures that a shop asked for. A capture without a sum is of all.

@@ -214,12 +214,17 @@ func (p *provider) status(m *manner, ref gateway.Ref, f *faults) answer {
 	if w.chance(f.unclear) {
 		return answer{}
 	}
-	result := p.result(d, shown, ref)
+	return p.show(m, d, shown, ref)
+}
+
+// show answers with how an order stands.
+func (p *provider) show(m *manner, d *deal, shown fact, ref gateway.Ref) answer {
 	if shown.status == gateway.StatusAuthorized && ref.Operation != gateway.OpAuthorize {
 		d.denials++ // of the capture or cancel
 	} else {
-		w.current.found = d
+		p.w.current.found = d
 	}
+	result := p.result(d, shown, ref)
 	if m.formRetried && result.Status == gateway.StatusRequiresAction {
 		result.NextAction = form
 	}
