@@ -42,18 +42,26 @@ func (x indexed) taken(r *Result, row Row, q Request, commands []Request) {
 		if e.Currency != "" && row.Currency != "" && e.Currency != row.Currency {
 			r.add(AmountMismatch, row.ID, "the order is in %s, and %s moved %s", row.Currency, row.Provider, e.Currency)
 		}
-		switch taken := q.Manual && e.State == Paid; {
-		case taken && len(captures) == 0:
-			r.add(NotAsked, row.ID, "%s took %d that were held, and no shop asked for a capture", row.Provider, e.Sum)
-		case taken && !slices.Contains(captures, e.Sum):
-			r.add(AmountMismatch, row.ID, "captures of %v were asked for, and %s took %d", captures, row.Provider, e.Sum)
-		case !taken && e.Sum != q.Amount:
+		switch {
+		case q.Manual && e.State == Paid:
+			captured(r, row, e, captures)
+		case e.Sum != q.Amount:
 			r.add(AmountMismatch, row.ID, "the shop asked for %d, and %s moved %d", q.Amount, row.Provider, e.Sum)
 		}
 	}
 	held := slices.ContainsFunc(row.Steps, func(s Step) bool { return s.To == "authorized" })
 	if row.Status == "canceled" && held && !slices.ContainsFunc(commands, func(c Request) bool { return c.Kind == "cancel" }) {
 		r.add(NotAsked, row.ID, "a hold was given up, and no shop asked for that")
+	}
+}
+
+// captured compares what the provider took of a hold with the captures that the shop asked for.
+func captured(r *Result, row Row, e Effect, captures []int64) {
+	switch {
+	case len(captures) == 0:
+		r.add(NotAsked, row.ID, "%s took %d that were held, and no shop asked for a capture", row.Provider, e.Sum)
+	case !slices.Contains(captures, e.Sum):
+		r.add(AmountMismatch, row.ID, "captures of %v were asked for, and %s took %d", captures, row.Provider, e.Sum)
 	}
 }
 
