@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// told is a service of one order whose provider shows it as shown says, and whose next callback is *n.
+// reportedOrder is a service of one order whose provider shows it as shown says, and whose next callback is *n.
 func reportedOrder(o *Order, now *time.Time, n *gateway.Notification, shown func() (gateway.Result, error)) *Service {
 	o.Provider = "fake"
 	fake := &gatewaytest.Fake{

@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 )
 
-// callbackStore is a lookStore that every callback is about.
+// callbackStore is a pollStore that every callback is about.
 type callbackStore struct {
 	pollStore
 	refunds []RefundFacts // of the order's payment
@@ -27,7 +27,7 @@ func (s *callbackStore) ApplyCallback(_ context.Context, _ Callback, pick func([
 	return verdict, false, nil
 }
 
-// TestEveryNewConflictIsTold: a report that is applied may be a contradiction too, by whatever road it came.
+// TestEveryNewConflictIsTold: an observation that is applied may be a contradiction too, by whatever road it came.
 func TestEveryNewConflictIsTold(t *testing.T) {
 	t.Parallel()
 	part := int64(900)
