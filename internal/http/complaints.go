@@ -155,8 +155,9 @@ func fieldName(path string) string {
 		return ""
 	}
 	names := strings.Split(path, ".")
+	parted := detect.Judge(path) != detect.Clean // a number with dots between its groups
 	for i, name := range names {
-		if !plainName.MatchString(name) || longNumber.MatchString(name) || detect.Judge(name) != detect.Clean {
+		if !plainName.MatchString(name) || longNumber.MatchString(name) || detect.Judge(name) != detect.Clean || parted && strings.ContainsAny(name, "0123456789") {
 			names[i] = "?"
 		}
 	}

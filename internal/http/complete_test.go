@@ -71,6 +71,7 @@ func TestCardNumbersInTextsAreRefused(t *testing.T) {
 		"site_url":                      with("site_url", `"https://shop.example/card/4012000000003010"`),
 		"return_urls.success":           with("return_urls", `{"success":"https://shop.example/%34012000000003010"}`),
 		"notification_url":              with("notification_url", `"https://shop.example/?pan=4012000000003010"`),
+		"metadata.?.?.?.?":              with("metadata", `{"4012.0000.0000.3010":"x"}`),
 		"metadata.?":                    with("metadata", `{"4012-0000-0000-3010":"x"}`),
 		"payment_method.card.holder":    `{"reference":"r","amount":1,"currency":"EUR",` + fmt.Sprintf(direct, "4012000000003010") + `}`,
 		"account":                       with("account", `"4012 0000 0000 3010"`),
