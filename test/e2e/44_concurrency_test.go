@@ -3,11 +3,13 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -69,27 +71,33 @@ func TestAThousandRefundsThroughTwoServersNeverExceedThePayment(t *testing.T) {
 	require.Equal(t, accepted.Load(), d.simulator(p.ProviderOrderID).Refunded, "the provider gave back what we say")
 }
 
-// Strangers who send half a request each do not keep the providers out.
+// Strangers who send half a request each do not keep the providers out: nobody waits for the rest, and their connections end.
 func TestHalfSentBodiesKeepNoCallbackOut(t *testing.T) {
 	t.Parallel()
 	d := startDevOn(t, storetest.URL(t))
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "callback_off"})
 	o := d.create("half-sent")
 	target := d.callbackTarget("EUR-sandbox")
+	var strangers []net.Conn
 	for range 60 {
 		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.API, "http://"))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Close() })
 		_, err = io.WriteString(c, "POST /callbacks/smartcore/nobody HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na=")
 		require.NoError(t, err)
+		strangers = append(strangers, c)
 	}
-	require.Eventually(t, func() bool {
-		_, text := d.adminGet("/metrics")
-		return strings.Contains(text, "payrelay_http_in_flight_requests 60")
-	}, waitTimeout, 50*time.Millisecond, "they have not come")
 	require.Equal(t, http.StatusOK, deliver(d.API+target, signedEvent(o.ProviderOrderID, nil)))
 	d.rejectedNothing()
 	d.await(o.ID, "succeeded")
+	for _, c := range strangers {
+		require.NoError(t, c.SetReadDeadline(time.Now().Add(waitTimeout)))
+		answer, err := io.ReadAll(c)
+		require.False(t, errors.Is(err, os.ErrDeadlineExceeded), "the connection stays open")
+		require.Regexp(t, `^HTTP/1.1 (404|429) `, string(answer))
+	}
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_auth_failures_total{reason="callback"} 60`)
 }
 
 func TestTheSameCallbackFiftyTimesAtOnce(t *testing.T) {
