@@ -137,6 +137,8 @@ func (s *server) rejectBody(w http.ResponseWriter, r *http.Request, b *bodies, e
 		s.reject(w, r, b.rejected)
 		return
 	}
+	recordOf(r.Context()).counted = true
+	s.metrics.limited.WithLabelValues("bodies").Inc()
 	s.problem(w, r, problem{
 		Status: http.StatusTooManyRequests, Code: codeRateLimited, RetryAfter: 1,
 		Detail: "Too many of your bodies are arriving at once, and slowly." + nothingDone(r.Method) + " Send the request again after Retry-After seconds.",

@@ -45,6 +45,7 @@ func TestSlowBodiesOfAKeyCostNobodyElse(t *testing.T) {
 		require.Equal(t, "rate_limited", readProblem(t, w).Code)
 		require.Equal(t, "1", w.Header().Get("Retry-After"))
 		require.Equal(t, "close", w.Header().Get("Connection"))
+		require.Contains(t, counters(t, b), "payrelay_http_rate_limited_total bodies 1")
 		close(body)
 		slow.Wait()
 		for range bodiesOfKey + 1 {
