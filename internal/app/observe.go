@@ -13,8 +13,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, unchecked *prometheus.CounterVec
-	log                                                                                               zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed *prometheus.CounterVec
+	log                                                                                                 zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -37,22 +37,22 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
-		unchecked: prometheus.NewCounterVec(prometheus.CounterOpts{
+		pollsFailed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_status_polls_failed_total", Help: "Status polls of orders that could not be made or written down. The log names the order.",
 		}, []string{"provider"}),
 		log: log,
 	}
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
 		o.credentialsDeclined.WithLabelValues(provider)
-		o.unchecked.WithLabelValues(provider)
+		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.unchecked)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed)
 	return o
 }
 
-// checkFailed is worker.Config.CheckFailed.
-func (o *observer) checkFailed(provider string) { o.unchecked.WithLabelValues(provider).Inc() }
+// pollFailed is worker.Config.PollFailed.
+func (o *observer) pollFailed(provider string) { o.pollsFailed.WithLabelValues(provider).Inc() }
 
 // observe is payment.Config.Observe.
 func (o *observer) observe(e payment.Event) {

@@ -14,8 +14,8 @@ import (
 )
 
 type transactionReportCmd struct {
-	List transactionReportListCmd `cmd:"" help:"List statements of all shops, the newest first."`
-	File transactionReportFileCmd `cmd:"" help:"Fetch the provider's own file behind a statement, with the rows of all shops. A shop gets its own rows only."`
+	List transactionReportListCmd `cmd:"" help:"List transaction reports of all shops, the newest first."`
+	File transactionReportFileCmd `cmd:"" help:"Fetch the provider's own file behind a transaction report, with the rows of all shops. A shop gets its own rows only."`
 }
 
 type transactionReportListCmd struct {
@@ -54,13 +54,13 @@ func (c transactionReportListCmd) Run(ctx context.Context, io *Streams) error {
 	for _, st := range list {
 		rows = append(rows, row{st.ID, st.ShopName, st.AccountName, string(st.Type), string(st.Status), st.From, st.To, string(st.State), st.Rows, st.CreatedAt})
 	}
-	return table(c.JSON, io, more, rows, "No shop has asked for a statement.", "ID\tSHOP\tACCOUNT\tTYPE\tSTATUS\tFROM\tTO\tSTATE\tROWS\tCREATED", func(w *tabwriter.Writer, r row) {
+	return table(c.JSON, io, more, rows, "No shop has asked for a transaction report.", "ID\tSHOP\tACCOUNT\tTYPE\tSTATUS\tFROM\tTO\tSTATE\tROWS\tCREATED", func(w *tabwriter.Writer, r row) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", r.ID, r.Shop, r.Account, r.Type, r.Status, r.From.Format(time.RFC3339), r.To.Format(time.RFC3339), r.State, r.Rows, r.CreatedAt.Format(time.RFC3339))
 	})
 }
 
 type transactionReportFileCmd struct {
-	ID     uuid.UUID `arg:"" help:"The statement's id."`
+	ID     uuid.UUID `arg:"" help:"The transaction report's id."`
 	Output string    `required:"" short:"o" type:"path" help:"Where to write the xlsx file. It must not exist."`
 }
 

@@ -123,7 +123,7 @@ func renderTransactionReport(st *payment.TransactionReport) oapi.TransactionRepo
 	}
 }
 
-// newTransactionReport reads a request for a statement. With an error comes what could be read.
+// newTransactionReport reads a request for a transaction report. With an error comes what could be read.
 func newTransactionReport(ctx context.Context, b *oapi.TransactionReportRequest) (payment.NewTransactionReport, error) {
 	var bad problems
 	if !b.From.IsZero() && !b.To.IsZero() && !b.From.Before(b.To) {

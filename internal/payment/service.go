@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
-	// TransactionReports, ReadSheet and WriteSheet are needed for statements only.
+	// TransactionReports, ReadSheet and WriteSheet are needed for transaction reports only.
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader
 	WriteSheet         SheetWriter

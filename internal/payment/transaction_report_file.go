@@ -25,13 +25,13 @@ func (s *Service) TransactionReportFile(ctx context.Context, shop, id uuid.UUID,
 		return err
 	}
 	if !s.files.TryTake(shop.String()) {
-		return &Error{Code: CodeUnavailable, Message: "As many statement files as this server gives out at once are being read. Try again in a few seconds."}
+		return &Error{Code: CodeUnavailable, Message: "As many transaction report files as this server gives out at once are being read. Try again in a few seconds."}
 	}
 	defer s.files.Give(shop.String())
 	return s.WriteSheet(w, st.Columns, s.fieldsOf(ctx, st))
 }
 
-// fieldsOf reads a statement's rows page by page.
+// fieldsOf reads a transaction report's rows page by page.
 func (s *Service) fieldsOf(ctx context.Context, st *TransactionReport) iter.Seq2[map[string]string, error] {
 	return func(yield func(map[string]string, error) bool) {
 		for cursor := ""; ; {
@@ -66,7 +66,7 @@ func (s *Service) readyTransactionReport(ctx context.Context, shop, id uuid.UUID
 		return nil, err
 	}
 	if st.State != TransactionReportReady {
-		return nil, &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". Its rows and its file can be read once it is ready."}
+		return nil, &Error{Code: CodeInvalidState, Message: "The transaction report is " + string(st.State) + ". Its rows and its file can be read once it is ready."}
 	}
 	return st, nil
 }
@@ -76,7 +76,7 @@ func (s *Service) readyTransactionReport(ctx context.Context, shop, id uuid.UUID
 // longer than ProviderTimeout.
 func (s *Service) ProviderFile(ctx context.Context, st *TransactionReport, w io.Writer) error {
 	if st.State != TransactionReportReady {
-		return &Error{Code: CodeInvalidState, Message: "The statement is " + string(st.State) + ". The provider's file can be read once it is ready."}
+		return &Error{Code: CodeInvalidState, Message: "The transaction report is " + string(st.State) + ". The provider's file can be read once it is ready."}
 	}
 	exporter, err := s.exporter(ctx, st)
 	if err != nil {
@@ -86,18 +86,18 @@ func (s *Service) ProviderFile(ctx context.Context, st *TransactionReport, w io.
 		return struct{}{}, exporter.DownloadTransactionReport(ctx, st.Task, w)
 	})
 	if err != nil {
-		return providerFailed("The provider did not give the file. Try again later, or ask for a new statement.", err)
+		return providerFailed("The provider did not give the file. Try again later, or ask for a new transaction report.", err)
 	}
 	return nil
 }
 
-// filesAtOnce is how many statement files one service gives out at once, filesPerShop how many of them to one shop.
+// filesAtOnce is how many transaction report files one service gives out at once, filesPerShop how many of them to one shop.
 const (
 	filesAtOnce  = 4
 	filesPerShop = 2
 )
 
-// newFileSlots bounds how many statement files are given out at once.
+// newFileSlots bounds how many transaction report files are given out at once.
 func newFileSlots() *limit.Limiter {
 	return limit.New(limit.Bounds{All: filesAtOnce, Each: filesPerShop})
 }

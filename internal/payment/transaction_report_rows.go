@@ -16,7 +16,7 @@ import (
 // number of bytes. Cells may hold card numbers, the names of columns do not.
 type SheetReader func(r io.Reader) (columns []string, rows []map[string]string, err error)
 
-// TransactionReportRow is a row of a statement that is about an order of the statement's shop.
+// TransactionReportRow is a row of a transaction report that is about an order of the transaction report's shop.
 type TransactionReportRow struct {
 	Order     uuid.UUID
 	Reference string            // the shop's, of the order
@@ -35,7 +35,7 @@ type NamedOrder struct {
 const lookupBatch = 1000
 
 // ownRows returns those rows of a list that are the shop's, without card numbers. A row is the shop's
-// if it names an order of the shop on the statement's account, and no other order of ours. An order is named by a cell that
+// if it names an order of the shop on the transaction report's account, and no other order of ours. An order is named by a cell that
 // is our id of it or the provider's: the columns are not documented, and a shop's own reference may be used by others.
 func (s *Service) ownRows(ctx context.Context, st *TransactionReport, columns []string, all []map[string]string) ([]TransactionReportRow, error) {
 	if named, err := s.ordersNamed(ctx, columns); err != nil {

@@ -12,8 +12,8 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// AdvanceTransactionReport takes the next step with a statement: ask for it, look whether it is done and read it. The error says
-// what was in the way; unless the statement has failed by it, the step is due again.
+// AdvanceTransactionReport takes the next step with a transaction report: ask for it, look whether it is done and read it. The error says
+// what was in the way; unless the transaction report has failed by it, the step is due again.
 //
 // A step may be taken twice, when the process died before it was written down or two took it at once. Then the provider
 // makes a second list, which does no harm, or the same list is read again in place of what was read before.
@@ -68,7 +68,7 @@ func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionRepo
 			return exporter.StartTransactionReport(ctx, gateway.TransactionReportRequest{Kind: st.Type, Status: st.Status, From: st.From, To: st.To})
 		})
 		if err != nil {
-			return fmt.Errorf("ask for the statement: %w", err)
+			return fmt.Errorf("ask for the transaction report: %w", err)
 		}
 		st.Task, st.State = task, TransactionReportProcessing
 		return nil
@@ -77,7 +77,7 @@ func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionRepo
 		return exporter.TransactionReportReady(ctx, st.Task)
 	})
 	if err != nil {
-		return fmt.Errorf("ask whether the statement is ready: %w", err)
+		return fmt.Errorf("ask whether the transaction report is ready: %w", err)
 	}
 	if !ready {
 		return nil
@@ -125,7 +125,7 @@ func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.Tr
 	list.columns, list.rows, err = s.ReadSheet(r)
 	_ = r.CloseWithError(errReadEnough)
 	if downloadErr := <-downloaded; downloadErr != nil && !errors.Is(downloadErr, errReadEnough) {
-		return sheet{}, fmt.Errorf("download the statement: %w", downloadErr)
+		return sheet{}, fmt.Errorf("download the transaction report: %w", downloadErr)
 	}
 	if err != nil {
 		return sheet{}, fmt.Errorf("%w: %w", errUnreadable, err)
@@ -140,7 +140,7 @@ func (s *Service) exporter(ctx context.Context, st *TransactionReport) (gateway.
 	}
 	exporter, ok := to.gateway.(gateway.TransactionReportExporter)
 	if !ok {
-		return nil, gateway.Errorf(gateway.KindUnsupported, "statement", "account %s makes no statements any more", to.account.Name)
+		return nil, gateway.Errorf(gateway.KindUnsupported, "statement", "account %s makes no transaction reports any more", to.account.Name)
 	}
 	return exporter, nil
 }

@@ -14,7 +14,7 @@ import (
 	"payrelay/internal/card/detect"
 )
 
-// Bounds that no honest statement reaches. A file beyond them is an error, not a memory problem.
+// Bounds that no honest transaction report reaches. A file beyond them is an error, not a memory problem.
 const (
 	MaxBytes   = 64 << 20
 	MaxRows    = 1_000_000

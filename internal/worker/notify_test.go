@@ -179,9 +179,9 @@ func TestADeliveryThatPanicsDisturbsNoOther(t *testing.T) {
 
 func TestTheDurationsFitEachOther(t *testing.T) {
 	t.Parallel()
-	require.LessOrEqual(t, 2*CheckTimeout, CheckLease, "a check ends well within its lease")
-	require.LessOrEqual(t, CheckLease+checkEvery, promise, "a check whose process died")
-	require.LessOrEqual(t, TransactionReportLease+transactionReportSweepEvery, promise, "a step of a statement whose process died")
+	require.LessOrEqual(t, 2*PollTimeout, PollLease, "a poll ends well within its lease")
+	require.LessOrEqual(t, PollLease+pollEvery, promise, "a poll whose process died")
+	require.LessOrEqual(t, TransactionReportLease+transactionReportSweepEvery, promise, "a step of a report whose process died")
 	require.LessOrEqual(t, 2*transactionReportRenew, TransactionReportLease, "one renewal may fail")
 }
 

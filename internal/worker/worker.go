@@ -16,15 +16,15 @@ const (
 	forgetEvery = time.Hour
 )
 
-// Service is what the workers do with orders and statements.
+// Service is what the workers do with orders and transaction reports.
 type Service interface {
-	Checker
+	Poller
 	TransactionReports
 }
 
 // Leaser finds what is due.
 type Leaser interface {
-	CheckLeaser
+	PollLeaser
 	TransactionReportLeaser
 	DueDeliveries
 }
@@ -35,16 +35,16 @@ type Forgetter interface {
 	Forget(ctx context.Context, age time.Duration) (int64, error)
 }
 
-// Config is what the workers need. MaxWorkers is how many checks of each provider and how many deliveries run at once; 50. Of steps of
-// statements there are a few.
+// Config is what the workers need. MaxWorkers is how many status polls of each provider and how many deliveries run at once; 50. Of steps of
+// transaction reports there are a few.
 type Config struct {
 	Log        zerolog.Logger
 	MaxWorkers int
-	// Providers are those whose orders are checked.
+	// Providers are those whose orders are polled.
 	Providers []string
-	// CheckFailed hears of checks that could not be made or written down: the order is leased again, and again, and is never
+	// PollFailed hears of status polls that could not be made or written down: the order is leased again, and again, and is never
 	// late. May be nil.
-	CheckFailed func(provider string)
+	PollFailed func(provider string)
 	// Deliveries are notifications that were just committed. May be nil: then the sweep finds all.
 	Deliveries *Queue
 	// Answers are deleted when they are older than KeepAnswers. May be nil.
@@ -53,7 +53,7 @@ type Config struct {
 
 // Workers does what is due until it is stopped.
 type Workers struct {
-	checks             []*leases[payment.Key]
+	polls              []*leases[payment.Key]
 	deliveries         *leases[task]
 	transactionReports *leases[payment.TransactionReportKey]
 	answers            Forgetter
@@ -69,7 +69,7 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), answers: c.Answers, log: c.Log,
 	}
 	for _, provider := range c.Providers {
-		w.checks = append(w.checks, newChecks(provider, c, service, leaser))
+		w.polls = append(w.polls, newPolls(provider, c, service, leaser))
 	}
 	return w
 }
@@ -77,7 +77,7 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 // Run works until ctx is done, then finishes what is under way.
 func (w *Workers) Run(ctx context.Context) error {
 	var all errgroup.Group
-	for _, k := range w.checks {
+	for _, k := range w.polls {
 		all.Go(func() error { k.run(ctx); return nil })
 	}
 	all.Go(func() error { w.deliveries.run(ctx); return nil })

@@ -74,7 +74,7 @@ func TestAStatementOutlivesAFaultOfTheProvider(t *testing.T) {
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "bad_gateway_after", "endpoint": "aggregation-service/public/transaction/excel/result", "count": 1})
 	st := d.awaitTransactionReport(d.newTransactionReport("failed").ID, "ready")
 	require.Zero(t, st.Rows, "a list of nothing is a list")
-	require.Equal(t, 1, strings.Count(d.log.String(), "a step of a statement failed"))
+	require.Equal(t, 1, strings.Count(d.log.String(), "a step of a transaction report failed"))
 }
 
 // Two shops share an account, and a third account has the same merchant key: the provider lists all of it to each.
@@ -154,7 +154,7 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 	open := d.newTransactionReport("succeeded").ID
 	for want, args := range map[string][]string{
 		"file exists":                {st.ID, "--output", path},
-		"There is no such statement": {uuid.NewString(), "--output", path + ".none"},
+		"There is no such transaction report": {uuid.NewString(), "--output", path + ".none"},
 		"can be read once it is":     {open, "--output", path + ".none"},
 	} {
 		code, _, text := command(environ, append([]string{"statement", "file"}, args...)...)

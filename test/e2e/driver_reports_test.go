@@ -56,7 +56,7 @@ func (d *dev) awaitTransactionReport(id, state string) transactionReport {
 	require.Eventually(d.t, func() bool {
 		st = d.getTransactionReport(id)
 		return st.State == "ready" || st.State == "failed"
-	}, waitTimeout, 50*time.Millisecond, "the statement did not end")
+	}, waitTimeout, 50*time.Millisecond, "the report did not end")
 	require.Equal(d.t, state, st.State, "%+v\n%s", st, d.log)
 	return st
 }

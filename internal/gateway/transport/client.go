@@ -18,7 +18,7 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Class groups operations that share a bulkhead, so that slow statements cannot starve payments, nor a shop that asks for
+// Class groups operations that share a bulkhead, so that slow transaction reports cannot starve payments, nor a shop that asks for
 // its balance again and again the checks of orders. Breakers are kept apart further, by operation.
 type Class string
 
@@ -27,7 +27,7 @@ const (
 	ClassRead     Class = "read"      // asks about orders and changes nothing
 	ClassWrite    Class = "write"     // starts or changes payments
 	ClassMoneyOut Class = "money_out" // refunds, payouts, transfers
-	ClassReport   Class = "report"    // statements
+	ClassReport   Class = "report"    // transaction reports
 	ClassLookup   Class = "lookup"    // what shops may ask for as often as they like and no order waits for, such as balances
 	ClassSession  Class = "session"   // opens the session that all other calls need
 )

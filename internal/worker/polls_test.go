@@ -16,17 +16,17 @@ import (
 	"payrelay/internal/payment"
 )
 
-// dueOrders hands out orders that are due, and checks them.
+// dueOrders hands out orders that are due, and asks about them.
 type dueOrders struct {
 	mu      sync.Mutex
 	due     []payment.Key
 	limits  []int
 	err     error
-	check   func(ctx context.Context, key payment.Key) error
+	poll    func(ctx context.Context, key payment.Key) error
 	running atomic.Int64
 	most    atomic.Int64
 	failed  atomic.Int64
-	checked atomic.Int64
+	polled  atomic.Int64
 }
 
 func newDueOrders(n int) *dueOrders {
@@ -53,29 +53,29 @@ func (d *dueOrders) LeaseDuePolls(_ context.Context, _ string, limit int, _ time
 func (d *dueOrders) Poll(ctx context.Context, key payment.Key) (*payment.Order, error) {
 	d.most.Store(max(d.most.Load(), d.running.Add(1)))
 	defer d.running.Add(-1)
-	defer d.checked.Add(1)
-	if err := d.check(ctx, key); err != nil {
+	defer d.polled.Add(1)
+	if err := d.poll(ctx, key); err != nil {
 		return nil, err
 	}
 	return &payment.Order{ID: key.Order}, nil
 }
 
-// run runs checks on a clock of its own for a while, and returns when all that were under way have ended.
+// run runs polls on a clock of its own for a while, and returns when all that were under way have ended.
 func (d *dueOrders) run(places int, length time.Duration) *lines {
 	log := &lines{}
 	ctx, cancel := context.WithTimeout(context.Background(), length)
 	defer cancel()
-	newChecks("fake", Config{MaxWorkers: places, Log: zerolog.New(log), CheckFailed: func(string) { d.failed.Add(1) }}, d, d).run(ctx)
+	newPolls("fake", Config{MaxWorkers: places, Log: zerolog.New(log), PollFailed: func(string) { d.failed.Add(1) }}, d, d).run(ctx)
 	return log
 }
 
-func TestChecksAreBoundedAndABacklogDoesNotWaitForTheClock(t *testing.T) {
+func TestPollsAreBoundedAndABacklogDoesNotWaitForTheClock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDueOrders(1000)
-		d.check = func(context.Context, payment.Key) error { time.Sleep(10 * time.Millisecond); return nil }
-		d.run(8, checkEvery+2*time.Second)
-		require.EqualValues(t, 1000, d.checked.Load(), "8 places do 800 checks of 10 ms in a second; by the clock alone they would do 32")
+		d.poll = func(context.Context, payment.Key) error { time.Sleep(10 * time.Millisecond); return nil }
+		d.run(8, pollEvery+2*time.Second)
+		require.EqualValues(t, 1000, d.polled.Load(), "8 places do 800 polls of 10 ms in a second; by the clock alone they would do 32")
 		require.EqualValues(t, 8, d.most.Load())
 		for _, limit := range d.limits {
 			require.True(t, limit >= 1 && limit <= 8, "more than there are places for are left to others")
@@ -84,12 +84,12 @@ func TestChecksAreBoundedAndABacklogDoesNotWaitForTheClock(t *testing.T) {
 	})
 }
 
-func TestChecksGoOnAfterFailures(t *testing.T) {
+func TestPollsGoOnAfterFailures(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDueOrders(3)
 		n := 0
-		d.check = func(context.Context, payment.Key) error {
+		d.poll = func(context.Context, payment.Key) error {
 			switch n++; n {
 			case 1:
 				panic("4111111111111111")
@@ -99,14 +99,14 @@ func TestChecksGoOnAfterFailures(t *testing.T) {
 			return nil
 		}
 		log := d.run(1, 10*time.Second)
-		require.EqualValues(t, 3, d.checked.Load())
+		require.EqualValues(t, 3, d.polled.Load())
 		require.EqualValues(t, 2, d.failed.Load(), "operators can count them")
-		require.Equal(t, 1, log.count("a check panicked"))
+		require.Equal(t, 1, log.count("a status poll panicked"))
 		require.Zero(t, log.count("4111111111111111"), "what panicked is not known to be fit for a log")
-		require.Equal(t, 1, log.count("a check could not be written down"))
+		require.Equal(t, 1, log.count("a status poll could not be written down"))
 
 		d = newDueOrders(1)
-		d.check = func(context.Context, payment.Key) error { return nil }
+		d.poll = func(context.Context, payment.Key) error { return nil }
 		d.err = errors.New("no database")
 		time.AfterFunc(5*time.Second, func() {
 			d.mu.Lock()
@@ -114,17 +114,17 @@ func TestChecksGoOnAfterFailures(t *testing.T) {
 			d.err = nil
 		})
 		log = d.run(1, 10*time.Second)
-		require.EqualValues(t, 1, d.checked.Load())
-		require.Equal(t, 1, log.count("due checks cannot be leased"), "said once, not four times a second")
+		require.EqualValues(t, 1, d.polled.Load())
+		require.Equal(t, 1, log.count("due status polls cannot be leased"), "said once, not four times a second")
 	})
 }
 
-func TestChecksUnderWayEndBeforeLeaving(t *testing.T) {
+func TestPollsUnderWayEndBeforeLeaving(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d := newDueOrders(5)
 		var interrupted atomic.Int64
-		d.check = func(ctx context.Context, _ payment.Key) error {
+		d.poll = func(ctx context.Context, _ payment.Key) error {
 			time.Sleep(5 * time.Second)
 			if ctx.Err() != nil {
 				interrupted.Add(1)
@@ -133,15 +133,15 @@ func TestChecksUnderWayEndBeforeLeaving(t *testing.T) {
 		}
 		begin := time.Now()
 		d.run(2, time.Second)
-		require.EqualValues(t, 2, d.checked.Load(), "no new ones are begun")
+		require.EqualValues(t, 2, d.polled.Load(), "no new ones are begun")
 		require.Zero(t, interrupted.Load())
-		require.Equal(t, checkEvery+5*time.Second, time.Since(begin))
+		require.Equal(t, pollEvery+5*time.Second, time.Since(begin))
 
 		d = newDueOrders(1)
-		d.check = func(ctx context.Context, _ payment.Key) error { <-ctx.Done(); return ctx.Err() }
+		d.poll = func(ctx context.Context, _ payment.Key) error { <-ctx.Done(); return ctx.Err() }
 		begin = time.Now()
 		d.run(1, time.Second)
-		require.Equal(t, checkEvery+CheckLease, time.Since(begin), "each is bounded by its lease")
+		require.Equal(t, pollEvery+PollLease, time.Since(begin), "each is bounded by its lease")
 	})
 }
 
@@ -169,7 +169,7 @@ func (p *twoProviders) Poll(ctx context.Context, key payment.Key) (*payment.Orde
 	return p.fast.Poll(ctx, key)
 }
 
-func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {
+func TestASlowProviderDoesNotHoldUpPollsOfAnother(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	p := &twoProviders{slow: newDueOrders(500), fast: newDueOrders(500)}
@@ -177,15 +177,15 @@ func TestASlowProviderDoesNotHoldUpChecksOfAnother(t *testing.T) {
 		p.slow.due[i].Shop = uuid.Nil
 	}
 	hang := make(chan struct{})
-	p.slow.check = func(context.Context, payment.Key) error { <-hang; return nil }
-	p.fast.check = func(context.Context, payment.Key) error { return nil }
+	p.slow.poll = func(context.Context, payment.Key) error { <-hang; return nil }
+	p.fast.poll = func(context.Context, payment.Key) error { return nil }
 	w := New(Config{Log: zerolog.New(b.log), MaxWorkers: 50, Providers: []string{"fast", "slow"}}, p, nil, p)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, k := range w.checks {
+	for _, k := range w.polls {
 		running.Go(func() { k.run(ctx) })
 	}
-	require.Eventually(t, func() bool { return p.fast.checked.Load() == 500 }, soon, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return p.fast.polled.Load() == 500 }, soon, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return p.slow.running.Load() == 50 }, soon, time.Millisecond)
 	cancel()
 	close(hang)

@@ -22,20 +22,20 @@ const (
 	transactionReportRenew = TransactionReportLease / 3
 )
 
-// TransactionReports takes the next step with a statement.
+// TransactionReports takes the next step with a transaction report.
 type TransactionReports interface {
 	AdvanceTransactionReport(ctx context.Context, shop, id uuid.UUID) error
 }
 
-// TransactionReportLeaser hands out statements whose next step is due.
+// TransactionReportLeaser hands out transaction reports whose next step is due.
 type TransactionReportLeaser interface {
-	// LeaseDueTransactionReports returns up to limit statements. Nobody else gets them before lease is over.
+	// LeaseDueTransactionReports returns up to limit transaction reports. Nobody else gets them before lease is over.
 	LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error)
 	// RenewTransactionReport lets a lease end later.
 	RenewTransactionReport(ctx context.Context, key payment.TransactionReportKey, lease time.Duration) error
 }
 
-// transactionReports takes the steps of statements that are due.
+// transactionReports takes the steps of transaction reports that are due.
 type transactionReports struct {
 	TransactionReports
 	leaser TransactionReportLeaser
@@ -49,18 +49,18 @@ func newTransactionReports(c Config, service TransactionReports, leaser Transact
 		lease: func(ctx context.Context, limit int) ([]payment.TransactionReportKey, error) {
 			return leaser.LeaseDueTransactionReports(ctx, limit, TransactionReportLease)
 		},
-		failing: func(err error) { c.Log.Error().Err(err).Msg("due statements cannot be leased; trying on") },
+		failing: func(err error) { c.Log.Error().Err(err).Msg("due transaction reports cannot be leased; trying on") },
 	}
 	return l.bounded(transactionReportWorkers)
 }
 
-// advance takes one step. One that fails is not tried again here: the statement is due again when its lease is over.
+// advance takes one step. One that fails is not tried again here: the transaction report is due again when its lease is over.
 func (s *transactionReports) advance(ctx context.Context, key payment.TransactionReportKey) {
 	ctx, cancel := context.WithTimeout(ctx, transactionReportTimeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error().Stringer("statement_id", key.TransactionReport).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a step of a statement panicked; it is taken again")
+			s.log.Error().Stringer("statement_id", key.TransactionReport).Type("panic", p).Bytes("stack", debug.Stack()).Msg("a step of a transaction report panicked; it is taken again")
 		}
 	}()
 	renewing := make(chan struct{})
@@ -77,12 +77,12 @@ func (s *transactionReports) advance(ctx context.Context, key payment.Transactio
 				return
 			case <-ticker.C:
 				if err := s.leaser.RenewTransactionReport(ctx, key, TransactionReportLease); err != nil {
-					s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a statement's lease cannot be renewed; another process may take the step too")
+					s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a transaction report's lease cannot be renewed; another process may take the step too")
 				}
 			}
 		}
 	}()
 	if err := s.AdvanceTransactionReport(ctx, key.Shop, key.TransactionReport); err != nil {
-		s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a step of a statement failed")
+		s.log.Warn().Err(err).Stringer("statement_id", key.TransactionReport).Msg("a step of a transaction report failed")
 	}
 }

@@ -122,9 +122,9 @@ func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
 		for i := range 2 {
 			require.LessOrEqual(t, at[i+1]-at[i], promise)
 		}
-		require.Equal(t, 1, log.count("a step of a statement panicked"))
+		require.Equal(t, 1, log.count("a step of a transaction report panicked"))
 		require.Zero(t, log.count("a secret"))
-		require.Equal(t, 1, log.count("a step of a statement failed"))
+		require.Equal(t, 1, log.count("a step of a transaction report failed"))
 	})
 }
 
