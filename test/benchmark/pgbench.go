@@ -75,14 +75,20 @@ INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, 
 	callbackScript = nextKey + "BEGIN;\n" + writeCallback + "\nCOMMIT;\n"
 )
 
-// placeholders makes statements of a script: the shop, and the id that belongs to a key. Keys of a client count up, so ids
-// are as well ordered as the service's own.
-var placeholders = strings.NewReplacer(":shop", "'00000000-0000-0000-0000-000000000001'::uuid", ":id", "lpad(to_hex(:key::bigint), 32, '0')::uuid", ":key", ":key::bigint")
+// statements makes statements of a script: the shop, and the id that belongs to a key. Keys of a client count up, so ids are as
+// well ordered as the service's own.
+func (p *pgbench) statements(script string) string {
+	return strings.NewReplacer(
+		":shop", "'00000000-0000-0000-0000-000000000001'::uuid", ":id", "('"+p.month+"' || lpad(to_hex(:key::bigint), 16, '0'))::uuid", ":key", ":key::bigint",
+	).Replace(script)
+}
 
-// pgbench runs a script on the plain tables.
+// pgbench runs scripts on a database.
 type pgbench struct {
-	program, url, dir string
-	base              int64 // of the next run's keys
+	program, url, dir    string
+	life, open, callback string // scripts
+	base                 int64  // of the next run's keys
+	month                string // the beginning of ids: they tell their time
 }
 
 // pgbenchRun is what pgbench did.
@@ -92,24 +98,32 @@ type pgbenchRun struct {
 	done int
 }
 
-func newPgbench(ctx context.Context, d *database, dir string) (*pgbench, error) {
-	conn, err := d.plainConn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, plainSchema); err != nil {
-		return nil, fmt.Errorf("make the tables of pgbench: %w", err)
-	}
+// newPgbench prepares pgbench on the plain tables, and on the service's own schema.
+func newPgbench(ctx context.Context, d *database, dir string) (plain, own *pgbench, err error) {
 	program, err := exec.LookPath("pgbench")
 	if err != nil {
 		found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench") // the pattern is right
 		if len(found) == 0 {
-			return nil, fmt.Errorf("pgbench is missing (Debian: apt-get install postgresql)")
+			return nil, nil, fmt.Errorf("pgbench is missing (Debian: apt-get install postgresql)")
 		}
 		program = found[len(found)-1]
 	}
-	return &pgbench{program: program, url: d.plain, dir: dir}, nil
+	month := fmt.Sprintf("%012x7000", time.Now().UnixMilli())
+	plain = &pgbench{program: program, url: d.plain, dir: dir, life: lifeScript, open: openScript, callback: callbackScript, month: month}
+	own = &pgbench{program: program, url: d.own, dir: dir, life: ownLifeScript, open: ownOpenScript, callback: ownCallbackScript, month: month}
+	return plain, own, errors.Join(plain.prepare(ctx, plainSchema), own.prepare(ctx, ownSchema))
+}
+
+func (p *pgbench) prepare(ctx context.Context, schema string) error {
+	conn, err := connectTo(ctx, p.url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, schema); err != nil {
+		return fmt.Errorf("make the tables of pgbench: %w", err)
+	}
+	return nil
 }
 
 // newBase begins keys that nobody has used.
@@ -124,7 +138,7 @@ var (
 func (p *pgbench) run(ctx context.Context, text string, clients int, more ...string) (pgbenchRun, error) {
 	var r pgbenchRun
 	file := filepath.Join(p.dir, "script.sql")
-	if err := os.WriteFile(file, []byte(placeholders.Replace(text)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(p.statements(text)), 0o600); err != nil {
 		return r, fmt.Errorf("write the script of pgbench: %w", err)
 	}
 	args := append([]string{
@@ -132,6 +146,7 @@ func (p *pgbench) run(ctx context.Context, text string, clients int, more ...str
 	}, more...)
 	cmd := exec.CommandContext(ctx, p.program, append(args, p.url)...) //nolint:gosec // pgbench
 	cmd.Dir = p.dir
+	cmd.Env = append(os.Environ(), "PGOPTIONS=-c enable_seqscan=off") // as the service's own transactions: its plans would be made for empty tables
 	out, err := cmd.CombinedOutput()
 	rate, done := pgbenchRate.FindSubmatch(out), pgbenchDone.FindSubmatch(out)
 	if err != nil || rate == nil || done == nil {

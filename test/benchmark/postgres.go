@@ -14,14 +14,16 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/localpg"
+	"payrelay/migrations"
 )
 
-// database is a durable Postgres with two databases: the service's, and the one that pgbench writes the same rows to.
+// database is a durable Postgres with three databases: the service's, and two that pgbench writes the same rows to. One has plain
+// tables, the other the service's own schema.
 type database struct {
-	server         *localpg.Server
-	conn           *pgx.Conn // to the service's database
-	service, plain string    // URLs
-	postmaster     int
+	server              *localpg.Server
+	conn                *pgx.Conn // to the service's database
+	service, plain, own string    // URLs
+	postmaster          int
 }
 
 // startDatabase starts Postgres in dir. With statements it counts what each statement takes, which costs a little.
@@ -49,6 +51,8 @@ func (d *database) prepare(ctx context.Context) error {
 	d.service = u.String()
 	u.Path = "/plain"
 	d.plain = u.String()
+	u.Path = "/own"
+	d.own = u.String()
 	if d.conn, err = pgx.Connect(ctx, d.service); err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)
 	}
@@ -59,8 +63,13 @@ func (d *database) prepare(ctx context.Context) error {
 	if !durable {
 		return fmt.Errorf("this Postgres is not durable: its figures would mean nothing")
 	}
-	if _, err := d.conn.Exec(ctx, "CREATE DATABASE plain"); err != nil {
-		return fmt.Errorf("make the database of pgbench: %w", err)
+	for _, name := range []string{"plain", "own"} {
+		if _, err := d.conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+			return fmt.Errorf("make the databases of pgbench: %w", err)
+		}
+	}
+	if err := migrations.Up(ctx, d.own); err != nil {
+		return fmt.Errorf("make the service's tables for pgbench: %w", err)
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.conn.PgConn().PID()))
 	if err != nil {
@@ -91,11 +100,11 @@ func (d *database) stop(ctx context.Context) {
 	_ = d.server.Stop(ctx)
 }
 
-// plainConn is a connection to the database of pgbench.
-func (d *database) plainConn(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.Connect(ctx, d.plain)
+// connectTo connects to a database of pgbench.
+func connectTo(ctx context.Context, url string) (*pgx.Conn, error) {
+	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database of pgbench: %w", err)
+		return nil, fmt.Errorf("connect to a database of pgbench: %w", err)
 	}
 	return conn, nil
 }

@@ -2,6 +2,7 @@ package benchmark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,7 +27,7 @@ type Options struct {
 type measurement struct {
 	Options
 	db             *database
-	pgbench        *pgbench
+	pgbench, own   *pgbench // on plain tables, and on the service's schema
 	service        *service
 	provider, shop string // addresses
 	paid           int    // paid orders whose notification must have come
@@ -73,7 +74,7 @@ func (b *measurement) build(ctx context.Context) (err error) {
 		return err
 	}
 	b.closers = append(b.closers, func() { b.db.stop(context.WithoutCancel(ctx)) })
-	if b.pgbench, err = newPgbench(ctx, b.db, b.Dir); err != nil {
+	if b.pgbench, b.own, err = newPgbench(ctx, b.db, b.Dir); err != nil {
 		return err
 	}
 	for role, address := range map[string]*string{"provider": &b.provider, "shop": &b.shop} {
@@ -156,9 +157,17 @@ func (b *measurement) lives(ctx context.Context, clients int) error {
 	if _, err := waitPaid(ctx, b.shop, b.paid); err != nil {
 		return err
 	}
-	b.pgbench.newBase()
+	return errors.Join(b.pgbenchLives(ctx, b.own, "", clients, lives), b.pgbenchLives(ctx, b.pgbench, plainTables, clients, lives))
+}
+
+// plainTables tells figures beside the plain tables from those beside the service's own schema.
+const plainTables = ", plain tables"
+
+// pgbenchLives has pgbench write lives to tables, beside which the service's rate is shown.
+func (b *measurement) pgbenchLives(ctx context.Context, p *pgbench, tables string, clients int, lives float64) error {
+	p.newBase()
 	before := b.db.cpu()
-	conn, err := b.db.plainConn(ctx)
+	conn, err := connectTo(ctx, p.url)
 	if err != nil {
 		return err
 	}
@@ -167,7 +176,7 @@ func (b *measurement) lives(ctx context.Context, clients int) error {
 	if err != nil {
 		return err
 	}
-	theirs, err := b.pgbench.run(ctx, lifeScript, clients, "-T", seconds(b.Warm+b.Window))
+	theirs, err := p.run(ctx, p.life, clients, "-T", seconds(b.Warm+b.Window))
 	if err != nil {
 		return err
 	}
@@ -176,8 +185,10 @@ func (b *measurement) lives(ctx context.Context, clients int) error {
 	if err != nil {
 		return err
 	}
-	name := func(what string) string { return fmt.Sprintf("%s, %d clients", what, clients) }
-	b.figures.add("R1", name("lives"), "/s", lives)
+	name := func(what string) string { return fmt.Sprintf("%s, %d clients", what+tables, clients) }
+	if tables == "" {
+		b.figures.add("R1", name("lives"), "/s", lives)
+	}
 	b.figures.add("R1", name("pgbench, lives"), "/s", theirs.rate)
 	b.figures.add("R1", name("ratio"), "", lives/theirs.rate)
 	b.figures.add("cost", name("pgbench, Postgres"), "CPU-ms per life", milliseconds(used)/done)
@@ -265,16 +276,21 @@ func (b *measurement) callbacks(ctx context.Context, clients int) error {
 		return err
 	}
 	ours := float64(len(result.Orders)) / (time.Duration(last.Last) - time.Duration(result.Began)).Seconds()
-	b.pgbench.newBase()
-	if _, err := b.pgbench.run(ctx, openScript, clients, "-t", strconv.Itoa(each)); err != nil {
+	b.figures.add("R2", fmt.Sprintf("callbacks judged and delivered, %d clients", clients), "/s", ours)
+	return errors.Join(b.pgbenchCallbacks(ctx, b.own, "", clients, each, ours), b.pgbenchCallbacks(ctx, b.pgbench, plainTables, clients, each, ours))
+}
+
+// pgbenchCallbacks has pgbench write callbacks to tables, beside which the service's rate is shown.
+func (b *measurement) pgbenchCallbacks(ctx context.Context, p *pgbench, tables string, clients, each int, ours float64) error {
+	p.newBase()
+	if _, err := p.run(ctx, p.open, clients, "-t", strconv.Itoa(each)); err != nil {
 		return err
 	}
-	theirs, err := b.pgbench.run(ctx, callbackScript, clients, "-t", strconv.Itoa(each))
+	theirs, err := p.run(ctx, p.callback, clients, "-t", strconv.Itoa(each))
 	if err != nil {
 		return err
 	}
-	name := func(what string) string { return fmt.Sprintf("%s, %d clients", what, clients) }
-	b.figures.add("R2", name("callbacks judged and delivered"), "/s", ours)
+	name := func(what string) string { return fmt.Sprintf("%s, %d clients", what+tables, clients) }
 	b.figures.add("R2", name("pgbench, callbacks"), "/s", theirs.rate)
 	b.figures.add("R2", name("ratio"), "", ours/theirs.rate)
 	return nil
@@ -362,7 +378,7 @@ func (b *measurement) addedLatency(ctx context.Context) error {
 		return err
 	}
 	b.pgbench.newBase()
-	if _, err := b.pgbench.run(ctx, lifeScript, b.Clients[0], "-R", strconv.Itoa(rate), "-T", seconds(2*b.Window), "--log"); err != nil {
+	if _, err := b.pgbench.run(ctx, b.pgbench.life, b.Clients[0], "-R", strconv.Itoa(rate), "-T", seconds(2*b.Window), "--log"); err != nil {
 		return err
 	}
 	theirs, err := b.pgbench.latencies()
