@@ -12,8 +12,9 @@ func TestTheBrandOfACardIsItsSchemeOrNull(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	for number, want := range map[string]string{
-		cardSuccess: "VISA", "9792030000000000": "TROY", "9860010000000009": "", "9704000000000000": "", "2202200000000008": "MIR",
-		"5018000000000009": "MAESTRO", "5061000000000005": "", "5085000000000007": "", "6502740000000001": "",
+		cardSuccess: "VISA", "9792030000000000": "TROY", "9860010000000009": "HUMO", "9704000000000000": "NAPAS", "2202200000000008": "MIR",
+		"5018000000000009": "MAESTRO", "5061000000000005": "VERVE", "5085000000000007": "RUPAY", "6502740000000001": "TROY",
+		"9312000000000004": "",
 	} {
 		o := d.makes("/v1/payments", direct("brand-"+number[:6], 1000, cardMethod(number), ""), http.StatusCreated)
 		status := "failed" // the simulator declines cards that it does not know
