@@ -14,10 +14,19 @@ CREATE TABLE shops (
     number              bigint NOT NULL DEFAULT nextval('shop_numbers') CONSTRAINT shops_number_key UNIQUE CONSTRAINT shops_number CHECK (number BETWEEN 1 AND 4294967295), -- in the ids of its orders at providers
     name                text NOT NULL CONSTRAINT shops_name_key UNIQUE CONSTRAINT shops_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
     notification_url    text NOT NULL DEFAULT '',
-    webhook_secret      bytea NOT NULL,                     -- encrypted, associated data shop/<id>/webhook_secret
     allow_cidrs         text[] NOT NULL DEFAULT '{}',       -- internal addresses that notifications may go to
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
+);
+
+-- What notifications of a shop are signed with. During a rotation two are live, and each notification carries a signature by each.
+CREATE TABLE webhook_secrets (
+    shop_id     uuid NOT NULL REFERENCES shops (id),
+    id          uuid NOT NULL,
+    secret      bytea NOT NULL,                             -- encrypted, associated data shop/<shop_id>/webhook_secret
+    created_at  timestamptz NOT NULL,
+    expires_at  timestamptz,                                -- set by a rotation
+    PRIMARY KEY (shop_id, id)
 );
 
 CREATE TABLE shop_keys (
@@ -67,15 +76,20 @@ CREATE TABLE accounts (
     settings            jsonb NOT NULL DEFAULT '{}',
     callback_token      bytea NOT NULL,                     -- encrypted, associated data account/<id>/callback_token
     callback_token_hash bytea NOT NULL CONSTRAINT accounts_callback_token_key UNIQUE,
+    previous_token_hash bytea,                              -- of the callback token before a rotation, which works until then
+    previous_token_until timestamptz,
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT accounts_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
 );
 
+-- Calls use the current secrets. Callbacks are verified by the previous and the staged ones too.
 CREATE TABLE account_secrets (
     account_id  uuid NOT NULL REFERENCES accounts (id),
     name        text NOT NULL,
-    value       bytea NOT NULL,                             -- encrypted, associated data account/<id>/<name>
-    PRIMARY KEY (account_id, name)
+    stage       text NOT NULL CONSTRAINT account_secrets_stage CHECK (stage IN ('staged', 'current', 'previous')),
+    value       bytea NOT NULL,                             -- encrypted, associated data account/<id>/secret/<name>
+    since       timestamptz NOT NULL,                       -- when it came to this stage
+    PRIMARY KEY (account_id, name, stage)
 );
 
 CREATE TABLE account_shops (
@@ -100,6 +114,7 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER webhook_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON webhook_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_keys_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_keys FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_rates_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_rates FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
@@ -111,6 +126,27 @@ CREATE TABLE service_keys (
     name        text PRIMARY KEY,
     value       bytea NOT NULL,                             -- encrypted, associated data service/<name>
     created_at  timestamptz NOT NULL
+);
+
+-- The running services, and which keys of the keyset each holds. A row that was not renewed for half a minute is of one that is gone.
+CREATE TABLE replicas (
+    id          uuid PRIMARY KEY,
+    host        text NOT NULL,
+    version     text NOT NULL,
+    key_ids     bigint[] NOT NULL,                          -- that it can decrypt with
+    primary_key bigint NOT NULL,                            -- that it encrypts with
+    started_at  timestamptz NOT NULL,
+    seen_at     timestamptz NOT NULL
+);
+
+-- How far each encrypted column is rewritten under a key. An interrupted run goes on from here.
+CREATE TABLE reencryptions (
+    place       text PRIMARY KEY,                           -- table.column
+    key_id      bigint NOT NULL,
+    after       text[] NOT NULL DEFAULT '{}',               -- the primary key of the last row that was looked at
+    rewritten   bigint NOT NULL,
+    finished    boolean NOT NULL,
+    updated_at  timestamptz NOT NULL
 );
 
 -- Orders ---------------------------------------------------------------------------------------------------------
@@ -651,6 +687,6 @@ DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, shops, directory;
+DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,53 +82,6 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 	}
 	st := store.New(pool, store.Options{Keyring: keyring, Render: httpapi.RenderNotification, Now: clock.Now})
 	return &database{st, clock, demo, pool.Close}, nil
-}
-
-type keysetCmd struct {
-	New keysetNewCmd `cmd:"" help:"Print a new keyset for SECRET_KEYSET."`
-	Add keysetAddCmd `cmd:"" help:"Print the keyset of SECRET_KEYSET with a new key, which encrypts from then on. The old keys still decrypt."`
-}
-
-// givenKeyset is what SECRET_KEYSET or SECRET_KEYSET_FILE holds, empty if neither is set.
-func givenKeyset(io *Streams) (gateway.Secret, error) {
-	vars := map[string]string{"SECRET_KEYSET": lookup(io.Environ, "SECRET_KEYSET"), "SECRET_KEYSET_FILE": lookup(io.Environ, "SECRET_KEYSET_FILE")}
-	if problems := secretFiles(configType, vars); len(problems) > 0 {
-		return "", fmt.Errorf("%s", strings.Join(problems, "; "))
-	}
-	return gateway.Secret(vars["SECRET_KEYSET"]), nil
-}
-
-type keysetNewCmd struct{}
-
-// Run implements the command.
-func (keysetNewCmd) Run(io *Streams) error {
-	keyset, err := secrets.NewKeyset()
-	if err != nil {
-		return fmt.Errorf("make a keyset: %w", err)
-	}
-	fmt.Fprintln(io.Out, keyset)
-	fmt.Fprintln(io.Err, "Keep it where only the service can read it. Without it no stored secret can be read again.")
-	return nil
-}
-
-type keysetAddCmd struct{}
-
-// Run implements the command.
-func (keysetAddCmd) Run(io *Streams) error {
-	old, err := givenKeyset(io)
-	if err != nil {
-		return err
-	}
-	if old == "" {
-		return errors.New("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'")
-	}
-	keyset, err := secrets.AddKey(old)
-	if err != nil {
-		return fmt.Errorf("add a key: %w", err)
-	}
-	fmt.Fprintln(io.Out, keyset)
-	fmt.Fprintln(io.Err, "Keep every key: what an old key encrypted opens with that key only. Give the new keyset to all replicas at the same moment.")
-	return nil
 }
 
 type migrateCmd struct {

@@ -16,9 +16,14 @@ import (
 )
 
 type accountCmd struct {
-	Create accountCreateCmd `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
-	List   accountListCmd   `cmd:"" help:"List accounts."`
-	Set    accountSetCmd    `cmd:"" help:"Change an account's settings and secrets, or let another shop use it."`
+	Create        accountCreateCmd  `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
+	List          accountListCmd    `cmd:"" help:"List accounts."`
+	Set           accountSetCmd     `cmd:"" help:"Change an account's settings and secrets, or let another shop use it."`
+	Secret        accountSecretCmd  `cmd:"" help:"An account's secrets at its provider."`
+	CallbackToken accountTokenCmd   `cmd:"" name:"callback-token" help:"Where an account's callbacks come to."`
+	Test          accountTestCmd    `cmd:"" help:"Ask the provider whether it takes an account's secrets."`
+	Disable       accountDisableCmd `cmd:"" help:"Let an account begin nothing new, or switch it off."`
+	Enable        accountEnableCmd  `cmd:"" help:"Switch an account on again."`
 }
 
 type accountCreateCmd struct {

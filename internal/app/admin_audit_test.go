@@ -147,28 +147,42 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 	_, err := b.pool.Exec(t.Context(), "UPDATE orders SET description = 'card 4012 0000 0000 3010' WHERE id = $1", b.paid.Order)
 	require.NoError(t, err)
 	return map[string][]string{
-		"cards scan":     {"cards", "scan", "--fix"},
-		"shop create":    {"shop", "create", "second"},
-		"shop set":       {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
-		"key create":     {"key", "create", "first", "--name", "another"},
-		"key rotate":     {"key", "rotate", b.key(t, 0)},
-		"key narrow":     {"key", "narrow", b.key(t, 1), "--scope", "read"},
-		"key revoke":     {"key", "revoke", b.key(t, 2)},
-		"account create": {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
-		"account set":    {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
-		"order resolve":  {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
-		"order resend":   {"order", "resend", b.paid.Order.String(), "--from", "2"},
-		"rate set":       {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
-		"rate remove":    {"rate", "remove", "first", "--class", "writes"},
-		"feed rewind":    {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
+		"cards scan":                    {"cards", "scan", "--fix"},
+		"shop create":                   {"shop", "create", "second"},
+		"shop set":                      {"shop", "set", "first", "--notification-url", "https://shop.example/other"},
+		"shop webhook-secret rotate":    {"shop", "webhook-secret", "rotate", "first"},
+		"key create":                    {"key", "create", "first", "--name", "another"},
+		"key rotate":                    {"key", "rotate", b.key(t, 0)},
+		"key narrow":                    {"key", "narrow", b.key(t, 1), "--scope", "read"},
+		"key revoke":                    {"key", "revoke", b.key(t, 2)},
+		"account create":                {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
+		"account set":                   {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret"), "--shop", "first"},
+		"shop disable":                  {"shop", "disable", "first", "--mode", "drain"},
+		"shop enable":                   {"shop", "enable", "first"},
+		"key disable":                   {"key", "disable", b.key(t, 1), "--mode", "off"},
+		"key enable":                    {"key", "enable", b.key(t, 1)},
+		"account disable":               {"account", "disable", "EUR-1", "--mode", "off"},
+		"account enable":                {"account", "enable", "EUR-1"},
+		"account secret stage":          {"account", "secret", "stage", "EUR-1", "--secret-file", secretIn(t, "canary-staged")},
+		"account secret promote":        {"account", "secret", "promote", "EUR-1"},
+		"account secret retire":         {"account", "secret", "retire", "EUR-1", "--leaked"},
+		"account callback-token rotate": {"account", "callback-token", "rotate", "EUR-1"},
+		"order resolve":                 {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"order resend":                  {"order", "resend", b.paid.Order.String(), "--from", "2"},
+		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
+		"rate set":                      {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
+		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
 	}
 }
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset add", "shop list", "key list", "rate list", "account list", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "account list", "account test", "order list", "order show",
 	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
 }
+
+// keysetActs change the keyset, which is not in the database. TestKeysetLivesAndDies finds their entries.
+var keysetActs = []string{"keyset add", "keyset promote", "keyset reencrypt", "keyset retire", "keyset destroy"}
 
 // TestEveryChangeByACommandIsAudited goes over the table of commands. One that is new must be told here.
 func TestEveryChangeByACommandIsAudited(t *testing.T) {
@@ -182,7 +196,7 @@ func TestEveryChangeByACommandIsAudited(t *testing.T) {
 	commands := leaves(parser.Model.Node, "")
 	require.Greater(t, len(commands), 15)
 	for _, name := range commands {
-		require.True(t, changing[name] != nil || slices.Contains(reading, name), "say in this test what %q changes", name)
+		require.True(t, changing[name] != nil || slices.Contains(reading, name) || slices.Contains(keysetActs, name), "say in this test what %q changes", name)
 	}
 	for _, name := range commands { // in the order of the table
 		args := changing[name]

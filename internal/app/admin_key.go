@@ -14,11 +14,13 @@ import (
 )
 
 type keyCmd struct {
-	Create keyCreateCmd `cmd:"" help:"Give a shop another key. It is printed once."`
-	List   keyListCmd   `cmd:"" help:"List keys and when each was last used."`
-	Rotate keyRotateCmd `cmd:"" help:"Give a key a successor. The old one works for a while still."`
-	Revoke keyRevokeCmd `cmd:"" help:"End a key. It works nowhere after 5 s."`
-	Narrow keyNarrowCmd `cmd:"" help:"Take rights from a key."`
+	Create  keyCreateCmd  `cmd:"" help:"Give a shop another key. It is printed once."`
+	List    keyListCmd    `cmd:"" help:"List keys and when each was last used."`
+	Rotate  keyRotateCmd  `cmd:"" help:"Give a key a successor. The old one works for a while still."`
+	Revoke  keyRevokeCmd  `cmd:"" help:"End a key. It works nowhere after 5 s."`
+	Narrow  keyNarrowCmd  `cmd:"" help:"Take rights from a key."`
+	Disable keyDisableCmd `cmd:"" help:"Let a key begin nothing new, or switch it off."`
+	Enable  keyEnableCmd  `cmd:"" help:"Switch a key on again."`
 }
 
 // keyScopes is the flag for what a key may do.

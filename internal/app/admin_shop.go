@@ -15,9 +15,12 @@ import (
 )
 
 type shopCmd struct {
-	Create shopCreateCmd `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
-	List   shopListCmd   `cmd:"" help:"List shops."`
-	Set    shopSetCmd    `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
+	Create        shopCreateCmd    `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
+	List          shopListCmd      `cmd:"" help:"List shops."`
+	Set           shopSetCmd       `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
+	WebhookSecret webhookSecretCmd `cmd:"" name:"webhook-secret" help:"What a shop's notifications are signed with."`
+	Disable       shopDisableCmd   `cmd:"" help:"Let a shop begin nothing new, or switch it off."`
+	Enable        shopEnableCmd    `cmd:"" help:"Switch a shop on again."`
 }
 
 type shopCreateCmd struct {
@@ -177,5 +180,41 @@ func checkCIDRs(cidrs []string) error {
 			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
 		}
 	}
+	return nil
+}
+
+type webhookSecretCmd struct {
+	Rotate webhookSecretRotateCmd `cmd:"" help:"Give a shop another signing secret. Both sign for a while."`
+}
+
+type webhookSecretRotateCmd struct {
+	Name    string        `arg:"" help:"The shop."`
+	Overlap time.Duration `default:"24h" help:"For how long the secret before signs too. 0 after a leak."`
+	JSON    bool          `name:"json" help:"Print JSON."`
+	reasonFlag
+}
+
+// Run implements the command.
+func (c webhookSecretRotateCmd) Run(ctx context.Context, io *Streams) error {
+	if err := checkOverlap(c.Overlap); err != nil {
+		return err
+	}
+	db, err := operate(ctx, io, c.Reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	secret := shop.NewWebhookSecret()
+	if err := db.store.RotateWebhookSecret(ctx, c.Name, gateway.Secret(secret), c.Overlap); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"shop": c.Name, "webhook_secret": secret, "overlap": c.Overlap.String()})
+	}
+	what := fmt.Sprintf("Notifications of %s carry a signature by both secrets for %s. The new one", c.Name, c.Overlap)
+	if c.Overlap == 0 {
+		what = fmt.Sprintf("Notifications of %s are signed with the new secret only, within 5 s. It", c.Name)
+	}
+	fmt.Fprintf(io.Out, "%s is shown once:\n\nwebhook secret: %s\n", what, secret)
 	return nil
 }

@@ -70,6 +70,9 @@ func newCLI() (*cli, kong.Vars, error) {
 	if c.Account.Create.accountFlags, err = describedFlags(registry); err != nil {
 		return nil, nil, err
 	}
+	if c.Account.Secret.Stage.accountFlags, err = describedFlags(registry); err != nil {
+		return nil, nil, err
+	}
 	if c.Account.Set.accountFlags, err = describedFlags(registry); err != nil {
 		return nil, nil, err
 	}

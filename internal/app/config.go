@@ -24,6 +24,7 @@ type config struct {
 	DatabaseURL     gateway.Secret `env:"DATABASE_URL,required,notEmpty" secret:"true" help:"Postgres, as postgres://user:password@host/db?sslmode=verify-full. Transaction poolers want default_query_exec_mode=exec."`
 	MigrateURL      gateway.Secret `env:"MIGRATE_DATABASE_URL" secret:"true" help:"A direct connection for migrations, if DATABASE_URL goes through a pooler."`
 	SecretKeyset    gateway.Secret `env:"SECRET_KEYSET,required,notEmpty" secret:"true" help:"What 'server keyset new' printed. It encrypts secrets in the database."`
+	KeysetCommand   string         `env:"SECRET_KEYSET_COMMAND" help:"In place of SECRET_KEYSET: a command that prints it, such as one that asks a KMS. It is run without a shell, at start only."`
 	PublicURL       string         `env:"PUBLIC_URL,required,notEmpty" help:"Where providers reach this service, such as https://pay.example.com."`
 	ListenAddr      string         `env:"LISTEN_ADDR" envDefault:":8080" help:"The merchant API, /docs and the providers' callbacks."`
 	AdminAddr       string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" help:"/healthz, /readyz and /metrics. Not for the public."`
@@ -47,7 +48,7 @@ type config struct {
 // loadConfig reads the environment and reports every problem at once.
 func loadConfig(environ []string) (config, error) {
 	vars := env.ToMap(environ)
-	problems := secretFiles(configType, vars)
+	problems := append(secretFiles(configType, vars), keysetFromCommand(vars)...)
 	var c config
 	unread := map[string]bool{} // fields
 	if err := env.ParseWithOptions(&c, env.Options{Environment: vars}); err != nil {

@@ -29,8 +29,8 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_callbacks_total", Help: "Callbacks of providers, by what became of them; rejected ones were not believed.",
 		}, []string{"provider", "verdict"}),
 		genuine: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_account_callbacks_total", Help: "Genuine callbacks, by the account that they came to.",
-		}, []string{"provider", "account"}),
+			Name: "payrelay_account_callbacks_total", Help: "Genuine callbacks, by the account that they came to and by which of its secrets they were signed with.",
+		}, []string{"provider", "account", "secrets"}),
 		pendingVerifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callback_verifications_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
@@ -59,7 +59,7 @@ func (o *observer) observe(e payment.Event) {
 	if e.Callback != "" {
 		o.callbacks.WithLabelValues(e.Provider, e.Callback).Inc()
 		if e.Callback != payment.CallbackRejected {
-			o.genuine.WithLabelValues(e.Provider, e.Account).Inc()
+			o.genuine.WithLabelValues(e.Provider, e.Account, e.Secrets).Inc()
 		}
 	}
 	if e.Rule != "" {

@@ -53,7 +53,7 @@ func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
 	o := newObserver(reg, zerolog.Nop())
-	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.Apply)}
+	event := payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Verdict: payment.Apply, Callback: string(payment.Apply), Secrets: payment.SecretsCurrent}
 	o.observe(event)
 	event.Callback, event.Verdict, event.Rule = string(payment.Verify), "verify", "C2"
 	o.observe(event)
@@ -62,9 +62,9 @@ func TestVerificationsAreCountedByAccountAndRule(t *testing.T) {
 	o.observe(event)
 	o.observe(payment.Event{Provider: "smartcore", Account: "EUR-1", Source: payment.SourceCallback, Callback: payment.CallbackRejected})
 	require.NoError(t, testutil.GatherAndCompare(reg, strings.NewReader(`
-# HELP payrelay_account_callbacks_total Genuine callbacks, by the account that they came to.
+# HELP payrelay_account_callbacks_total Genuine callbacks, by the account that they came to and by which of its secrets they were signed with.
 # TYPE payrelay_account_callbacks_total counter
-payrelay_account_callbacks_total{account="EUR-1",provider="smartcore"} 4
+payrelay_account_callbacks_total{account="EUR-1",provider="smartcore",secrets="current"} 4
 # HELP payrelay_callback_verifications_total Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.
 # TYPE payrelay_callback_verifications_total counter
 payrelay_callback_verifications_total{account="EUR-1",provider="smartcore",rule="C2"} 2

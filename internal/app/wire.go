@@ -189,6 +189,7 @@ func (a *app) run(ctx context.Context, sites ...*listener) error {
 	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
 	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
 	g.Go(func() error { a.store.KeepKeyUses(ctx, a.log); return nil })
+	g.Go(func() error { a.store.KeepReplica(ctx, hostName(), thisBuild().Version, a.log); return nil })
 	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })
 	g.Go(func() error {
 		<-ctx.Done()

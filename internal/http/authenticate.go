@@ -48,7 +48,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		if refused, ok := errors.AsType[*shop.KeyError](err); ok {
 			if refused.Reason == shop.KeyDisabled {
 				s.failures.counted.WithLabelValues(string(refused.Reason)).Inc()
-				s.problem(w, r, disabled("This key is switched off, and nothing was stored or sent. Use another key of your shop, or ask the operators."))
+				s.problem(w, r, problem{Status: http.StatusForbidden, Code: string(payment.CodeDisabled), Detail: "This key is switched off, and this request did nothing. Use another key of your shop, or ask the operators."})
 				return
 			}
 			reject(string(refused.Reason), refused.ID, keyRefusals[refused.Reason])
@@ -64,7 +64,7 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		connlimit.Accepted(r.Context())
 		rec := recordOf(r.Context())
 		rec.shop, rec.key, rec.caller = p.Shop.Name, p.KeyID, p.Shop.ID.String()+" "+p.KeyID
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), keyCall, &call{principal: p})))
+		next.ServeHTTP(w, r.WithContext(payment.WithMode(context.WithValue(r.Context(), keyCall, &call{principal: p}), p.Mode)))
 	})
 }
 

@@ -31,16 +31,9 @@ var contractOnce = sync.OnceValues(func() (*openapi3.T, error) {
 type operation struct {
 	id         string
 	scope      shop.Scope
-	money      string // moneyBegins, moneyContinues, or "" for what moves none
 	parameters openapi3.Parameters
 	body       *openapi3.RequestBody // nil for a call that takes none
 }
-
-// What an operation does to money, by the contract's x-money.
-const (
-	moneyBegins    = "begins"    // a new order
-	moneyContinues = "continues" // a step of an order that is there, or its refund
-)
 
 // operationsOf returns the contract's operations with a scope, by method and route.
 func operationsOf(doc *openapi3.T) map[string]*operation {
@@ -51,8 +44,7 @@ func operationsOf(doc *openapi3.T) map[string]*operation {
 			if !ok {
 				continue
 			}
-			money, _ := op.Extensions["x-money"].(string)
-			o := &operation{id: op.OperationID, scope: shop.Scope(scope), money: money, parameters: slices.Concat(item.Parameters, op.Parameters)}
+			o := &operation{id: op.OperationID, scope: shop.Scope(scope), parameters: slices.Concat(item.Parameters, op.Parameters)}
 			if op.RequestBody != nil {
 				o.body = op.RequestBody.Value
 			}

@@ -1,13 +1,13 @@
 package httpapi
 
 import (
-	"net/http"
-	"strings"
+	"context"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
 
@@ -37,33 +37,18 @@ func TestKeyThatExpiresSoonSaysSo(t *testing.T) {
 	require.Empty(t, b.send(t, "GET", "/v1/orders", "").Header().Get("Payrelay-Key-Expires"))
 }
 
-// TestModesStopMoney goes over every operation of the contract.
-func TestModesStopMoney(t *testing.T) {
+// Every use case hears how far the caller is switched off, and decides by it.
+func TestUseCasesKnowTheCallersMode(t *testing.T) {
 	t.Parallel()
-	doc, err := Document()
-	require.NoError(t, err)
-	classes := map[string]int{}
-	for route, o := range operationsOf(doc) {
-		classes[o.money]++
-		method, path, _ := strings.Cut(strings.NewReplacer("{id}", orderID, "{name}", "EUR-sandbox").Replace(route), " ")
-		for mode, stopped := range map[shop.Mode]bool{
-			shop.ModeEnabled: false, shop.ModeDrain: o.money == moneyBegins, shop.ModeOff: o.money != "",
-		} {
-			b := setup(t)
-			b.keys.mode = mode
-			res := b.send(t, method, path, "{")
-			if stopped {
-				require.Equal(t, 403, res.Code, "%s %s: %s", mode, route, res.Body.String())
-				require.Contains(t, res.Body.String(), `"code":"disabled"`)
-				require.Zero(t, b.count())
-			} else {
-				require.NotContains(t, res.Body.String(), `"code":"disabled"`, "%s %s", mode, route)
-			}
-		}
-		if method == http.MethodGet {
-			require.Empty(t, o.money, route)
-		}
+	b := setup(t)
+	b.keys.mode = shop.ModeDrain
+	var heard []shop.Mode
+	b.hook = func(ctx context.Context, _ string) error {
+		heard = append(heard, payment.ModeOf(ctx))
+		return &payment.Error{Code: payment.CodeDisabled, Message: "Not now."}
 	}
-	require.Equal(t, 5, classes[moneyBegins], "every POST that makes an order of the shop's money")
-	require.Equal(t, 5, classes[moneyContinues])
+	res := b.send(t, "POST", "/v1/payments/"+orderID+"/cancel", "")
+	require.Equal(t, []shop.Mode{shop.ModeDrain}, heard)
+	require.Equal(t, 403, res.Code)
+	require.Contains(t, res.Body.String(), `"code":"disabled"`)
 }

@@ -37,6 +37,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeRefundInProgress:  http.StatusConflict,
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
 	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
+	payment.CodeDisabled:          http.StatusForbidden,
 	payment.CodeUnavailable:       http.StatusServiceUnavailable,
 	payment.CodeProviderFailed:    http.StatusBadGateway,
 }

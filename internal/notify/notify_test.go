@@ -141,6 +141,32 @@ func TestSignedByStandardWebhooks(t *testing.T) {
 	require.Equal(t, b.box.Now(), got.At)
 }
 
+// While a secret is rotated, a shop may hold either.
+func TestEachLiveSecretSigns(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := newShop(t, nil, http.StatusNoContent)
+	key := newKey()
+	fresh := gateway.Secret(shop.NewWebhookSecret())
+	r := b.box.add(key, s.URL, b.secret, loopback)
+	r.Secrets = []gateway.Secret{fresh, b.secret}
+	require.Zero(t, b.deliver(t, key))
+	require.Len(t, strings.Split(s.heads[0].Get("webhook-signature"), " "), 2)
+	for _, secret := range r.Secrets {
+		wh, err := standardwebhooks.NewWebhook(secret.Reveal())
+		require.NoError(t, err)
+		require.NoError(t, wh.Verify(r.Payload, s.heads[0]))
+	}
+	wh, err := standardwebhooks.NewWebhook(shop.NewWebhookSecret())
+	require.NoError(t, err)
+	require.Error(t, wh.Verify(r.Payload, s.heads[0]))
+
+	key = newKey()
+	b.box.add(key, s.URL, b.secret, loopback).Secrets = nil
+	require.NotZero(t, b.deliver(t, key))
+	require.Equal(t, "bad_secret", b.box.last().Error, "nothing goes out unsigned")
+}
+
 func TestOrderIsKeptWhileTheFirstFails(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -55,7 +55,7 @@ func (m *memory) add(key payment.Key, url string, secret gateway.Secret, allow .
 	defer m.mu.Unlock()
 	sequence := len(m.rows[key]) + 1
 	r := &row{next: m.now, Delivery: payment.Delivery{
-		Key: key, Shop: "books", Account: "EUR-main", Sequence: sequence, ID: uuid.New(), URL: url, CreatedAt: m.now, Secret: secret, AllowCIDRs: allow,
+		Key: key, Shop: "books", Account: "EUR-main", Sequence: sequence, ID: uuid.New(), URL: url, CreatedAt: m.now, Secrets: []gateway.Secret{secret}, AllowCIDRs: allow,
 		Payload: fmt.Appendf(nil, `{"type":"payment.processing","sequence":%d,"order":{"id":%q, "note":"<&>"}}`, sequence, key.Order),
 	}}
 	m.rows[key] = append(m.rows[key], r)

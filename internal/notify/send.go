@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -96,18 +97,24 @@ func judge(status int) outcome {
 	return badStatus
 }
 
-// sign returns the headers of a request: what the body is, and the signature over id, time and body.
+// sign returns the headers of a request: what the body is, and a signature over id, time and body by each secret.
 func sign(d *payment.Delivery, at time.Time) (http.Header, error) {
-	signature, err := signature(d.Secret, d.ID.String(), at, d.Payload)
-	if err != nil {
-		return nil, err
+	if len(d.Secrets) == 0 {
+		return nil, errors.New("there is no signing secret")
+	}
+	signatures := make([]string, len(d.Secrets))
+	for i, secret := range d.Secrets {
+		var err error
+		if signatures[i], err = signature(secret, d.ID.String(), at, d.Payload); err != nil {
+			return nil, err
+		}
 	}
 	h := http.Header{}
 	h.Set("Content-Type", "application/json")
 	h.Set("User-Agent", userAgent)
 	h.Set(standardwebhooks.HeaderWebhookID, d.ID.String())
 	h.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	h.Set(standardwebhooks.HeaderWebhookSignature, signature)
+	h.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, " "))
 	return h, nil
 }
 

@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"crypto/sha256"
+	"maps"
 
 	"payrelay/internal/faultpoint"
 	"payrelay/internal/gateway"
@@ -19,11 +20,11 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	if err != nil {
 		return "", err
 	}
-	n, err := s.readCallback(account, raw)
+	n, secrets, err := s.readCallback(account, raw)
 	if err != nil {
 		return "", err
 	}
-	event := Event{Provider: provider, Source: SourceCallback, Account: account.Name}
+	event := Event{Provider: provider, Source: SourceCallback, Account: account.Name, Secrets: secrets}
 	faultpoint.Hit("callback-verified")
 	cb, sameSum := callbackOf(account, n, raw), 0
 	pick := func(refunds []RefundFacts) (meant *RefundFacts) {
@@ -57,21 +58,57 @@ func (s *Service) CallbackAccount(ctx context.Context, provider, token string) (
 	return account, err
 }
 
-// readCallback returns what a callback says, if it may be believed at all.
-func (s *Service) readCallback(account Account, raw gateway.RawCallback) (gateway.Notification, error) {
+// Which secrets of an account a callback was signed with.
+const (
+	SecretsCurrent  = "current"
+	SecretsPrevious = "previous"
+	SecretsStaged   = "staged"
+)
+
+// readCallback returns what a callback says, if it may be believed at all, and which secrets it was signed with.
+func (s *Service) readCallback(account Account, raw gateway.RawCallback) (n gateway.Notification, secrets string, err error) {
 	gw, err := s.open(account)
 	if err != nil {
-		return gateway.Notification{}, err
+		return gateway.Notification{}, "", err
 	}
-	n, err := gw.gateway.ReadCallback(raw)
+	n, err = gw.gateway.ReadCallback(raw)
 	if err == nil {
-		return n, nil
+		return n, SecretsCurrent, nil
+	}
+	if gateway.KindOf(err) == gateway.KindInvalidSignature {
+		if n, secrets := s.readBySpare(account, raw); secrets != "" {
+			return n, secrets, nil
+		}
 	}
 	s.Observe(Event{Provider: account.Provider, Source: SourceCallback, Callback: CallbackRejected, Account: account.Name})
 	if gateway.KindOf(err) == gateway.KindInvalidSignature {
-		return n, &Error{Code: CodeCallbackForged, Message: "The signature does not hold.", Err: err}
+		return n, "", &Error{Code: CodeCallbackForged, Message: "The signature does not hold.", Err: err}
 	}
-	return n, &Error{Code: CodeCallbackMalformed, Message: "The callback cannot be read.", Err: err}
+	return n, "", &Error{Code: CodeCallbackMalformed, Message: "The callback cannot be read.", Err: err}
+}
+
+// readBySpare reads a callback by the secrets that calls do not use: those before the last promotion, which the provider may have
+// signed with, and those that are staged, which it may sign with already.
+func (s *Service) readBySpare(account Account, raw gateway.RawCallback) (gateway.Notification, string) {
+	for _, spare := range []struct {
+		stage   string
+		secrets map[string]gateway.Secret
+	}{{SecretsPrevious, account.Previous}, {SecretsStaged, account.Staged}} {
+		if len(spare.secrets) == 0 {
+			continue
+		}
+		as := account
+		as.Secrets = maps.Clone(account.Secrets)
+		maps.Copy(as.Secrets, spare.secrets)
+		gw, err := s.openAs(as, openedAs{account.ID, spare.stage})
+		if err != nil {
+			continue
+		}
+		if n, err := gw.gateway.ReadCallback(raw); err == nil {
+			return n, spare.stage
+		}
+	}
+	return gateway.Notification{}, ""
 }
 
 // callbackOf is a callback as the store keeps it.

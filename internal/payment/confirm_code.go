@@ -22,6 +22,9 @@ func (s *Service) confirm(ctx context.Context, key Key, kind gateway.Kind, code 
 	if err != nil {
 		return nil, err
 	}
+	if err := continues(ctx, to.account); err != nil {
+		return nil, err
+	}
 	confirmer, ok := to.gateway.(gateway.CodeConfirmer)
 	switch {
 	case !ok:

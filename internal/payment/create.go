@@ -83,14 +83,16 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 				Fields: []gateway.FieldError{{Field: "currency", Message: "must be the account's currency, " + string(accounts[i].Currency)}},
 			}
 		}
-		return accounts[i], circulates(accounts[i], purpose)
+		return accounts[i], takes(ctx, accounts[i], purpose)
 	}
-	for _, a := range accounts {
-		if a.Currency == currency && (a.Purpose == PurposeAny || a.Purpose == purpose) {
-			return a, circulates(a, purpose)
-		}
+	fitting := slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool {
+		return a.Currency != currency || a.Purpose != PurposeAny && a.Purpose != purpose
+	})
+	if len(fitting) == 0 {
+		return Account{}, noAccountFits(accounts, purpose)
 	}
-	return Account{}, noAccountFits(accounts, purpose)
+	i := slices.IndexFunc(fitting, func(a Account) bool { return begins(ctx, a) == nil })
+	return fitting[max(i, 0)], takes(ctx, fitting[max(i, 0)], purpose)
 }
 
 // noAccountFits says why none of a shop's accounts can be picked: it has none, none is for the purpose, or none holds the currency.
@@ -111,10 +113,14 @@ func noAccountFits(accounts []Account, purpose Purpose) error {
 	}
 }
 
-// circulates refuses an account for a new order if its currency was withdrawn. What exists is read and refunded all the same.
-func circulates(a Account, purpose Purpose) error {
-	if purpose == PurposeAny || a.Currency.Circulates() {
+// takes refuses an account for a new order if the caller or the account begins none, or if its currency was withdrawn. What exists is
+// read and refunded all the same.
+func takes(ctx context.Context, a Account, purpose Purpose) error {
+	if purpose == PurposeAny {
 		return nil
+	}
+	if err := begins(ctx, a); err != nil || a.Currency.Circulates() {
+		return err
 	}
 	return &Error{
 		Code: CodeCurrency, Message: "The currency of account " + a.Name + " is out of circulation. GET /v1/accounts lists the others.",

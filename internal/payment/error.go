@@ -24,6 +24,7 @@ const (
 	CodeRefundInProgress  Code = "refund_in_progress"
 	CodeAmountTooLarge    Code = "amount_exceeds_authorized"
 	CodeWrongCode         Code = "wrong_code"
+	CodeDisabled          Code = "disabled"
 	CodeUnavailable       Code = "service_unavailable"
 	CodeCallbackUnknown   Code = "unknown_callback"
 	CodeCallbackMalformed Code = "malformed_callback"

@@ -115,7 +115,7 @@ type childIntake struct {
 	// order is as in intake; offer completes it by its payment.
 	order Order
 	// complete checks the payment, and completes the order by it.
-	complete func(parent *Order, to target, o *Order) error
+	complete func(ctx context.Context, parent *Order, to target, o *Order) error
 	offer    func(parent *Order, to target, o *Order) (offer, error)
 }
 
@@ -129,8 +129,11 @@ func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool
 	if earlier, err := s.Earlier(ctx, in.order.ShopID, in.order.Kind, in.order.Reference, in.order.RequestHash); earlier != nil || err != nil {
 		return earlier, false, err
 	}
+	if err := continues(ctx, to.account); err != nil {
+		return nil, false, err
+	}
 	in.order.ParentID, in.order.NotificationURL = &parent.ID, orElse(in.order.NotificationURL, parent.NotificationURL)
-	if err := in.complete(parent, to, &in.order); err != nil {
+	if err := in.complete(ctx, parent, to, &in.order); err != nil {
 		return nil, false, err
 	}
 	o, err := s.newOrder(ctx, in.order.at(to.account))

@@ -28,7 +28,7 @@ type Delivery struct {
 	// AttemptsBefore is how many of them were made before an operator last sent it again: retries are planned by those since.
 	AttemptsBefore int
 	CreatedAt      time.Time
-	Secret         gateway.Secret // whsec_…
+	Secrets        []gateway.Secret // whsec_…, the newest first; each signs
 	// AllowCIDRs are the internal addresses that this shop's notifications may go to.
 	AllowCIDRs []string
 }

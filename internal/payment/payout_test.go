@@ -118,6 +118,6 @@ func TestACurrencyThatWasWithdrawn(t *testing.T) {
 		{"HRK", PurposePayouts, CodeCurrency},
 		{"HRK", PurposeAny, ""},
 	} {
-		require.Equal(t, tc.want, CodeOf(circulates(Account{Name: "main", Currency: tc.currency}, tc.purpose)), "%s for %s", tc.currency, tc.purpose)
+		require.Equal(t, tc.want, CodeOf(takes(t.Context(), Account{Name: "main", Currency: tc.currency}, tc.purpose)), "%s for %s", tc.currency, tc.purpose)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/shop"
 )
 
 // Key names an order: shop first, as everywhere in the database.
@@ -77,7 +78,12 @@ type Account struct {
 	Settings      map[string]string
 	Secrets       map[string]gateway.Secret
 	CallbackToken gateway.Secret
-	CreatedAt     time.Time
+	// Staged are secrets that will replace some of Secrets, and Previous those that some of them replaced. Calls use neither;
+	// callbacks may be signed with them. Nil for none.
+	Staged, Previous map[string]gateway.Secret
+	// Mode is how far the account is switched off.
+	Mode      shop.Mode
+	CreatedAt time.Time
 }
 
 // Purpose says what an account is for. Routing never picks an account that was set up for something else.

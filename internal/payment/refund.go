@@ -35,7 +35,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 			ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
-		complete: func(parent *Order, to target, o *Order) error {
+		complete: func(_ context.Context, parent *Order, to target, o *Order) error {
 			_, ok := to.gateway.(gateway.Refunder)
 			switch {
 			case !ok:
@@ -133,7 +133,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Flow: gateway.FlowDirect, Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
-		complete: func(parent *Order, to target, o *Order) error {
+		complete: func(ctx context.Context, parent *Order, to target, o *Order) error {
 			_, ok := to.gateway.(gateway.Charger)
 			switch {
 			case !ok:
@@ -144,7 +144,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
 			}
 			o.Amount = money.New(in.Minor, parent.Amount.Currency())
-			return circulates(to.account, PurposePayments)
+			return takes(ctx, to.account, PurposePayments)
 		},
 		offer: func(parent *Order, to target, o *Order) (offer, error) {
 			req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: to.callbackURL}
@@ -178,7 +178,7 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 }
 
 // rejections are the codes that say that a request cannot be carried out as things are now.
-var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed}
+var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed, CodeDisabled}
 
 // refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
 func (s *Service) rejectOrReplay(ctx context.Context, o *Order, reason error) (*Order, bool, error) {

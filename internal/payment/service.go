@@ -77,6 +77,8 @@ type Event struct {
 	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
 	// operator mends them.
 	CredentialsRefused bool
+	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
+	Secrets string
 }
 
 // credentialsRefused reports whether a provider and an account do not share a secret.
@@ -88,7 +90,7 @@ func credentialsRefused(err error) bool {
 // Service holds the use cases. It is safe for concurrent use.
 type Service struct {
 	Config
-	gateways sync.Map // account id → *opened
+	gateways sync.Map // openedAs → *opened
 	files    *limit.Limiter
 }
 
@@ -122,6 +124,12 @@ func New(c Config) *Service {
 	return &Service{Config: c, files: newFileSlots()}
 }
 
+// openedAs is an account with its secrets of a stage.
+type openedAs struct {
+	account uuid.UUID
+	stage   string // "" for those that calls use
+}
+
 type opened struct {
 	gateway     gateway.Gateway
 	description gateway.Description
@@ -130,8 +138,10 @@ type opened struct {
 }
 
 // open returns the gateway of an account. An opened one is kept until an operator changes the account's secrets.
-func (s *Service) open(a Account) (*opened, error) {
-	if kept, ok := s.gateways.Load(a.ID); ok {
+func (s *Service) open(a Account) (*opened, error) { return s.openAs(a, openedAs{account: a.ID}) }
+
+func (s *Service) openAs(a Account, as openedAs) (*opened, error) {
+	if kept, ok := s.gateways.Load(as); ok {
 		if o := kept.(*opened); maps.Equal(o.secrets, a.Secrets) && maps.Equal(o.settings, a.Settings) { //nolint:forcetypeassert // only this function stores
 			return o, nil
 		}
@@ -149,7 +159,7 @@ func (s *Service) open(a Account) (*opened, error) {
 		description.VisibilityDelay = s.VisibilityDelay
 	}
 	o := &opened{gw, description, a.Settings, a.Secrets}
-	s.gateways.Store(a.ID, o)
+	s.gateways.Store(as, o)
 	return o, nil
 }
 

@@ -16,33 +16,16 @@ import (
 )
 
 // Keyring encrypts and decrypts. It is safe for concurrent use.
-type Keyring struct{ aead tink.AEAD }
+type Keyring struct {
+	aead tink.AEAD
+	keys []Key
+}
 
 // NewKeyset returns a keyset with one new key, as one printable line.
 func NewKeyset() (string, error) {
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	if err != nil {
 		return "", fmt.Errorf("make a key: %w", err)
-	}
-	return write(handle)
-}
-
-// AddKey returns keyset with a new key that encrypts from now on. What the old keys encrypted still opens.
-func AddKey(old gateway.Secret) (string, error) {
-	handle, err := read(old)
-	if err != nil {
-		return "", err
-	}
-	m := keyset.NewManagerFromHandle(handle)
-	id, err := m.Add(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		return "", fmt.Errorf("make a key: %w", err)
-	}
-	if err := m.SetPrimary(id); err != nil {
-		return "", fmt.Errorf("make the new key the first: %w", err)
-	}
-	if handle, err = m.Handle(); err != nil {
-		return "", fmt.Errorf("read the new keyset: %w", err)
 	}
 	return write(handle)
 }
@@ -57,7 +40,7 @@ func Open(set gateway.Secret) (*Keyring, error) {
 	if err != nil {
 		return nil, errors.New("the keyset holds no keys for encryption: make one with 'server keyset new'")
 	}
-	return &Keyring{primitive}, nil
+	return &Keyring{primitive, keysOf(handle)}, nil
 }
 
 // Seal encrypts plain for one field of one owner, such as "order/<id>" and "next_action". Two calls never give the same.

@@ -41,22 +41,50 @@ func TestSealedOpensOnlyForItsOwnerAndField(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestAddedKeyEncryptsAndTheOldStillOpens(t *testing.T) {
+func TestKeysLiveAndDie(t *testing.T) {
 	t.Parallel()
 	old, set := newKeyring(t)
+	first := old.Primary()
 	sealed, err := old.Seal([]byte("plain"), "a", "b")
 	require.NoError(t, err)
-	added, err := secrets.AddKey(set)
-	require.NoError(t, err)
-	keyring, err := secrets.Open(gateway.Secret(added))
-	require.NoError(t, err)
+	require.Equal(t, first, secrets.KeyOf(sealed))
+	require.Equal(t, secrets.Prefix(first), sealed[:5])
+
+	open := func(set string, err error) (*secrets.Keyring, gateway.Secret) {
+		t.Helper()
+		require.NoError(t, err)
+		keyring, err := secrets.Open(gateway.Secret(set))
+		require.NoError(t, err)
+		return keyring, gateway.Secret(set)
+	}
+	added, second, err := secrets.AddKey(set)
+	keyring, set := open(added, err)
+	require.Equal(t, first, keyring.Primary(), "a new key encrypts nothing until every replica has it")
+	require.Equal(t, []secrets.Key{{ID: first, Primary: true, Enabled: true}, {ID: second, Enabled: true}}, keyring.Keys())
+
+	keyring, set = open(secrets.Promote(set, second))
 	plain, err := keyring.Open(sealed, "a", "b")
 	require.NoError(t, err)
 	require.Equal(t, "plain", string(plain))
-	sealed, err = keyring.Seal([]byte("new"), "a", "b")
+	resealed, err := keyring.Seal([]byte("new"), "a", "b")
 	require.NoError(t, err)
-	_, err = old.Open(sealed, "a", "b")
-	require.Error(t, err, "the new key must be the one that encrypts")
+	require.Equal(t, second, secrets.KeyOf(resealed))
+	_, err = old.Open(resealed, "a", "b")
+	require.Error(t, err)
+
+	_, err = secrets.Retire(set, second)
+	require.Error(t, err, "the key that encrypts cannot go")
+	keyring, set = open(secrets.Retire(set, first))
+	_, err = keyring.Open(sealed, "a", "b")
+	require.Error(t, err)
+	keyring, _ = open(secrets.Restore(set, first))
+	_, err = keyring.Open(sealed, "a", "b")
+	require.NoError(t, err, "a key that was retired too early comes back")
+	keyring, _ = open(secrets.Destroy(set, first))
+	require.Equal(t, []secrets.Key{{ID: second, Primary: true, Enabled: true}}, keyring.Keys())
+	_, err = secrets.Promote(set, 12345)
+	require.Error(t, err)
+	require.Zero(t, secrets.KeyOf([]byte("no ciphertext")))
 }
 
 func TestBadKeysetIsNamedAndNotShown(t *testing.T) {
@@ -77,7 +105,7 @@ func TestDemoKeyIsRecognised(t *testing.T) {
 	t.Parallel()
 	require.True(t, secrets.IsDemo(secrets.DemoKeyset))
 	require.True(t, secrets.IsDemo(secrets.DemoKeyset+"\n"))
-	added, err := secrets.AddKey(secrets.DemoKeyset)
+	added, _, err := secrets.AddKey(secrets.DemoKeyset)
 	require.NoError(t, err)
 	require.True(t, secrets.IsDemo(gateway.Secret(added)), "a key that everybody knows is no better behind another")
 	_, set := newKeyring(t)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -36,11 +36,9 @@ type NewAccount struct {
 // CreateAccount adds an account with a callback token of its own. A name that is taken or cannot be one, and a shop that
 // does not exist, is a payment.Error of CodeInvalid that says so.
 func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Account, error) {
-	token := make([]byte, 32)
-	_, _ = rand.Read(token)
 	created := payment.Account{
 		ID: s.NewID(), Name: a.Name, Provider: a.Provider, Currency: a.Currency, Purpose: a.Purpose, Settings: a.Settings, Secrets: a.Secrets,
-		CallbackToken: gateway.Secret(base64.RawURLEncoding.EncodeToString(token)), CreatedAt: s.Now(),
+		CallbackToken: newCallbackToken(), Mode: shop.ModeEnabled, CreatedAt: s.Now(),
 	}
 	if created.Purpose == "" {
 		created.Purpose = payment.PurposeAny
@@ -66,6 +64,12 @@ func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Accoun
 	return created, nil
 }
 
+func newCallbackToken() gateway.Secret {
+	token := make([]byte, 32)
+	_, _ = rand.Read(token)
+	return gateway.Secret(base64.RawURLEncoding.EncodeToString(token))
+}
+
 func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Account, shops []string) error {
 	owner := accountOwner(a.ID)
 	token, err := s.seal([]byte(a.CallbackToken.Reveal()), owner, fieldCallbackToken)
@@ -86,20 +90,14 @@ func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Acco
 }
 
 func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, secrets map[string]gateway.Secret, shops []string) error {
-	for name, secret := range secrets {
-		value, err := s.seal([]byte(secret.Reveal()), secretsOwner(id), name)
-		if err != nil {
-			return err
-		}
-		if _, err := q.SetAccountSecret(ctx, db.SetAccountSecretParams{AccountID: id, Name: name, Value: value}); err != nil {
-			return err
-		}
+	if err := s.setSecrets(ctx, q, id, stageCurrent, secrets); err != nil {
+		return err
 	}
-	for _, shop := range shops {
-		if _, err := lockShop(ctx, q, shop); err != nil {
+	for _, name := range shops {
+		if _, err := lockShop(ctx, q, name); err != nil {
 			return err
 		}
-		if _, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: shop}); err != nil {
+		if _, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: name}); err != nil {
 			return err
 		}
 	}
@@ -107,7 +105,7 @@ func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, sec
 }
 
 // AccountChange is what becomes different of an account. Settings and secrets replace those of their names; an empty setting
-// is taken away. Shops may use the account from now on, too.
+// is taken away, and a secret that is replaced still verifies callbacks. Shops may use the account from now on, too.
 type AccountChange struct {
 	Settings map[string]string
 	Secrets  map[string]gateway.Secret
@@ -123,14 +121,7 @@ func (s *Store) SetAccount(ctx context.Context, name string, change AccountChang
 	}
 	return s.act(ctx, "set account", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
-		row, err := q.AccountByName(ctx, name)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return act{}, &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no account named %q.", name)}
-		}
-		if err != nil {
-			return act{}, err
-		}
-		a, err := s.account(accountRow(row))
+		a, err := s.lockAccount(ctx, q, name)
 		if err != nil {
 			return act{}, err
 		}
@@ -152,7 +143,10 @@ func (s *Store) SetAccount(ctx context.Context, name string, change AccountChang
 		}
 		after := accountFacts(fingerprint, a)
 		after["shops_added"] = orEmpty(change.Shops)
-		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.setAccount(ctx, q, a.ID, change.Secrets, change.Shops)
+		if err := s.replaceSecrets(ctx, q, a.ID, change.Secrets); err != nil {
+			return act{}, err
+		}
+		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.setAccount(ctx, q, a.ID, nil, change.Shops)
 	})
 }
 
@@ -190,16 +184,20 @@ func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 
 // accountRow is an account as it is stored.
 type accountRow struct {
-	ID            uuid.UUID
-	Name          string
-	Provider      string
-	Currency      string
-	Purpose       string
-	Settings      json.RawMessage
-	CallbackToken []byte
-	CreatedAt     time.Time
-	SecretNames   []string
-	SecretValues  [][]byte
+	ID                 uuid.UUID
+	Name               string
+	Provider           string
+	Currency           string
+	Purpose            string
+	Settings           json.RawMessage
+	CallbackToken      []byte
+	PreviousTokenHash  []byte
+	PreviousTokenUntil *time.Time
+	Mode               string
+	CreatedAt          time.Time
+	SecretNames        []string
+	SecretStages       []string
+	SecretValues       [][]byte
 }
 
 func (s *Store) account(r accountRow) (payment.Account, error) {
@@ -213,14 +211,30 @@ func (s *Store) account(r accountRow) (payment.Account, error) {
 	}
 	a := payment.Account{
 		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: currency, Purpose: payment.Purpose(r.Purpose),
-		CallbackToken: gateway.Secret(token), CreatedAt: r.CreatedAt.UTC(), Secrets: make(map[string]gateway.Secret, len(r.SecretNames)),
+		CallbackToken: gateway.Secret(token), Mode: shop.Mode(r.Mode), CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
 	}
 	for i, name := range r.SecretNames {
 		value, err := s.open(r.SecretValues[i], secretsOwner(r.ID), name)
 		if err != nil {
 			return payment.Account{}, err
 		}
-		a.Secrets[name] = gateway.Secret(value)
+		switch r.SecretStages[i] {
+		case stageCurrent:
+			a.Secrets[name] = gateway.Secret(value)
+		case stageStaged:
+			a.Staged = with(a.Staged, name, gateway.Secret(value))
+		case stagePrevious:
+			a.Previous = with(a.Previous, name, gateway.Secret(value))
+		}
 	}
 	return a, fromJSON(r.Settings, &a.Settings)
+}
+
+// with sets an entry of a map that may be nil.
+func with(m map[string]gateway.Secret, name string, value gateway.Secret) map[string]gateway.Secret {
+	if m == nil {
+		m = map[string]gateway.Secret{}
+	}
+	m[name] = value
+	return m
 }

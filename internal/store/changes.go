@@ -45,8 +45,8 @@ type changes struct {
 	calls         []db.InsertCallParams
 	notifications []news
 	rare          queue
-	born          []bornDelivery // to be sent after the commit, known after send, like waiting
-	waiting       []payment.Key  // orders with a notification that is not leased
+	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
+	waiting       []payment.Key       // orders with a notification that is not leased
 }
 
 // add gathers what an order gathered since it was loaded from row. An error adds nothing.

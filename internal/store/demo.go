@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
@@ -29,35 +30,48 @@ func (s *Store) HasDemoKey(ctx context.Context) (bool, error) {
 }
 
 // EnsureDemoShop makes the demo shop, or points the one that is there at new addresses, and returns its webhook secret.
-func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (string, error) {
-	id, secret := s.NewID(), shop.NewWebhookSecret()
-	sealed, err := s.seal([]byte(secret), shopOwner(id), fieldWebhookSecret)
-	if err != nil {
-		return "", err
-	}
+func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (secret string, err error) {
 	key, err := s.keyRow(ctx, NewKey{Key: d.Key, Scopes: shop.Scopes})
 	if err != nil {
 		return "", err
 	}
-	var row db.UpsertDemoShopRow
-	err = s.act(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (_ act, err error) {
+	err = s.act(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
-		if row, err = q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
-			ID: id, Name: d.Name, NotificationUrl: d.NotificationURL, WebhookSecret: sealed, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),
-		}); err != nil {
+		id, err := q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
+			ID: s.NewID(), Name: d.Name, NotificationUrl: d.NotificationURL, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),
+		})
+		if err != nil {
 			return act{}, err
 		}
-		key.ShopID = row.ID
+		if secret, err = s.demoWebhookSecret(ctx, q, id); err != nil {
+			return act{}, err
+		}
+		key.ShopID = id
 		if _, err = q.InsertDemoKey(ctx, db.InsertDemoKeyParams(key)); err != nil {
 			return act{}, err
 		}
-		return act{action: "dev", kind: "shop", object: d.Name, shop: d.Name, after: shopFacts(d.NotificationURL, orEmpty(d.AllowCIDRs))}, s.resume(ctx, tx, row.ID)
+		return act{action: "dev", kind: "shop", object: d.Name, shop: d.Name, after: shopFacts(d.NotificationURL, orEmpty(d.AllowCIDRs))}, s.resume(ctx, tx, id)
 	})
+	return secret, err
+}
+
+// demoWebhookSecret returns a shop's newest webhook secret, or makes its first.
+func (s *Store) demoWebhookSecret(ctx context.Context, q *db.Queries, id uuid.UUID) (string, error) {
+	rows, err := q.WebhookSecretsOf(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	plain, err := s.open(row.WebhookSecret, shopOwner(row.ID), fieldWebhookSecret)
-	return string(plain), err
+	if len(rows) > 0 {
+		plain, err := s.open(rows[0].Secret, shopOwner(id), fieldWebhookSecret)
+		return string(plain), err
+	}
+	secret := shop.NewWebhookSecret()
+	sealed, err := s.seal([]byte(secret), shopOwner(id), fieldWebhookSecret)
+	if err != nil {
+		return "", err
+	}
+	_, err = q.InsertWebhookSecret(ctx, db.InsertWebhookSecretParams{ShopID: id, ID: s.NewID(), Secret: sealed, CreatedAt: s.Now()})
+	return secret, err
 }
 
 // EnsureDemoAccount makes an account, or gives the one of that name new settings.

@@ -40,8 +40,9 @@ type entries struct {
 	state      db.DirectoryGenerationRow
 	comparedAt time.Time           // when the last comparison began that found nothing newer
 	keys       map[string]keyEntry // by id
+	secrets    map[uuid.UUID][]webhookSecret
 	accounts   map[uuid.UUID]accountEntry
-	tokens     map[string]uuid.UUID
+	tokens     map[string]tokenEntry     // by hash
 	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
 	addresses  map[uuid.UUID]string      // where a shop's notifications go
 }
@@ -50,6 +51,12 @@ type entries struct {
 type accountEntry struct {
 	payment.Account
 	err error
+}
+
+// tokenEntry is a callback address.
+type tokenEntry struct {
+	account uuid.UUID
+	until   *time.Time // of one that a rotation replaced
 }
 
 type failedComparison struct {
@@ -107,7 +114,7 @@ func (s *Store) entriesSince(ctx context.Context, since time.Time) (*entries, er
 
 // compare returns what there is now: the old entries if nothing has changed, else what the tables hold.
 func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
-	fresh := &entries{keys: map[string]keyEntry{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]uuid.UUID{}, ofShop: map[uuid.UUID][]uuid.UUID{}, addresses: map[uuid.UUID]string{}}
+	fresh := &entries{keys: map[string]keyEntry{}, secrets: map[uuid.UUID][]webhookSecret{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]tokenEntry{}, ofShop: map[uuid.UUID][]uuid.UUID{}, addresses: map[uuid.UUID]string{}}
 	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) error {
 		state, err := q.DirectoryGeneration(ctx)
 		if err != nil {
@@ -141,6 +148,9 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 		}
 		e.addresses[k.ID] = k.NotificationUrl
 	}
+	if err := s.fillWebhookSecrets(ctx, q, e); err != nil {
+		return err
+	}
 	accounts, err := q.Accounts(ctx)
 	if err != nil {
 		return err
@@ -152,7 +162,10 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 		}
 		e.accounts[r.ID] = accountEntry{a, err}
 		if err == nil {
-			e.tokens[string(tokenHash(a.CallbackToken.Reveal()))] = r.ID
+			e.tokens[string(tokenHash(a.CallbackToken.Reveal()))] = tokenEntry{account: r.ID}
+		}
+		if r.PreviousTokenUntil != nil {
+			e.tokens[string(r.PreviousTokenHash)] = tokenEntry{r.ID, r.PreviousTokenUntil}
 		}
 	}
 	links, err := q.AccountShops(ctx)
@@ -214,8 +227,8 @@ func (s *Store) Account(ctx context.Context, id uuid.UUID) (payment.Account, err
 func (s *Store) AccountByCallbackToken(ctx context.Context, token string) (payment.Account, error) {
 	hash := string(tokenHash(token))
 	return s.knownAccount(ctx, func(e *entries) (accountEntry, bool) {
-		id, ok := e.tokens[hash]
-		return e.accounts[id], ok
+		t, ok := e.tokens[hash]
+		return e.accounts[t.account], ok && (t.until == nil || t.until.After(s.Now()))
 	})
 }
 

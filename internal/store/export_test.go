@@ -43,3 +43,12 @@ func (s *Store) Alone() int {
 
 // SearchSQL is the question that a filter is answered by.
 func SearchSQL(f payment.Filter) (string, pgx.NamedArgs, error) { return search(f, pageSize(f.Limit)) }
+
+// SealedPlaces lists the encrypted columns.
+func SealedPlaces() []string {
+	places := make([]string, len(sealedColumns))
+	for i, c := range sealedColumns {
+		places[i] = c.place()
+	}
+	return places
+}

@@ -35,7 +35,7 @@ var filledShops = [...]uuid.UUID{
 
 // fillOrders are the statements that fill a database. Triggers are off, so each writes what they would.
 var fillOrders = []string{
-	`INSERT INTO shops (id, name, webhook_secret, created_at) SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'shop-' || n, '', now() FROM generate_series(1, 3) n`,
+	`INSERT INTO shops (id, name, created_at) SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'shop-' || n, now() FROM generate_series(1, 3) n`,
 	`INSERT INTO accounts (id, name, provider, currency, callback_token, callback_token_hash, created_at)
 	SELECT ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'EUR-' || n, 'fake', 'EUR', '', n::text::bytea, now() FROM generate_series(1, 2) n`,
 	`CREATE TABLE filling AS SELECT i, ('00000000-0000-4000-8000-00000000000' || CASE WHEN i % 10 = 0 THEN 2 ELSE 1 END)::uuid AS shop_id,

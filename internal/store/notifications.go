@@ -49,7 +49,7 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     INSERT INTO feed_positions AS p (shop_id, position) SELECT shop_id, count(*) FROM said GROUP BY shop_id ORDER BY shop_id
     ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
 ), addressed AS MATERIALIZED (
-    SELECT u.*, coalesce(nullif(u.own, ''), s.notification_url) AS url, r.position - u.places + u.place AS position, s.name, s.webhook_secret, s.allow_cidrs
+    SELECT u.*, coalesce(nullif(u.own, ''), s.notification_url) AS url, r.position - u.places + u.place AS position, s.name, s.allow_cidrs
     FROM said u JOIN raised r ON r.shop_id = u.shop_id LEFT JOIN shops s ON s.id = u.shop_id
 ), leased AS MATERIALIZED (
     SELECT a.*, CASE WHEN a.turn = 1 AND a.url = a.expected
@@ -65,12 +65,13 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     INSERT INTO deliveries (shop_id, order_id, sequence, state, url, attempts, next_attempt_at, leased_until, created_at)
     SELECT shop_id, order_id, sequence, 'pending', url, CASE WHEN until IS NULL THEN 0 ELSE 1 END, at, until, at FROM leased WHERE url <> ''
 )
-SELECT shop_id, order_id, sequence, url, until, name, webhook_secret, allow_cidrs FROM leased ORDER BY order_id, sequence`
+SELECT shop_id, order_id, sequence, url, until, name, allow_cidrs FROM leased ORDER BY order_id, sequence`
 
-// news is a notification to be written, and what the log calls its order's account.
+// news is a notification to be written, what the log calls its order's account, and what signs it if it is born leased.
 type news struct {
 	notificationRow
 	account string
+	secrets []gateway.Secret
 }
 
 // addNotifications adds one notification for each new transition. That an order was created is known to whoever created it.
@@ -95,24 +96,30 @@ func (c *changes) addNotifications(o *payment.Order) error {
 			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: string(payload), //nolint:gosec // a count
 			Own: o.NotificationURL, At: c.store.Now(),
 		}
-		c.store.leaseAtBirth(&row)
-		c.notifications = append(c.notifications, news{row, o.AccountName})
+		n := news{row, o.AccountName, nil}
+		c.store.leaseAtBirth(&n)
+		c.notifications = append(c.notifications, n)
 	}
 	return nil
 }
 
-// leaseAtBirth asks for a lease if the address is known and there is room.
-func (s *Store) leaseAtBirth(row *notificationRow) {
-	address := row.Own
-	if e := s.directory.current.Load(); address == "" && e != nil {
-		address = e.addresses[row.ShopID]
+// leaseAtBirth asks for a lease if the address and the shop's secrets are known and there is room.
+func (s *Store) leaseAtBirth(n *news) {
+	e := s.directory.current.Load()
+	if s.Sender == nil || e == nil || time.Since(e.comparedAt) > directoryStale {
+		return
 	}
-	if address == "" || s.Sender == nil {
+	address := n.Own
+	if address == "" {
+		address = e.addresses[n.ShopID]
+	}
+	secrets, err := liveSecrets(e.secrets[n.ShopID], s.Now())
+	if address == "" || err != nil || len(secrets) == 0 {
 		return
 	}
 	if lease := s.Sender.Room(address); lease > 0 {
-		until := row.At.Add(lease)
-		row.Expected, row.Destination, row.LeasedUntil = address, payment.Destination(address), &until
+		until := n.At.Add(lease)
+		n.Expected, n.Destination, n.LeasedUntil, n.secrets = address, payment.Destination(address), &until, secrets
 	}
 }
 
@@ -144,8 +151,8 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 	for rows.Next() {
 		var p place
 		var until *time.Time
-		d := bornDelivery{Delivery: payment.Delivery{Attempt: 1}}
-		if err := rows.Scan(&p.Shop, &p.Order, &p.sequence, &d.URL, &until, &d.Shop, &d.secret, &d.AllowCIDRs); err != nil {
+		d := &payment.Delivery{Attempt: 1}
+		if err := rows.Scan(&p.Shop, &p.Order, &p.sequence, &d.URL, &until, &d.Shop, &d.AllowCIDRs); err != nil {
 			return err
 		}
 		n := byPlace[p]
@@ -154,7 +161,7 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 		}
 		if until != nil {
 			d.Key, d.Sequence, d.LeasedUntil = p.Key, int(p.sequence), until.UTC()
-			d.ID, d.Account, d.Payload, d.CreatedAt = n.ID, n.account, []byte(n.Payload), n.At
+			d.ID, d.Account, d.Payload, d.CreatedAt, d.Secrets = n.ID, n.account, []byte(n.Payload), n.At, n.secrets
 			c.born = append(c.born, d)
 		} else if w := len(c.waiting); d.URL != "" && (w == 0 || c.waiting[w-1] != p.Key) {
 			c.waiting = append(c.waiting, p.Key)
@@ -163,27 +170,13 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 	return rows.Err()
 }
 
-// bornDelivery is a delivery that was leased by the transaction that wrote its notification.
-type bornDelivery struct {
-	payment.Delivery
-	secret []byte // encrypted
-}
-
-// committed has the notifications sent that wait for it. A secret that cannot be opened is the next attempt's error.
+// committed has the notifications sent that wait for it.
 func (c *changes) committed() {
 	if c.store.Sender == nil {
 		return
 	}
-	leased := make([]*payment.Delivery, 0, len(c.born))
-	for _, d := range c.born {
-		secret, err := c.store.open(d.secret, shopOwner(d.Key.Shop), fieldWebhookSecret)
-		if err == nil {
-			d.Secret = gateway.Secret(secret)
-			leased = append(leased, &d.Delivery)
-		}
-	}
-	if len(leased) > 0 {
-		c.store.Sender.Deliver(leased...)
+	if len(c.born) > 0 {
+		c.store.Sender.Deliver(c.born...)
 	}
 	if len(c.waiting) > 0 {
 		c.store.Sender.Due(c.waiting...)

@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -21,14 +20,21 @@ const (
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
 func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
+	secrets, err := s.WebhookSecrets(ctx, key.Shop)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	var delivery *payment.Delivery
 	var repeated time.Time
-	err := s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
+	err = s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
 		delivery, repeated, err = s.lease(ctx, tx, key, lease, room)
 		return err
 	})
 	if err != nil {
 		return nil, time.Time{}, err
+	}
+	if delivery != nil {
+		delivery.Secrets = secrets
 	}
 	return delivery, repeated, nil
 }
@@ -61,10 +67,6 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 		})
 		return nil, later, err
 	}
-	secret, err := s.open(oldest.WebhookSecret, shopOwner(key.Shop), fieldWebhookSecret)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
 	until := now.Add(lease)
 	var write queue
 	if _, err := db.New(&write).LeaseDelivery(ctx, db.LeaseDeliveryParams{LeasedUntil: &until, Url: oldest.Url, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
@@ -72,7 +74,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	}
 	return &payment.Delivery{
 		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: []byte(oldest.Payload),
-		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), Secret: gateway.Secret(secret), AllowCIDRs: oldest.AllowCidrs, LeasedUntil: until,
+		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), AllowCIDRs: oldest.AllowCidrs, LeasedUntil: until,
 	}, time.Time{}, write.send(ctx, tx)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -64,7 +65,7 @@ func TestNotificationsAreDeliveredInTheOrderOfHistory(t *testing.T) {
 	require.Equal(t, 1, first.Attempt)
 	require.Equal(t, "https://shop.example/hook", first.URL)
 	require.Equal(t, []string{"first", "EUR-1"}, []string{first.Shop, first.Account})
-	require.Equal(t, b.secret, first.Secret.Reveal())
+	require.Equal(t, []gateway.Secret{gateway.Secret(b.secret)}, first.Secrets)
 	require.Equal(t, []string{"10.0.0.0/8"}, first.AllowCIDRs)
 	require.Equal(t, fmt.Sprintf(`{"id":%q,"sequence":2,"status":"processing"}`, first.ID), string(first.Payload), "as the order was then")
 	b.none(t, key, b.clock.Now().Add(lease))

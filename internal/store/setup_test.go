@@ -36,6 +36,7 @@ type fixture struct {
 	pool    *pgxpool.Pool
 	clock   *clock
 	box     *secrets.Keyring
+	keyset  string
 	shop    shop.Shop
 	key     string
 	secret  string
@@ -115,6 +116,7 @@ func newFixture(t *testing.T) *fixture {
 	b := &fixture{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
+	b.keyset = set
 	b.box, err = secrets.Open(gateway.Secret(set))
 	require.NoError(t, err)
 	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Sender: &b.deliveries, Render: render, Now: b.clock.Now})

@@ -47,8 +47,9 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
-			ID: created.ID, Name: n.Name, NotificationUrl: n.NotificationURL, WebhookSecret: secret, AllowCidrs: created.AllowCIDRs, CreatedAt: created.CreatedAt,
+			ID: created.ID, Name: n.Name, NotificationUrl: n.NotificationURL, AllowCidrs: created.AllowCIDRs, CreatedAt: created.CreatedAt,
 		})
+		_, _ = statements.InsertWebhookSecret(ctx, db.InsertWebhookSecretParams{ShopID: created.ID, ID: s.NewID(), Secret: secret, CreatedAt: created.CreatedAt})
 		_, _ = statements.InsertShopKey(ctx, key)
 		after := shopFacts(created.NotificationURL, created.AllowCIDRs)
 		after["webhook_secret"], after["key"], after["scopes"] = fingerprint(n.WebhookSecret), key.ID, n.Scopes
@@ -112,23 +113,6 @@ func shopOf(r db.ShopsRow) shop.Shop {
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, Mode: shop.Mode(r.Mode),
 		CreatedAt: r.CreatedAt.UTC(),
 	}
-}
-
-// WebhookSecret returns what a shop's notifications are signed with.
-func (s *Store) WebhookSecret(ctx context.Context, id uuid.UUID) (gateway.Secret, error) {
-	var sealed []byte
-	err := s.read(ctx, "load webhook secret", func(ctx context.Context, q *db.Queries) (err error) {
-		sealed, err = q.WebhookSecret(ctx, id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return payment.ErrNotFound
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	secret, err := s.open(sealed, shopOwner(id), fieldWebhookSecret)
-	return gateway.Secret(secret), err
 }
 
 // SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again

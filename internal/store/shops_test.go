@@ -34,10 +34,10 @@ func TestShopsAreNamedOnce(t *testing.T) {
 	require.Equal(t, b.shop, got)
 	_, err = b.ShopByName(t.Context(), "nobody")
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
-	secret, err := b.WebhookSecret(t.Context(), b.shop.ID)
+	live, err := b.WebhookSecrets(t.Context(), b.shop.ID)
 	require.NoError(t, err)
-	require.Equal(t, b.secret, secret.Reveal())
-	_, err = b.WebhookSecret(t.Context(), uuid.New())
+	require.Equal(t, []gateway.Secret{gateway.Secret(b.secret)}, live)
+	_, err = b.WebhookSecrets(t.Context(), uuid.New())
 	require.ErrorIs(t, err, payment.ErrNotFound)
 }
 
@@ -101,6 +101,8 @@ func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"new": "yes"}, got.Settings)
 	require.Equal(t, map[string]gateway.Secret{"secret": "hunter3", "more": "m"}, got.Secrets)
+	require.Equal(t, map[string]gateway.Secret{"secret": "hunter2"}, got.Previous, "callbacks may still be signed with it")
+	got.Previous = nil
 	require.Equal(t, checked, got)
 	usable, err := b.ShopAccounts(t.Context(), other.ID)
 	require.NoError(t, err)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"payrelay/internal/gateway"
 	"payrelay/internal/secrets"
 	"payrelay/internal/store/storetest"
 )
@@ -53,30 +52,6 @@ func TestRunRefusesWhatDevHandsOut(t *testing.T) {
 	code, _, text = command([]string{"DATABASE_URL=" + storetest.Empty(t), "PUBLIC_URL=https://pay.example.com", "SECRET_KEYSET_FILE=" + file}, "run")
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "server migrate up")
-}
-
-// What was encrypted before a key was added still opens, and what is encrypted then needs the new key.
-func TestAKeyIsAddedToTheKeyset(t *testing.T) {
-	t.Parallel()
-	code, _, text := command(nil, "keyset", "add")
-	require.Equal(t, 1, code)
-	require.Contains(t, text, "SECRET_KEYSET is not set")
-	_, before, _ := command(nil, "keyset", "new")
-	before = strings.TrimSpace(before)
-	code, after, text := command([]string{"SECRET_KEYSET=" + before}, "keyset", "add")
-	require.Zero(t, code, text)
-	older, err := secrets.Open(gateway.Secret(before))
-	require.NoError(t, err)
-	newer, err := secrets.Open(gateway.Secret(after))
-	require.NoError(t, err)
-	sealed, err := older.Seal([]byte("plain"), "a", "b")
-	require.NoError(t, err)
-	_, err = newer.Open(sealed, "a", "b")
-	require.NoError(t, err)
-	sealed, err = newer.Seal([]byte("plain"), "a", "b")
-	require.NoError(t, err)
-	_, err = older.Open(sealed, "a", "b")
-	require.Error(t, err)
 }
 
 // A shop and an account that an operator makes while the service runs work at once.

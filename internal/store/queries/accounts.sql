@@ -3,21 +3,46 @@ INSERT INTO accounts (id, name, provider, currency, purpose, settings, callback_
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: SetAccountSecret :execrows
-INSERT INTO account_secrets (account_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (account_id, name) DO UPDATE SET value = excluded.value;
+INSERT INTO account_secrets (account_id, name, stage, value, since) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account_id, name, stage) DO UPDATE SET value = excluded.value, since = excluded.since;
+
+-- name: DropReplacedSecrets :exec
+-- What a promotion pushes out: the previous secrets of those that are staged.
+DELETE FROM account_secrets p USING account_secrets s
+WHERE s.account_id = @account_id AND s.stage = 'staged' AND p.account_id = s.account_id AND p.name = s.name AND p.stage = 'previous';
+
+-- name: KeepCurrentSecrets :exec
+UPDATE account_secrets c SET stage = 'previous', since = @now FROM account_secrets s
+WHERE s.account_id = @account_id AND s.stage = 'staged' AND c.account_id = s.account_id AND c.name = s.name AND c.stage = 'current';
+
+-- name: PromoteSecrets :execrows
+UPDATE account_secrets SET stage = 'current', since = @now WHERE account_id = @account_id AND stage = 'staged';
+
+-- name: RetireSecrets :execrows
+DELETE FROM account_secrets WHERE account_id = @account_id AND stage = 'previous';
+
+-- name: NewestPreviousSecret :one
+SELECT max(since)::timestamptz AS since FROM account_secrets WHERE account_id = $1 AND stage = 'previous' HAVING count(*) > 0;
+
+-- name: RotateCallbackToken :execrows
+UPDATE accounts SET previous_token_hash = callback_token_hash, previous_token_until = sqlc.arg(until)::timestamptz,
+    callback_token = @callback_token, callback_token_hash = @callback_token_hash WHERE id = @id;
 
 -- name: AllowAccount :execrows
 INSERT INTO account_shops (shop_id, account_id) SELECT s.id, @account_id FROM shops s WHERE s.name = @shop_name ON CONFLICT DO NOTHING;
 
 -- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
+    ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
+    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a ORDER BY a.name;
 
 -- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
+    ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
+    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a WHERE a.name = $1 FOR NO KEY UPDATE OF a;
 
 -- name: InsertServiceKey :execrows
@@ -31,3 +56,6 @@ UPDATE accounts SET settings = @settings WHERE name = @name;
 
 -- name: AccountShops :many
 SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name;
+
+-- name: SetAccountMode :execrows
+UPDATE accounts SET mode = @mode WHERE id = @id;

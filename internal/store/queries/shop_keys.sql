@@ -41,3 +41,6 @@ INSERT INTO shop_key_uses AS u (shop_id, key_id, last_used_at)
 SELECT k.shop_id, k.id, x.at FROM (SELECT unnest(@ids::text[]) AS id, unnest(@times::timestamptz[]) AS at) x JOIN shop_keys k ON k.id = x.id
 ORDER BY k.shop_id, k.id
 ON CONFLICT (shop_id, key_id) DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at);
+
+-- name: SetKeyMode :execrows
+UPDATE shop_keys SET mode = @mode WHERE id = @id;

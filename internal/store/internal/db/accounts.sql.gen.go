@@ -14,23 +14,28 @@ import (
 )
 
 const AccountByName = `-- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
+    ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
+    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a WHERE a.name = $1 FOR NO KEY UPDATE OF a
 `
 
 type AccountByNameRow struct {
-	ID            uuid.UUID       `db:"id"`
-	Name          string          `db:"name"`
-	Provider      string          `db:"provider"`
-	Currency      string          `db:"currency"`
-	Purpose       string          `db:"purpose"`
-	Settings      json.RawMessage `db:"settings"`
-	CallbackToken []byte          `db:"callback_token"`
-	CreatedAt     time.Time       `db:"created_at"`
-	SecretNames   []string        `db:"secret_names"`
-	SecretValues  [][]byte        `db:"secret_values"`
+	ID                 uuid.UUID       `db:"id"`
+	Name               string          `db:"name"`
+	Provider           string          `db:"provider"`
+	Currency           string          `db:"currency"`
+	Purpose            string          `db:"purpose"`
+	Settings           json.RawMessage `db:"settings"`
+	CallbackToken      []byte          `db:"callback_token"`
+	PreviousTokenHash  []byte          `db:"previous_token_hash"`
+	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
+	Mode               string          `db:"mode"`
+	CreatedAt          time.Time       `db:"created_at"`
+	SecretNames        []string        `db:"secret_names"`
+	SecretStages       []string        `db:"secret_stages"`
+	SecretValues       [][]byte        `db:"secret_values"`
 }
 
 func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByNameRow, error) {
@@ -44,8 +49,12 @@ func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByName
 		&i.Purpose,
 		&i.Settings,
 		&i.CallbackToken,
+		&i.PreviousTokenHash,
+		&i.PreviousTokenUntil,
+		&i.Mode,
 		&i.CreatedAt,
 		&i.SecretNames,
+		&i.SecretStages,
 		&i.SecretValues,
 	)
 	return i, err
@@ -76,23 +85,28 @@ func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
 }
 
 const Accounts = `-- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.created_at,
-    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::text[] AS secret_names,
-    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name)::bytea[] AS secret_values
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+    ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
+    ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
+    ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a ORDER BY a.name
 `
 
 type AccountsRow struct {
-	ID            uuid.UUID       `db:"id"`
-	Name          string          `db:"name"`
-	Provider      string          `db:"provider"`
-	Currency      string          `db:"currency"`
-	Purpose       string          `db:"purpose"`
-	Settings      json.RawMessage `db:"settings"`
-	CallbackToken []byte          `db:"callback_token"`
-	CreatedAt     time.Time       `db:"created_at"`
-	SecretNames   []string        `db:"secret_names"`
-	SecretValues  [][]byte        `db:"secret_values"`
+	ID                 uuid.UUID       `db:"id"`
+	Name               string          `db:"name"`
+	Provider           string          `db:"provider"`
+	Currency           string          `db:"currency"`
+	Purpose            string          `db:"purpose"`
+	Settings           json.RawMessage `db:"settings"`
+	CallbackToken      []byte          `db:"callback_token"`
+	PreviousTokenHash  []byte          `db:"previous_token_hash"`
+	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
+	Mode               string          `db:"mode"`
+	CreatedAt          time.Time       `db:"created_at"`
+	SecretNames        []string        `db:"secret_names"`
+	SecretStages       []string        `db:"secret_stages"`
+	SecretValues       [][]byte        `db:"secret_values"`
 }
 
 func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
@@ -112,8 +126,12 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 			&i.Purpose,
 			&i.Settings,
 			&i.CallbackToken,
+			&i.PreviousTokenHash,
+			&i.PreviousTokenUntil,
+			&i.Mode,
 			&i.CreatedAt,
 			&i.SecretNames,
+			&i.SecretStages,
 			&i.SecretValues,
 		); err != nil {
 			return nil, err
@@ -141,6 +159,17 @@ func (q *Queries) AllowAccount(ctx context.Context, arg AllowAccountParams) (int
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const DropReplacedSecrets = `-- name: DropReplacedSecrets :exec
+DELETE FROM account_secrets p USING account_secrets s
+WHERE s.account_id = $1 AND s.stage = 'staged' AND p.account_id = s.account_id AND p.name = s.name AND p.stage = 'previous'
+`
+
+// What a promotion pushes out: the previous secrets of those that are staged.
+func (q *Queries) DropReplacedSecrets(ctx context.Context, accountID uuid.UUID) error {
+	_, err := q.db.Exec(ctx, DropReplacedSecrets, accountID)
+	return err
 }
 
 const InsertAccount = `-- name: InsertAccount :execrows
@@ -196,6 +225,86 @@ func (q *Queries) InsertServiceKey(ctx context.Context, arg InsertServiceKeyPara
 	return result.RowsAffected(), nil
 }
 
+const KeepCurrentSecrets = `-- name: KeepCurrentSecrets :exec
+UPDATE account_secrets c SET stage = 'previous', since = $1 FROM account_secrets s
+WHERE s.account_id = $2 AND s.stage = 'staged' AND c.account_id = s.account_id AND c.name = s.name AND c.stage = 'current'
+`
+
+type KeepCurrentSecretsParams struct {
+	Now       time.Time `db:"now"`
+	AccountID uuid.UUID `db:"account_id"`
+}
+
+func (q *Queries) KeepCurrentSecrets(ctx context.Context, arg KeepCurrentSecretsParams) error {
+	_, err := q.db.Exec(ctx, KeepCurrentSecrets, arg.Now, arg.AccountID)
+	return err
+}
+
+const NewestPreviousSecret = `-- name: NewestPreviousSecret :one
+SELECT max(since)::timestamptz AS since FROM account_secrets WHERE account_id = $1 AND stage = 'previous' HAVING count(*) > 0
+`
+
+func (q *Queries) NewestPreviousSecret(ctx context.Context, accountID uuid.UUID) (time.Time, error) {
+	row := q.db.QueryRow(ctx, NewestPreviousSecret, accountID)
+	var since time.Time
+	err := row.Scan(&since)
+	return since, err
+}
+
+const PromoteSecrets = `-- name: PromoteSecrets :execrows
+UPDATE account_secrets SET stage = 'current', since = $1 WHERE account_id = $2 AND stage = 'staged'
+`
+
+type PromoteSecretsParams struct {
+	Now       time.Time `db:"now"`
+	AccountID uuid.UUID `db:"account_id"`
+}
+
+func (q *Queries) PromoteSecrets(ctx context.Context, arg PromoteSecretsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, PromoteSecrets, arg.Now, arg.AccountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const RetireSecrets = `-- name: RetireSecrets :execrows
+DELETE FROM account_secrets WHERE account_id = $1 AND stage = 'previous'
+`
+
+func (q *Queries) RetireSecrets(ctx context.Context, accountID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, RetireSecrets, accountID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const RotateCallbackToken = `-- name: RotateCallbackToken :execrows
+UPDATE accounts SET previous_token_hash = callback_token_hash, previous_token_until = $1::timestamptz,
+    callback_token = $2, callback_token_hash = $3 WHERE id = $4
+`
+
+type RotateCallbackTokenParams struct {
+	Until             time.Time `db:"until"`
+	CallbackToken     []byte    `db:"callback_token"`
+	CallbackTokenHash []byte    `db:"callback_token_hash"`
+	ID                uuid.UUID `db:"id"`
+}
+
+func (q *Queries) RotateCallbackToken(ctx context.Context, arg RotateCallbackTokenParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RotateCallbackToken,
+		arg.Until,
+		arg.CallbackToken,
+		arg.CallbackTokenHash,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ServiceKeyByName = `-- name: ServiceKeyByName :one
 SELECT value FROM service_keys WHERE name = $1
 `
@@ -207,18 +316,44 @@ func (q *Queries) ServiceKeyByName(ctx context.Context, name string) ([]byte, er
 	return value, err
 }
 
+const SetAccountMode = `-- name: SetAccountMode :execrows
+UPDATE accounts SET mode = $1 WHERE id = $2
+`
+
+type SetAccountModeParams struct {
+	Mode string    `db:"mode"`
+	ID   uuid.UUID `db:"id"`
+}
+
+func (q *Queries) SetAccountMode(ctx context.Context, arg SetAccountModeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetAccountMode, arg.Mode, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const SetAccountSecret = `-- name: SetAccountSecret :execrows
-INSERT INTO account_secrets (account_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (account_id, name) DO UPDATE SET value = excluded.value
+INSERT INTO account_secrets (account_id, name, stage, value, since) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account_id, name, stage) DO UPDATE SET value = excluded.value, since = excluded.since
 `
 
 type SetAccountSecretParams struct {
 	AccountID uuid.UUID `db:"account_id"`
 	Name      string    `db:"name"`
+	Stage     string    `db:"stage"`
 	Value     []byte    `db:"value"`
+	Since     time.Time `db:"since"`
 }
 
 func (q *Queries) SetAccountSecret(ctx context.Context, arg SetAccountSecretParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetAccountSecret, arg.AccountID, arg.Name, arg.Value)
+	result, err := q.db.Exec(ctx, SetAccountSecret,
+		arg.AccountID,
+		arg.Name,
+		arg.Stage,
+		arg.Value,
+		arg.Since,
+	)
 	if err != nil {
 		return 0, err
 	}

@@ -12,22 +12,26 @@ import (
 )
 
 type Account struct {
-	ID                uuid.UUID       `db:"id"`
-	Name              string          `db:"name"`
-	Provider          string          `db:"provider"`
-	Currency          string          `db:"currency"`
-	Purpose           string          `db:"purpose"`
-	Settings          json.RawMessage `db:"settings"`
-	CallbackToken     []byte          `db:"callback_token"`
-	CallbackTokenHash []byte          `db:"callback_token_hash"`
-	Mode              string          `db:"mode"`
-	CreatedAt         time.Time       `db:"created_at"`
+	ID                 uuid.UUID       `db:"id"`
+	Name               string          `db:"name"`
+	Provider           string          `db:"provider"`
+	Currency           string          `db:"currency"`
+	Purpose            string          `db:"purpose"`
+	Settings           json.RawMessage `db:"settings"`
+	CallbackToken      []byte          `db:"callback_token"`
+	CallbackTokenHash  []byte          `db:"callback_token_hash"`
+	PreviousTokenHash  []byte          `db:"previous_token_hash"`
+	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
+	Mode               string          `db:"mode"`
+	CreatedAt          time.Time       `db:"created_at"`
 }
 
 type AccountSecret struct {
 	AccountID uuid.UUID `db:"account_id"`
 	Name      string    `db:"name"`
+	Stage     string    `db:"stage"`
 	Value     []byte    `db:"value"`
+	Since     time.Time `db:"since"`
 }
 
 type AccountShop struct {
@@ -267,6 +271,25 @@ type ProviderCall struct {
 	LastAt       time.Time       `db:"last_at"`
 }
 
+type Reencryption struct {
+	Place     string    `db:"place"`
+	KeyID     int64     `db:"key_id"`
+	After     []string  `db:"after"`
+	Rewritten int64     `db:"rewritten"`
+	Finished  bool      `db:"finished"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
+type Replica struct {
+	ID         uuid.UUID `db:"id"`
+	Host       string    `db:"host"`
+	Version    string    `db:"version"`
+	KeyIds     []int64   `db:"key_ids"`
+	PrimaryKey int64     `db:"primary_key"`
+	StartedAt  time.Time `db:"started_at"`
+	SeenAt     time.Time `db:"seen_at"`
+}
+
 type ServiceKey struct {
 	Name      string    `db:"name"`
 	Value     []byte    `db:"value"`
@@ -278,7 +301,6 @@ type Shop struct {
 	Number          int64     `db:"number"`
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
-	WebhookSecret   []byte    `db:"webhook_secret"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
@@ -340,4 +362,12 @@ type TransactionReportRow struct {
 	Row      int32           `db:"row"`
 	OrderID  uuid.UUID       `db:"order_id"`
 	Fields   json.RawMessage `db:"fields"`
+}
+
+type WebhookSecret struct {
+	ShopID    uuid.UUID  `db:"shop_id"`
+	ID        uuid.UUID  `db:"id"`
+	Secret    []byte     `db:"secret"`
+	CreatedAt time.Time  `db:"created_at"`
+	ExpiresAt *time.Time `db:"expires_at"`
 }

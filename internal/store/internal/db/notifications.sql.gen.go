@@ -427,7 +427,7 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 const OldestUndelivered = `-- name: OldestUndelivered :one
 SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
-    s.name AS shop_name, o.account_name, s.webhook_secret, s.allow_cidrs, EXISTS (
+    s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = $1 AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off
 FROM deliveries d JOIN notifications n ON n.shop_id = d.shop_id AND n.order_id = d.order_id AND n.sequence = d.sequence
@@ -455,7 +455,6 @@ type OldestUndeliveredRow struct {
 	CreatedAt      time.Time  `db:"created_at"`
 	ShopName       string     `db:"shop_name"`
 	AccountName    string     `db:"account_name"`
-	WebhookSecret  []byte     `db:"webhook_secret"`
 	AllowCidrs     []string   `db:"allow_cidrs"`
 	Off            bool       `db:"off"`
 }
@@ -478,7 +477,6 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.CreatedAt,
 		&i.ShopName,
 		&i.AccountName,
-		&i.WebhookSecret,
 		&i.AllowCidrs,
 		&i.Off,
 	)

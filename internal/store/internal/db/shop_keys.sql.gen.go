@@ -283,6 +283,23 @@ func (q *Queries) RevokeKey(ctx context.Context, arg RevokeKeyParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const SetKeyMode = `-- name: SetKeyMode :execrows
+UPDATE shop_keys SET mode = $1 WHERE id = $2
+`
+
+type SetKeyModeParams struct {
+	Mode string `db:"mode"`
+	ID   string `db:"id"`
+}
+
+func (q *Queries) SetKeyMode(ctx context.Context, arg SetKeyModeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetKeyMode, arg.Mode, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ShopKeys = `-- name: ShopKeys :many
 SELECT k.id, k.name, s.name AS shop, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at, k.revoked_by, k.revoked_reason, u.last_used_at
 FROM shop_keys k JOIN shops s ON s.id = k.shop_id LEFT JOIN shop_key_uses u ON u.shop_id = k.shop_id AND u.key_id = k.id

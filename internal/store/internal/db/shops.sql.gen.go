@@ -12,6 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
+const DeleteEndedWebhookSecrets = `-- name: DeleteEndedWebhookSecrets :exec
+DELETE FROM webhook_secrets WHERE shop_id = $1 AND expires_at <= $2::timestamptz
+`
+
+type DeleteEndedWebhookSecretsParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Now    time.Time `db:"now"`
+}
+
+func (q *Queries) DeleteEndedWebhookSecrets(ctx context.Context, arg DeleteEndedWebhookSecretsParams) error {
+	_, err := q.db.Exec(ctx, DeleteEndedWebhookSecrets, arg.ShopID, arg.Now)
+	return err
+}
+
 const DirectoryGeneration = `-- name: DirectoryGeneration :one
 SELECT generation, changed_at FROM directory
 `
@@ -28,15 +42,28 @@ func (q *Queries) DirectoryGeneration(ctx context.Context) (DirectoryGenerationR
 	return i, err
 }
 
+const EndWebhookSecrets = `-- name: EndWebhookSecrets :exec
+UPDATE webhook_secrets SET expires_at = least(expires_at, $1::timestamptz) WHERE shop_id = $2
+`
+
+type EndWebhookSecretsParams struct {
+	ExpiresAt time.Time `db:"expires_at"`
+	ShopID    uuid.UUID `db:"shop_id"`
+}
+
+func (q *Queries) EndWebhookSecrets(ctx context.Context, arg EndWebhookSecretsParams) error {
+	_, err := q.db.Exec(ctx, EndWebhookSecrets, arg.ExpiresAt, arg.ShopID)
+	return err
+}
+
 const InsertShop = `-- name: InsertShop :execrows
-INSERT INTO shops (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO shops (id, name, notification_url, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5)
 `
 
 type InsertShopParams struct {
 	ID              uuid.UUID `db:"id"`
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
-	WebhookSecret   []byte    `db:"webhook_secret"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
 	CreatedAt       time.Time `db:"created_at"`
 }
@@ -46,8 +73,31 @@ func (q *Queries) InsertShop(ctx context.Context, arg InsertShopParams) (int64, 
 		arg.ID,
 		arg.Name,
 		arg.NotificationUrl,
-		arg.WebhookSecret,
 		arg.AllowCidrs,
+		arg.CreatedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const InsertWebhookSecret = `-- name: InsertWebhookSecret :execrows
+INSERT INTO webhook_secrets (shop_id, id, secret, created_at) VALUES ($1, $2, $3, $4)
+`
+
+type InsertWebhookSecretParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	ID        uuid.UUID `db:"id"`
+	Secret    []byte    `db:"secret"`
+	CreatedAt time.Time `db:"created_at"`
+}
+
+func (q *Queries) InsertWebhookSecret(ctx context.Context, arg InsertWebhookSecretParams) (int64, error) {
+	result, err := q.db.Exec(ctx, InsertWebhookSecret,
+		arg.ShopID,
+		arg.ID,
+		arg.Secret,
 		arg.CreatedAt,
 	)
 	if err != nil {
@@ -79,6 +129,23 @@ type SetNotificationURLParams struct {
 
 func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (int64, error) {
 	result, err := q.db.Exec(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const SetShopMode = `-- name: SetShopMode :execrows
+UPDATE shops SET mode = $1 WHERE id = $2
+`
+
+type SetShopModeParams struct {
+	Mode string    `db:"mode"`
+	ID   uuid.UUID `db:"id"`
+}
+
+func (q *Queries) SetShopMode(ctx context.Context, arg SetShopModeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetShopMode, arg.Mode, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -164,46 +231,95 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 }
 
 const UpsertDemoShop = `-- name: UpsertDemoShop :one
-INSERT INTO shops AS s (id, name, notification_url, webhook_secret, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO shops AS s (id, name, notification_url, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (name) DO UPDATE SET notification_url = excluded.notification_url, allow_cidrs = excluded.allow_cidrs
-RETURNING s.id, s.webhook_secret
+RETURNING s.id
 `
 
 type UpsertDemoShopParams struct {
 	ID              uuid.UUID `db:"id"`
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
-	WebhookSecret   []byte    `db:"webhook_secret"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
-type UpsertDemoShopRow struct {
-	ID            uuid.UUID `db:"id"`
-	WebhookSecret []byte    `db:"webhook_secret"`
-}
-
-func (q *Queries) UpsertDemoShop(ctx context.Context, arg UpsertDemoShopParams) (UpsertDemoShopRow, error) {
+func (q *Queries) UpsertDemoShop(ctx context.Context, arg UpsertDemoShopParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, UpsertDemoShop,
 		arg.ID,
 		arg.Name,
 		arg.NotificationUrl,
-		arg.WebhookSecret,
 		arg.AllowCidrs,
 		arg.CreatedAt,
 	)
-	var i UpsertDemoShopRow
-	err := row.Scan(&i.ID, &i.WebhookSecret)
-	return i, err
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
 }
 
-const WebhookSecret = `-- name: WebhookSecret :one
-SELECT webhook_secret FROM shops WHERE id = $1
+const WebhookSecrets = `-- name: WebhookSecrets :many
+SELECT shop_id, secret, expires_at FROM webhook_secrets WHERE expires_at IS NULL OR expires_at > $1::timestamptz ORDER BY created_at DESC, id DESC
 `
 
-func (q *Queries) WebhookSecret(ctx context.Context, id uuid.UUID) ([]byte, error) {
-	row := q.db.QueryRow(ctx, WebhookSecret, id)
-	var webhook_secret []byte
-	err := row.Scan(&webhook_secret)
-	return webhook_secret, err
+type WebhookSecretsRow struct {
+	ShopID    uuid.UUID  `db:"shop_id"`
+	Secret    []byte     `db:"secret"`
+	ExpiresAt *time.Time `db:"expires_at"`
+}
+
+// The newest first.
+func (q *Queries) WebhookSecrets(ctx context.Context, now time.Time) ([]WebhookSecretsRow, error) {
+	rows, err := q.db.Query(ctx, WebhookSecrets, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WebhookSecretsRow
+	for rows.Next() {
+		var i WebhookSecretsRow
+		if err := rows.Scan(&i.ShopID, &i.Secret, &i.ExpiresAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const WebhookSecretsOf = `-- name: WebhookSecretsOf :many
+SELECT id, secret, created_at, expires_at FROM webhook_secrets WHERE shop_id = $1 ORDER BY created_at DESC, id DESC
+`
+
+type WebhookSecretsOfRow struct {
+	ID        uuid.UUID  `db:"id"`
+	Secret    []byte     `db:"secret"`
+	CreatedAt time.Time  `db:"created_at"`
+	ExpiresAt *time.Time `db:"expires_at"`
+}
+
+func (q *Queries) WebhookSecretsOf(ctx context.Context, shopID uuid.UUID) ([]WebhookSecretsOfRow, error) {
+	rows, err := q.db.Query(ctx, WebhookSecretsOf, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WebhookSecretsOfRow
+	for rows.Next() {
+		var i WebhookSecretsOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Secret,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

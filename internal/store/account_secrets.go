@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// The stages of an account's secret.
+const (
+	stageStaged   = "staged"
+	stageCurrent  = "current"
+	stagePrevious = "previous"
+)
+
+// PreviousSecretsKept is how long the secrets before a promotion verify callbacks at least. UAPAY repeats a callback for 27 hours;
+// SmartCore says nothing of repeats.
+const PreviousSecretsKept = 48 * time.Hour
+
+// lockAccount locks an account until the end of the transaction.
+func (s *Store) lockAccount(ctx context.Context, q *db.Queries, name string) (payment.Account, error) {
+	row, err := q.AccountByName(ctx, text(name))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return payment.Account{}, &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no account named %q.", name)}
+	}
+	if err != nil {
+		return payment.Account{}, err
+	}
+	return s.account(accountRow(row))
+}
+
+// setSecrets writes secrets of a stage.
+func (s *Store) setSecrets(ctx context.Context, q *db.Queries, account uuid.UUID, stage string, secrets map[string]gateway.Secret) error {
+	for name, secret := range secrets {
+		value, err := s.seal([]byte(secret.Reveal()), secretsOwner(account), name)
+		if err != nil {
+			return err
+		}
+		if _, err := q.SetAccountSecret(ctx, db.SetAccountSecretParams{AccountID: account, Name: name, Stage: stage, Value: value, Since: s.Now()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// replaceSecrets makes secrets the current ones at once.
+func (s *Store) replaceSecrets(ctx context.Context, q *db.Queries, account uuid.UUID, secrets map[string]gateway.Secret) error {
+	if len(secrets) == 0 {
+		return nil
+	}
+	if err := s.setSecrets(ctx, q, account, stageStaged, secrets); err != nil {
+		return err
+	}
+	return s.promote(ctx, q, account)
+}
+
+// promote makes the staged secrets the current ones, and those that they replace the previous ones.
+func (s *Store) promote(ctx context.Context, q *db.Queries, account uuid.UUID) error {
+	now := s.Now()
+	if err := q.DropReplacedSecrets(ctx, account); err != nil {
+		return err
+	}
+	if err := q.KeepCurrentSecrets(ctx, db.KeepCurrentSecretsParams{Now: now, AccountID: account}); err != nil {
+		return err
+	}
+	_, err := q.PromoteSecrets(ctx, db.PromoteSecretsParams{Now: now, AccountID: account})
+	return err
+}
+
+// actOnAccount changes a locked account. change returns what the audit log keeps as before and after.
+func (s *Store) actOnAccount(ctx context.Context, action, name string, change func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (before, after any, err error)) error {
+	fingerprint, err := s.fingerprinter(ctx)
+	if err != nil {
+		return err
+	}
+	return s.act(ctx, action, func(ctx context.Context, tx pgx.Tx) (act, error) {
+		q := db.New(tx)
+		a, err := s.lockAccount(ctx, q, name)
+		if err != nil {
+			return act{}, err
+		}
+		before, after, err := change(ctx, q, a, fingerprint)
+		return act{action: action, kind: "account", object: name, before: before, after: after}, err
+	})
+}
+
+// StageSecrets writes down secrets that will replace an account's. They verify callbacks from now on, and no call uses them. check
+// looks at the account as it will be, and an error of it changes nothing.
+func (s *Store) StageSecrets(ctx context.Context, name string, secrets map[string]gateway.Secret, check func(payment.Account) error) error {
+	return s.actOnAccount(ctx, "account secret stage", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		staged := WithStaged(a)
+		maps.Copy(staged.Secrets, secrets)
+		if err := check(staged); err != nil {
+			return nil, nil, err
+		}
+		return map[string]any{"staged": fingerprints(fingerprint, a.Staged)}, map[string]any{"staged": fingerprints(fingerprint, secrets)},
+			s.setSecrets(ctx, q, a.ID, stageStaged, secrets)
+	})
+}
+
+// WithStaged is an account as it will be after a promotion.
+func WithStaged(a payment.Account) payment.Account {
+	a.Secrets = maps.Clone(a.Secrets)
+	maps.Copy(a.Secrets, a.Staged)
+	return a
+}
+
+// PromoteSecrets makes an account's staged secrets those that calls use. The ones before verify callbacks still.
+func (s *Store) PromoteSecrets(ctx context.Context, name string) error {
+	return s.actOnAccount(ctx, "account secret promote", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		if len(a.Staged) == 0 {
+			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("No secret of %s is staged. 'server account secret stage' does that.", name)}
+		}
+		return map[string]any{"secrets": fingerprints(fingerprint, a.Secrets)}, map[string]any{"secrets": fingerprints(fingerprint, WithStaged(a).Secrets)},
+			s.promote(ctx, q, a.ID)
+	})
+}
+
+// RetireSecrets deletes an account's previous secrets. That is refused before the provider has given up repeating callbacks that are
+// signed with them, unless they leaked.
+func (s *Store) RetireSecrets(ctx context.Context, name string, leaked bool) error {
+	return s.actOnAccount(ctx, "account secret retire", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		since, err := q.NewestPreviousSecret(ctx, a.ID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("%s has no previous secret.", name)}
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if free := since.Add(PreviousSecretsKept); free.After(s.Now()) && !leaked {
+			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The previous secrets of %s may sign callbacks until %s. Wait until then; after a leak give --leaked.", name, free.UTC().Format(time.RFC3339))}
+		}
+		_, err = q.RetireSecrets(ctx, a.ID)
+		return map[string]any{"previous": fingerprints(fingerprint, a.Previous)}, map[string]any{"previous": map[string]string{}, "leaked": leaked}, err
+	})
+}
+
+// RotateCallbackToken gives an account another callback address. Callbacks to the one before are taken for overlap still. Another
+// rotation with an overlap inside that time is an error of CodeInvalidState.
+func (s *Store) RotateCallbackToken(ctx context.Context, name string, overlap time.Duration) (payment.Account, error) {
+	token := newCallbackToken()
+	var changed payment.Account
+	err := s.actOnAccount(ctx, "account callback-token rotate", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		row, err := q.AccountByName(ctx, text(name))
+		if err != nil {
+			return nil, nil, err
+		}
+		now := s.Now()
+		if until := row.PreviousTokenUntil; until != nil && until.After(now) && overlap > 0 {
+			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("Two callback addresses of %s are live until %s, from the rotation before. Wait until then, or end both with --overlap 0.", name, until.UTC().Format(time.RFC3339))}
+		}
+		sealed, err := s.seal([]byte(token.Reveal()), accountOwner(a.ID), fieldCallbackToken)
+		if err != nil {
+			return nil, nil, err
+		}
+		changed = a
+		changed.CallbackToken = token
+		_, err = q.RotateCallbackToken(ctx, db.RotateCallbackTokenParams{Until: now.Add(overlap), CallbackToken: sealed, CallbackTokenHash: tokenHash(token.Reveal()), ID: a.ID})
+		return map[string]any{"callback_token": fingerprint(a.CallbackToken)}, map[string]any{"callback_token": fingerprint(token), "overlap": overlap.String()}, err
+	})
+	return changed, err
+}
