@@ -223,8 +223,9 @@ func TestWhatCannotBeAuditedIsNotDone(t *testing.T) {
 	b := newOperated(t)
 	_, err := b.pool.Exec(t.Context(), "ALTER TABLE audit_log ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
 	require.NoError(t, err)
+	changing := b.changing(t)
 	before := b.contents(t)
-	for name, args := range b.changing(t) {
+	for name, args := range changing {
 		var out bytes.Buffer
 		require.Equal(t, 1, Execute(t.Context(), append(args, "--reason", "a test"), &Streams{Out: &out, Err: &out, Environ: b.environ}), "%s: %s", name, out.String())
 		require.Equal(t, before, b.contents(t), name)

@@ -56,7 +56,7 @@ var All = []Bug{
 	}},
 	{"older-poll", "a status poll that was asked before the last step says how things are now", overlay.Edit{
 		File: "internal/payment/judge.go",
-		Old:  "case r.AsOf == o.Sequence && r.AsOf > 0:\n",
+		Old:  "case r.AsOf == o.Sequence:\n",
 		New:  "case r.AsOf > 0:\n",
 	}},
 	{"hold-unread", "a capture is sent although a poll has not shown the hold just before", overlay.Edit{
