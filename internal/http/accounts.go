@@ -26,7 +26,7 @@ func (s *server) listAccounts(ctx context.Context, _ *call, q oapi.ListAccountsP
 }
 
 // noAccount answers an address that names no account of the shop.
-var noAccount = &payment.Error{Code: payment.CodeNotFound, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use."}
+var noAccount = &payment.Error{Code: payment.CodeNotFound, Message: payment.UnknownAccountMessage}
 
 // ofAccount turns the complaint about an account that a request names into one about the address.
 func ofAccount(err error) error {

@@ -57,6 +57,9 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 	})
 }
 
+// UnknownAccountMessage answers the name of an account that the shop may not use.
+const UnknownAccountMessage = "There is no such account for this shop. GET /v1/accounts lists those it may use."
+
 // route picks the account: the named one, or the first by name that fits the currency and purpose.
 func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose) (Account, error) {
 	accounts, err := s.Store.ShopAccounts(ctx, shop)
@@ -67,7 +70,7 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 		i := slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })
 		if i < 0 {
 			return Account{}, &Error{
-				Code: CodeUnknownAccount, Message: "There is no such account for this shop. GET /v1/accounts lists those it may use.",
+				Code: CodeUnknownAccount, Message: UnknownAccountMessage,
 				Fields: []gateway.FieldError{{Field: "account", Message: "is not an account of this shop"}},
 			}
 		}
