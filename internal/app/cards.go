@@ -49,12 +49,14 @@ func (c cardsScanCmd) Run(ctx context.Context, io *Streams) error {
 	if err := errors.Join(err, w.Flush()); err != nil {
 		return err
 	}
-	if c.JSON {
-		return nil
+	if !c.JSON {
+		fmt.Fprintf(io.Out, "%d rows were read. %d texts hold what is or may be a card number, %d were masked.\n", rows, texts, fixed)
+		if texts > 0 {
+			fmt.Fprintln(io.Out, "Write-ahead log, replicas and backups still have what was there: see docs/runbook.md, \"A card number was stored\".")
+		}
 	}
-	fmt.Fprintf(io.Out, "%d rows were read. %d texts hold what is or may be a card number, %d were masked.\n", rows, texts, fixed)
-	if texts > 0 {
-		fmt.Fprintln(io.Out, "Write-ahead log, replicas and backups still have what was there: see docs/runbook.md, \"A card number was stored\".")
+	if c.Fix && fixed < texts {
+		return fmt.Errorf("%d texts could not be masked: the list says why of each", texts-fixed)
 	}
 	return nil
 }
