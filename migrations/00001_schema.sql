@@ -451,7 +451,7 @@ CREATE TABLE order_conflicts (
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 
--- Every call to a provider about an order.
+-- Every call to a provider about an order. In partitions by month: see make_partitions.
 CREATE TABLE provider_calls (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
@@ -464,25 +464,56 @@ CREATE TABLE provider_calls (
     calls       integer NOT NULL DEFAULT 1 CONSTRAINT provider_calls_count CHECK (calls > 0), -- equal failures in a row
     last_at     timestamptz NOT NULL,                       -- when the last of them started
     PRIMARY KEY (shop_id, order_id, id)
-);
+) PARTITION BY RANGE (order_id);
 
 -- Callbacks ------------------------------------------------------------------------------------------------------
--- Every authentic callback, once, with what became of it. The order's row is locked before this table is read and written, so
--- whoever waited for the lock finds the row of the one before.
+-- Every authentic callback about an order, once, with what became of it. The order's row is locked before callback_keys is read and
+-- this table written, so whoever waited for the lock finds the row of the one before. In partitions by month: see make_partitions.
 CREATE TABLE callbacks (
-    account_id  uuid NOT NULL,
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
     dedupe_key  bytea NOT NULL,                             -- hash of provider, account and what was signed
-    shop_id     uuid,                                       -- null while no order is known
-    order_id    uuid,
+    account_id  uuid NOT NULL,
     provider_order_id text NOT NULL,
-    verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'verify', 'no_order')),
+    verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'verify')),
     reason      text NOT NULL DEFAULT '',
+    reported    text NOT NULL DEFAULT '',
+    provider_data jsonb NOT NULL DEFAULT '{}',
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id, dedupe_key)
+) PARTITION BY RANGE (order_id);
+
+-- What callbacks were kept, whatever their order and month: a second one with the same key cannot be written. A trigger of callbacks
+-- adds these rows.
+CREATE TABLE callback_keys (
+    dedupe_key  bytea NOT NULL,
+    shop_id     uuid NOT NULL,
+    verdict     text NOT NULL,
+    received_at timestamptz NOT NULL,
+    -- The key comes first: whoever asks does not know the shop yet.
+    PRIMARY KEY (dedupe_key, shop_id)
+);
+-- +goose StatementBegin
+CREATE FUNCTION callbacks_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO callback_keys (dedupe_key, shop_id, verdict, received_at) SELECT dedupe_key, shop_id, verdict, received_at FROM added;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER callbacks_added AFTER INSERT ON callbacks
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION callbacks_added();
+
+-- Authentic callbacks that no order is known for. Nothing comes of them but a line in the operator's list.
+CREATE TABLE orderless_callbacks (
+    account_id  uuid NOT NULL,
+    dedupe_key  bytea NOT NULL,
+    provider_order_id text NOT NULL,
     reported    text NOT NULL DEFAULT '',
     provider_data jsonb NOT NULL DEFAULT '{}',
     received_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, dedupe_key)
 );
-CREATE INDEX callbacks_order ON callbacks (shop_id, order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX orderless_callbacks_age ON orderless_callbacks (received_at);
 
 -- Notifications --------------------------------------------------------------------------------------------------
 -- Addresses that answered 410. Nothing is sent there until an operator resumes.
@@ -681,10 +712,49 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only();
 
+-- Partitions -----------------------------------------------------------------------------------------------------
+-- What is written once and read by its order stands in partitions: a month of a table is the orders whose ids were made in it. Old
+-- months are dropped with their disk space, which costs nothing.
+
+-- +goose StatementBegin
+CREATE FUNCTION first_id(day date) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT rpad(lpad(to_hex((day - date '1970-01-01')::bigint * 86400000), 12, '0'), 32, '0')::uuid -- the least UUIDv7 of a day in UTC
+$$;
+-- +goose StatementEnd
+
+-- make_partitions makes what is missing of a month, and returns the names. Statement triggers are not inherited: each partition gets
+-- its own, for whoever writes to it directly. There is no default partition: a row without a partition is an error.
+-- +goose StatementBegin
+CREATE FUNCTION make_partitions(day date) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    begins date := date_trunc('month', day)::date;
+    ends date := (begins + interval '1 month')::date;
+    whole text;
+    part text;
+    definition text;
+BEGIN
+    FOR whole IN SELECT c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+            WHERE c.relnamespace = current_schema()::regnamespace ORDER BY c.relname LOOP
+        part := whole || to_char(begins, '"_"YYYY"_"MM');
+        CONTINUE WHEN to_regclass(part) IS NOT NULL;
+        PERFORM pg_advisory_xact_lock(hashtext('make_partitions')); -- one maker at a time
+        CONTINUE WHEN to_regclass(part) IS NOT NULL;
+        EXECUTE format('CREATE TABLE %I PARTITION OF %I FOR VALUES FROM (%L) TO (%L)', part, whole, first_id(begins), first_id(ends));
+        FOR definition IN SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t
+                WHERE t.tgrelid = whole::regclass AND NOT t.tgisinternal AND t.tgtype & 1 = 0 LOOP -- those that are not of rows
+            EXECUTE regexp_replace(definition, ' ON \S+ ', format(' ON %I ', part));
+        END LOOP;
+        RETURN NEXT part;
+    END LOOP;
+END $$;
+-- +goose StatementEnd
+
 -- +goose Down
+DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
+DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
-DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, callbacks, provider_calls, order_conflicts;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;

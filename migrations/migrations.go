@@ -36,18 +36,26 @@ type Status struct {
 // Up brings the database at url to the newest schema. Several programs may call it at once: one runs, the others wait.
 // It needs a direct connection, not one through a transaction pooler.
 func Up(ctx context.Context, url string) error {
-	return with(ctx, url, func(p *goose.Provider) error {
+	return with(ctx, url, func(p *goose.Provider, db *sql.DB) error {
 		if _, err := p.Up(ctx); err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
 		}
-		return nil
+		return makePartitions(ctx, db)
 	})
+}
+
+// makePartitions makes the partitions of this month and the next two. The service makes further ones as time goes by.
+func makePartitions(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, "SELECT make_partitions((now() AT TIME ZONE 'UTC' + n * interval '1 month')::date) FROM generate_series(0, 2) n"); err != nil {
+		return fmt.Errorf("make the partitions of these months: %w", err)
+	}
+	return nil
 }
 
 // List tells which migrations ran.
 func List(ctx context.Context, url string) ([]Status, error) {
 	var list []Status
-	err := with(ctx, url, func(p *goose.Provider) error {
+	err := with(ctx, url, func(p *goose.Provider, _ *sql.DB) error {
 		all, err := p.Status(ctx)
 		if err != nil {
 			return fmt.Errorf("read the state of migrations: %w", err)
@@ -63,7 +71,7 @@ func List(ctx context.Context, url string) ([]Status, error) {
 // Pending reports whether the database lacks a migration that this program has.
 func Pending(ctx context.Context, url string) (bool, error) {
 	pending := false
-	err := with(ctx, url, func(p *goose.Provider) error {
+	err := with(ctx, url, func(p *goose.Provider, _ *sql.DB) error {
 		var err error
 		pending, err = p.HasPending(ctx)
 		return err
@@ -84,7 +92,7 @@ func Fingerprint() string {
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
-func with(ctx context.Context, url string, do func(*goose.Provider) error) (err error) {
+func with(ctx context.Context, url string, do func(*goose.Provider, *sql.DB) error) (err error) {
 	conf, err := pgx.ParseConfig(url)
 	if err != nil {
 		return errors.New("the database's address cannot be read: it should look like postgres://user:password@host/database")
@@ -107,15 +115,13 @@ func with(ctx context.Context, url string, do func(*goose.Provider) error) (err 
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	return do(p)
+	return do(p, db)
 }
 
-// checkLayout recognizes a database of the old layout by a column of the present one that it does not have.
+// checkLayout recognizes a database of the old layout by a table of the present one that it does not have.
 func checkLayout(ctx context.Context, db *sql.DB) error {
 	var old bool
-	err := db.QueryRowContext(ctx, `SELECT to_regclass('orders') IS NOT NULL AND NOT EXISTS (
-		SELECT 1 FROM pg_attribute WHERE attrelid = to_regclass('orders') AND attname = 'polls_since' AND NOT attisdropped
-	)`).Scan(&old)
+	err := db.QueryRowContext(ctx, `SELECT to_regclass('orders') IS NOT NULL AND to_regclass('callback_keys') IS NULL`).Scan(&old)
 	if err != nil {
 		return fmt.Errorf("read the database's layout: %w", err)
 	}

@@ -22,7 +22,7 @@ func TestADatabaseOfTheOldLayoutIsRecognized(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(t.Context()) })
-	_, err = conn.Exec(t.Context(), `ALTER TABLE orders RENAME polls_since TO checks_since;
+	_, err = conn.Exec(t.Context(), `ALTER TABLE callback_keys RENAME TO old_keys;
 		INSERT INTO goose_db_version (version_id, is_applied) VALUES (4, true), (5, true), (6, true), (7, true), (8, true)`)
 	require.NoError(t, err)
 	require.ErrorIs(t, migrations.Up(t.Context(), url), migrations.ErrOldLayout)

@@ -20,6 +20,8 @@ INSERT INTO placement (name, place, reason) VALUES
     ('order_conflicts', 'shop', ''),
     ('provider_calls', 'shop', ''),
     ('callbacks', 'shop', ''),
+    ('callback_keys', 'shop', ''),
+    ('orderless_callbacks', 'local', 'no shop is known for them'),
     ('addresses_off', 'shop', ''),
     ('failing_destinations', 'shop', ''),
     ('feed_positions', 'shop', ''),

@@ -42,7 +42,7 @@ func keptCallback(cb *payment.Callback, o *payment.Order, judged func() (payment
 	providerData, err := toJSONObject(cb.ProviderData)
 	verdict, reason := judged()
 	return db.InsertCallbackParams{
-		AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: &o.ShopID, OrderID: &o.ID, ProviderOrderID: text(cb.ProviderOrderID),
+		AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: o.ShopID, OrderID: o.ID, ProviderOrderID: text(cb.ProviderOrderID),
 		Verdict: string(verdict), Reason: text(reason), Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
 	}, err
 }
@@ -66,7 +66,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 		ask(&lock, &parent, db.LockParentByProviderOrderID, id)
 		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, cb.AccountID)
 		// A statement of its own, so that it sees what was committed by whoever had the lock before.
-		ask(&lock, &kept, db.CallbackVerdict, cb.AccountID, cb.DedupeKey)
+		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func TestCallbackWithoutAnOrderIsKept(t *testing.T) {
 		require.Equal(t, payment.NoOrder, verdict)
 		require.Equal(t, repeated, seen)
 	}
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM callbacks WHERE order_id IS NULL"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orderless_callbacks"))
 }
 
 func TestSharedIDIsTheCallingAccounts(t *testing.T) {
@@ -77,7 +77,7 @@ func TestSharedIDIsTheCallingAccounts(t *testing.T) {
 	_, _, err := b.CreateOrder(t.Context(), second)
 	require.NoError(t, err)
 	for _, want := range []*payment.Order{first, second} {
-		cb := b.callback("body", first.ProviderOrderID)
+		cb := b.callback("to "+want.ID.String(), first.ProviderOrderID)
 		cb.AccountID = want.AccountID
 		_, _, err := b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
 			require.Equal(t, want.ID, o.ID)

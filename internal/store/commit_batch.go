@@ -63,8 +63,7 @@ SELECT order_id FROM r`
 	}()
 )
 
-const keptCallbacks = `SELECT c.account_id, c.dedupe_key, c.verdict FROM unnest($1::uuid[], $2::bytea[]) AS k(account, dedupe_key)
-JOIN callbacks c ON c.account_id = k.account AND c.dedupe_key = k.dedupe_key /* c of one shop */`
+const keptCallbacks = `SELECT c.dedupe_key, c.verdict FROM callback_keys c WHERE c.dedupe_key = ANY($1::bytea[]) /* c of one shop */`
 
 func indexOf(names []string, name string) int {
 	for i, n := range names {
@@ -90,7 +89,7 @@ type batch struct {
 	shop   *uuid.UUID // set if all writes must be of one shop
 	writes []*write
 	rows   map[payment.Key]*db.Order // locked, by key
-	kept   map[[2]string]*keptVerdict
+	kept   map[string]*keptVerdict
 	used   map[payment.Key]bool // orders that a write of this batch is about
 }
 
@@ -98,7 +97,7 @@ type batch struct {
 // has to go alone has errAlone as its error; any other error of it is its own. An error of the batch means that none was done, or
 // that nobody knows.
 func (s *Store) commitBatch(ctx context.Context, conn *pgxpool.Conn, writes []*write) (err error) {
-	b := batch{store: s, shop: s.oneShop(writes[0].shop()), writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[[2]string]*keptVerdict{}, used: map[payment.Key]bool{}}
+	b := batch{store: s, shop: s.oneShop(writes[0].shop()), writes: writes, rows: map[payment.Key]*db.Order{}, kept: map[string]*keptVerdict{}, used: map[payment.Key]bool{}}
 	if !b.judges() { // statements that are sent together are a transaction
 		var only pgx.Batch
 		b.queueRows(&only)
@@ -202,7 +201,7 @@ func queueMarked[T any](q *pgx.Batch, shop *uuid.UUID, sql string, rows []T, wri
 // queueLocks queues the locks of the orders to be judged, and then the question which callbacks were kept before: it sees what
 // was committed by whoever had a lock before.
 func (b *batch) queueLocks(q *pgx.Batch) {
-	var shops, ids, accounts []uuid.UUID
+	var shops, ids []uuid.UUID
 	var callbackShops []*uuid.UUID
 	var names []string
 	var keys [][]byte
@@ -211,7 +210,7 @@ func (b *batch) queueLocks(q *pgx.Batch) {
 		case w.update != nil:
 			shops, ids = append(shops, w.update.Shop), append(ids, w.update.Order)
 		case w.callback != nil:
-			names, accounts, keys = append(names, text(w.callback.ProviderOrderID)), append(accounts, w.callback.AccountID), append(keys, w.callback.DedupeKey)
+			names, keys = append(names, text(w.callback.ProviderOrderID)), append(keys, w.callback.DedupeKey)
 			callbackShops = append(callbackShops, w.callbackShop)
 		}
 	}
@@ -224,20 +223,19 @@ func (b *batch) queueLocks(q *pgx.Batch) {
 		return err
 	})
 	if len(names) > 0 {
-		sql, args := narrowed(keptCallbacks, []any{accounts, keys}, b.shop)
+		sql, args := narrowed(keptCallbacks, []any{keys}, b.shop)
 		q.Queue(sql, args...).Query(b.readKept)
 	}
 }
 
 func (b *batch) readKept(rows pgx.Rows) error {
 	for rows.Next() {
-		var account uuid.UUID
 		var key []byte
 		var kept keptVerdict
-		if err := rows.Scan(&account, &key, &kept.Verdict); err != nil {
+		if err := rows.Scan(&key, &kept.Verdict); err != nil {
 			return err
 		}
-		b.kept[[2]string{account.String(), string(key)}] = &kept
+		b.kept[string(key)] = &kept
 	}
 	return rows.Err()
 }
@@ -245,7 +243,7 @@ func (b *batch) readKept(rows pgx.Rows) error {
 // judge has an order judged and gathers what is to be written. An error is the batch's; the write's own is in it.
 func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
 	if w.callback != nil {
-		if w.kept = b.kept[[2]string{w.callback.AccountID.String(), string(w.callback.DedupeKey)}]; w.kept != nil {
+		if w.kept = b.kept[string(w.callback.DedupeKey)]; w.kept != nil {
 			return nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,10 +33,11 @@ const (
 var unavailableClasses = map[string]bool{"08": true, "53": true, "57": true, "58": true}
 
 // inTheWay reports whether another transaction was in this one's way, so that the same may work at once. Two equal callbacks
-// are in each other's way if the order came into being between them: only one of them could lock it.
+// are in each other's way if the order came into being between them: only one of them could lock it. A partition that was missing
+// is there the next time.
 func inTheWay(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected || violates(err, "callbacks_pkey"))
+	return ok && (pg.Code == serializationFailure || pg.Code == deadlockDetected || violates(err, "callback_keys_pkey") || noPartition(pg))
 }
 
 // violates reports whether err is the violation of a constraint. Citus names it in the message only, with the
@@ -46,13 +48,16 @@ func violates(err error, constraint string) bool {
 		return false
 	}
 	if pg.ConstraintName != "" {
-		return pg.ConstraintName == constraint
+		return partitionSuffix.ReplaceAllString(pg.ConstraintName, "_") == constraint
 	}
 	_, named, _ := strings.Cut(pg.Message, ` constraint "`)
 	named, _, _ = strings.Cut(named, `"`)
-	shard, ok := strings.CutPrefix(named, constraint)
+	shard, ok := strings.CutPrefix(partitionSuffix.ReplaceAllString(named, "_"), constraint)
 	return ok && (shard == "" || strings.HasPrefix(shard, "_") && strings.Trim(shard[1:], "0123456789") == "")
 }
+
+// partitionSuffix is what a partition's key has in its name beside the table's.
+var partitionSuffix = regexp.MustCompile("_[0-9]{4,}_[0-9]{2}_")
 
 // translate gives an error the meaning that callers act on.
 func translate(doing string, err error) error {

@@ -118,7 +118,7 @@ type KeptCallback struct {
 func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallback, error) {
 	var rows []db.CallbacksOfRow
 	err := s.read(ctx, "load callbacks", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: &key.Shop, OrderID: &key.Order})
+		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: key.Shop, OrderID: key.Order})
 		return err
 	})
 	if err != nil {

@@ -78,8 +78,9 @@ func (s *Store) once(ctx context.Context, fn func(context.Context, *pgxpool.Conn
 		}
 		return unavailable(fmt.Errorf("take a connection: %w: %w", payment.ErrNothingSent, err))
 	}
-	defer conn.Release()
-	return fn(ctx, conn)
+	err = fn(ctx, conn)
+	conn.Release()
+	return s.withPartition(ctx, err)
 }
 
 // queue lets the generated methods put their statements into a batch, which goes out in one round trip. Each statement

@@ -47,6 +47,8 @@ type Config struct {
 	PollFailed func(provider string)
 	// Deliveries are notifications that were just committed. May be nil: then the sweep finds all.
 	Deliveries *Queue
+	// Tasks are done beside, now and regularly.
+	Tasks []Task
 	// Answers are deleted when they are older than KeepAnswers. May be nil.
 	Answers Forgetter
 }
@@ -57,6 +59,7 @@ type Workers struct {
 	deliveries         *leases[task]
 	transactionReports *leases[payment.TransactionReportKey]
 	answers            Forgetter
+	tasks              []Task
 	log                zerolog.Logger
 }
 
@@ -66,7 +69,7 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 		c.MaxWorkers = 50
 	}
 	w := &Workers{
-		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), answers: c.Answers, log: c.Log,
+		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), answers: c.Answers, tasks: c.Tasks, log: c.Log,
 	}
 	for _, provider := range c.Providers {
 		w.polls = append(w.polls, newPolls(provider, c, service, leaser))
@@ -83,6 +86,9 @@ func (w *Workers) Run(ctx context.Context) error {
 	all.Go(func() error { w.deliveries.run(ctx); return nil })
 	all.Go(func() error { w.transactionReports.run(ctx); return nil })
 	all.Go(func() error { w.forget(ctx); return nil })
+	for _, task := range w.tasks {
+		all.Go(func() error { task.run(ctx, w.log); return nil })
+	}
 	return all.Wait()
 }
 

@@ -78,8 +78,8 @@ func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
 		return strings.Contains(d.operator("order", "show", o.ID), "payment.succeeded delivered after 2 attempts")
 	}, waitTimeout, 25*time.Millisecond)
 
-	_, err = conn.Exec(t.Context(), `INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
-		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'no_order', 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'
+	_, err = conn.Exec(t.Context(), `INSERT INTO orderless_callbacks (account_id, dedupe_key, provider_order_id, reported, provider_data, received_at)
+		SELECT id, convert_to('k' || n, 'UTF8'), 'nobodys-' || n, 'succeeded', '{"state": "PAYED"}', now() + n * interval '1 second'
 		FROM accounts, generate_series(1, 3) n WHERE name = 'EUR-sandbox'`)
 	require.NoError(t, err)
 	text = d.operator("order", "list", "--callbacks", "--limit", "2")

@@ -168,7 +168,7 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 		return b, fmt.Errorf("read transitions: %w", err)
 	}
 	b.Kept = map[string]bool{}
-	rows, err = conn.Query(ctx, `SELECT account_id::text, encode(dedupe_key, 'hex') FROM callbacks`)
+	rows, err = conn.Query(ctx, `SELECT account_id::text, encode(dedupe_key, 'hex') FROM callbacks UNION ALL SELECT account_id::text, encode(dedupe_key, 'hex') FROM orderless_callbacks`)
 	if err != nil {
 		return b, fmt.Errorf("read callbacks: %w", err)
 	}

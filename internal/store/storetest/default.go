@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/deploy/citus"
@@ -29,5 +31,22 @@ func current(t testing.TB) Schema {
 		t.Fatalf("storetest: %v", err)
 	}
 	// The files may have changed since the program was built: the template holds what the program carries.
-	return Schema{Key: key + " " + migrations.Fingerprint() + " " + citus.Script, Up: migrations.Up}
+	return Schema{Key: key + " " + migrations.Fingerprint() + " " + citus.Script + " " + clocksMonth, Up: up}
+}
+
+// clocksMonth is where the clocks of many tests stand.
+const clocksMonth = "2030-01-01"
+
+// up makes the schema, with partitions for today and for the tests' clocks.
+func up(ctx context.Context, url string) error {
+	if err := migrations.Up(ctx, url); err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, "SELECT make_partitions($1::text::date)", clocksMonth)
+	return err
 }

@@ -14,16 +14,11 @@ import (
 )
 
 const CallbackVerdict = `-- name: CallbackVerdict :one
-SELECT verdict FROM callbacks WHERE account_id = $1 AND dedupe_key = $2
+SELECT verdict FROM callback_keys WHERE dedupe_key = $1
 `
 
-type CallbackVerdictParams struct {
-	AccountID uuid.UUID `db:"account_id"`
-	DedupeKey []byte    `db:"dedupe_key"`
-}
-
-func (q *Queries) CallbackVerdict(ctx context.Context, arg CallbackVerdictParams) (string, error) {
-	row := q.db.QueryRow(ctx, CallbackVerdict, arg.AccountID, arg.DedupeKey)
+func (q *Queries) CallbackVerdict(ctx context.Context, dedupeKey []byte) (string, error) {
+	row := q.db.QueryRow(ctx, CallbackVerdict, dedupeKey)
 	var verdict string
 	err := row.Scan(&verdict)
 	return verdict, err
@@ -35,8 +30,8 @@ FROM callbacks WHERE shop_id = $1 AND order_id = $2 ORDER BY received_at
 `
 
 type CallbacksOfParams struct {
-	ShopID  *uuid.UUID `db:"shop_id"`
-	OrderID *uuid.UUID `db:"order_id"`
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
 }
 
 type CallbacksOfRow struct {
@@ -79,7 +74,7 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 
 const CallbacksWithoutOrder = `-- name: CallbacksWithoutOrder :many
 SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.provider_data, c.received_at
-FROM callbacks c JOIN accounts a ON a.id = c.account_id WHERE c.verdict = 'no_order' ORDER BY c.received_at DESC, c.dedupe_key LIMIT $1
+FROM orderless_callbacks c JOIN accounts a ON a.id = c.account_id ORDER BY c.received_at DESC, c.dedupe_key LIMIT $1
 `
 
 type CallbacksWithoutOrderRow struct {
@@ -126,8 +121,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 type InsertCallbackParams struct {
 	AccountID       uuid.UUID       `db:"account_id"`
 	DedupeKey       []byte          `db:"dedupe_key"`
-	ShopID          *uuid.UUID      `db:"shop_id"`
-	OrderID         *uuid.UUID      `db:"order_id"`
+	ShopID          uuid.UUID       `db:"shop_id"`
+	OrderID         uuid.UUID       `db:"order_id"`
 	ProviderOrderID string          `db:"provider_order_id"`
 	Verdict         string          `db:"verdict"`
 	Reason          string          `db:"reason"`
@@ -156,8 +151,8 @@ func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) 
 }
 
 const InsertOrderlessCallback = `-- name: InsertOrderlessCallback :execrows
-INSERT INTO callbacks (account_id, dedupe_key, provider_order_id, verdict, reported, provider_data, received_at)
-VALUES ($1, $2, $3, 'no_order', $4, $5, $6)
+INSERT INTO orderless_callbacks (account_id, dedupe_key, provider_order_id, reported, provider_data, received_at)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (account_id, dedupe_key) DO NOTHING
 `
 

@@ -62,16 +62,23 @@ type AuditLog struct {
 }
 
 type Callback struct {
-	AccountID       uuid.UUID       `db:"account_id"`
+	ShopID          uuid.UUID       `db:"shop_id"`
+	OrderID         uuid.UUID       `db:"order_id"`
 	DedupeKey       []byte          `db:"dedupe_key"`
-	ShopID          *uuid.UUID      `db:"shop_id"`
-	OrderID         *uuid.UUID      `db:"order_id"`
+	AccountID       uuid.UUID       `db:"account_id"`
 	ProviderOrderID string          `db:"provider_order_id"`
 	Verdict         string          `db:"verdict"`
 	Reason          string          `db:"reason"`
 	Reported        string          `db:"reported"`
 	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
+}
+
+type CallbackKey struct {
+	DedupeKey  []byte    `db:"dedupe_key"`
+	ShopID     uuid.UUID `db:"shop_id"`
+	Verdict    string    `db:"verdict"`
+	ReceivedAt time.Time `db:"received_at"`
 }
 
 type Delivery struct {
@@ -256,6 +263,15 @@ type OrderTransition struct {
 	Source       string          `db:"source"`
 	ProviderData json.RawMessage `db:"provider_data"`
 	At           time.Time       `db:"at"`
+}
+
+type OrderlessCallback struct {
+	AccountID       uuid.UUID       `db:"account_id"`
+	DedupeKey       []byte          `db:"dedupe_key"`
+	ProviderOrderID string          `db:"provider_order_id"`
+	Reported        string          `db:"reported"`
+	ProviderData    json.RawMessage `db:"provider_data"`
+	ReceivedAt      time.Time       `db:"received_at"`
 }
 
 type ProviderCall struct {
