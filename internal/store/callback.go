@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/gateway"
@@ -20,14 +21,18 @@ type keptVerdict struct {
 func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	var verdict payment.Verdict
 	var reason string
+	shop, err := s.namedShop(ctx, cb.ProviderOrderID)
+	if err != nil {
+		return "", false, err
+	}
 	w := write{
-		doing: "keep a callback", callback: &cb,
+		doing: "keep a callback", callback: &cb, callbackShop: shop,
 		judge:   func(o *payment.Order) error { verdict, reason = fn(o); return nil },
 		verdict: func() (payment.Verdict, string) { return verdict, reason },
 	}
 	switch err := s.commit(ctx, &w); {
 	case errors.Is(err, errAlone):
-		return s.applyAlone(ctx, cb, pick, fn)
+		return s.applyAlone(ctx, cb, shop, pick, fn)
 	case err != nil:
 		return "", false, err
 	case w.kept != nil:
@@ -47,26 +52,79 @@ func keptCallback(cb *payment.Callback, o *payment.Order, judged func() (payment
 	}, err
 }
 
-// applyAlone waits for the order's lock, keeps a callback that no order is known for, and finds the refund that one means.
-func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+// namedShop is whose order an id at a provider is of, by what the id says; nil if it says nothing.
+func (s *Store) namedShop(ctx context.Context, id string) (*uuid.UUID, error) {
+	shop, ok, err := s.ShopOfProviderOrderID(ctx, id)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &shop, nil
+}
+
+// shopWith returns the shop that has the order of a callback: the one that its id names, or else any; nil if none has it.
+func (s *Store) shopWith(ctx context.Context, cb *payment.Callback, named *uuid.UUID) (*uuid.UUID, error) {
+	var shop *uuid.UUID
+	err := s.read(ctx, "find the order of a callback", func(ctx context.Context, q *db.Queries) error {
+		shop = nil
+		p := db.ShopOfProviderOrderParams{ProviderOrderID: text(cb.ProviderOrderID), ShopID: named, AccountID: cb.AccountID}
+		found, err := q.ShopOfProviderOrder(ctx, p)
+		if errors.Is(err, pgx.ErrNoRows) && named != nil {
+			p.ShopID = nil
+			found, err = q.ShopOfProviderOrder(ctx, p)
+		}
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err == nil:
+			shop = &found
+		}
+		return err
+	})
+	return shop, err
+}
+
+// keepOrderless keeps a callback that no order is known for, and reports whether it was kept before.
+func (s *Store) keepOrderless(ctx context.Context, cb *payment.Callback) (seen bool, err error) {
 	providerData, err := toJSONObject(cb.ProviderData)
+	if err != nil {
+		return false, err
+	}
+	err = s.read(ctx, "keep a callback", func(ctx context.Context, q *db.Queries) error { // one statement is a transaction of its own
+		n, err := q.InsertOrderlessCallback(ctx, db.InsertOrderlessCallbackParams{
+			AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ProviderOrderID: text(cb.ProviderOrderID), Reported: text(cb.Reported),
+			ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
+		})
+		seen = n == 0
+		return err
+	})
+	return seen, err
+}
+
+// applyAlone waits for the order's lock, keeps a callback that no order is known for, and finds the refund that one means.
+func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid.UUID, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+	shop, err := s.shopWith(ctx, &cb, named)
 	if err != nil {
 		return "", false, err
 	}
+	if shop == nil {
+		seen, err := s.keepOrderless(ctx, &cb)
+		return payment.NoOrder, seen, err
+	}
 	id := text(cb.ProviderOrderID)
-	verdict, seen := payment.NoOrder, false
+	var verdict payment.Verdict
+	seen := false
 	var saved *payment.Order
 	var all changes
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
-		verdict, seen, saved = payment.NoOrder, false, nil
+		verdict, seen, saved = "", false, nil
 		var kept *keptVerdict
 		var parent *lockedParent
 		var row *db.Order
 		var lock queue
-		ask(&lock, &parent, db.LockParentByProviderOrderID, id)
-		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, cb.AccountID)
+		ask(&lock, &parent, db.LockParentByProviderOrderID, id, *shop)
+		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, *shop, cb.AccountID)
 		// A statement of its own, so that it sees what was committed by whoever had the lock before.
-		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey)
+		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey, *shop)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}
@@ -75,11 +133,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, pick func([
 			return nil
 		}
 		if row == nil {
-			n, err := db.New(tx).InsertOrderlessCallback(ctx, db.InsertOrderlessCallbackParams{
-				AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ProviderOrderID: id, Reported: text(cb.Reported), ProviderData: providerData, ReceivedAt: cb.ReceivedAt,
-			})
-			seen = n == 0
-			return err
+			return errors.New("the order of a callback is gone")
 		}
 		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
 			refund, err := refundMeant(ctx, tx, row, pick)

@@ -16,6 +16,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
@@ -30,7 +31,11 @@ func TestDatabaseThatIsDown(t *testing.T) {
 	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none")
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	s := store.New(pool, store.Options{})
+	keyset, err := secrets.NewKeyset()
+	require.NoError(t, err)
+	keyring, err := secrets.Open(gateway.Secret(keyset))
+	require.NoError(t, err)
+	s := store.New(pool, store.Options{Keyring: keyring})
 	key := payment.Key{Shop: uuid.New(), Order: uuid.New()}
 	_, err = s.Order(t.Context(), key)
 	requireUnavailable(t, err)

@@ -9,7 +9,7 @@ VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (account_id, dedupe_key) DO NOTHING;
 
 -- name: CallbackVerdict :one
-SELECT verdict FROM callback_keys WHERE dedupe_key = $1;
+SELECT verdict FROM callback_keys WHERE dedupe_key = $1 AND shop_id = $2;
 
 -- name: CallbacksWithoutOrder :many
 SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.provider_data, c.received_at

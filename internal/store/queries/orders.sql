@@ -27,15 +27,20 @@ FROM orders WHERE orders.shop_id = $1 AND orders.id = (
     SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.kind = $2 AND r.reference = $3
 );
 
+-- name: ShopOfProviderOrder :one
+-- Of all shops' orders if none is named.
+SELECT shop_id FROM orders WHERE provider_order_id = @provider_order_id AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid)
+ORDER BY account_id = @account_id DESC, created_at LIMIT 1;
+
 -- name: OrderByProviderOrderIDForUpdate :one
--- An id that two accounts share is the calling account's.
+-- An id that two accounts share is the calling account's. Its shop comes from ShopOfProviderOrder.
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
-FROM orders WHERE provider_order_id = @provider_order_id
+FROM orders WHERE provider_order_id = @provider_order_id AND shop_id = @shop_id
 ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 
 -- name: OrdersCalled :many
@@ -71,7 +76,7 @@ WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p;
 
 -- name: LockParentByProviderOrderID :many
 SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
-WHERE c.provider_order_id = $1 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p;
+WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p;
 
 -- name: LockOrder :one
 SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;

@@ -14,11 +14,16 @@ import (
 )
 
 const CallbackVerdict = `-- name: CallbackVerdict :one
-SELECT verdict FROM callback_keys WHERE dedupe_key = $1
+SELECT verdict FROM callback_keys WHERE dedupe_key = $1 AND shop_id = $2
 `
 
-func (q *Queries) CallbackVerdict(ctx context.Context, dedupeKey []byte) (string, error) {
-	row := q.db.QueryRow(ctx, CallbackVerdict, dedupeKey)
+type CallbackVerdictParams struct {
+	DedupeKey []byte    `db:"dedupe_key"`
+	ShopID    uuid.UUID `db:"shop_id"`
+}
+
+func (q *Queries) CallbackVerdict(ctx context.Context, arg CallbackVerdictParams) (string, error) {
+	row := q.db.QueryRow(ctx, CallbackVerdict, arg.DedupeKey, arg.ShopID)
 	var verdict string
 	err := row.Scan(&verdict)
 	return verdict, err

@@ -574,11 +574,16 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (uuid.UU
 
 const LockParentByProviderOrderID = `-- name: LockParentByProviderOrderID :many
 SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
-WHERE c.provider_order_id = $1 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
+WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
 `
 
-func (q *Queries) LockParentByProviderOrderID(ctx context.Context, providerOrderID string) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, LockParentByProviderOrderID, providerOrderID)
+type LockParentByProviderOrderIDParams struct {
+	ProviderOrderID string    `db:"provider_order_id"`
+	ShopID          uuid.UUID `db:"shop_id"`
+}
+
+func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParentByProviderOrderIDParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, LockParentByProviderOrderID, arg.ProviderOrderID, arg.ShopID)
 	if err != nil {
 		return nil, err
 	}
@@ -732,18 +737,19 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
-FROM orders WHERE provider_order_id = $1
-ORDER BY account_id = $2 DESC, created_at LIMIT 1 FOR NO KEY UPDATE
+FROM orders WHERE provider_order_id = $1 AND shop_id = $2
+ORDER BY account_id = $3 DESC, created_at LIMIT 1 FOR NO KEY UPDATE
 `
 
 type OrderByProviderOrderIDForUpdateParams struct {
 	ProviderOrderID string    `db:"provider_order_id"`
+	ShopID          uuid.UUID `db:"shop_id"`
 	AccountID       uuid.UUID `db:"account_id"`
 }
 
-// An id that two accounts share is the calling account's.
+// An id that two accounts share is the calling account's. Its shop comes from ShopOfProviderOrder.
 func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg OrderByProviderOrderIDForUpdateParams) (Order, error) {
-	row := q.db.QueryRow(ctx, OrderByProviderOrderIDForUpdate, arg.ProviderOrderID, arg.AccountID)
+	row := q.db.QueryRow(ctx, OrderByProviderOrderIDForUpdate, arg.ProviderOrderID, arg.ShopID, arg.AccountID)
 	var i Order
 	err := row.Scan(
 		&i.ShopID,
@@ -1108,6 +1114,25 @@ func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]Refunds
 		return nil, err
 	}
 	return items, nil
+}
+
+const ShopOfProviderOrder = `-- name: ShopOfProviderOrder :one
+SELECT shop_id FROM orders WHERE provider_order_id = $1 AND ($2::uuid IS NULL OR shop_id = $2::uuid)
+ORDER BY account_id = $3 DESC, created_at LIMIT 1
+`
+
+type ShopOfProviderOrderParams struct {
+	ProviderOrderID string     `db:"provider_order_id"`
+	ShopID          *uuid.UUID `db:"shop_id"`
+	AccountID       uuid.UUID  `db:"account_id"`
+}
+
+// Of all shops' orders if none is named.
+func (q *Queries) ShopOfProviderOrder(ctx context.Context, arg ShopOfProviderOrderParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, ShopOfProviderOrder, arg.ProviderOrderID, arg.ShopID, arg.AccountID)
+	var shop_id uuid.UUID
+	err := row.Scan(&shop_id)
+	return shop_id, err
 }
 
 const ShopsOfDuePolls = `-- name: ShopsOfDuePolls :many
