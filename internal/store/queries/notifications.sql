@@ -68,19 +68,20 @@ WHERE d.shop_id = @shop_id AND d.order_id = t.order_id AND d.sequence = t.sequen
 
 -- name: ResendNotification :execrows
 -- Attempts are numbered on, since their numbers are those of leases; the plan of retries begins anew.
+WITH made AS (
+    SELECT coalesce(max(t.attempt), 0)::integer AS attempts FROM notification_attempts t
+    WHERE t.shop_id = @shop_id AND t.order_id = @order_id AND t.sequence = @sequence
+), again AS (
+    SELECT n.shop_id, n.order_id, n.sequence, coalesce(w.url, nullif(n.url, ''), s.notification_url) AS url, n.created_at,
+        coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url) AS goes_to
+    FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+        LEFT JOIN deliveries w ON w.shop_id = n.shop_id AND w.order_id = n.order_id AND w.sequence = n.sequence
+    WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
+)
 INSERT INTO deliveries AS d (shop_id, order_id, sequence, state, url, attempts, attempts_before, next_attempt_at, created_at)
-SELECT n.shop_id, n.order_id, n.sequence, 'pending', coalesce(w.url, nullif(n.url, ''), s.notification_url), made.attempts, made.attempts, @at, n.created_at
-FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
-    LEFT JOIN deliveries w ON w.shop_id = n.shop_id AND w.order_id = n.order_id AND w.sequence = n.sequence
-    CROSS JOIN LATERAL (
-        SELECT coalesce(max(t.attempt), 0)::integer AS attempts FROM notification_attempts t
-        WHERE t.shop_id = n.shop_id AND t.order_id = n.order_id AND t.sequence = n.sequence
-    ) made
-WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND coalesce(w.url, nullif(n.url, ''), s.notification_url) <> ''
-    AND NOT EXISTS (
-        SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id
-            AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url))
-    )
+SELECT again.shop_id, again.order_id, again.sequence, 'pending', again.url, made.attempts, made.attempts, @at, again.created_at
+FROM again CROSS JOIN made
+WHERE again.url <> '' AND NOT EXISTS (SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(again.goes_to))
 ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
     leased_until = NULL, not_before = NULL, attempts_before = d.attempts;
 
