@@ -3,9 +3,11 @@ package store
 import (
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
 )
 
 // ExpireDirectory is for tests that change its tables by hand and cannot wait until it is compared again.
@@ -52,3 +54,36 @@ func SealedPlaces() []string {
 	}
 	return places
 }
+
+// Lookup is a statement of daily work, with arguments.
+type Lookup struct {
+	SQL  string
+	Args []any
+}
+
+// OneShopsLookups are what callbacks, polls, deliveries and reports look up and lock, as they are on a Citus cluster.
+func OneShopsLookups(shop, order uuid.UUID, now time.Time) map[string]Lookup {
+	narrow := func(sql string, args ...any) Lookup {
+		sql, args = narrowed(sql, args, &shop)
+		return Lookup{sql, args}
+	}
+	key := [][]byte{[]byte("key")}
+	return map[string]Lookup{
+		"find a callback's order":   {db.ShopOfProviderOrder, []any{"pr-x", shop, order}},
+		"lock a callback's order":   narrow(lockOrders, []uuid.UUID{}, []uuid.UUID{}, []*uuid.UUID{&shop}, []string{"pr-x"}),
+		"lock it and wait":          {db.OrderByProviderOrderIDForUpdate, []any{"pr-x", shop, order}},
+		"lock its payment":          {db.LockParentByProviderOrderID, []any{"pr-x", shop}},
+		"kept before":               narrow(keptCallbacks, key),
+		"lock an order":             narrow(lockOrders, []uuid.UUID{shop}, []uuid.UUID{order}, []*uuid.UUID{}, []string{}),
+		"update an order":           narrow(updateOrders, arrays([]db.UpdateOrderParams{{ShopID: shop, ID: order}})...),
+		"lease polls":               {db.LeaseDuePolls, []any{now, shop, "fake", now, 1}},
+		"lease deliveries":          {db.DueDeliveries, []any{shop, now, now, 1, now}},
+		"lease transaction reports": {db.LeaseDueTransactionReports, []any{now, shop, now, 1}},
+	}
+}
+
+// Violates and OutcomeKnown are what the store makes of errors.
+var (
+	Violates     = violates
+	OutcomeKnown = outcomeKnown
+)

@@ -1,0 +1,59 @@
+package store_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/store"
+)
+
+// On a Citus cluster each statement goes to one shard; elsewhere its plan filters by the shop.
+func TestWhatIsOfOneShopTouchesOneShard(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	var citus bool
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL").Scan(&citus))
+	for name, lookup := range store.OneShopsLookups(b.shop.ID, uuid.New(), b.clock.Now()) {
+		rows, err := b.pool.Query(t.Context(), "EXPLAIN (VERBOSE) "+lookup.SQL, lookup.Args...)
+		require.NoError(t, err, name)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err, name)
+		plan := strings.Join(lines, "\n")
+		if citus {
+			require.Contains(t, plan, "Task Count: 1\n", name)
+		} else {
+			require.Regexp(t, `shop_id = '`+b.shop.ID.String(), plan, name)
+		}
+	}
+}
+
+func TestConstraintsAreKnownByANodesMessage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err      pgconn.PgError
+		violates bool
+	}{
+		{pgconn.PgError{Code: "23505", ConstraintName: "shops_name_key"}, true},
+		{pgconn.PgError{Code: "23505", Message: `duplicate key value violates unique constraint "shops_name_key_102008"`}, true},
+		{pgconn.PgError{Code: "XX000", Message: `duplicate key value violates unique constraint "shops_name_key_102008"`}, true},
+		{pgconn.PgError{Code: "23514", Message: `new row for relation "shops_102008" violates check constraint "shops_name_key"`}, true},
+		{pgconn.PgError{Code: "23505", Message: `duplicate key value violates unique constraint "shops_name_key_two"`}, false},
+		{pgconn.PgError{Code: "23505", Message: `duplicate key value violates unique constraint "shops_number_key_102008"`}, false},
+		{pgconn.PgError{Code: "40001", Message: `violates unique constraint "shops_name_key"`}, false},
+	} {
+		require.Equal(t, c.violates, store.Violates(&c.err, "shops_name_key"), c.err.Message)
+	}
+}
+
+// A coordinator that loses a node in a commit does not know, and nobody else does.
+func TestACommitThatANodeWasLostInIsUnknown(t *testing.T) {
+	t.Parallel()
+	lost := &pgconn.PgError{Code: "XX000", Message: "could not commit transaction for shard 102017 on at least one active node"}
+	require.False(t, store.OutcomeKnown(lost))
+	require.True(t, store.OutcomeKnown(&pgconn.PgError{Code: "XX000", Message: "duplicate key value"}))
+}
