@@ -78,6 +78,10 @@ test: ## run the tests
 test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker
 	TEST_POSTGRES=container go test -count=1 ./internal/store/... ./internal/worker/... ./migrations/...
 
+.PHONY: test-citus
+test-citus: ## run the end-to-end tests on a Citus cluster: CITUS_URL of a coordinator, or CITUS_BIN with Postgres and the extension
+	deploy/citus/test
+
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
 	CGO_ENABLED=1 go test -race -timeout $(RACETIME) $$(go list ./internal/... | grep -E '/internal/($(RACE))(/|$$)')
