@@ -34,6 +34,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('transaction_report_rows', 'shop', ''),
     ('shop_keys', 'local', 'read whole by every process, a short while after each change'),
     ('shop_key_uses', 'local', 'as shop_keys'),
+    ('shop_rates', 'local', 'as shop_keys'),
     ('account_shops', 'local', 'as shop_keys'),
     ('account_secrets', 'local', 'as shop_keys'),
     ('directory', 'view', 'see below'),
@@ -58,6 +59,8 @@ END $$;
 
 -- Tables -----------------------------------------------------------------------------------------------------------
 -- Triggers are put back below, in another form.
+CREATE TEMPORARY TABLE counted ON COMMIT DROP AS
+SELECT DISTINCT t.tgrelid::regclass::text AS name FROM pg_trigger t WHERE t.tgfoid = 'directory_changed'::regproc;
 DROP FUNCTION directory_changed CASCADE;
 DROP FUNCTION order_transitions_check, orders_added, orders_changed, callbacks_added, notifications_check, notified_check CASCADE;
 
@@ -155,16 +158,15 @@ END $$;
 -- What is kept in memory is read anew when this number has moved. Triggers of tables that are on several nodes cannot count, so here
 -- the number is made of what the tables hold, and the time is the rest of their checksum.
 DROP TABLE directory;
-CREATE VIEW directory AS SELECT true AS one_row, sum & 524287 AS generation, timestamptz 'epoch' + (sum >> 19 & 35184372088831) * interval '1 microsecond' AS changed_at
-FROM (
-    SELECT coalesce(bit_xor(hashtextextended(held.line, held.source)), 0) AS sum FROM (
-        SELECT 1 AS source, s::text AS line FROM shops s
-        UNION ALL SELECT 2, k::text FROM shop_keys k
-        UNION ALL SELECT 3, a::text FROM accounts a
-        UNION ALL SELECT 4, c::text FROM account_secrets c
-        UNION ALL SELECT 5, l::text FROM account_shops l
-    ) held
-) checksum;
+DO $$
+BEGIN
+    EXECUTE 'CREATE VIEW directory AS
+        SELECT true AS one_row, sum & 524287 AS generation, timestamptz ''epoch'' + (sum >> 19 & 35184372088831) * interval ''1 microsecond'' AS changed_at
+        FROM (SELECT coalesce(bit_xor(hashtextextended(held.line, held.source)), 0) AS sum FROM ('
+        || (SELECT string_agg(format('SELECT %s AS source, t::text AS line FROM %I t', ordinal, name), ' UNION ALL ')
+            FROM (SELECT name, row_number() OVER (ORDER BY name) AS ordinal FROM counted) c)
+        || ') held) checksum';
+END $$;
 
 CREATE FUNCTION callbacks_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
