@@ -71,7 +71,7 @@ WHERE d.shop_id = @shop_id AND d.order_id = t.order_id AND d.sequence = t.sequen
 WITH made AS (
     SELECT coalesce(max(t.attempt), 0)::integer AS attempts FROM notification_attempts t
     WHERE t.shop_id = @shop_id AND t.order_id = @order_id AND t.sequence = @sequence
-), again AS (
+), resent AS (
     SELECT n.shop_id, n.order_id, n.sequence, coalesce(w.url, nullif(n.url, ''), s.notification_url) AS url, n.created_at,
         coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url) AS goes_to
     FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
@@ -79,9 +79,9 @@ WITH made AS (
     WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
 )
 INSERT INTO deliveries AS d (shop_id, order_id, sequence, state, url, attempts, attempts_before, next_attempt_at, created_at)
-SELECT again.shop_id, again.order_id, again.sequence, 'pending', again.url, made.attempts, made.attempts, @at, again.created_at
-FROM again CROSS JOIN made
-WHERE again.url <> '' AND NOT EXISTS (SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(again.goes_to))
+SELECT resent.shop_id, resent.order_id, resent.sequence, 'pending', resent.url, made.attempts, made.attempts, @at, resent.created_at
+FROM resent CROSS JOIN made
+WHERE resent.url <> '' AND NOT EXISTS (SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(resent.goes_to))
 ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
     leased_until = NULL, not_before = NULL, attempts_before = d.attempts;
 
