@@ -182,10 +182,11 @@ func testAccount(ctx context.Context, io *Streams, a payment.Account) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	_, err = gw.Fetch(ctx, gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, Flow: gateway.FlowHosted, OrderID: "test-" + uuid.NewString()})
-	switch gateway.KindOf(err) {
-	case gateway.KindNotFound:
+	kind := gateway.KindOf(err)
+	if kind == gateway.KindNotFound {
 		return nil
-	case gateway.KindCredentials:
+	}
+	if kind == gateway.KindCredentials {
 		return fmt.Errorf("the provider refuses the secrets of %s: %w", a.Name, err)
 	}
 	if err == nil {
