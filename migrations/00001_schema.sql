@@ -488,15 +488,17 @@ CREATE TABLE callbacks (
 CREATE TABLE callback_keys (
     dedupe_key  bytea NOT NULL,
     shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
     verdict     text NOT NULL,
     received_at timestamptz NOT NULL,
     -- The key comes first: whoever asks does not know the shop yet.
     PRIMARY KEY (dedupe_key, shop_id)
 );
+CREATE INDEX callback_keys_age ON callback_keys USING brin (received_at); -- rows come and go in the order of time
 -- +goose StatementBegin
 CREATE FUNCTION callbacks_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO callback_keys (dedupe_key, shop_id, verdict, received_at) SELECT dedupe_key, shop_id, verdict, received_at FROM added;
+    INSERT INTO callback_keys (dedupe_key, shop_id, order_id, verdict, received_at) SELECT dedupe_key, shop_id, order_id, verdict, received_at FROM added;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
@@ -554,20 +556,24 @@ CREATE TABLE feed_rewinds (
     PRIMARY KEY (shop_id, epoch)
 );
 
--- One row for each step that a shop is told of, written with the step itself. It never changes.
+-- One row for each step that a shop is told of, written with the step itself. It never changes,
+-- but for the payload, which retention removes when it is old.
 CREATE TABLE notifications (
     shop_id         uuid NOT NULL,
     order_id        uuid NOT NULL,
     sequence        integer NOT NULL,                       -- of the transition it tells of
     id              uuid NOT NULL,                          -- the webhook-id
     type            text NOT NULL,
-    payload         text NOT NULL,                          -- exactly the bytes that are signed and sent
+    payload         text,                                   -- exactly the bytes that are signed and sent
     url             text NOT NULL DEFAULT '',               -- where it was to go when it was made; empty: for the feed only
     created_at      timestamptz NOT NULL,
     position        bigint NOT NULL,                        -- its place in the shop's event feed
-    PRIMARY KEY (shop_id, order_id, sequence)
+    payload_digest  bytea,                                  -- SHA-256 of a payload that was removed
+    PRIMARY KEY (shop_id, order_id, sequence),
+    CONSTRAINT notifications_payload CHECK ((payload IS NULL) = (payload_digest IS NOT NULL))
 );
 CREATE UNIQUE INDEX notifications_feed ON notifications (shop_id, position);
+CREATE INDEX notifications_payload_age ON notifications (created_at) WHERE payload IS NOT NULL;
 
 -- The notifications that are still to be delivered. A row goes with the shop's answer, so the table and its indexes stay small.
 CREATE TABLE deliveries (
@@ -590,7 +596,7 @@ CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state = 'pendi
 CREATE INDEX deliveries_stopped ON deliveries (state, shop_id, order_id) WHERE state <> 'pending';
 CREATE INDEX deliveries_waiting ON deliveries (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
 
--- How each attempt ended. A notification that is not in deliveries any more was delivered by the attempt without an error.
+-- How each attempt ended. In partitions by month: see make_partitions. A notification that is not in deliveries any more was delivered by the attempt without an error.
 CREATE TABLE notification_attempts (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
@@ -602,7 +608,7 @@ CREATE TABLE notification_attempts (
     error       text NOT NULL DEFAULT '',
     moved_to    text NOT NULL DEFAULT '',                   -- where it went, if not to the notification's url
     PRIMARY KEY (shop_id, order_id, sequence, attempt)
-);
+) PARTITION BY RANGE (order_id);
 
 -- A notification tells of a step, and deliveries and attempts are of a notification. One question a statement is cheaper than
 -- foreign keys, which ask and lock for each row.
@@ -621,7 +627,7 @@ BEGIN
     IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
         SELECT 1 FROM notifications n WHERE n.shop_id = a.shop_id AND n.order_id = a.order_id AND n.sequence = a.sequence
     )) THEN
-        PERFORM violated(TG_TABLE_NAME || '_notification', TG_TABLE_NAME || ' are of a notification');
+        PERFORM violated(regexp_replace(TG_TABLE_NAME, '_\d{4}_\d\d$', '') || '_notification', 'this must be of a notification'); -- a partition is named as its table
     END IF;
     RETURN NULL;
 END $$;
@@ -712,6 +718,17 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only();
 
+-- Retention ------------------------------------------------------------------------------------------------------
+-- What is kept for a while is deleted by one process at a time, in small transactions. Each adds what it removed here. The run's end
+-- moves the sums to the audit log, so an interrupted run is counted with the next one.
+CREATE TABLE retention (
+    one_row      boolean PRIMARY KEY DEFAULT true CONSTRAINT retention_one_row CHECK (one_row),
+    leased_until timestamptz NOT NULL,
+    last_run_at  timestamptz NOT NULL,                      -- when the last one removed everything that is old
+    removed      jsonb NOT NULL DEFAULT '{}'                -- rows by table, since then
+);
+INSERT INTO retention (leased_until, last_run_at) VALUES ('epoch', now());
+
 -- Partitions -----------------------------------------------------------------------------------------------------
 -- What is written once and read by its order stands in partitions: a month of a table is the orders whose ids were made in it. Old
 -- months are dropped with their disk space, which costs nothing.
@@ -750,6 +767,7 @@ END $$;
 -- +goose StatementEnd
 
 -- +goose Down
+DROP TABLE retention;
 DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
 DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;

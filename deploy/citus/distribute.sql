@@ -40,6 +40,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('directory', 'view', 'see below'),
     ('service_keys', 'local', 'read once by every process'),
     ('audit_log', 'local', 'written by operators only'),
+    ('retention', 'local', 'one row, of the process that removes what is old'),
     ('goose_db_version', 'local', 'written by migrations only');
 
 DO $$

@@ -172,6 +172,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 		"rate set":                      {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
 		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
+		"retention run":                 {"retention", "run"},
 	}
 }
 

@@ -30,6 +30,7 @@ type cli struct {
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
 	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`
 	Cards             cardsCmd             `cmd:"" help:"Card numbers where none belong."`
+	Retention         retentionCmd         `cmd:"" help:"What is kept for a while only."`
 	Audit             auditCmd             `cmd:"" help:"What operators changed, when and why."`
 	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`
 	Healthcheck       healthcheckCmd       `cmd:"" help:"Exit with 0 if a running service says it is ready. For containers."`

@@ -43,6 +43,7 @@ type config struct {
 	ProviderHosts   string         `env:"PROVIDER_HOSTS" help:"Hosts that providers may be called at, beside those built in, as smartcore=api.example.com,smartcore=pci.example.com:8443. Not in the database, so that nobody who writes there redirects cards."`
 	HostsCheck      string         `env:"PROVIDER_HOSTS_CHECK" envDefault:"warn" help:"warn: a provider of which no host is known may be called anywhere, with a warning at the start. enforce: it may not."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
+	Retention
 }
 
 // loadConfig reads the environment and reports every problem at once.
@@ -51,24 +52,32 @@ func loadConfig(environ []string) (config, error) {
 	problems := append(secretFiles(configType, vars), keysetFromCommand(vars)...)
 	var c config
 	unread := map[string]bool{} // fields
-	if err := env.ParseWithOptions(&c, env.Options{Environment: vars}); err != nil {
-		if all, ok := errors.AsType[env.AggregateError](err); ok {
-			for _, e := range all.Errors {
-				problems = append(problems, plain(e))
-				if parse, ok := errors.AsType[env.ParseError](e); ok {
-					unread[parse.Name] = true
-				}
-			}
-		} else {
-			problems = append(problems, plain(err))
-		}
-	}
+	problems = append(problems, parse(&c, vars, unread)...)
 	problems = append(problems, c.check(unread)...)
 	if len(problems) > 0 {
 		return config{}, fmt.Errorf("the environment is not complete:\n  - %s\n'server run --help' lists every variable", strings.Join(problems, "\n  - "))
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	return c, nil
+}
+
+// parse fills a struct from variables, says what is wrong with them, and names the fields that could not be read.
+func parse(into any, vars map[string]string, unread map[string]bool) (problems []string) {
+	err := env.ParseWithOptions(into, env.Options{Environment: vars})
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		if err != nil {
+			problems = append(problems, plain(err))
+		}
+		return problems
+	}
+	for _, e := range all.Errors {
+		problems = append(problems, plain(e))
+		if parse, ok := errors.AsType[env.ParseError](e); ok {
+			unread[parse.Name] = true
+		}
+	}
+	return problems
 }
 
 // plain says what is wrong with a variable without its value.
@@ -113,8 +122,8 @@ func secretFiles(t reflect.Type, vars map[string]string) (problems []string) {
 
 func fields(t reflect.Type) func(func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			if !yield(t.Field(i)) {
+		for _, f := range reflect.VisibleFields(t) {
+			if !f.Anonymous && !yield(f) {
 				return
 			}
 		}
@@ -131,12 +140,7 @@ func (c config) check(unread map[string]bool) (problems []string) {
 	if c.PublicURL != "" {
 		problems = append(problems, badBaseURL("PUBLIC_URL", c.PublicURL)...)
 	}
-	for f := range fields(configType) {
-		if limits := f.Tag.Get("range"); limits != "" && !unread[f.Name] {
-			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
-			bad(!within(reflect.ValueOf(c).FieldByIndex(f.Index), limits), name+" must be from "+limits)
-		}
-	}
+	problems = append(problems, outOfRange(reflect.ValueOf(c), unread)...)
 	bad(c.CallbackPolicy != "" && c.CallbackPolicy != "verify" && c.CallbackPolicy != "always_confirm", "CALLBACK_POLICY must be verify or always_confirm")
 	if _, err := c.clients(); err != nil {
 		problems = append(problems, "CLIENT_ADDRESS and TRUSTED_PROXIES do not fit: "+err.Error())
@@ -152,6 +156,17 @@ func (c config) check(unread map[string]bool) (problems []string) {
 // clients finds the address of each client as CLIENT_ADDRESS says.
 func (c config) clients() (*clientaddr.Finder, error) {
 	return clientaddr.New(clientaddr.Source(c.ClientAddress), c.TrustedProxies)
+}
+
+// outOfRange says which numbers and durations of a struct are outside their limits.
+func outOfRange(v reflect.Value, unread map[string]bool) (problems []string) {
+	for f := range fields(v.Type()) {
+		if limits := f.Tag.Get("range"); limits != "" && !unread[f.Name] && !within(v.FieldByIndex(f.Index), limits) {
+			name, _, _ := strings.Cut(f.Tag.Get("env"), ",")
+			problems = append(problems, name+" must be from "+limits)
+		}
+	}
+	return problems
 }
 
 // within reports whether v, a number or a duration, is within limits such as "1s to 2m".

@@ -102,6 +102,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 			"dead_lettered": desc("notification_dead_lettered", "Notifications that were given up on and wait for an operator."),
 			"shops_off":     desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
 			"poll":          desc("status_poll_lag_seconds", "How long the most overdue status poll has been due; 0 without one."),
+			"retention":     desc("retention_age_seconds", "How long ago everything that is old was removed last."),
 		},
 	}
 }
@@ -128,6 +129,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
 		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "poll": state.CheckLag.Seconds(),
+		"retention": state.SinceRemoval.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"payrelay/internal/worker"
 )
 
@@ -12,10 +14,12 @@ import (
 const partitionsEvery = 6 * time.Hour
 
 // tasks are what the service does regularly.
-func (a *app) tasks() []worker.Task {
-	return []worker.Task{
-		{Name: "make partitions", Every: partitionsEvery, Run: a.makePartitions},
+func (a *app) tasks(reg prometheus.Registerer) []worker.Task {
+	tasks := []worker.Task{{Name: "make partitions", Every: partitionsEvery, Run: a.makePartitions}}
+	if a.config.RetentionOn {
+		tasks = append(tasks, worker.Task{Name: "remove what is old", Every: retentionEvery, Run: newRetainer(a.store, a.config.Retention, reg).run})
 	}
+	return tasks
 }
 
 func (a *app) makePartitions(ctx context.Context) error {

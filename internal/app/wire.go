@@ -113,7 +113,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers = worker.New(worker.Config{
-		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, Answers: a.store.Idempotency(), Tasks: a.tasks(),
+		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, Tasks: a.tasks(reg),
 	}, a.service, notifier, a.store)
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,

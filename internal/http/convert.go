@@ -70,6 +70,20 @@ func renderFailure(f *gateway.Failure) *oapi.Failure {
 // refund. The fields of a form are left out: notifications rest as they are sent, and a bank's form holds
 // the card number, compressed (3-D Secure's PaReq). The order itself has them, and rests encrypted.
 func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
+	n := notificationOf(o, t, id)
+	payload, err := encodeNotification(n)
+	return n.Type, payload, err
+}
+
+// renderAgain makes a notification of the feed whose payload was removed, with the order as it stands now.
+func renderAgain(item payment.FeedItem) ([]byte, error) {
+	n := notificationOf(item.Order, item.Transition, item.ID)
+	again := true
+	n.RenderedAgain = &again
+	return encodeNotification(n)
+}
+
+func notificationOf(o *payment.Order, t payment.Transition, id uuid.UUID) oapi.Notification {
 	typ := string(o.Kind) + "." + string(t.To)
 	if t.From == t.To { // money came back: whoever acts on succeeded must not act twice
 		typ = string(o.Kind) + ".returned"
@@ -78,11 +92,15 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	if order.NextAction != nil {
 		order.NextAction.Fields = nil
 	}
+	return oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order}
+}
+
+func encodeNotification(n oapi.Notification) ([]byte, error) {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	err := e.Encode(oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order})
-	return typ, bytes.TrimRight(out.Bytes(), "\n"), err
+	err := e.Encode(n)
+	return bytes.TrimRight(out.Bytes(), "\n"), err
 }
 
 func renderTransition(t payment.Transition, notified []payment.Notified) oapi.Transition {

@@ -57,7 +57,7 @@ func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListTransi
 	return reply{status: http.StatusOK, body: list}, nil
 }
 
-// listNotifications passes payloads on as they were signed.
+// listNotifications passes payloads on as they were signed. What was removed is rendered again, and says so.
 func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNotificationsParams) (reply, error) {
 	cursor := q.Cursor
 	if q.After != nil {
@@ -77,7 +77,13 @@ func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNoti
 		Rewound    bool              `json:"rewound"`
 	}{Data: []json.RawMessage{}, NextCursor: nullable(page.Next), LastCursor: nullable(page.Cursor), Rewound: page.Rewound}
 	for _, n := range page.Items {
-		list.Data = append(list.Data, n.Payload)
+		payload := n.Payload
+		if payload == nil {
+			if payload, err = renderAgain(n); err != nil {
+				return reply{}, err
+			}
+		}
+		list.Data = append(list.Data, payload)
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }

@@ -52,6 +52,8 @@ type book struct {
 	status payment.Status
 	// missing is what the provider says of a request that was refused.
 	missing []gateway.FieldError
+	// removed, if set, is the feed's item, instead of one with a payload.
+	removed *payment.FeedItem
 	// earlier, if set, finds the order that a request made earlier.
 	earlier func(shop uuid.UUID, kind gateway.Kind, reference string, hash []byte) (*payment.Order, error)
 	// what the last calls were given
@@ -227,6 +229,9 @@ func (b *book) Feed(ctx context.Context, _ uuid.UUID, after string, _ int) (paym
 		return payment.FeedPage{}, err
 	}
 	page := payment.Page[payment.FeedItem]{Items: []payment.FeedItem{{ID: id, Payload: payload, Cursor: "c1"}}}
+	if b.removed != nil {
+		page.Items[0] = *b.removed
+	}
 	return payment.FeedPage{Page: page, Cursor: "c1"}, b.called(ctx, "feed")
 }
 

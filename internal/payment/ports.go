@@ -141,9 +141,12 @@ type FeedPage struct {
 	Rewound bool
 }
 
-// FeedItem is one notification as it was or will be sent.
+// FeedItem is one notification as it was or will be sent. Payload is nil if it was removed because it is old: then Order, as it
+// stands now, and Transition are there instead.
 type FeedItem struct {
-	ID      uuid.UUID
-	Payload []byte
-	Cursor  string
+	ID         uuid.UUID
+	Payload    []byte
+	Order      *Order
+	Transition Transition
+	Cursor     string
 }

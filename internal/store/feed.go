@@ -54,12 +54,32 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 	page.Items = make([]payment.FeedItem, 0, min(len(rows), limit))
 	for _, r := range rows[:min(len(rows), limit)] {
 		page.Cursor = feedCursor(epoch, r.Position)
-		page.Items = append(page.Items, payment.FeedItem{ID: r.ID, Payload: []byte(r.Payload), Cursor: page.Cursor})
+		item := payment.FeedItem{ID: r.ID, Cursor: page.Cursor}
+		if r.Payload != nil {
+			item.Payload = []byte(*r.Payload)
+		} else if err := s.addOld(ctx, &item, payment.Key{Shop: shop, Order: r.OrderID}, int(r.Sequence)); err != nil {
+			return payment.FeedPage{}, err
+		}
+		page.Items = append(page.Items, item)
 	}
 	if len(rows) > limit {
 		page.Next = page.Cursor
 	}
 	return page, nil
+}
+
+// addOld adds what is left of a notification whose payload was removed.
+func (s *Store) addOld(ctx context.Context, item *payment.FeedItem, key payment.Key, sequence int) (err error) {
+	if item.Order, err = s.Order(ctx, key); err != nil {
+		return err
+	}
+	history, err := s.History(ctx, key)
+	for _, t := range history {
+		if t.Sequence == sequence {
+			item.Transition = t
+		}
+	}
+	return err
 }
 
 // place is where a cursor stands. The zero value is the beginning of the feed.

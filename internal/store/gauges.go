@@ -25,6 +25,8 @@ type Gauges struct {
 	ShopsOff int64
 	// CheckLag is for how long the most overdue check has been due.
 	CheckLag time.Duration
+	// SinceRemoval is for how long nobody has removed what is old.
+	SinceRemoval time.Duration
 }
 
 // UnfinishedCount is how many orders of a kind, status and provider are not final.
@@ -67,6 +69,8 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 			g.ConflictsOpen = r.N
 		case r.What == "shops_off":
 			g.ShopsOff = r.N
+		case r.What == "retention":
+			g.SinceRemoval = age
 		case r.What == "due":
 			g.CheckLag = age
 		}

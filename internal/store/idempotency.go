@@ -111,22 +111,3 @@ func (i Idempotency) Abandon(ctx context.Context, c idempotency.Claim) error {
 		return err
 	})
 }
-
-// Forget deletes the keys that were first used longer than age ago, by the clock that wrote them, and returns how many.
-func (i Idempotency) Forget(ctx context.Context, age time.Duration) (int64, error) {
-	before := i.store.Now().Add(-age)
-	for deleted := int64(0); ; {
-		var n int64
-		err := i.store.read(ctx, "forget idempotency keys", func(ctx context.Context, q *db.Queries) (err error) {
-			n, err = q.ForgetIdempotencyKeys(ctx, db.ForgetIdempotencyKeysParams{Before: before, MaxRows: forgetBatch})
-			return err
-		})
-		deleted += n
-		if err != nil || n < forgetBatch {
-			return deleted, err
-		}
-	}
-}
-
-// forgetBatch is how many keys one statement deletes, however many there are: it must end within the store's limit.
-const forgetBatch = 2000

@@ -129,18 +129,3 @@ func TestAClaimIsRenewedByItsOwner(t *testing.T) {
 	err = i.Renew(t.Context(), next, time.Hour)
 	require.Error(t, err, "what has its answer is over")
 }
-
-func TestOldKeysAreForgotten(t *testing.T) {
-	t.Parallel()
-	b := newFixture(t)
-	for _, k := range []string{"old", "new"} {
-		_, _, err := b.Idempotency().Begin(t.Context(), b.shop.ID, k, []byte("hash"), time.Minute)
-		require.NoError(t, err)
-		b.clock.Add(time.Hour)
-	}
-	n, err := b.Idempotency().Forget(t.Context(), time.Hour)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, n)
-	_, _, err = b.Idempotency().Begin(t.Context(), b.shop.ID, "old", []byte("another"), time.Minute)
-	require.NoError(t, err)
-}

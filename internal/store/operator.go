@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -240,12 +241,14 @@ func (s *Store) ResendNotification(ctx context.Context, key payment.Key, sequenc
 			return err
 		}
 		if n == 0 {
-			exists, err := q.NotificationExists(ctx, db.NotificationExistsParams{ShopID: key.Shop, OrderID: key.Order, Sequence: int32(sequence)}) //nolint:gosec // a count
-			if err != nil {
-				return err
-			}
-			if !exists {
+			payload, err := q.NotificationHasPayload(ctx, db.NotificationHasPayloadParams{ShopID: key.Shop, OrderID: key.Order, Sequence: int32(sequence)}) //nolint:gosec // a count
+			switch {
+			case errors.Is(err, pgx.ErrNoRows):
 				return payment.ErrNotFound
+			case err != nil:
+				return err
+			case !payload:
+				return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification is too old to be sent again: its payload was removed. The shop finds it in its event feed, or reads the order."}
 			}
 			return &payment.Error{Code: payment.CodeInvalidState, Message: "The notification has nowhere to go: the shop has no notification URL, or its address answered 410 and is switched off. Set one, or resume, first."}
 		}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -77,4 +79,30 @@ var anyID = regexp.MustCompile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 // monthOf is the time that a UUIDv7 says.
 func monthOf(id uuid.UUID) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(id[:8]) >> 16)).UTC() //nolint:gosec // 48 bits
+}
+
+// partition is a month of a table.
+type partition struct {
+	name string
+	ends time.Time // the first moment after its month
+}
+
+// partitions lists the partitions of a table, the oldest first.
+func (s *Store) partitions(ctx context.Context, table string) (list []partition, err error) {
+	var names []string
+	err = s.retry(ctx, s.Limit, "list partitions", func(ctx context.Context, conn *pgxpool.Conn) error {
+		rows, err := conn.Query(ctx, "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::text::regclass ORDER BY c.relname", table)
+		if err == nil {
+			names, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		return err
+	})
+	for _, name := range names {
+		month, parseErr := time.Parse("_2006_01", strings.TrimPrefix(name, table))
+		if parseErr != nil {
+			return nil, fmt.Errorf("%s is a partition of %s that is not named by its month: rename it or detach it", name, table)
+		}
+		list = append(list, partition{name: name, ends: month.AddDate(0, 1, 0)})
+	}
+	return list, err
 }

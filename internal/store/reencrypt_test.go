@@ -21,7 +21,7 @@ import (
 // unsealed are the columns of bytes that hold no ciphertext.
 var unsealed = []string{
 	"accounts.callback_token_hash", "accounts.previous_token_hash", "shop_keys.mac", "orders.request_hash", "callbacks.dedupe_key",
-	"callback_keys.dedupe_key", "idempotency_keys.request_hash", "idempotency_keys.body", "idempotency_keys.key", "idempotency_keys.key_hash",
+	"callback_keys.dedupe_key", "orderless_callbacks.dedupe_key", "notifications.payload_digest", "idempotency_keys.request_hash", "idempotency_keys.body", "idempotency_keys.key", "idempotency_keys.key_hash",
 }
 
 // A column that is encrypted and not told to the re-encryption would keep an old key in use for ever, or lose its rows.

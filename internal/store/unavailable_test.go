@@ -153,6 +153,7 @@ func TestSerializationFailureIsTriedAgain(t *testing.T) {
 func TestGauges(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
+	b.exec(t, "UPDATE retention SET last_run_at = $1", b.clock.Now())
 	g, err := b.Gauges(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, store.Gauges{}, g)

@@ -66,7 +66,7 @@ func TestWhatADeadProcessNeverSentIsSent(t *testing.T) {
 	key := b.paid(t, "r-1")
 	b.queue.take(1, anyPlace) // and its process dies
 	delivered := make(chan *payment.Delivery, 10)
-	b.run(t, b.payment, from(b.Store, delivered), nil)
+	b.run(t, b.payment, from(b.Store, delivered))
 	d := wait(t, delivered, "the sweep")
 	require.Equal(t, key, d.Key)
 	require.Equal(t, 1, d.Attempt)
@@ -82,7 +82,7 @@ func TestADeadProcessDeliveryIsTakenOverInTime(t *testing.T) {
 	b.queue.take(1, anyPlace)
 	b.moveOn(lease + time.Second)
 	delivered := make(chan *payment.Delivery, 10)
-	b.run(t, b.payment, from(b.Store, delivered), nil)
+	b.run(t, b.payment, from(b.Store, delivered))
 	d := wait(t, delivered, "the sweep")
 	require.Equal(t, key, d.Key)
 	require.Equal(t, 2, d.Attempt, "the dead process's lease counts")
@@ -169,7 +169,7 @@ func TestADeliveryThatPanicsDisturbsNoOther(t *testing.T) {
 		}
 		good <- key
 		return time.Time{}, errors.New("no database")
-	}), nil)
+	}))
 	next := newKey()
 	b.queue.Due(bad, next)
 	require.Equal(t, next, wait(t, good, "the other order"))

@@ -131,7 +131,7 @@ func TestAProcessThatLeavesReturnsItsLeases(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, keys, "born leased")
 	p := &places{free: map[string]int{}}
-	stop := b.run(t, b.payment, p, nil)
+	stop := b.run(t, b.payment, p)
 	stop()
 	keys, _, err = b.DueDeliveries(t.Context(), 9)
 	require.NoError(t, err)

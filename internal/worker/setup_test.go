@@ -110,9 +110,9 @@ func (b *fixture) paid(t *testing.T, reference string) payment.Key {
 }
 
 // run starts workers; stop ends them and waits until they have ended. The end of the test stops them too.
-func (b *fixture) run(t *testing.T, service Service, notifier Notifier, answers Forgetter) (stop func()) {
+func (b *fixture) run(t *testing.T, service Service, notifier Notifier) (stop func()) {
 	t.Helper()
-	w := New(Config{Log: zerolog.New(b.log), Deliveries: b.queue, Answers: answers}, service, notifier, b.Store)
+	w := New(Config{Log: zerolog.New(b.log), Deliveries: b.queue}, service, notifier, b.Store)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()

@@ -2,18 +2,11 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/payment"
-)
-
-const (
-	// KeepAnswers is for how long an answer is kept for repeats under an Idempotency-Key. A reference is remembered for ever.
-	KeepAnswers = 7 * 24 * time.Hour
-	forgetEvery = time.Hour
 )
 
 // Service is what the workers do with orders and transaction reports.
@@ -27,12 +20,6 @@ type Leaser interface {
 	PollLeaser
 	TransactionReportLeaser
 	DueDeliveries
-}
-
-// Forgetter deletes what was kept for a while only.
-type Forgetter interface {
-	// Forget deletes what is older than age, by its own clock, and returns how much.
-	Forget(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // Config is what the workers need. MaxWorkers is how many status polls of each provider and how many deliveries run at once; 50. Of steps of
@@ -49,8 +36,6 @@ type Config struct {
 	Deliveries *Queue
 	// Tasks are done beside, now and regularly.
 	Tasks []Task
-	// Answers are deleted when they are older than KeepAnswers. May be nil.
-	Answers Forgetter
 }
 
 // Workers does what is due until it is stopped.
@@ -58,7 +43,6 @@ type Workers struct {
 	polls              []*leases[payment.Key]
 	deliveries         *leases[task]
 	transactionReports *leases[payment.TransactionReportKey]
-	answers            Forgetter
 	tasks              []Task
 	log                zerolog.Logger
 }
@@ -69,7 +53,7 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 		c.MaxWorkers = 50
 	}
 	w := &Workers{
-		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), answers: c.Answers, tasks: c.Tasks, log: c.Log,
+		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), tasks: c.Tasks, log: c.Log,
 	}
 	for _, provider := range c.Providers {
 		w.polls = append(w.polls, newPolls(provider, c, service, leaser))
@@ -85,32 +69,8 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	all.Go(func() error { w.deliveries.run(ctx); return nil })
 	all.Go(func() error { w.transactionReports.run(ctx); return nil })
-	all.Go(func() error { w.forget(ctx); return nil })
 	for _, task := range w.tasks {
 		all.Go(func() error { task.run(ctx, w.log); return nil })
 	}
 	return all.Wait()
-}
-
-// forget deletes old answers until ctx is done.
-func (w *Workers) forget(ctx context.Context) {
-	if w.answers == nil {
-		return
-	}
-	ticker := time.NewTicker(forgetEvery)
-	defer ticker.Stop()
-	for {
-		n, err := w.answers.Forget(ctx, KeepAnswers)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			w.log.Error().Err(err).Msg("old idempotency keys cannot be deleted; trying on")
-		case n > 0:
-			w.log.Info().Int64("count", n).Msg("old idempotency keys deleted")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }

@@ -7,7 +7,7 @@ SELECT coalesce((SELECT max(e.epoch) FROM feed_epochs e), 0)::bigint AS epoch,
         WHERE e.epoch > @cursor_epoch::bigint), 9223372036854775807)::bigint AS floor;
 
 -- name: Feed :many
-SELECT id, payload, position FROM notifications
+SELECT order_id, sequence, id, payload, position FROM notifications
 WHERE shop_id = @shop_id AND position > @after_position
 ORDER BY position LIMIT @max_rows;
 

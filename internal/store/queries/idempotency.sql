@@ -19,8 +19,3 @@ WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND owner = @owner::u
 
 -- name: AbandonIdempotencyKey :execrows
 DELETE FROM idempotency_keys WHERE shop_id = @shop_id AND key = @key AND status IS NULL AND owner = @owner::uuid;
-
--- name: ForgetIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE (shop_id, key) IN (
-    SELECT old.shop_id, old.key FROM idempotency_keys old WHERE old.created_at < @before LIMIT @max_rows
-);

@@ -12,4 +12,6 @@ SELECT 'conflicts', '', '', '', count(*), coalesce(min(since), 'epoch') FROM ope
 UNION ALL
 SELECT 'shops_off', '', '', '', count(DISTINCT shop_id), coalesce(min(at), 'epoch') FROM addresses_off
 UNION ALL
+SELECT 'retention', '', '', '', 1, last_run_at FROM retention
+UNION ALL
 SELECT 'due', '', '', '', count(*), coalesce(min(next_poll_at), 'epoch') FROM open_orders WHERE next_poll_at IS NOT NULL;

@@ -1,6 +1,6 @@
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
-SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
+SELECT d.sequence, n.id, coalesce(n.payload, '')::text AS payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
@@ -76,7 +76,7 @@ WITH made AS (
         coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url) AS goes_to
     FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
         LEFT JOIN deliveries w ON w.shop_id = n.shop_id AND w.order_id = n.order_id AND w.sequence = n.sequence
-    WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence
+    WHERE n.shop_id = @shop_id AND n.order_id = @order_id AND n.sequence = @sequence AND n.payload IS NOT NULL
 )
 INSERT INTO deliveries AS d (shop_id, order_id, sequence, state, url, attempts, attempts_before, next_attempt_at, created_at)
 SELECT resent.shop_id, resent.order_id, resent.sequence, 'pending', resent.url, made.attempts, made.attempts, @at, resent.created_at
@@ -85,8 +85,8 @@ WHERE resent.url <> '' AND NOT EXISTS (SELECT 1 FROM addresses_off a WHERE a.sho
 ON CONFLICT (shop_id, order_id, sequence) DO UPDATE SET state = 'pending', next_attempt_at = excluded.next_attempt_at,
     leased_until = NULL, not_before = NULL, attempts_before = d.attempts;
 
--- name: NotificationExists :one
-SELECT EXISTS (SELECT 1 FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence);
+-- name: NotificationHasPayload :one
+SELECT (payload IS NOT NULL)::boolean FROM notifications WHERE shop_id = @shop_id AND order_id = @order_id AND sequence = @sequence;
 
 -- name: NotificationsOf :many
 -- What no attempt delivered has the beginning of 1970 as delivered_at.

@@ -27,12 +27,12 @@ var All = map[string]Bug{
 		New:  "if kept != nil && cb.DedupeKey == nil {",
 	}, {
 		File: "internal/store/commit_batch.go",
-		Old:  "if w.kept = b.kept[[2]string{w.callback.AccountID.String(), string(w.callback.DedupeKey)}]; w.kept != nil {",
+		Old:  "if w.kept = b.kept[string(w.callback.DedupeKey)]; w.kept != nil {",
 		New:  "if w.callback.DedupeKey == nil {",
 	}, {
 		File: "internal/store/callback.go",
-		Old:  "DedupeKey: cb.DedupeKey, ShopID: &o.ShopID",
-		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: &o.ShopID",
+		Old:  "DedupeKey: cb.DedupeKey, ShopID: o.ShopID",
+		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: o.ShopID",
 	}, {
 		File: "internal/store/callback.go",
 		Old:  "import (",

@@ -302,6 +302,9 @@ type Notification struct {
 	Id    uuid.UUID `json:"id"`
 	Order Order     `json:"order"`
 
+	// RenderedAgain In the feed only, and only `true`: what was sent is removed because it is old. `order` is as it stands now, not as it was then; all else is as it was sent.
+	RenderedAgain *bool `json:"rendered_again,omitempty"`
+
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 

@@ -13,7 +13,7 @@ import (
 )
 
 const Feed = `-- name: Feed :many
-SELECT id, payload, position FROM notifications
+SELECT order_id, sequence, id, payload, position FROM notifications
 WHERE shop_id = $1 AND position > $2
 ORDER BY position LIMIT $3
 `
@@ -25,8 +25,10 @@ type FeedParams struct {
 }
 
 type FeedRow struct {
+	OrderID  uuid.UUID `db:"order_id"`
+	Sequence int32     `db:"sequence"`
 	ID       uuid.UUID `db:"id"`
-	Payload  string    `db:"payload"`
+	Payload  *string   `db:"payload"`
 	Position int64     `db:"position"`
 }
 
@@ -39,7 +41,13 @@ func (q *Queries) Feed(ctx context.Context, arg FeedParams) ([]FeedRow, error) {
 	var items []FeedRow
 	for rows.Next() {
 		var i FeedRow
-		if err := rows.Scan(&i.ID, &i.Payload, &i.Position); err != nil {
+		if err := rows.Scan(
+			&i.OrderID,
+			&i.Sequence,
+			&i.ID,
+			&i.Payload,
+			&i.Position,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

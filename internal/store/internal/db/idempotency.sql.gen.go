@@ -93,25 +93,6 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 	return result.RowsAffected(), nil
 }
 
-const ForgetIdempotencyKeys = `-- name: ForgetIdempotencyKeys :execrows
-DELETE FROM idempotency_keys WHERE (shop_id, key) IN (
-    SELECT old.shop_id, old.key FROM idempotency_keys old WHERE old.created_at < $1 LIMIT $2
-)
-`
-
-type ForgetIdempotencyKeysParams struct {
-	Before  time.Time `db:"before"`
-	MaxRows int32     `db:"max_rows"`
-}
-
-func (q *Queries) ForgetIdempotencyKeys(ctx context.Context, arg ForgetIdempotencyKeysParams) (int64, error) {
-	result, err := q.db.Exec(ctx, ForgetIdempotencyKeys, arg.Before, arg.MaxRows)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const IdempotencyKeyByName = `-- name: IdempotencyKeyByName :one
 SELECT request_hash, status, header, body FROM idempotency_keys WHERE shop_id = $1 AND key = $2
 `

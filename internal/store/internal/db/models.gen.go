@@ -77,6 +77,7 @@ type Callback struct {
 type CallbackKey struct {
 	DedupeKey  []byte    `db:"dedupe_key"`
 	ShopID     uuid.UUID `db:"shop_id"`
+	OrderID    uuid.UUID `db:"order_id"`
 	Verdict    string    `db:"verdict"`
 	ReceivedAt time.Time `db:"received_at"`
 }
@@ -144,15 +145,16 @@ type LegalTransition struct {
 }
 
 type Notification struct {
-	ShopID    uuid.UUID `db:"shop_id"`
-	OrderID   uuid.UUID `db:"order_id"`
-	Sequence  int32     `db:"sequence"`
-	ID        uuid.UUID `db:"id"`
-	Type      string    `db:"type"`
-	Payload   string    `db:"payload"`
-	Url       string    `db:"url"`
-	CreatedAt time.Time `db:"created_at"`
-	Position  int64     `db:"position"`
+	ShopID        uuid.UUID `db:"shop_id"`
+	OrderID       uuid.UUID `db:"order_id"`
+	Sequence      int32     `db:"sequence"`
+	ID            uuid.UUID `db:"id"`
+	Type          string    `db:"type"`
+	Payload       *string   `db:"payload"`
+	Url           string    `db:"url"`
+	CreatedAt     time.Time `db:"created_at"`
+	Position      int64     `db:"position"`
+	PayloadDigest []byte    `db:"payload_digest"`
 }
 
 type NotificationAttempt struct {
@@ -304,6 +306,13 @@ type Replica struct {
 	PrimaryKey int64     `db:"primary_key"`
 	StartedAt  time.Time `db:"started_at"`
 	SeenAt     time.Time `db:"seen_at"`
+}
+
+type Retention struct {
+	OneRow      bool            `db:"one_row"`
+	LeasedUntil time.Time       `db:"leased_until"`
+	LastRunAt   time.Time       `db:"last_run_at"`
+	Removed     json.RawMessage `db:"removed"`
 }
 
 type ServiceKey struct {

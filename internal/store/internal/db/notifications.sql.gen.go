@@ -308,23 +308,6 @@ func (q *Queries) LockShopByID(ctx context.Context, id uuid.UUID) (uuid.UUID, er
 	return id_2, err
 }
 
-const NotificationExists = `-- name: NotificationExists :one
-SELECT EXISTS (SELECT 1 FROM notifications WHERE shop_id = $1 AND order_id = $2 AND sequence = $3)
-`
-
-type NotificationExistsParams struct {
-	ShopID   uuid.UUID `db:"shop_id"`
-	OrderID  uuid.UUID `db:"order_id"`
-	Sequence int32     `db:"sequence"`
-}
-
-func (q *Queries) NotificationExists(ctx context.Context, arg NotificationExistsParams) (bool, error) {
-	row := q.db.QueryRow(ctx, NotificationExists, arg.ShopID, arg.OrderID, arg.Sequence)
-	var exists bool
-	err := row.Scan(&exists)
-	return exists, err
-}
-
 const NotificationFailed = `-- name: NotificationFailed :execrows
 UPDATE deliveries SET state = $1, next_attempt_at = $2, leased_until = NULL,
     waits_for = $3, failed_at = $4::timestamptz, not_before = $5
@@ -360,6 +343,23 @@ func (q *Queries) NotificationFailed(ctx context.Context, arg NotificationFailed
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const NotificationHasPayload = `-- name: NotificationHasPayload :one
+SELECT (payload IS NOT NULL)::boolean FROM notifications WHERE shop_id = $1 AND order_id = $2 AND sequence = $3
+`
+
+type NotificationHasPayloadParams struct {
+	ShopID   uuid.UUID `db:"shop_id"`
+	OrderID  uuid.UUID `db:"order_id"`
+	Sequence int32     `db:"sequence"`
+}
+
+func (q *Queries) NotificationHasPayload(ctx context.Context, arg NotificationHasPayloadParams) (bool, error) {
+	row := q.db.QueryRow(ctx, NotificationHasPayload, arg.ShopID, arg.OrderID, arg.Sequence)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const NotificationsOf = `-- name: NotificationsOf :many
@@ -425,7 +425,7 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT d.sequence, n.id, n.payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
+SELECT d.sequence, n.id, coalesce(n.payload, '')::text AS payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = $1 AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
@@ -518,7 +518,7 @@ WITH made AS (
         coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), w.url, n.url) AS goes_to
     FROM notifications n JOIN shops s ON s.id = n.shop_id JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
         LEFT JOIN deliveries w ON w.shop_id = n.shop_id AND w.order_id = n.order_id AND w.sequence = n.sequence
-    WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4
+    WHERE n.shop_id = $2 AND n.order_id = $3 AND n.sequence = $4 AND n.payload IS NOT NULL
 )
 INSERT INTO deliveries AS d (shop_id, order_id, sequence, state, url, attempts, attempts_before, next_attempt_at, created_at)
 SELECT resent.shop_id, resent.order_id, resent.sequence, 'pending', resent.url, made.attempts, made.attempts, $1, resent.created_at
