@@ -78,8 +78,8 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 // renderAgain makes a notification of the feed whose payload was removed, with the order as it stands now.
 func renderAgain(item payment.FeedItem) ([]byte, error) {
 	n := notificationOf(item.Order, item.Transition, item.ID)
-	again := true
-	n.RenderedAgain = &again
+	isCopy := true
+	n.RenderedAgain = &isCopy
 	return encodeNotification(n)
 }
 

@@ -19,12 +19,12 @@ func TestRemovedPayloadIsRenderedAgain(t *testing.T) {
 		ID: uuid.MustParse(orderID), Order: b.order(gateway.KindPayment),
 		Transition: payment.Transition{Sequence: 2, From: payment.StatusCreated, To: payment.StatusProcessing, At: at},
 	}
-	again, err := renderAgain(item)
+	rendered, err := renderAgain(item)
 	require.NoError(t, err)
 	_, sent, err := RenderNotification(item.Order, item.Transition, item.ID)
 	require.NoError(t, err)
 	var got, want map[string]any
-	require.NoError(t, json.Unmarshal(again, &got))
+	require.NoError(t, json.Unmarshal(rendered, &got))
 	require.NoError(t, json.Unmarshal(sent, &want))
 	require.NotContains(t, want, "rendered_again")
 	want["rendered_again"] = true

@@ -256,9 +256,9 @@ func TestOldPayloadsAreRemovedOnceDelivered(t *testing.T) {
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM notifications WHERE payload IS NULL AND payload_digest IS NOT NULL AND order_id = $1", delivered.ID))
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM notifications WHERE payload_digest = sha256($1)", feed[0].Payload), "the digest is of what was sent")
 
-	again := b.feedOf(t)
-	require.Len(t, again, 4)
-	for i, item := range again {
+	later := b.feedOf(t)
+	require.Len(t, later, 4)
+	for i, item := range later {
 		require.Equal(t, feed[i].ID, item.ID)
 		require.Equal(t, feed[i].Cursor, item.Cursor)
 		if item.Payload != nil {
@@ -269,8 +269,8 @@ func TestOldPayloadsAreRemovedOnceDelivered(t *testing.T) {
 		require.Equal(t, payment.StatusSucceeded, item.Order.Status)
 		require.Equal(t, i+2, item.Transition.Sequence)
 	}
-	require.Nil(t, again[0].Payload)
-	require.NotNil(t, again[3].Payload, "what is not delivered keeps its payload")
+	require.Nil(t, later[0].Payload)
+	require.NotNil(t, later[3].Payload, "what is not delivered keeps its payload")
 	err = b.ResendNotification(t.Context(), delivered.Key(), 2)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
 	require.ErrorContains(t, err, "too old")
