@@ -75,8 +75,8 @@ func RenderNotification(o *payment.Order, t payment.Transition, id uuid.UUID) (s
 	return n.Type, payload, err
 }
 
-// renderAgain makes a notification of the feed whose payload was removed, with the order as it stands now.
-func renderAgain(item payment.FeedItem) ([]byte, error) {
+// renderRemoved makes a notification of the feed whose payload was removed, with the order as it stands now.
+func renderRemoved(item payment.FeedItem) ([]byte, error) {
 	n := notificationOf(item.Order, item.Transition, item.ID)
 	isCopy := true
 	n.RenderedAgain = &isCopy

@@ -19,7 +19,7 @@ func TestRemovedPayloadIsRenderedAgain(t *testing.T) {
 		ID: uuid.MustParse(orderID), Order: b.order(gateway.KindPayment),
 		Transition: payment.Transition{Sequence: 2, From: payment.StatusCreated, To: payment.StatusProcessing, At: at},
 	}
-	rendered, err := renderAgain(item)
+	rendered, err := renderRemoved(item)
 	require.NoError(t, err)
 	_, sent, err := RenderNotification(item.Order, item.Transition, item.ID)
 	require.NoError(t, err)

@@ -79,7 +79,7 @@ func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNoti
 	for _, n := range page.Items {
 		payload := n.Payload
 		if payload == nil {
-			if payload, err = renderAgain(n); err != nil {
+			if payload, err = renderRemoved(n); err != nil {
 				return reply{}, err
 			}
 		}
