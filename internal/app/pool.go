@@ -81,7 +81,7 @@ func linkGauge(pool *pgxpool.Pool, log zerolog.Logger) prometheus.Collector {
 		g.WithLabelValues(string(link)).Set(0)
 	}
 	g.WithLabelValues(string(used)).Set(1)
-	switch used {
+	switch used { //nolint:exhaustive // the others need no warning
 	case pgsession.LinkPlain:
 		log.Warn().Msg("the database is reached without TLS: whoever is on that network can read and change everything; use sslmode=verify-full in DATABASE_URL")
 	case pgsession.LinkEncrypted:

@@ -153,9 +153,9 @@ func TestAnOperatorFetchesTheProvidersFile(t *testing.T) {
 	d.settings(map[string]any{"export_pending_polls": 1000})
 	open := d.newTransactionReport("succeeded").ID
 	for want, args := range map[string][]string{
-		"file exists":                {st.ID, "--output", path},
+		"file exists":                         {st.ID, "--output", path},
 		"There is no such transaction report": {uuid.NewString(), "--output", path + ".none"},
-		"can be read once it is":     {open, "--output", path + ".none"},
+		"can be read once it is":              {open, "--output", path + ".none"},
 	} {
 		code, _, text := command(environ, append([]string{"statement", "file"}, args...)...)
 		require.Equal(t, 1, code, text)
