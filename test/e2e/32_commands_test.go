@@ -56,7 +56,7 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{"no order is called", []string{"order", "show", "a\x00b"}},
 		{"no order is called", []string{"order", "resolve", "\xff", "--status", "failed", "--reason", "a test"}},
 		{"no notification from sequence 99999999999 on", []string{"order", "resend", o.ID, "--from", "99999999999"}},
-		{"There is no such statement", []string{"statement", "file", o.ID, "--output", file + ".xlsx"}},
+		{"There is no such transaction report", []string{"statement", "file", o.ID, "--output", file + ".xlsx"}},
 	} {
 		code, out, text := command([]string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}, c.args...)
 		require.Equal(t, 1, code, "%q: %s%s", c.args, out, text)
