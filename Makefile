@@ -153,6 +153,10 @@ bench-go: ## run Go's benchmarks: overload, isolation, lost answers
 bench-lists: ## measure every list of orders, warm, among 3 million orders; LIST_ORDERS=10000000 for more
 	LIST_ORDERS=$(or $(LIST_ORDERS),3000000) go test -run '^$$' -bench BenchmarkLists -benchtime 10x -timeout 2h ./internal/store
 
+.PHONY: bench-bytes
+bench-bytes: ## measure what an order occupies, new and after retention; BYTES_ORDERS=100000 for more than 10,000
+	BYTES_ORDERS=$(or $(BYTES_ORDERS),10000) go test -run '^$$' -bench BenchmarkBytesPerOrder -benchtime 1x -timeout 1h -v ./internal/store
+
 .PHONY: faults
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint

@@ -288,7 +288,7 @@ CREATE TABLE open_orders (
     since        timestamptz NOT NULL,                      -- the order's updated_at
     next_poll_at timestamptz,
     PRIMARY KEY (shop_id, order_id)
-) WITH (fillfactor = 75);
+) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0); -- each order comes and goes: dead rows are many more than live ones, and are looked through by every lease
 -- Each provider's orders are polled apart, those whose outcome is open before those that wait for somebody.
 CREATE INDEX open_orders_due ON open_orders (provider, next_poll_at) WHERE next_poll_at IS NOT NULL AND status NOT IN ('requires_action', 'authorized');
 CREATE INDEX open_orders_due_waiting ON open_orders (provider, next_poll_at) WHERE next_poll_at IS NOT NULL AND status IN ('requires_action', 'authorized');
@@ -540,7 +540,7 @@ CREATE TABLE failing_destinations (
 CREATE TABLE feed_positions (
     shop_id         uuid PRIMARY KEY REFERENCES shops (id),
     position        bigint NOT NULL CONSTRAINT feed_positions_position CHECK (position > 0)
-) WITH (fillfactor = 10);                                   -- a row a shop, updated with every notification
+) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0); -- a row a shop, updated with every notification: few rows, many versions
 
 -- Times when an operator set the feeds back, because the database had lost what shops may have read. Cursors carry the epoch.
 CREATE TABLE feed_epochs (
@@ -591,7 +591,7 @@ CREATE TABLE deliveries (
     not_before      timestamptz,                            -- the shop's Retry-After
     created_at      timestamptz NOT NULL,                   -- the notification's
     PRIMARY KEY (shop_id, order_id, sequence)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0); -- vacuumed as open_orders is
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE state = 'pending'; -- a sweep asks for what is due twice a second
 CREATE INDEX deliveries_stopped ON deliveries (state, shop_id, order_id) WHERE state <> 'pending';
 CREATE INDEX deliveries_waiting ON deliveries (shop_id, waits_for, next_attempt_at) WHERE state = 'pending' AND waits_for IS NOT NULL;
