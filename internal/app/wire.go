@@ -103,7 +103,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
-	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
+	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
 
 	registry := a.config.drivers(reg, a.log, demo)

@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"payrelay/internal/secrets"
 	"payrelay/internal/store/internal/db"
@@ -226,4 +228,31 @@ func (s *Store) AuditKeyset(ctx context.Context, action string, key uint32, befo
 	return s.write(ctx, action, func(ctx context.Context, tx pgx.Tx) error {
 		return s.audit(ctx, db.New(tx), act{action: action, kind: "keyset", object: fmt.Sprint(key), before: before, after: after})
 	})
+}
+
+// reencryptionCollector shows how far each column is rewritten.
+type reencryptionCollector struct {
+	store *Store
+	rows  *prometheus.Desc
+}
+
+// ReencryptionCollector tells Prometheus how far the re-encryption has come. Without one there is nothing to tell.
+func (s *Store) ReencryptionCollector() prometheus.Collector {
+	return &reencryptionCollector{s, prometheus.NewDesc("payrelay_reencrypted_rows", "Rows that the last re-encryption has rewritten, by column and by whether the column is finished.", []string{"column", "finished"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *reencryptionCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.rows }
+
+// Collect implements prometheus.Collector. While the database does not answer, the metric is absent rather than wrong.
+func (c *reencryptionCollector) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	list, err := c.store.Reencryptions(ctx)
+	if err != nil {
+		return
+	}
+	for _, r := range list {
+		ch <- prometheus.MustNewConstMetric(c.rows, prometheus.GaugeValue, float64(r.Rewritten), r.Place, strconv.FormatBool(r.Finished))
+	}
 }

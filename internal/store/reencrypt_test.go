@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -110,6 +111,7 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 	for _, r := range rows {
 		require.Equal(t, second, r.Key, "%s: %d rows", r.Place, r.Rows)
 	}
+	require.Equal(t, len(store.SealedPlaces()), testutil.CollectAndCount(fresh.ReencryptionCollector()), "a metric for each column")
 
 	// Without the old key everything is read.
 	retired, err := secrets.Retire(gateway.Secret(promoted), first)
