@@ -33,10 +33,6 @@ var All = map[string]Bug{
 		File: "internal/store/callback.go",
 		Old:  "DedupeKey: cb.DedupeKey, ShopID: o.ShopID",
 		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: o.ShopID",
-	}, {
-		File: "internal/store/callback.go",
-		Old:  "import (",
-		New:  "import (\n\t\"github.com/google/uuid\"",
 	}}},
 	// No row is locked while an observation is judged.
 	"rowlock": {"payrelay/internal/store", []overlay.Edit{{
