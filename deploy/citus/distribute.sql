@@ -174,7 +174,7 @@ END $$;
 
 CREATE FUNCTION callbacks_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO callback_keys (dedupe_key, shop_id, verdict, received_at) VALUES (NEW.dedupe_key, NEW.shop_id, NEW.verdict, NEW.received_at);
+    INSERT INTO callback_keys (dedupe_key, shop_id, order_id, verdict, received_at) VALUES (NEW.dedupe_key, NEW.shop_id, NEW.order_id, NEW.verdict, NEW.received_at);
     RETURN NULL;
 END $$;
 

@@ -16,10 +16,6 @@ import (
 	"payrelay/internal/payment"
 )
 
-func nothingToDeliver() deliver {
-	return func(context.Context, payment.Key) (time.Time, error) { return time.Time{}, nil }
-}
-
 // dueTransactionReports are statements whose steps are due, with their leases.
 type dueTransactionReports struct {
 	mu    sync.Mutex
