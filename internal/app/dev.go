@@ -18,7 +18,6 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"payrelay/internal/clientaddr"
 	"payrelay/internal/demoshop"
 	"payrelay/internal/gateway"
 	"payrelay/internal/localpg"
@@ -165,13 +164,15 @@ func (d devCmd) checkNotify() error {
 
 // config is what `dev` runs the service with: safe for one machine, never for production.
 func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
-	c := config{
-		DatabaseURL: gateway.Secret(databaseURL), SecretKeyset: demoKeyset(io.Environ), ProviderTimeout: 30 * time.Second,
-		CallbackPolicy: "verify", HostsCheck: "warn", ClientAddress: string(clientaddr.Peer), ShutdownTimeout: 5 * time.Second, DatabasePool: 20, Workers: 50, MaxConnections: 4096, CallbackRate: 1000,
+	// The addresses are the listeners' own. All else is as `server run` has it, but for what is said here.
+	c, err := loadConfig([]string{"DATABASE_URL=" + databaseURL, "SECRET_KEYSET=" + demoKeyset(io.Environ).Reveal(), "PUBLIC_URL=http://localhost"})
+	if err != nil {
+		return c, err
 	}
+	c.PublicURL, c.ListenAddr, c.AdminAddr, c.LogLevel = "", "", "", ""
+	c.ShutdownTimeout, c.CallbackRate = 5*time.Second, 1000
 	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {
-		var err error
 		if c.VisibilityDelay, err = time.ParseDuration(t); err != nil || c.VisibilityDelay <= 0 {
 			return c, fmt.Errorf("VISIBILITY_DELAY is not a valid duration, such as 5s")
 		}

@@ -86,7 +86,8 @@ func TestCommandsSayWhatTheDatabaseLacks(t *testing.T) {
 		"no role":      {at(func(u *url.URL) { u.User = url.UserPassword("nobody", "canary") }), "nobody"},
 		"no server":    {"postgres://u:canary@127.0.0.1:1/payrelay", "127.0.0.1:1"},
 		"no right":     {at(func(u *url.URL) { q := u.Query(); q.Set("role", "pg_monitor"); u.RawQuery = q.Encode() }), "permission denied"},
-		"no such name": {"postgres://u:canary@nowhere.invalid/payrelay", "nowhere.invalid"},
+		"no sslmode":   {"postgres://u:canary@nowhere.invalid/payrelay", "sslmode=verify-full"},
+		"no such name": {"postgres://u:canary@nowhere.invalid/payrelay?sslmode=verify-full", "nowhere.invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
