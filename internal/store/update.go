@@ -30,6 +30,9 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 
 // updateAlone waits for the order's lock, and for that of a refund's payment.
 func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payment.Order) error) (*payment.Order, error) {
+	if _, err := s.distributed(ctx); err != nil { // else oneShop does not know
+		return nil, err
+	}
 	var saved *payment.Order
 	var refused error
 	var all changes
