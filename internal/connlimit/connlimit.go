@@ -135,12 +135,28 @@ func (l *Limiter) makeRoom(c *connection, exempt bool) (victims []*connection) {
 		}
 	}
 	if victims == nil && l.limits.All > 0 && len(l.conns) >= l.limits.All {
-		victims = append(victims, l.take(&l.queues, idleKnown))
+		v := l.take(l.mostUnknown(), activeUnknown)
+		if v == nil {
+			v = l.take(&l.queues, idleKnown)
+		}
+		victims = append(victims, v)
 	}
 	if victims != nil && victims[0] == nil {
 		victims[0] = c
 	}
 	return victims
+}
+
+// mostUnknown returns the connections of the address that has the most without an accepted key: a flood pays for itself, and a
+// shop that has just connected does not.
+func (l *Limiter) mostUnknown() *queues {
+	most, of := 1, &l.queues
+	for _, a := range l.byAddress {
+		if _, unknown := a.count(); unknown > most {
+			most, of = unknown, &a.queues
+		}
+	}
+	return of
 }
 
 // take removes the connection that is closed first, of the classes up to last.

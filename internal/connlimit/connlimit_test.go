@@ -172,3 +172,15 @@ func TestCloseNew(t *testing.T) {
 	l.CloseNew()
 	require.Equal(t, []bool{true, false}, closed(quiet, asked))
 }
+
+// TestAFloodPaysForItself holds that a shop which has just connected is not closed for a flood from few addresses.
+func TestAFloodPaysForItself(t *testing.T) {
+	t.Parallel()
+	l := New(Limits{All: 10, Each: 8, Unknown: 8})
+	shop := open(l, "192.0.2.1")
+	for i := range 40 {
+		open(l, netip.AddrFrom4([4]byte{198, 51, 100, byte(i % 3)}).String())
+	}
+	require.Equal(t, []bool{false}, closed(shop), "it waited the longest, and is alone at its address")
+	require.Equal(t, 10, l.Open())
+}

@@ -2,7 +2,7 @@ package benchmark
 
 // ownSchema is what the service's own schema needs before the first order.
 const ownSchema = `
-INSERT INTO shops (id, name, webhook_secret, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 'bench', 'x', now());
+INSERT INTO shops (id, name, created_at) VALUES ('00000000-0000-0000-0000-000000000001', 'bench', now());
 INSERT INTO accounts (id, name, provider, currency, callback_token, callback_token_hash, created_at)
     VALUES ('00000000-0000-0000-0000-000000000001', 'EUR-bench', 'smartcore', 'EUR', 'x', 'x', now());
 `
