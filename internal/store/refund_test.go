@@ -141,7 +141,7 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 		name := strconv.Itoa(round)
 		refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, name, 10))
 		require.NoError(t, err)
-		next := b.draftRefund(t, parent, name+"-next", 10)
+		next := [2]*payment.Order{b.draftRefund(t, parent, name+"-next", 10), b.draftRefund(t, parent, name+"-next", 10)} // an order is not for two callers
 		deadlocks := b.count(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 		errs := race(8, func(i int) error {
 			switch i % 4 {
@@ -156,7 +156,7 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 				})
 				return err
 			default:
-				_, _, err := b.createRefund(t.Context(), next)
+				_, _, err := b.createRefund(t.Context(), next[i/4])
 				if payment.CodeOf(err) == payment.CodeRefundInProgress {
 					err = nil
 				}
@@ -165,7 +165,7 @@ func TestRefundsAndCallbacksDoNotWaitForEachOther(t *testing.T) {
 		})
 		require.NoError(t, errors.Join(errs...))
 		require.Equal(t, deadlocks, b.count(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"))
-		if o, err := b.OrderByReference(t.Context(), b.shop.ID, next.Kind, next.Reference); err == nil {
+		if o, err := b.OrderByReference(t.Context(), b.shop.ID, next[0].Kind, next[0].Reference); err == nil {
 			b.report(t, o.Key(), payment.StatusFailed)
 		}
 	}
