@@ -98,9 +98,8 @@ func TestRefundsNeverExceedWhatWasCaptured(t *testing.T) {
 	results := race(len(drafts), func(i int) error {
 		for {
 			o, _, err := b.createRefund(t.Context(), drafts[i])
-			switch payment.CodeOf(err) {
-			case payment.CodeRefundInProgress, payment.CodeUnavailable: // another one is under way, or 200 callers have all connections
-				continue
+			if code := payment.CodeOf(err); code == payment.CodeRefundInProgress || code == payment.CodeUnavailable {
+				continue // another one is under way, or 200 callers have all connections
 			}
 			if err != nil {
 				return err
