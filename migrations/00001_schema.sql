@@ -66,6 +66,21 @@ CREATE TABLE shop_rates (
     PRIMARY KEY (shop_id, key_id, class)
 );
 
+-- What may be begun: an order is refused, or only told of, that goes beyond one of these. See docs/limits.md.
+CREATE TABLE limits (
+    id          uuid PRIMARY KEY,
+    scope       text NOT NULL CONSTRAINT limits_scope CHECK (scope IN ('global', 'shop', 'account', 'key')),
+    object_id   text NOT NULL CONSTRAINT limits_object CHECK ((object_id = '') = (scope = 'global')), -- the id of the shop, account or key
+    kind        text NOT NULL CONSTRAINT limits_kind CHECK (kind IN ('payment', 'refund', 'payout', 'transfer')),
+    currency    text NOT NULL CONSTRAINT limits_currency CHECK (currency ~ '^[A-Z]{3}$' OR currency = '' AND amount IS NULL), -- '' is any
+    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day')),
+    amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units
+    orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule <> 'order'), -- how many at most
+    mode        text NOT NULL CONSTRAINT limits_mode CHECK (mode IN ('observe', 'enforce')),
+    CONSTRAINT limits_key UNIQUE (scope, object_id, kind, currency, rule),
+    CONSTRAINT limits_something CHECK (amount IS NOT NULL OR orders IS NOT NULL)
+);
+
 -- Accounts at providers ------------------------------------------------------------------------------------------
 CREATE TABLE accounts (
     id                  uuid PRIMARY KEY,
@@ -117,6 +132,7 @@ CREATE TRIGGER shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sho
 CREATE TRIGGER webhook_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON webhook_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_keys_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_keys FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_rates_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_rates FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
@@ -436,6 +452,89 @@ CREATE TRIGGER order_references_append_only BEFORE UPDATE OR DELETE ON order_ref
 CREATE TRIGGER order_references_no_truncate BEFORE TRUNCATE ON order_references FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 CREATE TRIGGER orders_append_only BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER orders_no_truncate BEFORE TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+
+-- How much of a limit is used: sums by twenty-fourths of its window. What is added and taken away is under the lock of the limit.
+CREATE TABLE limit_uses (
+    limit_id    uuid NOT NULL REFERENCES limits (id) ON DELETE CASCADE,
+    begins_at   timestamptz NOT NULL,
+    amount      numeric NOT NULL CONSTRAINT limit_uses_amount CHECK (amount >= 0),
+    orders      bigint NOT NULL CONSTRAINT limit_uses_orders CHECK (orders >= 0),
+    PRIMARY KEY (limit_id, begins_at)
+) WITH (fillfactor = 50);
+
+-- What an order was counted with, so that it can be taken away again if the order moves no money.
+CREATE TABLE limit_reservations (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    limit_ids   uuid[] NOT NULL,
+    amount      bigint NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id)
+);
+CREATE INDEX limit_reservations_age ON limit_reservations USING brin (at); -- rows come and go in the order of time
+
+-- A part of a window. Sums of the last 25 parts are never less than those of any 24 parts of time: a limit may be a part too strict.
+-- +goose StatementBegin
+CREATE FUNCTION limit_part(rule text) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE rule WHEN 'hour' THEN interval '150 seconds' ELSE interval '1 hour' END
+$$;
+CREATE FUNCTION limit_left(rule text, now timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT now - 25 * limit_part(rule) -- what began then or earlier has left the window
+$$;
+
+-- reserve_limits counts a new order with limits, and returns those that it goes beyond. It is the last statement of the transaction
+-- that adds the order: whoever else counts with one of them waits until the commit. Who calls it rolls back if one is enforced.
+CREATE FUNCTION reserve_limits(shop uuid, new_order uuid, counted uuid[], new_amount bigint, now timestamptz)
+RETURNS TABLE (limit_id uuid, used_amount numeric, used_orders bigint, free_at timestamptz) LANGUAGE plpgsql AS $$
+DECLARE
+    l limits;
+    part interval;
+    reserved uuid[] := '{}';
+BEGIN
+    FOR l IN SELECT * FROM limits WHERE id = ANY (counted) ORDER BY id FOR NO KEY UPDATE LOOP
+        limit_id := l.id;
+        IF l.rule = 'order' THEN
+            used_amount := 0; used_orders := 0; free_at := NULL;
+            IF new_amount > l.amount THEN
+                RETURN NEXT;
+            END IF;
+            CONTINUE;
+        END IF;
+        part := limit_part(l.rule);
+        DELETE FROM limit_uses u WHERE u.limit_id = l.id AND u.begins_at <= limit_left(l.rule, now);
+        SELECT coalesce(sum(u.amount), 0), coalesce(sum(u.orders), 0) INTO used_amount, used_orders FROM limit_uses u WHERE u.limit_id = l.id;
+        IF used_amount + new_amount > l.amount OR used_orders + 1 > l.orders THEN
+            SELECT s.begins_at + 25 * part INTO free_at FROM (
+                SELECT u.begins_at, sum(u.amount) OVER w AS amount, sum(u.orders) OVER w AS orders FROM limit_uses u
+                WHERE u.limit_id = l.id WINDOW w AS (ORDER BY u.begins_at)
+            ) s WHERE (used_amount - s.amount + new_amount <= l.amount) IS NOT FALSE AND (used_orders - s.orders + 1 <= l.orders) IS NOT FALSE
+            ORDER BY s.begins_at LIMIT 1;
+            RETURN NEXT;
+        END IF;
+        INSERT INTO limit_uses AS u (limit_id, begins_at, amount, orders) VALUES (l.id, date_bin(part, now, 'epoch'), new_amount, 1)
+        ON CONFLICT ON CONSTRAINT limit_uses_pkey DO UPDATE SET amount = u.amount + excluded.amount, orders = u.orders + 1;
+        reserved := reserved || l.id;
+    END LOOP;
+    IF reserved <> '{}' THEN
+        INSERT INTO limit_reservations (shop_id, order_id, limit_ids, amount, at) VALUES (shop, new_order, reserved, new_amount, now);
+    END IF;
+END $$;
+
+-- release_limits takes away orders that ended and moved no money. It is the last statement before the commit, too.
+CREATE FUNCTION release_limits(shops uuid[], ended uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+BEGIN
+    PERFORM 1 FROM limits l WHERE l.rule <> 'order' AND l.id IN (
+        SELECT unnest(q.limit_ids) FROM limit_reservations q JOIN unnest(shops, ended) AS e(shop, id) ON q.shop_id = e.shop AND q.order_id = e.id
+    ) ORDER BY l.id FOR NO KEY UPDATE;
+    FOR r IN DELETE FROM limit_reservations q USING unnest(shops, ended) AS e(shop, id)
+            WHERE q.shop_id = e.shop AND q.order_id = e.id RETURNING q.limit_ids, q.amount, q.at LOOP
+        UPDATE limit_uses u SET amount = greatest(0, u.amount - r.amount), orders = greatest(0, u.orders - 1) FROM limits l
+        WHERE l.id = ANY (r.limit_ids) AND u.limit_id = l.id AND u.begins_at = date_bin(limit_part(l.rule), r.at, 'epoch');
+    END LOOP;
+END $$;
+-- +goose StatementEnd
 
 -- Observations that contradict what is recorded. They change nothing and are shown to operators.
 CREATE TABLE order_conflicts (
@@ -773,8 +872,9 @@ DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts;
+DROP TABLE limit_reservations, limit_uses, limits;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
-DROP FUNCTION notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
+DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

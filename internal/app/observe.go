@@ -7,13 +7,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	httpapi "payrelay/internal/http"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed *prometheus.CounterVec
+	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed, limitHits *prometheus.CounterVec
 	log                                                                                                 zerolog.Logger
 }
 
@@ -40,6 +41,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		pollsFailed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_status_polls_failed_total", Help: "Status polls of orders that could not be made or written down. The log names the order.",
 		}, []string{"provider"}),
+		limitHits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_limit_hits_total", Help: "Orders that went beyond a limit, by its scope, kind and rule; those of mode observe were begun all the same.",
+		}, []string{"scope", "kind", "rule", "mode"}),
 		log: log,
 	}
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
@@ -47,12 +51,24 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed, o.limitHits)
 	return o
 }
 
 // pollFailed is worker.Config.PollFailed.
 func (o *observer) pollFailed(provider string) { o.pollsFailed.WithLabelValues(provider).Inc() }
+
+// limitHit is store.Options.LimitHit.
+func (o *observer) limitHit(ctx context.Context, shop string, h payment.LimitHit) {
+	mode := map[bool]string{false: "observe", true: "enforce"}[h.Enforced]
+	o.limitHits.WithLabelValues(string(h.Scope), string(h.Kind), string(h.Rule), mode).Inc()
+	line := o.log.Warn().Str("request_id", httpapi.RequestID(ctx)).Str("shop", shop).Str("scope", string(h.Scope)).Str("kind", string(h.Kind)).Str("currency", string(h.Currency)).
+		Str("rule", string(h.Rule)).Str("mode", mode).Int64("amount", h.Amount).Int64("orders", h.Orders).Int64("used_amount", h.UsedAmount).Int64("used_orders", h.UsedOrders)
+	if h.FreeAt != nil {
+		line = line.Time("free_at", *h.FreeAt)
+	}
+	line.Msg("an order goes beyond a limit")
+}
 
 // observe is payment.Config.Observe.
 func (o *observer) observe(e payment.Event) {

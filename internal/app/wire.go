@@ -105,6 +105,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	}
 	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
+	a.store.LimitHit = func(ctx context.Context, h payment.LimitHit) { observer.limitHit(ctx, a.shopName(ctx, h.Shop), h) }
 
 	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{

@@ -64,7 +64,8 @@ func (s *server) authenticate(next http.Handler) http.Handler {
 		connlimit.Accepted(r.Context())
 		rec := recordOf(r.Context())
 		rec.shop, rec.key, rec.caller = p.Shop.Name, p.KeyID, p.Shop.ID.String()+" "+p.KeyID
-		next.ServeHTTP(w, r.WithContext(payment.WithMode(context.WithValue(r.Context(), keyCall, &call{principal: p}), p.Mode)))
+		ctx := context.WithValue(r.Context(), keyCall, &call{principal: p})
+		next.ServeHTTP(w, r.WithContext(payment.WithKeyID(payment.WithMode(ctx, p.Mode), p.KeyID)))
 	})
 }
 

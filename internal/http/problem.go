@@ -21,6 +21,8 @@ type problem struct {
 	Fields []gateway.FieldError
 	// RetryAfter is in seconds, 0 for none.
 	RetryAfter int
+	// Limit is what was gone beyond, nil for none.
+	Limit *limitDoc
 }
 
 // statuses is the one table from what a use case says to what HTTP says.
@@ -38,6 +40,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
 	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
 	payment.CodeDisabled:          http.StatusForbidden,
+	payment.CodeLimitExceeded:     http.StatusUnprocessableEntity,
 	payment.CodeUnavailable:       http.StatusServiceUnavailable,
 	payment.CodeProviderFailed:    http.StatusBadGateway,
 }
@@ -52,7 +55,8 @@ var titles = map[string]string{
 	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
-	codeRateLimited: "Too many requests",
+	"limit_exceeded": "Beyond a limit",
+	codeRateLimited:  "Too many requests",
 	"caller_left":   "The caller left",
 }
 
@@ -62,6 +66,9 @@ func problemOf(err error) problem {
 	if e, ok := errors.AsType[*payment.Error](err); ok {
 		if status, ok := statuses[e.Code]; ok {
 			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds()))}
+			if e.Limit != nil {
+				p.Limit = limitDocOf(*e.Limit)
+			}
 			if status == http.StatusBadGateway && p.RetryAfter > 0 { // it was not even asked
 				p.Status = http.StatusServiceUnavailable
 			}
@@ -118,15 +125,16 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Message string `json:"message"`
 	}
 	doc := struct {
-		Type      string  `json:"type"`
-		Title     string  `json:"title"`
-		Status    int     `json:"status"`
-		Detail    string  `json:"detail"`
-		Instance  string  `json:"instance"`
-		Code      string  `json:"code"`
-		RequestID string  `json:"request_id"`
-		Errors    []field `json:"errors,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil}
+		Type      string    `json:"type"`
+		Title     string    `json:"title"`
+		Status    int       `json:"status"`
+		Detail    string    `json:"detail"`
+		Instance  string    `json:"instance"`
+		Code      string    `json:"code"`
+		RequestID string    `json:"request_id"`
+		Errors    []field   `json:"errors,omitempty"`
+		Limit     *limitDoc `json:"limit,omitempty"`
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

@@ -25,6 +25,7 @@ const (
 	CodeAmountTooLarge    Code = "amount_exceeds_authorized"
 	CodeWrongCode         Code = "wrong_code"
 	CodeDisabled          Code = "disabled"
+	CodeLimitExceeded     Code = "limit_exceeded"
 	CodeUnavailable       Code = "service_unavailable"
 	CodeCallbackUnknown   Code = "unknown_callback"
 	CodeCallbackMalformed Code = "malformed_callback"
@@ -40,7 +41,9 @@ type Error struct {
 	Fields  []gateway.FieldError
 	// RetryAfter is when the same request may be answered otherwise, 0 where nobody can say.
 	RetryAfter time.Duration
-	Err        error
+	// Limit is what CodeLimitExceeded is about.
+	Limit *LimitHit
+	Err   error
 }
 
 // providerFailed is an error of CodeProviderFailed. A call that was held back tells when such calls are sent again.

@@ -44,6 +44,7 @@ type changes struct {
 	callbacks     []db.InsertCallbackParams
 	calls         []db.InsertCallParams
 	notifications []news
+	ended         []payment.Key // orders that ended and moved no money
 	rare          queue
 	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
 	waiting       []payment.Key       // orders with a notification that is not leased
@@ -65,6 +66,9 @@ func (c *changes) add(ctx context.Context, row *db.Order, before db.UpdateOrderP
 	}
 	if err := errors.Join(own.addTransitions(o), own.addCalls(o), own.addNotifications(o)); err != nil {
 		return err
+	}
+	if o.EndsWithoutMoney() && c.store.counts() {
+		c.ended = append(c.ended, o.Key())
 	}
 	c.orders, c.transitions, c.calls, c.notifications = append(c.orders, own.orders...), append(c.transitions, own.transitions...),
 		append(c.calls, own.calls...), append(c.notifications, own.notifications...)
@@ -205,6 +209,19 @@ func (c *changes) queue(batch *pgx.Batch) {
 	queueRows(batch, c.shop, insertCalls, c.calls)
 	batch.QueuedQueries = append(batch.QueuedQueries, c.rare.batch.QueuedQueries...)
 	c.queueNotifications(batch)
+	c.queueReleases(batch)
+}
+
+// queueReleases takes orders that moved no money out of their limits, last: what it locks, every other order waits for.
+func (c *changes) queueReleases(batch *pgx.Batch) {
+	if len(c.ended) == 0 {
+		return
+	}
+	var shops, ids []uuid.UUID
+	for _, key := range c.ended {
+		shops, ids = append(shops, key.Shop), append(ids, key.Order)
+	}
+	batch.Queue(db.ReleaseLimits, shops, ids)
 }
 
 // queueRows queues a statement over rows, unless there are none. It changes as many, or fails.

@@ -15,9 +15,18 @@ import (
 // errTaken ends a transaction whose reference turned out to be taken.
 var errTaken = errors.New("the reference is taken")
 
-// CreateOrder implements payment.Store. It is one statement and one round trip, which it may share with others.
+// CreateOrder implements payment.Store. It is one statement and one round trip, which it may share with others, unless the order is
+// counted with limits.
 func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
+	counting, err := s.countingOf(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	defer counting.tell(ctx)
 	return s.create(ctx, o, func(p db.InsertOrderParams) error {
+		if len(counting.limits) > 0 {
+			return s.insertCounted(ctx, o, p, counting)
+		}
 		w := write{doing: "create order", insert: &p}
 		err := s.commit(ctx, &w)
 		if errors.Is(err, errAlone) {
@@ -30,11 +39,26 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 	})
 }
 
+// insertCounted inserts an order and counts it with its limits, in a transaction of its own.
+func (s *Store) insertCounted(ctx context.Context, o *payment.Order, p db.InsertOrderParams, counting *counting) error {
+	return s.write(ctx, "create order", func(ctx context.Context, tx pgx.Tx) error {
+		if err := insert(ctx, db.New(tx), p); err != nil {
+			return err
+		}
+		return counting.reserve(ctx, tx, o)
+	})
+}
+
 // CreateRefund implements payment.Store. It locks the payment first, so that refunds of one payment come one after the other.
 func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
 	if o.ParentID == nil {
 		return nil, false, errors.New("create refund: it has no payment")
 	}
+	counting, err := s.countingOf(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	defer counting.tell(ctx)
 	var refused error
 	created, isNew, err := s.create(ctx, o, func(p db.InsertOrderParams) error {
 		return s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
@@ -50,7 +74,10 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 				return err
 			}
 			reserved, refunded := o.ParentDelta()
-			return moveParent(ctx, q, o, reserved, refunded)
+			if err := moveParent(ctx, q, o, reserved, refunded); err != nil {
+				return err
+			}
+			return counting.reserve(ctx, tx, o)
 		})
 	})
 	switch {

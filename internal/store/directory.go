@@ -45,6 +45,7 @@ type entries struct {
 	tokens     map[string]tokenEntry     // by hash
 	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
 	addresses  map[uuid.UUID]string      // where a shop's notifications go
+	limits     []payment.Limit
 }
 
 // accountEntry is an account, or why it cannot be read. One that cannot hurts no other.
@@ -138,6 +139,9 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 	}
 	rates, err := ratesByKey(ctx, q)
 	if err != nil {
+		return err
+	}
+	if e.limits, err = allLimits(ctx, q); err != nil {
 		return err
 	}
 	for _, k := range keys {

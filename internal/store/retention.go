@@ -20,6 +20,8 @@ const (
 	retentionLease = 15 * time.Minute
 	// retentionLimit bounds a step that reads a whole table or month. It ends before the lease does.
 	retentionLimit = 10 * time.Minute
+	// reservationKept is longer than an order counts with any limit.
+	reservationKept = 3 * 24 * time.Hour
 )
 
 // ErrRetentionBusy is returned while another process removes what is old.
@@ -87,6 +89,10 @@ var retentionRules = []retentionRule{
 	{
 		table: "idempotency_keys", keep: func(r Retention) time.Duration { return r.Answers },
 		old: "t.created_at < $1",
+	},
+	{
+		table: "limit_reservations", keep: func(Retention) time.Duration { return reservationKept },
+		old: "t.at < $1",
 	},
 	{ // before their report, one file's rows after the other
 		table: "transaction_report_rows", keep: func(r Retention) time.Duration { return r.Reports },

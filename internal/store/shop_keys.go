@@ -136,6 +136,9 @@ func (s *Store) RotateKey(ctx context.Context, id, key string, overlap time.Dura
 		if err := q.CopyKeyRates(ctx, db.CopyKeyRatesParams{ToKey: row.ID, ShopID: old.ShopID, FromKey: id}); err != nil {
 			return act{}, err
 		}
+		if err := q.CopyKeyLimits(ctx, db.CopyKeyLimitsParams{ToKey: row.ID, FromKey: id}); err != nil {
+			return act{}, err
+		}
 		return keyAct("key rotate", id, old.Shop, keyFacts(old.Scopes, old.AllowCidrs, old.ExpiresAt), after), s.insertKey(ctx, q, old.ShopID, old.Shop, row)
 	})
 	return made, err

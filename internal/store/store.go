@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,8 @@ type Options struct {
 	Now func() time.Time
 	// NewID makes ids; UUIDv7.
 	NewID func() uuid.UUID
+	// LimitHit is told of an order that goes beyond a limit, whether it was refused or not; may be nil.
+	LimitHit func(context.Context, payment.LimitHit)
 	// Operator is who uses the store, for the audit log; nil is the service itself.
 	Operator *Operator
 	// Limit is how long a method waits for the database at most, whatever its caller's context allows; DefaultLimit.

@@ -279,6 +279,29 @@ type FieldProblem struct {
 // Kind Known values: `payment`, `refund`, `payout`, `payout_card`, `transfer`.
 type Kind = string
 
+// LimitProblem With `limit_exceeded`: the limit that the order goes beyond. Of several, the one that has room last.
+type LimitProblem struct {
+	// Amount The largest sum in minor units; null if there is none.
+	Amount   *int64  `json:"amount"`
+	Currency *string `json:"currency"`
+
+	// FreeAt When there is room for this order, as things are now; null if there never is.
+	FreeAt *time.Time `json:"free_at"`
+
+	// Orders The largest number of orders; null if there is none.
+	Orders *int64 `json:"orders"`
+
+	// Rule What is bounded: one `order`, or those begun in the last `hour`, or in the last 24 hours, `day`.
+	Rule string `json:"rule"`
+
+	// Scope Whose orders are counted: `global`, `shop`, `account`, `key`.
+	Scope string `json:"scope"`
+
+	// UsedAmount Used without this order; null for a limit that others share, and for one order.
+	UsedAmount *int64 `json:"used_amount"`
+	UsedOrders *int64 `json:"used_orders"`
+}
+
 // Metadata Yours; it is never sent to the provider.
 type Metadata map[string]string
 
@@ -575,7 +598,7 @@ type Problem struct {
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`,
 	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
-	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `wrong_code`,
+	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
 
@@ -583,11 +606,14 @@ type Problem struct {
 	Detail string `json:"detail"`
 
 	// Errors Every field that was wrong.
-	Errors    *[]FieldProblem `json:"errors,omitempty"`
-	Instance  string          `json:"instance"`
-	RequestId string          `json:"request_id"`
-	Status    int             `json:"status"`
-	Title     string          `json:"title"`
+	Errors   *[]FieldProblem `json:"errors,omitempty"`
+	Instance string          `json:"instance"`
+
+	// Limit With `limit_exceeded`: the limit that the order goes beyond. Of several, the one that has room last.
+	Limit     *LimitProblem `json:"limit,omitempty"`
+	RequestId string        `json:"request_id"`
+	Status    int           `json:"status"`
+	Title     string        `json:"title"`
 
 	// Type `/docs#` and the code: there it is explained.
 	//

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 type Account struct {
@@ -142,6 +143,33 @@ type IdempotencyKey struct {
 type LegalTransition struct {
 	FromStatus string `db:"from_status"`
 	ToStatus   string `db:"to_status"`
+}
+
+type Limit struct {
+	ID       uuid.UUID `db:"id"`
+	Scope    string    `db:"scope"`
+	ObjectID string    `db:"object_id"`
+	Kind     string    `db:"kind"`
+	Currency string    `db:"currency"`
+	Rule     string    `db:"rule"`
+	Amount   *int64    `db:"amount"`
+	Orders   *int64    `db:"orders"`
+	Mode     string    `db:"mode"`
+}
+
+type LimitReservation struct {
+	ShopID   uuid.UUID   `db:"shop_id"`
+	OrderID  uuid.UUID   `db:"order_id"`
+	LimitIds []uuid.UUID `db:"limit_ids"`
+	Amount   int64       `db:"amount"`
+	At       time.Time   `db:"at"`
+}
+
+type LimitUse struct {
+	LimitID  uuid.UUID      `db:"limit_id"`
+	BeginsAt time.Time      `db:"begins_at"`
+	Amount   pgtype.Numeric `db:"amount"`
+	Orders   int64          `db:"orders"`
 }
 
 type Notification struct {

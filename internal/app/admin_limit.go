@@ -1,0 +1,159 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+type limitCmd struct {
+	Set    limitSetCmd    `cmd:"" help:"Set a limit, or change one. It counts after 5 s."`
+	Remove limitRemoveCmd `cmd:"" help:"Take a limit away again, with what was counted."`
+	List   limitListCmd   `cmd:"" help:"List the limits that were set, and how much of each is used."`
+}
+
+// limitOf names a limit.
+type limitOf struct {
+	Global   bool   `xor:"scope" required:"" help:"Of all orders of all shops together."`
+	Shop     string `xor:"scope" required:"" placeholder:"NAME" help:"Of this shop."`
+	Account  string `xor:"scope" required:"" placeholder:"NAME" help:"Of this account, with all shops that use it."`
+	Key      string `xor:"scope" required:"" placeholder:"ID" help:"Of what is asked for with this key."`
+	Kind     string `required:"" enum:"payment,refund,payout,transfer" placeholder:"KIND" help:"payment (with charges), refund, payout or transfer."`
+	Rule     string `required:"" enum:"order,hour,day" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours."`
+	Currency string `placeholder:"EUR" help:"Of orders in this currency. Needed for a sum; without it: orders in any."`
+	reasonFlag
+}
+
+func (c limitOf) limit() store.NamedLimit {
+	l := store.NamedLimit{Limit: payment.Limit{Kind: gateway.Kind(c.Kind), Rule: payment.LimitRule(c.Rule), Currency: money.Currency(c.Currency)}}
+	switch {
+	case c.Shop != "":
+		l.Scope, l.Name = payment.LimitShop, c.Shop
+	case c.Account != "":
+		l.Scope, l.Name = payment.LimitAccount, c.Account
+	case c.Key != "":
+		l.Scope, l.Name = payment.LimitKey, c.Key
+	default:
+		l.Scope = payment.LimitGlobal
+	}
+	return l
+}
+
+type limitSetCmd struct {
+	limitOf
+	Amount int64  `placeholder:"N" help:"The largest sum, in minor units: 100000 is 1000.00 EUR."`
+	Orders int64  `placeholder:"N" help:"The largest number of orders."`
+	Mode   string `default:"observe" enum:"observe,enforce" placeholder:"MODE" help:"observe (the default): what goes beyond is begun, and told of in the log and a metric. enforce: it is refused."`
+}
+
+// Run implements the command.
+func (c limitSetCmd) Run(ctx context.Context, io *Streams) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	db, err := operate(ctx, io, c.Reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	l := c.limit()
+	l.Amount, l.Orders, l.Enforced = c.Amount, c.Orders, c.Mode == "enforce"
+	if err := db.store.SetLimit(ctx, l); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.Out, "The limit is set: %s. Every replica knows it within 5 s.\n", map[bool]string{false: "what goes beyond is told of and begun", true: "what goes beyond is refused"}[l.Enforced])
+	return nil
+}
+
+// check refuses a limit that would say nothing.
+func (c limitSetCmd) check() error {
+	switch {
+	case c.Amount < 0 || c.Orders < 0 || c.Amount == 0 && c.Orders == 0:
+		return errors.New("--amount or --orders says how much, from 1 on; 'server limit remove' takes a limit away")
+	case c.Rule == "order" && c.Orders > 0:
+		return errors.New("--orders counts the orders of a window: use it with --rule hour or --rule day")
+	case c.Amount > 0 && c.Currency == "":
+		return errors.New("--amount is of a currency: name it with --currency")
+	}
+	if c.Currency == "" {
+		return nil
+	}
+	if _, err := money.ParseCurrency(c.Currency); err != nil {
+		return fmt.Errorf("--currency %w", err)
+	}
+	return nil
+}
+
+type limitRemoveCmd struct{ limitOf }
+
+// Run implements the command.
+func (c limitRemoveCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := operate(ctx, io, c.Reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.store.RemoveLimit(ctx, c.limit()); err != nil {
+		return err
+	}
+	fmt.Fprintln(io.Out, "The limit is gone. Every replica knows it within 5 s.")
+	return nil
+}
+
+type limitListCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// limitRow is a limit as JSON.
+type limitRow struct {
+	Scope      payment.LimitScope `json:"scope"`
+	Name       string             `json:"name"`
+	Kind       gateway.Kind       `json:"kind"`
+	Currency   money.Currency     `json:"currency"`
+	Rule       payment.LimitRule  `json:"rule"`
+	Amount     int64              `json:"amount"`
+	Orders     int64              `json:"orders"`
+	Mode       string             `json:"mode"`
+	UsedAmount int64              `json:"used_amount"`
+	UsedOrders int64              `json:"used_orders"`
+}
+
+// Run implements the command.
+func (c limitListCmd) Run(ctx context.Context, io *Streams) error {
+	db, err := openDatabase(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	limits, err := db.store.Limits(ctx)
+	if err != nil {
+		return err
+	}
+	rows := []limitRow{}
+	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SCOPE\tNAME\tKIND\tCURRENCY\tRULE\tAMOUNT\tUSED\tORDERS\tUSED\tMODE")
+	for _, l := range limits {
+		r := limitRow{l.Scope, l.Name, l.Kind, l.Currency, l.Rule, l.Amount, l.Orders, map[bool]string{false: "observe", true: "enforce"}[l.Enforced], l.UsedAmount, l.UsedOrders}
+		rows = append(rows, r)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", r.Scope, orNone(r.Name), r.Kind, cmp.Or(string(r.Currency), "any"), r.Rule, orAnyNumber(r.Amount), r.UsedAmount, orAnyNumber(r.Orders), r.UsedOrders, r.Mode)
+	}
+	if c.JSON {
+		return printJSON(io, rows)
+	}
+	return w.Flush()
+}
+
+func orAnyNumber(n int64) string {
+	if n == 0 {
+		return "any"
+	}
+	return strconv.FormatInt(n, 10)
+}

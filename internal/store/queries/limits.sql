@@ -1,0 +1,33 @@
+-- name: Limits :many
+SELECT id, scope, object_id, kind, currency, rule, amount, orders, mode FROM limits ORDER BY scope, object_id, kind, currency, rule;
+
+-- name: SetLimit :one
+INSERT INTO limits (id, scope, object_id, kind, currency, rule, amount, orders, mode)
+VALUES (@id, @scope, @object_id, @kind, @currency, @rule, sqlc.narg('amount'), sqlc.narg('orders'), @mode)
+ON CONFLICT (scope, object_id, kind, currency, rule) DO UPDATE SET amount = excluded.amount, orders = excluded.orders, mode = excluded.mode
+RETURNING id;
+
+-- name: LimitBefore :many
+-- None or one.
+SELECT id, scope, object_id, kind, currency, rule, amount, orders, mode FROM limits WHERE scope = $1 AND object_id = $2 AND kind = $3 AND currency = $4 AND rule = $5 FOR UPDATE;
+
+-- name: RemoveLimit :execrows
+DELETE FROM limits WHERE id = $1;
+
+-- name: CopyKeyLimits :exec
+-- The successor of a key has its limits. What the old one used of them does not count.
+INSERT INTO limits (id, scope, object_id, kind, currency, rule, amount, orders, mode)
+SELECT gen_random_uuid(), l.scope, @to_key::text, l.kind, l.currency, l.rule, l.amount, l.orders, l.mode FROM limits l
+WHERE l.scope = 'key' AND l.object_id = @from_key;
+
+-- name: NamedLimits :many
+-- With what is used of each now.
+SELECT l.id, l.scope, l.object_id, l.kind, l.currency, l.rule, l.amount, l.orders, l.mode, coalesce(s.name, a.name, l.object_id)::text AS name, coalesce(u.amount, 0)::text AS used_amount, coalesce(u.orders, 0)::bigint AS used_orders
+FROM limits l LEFT JOIN shops s ON l.scope = 'shop' AND s.id::text = l.object_id LEFT JOIN accounts a ON l.scope = 'account' AND a.id::text = l.object_id
+LEFT JOIN LATERAL (
+    SELECT sum(v.amount) AS amount, sum(v.orders) AS orders FROM limit_uses v
+    WHERE v.limit_id = l.id AND v.begins_at > limit_left(l.rule, sqlc.arg('now')::timestamptz)
+) u ON true ORDER BY l.scope, coalesce(s.name, a.name, l.object_id), l.kind, l.currency, l.rule;
+
+-- name: ReleaseLimits :exec
+SELECT release_limits(@shops::uuid[], @ended::uuid[]);
