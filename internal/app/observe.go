@@ -15,7 +15,7 @@ import (
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
 	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed, limitHits *prometheus.CounterVec
-	log                                                                                                 zerolog.Logger
+	log                                                                                                            zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {

@@ -57,7 +57,7 @@ var titles = map[string]string{
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
 	"limit_exceeded": "Beyond a limit",
 	codeRateLimited:  "Too many requests",
-	"caller_left":   "The caller left",
+	"caller_left":    "The caller left",
 }
 
 // problemOf turns an error into what may be told of it. Anything that is no payment.Error is internal, and its text

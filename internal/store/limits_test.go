@@ -38,7 +38,7 @@ func (b *fixture) exceeds(t *testing.T, ctx context.Context, reference string, m
 	return *refused.Limit
 }
 
-// TestManyAtOnceNeverExceedALimit holds the sum and the number of a window against many that are begun at once.
+// TestManyAtOnceNeverExceedALimit holds the sum and the number of a window against many that come at once.
 func TestManyAtOnceNeverExceedALimit(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]payment.Limit{
@@ -55,18 +55,18 @@ func TestManyAtOnceNeverExceedALimit(t *testing.T) {
 			for i := range drafts {
 				drafts[i] = b.draft(t, "r"+strconv.Itoa(i), 100)
 			}
-			begun := 0
+			made := 0
 			for _, err := range race(len(drafts), func(i int) error {
 				_, _, err := b.CreateOrder(t.Context(), drafts[i])
 				return err
 			}) {
 				if err == nil {
-					begun++
+					made++
 					continue
 				}
 				require.Equal(t, payment.CodeLimitExceeded, payment.CodeOf(err), "%v", err)
 			}
-			require.Equal(t, 20, begun)
+			require.Equal(t, 20, made)
 			require.Equal(t, 20, b.count(t, "SELECT count(*) FROM orders"))
 			require.Equal(t, 20, b.count(t, "SELECT count(*) FROM limit_reservations"))
 			require.Equal(t, 4000, b.count(t, "SELECT sum(amount) FROM limit_uses"), "of both limits, and of nothing that was refused")
@@ -87,10 +87,10 @@ func TestALimitIsReleasedByWhatMovesNoMoney(t *testing.T) {
 	b.create(t, "crashed", 100)
 	hit := b.exceeds(t, t.Context(), "more", 1)
 	require.Equal(t, []any{payment.LimitAccount, int64(1000)}, []any{hit.Scope, hit.UsedAmount})
-	again, created, err := b.CreateOrder(t.Context(), b.draft(t, "unknown", 300))
+	same, created, err := b.CreateOrder(t.Context(), b.draft(t, "unknown", 300))
 	require.NoError(t, err)
 	require.False(t, created)
-	require.Equal(t, unknown.ID, again.ID, "a repeat is the first order, and is not counted")
+	require.Equal(t, unknown.ID, same.ID, "a repeat is the first order, and is not counted")
 
 	b.report(t, unknown.Key(), payment.StatusUnknown)
 	require.Equal(t, int64(1000), used(), "the money may have moved")
@@ -104,7 +104,7 @@ func TestALimitIsReleasedByWhatMovesNoMoney(t *testing.T) {
 	b.exceeds(t, t.Context(), "still more", 1)
 }
 
-// TestTheWindowOfALimitRolls holds that what was begun leaves the window, not earlier than after its time, and that a refusal says when.
+// TestTheWindowOfALimitRolls holds that an order leaves the window, not earlier than after its time, and that a refusal says when.
 func TestTheWindowOfALimitRolls(t *testing.T) {
 	t.Parallel()
 	for rule, window := range map[payment.LimitRule]time.Duration{payment.LimitHour: time.Hour, payment.LimitDay: 24 * time.Hour} {
@@ -112,15 +112,15 @@ func TestTheWindowOfALimitRolls(t *testing.T) {
 			t.Parallel()
 			b := newFixture(t)
 			b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: rule, Amount: 1000, Orders: 3, Enforced: true}, "first")
-			begun := b.clock.Now()
+			first := b.clock.Now()
 			b.create(t, "a", 600)
 			b.clock.Add(window / 2)
 			b.create(t, "b", 400)
 			hit := b.exceeds(t, t.Context(), "c", 600)
 			require.Equal(t, []int64{1000, 2}, []int64{hit.UsedAmount, hit.UsedOrders})
 			require.NotNil(t, hit.FreeAt)
-			require.False(t, hit.FreeAt.Before(begun.Add(window)), "%v", hit.FreeAt)
-			require.False(t, hit.FreeAt.After(begun.Add(window+window/24)), "%v", hit.FreeAt)
+			require.False(t, hit.FreeAt.Before(first.Add(window)), "%v", hit.FreeAt)
+			require.False(t, hit.FreeAt.After(first.Add(window+window/24)), "%v", hit.FreeAt)
 			b.clock.Add(hit.FreeAt.Sub(b.clock.Now()) - time.Microsecond)
 			b.exceeds(t, t.Context(), "c", 600)
 			b.clock.Add(time.Microsecond)

@@ -17,14 +17,14 @@ import (
 	"payrelay/internal/secrets"
 )
 
-// operator runs an operator's command on the database of this `dev` and returns what it printed. What it changes of shops, keys
-// and accounts is known to the service by then.
+// operator runs an operator's command on the database of this `dev` and returns what it printed. What it changes of shops, keys,
+// accounts and limits is known to the service by then.
 func (d *dev) operator(args ...string) string {
 	d.t.Helper()
 	var out, log bytes.Buffer
 	code := app.Execute(context.Background(), args, &app.Streams{Out: &out, Err: &log, Environ: []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}})
 	require.Zero(d.t, code, "%s%s", out.String(), log.String())
-	if slices.Contains([]string{"shop", "account", "key"}, args[0]) && args[1] != "list" {
+	if slices.Contains([]string{"shop", "account", "key", "limit"}, args[0]) && args[1] != "list" {
 		d.heard()
 	}
 	return out.String()

@@ -1,0 +1,88 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// limitOf is what an answer tells of a limit.
+type limitOf struct {
+	Scope, Rule, Currency string
+	Amount                *int64
+	FreeAt                *string `json:"free_at"`
+}
+
+// beyond sends a request that goes beyond a limit, and returns which.
+func (d *dev) beyond(path, body string) limitOf {
+	d.t.Helper()
+	res, raw := d.raw(http.MethodPost, path, body, nil)
+	require.Equal(d.t, http.StatusUnprocessableEntity, res.StatusCode, "%s", raw)
+	var doc struct {
+		Code  string
+		Limit *limitOf
+	}
+	require.NoError(d.t, json.Unmarshal(raw, &doc))
+	require.Equal(d.t, "limit_exceeded", doc.Code)
+	require.NotNil(d.t, doc.Limit, "%s", raw)
+	return *doc.Limit
+}
+
+// An operator watches a limit first, and enforces it then.
+func TestALimitIsWatchedAndThenEnforced(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	set := func(mode, rule string, more ...string) {
+		d.operator(append([]string{"limit", "set", "--shop", "demo", "--kind", "payment", "--rule", rule, "--currency", "EUR", "--mode", mode, "--reason", "a test"}, more...)...)
+	}
+	set("observe", "day", "--amount", "1500", "--orders", "10")
+	d.paid("limited-1", 1000, "")
+	d.paid("limited-2", 1000, "")
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_limit_hits_total{kind="payment",mode="observe",rule="day",scope="shop"} 1`)
+
+	set("enforce", "day", "--amount", "2500", "--orders", "10")
+	body := func(reference string, amount int64) string {
+		return direct(reference, amount, cardMethod(cardSuccess), "")
+	}
+	hit := d.beyond("/v1/payments", body("limited-3", 501))
+	require.Equal(t, []any{"shop", "day", "EUR", int64(2500)}, []any{hit.Scope, hit.Rule, hit.Currency, *hit.Amount})
+	require.NotNil(t, hit.FreeAt)
+	d.paid("limited-3", 500, "")
+	d.makes("/v1/payments", body("limited-1", 1000), http.StatusOK)
+
+	set("enforce", "order", "--amount", "100")
+	require.Nil(t, d.beyond("/v1/payments", body("limited-4", 101)).FreeAt)
+	require.Contains(t, d.operator("limit", "list"), "2500")
+	d.operator("limit", "remove", "--shop", "demo", "--kind", "payment", "--rule", "order", "--currency", "EUR")
+	d.operator("limit", "remove", "--shop", "demo", "--kind", "payment", "--rule", "day", "--currency", "EUR")
+	d.paid("limited-4", 101, "")
+	require.Contains(t, d.operator("audit", "list", "--action", "limit"), "limit remove")
+}
+
+// Many payouts at once never exceed a limit of all shops together.
+func TestManyPayoutsAtOnceKeepTheLimit(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.operator("limit", "set", "--global", "--kind", "payout", "--rule", "day", "--currency", "EUR", "--amount", "1000", "--mode", "enforce")
+	var made, refused atomic.Int32
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			res, _ := d.raw(http.MethodPost, "/v1/payouts", payout("many-"+strconv.Itoa(i), 100, payoutTo(cardSuccess)), nil)
+			switch res.StatusCode {
+			case http.StatusCreated:
+				made.Add(1)
+			case http.StatusUnprocessableEntity:
+				refused.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, []int32{10, 30}, []int32{made.Load(), refused.Load()})
+}
