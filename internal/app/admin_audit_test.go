@@ -172,13 +172,15 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 		"rate set":                      {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
 		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
+		"limit set":                     {"limit", "set", "--shop", "first", "--kind", "payout", "--rule", "day", "--orders", "5"},
+		"limit remove":                  {"limit", "remove", "--shop", "first", "--kind", "payout", "--rule", "day"},
 		"retention run":                 {"retention", "run"},
 	}
 }
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "account list", "account test", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "account list", "account test", "order list", "order show",
 	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
 }
 
