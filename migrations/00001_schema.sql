@@ -223,13 +223,14 @@ CREATE TABLE orders (
     provider_order_id   text NOT NULL,                      -- our name of it there
     provider_reference  text NOT NULL DEFAULT '',           -- the provider's own
     bank_references     jsonb,                              -- names of movements of money, such as RRNs, each with the status that it was reported for
-    provider_state      bytea,                              -- what the adapter gets back with the next call; encrypted, associated data order/<id>/provider_state
-    next_action         bytea,                              -- encrypted, associated data order/<id>/next_action
+    data_key            bytea,                              -- random, encrypts what is said of the order; encrypted, associated data order/<id>/data_key; null when the order is erased
+    provider_state      bytea,                              -- what the adapter gets back with the next call; under the data key
+    next_action         bytea,                              -- under the data key
     payment_method      jsonb,                              -- masked
     failure             jsonb,
 
     -- From and for the shop.
-    details             bytea,                              -- what the shop told of its customer and site; encrypted, associated data order/<id>/details
+    details             bytea,                              -- what the shop told of its customer and site; under the data key
     description         text NOT NULL DEFAULT '',
     metadata            jsonb NOT NULL DEFAULT '{}',
     notification_url    text NOT NULL DEFAULT '',
@@ -317,7 +318,7 @@ CREATE TABLE order_transitions (
     from_status text NOT NULL,
     to_status   text NOT NULL,
     source      text NOT NULL CONSTRAINT order_transitions_source CHECK (source IN ('request', 'answer', 'callback', 'check', 'operator')), -- on which road it came
-    provider_data jsonb NOT NULL DEFAULT '{}',
+    provider_data bytea,                                    -- under the order's data key, and so are all columns of this name but that of orderless_callbacks
     at          timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id, sequence)
 );
@@ -544,9 +545,19 @@ CREATE TABLE order_conflicts (
     source      text NOT NULL,
     reported    text NOT NULL,
     reason      text NOT NULL,
-    provider_data jsonb NOT NULL DEFAULT '{}',
+    provider_data bytea,
     at          timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+
+-- Orders that are not to be erased, and whose rows retention leaves alone, until an operator ends the hold.
+CREATE TABLE order_holds (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    reason      text NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 
@@ -559,7 +570,7 @@ CREATE TABLE provider_calls (
     outcome     text NOT NULL,                              -- a status of the provider's answer, or a kind of error
     started_at  timestamptz NOT NULL,
     duration_ms bigint NOT NULL,                            -- of the longest
-    provider_data jsonb NOT NULL DEFAULT '{}',
+    provider_data bytea,
     calls       integer NOT NULL DEFAULT 1 CONSTRAINT provider_calls_count CHECK (calls > 0), -- equal failures in a row
     last_at     timestamptz NOT NULL,                       -- when the last of them started
     PRIMARY KEY (shop_id, order_id, id)
@@ -577,7 +588,7 @@ CREATE TABLE callbacks (
     verdict     text NOT NULL CONSTRAINT callbacks_verdict CHECK (verdict IN ('apply', 'repeat', 'stale', 'conflict', 'verify')),
     reason      text NOT NULL DEFAULT '',
     reported    text NOT NULL DEFAULT '',
-    provider_data jsonb NOT NULL DEFAULT '{}',
+    provider_data bytea,
     received_at timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id, dedupe_key)
 ) PARTITION BY RANGE (order_id);
@@ -663,7 +674,7 @@ CREATE TABLE notifications (
     sequence        integer NOT NULL,                       -- of the transition it tells of
     id              uuid NOT NULL,                          -- the webhook-id
     type            text NOT NULL,
-    payload         text,                                   -- exactly the bytes that are signed and sent
+    payload         bytea,                                  -- exactly the bytes that are signed and sent, under the order's data key
     url             text NOT NULL DEFAULT '',               -- where it was to go when it was made; empty: for the feed only
     created_at      timestamptz NOT NULL,
     position        bigint NOT NULL,                        -- its place in the shop's event feed
@@ -785,7 +796,7 @@ CREATE TABLE transaction_report_rows (
     report_id    uuid NOT NULL,
     row          integer NOT NULL,
     order_id     uuid NOT NULL,                             -- the order that the row is about
-    fields       jsonb NOT NULL,
+    fields       bytea,                                     -- under the order's data key
     PRIMARY KEY (shop_id, report_id, row),
     FOREIGN KEY (shop_id, report_id) REFERENCES transaction_reports (shop_id, id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
@@ -871,7 +882,7 @@ DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
 DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
-DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts, order_holds;
 DROP TABLE limit_reservations, limit_uses, limits;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;

@@ -18,6 +18,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('order_names', 'shop', ''),
     ('open_orders', 'shop', ''),
     ('order_conflicts', 'shop', ''),
+    ('order_holds', 'shop', ''),
     ('provider_calls', 'shop', ''),
     ('callbacks', 'shop', ''),
     ('callback_keys', 'shop', ''),

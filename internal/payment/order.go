@@ -71,6 +71,8 @@ type Order struct {
 
 	CreatedAt, UpdatedAt time.Time
 	FinalizedAt          *time.Time
+	// Erased says that its texts and the provider's words are gone for good. Sums, statuses and history are as they were.
+	Erased bool
 
 	// Verification is what status polls have found so far, and when the next one is due.
 	Verification

@@ -9,7 +9,7 @@ import (
 	"payrelay/internal/secrets"
 )
 
-func newKeyring(t *testing.T) (*secrets.Keyring, gateway.Secret) {
+func newKeyring(t testing.TB) (*secrets.Keyring, gateway.Secret) {
 	t.Helper()
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)

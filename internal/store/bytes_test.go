@@ -15,32 +15,32 @@ import (
 )
 
 // fillLives are the statements that fill a database with whole lives: a hosted payment that succeeded by a callback, with two
-// notifications and the answer under an Idempotency-Key. Texts are as long as those of the simulator's, and do not repeat.
+// notifications and the answer under an Idempotency-Key. Texts are as long as those of the simulator's, encrypted where they are, and do not repeat.
 // Triggers are off, so each statement writes what they would.
 var fillLives = []string{
-	`INSERT INTO shops (id, name, webhook_secret, created_at) VALUES ('00000000-0000-4000-8000-000000000001', 'shop', '', now())`,
+	`INSERT INTO shops (id, name, created_at) VALUES ('00000000-0000-4000-8000-000000000001', 'shop', now())`,
 	`CREATE FUNCTION words(n integer) RETURNS text LANGUAGE sql VOLATILE AS $$
 		SELECT left(string_agg(md5(random()::text), ''), n) FROM generate_series(1, n / 32 + 1) $$`,
 	`CREATE TABLE filling AS SELECT i, '00000000-0000-4000-8000-000000000001'::uuid AS shop_id, at,
 		(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid AS id
 	FROM (SELECT i, $1::timestamptz + (i::float8 / $2) * interval '30 days' AS at FROM generate_series(1, $2::integer) i) numbered`,
 	`INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, sequence, amount, currency, amount_captured, flow, provider, account_id, account_name,
-		provider_order_id, provider_reference, bank_references, payment_method, details, description, metadata, created_at, updated_at, finalized_at, polls_since)
+		provider_order_id, provider_reference, bank_references, data_key, payment_method, details, description, metadata, created_at, updated_at, finalized_at, polls_since)
 	SELECT shop_id, id, 'payment', 'order-' || words(12), decode(words(64), 'hex'), 'succeeded', 'sale', 3, 1000, 'EUR', 1000, 'hosted', 'smartcore',
-		gen_random_uuid(), 'EUR-sandbox', 'pr-' || words(32), words(36), jsonb_build_object(words(12), 'succeeded'),
+		gen_random_uuid(), 'EUR-sandbox', 'pr-' || words(32), words(36), jsonb_build_object(words(12), 'succeeded'), decode(words(2 * 81), 'hex'),
 		'{"type": "card", "brand": "visa", "masked": "411111******1111", "expires": "2030-12"}', decode(words(500), 'hex'), words(30), '{"cart": "1017"}', at, at, at, at FROM filling`,
 	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, 'payment', 'order-' || words(12), id FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5(words(8))::uuid, shop_id, id FROM filling, generate_series(1, 2)`,
 	`INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
 	SELECT shop_id, id, n, (ARRAY['', 'created', 'requires_action'])[n], (ARRAY['created', 'requires_action', 'succeeded'])[n], 'callback',
-		CASE n WHEN 1 THEN '{}'::jsonb ELSE jsonb_build_object('state', 'PAYED', 'orderId', words(36), 'rrn', words(12)) END, at FROM filling, generate_series(1, 3) n`,
+		CASE n WHEN 1 THEN NULL ELSE decode(words(2 * 109), 'hex') END, at FROM filling, generate_series(1, 3) n`,
 	`INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
-	SELECT shop_id, id, gen_random_uuid(), 'create_payment', 'requires_action', at, 120, jsonb_build_object('state', 'NEW', 'orderId', words(36)), at FROM filling`,
+	SELECT shop_id, id, gen_random_uuid(), 'create_payment', 'requires_action', at, 120, decode(words(2 * 87), 'hex'), at FROM filling`,
 	`INSERT INTO callbacks (shop_id, order_id, dedupe_key, account_id, provider_order_id, verdict, reason, reported, provider_data, received_at)
-	SELECT shop_id, id, decode(words(64), 'hex'), gen_random_uuid(), 'pr-' || words(32), 'apply', '', 'succeeded', jsonb_build_object('state', 'PAYED', 'orderId', words(36), 'rrn', words(12)), at FROM filling`,
+	SELECT shop_id, id, decode(words(64), 'hex'), gen_random_uuid(), 'pr-' || words(32), 'apply', '', 'succeeded', decode(words(2 * 109), 'hex'), at FROM filling`,
 	`INSERT INTO callback_keys (dedupe_key, shop_id, order_id, verdict, received_at) SELECT dedupe_key, shop_id, order_id, verdict, received_at FROM callbacks`,
 	`INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-	SELECT shop_id, id, n, gen_random_uuid(), 'payment.succeeded', words(1100), 'https://shop.example/notifications', at, 2 * i + n FROM filling, generate_series(2, 3) n`,
+	SELECT shop_id, id, n, gen_random_uuid(), 'payment.succeeded', decode(words(2 * 1128), 'hex'), 'https://shop.example/notifications', at, 2 * i + n FROM filling, generate_series(2, 3) n`,
 	`INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status) SELECT shop_id, order_id, sequence, 1, created_at, 12, 200 FROM notifications`,
 	`INSERT INTO idempotency_keys (shop_id, key, request_hash, locked_until, owner, status, header, body, created_at)
 	SELECT shop_id, words(36), decode(words(64), 'hex'), at, gen_random_uuid(), 201, '{"Content-Type": ["application/json"]}', decode(words(2000), 'hex'), at FROM filling`,

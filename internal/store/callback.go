@@ -43,8 +43,8 @@ func (s *Store) ApplyCallback(ctx context.Context, cb payment.Callback, pick fun
 }
 
 // keptCallback is the row of a callback that was judged.
-func keptCallback(cb *payment.Callback, o *payment.Order, judged func() (payment.Verdict, string)) (db.InsertCallbackParams, error) {
-	providerData, err := toJSONObject(cb.ProviderData)
+func keptCallback(cb *payment.Callback, o *lockedOrder, judged func() (payment.Verdict, string)) (db.InsertCallbackParams, error) {
+	providerData, err := sealData(o.key, cb.ProviderData, placeCallback)
 	verdict, reason := judged()
 	return db.InsertCallbackParams{
 		AccountID: cb.AccountID, DedupeKey: cb.DedupeKey, ShopID: o.ShopID, OrderID: o.ID, ProviderOrderID: text(cb.ProviderOrderID),
@@ -144,19 +144,19 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 				row = refund
 			}
 		}
-		o, before, err := s.loaded(row)
+		o, err := s.loaded(row)
 		if err != nil {
 			return err
 		}
 		var reason string
-		verdict, reason = fn(o)
-		saved = o
+		verdict, reason = fn(o.Order)
+		saved = o.Order
 		judged, err := keptCallback(&cb, o, func() (payment.Verdict, string) { return verdict, reason })
 		if err != nil {
 			return err
 		}
 		all = changes{store: s, shop: s.oneShop(row.ShopID), callbacks: []db.InsertCallbackParams{judged}}
-		if err := all.add(ctx, row, before, o); err != nil {
+		if err := all.add(ctx, o); err != nil {
 			return err
 		}
 		return all.send(ctx, tx)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,19 +49,17 @@ type changes struct {
 	waiting       []payment.Key       // orders with a notification that is not leased
 }
 
-// add gathers what an order gathered since it was loaded from row. An error adds nothing.
-func (c *changes) add(ctx context.Context, row *db.Order, before db.UpdateOrderParams, o *payment.Order) error {
+// add gathers what an order gathered since it was loaded. An error adds nothing.
+func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 	own := changes{store: c.store}
-	after, err := changeable(o)
+	after, err := changeable(o.Order)
 	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(before, after) {
-		sealed, err := c.store.sealChanged(row, before, after)
-		if err != nil {
-			return err
-		}
-		own.orders = append(own.orders, sealed)
+	if !reflect.DeepEqual(o.before, after) {
+		sealOrder(&after, o.key)
+		after.LoadedSequence = o.row.Sequence
+		own.orders = append(own.orders, after)
 	}
 	if err := errors.Join(own.addTransitions(o), own.addCalls(o), own.addNotifications(o)); err != nil {
 		return err
@@ -75,31 +72,9 @@ func (c *changes) add(ctx context.Context, row *db.Order, before db.UpdateOrderP
 	return c.addRare(ctx, o)
 }
 
-// sealChanged is the new row. What is encrypted and did not change keeps its ciphertext.
-func (s *Store) sealChanged(row *db.Order, before, after db.UpdateOrderParams) (db.UpdateOrderParams, error) {
-	sealed := after
-	if bytes.Equal(before.ProviderState, after.ProviderState) {
-		sealed.ProviderState = nil
-	}
-	if bytes.Equal(before.NextAction, after.NextAction) {
-		sealed.NextAction = nil
-	}
-	if err := s.sealOrder(&sealed); err != nil {
-		return sealed, err
-	}
-	if bytes.Equal(before.ProviderState, after.ProviderState) {
-		sealed.ProviderState = row.ProviderState
-	}
-	if bytes.Equal(before.NextAction, after.NextAction) {
-		sealed.NextAction = row.NextAction
-	}
-	sealed.LoadedSequence = row.Sequence
-	return sealed, nil
-}
-
-func (c *changes) addTransitions(o *payment.Order) error {
+func (c *changes) addTransitions(o *lockedOrder) error {
 	for _, t := range o.Transitions() {
-		providerData, err := toJSONObject(t.ProviderData)
+		providerData, err := sealData(o.key, t.ProviderData, placeTransition)
 		if err != nil {
 			return err
 		}
@@ -111,12 +86,12 @@ func (c *changes) addTransitions(o *payment.Order) error {
 	return nil
 }
 
-func (c *changes) addCalls(o *payment.Order) error {
+func (c *changes) addCalls(o *lockedOrder) error {
 	for _, call := range o.NewCalls() {
 		if call.Failed {
 			continue
 		}
-		providerData, err := toJSONObject(call.ProviderData)
+		providerData, err := sealData(o.key, call.ProviderData, placeCall)
 		if err != nil {
 			return err
 		}
@@ -130,18 +105,18 @@ func (c *changes) addCalls(o *payment.Order) error {
 
 // addRare adds the parent's sums, contradictions, and questions that failed: one that failed as the one before it did becomes
 // part of that one's row.
-func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
+func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	statements := db.New(&c.rare)
 	if reserved, refunded := o.ParentDelta(); reserved != 0 || refunded != 0 {
 		if o.ParentID == nil {
 			return errors.New("the order has no parent whose sums could change")
 		}
-		if err := moveParent(ctx, statements, o, reserved, refunded); err != nil {
+		if err := moveParent(ctx, statements, o.Order, reserved, refunded); err != nil {
 			return err
 		}
 	}
 	for _, conflict := range o.NewConflicts() {
-		providerData, err := toJSONObject(conflict.ProviderData)
+		providerData, err := sealData(o.key, conflict.ProviderData, placeConflict)
 		if err != nil {
 			return err
 		}
@@ -156,7 +131,7 @@ func (c *changes) addRare(ctx context.Context, o *payment.Order) error {
 		if !call.Failed {
 			continue
 		}
-		providerData, err := toJSONObject(call.ProviderData)
+		providerData, err := sealData(o.key, call.ProviderData, placeCall)
 		if err != nil {
 			return err
 		}

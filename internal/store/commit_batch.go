@@ -253,15 +253,15 @@ func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
 		return nil
 	}
 	b.used[payment.Key{Shop: row.ShopID, Order: row.ID}] = true
-	o, before, err := b.store.loaded(row)
+	o, err := b.store.loaded(row)
 	if err == nil {
-		err = w.run(o)
+		err = w.run(o.Order)
 	}
 	if err != nil || w.panicked != nil {
 		w.err = err
 		return nil
 	}
-	w.order = o
+	w.order = o.Order
 	if w.callback != nil {
 		kept, err := keptCallback(w.callback, o, w.verdict)
 		if err != nil {
@@ -269,7 +269,7 @@ func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
 		}
 		all.callbacks = append(all.callbacks, kept)
 	}
-	return all.add(ctx, row, before, o)
+	return all.add(ctx, o)
 }
 
 // run runs judge and keeps a panic for the caller.

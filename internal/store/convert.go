@@ -13,14 +13,13 @@ import (
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
 	"payrelay/internal/store/internal/db"
 )
 
 // Fields whose ciphertexts are bound to them.
 const (
-	fieldProviderState = "provider_state"
-	fieldNextAction    = "next_action"
-	fieldDetails       = "details"
+	fieldDataKey       = "data_key"
 	fieldWebhookSecret = "webhook_secret"
 	fieldCallbackToken = "callback_token"
 )
@@ -92,21 +91,17 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
-	if err := s.sealOrder(&c); err != nil {
+	key, wrapped, err := s.newDataKey(o.ID)
+	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
+	sealOrder(&c, key)
 	metadata, err := toJSONObject(o.Metadata)
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
-	details := o.Details
-	if details != nil {
-		if details, err = s.seal(details, orderOwner(o.ID), fieldDetails); err != nil {
-			return db.InsertOrderParams{}, err
-		}
-	}
 	first := o.Transitions()[0]
-	providerData, err := toJSONObject(first.ProviderData)
+	providerData, err := sealData(key, first.ProviderData, placeTransition)
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
@@ -116,7 +111,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountReserved: o.RefundReserved,
 		CaptureAmount: o.CaptureAmount, ReportedAmount: o.ReportedAmount, Flow: string(o.Flow), Recurring: o.Recurring,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
-		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, ProviderState: c.ProviderState, NextAction: c.NextAction, Details: details,
+		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, DataKey: wrapped, ProviderState: c.ProviderState, NextAction: c.NextAction, Details: key.Seal(o.Details, placeDetails),
 		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		FinalizedAt: o.FinalizedAt, NextPollAt: o.NextPollAt, PollsSince: o.PollsSince, PollsDone: c.PollsDone,
@@ -134,24 +129,21 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 	return p, nil
 }
 
-// sealOrder encrypts what must be, in place.
-func (s *Store) sealOrder(p *db.UpdateOrderParams) (err error) {
-	owner := orderOwner(p.ID)
-	if p.ProviderState != nil {
-		if p.ProviderState, err = s.seal(p.ProviderState, owner, fieldProviderState); err != nil {
-			return err
-		}
-	}
-	if p.NextAction != nil {
-		if p.NextAction, err = s.seal(p.NextAction, owner, fieldNextAction); err != nil {
-			return err
-		}
-	}
-	return nil
+// sealOrder encrypts what must be, in place. What did not change keeps its ciphertext.
+func sealOrder(p *db.UpdateOrderParams, key *secrets.DataKey) {
+	p.ProviderState, p.NextAction = key.Seal(p.ProviderState, placeProviderState), key.Seal(p.NextAction, placeNextAction)
 }
 
 // order turns a row into an order.
 func (s *Store) order(r *db.Order) (*payment.Order, error) {
+	key, err := s.dataKey(r.ID, r.DataKey)
+	if err != nil {
+		return nil, err
+	}
+	return orderOf(r, key)
+}
+
+func orderOf(r *db.Order, key *secrets.DataKey) (*payment.Order, error) {
 	o := &payment.Order{
 		ID: r.ID, ShopID: r.ShopID, Kind: gateway.Kind(r.Kind), Reference: r.Reference, RequestHash: r.RequestHash,
 		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture, FormLost: r.FormLost,
@@ -160,7 +152,7 @@ func (s *Store) order(r *db.Order) (*payment.Order, error) {
 		Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
 		ProviderReference: r.ProviderReference, ParentID: r.ParentID, Description: r.Description, NotificationURL: r.NotificationUrl,
 		Sequence: int(r.Sequence), Conflicts: int(r.Conflicts), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		FinalizedAt: utc(r.FinalizedAt),
+		FinalizedAt: utc(r.FinalizedAt), Erased: r.DataKey == nil,
 		Verification: payment.Verification{
 			NextPollAt: utc(r.NextPollAt), PollsSince: r.PollsSince.UTC(), PollsDone: int(r.PollsDone),
 			Denials: int(r.Denials), FirstDenialAt: utc(r.FirstDenialAt), Acknowledged: r.Acknowledged, CommandAccepted: r.CommandAccepted,
@@ -174,40 +166,31 @@ func (s *Store) order(r *db.Order) (*payment.Order, error) {
 		}
 		o.Amount = money.New(*r.Amount, currency)
 	}
-	return o, s.readParts(o, r)
+	return o, readParts(o, r, key)
 }
 
 // readParts reads the columns that hold JSON, encrypted or not.
-func (s *Store) readParts(o *payment.Order, r *db.Order) error {
-	owner := orderOwner(r.ID)
-	if r.ProviderState != nil {
-		plain, err := s.open(r.ProviderState, owner, fieldProviderState)
-		if err != nil {
-			return err
-		}
-		var state map[string]string
-		if err := json.Unmarshal(plain, &state); err != nil {
-			return fmt.Errorf("read provider_state of %s: %w", owner, err)
-		}
-		o.ProviderState = hidden(state)
+func readParts(o *payment.Order, r *db.Order, key *secrets.DataKey) (err error) {
+	if o.Details, err = key.Open(r.Details, placeDetails); err != nil {
+		return err
 	}
-	if r.Details != nil {
-		var err error
-		if o.Details, err = s.open(r.Details, owner, fieldDetails); err != nil {
-			return err
-		}
+	state, err := key.Open(r.ProviderState, placeProviderState)
+	if err != nil {
+		return err
 	}
-	action := r.NextAction
-	if action != nil {
-		var err error
-		if action, err = s.open(action, owner, fieldNextAction); err != nil {
-			return err
-		}
+	action, err := key.Open(r.NextAction, placeNextAction)
+	if err != nil {
+		return err
 	}
-	return errors.Join(
-		fromJSON(action, &o.NextAction), fromJSON(r.PaymentMethod, &o.PaymentMethod),
+	var plain map[string]string
+	err = errors.Join(
+		fromJSON(state, &plain), fromJSON(action, &o.NextAction), fromJSON(r.PaymentMethod, &o.PaymentMethod),
 		fromJSON(r.Failure, &o.Failure), fromJSON(r.Metadata, &o.Metadata), fromJSON(r.BankReferences, &o.BankReferences),
 	)
+	if plain != nil {
+		o.ProviderState = hidden(plain)
+	}
+	return err
 }
 
 // plainState writes a provider's state with its secrets in the clear, for encrypting.
@@ -292,7 +275,7 @@ func utc(t *time.Time) *time.Time {
 }
 
 // providerDataOf reads stored evidence; none is nil.
-func providerDataOf(b json.RawMessage) (gateway.ProviderData, error) {
+func providerDataOf(b []byte) (gateway.ProviderData, error) {
 	var e gateway.ProviderData
 	if err := fromJSON(b, &e); err != nil || len(e) == 0 {
 		return nil, err

@@ -55,6 +55,15 @@ func SealedPlaces() []string {
 	return places
 }
 
+// DataPlaces lists the columns under the orders' data keys.
+func DataPlaces() []string {
+	places := make([]string, len(dataColumns))
+	for i, c := range dataColumns {
+		places[i] = c.place()
+	}
+	return places
+}
+
 // Lookup is a statement of daily work, with arguments.
 type Lookup struct {
 	SQL  string

@@ -55,9 +55,14 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 	for _, r := range rows[:min(len(rows), limit)] {
 		page.Cursor = feedCursor(epoch, r.Position)
 		item := payment.FeedItem{ID: r.ID, Cursor: page.Cursor}
-		if r.Payload != nil {
-			item.Payload = []byte(*r.Payload)
-		} else if err := s.addOld(ctx, &item, payment.Key{Shop: shop, Order: r.OrderID}, int(r.Sequence)); err != nil {
+		if item.Payload, err = s.openPayload(r.OrderID, r.DataKey, r.Payload); err != nil {
+			return payment.FeedPage{}, err
+		}
+		if item.Payload != nil {
+			page.Items = append(page.Items, item)
+			continue
+		}
+		if err := s.addOld(ctx, &item, payment.Key{Shop: shop, Order: r.OrderID}, int(r.Sequence)); err != nil {
 			return payment.FeedPage{}, err
 		}
 		page.Items = append(page.Items, item)

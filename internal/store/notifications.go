@@ -31,7 +31,7 @@ type notificationRow struct {
 	Sequence    int32      `db:"sequence"`
 	ID          uuid.UUID  `db:"id"`
 	Type        string     `db:"type"`
-	Payload     string     `db:"payload"`
+	Payload     []byte     `db:"payload"`
 	Own         string     `db:"own"` // the order's own address, "" for the shop's
 	At          time.Time  `db:"at"`
 	Expected    string     `db:"expected"`
@@ -67,15 +67,17 @@ var insertNotifications = `WITH said AS MATERIALIZED (
 )
 SELECT shop_id, order_id, sequence, url, until, name, allow_cidrs FROM leased ORDER BY order_id, sequence`
 
-// news is a notification to be written, what the log calls its order's account, and what signs it if it is born leased.
+// news is a notification to be written, what is sent of it, what the log calls its order's account, and what signs it if it is
+// born leased.
 type news struct {
 	notificationRow
+	payload []byte
 	account string
 	secrets []gateway.Secret
 }
 
 // addNotifications adds one notification for each new transition. That an order was created is known to whoever created it.
-func (c *changes) addNotifications(o *payment.Order) error {
+func (c *changes) addNotifications(o *lockedOrder) error {
 	if c.store.Render == nil {
 		return nil
 	}
@@ -85,7 +87,7 @@ func (c *changes) addNotifications(o *payment.Order) error {
 		}
 		as := t.After
 		if as == nil {
-			as = o
+			as = o.Order
 		}
 		id := c.store.NewID()
 		typ, payload, err := c.store.Render(as, t, id)
@@ -93,10 +95,10 @@ func (c *changes) addNotifications(o *payment.Order) error {
 			return fmt.Errorf("render the notification: %w", err)
 		}
 		row := notificationRow{
-			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: string(payload), //nolint:gosec // a count
+			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: o.key.Seal(payload, placePayload), //nolint:gosec // a count
 			Own: o.NotificationURL, At: c.store.Now(),
 		}
-		n := news{row, o.AccountName, nil}
+		n := news{row, payload, o.AccountName, nil}
 		c.store.leaseAtBirth(&n)
 		c.notifications = append(c.notifications, n)
 	}
@@ -161,7 +163,7 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 		}
 		if until != nil {
 			d.Key, d.Sequence, d.LeasedUntil = p.Key, int(p.sequence), until.UTC()
-			d.ID, d.Account, d.Payload, d.CreatedAt, d.Secrets = n.ID, n.account, []byte(n.Payload), n.At, n.secrets
+			d.ID, d.Account, d.Payload, d.CreatedAt, d.Secrets = n.ID, n.account, n.payload, n.At, n.secrets
 			c.born = append(c.born, d)
 		} else if w := len(c.waiting); d.URL != "" && (w == 0 || c.waiting[w-1] != p.Key) {
 			c.waiting = append(c.waiting, p.Key)

@@ -58,18 +58,25 @@ func (s *Store) StuckOrders(ctx context.Context, shop *uuid.UUID, older time.Dur
 }
 
 // Calls returns the calls made to the provider about an order, the oldest first.
-func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, error) {
+func (s *Store) Calls(ctx context.Context, order payment.Key) ([]payment.Call, error) {
 	var rows []db.CallsRow
 	err := s.read(ctx, "load calls", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.Calls(ctx, db.CallsParams{ShopID: key.Shop, OrderID: key.Order})
+		rows, err = q.Calls(ctx, db.CallsParams{ShopID: order.Shop, OrderID: order.Order})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	if err != nil {
+		return nil, err
+	}
 	calls := make([]payment.Call, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.ProviderData)
+		providerData, err := openData(key, r.ProviderData, placeCall)
 		if err != nil {
 			return nil, err
 		}
@@ -82,18 +89,25 @@ func (s *Store) Calls(ctx context.Context, key payment.Key) ([]payment.Call, err
 }
 
 // Conflicts returns the reports that contradicted an order, the oldest first.
-func (s *Store) Conflicts(ctx context.Context, key payment.Key) ([]payment.ConflictRecord, error) {
+func (s *Store) Conflicts(ctx context.Context, order payment.Key) ([]payment.ConflictRecord, error) {
 	var rows []db.ConflictsRow
 	err := s.read(ctx, "load conflicts", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.Conflicts(ctx, db.ConflictsParams{ShopID: key.Shop, OrderID: key.Order})
+		rows, err = q.Conflicts(ctx, db.ConflictsParams{ShopID: order.Shop, OrderID: order.Order})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	if err != nil {
+		return nil, err
+	}
 	conflicts := make([]payment.ConflictRecord, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.ProviderData)
+		providerData, err := openData(key, r.ProviderData, placeConflict)
 		if err != nil {
 			return nil, err
 		}
@@ -116,18 +130,25 @@ type KeptCallback struct {
 }
 
 // CallbacksOf returns the callbacks about an order, the oldest first.
-func (s *Store) CallbacksOf(ctx context.Context, key payment.Key) ([]KeptCallback, error) {
+func (s *Store) CallbacksOf(ctx context.Context, order payment.Key) ([]KeptCallback, error) {
 	var rows []db.CallbacksOfRow
 	err := s.read(ctx, "load callbacks", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: key.Shop, OrderID: key.Order})
+		rows, err = q.CallbacksOf(ctx, db.CallbacksOfParams{ShopID: order.Shop, OrderID: order.Order})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	if err != nil {
+		return nil, err
+	}
 	callbacks := make([]KeptCallback, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.ProviderData)
+		providerData, err := openData(key, r.ProviderData, placeCallback)
 		if err != nil {
 			return nil, err
 		}

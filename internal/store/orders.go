@@ -93,7 +93,7 @@ func (s *Store) Orders(ctx context.Context, f payment.Filter) (payment.Page[*pay
 const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders`
@@ -106,10 +106,10 @@ func pageSize(limit int) int {
 }
 
 // History implements payment.Store.
-func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transition, error) {
+func (s *Store) History(ctx context.Context, order payment.Key) ([]payment.Transition, error) {
 	var rows []db.HistoryRow
 	err := s.read(ctx, "load history", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.History(ctx, db.HistoryParams{ShopID: key.Shop, OrderID: key.Order})
+		rows, err = q.History(ctx, db.HistoryParams{ShopID: order.Shop, OrderID: order.Order})
 		return err
 	})
 	if err != nil {
@@ -118,9 +118,13 @@ func (s *Store) History(ctx context.Context, key payment.Key) ([]payment.Transit
 	if len(rows) == 0 {
 		return nil, payment.ErrNotFound
 	}
+	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	if err != nil {
+		return nil, err
+	}
 	history := make([]payment.Transition, len(rows))
 	for i, r := range rows {
-		providerData, err := providerDataOf(r.ProviderData)
+		providerData, err := openData(key, r.ProviderData, placeTransition)
 		if err != nil {
 			return nil, err
 		}

@@ -67,13 +67,17 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 		})
 		return nil, later, err
 	}
+	payload, err := s.openPayload(key.Order, oldest.DataKey, oldest.Payload)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	until := now.Add(lease)
 	var write queue
 	if _, err := db.New(&write).LeaseDelivery(ctx, db.LeaseDeliveryParams{LeasedUntil: &until, Url: oldest.Url, ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence}); err != nil {
 		return nil, time.Time{}, err
 	}
 	return &payment.Delivery{
-		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: []byte(oldest.Payload),
+		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: payload,
 		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), AllowCIDRs: oldest.AllowCidrs, LeasedUntil: until,
 	}, time.Time{}, write.send(ctx, tx)
 }

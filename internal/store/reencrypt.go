@@ -30,9 +30,7 @@ var sealedColumns = []sealedColumn{
 	{"webhook_secrets", "secret", []string{"shop_id", "id"}, func(k []string) (string, string) { return "shop/" + k[0], fieldWebhookSecret }},
 	{"accounts", "callback_token", []string{"id"}, func(k []string) (string, string) { return "account/" + k[0], fieldCallbackToken }},
 	{"account_secrets", "value", []string{"account_id", "name", "stage"}, func(k []string) (string, string) { return "account/" + k[0] + "/secret", k[1] }},
-	{"orders", fieldProviderState, []string{"shop_id", "id"}, func(k []string) (string, string) { return "order/" + k[1], fieldProviderState }},
-	{"orders", fieldNextAction, []string{"shop_id", "id"}, func(k []string) (string, string) { return "order/" + k[1], fieldNextAction }},
-	{"orders", fieldDetails, []string{"shop_id", "id"}, func(k []string) (string, string) { return "order/" + k[1], fieldDetails }},
+	{"orders", fieldDataKey, []string{"shop_id", "id"}, func(k []string) (string, string) { return "order/" + k[1], fieldDataKey }},
 }
 
 // SealedRows is how many rows of a column are encrypted under a key.

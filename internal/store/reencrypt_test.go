@@ -19,7 +19,7 @@ import (
 	"payrelay/internal/store"
 )
 
-// unsealed are the columns of bytes that hold no ciphertext.
+// unsealed are the columns of bytes that hold no ciphertext of the keyset. What is under an order's data key is in store.DataPlaces.
 var unsealed = []string{
 	"accounts.callback_token_hash", "accounts.previous_token_hash", "shop_keys.mac", "orders.request_hash", "callbacks.dedupe_key",
 	"callback_keys.dedupe_key", "orderless_callbacks.dedupe_key", "notifications.payload_digest", "idempotency_keys.request_hash", "idempotency_keys.body", "idempotency_keys.key", "idempotency_keys.key_hash",
@@ -34,11 +34,11 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NO
 	require.NoError(t, err)
 	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	for _, place := range store.SealedPlaces() {
+	for _, place := range slices.Concat(store.SealedPlaces(), store.DataPlaces()) {
 		require.Contains(t, columns, place)
 	}
 	for _, place := range columns {
-		require.True(t, slices.Contains(store.SealedPlaces(), place) || slices.Contains(unsealed, place), "say whether %s is encrypted", place)
+		require.True(t, slices.Contains(store.SealedPlaces(), place) || slices.Contains(store.DataPlaces(), place) || slices.Contains(unsealed, place), "say whether %s is encrypted", place)
 	}
 }
 
@@ -74,6 +74,7 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 	orders := b.sealedOrders(t, 25)
 	slices.SortFunc(orders, func(a, b payment.Key) int { return bytes.Compare(a.Order[:], b.Order[:]) }) // as they are rewritten
 	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", map[string]gateway.Secret{"secret": "next"}, func(payment.Account) error { return nil }))
+	newest := b.draft(t, "newest", 1000)
 	first := b.box.Primary()
 	added, second, err := secrets.AddKey(gateway.Secret(b.keyset))
 	require.NoError(t, err)
@@ -85,7 +86,7 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := 0
 	err = both.Reencrypt(ctx, 5*7, func(p store.Reencryption) { // seven rows at a time
-		if seen++; p.Place == "orders.provider_state" && p.Rewritten == 7 {
+		if seen++; p.Place == "orders.data_key" && p.Rewritten == 7 {
 			cancel()
 		}
 	})
@@ -94,6 +95,8 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 		o.ProviderState = map[string]gateway.Secret{"s": "hunter3"}
 		return nil
 	})
+	require.NoError(t, err)
+	_, _, err = both.CreateOrder(t.Context(), newest)
 	require.NoError(t, err)
 	var places []string
 	rewritten := map[string]int64{}
@@ -104,7 +107,7 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 			places = append(places, p.Place)
 		}
 	}))
-	require.EqualValues(t, 24, rewritten["orders.provider_state"], "it went on, and left the one that has the new key already")
+	require.EqualValues(t, 25, rewritten["orders.data_key"], "it went on, and left the one that has the new key already")
 	require.ElementsMatch(t, store.SealedPlaces(), places)
 	rows, err := fresh.SealedBy(t.Context())
 	require.NoError(t, err)
@@ -151,26 +154,22 @@ func TestReencryptionOverwritesNothing(t *testing.T) {
 	require.NoError(t, err)
 	both := b.withKeyset(t, promoted)
 
-	tx, err := b.pool.Begin(t.Context()) // a replica that changes the row just now
+	tx, err := b.pool.Begin(t.Context()) // an erasure, just now
 	require.NoError(t, err)
-	sealed, err := b.box.Seal([]byte(`{"s":"newest"}`), "order/"+key.Order.String(), "provider_state")
-	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), "UPDATE orders SET provider_state = $1 WHERE id = $2", sealed, key.Order)
+	_, err = tx.Exec(t.Context(), "UPDATE orders SET data_key = NULL WHERE id = $1", key.Order)
 	require.NoError(t, err)
 	done := make(chan error, 1)
 	go func() { done <- both.Reencrypt(t.Context(), 1000, func(store.Reencryption) {}) }()
 	require.Eventually(t, func() bool {
-		return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE orders SET provider_state%'") > 0
+		return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE orders SET data_key%'") > 0
 	}, 20*time.Second, 10*time.Millisecond)
 	require.NoError(t, tx.Commit(t.Context()))
 	require.NoError(t, <-done)
-	o, err := both.Order(t.Context(), key)
-	require.NoError(t, err)
-	require.Equal(t, "newest", o.ProviderState["s"].Reveal())
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders WHERE data_key IS NULL"), "what was erased stays so")
 	rows, err := both.SealedBy(t.Context())
 	require.NoError(t, err)
 	for _, r := range rows {
-		require.Equal(t, second, r.Key, "the second pass found it: %s", r.Place)
+		require.Equal(t, second, r.Key, r.Place)
 	}
 }
 

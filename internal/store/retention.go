@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -49,20 +51,23 @@ type retentionRule struct {
 	keep  func(Retention) time.Duration
 	old   string // the rows to remove, of the table as t; $1 is the time before which they are old
 	month bool   // the table is in partitions, which are dropped whole where all rows are to be removed
-	// change is what happens to the rows. Without it they are deleted.
-	change string
+	// batch removes up to a batch of rows. Without it they are deleted.
+	batch func(s *Store, ctx context.Context, tx pgx.Tx, where string, args ...any) (int64, error)
 }
 
 // ofClosedOrders leaves out the rows of orders that are not final, wait for a status poll, or are in conflict.
-const ofClosedOrders = ` AND NOT EXISTS (SELECT 1 FROM open_orders o WHERE o.shop_id = t.shop_id AND o.order_id = t.order_id)`
+const ofClosedOrders = ` AND NOT EXISTS (SELECT 1 FROM open_orders o WHERE o.shop_id = t.shop_id AND o.order_id = t.order_id)` + unheld
+
+// unheld leaves out the rows of orders under a hold.
+const unheld = ` AND NOT EXISTS (SELECT 1 FROM order_holds h WHERE h.shop_id = t.shop_id AND h.order_id = t.order_id)`
 
 // ofDelivered leaves out the rows of notifications that are still to be delivered, or wait for an operator.
-const ofDelivered = ` AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.shop_id = t.shop_id AND d.order_id = t.order_id AND d.sequence = t.sequence)`
+const ofDelivered = ` AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.shop_id = t.shop_id AND d.order_id = t.order_id AND d.sequence = t.sequence)` + unheld
 
 var retentionRules = []retentionRule{
 	{ // an attempt says when it was delivered; one that nobody is sent to is old when its step is
 		table: "notifications", keep: func(r Retention) time.Duration { return r.Payloads },
-		change: "payload = NULL, payload_digest = sha256(convert_to(payload, 'UTF8'))",
+		batch: (*Store).removePayloads,
 		old: "t.payload IS NOT NULL AND t.created_at < $1" + ofDelivered + ` AND NOT EXISTS (
 			SELECT 1 FROM notification_attempts a WHERE a.shop_id = t.shop_id AND a.order_id = t.order_id AND a.sequence = t.sequence AND a.at >= $1)`,
 	},
@@ -96,7 +101,7 @@ var retentionRules = []retentionRule{
 	},
 	{ // before their report, one file's rows after the other
 		table: "transaction_report_rows", keep: func(r Retention) time.Duration { return r.Reports },
-		old: "EXISTS (SELECT 1 FROM transaction_reports r WHERE r.shop_id = t.shop_id AND r.id = t.report_id AND r.state IN ('ready', 'failed') AND r.updated_at < $1)",
+		old: "EXISTS (SELECT 1 FROM transaction_reports r WHERE r.shop_id = t.shop_id AND r.id = t.report_id AND r.state IN ('ready', 'failed') AND r.updated_at < $1)" + unheld,
 	},
 	{
 		table: "transaction_reports", keep: func(r Retention) time.Duration { return r.Reports },
@@ -217,6 +222,10 @@ func (r *removal) apply(ctx context.Context, rule retentionRule) (Removed, error
 // batch removes up to a batch of rows in one transaction.
 func (r *removal) batch(ctx context.Context, rule retentionRule, table string, before time.Time) (n int64, err error) {
 	err = r.step(ctx, rule, func(ctx context.Context, tx pgx.Tx) (int64, error) {
+		if rule.batch != nil {
+			n, err = rule.batch(r.store, ctx, tx, rule.old, before)
+			return n, err
+		}
 		tag, err := tx.Exec(ctx, rule.remove(table), before)
 		n = tag.RowsAffected()
 		return n, err
@@ -326,11 +335,42 @@ func (rule retentionRule) before(now time.Time, keep Retention) time.Time {
 	return now.Add(-rule.keep(keep))
 }
 
-// remove is the statement that removes a batch.
+// remove is the statement that deletes a batch.
 func (rule retentionRule) remove(table string) string {
-	rows := fmt.Sprintf(" WHERE t.ctid = ANY (ARRAY(SELECT t.ctid FROM %s t WHERE %s LIMIT %d))", table, rule.old, retentionBatch)
-	if rule.change != "" {
-		return "UPDATE " + table + " t SET " + rule.change + rows
+	return fmt.Sprintf("DELETE FROM %s t WHERE t.ctid = ANY (ARRAY(SELECT t.ctid FROM %[1]s t WHERE %s LIMIT %d))", table, rule.old, retentionBatch)
+}
+
+// removePayloads puts a digest in the place of up to a batch of payloads. where names the notifications, as t.
+func (s *Store) removePayloads(ctx context.Context, tx pgx.Tx, where string, args ...any) (int64, error) {
+	rows, err := tx.Query(ctx, fmt.Sprintf(`SELECT t.shop_id, t.order_id, t.sequence, t.payload, o.data_key FROM notifications t
+		JOIN orders o ON o.shop_id = t.shop_id AND o.id = t.order_id WHERE t.payload IS NOT NULL AND %s LIMIT %d`, where, retentionBatch), args...)
+	if err != nil {
+		return 0, err
 	}
-	return "DELETE FROM " + table + " t" + rows
+	type row struct {
+		ShopID   uuid.UUID
+		OrderID  uuid.UUID
+		Sequence int32
+		Payload  []byte
+		DataKey  []byte
+	}
+	old, err := pgx.CollectRows(rows, pgx.RowToStructByPos[row])
+	if err != nil {
+		return 0, err
+	}
+	var shops, orders []uuid.UUID
+	var sequences []int32
+	var digests [][]byte
+	for _, r := range old {
+		payload, err := s.openPayload(r.OrderID, r.DataKey, r.Payload)
+		if err != nil {
+			return 0, err
+		}
+		digest := sha256.Sum256(payload)
+		shops, orders, sequences, digests = append(shops, r.ShopID), append(orders, r.OrderID), append(sequences, r.Sequence), append(digests, digest[:])
+	}
+	tag, err := tx.Exec(ctx, `UPDATE notifications n SET payload = NULL, payload_digest = u.digest
+		FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::bytea[]) AS u(shop_id, order_id, sequence, digest)
+		WHERE n.shop_id = u.shop_id AND n.order_id = u.order_id AND n.sequence = u.sequence AND n.payload IS NOT NULL`, shops, orders, sequences, digests)
+	return tag.RowsAffected(), err
 }

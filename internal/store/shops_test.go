@@ -131,14 +131,14 @@ func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE position('hunter2'::bytea in provider_state || next_action || details) > 0"))
 	b.exec(t, "UPDATE orders SET details = (SELECT details FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
 	_, err = b.Order(t.Context(), two.Key())
-	require.ErrorContains(t, err, "decrypt details")
+	require.ErrorContains(t, err, "decrypt orders.details")
 	b.exec(t, "UPDATE orders SET details = NULL")
 	b.exec(t, "UPDATE orders SET provider_state = (SELECT provider_state FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
 	_, err = b.Order(t.Context(), two.Key())
-	require.ErrorContains(t, err, "decrypt provider_state")
+	require.ErrorContains(t, err, "decrypt orders.provider_state")
 	b.exec(t, "UPDATE orders SET next_action = provider_state WHERE id = $1", one.ID)
 	_, err = b.Order(t.Context(), one.Key())
-	require.ErrorContains(t, err, "decrypt next_action")
+	require.ErrorContains(t, err, "decrypt orders.next_action")
 }
 
 func TestServiceKeyIsMadeOnce(t *testing.T) {

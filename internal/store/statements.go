@@ -13,6 +13,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -121,12 +122,16 @@ func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.Trans
 		if _, err := q.DeleteTransactionReportRows(ctx, db.DeleteTransactionReportRowsParams{ShopID: st.Shop, ReportID: st.ID}); err != nil {
 			return err
 		}
+		keys, err := s.dataKeysOf(ctx, q, st.Shop, rows)
+		if err != nil {
+			return err
+		}
 		i := 0
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"transaction_report_rows"}, []string{"shop_id", "report_id", "row", "order_id", "fields"}, pgx.CopyFromFunc(func() ([]any, error) {
 			if i == len(rows) {
 				return nil, nil //nolint:nilnil // the end, as pgx wants it
 			}
-			fields, err := toJSONObject(rows[i].Fields)
+			fields, err := sealData(keys[rows[i].Order], rows[i].Fields, placeReportRow)
 			if err != nil {
 				return nil, err
 			}
@@ -136,6 +141,25 @@ func (s *Store) SaveTransactionReportRows(ctx context.Context, st *payment.Trans
 		}))
 		return err
 	})
+}
+
+// dataKeysOf returns the keys of the orders that rows are about.
+func (s *Store) dataKeysOf(ctx context.Context, q *db.Queries, shop uuid.UUID, rows []payment.TransactionReportRow) (map[uuid.UUID]*secrets.DataKey, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.Order
+	}
+	found, err := q.DataKeys(ctx, db.DataKeysParams{ShopID: shop, Orders: ids})
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[uuid.UUID]*secrets.DataKey, len(found))
+	for _, f := range found {
+		if keys[f.ID], err = s.dataKey(f.ID, f.DataKey); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 // TransactionReportRows implements payment.TransactionReportStore.
@@ -159,11 +183,18 @@ func (s *Store) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, c
 		rows = rows[:limit]
 	}
 	for _, r := range rows {
-		row := payment.TransactionReportRow{Order: r.OrderID, Reference: r.Reference}
-		if err := fromJSON(r.Fields, &row.Fields); err != nil {
+		key, err := s.dataKey(r.OrderID, r.DataKey)
+		if err != nil {
 			return payment.Page[payment.TransactionReportRow]{}, err
 		}
-		page.Items = append(page.Items, row)
+		fields, err := openData(key, r.Fields, placeReportRow)
+		if err != nil {
+			return payment.Page[payment.TransactionReportRow]{}, err
+		}
+		if fields == nil { // erased
+			fields = gateway.ProviderData{}
+		}
+		page.Items = append(page.Items, payment.TransactionReportRow{Order: r.OrderID, Reference: r.Reference, Fields: fields})
 	}
 	return page, nil
 }

@@ -49,20 +49,20 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 		if row == nil {
 			return payment.ErrNotFound
 		}
-		o, before, err := s.loaded(row)
+		o, err := s.loaded(row)
 		if err != nil {
 			return err
 		}
-		facts := orderFacts(o)
-		if refused = fn(o); refused != nil {
+		facts := orderFacts(o.Order)
+		if refused = fn(o.Order); refused != nil {
 			return refused
 		}
-		saved = o
-		if err := s.auditDecision(ctx, tx, facts, o); err != nil {
+		saved = o.Order
+		if err := s.auditDecision(ctx, tx, facts, o.Order); err != nil {
 			return err
 		}
 		all = changes{store: s, shop: s.oneShop(key.Shop)}
-		if err := all.add(ctx, row, before, o); err != nil {
+		if err := all.add(ctx, o); err != nil {
 			return err
 		}
 		return all.send(ctx, tx)
@@ -97,14 +97,4 @@ func (s *Store) auditDecision(ctx context.Context, tx pgx.Tx, before map[string]
 // lockedParent is a refund's payment.
 type lockedParent struct {
 	ID uuid.UUID `db:"id"`
-}
-
-// loaded returns a locked row as an order, and what it is compared with afterwards.
-func (s *Store) loaded(row *db.Order) (*payment.Order, db.UpdateOrderParams, error) {
-	o, err := s.order(row)
-	if err != nil {
-		return nil, db.UpdateOrderParams{}, err
-	}
-	before, err := changeable(o)
-	return o, before, err
 }

@@ -16,5 +16,6 @@ SELECT a.name AS account_name, a.provider, c.provider_order_id, c.reported, c.pr
 FROM orderless_callbacks c JOIN accounts a ON a.id = c.account_id ORDER BY c.received_at DESC, c.dedupe_key LIMIT @max_rows;
 
 -- name: CallbacksOf :many
-SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at
+SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at,
+    (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key
 FROM callbacks WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY received_at;

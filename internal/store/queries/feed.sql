@@ -7,9 +7,10 @@ SELECT coalesce((SELECT max(e.epoch) FROM feed_epochs e), 0)::bigint AS epoch,
         WHERE e.epoch > @cursor_epoch::bigint), 9223372036854775807)::bigint AS floor;
 
 -- name: Feed :many
-SELECT order_id, sequence, id, payload, position FROM notifications
-WHERE shop_id = @shop_id AND position > @after_position
-ORDER BY position LIMIT @max_rows;
+SELECT n.order_id, n.sequence, n.id, n.payload, n.position, o.data_key
+FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = @shop_id AND n.position > @after_position
+ORDER BY n.position LIMIT @max_rows;
 
 -- name: RaiseFeedEpoch :one
 INSERT INTO feed_epochs (epoch, since)

@@ -2,7 +2,7 @@
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE shop_id = $1 AND id = $2;
@@ -11,7 +11,7 @@ FROM orders WHERE shop_id = $1 AND id = $2;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
@@ -20,7 +20,7 @@ FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
@@ -37,7 +37,7 @@ ORDER BY account_id = @account_id DESC, created_at LIMIT 1;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE provider_order_id = @provider_order_id AND shop_id = @shop_id
@@ -57,7 +57,7 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
     o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
-    o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
@@ -106,7 +106,7 @@ INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-    provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status
 ) SELECT
@@ -114,7 +114,7 @@ INSERT INTO orders (
     @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
     @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
     @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
-    sqlc.narg('bank_references'), sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
+    sqlc.narg('bank_references'), @data_key, sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
     sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
     sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
     sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
@@ -187,16 +187,16 @@ INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_stat
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: History :many
-SELECT sequence, from_status, to_status, source, provider_data, at
-FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence;
+SELECT sequence, from_status, to_status, source, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key
+FROM order_transitions WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence;
 
 -- name: InsertConflict :execrows
 INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
 
 -- name: Conflicts :many
-SELECT source, reported, reason, provider_data, at
-FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id;
+SELECT source, reported, reason, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key
+FROM order_conflicts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY at, id;
 
 -- name: InsertCall :execrows
 INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
@@ -206,19 +206,19 @@ VALUES ($1, $2, $3, $4, $5, @started_at, $6, $7, @started_at);
 -- A call that failed as the order's last one did is counted with it. Either way one row is the answer.
 WITH counted AS (
     UPDATE provider_calls c SET calls = c.calls + 1, last_at = @started_at, duration_ms = greatest(c.duration_ms, @duration_ms::bigint)
-    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = @operation AND c.outcome = @outcome AND c.provider_data = @provider_data::jsonb
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = @operation AND c.outcome = @outcome AND c.provider_data IS NOT DISTINCT FROM sqlc.narg('provider_data')::bytea
         AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
     RETURNING c.id
 ), added AS (
     INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
-    SELECT $1, $2, @id::uuid, @operation, @outcome, @started_at, @duration_ms::bigint, @provider_data::jsonb, @started_at WHERE NOT EXISTS (SELECT 1 FROM counted)
+    SELECT $1, $2, @id::uuid, @operation, @outcome, @started_at, @duration_ms::bigint, sqlc.narg('provider_data')::bytea, @started_at WHERE NOT EXISTS (SELECT 1 FROM counted)
     RETURNING provider_calls.id
 )
 SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id FROM added) AS one;
 
 -- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at
-FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id;
+SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at, (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key
+FROM provider_calls WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY started_at, id;
 
 -- name: LegalTransitions :many
 SELECT from_status, to_status FROM legal_transitions ORDER BY from_status, to_status;

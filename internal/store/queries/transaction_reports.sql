@@ -35,9 +35,12 @@ SELECT id FROM transaction_reports WHERE shop_id = $1 AND id = $2 AND state IN (
 DELETE FROM transaction_report_rows WHERE shop_id = $1 AND report_id = $2;
 
 -- name: TransactionReportRows :many
-SELECT r.row, r.order_id, o.reference, r.fields FROM transaction_report_rows r
+SELECT r.row, r.order_id, o.reference, r.fields, o.data_key FROM transaction_report_rows r
 JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
 WHERE r.shop_id = $1 AND r.report_id = $2 AND r.row >= @from_row::integer ORDER BY r.row LIMIT @max_rows;
+
+-- name: DataKeys :many
+SELECT id, data_key FROM orders WHERE shop_id = $1 AND id = ANY(@orders::uuid[]);
 
 -- name: OrdersNamed :many
 -- Orders of all shops that the provider knows by one of these ids, ours or its own.

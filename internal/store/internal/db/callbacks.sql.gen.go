@@ -30,7 +30,8 @@ func (q *Queries) CallbackVerdict(ctx context.Context, arg CallbackVerdictParams
 }
 
 const CallbacksOf = `-- name: CallbacksOf :many
-SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at
+SELECT account_id, provider_order_id, verdict, reason, reported, provider_data, received_at,
+    (SELECT o.data_key FROM orders o WHERE o.shop_id = $1 AND o.id = $2) AS data_key
 FROM callbacks WHERE shop_id = $1 AND order_id = $2 ORDER BY received_at
 `
 
@@ -40,13 +41,14 @@ type CallbacksOfParams struct {
 }
 
 type CallbacksOfRow struct {
-	AccountID       uuid.UUID       `db:"account_id"`
-	ProviderOrderID string          `db:"provider_order_id"`
-	Verdict         string          `db:"verdict"`
-	Reason          string          `db:"reason"`
-	Reported        string          `db:"reported"`
-	ProviderData    json.RawMessage `db:"provider_data"`
-	ReceivedAt      time.Time       `db:"received_at"`
+	AccountID       uuid.UUID `db:"account_id"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Verdict         string    `db:"verdict"`
+	Reason          string    `db:"reason"`
+	Reported        string    `db:"reported"`
+	ProviderData    []byte    `db:"provider_data"`
+	ReceivedAt      time.Time `db:"received_at"`
+	DataKey         []byte    `db:"data_key"`
 }
 
 func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]CallbacksOfRow, error) {
@@ -66,6 +68,7 @@ func (q *Queries) CallbacksOf(ctx context.Context, arg CallbacksOfParams) ([]Cal
 			&i.Reported,
 			&i.ProviderData,
 			&i.ReceivedAt,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}
@@ -124,16 +127,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertCallbackParams struct {
-	AccountID       uuid.UUID       `db:"account_id"`
-	DedupeKey       []byte          `db:"dedupe_key"`
-	ShopID          uuid.UUID       `db:"shop_id"`
-	OrderID         uuid.UUID       `db:"order_id"`
-	ProviderOrderID string          `db:"provider_order_id"`
-	Verdict         string          `db:"verdict"`
-	Reason          string          `db:"reason"`
-	Reported        string          `db:"reported"`
-	ProviderData    json.RawMessage `db:"provider_data"`
-	ReceivedAt      time.Time       `db:"received_at"`
+	AccountID       uuid.UUID `db:"account_id"`
+	DedupeKey       []byte    `db:"dedupe_key"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Verdict         string    `db:"verdict"`
+	Reason          string    `db:"reason"`
+	Reported        string    `db:"reported"`
+	ProviderData    []byte    `db:"provider_data"`
+	ReceivedAt      time.Time `db:"received_at"`
 }
 
 func (q *Queries) InsertCallback(ctx context.Context, arg InsertCallbackParams) (int64, error) {

@@ -13,9 +13,10 @@ import (
 )
 
 const Feed = `-- name: Feed :many
-SELECT order_id, sequence, id, payload, position FROM notifications
-WHERE shop_id = $1 AND position > $2
-ORDER BY position LIMIT $3
+SELECT n.order_id, n.sequence, n.id, n.payload, n.position, o.data_key
+FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = $1 AND n.position > $2
+ORDER BY n.position LIMIT $3
 `
 
 type FeedParams struct {
@@ -28,8 +29,9 @@ type FeedRow struct {
 	OrderID  uuid.UUID `db:"order_id"`
 	Sequence int32     `db:"sequence"`
 	ID       uuid.UUID `db:"id"`
-	Payload  *string   `db:"payload"`
+	Payload  []byte    `db:"payload"`
 	Position int64     `db:"position"`
+	DataKey  []byte    `db:"data_key"`
 }
 
 func (q *Queries) Feed(ctx context.Context, arg FeedParams) ([]FeedRow, error) {
@@ -47,6 +49,7 @@ func (q *Queries) Feed(ctx context.Context, arg FeedParams) ([]FeedRow, error) {
 			&i.ID,
 			&i.Payload,
 			&i.Position,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}

@@ -63,16 +63,16 @@ type AuditLog struct {
 }
 
 type Callback struct {
-	ShopID          uuid.UUID       `db:"shop_id"`
-	OrderID         uuid.UUID       `db:"order_id"`
-	DedupeKey       []byte          `db:"dedupe_key"`
-	AccountID       uuid.UUID       `db:"account_id"`
-	ProviderOrderID string          `db:"provider_order_id"`
-	Verdict         string          `db:"verdict"`
-	Reason          string          `db:"reason"`
-	Reported        string          `db:"reported"`
-	ProviderData    json.RawMessage `db:"provider_data"`
-	ReceivedAt      time.Time       `db:"received_at"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+	DedupeKey       []byte    `db:"dedupe_key"`
+	AccountID       uuid.UUID `db:"account_id"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Verdict         string    `db:"verdict"`
+	Reason          string    `db:"reason"`
+	Reported        string    `db:"reported"`
+	ProviderData    []byte    `db:"provider_data"`
+	ReceivedAt      time.Time `db:"received_at"`
 }
 
 type CallbackKey struct {
@@ -178,7 +178,7 @@ type Notification struct {
 	Sequence      int32     `db:"sequence"`
 	ID            uuid.UUID `db:"id"`
 	Type          string    `db:"type"`
-	Payload       *string   `db:"payload"`
+	Payload       []byte    `db:"payload"`
 	Url           string    `db:"url"`
 	CreatedAt     time.Time `db:"created_at"`
 	Position      int64     `db:"position"`
@@ -238,6 +238,7 @@ type Order struct {
 	ProviderOrderID   string          `db:"provider_order_id"`
 	ProviderReference string          `db:"provider_reference"`
 	BankReferences    json.RawMessage `db:"bank_references"`
+	DataKey           []byte          `db:"data_key"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
@@ -261,14 +262,21 @@ type Order struct {
 }
 
 type OrderConflict struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	ID           uuid.UUID       `db:"id"`
-	Source       string          `db:"source"`
-	Reported     string          `db:"reported"`
-	Reason       string          `db:"reason"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	ID           uuid.UUID `db:"id"`
+	Source       string    `db:"source"`
+	Reported     string    `db:"reported"`
+	Reason       string    `db:"reason"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
+}
+
+type OrderHold struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+	Reason  string    `db:"reason"`
+	At      time.Time `db:"at"`
 }
 
 type OrderName struct {
@@ -285,14 +293,14 @@ type OrderReference struct {
 }
 
 type OrderTransition struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	Sequence     int32           `db:"sequence"`
-	FromStatus   string          `db:"from_status"`
-	ToStatus     string          `db:"to_status"`
-	Source       string          `db:"source"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	Sequence     int32     `db:"sequence"`
+	FromStatus   string    `db:"from_status"`
+	ToStatus     string    `db:"to_status"`
+	Source       string    `db:"source"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
 }
 
 type OrderlessCallback struct {
@@ -305,16 +313,16 @@ type OrderlessCallback struct {
 }
 
 type ProviderCall struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	ID           uuid.UUID       `db:"id"`
-	Operation    string          `db:"operation"`
-	Outcome      string          `db:"outcome"`
-	StartedAt    time.Time       `db:"started_at"`
-	DurationMs   int64           `db:"duration_ms"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	Calls        int32           `db:"calls"`
-	LastAt       time.Time       `db:"last_at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	ID           uuid.UUID `db:"id"`
+	Operation    string    `db:"operation"`
+	Outcome      string    `db:"outcome"`
+	StartedAt    time.Time `db:"started_at"`
+	DurationMs   int64     `db:"duration_ms"`
+	ProviderData []byte    `db:"provider_data"`
+	Calls        int32     `db:"calls"`
+	LastAt       time.Time `db:"last_at"`
 }
 
 type Reencryption struct {
@@ -410,11 +418,11 @@ type TransactionReport struct {
 }
 
 type TransactionReportRow struct {
-	ShopID   uuid.UUID       `db:"shop_id"`
-	ReportID uuid.UUID       `db:"report_id"`
-	Row      int32           `db:"row"`
-	OrderID  uuid.UUID       `db:"order_id"`
-	Fields   json.RawMessage `db:"fields"`
+	ShopID   uuid.UUID `db:"shop_id"`
+	ReportID uuid.UUID `db:"report_id"`
+	Row      int32     `db:"row"`
+	OrderID  uuid.UUID `db:"order_id"`
+	Fields   []byte    `db:"fields"`
 }
 
 type WebhookSecret struct {

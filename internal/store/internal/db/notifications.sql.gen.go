@@ -425,7 +425,7 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT d.sequence, n.id, coalesce(n.payload, '')::text AS payload, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
+SELECT d.sequence, n.id, n.payload, o.data_key, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
     d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = $1 AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
@@ -444,7 +444,8 @@ type OldestUndeliveredParams struct {
 type OldestUndeliveredRow struct {
 	Sequence       int32      `db:"sequence"`
 	ID             uuid.UUID  `db:"id"`
-	Payload        string     `db:"payload"`
+	Payload        []byte     `db:"payload"`
+	DataKey        []byte     `db:"data_key"`
 	MadeFor        string     `db:"made_for"`
 	Url            string     `db:"url"`
 	State          string     `db:"state"`
@@ -467,6 +468,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.Sequence,
 		&i.ID,
 		&i.Payload,
+		&i.DataKey,
 		&i.MadeFor,
 		&i.Url,
 		&i.State,

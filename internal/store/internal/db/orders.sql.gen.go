@@ -14,7 +14,7 @@ import (
 )
 
 const Calls = `-- name: Calls :many
-SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at
+SELECT operation, outcome, started_at, duration_ms, provider_data, calls, last_at, (SELECT o.data_key FROM orders o WHERE o.shop_id = $1 AND o.id = $2) AS data_key
 FROM provider_calls WHERE shop_id = $1 AND order_id = $2 ORDER BY started_at, id
 `
 
@@ -24,13 +24,14 @@ type CallsParams struct {
 }
 
 type CallsRow struct {
-	Operation    string          `db:"operation"`
-	Outcome      string          `db:"outcome"`
-	StartedAt    time.Time       `db:"started_at"`
-	DurationMs   int64           `db:"duration_ms"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	Calls        int32           `db:"calls"`
-	LastAt       time.Time       `db:"last_at"`
+	Operation    string    `db:"operation"`
+	Outcome      string    `db:"outcome"`
+	StartedAt    time.Time `db:"started_at"`
+	DurationMs   int64     `db:"duration_ms"`
+	ProviderData []byte    `db:"provider_data"`
+	Calls        int32     `db:"calls"`
+	LastAt       time.Time `db:"last_at"`
+	DataKey      []byte    `db:"data_key"`
 }
 
 func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error) {
@@ -50,6 +51,7 @@ func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error
 			&i.ProviderData,
 			&i.Calls,
 			&i.LastAt,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}
@@ -62,7 +64,7 @@ func (q *Queries) Calls(ctx context.Context, arg CallsParams) ([]CallsRow, error
 }
 
 const Conflicts = `-- name: Conflicts :many
-SELECT source, reported, reason, provider_data, at
+SELECT source, reported, reason, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = $1 AND o.id = $2) AS data_key
 FROM order_conflicts WHERE shop_id = $1 AND order_id = $2 ORDER BY at, id
 `
 
@@ -72,11 +74,12 @@ type ConflictsParams struct {
 }
 
 type ConflictsRow struct {
-	Source       string          `db:"source"`
-	Reported     string          `db:"reported"`
-	Reason       string          `db:"reason"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	Source       string    `db:"source"`
+	Reported     string    `db:"reported"`
+	Reason       string    `db:"reason"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
+	DataKey      []byte    `db:"data_key"`
 }
 
 func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]ConflictsRow, error) {
@@ -94,6 +97,7 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 			&i.Reason,
 			&i.ProviderData,
 			&i.At,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}
@@ -108,26 +112,26 @@ func (q *Queries) Conflicts(ctx context.Context, arg ConflictsParams) ([]Conflic
 const CountFailedCall = `-- name: CountFailedCall :execrows
 WITH counted AS (
     UPDATE provider_calls c SET calls = c.calls + 1, last_at = $3, duration_ms = greatest(c.duration_ms, $4::bigint)
-    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = $5 AND c.outcome = $6 AND c.provider_data = $7::jsonb
+    WHERE c.shop_id = $1 AND c.order_id = $2 AND c.operation = $5 AND c.outcome = $6 AND c.provider_data IS NOT DISTINCT FROM $7::bytea
         AND c.id = (SELECT l.id FROM provider_calls l WHERE l.shop_id = $1 AND l.order_id = $2 ORDER BY l.last_at DESC, l.id DESC LIMIT 1)
     RETURNING c.id
 ), added AS (
     INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
-    SELECT $1, $2, $8::uuid, $5, $6, $3, $4::bigint, $7::jsonb, $3 WHERE NOT EXISTS (SELECT 1 FROM counted)
+    SELECT $1, $2, $8::uuid, $5, $6, $3, $4::bigint, $7::bytea, $3 WHERE NOT EXISTS (SELECT 1 FROM counted)
     RETURNING provider_calls.id
 )
 SELECT count(*) FROM (SELECT counted.id FROM counted UNION ALL SELECT added.id FROM added) AS one
 `
 
 type CountFailedCallParams struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	StartedAt    time.Time       `db:"started_at"`
-	DurationMs   int64           `db:"duration_ms"`
-	Operation    string          `db:"operation"`
-	Outcome      string          `db:"outcome"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	ID           uuid.UUID       `db:"id"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	StartedAt    time.Time `db:"started_at"`
+	DurationMs   int64     `db:"duration_ms"`
+	Operation    string    `db:"operation"`
+	Outcome      string    `db:"outcome"`
+	ProviderData []byte    `db:"provider_data"`
+	ID           uuid.UUID `db:"id"`
 }
 
 // A call that failed as the order's last one did is counted with it. Either way one row is the answer.
@@ -166,7 +170,7 @@ func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersPara
 }
 
 const History = `-- name: History :many
-SELECT sequence, from_status, to_status, source, provider_data, at
+SELECT sequence, from_status, to_status, source, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = $1 AND o.id = $2) AS data_key
 FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence
 `
 
@@ -176,12 +180,13 @@ type HistoryParams struct {
 }
 
 type HistoryRow struct {
-	Sequence     int32           `db:"sequence"`
-	FromStatus   string          `db:"from_status"`
-	ToStatus     string          `db:"to_status"`
-	Source       string          `db:"source"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	Sequence     int32     `db:"sequence"`
+	FromStatus   string    `db:"from_status"`
+	ToStatus     string    `db:"to_status"`
+	Source       string    `db:"source"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
+	DataKey      []byte    `db:"data_key"`
 }
 
 func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow, error) {
@@ -200,6 +205,7 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 			&i.Source,
 			&i.ProviderData,
 			&i.At,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}
@@ -217,14 +223,14 @@ VALUES ($1, $2, $3, $4, $5, $8, $6, $7, $8)
 `
 
 type InsertCallParams struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	ID           uuid.UUID       `db:"id"`
-	Operation    string          `db:"operation"`
-	Outcome      string          `db:"outcome"`
-	DurationMs   int64           `db:"duration_ms"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	StartedAt    time.Time       `db:"started_at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	ID           uuid.UUID `db:"id"`
+	Operation    string    `db:"operation"`
+	Outcome      string    `db:"outcome"`
+	DurationMs   int64     `db:"duration_ms"`
+	ProviderData []byte    `db:"provider_data"`
+	StartedAt    time.Time `db:"started_at"`
 }
 
 func (q *Queries) InsertCall(ctx context.Context, arg InsertCallParams) (int64, error) {
@@ -250,14 +256,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertConflictParams struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	ID           uuid.UUID       `db:"id"`
-	Source       string          `db:"source"`
-	Reported     string          `db:"reported"`
-	Reason       string          `db:"reason"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	ID           uuid.UUID `db:"id"`
+	Source       string    `db:"source"`
+	Reported     string    `db:"reported"`
+	Reason       string    `db:"reason"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
 }
 
 func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) (int64, error) {
@@ -283,13 +289,13 @@ WITH r AS (
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-    SELECT $1, r.order_id, $12, '', $7, $50, $51, $52 FROM r
+    SELECT $1, r.order_id, $12, '', $7, $51, $52, $53 FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-    provider_reference, bank_references, provider_state, next_action, payment_method, failure, details, description, metadata,
+    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status
 ) SELECT
@@ -297,10 +303,10 @@ INSERT INTO orders (
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22,
     $23, $24, $25, $26, $27, $28,
-    $29, $30, $31, $32,
-    $33, $34, $35, $36, $37, $38, $39,
-    $40, $41, $42, $43, $44,
-    $45, $46, $47, $48, $49
+    $29, $30, $31, $32, $33,
+    $34, $35, $36, $37, $38, $39, $40,
+    $41, $42, $43, $44, $45,
+    $46, $47, $48, $49, $50
 FROM r
 `
 
@@ -334,6 +340,7 @@ type InsertOrderParams struct {
 	ProviderOrderID   string          `db:"provider_order_id"`
 	ProviderReference string          `db:"provider_reference"`
 	BankReferences    json.RawMessage `db:"bank_references"`
+	DataKey           []byte          `db:"data_key"`
 	ProviderState     []byte          `db:"provider_state"`
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
@@ -355,7 +362,7 @@ type InsertOrderParams struct {
 	PendingSince      *time.Time      `db:"pending_since"`
 	PendingStatus     string          `db:"pending_status"`
 	Source            string          `db:"source"`
-	ProviderData      json.RawMessage `db:"provider_data"`
+	ProviderData      []byte          `db:"provider_data"`
 	At                time.Time       `db:"at"`
 }
 
@@ -392,6 +399,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.ProviderOrderID,
 		arg.ProviderReference,
 		arg.BankReferences,
+		arg.DataKey,
 		arg.ProviderState,
 		arg.NextAction,
 		arg.PaymentMethod,
@@ -428,14 +436,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertTransitionParams struct {
-	ShopID       uuid.UUID       `db:"shop_id"`
-	OrderID      uuid.UUID       `db:"order_id"`
-	Sequence     int32           `db:"sequence"`
-	FromStatus   string          `db:"from_status"`
-	ToStatus     string          `db:"to_status"`
-	Source       string          `db:"source"`
-	ProviderData json.RawMessage `db:"provider_data"`
-	At           time.Time       `db:"at"`
+	ShopID       uuid.UUID `db:"shop_id"`
+	OrderID      uuid.UUID `db:"order_id"`
+	Sequence     int32     `db:"sequence"`
+	FromStatus   string    `db:"from_status"`
+	ToStatus     string    `db:"to_status"`
+	Source       string    `db:"source"`
+	ProviderData []byte    `db:"provider_data"`
+	At           time.Time `db:"at"`
 }
 
 func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionParams) (int64, error) {
@@ -662,7 +670,7 @@ const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE shop_id = $1 AND id = $2
@@ -706,6 +714,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.ProviderOrderID,
 		&i.ProviderReference,
 		&i.BankReferences,
+		&i.DataKey,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -734,7 +743,7 @@ const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdat
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE provider_order_id = $1 AND shop_id = $2
@@ -781,6 +790,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.ProviderOrderID,
 		&i.ProviderReference,
 		&i.BankReferences,
+		&i.DataKey,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -809,7 +819,7 @@ const OrderByReference = `-- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
@@ -856,6 +866,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.ProviderOrderID,
 		&i.ProviderReference,
 		&i.BankReferences,
+		&i.DataKey,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -884,7 +895,7 @@ const OrderForUpdate = `-- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
@@ -928,6 +939,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.ProviderOrderID,
 		&i.ProviderReference,
 		&i.BankReferences,
+		&i.DataKey,
 		&i.ProviderState,
 		&i.NextAction,
 		&i.PaymentMethod,
@@ -953,7 +965,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -1014,6 +1026,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.ProviderOrderID,
 			&i.ProviderReference,
 			&i.BankReferences,
+			&i.DataKey,
 			&i.ProviderState,
 			&i.NextAction,
 			&i.PaymentMethod,
@@ -1171,7 +1184,7 @@ const StuckOrders = `-- name: StuckOrders :many
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
     o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
-    o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
@@ -1225,6 +1238,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.ProviderOrderID,
 			&i.ProviderReference,
 			&i.BankReferences,
+			&i.DataKey,
 			&i.ProviderState,
 			&i.NextAction,
 			&i.PaymentMethod,

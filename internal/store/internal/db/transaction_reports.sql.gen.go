@@ -7,11 +7,44 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 )
+
+const DataKeys = `-- name: DataKeys :many
+SELECT id, data_key FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[])
+`
+
+type DataKeysParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Orders []uuid.UUID `db:"orders"`
+}
+
+type DataKeysRow struct {
+	ID      uuid.UUID `db:"id"`
+	DataKey []byte    `db:"data_key"`
+}
+
+func (q *Queries) DataKeys(ctx context.Context, arg DataKeysParams) ([]DataKeysRow, error) {
+	rows, err := q.db.Query(ctx, DataKeys, arg.ShopID, arg.Orders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DataKeysRow
+	for rows.Next() {
+		var i DataKeysRow
+		if err := rows.Scan(&i.ID, &i.DataKey); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
 
 const DeleteTransactionReportRows = `-- name: DeleteTransactionReportRows :execrows
 DELETE FROM transaction_report_rows WHERE shop_id = $1 AND report_id = $2
@@ -359,7 +392,7 @@ func (q *Queries) TransactionReportByID(ctx context.Context, arg TransactionRepo
 }
 
 const TransactionReportRows = `-- name: TransactionReportRows :many
-SELECT r.row, r.order_id, o.reference, r.fields FROM transaction_report_rows r
+SELECT r.row, r.order_id, o.reference, r.fields, o.data_key FROM transaction_report_rows r
 JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
 WHERE r.shop_id = $1 AND r.report_id = $2 AND r.row >= $3::integer ORDER BY r.row LIMIT $4
 `
@@ -372,10 +405,11 @@ type TransactionReportRowsParams struct {
 }
 
 type TransactionReportRowsRow struct {
-	Row       int32           `db:"row"`
-	OrderID   uuid.UUID       `db:"order_id"`
-	Reference string          `db:"reference"`
-	Fields    json.RawMessage `db:"fields"`
+	Row       int32     `db:"row"`
+	OrderID   uuid.UUID `db:"order_id"`
+	Reference string    `db:"reference"`
+	Fields    []byte    `db:"fields"`
+	DataKey   []byte    `db:"data_key"`
 }
 
 func (q *Queries) TransactionReportRows(ctx context.Context, arg TransactionReportRowsParams) ([]TransactionReportRowsRow, error) {
@@ -397,6 +431,7 @@ func (q *Queries) TransactionReportRows(ctx context.Context, arg TransactionRepo
 			&i.OrderID,
 			&i.Reference,
 			&i.Fields,
+			&i.DataKey,
 		); err != nil {
 			return nil, err
 		}

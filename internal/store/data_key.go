@@ -1,0 +1,115 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
+	"payrelay/internal/store/internal/db"
+)
+
+// Places of what is encrypted under an order's data key.
+const (
+	placeProviderState = "orders.provider_state"
+	placeNextAction    = "orders.next_action"
+	placeDetails       = "orders.details"
+	placeTransition    = "order_transitions.provider_data"
+	placeConflict      = "order_conflicts.provider_data"
+	placeCall          = "provider_calls.provider_data"
+	placeCallback      = "callbacks.provider_data"
+	placePayload       = "notifications.payload"
+	placeReportRow     = "transaction_report_rows.fields"
+)
+
+// dataColumn is a column whose texts are encrypted under their order's data key. A test compares the list with the schema.
+type dataColumn struct{ table, column, order string }
+
+func (c dataColumn) place() string { return c.table + "." + c.column }
+
+var dataColumns = []dataColumn{
+	{"orders", "provider_state", "id"},
+	{"orders", "next_action", "id"},
+	{"orders", "details", "id"},
+	{"order_transitions", "provider_data", "order_id"},
+	{"order_conflicts", "provider_data", "order_id"},
+	{"provider_calls", "provider_data", "order_id"},
+	{"callbacks", "provider_data", "order_id"},
+	{"notifications", "payload", "order_id"},
+	{"transaction_report_rows", "fields", "order_id"},
+}
+
+var errNoKeyset = errors.New("the store was opened without a keyset")
+
+// newDataKey makes the key of a new order. Whoever destroys it where it rests, in the order's row, erases the order.
+func (s *Store) newDataKey(order uuid.UUID) (key *secrets.DataKey, wrapped []byte, err error) {
+	if s.Keyring == nil {
+		return nil, nil, errNoKeyset
+	}
+	return s.Keyring.NewDataKey(orderOwner(order))
+}
+
+// dataKey returns an order's key; that of an erased order is nil. It is kept nowhere: an erasure holds at once, on every replica.
+func (s *Store) dataKey(order uuid.UUID, wrapped []byte) (*secrets.DataKey, error) {
+	if s.Keyring == nil && wrapped != nil {
+		return nil, errNoKeyset
+	}
+	return s.Keyring.DataKey(wrapped, orderOwner(order))
+}
+
+// sealData encrypts what a provider said. Nothing said is nil.
+func sealData(key *secrets.DataKey, said gateway.ProviderData, place string) ([]byte, error) {
+	if len(said) == 0 {
+		return nil, nil
+	}
+	plain, err := toJSON(said)
+	if err != nil {
+		return nil, err
+	}
+	return key.Seal(plain, place), nil
+}
+
+// openData decrypts what a provider said.
+func openData(key *secrets.DataKey, sealed []byte, place string) (gateway.ProviderData, error) {
+	plain, err := key.Open(sealed, place)
+	if err != nil {
+		return nil, err
+	}
+	return providerDataOf(plain)
+}
+
+// openPayload decrypts what was signed and sent. It is nil once it was removed.
+func (s *Store) openPayload(order uuid.UUID, wrapped, sealed []byte) ([]byte, error) {
+	if sealed == nil {
+		return nil, nil
+	}
+	key, err := s.dataKey(order, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return key.Open(sealed, placePayload)
+}
+
+// lockedOrder is an order whose row is locked, to be changed.
+type lockedOrder struct {
+	*payment.Order
+	row    *db.Order
+	key    *secrets.DataKey
+	before db.UpdateOrderParams // what it is compared with afterwards
+}
+
+// loaded returns a locked row as an order.
+func (s *Store) loaded(row *db.Order) (*lockedOrder, error) {
+	key, err := s.dataKey(row.ID, row.DataKey)
+	if err != nil {
+		return nil, err
+	}
+	o, err := orderOf(row, key)
+	if err != nil {
+		return nil, err
+	}
+	before, err := changeable(o)
+	return &lockedOrder{o, row, key, before}, err
+}
