@@ -326,7 +326,10 @@ CREATE TABLE order_transitions (
 CREATE INDEX order_transitions_ended ON order_transitions (shop_id, to_status, order_id) WHERE to_status IN ('succeeded', 'failed', 'canceled');
 
 -- Rules that a foreign key or a check of one row cannot hold, or only at a higher price: each runs once a statement, over all of
--- its rows. They look rows up by whole keys, and must do so by index also while the planner takes the tables for small.
+-- its rows. They find rows by whole keys, and must do so by index also while the planner takes the tables for small. Plans are kept:
+-- one that reads a whole index is made in a small table and used in a large one. So every question is a scalar subquery,
+-- (SELECT true …) IS NULL in place of NOT EXISTS, which is never made a join; and where there is one, = ANY (ARRAY[…]) of the key's
+-- first column in place of = leaves no way but by key.
 -- +goose StatementBegin
 CREATE FUNCTION violated(rule text, explanation text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -340,17 +343,17 @@ CREATE FUNCTION order_transitions_check() RETURNS trigger LANGUAGE plpgsql SET e
 DECLARE
     broken record;
 BEGIN
-    SELECT a.from_status, a.to_status,
-        NOT EXISTS (SELECT 1 FROM legal_transitions l WHERE l.from_status = a.from_status AND l.to_status = a.to_status) AS illegal,
-        EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = a.shop_id AND o.id = a.order_id) AS known
-    INTO broken FROM added a LEFT JOIN order_transitions p ON p.shop_id = a.shop_id AND p.order_id = a.order_id AND p.sequence = a.sequence - 1
-    WHERE coalesce(p.to_status, '') <> a.from_status OR (p.sequence IS NULL) <> (a.sequence = 1)
-        OR NOT EXISTS (SELECT 1 FROM legal_transitions l WHERE l.from_status = a.from_status AND l.to_status = a.to_status)
-        OR NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = a.shop_id AND o.id = a.order_id)
+    SELECT c.* INTO broken FROM (
+        SELECT a.sequence, a.from_status, a.to_status,
+            (SELECT p.to_status FROM order_transitions p WHERE p.shop_id = a.shop_id AND p.order_id = a.order_id AND p.sequence = a.sequence - 1) AS before,
+            (SELECT true FROM legal_transitions l WHERE l.from_status = a.from_status AND l.to_status = a.to_status) IS NULL AS illegal,
+            (SELECT true FROM orders o WHERE o.shop_id = a.shop_id AND o.id = a.order_id) AS known
+        FROM added a OFFSET 0 -- each question is asked once
+    ) c WHERE coalesce(c.before, '') <> c.from_status OR (c.before IS NULL) <> (c.sequence = 1) OR c.illegal OR c.known IS NULL
     LIMIT 1;
     IF NOT FOUND THEN
         RETURN NULL;
-    ELSIF NOT broken.known THEN
+    ELSIF broken.known IS NULL THEN
         PERFORM violated('order_transitions_order', 'a transition belongs to an order');
     ELSIF broken.illegal THEN
         PERFORM violated('order_transitions_legal', format('no step leads from "%s" to "%s"', broken.from_status, broken.to_status));
@@ -369,13 +372,13 @@ DECLARE
     rule text;
 BEGIN
     SELECT c.rule INTO rule FROM (SELECT CASE
-        WHEN NOT EXISTS (SELECT 1 FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status)
+        WHEN (SELECT true FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status) IS NULL
             THEN 'orders_status_has_history'
-        WHEN NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id)
+        WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id) IS NULL
             THEN 'orders_reference'
-        WHEN NOT EXISTS (SELECT 1 FROM shops WHERE shops.id = a.shop_id) THEN 'orders_shop'
-        WHEN NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id) THEN 'orders_account'
-        WHEN a.parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) THEN 'orders_parent'
+        WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
+        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id) IS NULL THEN 'orders_account'
+        WHEN a.parent_id IS NOT NULL AND (SELECT true FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) IS NULL THEN 'orders_parent'
     END AS rule FROM added a) c WHERE c.rule IS NOT NULL LIMIT 1;
     IF FOUND THEN
         PERFORM violated(rule, 'an order must have its history, its reference, its shop, its account and its parent');
@@ -403,9 +406,9 @@ DECLARE
     now record;
 BEGIN
     SELECT bool_or(b.id IS NULL) AS renamed,
-        bool_or((b.sequence, b.status) IS DISTINCT FROM (a.sequence, a.status) AND NOT EXISTS (
-            SELECT 1 FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status
-        )) AS without_history,
+        bool_or((b.sequence, b.status) IS DISTINCT FROM (a.sequence, a.status) AND (
+            SELECT true FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status
+        ) IS NULL) AS without_history,
         bool_or(b.provider_reference IS DISTINCT FROM a.provider_reference OR b.bank_references IS DISTINCT FROM a.bank_references) AS named,
         bool_or(a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0) AS open,
         bool_or(NOT (a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0)) AS closed
@@ -424,7 +427,7 @@ BEGIN
             since = excluded.since, next_poll_at = excluded.next_poll_at;
     END IF;
     IF now.closed THEN
-        DELETE FROM open_orders o USING after_it a WHERE o.shop_id = a.shop_id AND o.order_id = a.id
+        DELETE FROM open_orders o USING after_it a WHERE o.shop_id = ANY (ARRAY[a.shop_id]) AND o.order_id = a.id
             AND NOT (a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0);
     END IF;
     IF now.named THEN
@@ -725,18 +728,18 @@ CREATE TABLE notification_attempts (
 -- +goose StatementBegin
 CREATE FUNCTION notifications_check() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
-        SELECT 1 FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.order_id AND t.sequence = a.sequence
-    )) THEN
+    IF EXISTS (SELECT 1 FROM added a WHERE (
+        SELECT true FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.order_id AND t.sequence = a.sequence
+    ) IS NULL) THEN
         PERFORM violated('notifications_transition', 'a notification tells of a transition');
     END IF;
     RETURN NULL;
 END $$;
 CREATE FUNCTION notified_check() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM added a WHERE NOT EXISTS (
-        SELECT 1 FROM notifications n WHERE n.shop_id = a.shop_id AND n.order_id = a.order_id AND n.sequence = a.sequence
-    )) THEN
+    IF EXISTS (SELECT 1 FROM added a WHERE (
+        SELECT true FROM notifications n WHERE n.shop_id = a.shop_id AND n.order_id = a.order_id AND n.sequence = a.sequence
+    ) IS NULL) THEN
         PERFORM violated(regexp_replace(TG_TABLE_NAME, '_\d{4}_\d\d$', '') || '_notification', 'this must be of a notification'); -- a partition is named as its table
     END IF;
     RETURN NULL;

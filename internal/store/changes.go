@@ -23,7 +23,7 @@ var (
 	updateOrders = func() string {
 		s := rowSetOf[db.UpdateOrderParams]()
 		return "WITH changed AS (UPDATE orders o SET " + s.without("shop_id", "id", "loaded_sequence").assignments() + " FROM " + s.from +
-			" WHERE o.shop_id = u.shop_id AND o.id = u.id AND o.sequence = u.loaded_sequence /* o of one shop */ RETURNING 1) " +
+			" WHERE " + keyed("o", "shop_id", "id") + " AND o.sequence = u.loaded_sequence /* o of one shop */ RETURNING 1) " +
 			"SELECT CASE WHEN count(*) <> cardinality($1::text[]) THEN violated('orders_changed', 'an order is not as it was when it was read')::text END FROM changed"
 	}()
 	insertCalls = func() string {

@@ -19,7 +19,7 @@ import (
 
 // byIndex has rows found by index also while the planner takes the tables for small: a plan that reads a whole table could be
 // kept until the table is large. It holds until the end of the transaction, also of one that is not begun by name.
-const byIndex = "SELECT set_config('enable_seqscan', 'off', true)"
+const byIndex = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 // errUnwritten marks an error that the service found itself, before the commit.
 var errUnwritten = errors.New("nothing was written")
@@ -34,7 +34,7 @@ var (
 	finishKeys = func() string {
 		s := rowSetOf[db.FinishIdempotencyKeyParams]()
 		return "UPDATE idempotency_keys k SET " + s.without("shop_id", "key", "owner").assignments() + " FROM " + s.from +
-			" WHERE k.shop_id = u.shop_id AND k.key = u.key AND k.owner = u.owner /* k of one shop */ RETURNING k.owner"
+			" WHERE " + keyed("k", "shop_id", "key") + " AND k.owner = u.owner /* k of one shop */ RETURNING k.owner"
 	}()
 	// A reference that is taken, by a row or by another in the same statement, leaves its order out. Citus takes one part after the
 	// other: the history comes before the order.
@@ -55,11 +55,12 @@ SELECT order_id FROM r`
 	// A refund's payment is locked before the refund, which a batch does not do.
 	lockOrders = func() string {
 		columns, _, _ := strings.Cut(orderQuery, "FROM orders")
-		return columns + `FROM orders WHERE (shop_id, id) IN (
-    SELECT k.shop, k.id FROM unnest($1::uuid[], $2::uuid[]) AS k(shop, id)
-    UNION SELECT c.shop_id, c.id FROM unnest($3::uuid[], $4::text[]) AS n(shop, name)
-    JOIN orders c ON c.provider_order_id = n.name AND (n.shop IS NULL OR c.shop_id = n.shop) /* c of one shop */
-) /* orders of one shop */ AND kind <> 'refund' ORDER BY shop_id, id FOR NO KEY UPDATE SKIP LOCKED`
+		return columns + `FROM (
+    SELECT k.shop, k.of FROM unnest($1::uuid[], $2::uuid[]) AS k(shop, of)
+    UNION SELECT c.shop_id, c.id FROM unnest($3::uuid[], $4::text[]) AS u(shop, provider_order_id)
+    JOIN orders c ON ` + keyed("c", "provider_order_id") + ` AND (u.shop IS NULL OR c.shop_id = u.shop) /* c of one shop */
+) AS u JOIN orders ON orders.shop_id = ANY (ARRAY[u.shop]) AND orders.id = u.of /* orders of one shop */
+WHERE kind <> 'refund' ORDER BY u.shop, u.of FOR NO KEY UPDATE OF orders SKIP LOCKED`
 	}()
 )
 
@@ -172,9 +173,7 @@ func (b *batch) queueRows(q *pgx.Batch) {
 			inserted, orders[w.insert.ID] = append(inserted, *w.insert), w
 		}
 	}
-	if b.judges() || len(finished) > 0 || len(settled) > 0 {
-		q.Queue(byIndex)
-	}
+	q.Queue(byIndex)
 	queueMarked(q, b.shop, claimKeys, claimed, claims)
 	queueMarked(q, b.shop, finishKeys, finished, finishes)
 	queueMarked(q, b.shop, insertOrders, inserted, orders)

@@ -35,7 +35,8 @@ type afterDelivery struct {
 }
 
 // settleDelivered writes attempts that were taken, and settles their notifications, of each order one. Whoever says so is right, also
-// after the lease has gone to somebody else, or after another answer to the same attempt. What waited behind one is due.
+// after the lease has gone to somebody else, or after another answer to the same attempt. What waited behind one is due. No state is
+// named, lest the plan read the whole index of pending ones.
 var settleDelivered = `WITH u AS MATERIALIZED (SELECT ` + selected(rowSetOf[deliveredRow]()) + ` FROM ` + rowSetOf[deliveredRow]().from + `), attempted AS (
     INSERT INTO notification_attempts AS a (shop_id, order_id, sequence, attempt, at, duration_ms, http_status, moved_to)
     SELECT shop_id, order_id, sequence, attempt, at, duration_ms, http_status, moved_to FROM u ORDER BY shop_id, order_id
@@ -43,15 +44,15 @@ var settleDelivered = `WITH u AS MATERIALIZED (SELECT ` + selected(rowSetOf[deli
     WHERE a.error <> ''
 ), behind AS (
     UPDATE deliveries b SET next_attempt_at = u.settled_at FROM u
-    WHERE b.shop_id = u.shop_id AND b.order_id = u.order_id AND b.sequence > u.sequence AND b.state = 'pending' AND b.attempts = b.attempts_before
+    WHERE ` + keyed("b", "shop_id", "order_id") + ` AND b.sequence > u.sequence AND b.state NOT IN ('dead_lettered', 'held') AND b.attempts = b.attempts_before
         AND b.next_attempt_at > u.settled_at /* b of one shop */
 ), settled AS (
-    DELETE FROM deliveries d USING u WHERE d.shop_id = u.shop_id AND d.order_id = u.order_id AND d.sequence = u.sequence /* d of one shop */
+    DELETE FROM deliveries d USING u WHERE ` + keyed("d", "shop_id", "order_id", "sequence") + ` /* d of one shop */
     RETURNING d.shop_id, d.order_id, d.sequence
 )
 SELECT u.shop_id, u.order_id,
-    EXISTS (SELECT 1 FROM deliveries m WHERE m.shop_id = u.shop_id AND m.order_id = u.order_id AND m.sequence <> u.sequence AND m.state = 'pending' /* m of one shop */) AS more,
-    EXISTS (SELECT 1 FROM failing_destinations f WHERE f.shop_id = u.shop_id AND f.destination = u.destination /* f of one shop */) AS failing
+    (SELECT count(*) > 0 FROM deliveries m WHERE m.shop_id = u.shop_id AND m.order_id = u.order_id AND m.sequence <> u.sequence AND m.state NOT IN ('dead_lettered', 'held') /* m of one shop */) AS more,
+    (SELECT true FROM failing_destinations f WHERE f.shop_id = u.shop_id AND f.destination = u.destination /* f of one shop */) IS NOT NULL AS failing
 FROM u JOIN settled USING (shop_id, order_id, sequence)`
 
 // queueDelivered queues the statement that settles deliveries, if there are any.
@@ -105,7 +106,7 @@ type leaseRow struct {
 
 // returnDeliveries gives up leases, unless somebody else has a newer one.
 var returnDeliveries = `UPDATE deliveries d SET leased_until = NULL, attempts = d.attempts - 1 FROM ` + rowSetOf[leaseRow]().from + `
-WHERE d.shop_id = u.shop_id AND d.order_id = u.order_id AND d.sequence = u.sequence AND d.attempts = u.attempt
+WHERE ` + keyed("d", "shop_id", "order_id", "sequence") + ` AND d.attempts = u.attempt
     AND d.state = 'pending' AND d.leased_until IS NOT NULL`
 
 // ReturnDeliveries gives up leases under which nothing was sent: their deliveries are due again, and no attempt is counted.

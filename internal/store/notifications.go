@@ -50,12 +50,12 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
 ), addressed AS MATERIALIZED (
     SELECT u.*, coalesce(nullif(u.own, ''), s.notification_url) AS url, r.position - u.places + u.place AS position, s.name, s.allow_cidrs
-    FROM said u JOIN raised r ON r.shop_id = u.shop_id LEFT JOIN shops s ON s.id = u.shop_id
+    FROM said u JOIN raised r ON r.shop_id = u.shop_id LEFT JOIN shops s ON s.id = ANY (ARRAY[u.shop_id])
 ), leased AS MATERIALIZED (
     SELECT a.*, CASE WHEN a.turn = 1 AND a.url = a.expected
-        AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.shop_id = a.shop_id AND e.order_id = a.order_id /* e of one shop */)
-        AND NOT EXISTS (SELECT 1 FROM addresses_off x WHERE x.shop_id = a.shop_id AND md5(x.url) = md5(a.url) /* x of one shop */)
-        AND NOT EXISTS (SELECT 1 FROM failing_destinations f WHERE f.shop_id = a.shop_id AND f.destination = a.destination /* f of one shop */)
+        AND (SELECT count(*) FROM deliveries e WHERE e.shop_id = a.shop_id AND e.order_id = a.order_id /* e of one shop */) = 0
+        AND (SELECT true FROM addresses_off x WHERE x.shop_id = a.shop_id AND md5(x.url) = md5(a.url) /* x of one shop */) IS NULL
+        AND (SELECT true FROM failing_destinations f WHERE f.shop_id = a.shop_id AND f.destination = a.destination /* f of one shop */) IS NULL
     THEN a.leased_until END AS until
     FROM addressed a
 ), written AS (

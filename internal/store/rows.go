@@ -77,6 +77,18 @@ func (s rowSet) insert(table string) string {
 	return "INSERT INTO " + table + " (" + strings.Join(s.names, ", ") + ") SELECT " + strings.Join(s.picks, ", ") + " FROM " + s.from
 }
 
+// keyed is the condition that joins a table to the rows u by columns of an index, the first of it first. As ordinary equalities they
+// could become a plan that reads the whole index, made while the table is small and kept when it is not. With = ANY of the first
+// column there is no join but by key. One of a later column could be left out of the index's part.
+func keyed(table string, columns ...string) string {
+	equal := make([]string, len(columns))
+	for i, name := range columns {
+		equal[i] = table + "." + name + " = u." + name
+	}
+	equal[0] = table + "." + columns[0] + " = ANY (ARRAY[u." + columns[0] + "])"
+	return strings.Join(equal, " AND ")
+}
+
 // assignments are the columns of an UPDATE.
 func (s rowSet) assignments() string {
 	set := make([]string, len(s.names))

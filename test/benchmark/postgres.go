@@ -44,15 +44,8 @@ func startDatabase(ctx context.Context, dir string, statements bool) (*database,
 }
 
 func (d *database) prepare(ctx context.Context) error {
-	u, err := url.Parse(d.server.URL())
-	if err != nil {
-		return fmt.Errorf("read the URL of Postgres: %w", err)
-	}
-	d.service = u.String()
-	u.Path = "/plain"
-	d.plain = u.String()
-	u.Path = "/own"
-	d.own = u.String()
+	var err error
+	d.service = d.server.URL()
 	if d.conn, err = pgx.Connect(ctx, d.service); err != nil {
 		return fmt.Errorf("connect to Postgres: %w", err)
 	}
@@ -63,9 +56,9 @@ func (d *database) prepare(ctx context.Context) error {
 	if !durable {
 		return fmt.Errorf("this Postgres is not durable: its figures would mean nothing")
 	}
-	for _, name := range []string{"plain", "own"} {
-		if _, err := d.conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-			return fmt.Errorf("make the databases of pgbench: %w", err)
+	for name, url := range map[string]*string{"plain": &d.plain, "own": &d.own} {
+		if *url, err = d.create(ctx, name); err != nil {
+			return err
 		}
 	}
 	if err := migrations.Up(ctx, d.own); err != nil {
@@ -79,20 +72,45 @@ func (d *database) prepare(ctx context.Context) error {
 	return nil
 }
 
+// create makes another database and returns its URL.
+func (d *database) create(ctx context.Context, name string) (string, error) {
+	u, err := url.Parse(d.server.URL())
+	if err != nil {
+		return "", fmt.Errorf("read the URL of Postgres: %w", err)
+	}
+	u.Path = "/" + name
+	if _, err := d.conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		return "", fmt.Errorf("make the database %s: %w", name, err)
+	}
+	return u.String(), nil
+}
+
+// countStatements has Postgres count what statements take, those of triggers and the making of plans too.
 func (d *database) countStatements(ctx context.Context) error {
+	if err := d.exec(ctx, "CREATE EXTENSION pg_stat_statements", "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"); err != nil {
+		return fmt.Errorf("count statements: %w", err)
+	}
+	if err := d.server.Restart(ctx); err != nil {
+		return err
+	}
+	if err := d.exec(ctx, "ALTER SYSTEM SET pg_stat_statements.track = 'all'", "ALTER SYSTEM SET pg_stat_statements.track_planning = on", "SELECT pg_reload_conf()"); err != nil {
+		return fmt.Errorf("count statements: %w", err)
+	}
+	return nil
+}
+
+// exec runs statements on a connection of their own.
+func (d *database) exec(ctx context.Context, statements ...string) error {
 	conn, err := pgx.Connect(ctx, d.server.URL())
 	if err != nil {
-		return fmt.Errorf("connect to Postgres: %w", err)
+		return err
 	}
-	for _, sql := range []string{"CREATE EXTENSION pg_stat_statements", "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'"} {
+	for _, sql := range statements {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			return errors.Join(fmt.Errorf("count statements: %w", err), conn.Close(ctx))
+			return errors.Join(err, conn.Close(ctx))
 		}
 	}
-	if err := conn.Close(ctx); err != nil {
-		return fmt.Errorf("leave Postgres: %w", err)
-	}
-	return d.server.Restart(ctx)
+	return conn.Close(ctx)
 }
 
 func (d *database) stop(ctx context.Context) {

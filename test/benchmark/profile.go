@@ -39,19 +39,21 @@ func (b *measurement) profile(ctx context.Context) error {
 	return b.statements(ctx)
 }
 
-// statements writes which statements took the most time.
+// statements writes which statements took the most time, those of triggers too, whose time is also part of their statement's.
 func (b *measurement) statements(ctx context.Context) error {
-	rows, err := b.db.conn.Query(ctx, `SELECT calls, total_exec_time, regexp_replace(query, '\s+', ' ', 'g') FROM pg_stat_statements
-		WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY total_exec_time DESC LIMIT 40`)
+	rows, err := b.db.conn.Query(ctx, `SELECT calls, rows, plans, total_plan_time, total_exec_time, toplevel, regexp_replace(query, '\s+', ' ', 'g') FROM pg_stat_statements
+		WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1) ORDER BY total_exec_time + total_plan_time DESC LIMIT 60`, b.counted.Config().Database)
 	if err != nil {
 		return fmt.Errorf("read the statements: %w", err)
 	}
 	var out strings.Builder
-	var calls int64
-	var total float64
+	var calls, found, plans int64
+	var planning, total float64
+	var top bool
 	var query string
-	if _, err := pgx.ForEachRow(rows, []any{&calls, &total, &query}, func() error {
-		fmt.Fprintf(&out, "%9.1f ms %8d calls %7.4f ms each  %s\n", total, calls, total/float64(calls), query)
+	if _, err := pgx.ForEachRow(rows, []any{&calls, &found, &plans, &planning, &total, &top, &query}, func() error {
+		inner := map[bool]string{false: "of a trigger: "}[top]
+		fmt.Fprintf(&out, "%9.1f ms %8d calls %7.4f ms each %8d rows, %6d plans %8.1f ms  %s%s\n", total, calls, total/float64(calls), found, plans, planning, inner, query)
 		return nil
 	}); err != nil {
 		return fmt.Errorf("read the statements: %w", err)

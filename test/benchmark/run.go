@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Options say how much is measured.
@@ -20,6 +22,7 @@ type Options struct {
 	Server  string        // the binary to measure; empty: the production build of this code
 	Dir     string        // for data and logs; empty: a temporary folder that is removed
 	Profile string        // a folder for profiles of the server, and the statements of Postgres; empty: none
+	Orders  []int         // if any: nothing is measured but what a life costs among so many orders, for each
 	Log     io.Writer
 }
 
@@ -29,6 +32,9 @@ type measurement struct {
 	db             *database
 	pgbench, own   *pgbench // on plain tables, and on the service's schema
 	service        *service
+	counted        *pgx.Conn // to the service's database
+	among          string    // in names of figures: how many orders there are
+	filled         []*filled
 	provider, shop string // addresses
 	paid           int    // paid orders whose notification must have come
 	prefixes       int
@@ -85,6 +91,10 @@ func (b *measurement) build(ctx context.Context) (err error) {
 		b.closers = append(b.closers, c.kill)
 		*address = at
 	}
+	if len(b.Orders) > 0 {
+		return b.buildFilled(ctx)
+	}
+	b.counted = b.db.conn
 	b.service, err = newService(ctx, b.Server, b.Dir, b.db.service, b.provider, b.shop)
 	if err != nil {
 		return err
@@ -103,6 +113,9 @@ func (b *measurement) job(what string, clients int) job {
 
 // round measures everything once.
 func (b *measurement) round(ctx context.Context) error {
+	if len(b.filled) > 0 {
+		return b.growth(ctx)
+	}
 	if err := b.coldStart(ctx); err != nil {
 		return err
 	}
@@ -144,20 +157,30 @@ func (b *measurement) coldStart(ctx context.Context) error {
 
 // lives measures R1, and what a life costs.
 func (b *measurement) lives(ctx context.Context, clients int) error {
-	j := b.job("lives", clients)
-	var lives float64
-	result, err := runJob(ctx, j, func() (err error) {
-		lives, err = b.measureLives(ctx, clients)
-		return err
-	})
+	_, lives, err := b.runLives(ctx, clients)
 	if err != nil {
 		return err
 	}
-	b.paid += len(result.Orders)
-	if _, err := waitPaid(ctx, b.shop, b.paid); err != nil {
-		return err
-	}
 	return errors.Join(b.pgbenchLives(ctx, b.own, "", clients, lives), b.pgbenchLives(ctx, b.pgbench, plainTables, clients, lives))
+}
+
+// runLives measures what a life costs, and how many there are a second.
+func (b *measurement) runLives(ctx context.Context, clients int) (result loadResult, perSecond float64, err error) {
+	result, err = runJob(ctx, b.job("lives", clients), func() (err error) {
+		perSecond, err = b.measureLives(ctx, clients)
+		return err
+	})
+	if err != nil {
+		return result, 0, err
+	}
+	b.paid += len(result.Orders)
+	_, err = waitPaid(ctx, b.shop, b.paid)
+	return result, perSecond, err
+}
+
+// named is the name of a figure.
+func (b *measurement) named(what string, clients int) string {
+	return fmt.Sprintf("%s, %d clients%s", what, clients, b.among)
 }
 
 // plainTables tells figures beside the plain tables from those beside the service's own schema.
@@ -212,7 +235,7 @@ func (b *measurement) measureLives(ctx context.Context, clients int) (perSecond 
 		if m.shop, err = ask(ctx, b.shop, "/counts"); err != nil {
 			return m, err
 		}
-		m.counted, err = readCounters(ctx, b.db.conn)
+		m.counted, err = readCounters(ctx, b.counted)
 		return m, err
 	}
 	from, err := read()
@@ -232,7 +255,7 @@ func (b *measurement) measureLives(ctx context.Context, clients int) (perSecond 
 	lives := float64(to.shop.Paid - from.shop.Paid)
 	d := to.counted.minus(from.counted)
 	add := func(what, unit string, v float64) {
-		b.figures.add("cost", fmt.Sprintf("%s, %d clients", what, clients), unit, v)
+		b.figures.add("cost", b.named(what, clients), unit, v)
 	}
 	add("server", "CPU-ms per life", milliseconds(to.server-from.server)/lives)
 	add("Postgres", "CPU-ms per life", milliseconds(to.postgres-from.postgres)/lives)
