@@ -18,7 +18,8 @@ import (
 )
 
 // byIndex has rows found by index also while the planner takes the tables for small: a plan that reads a whole table could be
-// kept until the table is large. It holds until the end of the transaction, also of one that is not begun by name.
+// kept until the table is large. One plan is made of each statement: those for the rows at hand look cheaper, and cost more to make.
+// It holds until the end of the transaction, also of one that is not begun by name.
 const byIndex = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
 
 // errUnwritten marks an error that the service found itself, before the commit.
