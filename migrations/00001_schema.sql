@@ -73,12 +73,12 @@ CREATE TABLE limits (
     object_id   text NOT NULL CONSTRAINT limits_object CHECK ((object_id = '') = (scope = 'global')), -- the id of the shop, account or key
     kind        text NOT NULL CONSTRAINT limits_kind CHECK (kind IN ('payment', 'refund', 'payout', 'transfer')),
     currency    text NOT NULL CONSTRAINT limits_currency CHECK (currency ~ '^[A-Z]{3}$' OR currency = '' AND amount IS NULL), -- '' is any
-    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day')),
+    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate')),
     amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units
-    orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule <> 'order'), -- how many at most
+    orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule IN ('hour', 'day')), -- how many at most
     mode        text NOT NULL CONSTRAINT limits_mode CHECK (mode IN ('observe', 'enforce')),
     CONSTRAINT limits_key UNIQUE (scope, object_id, kind, currency, rule),
-    CONSTRAINT limits_something CHECK (amount IS NOT NULL OR orders IS NOT NULL)
+    CONSTRAINT limits_bounds CHECK ((rule = 'duplicate') = (amount IS NULL AND orders IS NULL))
 );
 
 -- Accounts at providers ------------------------------------------------------------------------------------------
@@ -476,6 +476,17 @@ CREATE TABLE limit_reservations (
     PRIMARY KEY (shop_id, order_id)
 );
 CREATE INDEX limit_reservations_age ON limit_reservations USING brin (at); -- rows come and go in the order of time
+
+-- The newest order that asks for the same: a payout of the sum to the destination, or a refund of the sum of the payment. What is the
+-- same is told by a keyed hash. Only kept where a limit of the rule duplicate is set.
+CREATE TABLE order_fingerprints (
+    shop_id     uuid NOT NULL,
+    fingerprint bytea NOT NULL CONSTRAINT order_fingerprints_length CHECK (length(fingerprint) = 32),
+    order_id    uuid NOT NULL,
+    at          timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, fingerprint)
+);
+CREATE INDEX order_fingerprints_age ON order_fingerprints USING brin (at);
 
 -- A part of a window. Sums of the last 25 parts are never less than those of any 24 parts of time: a limit may be a part too strict.
 -- +goose StatementBegin
@@ -886,7 +897,7 @@ DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts, order_holds;
-DROP TABLE limit_reservations, limit_uses, limits;
+DROP TABLE order_fingerprints, limit_reservations, limit_uses, limits;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;

@@ -16,6 +16,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('order_transitions', 'shop', ''),
     ('order_references', 'shop', ''),
     ('order_names', 'shop', ''),
+    ('order_fingerprints', 'shop', ''),
     ('open_orders', 'shop', ''),
     ('order_conflicts', 'shop', ''),
     ('order_holds', 'shop', ''),

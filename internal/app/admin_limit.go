@@ -27,7 +27,7 @@ type limitOf struct {
 	Account  string `xor:"scope" required:"" placeholder:"NAME" help:"Of this account, with all shops that use it."`
 	Key      string `xor:"scope" required:"" placeholder:"ID" help:"Of what is asked for with this key."`
 	Kind     string `required:"" enum:"payment,refund,payout,transfer" placeholder:"KIND" help:"payment (with charges), refund, payout or transfer."`
-	Rule     string `required:"" enum:"order,hour,day" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours."`
+	Rule     string `required:"" enum:"order,hour,day,duplicate" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one."`
 	Currency string `placeholder:"EUR" help:"Of orders in this currency. Needed for a sum; without it: orders in any."`
 	reasonFlag
 }
@@ -75,6 +75,9 @@ func (c limitSetCmd) Run(ctx context.Context, io *Streams) error {
 
 // check refuses a limit that would say nothing.
 func (c limitSetCmd) check() error {
+	if c.Rule == "duplicate" {
+		return c.checkDuplicate()
+	}
 	switch {
 	case c.Amount < 0 || c.Orders < 0 || c.Amount == 0 && c.Orders == 0:
 		return errors.New("--amount or --orders says how much, from 1 on; 'server limit remove' takes a limit away")
@@ -88,6 +91,17 @@ func (c limitSetCmd) check() error {
 	}
 	if _, err := money.ParseCurrency(c.Currency); err != nil {
 		return fmt.Errorf("--currency %w", err)
+	}
+	return nil
+}
+
+// checkDuplicate refuses bounds where there are none.
+func (c limitSetCmd) checkDuplicate() error {
+	switch {
+	case c.Kind != "payout" && c.Kind != "refund":
+		return errors.New("--rule duplicate is for --kind payout and --kind refund")
+	case c.Amount != 0 || c.Orders != 0 || c.Currency != "":
+		return errors.New("--rule duplicate asks about every sum: leave --amount, --orders and --currency out")
 	}
 	return nil
 }

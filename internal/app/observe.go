@@ -67,6 +67,9 @@ func (o *observer) limitHit(ctx context.Context, shop string, h payment.LimitHit
 	if h.FreeAt != nil {
 		line = line.Time("free_at", *h.FreeAt)
 	}
+	if h.Rule == payment.LimitDuplicate {
+		line = line.Stringer("duplicate_of", h.DuplicateOf)
+	}
 	line.Msg("an order goes beyond a limit")
 }
 

@@ -103,13 +103,17 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
+	fingerprintKey, err := a.store.ServiceKey(ctx, "order_fingerprint")
+	if err != nil {
+		return fmt.Errorf("read the key that orders are recognized by: %w", err)
+	}
 	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
 	a.store.LimitHit = func(ctx context.Context, h payment.LimitHit) { observer.limitHit(ctx, a.shopName(ctx, h.Shop), h) }
 
 	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{
-		Store: a.store, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
+		Store: a.store, FingerprintKey: fingerprintKey, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})

@@ -1,6 +1,8 @@
 package card
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
@@ -60,6 +62,13 @@ func ParsePAN(text string) (PAN, error) {
 
 // Reveal returns the full number, for the body of a call to the provider and nothing else.
 func (p PAN) Reveal() string { return p.reveal() }
+
+// MAC returns a keyed hash of the number, to recognize it by.
+func (p PAN) MAC(key []byte) []byte {
+	mac := hmac.New(sha256.New, key)
+	_, _ = io.WriteString(mac, p.reveal())
+	return mac.Sum(nil)
+}
 
 // IsZero reports whether no number was given.
 func (p PAN) IsZero() bool { return p.reveal() == "" }

@@ -366,7 +366,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 	in := payment.NewPayout{
 		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Details: details(b.Customer, nil, b.SiteUrl),
-		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), AllowDuplicate: valueOf(b.AllowDuplicate), RequestHash: requestHash(ctx),
 	}
 	if b.Currency != nil {
 		in.Currency = amount(b.Amount, *b.Currency, &bad).Currency()

@@ -54,7 +54,7 @@ func (s *server) refundPayment(ctx context.Context, of payment.Key, b *oapi.Refu
 	}
 	return s.Orders.Refund(ctx, payment.NewRefund{
 		Shop: of.Shop, Payment: of.Order, Reference: b.Reference, Minor: valueOf(b.Amount), Reason: b.Reason,
-		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), RequestHash: requestHash(ctx),
+		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), AllowDuplicate: valueOf(b.AllowDuplicate), RequestHash: requestHash(ctx),
 	})
 }
 

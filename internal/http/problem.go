@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 )
@@ -23,6 +25,8 @@ type problem struct {
 	RetryAfter int
 	// Limit is what was gone beyond, nil for none.
 	Limit *limitDoc
+	// DuplicateOf is the order that this one looks like, nil for none.
+	DuplicateOf *uuid.UUID
 }
 
 // statuses is the one table from what a use case says to what HTTP says.
@@ -40,6 +44,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
 	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
 	payment.CodeDisabled:          http.StatusForbidden,
+	payment.CodePossibleDuplicate: http.StatusConflict,
 	payment.CodeLimitExceeded:     http.StatusUnprocessableEntity,
 	payment.CodeUnavailable:       http.StatusServiceUnavailable,
 	payment.CodeProviderFailed:    http.StatusBadGateway,
@@ -55,9 +60,9 @@ var titles = map[string]string{
 	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
-	"limit_exceeded": "Beyond a limit",
-	codeRateLimited:  "Too many requests",
-	"caller_left":    "The caller left",
+	"limit_exceeded": "Beyond a limit", "possible_duplicate": "This looks like another order",
+	codeRateLimited: "Too many requests",
+	"caller_left":   "The caller left",
 }
 
 // problemOf turns an error into what may be told of it. Anything that is no payment.Error is internal, and its text
@@ -66,6 +71,7 @@ func problemOf(err error) problem {
 	if e, ok := errors.AsType[*payment.Error](err); ok {
 		if status, ok := statuses[e.Code]; ok {
 			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds()))}
+			p.DuplicateOf = e.DuplicateOf
 			if e.Limit != nil {
 				p.Limit = limitDocOf(*e.Limit)
 			}
@@ -125,16 +131,17 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Message string `json:"message"`
 	}
 	doc := struct {
-		Type      string    `json:"type"`
-		Title     string    `json:"title"`
-		Status    int       `json:"status"`
-		Detail    string    `json:"detail"`
-		Instance  string    `json:"instance"`
-		Code      string    `json:"code"`
-		RequestID string    `json:"request_id"`
-		Errors    []field   `json:"errors,omitempty"`
-		Limit     *limitDoc `json:"limit,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit}
+		Type        string     `json:"type"`
+		Title       string     `json:"title"`
+		Status      int        `json:"status"`
+		Detail      string     `json:"detail"`
+		Instance    string     `json:"instance"`
+		Code        string     `json:"code"`
+		RequestID   string     `json:"request_id"`
+		Errors      []field    `json:"errors,omitempty"`
+		Limit       *limitDoc  `json:"limit,omitempty"`
+		DuplicateOf *uuid.UUID `json:"duplicate_of,omitempty"`
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit, p.DuplicateOf}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/gateway"
 )
 
@@ -25,6 +27,7 @@ const (
 	CodeAmountTooLarge    Code = "amount_exceeds_authorized"
 	CodeWrongCode         Code = "wrong_code"
 	CodeDisabled          Code = "disabled"
+	CodePossibleDuplicate Code = "possible_duplicate"
 	CodeLimitExceeded     Code = "limit_exceeded"
 	CodeUnavailable       Code = "service_unavailable"
 	CodeCallbackUnknown   Code = "unknown_callback"
@@ -43,7 +46,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Limit is what CodeLimitExceeded is about.
 	Limit *LimitHit
-	Err   error
+	// DuplicateOf is the order that CodePossibleDuplicate is about.
+	DuplicateOf *uuid.UUID
+	Err         error
 }
 
 // providerFailed is an error of CodeProviderFailed. A call that was held back tells when such calls are sent again.

@@ -31,6 +31,8 @@ const (
 	LimitOrder LimitRule = "order" // the sum of one order
 	LimitHour  LimitRule = "hour"
 	LimitDay   LimitRule = "day"
+	// LimitDuplicate asks before a payout or refund that looks like one that was made not long ago.
+	LimitDuplicate LimitRule = "duplicate"
 )
 
 // Windows are the rules that count, and how long their windows are.
@@ -83,6 +85,8 @@ type LimitHit struct {
 	Shop uuid.UUID
 	// UsedAmount and UsedOrders are used of it without the order.
 	UsedAmount, UsedOrders int64
+	// DuplicateOf is the order that asked for the same, with LimitDuplicate.
+	DuplicateOf uuid.UUID
 	// FreeAt is when the same order has room, as things are now; nil if it never has.
 	FreeAt *time.Time
 }

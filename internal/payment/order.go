@@ -77,6 +77,11 @@ type Order struct {
 	// Verification is what status polls have found so far, and when the next one is due.
 	Verification
 
+	// Fingerprint is a keyed hash of what a new payout or refund asks for, and AllowDuplicate says that it is meant beside another of
+	// the same. Neither is stored with the order.
+	Fingerprint    []byte
+	AllowDuplicate bool
+
 	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
 	// about. It is not stored.
 	sameSumRefunds int

@@ -26,6 +26,7 @@ type NewPayout struct {
 	Details         []byte // what Order.Details keeps
 	Metadata        map[string]string
 	NotificationURL string
+	AllowDuplicate  bool
 	RequestHash     []byte
 }
 
@@ -35,6 +36,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Flow: gateway.FlowDirect, Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+			AllowDuplicate: in.AllowDuplicate,
 		},
 		account: in.Account, currency: in.Currency, purpose: PurposePayouts, minor: in.Minor,
 		offer: func(ctx context.Context, to target, o *Order) (_ offer, err error) {
@@ -47,6 +49,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 					return offer{}, err
 				}
 			}
+			o.Fingerprint = s.fingerprint(o, s.payoutTarget(in.Method)...)
 			req := gateway.PayoutRequest{
 				Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: to.callbackURL,
 			}

@@ -22,6 +22,7 @@ type NewRefund struct {
 	Reason          string
 	Metadata        map[string]string
 	NotificationURL string
+	AllowDuplicate  bool
 	RequestHash     []byte
 }
 
@@ -33,7 +34,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		payment: Key{in.Shop, in.Payment},
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
+			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL, AllowDuplicate: in.AllowDuplicate,
 		},
 		complete: func(_ context.Context, parent *Order, to target, o *Order) error {
 			_, ok := to.gateway.(gateway.Refunder)
@@ -51,6 +52,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 			return nil
 		},
 		offer: func(parent *Order, to target, o *Order) (offer, error) {
+			o.Fingerprint = s.fingerprint(o, parent.ID.String())
 			req := gateway.RefundRequest{Refund: o.Ref(), Payment: parent.Ref(), Reason: in.Reason, CallbackURL: to.callbackURL}
 			of := offer{"refund", req.Refund.Of(req.Payment), func(ctx context.Context) (gateway.Result, error) { return s.sendRefund(ctx, to, parent.Key(), req) }}
 			return of, refusalOf(nil, to.gateway.Check(req), to.account)

@@ -25,6 +25,8 @@ type Config struct {
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader
 	WriteSheet         SheetWriter
+	// FingerprintKey is what card numbers and destinations are hashed with, to be recognized. Without it none is.
+	FingerprintKey []byte
 	// PublicURL is where providers reach us, without a slash at the end.
 	PublicURL string
 	// ProviderTimeout bounds every call to a provider; 30 s.

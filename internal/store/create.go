@@ -24,7 +24,7 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 	}
 	defer counting.tell(ctx)
 	return s.create(ctx, o, func(p db.InsertOrderParams) error {
-		if len(counting.limits) > 0 {
+		if counting.any() {
 			return s.insertCounted(ctx, o, p, counting)
 		}
 		w := write{doing: "create order", insert: &p}

@@ -29,9 +29,12 @@ type limitRow struct {
 
 // counting is what a new order is counted with. Without limits there is nothing of it, and the order may share its commit.
 type counting struct {
-	store  *Store
+	store *Store
+	// limits are those that have bounds.
 	limits map[uuid.UUID]payment.Limit
-	hits   []payment.LimitHit // of the last try
+	// duplicate asks about an order that looks like another one, nil if nothing does.
+	duplicate *payment.Limit
+	hits      []payment.LimitHit // of the last try
 }
 
 // countingOf returns what an order is counted with. The directory knows, so it costs nothing where no limit is set.
@@ -44,20 +47,32 @@ func (s *Store) countingOf(ctx context.Context, o *payment.Order) (*counting, er
 	keyID := payment.KeyIDOf(ctx)
 	for _, l := range e.limits {
 		if l.Concerns(o, keyID) {
-			if c.limits == nil {
-				c.limits = map[uuid.UUID]payment.Limit{}
-			}
-			c.limits[l.ID] = l
+			c.add(l, o)
 		}
 	}
 	return c, nil
 }
 
+func (c *counting) add(l payment.Limit, o *payment.Order) {
+	switch {
+	case l.Rule != payment.LimitDuplicate:
+		if c.limits == nil {
+			c.limits = map[uuid.UUID]payment.Limit{}
+		}
+		c.limits[l.ID] = l
+	case o.Fingerprint != nil && (c.duplicate == nil || l.Enforced):
+		c.duplicate = &l
+	}
+}
+
+// any reports whether anything is asked about the order.
+func (c *counting) any() bool { return len(c.limits) > 0 || c.duplicate != nil }
+
 // reserve counts an order that was just inserted. It is the last thing before the commit.
 func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) error {
 	c.hits = nil
-	if len(c.limits) == 0 {
-		return nil
+	if err := c.claim(ctx, db.New(tx), o); err != nil || len(c.limits) == 0 {
+		return err
 	}
 	ids := make([]uuid.UUID, 0, len(c.limits))
 	for id := range c.limits {
@@ -85,6 +100,30 @@ func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) err
 		return payment.LimitExceeded(enforced)
 	}
 	return nil
+}
+
+// claim refuses an order that looks like another one, unless it is meant.
+func (c *counting) claim(ctx context.Context, q *db.Queries, o *payment.Order) error {
+	if c.duplicate == nil {
+		return nil
+	}
+	now := c.store.Now()
+	n, err := q.ClaimFingerprint(ctx, db.ClaimFingerprintParams{
+		ShopID: o.ShopID, Fingerprint: o.Fingerprint, OrderID: o.ID, At: now, Old: now.Add(-payment.DuplicateWindow(o.Kind)),
+	})
+	if err != nil || n > 0 {
+		return err
+	}
+	allowed := o.AllowDuplicate || !c.duplicate.Enforced
+	other, err := q.ClaimedFingerprint(ctx, db.ClaimedFingerprintParams{Allowed: allowed, At: now, ShopID: o.ShopID, Fingerprint: o.Fingerprint})
+	if err != nil || o.AllowDuplicate {
+		return err
+	}
+	c.hits = append(c.hits, payment.LimitHit{Limit: *c.duplicate, Shop: o.ShopID, DuplicateOf: other})
+	if allowed {
+		return nil
+	}
+	return payment.PossibleDuplicate(o.Kind, other)
 }
 
 // tell tells of the limits that the order went beyond, once it is known what became of it.

@@ -21,7 +21,9 @@ func (b *fixture) setLimit(t *testing.T, l payment.Limit, name string) {
 	if l.Kind == "" {
 		l.Kind = gateway.KindPayment
 	}
-	l.Currency = "EUR"
+	if l.Rule != payment.LimitDuplicate {
+		l.Currency = "EUR"
+	}
 	require.NoError(t, b.SetLimit(t.Context(), store.NamedLimit{Limit: l, Name: name}))
 }
 

@@ -22,7 +22,7 @@ const (
 	retentionLease = 15 * time.Minute
 	// retentionLimit bounds a step that reads a whole table or month. It ends before the lease does.
 	retentionLimit = 10 * time.Minute
-	// reservationKept is longer than an order counts with any limit.
+	// reservationKept is longer than any limit knows of an order.
 	reservationKept = 3 * 24 * time.Hour
 )
 
@@ -97,6 +97,10 @@ var retentionRules = []retentionRule{
 	},
 	{
 		table: "limit_reservations", keep: func(Retention) time.Duration { return reservationKept },
+		old: "t.at < $1",
+	},
+	{
+		table: "order_fingerprints", keep: func(Retention) time.Duration { return reservationKept },
 		old: "t.at < $1",
 	},
 	{ // before their report, one file's rows after the other

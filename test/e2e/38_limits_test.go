@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,4 +86,32 @@ func TestManyPayoutsAtOnceKeepTheLimit(t *testing.T) {
 	}
 	all.Wait()
 	require.Equal(t, []int32{10, 30}, []int32{made.Load(), refused.Load()})
+}
+
+// A second payout to the same destination, and a second refund of the same sum, are asked about.
+func TestWhatLooksLikeADuplicateIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	for _, kind := range []string{"payout", "refund"} {
+		d.operator("limit", "set", "--shop", "demo", "--kind", kind, "--rule", "duplicate", "--mode", "enforce", "--reason", "a test")
+	}
+	allowed := func(body string) string { return strings.TrimSuffix(body, "}") + `,"allow_duplicate":true}` }
+	first := d.makes("/v1/payouts", payout("dup-1", 700, payoutTo(cardSuccess)), http.StatusCreated)
+	d.ends(first.ID, "succeeded")
+	_, raw := d.raw(http.MethodPost, "/v1/payouts", payout("dup-2", 700, payoutTo(cardSuccess)), nil)
+	require.Contains(t, string(raw), `"possible_duplicate"`)
+	require.Contains(t, string(raw), `"duplicate_of":"`+first.ID+`"`)
+	d.makes("/v1/payouts", payout("dup-1", 700, payoutTo(cardSuccess)), http.StatusOK)
+	d.makes("/v1/payouts", payout("dup-3", 701, payoutTo(cardSuccess)), http.StatusCreated)
+	d.makes("/v1/payouts", payout("dup-4", 700, `{"type":"phone","phone":"+79123456789"}`), http.StatusCreated)
+	d.makes("/v1/payouts", allowed(payout("dup-2", 700, payoutTo(cardSuccess))), http.StatusCreated)
+	declined := d.makes("/v1/payouts", payout("dup-5", 700, payoutTo(cardOther)), http.StatusCreated)
+	d.ends(declined.ID, "failed")
+	d.makes("/v1/payouts", payout("dup-6", 700, payoutTo(cardOther)), http.StatusCreated)
+
+	paid := d.paid("dup-paid", 1000, "")
+	d.refunded(paid, "dup-back-1", 200)
+	d.refuses(refundsOf(paid), refund("dup-back-2", 200), http.StatusConflict, "possible_duplicate")
+	d.makes(refundsOf(paid), allowed(refund("dup-back-2", 200)), http.StatusCreated)
+	require.Zero(t, d.columnsHolding(cardSuccess))
 }

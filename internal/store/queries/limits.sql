@@ -31,3 +31,15 @@ LEFT JOIN LATERAL (
 
 -- name: ReleaseLimits :exec
 SELECT release_limits(@shops::uuid[], @ended::uuid[]);
+
+-- name: ClaimFingerprint :execrows
+-- No row means that an order that may move money asked for the same not long ago.
+INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES (@shop_id, @fingerprint, @order_id, @at)
+ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
+WHERE f.at <= sqlc.arg('old')::timestamptz
+    OR EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled'));
+
+-- name: ClaimedFingerprint :one
+-- The order that asked for the same. If another may do so, too, the time counts from that one.
+UPDATE order_fingerprints SET at = CASE WHEN sqlc.arg('allowed')::boolean THEN @at ELSE at END
+WHERE shop_id = @shop_id AND fingerprint = @fingerprint RETURNING order_id;

@@ -120,6 +120,9 @@ type Address struct {
 	PostalCode *string `json:"postal_code,omitempty"`
 }
 
+// AllowDuplicate With `true`, this order is meant, although another looks like it: see `possible_duplicate`.
+type AllowDuplicate = bool
+
 // Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 type Amount = int64
 
@@ -566,6 +569,9 @@ type PayoutMethodInputType string
 type PayoutRequest struct {
 	Account string `json:"account"`
 
+	// AllowDuplicate With `true`, this order is meant, although another looks like it: see `possible_duplicate`.
+	AllowDuplicate *AllowDuplicate `json:"allow_duplicate,omitempty"`
+
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
@@ -597,13 +603,16 @@ type Phone = string
 type Problem struct {
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`,
-	// `refund_exceeds_captured`, `refund_in_progress`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `possible_duplicate`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
 
 	// Detail What was wrong and what to do.
 	Detail string `json:"detail"`
+
+	// DuplicateOf With `possible_duplicate`: the order that asked for the same.
+	DuplicateOf *uuid.UUID `json:"duplicate_of,omitempty"`
 
 	// Errors Every field that was wrong.
 	Errors   *[]FieldProblem `json:"errors,omitempty"`
@@ -633,6 +642,9 @@ type Reference = string
 
 // RefundRequest defines model for RefundRequest.
 type RefundRequest struct {
+	// AllowDuplicate With `true`, this order is meant, although another looks like it: see `possible_duplicate`.
+	AllowDuplicate *AllowDuplicate `json:"allow_duplicate,omitempty"`
+
 	// Amount Minor units; without it all that is left goes back.
 	Amount *int64 `json:"amount,omitempty"`
 

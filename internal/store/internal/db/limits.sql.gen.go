@@ -12,6 +12,61 @@ import (
 	"github.com/google/uuid"
 )
 
+const ClaimFingerprint = `-- name: ClaimFingerprint :execrows
+INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES ($1, $2, $3, $4)
+ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
+WHERE f.at <= $5::timestamptz
+    OR EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled'))
+`
+
+type ClaimFingerprintParams struct {
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+	OrderID     uuid.UUID `db:"order_id"`
+	At          time.Time `db:"at"`
+	Old         time.Time `db:"old"`
+}
+
+// No row means that an order that may move money asked for the same not long ago.
+func (q *Queries) ClaimFingerprint(ctx context.Context, arg ClaimFingerprintParams) (int64, error) {
+	result, err := q.db.Exec(ctx, ClaimFingerprint,
+		arg.ShopID,
+		arg.Fingerprint,
+		arg.OrderID,
+		arg.At,
+		arg.Old,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const ClaimedFingerprint = `-- name: ClaimedFingerprint :one
+UPDATE order_fingerprints SET at = CASE WHEN $1::boolean THEN $2 ELSE at END
+WHERE shop_id = $3 AND fingerprint = $4 RETURNING order_id
+`
+
+type ClaimedFingerprintParams struct {
+	Allowed     bool      `db:"allowed"`
+	At          time.Time `db:"at"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+}
+
+// The order that asked for the same. If another may do so, too, the time counts from that one.
+func (q *Queries) ClaimedFingerprint(ctx context.Context, arg ClaimedFingerprintParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, ClaimedFingerprint,
+		arg.Allowed,
+		arg.At,
+		arg.ShopID,
+		arg.Fingerprint,
+	)
+	var order_id uuid.UUID
+	err := row.Scan(&order_id)
+	return order_id, err
+}
+
 const CopyKeyLimits = `-- name: CopyKeyLimits :exec
 INSERT INTO limits (id, scope, object_id, kind, currency, rule, amount, orders, mode)
 SELECT gen_random_uuid(), l.scope, $1::text, l.kind, l.currency, l.rule, l.amount, l.orders, l.mode FROM limits l

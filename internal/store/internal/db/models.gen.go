@@ -272,6 +272,13 @@ type OrderConflict struct {
 	At           time.Time `db:"at"`
 }
 
+type OrderFingerprint struct {
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+	OrderID     uuid.UUID `db:"order_id"`
+	At          time.Time `db:"at"`
+}
+
 type OrderHold struct {
 	ShopID  uuid.UUID `db:"shop_id"`
 	OrderID uuid.UUID `db:"order_id"`
