@@ -817,9 +817,11 @@ CREATE TABLE transaction_report_rows (
 );
 
 -- Audit ----------------------------------------------------------------------------------------------------------
--- What operators changed, each entry in the transaction that changed it. Append-only.
+-- What operators changed, each entry in the transaction that changed it. Append-only. Each entry has a seal over itself and over the
+-- seal of the entry before it, and the entry of a shop or account has the seals of all its rows as they are from then on.
 CREATE TABLE audit_log (
     id          uuid PRIMARY KEY,                           -- in the order of time
+    seq         bigint NOT NULL CONSTRAINT audit_log_seq_key UNIQUE, -- from 1 on, without a gap
     at          timestamptz NOT NULL,
     actor       text NOT NULL,                              -- who: a user of the operating system, or payrelay itself
     actor_kind  text NOT NULL CONSTRAINT audit_log_actor_kind CHECK (actor_kind IN ('os_user', 'service')),
@@ -829,11 +831,15 @@ CREATE TABLE audit_log (
     object_kind text NOT NULL,
     object_id   text NOT NULL,
     shop        text NOT NULL DEFAULT '',                   -- the name of the shop whose object it is
-    before      jsonb,                                      -- what changed, as it was; secrets as keyed fingerprints
-    after       jsonb,
-    reason      text NOT NULL DEFAULT ''
+    before      json,                                       -- what changed, as it was; secrets as keyed fingerprints
+    after       json,
+    reason      text NOT NULL DEFAULT '',
+    owner_id    uuid,                                       -- the shop or account whose rows were changed
+    seals       json,                                       -- of all rows of the owner, by table and key
+    seal        bytea NOT NULL CONSTRAINT audit_log_seal_length CHECK (length(seal) = 16)
 );
 CREATE INDEX audit_log_object ON audit_log (object_kind, object_id);
+CREATE INDEX audit_log_owner ON audit_log (owner_id, seq) WHERE owner_id IS NOT NULL;
 -- +goose StatementBegin
 CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

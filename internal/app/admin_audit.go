@@ -14,6 +14,7 @@ import (
 type auditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List the newest entries of the audit log."`
 	Export auditExportCmd `cmd:"" help:"Print all entries, the oldest first, for programs."`
+	Accept auditAcceptCmd `cmd:"" help:"Seal the rows of a shop or account as they are, after they were changed past payrelay, and switch it off."`
 }
 
 // auditFilter are the flags that select entries.

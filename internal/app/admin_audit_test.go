@@ -175,6 +175,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"limit set":                     {"limit", "set", "--shop", "first", "--kind", "payout", "--rule", "day", "--orders", "5"},
 		"limit remove":                  {"limit", "remove", "--shop", "first", "--kind", "payout", "--rule", "day"},
 		"retention run":                 {"retention", "run"},
+		"audit accept":                  {"audit", "accept", "--account", "EUR-1"},
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
 
+	"payrelay/internal/store"
 	"payrelay/internal/worker"
 )
 
@@ -13,13 +15,31 @@ import (
 // failures do no harm.
 const partitionsEvery = 6 * time.Hour
 
+// configurationEvery is how often shops, keys and accounts are compared with the audit log although nobody counted a change of them.
+const configurationEvery = 5 * time.Minute
+
 // tasks are what the service does regularly.
 func (a *app) tasks(reg prometheus.Registerer) []worker.Task {
-	tasks := []worker.Task{{Name: "make partitions", Every: partitionsEvery, Run: a.makePartitions}}
+	tasks := []worker.Task{
+		{Name: "make partitions", Every: partitionsEvery, Run: a.makePartitions},
+		{Name: "check the configuration", Every: configurationEvery, Run: a.checkConfiguration},
+	}
 	if a.config.RetentionOn {
 		tasks = append(tasks, worker.Task{Name: "remove what is old", Every: retentionEvery, Run: newRetainer(a.store, a.config.Retention, reg).run})
 	}
 	return tasks
+}
+
+func (a *app) checkConfiguration(ctx context.Context) error {
+	_, err := a.store.CheckConfiguration(ctx) // what it finds is logged and counted
+	return err
+}
+
+// alteredLogger logs rows that were changed past the service.
+func alteredLogger(log zerolog.Logger) func(store.Finding) {
+	return func(f store.Finding) {
+		log.Error().Str("table", f.Table).Str("id", f.ID).Str("reason", f.What).Msg("a row was changed past payrelay, and is not used: see the runbook, 'A row was changed past payrelay'")
+	}
 }
 
 func (a *app) makePartitions(ctx context.Context) error {

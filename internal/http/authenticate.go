@@ -19,6 +19,7 @@ var keyRefusals = map[shop.KeyReason]string{
 	shop.KeyMalformed: "This is not a key: one begins with prk_live_ and has 70 characters. Send the whole key as it was given to you.",
 	shop.KeyChecksum:  "This key was cut off or mistyped. Send the whole key as it was given to you.",
 	shop.KeyUnknown:   "This key is not known. Ask the operators for a key.",
+	shop.KeyAltered:   "This key cannot be used any more. Ask the operators for another key.",
 	shop.KeyRevoked:   "This key was revoked. Ask the operators for a new key.",
 	shop.KeyExpired:   "This key has expired. Ask the operators for a new key.",
 	shop.KeyNetwork:   "This key may not be used from this address. Call from one of the networks that it is bound to, or ask the operators.",

@@ -25,7 +25,7 @@ const (
 
 var failureReasons = []string{
 	reasonMissing, string(shop.KeyMalformed), string(shop.KeyChecksum), reasonUnknown, string(shop.KeyRevoked), string(shop.KeyExpired), string(shop.KeyNetwork),
-	string(shop.KeyDisabled), reasonScope, reasonCallback,
+	string(shop.KeyDisabled), string(shop.KeyAltered), reasonScope, reasonCallback,
 }
 
 // What an address may get wrong before it is only told to wait. A /48 of IPv6 is one customer of a provider, and may get ten

@@ -46,6 +46,8 @@ var statuses = map[payment.Code]int{
 	payment.CodeDisabled:          http.StatusForbidden,
 	payment.CodePossibleDuplicate: http.StatusConflict,
 	payment.CodeLimitExceeded:     http.StatusUnprocessableEntity,
+	payment.CodeShopFrozen:        http.StatusForbidden,
+	payment.CodeAccountFrozen:     http.StatusForbidden,
 	payment.CodeUnavailable:       http.StatusServiceUnavailable,
 	payment.CodeProviderFailed:    http.StatusBadGateway,
 }
@@ -58,7 +60,7 @@ var titles = map[string]string{
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
 	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
-	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "method_not_allowed": "Not this method",
+	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "shop_frozen": "The shop is frozen", "account_frozen": "The account is frozen", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
 	"limit_exceeded": "Beyond a limit", "possible_duplicate": "This looks like another order",
 	codeRateLimited: "Too many requests",

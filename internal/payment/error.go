@@ -29,6 +29,8 @@ const (
 	CodeDisabled          Code = "disabled"
 	CodePossibleDuplicate Code = "possible_duplicate"
 	CodeLimitExceeded     Code = "limit_exceeded"
+	CodeShopFrozen        Code = "shop_frozen"
+	CodeAccountFrozen     Code = "account_frozen"
 	CodeUnavailable       Code = "service_unavailable"
 	CodeCallbackUnknown   Code = "unknown_callback"
 	CodeCallbackMalformed Code = "malformed_callback"

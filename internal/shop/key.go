@@ -59,6 +59,7 @@ const (
 	KeyExpired  KeyReason = "expired"
 	KeyNetwork  KeyReason = "network"
 	KeyDisabled KeyReason = "disabled"
+	KeyAltered  KeyReason = "altered" // its row was changed past the service
 )
 
 // KeyError refuses a key.

@@ -82,7 +82,7 @@ func (s *Store) actOnAccount(ctx context.Context, action, name string, change fu
 	if err != nil {
 		return err
 	}
-	return s.act(ctx, action, func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, action, accountNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		a, err := s.lockAccount(ctx, q, name)
 		if err != nil {

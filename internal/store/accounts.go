@@ -47,7 +47,7 @@ func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Accoun
 	if err != nil {
 		return payment.Account{}, err
 	}
-	err = s.act(ctx, "create account", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err = s.act(ctx, "create account", accountNamed(a.Name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		return act{action: "account create", kind: "account", object: a.Name, after: map[string]any{
 			"provider": a.Provider, "currency": a.Currency, "purpose": created.Purpose, "settings": a.Settings, "shops": a.Shops,
 			"secrets": fingerprints(fingerprint, a.Secrets), "callback_token": fingerprint(created.CallbackToken),
@@ -119,7 +119,7 @@ func (s *Store) SetAccount(ctx context.Context, name string, change AccountChang
 	if err != nil {
 		return err
 	}
-	return s.act(ctx, "set account", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "set account", accountNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		a, err := s.lockAccount(ctx, q, name)
 		if err != nil {

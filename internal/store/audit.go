@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -39,39 +39,61 @@ type act struct {
 	shop   string // the name of the shop whose object it is, "" for none
 	// before and after are what changed, as objects of JSON; nil for none. Secrets stand in them as fingerprints.
 	before, after any
-}
-
-// act changes what the directory keeps, and writes down what was changed in the same transaction: no entry, no change.
-func (s *Store) act(ctx context.Context, doing string, change func(ctx context.Context, tx pgx.Tx) (act, error)) error {
-	return s.writeDirectory(ctx, doing, func(ctx context.Context, tx pgx.Tx) error {
-		done, err := change(ctx, tx)
-		if err != nil {
-			return err
-		}
-		return s.audit(ctx, db.New(tx), done)
-	})
+	// owner is the shop or account whose rows were changed, nil for none. seals are those of all its rows from now on.
+	owner *uuid.UUID
+	seals rowSeals
+	// closes says that a row may be changed although it was altered past the service: nothing works by it any more.
+	closes bool
+	// accepts says that all rows are sealed as they are. Those that were altered past the service are named in the entry.
+	accepts bool
 }
 
 // audit writes an entry of the audit log.
 func (s *Store) audit(ctx context.Context, q *db.Queries, a act) error {
-	p := db.InsertAuditParams{
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	p := db.AuditLog{
 		ID: s.NewID(), At: s.Now(), Actor: serviceActor, ActorKind: "service",
-		Action: a.action, ObjectKind: a.kind, ObjectID: text(a.object), Shop: text(a.shop),
+		Action: a.action, ObjectKind: a.kind, ObjectID: text(a.object), Shop: text(a.shop), OwnerID: a.owner,
 	}
 	if o := s.Operator; o != nil {
 		p.Actor, p.ActorKind, p.Host, p.ClaimedBy, p.Reason = text(o.User), "os_user", text(o.Host), text(o.Claimed), text(o.Reason)
 	}
-	var err error
 	if p.Before, err = auditJSON(a.before); err != nil {
 		return err
 	}
 	if p.After, err = auditJSON(a.after); err != nil {
 		return err
 	}
-	return q.InsertAudit(ctx, p)
+	if a.owner != nil {
+		if p.Seals, err = auditJSON(a.seals); err != nil {
+			return err
+		}
+	}
+	return addAudit(ctx, q, sealer, p)
 }
 
-func auditJSON(v any) (json.RawMessage, error) {
+// addAudit writes an entry behind the newest one.
+func addAudit(ctx context.Context, q *db.Queries, sealer *seal.Sealer, e db.AuditLog) error {
+	if err := q.LockAudit(ctx); err != nil {
+		return err
+	}
+	head, err := q.AuditHead(ctx)
+	if err != nil {
+		return err
+	}
+	var before []byte
+	e.Seq = 1
+	if len(head) > 0 {
+		before, e.Seq = head[0].Seal, head[0].Seq+1
+	}
+	e.Seal = sealer.Seal(auditRow(before, e))
+	return q.InsertAudit(ctx, db.InsertAuditParams(e))
+}
+
+func auditJSON(v any) ([]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -107,6 +129,7 @@ func fingerprints(of func(gateway.Secret) string, secrets map[string]gateway.Sec
 // AuditEntry is one entry of the audit log.
 type AuditEntry struct {
 	ID         uuid.UUID       `json:"id"`
+	Seq        int64           `json:"seq"`
 	At         time.Time       `json:"at"`
 	Actor      string          `json:"actor"`
 	ActorKind  string          `json:"actor_kind"`
@@ -188,8 +211,10 @@ func (s *Store) EachAudit(ctx context.Context, f AuditFilter, each func(AuditEnt
 func auditEntries(rows []db.AuditLog) []AuditEntry {
 	entries := make([]AuditEntry, len(rows))
 	for i, r := range rows {
-		r.At = r.At.UTC()
-		entries[i] = AuditEntry(r)
+		entries[i] = AuditEntry{
+			ID: r.ID, Seq: r.Seq, At: r.At.UTC(), Actor: r.Actor, ActorKind: r.ActorKind, Host: r.Host, ClaimedBy: r.ClaimedBy, Action: r.Action,
+			ObjectKind: r.ObjectKind, ObjectID: r.ObjectID, Shop: r.Shop, Before: r.Before, After: r.After, Reason: r.Reason,
+		}
 	}
 	return entries
 }

@@ -35,7 +35,7 @@ func (s *Store) EnsureDemoShop(ctx context.Context, d DemoShop) (secret string, 
 	if err != nil {
 		return "", err
 	}
-	err = s.act(ctx, "make the demo shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err = s.act(ctx, "make the demo shop", shopNamed(d.Name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := q.UpsertDemoShop(ctx, db.UpsertDemoShopParams{
 			ID: s.NewID(), Name: d.Name, NotificationUrl: d.NotificationURL, AllowCidrs: orEmpty(d.AllowCIDRs), CreatedAt: s.Now(),

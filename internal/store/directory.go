@@ -2,14 +2,20 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
@@ -33,19 +39,29 @@ type directory struct {
 	failed      atomic.Pointer[failedComparison]
 	refreshing  atomic.Bool // a comparison runs beside the requests
 	comparisons atomic.Int64
+	recheck     atomic.Bool // the next comparison reads the tables whatever the database counted
 }
 
 // entries are the directory as of a moment. They are never changed.
 type entries struct {
 	state      db.DirectoryGenerationRow
+	trail      *trail
+	altered    map[Finding]bool    // rows that were changed past the service, without what is wrong with each
+	frozen     map[string]bool     // the ids of shops and accounts for which nothing is done
+	findings   []Finding           // the same with it, and the entries of the audit log that were changed
 	comparedAt time.Time           // when the last comparison began that found nothing newer
 	keys       map[string]keyEntry // by id
 	secrets    map[uuid.UUID][]webhookSecret
 	accounts   map[uuid.UUID]accountEntry
 	tokens     map[string]tokenEntry     // by hash
 	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
-	addresses  map[uuid.UUID]string      // where a shop's notifications go
 	limits     []payment.Limit
+	shops      map[uuid.UUID]shop.Shop
+}
+
+// isAltered reports whether a row of the configuration was changed past the service.
+func (e *entries) isAltered(table string, owner uuid.UUID, key ...string) bool {
+	return e.altered[findingOf(owner, rowName(table, key...), "")]
 }
 
 // accountEntry is an account, or why it cannot be read. One that cannot hurts no other.
@@ -66,7 +82,13 @@ type failedComparison struct {
 }
 
 // expire makes the next question compare first, because this process has changed a table.
-func (d *directory) expire() { d.current.Store(nil) }
+func (d *directory) expire() {
+	if e := d.current.Load(); e != nil {
+		old := *e
+		old.comparedAt = time.Time{}
+		d.current.Store(&old)
+	}
+}
 
 // entries returns the directory as it was a short while ago.
 func (s *Store) entries(ctx context.Context) (*entries, error) {
@@ -115,29 +137,89 @@ func (s *Store) entriesSince(ctx context.Context, since time.Time) (*entries, er
 
 // compare returns what there is now: the old entries if nothing has changed, else what the tables hold.
 func (s *Store) compare(ctx context.Context, old *entries) (*entries, error) {
-	fresh := &entries{keys: map[string]keyEntry{}, secrets: map[uuid.UUID][]webhookSecret{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]tokenEntry{}, ofShop: map[uuid.UUID][]uuid.UUID{}, addresses: map[uuid.UUID]string{}}
-	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) error {
-		state, err := q.DirectoryGeneration(ctx)
-		if err != nil {
-			return err
-		}
-		if old != nil && old.state.Generation == state.Generation && old.state.ChangedAt.Equal(state.ChangedAt) {
-			same := *old
-			fresh = &same
-			return nil
-		}
-		fresh.state = state // read first: what changes from now on is found by the next comparison
-		return s.fill(ctx, q, fresh)
+	var state db.DirectoryGenerationRow
+	err := s.read(ctx, "compare the directory", func(ctx context.Context, q *db.Queries) (err error) {
+		state, err = q.DirectoryGeneration(ctx)
+		return err
 	})
-	return fresh, err
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && !s.directory.recheck.Swap(false) && old.state.Generation == state.Generation && old.state.ChangedAt.Equal(state.ChangedAt) {
+		same := *old
+		return &same, nil
+	}
+	return s.readDirectory(ctx, old, state)
 }
 
-func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
+// readDirectory reads all tables in one snapshot: what is used is what was checked.
+func (s *Store) readDirectory(ctx context.Context, old *entries, state db.DirectoryGenerationRow) (fresh *entries, err error) {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.retry(ctx, s.Limit, "read the directory", func(ctx context.Context, conn *pgxpool.Conn) error {
+		fresh = &entries{
+			state: state, // read before: what changed since is found by the next comparison
+			keys:  map[string]keyEntry{}, secrets: map[uuid.UUID][]webhookSecret{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]tokenEntry{},
+			ofShop: map[uuid.UUID][]uuid.UUID{}, shops: map[uuid.UUID]shop.Shop{},
+		}
+		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			q := db.New(tx)
+			if err := s.check(ctx, tx, sealer, old, fresh); err != nil {
+				return err
+			}
+			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh))
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.report(old, fresh)
+	return fresh, nil
+}
+
+// freezing are the tables of which one altered row freezes its shop or account.
+var freezing = []string{tableShops, tableAccounts, tableAccountSecrets, tableLimits}
+
+// check compares the rows of the configuration with the audit log.
+func (s *Store) check(ctx context.Context, tx pgx.Tx, sealer *seal.Sealer, old, fresh *entries) error {
+	var known *trail
+	if old != nil {
+		known = old.trail
+	}
+	rows, err := s.sealConfiguration(ctx, tx, sealer, nil)
+	if err != nil {
+		return err
+	}
+	if fresh.trail, err = s.follow(ctx, db.New(tx), sealer, known); err != nil {
+		return err
+	}
+	altered := fresh.trail.compare(rows)
+	fresh.altered, fresh.frozen = make(map[Finding]bool, len(altered)), map[string]bool{}
+	for _, f := range altered {
+		fresh.altered[Finding{Table: f.Table, ID: f.ID}] = true
+		if owner, _, _ := strings.Cut(f.ID, "/"); slices.Contains(freezing, f.Table) {
+			fresh.frozen[owner] = true
+		}
+	}
+	fresh.findings = append(altered, fresh.trail.findings...)
+	return nil
+}
+
+func (s *Store) fillShops(ctx context.Context, q *db.Queries, e *entries) error {
+	shops, err := q.Shops(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range shops {
+		e.shops[r.ID] = shopOf(r)
+	}
 	keys, err := q.AllKeys(ctx)
 	if err != nil {
 		return err
 	}
-	rates, err := ratesByKey(ctx, q)
+	rates, err := ratesByKey(ctx, q, e)
 	if err != nil {
 		return err
 	}
@@ -145,16 +227,15 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 		return err
 	}
 	for _, k := range keys {
-		of := shopOf(db.ShopsRow{ID: k.ID, Name: k.Name, NotificationUrl: k.NotificationUrl, AllowCidrs: k.AllowCidrs, Mode: k.Mode, CreatedAt: k.CreatedAt})
 		e.keys[k.KeyID] = keyEntry{
-			shop.Principal{Shop: of, KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode), Rates: rates[k.ID][k.KeyID].Over(rates[k.ID][""])},
-			k.Mac, k.KeyCidrs, k.RevokedAt != nil,
+			shop.Principal{Shop: e.shops[k.ShopID], KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode), Rates: rates[k.ShopID][k.KeyID].Over(rates[k.ShopID][""])},
+			k.Mac, k.KeyCidrs, k.RevokedAt != nil, e.isAltered(tableShopKeys, k.ShopID, k.KeyID), e.frozen[k.ShopID.String()],
 		}
-		e.addresses[k.ID] = k.NotificationUrl
 	}
-	if err := s.fillWebhookSecrets(ctx, q, e); err != nil {
-		return err
-	}
+	return nil
+}
+
+func (s *Store) fillAccounts(ctx context.Context, q *db.Queries, e *entries) error {
 	accounts, err := q.Accounts(ctx)
 	if err != nil {
 		return err
@@ -163,9 +244,11 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 		a, err := s.account(accountRow(r))
 		if err != nil {
 			err = fmt.Errorf("read account %s: %w", r.Name, err)
+		} else if e.frozen[r.ID.String()] {
+			err = &payment.Error{Code: payment.CodeAccountFrozen, Message: "The account " + r.Name + " was changed past payrelay, so it is not used. Nothing was stored or sent. Use another account, or ask the operators."}
 		}
 		e.accounts[r.ID] = accountEntry{a, err}
-		if err == nil {
+		if a.CallbackToken != "" {
 			e.tokens[string(tokenHash(a.CallbackToken.Reveal()))] = tokenEntry{account: r.ID}
 		}
 		if r.PreviousTokenUntil != nil {
@@ -174,7 +257,9 @@ func (s *Store) fill(ctx context.Context, q *db.Queries, e *entries) error {
 	}
 	links, err := q.AccountShops(ctx)
 	for _, l := range links {
-		e.ofShop[l.ShopID] = append(e.ofShop[l.ShopID], l.AccountID)
+		if !e.isAltered(tableAccountShops, l.AccountID, l.ShopID.String()) {
+			e.ofShop[l.ShopID] = append(e.ofShop[l.ShopID], l.AccountID)
+		}
 	}
 	return err
 }

@@ -96,3 +96,19 @@ var (
 	Violates     = violates
 	OutcomeKnown = outcomeKnown
 )
+
+// What is said of rows that were changed past the service.
+const (
+	RowChanged = rowChanged
+	RowForeign = rowForeign
+	RowMissing = rowMissing
+)
+
+// ConfigTables lists the tables whose rows are sealed.
+func ConfigTables() []string {
+	names := make([]string, len(configTables))
+	for i, t := range configTables {
+		names[i] = t.name
+	}
+	return names
+}

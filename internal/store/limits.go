@@ -241,7 +241,7 @@ func (s *Store) RemoveLimit(ctx context.Context, which NamedLimit) error {
 
 // changeLimit finds what a limit is of and how it was before, and has it changed.
 func (s *Store) changeLimit(ctx context.Context, doing string, l NamedLimit, change func(*db.Queries, db.SetLimitParams, *db.Limit) (act, error)) error {
-	return s.act(ctx, doing, func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, doing, limitOwnerOf(l), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, of, err := s.limited(ctx, q, l)
 		if err != nil {
@@ -263,6 +263,19 @@ func (s *Store) changeLimit(ctx context.Context, doing string, l NamedLimit, cha
 		done.kind, done.object, done.shop = of.kind, of.object, of.shop
 		return done, err
 	})
+}
+
+// limitOwnerOf finds whose rows a limit is among.
+func limitOwnerOf(l NamedLimit) ownerOf {
+	switch l.Scope {
+	case payment.LimitShop:
+		return shopNamed(l.Name)
+	case payment.LimitKey:
+		return shopOfKey(l.Name)
+	case payment.LimitAccount:
+		return accountNamed(l.Name)
+	}
+	return func(context.Context, *db.Queries) (uuid.UUID, error) { return uuid.Nil, nil }
 }
 
 // limited locks what a limit is of. It returns the id that orders name it by, and what the audit log names.

@@ -13,7 +13,7 @@ import (
 
 // SetShopMode switches a shop off, or on again.
 func (s *Store) SetShopMode(ctx context.Context, name string, mode shop.Mode) error {
-	return s.act(ctx, "set the mode of a shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "set the mode of a shop", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, name)
 		if err != nil {
@@ -30,7 +30,7 @@ func (s *Store) SetShopMode(ctx context.Context, name string, mode shop.Mode) er
 
 // SetKeyMode switches a key off, or on again.
 func (s *Store) SetKeyMode(ctx context.Context, id string, mode shop.Mode) error {
-	return s.act(ctx, "set the mode of a key", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "set the mode of a key", shopOfKey(id), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		old, err := s.lockLiveKey(ctx, q, id)
 		if err != nil {

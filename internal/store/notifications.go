@@ -49,7 +49,7 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     INSERT INTO feed_positions AS p (shop_id, position) SELECT shop_id, count(*) FROM said GROUP BY shop_id ORDER BY shop_id
     ON CONFLICT (shop_id) DO UPDATE SET position = p.position + excluded.position RETURNING p.shop_id, p.position
 ), addressed AS MATERIALIZED (
-    SELECT u.*, coalesce(nullif(u.own, ''), s.notification_url) AS url, r.position - u.places + u.place AS position, s.name, s.allow_cidrs
+    SELECT u.*, coalesce(nullif(u.own, ''), s.notification_url) AS url, r.position - u.places + u.place AS position, s.name
     FROM said u JOIN raised r ON r.shop_id = u.shop_id LEFT JOIN shops s ON s.id = ANY (ARRAY[u.shop_id])
 ), leased AS MATERIALIZED (
     SELECT a.*, CASE WHEN a.turn = 1 AND a.url = a.expected
@@ -65,7 +65,7 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     INSERT INTO deliveries (shop_id, order_id, sequence, state, url, attempts, next_attempt_at, leased_until, created_at)
     SELECT shop_id, order_id, sequence, 'pending', url, CASE WHEN until IS NULL THEN 0 ELSE 1 END, at, until, at FROM leased WHERE url <> ''
 )
-SELECT shop_id, order_id, sequence, url, until, name, allow_cidrs FROM leased ORDER BY order_id, sequence`
+SELECT shop_id, order_id, sequence, url, until, name FROM leased ORDER BY order_id, sequence`
 
 // news is a notification to be written, what is sent of it, what the log calls its order's account, and what signs it if it is
 // born leased.
@@ -74,6 +74,7 @@ type news struct {
 	payload []byte
 	account string
 	secrets []gateway.Secret
+	allow   []string // the internal addresses that it may go to
 }
 
 // addNotifications adds one notification for each new transition. That an order was created is known to whoever created it.
@@ -98,7 +99,7 @@ func (c *changes) addNotifications(o *lockedOrder) error {
 			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: o.key.Seal(payload, placePayload), //nolint:gosec // a count
 			Own: o.NotificationURL, At: c.store.Now(),
 		}
-		n := news{row, payload, o.AccountName, nil}
+		n := news{notificationRow: row, payload: payload, account: o.AccountName}
 		c.store.leaseAtBirth(&n)
 		c.notifications = append(c.notifications, n)
 	}
@@ -113,7 +114,7 @@ func (s *Store) leaseAtBirth(n *news) {
 	}
 	address := n.Own
 	if address == "" {
-		address = e.addresses[n.ShopID]
+		address = e.shops[n.ShopID].NotificationURL
 	}
 	secrets, err := liveSecrets(e.secrets[n.ShopID], s.Now())
 	if address == "" || err != nil || len(secrets) == 0 {
@@ -121,7 +122,7 @@ func (s *Store) leaseAtBirth(n *news) {
 	}
 	if lease := s.Sender.Room(address); lease > 0 {
 		until := n.At.Add(lease)
-		n.Expected, n.Destination, n.LeasedUntil, n.secrets = address, payment.Destination(address), &until, secrets
+		n.Expected, n.Destination, n.LeasedUntil, n.secrets, n.allow = address, payment.Destination(address), &until, secrets, e.shops[n.ShopID].AllowCIDRs
 	}
 }
 
@@ -154,7 +155,7 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 		var p place
 		var until *time.Time
 		d := &payment.Delivery{Attempt: 1}
-		if err := rows.Scan(&p.Shop, &p.Order, &p.sequence, &d.URL, &until, &d.Shop, &d.AllowCIDRs); err != nil {
+		if err := rows.Scan(&p.Shop, &p.Order, &p.sequence, &d.URL, &until, &d.Shop); err != nil {
 			return err
 		}
 		n := byPlace[p]
@@ -163,6 +164,7 @@ func (c *changes) readWritten(rows pgx.Rows) error {
 		}
 		if until != nil {
 			d.Key, d.Sequence, d.LeasedUntil = p.Key, int(p.sequence), until.UTC()
+			d.AllowCIDRs = n.allow
 			d.ID, d.Account, d.Payload, d.CreatedAt, d.Secrets = n.ID, n.account, n.payload, n.At, n.secrets
 			c.born = append(c.born, d)
 		} else if w := len(c.waiting); d.URL != "" && (w == 0 || c.waiting[w-1] != p.Key) {

@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -20,14 +23,32 @@ const (
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.
 func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
+	delivery, repeated, err := s.leaseOnce(ctx, key, lease, room)
+	if errors.Is(err, errAnotherShop) { // it was changed a moment ago, or past the service
+		if _, err := s.entriesSince(ctx, time.Now()); err != nil {
+			return nil, time.Time{}, err
+		}
+		if delivery, repeated, err = s.leaseOnce(ctx, key, lease, room); errors.Is(err, errAnotherShop) {
+			err = frozenShop()
+		}
+	}
+	return delivery, repeated, err
+}
+
+// errAnotherShop says that a shop's row is not as the directory knows it.
+var errAnotherShop = errors.New("the shop was changed")
+
+func (s *Store) leaseOnce(ctx context.Context, key payment.Key, lease time.Duration, room func(url string) time.Time) (delivery *payment.Delivery, repeated time.Time, err error) {
 	secrets, err := s.WebhookSecrets(ctx, key.Shop)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	var delivery *payment.Delivery
-	var repeated time.Time
+	e, err := s.entries(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
 	err = s.write(ctx, "lease a delivery", func(ctx context.Context, tx pgx.Tx) (err error) {
-		delivery, repeated, err = s.lease(ctx, tx, key, lease, room)
+		delivery, repeated, err = s.lease(ctx, tx, key, e.shops[key.Shop], lease, room)
 		return err
 	})
 	if err != nil {
@@ -39,7 +60,7 @@ func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.D
 	return delivery, repeated, nil
 }
 
-func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
+func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.Shop, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var oldest *db.OldestUndeliveredRow
 	var batch queue
 	ask(&batch, &oldest, db.OldestUndelivered, key.Shop, key.Order)
@@ -50,6 +71,8 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, lease tim
 	switch {
 	case oldest == nil, oldest.State == stateDeadLettered:
 		return nil, time.Time{}, nil
+	case oldest.Own == "" && oldest.Url != of.NotificationURL, !slices.Equal(oldest.AllowCidrs, of.AllowCIDRs):
+		return nil, time.Time{}, errAnotherShop // what is signed goes where the checked row says
 	case oldest.Off:
 		repeated, err := s.hold(ctx, tx, key, oldest.Url)
 		return nil, repeated, err

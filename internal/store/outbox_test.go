@@ -243,7 +243,7 @@ func TestAnAddressThatIsGoneIsSwitchedOff(t *testing.T) {
 	require.NoError(t, err)
 	b.report(t, own.Key(), payment.StatusProcessing)
 	other, _, _ := b.newShop(t, "other", b.shop.NotificationURL)
-	b.exec(t, "INSERT INTO account_shops VALUES ($1, $2)", other.ID, b.account.ID)
+	require.NoError(t, b.SetAccount(t.Context(), "EUR-1", store.AccountChange{Shops: []string{other.Name}}, func(payment.Account) error { return nil }))
 	theirs, _, err := b.CreateOrder(t.Context(), b.draftFor(t, other.ID, "r-1", 1000))
 	require.NoError(t, err)
 	b.report(t, theirs.Key(), payment.StatusFailed)

@@ -73,7 +73,7 @@ func (s *Store) CreateKey(ctx context.Context, shopName string, n NewKey) (ShopK
 	if err != nil {
 		return ShopKey{}, err
 	}
-	err = s.act(ctx, "create key", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err = s.act(ctx, "create key", shopNamed(shopName), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, shopName)
 		if err != nil {
@@ -110,7 +110,7 @@ func (s *Store) RotateKey(ctx context.Context, id, key string, overlap time.Dura
 		return ShopKey{}, err
 	}
 	var made ShopKey
-	err = s.act(ctx, "rotate key", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err = s.act(ctx, "rotate key", shopOfKey(id), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		old, err := s.lockLiveKey(ctx, q, id)
 		if err != nil {
@@ -146,13 +146,15 @@ func (s *Store) RotateKey(ctx context.Context, id, key string, overlap time.Dura
 
 // RevokeKey ends a key. It works nowhere after five seconds.
 func (s *Store) RevokeKey(ctx context.Context, id string) error {
-	return s.act(ctx, "revoke key", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "revoke key", shopOfKey(id), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		old, err := s.lockLiveKey(ctx, q, id)
 		if err != nil {
 			return act{}, err
 		}
-		return keyAct("key revoke", id, old.Shop, keyFacts(old.Scopes, old.AllowCidrs, old.ExpiresAt), map[string]any{"revoked": true}), s.revokeKey(ctx, q, id)
+		revoked := keyAct("key revoke", id, old.Shop, keyFacts(old.Scopes, old.AllowCidrs, old.ExpiresAt), map[string]any{"revoked": true})
+		revoked.closes = true
+		return revoked, s.revokeKey(ctx, q, id)
 	})
 }
 
@@ -175,7 +177,7 @@ type Narrowing struct {
 // NarrowKey takes rights from a key. What would give it more is an error of CodeInvalid.
 func (s *Store) NarrowKey(ctx context.Context, id string, n Narrowing) (ShopKey, error) {
 	var narrowed ShopKey
-	err := s.act(ctx, "narrow key", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err := s.act(ctx, "narrow key", shopOfKey(id), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		old, err := s.lockLiveKey(ctx, q, id)
 		if err != nil {
@@ -288,6 +290,13 @@ type keyEntry struct {
 	mac      []byte
 	networks []string
 	revoked  bool
+	altered  bool // the key, past the service
+	frozen   bool // its shop was
+}
+
+// frozenShop refuses whatever concerns a shop that was changed past the service.
+func frozenShop() error {
+	return &payment.Error{Code: payment.CodeShopFrozen, Message: "What the service knows of this shop was changed past it, so nothing is done for the shop. Nothing was stored or sent. Ask the operators."}
 }
 
 // Authenticate returns whose key it is. A key that does not work is a *shop.KeyError. No query is made for one that cannot be a key.
@@ -313,6 +322,10 @@ func (s *Store) Authenticate(ctx context.Context, key string, from netip.Addr) (
 	switch {
 	case !ok, !hmac.Equal(k.mac, shop.KeyMAC(secret, key)):
 		refused.Reason = shop.KeyUnknown
+	case k.altered:
+		refused.Reason = shop.KeyAltered
+	case k.frozen:
+		return shop.Principal{}, frozenShop()
 	case k.revoked:
 		refused.Reason = shop.KeyRevoked
 	case !k.ExpiresAt.After(now):

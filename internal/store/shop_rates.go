@@ -39,7 +39,7 @@ func rateOf(quota, seconds int32) limit.Rate {
 
 // SetShopRate sets a rate, or removes it if its quota is zero.
 func (s *Store) SetShopRate(ctx context.Context, to ShopRate) error {
-	return s.act(ctx, "set a rate", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "set a rate", shopNamed(to.Shop), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, to.Shop)
 		if err != nil {
@@ -91,11 +91,14 @@ func rateFacts(of ShopRate, rate limit.Rate) map[string]any {
 	return map[string]any{"key_id": of.KeyID, "class": of.Class, "requests": rate.Quota, "per": rate.Window.String()}
 }
 
-// ratesByKey are the rates of each shop and key, those of a shop under the key "".
-func ratesByKey(ctx context.Context, q *db.Queries) (map[uuid.UUID]map[string]shop.Rates, error) {
+// ratesByKey are the rates of each shop and key, those of a shop under the key "". What was changed past the service does not count.
+func ratesByKey(ctx context.Context, q *db.Queries, e *entries) (map[uuid.UUID]map[string]shop.Rates, error) {
 	rows, err := q.Rates(ctx)
 	all := map[uuid.UUID]map[string]shop.Rates{}
 	for _, r := range rows {
+		if e.isAltered(tableShopRates, r.ShopID, r.KeyID, r.Class) {
+			continue
+		}
 		if all[r.ShopID] == nil {
 			all[r.ShopID] = map[string]shop.Rates{}
 		}

@@ -43,7 +43,7 @@ func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
 		return shop.Shop{}, err
 	}
 	key.ShopID = created.ID
-	err = s.act(ctx, "create shop", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	err = s.act(ctx, "create shop", shopNamed(n.Name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := &queue{}
 		statements := db.New(q)
 		_, _ = statements.InsertShop(ctx, db.InsertShopParams{
@@ -118,7 +118,7 @@ func shopOf(r db.ShopsRow) shop.Shop {
 // SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again
 // that answered 410. What was held back and what waits is due then, in order.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.act(ctx, "set notification URL", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "set notification URL", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, name)
 		if err != nil {

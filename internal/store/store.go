@@ -13,6 +13,7 @@ import (
 	"payrelay/internal/idempotency"
 	"payrelay/internal/orderid"
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/secrets"
 )
 
@@ -36,6 +37,8 @@ type Options struct {
 	LimitHit func(context.Context, payment.LimitHit)
 	// Operator is who uses the store, for the audit log; nil is the service itself.
 	Operator *Operator
+	// SealBroken is told of each row that is found changed past the service; nil tells nobody.
+	SealBroken func(Finding)
 	// Limit is how long a method waits for the database at most, whatever its caller's context allows; DefaultLimit.
 	// Then it returns a *payment.Error of CodeUnavailable.
 	Limit time.Duration
@@ -54,6 +57,7 @@ type Store struct {
 	shopsByNumber sync.Map // uint32 → shop id
 	committer     committer
 	onCitus       atomic.Pointer[bool] // nil until it was asked
+	seals         atomic.Pointer[seal.Sealer]
 }
 
 var (

@@ -24,6 +24,13 @@ func (s *Store) fillWebhookSecrets(ctx context.Context, q *db.Queries, e *entrie
 	rows, err := q.WebhookSecrets(ctx, s.Now())
 	for _, r := range rows {
 		plain, err := s.open(r.Secret, shopOwner(r.ShopID), fieldWebhookSecret)
+		switch {
+		case err != nil:
+		case e.isAltered(tableWebhookSecrets, r.ShopID, r.ID.String()):
+			continue
+		case e.frozen[r.ShopID.String()]:
+			err = frozenShop() // nothing is signed for an address that somebody else may have written
+		}
 		e.secrets[r.ShopID] = append(e.secrets[r.ShopID], webhookSecret{gateway.Secret(plain), r.ExpiresAt, err})
 	}
 	return err
@@ -62,7 +69,7 @@ func (s *Store) RotateWebhookSecret(ctx context.Context, shopName string, fresh 
 	if err != nil {
 		return err
 	}
-	return s.act(ctx, "rotate webhook secret", func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.act(ctx, "rotate webhook secret", shopNamed(shopName), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, shopName)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 )
 
 // TestAWithdrawnCurrencyIsReadAndNotTaken holds that orders in a currency that left ISO 4217 are read, listed and refunded,
@@ -20,6 +21,8 @@ func TestAWithdrawnCurrencyIsReadAndNotTaken(t *testing.T) {
 	paid := b.paid(t, "old", 1000)
 	b.exec(t, "UPDATE orders SET currency = 'BGN', recurring = true")
 	b.exec(t, "UPDATE accounts SET currency = 'BGN'")
+	require.NoError(t, b.AcceptAccount(t.Context(), "EUR-1"))
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-1", shop.ModeEnabled))
 
 	ctx := t.Context()
 	o, err := b.Order(ctx, paid.Key())

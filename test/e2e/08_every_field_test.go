@@ -284,6 +284,8 @@ func (d uapayDev) overhearAccounts(t *testing.T, conn *pgx.Conn) *overheard {
 		at := strings.Replace(name, "heard", "sandbox", 1) // what the simulator calls it
 		_, err := conn.Exec(t.Context(), "UPDATE accounts SET settings = settings || jsonb_build_object('account', $2::text) WHERE name = $1", name, at)
 		require.NoError(t, err)
+		d.operator("audit", "accept", "--account", name, "--reason", "the simulator knows it by another name")
+		d.operator("account", "enable", name)
 	}
 	for _, engine := range []string{"invoice", "c2a"} {
 		d.operator("account", "create", "UAH-"+engine, "--provider", "uapay", "--currency", "UAH", "--client-id", "90001", "--secret-file", secret("bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="),

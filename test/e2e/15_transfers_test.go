@@ -1,13 +1,11 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,12 +54,7 @@ func TestATransferIsImported(t *testing.T) {
 
 	// Another shop that shares the account learns nothing of it.
 	other := d.otherShop()
-	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
-	require.NoError(t, err)
-	defer func() { _ = conn.Close(context.Background()) }()
-	_, err = conn.Exec(context.Background(), `INSERT INTO account_shops (account_id, shop_id)
-		SELECT a.id, s.id FROM accounts a, shops s WHERE a.name = 'UAH-sandbox-p2p' AND s.name = 'other'`)
-	require.NoError(t, err)
+	d.operator("account", "set", "UAH-sandbox-p2p", "--shop", "other")
 	d.problem(http.MethodPost, "/v1/transfers/import", body, other, http.StatusNotFound, "not_found")
 }
 

@@ -59,3 +59,6 @@ SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.
 
 -- name: SetAccountMode :execrows
 UPDATE accounts SET mode = @mode WHERE id = @id;
+
+-- name: AccountIDByName :one
+SELECT id FROM accounts WHERE name = $1;

@@ -1,10 +1,37 @@
 -- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason)
-VALUES (@id, @at, @actor, @actor_kind, @host, @claimed_by, @action, @object_kind, @object_id, @shop, sqlc.narg(before), sqlc.narg(after), @reason);
+INSERT INTO audit_log (id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal)
+VALUES (@id, @seq, @at, @actor, @actor_kind, @host, @claimed_by, @action, @object_kind, @object_id, @shop, sqlc.narg(before), sqlc.narg(after), @reason,
+    sqlc.narg(owner_id), sqlc.narg(seals), @seal);
+
+-- name: LockAudit :exec
+-- One entry at a time is added, until the caller commits.
+SELECT pg_advisory_xact_lock(hashtext('audit_log'));
+
+-- name: AuditHead :many
+-- The newest entry, or none.
+SELECT seq, seal FROM audit_log ORDER BY seq DESC LIMIT 1;
+
+-- name: AuditSeal :many
+-- Of the entry with that number, if there is one.
+SELECT seal FROM audit_log WHERE seq = $1;
+
+-- name: AuditAfter :many
+-- In the order in which they were added.
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
+WHERE seq > @after_seq ORDER BY seq LIMIT @max_rows;
+
+-- name: NewestAuditOf :many
+-- The newest entry of a shop or account, or none.
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
+WHERE owner_id = @owner_id::uuid ORDER BY seq DESC LIMIT 1;
+
+-- name: LockConfiguration :exec
+-- Nobody else changes shops, keys and accounts until the caller commits. Everybody may read them.
+LOCK TABLE shops, shop_keys, webhook_secrets, shop_rates, accounts, account_secrets, account_shops, limits IN SHARE ROW EXCLUSIVE MODE;
 
 -- name: AuditEntries :many
 -- The oldest first, after an id. An empty word matches everything.
-SELECT id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason FROM audit_log
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE id > @after_id AND at >= @since AND at < @until
     AND (@shop::text = '' OR shop = @shop) AND (@actor::text = '' OR actor = @actor OR claimed_by = @actor)
     AND (@action::text = '' OR starts_with(action, @action)) AND (@object_id::text = '' OR object_id = @object_id)
@@ -12,7 +39,7 @@ ORDER BY id LIMIT @max_rows;
 
 -- name: LatestAuditEntries :many
 -- As AuditEntries, the newest first.
-SELECT id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason FROM audit_log
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE at >= @since AND at < @until
     AND (@shop::text = '' OR shop = @shop) AND (@actor::text = '' OR actor = @actor OR claimed_by = @actor)
     AND (@action::text = '' OR starts_with(action, @action)) AND (@object_id::text = '' OR object_id = @object_id)

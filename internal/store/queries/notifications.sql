@@ -1,7 +1,7 @@
 -- name: OldestUndelivered :one
 -- It goes where the order says, or else where the shop's notifications go by now: the address may have been moved since.
-SELECT d.sequence, n.id, n.payload, o.data_key, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
-    d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
+SELECT d.sequence, n.id, n.payload, o.data_key, n.url AS made_for, o.notification_url AS own,
+    coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url, d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = @shop_id AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off

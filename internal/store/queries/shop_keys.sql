@@ -6,10 +6,8 @@ INSERT INTO shop_keys (shop_id, id, mac, name, scopes, allow_cidrs, created_at, 
 ON CONFLICT (id) DO UPDATE SET mac = excluded.mac, expires_at = excluded.expires_at;
 
 -- name: AllKeys :many
--- With their shops, for the directory.
-SELECT k.id AS key_id, k.mac, k.scopes, k.allow_cidrs AS key_cidrs, k.mode AS key_mode, k.expires_at, k.revoked_at,
-    s.id, s.name, s.notification_url, s.allow_cidrs, s.mode, s.created_at
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id;
+-- For the directory.
+SELECT shop_id, id AS key_id, mac, scopes, allow_cidrs AS key_cidrs, mode AS key_mode, expires_at, revoked_at FROM shop_keys;
 
 -- name: ShopKeys :many
 SELECT k.id, k.name, s.name AS shop, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at, k.revoked_by, k.revoked_reason, u.last_used_at
@@ -44,3 +42,6 @@ ON CONFLICT (shop_id, key_id) DO UPDATE SET last_used_at = greatest(u.last_used_
 
 -- name: SetKeyMode :execrows
 UPDATE shop_keys SET mode = @mode WHERE id = @id;
+
+-- name: ShopIDByKey :one
+SELECT shop_id FROM shop_keys WHERE id = $1;

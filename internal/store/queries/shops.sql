@@ -12,7 +12,7 @@ INSERT INTO webhook_secrets (shop_id, id, secret, created_at) VALUES ($1, $2, $3
 
 -- name: WebhookSecrets :many
 -- The newest first.
-SELECT shop_id, secret, expires_at FROM webhook_secrets WHERE expires_at IS NULL OR expires_at > @now::timestamptz ORDER BY created_at DESC, id DESC;
+SELECT shop_id, id, secret, expires_at FROM webhook_secrets WHERE expires_at IS NULL OR expires_at > @now::timestamptz ORDER BY created_at DESC, id DESC;
 
 -- name: WebhookSecretsOf :many
 SELECT id, secret, created_at, expires_at FROM webhook_secrets WHERE shop_id = $1 ORDER BY created_at DESC, id DESC;
@@ -42,3 +42,6 @@ SELECT name FROM shops WHERE id = $1;
 
 -- name: SetShopMode :execrows
 UPDATE shops SET mode = @mode WHERE id = @id;
+
+-- name: ShopIDByName :one
+SELECT id FROM shops WHERE name = $1;

@@ -60,6 +60,17 @@ func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByName
 	return i, err
 }
 
+const AccountIDByName = `-- name: AccountIDByName :one
+SELECT id FROM accounts WHERE name = $1
+`
+
+func (q *Queries) AccountIDByName(ctx context.Context, name string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, AccountIDByName, name)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const AccountShops = `-- name: AccountShops :many
 SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name
 `

@@ -7,14 +7,62 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
 )
 
+const AuditAfter = `-- name: AuditAfter :many
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
+WHERE seq > $1 ORDER BY seq LIMIT $2
+`
+
+type AuditAfterParams struct {
+	AfterSeq int64 `db:"after_seq"`
+	MaxRows  int32 `db:"max_rows"`
+}
+
+// In the order in which they were added.
+func (q *Queries) AuditAfter(ctx context.Context, arg AuditAfterParams) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, AuditAfter, arg.AfterSeq, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.Seq,
+			&i.At,
+			&i.Actor,
+			&i.ActorKind,
+			&i.Host,
+			&i.ClaimedBy,
+			&i.Action,
+			&i.ObjectKind,
+			&i.ObjectID,
+			&i.Shop,
+			&i.Before,
+			&i.After,
+			&i.Reason,
+			&i.OwnerID,
+			&i.Seals,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const AuditEntries = `-- name: AuditEntries :many
-SELECT id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason FROM audit_log
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE id > $1 AND at >= $2 AND at < $3
     AND ($4::text = '' OR shop = $4) AND ($5::text = '' OR actor = $5 OR claimed_by = $5)
     AND ($6::text = '' OR starts_with(action, $6)) AND ($7::text = '' OR object_id = $7)
@@ -53,6 +101,7 @@ func (q *Queries) AuditEntries(ctx context.Context, arg AuditEntriesParams) ([]A
 		var i AuditLog
 		if err := rows.Scan(
 			&i.ID,
+			&i.Seq,
 			&i.At,
 			&i.Actor,
 			&i.ActorKind,
@@ -65,6 +114,9 @@ func (q *Queries) AuditEntries(ctx context.Context, arg AuditEntriesParams) ([]A
 			&i.Before,
 			&i.After,
 			&i.Reason,
+			&i.OwnerID,
+			&i.Seals,
+			&i.Seal,
 		); err != nil {
 			return nil, err
 		}
@@ -76,30 +128,91 @@ func (q *Queries) AuditEntries(ctx context.Context, arg AuditEntriesParams) ([]A
 	return items, nil
 }
 
+const AuditHead = `-- name: AuditHead :many
+SELECT seq, seal FROM audit_log ORDER BY seq DESC LIMIT 1
+`
+
+type AuditHeadRow struct {
+	Seq  int64  `db:"seq"`
+	Seal []byte `db:"seal"`
+}
+
+// The newest entry, or none.
+func (q *Queries) AuditHead(ctx context.Context) ([]AuditHeadRow, error) {
+	rows, err := q.db.Query(ctx, AuditHead)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditHeadRow
+	for rows.Next() {
+		var i AuditHeadRow
+		if err := rows.Scan(&i.Seq, &i.Seal); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const AuditSeal = `-- name: AuditSeal :many
+SELECT seal FROM audit_log WHERE seq = $1
+`
+
+// Of the entry with that number, if there is one.
+func (q *Queries) AuditSeal(ctx context.Context, seq int64) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, AuditSeal, seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var seal []byte
+		if err := rows.Scan(&seal); err != nil {
+			return nil, err
+		}
+		items = append(items, seal)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const InsertAudit = `-- name: InsertAudit :exec
-INSERT INTO audit_log (id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO audit_log (id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+    $15, $16, $17)
 `
 
 type InsertAuditParams struct {
-	ID         uuid.UUID       `db:"id"`
-	At         time.Time       `db:"at"`
-	Actor      string          `db:"actor"`
-	ActorKind  string          `db:"actor_kind"`
-	Host       string          `db:"host"`
-	ClaimedBy  string          `db:"claimed_by"`
-	Action     string          `db:"action"`
-	ObjectKind string          `db:"object_kind"`
-	ObjectID   string          `db:"object_id"`
-	Shop       string          `db:"shop"`
-	Before     json.RawMessage `db:"before"`
-	After      json.RawMessage `db:"after"`
-	Reason     string          `db:"reason"`
+	ID         uuid.UUID  `db:"id"`
+	Seq        int64      `db:"seq"`
+	At         time.Time  `db:"at"`
+	Actor      string     `db:"actor"`
+	ActorKind  string     `db:"actor_kind"`
+	Host       string     `db:"host"`
+	ClaimedBy  string     `db:"claimed_by"`
+	Action     string     `db:"action"`
+	ObjectKind string     `db:"object_kind"`
+	ObjectID   string     `db:"object_id"`
+	Shop       string     `db:"shop"`
+	Before     []byte     `db:"before"`
+	After      []byte     `db:"after"`
+	Reason     string     `db:"reason"`
+	OwnerID    *uuid.UUID `db:"owner_id"`
+	Seals      []byte     `db:"seals"`
+	Seal       []byte     `db:"seal"`
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {
 	_, err := q.db.Exec(ctx, InsertAudit,
 		arg.ID,
+		arg.Seq,
 		arg.At,
 		arg.Actor,
 		arg.ActorKind,
@@ -112,12 +225,15 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 		arg.Before,
 		arg.After,
 		arg.Reason,
+		arg.OwnerID,
+		arg.Seals,
+		arg.Seal,
 	)
 	return err
 }
 
 const LatestAuditEntries = `-- name: LatestAuditEntries :many
-SELECT id, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason FROM audit_log
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE at >= $1 AND at < $2
     AND ($3::text = '' OR shop = $3) AND ($4::text = '' OR actor = $4 OR claimed_by = $4)
     AND ($5::text = '' OR starts_with(action, $5)) AND ($6::text = '' OR object_id = $6)
@@ -154,6 +270,7 @@ func (q *Queries) LatestAuditEntries(ctx context.Context, arg LatestAuditEntries
 		var i AuditLog
 		if err := rows.Scan(
 			&i.ID,
+			&i.Seq,
 			&i.At,
 			&i.Actor,
 			&i.ActorKind,
@@ -166,6 +283,73 @@ func (q *Queries) LatestAuditEntries(ctx context.Context, arg LatestAuditEntries
 			&i.Before,
 			&i.After,
 			&i.Reason,
+			&i.OwnerID,
+			&i.Seals,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LockAudit = `-- name: LockAudit :exec
+SELECT pg_advisory_xact_lock(hashtext('audit_log'))
+`
+
+// One entry at a time is added, until the caller commits.
+func (q *Queries) LockAudit(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, LockAudit)
+	return err
+}
+
+const LockConfiguration = `-- name: LockConfiguration :exec
+LOCK TABLE shops, shop_keys, webhook_secrets, shop_rates, accounts, account_secrets, account_shops, limits IN SHARE ROW EXCLUSIVE MODE
+`
+
+// Nobody else changes shops, keys and accounts until the caller commits. Everybody may read them.
+func (q *Queries) LockConfiguration(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, LockConfiguration)
+	return err
+}
+
+const NewestAuditOf = `-- name: NewestAuditOf :many
+SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
+WHERE owner_id = $1::uuid ORDER BY seq DESC LIMIT 1
+`
+
+// The newest entry of a shop or account, or none.
+func (q *Queries) NewestAuditOf(ctx context.Context, ownerID uuid.UUID) ([]AuditLog, error) {
+	rows, err := q.db.Query(ctx, NewestAuditOf, ownerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditLog
+	for rows.Next() {
+		var i AuditLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.Seq,
+			&i.At,
+			&i.Actor,
+			&i.ActorKind,
+			&i.Host,
+			&i.ClaimedBy,
+			&i.Action,
+			&i.ObjectKind,
+			&i.ObjectID,
+			&i.Shop,
+			&i.Before,
+			&i.After,
+			&i.Reason,
+			&i.OwnerID,
+			&i.Seals,
+			&i.Seal,
 		); err != nil {
 			return nil, err
 		}

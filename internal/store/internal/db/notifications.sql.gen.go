@@ -425,8 +425,8 @@ func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams
 }
 
 const OldestUndelivered = `-- name: OldestUndelivered :one
-SELECT d.sequence, n.id, n.payload, o.data_key, n.url AS made_for, coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url,
-    d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
+SELECT d.sequence, n.id, n.payload, o.data_key, n.url AS made_for, o.notification_url AS own,
+    coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text AS url, d.state, d.attempts, d.attempts_before, d.next_attempt_at, d.leased_until, d.created_at,
     s.name AS shop_name, o.account_name, s.allow_cidrs, EXISTS (
         SELECT 1 FROM addresses_off a WHERE a.shop_id = $1 AND md5(a.url) = md5(coalesce(nullif(o.notification_url, ''), nullif(s.notification_url, ''), d.url)::text)
     ) AS off
@@ -447,6 +447,7 @@ type OldestUndeliveredRow struct {
 	Payload        []byte     `db:"payload"`
 	DataKey        []byte     `db:"data_key"`
 	MadeFor        string     `db:"made_for"`
+	Own            string     `db:"own"`
 	Url            string     `db:"url"`
 	State          string     `db:"state"`
 	Attempts       int32      `db:"attempts"`
@@ -470,6 +471,7 @@ func (q *Queries) OldestUndelivered(ctx context.Context, arg OldestUndeliveredPa
 		&i.Payload,
 		&i.DataKey,
 		&i.MadeFor,
+		&i.Own,
 		&i.Url,
 		&i.State,
 		&i.Attempts,

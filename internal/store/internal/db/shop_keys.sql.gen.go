@@ -13,28 +13,21 @@ import (
 )
 
 const AllKeys = `-- name: AllKeys :many
-SELECT k.id AS key_id, k.mac, k.scopes, k.allow_cidrs AS key_cidrs, k.mode AS key_mode, k.expires_at, k.revoked_at,
-    s.id, s.name, s.notification_url, s.allow_cidrs, s.mode, s.created_at
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id
+SELECT shop_id, id AS key_id, mac, scopes, allow_cidrs AS key_cidrs, mode AS key_mode, expires_at, revoked_at FROM shop_keys
 `
 
 type AllKeysRow struct {
-	KeyID           string     `db:"key_id"`
-	Mac             []byte     `db:"mac"`
-	Scopes          []string   `db:"scopes"`
-	KeyCidrs        []string   `db:"key_cidrs"`
-	KeyMode         string     `db:"key_mode"`
-	ExpiresAt       time.Time  `db:"expires_at"`
-	RevokedAt       *time.Time `db:"revoked_at"`
-	ID              uuid.UUID  `db:"id"`
-	Name            string     `db:"name"`
-	NotificationUrl string     `db:"notification_url"`
-	AllowCidrs      []string   `db:"allow_cidrs"`
-	Mode            string     `db:"mode"`
-	CreatedAt       time.Time  `db:"created_at"`
+	ShopID    uuid.UUID  `db:"shop_id"`
+	KeyID     string     `db:"key_id"`
+	Mac       []byte     `db:"mac"`
+	Scopes    []string   `db:"scopes"`
+	KeyCidrs  []string   `db:"key_cidrs"`
+	KeyMode   string     `db:"key_mode"`
+	ExpiresAt time.Time  `db:"expires_at"`
+	RevokedAt *time.Time `db:"revoked_at"`
 }
 
-// With their shops, for the directory.
+// For the directory.
 func (q *Queries) AllKeys(ctx context.Context) ([]AllKeysRow, error) {
 	rows, err := q.db.Query(ctx, AllKeys)
 	if err != nil {
@@ -45,6 +38,7 @@ func (q *Queries) AllKeys(ctx context.Context) ([]AllKeysRow, error) {
 	for rows.Next() {
 		var i AllKeysRow
 		if err := rows.Scan(
+			&i.ShopID,
 			&i.KeyID,
 			&i.Mac,
 			&i.Scopes,
@@ -52,12 +46,6 @@ func (q *Queries) AllKeys(ctx context.Context) ([]AllKeysRow, error) {
 			&i.KeyMode,
 			&i.ExpiresAt,
 			&i.RevokedAt,
-			&i.ID,
-			&i.Name,
-			&i.NotificationUrl,
-			&i.AllowCidrs,
-			&i.Mode,
-			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -298,6 +286,17 @@ func (q *Queries) SetKeyMode(ctx context.Context, arg SetKeyModeParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const ShopIDByKey = `-- name: ShopIDByKey :one
+SELECT shop_id FROM shop_keys WHERE id = $1
+`
+
+func (q *Queries) ShopIDByKey(ctx context.Context, id string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, ShopIDByKey, id)
+	var shop_id uuid.UUID
+	err := row.Scan(&shop_id)
+	return shop_id, err
 }
 
 const ShopKeys = `-- name: ShopKeys :many

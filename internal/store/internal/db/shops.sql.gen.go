@@ -179,6 +179,17 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 	return i, err
 }
 
+const ShopIDByName = `-- name: ShopIDByName :one
+SELECT id FROM shops WHERE name = $1
+`
+
+func (q *Queries) ShopIDByName(ctx context.Context, name string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, ShopIDByName, name)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const ShopName = `-- name: ShopName :one
 SELECT name FROM shops WHERE id = $1
 `
@@ -258,11 +269,12 @@ func (q *Queries) UpsertDemoShop(ctx context.Context, arg UpsertDemoShopParams) 
 }
 
 const WebhookSecrets = `-- name: WebhookSecrets :many
-SELECT shop_id, secret, expires_at FROM webhook_secrets WHERE expires_at IS NULL OR expires_at > $1::timestamptz ORDER BY created_at DESC, id DESC
+SELECT shop_id, id, secret, expires_at FROM webhook_secrets WHERE expires_at IS NULL OR expires_at > $1::timestamptz ORDER BY created_at DESC, id DESC
 `
 
 type WebhookSecretsRow struct {
 	ShopID    uuid.UUID  `db:"shop_id"`
+	ID        uuid.UUID  `db:"id"`
 	Secret    []byte     `db:"secret"`
 	ExpiresAt *time.Time `db:"expires_at"`
 }
@@ -277,7 +289,12 @@ func (q *Queries) WebhookSecrets(ctx context.Context, now time.Time) ([]WebhookS
 	var items []WebhookSecretsRow
 	for rows.Next() {
 		var i WebhookSecretsRow
-		if err := rows.Scan(&i.ShopID, &i.Secret, &i.ExpiresAt); err != nil {
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Secret,
+			&i.ExpiresAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

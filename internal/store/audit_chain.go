@@ -1,0 +1,141 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/seal"
+	"payrelay/internal/store/internal/db"
+)
+
+// auditRow is an entry of the audit log as it is sealed, behind the seal of the entry before it.
+func auditRow(before []byte, e db.AuditLog) *seal.Row {
+	row := seal.Of("audit_log").Bytes(before).Int(e.Seq).UUID(e.ID).Time(e.At).Text(e.Actor).Text(e.ActorKind).Text(e.Host).Text(e.ClaimedBy).
+		Text(e.Action).Text(e.ObjectKind).Text(e.ObjectID).Text(e.Shop).Bytes(e.Before).Bytes(e.After).Text(e.Reason)
+	return seal.Nullable(row, e.OwnerID, func(r *seal.Row, id uuid.UUID) *seal.Row { return r.UUID(id) }).Bytes(e.Seals)
+}
+
+// trail is what the audit log says, as far as it was read. It is never changed.
+type trail struct {
+	seq      int64
+	seal     []byte // of the last entry that was read
+	seals    map[uuid.UUID]rowSeals
+	findings []Finding
+}
+
+// follow reads the entries behind those that are known.
+func (s *Store) follow(ctx context.Context, q *db.Queries, sealer *seal.Sealer, known *trail) (*trail, error) {
+	t := &trail{seals: map[uuid.UUID]rowSeals{}}
+	if known != nil && known.seq > 0 {
+		last, err := q.AuditSeal(ctx, known.seq)
+		if err != nil {
+			return nil, err
+		}
+		if len(last) == 1 && slices.Equal(last[0], known.seal) {
+			t = &trail{known.seq, known.seal, maps.Clone(known.seals), slices.Clone(known.findings)}
+		}
+	}
+	for {
+		entries, err := q.AuditAfter(ctx, db.AuditAfterParams{AfterSeq: t.seq, MaxRows: auditPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			t.add(sealer, e)
+		}
+		if len(entries) < auditPage {
+			return t, nil
+		}
+	}
+}
+
+// add takes in the next entry. One that does not have its seal is believed in nothing.
+func (t *trail) add(sealer *seal.Sealer, e db.AuditLog) {
+	switch {
+	case e.Seq != t.seq+1:
+		t.findings = append(t.findings, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entries %d to %d before it are missing", t.seq+1, e.Seq-1)})
+	case !sealer.Matches(auditRow(t.seal, e), e.Seal):
+		t.findings = append(t.findings, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entry %d, or the one before it, was changed", e.Seq)})
+	case e.OwnerID != nil:
+		seals := rowSeals{}
+		if json.Unmarshal(e.Seals, &seals) == nil {
+			t.seals[*e.OwnerID] = seals
+		}
+	}
+	t.seq, t.seal = e.Seq, e.Seal
+}
+
+// The ways in which a row differs from the audit log.
+const (
+	rowChanged = "the row is not as the audit log says: it was changed, or an old one was put back"
+	rowForeign = "the row is in no entry of the audit log"
+	rowMissing = "the row is missing"
+	rowClosed  = "the row cannot be decrypted"
+)
+
+func findingOf(owner uuid.UUID, row, what string) Finding {
+	table, key, below := strings.Cut(row, "/")
+	id := owner.String()
+	if below {
+		id += "/" + key
+	}
+	return Finding{table, id, what}
+}
+
+// compare finds the rows that are not as the newest entries of their owners say.
+func (t *trail) compare(rows map[uuid.UUID]rowSeals) (findings []Finding) {
+	for owner, there := range rows {
+		findings = append(findings, differences(owner, there, t.seals[owner])...)
+	}
+	for owner, said := range t.seals {
+		if rows[owner] == nil {
+			findings = append(findings, differences(owner, nil, said)...)
+		}
+	}
+	slices.SortFunc(findings, func(a, b Finding) int { return slices.Compare([]string{a.Table, a.ID}, []string{b.Table, b.ID}) })
+	return findings
+}
+
+// differences compares the rows of an owner with what the audit log says of them.
+func differences(owner uuid.UUID, there, said rowSeals) (findings []Finding) {
+	for row, made := range there {
+		switch kept, known := said[row]; {
+		case made == "":
+			findings = append(findings, findingOf(owner, row, rowClosed))
+		case !known:
+			findings = append(findings, findingOf(owner, row, rowForeign))
+		case kept != made:
+			findings = append(findings, findingOf(owner, row, rowChanged))
+		}
+	}
+	for row := range said {
+		if _, is := there[row]; !is {
+			findings = append(findings, findingOf(owner, row, rowMissing))
+		}
+	}
+	return findings
+}
+
+// checkedSeals returns what the newest entry of an owner says of its rows, or nothing if there is none that can be believed.
+func checkedSeals(ctx context.Context, q *db.Queries, sealer *seal.Sealer, owner uuid.UUID) (rowSeals, error) {
+	newest, err := q.NewestAuditOf(ctx, owner)
+	if err != nil || len(newest) == 0 {
+		return nil, err
+	}
+	before, err := q.AuditSeal(ctx, newest[0].Seq-1)
+	if err != nil {
+		return nil, err
+	}
+	t := trail{seq: newest[0].Seq - 1, seals: map[uuid.UUID]rowSeals{}}
+	if len(before) > 0 {
+		t.seal = before[0]
+	}
+	t.add(sealer, newest[0])
+	return t.seals[owner], nil
+}

@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+	"payrelay/internal/store/internal/db"
+)
+
+// report tells of what was found altered since the last time.
+func (s *Store) report(old, fresh *entries) {
+	if s.SealBroken == nil {
+		return
+	}
+	for _, f := range fresh.findings {
+		if old == nil || !slices.Contains(old.findings, f) {
+			s.SealBroken(f)
+		}
+	}
+}
+
+// CheckConfiguration compares shops, keys and accounts with the audit log even if nobody counted a change of them, and uses what it
+// finds from now on.
+func (s *Store) CheckConfiguration(ctx context.Context) ([]Finding, error) {
+	s.directory.recheck.Store(true)
+	e, err := s.entriesSince(ctx, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return e.findings, nil
+}
+
+// AcceptShop seals a shop and its rows as they are, with what was altered past the service, and switches the shop off.
+func (s *Store) AcceptShop(ctx context.Context, name string) error {
+	return s.act(ctx, "accept a shop", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
+		q := db.New(tx)
+		id, err := lockShop(ctx, q, name)
+		if err != nil {
+			return act{}, err
+		}
+		_, err = q.SetShopMode(ctx, db.SetShopModeParams{Mode: string(shop.ModeOff), ID: id})
+		return act{action: "audit accept", kind: "shop", object: name, shop: name, after: modeFacts(shop.ModeOff), accepts: true}, err
+	})
+}
+
+// AcceptAccount seals an account and its rows as they are, with what was altered past the service, and switches the account off.
+func (s *Store) AcceptAccount(ctx context.Context, name string) error {
+	return s.act(ctx, "accept an account", accountNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
+		q := db.New(tx)
+		id, err := q.AccountIDByName(ctx, text(name))
+		if err != nil {
+			return act{}, &payment.Error{Code: payment.CodeNotFound, Message: "There is no account named " + name + "."}
+		}
+		_, err = q.SetAccountMode(ctx, db.SetAccountModeParams{Mode: string(shop.ModeOff), ID: id})
+		return act{action: "audit accept", kind: "account", object: name, after: modeFacts(shop.ModeOff), accepts: true}, err
+	})
+}
+
+// alteredCollector shows how many rows were found altered, by table.
+type alteredCollector struct {
+	store *Store
+	rows  *prometheus.Desc
+}
+
+// AlteredCollector tells Prometheus of rows that were changed past the service.
+func (s *Store) AlteredCollector() prometheus.Collector {
+	return &alteredCollector{s, prometheus.NewDesc("payrelay_altered_rows", "Rows of the configuration and of the audit log that were changed past payrelay, by table. Any is an incident.", []string{"table"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *alteredCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.rows }
+
+// Collect implements prometheus.Collector.
+func (c *alteredCollector) Collect(ch chan<- prometheus.Metric) {
+	e := c.store.directory.current.Load()
+	if e == nil {
+		return
+	}
+	counts := map[string]int{"audit_log": 0}
+	for _, t := range configTables {
+		counts[t.name] = 0
+	}
+	for _, f := range e.findings {
+		counts[f.Table]++
+	}
+	for table, n := range counts {
+		ch <- prometheus.MustNewConstMetric(c.rows, prometheus.GaugeValue, float64(n), table)
+	}
+}
