@@ -277,29 +277,29 @@ func TestAnAuditLogThatWasCutIsReadAnew(t *testing.T) {
 	require.Equal(t, [2]string{"limits", store.RowForeign}, [2]string{findings[0].Table, findings[0].What})
 }
 
-// Each finding is told once, not at every comparison.
-func TestAFindingIsToldOnce(t *testing.T) {
+// Each finding is reported once, not at every comparison.
+func TestAFindingIsReportedOnce(t *testing.T) {
 	t.Parallel()
 	b := configured(t)
-	var told []store.Finding
+	var reported []store.Finding
 	opts := b.Options
-	opts.SealBroken = func(f store.Finding) { told = append(told, f) }
+	opts.SealBroken = func(f store.Finding) { reported = append(reported, f) }
 	other := store.New(b.pool, opts)
 	b.exec(t, "UPDATE shops SET mode = 'drain'")
 	for range 2 {
 		_, err := other.CheckConfiguration(t.Context())
 		require.NoError(t, err)
 	}
-	require.Equal(t, []store.Finding{{Table: "shops", ID: b.shop.ID.String(), What: store.RowChanged}}, told)
+	require.Equal(t, []store.Finding{{Table: "shops", ID: b.shop.ID.String(), What: store.RowChanged}}, reported)
 }
 
 // Another key of the keyset changes no seal: the plaintext is sealed.
 func TestReencryptionChangesNoSeal(t *testing.T) {
 	t.Parallel()
 	b := configured(t)
-	again, err := b.box.Seal([]byte("hunter2"), "account/"+b.account.ID.String()+"/secret", "secret")
+	resealed, err := b.box.Seal([]byte("hunter2"), "account/"+b.account.ID.String()+"/secret", "secret")
 	require.NoError(t, err)
-	b.exec(t, "UPDATE account_secrets SET value = $1", again)
+	b.exec(t, "UPDATE account_secrets SET value = $1", resealed)
 	require.Empty(t, b.altered(t))
 	other, err := b.box.Seal([]byte("hunter3"), "account/"+b.account.ID.String()+"/secret", "secret")
 	require.NoError(t, err)
