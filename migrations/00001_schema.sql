@@ -250,6 +250,10 @@ CREATE TABLE orders (
     pending_since       timestamptz,                        -- a callback is not verified yet, and outlasts the order's end until it is
     pending_status      text NOT NULL DEFAULT '' CONSTRAINT orders_pending_status CHECK (pending_status IN ('', 'succeeded', 'failed', 'canceled')), -- the end that it named
 
+    -- Made by the service with a key that the database does not have. See docs/integrity.md.
+    chain               bytea NOT NULL DEFAULT '',          -- of its newest transition
+    seal                bytea NOT NULL DEFAULT '',          -- over chain and every column that steers money
+
     PRIMARY KEY (shop_id, id),
     -- Sums: nothing is captured beyond the amount, and refunds never exceed what was captured, however many run at once.
     CONSTRAINT orders_amount CHECK ((kind = 'payout_card' AND amount IS NULL AND currency IS NULL) OR (kind <> 'payout_card' AND amount > 0 AND currency ~ '^[A-Z]{3}$')),
@@ -320,6 +324,9 @@ CREATE TABLE order_transitions (
     source      text NOT NULL CONSTRAINT order_transitions_source CHECK (source IN ('request', 'answer', 'callback', 'check', 'operator')), -- on which road it came
     provider_data bytea,                                    -- under the order's data key, and so are all columns of this name but that of orderless_callbacks
     at          timestamptz NOT NULL,
+    captured    bigint NOT NULL DEFAULT 0,                  -- the order's sums after the step
+    refunded    bigint NOT NULL DEFAULT 0,
+    chain       bytea NOT NULL DEFAULT '',                  -- over the chain of the step before and this row; see docs/integrity.md
     PRIMARY KEY (shop_id, order_id, sequence)
 );
 -- The orders that ended in a status. A row never changes, so unlike an index on orders it costs nothing at later steps.

@@ -30,11 +30,11 @@ import (
 
 // operated is a database for commands: a shop, accounts, an order that succeeded and one whose outcome is unknown.
 type operated struct {
-	pool          *pgxpool.Pool
-	store         *store.Store
-	environ       []string
-	keyring       *secrets.Keyring
-	paid, unknown payment.Key
+	pool                  *pgxpool.Pool
+	store                 *store.Store
+	environ               []string
+	keyring               *secrets.Keyring
+	paid, unknown, frozen payment.Key
 }
 
 func newOperated(t *testing.T) *operated {
@@ -73,6 +73,9 @@ func newOperated(t *testing.T) *operated {
 		return o.Key()
 	}
 	b.paid = create("paid-1")
+	b.frozen = create("frozen-1")
+	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET provider_reference = 'another' WHERE id = $1", b.frozen.Order)
+	require.NoError(t, err)
 	outcome = &gateway.Error{Kind: gateway.KindUnknown}
 	b.unknown = create("unknown-1")
 	b.command(t, "account", "create", "EUR-1", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "one"))
@@ -169,6 +172,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"account callback-token rotate": {"account", "callback-token", "rotate", "EUR-1"},
 		"order resolve":                 {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
 		"order resend":                  {"order", "resend", b.paid.Order.String(), "--from", "2"},
+		"order unfreeze":                {"order", "unfreeze", b.frozen.Order.String()},
 		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 		"rate set":                      {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
 		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
@@ -182,7 +186,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
 	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "account list", "account test", "order list", "order show",
-	"statement list", "statement file", "audit list", "audit export", "version", "healthcheck",
+	"statement list", "statement file", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 
 // keysetActs change the keyset, which is not in the database. TestKeysetLivesAndDies finds their entries.

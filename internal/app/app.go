@@ -89,7 +89,16 @@ func newCLI() (*cli, kong.Vars, error) {
 	return &c, kong.Vars{"providers": strings.Join(registry.Names(), " or "), "currencies": strings.Join(currencies, "; ")}, nil
 }
 
-// Execute runs one command line and returns the exit code: 0 done, 1 the command failed, 2 the command line is wrong.
+// exitError is an error of a command with an exit code of its own.
+type exitError struct {
+	code int
+	error
+}
+
+func (e *exitError) Unwrap() error { return e.error }
+
+// Execute runs one command line and returns the exit code: 0 done, 1 the command failed, 2 the command line is wrong, or a code
+// that the command's help names.
 func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 	type exited int
 	defer func() { // kong ends the program from within for --help
@@ -123,6 +132,9 @@ func Execute(ctx context.Context, args []string, io *Streams) (code int) {
 	io.claimed = c.As
 	if err := kctx.Run(); err != nil {
 		fmt.Fprintf(io.Err, "server: %s\n", inPlainWords(err))
+		if e, ok := errors.AsType[*exitError](err); ok {
+			return e.code
+		}
 		return 1
 	}
 	return 0

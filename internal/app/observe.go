@@ -14,8 +14,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed, limitHits *prometheus.CounterVec
-	log                                                                                                            zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
+	log                                                                                                                         zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -44,14 +44,18 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		limitHits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_limit_hits_total", Help: "Orders that went beyond a limit, by its scope, kind and rule; those of mode observe were begun all the same.",
 		}, []string{"scope", "kind", "rule", "mode"}),
+		sealsBroken: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_seals_broken_total", Help: "Rows that were met in use and are not as payrelay wrote them, by table. The log names each.",
+		}, []string{"table"}),
 		log: log,
 	}
+	o.sealsBroken.WithLabelValues("orders")
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
 		o.credentialsDeclined.WithLabelValues(provider)
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed, o.limitHits)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
 	return o
 }
 
@@ -71,6 +75,12 @@ func (o *observer) limitHit(ctx context.Context, shop string, h payment.LimitHit
 		line = line.Stringer("duplicate_of", h.DuplicateOf)
 	}
 	line.Msg("an order goes beyond a limit")
+}
+
+// sealBroken is store.Options.SealBroken.
+func (o *observer) sealBroken(f store.Finding) {
+	o.sealsBroken.WithLabelValues(f.Table).Inc()
+	alteredLogger(o.log)(f)
 }
 
 // observe is payment.Config.Observe.

@@ -11,15 +11,18 @@ import (
 )
 
 type orderCmd struct {
-	List    orderListCmd    `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
-	Show    orderShowCmd    `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
-	Resolve orderResolveCmd `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
-	Resend  orderResendCmd  `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
+	List     orderListCmd     `cmd:"" help:"List orders that need a person, the most urgent first: conflicts, unknown outcomes, and whatever is stuck."`
+	Show     orderShowCmd     `cmd:"" help:"Show an order's whole history with its evidence, and what it waits for."`
+	Resolve  orderResolveCmd  `cmd:"" help:"Settle an order whose outcome is unknown, or a conflict, by your decision."`
+	Resend   orderResendCmd   `cmd:"" help:"Send an order's notifications again from one on, also those that were given up on."`
+	Unfreeze orderUnfreezeCmd `cmd:"" help:"Use an order again whose record was changed by something else than payrelay, once you have compared it with the provider."`
 }
 
 // waitsFor says in a few words what an order waits for.
 func waitsFor(o *payment.Order) string {
 	switch {
+	case o.Frozen:
+		return "an operator: the record was changed by something else than payrelay, and nothing is done with it; see docs/integrity.md"
 	case o.Conflicts > 0:
 		return "an operator: the provider contradicts what is recorded"
 	case o.Status == payment.StatusUnknown, o.Status == payment.StatusCreated:

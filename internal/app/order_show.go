@@ -44,8 +44,12 @@ func (c orderShowCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	p := page{order: o, shops: shops}
 	if o.ParentID != nil {
-		if p.parent, err = db.store.Order(ctx, payment.Key{Shop: o.ShopID, Order: *o.ParentID}); err != nil {
+		parents, err := db.store.OrdersCalled(ctx, o.ParentID.String(), &o.ShopID, 1) // also a frozen one
+		if err != nil {
 			return err
+		}
+		if len(parents) > 0 {
+			p.parent = parents[0]
 		}
 	}
 	children, err := db.store.Orders(ctx, payment.Filter{Shop: o.ShopID, ParentID: &o.ID, Limit: mostChildren})

@@ -81,7 +81,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	}
 	lease, timeout := notify.Lease()
 	queue := worker.NewQueue(worker.QueueConfig{Lease: lease, Timeout: timeout, Now: clock.Now})
-	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now, SealBroken: alteredLogger(log)})
+	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now})
 	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients)}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
@@ -110,6 +110,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.AlteredCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
 	a.store.LimitHit = func(ctx context.Context, h payment.LimitHit) { observer.limitHit(ctx, a.shopName(ctx, h.Shop), h) }
+	a.store.SealBroken = observer.sealBroken
 
 	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{

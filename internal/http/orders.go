@@ -32,7 +32,9 @@ func (s *server) listOrders(ctx context.Context, _ *call, q oapi.ListOrdersParam
 	}
 	list := oapi.OrderList{Data: []oapi.Order{}, NextCursor: nullable(page.Next)}
 	for _, o := range page.Items {
-		list.Data = append(list.Data, RenderOrder(o))
+		if !o.Frozen { // what its record says is not passed on
+			list.Data = append(list.Data, RenderOrder(o))
+		}
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }

@@ -39,6 +39,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeCurrency:          http.StatusUnprocessableEntity,
 	payment.CodeUnsupported:       http.StatusUnprocessableEntity,
 	payment.CodeInvalidState:      http.StatusConflict,
+	payment.CodeFrozen:            http.StatusConflict,
 	payment.CodeRefundTooLarge:    http.StatusConflict,
 	payment.CodeRefundInProgress:  http.StatusConflict,
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
@@ -56,7 +57,7 @@ var statuses = map[payment.Code]int{
 var titles = map[string]string{
 	"invalid_request": "The request is not valid", "missing_fields": "The provider needs more", "not_found": "Not found",
 	"reference_conflict": "The reference is taken", "unknown_account": "No such account", "currency_not_supported": "The currency does not fit",
-	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state",
+	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state", "order_frozen": "The order is frozen",
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",
 	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",

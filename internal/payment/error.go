@@ -22,6 +22,7 @@ const (
 	CodeCurrency          Code = "currency_not_supported"
 	CodeUnsupported       Code = "not_supported_by_provider"
 	CodeInvalidState      Code = "invalid_state"
+	CodeFrozen            Code = "order_frozen"
 	CodeRefundTooLarge    Code = "refund_exceeds_captured"
 	CodeRefundInProgress  Code = "refund_in_progress"
 	CodeAmountTooLarge    Code = "amount_exceeds_authorized"
@@ -100,6 +101,9 @@ func CodeOf(err error) Code {
 
 // ErrCursor is returned for a cursor that no list gave.
 var ErrCursor = &Error{Code: CodeInvalid, Message: "The request is not valid.", Fields: []gateway.FieldError{{Field: "cursor", Message: "is none that a list gave: send it exactly as it came, or leave it out to begin at the beginning"}}}
+
+// ErrFrozen is returned for an order whose record was changed by something else than payrelay.
+var ErrFrozen = &Error{Code: CodeFrozen, Message: "The record of this order was changed by something else than payrelay. Nothing is done with the order, and nobody is told what the record says, until an operator has checked it. Ask the operator, and name the order's id."}
 
 // ErrNotFound is returned for an order, account or shop that does not exist or belongs to another shop.
 var ErrNotFound = &Error{Code: CodeNotFound, Message: "There is no such order. Check the id, and that the key belongs to the shop that created it."}

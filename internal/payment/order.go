@@ -81,6 +81,8 @@ type Order struct {
 	// the same. Neither is stored with the order.
 	Fingerprint    []byte
 	AllowDuplicate bool
+	// Frozen says that the stored record is not as it was written: its seal is broken. It is not stored.
+	Frozen bool
 
 	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
 	// about. It is not stored.

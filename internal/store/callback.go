@@ -118,10 +118,10 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
 		verdict, seen, saved = "", false, nil
 		var kept *keptVerdict
-		var parent *lockedParent
+		var parents []*db.Order
 		var row *db.Order
 		var lock queue
-		ask(&lock, &parent, db.LockParentByProviderOrderID, id, *shop)
+		askAll(&lock, func(found []*db.Order) { parents = found }, db.LockParentByProviderOrderID, id, *shop)
 		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, *shop, cb.AccountID)
 		// A statement of its own, so that it sees what was committed by whoever had the lock before.
 		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey, *shop)
@@ -141,10 +141,10 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 				return err
 			}
 			if refund != nil {
-				row = refund
+				parents, row = []*db.Order{row}, refund
 			}
 		}
-		o, err := s.loaded(row)
+		o, err := s.loaded(ctx, row, parentOf(row, parents))
 		if err != nil {
 			return err
 		}
@@ -169,6 +169,16 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		all.committed()
 	}
 	return verdict, seen, nil
+}
+
+// parentOf returns the payment of a refund among locked ones, nil for none.
+func parentOf(row *db.Order, parents []*db.Order) *db.Order {
+	for _, p := range parents {
+		if row.ParentID != nil && *row.ParentID == p.ID {
+			return p
+		}
+	}
+	return nil
 }
 
 // refundMeant returns the refund that pick chooses among those of a locked payment, locked too, nil if it chooses none. Whoever

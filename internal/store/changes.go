@@ -52,16 +52,7 @@ type changes struct {
 // add gathers what an order gathered since it was loaded. An error adds nothing.
 func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 	own := changes{store: c.store}
-	after, err := changeable(o.Order)
-	if err != nil {
-		return err
-	}
-	if !reflect.DeepEqual(o.before, after) {
-		sealOrder(&after, o.key)
-		after.LoadedSequence = o.row.Sequence
-		own.orders = append(own.orders, after)
-	}
-	if err := errors.Join(own.addTransitions(o), own.addCalls(o), own.addNotifications(o)); err != nil {
+	if err := errors.Join(own.addChange(ctx, o), own.addCalls(o), own.addNotifications(o)); err != nil {
 		return err
 	}
 	if o.EndsWithoutMoney() && c.store.counts() {
@@ -72,17 +63,23 @@ func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 	return c.addRare(ctx, o)
 }
 
-func (c *changes) addTransitions(o *lockedOrder) error {
-	for _, t := range o.Transitions() {
-		providerData, err := sealData(o.key, t.ProviderData, placeTransition)
-		if err != nil {
-			return err
-		}
-		c.transitions = append(c.transitions, db.InsertTransitionParams{
-			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), FromStatus: string(t.From), ToStatus: string(t.To), //nolint:gosec // a count
-			Source: string(t.Source), ProviderData: providerData, At: t.At,
-		})
+// addChange adds an order's new transitions, and its row if that changes.
+func (c *changes) addChange(ctx context.Context, o *lockedOrder) error {
+	after, err := changeable(o.Order)
+	if err != nil || reflect.DeepEqual(o.before, after) { // a transition changes the row
+		return err
 	}
+	sealOrder(&after, o.key)
+	after.LoadedSequence = o.row.Sequence
+	if c.transitions, after.Chain, err = c.store.transitions(ctx, o.row.Chain, o.key, o.Order); err != nil {
+		return err
+	}
+	sealer, err := c.store.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	after.Seal = sealer.Seal(sealedOrder(o.Order, after.Chain))
+	c.orders = []db.UpdateOrderParams{after}
 	return nil
 }
 
@@ -108,10 +105,10 @@ func (c *changes) addCalls(o *lockedOrder) error {
 func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	statements := db.New(&c.rare)
 	if reserved, refunded := o.ParentDelta(); reserved != 0 || refunded != 0 {
-		if o.ParentID == nil {
+		if o.parent == nil {
 			return errors.New("the order has no parent whose sums could change")
 		}
-		if err := moveParent(ctx, statements, o.Order, reserved, refunded); err != nil {
+		if err := c.store.moveParent(ctx, statements, o.parent, o.Order, reserved, refunded); err != nil {
 			return err
 		}
 	}

@@ -77,6 +77,9 @@ func (s *Store) commit(ctx context.Context, w *write) error {
 	if ctx.Err() != nil {
 		return translate(w.doing, ctx.Err())
 	}
+	if err := s.readySeal(ctx); err != nil {
+		return err
+	}
 	distributed, err := s.distributed(ctx)
 	if err != nil {
 		return err

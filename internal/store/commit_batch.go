@@ -46,8 +46,8 @@ var (
     INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, kind, reference, id FROM u ORDER BY reference, shop_id, kind
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
-    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-    SELECT u.shop_id, u.id, u.sequence, '', u.status, u.source, u.provider_data, u.at FROM u JOIN r ON r.order_id = u.id
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
+    SELECT u.shop_id, u.id, u.sequence, '', u.status, u.source, u.provider_data, u.at, u.amount_captured, u.amount_refunded, u.chain FROM u JOIN r ON r.order_id = u.id
 ), o AS (
     INSERT INTO orders (` + strings.Join(own.names, ", ") + `) SELECT u.` + strings.Join(own.names, ", u.") + ` FROM u JOIN r ON r.order_id = u.id
 )
@@ -253,7 +253,7 @@ func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
 		return nil
 	}
 	b.used[payment.Key{Shop: row.ShopID, Order: row.ID}] = true
-	o, err := b.store.loaded(row)
+	o, err := b.store.loaded(ctx, row, nil)
 	if err == nil {
 		err = w.run(o.Order)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func changeable(o *payment.Order) (db.UpdateOrderParams, error) {
 }
 
 // insertion is a new order as the statement that writes it wants it.
-func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
+func (s *Store) insertion(ctx context.Context, o *payment.Order) (db.InsertOrderParams, error) {
 	if n := len(o.Transitions()); n != 1 || o.Sequence != 1 {
 		return db.InsertOrderParams{}, fmt.Errorf("a new order begins with one transition, this one has %d", n)
 	}
@@ -100,11 +101,15 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
-	first := o.Transitions()[0]
-	providerData, err := sealData(key, first.ProviderData, placeTransition)
+	history, chain, err := s.transitions(ctx, nil, key, o)
 	if err != nil {
 		return db.InsertOrderParams{}, err
 	}
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return db.InsertOrderParams{}, err
+	}
+	first := history[0]
 	p := db.InsertOrderParams{
 		ShopID: o.ShopID, ID: o.ID, Kind: string(o.Kind), Reference: o.Reference, RequestHash: o.RequestHash,
 		Status: c.Status, StatusReason: c.StatusReason, Operation: c.Operation, ManualCapture: o.Manual, FormLost: o.FormLost,
@@ -117,7 +122,7 @@ func (s *Store) insertion(o *payment.Order) (db.InsertOrderParams, error) {
 		FinalizedAt: o.FinalizedAt, NextPollAt: o.NextPollAt, PollsSince: o.PollsSince, PollsDone: c.PollsDone,
 		Denials: c.Denials, FirstDenialAt: o.FirstDenialAt,
 		Acknowledged: c.Acknowledged, CommandAccepted: c.CommandAccepted, PendingSince: c.PendingSince, PendingStatus: c.PendingStatus,
-		Source: string(first.Source), ProviderData: providerData, At: first.At,
+		Source: first.Source, ProviderData: first.ProviderData, At: first.At, Chain: chain, Seal: sealer.Seal(sealedOrder(o, chain)),
 	}
 	if p.RequestHash == nil {
 		p.RequestHash = []byte{}
@@ -134,16 +139,25 @@ func sealOrder(p *db.UpdateOrderParams, key *secrets.DataKey) {
 	p.ProviderState, p.NextAction = key.Seal(p.ProviderState, placeProviderState), key.Seal(p.NextAction, placeNextAction)
 }
 
-// order turns a row into an order.
-func (s *Store) order(r *db.Order) (*payment.Order, error) {
+// order turns a row into an order. One whose row is not as it was written is frozen.
+func (s *Store) order(ctx context.Context, r *db.Order) (*payment.Order, error) {
 	key, err := s.dataKey(r.ID, r.DataKey)
 	if err != nil {
 		return nil, err
 	}
-	return orderOf(r, key)
+	return s.orderOf(ctx, r, key)
 }
 
-func orderOf(r *db.Order, key *secrets.DataKey) (*payment.Order, error) {
+func (s *Store) orderOf(ctx context.Context, r *db.Order, key *secrets.DataKey) (*payment.Order, error) {
+	o, err := s.facts(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return o, readParts(o, r, key)
+}
+
+// facts is an order but for the columns that hold JSON or are encrypted.
+func (s *Store) facts(ctx context.Context, r *db.Order) (*payment.Order, error) {
 	o := &payment.Order{
 		ID: r.ID, ShopID: r.ShopID, Kind: gateway.Kind(r.Kind), Reference: r.Reference, RequestHash: r.RequestHash,
 		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture, FormLost: r.FormLost,
@@ -166,7 +180,7 @@ func orderOf(r *db.Order, key *secrets.DataKey) (*payment.Order, error) {
 		}
 		o.Amount = money.New(*r.Amount, currency)
 	}
-	return o, readParts(o, r, key)
+	return o, s.checkSeal(ctx, o, r)
 }
 
 // readParts reads the columns that hold JSON, encrypted or not.

@@ -62,7 +62,7 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 	var refused error
 	created, isNew, err := s.create(ctx, o, func(p db.InsertOrderParams) error {
 		return s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
-			open, err := lockRefunds(ctx, tx, o)
+			open, parent, err := s.lockRefunds(ctx, tx, o)
 			if err != nil {
 				return err
 			}
@@ -74,7 +74,7 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 				return err
 			}
 			reserved, refunded := o.ParentDelta()
-			if err := moveParent(ctx, q, o, reserved, refunded); err != nil {
+			if err := s.moveParent(ctx, q, parent, o, reserved, refunded); err != nil {
 				return err
 			}
 			return counting.reserve(ctx, tx, o)
@@ -91,7 +91,7 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 
 // create has an order inserted, and finds the one whose reference it has if the reference is taken.
 func (s *Store) create(ctx context.Context, o *payment.Order, insert func(db.InsertOrderParams) error) (*payment.Order, bool, error) {
-	p, err := s.insertion(o)
+	p, err := s.insertion(ctx, o)
 	if err != nil {
 		return nil, false, fmt.Errorf("create order: %w", err)
 	}
@@ -115,34 +115,55 @@ func insert(ctx context.Context, q *db.Queries, p db.InsertOrderParams) error {
 	return err
 }
 
-// lockRefunds locks a refund's payment and returns the payment's open refunds, or errTaken if the reference is.
-func lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (open []uuid.UUID, err error) {
+// lockRefunds locks a refund's payment, and returns it and its open refunds, or errTaken if the reference is.
+func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (open []uuid.UUID, parent *db.Order, err error) {
 	type found struct {
 		ID uuid.UUID `db:"id"`
 	}
-	var parent, taken *found
+	var taken *found
 	var batch queue
-	ask(&batch, &parent, db.LockOrder, o.ShopID, *o.ParentID)
+	ask(&batch, &parent, db.OrderForUpdate, o.ShopID, *o.ParentID)
 	ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
-	batch.batch.Queue(db.OpenRefunds, o.ShopID, *o.ParentID).Query(func(rows pgx.Rows) (err error) {
-		open, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
-		return err
-	})
+	var live []*db.LiveRefundsRow
+	askAll(&batch, func(found []*db.LiveRefundsRow) { live = found }, db.LiveRefunds, o.ShopID, *o.ParentID)
 	switch err := batch.send(ctx, tx); {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case taken != nil:
-		return nil, errTaken
+		return nil, nil, errTaken
 	case parent == nil:
-		return nil, payment.ErrNotFound
+		return nil, nil, payment.ErrNotFound
 	}
-	return open, nil
+	var sum int64
+	for _, r := range live {
+		sum += r.Minor
+		if r.Open {
+			open = append(open, r.ID)
+		}
+	}
+	if sum > parent.AmountReserved {
+		s.sealBroken(Finding{"orders", parent.ID.String(), "the refunds add up to more than the row says: an older row was put back"})
+		return nil, nil, payment.ErrFrozen
+	}
+	return open, parent, nil
 }
 
-// moveParent changes the sums of a refund's payment, whose row is locked already.
-func moveParent(ctx context.Context, q *db.Queries, o *payment.Order, reserved, refunded int64) error {
-	_, err := q.MoveParent(ctx, db.MoveParentParams{
-		Reserved: reserved, Refunded: refunded, UpdatedAt: o.UpdatedAt, ShopID: o.ShopID, ID: *o.ParentID,
+// moveParent changes the sums of a refund's payment, whose row is locked since it was read.
+func (s *Store) moveParent(ctx context.Context, q *db.Queries, parent *db.Order, o *payment.Order, reserved, refunded int64) error {
+	p, err := s.facts(ctx, parent)
+	if err == nil {
+		err = s.usable(p)
+	}
+	if err != nil {
+		return err
+	}
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	p.RefundReserved, p.Refunded = p.RefundReserved+reserved, p.Refunded+refunded
+	_, err = q.MoveParent(ctx, db.MoveParentParams{
+		AmountReserved: p.RefundReserved, AmountRefunded: p.Refunded, UpdatedAt: o.UpdatedAt, Seal: sealer.Seal(sealedOrder(p, parent.Chain)), ShopID: p.ShopID, ID: p.ID,
 	})
 	return err
 }

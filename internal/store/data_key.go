@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 
 	"github.com/google/uuid"
@@ -96,20 +97,24 @@ func (s *Store) openPayload(order uuid.UUID, wrapped, sealed []byte) ([]byte, er
 type lockedOrder struct {
 	*payment.Order
 	row    *db.Order
+	parent *db.Order // a refund's payment, locked too
 	key    *secrets.DataKey
 	before db.UpdateOrderParams // what it is compared with afterwards
 }
 
-// loaded returns a locked row as an order.
-func (s *Store) loaded(row *db.Order) (*lockedOrder, error) {
+// loaded returns a locked row as an order to be judged. A frozen one is an error.
+func (s *Store) loaded(ctx context.Context, row, parent *db.Order) (*lockedOrder, error) {
 	key, err := s.dataKey(row.ID, row.DataKey)
 	if err != nil {
 		return nil, err
 	}
-	o, err := orderOf(row, key)
+	o, err := s.orderOf(ctx, row, key)
+	if err == nil {
+		err = s.usable(o)
+	}
 	if err != nil {
 		return nil, err
 	}
 	before, err := changeable(o)
-	return &lockedOrder{o, row, key, before}, err
+	return &lockedOrder{o, row, parent, key, before}, err
 }

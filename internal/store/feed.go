@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -62,7 +63,11 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 			page.Items = append(page.Items, item)
 			continue
 		}
-		if err := s.addOld(ctx, &item, payment.Key{Shop: shop, Order: r.OrderID}, int(r.Sequence)); err != nil {
+		err := s.addOld(ctx, &item, payment.Key{Shop: shop, Order: r.OrderID}, int(r.Sequence))
+		if errors.Is(err, payment.ErrFrozen) {
+			continue // what its record says is not passed on
+		}
+		if err != nil {
 			return payment.FeedPage{}, err
 		}
 		page.Items = append(page.Items, item)

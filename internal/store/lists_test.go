@@ -16,6 +16,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/secrets"
 	"payrelay/internal/store"
 	"payrelay/internal/store/internal/db"
 	"payrelay/internal/store/storetest"
@@ -80,6 +81,13 @@ func fill(tb testing.TB, orders int) *filled {
 	exec("RESET session_replication_role")
 	exec("VACUUM ANALYZE")
 	return f
+}
+
+func demoKeyring(tb testing.TB) *secrets.Keyring {
+	tb.Helper()
+	box, err := secrets.Open(secrets.DemoKeyset)
+	require.NoError(tb, err)
+	return box
 }
 
 // filters are the filters of the list of orders, each alone and with an empty answer.
@@ -171,7 +179,7 @@ func TestListsReadNoTableWhole(t *testing.T) {
 func TestListsFindWhatReadingAllFinds(t *testing.T) {
 	t.Parallel()
 	f := fill(t, 3000)
-	st := store.New(f.pool, store.Options{})
+	st := store.New(f.pool, store.Options{Keyring: demoKeyring(t)})
 	for name, filter := range f.filters() {
 		filter.Limit = 500
 		page, err := st.Orders(t.Context(), filter)
@@ -215,7 +223,7 @@ func BenchmarkLists(b *testing.B) {
 		require.NoError(b, err)
 	}
 	f := fill(b, orders)
-	st := store.New(f.pool, store.Options{})
+	st := store.New(f.pool, store.Options{Keyring: demoKeyring(b)})
 	for name, filter := range f.filters() {
 		b.Run(fmt.Sprintf("%d/%s", orders, name), func(b *testing.B) {
 			for b.Loop() {

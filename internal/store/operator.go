@@ -32,7 +32,7 @@ func (s *Store) OrdersCalled(ctx context.Context, name string, shop *uuid.UUID, 
 	if len(rows) > 1 && (rows[0].ProviderOrderID == args.Name || args.ID != nil && rows[0].ID == *args.ID) {
 		rows = rows[:1]
 	}
-	return s.orders(rows)
+	return s.orders(ctx, rows)
 }
 
 // StuckOrders returns the orders of all shops, or of one, that may need a person: those in conflict, and those that are not final and
@@ -53,7 +53,7 @@ func (s *Store) StuckOrders(ctx context.Context, shop *uuid.UUID, older time.Dur
 	if err != nil {
 		return nil, 0, err
 	}
-	orders, err = s.orders(rows)
+	orders, err = s.orders(ctx, rows)
 	return orders, max(0, int(all)-len(rows)), err
 }
 

@@ -29,9 +29,14 @@ func (s *Store) Order(ctx context.Context, key payment.Key) (*payment.Order, err
 
 // OrderByReference implements payment.Store.
 func (s *Store) OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*payment.Order, error) {
-	return s.oneOrder(ctx, "load order by reference", func(ctx context.Context, q *db.Queries) (db.Order, error) {
+	o, err := s.oneOrder(ctx, "load order by reference", func(ctx context.Context, q *db.Queries) (db.Order, error) {
 		return q.OrderByReference(ctx, db.OrderByReferenceParams{ShopID: shop, Kind: string(kind), Reference: reference})
 	})
+	if err == nil && (o.Kind != kind || o.Reference != reference) {
+		s.sealBroken(Finding{"order_references", o.ID.String(), "the reference was made to name another order"})
+		return nil, payment.ErrFrozen
+	}
+	return o, err
 }
 
 func (s *Store) oneOrder(ctx context.Context, doing string, get func(context.Context, *db.Queries) (db.Order, error)) (*payment.Order, error) {
@@ -46,13 +51,20 @@ func (s *Store) oneOrder(ctx context.Context, doing string, get func(context.Con
 	if err != nil {
 		return nil, err
 	}
-	return s.order(&row)
+	o, err := s.order(ctx, &row)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.usable(o); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
-func (s *Store) orders(rows []db.Order) ([]*payment.Order, error) {
+func (s *Store) orders(ctx context.Context, rows []db.Order) ([]*payment.Order, error) {
 	orders := make([]*payment.Order, len(rows))
 	for i := range rows {
-		o, err := s.order(&rows[i])
+		o, err := s.order(ctx, &rows[i])
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +97,7 @@ func (s *Store) Orders(ctx context.Context, f payment.Filter) (payment.Page[*pay
 		rows = rows[:limit]
 		next = base64.RawURLEncoding.EncodeToString(rows[limit-1].ID[:])
 	}
-	items, err := s.orders(rows)
+	items, err := s.orders(ctx, rows)
 	return payment.Page[*payment.Order]{Items: items, Next: next}, err
 }
 
@@ -95,7 +107,7 @@ const orderQuery = `SELECT shop_id, id, kind, reference, request_hash, parent_id
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders`
 
 func pageSize(limit int) int {

@@ -62,8 +62,10 @@ func (s *Store) leaseOnce(ctx context.Context, key payment.Key, lease time.Durat
 
 func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.Shop, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
 	var oldest *db.OldestUndeliveredRow
+	var order *db.Order
 	var batch queue
 	ask(&batch, &oldest, db.OldestUndelivered, key.Shop, key.Order)
+	ask(&batch, &order, db.OrderByID, key.Shop, key.Order)
 	if err := batch.send(ctx, tx); err != nil {
 		return nil, time.Time{}, err
 	}
@@ -83,7 +85,11 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.S
 	case oldest.NextAttemptAt.After(now):
 		return nil, oldest.NextAttemptAt.UTC(), nil
 	}
-	if later := room(oldest.Url); !later.IsZero() { // written down, or the sweep would take it for forgotten
+	later, err := s.putOff(ctx, order, func() time.Time { return room(oldest.Url) })
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if !later.IsZero() { // written down, or the sweep would take it for forgotten
 		_, err := db.New(tx).NotificationFailed(ctx, db.NotificationFailedParams{
 			State: statePending, NextAttemptAt: later, WaitsFor: waitsFor(oldest.Url), FailedAt: now,
 			ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
@@ -103,6 +109,24 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.S
 		Key: key, Shop: oldest.ShopName, Account: oldest.AccountName, Sequence: int(oldest.Sequence), ID: oldest.ID, URL: oldest.Url, Moved: oldest.Url != oldest.MadeFor, Payload: payload,
 		Attempt: int(oldest.Attempts) + 1, AttemptsBefore: int(oldest.AttemptsBefore), CreatedAt: oldest.CreatedAt.UTC(), AllowCIDRs: oldest.AllowCidrs, LeasedUntil: until,
 	}, time.Time{}, write.send(ctx, tx)
+}
+
+// frozenPause is how much later a notification of a frozen order is thought of again.
+const frozenPause = 10 * time.Minute
+
+// putOff returns when a notification may be thought of again: zero for now. None of a frozen order is sent.
+func (s *Store) putOff(ctx context.Context, order *db.Order, room func() time.Time) (time.Time, error) {
+	if order == nil {
+		return room(), nil
+	}
+	o, err := s.facts(ctx, order)
+	switch {
+	case err != nil:
+		return time.Time{}, err
+	case o.Frozen:
+		return s.Now().Add(frozenPause), nil
+	}
+	return room(), nil
 }
 
 const (

@@ -45,6 +45,9 @@ func (s *Store) writeDirectory(ctx context.Context, doing string, fn func(ctx co
 }
 
 func (s *Store) writeWithin(ctx context.Context, limit time.Duration, doing string, fn func(ctx context.Context, tx pgx.Tx) error) error {
+	if err := s.readySeal(ctx); err != nil { // not while a connection is held
+		return translate(doing, err)
+	}
 	return s.retry(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error {
 		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return fn(ctx, tx) })
 	})
@@ -110,10 +113,19 @@ func (q *queue) QueryRow(context.Context, string, ...any) pgx.Row {
 
 // ask queues a question for at most one row; *to stays nil if there is none.
 func ask[T any](q *queue, to **T, sql string, args ...any) {
+	askAll(q, func(found []*T) {
+		if len(found) > 0 {
+			*to = found[0]
+		}
+	}, sql, args...)
+}
+
+// askAll queues a question for any number of rows.
+func askAll[T any](q *queue, read func([]*T), sql string, args ...any) {
 	q.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[T])
-		if err == nil && len(found) > 0 {
-			*to = found[0]
+		if err == nil {
+			read(found)
 		}
 		return err
 	})

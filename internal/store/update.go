@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
@@ -38,8 +37,7 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 	var all changes
 	err := s.write(ctx, "update order", func(ctx context.Context, tx pgx.Tx) error {
 		saved, refused = nil, nil
-		var parent *lockedParent
-		var row *db.Order
+		var parent, row *db.Order
 		var lock queue
 		ask(&lock, &parent, db.LockParent, key.Shop, key.Order)
 		ask(&lock, &row, db.OrderForUpdate, key.Shop, key.Order)
@@ -49,7 +47,7 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 		if row == nil {
 			return payment.ErrNotFound
 		}
-		o, err := s.loaded(row)
+		o, err := s.loaded(ctx, row, parent)
 		if err != nil {
 			return err
 		}
@@ -92,9 +90,4 @@ func (s *Store) auditDecision(ctx context.Context, tx pgx.Tx, before map[string]
 		return err
 	}
 	return s.audit(ctx, q, act{action: "order resolve", kind: "order", object: o.ID.String(), shop: name, before: before, after: orderFacts(o)})
-}
-
-// lockedParent is a refund's payment.
-type lockedParent struct {
-	ID uuid.UUID `db:"id"`
 }

@@ -4,7 +4,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2;
 
 -- name: OrderForUpdate :one
@@ -13,7 +13,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: OrderByReference :one
@@ -22,7 +22,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
     SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.kind = $2 AND r.reference = $3
 );
@@ -39,7 +39,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE provider_order_id = @provider_order_id AND shop_id = @shop_id
 ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
 
@@ -59,7 +59,7 @@ SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.stat
     o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
-    o.pending_status
+    o.pending_status, o.chain, o.seal
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
 WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < @before)) AND (sqlc.narg('shop_id')::uuid IS NULL OR s.shop_id = sqlc.narg('shop_id')::uuid)
 ORDER BY CASE WHEN s.in_conflict THEN 0 WHEN s.status IN ('created', 'unknown') THEN 1 WHEN s.status = 'processing' THEN 2 ELSE 3 END, s.since, o.id
@@ -71,18 +71,17 @@ WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND
 
 -- name: LockParent :one
 -- A refund's payment is locked before the refund.
-SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.* FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p;
 
 -- name: LockParentByProviderOrderID :many
-SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.* FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p;
 
--- name: LockOrder :one
-SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
-
--- name: OpenRefunds :many
-SELECT id FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND finalized_at IS NULL;
+-- name: LiveRefunds :many
+-- The refunds of a payment that succeeded or may yet.
+SELECT id, coalesce(amount, 0)::bigint AS minor, (finalized_at IS NULL)::boolean AS open
+FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND status NOT IN ('failed', 'canceled');
 
 -- name: RefundsOf :many
 -- A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
@@ -99,8 +98,8 @@ WITH r AS (
     INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES (@shop_id, @kind, @reference, @id)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
-    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-    SELECT @shop_id, r.order_id, @sequence, '', @status, @source, @provider_data, @at FROM r
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
+    SELECT @shop_id, r.order_id, @sequence, '', @status, @source, @provider_data, @at, @amount_captured, @amount_refunded, @chain FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
@@ -108,7 +107,7 @@ INSERT INTO orders (
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
     provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
-    first_denial_at, acknowledged, command_accepted, pending_since, pending_status
+    first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
 ) SELECT
     @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
     @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
@@ -117,7 +116,7 @@ INSERT INTO orders (
     sqlc.narg('bank_references'), @data_key, sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
     sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
     sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
-    sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status
+    sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status, @chain, @seal
 FROM r;
 
 -- name: UpdateOrder :execrows
@@ -151,11 +150,14 @@ UPDATE orders SET
     acknowledged = @acknowledged,
     command_accepted = @command_accepted,
     pending_since = sqlc.narg('pending_since'),
-    pending_status = @pending_status
+    pending_status = @pending_status,
+    chain = @chain,
+    seal = @seal
 WHERE shop_id = @shop_id AND id = @id AND sequence = @loaded_sequence;
 
 -- name: MoveParent :execrows
-UPDATE orders SET amount_reserved = amount_reserved + @reserved, amount_refunded = amount_refunded + @refunded, updated_at = @updated_at
+-- The row is locked since it was read.
+UPDATE orders SET amount_reserved = @amount_reserved, amount_refunded = @amount_refunded, updated_at = @updated_at, seal = @seal
 WHERE shop_id = @shop_id AND id = @id;
 
 -- name: LeaseDuePolls :many
@@ -183,8 +185,8 @@ SELECT shop_id FROM open_orders WHERE provider = @provider AND next_poll_at <= @
 GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT @max_rows;
 
 -- name: InsertTransition :execrows
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: History :many
 SELECT sequence, from_status, to_status, source, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key

@@ -263,6 +263,8 @@ type Order struct {
 	CommandAccepted   bool            `db:"command_accepted"`
 	PendingSince      *time.Time      `db:"pending_since"`
 	PendingStatus     string          `db:"pending_status"`
+	Chain             []byte          `db:"chain"`
+	Seal              []byte          `db:"seal"`
 }
 
 type OrderConflict struct {
@@ -312,6 +314,9 @@ type OrderTransition struct {
 	Source       string    `db:"source"`
 	ProviderData []byte    `db:"provider_data"`
 	At           time.Time `db:"at"`
+	Captured     int64     `db:"captured"`
+	Refunded     int64     `db:"refunded"`
+	Chain        []byte    `db:"chain"`
 }
 
 type OrderlessCallback struct {

@@ -288,8 +288,8 @@ WITH r AS (
     INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES ($1, $3, $4, $2)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
-    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-    SELECT $1, r.order_id, $12, '', $7, $51, $52, $53 FROM r
+    INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
+    SELECT $1, r.order_id, $12, '', $7, $53, $54, $55, $17, $18, $51 FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
@@ -297,7 +297,7 @@ INSERT INTO orders (
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
     provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
-    first_denial_at, acknowledged, command_accepted, pending_since, pending_status
+    first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
 ) SELECT
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
@@ -306,7 +306,7 @@ INSERT INTO orders (
     $29, $30, $31, $32, $33,
     $34, $35, $36, $37, $38, $39, $40,
     $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50
+    $46, $47, $48, $49, $50, $51, $52
 FROM r
 `
 
@@ -361,6 +361,8 @@ type InsertOrderParams struct {
 	CommandAccepted   bool            `db:"command_accepted"`
 	PendingSince      *time.Time      `db:"pending_since"`
 	PendingStatus     string          `db:"pending_status"`
+	Chain             []byte          `db:"chain"`
+	Seal              []byte          `db:"seal"`
 	Source            string          `db:"source"`
 	ProviderData      []byte          `db:"provider_data"`
 	At                time.Time       `db:"at"`
@@ -420,6 +422,8 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.CommandAccepted,
 		arg.PendingSince,
 		arg.PendingStatus,
+		arg.Chain,
+		arg.Seal,
 		arg.Source,
 		arg.ProviderData,
 		arg.At,
@@ -431,8 +435,8 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 }
 
 const InsertTransition = `-- name: InsertTransition :execrows
-INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type InsertTransitionParams struct {
@@ -444,6 +448,9 @@ type InsertTransitionParams struct {
 	Source       string    `db:"source"`
 	ProviderData []byte    `db:"provider_data"`
 	At           time.Time `db:"at"`
+	Captured     int64     `db:"captured"`
+	Refunded     int64     `db:"refunded"`
+	Chain        []byte    `db:"chain"`
 }
 
 func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionParams) (int64, error) {
@@ -456,6 +463,9 @@ func (q *Queries) InsertTransition(ctx context.Context, arg InsertTransitionPara
 		arg.Source,
 		arg.ProviderData,
 		arg.At,
+		arg.Captured,
+		arg.Refunded,
+		arg.Chain,
 	)
 	if err != nil {
 		return 0, err
@@ -546,24 +556,45 @@ func (q *Queries) LegalTransitions(ctx context.Context) ([]LegalTransition, erro
 	return items, nil
 }
 
-const LockOrder = `-- name: LockOrder :one
-SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
+const LiveRefunds = `-- name: LiveRefunds :many
+SELECT id, coalesce(amount, 0)::bigint AS minor, (finalized_at IS NULL)::boolean AS open
+FROM orders WHERE shop_id = $1 AND parent_id = $2 AND kind = 'refund' AND status NOT IN ('failed', 'canceled')
 `
 
-type LockOrderParams struct {
-	ShopID uuid.UUID `db:"shop_id"`
-	ID     uuid.UUID `db:"id"`
+type LiveRefundsParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
 }
 
-func (q *Queries) LockOrder(ctx context.Context, arg LockOrderParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, LockOrder, arg.ShopID, arg.ID)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
+type LiveRefundsRow struct {
+	ID    uuid.UUID `db:"id"`
+	Minor int64     `db:"minor"`
+	Open  bool      `db:"open"`
+}
+
+// The refunds of a payment that succeeded or may yet.
+func (q *Queries) LiveRefunds(ctx context.Context, arg LiveRefundsParams) ([]LiveRefundsRow, error) {
+	rows, err := q.db.Query(ctx, LiveRefunds, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveRefundsRow
+	for rows.Next() {
+		var i LiveRefundsRow
+		if err := rows.Scan(&i.ID, &i.Minor, &i.Open); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LockParent = `-- name: LockParent :one
-SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p
 `
 
@@ -573,15 +604,68 @@ type LockParentParams struct {
 }
 
 // A refund's payment is locked before the refund.
-func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (uuid.UUID, error) {
+func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, error) {
 	row := q.db.QueryRow(ctx, LockParent, arg.ShopID, arg.ID)
-	var id uuid.UUID
-	err := row.Scan(&id)
-	return id, err
+	var i Order
+	err := row.Scan(
+		&i.ShopID,
+		&i.ID,
+		&i.Kind,
+		&i.Reference,
+		&i.RequestHash,
+		&i.ParentID,
+		&i.Status,
+		&i.StatusReason,
+		&i.Operation,
+		&i.ManualCapture,
+		&i.FormLost,
+		&i.Sequence,
+		&i.Conflicts,
+		&i.Amount,
+		&i.Currency,
+		&i.AmountAuthorized,
+		&i.AmountCaptured,
+		&i.AmountRefunded,
+		&i.AmountReserved,
+		&i.CaptureAmount,
+		&i.ReportedAmount,
+		&i.Flow,
+		&i.Recurring,
+		&i.Provider,
+		&i.AccountID,
+		&i.AccountName,
+		&i.ProviderOrderID,
+		&i.ProviderReference,
+		&i.BankReferences,
+		&i.DataKey,
+		&i.ProviderState,
+		&i.NextAction,
+		&i.PaymentMethod,
+		&i.Failure,
+		&i.Details,
+		&i.Description,
+		&i.Metadata,
+		&i.NotificationUrl,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.FinalizedAt,
+		&i.NextPollAt,
+		&i.PollsSince,
+		&i.PollsDone,
+		&i.Denials,
+		&i.FirstDenialAt,
+		&i.Acknowledged,
+		&i.CommandAccepted,
+		&i.PendingSince,
+		&i.PendingStatus,
+		&i.Chain,
+		&i.Seal,
+	)
+	return i, err
 }
 
 const LockParentByProviderOrderID = `-- name: LockParentByProviderOrderID :many
-SELECT p.id FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
 `
 
@@ -590,19 +674,72 @@ type LockParentByProviderOrderIDParams struct {
 	ShopID          uuid.UUID `db:"shop_id"`
 }
 
-func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParentByProviderOrderIDParams) ([]uuid.UUID, error) {
+func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParentByProviderOrderIDParams) ([]Order, error) {
 	rows, err := q.db.Query(ctx, LockParentByProviderOrderID, arg.ProviderOrderID, arg.ShopID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []Order
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.ParentID,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.ReportedAmount,
+			&i.Flow,
+			&i.Recurring,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.DataKey,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.Details,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
+		); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -611,23 +748,26 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 }
 
 const MoveParent = `-- name: MoveParent :execrows
-UPDATE orders SET amount_reserved = amount_reserved + $1, amount_refunded = amount_refunded + $2, updated_at = $3
-WHERE shop_id = $4 AND id = $5
+UPDATE orders SET amount_reserved = $1, amount_refunded = $2, updated_at = $3, seal = $4
+WHERE shop_id = $5 AND id = $6
 `
 
 type MoveParentParams struct {
-	Reserved  int64     `db:"reserved"`
-	Refunded  int64     `db:"refunded"`
-	UpdatedAt time.Time `db:"updated_at"`
-	ShopID    uuid.UUID `db:"shop_id"`
-	ID        uuid.UUID `db:"id"`
+	AmountReserved int64     `db:"amount_reserved"`
+	AmountRefunded int64     `db:"amount_refunded"`
+	UpdatedAt      time.Time `db:"updated_at"`
+	Seal           []byte    `db:"seal"`
+	ShopID         uuid.UUID `db:"shop_id"`
+	ID             uuid.UUID `db:"id"`
 }
 
+// The row is locked since it was read.
 func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, error) {
 	result, err := q.db.Exec(ctx, MoveParent,
-		arg.Reserved,
-		arg.Refunded,
+		arg.AmountReserved,
+		arg.AmountRefunded,
 		arg.UpdatedAt,
+		arg.Seal,
 		arg.ShopID,
 		arg.ID,
 	)
@@ -637,42 +777,13 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 	return result.RowsAffected(), nil
 }
 
-const OpenRefunds = `-- name: OpenRefunds :many
-SELECT id FROM orders WHERE shop_id = $1 AND parent_id = $2 AND kind = 'refund' AND finalized_at IS NULL
-`
-
-type OpenRefundsParams struct {
-	ShopID   uuid.UUID  `db:"shop_id"`
-	ParentID *uuid.UUID `db:"parent_id"`
-}
-
-func (q *Queries) OpenRefunds(ctx context.Context, arg OpenRefundsParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, OpenRefunds, arg.ShopID, arg.ParentID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2
 `
 
@@ -735,6 +846,8 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.CommandAccepted,
 		&i.PendingSince,
 		&i.PendingStatus,
+		&i.Chain,
+		&i.Seal,
 	)
 	return i, err
 }
@@ -745,7 +858,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE provider_order_id = $1 AND shop_id = $2
 ORDER BY account_id = $3 DESC, created_at LIMIT 1 FOR NO KEY UPDATE
 `
@@ -811,6 +924,8 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.CommandAccepted,
 		&i.PendingSince,
 		&i.PendingStatus,
+		&i.Chain,
+		&i.Seal,
 	)
 	return i, err
 }
@@ -821,7 +936,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
     SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.kind = $2 AND r.reference = $3
 )
@@ -887,6 +1002,8 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.CommandAccepted,
 		&i.PendingSince,
 		&i.PendingStatus,
+		&i.Chain,
+		&i.Seal,
 	)
 	return i, err
 }
@@ -897,7 +1014,7 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_rea
     reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
-    pending_status
+    pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
 `
 
@@ -960,12 +1077,14 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.CommandAccepted,
 		&i.PendingSince,
 		&i.PendingStatus,
+		&i.Chain,
+		&i.Seal,
 	)
 	return i, err
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -1047,6 +1166,8 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.CommandAccepted,
 			&i.PendingSince,
 			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
 		); err != nil {
 			return nil, err
 		}
@@ -1186,7 +1307,7 @@ SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.stat
     o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
-    o.pending_status
+    o.pending_status, o.chain, o.seal
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
 WHERE (s.in_conflict OR (s.status NOT IN ('succeeded', 'failed', 'canceled') AND s.since < $1)) AND ($2::uuid IS NULL OR s.shop_id = $2::uuid)
 ORDER BY CASE WHEN s.in_conflict THEN 0 WHEN s.status IN ('created', 'unknown') THEN 1 WHEN s.status = 'processing' THEN 2 ELSE 3 END, s.since, o.id
@@ -1259,6 +1380,8 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.CommandAccepted,
 			&i.PendingSince,
 			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
 		); err != nil {
 			return nil, err
 		}
@@ -1300,8 +1423,10 @@ UPDATE orders SET
     acknowledged = $26,
     command_accepted = $27,
     pending_since = $28,
-    pending_status = $29
-WHERE shop_id = $30 AND id = $31 AND sequence = $32
+    pending_status = $29,
+    chain = $30,
+    seal = $31
+WHERE shop_id = $32 AND id = $33 AND sequence = $34
 `
 
 type UpdateOrderParams struct {
@@ -1334,6 +1459,8 @@ type UpdateOrderParams struct {
 	CommandAccepted   bool            `db:"command_accepted"`
 	PendingSince      *time.Time      `db:"pending_since"`
 	PendingStatus     string          `db:"pending_status"`
+	Chain             []byte          `db:"chain"`
+	Seal              []byte          `db:"seal"`
 	ShopID            uuid.UUID       `db:"shop_id"`
 	ID                uuid.UUID       `db:"id"`
 	LoadedSequence    int32           `db:"loaded_sequence"`
@@ -1371,6 +1498,8 @@ func (q *Queries) UpdateOrder(ctx context.Context, arg UpdateOrderParams) (int64
 		arg.CommandAccepted,
 		arg.PendingSince,
 		arg.PendingStatus,
+		arg.Chain,
+		arg.Seal,
 		arg.ShopID,
 		arg.ID,
 		arg.LoadedSequence,

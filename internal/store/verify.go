@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// VerifyScope says what is verified. The zero value is everything.
+type VerifyScope struct {
+	// Since leaves out orders that were created before.
+	Since time.Time
+	// Order is the only order that is verified.
+	Order *payment.Key
+	// Rate is how many orders a second are read at most; 0 is as fast as it goes.
+	Rate int
+}
+
+// Verified is how much was verified.
+type Verified struct {
+	Orders      int `json:"orders"`
+	Transitions int `json:"transitions"`
+	Events      int `json:"events"`
+}
+
+const (
+	// verifyPage is how many orders are read in one transaction, verifyPositions how many places of a feed.
+	verifyPage      = 500
+	verifyPositions = 10_000
+	// verifyLimit bounds the reading of a page.
+	verifyLimit = time.Minute
+)
+
+// verification is a run of VerifyOrders.
+type verification struct {
+	store *Store
+	scope VerifyScope
+	found func(Finding)
+	done  Verified
+}
+
+// VerifyOrders compares orders, their histories and the feeds with each other and with their seals. It changes nothing. found hears
+// of every difference.
+func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(Finding)) (Verified, error) {
+	v := verification{store: s, scope: scope, found: found}
+	if err := s.readySeal(ctx); err != nil {
+		return v.done, err
+	}
+	if scope.Order != nil {
+		before := uuidBefore(scope.Order.Order)
+		_, err := v.page(ctx, scope.Order.Shop, before, scope.Order.Order)
+		return v.done, err
+	}
+	var shop uuid.UUID
+	for {
+		next, err := v.nextShop(ctx, shop)
+		if err != nil || next == nil {
+			return v.done, err
+		}
+		shop = *next
+		if err := v.orders(ctx, shop); err != nil {
+			return v.done, err
+		}
+		if err := v.feed(ctx, shop); err != nil {
+			return v.done, err
+		}
+	}
+}
+
+func (v *verification) nextShop(ctx context.Context, after uuid.UUID) (*uuid.UUID, error) {
+	var text string
+	err := v.store.read(ctx, "find the next shop", func(ctx context.Context, q *db.Queries) (err error) {
+		text, err = q.NextShopToVerify(ctx, after)
+		return err
+	})
+	if err != nil || text == "" {
+		return nil, err
+	}
+	shop, err := uuid.Parse(text)
+	return &shop, err
+}
+
+// orders verifies a shop's orders, a page after the other.
+func (v *verification) orders(ctx context.Context, shop uuid.UUID) error {
+	after := uuid.Nil
+	if !v.scope.Since.IsZero() {
+		after = uuidBefore(firstID(v.scope.Since))
+	}
+	for {
+		started := time.Now()
+		last, err := v.page(ctx, shop, after, uuid.Max)
+		if err != nil || last == nil {
+			return err
+		}
+		after = *last
+		if v.scope.Rate > 0 {
+			if err := pause(ctx, time.Until(started.Add(verifyPage*time.Second/time.Duration(v.scope.Rate)))); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pause waits, unless the context ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// page verifies the orders of a page. It returns the last one, or nil if there are none after it.
+func (v *verification) page(ctx context.Context, shop, after, until uuid.UUID) (*uuid.UUID, error) {
+	var p *verifiedPage
+	err := v.store.snapshot(ctx, "verify orders", func(ctx context.Context, q *db.Queries) (err error) {
+		p, err = readPage(ctx, q, shop, after, until)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := v.compare(ctx, p); err != nil {
+		return nil, err
+	}
+	v.done.Orders += len(p.orders)
+	if len(p.orders) < verifyPage {
+		return nil, nil //nolint:nilnil // there are no more
+	}
+	return &p.until, nil
+}
+
+// snapshot runs fn, which reads only, on one state of the database.
+func (s *Store) snapshot(ctx context.Context, doing string, fn func(ctx context.Context, q *db.Queries) error) error {
+	return s.writeWithin(ctx, verifyLimit, doing, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"); err != nil {
+			return err
+		}
+		return fn(ctx, db.New(tx))
+	})
+}
+
+// feed verifies that a shop's feed has all its places, from the first to the last that was given.
+func (v *verification) feed(ctx context.Context, shop uuid.UUID) error {
+	var last int64
+	err := v.store.read(ctx, "read the end of a feed", func(ctx context.Context, q *db.Queries) (err error) {
+		last, err = q.LastFeedPosition(ctx, shop)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	at := int64(0)
+	for {
+		var positions []int64
+		err := v.store.read(ctx, "read a feed", func(ctx context.Context, q *db.Queries) (err error) {
+			positions, err = q.FeedPositions(ctx, db.FeedPositionsParams{ShopID: shop, After: at, MaxRows: verifyPositions})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		v.done.Events += len(positions)
+		for _, position := range positions {
+			if position != at+1 {
+				v.found(Finding{"notifications", shop.String(), fmt.Sprintf("the events %d to %d of the shop's feed are missing", at+1, position-1)})
+			}
+			at = position
+		}
+		if len(positions) < verifyPositions {
+			break
+		}
+	}
+	var counted int64
+	err = v.store.read(ctx, "read the end of a feed", func(ctx context.Context, q *db.Queries) (err error) {
+		counted, err = q.LastFeedPosition(ctx, shop)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if counted < at {
+		v.found(Finding{"feed_positions", shop.String(), fmt.Sprintf("the feed's counter is at %d, and its last event at %d", counted, at)})
+	}
+	if at < last {
+		v.found(Finding{"notifications", shop.String(), fmt.Sprintf("the events %d to %d of the shop's feed are missing", at+1, last)})
+	}
+	return nil
+}
+
+// firstID is the least id that an order of that time can have.
+func firstID(at time.Time) (id uuid.UUID) {
+	ms := uint64(max(at.UnixMilli(), 0)) //nolint:gosec // not negative
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i)) //nolint:gosec // one of its bytes
+	}
+	return id
+}
+
+// uuidBefore is the greatest id before another.
+func uuidBefore(id uuid.UUID) uuid.UUID {
+	for i := len(id) - 1; i >= 0; i-- {
+		id[i]--
+		if id[i] != 0xff {
+			break
+		}
+	}
+	return id
+}

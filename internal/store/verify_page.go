@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/seal"
+	"payrelay/internal/store/internal/db"
+)
+
+// sealFinding is what is found of a row with a broken seal.
+const sealFinding = "the seal is broken: a column that steers money was changed"
+
+// verifiedPage is some orders of a shop with all that is compared with them, as of one moment.
+type verifiedPage struct {
+	shop, until uuid.UUID
+	orders      map[uuid.UUID]*db.Order
+	histories   map[uuid.UUID][]db.OrderTransition
+	notified    map[uuid.UUID]map[int32]bool
+	applied     map[uuid.UUID]int64 // callbacks
+	unnamed     map[uuid.UUID]bool  // without a reference
+	refunds     map[uuid.UUID]db.RefundsToVerifyRow
+}
+
+// readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
+func readPage(ctx context.Context, q *db.Queries, shop, after, until uuid.UUID) (*verifiedPage, error) {
+	p := &verifiedPage{
+		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, notified: map[uuid.UUID]map[int32]bool{},
+		applied: map[uuid.UUID]int64{}, unnamed: map[uuid.UUID]bool{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
+	}
+	orders, err := q.OrdersToVerify(ctx, db.OrdersToVerifyParams{ShopID: shop, After: after, Until: until, MaxRows: verifyPage})
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uuid.UUID, len(orders))
+	for i := range orders {
+		ids[i] = orders[i].ID
+		p.orders[orders[i].ID] = &orders[i]
+	}
+	if len(orders) == verifyPage {
+		p.until = ids[len(ids)-1]
+	}
+	return p, p.readRest(ctx, q, after, ids)
+}
+
+// readRest reads what belongs to the orders, or to orders that are missing.
+func (p *verifiedPage) readRest(ctx context.Context, q *db.Queries, after uuid.UUID, ids []uuid.UUID) error {
+	history, err := q.TransitionsToVerify(ctx, db.TransitionsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, t := range history {
+		p.histories[t.OrderID] = append(p.histories[t.OrderID], t)
+	}
+	notified, err := q.NotificationsToVerify(ctx, db.NotificationsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, n := range notified {
+		if p.notified[n.OrderID] == nil {
+			p.notified[n.OrderID] = map[int32]bool{}
+		}
+		p.notified[n.OrderID][n.Sequence] = true
+	}
+	applied, err := q.AppliedCallbacksToVerify(ctx, db.AppliedCallbacksToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, a := range applied {
+		p.applied[a.OrderID] = a.Applied
+	}
+	unnamed, err := q.ReferencesToVerify(ctx, db.ReferencesToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, id := range unnamed {
+		p.unnamed[id] = true
+	}
+	refunds, err := q.RefundsToVerify(ctx, db.RefundsToVerifyParams{ShopID: p.shop, Payments: ids})
+	for _, r := range refunds {
+		p.refunds[r.PaymentID] = r
+	}
+	return err
+}
+
+// compare reports every difference of a page.
+func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
+	sealer, err := v.store.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	for id, row := range p.orders {
+		o, err := v.store.facts(ctx, row)
+		if err != nil {
+			v.found(Finding{"orders", id.String(), "the row cannot be read: " + err.Error()})
+			continue
+		}
+		if o.Frozen {
+			v.found(Finding{"orders", id.String(), sealFinding})
+		}
+		if p.unnamed[id] {
+			v.found(Finding{"order_references", id.String(), "no reference names the order"})
+		}
+		history := p.histories[id]
+		v.done.Transitions += len(history)
+		v.chain(sealer, history)
+		v.end(p, row, history)
+		v.steps(p, id, history)
+	}
+	for id := range p.histories {
+		if p.orders[id] == nil {
+			v.found(Finding{"orders", id.String(), "the order is missing, and its history is there"})
+		}
+	}
+	for id := range p.notified {
+		if p.orders[id] == nil && p.histories[id] == nil {
+			v.found(Finding{"orders", id.String(), "the order is missing, and its notifications are there"})
+		}
+	}
+	return nil
+}
+
+// chain verifies that each step of a history follows the one before it, and is as it was written.
+func (v *verification) chain(sealer *seal.Sealer, history []db.OrderTransition) {
+	var before []byte
+	status := ""
+	for i, t := range history {
+		id := fmt.Sprintf("%s/%d", t.OrderID, t.Sequence)
+		row := db.InsertTransitionParams(t)
+		switch {
+		case int(t.Sequence) != i+1:
+			v.found(Finding{"order_transitions", id, fmt.Sprintf("the step before it is missing: %d follows %d", t.Sequence, i)})
+			return
+		case t.FromStatus != status || !sealer.Matches(chained(before, &row), t.Chain):
+			v.found(Finding{"order_transitions", id, "the chain is broken: this step, or one before it, was changed"})
+			return
+		}
+		before, status = t.Chain, t.ToStatus
+	}
+}
+
+// end verifies that an order is as its history ends, and its sums as its refunds make them.
+func (v *verification) end(p *verifiedPage, row *db.Order, history []db.OrderTransition) {
+	report := func(format string, args ...any) {
+		v.found(Finding{"orders", row.ID.String(), fmt.Sprintf(format, args...)})
+	}
+	if len(history) == 0 {
+		report("the history is missing")
+		return
+	}
+	last := history[len(history)-1]
+	switch {
+	case row.Sequence != last.Sequence:
+		report("the order is at step %d, and its history ends with %d", row.Sequence, last.Sequence)
+		return
+	case row.Status != last.ToStatus || string(row.Chain) != string(last.Chain):
+		report("the order is not as its history ends, which is %s", last.ToStatus)
+		return
+	case row.AmountCaptured != last.Captured:
+		report("the captured sum is %d, and by the history %d", row.AmountCaptured, last.Captured)
+	}
+	reserved, refunded := last.Refunded, last.Refunded
+	if row.Kind == string(gateway.KindPayment) {
+		reserved, refunded = reserved+p.refunds[row.ID].Reserved, refunded+p.refunds[row.ID].Refunded
+	}
+	if row.AmountRefunded != refunded {
+		report("the refunded sum is %d, and by the history and the refunds %d", row.AmountRefunded, refunded)
+	}
+	if row.AmountReserved != reserved {
+		report("the sum reserved for refunds is %d, and by the refunds %d", row.AmountReserved, reserved)
+	}
+}
+
+// steps verifies that notifications and callbacks tell of the steps of the history, and of no others.
+func (v *verification) steps(p *verifiedPage, id uuid.UUID, history []db.OrderTransition) {
+	known, byCallback := map[int32]bool{}, int64(0)
+	for _, t := range history {
+		known[t.Sequence] = true
+		if t.Source == string(payment.SourceCallback) {
+			byCallback++
+		}
+		if t.Sequence > 1 && v.store.Render != nil && !p.notified[id][t.Sequence] {
+			v.found(Finding{"notifications", fmt.Sprintf("%s/%d", id, t.Sequence), "the notification of a step is missing"})
+		}
+	}
+	for sequence := range p.notified[id] {
+		if !known[sequence] {
+			v.found(Finding{"order_transitions", fmt.Sprintf("%s/%d", id, sequence), "the step is missing, and its notification is there"})
+		}
+	}
+	if p.applied[id] > byCallback {
+		v.found(Finding{"order_transitions", id.String(), fmt.Sprintf("%d callbacks were applied, and the history has %d steps of callbacks", p.applied[id], byCallback)})
+	}
+}
