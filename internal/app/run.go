@@ -33,6 +33,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 		a.pool.Close()
 		return err
 	}
+	defer reserveHeap()()
 	log.Info().EmbedObject(thisBuild()).Str("api", api.url()).Str("admin", admin.url()).Msg("serving")
 	return a.run(ctx, api, admin)
 }

@@ -51,9 +51,12 @@ func (s secret) MarshalZerologObject(e *zerolog.Event) { e.Str("masked", s.mask)
 // PAN is a full card number. It prints as its first six and last four digits.
 type PAN struct{ secret }
 
+// separators are what people put between the digits of a number.
+var separators = strings.NewReplacer(" ", "", "-", "")
+
 // ParsePAN accepts 12 to 19 digits with a valid Luhn check digit; single spaces and hyphens between digits are ignored.
 func ParsePAN(text string) (PAN, error) {
-	digits := strings.NewReplacer(" ", "", "-", "").Replace(text)
+	digits := separators.Replace(text)
 	if len(digits) < 12 || len(digits) > 19 || !allDigits(digits) || !Luhn(digits) {
 		return PAN{}, ErrNumber
 	}

@@ -25,7 +25,10 @@ func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_m
 func judgeCards(texts []bodyText) (wrong problems) {
 	var own []card.PAN
 	for _, t := range texts {
-		if pan, err := card.ParsePAN(t.text); err == nil && isNumber(t.path) {
+		if !isNumber(t.path) {
+			continue
+		}
+		if pan, err := card.ParsePAN(t.text); err == nil {
 			own = append(own, pan)
 		}
 	}

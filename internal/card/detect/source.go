@@ -57,6 +57,11 @@ func normalize(src source) []char {
 		}
 		split := dropped && len(out) > 0 && isDigit(out[len(out)-1].r)
 		dropped = false
+		if r < utf8.RuneSelf {
+			at.disguised = isDigit(r) && (at.disguised || split)
+			out = append(out, char{r: r, byte: i, place: at})
+			continue
+		}
 		for _, c := range compatible(r) {
 			c.place, c.byte, c.disguised = at, i, isDigit(c.r) && (c.disguised || at.disguised || split)
 			out = append(out, c)
@@ -65,12 +70,9 @@ func normalize(src source) []char {
 	return out
 }
 
-// compatible returns the compatible form of a character. A script's own digits are no disguise; digits that are made to look
-// different are.
+// compatible returns the compatible form of a character beyond ASCII. A script's own digits are no disguise; digits that are made to
+// look different are.
 func compatible(r rune) []char {
-	if r < utf8.RuneSelf {
-		return []char{{r: r}}
-	}
 	form := []rune(norm.NFKC.String(string(r)))
 	out := make([]char, len(form))
 	for i, c := range form {
