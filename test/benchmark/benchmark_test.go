@@ -43,6 +43,15 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 	require.Contains(t, out.String(), "lives, 4 clients")
 }
 
+// TestALifeIsMeasuredAmongOrders fills few orders: it is the statements that must fit the schema.
+func TestALifeIsMeasuredAmongOrders(t *testing.T) {
+	t.Parallel()
+	figures, err := Run(t.Context(), Options{Rounds: 1, Window: 2 * time.Second, Warm: 200 * time.Millisecond, Clients: []int{4}, Orders: []int{150}, Dir: t.TempDir(), Log: t.Output()})
+	require.NoError(t, err)
+	require.Positive(t, figures.last("R1", "lives, 4 clients, among 150"))
+	require.Positive(t, figures.last("cost", "WAL, 4 clients, among 150"))
+}
+
 func TestTheMedianIsTheMiddleOne(t *testing.T) {
 	t.Parallel()
 	var f Figures

@@ -26,17 +26,17 @@ const fillChunk = 100_000
 // statement writes what they would.
 var fillStatements = []string{
 	`INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, sequence, amount, currency, amount_captured, flow, provider, account_id, account_name,
-		provider_order_id, provider_reference, bank_references, details, created_at, updated_at, finalized_at, next_poll_at, polls_since)
+		provider_order_id, provider_reference, bank_references, data_key, details, created_at, updated_at, finalized_at, next_poll_at, polls_since)
 	SELECT shop_id, id, 'payment', 'filled-' || i, sha256(int8send(i)), CASE WHEN open THEN 'requires_action' ELSE 'succeeded' END, 'sale', CASE WHEN open THEN 2 ELSE 3 END,
 		1000, 'EUR', CASE WHEN open THEN 0 ELSE 1000 END, 'hosted', 'smartcore', account_id, 'EUR-bench', 'pr-' || md5(i::text), 'provider-' || md5(i::text),
-		CASE WHEN NOT open THEN jsonb_build_object(lpad(i::text, 12, '3'), 'succeeded') END, decode(repeat(md5(i::text), 20), 'hex'), at, at,
+		CASE WHEN NOT open THEN jsonb_build_object(lpad(i::text, 12, '3'), 'succeeded') END, sha256(int8send(i)) || sha256(int8send(-i)), decode(repeat(md5(i::text), 20), 'hex'), at, at,
 		CASE WHEN NOT open THEN at END, CASE WHEN open THEN now() + interval '1 day' END, at FROM filling`,
 	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, 'payment', 'filled-' || i, id FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5(name)::uuid, shop_id, id FROM filling
 		CROSS JOIN LATERAL (SELECT 'provider-' || md5(i::text) AS name UNION ALL SELECT lpad(i::text, 12, '3') WHERE NOT open) names`,
 	`INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
 	SELECT shop_id, id, n, (ARRAY['', 'created', 'requires_action'])[n], (ARRAY['created', 'requires_action', 'succeeded'])[n], 'callback',
-		CASE n WHEN 1 THEN '{}'::jsonb ELSE jsonb_build_object('status', n, 'order', md5(i::text)) END, at FROM filling, generate_series(1, CASE WHEN open THEN 2 ELSE 3 END) n`,
+		CASE WHEN n > 1 THEN sha256(int8send(i)) || sha256(int8send(i + n)) END, at FROM filling, generate_series(1, CASE WHEN open THEN 2 ELSE 3 END) n`,
 	`INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload_digest, url, created_at, position)
 	SELECT shop_id, id, n, gen_random_uuid(), 'payment.succeeded', sha256(int8send(i)), 'http://127.0.0.1/notifications', at, 2 * i + n FROM filling, generate_series(2, CASE WHEN open THEN 2 ELSE 3 END) n`,
 	`INSERT INTO open_orders (shop_id, order_id, provider, kind, status, in_conflict, since, next_poll_at)

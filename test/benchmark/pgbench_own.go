@@ -18,7 +18,7 @@ INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operatio
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at) VALUES (:shop, :id, 2, 'created', 'requires_action', 'answer', '{"status": "1", "response_type": "REDIRECT"}', now());
 UPDATE orders SET status = 'requires_action', sequence = 2, provider_reference = 'order-' || :key, next_action = decode(repeat('ab', 150), 'hex'), updated_at = now(), next_poll_at = now() + interval '10 seconds' WHERE shop_id = :shop AND id = :id;
 INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at) VALUES (:shop, :id, gen_random_uuid(), 'create_payment', 'requires_action', now(), 1, '{"status": "1"}', now());
-INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position) VALUES (:shop, :id, 2, gen_random_uuid(), 'payment.requires_action', repeat('x', 1200), 'http://127.0.0.1/', now(), 2 * :key);`
+INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position) VALUES (:shop, :id, 2, gen_random_uuid(), 'payment.requires_action', decode(repeat('ab', 600), 'hex'), 'http://127.0.0.1/', now(), 2 * :key);`
 	ownCallback = `SELECT status FROM orders WHERE shop_id = :shop AND id = :id FOR UPDATE;
 INSERT INTO callbacks (account_id, dedupe_key, shop_id, order_id, provider_order_id, verdict, reported, provider_data, received_at)
     VALUES (:shop, sha256(int8send(:key)), :shop, :id, 'pr-' || lpad(to_hex(:key), 32, '0'), 'apply', 'succeeded', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
@@ -26,7 +26,7 @@ INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_stat
     VALUES (:shop, :id, 3, 'requires_action', 'succeeded', 'callback', '{"amount": "1000", "status": "2", "type": "Payment", "currency": "EUR", "rrn": "318513456789"}', now());
 UPDATE orders SET status = 'succeeded', sequence = 3, amount_captured = 1000, next_action = NULL, updated_at = now(), finalized_at = now(), next_poll_at = NULL WHERE shop_id = :shop AND id = :id;
 INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-    VALUES (:shop, :id, 3, gen_random_uuid(), 'payment.succeeded', repeat('x', 1200), 'http://127.0.0.1/', now(), 2 * :key + 1);`
+    VALUES (:shop, :id, 3, gen_random_uuid(), 'payment.succeeded', decode(repeat('ab', 600), 'hex'), 'http://127.0.0.1/', now(), 2 * :key + 1);`
 	ownAttempts = `INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status)
     VALUES (:shop, :id, 2, 1, now(), 1, 200), (:shop, :id, 3, 1, now(), 1, 200);`
 
