@@ -1,0 +1,266 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/store/internal/db"
+)
+
+// eraseLimit bounds an erasure, which reads the answers of the last days.
+const eraseLimit = 10 * time.Minute
+
+// ErrErased is returned for an order that was erased before.
+var ErrErased = errors.New("the order was erased before")
+
+// Erasure says what is to be erased, and what is asked before.
+type Erasure struct {
+	Order payment.Key
+	// Rested is for how long nothing must have changed. Force erases before that, and lets notifications go that could not be
+	// delivered.
+	Rested time.Duration
+	Force  bool
+}
+
+// Receipt is what an erasure left, for whoever has to prove it, and to repeat it after a backup is restored.
+type Receipt struct {
+	ID     uuid.UUID     `json:"id"`
+	At     time.Time     `json:"at"`
+	Shop   string        `json:"shop"`
+	Forced bool          `json:"forced"`
+	Orders []ErasedOrder `json:"orders"` // the one that was named, then its refunds
+}
+
+// ErasedOrder is what is left of an order.
+type ErasedOrder struct {
+	ID        uuid.UUID      `json:"id"`
+	Kind      string         `json:"kind"`
+	Status    string         `json:"status"`
+	Sequence  int32          `json:"sequence"`
+	Currency  string         `json:"currency,omitempty"`
+	Amount    int64          `json:"amount"`
+	Captured  int64          `json:"amount_captured"`
+	Refunded  int64          `json:"amount_refunded"`
+	CreatedAt time.Time      `json:"created_at"`
+	KeyDigest string         `json:"key_sha256"` // of the encrypted key that was destroyed
+	Payloads  []PayloadProof `json:"notifications"`
+}
+
+// PayloadProof is what is left of a notification's payload.
+type PayloadProof struct {
+	Sequence int32  `json:"sequence"`
+	SHA256   string `json:"sha256"`
+}
+
+// Erase destroys the data keys of an order and its refunds. Sums, statuses and the history stay. It is refused while money is
+// open, a notification is to be delivered, or a hold is on.
+func (s *Store) Erase(ctx context.Context, e Erasure) (*Receipt, error) {
+	var receipt *Receipt
+	err := s.writeWithin(ctx, eraseLimit, "erase an order", func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := lockFamily(ctx, tx, e.Order)
+		if err != nil {
+			return err
+		}
+		if err := s.erasable(ctx, tx, e, rows); err != nil {
+			return err
+		}
+		receipt, err = s.destroy(ctx, tx, e, rows)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return receipt, nil
+}
+
+// lockFamily locks an order and its refunds. Whoever locks both locks the payment first.
+func lockFamily(ctx context.Context, tx pgx.Tx, order payment.Key) ([]*db.Order, error) {
+	var all []*db.Order
+	for _, which := range []string{"id = $2", "parent_id = $2 AND kind = 'refund'"} {
+		rows, err := tx.Query(ctx, orderQuery+" WHERE shop_id = $1 AND "+which+" ORDER BY id FOR NO KEY UPDATE", order.Shop, order.Order)
+		if err != nil {
+			return nil, err
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 && len(all) == 0 {
+			return nil, payment.ErrNotFound
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// erasable says why orders are not to be erased now.
+func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Order) error {
+	erased := true
+	for _, r := range rows {
+		if reason := unfinished(r); reason != "" {
+			return notErased("%s %s %s", r.Kind, r.ID, reason)
+		}
+		if until := r.UpdatedAt.Add(e.Rested); !e.Force && until.After(s.Now()) {
+			return notErased("%s %s changed at %s. It may be erased from %s on, or before with --force if the law demands it", r.Kind, r.ID, r.UpdatedAt.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
+		}
+		erased = erased && r.DataKey == nil
+	}
+	if erased {
+		return ErrErased
+	}
+	q, ids := db.New(tx), idsOf(rows)
+	holds, err := q.HoldsOn(ctx, db.HoldsOnParams{ShopID: e.Order.Shop, Orders: ids})
+	if err != nil {
+		return err
+	}
+	if len(holds) > 0 {
+		return notErased("order %s is under a hold (%s): end it first with 'server hold remove'", holds[0].OrderID, holds[0].Reason)
+	}
+	undelivered, err := q.UndeliveredOf(ctx, db.UndeliveredOfParams{ShopID: e.Order.Shop, Orders: ids})
+	if err != nil {
+		return err
+	}
+	for _, d := range undelivered {
+		if d.State == statePending || !e.Force {
+			return notErased("notification %d of order %s is %s: wait until it is delivered, or give up those that are not sent any more with --force", d.Sequence, d.OrderID, d.State)
+		}
+	}
+	return nil
+}
+
+func notErased(format string, args ...any) error {
+	return &payment.Error{Code: payment.CodeInvalidState, Message: "Nothing was erased: " + fmt.Sprintf(format, args...) + "."}
+}
+
+// unfinished says what an order still waits for, "" for nothing.
+func unfinished(r *db.Order) string {
+	switch {
+	case r.FinalizedAt == nil:
+		return "is " + r.Status + ": money may still move"
+	case r.Conflicts > 0:
+		return "is in conflict: settle it first with 'server order resolve'"
+	case r.NextPollAt != nil || r.PendingSince != nil:
+		return "waits for the provider's answer to a question"
+	}
+	return ""
+}
+
+// destroy erases and writes down what is left.
+func (s *Store) destroy(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Order) (*Receipt, error) {
+	q, ids, shop := db.New(tx), idsOf(rows), e.Order.Shop
+	if err := s.removeAllPayloads(ctx, tx, shop, ids); err != nil {
+		return nil, err
+	}
+	if err := s.removeAnswers(ctx, q, shop, rows); err != nil {
+		return nil, err
+	}
+	if _, err := q.DropDeliveries(ctx, db.DropDeliveriesParams{ShopID: shop, Orders: ids}); err != nil {
+		return nil, err
+	}
+	if _, err := q.DestroyDataKeys(ctx, db.DestroyDataKeysParams{ShopID: shop, Orders: ids}); err != nil {
+		return nil, err
+	}
+	if err := q.ForgetConflictReasons(ctx, db.ForgetConflictReasonsParams{ShopID: shop, Orders: ids}); err != nil {
+		return nil, err
+	}
+	receipt, err := s.receipt(ctx, q, e, rows)
+	if err != nil {
+		return nil, err
+	}
+	return receipt, s.auditOrder(ctx, q, e.Order, act{action: "erase order", after: receipt})
+}
+
+// removeAllPayloads puts digests in the place of the orders' payloads, while they can be read.
+func (s *Store) removeAllPayloads(ctx context.Context, tx pgx.Tx, shop uuid.UUID, orders []uuid.UUID) error {
+	for {
+		n, err := s.removePayloads(ctx, tx, "t.shop_id = $1 AND t.order_id = ANY ($2::uuid[])", shop, orders)
+		if err != nil || n < retentionBatch {
+			return err
+		}
+	}
+}
+
+// removeAnswers removes the answers under Idempotency-Keys that name one of the orders. They are encrypted, so all since the
+// first order are read: retention keeps them for days.
+func (s *Store) removeAnswers(ctx context.Context, q *db.Queries, shop uuid.UUID, orders []*db.Order) error {
+	const page = 1000
+	for after := ""; ; {
+		answers, err := q.AnswersSince(ctx, db.AnswersSinceParams{ShopID: shop, Since: orders[0].CreatedAt, AfterKey: after, MaxRows: page})
+		if err != nil {
+			return err
+		}
+		var naming []string
+		for _, a := range answers {
+			after = a.Key
+			body, err := s.open(a.Body, claimOwner(shop, a.Key), fieldAnswer)
+			if err != nil {
+				continue // its key was retired: nobody reads it any more
+			}
+			for _, o := range orders {
+				if bytes.Contains(body, []byte(o.ID.String())) {
+					naming = append(naming, a.Key)
+					break
+				}
+			}
+		}
+		if len(naming) > 0 {
+			if _, err := q.RemoveAnswers(ctx, db.RemoveAnswersParams{ShopID: shop, Keys: naming}); err != nil {
+				return err
+			}
+		}
+		if len(answers) < page {
+			return nil
+		}
+	}
+}
+
+// receipt says what is left of the orders. rows are as they were.
+func (s *Store) receipt(ctx context.Context, q *db.Queries, e Erasure, rows []*db.Order) (*Receipt, error) {
+	digests, err := q.DigestsOf(ctx, db.DigestsOfParams{ShopID: e.Order.Shop, Orders: idsOf(rows)})
+	if err != nil {
+		return nil, err
+	}
+	shop, err := q.ShopName(ctx, e.Order.Shop)
+	if err != nil {
+		return nil, err
+	}
+	receipt := &Receipt{ID: s.NewID(), At: s.Now().UTC(), Shop: shop, Forced: e.Force}
+	for _, r := range rows {
+		o := ErasedOrder{
+			ID: r.ID, Kind: r.Kind, Status: r.Status, Sequence: r.Sequence, Captured: r.AmountCaptured, Refunded: r.AmountRefunded,
+			CreatedAt: r.CreatedAt.UTC(), KeyDigest: digestOf(r.DataKey), Payloads: []PayloadProof{},
+		}
+		if r.Amount != nil && r.Currency != nil {
+			o.Amount, o.Currency = *r.Amount, *r.Currency
+		}
+		for _, d := range digests {
+			if d.OrderID == r.ID {
+				o.Payloads = append(o.Payloads, PayloadProof{d.Sequence, hex.EncodeToString(d.PayloadDigest)})
+			}
+		}
+		receipt.Orders = append(receipt.Orders, o)
+	}
+	return receipt, nil
+}
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func idsOf(rows []*db.Order) []uuid.UUID {
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	return ids
+}
