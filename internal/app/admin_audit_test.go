@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,6 +36,7 @@ type operated struct {
 	environ               []string
 	keyring               *secrets.Keyring
 	paid, unknown, frozen payment.Key
+	rested                []payment.Key // paid orders of the customers "customer-0" and so on, with nothing to be delivered
 }
 
 func newOperated(t *testing.T) *operated {
@@ -68,10 +70,16 @@ func newOperated(t *testing.T) *operated {
 	create := func(reference string) payment.Key {
 		o, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
 			Shop: first.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+			Metadata: map[string]string{"customer_id": "customer-" + reference},
 		})
 		require.NoError(t, err)
 		return o.Key()
 	}
+	for i := range 4 {
+		b.rested = append(b.rested, create(fmt.Sprint(i)))
+	}
+	_, err = pool.Exec(t.Context(), "DELETE FROM deliveries")
+	require.NoError(t, err)
 	b.paid = create("paid-1")
 	b.frozen = create("frozen-1")
 	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET provider_reference = 'another' WHERE id = $1", b.frozen.Order)
@@ -178,15 +186,28 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
 		"limit set":                     {"limit", "set", "--shop", "first", "--kind", "payout", "--rule", "day", "--orders", "5"},
 		"limit remove":                  {"limit", "remove", "--shop", "first", "--kind", "payout", "--rule", "day"},
+		"erase order":                   {"erase", "order", b.rested[0].Order.String(), "--force"},
+		"erase customer":                {"erase", "customer", "customer-1", "--shop", "first", "--force"},
+		"erase replay":                  {"erase", "replay", "--from", secretIn(t, `{"orders": [{"id": "`+b.rested[2].Order.String()+`"}]}`)},
+		"hold add":                      {"hold", "add", b.rested[3].Order.String()},
+		"hold remove":                   {"hold", "remove", b.held(t).Order.String()},
 		"retention run":                 {"retention", "run"},
 		"audit accept":                  {"audit", "accept", "--account", "EUR-1"},
 	}
 }
 
+// held is an order under a hold.
+func (b *operated) held(t *testing.T) payment.Key {
+	t.Helper()
+	_, err := b.pool.Exec(t.Context(), "INSERT INTO order_holds (shop_id, order_id, reason, at) VALUES ($1, $2, 'dispute', now())", b.paid.Shop, b.paid.Order)
+	require.NoError(t, err)
+	return b.paid
+}
+
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
 	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "account list", "account test", "order list", "order show",
-	"statement list", "statement file", "audit list", "audit export", "audit verify", "version", "healthcheck",
+	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 
 // keysetActs change the keyset, which is not in the database. TestKeysetLivesAndDies finds their entries.

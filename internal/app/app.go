@@ -31,6 +31,8 @@ type cli struct {
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
 	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`
 	Cards             cardsCmd             `cmd:"" help:"Card numbers where none belong."`
+	Erase             eraseCmd             `cmd:"" help:"What is said of orders and customers, erased for good."`
+	Hold              holdCmd              `cmd:"" help:"Orders that must not be erased."`
 	Retention         retentionCmd         `cmd:"" help:"What is kept for a while only."`
 	Audit             auditCmd             `cmd:"" help:"What operators changed, when and why."`
 	Version           versionCmd           `cmd:"" help:"Print the version, the commit and its date."`

@@ -24,6 +24,7 @@ type Retention struct {
 	Callbacks   int  `env:"RETENTION_CALLBACKS" envDefault:"400" range:"30 to 36500" help:"Days until callbacks are removed. A repeat after that is judged anew."`
 	Reports     int  `env:"RETENTION_REPORTS" envDefault:"90" range:"1 to 36500" help:"Days until transaction reports and their rows are removed."`
 	Answers     int  `env:"RETENTION_ANSWERS" envDefault:"7" range:"7 to 36500" help:"Days until answers under an Idempotency-Key are removed. The API promises seven."`
+	EraseAfter  int  `env:"ERASURE_AFTER" envDefault:"540" range:"0 to 36500" help:"Days without a change before an order may be erased by command: as long as disputes and returned money may come."`
 }
 
 // keep is the same as durations.

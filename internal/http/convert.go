@@ -53,6 +53,9 @@ func RenderOrder(o *payment.Order) oapi.Order {
 	if f := o.Failure; f != nil {
 		out.Failure = renderFailure(f)
 	}
+	if o.Erased {
+		out.Erased = &o.Erased
+	}
 	return out
 }
 

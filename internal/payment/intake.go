@@ -132,6 +132,9 @@ func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool
 	if err := continues(ctx, to.account); err != nil {
 		return nil, false, err
 	}
+	if parent.Erased {
+		return nil, false, &Error{Code: CodeInvalidState, Message: "The payment was erased, and with it what the provider needs to go on with it: nothing can be refunded or charged on it any more. Nothing was stored or sent."}
+	}
 	in.order.ParentID, in.order.NotificationURL = &parent.ID, orElse(in.order.NotificationURL, parent.NotificationURL)
 	if err := in.complete(ctx, parent, to, &in.order); err != nil {
 		return nil, false, err

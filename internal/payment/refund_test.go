@@ -62,6 +62,7 @@ func TestARefundThatIsRefused(t *testing.T) {
 		"the rest may become free": {func(o *Order) { o.RefundReserved = 400 }, 0, 0, CodeRefundInProgress},
 		"another is open":          {func(*Order) {}, 1, 1, CodeRefundInProgress},
 		"a payment that failed":    {func(o *Order) { o.Status = StatusFailed }, 1, 0, CodeInvalidState},
+		"a payment that is erased": {func(o *Order) { o.Erased = true }, 1, 0, CodeInvalidState},
 		"a refund of a refund":     {func(o *Order) { o.Kind = gateway.KindRefund }, 1, 0, CodeNotFound},
 	} {
 		fake := &gatewaytest.Fake{}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,8 @@ var ErrErased = errors.New("the order was erased before")
 // Erasure says what is to be erased, and what is asked before.
 type Erasure struct {
 	Order payment.Key
+	// Command is what the audit log calls it.
+	Command string
 	// Rested is for how long nothing must have changed. Force erases before that, and lets notifications go that could not be
 	// delivered.
 	Rested time.Duration
@@ -51,7 +54,7 @@ type ErasedOrder struct {
 	Captured  int64          `json:"amount_captured"`
 	Refunded  int64          `json:"amount_refunded"`
 	CreatedAt time.Time      `json:"created_at"`
-	KeyDigest string         `json:"key_sha256"` // of the encrypted key that was destroyed
+	KeyDigest string         `json:"key_sha256"` // of the encrypted key that was destroyed; empty if it was before
 	Payloads  []PayloadProof `json:"notifications"`
 }
 
@@ -104,7 +107,9 @@ func lockFamily(ctx context.Context, tx pgx.Tx, order payment.Key) ([]*db.Order,
 
 // erasable says why orders are not to be erased now.
 func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Order) error {
-	erased := true
+	if !slices.ContainsFunc(rows, func(r *db.Order) bool { return r.DataKey != nil }) {
+		return ErrErased
+	}
 	for _, r := range rows {
 		if reason := unfinished(r); reason != "" {
 			return notErased("%s %s %s", r.Kind, r.ID, reason)
@@ -112,10 +117,6 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 		if until := r.UpdatedAt.Add(e.Rested); !e.Force && until.After(s.Now()) {
 			return notErased("%s %s changed at %s. It may be erased from %s on, or before with --force if the law demands it", r.Kind, r.ID, r.UpdatedAt.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
 		}
-		erased = erased && r.DataKey == nil
-	}
-	if erased {
-		return ErrErased
 	}
 	q, ids := db.New(tx), idsOf(rows)
 	holds, err := q.HoldsOn(ctx, db.HoldsOnParams{ShopID: e.Order.Shop, Orders: ids})
@@ -176,7 +177,7 @@ func (s *Store) destroy(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Or
 	if err != nil {
 		return nil, err
 	}
-	return receipt, s.auditOrder(ctx, q, e.Order, act{action: "erase order", after: receipt})
+	return receipt, s.auditOrder(ctx, q, e.Order, act{action: e.Command, after: receipt})
 }
 
 // removeAllPayloads puts digests in the place of the orders' payloads, while they can be read.
@@ -253,6 +254,9 @@ func (s *Store) receipt(ctx context.Context, q *db.Queries, e Erasure, rows []*d
 }
 
 func digestOf(b []byte) string {
+	if b == nil {
+		return ""
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }

@@ -22,8 +22,8 @@ const rested = 540 * day
 // mark stands in every text about an order, with the name of its place.
 func mark(place string) string { return "mark-" + place }
 
-// told stores a paid order with a refund, and the mark in every text about them. Nothing waits to be delivered.
-func (b *fixture) told(t *testing.T, reference string) (order, refund *payment.Order) {
+// described stores a paid order with a refund, and the mark in every text about them. Nothing waits to be delivered.
+func (b *fixture) described(t *testing.T, reference string) (order, refund *payment.Order) {
 	t.Helper()
 	draft := b.draft(t, reference, 1000)
 	draft.Description, draft.Metadata = mark("description"), map[string]string{"customer_id": mark("customer"), "note": mark("metadata")}
@@ -100,17 +100,18 @@ func (b *fixture) marks(t *testing.T) (resting, opened int) {
 	return resting, opened
 }
 
-// audited erases with an operator's name.
+// erase erases as an operator does.
 func (b *fixture) erase(ctx context.Context, e store.Erasure) (*store.Receipt, error) {
 	o := b.Options
 	o.Operator = &store.Operator{User: "ann", Reason: "asked for"}
+	e.Command = "erase order"
 	return store.New(b.pool, o).Erase(ctx, e)
 }
 
 func TestErasureLeavesSumsAndHistoryOnly(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	order, refund := b.told(t, "erased")
+	order, refund := b.described(t, "erased")
 	b.answer(t, "of another", `{"id":"00000000-0000-4000-8000-000000000001"}`)
 	before, err := b.Order(t.Context(), order.Key())
 	require.NoError(t, err)
@@ -147,10 +148,10 @@ func TestErasureLeavesSumsAndHistoryOnly(t *testing.T) {
 		require.Nil(t, left[i].ProviderData)
 	}
 	b.readsAll(t, order.Key())
-	again := b.feedOf(t)
-	require.Len(t, again, len(feed))
-	require.Nil(t, again[0].Payload)
-	require.True(t, again[0].Order.Erased)
+	rendered := b.feedOf(t)
+	require.Len(t, rendered, len(feed))
+	require.Nil(t, rendered[0].Payload)
+	require.True(t, rendered[0].Order.Erased)
 
 	require.Equal(t, b.shop.Name, receipt.Shop)
 	require.Len(t, receipt.Orders, 2)
@@ -188,7 +189,7 @@ func (b *fixture) readsAll(t *testing.T, key payment.Key) {
 func TestNothingIsKeptOfWhatComesAfterAnErasure(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	order, _ := b.told(t, "erased")
+	order, _ := b.described(t, "erased")
 	b.clock.Add(rested)
 	_, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Rested: rested})
 	require.NoError(t, err)
@@ -236,7 +237,7 @@ func TestErasureIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newFixture(t)
-			order, _ := b.told(t, "kept")
+			order, _ := b.described(t, "kept")
 			b.clock.Add(rested)
 			c.before(t, b, order)
 			_, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Rested: rested, Force: c.force})
@@ -263,7 +264,7 @@ func (b *fixture) undelivered(t *testing.T, o *payment.Order, state string) {
 func TestLegalDemandErasesAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	order, _ := b.told(t, "erased")
+	order, _ := b.described(t, "erased")
 	b.undelivered(t, order, "dead_lettered")
 	receipt, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Rested: rested, Force: true})
 	require.NoError(t, err)
@@ -303,7 +304,7 @@ func TestHoldKeepsRowsFromRetention(t *testing.T) {
 func TestOrdersOfACustomer(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	order, _ := b.told(t, "one")
+	order, _ := b.described(t, "one")
 	b.create(t, "other", 1000)
 	for _, name := range []string{mark("customer"), "ann@MARK.example"} {
 		keys, err := b.OrdersOfCustomer(t.Context(), b.shop.ID, name)

@@ -49,7 +49,7 @@ func (s *Store) RemoveHold(ctx context.Context, order payment.Key) error {
 		if err != nil {
 			return err
 		}
-		return s.auditOrder(ctx, q, order, act{action: "hold remove", before: map[string]any{"reason": reason}})
+		return s.auditOrder(ctx, q, order, act{action: "hold remove", before: map[string]any{"reason": reason}, after: map[string]any{}})
 	})
 }
 

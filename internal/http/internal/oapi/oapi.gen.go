@@ -379,9 +379,12 @@ type Order struct {
 	Description *string   `json:"description"`
 
 	// Details `customer`, `browser` and `site_url` as you sent them. They are kept, encrypted, also where the provider has no field for some of them. Only in the answer to a call about one order: never in a list or notification.
-	Details     *map[string]interface{} `json:"details"`
-	Failure     *Failure                `json:"failure"`
-	FinalizedAt *time.Time              `json:"finalized_at"`
+	Details *map[string]interface{} `json:"details"`
+
+	// Erased True once the operator has erased the order: its texts, its details and what the provider said are gone for good, and so are those of its events. Statuses, sums, references and times are as they were. Absent before.
+	Erased      *bool      `json:"erased,omitempty"`
+	Failure     *Failure   `json:"failure"`
+	FinalizedAt *time.Time `json:"finalized_at"`
 
 	// Flow Known values: `hosted`, `direct`. `null` where no customer takes part.
 	Flow *string   `json:"flow"`
@@ -785,7 +788,7 @@ type Transition struct {
 	// Cause Where it came from. Known values: `request` (yours), `answer` and `callback` (the provider's), `check` (payrelay asked), `operator`.
 	Cause string `json:"cause"`
 
-	// Evidence What was said, field by field, masked.
+	// Evidence What was said, field by field, masked. Empty once the order is erased.
 	Evidence map[string]string `json:"evidence"`
 	From     *string           `json:"from"`
 
