@@ -29,7 +29,7 @@ func RenderOrder(o *payment.Order) oapi.Order {
 		Capture: "automatic", Flow: nullable(string(o.Flow)),
 		Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, ProviderReference: nullable(o.ProviderReference),
 		ParentId: o.ParentID, Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
-		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextPollAt),
+		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextPollAt), Erased: o.Erased,
 	}
 	if c := o.Amount.Currency(); c != "" {
 		minor := o.Amount.Minor()
@@ -52,9 +52,6 @@ func RenderOrder(o *payment.Order) oapi.Order {
 	}
 	if f := o.Failure; f != nil {
 		out.Failure = renderFailure(f)
-	}
-	if o.Erased {
-		out.Erased = &o.Erased
 	}
 	return out
 }

@@ -381,8 +381,8 @@ type Order struct {
 	// Details `customer`, `browser` and `site_url` as you sent them. They are kept, encrypted, also where the provider has no field for some of them. Only in the answer to a call about one order: never in a list or notification.
 	Details *map[string]interface{} `json:"details"`
 
-	// Erased True once the operator has erased the order: its texts, its details and what the provider said are gone for good, and so are those of its events. Statuses, sums, references and times are as they were. Absent before.
-	Erased      *bool      `json:"erased,omitempty"`
+	// Erased True once the operator has erased the order: its texts, its details and what the provider said are gone for good, and so are those of its events. Statuses, sums, references and times are as they were.
+	Erased      bool       `json:"erased"`
 	Failure     *Failure   `json:"failure"`
 	FinalizedAt *time.Time `json:"finalized_at"`
 
