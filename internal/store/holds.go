@@ -24,7 +24,7 @@ type Hold struct {
 func (s *Store) AddHold(ctx context.Context, order payment.Key, reason string) error {
 	return s.write(ctx, "add a hold", func(ctx context.Context, tx pgx.Tx) error {
 		q := db.New(tx)
-		if _, err := q.LockOrder(ctx, db.LockOrderParams{ShopID: order.Shop, ID: order.Order}); err != nil { // an erasure is before it or after it
+		if _, err := q.LockHeld(ctx, db.LockHeldParams{ShopID: order.Shop, ID: order.Order}); err != nil {
 			return err
 		}
 		n, err := q.AddHold(ctx, db.AddHoldParams{ShopID: order.Shop, OrderID: order.Order, Reason: text(reason), At: s.Now()})

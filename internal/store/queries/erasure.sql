@@ -39,3 +39,7 @@ UPDATE order_conflicts SET reason = '' WHERE shop_id = $1 AND order_id = ANY(@or
 -- What names the customers of a shop's orders that are not erased. A refund goes with its payment.
 SELECT id, data_key, details, coalesce(metadata ->> 'customer_id', '')::text AS customer_id FROM orders
 WHERE shop_id = $1 AND id > @after AND data_key IS NOT NULL AND kind <> 'refund' ORDER BY id LIMIT @max_rows;
+
+-- name: LockHeld :one
+-- An erasure of the order is before the hold, or after it.
+SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;

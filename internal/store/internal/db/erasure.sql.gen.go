@@ -280,6 +280,23 @@ func (q *Queries) HoldsOn(ctx context.Context, arg HoldsOnParams) ([]HoldsOnRow,
 	return items, nil
 }
 
+const LockHeld = `-- name: LockHeld :one
+SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
+`
+
+type LockHeldParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+}
+
+// An erasure of the order is before the hold, or after it.
+func (q *Queries) LockHeld(ctx context.Context, arg LockHeldParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, LockHeld, arg.ShopID, arg.ID)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const RemoveAnswers = `-- name: RemoveAnswers :execrows
 DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = ANY($2::text[])
 `
