@@ -73,7 +73,7 @@ CREATE TABLE limits (
     object_id   text NOT NULL CONSTRAINT limits_object CHECK ((object_id = '') = (scope = 'global')), -- the id of the shop, account or key
     kind        text NOT NULL CONSTRAINT limits_kind CHECK (kind IN ('payment', 'refund', 'payout', 'transfer')),
     currency    text NOT NULL CONSTRAINT limits_currency CHECK (currency ~ '^[A-Z]{3}$' OR currency = '' AND amount IS NULL), -- '' is any
-    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate')),
+    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate', 'approval')),
     amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units
     orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule IN ('hour', 'day')), -- how many at most
     mode        text NOT NULL CONSTRAINT limits_mode CHECK (mode IN ('observe', 'enforce')),
@@ -495,6 +495,24 @@ CREATE TABLE order_fingerprints (
 );
 CREATE INDEX order_fingerprints_age ON order_fingerprints USING brin (at);
 
+-- Payouts that an operator must release. The order is not there yet: the shop sends its request once more after the release, because
+-- a card number is kept nowhere. A request that was released becomes one order.
+CREATE TABLE payout_approvals (
+    shop_id     uuid NOT NULL,
+    id          uuid NOT NULL,
+    reference   text NOT NULL,
+    request_hash bytea NOT NULL,                            -- as the order's
+    account_name text NOT NULL,
+    amount      bigint NOT NULL,
+    currency    text NOT NULL,
+    destination text NOT NULL,                              -- masked
+    state       text NOT NULL CONSTRAINT payout_approvals_state CHECK (state IN ('waiting', 'released', 'rejected', 'used')),
+    requested_at timestamptz NOT NULL,
+    expires_at  timestamptz NOT NULL,                       -- from then on the request is asked about anew
+    order_id    uuid CONSTRAINT payout_approvals_used CHECK ((state = 'used') = (order_id IS NOT NULL)),
+    PRIMARY KEY (shop_id, reference)
+);
+
 -- A part of a window. Sums of the last 25 parts are never less than those of any 24 parts of time: a limit may be a part too strict.
 -- +goose StatementBegin
 CREATE FUNCTION limit_part(rule text) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
@@ -910,7 +928,7 @@ DROP FUNCTION make_partitions, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts, order_holds;
-DROP TABLE order_fingerprints, limit_reservations, limit_uses, limits;
+DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;

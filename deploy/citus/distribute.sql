@@ -17,6 +17,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('order_references', 'shop', ''),
     ('order_names', 'shop', ''),
     ('order_fingerprints', 'shop', ''),
+    ('payout_approvals', 'shop', ''),
     ('open_orders', 'shop', ''),
     ('order_conflicts', 'shop', ''),
     ('order_holds', 'shop', ''),

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -191,6 +192,8 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"erase replay":                  {"erase", "replay", "--from", secretIn(t, `{"orders": [{"id": "`+b.rested[2].Order.String()+`"}]}`)},
 		"hold add":                      {"hold", "add", b.rested[3].Order.String()},
 		"hold remove":                   {"hold", "remove", b.held(t).Order.String()},
+		"payout release":                {"payout", "release", b.waiting(t, "waits-1")},
+		"payout reject":                 {"payout", "reject", b.waiting(t, "waits-2")},
 		"retention run":                 {"retention", "run"},
 		"audit accept":                  {"audit", "accept", "--account", "EUR-1"},
 	}
@@ -204,9 +207,19 @@ func (b *operated) held(t *testing.T) payment.Key {
 	return b.paid
 }
 
+// waiting is the id of a payout that waits for a release.
+func (b *operated) waiting(t *testing.T, reference string) string {
+	t.Helper()
+	id := uuid.NewString()
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO payout_approvals (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at)
+		SELECT id, $1::uuid, $2, '', 'EUR-1', 100, 'EUR', 'card', 'waiting', now(), now() + interval '1 day' FROM shops WHERE name = 'first'`, id, reference)
+	require.NoError(t, err)
+	return id
+}
+
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "account list", "account test", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

@@ -27,7 +27,7 @@ type limitOf struct {
 	Account  string `xor:"scope" required:"" placeholder:"NAME" help:"Of this account, with all shops that use it."`
 	Key      string `xor:"scope" required:"" placeholder:"ID" help:"Of what is asked for with this key."`
 	Kind     string `required:"" enum:"payment,refund,payout,transfer" placeholder:"KIND" help:"payment (with charges), refund, payout or transfer."`
-	Rule     string `required:"" enum:"order,hour,day,duplicate" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one."`
+	Rule     string `required:"" enum:"order,hour,day,duplicate,approval" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one. approval: payouts above the sum wait for 'server payout release'."`
 	Currency string `placeholder:"EUR" help:"Of orders in this currency. Needed for a sum; without it: orders in any."`
 	reasonFlag
 }
@@ -81,7 +81,9 @@ func (c limitSetCmd) check() error {
 	switch {
 	case c.Amount < 0 || c.Orders < 0 || c.Amount == 0 && c.Orders == 0:
 		return errors.New("--amount or --orders says how much, from 1 on; 'server limit remove' takes a limit away")
-	case c.Rule == "order" && c.Orders > 0:
+	case c.Rule == "approval" && c.Kind != "payout":
+		return errors.New("--rule approval is for --kind payout")
+	case (c.Rule == "order" || c.Rule == "approval") && c.Orders > 0:
 		return errors.New("--orders counts the orders of a window: use it with --rule hour or --rule day")
 	case c.Amount > 0 && c.Currency == "":
 		return errors.New("--amount is of a currency: name it with --currency")

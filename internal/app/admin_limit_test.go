@@ -25,6 +25,7 @@ func TestALimitThatSaysNothingIsRefused(t *testing.T) {
 		"an unknown shop":         {[]string{"--shop", "frist", "--kind", "payout", "--rule", "day", "--orders", "3"}, "frist"},
 		"an unknown account":      {[]string{"--account", "EUR-9", "--kind", "payout", "--rule", "day", "--orders", "3"}, "EUR-9"},
 		"an unknown key":          {[]string{"--key", "nokey", "--kind", "payout", "--rule", "day", "--orders", "3"}, "server key list"},
+		"a release of payments":   {[]string{"--shop", "first", "--kind", "payment", "--rule", "approval", "--amount", "3", "--currency", "EUR"}, "--kind payout"},
 		"duplicates of a payment": {[]string{"--shop", "first", "--kind", "payment", "--rule", "duplicate"}, "--kind refund"},
 		"duplicates of a sum":     {[]string{"--shop", "first", "--kind", "refund", "--rule", "duplicate", "--amount", "3"}, "leave --amount"},
 	} {

@@ -25,6 +25,7 @@ type cli struct {
 	Shop              shopCmd              `cmd:"" help:"Shops."`
 	Key               keyCmd               `cmd:"" help:"API keys of shops."`
 	Rate              rateCmd              `cmd:"" help:"How often shops may ask."`
+	Payout            payoutCmd            `cmd:"" help:"Payouts that wait for a release."`
 	Limit             limitCmd             `cmd:"" help:"How much money orders may move."`
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`

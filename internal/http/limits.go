@@ -3,6 +3,8 @@ package httpapi
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/payment"
 )
 
@@ -34,4 +36,18 @@ func limitDocOf(h payment.LimitHit) *limitDoc {
 		d.UsedAmount, d.UsedOrders = &h.UsedAmount, &h.UsedOrders
 	}
 	return d
+}
+
+// approvalDoc tells of a payout that the operators must release.
+type approvalDoc struct {
+	ID        uuid.UUID `json:"id"`
+	State     string    `json:"state"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+func approvalDocOf(a *payment.Approval) *approvalDoc {
+	if a == nil {
+		return nil
+	}
+	return &approvalDoc{a.ID, string(a.State), a.ExpiresAt.UTC()}
 }

@@ -27,6 +27,8 @@ type problem struct {
 	Limit *limitDoc
 	// DuplicateOf is the order that this one looks like, nil for none.
 	DuplicateOf *uuid.UUID
+	// Approval is what the order waits for, nil for nothing.
+	Approval *approvalDoc
 }
 
 // statuses is the one table from what a use case says to what HTTP says.
@@ -45,6 +47,8 @@ var statuses = map[payment.Code]int{
 	payment.CodeAmountTooLarge:    http.StatusUnprocessableEntity,
 	payment.CodeWrongCode:         http.StatusUnprocessableEntity,
 	payment.CodeDisabled:          http.StatusForbidden,
+	payment.CodeApprovalPending:   http.StatusConflict,
+	payment.CodeApprovalRejected:  http.StatusConflict,
 	payment.CodePossibleDuplicate: http.StatusConflict,
 	payment.CodeLimitExceeded:     http.StatusUnprocessableEntity,
 	payment.CodeShopFrozen:        http.StatusForbidden,
@@ -63,7 +67,7 @@ var titles = map[string]string{
 	codeCardInText: "A card number where none belongs", "malformed_json": "The body is not JSON", "unsupported_media_type": "Send JSON", "body_too_large": "The body is too large",
 	"unauthorized": "The API key is missing or wrong", "forbidden": "Your key may not do this", "disabled": "Switched off", "shop_frozen": "The shop is frozen", "account_frozen": "The account is frozen", "method_not_allowed": "Not this method",
 	"idempotency_mismatch": "The key was used for another request", "idempotency_in_progress": "The first request is still running",
-	"limit_exceeded": "Beyond a limit", "possible_duplicate": "This looks like another order",
+	"limit_exceeded": "Beyond a limit", "possible_duplicate": "This looks like another order", "approval_pending": "The operators must release it", "approval_rejected": "The operators rejected it",
 	codeRateLimited: "Too many requests",
 	"caller_left":   "The caller left",
 }
@@ -74,7 +78,7 @@ func problemOf(err error) problem {
 	if e, ok := errors.AsType[*payment.Error](err); ok {
 		if status, ok := statuses[e.Code]; ok {
 			p := problem{Status: status, Code: string(e.Code), Detail: e.Message, Fields: e.Fields, RetryAfter: int(math.Ceil(e.RetryAfter.Seconds()))}
-			p.DuplicateOf = e.DuplicateOf
+			p.DuplicateOf, p.Approval = e.DuplicateOf, approvalDocOf(e.Approval)
 			if e.Limit != nil {
 				p.Limit = limitDocOf(*e.Limit)
 			}
@@ -134,17 +138,18 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Message string `json:"message"`
 	}
 	doc := struct {
-		Type        string     `json:"type"`
-		Title       string     `json:"title"`
-		Status      int        `json:"status"`
-		Detail      string     `json:"detail"`
-		Instance    string     `json:"instance"`
-		Code        string     `json:"code"`
-		RequestID   string     `json:"request_id"`
-		Errors      []field    `json:"errors,omitempty"`
-		Limit       *limitDoc  `json:"limit,omitempty"`
-		DuplicateOf *uuid.UUID `json:"duplicate_of,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit, p.DuplicateOf}
+		Type        string       `json:"type"`
+		Title       string       `json:"title"`
+		Status      int          `json:"status"`
+		Detail      string       `json:"detail"`
+		Instance    string       `json:"instance"`
+		Code        string       `json:"code"`
+		RequestID   string       `json:"request_id"`
+		Errors      []field      `json:"errors,omitempty"`
+		Limit       *limitDoc    `json:"limit,omitempty"`
+		DuplicateOf *uuid.UUID   `json:"duplicate_of,omitempty"`
+		Approval    *approvalDoc `json:"approval,omitempty"`
+	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit, p.DuplicateOf, p.Approval}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

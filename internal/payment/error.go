@@ -29,6 +29,8 @@ const (
 	CodeWrongCode         Code = "wrong_code"
 	CodeDisabled          Code = "disabled"
 	CodePossibleDuplicate Code = "possible_duplicate"
+	CodeApprovalPending   Code = "approval_pending"
+	CodeApprovalRejected  Code = "approval_rejected"
 	CodeLimitExceeded     Code = "limit_exceeded"
 	CodeShopFrozen        Code = "shop_frozen"
 	CodeAccountFrozen     Code = "account_frozen"
@@ -51,7 +53,9 @@ type Error struct {
 	Limit *LimitHit
 	// DuplicateOf is the order that CodePossibleDuplicate is about.
 	DuplicateOf *uuid.UUID
-	Err         error
+	// Approval is what CodeApprovalPending and CodeApprovalRejected are about.
+	Approval *Approval
+	Err      error
 }
 
 // providerFailed is an error of CodeProviderFailed. A call that was held back tells when such calls are sent again.

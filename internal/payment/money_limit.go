@@ -33,6 +33,8 @@ const (
 	LimitDay   LimitRule = "day"
 	// LimitDuplicate asks before a payout or refund that looks like one that was made not long ago.
 	LimitDuplicate LimitRule = "duplicate"
+	// LimitApproval has a payout above its sum wait for an operator.
+	LimitApproval LimitRule = "approval"
 )
 
 // Windows are the rules that count, and how long their windows are.

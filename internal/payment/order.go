@@ -83,6 +83,8 @@ type Order struct {
 	AllowDuplicate bool
 	// Frozen says that the stored record is not as it was written: its seal is broken. It is not stored.
 	Frozen bool
+	// Destination is where a new payout goes, masked. It is not stored with the order.
+	Destination string
 
 	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
 	// about. It is not stored.

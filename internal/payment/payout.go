@@ -49,7 +49,7 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 					return offer{}, err
 				}
 			}
-			o.Fingerprint = s.fingerprint(o, s.payoutTarget(in.Method)...)
+			o.Fingerprint, o.Destination = s.fingerprint(o, s.payoutTarget(in.Method)...), maskedDestination(in.Method)
 			req := gateway.PayoutRequest{
 				Ref: o.Ref(), Method: in.Method, Customer: in.Customer, Description: in.Description, SiteURL: in.SiteURL, CallbackURL: to.callbackURL,
 			}

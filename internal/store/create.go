@@ -41,12 +41,16 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 
 // insertCounted inserts an order and counts it with its limits, in a transaction of its own.
 func (s *Store) insertCounted(ctx context.Context, o *payment.Order, p db.InsertOrderParams, counting *counting) error {
-	return s.write(ctx, "create order", func(ctx context.Context, tx pgx.Tx) error {
+	err := s.write(ctx, "create order", func(ctx context.Context, tx pgx.Tx) error {
 		if err := insert(ctx, db.New(tx), p); err != nil {
 			return err
 		}
-		return counting.reserve(ctx, tx, o)
+		return counting.admit(ctx, tx, o)
 	})
+	if errors.Is(err, errNotReleased) {
+		return s.askApproval(ctx, o)
+	}
+	return err
 }
 
 // CreateRefund implements payment.Store. It locks the payment first, so that refunds of one payment come one after the other.
@@ -77,7 +81,7 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 			if err := s.moveParent(ctx, q, parent, o, reserved, refunded); err != nil {
 				return err
 			}
-			return counting.reserve(ctx, tx, o)
+			return counting.admit(ctx, tx, o)
 		})
 	})
 	switch {

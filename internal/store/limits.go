@@ -34,7 +34,9 @@ type counting struct {
 	limits map[uuid.UUID]payment.Limit
 	// duplicate asks about an order that looks like another one, nil if nothing does.
 	duplicate *payment.Limit
-	hits      []payment.LimitHit // of the last try
+	// approval has the order wait for an operator, nil if nothing does.
+	approval *payment.Limit
+	hits     []payment.LimitHit // of the last try
 }
 
 // countingOf returns what an order is counted with. The directory knows, so it costs nothing where no limit is set.
@@ -54,25 +56,43 @@ func (s *Store) countingOf(ctx context.Context, o *payment.Order) (*counting, er
 }
 
 func (c *counting) add(l payment.Limit, o *payment.Order) {
-	switch {
-	case l.Rule != payment.LimitDuplicate:
+	switch l.Rule {
+	case payment.LimitDuplicate:
+		if o.Fingerprint != nil && (c.duplicate == nil || l.Enforced) {
+			c.duplicate = &l
+		}
+	case payment.LimitApproval:
+		if o.Amount.Minor() > l.Amount && (c.approval == nil || l.Enforced) {
+			c.approval = &l
+		}
+	case payment.LimitOrder, payment.LimitHour, payment.LimitDay:
 		if c.limits == nil {
 			c.limits = map[uuid.UUID]payment.Limit{}
 		}
 		c.limits[l.ID] = l
-	case o.Fingerprint != nil && (c.duplicate == nil || l.Enforced):
-		c.duplicate = &l
 	}
 }
 
 // any reports whether anything is asked about the order.
-func (c *counting) any() bool { return len(c.limits) > 0 || c.duplicate != nil }
+func (c *counting) any() bool { return len(c.limits) > 0 || c.duplicate != nil || c.approval != nil }
 
-// reserve counts an order that was just inserted. It is the last thing before the commit.
-func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) error {
+// admit asks everything that is asked about an order that was just inserted, and counts it. It is the last thing before the commit.
+func (c *counting) admit(ctx context.Context, tx pgx.Tx, o *payment.Order) error {
 	c.hits = nil
-	if err := c.claim(ctx, db.New(tx), o); err != nil || len(c.limits) == 0 {
+	q := db.New(tx)
+	if err := c.claim(ctx, q, o); err != nil {
 		return err
+	}
+	if err := c.reserve(ctx, tx, o); err != nil {
+		return err
+	}
+	return c.useApproval(ctx, q, o)
+}
+
+// reserve counts an order with its limits.
+func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) error {
+	if len(c.limits) == 0 {
+		return nil
 	}
 	ids := make([]uuid.UUID, 0, len(c.limits))
 	for id := range c.limits {

@@ -103,6 +103,10 @@ var retentionRules = []retentionRule{
 		table: "order_fingerprints", keep: func(Retention) time.Duration { return reservationKept },
 		old: "t.at < $1",
 	},
+	{
+		table: "payout_approvals", keep: func(Retention) time.Duration { return reservationKept },
+		old: "t.expires_at < $1",
+	},
 	{ // before their report, one file's rows after the other
 		table: "transaction_report_rows", keep: func(r Retention) time.Duration { return r.Reports },
 		old: "EXISTS (SELECT 1 FROM transaction_reports r WHERE r.shop_id = t.shop_id AND r.id = t.report_id AND r.state IN ('ready', 'failed') AND r.updated_at < $1)" + unheld,

@@ -115,3 +115,42 @@ func TestWhatLooksLikeADuplicateIsAskedAbout(t *testing.T) {
 	d.makes(refundsOf(paid), allowed(refund("dup-back-2", 200)), http.StatusCreated)
 	require.Zero(t, d.columnsHolding(cardSuccess))
 }
+
+// A payout above the sum is sent after an operator's release, and not before.
+func TestALargePayoutWaitsForAnOperator(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	d.operator("limit", "set", "--shop", "demo", "--kind", "payout", "--rule", "approval", "--currency", "EUR", "--amount", "1000", "--mode", "enforce", "--reason", "a test")
+	before := d.balance()
+	d.makes("/v1/payouts", payout("small", 1000, payoutTo(cardSuccess)), http.StatusCreated)
+	body := payout("large", 1001, payoutTo(cardSuccess))
+	header := http.Header{"Idempotency-Key": {"large"}}
+	waits := func(code string) string {
+		_, raw := d.raw(http.MethodPost, "/v1/payouts", body, header)
+		var doc struct {
+			Code     string
+			Approval struct{ ID, State string }
+		}
+		require.NoError(t, json.Unmarshal(raw, &doc))
+		require.Equal(t, code, doc.Code, "%s", raw)
+		return doc.Approval.ID
+	}
+	id := waits("approval_pending")
+	require.Equal(t, id, waits("approval_pending"))
+	list := d.operator("payout", "list")
+	require.Contains(t, list, id)
+	require.Contains(t, list, "401200******3010")
+	require.Zero(t, d.columnsHolding(cardSuccess))
+	d.operator("payout", "release", id, "--reason", "the customer called")
+	res, raw := d.raw(http.MethodPost, "/v1/payouts", body, header)
+	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", raw)
+	var made full
+	require.NoError(t, json.Unmarshal(raw, &made))
+	d.ends(made.ID, "succeeded")
+	require.Equal(t, before-2001, d.balance())
+	require.Equal(t, 1, d.sent(made.ProviderOrderID, "withdrawal/init"))
+
+	body, header = payout("rejected", 1001, payoutTo(cardSuccess)), nil
+	d.operator("payout", "reject", waits("approval_pending"), "--reason", "nobody knows of it")
+	waits("approval_rejected")
+}

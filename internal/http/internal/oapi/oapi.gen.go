@@ -126,6 +126,18 @@ type AllowDuplicate = bool
 // Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 type Amount = int64
 
+// ApprovalProblem With `approval_pending` and `approval_rejected`: what the payout waits for.
+type ApprovalProblem struct {
+	// ExpiresAt From then on the same request is asked about anew.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Id What the operators know it by.
+	Id uuid.UUID `json:"id"`
+
+	// State Known values: `waiting`, `released`, `rejected`.
+	State string `json:"state"`
+}
+
 // Balance defines model for Balance.
 type Balance struct {
 	Balance        int64  `json:"balance"`
@@ -604,9 +616,12 @@ type Phone = string
 
 // Problem defines model for Problem.
 type Problem struct {
+	// Approval With `approval_pending` and `approval_rejected`: what the payout waits for.
+	Approval *ApprovalProblem `json:"approval,omitempty"`
+
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`, `order_frozen`,
-	// `refund_exceeds_captured`, `refund_in_progress`, `possible_duplicate`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`

@@ -328,6 +328,21 @@ type OrderlessCallback struct {
 	ReceivedAt      time.Time       `db:"received_at"`
 }
 
+type PayoutApproval struct {
+	ShopID      uuid.UUID  `db:"shop_id"`
+	ID          uuid.UUID  `db:"id"`
+	Reference   string     `db:"reference"`
+	RequestHash []byte     `db:"request_hash"`
+	AccountName string     `db:"account_name"`
+	Amount      int64      `db:"amount"`
+	Currency    string     `db:"currency"`
+	Destination string     `db:"destination"`
+	State       string     `db:"state"`
+	RequestedAt time.Time  `db:"requested_at"`
+	ExpiresAt   time.Time  `db:"expires_at"`
+	OrderID     *uuid.UUID `db:"order_id"`
+}
+
 type ProviderCall struct {
 	ShopID       uuid.UUID `db:"shop_id"`
 	OrderID      uuid.UUID `db:"order_id"`

@@ -1,0 +1,109 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+)
+
+// draftPayout makes a payout that is not stored yet.
+func (b *fixture) draftPayout(t *testing.T, reference string, minor int64) *payment.Order {
+	t.Helper()
+	o := b.draft(t, reference, minor)
+	o.Kind, o.Destination = gateway.KindPayout, "card 401200******3010"
+	return o
+}
+
+// waits sends a payout that must not be made, and returns what it waits for.
+func (b *fixture) waits(t *testing.T, reference string, code payment.Code) payment.Approval {
+	t.Helper()
+	_, _, err := b.CreateOrder(t.Context(), b.draftPayout(t, reference, 501))
+	require.Equal(t, code, payment.CodeOf(err), "%v", err)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM order_references WHERE reference = $1", reference))
+	e, _ := errors.AsType[*payment.Error](err)
+	return *e.Approval
+}
+
+func TestAPayoutAboveTheSumWaitsForARelease(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	var hits []payment.LimitHit
+	b.LimitHit = func(_ context.Context, h payment.LimitHit) { hits = append(hits, h) }
+	rule := payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500}
+	b.setLimit(t, rule, "first")
+	_, _, err := b.CreateOrder(t.Context(), b.draftPayout(t, "observed", 501))
+	require.NoError(t, err)
+	require.Len(t, hits, 1)
+	rule.Enforced = true
+	b.setLimit(t, rule, "first")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitDay, Kind: gateway.KindPayout, Amount: 2000, Enforced: true}, "first")
+	_, _, err = b.CreateOrder(t.Context(), b.draftPayout(t, "small", 500))
+	require.NoError(t, err)
+
+	asked := b.waits(t, "large", payment.CodeApprovalPending)
+	require.Equal(t, asked, b.waits(t, "large", payment.CodeApprovalPending), "a repeat waits for the same")
+	other := b.draftPayout(t, "large", 501)
+	other.RequestHash = []byte("another request")
+	_, _, err = b.CreateOrder(t.Context(), other)
+	require.Equal(t, payment.CodeReferenceConflict, payment.CodeOf(err), "%v", err)
+	list, err := b.WaitingPayouts(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.Equal(t, "card 401200******3010", list[0].Destination)
+	require.Equal(t, 500, b.count(t, "SELECT sum(amount) FROM limit_uses"), "what waits is in no window yet")
+
+	_, err = b.DecidePayout(t.Context(), asked.ID, payment.ApprovalReleased)
+	require.NoError(t, err)
+	_, _, err = b.CreateOrder(t.Context(), other)
+	require.Equal(t, payment.CodeReferenceConflict, payment.CodeOf(err), "the release is of the request that was seen: %v", err)
+	made := 0
+	drafts := make([]*payment.Order, 10)
+	for i := range drafts {
+		drafts[i] = b.draftPayout(t, "large", 501)
+	}
+	for _, err := range race(len(drafts), func(i int) error {
+		_, created, err := b.CreateOrder(t.Context(), drafts[i])
+		if err == nil && !created {
+			return payment.ErrRecorded
+		}
+		return err
+	}) {
+		if err == nil {
+			made++
+		}
+	}
+	require.Equal(t, 1, made, "one release is one order")
+	_, err = b.DecidePayout(t.Context(), asked.ID, payment.ApprovalRejected)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM audit_log WHERE action = 'payout release'"))
+}
+
+func TestAPayoutThatIsNotReleasedIsGivenUp(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500, Enforced: true}, "first")
+	late := b.waits(t, "late", payment.CodeApprovalPending)
+	b.clock.Add(24 * time.Hour)
+	_, err := b.DecidePayout(t.Context(), late.ID, payment.ApprovalReleased)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+	anew := b.waits(t, "late", payment.CodeApprovalPending)
+	require.NotEqual(t, late.ID, anew.ID)
+	_, err = b.DecidePayout(t.Context(), anew.ID, payment.ApprovalReleased)
+	require.NoError(t, err)
+	b.clock.Add(24 * time.Hour)
+	unused := b.waits(t, "late", payment.CodeApprovalPending)
+	require.NotEqual(t, anew.ID, unused.ID, "a release is not for ever")
+
+	_, err = b.DecidePayout(t.Context(), unused.ID, payment.ApprovalRejected)
+	require.NoError(t, err)
+	require.Equal(t, payment.ApprovalRejected, b.waits(t, "late", payment.CodeApprovalRejected).State)
+	_, err = b.DecidePayout(t.Context(), uuid.New(), payment.ApprovalReleased)
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
+}

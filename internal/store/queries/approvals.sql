@@ -1,0 +1,26 @@
+-- name: AskApproval :execrows
+-- A request that waits, or was decided on, stays as it is until it expires.
+INSERT INTO payout_approvals AS a (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at)
+VALUES (@shop_id, @id, @reference, @request_hash, @account_name, @amount, @currency, @destination, 'waiting', @requested_at, @expires_at)
+ON CONFLICT (shop_id, reference) DO UPDATE SET id = excluded.id, request_hash = excluded.request_hash, account_name = excluded.account_name,
+    amount = excluded.amount, currency = excluded.currency, destination = excluded.destination, state = excluded.state,
+    requested_at = excluded.requested_at, expires_at = excluded.expires_at
+WHERE a.expires_at <= excluded.requested_at AND a.order_id IS NULL;
+
+-- name: ApprovalOfReference :one
+SELECT * FROM payout_approvals WHERE shop_id = $1 AND reference = $2;
+
+-- name: UseApproval :execrows
+UPDATE payout_approvals SET state = 'used', order_id = sqlc.arg('order_id')::uuid
+WHERE shop_id = @shop_id AND reference = @reference AND request_hash = @request_hash AND state = 'released' AND expires_at > sqlc.arg('now')::timestamptz;
+
+-- name: Approvals :many
+-- Those that wait, or were released and not used yet.
+SELECT s.name AS shop, sqlc.embed(a) FROM payout_approvals a JOIN shops s ON s.id = a.shop_id
+WHERE a.state IN ('waiting', 'released') AND a.expires_at > sqlc.arg('now')::timestamptz ORDER BY a.requested_at, a.id;
+
+-- name: LockApproval :one
+SELECT s.name AS shop, sqlc.embed(a) FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = @id FOR UPDATE OF a;
+
+-- name: DecideApproval :execrows
+UPDATE payout_approvals SET state = @state, expires_at = @expires_at WHERE shop_id = @shop_id AND id = @id;
