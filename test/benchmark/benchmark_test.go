@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // Sessions of Postgres report what they counted once a second.
 func TestEveryFigureIsMeasured(t *testing.T) {
 	t.Parallel()
-	figures, err := Run(t.Context(), Options{Rounds: 1, Window: 2 * time.Second, Warm: 200 * time.Millisecond, Clients: []int{4}, Dir: t.TempDir(), Log: t.Output()})
+	figures, err := Run(t.Context(), Options{Rounds: 1, Window: time.Second, Warm: 200 * time.Millisecond, Clients: []int{4}, Dir: t.TempDir(), Log: t.Output()})
 	require.NoError(t, err)
 	var groups []string
 	for _, f := range figures.All {
