@@ -107,9 +107,11 @@ CREATE TABLE account_secrets (
     PRIMARY KEY (account_id, name, stage)
 );
 
+-- Which shops may use an account. New orders that name no account go to the first one that fits, by priority.
 CREATE TABLE account_shops (
     shop_id     uuid NOT NULL REFERENCES shops (id),
     account_id  uuid NOT NULL REFERENCES accounts (id),
+    priority    integer CONSTRAINT account_shops_priority CHECK (priority BETWEEN 1 AND 1000), -- null: a request must name it
     PRIMARY KEY (shop_id, account_id)
 );
 
@@ -384,7 +386,9 @@ BEGIN
         WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id) IS NULL
             THEN 'orders_reference'
         WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
-        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id) IS NULL THEN 'orders_account'
+        -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here.
+        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL)) IS NULL
+            THEN CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id) THEN 'orders_account_begins' ELSE 'orders_account' END
         WHEN a.parent_id IS NOT NULL AND (SELECT true FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) IS NULL THEN 'orders_parent'
     END AS rule FROM added a) c WHERE c.rule IS NOT NULL LIMIT 1;
     IF FOUND THEN

@@ -18,7 +18,9 @@ import (
 type accountCmd struct {
 	Create        accountCreateCmd  `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
 	List          accountListCmd    `cmd:"" help:"List accounts."`
-	Set           accountSetCmd     `cmd:"" help:"Change an account's settings and secrets, or let another shop use it."`
+	Set           accountSetCmd     `cmd:"" help:"Change an account's settings and secrets."`
+	Link          accountLinkCmd    `cmd:"" help:"Let a shop use an account, or change the account's place in the shop's routing."`
+	Unlink        accountUnlinkCmd  `cmd:"" help:"Take an account from a shop. Its orders there go on; new ones cannot be made."`
 	Secret        accountSecretCmd  `cmd:"" help:"An account's secrets at its provider."`
 	CallbackToken accountTokenCmd   `cmd:"" name:"callback-token" help:"Where an account's callbacks come to."`
 	Test          accountTestCmd    `cmd:"" help:"Ask the provider whether it takes an account's secrets."`
@@ -32,7 +34,7 @@ type accountCreateCmd struct {
 	Currency    string   `required:"" help:"The account's currency, such as EUR. ${currencies}."`
 	For         string   `default:"any" enum:"any,payments,payouts" help:"What routing may pick it for: any, payments or payouts."`
 	MerchantKey string   `placeholder:"VALUE" help:"smartcore: the MerchantKey itself, instead of its file."`
-	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times."`
+	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it. May be given several times. New orders go to the first account of a shop, currency and purpose; later ones must be named, until 'account link' gives them a priority."`
 	JSON        bool     `name:"json" help:"Print JSON."`
 	accountFlags
 	reasonFlag
@@ -69,11 +71,18 @@ func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	links, err := linksOf(ctx, db.store, created.Name)
+	if err != nil {
+		return err
+	}
 	path := "/callbacks/" + created.Provider + "/" + created.CallbackToken.Reveal()
 	if c.JSON {
-		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "provider": created.Provider, "currency": created.Currency, "callback_path": path})
+		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "provider": created.Provider, "currency": created.Currency, "callback_path": path, "shops": linksJSON(links)})
 	}
 	fmt.Fprintf(io.Out, "Account %s is added. Its callbacks come to PUBLIC_URL%s\n", created.Name, path)
+	for _, l := range links {
+		printLink(io, l)
+	}
 	return nil
 }
 
@@ -84,9 +93,8 @@ func filled(settings map[string]string) map[string]string {
 }
 
 type accountSetCmd struct {
-	Name        string   `arg:"" help:"The account."`
-	MerchantKey string   `placeholder:"VALUE" help:"smartcore: the new MerchantKey itself, instead of its file."`
-	Shop        []string `sep:"none" placeholder:"NAME" help:"A shop that may use it, too. May be given several times."`
+	Name        string `arg:"" help:"The account."`
+	MerchantKey string `placeholder:"VALUE" help:"smartcore: the new MerchantKey itself, instead of its file."`
 	accountFlags
 	reasonFlag
 }
@@ -101,15 +109,15 @@ func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 	if c.MerchantKey != "" {
 		secrets["merchant_key"] = gateway.Secret(c.MerchantKey)
 	}
-	if len(settings) == 0 && len(secrets) == 0 && len(c.Shop) == 0 {
-		return fmt.Errorf("nothing to change: give --shop, a setting or a secret's file; --help lists them")
+	if len(settings) == 0 && len(secrets) == 0 {
+		return fmt.Errorf("nothing to change: give a setting or a secret's file; --help lists them")
 	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	change := store.AccountChange{Settings: settings, Secrets: secrets, Shops: c.Shop}
+	change := store.AccountChange{Settings: settings, Secrets: secrets}
 	if err := db.store.SetAccount(ctx, c.Name, change, func(a payment.Account) error {
 		return c.check(offlineDrivers(), a.Provider, gateway.Account{Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
 	}); err != nil {
@@ -146,17 +154,24 @@ func (c accountListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	links, err := db.store.Links(ctx)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		rows := []map[string]any{}
 		for _, a := range accounts {
-			rows = append(rows, map[string]any{"id": a.ID, "name": a.Name, "provider": a.Provider, "currency": a.Currency, "for": a.Purpose, "settings": a.Settings, "created_at": a.CreatedAt})
+			rows = append(rows, map[string]any{
+				"id": a.ID, "name": a.Name, "provider": a.Provider, "currency": a.Currency, "for": a.Purpose, "mode": a.Mode, "settings": a.Settings,
+				"shops": linksJSON(ofAccount(links, a.Name)), "created_at": a.CreatedAt,
+			})
 		}
 		return printJSON(io, rows)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tCREATED")
+	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tMODE\tSHOPS\tCREATED")
 	for _, a := range accounts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.CreatedAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, linksText(ofAccount(links, a.Name)), a.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return w.Flush()
 }

@@ -57,7 +57,7 @@ func (c shopCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, map[string]any{"id": created.ID, "name": created.Name, "key": key, "webhook_secret": secret, "scopes": scopes})
 	}
-	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nThe key works for %d days. It needs an account at a provider: 'server account create … --shop %[1]s', or 'server account set NAME --shop %[1]s'.\n", created.Name, key, secret, days(shop.LifeOf(scopes)))
+	fmt.Fprintf(io.Out, "Shop %s is made. These are shown once:\n\nkey:            %s\nwebhook secret: %s\n\nThe key works for %d days. It needs an account at a provider: 'server account create … --shop %[1]s', or 'server account link NAME --shop %[1]s'.\n", created.Name, key, secret, days(shop.LifeOf(scopes)))
 	return nil
 }
 

@@ -20,9 +20,17 @@ func (s *server) listAccounts(ctx context.Context, _ *call, q oapi.ListAccountsP
 	}
 	list := oapi.AccountList{Data: []oapi.Account{}, NextCursor: nullable(page.Next)}
 	for _, a := range page.Items {
-		list.Data = append(list.Data, oapi.Account{Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: string(a.Purpose), Capabilities: a.Capabilities})
+		list.Data = append(list.Data, oapi.Account{Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: string(a.Purpose), Priority: priority(a.Priority), Capabilities: a.Capabilities})
 	}
 	return reply{status: http.StatusOK, body: list}, nil
+}
+
+// priority is null for an account that requests must name.
+func priority(p int) *int {
+	if p == 0 {
+		return nil
+	}
+	return &p
 }
 
 // noAccount answers an address that names no account of the shop.

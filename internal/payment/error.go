@@ -84,6 +84,9 @@ func heldBack(gw gateway.Gateway, ref gateway.Ref) error {
 	}
 }
 
+// isHeldBack reports whether an error is heldBack's.
+func isHeldBack(err error) bool { return CodeOf(err) == CodeProviderFailed }
+
 // Error implements error.
 func (e *Error) Error() string {
 	if e.Err != nil {

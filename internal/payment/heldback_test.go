@@ -23,7 +23,7 @@ type readStore struct {
 }
 
 func (s *readStore) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) {
-	return []Account{{Name: "a", Provider: "fake", Currency: "EUR", Purpose: PurposeAny}}, nil
+	return []Account{{Name: "a", Provider: "fake", Currency: "EUR", Purpose: PurposeAny, Priority: 1}}, nil
 }
 
 func (s *readStore) Account(context.Context, uuid.UUID) (Account, error) {

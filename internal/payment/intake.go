@@ -88,25 +88,52 @@ type offer struct {
 // accept takes an order in. The same reference with the same request gives the first order, whatever would be said of the
 // request today.
 func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
-	to, err := s.destination(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
+	o, isNew, err := s.acceptOnce(ctx, in)
+	if in.account == "" && CodeOf(err) == CodeDisabled { // the account was drained a moment ago, which the store knows by now
+		return s.acceptOnce(ctx, in)
+	}
+	return o, isNew, err
+}
+
+func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, error) {
+	candidates, err := s.candidates(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	if in.minor > 0 {
-		in.order.Amount = money.New(in.minor, to.account.Currency)
+	o, of, err := s.offerAt(ctx, in, candidates[0])
+	for _, other := range candidates[1:] {
+		if !isHeldBack(err) {
+			break
+		}
+		// Nothing was written and nothing would be sent, so the next account may take the order.
+		if next, nextOffer, nextErr := s.offerAt(ctx, in, other); nextErr == nil {
+			o, of, err = next, nextOffer, nil
+		}
 	}
-	o, err := s.newOrder(ctx, in.order.at(to.account))
 	if err != nil {
-		return nil, false, err
+		return s.rejectOrReplay(ctx, &in.order, err)
+	}
+	return s.begin(ctx, o, attempt{operation: of.operation, call: of.call, until: s.latest(o)})
+}
+
+// offerAt is the order as it would go to an account, or why it cannot.
+func (s *Service) offerAt(ctx context.Context, in intake, a Account) (*Order, offer, error) {
+	to, err := s.targetOf(a)
+	if err != nil {
+		return nil, offer{}, err
+	}
+	if in.minor > 0 {
+		in.order.Amount = money.New(in.minor, a.Currency)
+	}
+	o, err := s.newOrder(ctx, in.order.at(a))
+	if err != nil {
+		return nil, offer{}, err
 	}
 	of, err := in.offer(ctx, to, o)
 	if err != nil {
-		return s.rejectOrReplay(ctx, o, err)
+		return nil, offer{}, err
 	}
-	if err := heldBack(to.gateway, of.ref); err != nil {
-		return s.rejectOrReplay(ctx, o, err)
-	}
-	return s.begin(ctx, o, attempt{operation: of.operation, call: of.call, until: s.latest(o)})
+	return o, of, heldBack(to.gateway, of.ref)
 }
 
 // childIntake is a request for an order that belongs to a payment, such as its refund. It goes where the payment went.

@@ -29,12 +29,17 @@ func begins(ctx context.Context, a Account) error {
 	case caller == shop.ModeOff:
 		return callerOff()
 	case a.Mode == shop.ModeDrain || a.Mode == shop.ModeOff:
-		return &Error{
-			Code: CodeDisabled, Message: "The account " + a.Name + " begins nothing new at the moment. Nothing was stored or sent. Use another account, or ask the operators.",
-			Fields: []gateway.FieldError{{Field: "account", Message: "begins nothing new at the moment"}},
-		}
+		return BeginsNothing(a.Name)
 	}
 	return nil
+}
+
+// BeginsNothing refuses a new order for an account that is drained or off.
+func BeginsNothing(account string) error {
+	return &Error{
+		Code: CodeDisabled, Message: "The account " + account + " begins nothing new at the moment. Nothing was stored or sent. Use another account, or ask the operators.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "begins nothing new at the moment"}},
+	}
 }
 
 // continues refuses a step of an order, or its refund, while the caller or the account is off.

@@ -28,7 +28,7 @@ var ErrRecorded = errors.New("the call is recorded already")
 // Methods return ErrNotFound, an *Error of CodeUnavailable while the database cannot be reached, or an internal error.
 type Store interface {
 	// CreateOrder writes a new order with its history. If the shop has an order of that kind and reference already, it
-	// changes nothing and returns that one and false.
+	// changes nothing and returns that one and false. If its account begins nothing new any more, it is BeginsNothing.
 	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
 	// CreateRefund is CreateOrder for a refund. Its payment is locked, so that refunds of one payment come one after the
 	// other, and check gets the payment's open refunds. An error of check is returned and nothing is saved. The payment's
@@ -62,7 +62,8 @@ type Store interface {
 
 	// Account returns an account with its secrets.
 	Account(ctx context.Context, id uuid.UUID) (Account, error)
-	// ShopAccounts returns the accounts a shop may use, by name, with their secrets.
+	// ShopAccounts returns the accounts a shop may use, with their secrets and priorities, in the order of routing: by priority,
+	// those that must be named last.
 	ShopAccounts(ctx context.Context, shop uuid.UUID) ([]Account, error)
 	// AccountByCallbackToken returns the account whose callback address holds token.
 	AccountByCallbackToken(ctx context.Context, token string) (Account, error)
@@ -78,11 +79,16 @@ type Account struct {
 	Settings      map[string]string
 	Secrets       map[string]gateway.Secret
 	CallbackToken gateway.Secret
+	// Priority is the account's place in a shop's routing, from 1, where it was loaded for a shop. 0 is for an account that a
+	// request must name.
+	Priority int
 	// Staged are secrets that will replace some of Secrets, and Previous those that some of them replaced. Calls use neither;
 	// callbacks may be signed with them. Nil for none.
 	Staged, Previous map[string]gateway.Secret
 	// Mode is how far the account is switched off.
-	Mode      shop.Mode
+	Mode shop.Mode
+	// Unusable is why an account of a shop cannot be used, nil if it can. Nothing but its name is sure then.
+	Unusable  error
 	CreatedAt time.Time
 }
 

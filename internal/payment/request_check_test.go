@@ -40,9 +40,9 @@ func (s *shelf) Order(context.Context, Key) (*Order, error) { return nil, ErrNot
 
 func newShelf(fake *gatewaytest.Fake) (*shelf, *Service) {
 	s := &shelf{accounts: []Account{
-		{ID: uuid.New(), Name: "a", Provider: fake.Name(), Currency: "EUR", Purpose: PurposeAny},
-		{ID: uuid.New(), Name: "b", Provider: fake.Name(), Currency: "UAH", Purpose: PurposePayments},
-		{ID: uuid.New(), Name: "c", Provider: fake.Name(), Currency: "USD", Purpose: PurposePayouts},
+		{ID: uuid.New(), Name: "a", Provider: fake.Name(), Currency: "EUR", Purpose: PurposeAny, Priority: 1},
+		{ID: uuid.New(), Name: "b", Provider: fake.Name(), Currency: "UAH", Purpose: PurposePayments, Priority: 1},
+		{ID: uuid.New(), Name: "c", Provider: fake.Name(), Currency: "USD", Purpose: PurposePayouts, Priority: 1},
 	}}
 	return s, New(Config{Store: s, Drivers: gateway.NewRegistry(fake)})
 }

@@ -184,6 +184,9 @@ func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, 
 	}
 	infos := make([]AccountInfo, 0, len(accounts))
 	for _, a := range accounts {
+		if a.Unusable != nil {
+			continue
+		}
 		o, err := s.open(a)
 		if err != nil {
 			return nil, err

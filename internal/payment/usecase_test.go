@@ -25,7 +25,7 @@ type shopStore struct {
 // newShop returns the use cases of a shop with one account at a provider.
 func newShop(fake *gatewaytest.Fake) (*shopStore, *Service) {
 	s := &shopStore{
-		accounts: []Account{{ID: uuid.New(), Name: "main", Provider: "fake", Currency: "EUR", Purpose: PurposeAny}},
+		accounts: []Account{{ID: uuid.New(), Name: "main", Provider: "fake", Currency: "EUR", Purpose: PurposeAny, Priority: 1}},
 		orders:   map[uuid.UUID]*Order{}, failures: map[string]error{},
 	}
 	return s, New(Config{Store: s, Drivers: gateway.NewRegistry(fake), Now: func() time.Time { return epoch }, PublicURL: "https://pay.example"})

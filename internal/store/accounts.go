@@ -29,7 +29,7 @@ type NewAccount struct {
 	Purpose  payment.Purpose
 	Settings map[string]string
 	Secrets  map[string]gateway.Secret
-	// Shops names the shops that may use it.
+	// Shops names the shops that may use it. The first account of a shop, currency and purpose is routed to.
 	Shops []string
 }
 
@@ -86,18 +86,19 @@ func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Acco
 	}); err != nil {
 		return err
 	}
-	return s.setAccount(ctx, q, a.ID, a.Secrets, shops)
-}
-
-func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, secrets map[string]gateway.Secret, shops []string) error {
-	if err := s.setSecrets(ctx, q, id, stageCurrent, secrets); err != nil {
+	if err := s.setSecrets(ctx, q, a.ID, stageCurrent, a.Secrets); err != nil {
 		return err
 	}
 	for _, name := range shops {
-		if _, err := lockShop(ctx, q, name); err != nil {
+		l, err := loadLinks(ctx, q, a, name)
+		if err != nil {
 			return err
 		}
-		if _, err := q.AllowAccount(ctx, db.AllowAccountParams{AccountID: id, ShopName: name}); err != nil {
+		priority, err := l.place(Routing{})
+		if err != nil {
+			return err
+		}
+		if err := linkAccount(ctx, q, l.shop, a.ID, priority); err != nil {
 			return err
 		}
 	}
@@ -105,11 +106,10 @@ func (s *Store) setAccount(ctx context.Context, q *db.Queries, id uuid.UUID, sec
 }
 
 // AccountChange is what becomes different of an account. Settings and secrets replace those of their names; an empty setting
-// is taken away, and a secret that is replaced still verifies callbacks. Shops may use the account from now on, too.
+// is taken away, and a secret that is replaced still verifies callbacks.
 type AccountChange struct {
 	Settings map[string]string
 	Secrets  map[string]gateway.Secret
-	Shops    []string
 }
 
 // SetAccount changes an account. check looks at the account as it will be, and an error of it changes nothing. An account that
@@ -142,11 +142,7 @@ func (s *Store) SetAccount(ctx context.Context, name string, change AccountChang
 			}
 		}
 		after := accountFacts(fingerprint, a)
-		after["shops_added"] = orEmpty(change.Shops)
-		if err := s.replaceSecrets(ctx, q, a.ID, change.Secrets); err != nil {
-			return act{}, err
-		}
-		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.setAccount(ctx, q, a.ID, nil, change.Shops)
+		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.replaceSecrets(ctx, q, a.ID, change.Secrets)
 	})
 }
 

@@ -48,7 +48,7 @@ var configTables = []configTable{
 		columns: []string{"name", "provider", "currency", "purpose", "settings", fieldCallbackToken, "callback_token_hash", "previous_token_hash", "previous_token_until", "mode", "created_at"},
 	},
 	{name: tableAccountSecrets, owner: "t.account_id", key: []string{"name", "stage"}, columns: []string{"value", "since"}, encrypted: "value"},
-	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}},
+	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}, columns: []string{"priority"}},
 	{name: tableLimits, owner: limitOwner, key: []string{"id"}, columns: []string{"scope", "object_id", "kind", "currency", "rule", "amount", "orders", "mode"}},
 }
 

@@ -218,7 +218,7 @@ func TestAShopCannotBeGivenAnAccount(t *testing.T) {
 	t.Parallel()
 	b := configured(t)
 	other, _, _ := b.newShop(t, "other", "")
-	b.exec(t, "INSERT INTO account_shops VALUES ($1, $2)", other.ID, b.account.ID)
+	b.exec(t, "INSERT INTO account_shops VALUES ($1, $2, 1)", other.ID, b.account.ID)
 	b.ExpireDirectory()
 	accounts, err := b.ShopAccounts(t.Context(), other.ID)
 	require.NoError(t, err)

@@ -103,6 +103,9 @@ func (s *Store) create(ctx context.Context, o *payment.Order, insert func(db.Ins
 	case errors.Is(err, errTaken):
 		existing, err := s.OrderByReference(ctx, o.ShopID, o.Kind, o.Reference)
 		return existing, false, err
+	case violates(err, "orders_account_begins"):
+		s.directory.expire() // it was switched off a moment ago
+		return nil, false, payment.BeginsNothing(o.AccountName)
 	case err != nil:
 		return nil, false, err
 	}

@@ -89,6 +89,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"second of a name": {"order_references_key", []string{whole("'status_reason', ''")}},
 		"unknown shop":     {"orders_shop", []string{whole("'reference', 'other', 'shop_id', gen_random_uuid()")}},
 		"unknown account":  {"orders_account", []string{whole("'reference', 'other', 'account_id', gen_random_uuid()")}},
+		"drained account":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other'")}},
 		"unknown parent":   {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
 		"status alone":     {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
 		"sequence alone":   {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},

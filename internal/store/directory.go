@@ -53,8 +53,8 @@ type entries struct {
 	keys       map[string]keyEntry // by id
 	secrets    map[uuid.UUID][]webhookSecret
 	accounts   map[uuid.UUID]accountEntry
-	tokens     map[string]tokenEntry     // by hash
-	ofShop     map[uuid.UUID][]uuid.UUID // by the accounts' names
+	tokens     map[string]tokenEntry       // by hash
+	ofShop     map[uuid.UUID][]accountLink // in the order of routing
 	limits     []payment.Limit
 	shops      map[uuid.UUID]shop.Shop
 }
@@ -68,6 +68,12 @@ func (e *entries) isAltered(table string, owner uuid.UUID, key ...string) bool {
 type accountEntry struct {
 	payment.Account
 	err error
+}
+
+// accountLink is an account that a shop may use, with its place in the shop's routing.
+type accountLink struct {
+	account  uuid.UUID
+	priority int
 }
 
 // tokenEntry is a callback address.
@@ -162,7 +168,7 @@ func (s *Store) readDirectory(ctx context.Context, old *entries, state db.Direct
 		fresh = &entries{
 			state: state, // read before: what changed since is found by the next comparison
 			keys:  map[string]keyEntry{}, secrets: map[uuid.UUID][]webhookSecret{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]tokenEntry{},
-			ofShop: map[uuid.UUID][]uuid.UUID{}, shops: map[uuid.UUID]shop.Shop{},
+			ofShop: map[uuid.UUID][]accountLink{}, shops: map[uuid.UUID]shop.Shop{},
 		}
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			q := db.New(tx)
@@ -243,7 +249,7 @@ func (s *Store) fillAccounts(ctx context.Context, q *db.Queries, e *entries) err
 	for _, r := range accounts {
 		a, err := s.account(accountRow(r))
 		if err != nil {
-			err = fmt.Errorf("read account %s: %w", r.Name, err)
+			a.Name, err = r.Name, fmt.Errorf("read account %s: %w", r.Name, err)
 		} else if e.frozen[r.ID.String()] {
 			err = &payment.Error{Code: payment.CodeAccountFrozen, Message: "The account " + r.Name + " was changed past payrelay, so it is not used. Nothing was stored or sent. Use another account, or ask the operators."}
 		}
@@ -258,7 +264,7 @@ func (s *Store) fillAccounts(ctx context.Context, q *db.Queries, e *entries) err
 	links, err := q.AccountShops(ctx)
 	for _, l := range links {
 		if !e.isAltered(tableAccountShops, l.AccountID, l.ShopID.String()) {
-			e.ofShop[l.ShopID] = append(e.ofShop[l.ShopID], l.AccountID)
+			e.ofShop[l.ShopID] = append(e.ofShop[l.ShopID], accountLink{l.AccountID, priorityOf(l.Priority)})
 		}
 	}
 	return err
@@ -335,10 +341,11 @@ func (s *Store) knownAccount(ctx context.Context, pick func(*entries) (accountEn
 // ShopAccounts implements payment.Store.
 func (s *Store) ShopAccounts(ctx context.Context, id uuid.UUID) ([]payment.Account, error) {
 	accounts, _, err := found(ctx, s, func(e *entries) ([]accountEntry, bool) {
-		ids := e.ofShop[id]
-		list := make([]accountEntry, len(ids))
-		for i, a := range ids {
-			list[i] = e.accounts[a]
+		links := e.ofShop[id]
+		list := make([]accountEntry, len(links))
+		for i, l := range links {
+			list[i] = e.accounts[l.account]
+			list[i].Priority = l.priority
 		}
 		return list, len(list) > 0
 	})
@@ -347,10 +354,8 @@ func (s *Store) ShopAccounts(ctx context.Context, id uuid.UUID) ([]payment.Accou
 	}
 	list := make([]payment.Account, len(accounts))
 	for i, a := range accounts {
-		if a.err != nil {
-			return nil, a.err
-		}
 		list[i] = a.Account
+		list[i].Unusable = a.err
 	}
 	return list, nil
 }

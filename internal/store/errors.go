@@ -23,6 +23,7 @@ const (
 	idleTooLong          = "25P03"
 	uniqueViolation      = "23505"
 	checkViolation       = "23514"
+	ruleViolation        = "23000" // integrity_constraint_violation: a rule of ours that a trigger holds
 	badCharacter         = "22021" // character_not_in_repertoire: a NUL in a text
 	internalError        = "XX000" // of a Citus coordinator: an error of a node
 	badJSONCharacter     = "22P05" // untranslatable_character: a NUL in a JSON text
@@ -44,7 +45,7 @@ func inTheWay(err error) bool {
 // number of a shard, and may not keep the node's code.
 func violates(err error, constraint string) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || pg.Code != uniqueViolation && pg.Code != checkViolation && pg.Code != internalError {
+	if !ok || pg.Code != uniqueViolation && pg.Code != checkViolation && pg.Code != ruleViolation && pg.Code != internalError {
 		return false
 	}
 	if pg.ConstraintName != "" {

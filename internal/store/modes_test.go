@@ -13,6 +13,7 @@ import (
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
+	"payrelay/internal/store"
 )
 
 // moving is every use case that moves money. A new one belongs here.
@@ -155,8 +156,10 @@ func TestARepeatIsAnsweredWhileNothingBegins(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, first.ID, repeated.ID)
 	}
-	// Routing prefers an account that takes new orders.
+	// Routing passes over an account that takes none.
 	second := b.newAccount(t, "EUR-2", "first")
+	_, err = b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
+	require.NoError(t, err)
 	in.Reference = "r-2"
 	o, _, err := service.CreatePayment(t.Context(), in)
 	require.NoError(t, err)

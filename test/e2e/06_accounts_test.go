@@ -1,12 +1,19 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/secrets"
 )
 
 // What an account does not list among its capabilities is refused, and not asked of a provider that answers nothing else.
@@ -59,4 +66,39 @@ func TestAccountsListWhatTheyCanDo(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A new account takes no traffic until an operator gives it a priority, and a drained one is passed over. Requests that name an
+// account go there, whatever the routing says.
+func TestRoutingFollowsPriorities(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
+	account := func(reference, member string) string {
+		t.Helper()
+		var o struct{ Account string }
+		res := d.call(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":%q,"amount":1000,"currency":"EUR","description":"Socks",%s%s}`, reference, member, customer), &o)
+		require.Equal(t, http.StatusCreated, res.StatusCode)
+		return o.Account
+	}
+	printed := d.operator("account", "create", "AAA", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
+		"--pci-url", d.Sandbox+"/smartcore/pci", "--gateway-url", d.Sandbox+"/smartcore/gateway")
+	require.Contains(t, printed, "Shop demo reaches account AAA by name only")
+	require.Equal(t, "EUR-sandbox", account("route-1", ""), "linking moves nothing")
+	require.Equal(t, "AAA", account("route-2", `"account":"AAA",`))
+
+	require.Contains(t, d.operator("account", "link", "AAA", "--shop", "demo", "--priority", "2"), "routes to account AAA with priority 2")
+	d.operator("account", "disable", "EUR-sandbox", "--mode", "drain", "--reason", "maintenance")
+	require.Equal(t, "AAA", account("route-3", ""), "from the commit on, without waiting for the replicas")
+	d.refuses("/v1/payments", fmt.Sprintf(`{"reference":"route-4","amount":1000,"currency":"EUR","description":"Socks","account":"EUR-sandbox",%s}`, customer), http.StatusForbidden, "disabled")
+	d.operator("account", "enable", "EUR-sandbox")
+	require.Eventually(t, func() bool { return account("route-"+uuid.NewString(), "") == "EUR-sandbox" }, 20*time.Second, 100*time.Millisecond)
+
+	d.operator("account", "unlink", "AAA", "--shop", "demo")
+	require.Contains(t, d.operator("account", "list"), "EUR-sandbox")
+	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
+	code, _, text := command(environ, "account", "unlink", "EUR-sandbox", "--shop", "demo")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "has no other in its routing for EUR")
 }

@@ -128,7 +128,7 @@ func TestAShopWithoutAnAccountHearsSo(t *testing.T) {
 		require.Contains(t, string(text), "has no account at a provider yet")
 	}
 	require.Contains(t, d.operator("shop", "create", "third"), "account create … --shop third")
-	d.operator("account", "set", "EUR-sandbox", "--shop", "other")
+	d.operator("account", "link", "EUR-sandbox", "--shop", "other")
 	res, text := d.raw(http.MethodPost, "/v1/payments", fmt.Sprintf(`{"reference":"first","amount":1000,"currency":"EUR","description":"x",%s}`, customer), other)
 	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
 }
@@ -138,7 +138,7 @@ func TestANotificationAddressThatCanNeverBeCalledIsRefused(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	other := d.otherShop() // without an allow-list
-	d.operator("account", "set", "EUR-sandbox", "--shop", "other")
+	d.operator("account", "link", "EUR-sandbox", "--shop", "other")
 	for _, url := range []string{
 		"https://10.0.0.1/h", "https://localhost/h", "https://localhost./h", "https://[::1]/h", "https://[::ffff:10.0.0.1]/h", "https://2130706433/h", "https://0x7f.1/h",
 		"https://169.254.169.254/h", "https://[fd00::1]/h", "https://100.64.0.1/h", "http://shop.example.com/h", "https://shop.example.com:3000/h", "https://a:b@shop.example.com/h",

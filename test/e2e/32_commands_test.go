@@ -52,7 +52,7 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{"nothing to change", []string{"key", "narrow", "nobody"}},
 		{`--from "10.0.0.1/8" is not a network`, []string{"key", "create", "demo", "--from", "10.0.0.1/8"}},
 		{"--overlap is from 0 to 168h", []string{"key", "rotate", "nobody", "--overlap", "169h"}},
-		{`There is no account named "nobody".`, []string{"account", "set", "nobody", "--shop", "demo"}},
+		{`There is no account named "nobody".`, []string{"account", "link", "nobody", "--shop", "demo"}},
 		{"no order is called", []string{"order", "show", "a\x00b"}},
 		{"no order is called", []string{"order", "resolve", "\xff", "--status", "failed", "--reason", "a test"}},
 		{"no notification from sequence 99999999999 on", []string{"order", "resend", o.ID, "--from", "99999999999"}},

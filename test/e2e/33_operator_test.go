@@ -188,7 +188,6 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 	for want, args := range map[string][]string{
 		"nothing to change":                       {"EUR-sandbox"},
 		`no account named "nobody"`:               {"nobody", "--merchant-key", "m"},
-		`no shop named "nobody"`:                  {"EUR-sandbox", "--secret-file", file, "--shop", "nobody"},
 		"--secret-file":                           {"EUR-sandbox", "--secret-file", file + ".missing"},
 		"is nothing that an account at uapay has": {"UAH-sandbox", "--merchant-key", "m"},
 		"direct_engine: use invoice or c2a":       {"UAH-sandbox", "--direct-engine", "both"},

@@ -291,7 +291,7 @@ func (d *dev) of(shop string, accounts ...string) *dev {
 	}
 	require.NoError(d.t, json.Unmarshal([]byte(d.operator("shop", "create", shop, "--json")), &made))
 	for _, account := range accounts {
-		d.operator("account", "set", account, "--shop", shop)
+		d.operator("account", "link", account, "--shop", shop)
 	}
 	other := *d
 	other.ShopKey = made.Key

@@ -53,7 +53,7 @@ func newStore(w *world) *store {
 	s := &store{w: w, received: map[string]*received{}}
 	for i, m := range manners {
 		s.accounts = append(s.accounts, payment.Account{
-			ID: uuid.UUID{0: 1, 15: byte(i + 1)}, Name: m.name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny,
+			ID: uuid.UUID{0: 1, 15: byte(i + 1)}, Name: m.name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny, Priority: 1,
 			CallbackToken: gateway.Secret("token-" + m.name), CreatedAt: epoch,
 		})
 	}

@@ -28,8 +28,23 @@ SELECT max(since)::timestamptz AS since FROM account_secrets WHERE account_id = 
 UPDATE accounts SET previous_token_hash = callback_token_hash, previous_token_until = sqlc.arg(until)::timestamptz,
     callback_token = @callback_token, callback_token_hash = @callback_token_hash WHERE id = @id;
 
--- name: AllowAccount :execrows
-INSERT INTO account_shops (shop_id, account_id) SELECT s.id, @account_id FROM shops s WHERE s.name = @shop_name ON CONFLICT DO NOTHING;
+-- name: LinkAccount :execrows
+INSERT INTO account_shops (shop_id, account_id, priority) VALUES (@shop_id, @account_id, sqlc.narg(priority)::integer)
+ON CONFLICT (shop_id, account_id) DO UPDATE SET priority = excluded.priority;
+
+-- name: UnlinkAccount :execrows
+DELETE FROM account_shops WHERE shop_id = @shop_id AND account_id = @account_id;
+
+-- name: LinksOfShop :many
+SELECT l.account_id, a.currency, a.purpose, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
+WHERE l.shop_id = $1 ORDER BY l.priority NULLS LAST, a.name;
+
+-- name: LinksByAccount :many
+SELECT a.name AS account, s.name AS shop, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id JOIN shops s ON s.id = l.shop_id
+ORDER BY a.name, s.name;
+
+-- name: NewestOrderAt :many
+SELECT created_at FROM orders WHERE account_name = @account_name AND shop_id = @shop_id ORDER BY id DESC LIMIT 1;
 
 -- name: Accounts :many
 SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
@@ -55,7 +70,8 @@ SELECT value FROM service_keys WHERE name = $1;
 UPDATE accounts SET settings = @settings WHERE name = @name;
 
 -- name: AccountShops :many
-SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name;
+-- In the order of routing: those that are named only come last.
+SELECT l.shop_id, l.account_id, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY l.priority NULLS LAST, a.name;
 
 -- name: SetAccountMode :execrows
 UPDATE accounts SET mode = @mode WHERE id = @id;

@@ -99,8 +99,11 @@ type Account struct {
 	Currency     string   `json:"currency"`
 
 	// For What orders it takes. Known values: `any`, `payments`, `payouts`.
-	For      string `json:"for"`
-	Name     string `json:"name"`
+	For  string `json:"for"`
+	Name string `json:"name"`
+
+	// Priority Its place among your accounts when a payment names none, the least first. `null`: only requests that name it reach it.
+	Priority *int   `json:"priority"`
 	Provider string `json:"provider"`
 }
 
@@ -489,7 +492,7 @@ type PaymentMethodInputType string
 
 // PaymentRequest defines model for PaymentRequest.
 type PaymentRequest struct {
-	// Account A provider account; without it one is picked by the currency.
+	// Account A provider account. Without it the order goes to the first of your accounts for its currency, by `priority`, whose provider answers. An order whose account is named goes nowhere else.
 	Account *string `json:"account,omitempty"`
 
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.

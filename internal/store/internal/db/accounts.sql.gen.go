@@ -72,9 +72,10 @@ func (q *Queries) AccountIDByName(ctx context.Context, name string) (uuid.UUID, 
 }
 
 const AccountShops = `-- name: AccountShops :many
-SELECT l.shop_id, l.account_id FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY a.name
+SELECT l.shop_id, l.account_id, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY l.priority NULLS LAST, a.name
 `
 
+// In the order of routing: those that are named only come last.
 func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
 	rows, err := q.db.Query(ctx, AccountShops)
 	if err != nil {
@@ -84,7 +85,7 @@ func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
 	var items []AccountShop
 	for rows.Next() {
 		var i AccountShop
-		if err := rows.Scan(&i.ShopID, &i.AccountID); err != nil {
+		if err := rows.Scan(&i.ShopID, &i.AccountID, &i.Priority); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -153,23 +154,6 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 		return nil, err
 	}
 	return items, nil
-}
-
-const AllowAccount = `-- name: AllowAccount :execrows
-INSERT INTO account_shops (shop_id, account_id) SELECT s.id, $1 FROM shops s WHERE s.name = $2 ON CONFLICT DO NOTHING
-`
-
-type AllowAccountParams struct {
-	AccountID uuid.UUID `db:"account_id"`
-	ShopName  string    `db:"shop_name"`
-}
-
-func (q *Queries) AllowAccount(ctx context.Context, arg AllowAccountParams) (int64, error) {
-	result, err := q.db.Exec(ctx, AllowAccount, arg.AccountID, arg.ShopName)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
 }
 
 const DropReplacedSecrets = `-- name: DropReplacedSecrets :exec
@@ -249,6 +233,122 @@ type KeepCurrentSecretsParams struct {
 func (q *Queries) KeepCurrentSecrets(ctx context.Context, arg KeepCurrentSecretsParams) error {
 	_, err := q.db.Exec(ctx, KeepCurrentSecrets, arg.Now, arg.AccountID)
 	return err
+}
+
+const LinkAccount = `-- name: LinkAccount :execrows
+INSERT INTO account_shops (shop_id, account_id, priority) VALUES ($1, $2, $3::integer)
+ON CONFLICT (shop_id, account_id) DO UPDATE SET priority = excluded.priority
+`
+
+type LinkAccountParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	AccountID uuid.UUID `db:"account_id"`
+	Priority  *int32    `db:"priority"`
+}
+
+func (q *Queries) LinkAccount(ctx context.Context, arg LinkAccountParams) (int64, error) {
+	result, err := q.db.Exec(ctx, LinkAccount, arg.ShopID, arg.AccountID, arg.Priority)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const LinksByAccount = `-- name: LinksByAccount :many
+SELECT a.name AS account, s.name AS shop, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id JOIN shops s ON s.id = l.shop_id
+ORDER BY a.name, s.name
+`
+
+type LinksByAccountRow struct {
+	Account  string `db:"account"`
+	Shop     string `db:"shop"`
+	Priority *int32 `db:"priority"`
+}
+
+func (q *Queries) LinksByAccount(ctx context.Context) ([]LinksByAccountRow, error) {
+	rows, err := q.db.Query(ctx, LinksByAccount)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LinksByAccountRow
+	for rows.Next() {
+		var i LinksByAccountRow
+		if err := rows.Scan(&i.Account, &i.Shop, &i.Priority); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LinksOfShop = `-- name: LinksOfShop :many
+SELECT l.account_id, a.currency, a.purpose, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
+WHERE l.shop_id = $1 ORDER BY l.priority NULLS LAST, a.name
+`
+
+type LinksOfShopRow struct {
+	AccountID uuid.UUID `db:"account_id"`
+	Currency  string    `db:"currency"`
+	Purpose   string    `db:"purpose"`
+	Priority  *int32    `db:"priority"`
+}
+
+func (q *Queries) LinksOfShop(ctx context.Context, shopID uuid.UUID) ([]LinksOfShopRow, error) {
+	rows, err := q.db.Query(ctx, LinksOfShop, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LinksOfShopRow
+	for rows.Next() {
+		var i LinksOfShopRow
+		if err := rows.Scan(
+			&i.AccountID,
+			&i.Currency,
+			&i.Purpose,
+			&i.Priority,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const NewestOrderAt = `-- name: NewestOrderAt :many
+SELECT created_at FROM orders WHERE account_name = $1 AND shop_id = $2 ORDER BY id DESC LIMIT 1
+`
+
+type NewestOrderAtParams struct {
+	AccountName string    `db:"account_name"`
+	ShopID      uuid.UUID `db:"shop_id"`
+}
+
+func (q *Queries) NewestOrderAt(ctx context.Context, arg NewestOrderAtParams) ([]time.Time, error) {
+	rows, err := q.db.Query(ctx, NewestOrderAt, arg.AccountName, arg.ShopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var created_at time.Time
+		if err := rows.Scan(&created_at); err != nil {
+			return nil, err
+		}
+		items = append(items, created_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const NewestPreviousSecret = `-- name: NewestPreviousSecret :one
@@ -365,6 +465,23 @@ func (q *Queries) SetAccountSecret(ctx context.Context, arg SetAccountSecretPara
 		arg.Value,
 		arg.Since,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const UnlinkAccount = `-- name: UnlinkAccount :execrows
+DELETE FROM account_shops WHERE shop_id = $1 AND account_id = $2
+`
+
+type UnlinkAccountParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	AccountID uuid.UUID `db:"account_id"`
+}
+
+func (q *Queries) UnlinkAccount(ctx context.Context, arg UnlinkAccountParams) (int64, error) {
+	result, err := q.db.Exec(ctx, UnlinkAccount, arg.ShopID, arg.AccountID)
 	if err != nil {
 		return 0, err
 	}

@@ -38,6 +38,7 @@ type AccountSecret struct {
 type AccountShop struct {
 	ShopID    uuid.UUID `db:"shop_id"`
 	AccountID uuid.UUID `db:"account_id"`
+	Priority  *int32    `db:"priority"`
 }
 
 type AddressesOff struct {
