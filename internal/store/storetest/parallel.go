@@ -11,6 +11,6 @@ import (
 func MoreAtOnce() {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set(strconv.Itoa(5 * runtime.GOMAXPROCS(0))) // a number is never refused
+		_ = f.Value.Set(strconv.Itoa(4 * runtime.GOMAXPROCS(0))) // a number is never refused
 	}
 }
