@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -43,7 +44,7 @@ var forged = map[string]string{
 // tampered is a store whose database somebody else writes to.
 type tampered struct {
 	*fixture
-	paid, refund payment.Key
+	paid, refund, open payment.Key
 }
 
 // newTampered makes a payment with a refund, a second payment that is open, and takes the constraints away.
@@ -52,7 +53,7 @@ func newTampered(t *testing.T) *tampered {
 	b := &tampered{fixture: newFixture(t)}
 	b.paid = b.fixture.paid(t, "paid-1", 1000).Key()
 	b.refund = b.partlyRefunded(t, b.paid, 400)
-	b.report(t, b.create(t, "open-1", 700).Key(), payment.StatusProcessing)
+	b.open = b.report(t, b.create(t, "open-1", 700).Key(), payment.StatusProcessing).Key()
 	b.exec(t, `DO $$ DECLARE c record; BEGIN
 		FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype IN ('c', 'f') AND connamespace = current_schema()::regnamespace AND conparentid = 0 AND coninhcount = 0 LOOP
 			EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname);
@@ -158,4 +159,87 @@ func TestAFrozenOrderIsNotUsed(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrFrozen)
 	_, err = b.UpdateOrder(t.Context(), b.refund, func(o *payment.Order) error { o.StatusReason = "x"; return nil })
 	require.NoError(t, err, "a refund of it whose sums stay")
+}
+
+// kept returns statements that put an order's row back as it is now.
+func (b *tampered) kept(t *testing.T, key payment.Key) []string {
+	t.Helper()
+	b.exec(t, "CREATE TABLE IF NOT EXISTS old AS SELECT * FROM orders")
+	return []string{"DELETE FROM orders WHERE id = '" + key.Order.String() + "'", "INSERT INTO orders SELECT * FROM old WHERE id = '" + key.Order.String() + "'"}
+}
+
+func TestAnOldRowAndACutTailAreFound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cut   []string // beside the old row of the order
+		table string   // where it shows
+	}{
+		"an old row":                        {nil, "orders"},
+		"and its history cut":               {[]string{"DELETE FROM order_transitions WHERE sequence > 2"}, "order_transitions"},
+		"and its notifications cut":         {[]string{"DELETE FROM order_transitions WHERE sequence > 2", "DELETE FROM notifications WHERE sequence > 2"}, "notifications"},
+		"and the feed's places filled":      {[]string{"DELETE FROM order_transitions WHERE sequence > 2", "DELETE FROM notifications WHERE sequence > 2", "UPDATE notifications SET position = position - 1 WHERE position > 4"}, "notifications"},
+		"the order removed":                 {[]string{"DELETE FROM orders WHERE reference = 'open-1'"}, "orders"},
+		"the order and its history removed": {[]string{"DELETE FROM order_transitions USING orders WHERE id = order_id AND reference = 'open-1'", "DELETE FROM orders WHERE reference = 'open-1'"}, "orders"},
+	} {
+		b := newTampered(t)
+		old := b.kept(t, b.open)
+		b.report(t, b.open, payment.StatusSucceeded)
+		b.report(t, b.create(t, "later-1", 100).Key(), payment.StatusSucceeded)
+		b.tamper(t, append(old, c.cut...)...)
+		var tables []string
+		for _, f := range b.verify(t) {
+			tables = append(tables, f.Table)
+		}
+		require.Contains(t, tables, c.table, name)
+	}
+}
+
+// An older row of a payment has a seal that holds. Its refunds say that it is old, before the money goes out twice.
+func TestNothingIsRefundedTwiceByAnOldRow(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	old := b.kept(t, b.paid)
+	o, err := b.Order(t.Context(), b.paid)
+	require.NoError(t, err)
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, o, "refund-2", 600))
+	require.NoError(t, err)
+	b.report(t, refund.Key(), payment.StatusSucceeded)
+
+	b.tamper(t, old...)
+	o, err = b.Order(t.Context(), b.paid)
+	require.NoError(t, err, "the seal holds")
+	_, _, err = b.createRefund(t.Context(), b.draftRefund(t, o, "refund-3", 600))
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Equal(t, []store.Finding{
+		{Table: "orders", ID: b.paid.Order.String(), What: "the refunded sum is 400, and by the history and the refunds 1000"},
+		{Table: "orders", ID: b.paid.Order.String(), What: "the sum reserved for refunds is 400, and by the refunds 1000"},
+	}, b.verify(t))
+}
+
+func TestAFrozenOrderIsNotNotifiedOf(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	b.tamper(t, "UPDATE orders SET notification_url = 'https://evil.example/'")
+	b.none(t, b.paid, b.clock.Now().Add(10*time.Minute))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM deliveries WHERE leased_until IS NOT NULL"))
+	require.NoError(t, b.Unfreeze(t.Context(), b.paid))
+	b.clock.Add(10 * time.Minute)
+	require.NotNil(t, b.lease(t, b.paid))
+}
+
+func TestUnfreezingWantsTheHistory(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	require.ErrorContains(t, b.Unfreeze(t.Context(), b.paid), "not frozen")
+	for _, change := range []string{"amount_captured = 900", "amount_refunded = 399", "status = 'failed'", "sequence = 9", "chain = '\\x00'"} {
+		old := b.kept(t, b.paid)
+		b.tamper(t, "UPDATE orders SET "+change+" WHERE reference = 'paid-1'")
+		require.ErrorContains(t, b.Unfreeze(t.Context(), b.paid), "stays frozen", change)
+		b.tamper(t, old...)
+	}
+	b.tamper(t, "UPDATE orders SET provider_reference = 'moved' WHERE reference = 'paid-1'")
+	require.NoError(t, b.Unfreeze(t.Context(), b.paid))
+	require.Empty(t, b.verify(t))
+	_, err := b.Order(t.Context(), b.paid)
+	require.NoError(t, err)
 }
