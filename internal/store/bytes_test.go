@@ -25,15 +25,15 @@ var fillLives = []string{
 		(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid AS id
 	FROM (SELECT i, $1::timestamptz + (i::float8 / $2) * interval '30 days' AS at FROM generate_series(1, $2::integer) i) numbered`,
 	`INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, sequence, amount, currency, amount_captured, flow, provider, account_id, account_name,
-		provider_order_id, provider_reference, bank_references, data_key, payment_method, details, description, metadata, created_at, updated_at, finalized_at, polls_since)
+		provider_order_id, provider_reference, bank_references, data_key, payment_method, details, description, metadata, created_at, updated_at, finalized_at, polls_since, chain, seal)
 	SELECT shop_id, id, 'payment', 'order-' || words(12), decode(words(64), 'hex'), 'succeeded', 'sale', 3, 1000, 'EUR', 1000, 'hosted', 'smartcore',
 		gen_random_uuid(), 'EUR-sandbox', 'pr-' || words(32), words(36), jsonb_build_object(words(12), 'succeeded'), decode(words(2 * 81), 'hex'),
-		'{"type": "card", "brand": "visa", "masked": "411111******1111", "expires": "2030-12"}', decode(words(500), 'hex'), words(30), '{"cart": "1017"}', at, at, at, at FROM filling`,
+		'{"type": "card", "brand": "visa", "masked": "411111******1111", "expires": "2030-12"}', decode(words(500), 'hex'), words(30), '{"cart": "1017"}', at, at, at, at, decode(words(32), 'hex'), decode(words(32), 'hex') FROM filling`,
 	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, 'payment', 'order-' || words(12), id FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5(words(8))::uuid, shop_id, id FROM filling, generate_series(1, 2)`,
-	`INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at)
+	`INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, chain)
 	SELECT shop_id, id, n, (ARRAY['', 'created', 'requires_action'])[n], (ARRAY['created', 'requires_action', 'succeeded'])[n], 'callback',
-		CASE n WHEN 1 THEN NULL ELSE decode(words(2 * 109), 'hex') END, at FROM filling, generate_series(1, 3) n`,
+		CASE n WHEN 1 THEN NULL ELSE decode(words(2 * 109), 'hex') END, at, CASE n WHEN 3 THEN 1000 ELSE 0 END, decode(words(32), 'hex') FROM filling, generate_series(1, 3) n`,
 	`INSERT INTO provider_calls (shop_id, order_id, id, operation, outcome, started_at, duration_ms, provider_data, last_at)
 	SELECT shop_id, id, gen_random_uuid(), 'create_payment', 'requires_action', at, 120, decode(words(2 * 87), 'hex'), at FROM filling`,
 	`INSERT INTO callbacks (shop_id, order_id, dedupe_key, account_id, provider_order_id, verdict, reason, reported, provider_data, received_at)
