@@ -899,15 +899,17 @@ $$;
 -- +goose StatementEnd
 
 -- make_partitions makes what is missing of a month, and returns the names. Statement triggers are not inherited: each partition gets
--- its own, for whoever writes to it directly. There is no default partition: a row without a partition is an error.
+-- its own, for whoever writes to it directly, and so are rights. There is no default partition: a row without a partition is an error.
+-- The service calls it with its owner's rights, since only the owner of a table may add a partition.
 -- +goose StatementBegin
-CREATE FUNCTION make_partitions(day date) RETURNS SETOF text LANGUAGE plpgsql AS $$
+CREATE FUNCTION make_partitions(day date) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     begins date := date_trunc('month', day)::date;
     ends date := (begins + interval '1 month')::date;
     whole text;
     part text;
     definition text;
+    granted record;
 BEGIN
     FOR whole IN SELECT c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
             WHERE c.relnamespace = current_schema()::regnamespace ORDER BY c.relname LOOP
@@ -920,15 +922,33 @@ BEGIN
                 WHERE t.tgrelid = whole::regclass AND NOT t.tgisinternal AND t.tgtype & 1 = 0 LOOP -- those that are not of rows
             EXECUTE regexp_replace(definition, ' ON \S+ ', format(' ON %I ', part));
         END LOOP;
+        FOR granted IN SELECT a.privilege_type, r.rolname FROM pg_class c, aclexplode(c.relacl) a JOIN pg_roles r ON r.oid = a.grantee
+                WHERE c.oid = whole::regclass AND a.grantee <> c.relowner LOOP
+            EXECUTE format('GRANT %s ON %I TO %I', granted.privilege_type, part, granted.rolname);
+        END LOOP;
         RETURN NEXT part;
     END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- drop_partition drops a month of a table from which the service may delete rows anyway. It has its owner's rights, as above.
+-- +goose StatementBegin
+CREATE FUNCTION drop_partition(part text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent
+        WHERE i.inhrelid = to_regclass(quote_ident(part)) AND c.relname IN ('notification_attempts', 'provider_calls', 'callbacks')
+    ) THEN
+        RAISE EXCEPTION '% is no partition that is ever dropped', part;
+    END IF;
+    EXECUTE format('DROP TABLE %I', part);
 END $$;
 -- +goose StatementEnd
 
 -- +goose Down
 DROP TABLE retention;
 DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
-DROP FUNCTION make_partitions, first_id, callbacks_added;
+DROP FUNCTION make_partitions, drop_partition, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts, order_holds;

@@ -33,14 +33,17 @@ type Status struct {
 	AppliedAt time.Time `json:"applied_at,omitzero"` // zero: pending
 }
 
-// Up brings the database at url to the newest schema. Several programs may call it at once: one runs, the others wait.
+// Up brings the database at url to the newest schema, and grants the roles that exist what they need. Several programs may call it at once: one runs, the others wait.
 // It needs a direct connection, not one through a transaction pooler.
 func Up(ctx context.Context, url string) error {
 	return with(ctx, url, func(p *goose.Provider, db *sql.DB) error {
 		if _, err := p.Up(ctx); err != nil {
 			return fmt.Errorf("migrate the database: %w", err)
 		}
-		return makePartitions(ctx, db)
+		if err := makePartitions(ctx, db); err != nil {
+			return err
+		}
+		return grant(ctx, db)
 	})
 }
 

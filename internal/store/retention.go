@@ -257,7 +257,7 @@ func (r *removal) drop(ctx context.Context, rule retentionRule, table string, be
 		if err := tx.QueryRow(ctx, "SELECT count(*) FROM "+table).Scan(&n); err != nil {
 			return 0, err
 		}
-		_, err := tx.Exec(ctx, "DROP TABLE "+table)
+		_, err := tx.Exec(ctx, "SELECT drop_partition($1)", table)
 		dropped = err == nil
 		return n, err
 	})
