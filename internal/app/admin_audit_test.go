@@ -221,7 +221,7 @@ func (b *operated) waiting(t *testing.T, reference string) string {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

@@ -21,6 +21,7 @@ type cli struct {
 
 	Run               runCmd               `cmd:"" help:"The service, configured from the environment. For production."`
 	Migrate           migrateCmd           `cmd:"" help:"The database's schema."`
+	Roles             rolesCmd             `cmd:"" help:"The database's roles."`
 	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
 	Shop              shopCmd              `cmd:"" help:"Shops."`
 	Key               keyCmd               `cmd:"" help:"API keys of shops."`

@@ -95,7 +95,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		return err
 	}
 	if !demo {
-		if err := rejectDemo(ctx, a.store); err != nil {
+		if err := errors.Join(rejectDemo(ctx, a.store), a.checkRole(ctx, reg)); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/store/storetest"
+	"payrelay/migrations"
+)
+
+// TestTheServiceNeedsNoMoreThanItsRole runs payments, callbacks, notifications, refunds and retention with a role that can change
+// neither the history nor the configuration. Operators have a role of their own.
+func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
+	t.Parallel()
+	simulators, as := startDev(t), storetest.Roles(t)
+	_, keyset, _ := command(nil, "keyset", "new")
+	environ := func(role string, more ...string) []string {
+		return append([]string{"DATABASE_URL=" + as(role), "SECRET_KEYSET=" + strings.TrimSpace(keyset)}, more...)
+	}
+	operator := func(args ...string) string {
+		code, out, text := command(environ(migrations.RoleOperator), args...)
+		require.Zero(t, code, "%q: %s", args, text)
+		return out
+	}
+	var heard atomic.Int64
+	shop := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) }))
+	t.Cleanup(shop.Close)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
+	var made struct{ Key string }
+	require.NoError(t, json.Unmarshal([]byte(operator("shop", "create", "books", "--notification-url", shop.URL+"/hook", "--allow-cidr", "127.0.0.0/8",
+		"--scope", "payments", "--scope", "refunds", "--scope", "read", "--json")), &made))
+	operator("account", "create", "EUR-sandbox", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "books",
+		"--pci-url", simulators.Sandbox+"/smartcore/pci", "--gateway-url", simulators.Sandbox+"/smartcore/gateway")
+	operator("limit", "set", "--shop", "books", "--kind", "payment", "--rule", "day", "--currency", "EUR", "--amount", "1000000", "--mode", "enforce")
+
+	address := freeAddress(t)
+	service := startService(t, environ(migrations.RoleApp, "DATABASE_ROLE_CHECK=enforce", "PUBLIC_URL=http://"+address, "LISTEN_ADDR="+address)...)
+	d := &dev{t: t, Ready: service.Ready}
+	d.ShopKey, d.DatabaseURL = made.Key, as("")
+	paid := d.paid("r-1", 1000, "")
+	d.makes("/v1/payments/"+paid.ID+"/refunds", `{"reference":"back-1","amount":400,"reason":"a test"}`, http.StatusCreated)
+	d.makes("/v1/payments", direct("r-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
+	require.Eventually(t, func() bool { return heard.Load() >= 3 }, waitTimeout, 20*time.Millisecond, "%s", service.log)
+	require.Eventually(t, func() bool {
+		_, metrics := d.adminGet("/metrics")
+		return strings.Contains(metrics, `payrelay_callbacks_total{`) && strings.Contains(metrics, "payrelay_notification_backlog 0\n")
+	}, waitTimeout, 50*time.Millisecond)
+	code, _, text := command(environ(migrations.RoleApp), "retention", "run")
+	require.Zero(t, code, text)
+	operator("order", "show", paid.ID)
+	operator("key", "list")
+	operator("key", "revoke", made.Key[len("prk_live_"):][:10], "--reason", "a test")
+	operator("audit", "list")
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_database_role_power{power="history"} 0`)
+	require.Contains(t, metrics, `payrelay_altered_rows{table="shops"} 0`)
+	require.Zero(t, service.stop())
+	require.NotContains(t, service.log.String(), "permission denied")
+}
+
+// A service that is connected as the owner says so, or does not start.
+func TestAServiceWithTooMuchPowerSaysSo(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	_, keyset, _ := command(nil, "keyset", "new")
+	for _, role := range []string{"", migrations.RoleMigrate, migrations.RoleOperator} {
+		environ := []string{"DATABASE_URL=" + as(role), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+		code, _, text := command(append(environ, "DATABASE_ROLE_CHECK=enforce"), "run")
+		require.Equal(t, 1, code)
+		require.Contains(t, text, "connect as payrelay_app")
+		service := startService(t, environ...)
+		require.Equal(t, 1, strings.Count(service.log.String(), "more power than it needs"), "%s", service.log)
+		require.Zero(t, service.stop())
+	}
+	conn, err := pgx.Connect(t.Context(), as(""))
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "GRANT DELETE ON audit_log TO payrelay_app")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+	code, _, text := command([]string{
+		"DATABASE_URL=" + as(migrations.RoleApp), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0",
+		"DATABASE_ROLE_CHECK=enforce",
+	}, "run")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "(history)", "what was granted by hand shows, too")
+}
+
+// freeAddress is one on which nobody listens at the moment.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
