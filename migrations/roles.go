@@ -50,8 +50,10 @@ GRANT USAGE ON SCHEMA public TO payrelay_app, payrelay_read;
 // column may be there for its row lock alone: such a column never changes, and a change of it shows.
 type rights struct{ table, app, operator string }
 
-const readAndAdd = "SELECT, INSERT"
-const all = "SELECT, INSERT, UPDATE, DELETE"
+const (
+	readAndAdd = "SELECT, INSERT"
+	all        = "SELECT, INSERT, UPDATE, DELETE"
+)
 
 // ordersUpdated are the columns of an order that change in its life.
 const ordersUpdated = "status, status_reason, operation, form_lost, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, reported_amount, " +

@@ -294,6 +294,7 @@ func limitOwnerOf(l NamedLimit) ownerOf {
 		return shopOfKey(l.Name)
 	case payment.LimitAccount:
 		return accountNamed(l.Name)
+	case payment.LimitGlobal:
 	}
 	return func(context.Context, *db.Queries) (uuid.UUID, error) { return uuid.Nil, nil }
 }
