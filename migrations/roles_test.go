@@ -60,7 +60,7 @@ var attacks = []string{
 	"TRUNCATE audit_log",
 	"UPDATE order_references SET reference = 'x'",
 	"DELETE FROM order_references",
-	"UPDATE order_conflicts SET reason = 'x'",
+	"UPDATE order_conflicts SET reported = 'succeeded'",
 	"DELETE FROM order_conflicts",
 	"UPDATE notifications SET url = 'https://thief.example'",
 	"DELETE FROM notifications",
