@@ -23,11 +23,11 @@ import (
 
 // operatorsOnly are the statements that operators' commands run, and the service never does.
 var operatorsOnly = []string{
-	"AccountByName", "AddHold", "DestroyDataKeys", "ForgetConflictReasons", "RemoveHold", "AllowAccount", "CopyKeyLimits", "CopyKeyRates", "DeleteEndedWebhookSecrets", "DropReplacedSecrets",
+	"AccountByName", "AddHold", "DestroyDataKeys", "ForgetConflictReasons", "RemoveHold", "CopyKeyLimits", "CopyKeyRates", "DeleteEndedWebhookSecrets", "DropReplacedSecrets",
 	"EndWebhookSecrets", "InsertAccount", "InsertDemoKey", "InsertShop", "InsertShopKey", "InsertWebhookSecret",
-	"KeepCurrentSecrets", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey",
+	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey",
 	"RetireSecrets", "RevokeKey", "RewindFeeds", "RotateCallbackToken", "SetAccountMode", "SetAccountSecret", "SetKeyMode",
-	"SetLimit", "SetNotificationURL", "SetRate", "SetReencryptionProgress", "SetShopMode", "UpdateAccountSettings",
+	"SetLimit", "SetNotificationURL", "SetRate", "SetReencryptionProgress", "SetShopMode", "UnlinkAccount", "UpdateAccountSettings",
 	"UpsertDemoShop",
 }
 
