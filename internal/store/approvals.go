@@ -11,6 +11,7 @@ import (
 
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -22,10 +23,14 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 	if c.approval == nil {
 		return nil
 	}
-	n, err := q.UseApproval(ctx, db.UseApprovalParams{
+	used, err := q.UseApproval(ctx, db.UseApprovalParams{
 		OrderID: o.ID, ShopID: o.ShopID, Reference: text(o.Reference), RequestHash: o.RequestHash, Now: c.store.Now(),
 	})
-	if err != nil || n > 0 {
+	released := err == nil
+	if released {
+		released, err = c.store.isRelease(ctx, &used)
+	}
+	if released || err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	c.hits = append(c.hits, payment.LimitHit{Limit: *c.approval, Shop: o.ShopID})
@@ -34,6 +39,28 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 	}
 	return nil
 }
+
+// sealedRelease is what an operator releases.
+func sealedRelease(a *db.PayoutApproval) *seal.Row {
+	return seal.Of("payout_approvals").UUID(a.ShopID).UUID(a.ID).Text(a.Reference).Bytes(a.RequestHash).Text(a.AccountName).
+		Int(a.Amount).Text(a.Currency).Time(a.ExpiresAt)
+}
+
+// isRelease reports whether an operator has released what a row says.
+func (s *Store) isRelease(ctx context.Context, a *db.PayoutApproval) (bool, error) {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return false, err
+	}
+	if !sealer.Matches(sealedRelease(a), a.Seal) {
+		s.sealBroken(Finding{"payout_approvals", a.ID.String(), releaseFinding})
+		return false, nil
+	}
+	return true, nil
+}
+
+// releaseFinding is what is found of a release that was written by something else than payrelay.
+const releaseFinding = "no operator has released this payout by a command"
 
 // askApproval writes down that a payout waits for an operator, and returns the refusal that says so.
 func (s *Store) askApproval(ctx context.Context, o *payment.Order) error {
@@ -107,7 +134,14 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 		before := map[string]any{"state": a.State}
 		a.State, a.ExpiresAt = string(to), now.Add(payment.ApprovalLife)
 		decided = waitingOf(row.Shop, a)
-		if _, err := q.DecideApproval(ctx, db.DecideApprovalParams{State: a.State, ExpiresAt: a.ExpiresAt, ShopID: a.ShopID, ID: a.ID}); err != nil {
+		if to == payment.ApprovalReleased {
+			sealer, err := s.sealer(ctx)
+			if err != nil {
+				return err
+			}
+			a.Seal = sealer.Seal(sealedRelease(&a))
+		}
+		if _, err := q.DecideApproval(ctx, db.DecideApprovalParams{State: a.State, ExpiresAt: a.ExpiresAt, Seal: a.Seal, ShopID: a.ShopID, ID: a.ID}); err != nil {
 			return err
 		}
 		action := map[payment.ApprovalState]string{payment.ApprovalReleased: "payout release", payment.ApprovalRejected: "payout reject"}[to]

@@ -11,6 +11,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/store"
 )
 
 // draftPayout makes a payout that is not stored yet.
@@ -106,4 +107,34 @@ func TestAPayoutThatIsNotReleasedIsGivenUp(t *testing.T) {
 	require.Equal(t, payment.ApprovalRejected, b.waits(t, "late", payment.CodeApprovalRejected).State)
 	_, err = b.DecidePayout(t.Context(), uuid.New(), payment.ApprovalReleased)
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
+}
+
+// A state that was written by something else than a command releases nothing.
+func TestAReleaseIsAnOperators(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	var heard []store.Finding
+	b.SealBroken = func(f store.Finding) { heard = append(heard, f) }
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500, Enforced: true}, "first")
+	forged := b.waits(t, "forged", payment.CodeApprovalPending)
+	b.exec(t, "UPDATE payout_approvals SET state = 'released'")
+	require.Equal(t, forged.ID, b.waits(t, "forged", payment.CodeApprovalPending).ID)
+	want := store.Finding{Table: "payout_approvals", ID: forged.ID.String(), What: "no operator has released this payout by a command"}
+	require.Equal(t, []store.Finding{want}, heard)
+	require.Equal(t, []store.Finding{want}, b.verify(t))
+
+	_, err := b.DecidePayout(t.Context(), forged.ID, payment.ApprovalReleased)
+	require.NoError(t, err)
+	require.Empty(t, b.verify(t))
+	for _, change := range []string{"amount = 1", "account_name = 'other'", "currency = 'USD'", "expires_at = expires_at + interval '1 day'"} {
+		b.exec(t, "CREATE TABLE kept AS SELECT * FROM payout_approvals")
+		b.exec(t, "UPDATE payout_approvals SET "+change)
+		require.Equal(t, []store.Finding{want}, b.verify(t), change)
+		b.exec(t, "DELETE FROM payout_approvals")
+		b.exec(t, "INSERT INTO payout_approvals SELECT * FROM kept")
+		b.exec(t, "DROP TABLE kept")
+	}
+	_, created, err := b.CreateOrder(t.Context(), b.draftPayout(t, "forged", 501))
+	require.NoError(t, err)
+	require.True(t, created)
 }

@@ -243,3 +243,82 @@ func TestUnfreezingWantsTheHistory(t *testing.T) {
 	_, err := b.Order(t.Context(), b.paid)
 	require.NoError(t, err)
 }
+
+// otherTables are those of which no column is looked at here, each with the reason.
+var otherTables = map[string]string{
+	"shops": "sealed by the audit log", "shop_keys": "sealed by the audit log", "webhook_secrets": "sealed by the audit log", "shop_rates": "sealed by the audit log",
+	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log",
+	"audit_log": "a chain of its own", "payout_approvals": "sealed when released, TestAReleaseIsAnOperators",
+	"service_keys": "encrypted, bound to the name", "idempotency_keys": "kept answers: not found, docs/integrity.md says so",
+	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "order_fingerprints": "only asks about duplicates",
+	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_holds": "keeps from erasure",
+	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
+	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",
+	"addresses_off": "schedules deliveries", "failing_destinations": "schedules deliveries", "deliveries": "schedules deliveries", "notification_attempts": "for operators",
+	"feed_epochs": "sets cursors back", "feed_rewinds": "sets cursors back",
+	"directory": "a counter of changes", "replicas": "who is there", "shop_key_uses": "for operators", "reencryptions": "progress", "retention": "progress",
+	"legal_transitions": "a test compares it with the code", "goose_db_version": "the schema's version",
+}
+
+// A table that is new must be sealed, or say why not.
+func TestEveryTableIsSealedOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	rows, err := b.pool.Query(t.Context(), "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition")
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	for _, table := range tables {
+		_, here := unprotected[table]
+		require.True(t, here != (otherTables[table] != ""), "say what becomes of a change of %s by somebody else than payrelay", table)
+	}
+	for table := range otherTables {
+		require.Contains(t, tables, table)
+	}
+}
+
+// A callback about a frozen order is not kept, so the provider's repeat of it counts once the order is used again.
+func TestACallbackWaitsForAFrozenOrder(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	o, err := b.Order(t.Context(), b.open)
+	require.NoError(t, err)
+	old := b.kept(t, b.open)
+	b.tamper(t, "UPDATE orders SET amount = 7 WHERE reference = 'open-1'")
+	judge := func(o *payment.Order) (payment.Verdict, string) {
+		r := b.newReport(payment.StatusSucceeded)
+		r.Source, r.AsOf = payment.SourceCallback, o.Sequence
+		return o.Record(r), ""
+	}
+	cb := b.callback("paid", o.ProviderOrderID)
+	_, _, err = b.applyCallback(t.Context(), cb, judge)
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM callbacks"))
+	b.tamper(t, old...)
+	verdict, seen, err := b.applyCallback(t.Context(), cb, judge)
+	require.NoError(t, err)
+	require.False(t, seen)
+	require.Equal(t, payment.Apply, verdict)
+	require.Empty(t, b.verify(t))
+}
+
+// A refund of a frozen payment cannot end: its sums would move those of the payment.
+func TestARefundOfAFrozenPaymentWaits(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	o, err := b.Order(t.Context(), b.paid)
+	require.NoError(t, err)
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, o, "refund-2", 600))
+	require.NoError(t, err)
+	b.tamper(t, "UPDATE orders SET amount_captured = 2000 WHERE reference = 'paid-1'")
+	_, err = b.UpdateOrder(t.Context(), refund.Key(), func(o *payment.Order) error {
+		r := b.newReport(payment.StatusSucceeded)
+		r.AsOf = o.Sequence
+		o.Record(r)
+		return nil
+	})
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	o, err = b.Order(t.Context(), refund.Key())
+	require.NoError(t, err)
+	require.False(t, o.Status.Final())
+}

@@ -70,6 +70,9 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 		if err := v.feed(ctx, shop); err != nil {
 			return v.done, err
 		}
+		if err := v.releases(ctx, shop); err != nil {
+			return v.done, err
+		}
 	}
 }
 
@@ -146,6 +149,23 @@ func (s *Store) snapshot(ctx context.Context, doing string, fn func(ctx context.
 			return err
 		}
 		return fn(ctx, db.New(tx))
+	})
+}
+
+// releases verifies that operators released the payouts of a shop that were, by their rows.
+func (v *verification) releases(ctx context.Context, shop uuid.UUID) error {
+	sealer, err := v.store.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	return v.store.read(ctx, "read released payouts", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.ReleasedApprovals(ctx, shop)
+		for i := range rows {
+			if !sealer.Matches(sealedRelease(&rows[i]), rows[i].Seal) {
+				v.found(Finding{"payout_approvals", rows[i].ID.String(), releaseFinding})
+			}
+		}
+		return err
 	})
 }
 

@@ -10,9 +10,10 @@ WHERE a.expires_at <= excluded.requested_at AND a.order_id IS NULL;
 -- name: ApprovalOfReference :one
 SELECT * FROM payout_approvals WHERE shop_id = $1 AND reference = $2;
 
--- name: UseApproval :execrows
+-- name: UseApproval :one
 UPDATE payout_approvals SET state = 'used', order_id = sqlc.arg('order_id')::uuid
-WHERE shop_id = @shop_id AND reference = @reference AND request_hash = @request_hash AND state = 'released' AND expires_at > sqlc.arg('now')::timestamptz;
+WHERE shop_id = @shop_id AND reference = @reference AND request_hash = @request_hash AND state = 'released' AND expires_at > sqlc.arg('now')::timestamptz
+RETURNING *;
 
 -- name: Approvals :many
 -- Those that wait, or were released and not used yet.
@@ -23,4 +24,7 @@ WHERE a.state IN ('waiting', 'released') AND a.expires_at > sqlc.arg('now')::tim
 SELECT s.name AS shop, sqlc.embed(a) FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = @id FOR UPDATE OF a;
 
 -- name: DecideApproval :execrows
-UPDATE payout_approvals SET state = @state, expires_at = @expires_at WHERE shop_id = @shop_id AND id = @id;
+UPDATE payout_approvals SET state = @state, expires_at = @expires_at, seal = @seal WHERE shop_id = @shop_id AND id = @id;
+
+-- name: ReleasedApprovals :many
+SELECT * FROM payout_approvals WHERE shop_id = @shop_id AND state IN ('released', 'used') ORDER BY id;

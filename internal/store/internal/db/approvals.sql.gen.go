@@ -13,7 +13,7 @@ import (
 )
 
 const ApprovalOfReference = `-- name: ApprovalOfReference :one
-SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id FROM payout_approvals WHERE shop_id = $1 AND reference = $2
+SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal FROM payout_approvals WHERE shop_id = $1 AND reference = $2
 `
 
 type ApprovalOfReferenceParams struct {
@@ -37,12 +37,13 @@ func (q *Queries) ApprovalOfReference(ctx context.Context, arg ApprovalOfReferen
 		&i.RequestedAt,
 		&i.ExpiresAt,
 		&i.OrderID,
+		&i.Seal,
 	)
 	return i, err
 }
 
 const Approvals = `-- name: Approvals :many
-SELECT s.name AS shop, a.shop_id, a.id, a.reference, a.request_hash, a.account_name, a.amount, a.currency, a.destination, a.state, a.requested_at, a.expires_at, a.order_id FROM payout_approvals a JOIN shops s ON s.id = a.shop_id
+SELECT s.name AS shop, a.shop_id, a.id, a.reference, a.request_hash, a.account_name, a.amount, a.currency, a.destination, a.state, a.requested_at, a.expires_at, a.order_id, a.seal FROM payout_approvals a JOIN shops s ON s.id = a.shop_id
 WHERE a.state IN ('waiting', 'released') AND a.expires_at > $1::timestamptz ORDER BY a.requested_at, a.id
 `
 
@@ -75,6 +76,7 @@ func (q *Queries) Approvals(ctx context.Context, now time.Time) ([]ApprovalsRow,
 			&i.PayoutApproval.RequestedAt,
 			&i.PayoutApproval.ExpiresAt,
 			&i.PayoutApproval.OrderID,
+			&i.PayoutApproval.Seal,
 		); err != nil {
 			return nil, err
 		}
@@ -129,12 +131,13 @@ func (q *Queries) AskApproval(ctx context.Context, arg AskApprovalParams) (int64
 }
 
 const DecideApproval = `-- name: DecideApproval :execrows
-UPDATE payout_approvals SET state = $1, expires_at = $2 WHERE shop_id = $3 AND id = $4
+UPDATE payout_approvals SET state = $1, expires_at = $2, seal = $3 WHERE shop_id = $4 AND id = $5
 `
 
 type DecideApprovalParams struct {
 	State     string    `db:"state"`
 	ExpiresAt time.Time `db:"expires_at"`
+	Seal      []byte    `db:"seal"`
 	ShopID    uuid.UUID `db:"shop_id"`
 	ID        uuid.UUID `db:"id"`
 }
@@ -143,6 +146,7 @@ func (q *Queries) DecideApproval(ctx context.Context, arg DecideApprovalParams) 
 	result, err := q.db.Exec(ctx, DecideApproval,
 		arg.State,
 		arg.ExpiresAt,
+		arg.Seal,
 		arg.ShopID,
 		arg.ID,
 	)
@@ -153,7 +157,7 @@ func (q *Queries) DecideApproval(ctx context.Context, arg DecideApprovalParams) 
 }
 
 const LockApproval = `-- name: LockApproval :one
-SELECT s.name AS shop, a.shop_id, a.id, a.reference, a.request_hash, a.account_name, a.amount, a.currency, a.destination, a.state, a.requested_at, a.expires_at, a.order_id FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = $1 FOR UPDATE OF a
+SELECT s.name AS shop, a.shop_id, a.id, a.reference, a.request_hash, a.account_name, a.amount, a.currency, a.destination, a.state, a.requested_at, a.expires_at, a.order_id, a.seal FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = $1 FOR UPDATE OF a
 `
 
 type LockApprovalRow struct {
@@ -178,13 +182,53 @@ func (q *Queries) LockApproval(ctx context.Context, id uuid.UUID) (LockApprovalR
 		&i.PayoutApproval.RequestedAt,
 		&i.PayoutApproval.ExpiresAt,
 		&i.PayoutApproval.OrderID,
+		&i.PayoutApproval.Seal,
 	)
 	return i, err
 }
 
-const UseApproval = `-- name: UseApproval :execrows
+const ReleasedApprovals = `-- name: ReleasedApprovals :many
+SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal FROM payout_approvals WHERE shop_id = $1 AND state IN ('released', 'used') ORDER BY id
+`
+
+func (q *Queries) ReleasedApprovals(ctx context.Context, shopID uuid.UUID) ([]PayoutApproval, error) {
+	rows, err := q.db.Query(ctx, ReleasedApprovals, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PayoutApproval
+	for rows.Next() {
+		var i PayoutApproval
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Reference,
+			&i.RequestHash,
+			&i.AccountName,
+			&i.Amount,
+			&i.Currency,
+			&i.Destination,
+			&i.State,
+			&i.RequestedAt,
+			&i.ExpiresAt,
+			&i.OrderID,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const UseApproval = `-- name: UseApproval :one
 UPDATE payout_approvals SET state = 'used', order_id = $1::uuid
 WHERE shop_id = $2 AND reference = $3 AND request_hash = $4 AND state = 'released' AND expires_at > $5::timestamptz
+RETURNING shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal
 `
 
 type UseApprovalParams struct {
@@ -195,16 +239,29 @@ type UseApprovalParams struct {
 	Now         time.Time `db:"now"`
 }
 
-func (q *Queries) UseApproval(ctx context.Context, arg UseApprovalParams) (int64, error) {
-	result, err := q.db.Exec(ctx, UseApproval,
+func (q *Queries) UseApproval(ctx context.Context, arg UseApprovalParams) (PayoutApproval, error) {
+	row := q.db.QueryRow(ctx, UseApproval,
 		arg.OrderID,
 		arg.ShopID,
 		arg.Reference,
 		arg.RequestHash,
 		arg.Now,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	var i PayoutApproval
+	err := row.Scan(
+		&i.ShopID,
+		&i.ID,
+		&i.Reference,
+		&i.RequestHash,
+		&i.AccountName,
+		&i.Amount,
+		&i.Currency,
+		&i.Destination,
+		&i.State,
+		&i.RequestedAt,
+		&i.ExpiresAt,
+		&i.OrderID,
+		&i.Seal,
+	)
+	return i, err
 }

@@ -342,6 +342,7 @@ type PayoutApproval struct {
 	RequestedAt time.Time  `db:"requested_at"`
 	ExpiresAt   time.Time  `db:"expires_at"`
 	OrderID     *uuid.UUID `db:"order_id"`
+	Seal        []byte     `db:"seal"`
 }
 
 type ProviderCall struct {
