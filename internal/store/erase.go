@@ -111,6 +111,9 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 		return ErrErased
 	}
 	for _, r := range rows {
+		if _, err := s.loaded(ctx, r, nil); err != nil { // one that is frozen is looked into first
+			return err
+		}
 		if reason := unfinished(r); reason != "" {
 			return notErased("%s %s %s", r.Kind, r.ID, reason)
 		}

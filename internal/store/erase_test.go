@@ -43,7 +43,9 @@ func (b *fixture) described(t *testing.T, reference string) (order, refund *paym
 	cb := b.callback("of "+reference, order.ProviderOrderID)
 	cb.ProviderData = gateway.ProviderData{"holder": mark("callback")}
 	_, _, err = b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
-		return o.Record(b.newReport(payment.StatusSucceeded)), ""
+		r := b.newReport(payment.StatusSucceeded)
+		r.Source = payment.SourceCallback
+		return o.Record(r), ""
 	})
 	require.NoError(t, err)
 	_, err = b.UpdateOrder(t.Context(), order.Key(), func(o *payment.Order) error {
@@ -148,6 +150,7 @@ func TestErasureLeavesSumsAndHistoryOnly(t *testing.T) {
 		require.Nil(t, left[i].ProviderData)
 	}
 	b.readsAll(t, order.Key())
+	require.Empty(t, b.verify(t), "what verifies the history finds it whole")
 	rendered := b.feedOf(t)
 	require.Len(t, rendered, len(feed))
 	require.Nil(t, rendered[0].Payload)
@@ -204,6 +207,17 @@ func TestNothingIsKeptOfWhatComesAfterAnErasure(t *testing.T) {
 	require.Equal(t, 1, after.Conflicts)
 	_, opened := b.marks(t)
 	require.Zero(t, opened)
+}
+
+// What was changed past payrelay is evidence.
+func TestFrozenOrderIsNotErased(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	order, refund := b.described(t, "frozen")
+	b.exec(t, "UPDATE orders SET provider_reference = 'another' WHERE id = $1", refund.ID)
+	_, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Force: true})
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE data_key IS NULL"))
 }
 
 func TestErasureIsRefused(t *testing.T) {

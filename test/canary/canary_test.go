@@ -20,10 +20,13 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/app"
+	"payrelay/internal/secrets"
+	"payrelay/internal/store"
 )
 
 // Every number has one of these marks in its middle, where a mask has none of it.
@@ -274,6 +277,7 @@ func (c *canary) left() map[string][]byte {
 	require.NotEmpty(c.t, dumps)
 	out["pg_dump"], err = exec.CommandContext(c.t.Context(), dumps[len(dumps)-1], c.DatabaseURL).Output() //nolint:gosec // as it was found
 	require.NoError(c.t, err)
+	out["opened texts"] = c.opened()
 	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.Admin+"/metrics", nil)
 	require.NoError(c.t, err)
 	res, err := http.DefaultClient.Do(req)
@@ -282,6 +286,26 @@ func (c *canary) left() map[string][]byte {
 	out["metrics"], err = io.ReadAll(res.Body)
 	require.NoError(c.t, err)
 	return out
+}
+
+// opened is every text of the database, also what is encrypted under the orders' data keys.
+func (c *canary) opened() []byte {
+	keyring, err := secrets.Open(secrets.DemoKeyset)
+	require.NoError(c.t, err)
+	pool, err := pgxpool.New(c.t.Context(), c.DatabaseURL)
+	require.NoError(c.t, err)
+	defer pool.Close()
+	var all bytes.Buffer
+	encrypted := 0
+	require.NoError(c.t, store.New(pool, store.Options{Keyring: keyring}).Texts(c.t.Context(), func(table, column, text string) error {
+		if table == "notifications" && column == "payload" {
+			encrypted++
+		}
+		_, err := all.WriteString(text + "\n")
+		return err
+	}))
+	require.Positive(c.t, encrypted, "what is encrypted is opened")
+	return all.Bytes()
 }
 
 func TestNoCardNumberRestsAnywhere(t *testing.T) {

@@ -25,8 +25,14 @@ func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
 	}
 	waiting := []string{d.create("waits-1").ID, d.create("waits-2").ID}
 	bad := d.paid("contradicted", 1000, "")
+	var wrapped []byte
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT data_key FROM orders WHERE id = $1", bad.ID).Scan(&wrapped))
+	keyring, err := secrets.Open(secrets.DemoKeyset)
+	require.NoError(t, err)
+	key, err := keyring.DataKey(wrapped, "order/"+bad.ID)
+	require.NoError(t, err)
 	conflict := func(reason string) {
-		exec(`INSERT INTO order_conflicts SELECT shop_id, id, gen_random_uuid(), 'check', 'failed', $2, '{"code": "51"}', clock_timestamp() FROM orders WHERE id = $1`, bad.ID, reason)
+		exec(`INSERT INTO order_conflicts SELECT shop_id, id, gen_random_uuid(), 'check', 'failed', $2, $3, clock_timestamp() FROM orders WHERE id = $1`, bad.ID, reason, key.Seal([]byte(`{"code": "51"}`), "order_conflicts.provider_data"))
 		exec("UPDATE orders SET conflicts = conflicts + 1 WHERE id = $1", bad.ID)
 	}
 	conflict("the first")
