@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/store"
@@ -21,13 +23,11 @@ var fillLives = []string{
 	`INSERT INTO shops (id, name, created_at) VALUES ('00000000-0000-4000-8000-000000000001', 'shop', now())`,
 	`CREATE FUNCTION words(n integer) RETURNS text LANGUAGE sql VOLATILE AS $$
 		SELECT left(string_agg(md5(random()::text), ''), n) FROM generate_series(1, n / 32 + 1) $$`,
-	`CREATE TABLE filling AS SELECT i, '00000000-0000-4000-8000-000000000001'::uuid AS shop_id, at,
-		(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid AS id
-	FROM (SELECT i, $1::timestamptz + (i::float8 / $2) * interval '30 days' AS at FROM generate_series(1, $2::integer) i) numbered`,
+	`CREATE TABLE filling AS SELECT n.*, k.data_key, k.payload FROM numbered n JOIN life_keys k USING (id)`,
 	`INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, sequence, amount, currency, amount_captured, flow, provider, account_id, account_name,
 		provider_order_id, provider_reference, bank_references, data_key, payment_method, details, description, metadata, created_at, updated_at, finalized_at, polls_since, chain, seal)
 	SELECT shop_id, id, 'payment', 'order-' || words(12), decode(words(64), 'hex'), 'succeeded', 'sale', 3, 1000, 'EUR', 1000, 'hosted', 'smartcore',
-		gen_random_uuid(), 'EUR-sandbox', 'pr-' || words(32), words(36), jsonb_build_object(words(12), 'succeeded'), decode(words(2 * 81), 'hex'),
+		gen_random_uuid(), 'EUR-sandbox', 'pr-' || words(32), words(36), jsonb_build_object(words(12), 'succeeded'), data_key,
 		'{"type": "card", "brand": "visa", "masked": "411111******1111", "expires": "2030-12"}', decode(words(500), 'hex'), words(30), '{"cart": "1017"}', at, at, at, at, decode(words(32), 'hex'), decode(words(32), 'hex') FROM filling`,
 	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, 'payment', 'order-' || words(12), id FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5(words(8))::uuid, shop_id, id FROM filling, generate_series(1, 2)`,
@@ -40,11 +40,33 @@ var fillLives = []string{
 	SELECT shop_id, id, decode(words(64), 'hex'), gen_random_uuid(), 'pr-' || words(32), 'apply', '', 'succeeded', decode(words(2 * 109), 'hex'), at FROM filling`,
 	`INSERT INTO callback_keys (dedupe_key, shop_id, order_id, verdict, received_at) SELECT dedupe_key, shop_id, order_id, verdict, received_at FROM callbacks`,
 	`INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-	SELECT shop_id, id, n, gen_random_uuid(), 'payment.succeeded', decode(words(2 * 1128), 'hex'), 'https://shop.example/notifications', at, 2 * i + n FROM filling, generate_series(2, 3) n`,
+	SELECT shop_id, id, n, gen_random_uuid(), 'payment.succeeded', payload, 'https://shop.example/notifications', at, 2 * i + n FROM filling, generate_series(2, 3) n`,
 	`INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status) SELECT shop_id, order_id, sequence, 1, created_at, 12, 200 FROM notifications`,
 	`INSERT INTO idempotency_keys (shop_id, key, request_hash, locked_until, owner, status, header, body, created_at)
 	SELECT shop_id, words(36), decode(words(64), 'hex'), at, gen_random_uuid(), 201, '{"Content-Type": ["application/json"]}', decode(words(2000), 'hex'), at FROM filling`,
-	`DROP TABLE filling`,
+	`DROP TABLE filling, numbered, life_keys`,
+}
+
+// numberLives gives each life its order's id and time.
+const numberLives = `CREATE TABLE numbered AS SELECT i, '00000000-0000-4000-8000-000000000001'::uuid AS shop_id, at,
+    (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(i), 12, '0'))::uuid AS id
+FROM (SELECT i, $1::timestamptz + (i::float8 / $2) * interval '30 days' AS at FROM generate_series(1, $2::integer) i) lives`
+
+// keyLives gives each life a data key and a payload under it.
+func keyLives(b *testing.B, conn *pgxpool.Conn) {
+	b.Helper()
+	keyring := demoKeyring(b)
+	_, err := conn.Exec(b.Context(), "CREATE TABLE life_keys (id uuid, data_key bytea, payload bytea)")
+	require.NoError(b, err)
+	rows, err := conn.Query(b.Context(), "SELECT id FROM numbered ORDER BY i")
+	require.NoError(b, err)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	require.NoError(b, err)
+	_, err = conn.CopyFrom(b.Context(), pgx.Identifier{"life_keys"}, []string{"id", "data_key", "payload"}, pgx.CopyFromSlice(len(ids), func(i int) ([]any, error) {
+		key, wrapped, err := keyring.NewDataKey("order/" + ids[i].String())
+		return []any{ids[i], wrapped, key.Seal(make([]byte, 1100), "notifications.payload")}, err
+	}))
+	require.NoError(b, err)
 }
 
 // BenchmarkBytesPerOrder prints what a life occupies, tables and indexes together, new and after everything old is removed. It
@@ -81,18 +103,16 @@ func BenchmarkBytesPerOrder(b *testing.B) {
 	}
 	begin := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	exec("SET session_replication_role = replica")
+	exec(numberLives, begin, orders)
+	keyLives(b, conn)
 	for _, sql := range fillLives {
-		if strings.HasPrefix(sql, "CREATE TABLE filling") {
-			exec(sql, begin, orders)
-			continue
-		}
 		exec(sql)
 	}
 	exec("RESET session_replication_role")
 	exec("VACUUM ANALYZE")
 	fresh, each := sizes()
 	b.Logf("new: %.0f bytes an order%s", fresh, each)
-	st := store.New(pool, store.Options{Now: func() time.Time { return begin.AddDate(2, 0, 0) }})
+	st := store.New(pool, store.Options{Keyring: demoKeyring(b), Now: func() time.Time { return begin.AddDate(2, 0, 0) }})
 	for b.Loop() {
 		_, err := st.Remove(b.Context(), keepFor, 0)
 		require.NoError(b, err)
