@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/app"
 	"payrelay/internal/secrets"
+	"payrelay/internal/store"
 )
 
 // operator runs an operator's command on the database of this `dev` and returns what it printed. What it changes of shops, keys,
@@ -84,7 +86,7 @@ func isPartOfNumber(s string, i int) bool {
 	return word(s[i-1]) || word(s[i+3])
 }
 
-// columnsHolding counts the rows of all tables in which a text stands.
+// columnsHolding counts the rows of all tables in which a text stands, and the encrypted texts that hold it.
 func (d *dev) columnsHolding(secret string) int {
 	d.t.Helper()
 	conn, err := pgx.Connect(context.Background(), d.DatabaseURL)
@@ -102,6 +104,17 @@ func (d *dev) columnsHolding(secret string) int {
 		require.NoError(d.t, err)
 		found += n
 	}
+	keyring, err := secrets.Open(secrets.DemoKeyset)
+	require.NoError(d.t, err)
+	pool, err := pgxpool.New(context.Background(), d.DatabaseURL)
+	require.NoError(d.t, err)
+	defer pool.Close()
+	require.NoError(d.t, store.New(pool, store.Options{Keyring: keyring}).Texts(context.Background(), func(_, _, text string) error {
+		if strings.Contains(text, secret) {
+			found++
+		}
+		return nil
+	}))
 	return found
 }
 
