@@ -102,6 +102,9 @@ func (p page) text(io *Streams) error {
 	if o.Failure != nil {
 		fmt.Fprintf(io.Out, "failure: %s (%s), %s: %s\n", o.Failure.Category, o.Failure.Code, o.Failure.Advice, o.Failure.Message)
 	}
+	if o.Erased {
+		fmt.Fprintln(io.Out, "erased: what was said of it is gone for good; docs/erasure.md says what is left")
+	}
 	fmt.Fprintf(io.Out, "waits for: %s", waitsFor(o))
 	if o.NextPollAt != nil {
 		fmt.Fprintf(io.Out, "; next check %s", o.NextPollAt.UTC().Format(time.RFC3339))
