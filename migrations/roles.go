@@ -91,7 +91,7 @@ var tableRights = []rights{
 	{"limit_uses", all, ""},
 	{"limit_reservations", all, ""},
 	{"order_fingerprints", all, ""},
-	{"payout_approvals", "SELECT, INSERT, UPDATE", ""},
+	{"payout_approvals", all, ""},
 	{"notifications", "SELECT, INSERT, UPDATE (payload, payload_digest)", ""},
 	{"deliveries", all, ""},
 	{"notification_attempts", all, ""},

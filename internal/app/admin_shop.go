@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/netip"
 	"text/tabwriter"
 	"time"
 
@@ -26,7 +25,7 @@ type shopCmd struct {
 type shopCreateCmd struct {
 	Name            string   `arg:"" help:"A name of letters, digits, dots, underscores and hyphens."`
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go unless an order says otherwise."`
-	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to. May be given several times."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443. May be given several times."`
 	JSON            bool     `name:"json" help:"Print JSON."`
 	keyScopes
 	reasonFlag
@@ -130,7 +129,7 @@ func offRows(off []store.AddressOff) []offRow {
 type shopSetCmd struct {
 	Name            string   `arg:"" help:"The shop."`
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
-	AllowCIDR       []string `name:"allow-cidr" placeholder:"CIDR" sep:"none" help:"An internal network that notifications may go to, in place of those from before. May be given several times."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443, in place of those from before. May be given several times."`
 	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. The other options do so, too."`
 	reasonFlag
 }
@@ -176,8 +175,8 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 
 func checkCIDRs(cidrs []string) error {
 	for _, cidr := range cidrs {
-		if _, err := netip.ParsePrefix(cidr); err != nil {
-			return fmt.Errorf("--allow-cidr %q is not a network such as 10.0.0.0/8", cidr)
+		if err := notify.CheckAllowed(cidr); err != nil {
+			return fmt.Errorf("--allow-cidr %q: %w", cidr, err)
 		}
 	}
 	return nil

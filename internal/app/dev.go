@@ -104,6 +104,7 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	sites.api.server.Handler, sites.admin.server.Handler = a.api, a.admin
+	sites.api.own, sites.admin.own = true, true
 	sites.api.connections, sites.admin.connections = a.connections["api"], a.connections["admin"]
 	ready, err := d.openShop(ctx, a.store, sites, log)
 	if err != nil {
@@ -145,9 +146,9 @@ func (d devCmd) openShop(ctx context.Context, st *store.Store, s *devSites, log 
 // networks are the internal ones that the demo shop's notifications may go to: this machine, and with an endpoint of the
 // developer's own the private ones too, where a container or another machine of theirs is.
 func (d devCmd) networks() []string {
-	networks := []string{"127.0.0.0/8", "::1/128"}
+	networks := []string{"127.0.0.0/8:*", "[::1]:*"}
 	if d.Notify != "" {
-		networks = append(networks, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+		networks = append(networks, "10.0.0.0/8:*", "172.16.0.0/12:*", "192.168.0.0/16:*", "[fc00::/7]:*")
 	}
 	return networks
 }

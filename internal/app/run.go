@@ -52,6 +52,7 @@ func (a *app) listeners() (api, admin *listener, err error) {
 		return nil, nil, err
 	}
 	admin.connections = a.connections["admin"]
+	api.own, admin.own = true, true
 	return api, admin, nil
 }
 

@@ -26,6 +26,7 @@ type listener struct {
 	listener    net.Listener
 	server      *http.Server
 	connections *connlimit.Limiter
+	own         bool // of the service, not of a development one's neighbours
 }
 
 // idleGrace is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in

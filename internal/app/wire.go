@@ -42,6 +42,7 @@ type app struct {
 	config     config
 	log        zerolog.Logger
 	pool       *pgxpool.Pool
+	own        *ownAddresses
 	clock      *store.Clock
 	store      *store.Store
 	service    *payment.Service
@@ -117,7 +118,8 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		Store: a.store, FingerprintKey: fingerprintKey, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
 		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
-	notifier := notify.New(notify.Config{Outbox: a.store, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
+	a.own = ownOf(a.pool)
+	notifier := notify.New(notify.Config{Outbox: a.store, Own: a.own.has, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
 	a.workers = worker.New(worker.Config{
 		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, Tasks: a.tasks(reg),
 	}, a.service, notifier, a.store)
@@ -192,6 +194,11 @@ func (a *app) run(ctx context.Context, sites ...*listener) error {
 	var g errgroup.Group
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	for _, s := range sites {
+		if s.own {
+			a.own.listen(s.listener)
+		}
+	}
 	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
 	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
 	g.Go(func() error { a.store.KeepKeyUses(ctx, a.log); return nil })

@@ -28,7 +28,7 @@ func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.P
 	p, ok := map[string]shop.Principal{
 		goodKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: shop.Scopes},
 		readKey:      {Shop: shop.Shop{ID: myShop, Name: "mine"}, Scopes: []shop.Scope{shop.ScopeRead}},
-		otherKey:     {Shop: shop.Shop{ID: otherShop, Name: "other", AllowCIDRs: []string{"10.0.0.0/8"}}, Scopes: shop.Scopes},
+		otherKey:     {Shop: shop.Shop{ID: otherShop, Name: "other", AllowCIDRs: []string{"10.0.0.0/8:*"}}, Scopes: shop.Scopes},
 		shop.DemoKey: {Shop: shop.Shop{ID: myShop, Name: "demo"}, Scopes: shop.Scopes},
 	}[key]
 	if key == revokedKey {

@@ -44,16 +44,10 @@ func plainAllowed(host string, allowCIDRs []string) bool {
 	if host == "localhost" || err == nil && ip.IsLoopback() {
 		return true
 	}
-	for _, c := range allowCIDRs {
-		p, badPrefix := netip.ParsePrefix(c)
-		if badPrefix != nil {
-			continue
-		}
-		if err != nil || p.Contains(ip.Unmap()) {
-			return true
-		}
+	if err != nil {
+		return len(allowCIDRs) > 0
 	}
-	return false
+	return notify.AllowsHost(allowCIDRs, ip)
 }
 
 func badURLs(ctx context.Context, fields map[string]*string) (bad problems) {

@@ -35,11 +35,13 @@ var (
 	errPort       = errors.New("a port on which public addresses are not reached")
 	errNotPublic  = errors.New("an address that is neither public nor on the allow-list")
 	errNotDialled = errors.New("not an IP address and a port over TCP")
+	errOwn        = errors.New("an address of the service itself or of its database")
 )
 
 // guard decides about addresses at the moment they are dialled.
 type guard struct {
-	allow  []netip.Prefix
+	allow  []allowed
+	own    func(netip.AddrPort) bool // what is never called, whatever is allowed
 	https  bool
 	ports  []uint16
 	public *ssrf.Guardian
@@ -57,7 +59,9 @@ func (g guard) control(network, address string, _ syscall.RawConn) error {
 // judge says whether an address may be called. It is the one rule, for what was dialled and for what was only written down.
 func (g guard) judge(ap netip.AddrPort) error {
 	switch {
-	case g.allows(ap.Addr()):
+	case g.own != nil && g.own(ap):
+		return errOwn
+	case g.allows(ap):
 		return nil
 	case g.public.SafeAddr(ap.Addr()) != nil:
 		return errNotPublic
@@ -69,13 +73,13 @@ func (g guard) judge(ap netip.AddrPort) error {
 	return nil
 }
 
-// allows reports whether the allow-list has ip.
-func (g guard) allows(ip netip.Addr) bool {
-	return slices.ContainsFunc(g.allow, func(p netip.Prefix) bool { return p.Contains(ip) })
+// allows reports whether the allow-list has an address and port.
+func (g guard) allows(ap netip.AddrPort) bool {
+	return slices.ContainsFunc(g.allow, func(a allowed) bool { return a.has(ap) })
 }
 
 // newGuard returns the guard for an allow-list and a scheme.
-func newGuard(allow []netip.Prefix, scheme string) guard {
+func newGuard(allow []allowed, scheme string) guard {
 	// Plain http is refused on every public port; letting its port through names the real reason.
 	ports := publicPorts
 	if scheme == "http" {
@@ -84,26 +88,12 @@ func newGuard(allow []netip.Prefix, scheme string) guard {
 	return guard{allow: allow, https: scheme == "https", ports: ports, public: ssrf.New(ssrf.WithAnyPort())}
 }
 
-// parseAllow reads an allow-list of CIDRs and single addresses into a sorted list without repeats. An entry that cannot
-// be read allows nothing.
-func parseAllow(cidrs []string) []netip.Prefix {
-	var allow []netip.Prefix
-	for _, s := range cidrs {
-		if p, err := netip.ParsePrefix(strings.TrimSpace(s)); err == nil {
-			allow = append(allow, p.Masked())
-		} else if ip, err := netip.ParseAddr(strings.TrimSpace(s)); err == nil && ip.Zone() == "" {
-			allow = append(allow, netip.PrefixFrom(ip, ip.BitLen()))
-		}
-	}
-	slices.SortFunc(allow, netip.Prefix.Compare)
-	return slices.Compact(allow)
-}
-
 // clients keeps one HTTP client for each allow-list and scheme. The transport reuses a connection for whoever asks for
 // the same host, and the guard sees dials only; so what two callers share must have passed the same guard.
 type clients struct {
 	roots    *x509.CertPool
 	resolver *net.Resolver
+	own      func(netip.AddrPort) bool
 
 	mu     sync.Mutex
 	byKey  map[string]*list.Element
@@ -115,16 +105,16 @@ type client struct {
 	*http.Client
 }
 
-func newClients(roots *x509.CertPool, resolver *net.Resolver) *clients {
-	return &clients{roots: roots, resolver: resolver, byKey: map[string]*list.Element{}, recent: list.New()}
+func newClients(roots *x509.CertPool, resolver *net.Resolver, own func(netip.AddrPort) bool) *clients {
+	return &clients{roots: roots, resolver: resolver, own: own, byKey: map[string]*list.Element{}, recent: list.New()}
 }
 
 // forTarget returns the client for an allow-list and a scheme.
-func (c *clients) forTarget(allow []netip.Prefix, scheme string) *http.Client {
+func (c *clients) forTarget(allow []allowed, scheme string) *http.Client {
 	var b strings.Builder
 	b.WriteString(scheme)
-	for _, p := range allow {
-		b.WriteString(" " + p.String())
+	for _, a := range allow {
+		b.WriteString(" " + a.String())
 	}
 	key := b.String()
 
@@ -134,7 +124,9 @@ func (c *clients) forTarget(allow []netip.Prefix, scheme string) *http.Client {
 		c.recent.MoveToFront(e)
 		return e.Value.(*client).Client //nolint:forcetypeassert // the list holds nothing else
 	}
-	made := &client{key, c.build(newGuard(allow, scheme))}
+	g := newGuard(allow, scheme)
+	g.own = c.own
+	made := &client{key, c.build(g)}
 	c.byKey[key] = c.recent.PushFront(made)
 	if c.recent.Len() > maxClients {
 		oldest := c.recent.Remove(c.recent.Back()).(*client) //nolint:forcetypeassert // as above

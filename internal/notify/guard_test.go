@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -104,7 +105,7 @@ func TestAddressesThatAreRefused(t *testing.T) {
 	} {
 		key := newKey()
 		// An allow-list for somewhere else, and entries that cannot be read, open nothing.
-		b.box.add(key, c.url, b.secret, "10.9.0.0/16", "fd12::/16", "nonsense", "10.0.0.0/99")
+		b.box.add(key, c.url, b.secret, "10.9.0.0/16:*", "[fd12::/16]:*", "nonsense", "10.0.0.0/99:*", "10.0.0.0/8", "10.1.2.3:444", "127.0.0.1:443x", "[127.0.0.1]:8080", "::1:443", "127.0.0.1:0")
 		require.NotZero(t, b.deliver(t, key), c.url)
 		require.Equal(t, c.word, b.box.last().Error, c.url)
 		require.Zero(t, b.box.last().HTTPStatus)
@@ -137,7 +138,7 @@ func TestNameThatPointsInsideIsRefused(t *testing.T) {
 
 	// The same name is fine for the shop whose allow-list has the address: it is the address that counts.
 	key = newKey()
-	b.box.add(key, url, b.secret, "127.0.0.1")
+	b.box.add(key, url, b.secret, "127.0.0.1:*")
 	require.Zero(t, b.deliver(t, key))
 	require.Len(t, s.got(), 1)
 }
@@ -191,13 +192,13 @@ func TestConnectionsAreSharedOnlyUnderOneAllowList(t *testing.T) {
 		b.deliver(t, key)
 		return b.box.last().Error
 	}
-	require.Empty(t, send("127.0.0.1/32", "10.0.0.0/8"))
+	require.Empty(t, send("127.0.0.1/32:*", "10.0.0.0/8:*"))
 	require.EqualValues(t, 1, opened.Load())
-	require.Empty(t, send("10.0.0.0/8", "127.0.0.1/32"))
+	require.Empty(t, send("10.0.0.0/8:*", "127.0.0.1/32:*"))
 	require.EqualValues(t, 1, opened.Load(), "the same list in another order keeps the connection")
 	require.Equal(t, "refused_address", send())
-	require.Equal(t, "refused_address", send("10.0.0.0/8"))
-	require.Empty(t, send("127.0.0.0/8"))
+	require.Equal(t, "refused_address", send("10.0.0.0/8:*"))
+	require.Empty(t, send("127.0.0.0/8:*"))
 	require.EqualValues(t, 2, opened.Load(), "another list, another connection")
 }
 
@@ -213,4 +214,50 @@ func TestProxyFromTheEnvironmentIsNotUsed(t *testing.T) {
 	require.NotZero(t, b.deliver(t, key))
 	require.Equal(t, "refused_address", b.box.last().Error)
 	require.Empty(t, proxy.got())
+}
+
+// Not even a shop that may call anything calls the service itself or its database.
+func TestOwnAddressesAreRefusedWhateverIsAllowed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nil, 200)
+	own, err := netip.ParseAddrPort(strings.TrimPrefix(s.URL, "http://"))
+	require.NoError(t, err)
+	b := setup(t, func(c *notify.Config) { c.Own = func(ap netip.AddrPort) bool { return ap == own } }, withResolver(dns(t, [4]byte{127, 0, 0, 1})))
+	for _, host := range []string{"127.0.0.1", "shop.example.com", "[::ffff:127.0.0.1]"} {
+		key := newKey()
+		b.box.add(key, strings.Replace(s.URL, "127.0.0.1", host, 1), b.secret, "0.0.0.0/0:*", "[::/0]:*")
+		require.NotZero(t, b.deliver(t, key), host)
+		require.Equal(t, "refused_address", b.box.last().Error, host)
+	}
+	require.Empty(t, s.got())
+	other := newShop(t, nil, 200)
+	key := newKey()
+	b.box.add(key, other.URL, b.secret, "127.0.0.1:*")
+	require.Zero(t, b.deliver(t, key))
+	require.Len(t, other.got(), 1)
+}
+
+// An allowed network is allowed on the ports that are named.
+func TestAllowedIsAnAddressAndAPort(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s, other := newShop(t, nil, 200), newShop(t, nil, 200)
+	at := strings.TrimPrefix(s.URL, "http://")
+	for _, allow := range []string{at, "127.0.0.0/8" + at[strings.LastIndexByte(at, ':'):]} {
+		key := newKey()
+		b.box.add(key, s.URL, b.secret, allow)
+		require.Zero(t, b.deliver(t, key), allow)
+		key = newKey()
+		b.box.add(key, other.URL, b.secret, allow)
+		require.NotZero(t, b.deliver(t, key), allow)
+		require.Equal(t, "refused_address", b.box.last().Error, allow)
+	}
+	require.Empty(t, other.got())
+	for entry, good := range map[string]bool{
+		"10.0.0.5:8080": true, "10.0.0.0/8:443": true, "[fd00::1]:8443": true, "[fd00::/8]:*": true, "10.0.0.5:*": true, "10.0.0.5": false, "10.0.0.0/8": false,
+		"fd00::1:443": false, "[10.0.0.5]:443": false, "10.0.0.5:0": false, "10.0.0.5:65536": false, "10.0.0.5:+1": false, "[fd00::1%eth0]:443": false, "10.0.0.0/33:443": false,
+		"hooks.internal:443": false, "": false, ":443": false, "[]:443": false, "[fd00::1:443": false,
+	} {
+		require.Equal(t, good, notify.CheckAllowed(entry) == nil, entry)
+	}
 }

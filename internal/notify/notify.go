@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -48,6 +49,9 @@ type Config struct {
 	RootCAs *x509.CertPool
 	// Resolver looks names up, net.DefaultResolver if nil.
 	Resolver *net.Resolver
+	// Own says which addresses are never called, whatever shops are allowed: those of the service and of its database. It is asked
+	// at each dial. Nil has none.
+	Own func(netip.AddrPort) bool
 }
 
 // Notifier delivers notifications. It is safe for concurrent use.
@@ -75,7 +79,7 @@ func New(cfg Config) *Notifier {
 	return &Notifier{
 		slots:  newSlots(cfg.Workers),
 		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
-		clients: newClients(cfg.RootCAs, cfg.Resolver),
+		clients: newClients(cfg.RootCAs, cfg.Resolver, cfg.Own),
 		metrics: newMetrics(cfg.Registerer),
 	}
 }

@@ -29,7 +29,7 @@ import (
 	"payrelay/internal/shop"
 )
 
-const loopback = "127.0.0.0/8"
+const loopback = "127.0.0.0/8:*"
 
 type bundle struct {
 	box    *memory

@@ -41,7 +41,7 @@ func classify(err error, stopped bool, t *trace) outcome {
 	switch {
 	case errors.Is(err, errPlainHTTP):
 		return httpsRequired
-	case errors.Is(err, errNotPublic), errors.Is(err, errPort), errors.Is(err, errNotDialled):
+	case errors.Is(err, errNotPublic), errors.Is(err, errPort), errors.Is(err, errNotDialled), errors.Is(err, errOwn):
 		return refusedAddress
 	case stopped:
 		return interrupted

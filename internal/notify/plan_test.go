@@ -73,13 +73,13 @@ func TestParseRetryAfter(t *testing.T) {
 
 func TestClientsAreBounded(t *testing.T) {
 	t.Parallel()
-	c := newClients(nil, nil)
-	kept := c.forTarget(parseAllow([]string{"127.0.0.1/32"}), "http")
+	c := newClients(nil, nil, nil)
+	kept := c.forTarget(parseAllow([]string{"127.0.0.1/32:*"}), "http")
 	for i := range 3 * maxClients {
-		c.forTarget(parseAllow([]string{fmt.Sprintf("10.0.%d.0/24", i)}), "http")
-		require.Same(t, kept, c.forTarget(parseAllow([]string{"127.0.0.1"}), "http"), "the one in use stays")
+		c.forTarget(parseAllow([]string{fmt.Sprintf("10.0.%d.0/24:*", i)}), "http")
+		require.Same(t, kept, c.forTarget(parseAllow([]string{"127.0.0.1:*"}), "http"), "the one in use stays")
 	}
 	require.Len(t, c.byKey, maxClients)
 	require.Equal(t, maxClients, c.recent.Len())
-	require.NotSame(t, kept, c.forTarget(parseAllow([]string{"127.0.0.1"}), "https"))
+	require.NotSame(t, kept, c.forTarget(parseAllow([]string{"127.0.0.1:*"}), "https"))
 }

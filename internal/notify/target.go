@@ -23,15 +23,15 @@ func (r *refusal) Error() string { return r.text }
 func refused(word outcome, text string) error { return &refusal{word, text} }
 
 // CheckTarget says why notifications can never be sent to an address, in words that complete "the address …", or nil. It asks
-// no name server: a name that is not refused here is judged by what it leads to, when it is dialled. allowCIDRs are the internal
-// networks that the shop's notifications may go to.
-func CheckTarget(raw string, allowCIDRs []string) error {
-	_, err := parseTarget(raw, parseAllow(allowCIDRs))
+// no name server: a name that is not refused here is judged by what it leads to, when it is dialled. allow are the internal
+// targets that the shop's notifications may go to.
+func CheckTarget(raw string, allow []string) error {
+	_, err := parseTarget(raw, parseAllow(allow))
 	return err
 }
 
 // parseTarget reads a notification address and refuses what the guard would refuse whatever the name servers say.
-func parseTarget(raw string, allow []netip.Prefix) (*url.URL, error) {
+func parseTarget(raw string, allow []allowed) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
@@ -125,13 +125,13 @@ func (g guard) literal(ip netip.Addr, port uint16) error {
 func (g guard) name(name string, port uint16) error {
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		here := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-		if slices.ContainsFunc(here, g.allows) {
+		if slices.ContainsFunc(here, func(ip netip.Addr) bool { return g.allows(netip.AddrPortFrom(ip, port)) }) {
 			return nil
 		}
 		return g.literal(here[0], port)
 	}
 	if len(g.allow) > 0 {
-		return nil // it may lead to an internal network that is allowed, on any port and without TLS
+		return nil // it may lead to an internal target that is allowed, also without TLS
 	}
 	if !strings.Contains(name, ".") || slices.ContainsFunc(privateNames, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
 		return refused(refusedAddress, notPublic)
@@ -148,13 +148,15 @@ func (g guard) name(name string, port uint16) error {
 // privateNames are top-level domains that the public name servers never have.
 var privateNames = []string{".internal", ".local", ".localdomain", ".lan", ".home.arpa", ".invalid", ".onion"}
 
-const notPublic = "is not on the public internet. An operator can allow the shop an internal network"
+const notPublic = "is not on the public internet. An operator can allow the shop an internal network and port"
 
 // explain turns the guard's verdict into words for whoever gave the address.
 func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errOwn):
+		return refused(refusedAddress, "is the service itself, or its database")
 	case errors.Is(err, errPlainHTTP):
 		return refused(httpsRequired, "must begin with https://")
 	case errors.Is(err, errPort):

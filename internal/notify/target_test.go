@@ -9,7 +9,7 @@ import (
 )
 
 // internal are networks that an operator allowed a shop.
-var internal = []string{"10.1.0.0/16", "127.0.0.0/8", "fd00:1::/32"}
+var internal = []string{"10.1.0.0/16:*", "127.0.0.0/8:*", "[fd00:1::/32]:*"}
 
 // Whatever is refused is refused without a name server, in words for whoever gave the address, and by the delivery as well.
 func TestTargetsThatCanNeverBeCalled(t *testing.T) {
@@ -84,6 +84,6 @@ func TestTargetsThatMayBeCalled(t *testing.T) {
 	for _, url := range []string{"http://10.2.0.1/", "https://192.168.0.1/", "http://8.8.8.8/", "https://8.8.8.8:22/", "https://[::1]/", "http://[::1]:80/", "https://169.254.169.254/", "https://127.1/", "https://2130706433/"} {
 		require.Error(t, notify.CheckTarget(url, internal), "%s: the allow-list is for somewhere else", url)
 	}
-	require.Error(t, notify.CheckTarget("http://localhost/", []string{"10.0.0.0/8"}))
+	require.Error(t, notify.CheckTarget("http://localhost/", []string{"10.0.0.0/8:*"}))
 	require.Error(t, notify.CheckTarget("http://shop.example.com/", []string{"nonsense"}), "an entry that cannot be read allows nothing")
 }

@@ -63,7 +63,7 @@ func newService(ctx context.Context, binary, dir, databaseURL, provider, shop st
 		Key      string `json:"key"`
 		Callback string `json:"callback_path"`
 	}
-	if err := s.commandJSON(ctx, &made, "shop", "create", "bench", "--notification-url", "http://"+shop+"/notifications", "--allow-cidr", "127.0.0.0/8", "--json"); err != nil {
+	if err := s.commandJSON(ctx, &made, "shop", "create", "bench", "--notification-url", "http://"+shop+"/notifications", "--allow-cidr", shop, "--json"); err != nil {
 		return nil, err
 	}
 	secret := filepath.Join(dir, "secret")

@@ -241,7 +241,7 @@ func TestAnOperatorMovesAShopsEndpoint(t *testing.T) {
 	for want, args := range map[string][]string{
 		"nothing to change":      {"demo"},
 		`no shop named "nobody"`: {"nobody", "--resume"},
-		"is not a network":       {"demo", "--allow-cidr", "10.0.0.1"},
+		"and a port":             {"demo", "--allow-cidr", "10.0.0.1"},
 		"Nothing was changed":    {"demo", "--notification-url", "ftp://shop.example.com"},
 	} {
 		code, out, text := command(environ, append([]string{"shop", "set"}, args...)...)

@@ -39,7 +39,7 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
 	var made struct{ Key string }
-	require.NoError(t, json.Unmarshal([]byte(operator("shop", "create", "books", "--notification-url", shop.URL+"/hook", "--allow-cidr", "127.0.0.0/8",
+	require.NoError(t, json.Unmarshal([]byte(operator("shop", "create", "books", "--notification-url", shop.URL+"/hook", "--allow-cidr", strings.TrimPrefix(shop.URL, "http://"),
 		"--scope", "payments", "--scope", "refunds", "--scope", "read", "--json")), &made))
 	operator("account", "create", "EUR-sandbox", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "books",
 		"--pci-url", simulators.Sandbox+"/smartcore/pci", "--gateway-url", simulators.Sandbox+"/smartcore/gateway")

@@ -118,7 +118,7 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 		}
 		r.closers = append(r.closers, func() { _ = rec.server.Close() })
 		made, err := st.CreateShop(ctx, store.NewShop{
-			Name: name, NotificationURL: "http://" + rec.address + "/notifications", AllowCIDRs: []string{"127.0.0.0/8"}, Key: key, Scopes: shop.Scopes,
+			Name: name, NotificationURL: "http://" + rec.address + "/notifications", AllowCIDRs: []string{"127.0.0.0/8:*"}, Key: key, Scopes: shop.Scopes,
 			WebhookSecret: gateway.Secret(secret),
 		})
 		if err != nil {
