@@ -48,9 +48,12 @@ type line struct {
 // story merges everything that is known of an order, the oldest first.
 func timelineOf(ctx context.Context, db *database, key payment.Key) ([]line, error) {
 	var lines []line
-	history, err := db.store.History(ctx, key)
+	history, whole, err := db.store.StoredHistory(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	if !whole {
+		lines = append(lines, line{At: db.clock.Now(), What: "altered", Detail: "the history was changed by something else than payrelay: server audit verify --order " + key.Order.String()})
 	}
 	for _, t := range history {
 		lines = append(lines, line{t.At, string(t.Source), fmt.Sprintf("%d: %s → %s", t.Sequence, orNone(string(t.From)), t.To), t.ProviderData})

@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/store/internal/db"
 )
@@ -15,20 +18,7 @@ func (s *Store) ServiceKey(ctx context.Context, name string) ([]byte, error) {
 	if key, ok := s.serviceKeys.Load(name); ok {
 		return key.([]byte), nil //nolint:forcetypeassert // only this function stores
 	}
-	fresh := make([]byte, serviceKeyLength)
-	_, _ = rand.Read(fresh)
-	sealed, err := s.seal(fresh, "service", name)
-	if err != nil {
-		return nil, err
-	}
-	err = s.read(ctx, "load service key", func(ctx context.Context, q *db.Queries) (err error) {
-		// Whoever was first has written the key; the others read that one.
-		if _, err = q.InsertServiceKey(ctx, db.InsertServiceKeyParams{Name: name, Value: sealed, CreatedAt: s.Now()}); err != nil {
-			return err
-		}
-		sealed, err = q.ServiceKeyByName(ctx, name)
-		return err
-	})
+	sealed, err := s.storedServiceKey(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -38,4 +28,26 @@ func (s *Store) ServiceKey(ctx context.Context, name string) ([]byte, error) {
 	}
 	s.serviceKeys.Store(name, key)
 	return key, nil
+}
+
+// storedServiceKey returns a key as it rests, and makes one if there is none. A database that takes no writes has it already.
+func (s *Store) storedServiceKey(ctx context.Context, name string) (sealed []byte, err error) {
+	fresh := make([]byte, serviceKeyLength)
+	_, _ = rand.Read(fresh)
+	made, err := s.seal(fresh, "service", name)
+	if err != nil {
+		return nil, err
+	}
+	err = s.read(ctx, "load service key", func(ctx context.Context, q *db.Queries) error {
+		if sealed, err = q.ServiceKeyByName(ctx, name); !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		// Whoever was first has written the key; the others read that one.
+		if _, err = q.InsertServiceKey(ctx, db.InsertServiceKeyParams{Name: name, Value: made, CreatedAt: s.Now()}); err != nil {
+			return err
+		}
+		sealed, err = q.ServiceKeyByName(ctx, name)
+		return err
+	})
+	return sealed, err
 }

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -87,6 +89,40 @@ func (s *Store) checkSeal(ctx context.Context, o *payment.Order, row *db.Order) 
 		s.sealBroken(Finding{"orders", o.ID.String(), sealFinding})
 	}
 	return nil
+}
+
+// brokenStep returns the first step of a history that is not as it was written, and what is wrong with it; "" is nothing.
+func brokenStep(sealer *seal.Sealer, history []db.OrderTransition) (step int32, what string) {
+	var before []byte
+	status := ""
+	for i, t := range history {
+		row := db.InsertTransitionParams(t)
+		switch {
+		case int(t.Sequence) != i+1:
+			return t.Sequence, fmt.Sprintf("the step before it is missing: %d follows %d", t.Sequence, i)
+		case t.FromStatus != status || !sealer.Matches(chained(before, &row), t.Chain):
+			return t.Sequence, "the chain is broken: this step, or one before it, was changed"
+		}
+		before, status = t.Chain, t.ToStatus
+	}
+	return 0, ""
+}
+
+// checkChain reports whether a history is as it was written, up to the step whose chain the order has.
+func (s *Store) checkChain(ctx context.Context, history []db.OrderTransition, head []byte) (bool, error) {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return false, err
+	}
+	last := history[len(history)-1]
+	step, what := brokenStep(sealer, history)
+	if what == "" && !bytes.Equal(last.Chain, head) {
+		step, what = last.Sequence, "the order is not as its history ends"
+	}
+	if what != "" {
+		s.sealBroken(Finding{"order_transitions", fmt.Sprintf("%s/%d", last.OrderID, step), what})
+	}
+	return what == "", nil
 }
 
 // readySeal has the key of the seals in memory, so that no transaction needs a second connection for it.

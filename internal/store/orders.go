@@ -119,33 +119,46 @@ func pageSize(limit int) int {
 
 // History implements payment.Store.
 func (s *Store) History(ctx context.Context, order payment.Key) ([]payment.Transition, error) {
+	history, whole, err := s.StoredHistory(ctx, order)
+	if err == nil && !whole {
+		return nil, payment.ErrFrozen
+	}
+	return history, err
+}
+
+// StoredHistory returns an order's history as it is stored, and whether it is whole, and as it was written.
+func (s *Store) StoredHistory(ctx context.Context, order payment.Key) (history []payment.Transition, whole bool, err error) {
 	var rows []db.HistoryRow
-	err := s.read(ctx, "load history", func(ctx context.Context, q *db.Queries) (err error) {
+	err = s.read(ctx, "load history", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.History(ctx, db.HistoryParams{ShopID: order.Shop, OrderID: order.Order})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if len(rows) == 0 {
-		return nil, payment.ErrNotFound
+		return nil, false, payment.ErrNotFound
 	}
 	key, err := s.dataKey(order.Order, rows[0].DataKey)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	history := make([]payment.Transition, len(rows))
+	stored := make([]db.OrderTransition, len(rows))
+	history = make([]payment.Transition, len(rows))
 	for i, r := range rows {
-		providerData, err := openData(key, r.ProviderData, placeTransition)
+		t := r.OrderTransition
+		providerData, err := openData(key, t.ProviderData, placeTransition)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
+		stored[i] = t
 		history[i] = payment.Transition{
-			Sequence: int(r.Sequence), From: payment.Status(r.FromStatus), To: payment.Status(r.ToStatus),
-			Source: payment.Source(r.Source), ProviderData: providerData, At: r.At.UTC(),
+			Sequence: int(t.Sequence), From: payment.Status(t.FromStatus), To: payment.Status(t.ToStatus),
+			Source: payment.Source(t.Source), ProviderData: providerData, At: t.At.UTC(),
 		}
 	}
-	return history, nil
+	whole, err = s.checkChain(ctx, stored, rows[0].Head)
+	return history, whole, err
 }
 
 // LeaseDuePolls returns up to limit of a provider's orders whose check is due, the longest due first. Each is due again after lease: a

@@ -322,3 +322,25 @@ func TestARefundOfAFrozenPaymentWaits(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, o.Status.Final())
 }
+
+// A history is read only if it is whole, but by operators.
+func TestAnAlteredHistoryIsNotTold(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"a changed step": "UPDATE order_transitions SET at = at - interval '1 day' WHERE sequence = 1",
+		"a missing step": "DELETE FROM order_transitions WHERE sequence = 1",
+		"a cut tail":     "DELETE FROM order_transitions WHERE sequence = 2",
+		"a lower sum":    "UPDATE order_transitions SET captured = 1 WHERE sequence = 2",
+	} {
+		b := newTampered(t)
+		history, err := b.History(t.Context(), b.paid)
+		require.NoError(t, err)
+		require.Len(t, history, 2)
+		b.tamper(t, change)
+		_, err = b.History(t.Context(), b.paid)
+		require.ErrorIs(t, err, payment.ErrFrozen, name)
+		_, whole, err := b.StoredHistory(t.Context(), b.paid)
+		require.NoError(t, err, name)
+		require.False(t, whole, name)
+	}
+}

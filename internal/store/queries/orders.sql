@@ -189,8 +189,8 @@ INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_stat
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: History :many
-SELECT sequence, from_status, to_status, source, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id) AS data_key
-FROM order_transitions WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY sequence;
+SELECT sqlc.embed(t), o.data_key, o.chain AS head FROM order_transitions t JOIN orders o ON o.shop_id = @shop_id AND o.id = @order_id
+WHERE t.shop_id = @shop_id AND t.order_id = @order_id ORDER BY t.sequence;
 
 -- name: InsertConflict :execrows
 INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)

@@ -170,8 +170,8 @@ func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersPara
 }
 
 const History = `-- name: History :many
-SELECT sequence, from_status, to_status, source, provider_data, at, (SELECT o.data_key FROM orders o WHERE o.shop_id = $1 AND o.id = $2) AS data_key
-FROM order_transitions WHERE shop_id = $1 AND order_id = $2 ORDER BY sequence
+SELECT t.shop_id, t.order_id, t.sequence, t.from_status, t.to_status, t.source, t.provider_data, t.at, t.captured, t.refunded, t.chain, o.data_key, o.chain AS head FROM order_transitions t JOIN orders o ON o.shop_id = $1 AND o.id = $2
+WHERE t.shop_id = $1 AND t.order_id = $2 ORDER BY t.sequence
 `
 
 type HistoryParams struct {
@@ -180,13 +180,9 @@ type HistoryParams struct {
 }
 
 type HistoryRow struct {
-	Sequence     int32     `db:"sequence"`
-	FromStatus   string    `db:"from_status"`
-	ToStatus     string    `db:"to_status"`
-	Source       string    `db:"source"`
-	ProviderData []byte    `db:"provider_data"`
-	At           time.Time `db:"at"`
-	DataKey      []byte    `db:"data_key"`
+	OrderTransition OrderTransition `db:"order_transition"`
+	DataKey         []byte          `db:"data_key"`
+	Head            []byte          `db:"head"`
 }
 
 func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow, error) {
@@ -199,13 +195,19 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 	for rows.Next() {
 		var i HistoryRow
 		if err := rows.Scan(
-			&i.Sequence,
-			&i.FromStatus,
-			&i.ToStatus,
-			&i.Source,
-			&i.ProviderData,
-			&i.At,
+			&i.OrderTransition.ShopID,
+			&i.OrderTransition.OrderID,
+			&i.OrderTransition.Sequence,
+			&i.OrderTransition.FromStatus,
+			&i.OrderTransition.ToStatus,
+			&i.OrderTransition.Source,
+			&i.OrderTransition.ProviderData,
+			&i.OrderTransition.At,
+			&i.OrderTransition.Captured,
+			&i.OrderTransition.Refunded,
+			&i.OrderTransition.Chain,
 			&i.DataKey,
+			&i.Head,
 		); err != nil {
 			return nil, err
 		}
