@@ -420,13 +420,18 @@ BEGIN
         bool_or((b.sequence, b.status) IS DISTINCT FROM (a.sequence, a.status) AND (
             SELECT true FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status
         ) IS NULL) AS without_history,
+        bool_or((b.account_id, b.provider_order_id) <> (a.account_id, a.provider_order_id) AND (a.status <> 'created' OR (
+            SELECT true FROM order_attempts t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.account_id = b.account_id AND t.provider_order_id = b.provider_order_id
+        ) IS NULL)) AS moved_without_proof,
         bool_or(b.provider_reference IS DISTINCT FROM a.provider_reference OR b.bank_references IS DISTINCT FROM a.bank_references) AS named,
         bool_or(a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0) AS open,
         bool_or(NOT (a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0)) AS closed
     INTO now FROM after_it a LEFT JOIN before_it b ON b.shop_id = a.shop_id AND b.id = a.id AND b.kind = a.kind
-        AND b.reference = a.reference AND b.account_id = a.account_id AND b.parent_id IS NOT DISTINCT FROM a.parent_id;
+        AND b.reference = a.reference AND b.parent_id IS NOT DISTINCT FROM a.parent_id;
     IF now.renamed THEN
-        PERFORM violated('orders_identity', 'the shop, id, kind, reference, account and parent of an order never change');
+        PERFORM violated('orders_identity', 'the shop, id, kind, reference and parent of an order never change');
+    ELSIF now.moved_without_proof THEN
+        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
     ELSIF now.without_history THEN
         PERFORM violated('orders_status_has_history', 'a status must be the end of the history');
     END IF;
@@ -434,7 +439,7 @@ BEGIN
         INSERT INTO open_orders AS o (shop_id, order_id, provider, kind, status, in_conflict, since, next_poll_at)
         SELECT shop_id, id, provider, kind, status, conflicts > 0, updated_at, next_poll_at FROM after_it
         WHERE finalized_at IS NULL OR next_poll_at IS NOT NULL OR conflicts > 0
-        ON CONFLICT (shop_id, order_id) DO UPDATE SET status = excluded.status, in_conflict = excluded.in_conflict,
+        ON CONFLICT (shop_id, order_id) DO UPDATE SET provider = excluded.provider, status = excluded.status, in_conflict = excluded.in_conflict,
             since = excluded.since, next_poll_at = excluded.next_poll_at;
     END IF;
     IF now.closed THEN
@@ -604,6 +609,25 @@ CREATE TABLE order_holds (
     PRIMARY KEY (shop_id, order_id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
+
+-- Attempts of an order that are over: the account proved that nothing was sent, so the order went to another one. The present
+-- attempt is the order's own row, so that at most one may move money.
+CREATE TABLE order_attempts (
+    shop_id     uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    number      integer NOT NULL CONSTRAINT order_attempts_number CHECK (number BETWEEN 1 AND 14),
+    provider    text NOT NULL,
+    account_id  uuid NOT NULL,
+    account_name text NOT NULL,
+    provider_order_id text NOT NULL,                        -- our name of the order there
+    reason      text NOT NULL,                              -- why it is over, as a code
+    ended_at    timestamptz NOT NULL,
+    PRIMARY KEY (shop_id, order_id, number),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+CREATE INDEX order_attempts_provider_order_id ON order_attempts (provider_order_id);
+CREATE TRIGGER order_attempts_append_only BEFORE UPDATE OR DELETE ON order_attempts FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER order_attempts_no_truncate BEFORE TRUNCATE ON order_attempts FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- Every call to a provider about an order. In partitions by month: see make_partitions.
 CREATE TABLE provider_calls (
@@ -952,7 +976,7 @@ DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
 DROP FUNCTION make_partitions, drop_partition, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
-DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_conflicts, order_holds;
+DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;

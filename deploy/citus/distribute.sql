@@ -20,6 +20,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('payout_approvals', 'shop', ''),
     ('open_orders', 'shop', ''),
     ('order_conflicts', 'shop', ''),
+    ('order_attempts', 'shop', ''),
     ('order_holds', 'shop', ''),
     ('provider_calls', 'shop', ''),
     ('callbacks', 'shop', ''),

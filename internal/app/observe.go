@@ -14,8 +14,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
-	log                                                                                                                         zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
+	log                                                                                                                                    zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -35,6 +35,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		pendingVerifications: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_callback_verifications_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
+		failovers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_failovers_total", Help: "Orders that went to another account, because the first proved that nothing was sent.",
+		}, []string{"from", "to", "reason"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
@@ -55,7 +58,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
 	return o
 }
 
@@ -90,6 +93,10 @@ func (o *observer) observe(e payment.Event) {
 		if e.Callback != payment.CallbackRejected {
 			o.genuine.WithLabelValues(e.Provider, e.Account, e.Secrets).Inc()
 		}
+	}
+	if e.Elsewhere != "" {
+		o.failovers.WithLabelValues(e.Account, e.Elsewhere, e.Reason).Inc()
+		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("nothing was sent, so the order goes to another account")
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -69,6 +69,13 @@ func timelineOf(ctx context.Context, db *database, key payment.Key) ([]line, err
 		}
 		lines = append(lines, line{c.StartedAt, "call", detail, c.ProviderData})
 	}
+	ended, err := db.store.EndedAttempts(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range ended {
+		lines = append(lines, line{a.At, "attempt ended", fmt.Sprintf("%d: account %s, %s; the order went to the next account", a.Number, a.AccountName, a.Reason), nil})
+	}
 	conflicts, err := db.store.Conflicts(ctx, key)
 	if err != nil {
 		return nil, err

@@ -59,6 +59,32 @@ func (s *server) listTransitions(ctx context.Context, c *call, q oapi.ListTransi
 	return reply{status: http.StatusOK, body: list}, nil
 }
 
+func (s *server) listAttempts(ctx context.Context, c *call, q oapi.ListAttemptsParams) (reply, error) {
+	o, err := s.Orders.Order(ctx, c.key())
+	if err != nil {
+		return reply{}, err
+	}
+	ended, err := s.Orders.EndedAttempts(ctx, c.key())
+	if err != nil {
+		return reply{}, err
+	}
+	var all []oapi.Attempt
+	for _, a := range ended {
+		all = append(all, oapi.Attempt{
+			Number: a.Number, Provider: a.Provider, Account: a.AccountName, ProviderOrderId: a.ProviderOrderID, Status: oapi.Status(payment.StatusFailed),
+			Reason: &a.Reason, EndedAt: utc(&a.At),
+		})
+	}
+	all = append(all, oapi.Attempt{
+		Number: len(ended) + 1, Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, Status: oapi.Status(o.Status),
+	})
+	page, err := pageOf(all, "attempts", func(a oapi.Attempt) string { return fmt.Sprintf("%02d", a.Number) }, q.Cursor, q.Limit)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusOK, body: oapi.AttemptList{Data: page.Items, NextCursor: nullable(page.Next)}}, nil
+}
+
 // listNotifications passes payloads on as they were signed. What was removed is rendered again, and says so.
 func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNotificationsParams) (reply, error) {
 	cursor := q.Cursor

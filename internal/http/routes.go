@@ -93,6 +93,7 @@ func (s *server) operationRoutes(r chi.Router) {
 	get("/v1/orders", asking(s.listOrders))
 	get("/v1/orders/{id}", showing(s.Orders.Order))
 	get("/v1/orders/{id}/transitions", asking(s.listTransitions))
+	get("/v1/orders/{id}/attempts", asking(s.listAttempts))
 	get("/v1/orders/{id}/events", asking(s.listTransitions)) // the earlier address of transitions
 	post("/v1/orders/{id}/refresh", showing(s.Orders.Refresh))
 	get("/v1/events", asking(s.listNotifications))

@@ -38,6 +38,7 @@ type Orders interface {
 	Order(ctx context.Context, key payment.Key) (*payment.Order, error)
 	Orders(ctx context.Context, f payment.Filter) (payment.Page[*payment.Order], error)
 	History(ctx context.Context, key payment.Key) ([]payment.Transition, error)
+	EndedAttempts(ctx context.Context, key payment.Key) ([]payment.EndedAttempt, error)
 	Notified(ctx context.Context, key payment.Key) ([]payment.Notified, error)
 	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.FeedPage, error)
 	Refresh(ctx context.Context, key payment.Key) (*payment.Order, error)

@@ -211,6 +211,10 @@ func (b *book) History(ctx context.Context, k payment.Key) ([]payment.Transition
 	}, err
 }
 
+func (b *book) EndedAttempts(context.Context, payment.Key) ([]payment.EndedAttempt, error) {
+	return []payment.EndedAttempt{{Number: 1, Provider: "smartcore", AccountName: "EUR-0", ProviderOrderID: "pr-1", Reason: "not_sent", At: at}}, nil
+}
+
 func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified, error) {
 	due := at.Add(time.Minute)
 	return []payment.Notified{{

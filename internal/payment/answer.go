@@ -12,6 +12,7 @@ import (
 const (
 	codeNotSent  = "not_sent"
 	codeNotFound = "not_found"
+	codeTooLate  = "too_late" // the time for the call was over before it began
 )
 
 // answerObservation is what a provider's answer to a call that may move money means.

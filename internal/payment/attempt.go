@@ -19,6 +19,10 @@ type attempt struct {
 	// arrived, and a process that was paused or waited for the database in between must not make them wrong. Zero is for a
 	// call that may come late, because it begins nothing.
 	until time.Time
+	// number counts the order's attempts at accounts, from 1. elsewhere is the next one: the order as it would go to another
+	// account. nil if there is none.
+	number    int
+	elsewhere func(context.Context) (*Order, attempt, error)
 	// read says what the answer means; nil is answerObservation. It may run twice, each time on a new load of the order.
 	read func(o *Order, result gateway.Result, err error, asOf int, now time.Time) Observation
 }
@@ -59,6 +63,9 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 		Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr),
 	}
 	faultpoint.Hit("provider-answered")
+	if moved, next, ok := s.goElsewhere(ctx, stored, a, made, callErr); ok {
+		return s.attempt(ctx, moved, next)
+	}
 	event := Event{Source: SourceAnswer, CredentialsRefused: credentialsRefused(callErr)}
 	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {
 		o.AddCall(made)
@@ -86,7 +93,7 @@ func (s *Service) inTime(a attempt) providerCall {
 	return func(ctx context.Context) (gateway.Result, error) {
 		left := a.until.Sub(s.Now())
 		if left <= 0 {
-			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: a.operation, Code: "too_late"}
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: a.operation, Code: codeTooLate}
 		}
 		ctx, cancel := context.WithTimeout(ctx, left)
 		defer cancel()

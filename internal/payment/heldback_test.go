@@ -30,7 +30,7 @@ func (s *readStore) Account(context.Context, uuid.UUID) (Account, error) {
 	return Account{Name: "a", Provider: "fake", Currency: "EUR"}, nil
 }
 
-func (s *readStore) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string) (string, error) {
+func (s *readStore) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string, int) (string, error) {
 	return trialOrderID, nil
 }
 

@@ -100,24 +100,37 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	o, of, err := s.offerAt(ctx, in, candidates[0])
-	for _, other := range candidates[1:] {
-		if !isHeldBack(err) {
-			break
-		}
-		// Nothing was written and nothing would be sent, so the next account may take the order.
-		if next, nextOffer, nextErr := s.offerAt(ctx, in, other); nextErr == nil {
-			o, of, err = next, nextOffer, nil
-		}
-	}
+	o, a, err := s.firstOffer(ctx, in, candidates, 1)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	return s.begin(ctx, o, attempt{operation: of.operation, call: of.call, until: s.latest(o)})
+	return s.begin(ctx, o, a)
+}
+
+// firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be
+// sent, so the next account may take it. What is wrong with the request at the first candidate is not evaded.
+func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Account, number int) (o *Order, a attempt, err error) {
+	for i, account := range candidates {
+		o, of, reason := s.offerAt(ctx, in, account, number)
+		if reason == nil {
+			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number}
+			if rest := candidates[i+1:]; len(rest) > 0 && number < mostAttempts {
+				a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
+			}
+			return o, a, nil
+		}
+		if err == nil {
+			err = reason
+		}
+		if !isHeldBack(err) {
+			break
+		}
+	}
+	return nil, attempt{}, err
 }
 
 // offerAt is the order as it would go to an account, or why it cannot.
-func (s *Service) offerAt(ctx context.Context, in intake, a Account) (*Order, offer, error) {
+func (s *Service) offerAt(ctx context.Context, in intake, a Account, number int) (*Order, offer, error) {
 	to, err := s.targetOf(a)
 	if err != nil {
 		return nil, offer{}, err
@@ -125,7 +138,7 @@ func (s *Service) offerAt(ctx context.Context, in intake, a Account) (*Order, of
 	if in.minor > 0 {
 		in.order.Amount = money.New(in.minor, a.Currency)
 	}
-	o, err := s.newOrder(ctx, in.order.at(a))
+	o, err := s.newOrder(ctx, in.order.at(a), number)
 	if err != nil {
 		return nil, offer{}, err
 	}
@@ -166,7 +179,7 @@ func (s *Service) acceptChild(ctx context.Context, in childIntake) (*Order, bool
 	if err := in.complete(ctx, parent, to, &in.order); err != nil {
 		return nil, false, err
 	}
-	o, err := s.newOrder(ctx, in.order.at(to.account))
+	o, err := s.newOrder(ctx, in.order.at(to.account), 1)
 	if err != nil {
 		return nil, false, err
 	}

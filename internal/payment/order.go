@@ -94,6 +94,7 @@ type Order struct {
 	transitions []Transition
 	conflicts   []ConflictRecord
 	calls       []Call
+	ended       []EndedAttempt
 	// what the parent's sums change by in the same transaction, minor units
 	parentReserved, parentRefunded int64
 }
@@ -179,13 +180,13 @@ func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Sec
 
 // Saved forgets what happened since the order was loaded, once the store has committed it.
 func (o *Order) Saved() {
-	o.transitions, o.conflicts, o.calls, o.parentReserved, o.parentRefunded = nil, nil, nil, 0, 0
+	o.transitions, o.conflicts, o.calls, o.ended, o.parentReserved, o.parentRefunded = nil, nil, nil, nil, 0, 0
 }
 
 // snapshot keeps the order as it is now with its newest transition.
 func (o *Order) snapshot() {
 	after := *o
-	after.transitions, after.conflicts, after.calls = nil, nil, nil
+	after.transitions, after.conflicts, after.calls, after.ended = nil, nil, nil, nil
 	o.transitions[len(o.transitions)-1].After = &after
 }
 

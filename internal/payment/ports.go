@@ -46,14 +46,16 @@ type Store interface {
 	// twice.
 	ApplyCallback(ctx context.Context, cb Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
-	// ProviderOrderID returns the id by which the provider is to know an order: always the same for a shop, a kind and the
-	// shop's reference, whatever was lost in between.
-	ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (string, error)
+	// ProviderOrderID returns the id by which the provider is to know an order: always the same for a shop, a kind, the shop's
+	// reference and the number of the attempt, whatever was lost in between.
+	ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, attempt int) (string, error)
 	Order(ctx context.Context, key Key) (*Order, error)
 	// OrderByReference returns the shop's order of a kind and reference.
 	OrderByReference(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (*Order, error)
 	Orders(ctx context.Context, f Filter) (Page[*Order], error)
 	History(ctx context.Context, key Key) ([]Transition, error)
+	// EndedAttempts returns an order's attempts but for the present one, in their order.
+	EndedAttempts(ctx context.Context, key Key) ([]EndedAttempt, error)
 	// Notified returns where an order's notifications stand, in the order of its history.
 	Notified(ctx context.Context, key Key) ([]Notified, error)
 	// Feed returns the shop's notifications in an order that never changes, after a cursor; nothing is ever inserted

@@ -32,7 +32,7 @@ func (s *shelf) OrderByReference(context.Context, uuid.UUID, gateway.Kind, strin
 }
 
 // Order knows no payout card.
-func (s *shelf) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string) (string, error) {
+func (s *shelf) ProviderOrderID(context.Context, uuid.UUID, gateway.Kind, string, int) (string, error) {
 	return trialOrderID, nil
 }
 

@@ -79,6 +79,9 @@ type Event struct {
 	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
 	// operator mends them.
 	CredentialsRefused bool
+	// Elsewhere is the account that the order went to instead of Account, where nothing was sent because of Reason; both are empty
+	// for every other event.
+	Elsewhere, Reason string
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
 	Secrets string
 }
@@ -233,9 +236,9 @@ func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit 
 	return s.Store.Feed(ctx, shop, after, limit)
 }
 
-// newOrder returns an order in its first state. It is not stored yet.
-func (s *Service) newOrder(ctx context.Context, o Order) (*Order, error) {
-	id, err := s.Store.ProviderOrderID(ctx, o.ShopID, o.Kind, o.Reference)
+// newOrder returns an order in its first state, with its id at the provider for an attempt. It is not stored yet.
+func (s *Service) newOrder(ctx context.Context, o Order, attempt int) (*Order, error) {
+	id, err := s.Store.ProviderOrderID(ctx, o.ShopID, o.Kind, o.Reference, attempt)
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (s *Service) ImportTransfer(ctx context.Context, in TransferImport) (*Order
 	o, err := s.newOrder(ctx, Order{
 		ShopID: in.Shop, Kind: gateway.KindTransfer, Reference: importReference(found.ProviderReference), RequestHash: hash[:], Operation: gateway.OpSale,
 		Amount: money.New(*found.Amount, to.account.Currency), ProviderReference: found.ProviderReference, ProviderState: found.State,
-	}.at(to.account))
+	}.at(to.account), 1)
 	if err != nil {
 		return nil, false, err
 	}

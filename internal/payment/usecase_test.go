@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,8 @@ type shopStore struct {
 	Store
 	accounts []Account
 	orders   map[uuid.UUID]*Order
-	open     []uuid.UUID // the open refunds of any payment
+	open     []uuid.UUID    // the open refunds of any payment
+	ended    []EndedAttempt // of any order
 	failures map[string]error
 }
 
@@ -51,8 +53,8 @@ func (s *shopStore) Account(_ context.Context, id uuid.UUID) (Account, error) {
 	return Account{}, ErrNotFound
 }
 
-func (s *shopStore) ProviderOrderID(_ context.Context, _ uuid.UUID, kind gateway.Kind, reference string) (string, error) {
-	return string(kind) + "-" + reference, s.failures["ProviderOrderID"]
+func (s *shopStore) ProviderOrderID(_ context.Context, _ uuid.UUID, kind gateway.Kind, reference string, attempt int) (string, error) {
+	return string(kind) + "-" + reference + strings.Repeat("+", attempt-1), s.failures["ProviderOrderID"]
 }
 
 func (s *shopStore) Order(_ context.Context, key Key) (*Order, error) {
@@ -115,8 +117,11 @@ func (s *shopStore) UpdateOrder(ctx context.Context, key Key, fn func(*Order) er
 		return nil, err
 	}
 	s.orders[o.ID] = o
+	s.ended = append(s.ended, o.NewEndedAttempts()...)
 	return o, nil
 }
+
+func (s *shopStore) EndedAttempts(context.Context, Key) ([]EndedAttempt, error) { return s.ended, nil }
 
 // paidOrder returns a payment of 1000 that succeeded.
 func paidOrder(t *testing.T) *Order {

@@ -112,6 +112,11 @@ func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 			return err
 		}
 	}
+	for _, ended := range o.NewEndedAttempts() {
+		if err := moveOrder(ctx, statements, o.Order, ended); err != nil {
+			return err
+		}
+	}
 	for _, conflict := range o.NewConflicts() {
 		providerData, err := sealData(o.key, conflict.ProviderData, placeConflict)
 		if err != nil {

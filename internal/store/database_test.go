@@ -61,6 +61,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		return "SELECT r.* FROM orders o CROSS JOIN LATERAL jsonb_populate_record(o, jsonb_build_object('id', gen_random_uuid(), 'sequence', 1, 'status', 'created', " + members + ")) r"
 	}
 	const firstStep = " INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, 1, '', 'created', 'request', now() FROM n"
+	const ended = "INSERT INTO order_attempts SELECT shop_id, id, 1, provider, account_id, account_name, provider_order_id, 'not_sent', now() FROM orders"
 	whole := func(members string) string {
 		return "WITH n AS (INSERT INTO orders " + another(members) + " RETURNING *), r AS (INSERT INTO order_references SELECT shop_id, kind, reference, id FROM n)" + firstStep
 	}
@@ -91,6 +92,11 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"unknown account":  {"orders_account", []string{whole("'reference', 'other', 'account_id', gen_random_uuid()")}},
 		"drained account":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other'")}},
 		"unknown parent":   {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
+		"other account":    {"orders_account_proof", []string{"UPDATE orders SET account_id = gen_random_uuid()"}},
+		"other id there":   {"orders_account_proof", []string{"UPDATE orders SET provider_order_id = 'other'"}},
+		"moved too late":   {"orders_account_proof", []string{ended, "UPDATE orders SET account_id = gen_random_uuid()"}},
+		"ended, undone":    {"order_attempts_append_only", []string{ended, "DELETE FROM order_attempts"}},
+		"ended, changed":   {"order_attempts_append_only", []string{ended, "UPDATE order_attempts SET reason = 'other'"}},
 		"status alone":     {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
 		"sequence alone":   {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},
 		"final, no time":   {"orders_final", []string{step("3", "processing", "failed"), "UPDATE orders SET status = 'failed', sequence = 3"}},

@@ -17,7 +17,7 @@ import (
 const providerOrderIDKey = "provider_order_id"
 
 // ProviderOrderID implements payment.Store. The first id of a shop in this process reads the shop's number, which never changes.
-func (s *Store) ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (string, error) {
+func (s *Store) ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, attempt int) (string, error) {
 	codec, err := s.orderIDs(ctx)
 	if err != nil {
 		return "", err
@@ -26,7 +26,7 @@ func (s *Store) ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gatewa
 	if err != nil {
 		return "", err
 	}
-	id, err := codec.Make(orderid.Subject{ShopNumber: number, Shop: shop, Kind: kind, Reference: reference, Attempt: 1})
+	id, err := codec.Make(orderid.Subject{ShopNumber: number, Shop: shop, Kind: kind, Reference: reference, Attempt: attempt})
 	if err != nil {
 		return "", fmt.Errorf("name an order at its provider: %w", err)
 	}

@@ -15,13 +15,13 @@ import (
 func TestAnOrdersIDAtItsProviderIsComputed(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	id, err := b.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindPayment, "order-1")
+	id, err := b.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindPayment, "order-1", 1)
 	require.NoError(t, err)
 	restarted := store.New(b.pool, store.Options{Keyring: b.box})
-	repeated, err := restarted.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindPayment, "order-1")
+	repeated, err := restarted.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindPayment, "order-1", 1)
 	require.NoError(t, err)
 	require.Equal(t, id, repeated)
-	other, err := b.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindRefund, "order-1")
+	other, err := b.ProviderOrderID(t.Context(), b.shop.ID, gateway.KindRefund, "order-1", 1)
 	require.NoError(t, err)
 	require.NotEqual(t, id, other)
 	for range 2 { // from the database, then from memory
@@ -35,7 +35,7 @@ func TestAnOrdersIDAtItsProviderIsComputed(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, ok, foreign)
 	}
-	_, err = b.ProviderOrderID(t.Context(), uuid.New(), gateway.KindPayment, "order-1")
+	_, err = b.ProviderOrderID(t.Context(), uuid.New(), gateway.KindPayment, "order-1", 1)
 	require.Error(t, err, "a shop that does not exist has no number")
 	require.NotEqual(t, payment.CodeUnavailable, payment.CodeOf(err))
 }

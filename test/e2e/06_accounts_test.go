@@ -102,3 +102,55 @@ func TestRoutingFollowsPriorities(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "has no other in its routing for EUR")
 }
+
+// With a dead account first in the routing, every payment succeeds at the next one, in the same request. A request that names the
+// dead one is answered with its failure.
+func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
+	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
+		"--pci-url", "http://127.0.0.1:1/pci", "--gateway-url", "http://127.0.0.1:1/gateway")
+	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
+	d.operator("account", "link", "EUR-sandbox", "--shop", "demo", "--priority", "2")
+	body := func(reference, member string) string {
+		return fmt.Sprintf(`{"reference":%q,"amount":1000,"currency":"EUR","description":"Socks",%s%s}`, reference, member, customer)
+	}
+	type attempt struct {
+		Number                   int
+		Account, Status          string
+		Reason                   *string
+		ProviderOrderID, EndedAt string
+	}
+	attempts := func(id string) (list struct{ Data []attempt }) {
+		t.Helper()
+		res := d.call(http.MethodGet, "/v1/orders/"+id+"/attempts", "", &list)
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		return list
+	}
+	for n := range 12 { // the account is passed over once its failures hold it back
+		o := d.makes("/v1/payments", body(fmt.Sprint("elsewhere-", n), ""), http.StatusCreated)
+		require.Equal(t, "EUR-sandbox", o.Account)
+		require.Equal(t, "requires_action", o.Status)
+		if n > 0 {
+			continue
+		}
+		list := attempts(o.ID).Data
+		require.Len(t, list, 2)
+		require.Equal(t, [3]any{1, "dead", "failed"}, [3]any{list[0].Number, list[0].Account, list[0].Status})
+		require.Equal(t, "not_sent", *list[0].Reason)
+		require.Equal(t, [3]any{2, "EUR-sandbox", "requires_action"}, [3]any{list[1].Number, list[1].Account, list[1].Status})
+		require.Nil(t, list[1].Reason)
+		require.Contains(t, d.operator("order", "show", o.ID), "1: account dead, not_sent; the order went to the next account")
+	}
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_failovers_total{from="dead",reason="not_sent",to="EUR-sandbox"}`)
+	require.Contains(t, d.log.String(), "nothing was sent, so the order goes to another account")
+
+	pinned := d.makes("/v1/payments", body("pinned", `"account":"EUR-sandbox",`), http.StatusCreated)
+	require.Len(t, attempts(pinned.ID).Data, 1)
+	d.call(http.MethodGet, "/v1/orders/"+uuid.NewString()+"/attempts", "", nil)
+	refunded := d.makes(refundsOf(d.paid("elsewhere-paid", 1000, "")), refund("elsewhere-refund", 400), http.StatusCreated)
+	require.Equal(t, "EUR-sandbox", refunded.Account)
+}

@@ -106,6 +106,7 @@ type full struct {
 	ParentID         *string `json:"parent_id"`
 	Recurring        bool    `json:"recurring"`
 	Currency         *string `json:"currency"`
+	Account          string  `json:"account"`
 }
 
 // refusal is a problem document.

@@ -290,8 +290,13 @@ func (s *store) poll(r *record) {
 // orderIDs makes the ids at the provider.
 var orderIDs = orderid.New([]byte("a key of the simulation"))
 
+// EndedAttempts implements payment.Store. Each provider has one account, so no order goes elsewhere.
+func (s *store) EndedAttempts(context.Context, payment.Key) ([]payment.EndedAttempt, error) {
+	return nil, nil
+}
+
 // ProviderOrderID implements payment.Store.
-func (s *store) ProviderOrderID(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string) (string, error) {
+func (s *store) ProviderOrderID(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string, _ int) (string, error) {
 	return orderIDs.Make(orderid.Subject{ShopNumber: 1, Shop: shop, Kind: kind, Reference: reference, Attempt: 1})
 }
 

@@ -192,6 +192,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 SELECT sqlc.embed(t), o.data_key, o.chain AS head FROM order_transitions t JOIN orders o ON o.shop_id = @shop_id AND o.id = @order_id
 WHERE t.shop_id = @shop_id AND t.order_id = @order_id ORDER BY t.sequence;
 
+-- name: InsertOrderAttempt :execrows
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: MoveOrder :execrows
+-- After the attempt that proves that nothing was sent.
+UPDATE orders SET provider = @provider, account_id = @account_id, account_name = @account_name, provider_order_id = @provider_order_id
+WHERE shop_id = @shop_id AND id = @id;
+
+-- name: OrderAttempts :many
+SELECT number, provider, account_id, account_name, provider_order_id, reason, ended_at FROM order_attempts
+WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY number;
+
 -- name: InsertConflict :execrows
 INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8);

@@ -141,6 +141,31 @@ type ApprovalProblem struct {
 	State string `json:"state"`
 }
 
+// Attempt defines model for Attempt.
+type Attempt struct {
+	Account string `json:"account"`
+
+	// EndedAt When the order went elsewhere. `null` for the last attempt.
+	EndedAt  *time.Time `json:"ended_at"`
+	Number   int        `json:"number"`
+	Provider string     `json:"provider"`
+
+	// ProviderOrderId The order's name at the provider in this attempt.
+	ProviderOrderId string `json:"provider_order_id"`
+
+	// Reason Why the order went elsewhere, such as `not_sent` or `credentials_refused`: nothing was done with the money. `null` for the last attempt.
+	Reason *string `json:"reason"`
+
+	// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
+	Status Status `json:"status"`
+}
+
+// AttemptList defines model for AttemptList.
+type AttemptList struct {
+	Data       []Attempt `json:"data"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
 // Balance defines model for Balance.
 type Balance struct {
 	Balance        int64  `json:"balance"`
@@ -942,6 +967,15 @@ type ListOrdersParamsKind string
 
 // ListOrdersParamsStatus defines parameters for ListOrders.
 type ListOrdersParamsStatus string
+
+// ListAttemptsParams defines parameters for ListAttempts.
+type ListAttemptsParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListOrderEventsParams defines parameters for ListOrderEvents.
 type ListOrderEventsParams struct {

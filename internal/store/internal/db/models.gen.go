@@ -268,6 +268,18 @@ type Order struct {
 	Seal              []byte          `db:"seal"`
 }
 
+type OrderAttempt struct {
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+	Number          int32     `db:"number"`
+	Provider        string    `db:"provider"`
+	AccountID       uuid.UUID `db:"account_id"`
+	AccountName     string    `db:"account_name"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Reason          string    `db:"reason"`
+	EndedAt         time.Time `db:"ended_at"`
+}
+
 type OrderConflict struct {
 	ShopID       uuid.UUID `db:"shop_id"`
 	OrderID      uuid.UUID `db:"order_id"`

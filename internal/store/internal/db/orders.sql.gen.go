@@ -436,6 +436,41 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const InsertOrderAttempt = `-- name: InsertOrderAttempt :execrows
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+`
+
+type InsertOrderAttemptParams struct {
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+	Number          int32     `db:"number"`
+	Provider        string    `db:"provider"`
+	AccountID       uuid.UUID `db:"account_id"`
+	AccountName     string    `db:"account_name"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Reason          string    `db:"reason"`
+	EndedAt         time.Time `db:"ended_at"`
+}
+
+func (q *Queries) InsertOrderAttempt(ctx context.Context, arg InsertOrderAttemptParams) (int64, error) {
+	result, err := q.db.Exec(ctx, InsertOrderAttempt,
+		arg.ShopID,
+		arg.OrderID,
+		arg.Number,
+		arg.Provider,
+		arg.AccountID,
+		arg.AccountName,
+		arg.ProviderOrderID,
+		arg.Reason,
+		arg.EndedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const InsertTransition = `-- name: InsertTransition :execrows
 INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -749,6 +784,36 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 	return items, nil
 }
 
+const MoveOrder = `-- name: MoveOrder :execrows
+UPDATE orders SET provider = $1, account_id = $2, account_name = $3, provider_order_id = $4
+WHERE shop_id = $5 AND id = $6
+`
+
+type MoveOrderParams struct {
+	Provider        string    `db:"provider"`
+	AccountID       uuid.UUID `db:"account_id"`
+	AccountName     string    `db:"account_name"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	ID              uuid.UUID `db:"id"`
+}
+
+// After the attempt that proves that nothing was sent.
+func (q *Queries) MoveOrder(ctx context.Context, arg MoveOrderParams) (int64, error) {
+	result, err := q.db.Exec(ctx, MoveOrder,
+		arg.Provider,
+		arg.AccountID,
+		arg.AccountName,
+		arg.ProviderOrderID,
+		arg.ShopID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const MoveParent = `-- name: MoveParent :execrows
 UPDATE orders SET amount_reserved = $1, amount_refunded = $2, updated_at = $3, seal = $4
 WHERE shop_id = $5 AND id = $6
@@ -777,6 +842,54 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const OrderAttempts = `-- name: OrderAttempts :many
+SELECT number, provider, account_id, account_name, provider_order_id, reason, ended_at FROM order_attempts
+WHERE shop_id = $1 AND order_id = $2 ORDER BY number
+`
+
+type OrderAttemptsParams struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+type OrderAttemptsRow struct {
+	Number          int32     `db:"number"`
+	Provider        string    `db:"provider"`
+	AccountID       uuid.UUID `db:"account_id"`
+	AccountName     string    `db:"account_name"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	Reason          string    `db:"reason"`
+	EndedAt         time.Time `db:"ended_at"`
+}
+
+func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([]OrderAttemptsRow, error) {
+	rows, err := q.db.Query(ctx, OrderAttempts, arg.ShopID, arg.OrderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrderAttemptsRow
+	for rows.Next() {
+		var i OrderAttemptsRow
+		if err := rows.Scan(
+			&i.Number,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.Reason,
+			&i.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const OrderByID = `-- name: OrderByID :one
