@@ -81,6 +81,9 @@ func (s *server) callbackAccount(next http.Handler) http.Handler {
 			}
 			s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "This is no callback address."})
 			return
+		case payment.CodeOf(err) == payment.CodeAccountFrozen: // the provider is to send it again until an operator has looked
+			s.problem(w, r, problem{Status: http.StatusServiceUnavailable, Code: string(payment.CodeUnavailable), Detail: "This account takes no callbacks at the moment. Nothing was stored. Send the same callback later."})
+			return
 		case err != nil:
 			s.fail(w, r, err)
 			return

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/limit"
+	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 )
 
@@ -99,4 +101,16 @@ func TestCallbacksOfAnAccountHaveARate(t *testing.T) {
 		<-time.After(time.Second)
 		require.Equal(t, 100, taken(600))
 	})
+}
+
+// A provider repeats what is answered with 503, and may give up what is answered with 403.
+func TestACallbackOfAFrozenAccountIsToBeRepeated(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) {
+		c.CallbackAccount = func(context.Context, string, string) (payment.Account, error) {
+			return payment.Account{}, &payment.Error{Code: payment.CodeAccountFrozen, Message: "frozen"}
+		}
+	})
+	res := b.send(t, http.MethodPost, "/callbacks/p/t", "x=1", "Content-Type", "application/x-www-form-urlencoded")
+	require.Equal(t, http.StatusServiceUnavailable, res.Code, res.Body)
 }
