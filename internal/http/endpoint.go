@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"payrelay/internal/http/internal/bind"
+	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 )
 
@@ -49,9 +50,10 @@ func asking[Query any](do func(context.Context, *call, Query) (reply, error)) en
 	}
 }
 
-// making answers with the order that a body made, or had made before.
+// making answers with the order that a body made, or had made before. The answer of a new one may be kept with its outcome.
 func making[Body any](do func(context.Context, *Body) (*payment.Order, bool, error)) endpoint {
 	return taking(func(ctx context.Context, _ *call, b *Body) (reply, error) {
+		idempotency.Offer(ctx, func(o *payment.Order) (idempotency.Response, error) { return renderOrder(o, true).kept() })
 		o, isNew, err := do(ctx, b)
 		return orderReply(ctx, o, isNew, err)
 	})

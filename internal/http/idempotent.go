@@ -86,6 +86,17 @@ func replayable(r *http.Request, answer *buffered) bool {
 	return record != nil && record.code == string(payment.CodeWrongCode)
 }
 
+// replayedOf picks the headers that are kept.
+func replayedOf(h http.Header) map[string]string {
+	kept := map[string]string{}
+	for _, name := range replayed {
+		if v := h.Get(name); v != "" {
+			kept[name] = v
+		}
+	}
+	return kept
+}
+
 // runOnce does the work and keeps its answer, if it is one to keep, before it is sent.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
@@ -99,18 +110,19 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 			_ = s.Idempotency.Abandon(ctx, claim)
 		}
 	}()
-	next.ServeHTTP(answer, r)
+	along := &idempotency.Along{Claim: claim}
+	next.ServeHTTP(answer, r.WithContext(idempotency.With(r.Context(), along)))
 	finished = true
 	letGo()
 	settle := func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
 	if replayable(r, answer) {
-		first := idempotency.Response{Status: answer.status, Header: map[string]string{}, Body: answer.body.Bytes()}
-		for _, name := range replayed {
-			if v := w.Header().Get(name); v != "" {
-				first.Header[name] = v
+		first := idempotency.Response{Status: answer.status, Header: replayedOf(w.Header()), Body: answer.body.Bytes()}
+		settle = func(ctx context.Context) error {
+			if along.Has(first) {
+				return nil
 			}
+			return s.Idempotency.Finish(ctx, claim, first)
 		}
-		settle = func(ctx context.Context) error { return s.Idempotency.Finish(ctx, claim, first) }
 	}
 	err := inTime(r, settle)
 	// The process may have been stopped, and the time over when it went on; or the connection was cut, and the database is well

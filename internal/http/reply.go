@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 
+	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 )
 
@@ -28,6 +29,10 @@ func orderReply(ctx context.Context, o *payment.Order, isNew bool, err error) (r
 		return reply{}, err
 	}
 	Note(ctx, o)
+	return renderOrder(o, isNew), nil
+}
+
+func renderOrder(o *payment.Order, isNew bool) reply {
 	body := RenderOrder(o)
 	if o.Details != nil {
 		_ = json.Unmarshal(o.Details, &body.Details) // our own JSON
@@ -39,7 +44,34 @@ func orderReply(ctx context.Context, o *payment.Order, isNew bool, err error) (r
 			r.status = http.StatusAccepted
 		}
 	}
-	return r, nil
+	return r
+}
+
+// document is the body as it is sent.
+func (r reply) document() ([]byte, error) {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r.body); err != nil {
+		return nil, fmt.Errorf("write the answer: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// head sets the headers of a document.
+func (r reply) head(h http.Header) {
+	h.Set("Content-Type", "application/json")
+	if r.location != "" {
+		h.Set("Location", r.location)
+	}
+}
+
+// kept is the answer as it is kept for its Idempotency-Key.
+func (r reply) kept() (idempotency.Response, error) {
+	body, err := r.document()
+	h := http.Header{}
+	r.head(h)
+	return idempotency.Response{Status: r.status, Header: replayedOf(h), Body: body}, err
 }
 
 // write sends the answer. An error means that nothing was sent yet.
@@ -50,18 +82,13 @@ func (r reply) write(w http.ResponseWriter) error {
 	if held, ok := w.(*buffered); ok {
 		held.secret = r.secret
 	}
-	var out bytes.Buffer // an answer that cannot be written is a problem, and not half an answer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r.body); err != nil {
-		return fmt.Errorf("write the answer: %w", err)
+	body, err := r.document() // an answer that cannot be written is a problem, and not half an answer
+	if err != nil {
+		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if r.location != "" {
-		w.Header().Set("Location", r.location)
-	}
+	r.head(w.Header())
 	w.WriteHeader(r.status)
-	_, _ = w.Write(out.Bytes()) // a caller who left needs no other answer
+	_, _ = w.Write(body) // a caller who left needs no other answer
 	return nil
 }
 

@@ -22,7 +22,7 @@ const (
 	maxClients      = 64
 	dialTimeout     = 5 * time.Second
 	idleTimeout     = 30 * time.Second
-	maxIdlePerHost  = 8
+	maxIdlePerHost  = 32
 	maxIdle         = 64
 	maxAnswerHeader = 64 << 10
 )

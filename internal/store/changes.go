@@ -43,7 +43,9 @@ type changes struct {
 	callbacks     []db.InsertCallbackParams
 	calls         []db.InsertCallParams
 	notifications []news
-	ended         []payment.Key // orders that ended and moved no money
+	answers       []db.FinishIdempotencyKeyParams // to claims on keys
+	answered      map[uuid.UUID]*write            // by the claim's owner
+	ended         []payment.Key                   // orders that ended and moved no money
 	rare          queue
 	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
 	waiting       []payment.Key       // orders with a notification that is not leased
@@ -184,6 +186,7 @@ func (c *changes) queue(batch *pgx.Batch) {
 	queueRows(batch, c.shop, updateOrders, c.orders)
 	queueRows(batch, c.shop, insertCallbacks, c.callbacks)
 	queueRows(batch, c.shop, insertCalls, c.calls)
+	queueMarked(batch, c.shop, finishKeys, c.answers, c.answered)
 	batch.QueuedQueries = append(batch.QueuedQueries, c.rare.batch.QueuedQueries...)
 	c.queueNotifications(batch)
 	c.queueReleases(batch)

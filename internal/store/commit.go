@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -41,13 +42,16 @@ type write struct {
 	callbackShop *uuid.UUID
 	// judge changes the order of an update or callback. It may run several times.
 	judge func(*payment.Order) error
+	// along is an answer that is kept with an update, if there is one.
+	along *idempotency.Along
 	// verdict is what judge made of a callback.
 	verdict func() (verdict payment.Verdict, reason string)
 
-	done     bool           // an insert, claim or finish found its place, a delivery was not settled before
-	after    afterDelivery  // what is to be done after a delivery
-	order    *payment.Order // of an update or callback, as written
-	kept     *keptVerdict   // of a callback that was kept before
+	done     bool                  // an insert, claim, finish or answer along found its place, a delivery was not settled before
+	answer   *idempotency.Response // along, as it was written
+	after    afterDelivery         // what is to be done after a delivery
+	order    *payment.Order        // of an update or callback, as written
+	kept     *keptVerdict          // of a callback that was kept before
 	err      error
 	panicked any // what judge panicked with
 
@@ -57,7 +61,7 @@ type write struct {
 
 // reset forgets the results of a batch that was not committed.
 func (w *write) reset(err error) {
-	w.done, w.after, w.order, w.kept, w.err, w.panicked = false, afterDelivery{}, nil, nil, err, nil
+	w.done, w.answer, w.after, w.order, w.kept, w.err, w.panicked = false, nil, afterDelivery{}, nil, nil, err, nil
 }
 
 // committer makes batches of the writes that wait. Whoever brings a write makes the next batch itself if fewer than committers

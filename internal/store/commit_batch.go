@@ -142,7 +142,7 @@ func (b *batch) judges() bool {
 
 // judgeAll has all orders judged and gathers what is to be written.
 func (b *batch) judgeAll(ctx context.Context) (*changes, error) {
-	all := changes{store: b.store, shop: b.shop}
+	all := changes{store: b.store, shop: b.shop, answered: map[uuid.UUID]*write{}}
 	for _, w := range b.writes {
 		if w.update == nil && w.callback == nil {
 			continue
@@ -269,6 +269,13 @@ func (b *batch) judge(ctx context.Context, w *write, all *changes) error {
 		}
 		all.callbacks = append(all.callbacks, kept)
 	}
+	if w.answer != nil {
+		row, err := b.store.answerRow(w.along.Claim, *w.answer)
+		if err != nil {
+			return err
+		}
+		all.answers, all.answered[row.Owner] = append(all.answers, *row), w
+	}
 	return all.add(ctx, o)
 }
 
@@ -280,6 +287,11 @@ func (w *write) run(o *payment.Order) error {
 	}
 	if err := w.gone(); err != nil {
 		return translate(w.doing, err)
+	}
+	if w.along != nil {
+		if answer, err := w.along.Answer(o); err == nil { // else whoever answers says what is wrong
+			w.answer = &answer
+		}
 	}
 	return nil
 }

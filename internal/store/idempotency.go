@@ -84,16 +84,11 @@ func (i Idempotency) Renew(ctx context.Context, c idempotency.Claim, lease time.
 
 // Finish implements idempotency.Store.
 func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
-	header, err := json.Marshal(r.Header)
+	row, err := i.store.answerRow(c, r)
 	if err != nil {
 		return err
 	}
-	body, err := i.store.seal(r.Body, claimOwner(c.Shop, c.Key), fieldAnswer)
-	if err != nil {
-		return err
-	}
-	status := int32(r.Status) //nolint:gosec // an HTTP status
-	w := write{doing: "keep an answer", finish: &db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Status: &status, Header: header, Body: body}}
+	w := write{doing: "keep an answer", finish: row}
 	err = i.store.commit(ctx, &w)
 	if errors.Is(err, errAlone) {
 		err = i.store.commitAlone(ctx, &w)
@@ -102,6 +97,20 @@ func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempote
 		return errGone
 	}
 	return err
+}
+
+// answerRow is an answer as it rests.
+func (s *Store) answerRow(c idempotency.Claim, r idempotency.Response) (*db.FinishIdempotencyKeyParams, error) {
+	header, err := json.Marshal(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.seal(r.Body, claimOwner(c.Shop, c.Key), fieldAnswer)
+	if err != nil {
+		return nil, err
+	}
+	status := int32(r.Status) //nolint:gosec // an HTTP status
+	return &db.FinishIdempotencyKeyParams{ShopID: c.Shop, Key: c.Key, Owner: c.Owner, Status: &status, Header: header, Body: body}, nil
 }
 
 // Abandon implements idempotency.Store. A claim that is gone already, or is another's by now, is no error.

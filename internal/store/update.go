@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"payrelay/internal/idempotency"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -15,7 +16,7 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 	if s.Operator != nil { // its entry in the audit log belongs to the same transaction
 		return s.updateAlone(ctx, key, fn)
 	}
-	w := write{doing: "update order", update: &key, judge: fn}
+	w := write{doing: "update order", update: &key, judge: fn, along: idempotency.AlongOf(ctx)}
 	err := s.commit(ctx, &w)
 	if errors.Is(err, errAlone) {
 		return s.updateAlone(ctx, key, fn)
@@ -24,6 +25,9 @@ func (s *Store) UpdateOrder(ctx context.Context, key payment.Key, fn func(*payme
 		return nil, err
 	}
 	w.order.Saved()
+	if w.along != nil && w.done {
+		w.along.Kept = w.answer
+	}
 	return w.order, nil
 }
 
