@@ -21,7 +21,9 @@ type Along struct {
 type alongKey struct{}
 
 // With carries an answer to whoever writes the order.
-func With(ctx context.Context, a *Along) context.Context { return context.WithValue(ctx, alongKey{}, a) }
+func With(ctx context.Context, a *Along) context.Context {
+	return context.WithValue(ctx, alongKey{}, a)
+}
 
 // Offer says how an answer is made, if there is one that may be kept along.
 func Offer(ctx context.Context, answer func(o *payment.Order) (Response, error)) {
