@@ -167,13 +167,12 @@ func (s *Store) destroy(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Or
 	if err := s.removeAnswers(ctx, q, shop, rows); err != nil {
 		return nil, err
 	}
-	if _, err := q.DropDeliveries(ctx, db.DropDeliveriesParams{ShopID: shop, Orders: ids}); err != nil {
-		return nil, err
-	}
-	if _, err := q.DestroyDataKeys(ctx, db.DestroyDataKeysParams{ShopID: shop, Orders: ids}); err != nil {
-		return nil, err
-	}
-	if err := q.ForgetConflictReasons(ctx, db.ForgetConflictReasonsParams{ShopID: shop, Orders: ids}); err != nil {
+	_, undelivered := q.DropDeliveries(ctx, db.DropDeliveriesParams{ShopID: shop, Orders: ids})
+	_, approvals := q.RemoveApprovals(ctx, db.RemoveApprovalsParams{ShopID: shop, Orders: ids})
+	_, fingerprints := q.RemoveFingerprints(ctx, db.RemoveFingerprintsParams{ShopID: shop, Orders: ids})
+	_, keys := q.DestroyDataKeys(ctx, db.DestroyDataKeysParams{ShopID: shop, Orders: ids})
+	reasons := q.ForgetConflictReasons(ctx, db.ForgetConflictReasonsParams{ShopID: shop, Orders: ids})
+	if err := errors.Join(undelivered, approvals, fingerprints, keys, reasons); err != nil {
 		return nil, err
 	}
 	receipt, err := s.receipt(ctx, q, e, rows)

@@ -280,12 +280,16 @@ func TestLegalDemandErasesAtOnce(t *testing.T) {
 	b := newFixture(t)
 	order, _ := b.described(t, "erased")
 	b.undelivered(t, order, "dead_lettered")
+	b.exec(t, `INSERT INTO payout_approvals (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id)
+		VALUES ($1, gen_random_uuid(), 'payout', '', 'EUR-1', 1, 'EUR', 'mark-destination', 'used', now(), now(), $2)`, order.ShopID, order.ID)
+	b.exec(t, "INSERT INTO order_fingerprints (shop_id, fingerprint, order_id, at) VALUES ($1, sha256('mark'), $2, now())", order.ShopID, order.ID)
 	receipt, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Rested: rested, Force: true})
 	require.NoError(t, err)
 	require.True(t, receipt.Forced)
 	resting, opened := b.marks(t)
 	require.Zero(t, resting+opened)
 	require.Zero(t, b.count(t, "SELECT count(*) FROM deliveries"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM order_fingerprints"))
 }
 
 func TestHoldKeepsRowsFromRetention(t *testing.T) {

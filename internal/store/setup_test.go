@@ -113,7 +113,12 @@ func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byt
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	b := &fixture{pool: storetest.Pool(t), clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	return fixtureOn(t, storetest.Pool(t))
+}
+
+func fixtureOn(t *testing.T, pool *pgxpool.Pool) *fixture {
+	t.Helper()
+	b := &fixture{pool: pool, clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	set, err := secrets.NewKeyset()
 	require.NoError(t, err)
 	b.keyset = set

@@ -43,3 +43,10 @@ WHERE shop_id = $1 AND id > @after AND data_key IS NOT NULL AND kind <> 'refund'
 -- name: LockHeld :one
 -- An erasure of the order is before the hold, or after it.
 SELECT id FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
+-- name: RemoveApprovals :execrows
+-- With the masked destination of a payout. The order itself keeps its reference from being used again.
+DELETE FROM payout_approvals WHERE shop_id = $1 AND order_id = ANY(@orders::uuid[]);
+
+-- name: RemoveFingerprints :execrows
+DELETE FROM order_fingerprints WHERE shop_id = $1 AND order_id = ANY(@orders::uuid[]);

@@ -314,6 +314,41 @@ func (q *Queries) RemoveAnswers(ctx context.Context, arg RemoveAnswersParams) (i
 	return result.RowsAffected(), nil
 }
 
+const RemoveApprovals = `-- name: RemoveApprovals :execrows
+DELETE FROM payout_approvals WHERE shop_id = $1 AND order_id = ANY($2::uuid[])
+`
+
+type RemoveApprovalsParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Orders []uuid.UUID `db:"orders"`
+}
+
+// With the masked destination of a payout. The order itself keeps its reference from being used again.
+func (q *Queries) RemoveApprovals(ctx context.Context, arg RemoveApprovalsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RemoveApprovals, arg.ShopID, arg.Orders)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const RemoveFingerprints = `-- name: RemoveFingerprints :execrows
+DELETE FROM order_fingerprints WHERE shop_id = $1 AND order_id = ANY($2::uuid[])
+`
+
+type RemoveFingerprintsParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Orders []uuid.UUID `db:"orders"`
+}
+
+func (q *Queries) RemoveFingerprints(ctx context.Context, arg RemoveFingerprintsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, RemoveFingerprints, arg.ShopID, arg.Orders)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const RemoveHold = `-- name: RemoveHold :one
 DELETE FROM order_holds WHERE shop_id = $1 AND order_id = $2 RETURNING reason
 `
