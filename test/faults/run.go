@@ -13,6 +13,7 @@ import (
 
 	"payrelay/internal/sandbox"
 	"payrelay/internal/sandbox/smartcore"
+	"payrelay/internal/store"
 )
 
 const (
@@ -76,6 +77,7 @@ type run struct {
 	direct     string // its address without a proxy
 	log        func(format string, args ...any)
 	simulators *sandbox.Sandbox
+	store      *store.Store
 	front      *front
 	shops      []*shopper
 	replicas   []*replica
@@ -267,6 +269,9 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 	snapshot.Away, snapshot.Before = away, before
 	for _, s := range customers {
 		s.close(&snapshot)
+	}
+	if _, err := r.store.VerifyOrders(ctx, store.VerifyScope{}, func(f store.Finding) { snapshot.Altered = append(snapshot.Altered, f) }); err != nil {
+		return Snapshot{}, err
 	}
 	if err := r.witness(&snapshot); err != nil {
 		return Snapshot{}, err

@@ -104,8 +104,9 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	r.closers = append(r.closers, pool.Close)
 	st := store.New(pool, store.Options{Keyring: keyring})
+	r.store = st
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 5 * time.Second}}
 	r.closers = append(r.closers, client.CloseIdleConnections)
 	turn := &atomic.Int64{}

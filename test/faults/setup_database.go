@@ -24,7 +24,7 @@ import (
 
 const (
 	template = "faults_template"
-	appRole  = "payrelay_app"
+	appRole  = "faults_app"
 )
 
 // Build makes the server that the harness can hurt, in the folder dir, and returns its path. safeguards are names of bugs.All

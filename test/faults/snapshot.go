@@ -1,6 +1,10 @@
 package faults
 
-import "time"
+import (
+	"time"
+
+	"payrelay/internal/store"
+)
 
 // State is what became of an order at its provider, in words that both simulators share.
 type State string
@@ -136,7 +140,8 @@ type Snapshot struct {
 	Forgeries      []Forgery
 	Injections     []Injection // faults that took effect
 	Exits          []Exit
-	Away           []string // replicas that were not ready long after the faults
+	Away           []string        // replicas that were not ready long after the faults
+	Altered        []store.Finding // rows whose seal does not hold, or that differ from each other
 	// Before is what the snapshot said before all requests were sent again; nil if that was not read.
 	Before *Reading
 }

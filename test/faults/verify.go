@@ -19,7 +19,7 @@ const (
 	FalsePaid         Kind = "false_paid"         // succeeded here, and no money moved
 	NotSettled        Kind = "not_settled"        // the provider knows the end, and we do not
 	AmountMismatch    Kind = "amount_mismatch"    // another sum here than there
-	HistoryBroken     Kind = "history_broken"     // transitions with a gap, or a step that is not legal
+	HistoryBroken     Kind = "history_broken"     // transitions with a gap, a step that is not legal, or a seal that does not hold
 	NotAnswered       Kind = "not_answered"       // a shop that asked again and again was never answered
 	NotificationGap   Kind = "notification_gap"   // a transition that the shop was not notified of
 	NotificationOrder Kind = "notification_order" // notified in another order
@@ -85,6 +85,9 @@ func Check(b Snapshot) Result {
 	x.quiet(&r)
 	x.lives(&r)
 	x.notices(&r)
+	for _, f := range b.Altered {
+		r.add(HistoryBroken, f.ID, "%s: %s", f.Table, f.What)
+	}
 	for _, c := range b.Crashes {
 		r.add(InternalError, c.Where, "%s", c.What)
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/store"
 )
 
 var at = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -207,10 +209,13 @@ func TestEveryViolationIsReported(t *testing.T) {
 			b.effect("ref-out").Sum, b.row("out").Captured = 299, 299
 			b.Notices[b.notice("out", 3)].Captured = 299
 		}, AmountMismatch, nil},
-		"holds another sum":                {func(b *Snapshot) { b.effect("ref-held").Sum = 1 }, AmountMismatch, nil},
-		"refunded another sum":             {func(b *Snapshot) { b.row("paid").Refunded = 300 }, AmountMismatch, nil},
-		"reserved another sum":             {func(b *Snapshot) { b.row("paid").Reserved = 500 }, AmountMismatch, nil},
-		"a gap in the history":             {func(b *Snapshot) { b.row("paid").Steps[1].Sequence = 5 }, HistoryBroken, nil},
+		"holds another sum":    {func(b *Snapshot) { b.effect("ref-held").Sum = 1 }, AmountMismatch, nil},
+		"refunded another sum": {func(b *Snapshot) { b.row("paid").Refunded = 300 }, AmountMismatch, nil},
+		"reserved another sum": {func(b *Snapshot) { b.row("paid").Reserved = 500 }, AmountMismatch, nil},
+		"a gap in the history": {func(b *Snapshot) { b.row("paid").Steps[1].Sequence = 5 }, HistoryBroken, nil},
+		"a broken seal": {func(b *Snapshot) {
+			b.Altered = []store.Finding{{Table: "orders", ID: "paid", What: "the seal is broken"}}
+		}, HistoryBroken, nil},
 		"a step that is not legal":         {func(b *Snapshot) { b.Legal = map[[2]string]bool{} }, HistoryBroken, nil},
 		"a status that no step led to":     {func(b *Snapshot) { b.row("waits").Steps = b.row("waits").Steps[:1] }, HistoryBroken, []Kind{NotificationWrong}},
 		"a callback judged twice":          {func(b *Snapshot) { b.row("paid").Applied = 0 }, HistoryBroken, nil},
