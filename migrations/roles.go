@@ -58,7 +58,8 @@ const (
 // ordersUpdated are the columns of an order that change in its life.
 const ordersUpdated = "status, status_reason, operation, form_lost, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, reported_amount, " +
 	"provider_reference, bank_references, provider_state, next_action, payment_method, failure, sequence, conflicts, updated_at, finalized_at, next_poll_at, polls_since, polls_done, " +
-	"denials, first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal"
+	"denials, first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal, " +
+	"provider, account_id, account_name, provider_order_id" // when it goes to another account
 
 // tableRights is every table. A test compares it with the schema.
 var tableRights = []rights{
@@ -82,6 +83,7 @@ var tableRights = []rights{
 	{"order_transitions", readAndAdd, ""},
 	{"order_references", readAndAdd, ""},
 	{"order_names", readAndAdd, ""},
+	{"order_attempts", readAndAdd, ""},
 	{"order_conflicts", readAndAdd, "UPDATE (reason)"},
 	{"audit_log", readAndAdd, ""},
 

@@ -96,7 +96,7 @@ var configured = []string{
 	"DELETE FROM order_holds",
 	"UPDATE orders SET amount = 1",
 	"UPDATE orders SET notification_url = 'https://thief.example'",
-	"UPDATE orders SET account_id = gen_random_uuid()",
+	"UPDATE orders SET reference = 'other'",
 	"UPDATE orders SET shop_id = gen_random_uuid()",
 	"UPDATE directory SET generation = 0",
 }
