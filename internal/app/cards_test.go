@@ -41,6 +41,25 @@ func TestCardsAreFoundInTheDatabaseAndMasked(t *testing.T) {
 	require.Equal(t, "found in a test", last[len(last)-1].Reason)
 }
 
+// What is under an order's data key is opened, masked, and encrypted as before.
+func TestCardsAreFoundInWhatIsEncrypted(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	var wrapped []byte
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT data_key FROM orders WHERE id = $1", b.paid.Order).Scan(&wrapped))
+	key, err := b.keyring.DataKey(wrapped, "order/"+b.paid.Order.String())
+	require.NoError(t, err)
+	sealed := key.Seal([]byte(`{"note": "paid with 4012-0000-0000-3010"}`), "provider_calls.provider_data")
+	_, err = b.pool.Exec(t.Context(), "UPDATE provider_calls SET provider_data = $1 WHERE order_id = $2", sealed, b.paid.Order)
+	require.NoError(t, err)
+	require.Regexp(t, `provider_calls_\d+_\d+ +provider_data +\S+`+b.paid.Order.String()+`\S* +evident +\{"note": "paid with 401200\*{6}3010"\}`, b.command(t, "cards", "scan"))
+	require.Contains(t, b.command(t, "cards", "scan", "--table", "provider_calls", "--fix", "--reason", "found in a test"), "1 were masked")
+	calls, err := b.store.Calls(t.Context(), b.paid)
+	require.NoError(t, err)
+	require.Equal(t, "paid with 401200******3010", calls[0].ProviderData["note"])
+	require.Contains(t, b.command(t, "cards", "scan"), "0 texts hold")
+}
+
 func TestOperatorsTextsHoldNoCardNumber(t *testing.T) {
 	t.Parallel()
 	b := newOperated(t)
