@@ -73,12 +73,18 @@ CREATE TABLE limits (
     object_id   text NOT NULL CONSTRAINT limits_object CHECK ((object_id = '') = (scope = 'global')), -- the id of the shop, account or key
     kind        text NOT NULL CONSTRAINT limits_kind CHECK (kind IN ('payment', 'refund', 'payout', 'transfer')),
     currency    text NOT NULL CONSTRAINT limits_currency CHECK (currency ~ '^[A-Z]{3}$' OR currency = '' AND amount IS NULL), -- '' is any
-    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate', 'approval')),
+    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate', 'approval', 'declines', 'card_declines', 'pause')),
     amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units
-    orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule IN ('hour', 'day')), -- how many at most
+    orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule IN ('hour', 'day', 'declines', 'card_declines', 'pause')), -- how many at most
     mode        text NOT NULL CONSTRAINT limits_mode CHECK (mode IN ('observe', 'enforce')),
     CONSTRAINT limits_key UNIQUE (scope, object_id, kind, currency, rule),
     CONSTRAINT limits_bounds CHECK ((rule = 'duplicate') = (amount IS NULL AND orders IS NULL))
+);
+
+-- Shops whose direct card payments are refused since issuers declined too many: somebody tries cards out. An operator ends it.
+CREATE TABLE paused_shops (
+    shop_id     uuid PRIMARY KEY REFERENCES shops (id),
+    since       timestamptz NOT NULL
 );
 
 -- Accounts at providers ------------------------------------------------------------------------------------------
@@ -135,6 +141,7 @@ CREATE TRIGGER webhook_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNC
 CREATE TRIGGER shop_keys_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_keys FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER shop_rates_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON shop_rates FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON limits FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER paused_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON paused_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
@@ -476,10 +483,11 @@ CREATE TRIGGER orders_no_truncate BEFORE TRUNCATE ON orders FOR EACH STATEMENT E
 -- How much of a limit is used: sums by twenty-fourths of its window. What is added and taken away is under the lock of the limit.
 CREATE TABLE limit_uses (
     limit_id    uuid NOT NULL REFERENCES limits (id) ON DELETE CASCADE,
+    card        bytea NOT NULL DEFAULT '',                  -- keyed hash of a card number, for the rule card_declines
     begins_at   timestamptz NOT NULL,
     amount      numeric NOT NULL CONSTRAINT limit_uses_amount CHECK (amount >= 0),
     orders      bigint NOT NULL CONSTRAINT limit_uses_orders CHECK (orders >= 0),
-    PRIMARY KEY (limit_id, begins_at)
+    PRIMARY KEY (limit_id, card, begins_at)
 ) WITH (fillfactor = 50);
 
 -- What an order was counted with, so that it can be taken away again if the order moves no money.
@@ -488,6 +496,7 @@ CREATE TABLE limit_reservations (
     order_id    uuid NOT NULL,
     limit_ids   uuid[] NOT NULL,
     amount      bigint NOT NULL,
+    card        bytea NOT NULL,                             -- keyed hash of the card number, empty where there was none
     at          timestamptz NOT NULL,
     PRIMARY KEY (shop_id, order_id)
 );
@@ -526,22 +535,24 @@ CREATE TABLE payout_approvals (
 -- A part of a window. Sums of the last 25 parts are never less than those of any 24 parts of time: a limit may be a part too strict.
 -- +goose StatementBegin
 CREATE FUNCTION limit_part(rule text) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE rule WHEN 'hour' THEN interval '150 seconds' ELSE interval '1 hour' END
+    SELECT CASE WHEN rule IN ('hour', 'declines', 'pause') THEN interval '150 seconds' ELSE interval '1 hour' END
 $$;
 CREATE FUNCTION limit_left(rule text, now timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
     SELECT now - 25 * limit_part(rule) -- what began then or earlier has left the window
 $$;
 
 -- reserve_limits counts a new order with limits, and returns those that it goes beyond. It is the last statement of the transaction
--- that adds the order: whoever else counts with one of them waits until the commit. Who calls it rolls back if one is enforced.
-CREATE FUNCTION reserve_limits(shop uuid, new_order uuid, counted uuid[], new_amount bigint, now timestamptz)
+-- that adds the order: whoever else counts with one of them waits until the commit. Who calls it rolls back if one is enforced. Rules
+-- of declines count when orders end; here they only tell whether there is room.
+CREATE FUNCTION reserve_limits(shop uuid, new_order uuid, counted uuid[], new_amount bigint, new_card bytea, now timestamptz)
 RETURNS TABLE (limit_id uuid, used_amount numeric, used_orders bigint, free_at timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
     l limits;
     part interval;
+    subject bytea;
     reserved uuid[] := '{}';
 BEGIN
-    FOR l IN SELECT * FROM limits WHERE id = ANY (counted) ORDER BY id FOR NO KEY UPDATE LOOP
+    FOR l IN SELECT * FROM limits WHERE id = ANY (counted) ORDER BY id LOOP
         limit_id := l.id;
         IF l.rule = 'order' THEN
             used_amount := 0; used_orders := 0; free_at := NULL;
@@ -550,38 +561,61 @@ BEGIN
             END IF;
             CONTINUE;
         END IF;
+        IF l.rule IN ('hour', 'day') THEN
+            SELECT * INTO l FROM limits WHERE id = l.id FOR NO KEY UPDATE;
+            CONTINUE WHEN l.id IS NULL; -- an operator has just taken it away
+        END IF;
+        reserved := reserved || l.id;
         part := limit_part(l.rule);
-        DELETE FROM limit_uses u WHERE u.limit_id = l.id AND u.begins_at <= limit_left(l.rule, now);
-        SELECT coalesce(sum(u.amount), 0), coalesce(sum(u.orders), 0) INTO used_amount, used_orders FROM limit_uses u WHERE u.limit_id = l.id;
+        subject := CASE WHEN l.rule = 'card_declines' THEN new_card ELSE '' END;
+        SELECT coalesce(sum(u.amount), 0), coalesce(sum(u.orders), 0) INTO used_amount, used_orders FROM limit_uses u
+        WHERE u.limit_id = l.id AND u.card = subject AND u.begins_at > limit_left(l.rule, now);
         IF used_amount + new_amount > l.amount OR used_orders + 1 > l.orders THEN
             SELECT s.begins_at + 25 * part INTO free_at FROM (
                 SELECT u.begins_at, sum(u.amount) OVER w AS amount, sum(u.orders) OVER w AS orders FROM limit_uses u
-                WHERE u.limit_id = l.id WINDOW w AS (ORDER BY u.begins_at)
+                WHERE u.limit_id = l.id AND u.card = subject AND u.begins_at > limit_left(l.rule, now) WINDOW w AS (ORDER BY u.begins_at)
             ) s WHERE (used_amount - s.amount + new_amount <= l.amount) IS NOT FALSE AND (used_orders - s.orders + 1 <= l.orders) IS NOT FALSE
             ORDER BY s.begins_at LIMIT 1;
             RETURN NEXT;
         END IF;
-        INSERT INTO limit_uses AS u (limit_id, begins_at, amount, orders) VALUES (l.id, date_bin(part, now, 'epoch'), new_amount, 1)
-        ON CONFLICT ON CONSTRAINT limit_uses_pkey DO UPDATE SET amount = u.amount + excluded.amount, orders = u.orders + 1;
-        reserved := reserved || l.id;
+        IF l.rule IN ('hour', 'day') THEN
+            PERFORM use_limit(l, '', new_amount, now);
+        END IF;
     END LOOP;
     IF reserved <> '{}' THEN
-        INSERT INTO limit_reservations (shop_id, order_id, limit_ids, amount, at) VALUES (shop, new_order, reserved, new_amount, now);
+        INSERT INTO limit_reservations (shop_id, order_id, limit_ids, amount, card, at) VALUES (shop, new_order, reserved, new_amount, new_card, now);
     END IF;
 END $$;
 
--- release_limits takes away orders that ended and moved no money. It is the last statement before the commit, too.
-CREATE FUNCTION release_limits(shops uuid[], ended uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- use_limit counts an order with a limit that is locked, and forgets what has left its window.
+CREATE FUNCTION use_limit(l limits, subject bytea, new_amount bigint, now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM limit_uses u WHERE u.limit_id = l.id AND u.begins_at <= limit_left(l.rule, now);
+    INSERT INTO limit_uses AS u (limit_id, card, begins_at, amount, orders) VALUES (l.id, subject, date_bin(limit_part(l.rule), now, 'epoch'), new_amount, 1)
+    ON CONFLICT (limit_id, card, begins_at) DO UPDATE SET amount = u.amount + excluded.amount, orders = u.orders + 1;
+END $$;
+
+-- release_limits takes away orders that ended and moved no money, and counts those that an issuer declined. It is the last statement
+-- before the commit, too.
+CREATE FUNCTION release_limits(shops uuid[], ended uuid[], declined boolean[], now timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     r record;
+    l limits;
 BEGIN
-    PERFORM 1 FROM limits l WHERE l.rule <> 'order' AND l.id IN (
+    PERFORM 1 FROM limits x WHERE x.rule <> 'order' AND x.id IN (
         SELECT unnest(q.limit_ids) FROM limit_reservations q JOIN unnest(shops, ended) AS e(shop, id) ON q.shop_id = e.shop AND q.order_id = e.id
-    ) ORDER BY l.id FOR NO KEY UPDATE;
-    FOR r IN DELETE FROM limit_reservations q USING unnest(shops, ended) AS e(shop, id)
-            WHERE q.shop_id = e.shop AND q.order_id = e.id RETURNING q.limit_ids, q.amount, q.at LOOP
-        UPDATE limit_uses u SET amount = greatest(0, u.amount - r.amount), orders = greatest(0, u.orders - 1) FROM limits l
-        WHERE l.id = ANY (r.limit_ids) AND u.limit_id = l.id AND u.begins_at = date_bin(limit_part(l.rule), r.at, 'epoch');
+    ) ORDER BY x.id FOR NO KEY UPDATE;
+    FOR r IN DELETE FROM limit_reservations q USING unnest(shops, ended, declined) AS e(shop, id, declined)
+            WHERE q.shop_id = e.shop AND q.order_id = e.id RETURNING q.shop_id, q.limit_ids, q.amount, q.card, q.at, e.declined LOOP
+        UPDATE limit_uses u SET amount = greatest(0, u.amount - r.amount), orders = greatest(0, u.orders - 1) FROM limits x
+        WHERE x.id = ANY (r.limit_ids) AND x.rule IN ('hour', 'day') AND u.limit_id = x.id AND u.begins_at = date_bin(limit_part(x.rule), r.at, 'epoch');
+        CONTINUE WHEN NOT r.declined;
+        FOR l IN SELECT * FROM limits x WHERE x.id = ANY (r.limit_ids) AND x.rule IN ('declines', 'card_declines', 'pause') LOOP
+            PERFORM use_limit(l, CASE WHEN l.rule = 'card_declines' THEN r.card ELSE '' END, 0, now);
+            IF l.rule = 'pause' AND l.mode = 'enforce' AND (SELECT sum(u.orders) FROM limit_uses u WHERE u.limit_id = l.id) >= l.orders THEN
+                INSERT INTO paused_shops (shop_id, since) VALUES (r.shop_id, now) ON CONFLICT DO NOTHING;
+            END IF;
+        END LOOP;
     END LOOP;
 END $$;
 -- +goose StatementEnd
@@ -977,9 +1011,9 @@ DROP FUNCTION make_partitions, drop_partition, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
-DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits;
+DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
-DROP FUNCTION reserve_limits, release_limits, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
+DROP FUNCTION reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

@@ -40,6 +40,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('shop_key_uses', 'local', 'as shop_keys'),
     ('shop_rates', 'local', 'as shop_keys'),
     ('limits', 'local', 'as shop_keys'),
+    ('paused_shops', 'local', 'as shop_keys'),
     ('limit_uses', 'local', 'counts over all shops'),
     ('limit_reservations', 'local', 'changes with limit_uses'),
     ('webhook_secrets', 'local', 'as shop_keys'),

@@ -194,6 +194,8 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"erase replay":                  {"erase", "replay", "--from", secretIn(t, `{"orders": [{"id": "`+b.rested[2].Order.String()+`"}]}`)},
 		"hold add":                      {"hold", "add", b.rested[3].Order.String()},
 		"hold remove":                   {"hold", "remove", b.held(t).Order.String()},
+		"limit pause":                   {"limit", "pause", "first"},
+		"limit resume":                  {"limit", "resume", "first"},
 		"payout release":                {"payout", "release", b.waiting(t, "waits-1")},
 		"payout reject":                 {"payout", "reject", b.waiting(t, "waits-2")},
 		"retention run":                 {"retention", "run"},

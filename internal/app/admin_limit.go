@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
@@ -17,6 +18,8 @@ import (
 type limitCmd struct {
 	Set    limitSetCmd    `cmd:"" help:"Set a limit, or change one. It counts after 5 s."`
 	Remove limitRemoveCmd `cmd:"" help:"Take a limit away again, with what was counted."`
+	Pause  limitPauseCmd  `cmd:"" help:"Refuse direct card payments of a shop: somebody tries cards out there."`
+	Resume limitResumeCmd `cmd:"" help:"Take direct card payments of a shop again."`
 	List   limitListCmd   `cmd:"" help:"List the limits that were set, and how much of each is used."`
 }
 
@@ -27,7 +30,7 @@ type limitOf struct {
 	Account  string `xor:"scope" required:"" placeholder:"NAME" help:"Of this account, with all shops that use it."`
 	Key      string `xor:"scope" required:"" placeholder:"ID" help:"Of what is asked for with this key."`
 	Kind     string `required:"" enum:"payment,refund,payout,transfer" placeholder:"KIND" help:"payment (with charges), refund, payout or transfer."`
-	Rule     string `required:"" enum:"order,hour,day,duplicate,approval" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one. approval: payouts above the sum wait for 'server payout release'."`
+	Rule     string `required:"" enum:"order,hour,day,duplicate,approval,declines,card_declines,pause" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one. approval: payouts above the sum wait for 'server payout release'. declines, card_declines, pause: payments that issuers declined, see docs/limits.md."`
 	Currency string `placeholder:"EUR" help:"Of orders in this currency. Needed for a sum; without it: orders in any."`
 	reasonFlag
 }
@@ -75,8 +78,11 @@ func (c limitSetCmd) Run(ctx context.Context, io *Streams) error {
 
 // check refuses a limit that would say nothing.
 func (c limitSetCmd) check() error {
-	if c.Rule == "duplicate" {
+	switch c.Rule {
+	case "duplicate":
 		return c.checkDuplicate()
+	case "declines", "card_declines", "pause":
+		return c.checkDeclines()
 	}
 	switch {
 	case c.Amount < 0 || c.Orders < 0 || c.Amount == 0 && c.Orders == 0:
@@ -164,7 +170,14 @@ func (c limitListCmd) Run(ctx context.Context, io *Streams) error {
 	if c.JSON {
 		return printJSON(io, rows)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	paused, err := db.store.PausedShops(ctx)
+	for _, p := range paused {
+		fmt.Fprintf(io.Out, "Direct card payments of %s are paused since %s.\n", p.Name, p.Since.Format(time.RFC3339))
+	}
+	return err
 }
 
 func orAnyNumber(n int64) string {
@@ -172,4 +185,50 @@ func orAnyNumber(n int64) string {
 		return "any"
 	}
 	return strconv.FormatInt(n, 10)
+}
+
+// checkDeclines refuses what is no number of declined payments.
+func (c limitSetCmd) checkDeclines() error {
+	switch {
+	case c.Kind != "payment":
+		return fmt.Errorf("--rule %s is for --kind payment", c.Rule)
+	case c.Orders <= 0 || c.Amount != 0 || c.Currency != "":
+		return fmt.Errorf("--rule %s counts declined payments in any currency: give --orders, and neither --amount nor --currency", c.Rule)
+	case c.Rule == "pause" && c.Shop == "":
+		return errors.New("--rule pause pauses a shop: name it with --shop")
+	}
+	return nil
+}
+
+type limitPauseCmd struct {
+	Shop   string `arg:"" help:"The shop."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+}
+
+// Run implements the command.
+func (c limitPauseCmd) Run(ctx context.Context, io *Streams) error {
+	return setPaused(ctx, io, c.Shop, c.Reason, true, "Direct card payments of %s are refused on every replica within 5 s.\n")
+}
+
+type limitResumeCmd struct {
+	Shop   string `arg:"" help:"The shop."`
+	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+}
+
+// Run implements the command.
+func (c limitResumeCmd) Run(ctx context.Context, io *Streams) error {
+	return setPaused(ctx, io, c.Shop, c.Reason, false, "Direct card payments of %s are taken again on every replica within 5 s.\n")
+}
+
+func setPaused(ctx context.Context, io *Streams, shop, reason string, paused bool, says string) error {
+	db, err := operate(ctx, io, reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	if err := db.store.SetPaused(ctx, shop, paused); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.Out, says, shop)
+	return nil
 }

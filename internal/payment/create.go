@@ -48,6 +48,7 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 		},
 		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments,
 		offer: func(_ context.Context, to target, o *Order) (offer, error) {
+			o.CardFingerprint = s.cardFingerprint(in.Method.Card)
 			req := s.paymentRequest(in, o.Ref(), to.account)
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)

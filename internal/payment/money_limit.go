@@ -35,6 +35,10 @@ const (
 	LimitDuplicate LimitRule = "duplicate"
 	// LimitApproval has a payout above its sum wait for an operator.
 	LimitApproval LimitRule = "approval"
+	// Of payments that issuers declined: in an hour, of one card in a day, and in an hour before direct card payments are paused.
+	LimitDeclines     LimitRule = "declines"
+	LimitCardDeclines LimitRule = "card_declines"
+	LimitPause        LimitRule = "pause"
 )
 
 // Windows are the rules that count, and how long their windows are.
@@ -85,6 +89,8 @@ func (o *Order) EndsWithoutMoney() bool {
 type LimitHit struct {
 	Limit
 	Shop uuid.UUID
+	// At is when the order was asked for.
+	At time.Time
 	// UsedAmount and UsedOrders are used of it without the order.
 	UsedAmount, UsedOrders int64
 	// DuplicateOf is the order that asked for the same, with LimitDuplicate.
@@ -101,6 +107,11 @@ var limitWords = map[LimitScope]string{
 	LimitGlobal: "of all shops together", LimitShop: "of your shop", LimitAccount: "of this account", LimitKey: "of your key",
 }
 
+// ofDeclines reports whether the limit counts what issuers declined.
+func (l Limit) ofDeclines() bool {
+	return l.Rule == LimitDeclines || l.Rule == LimitCardDeclines || l.Rule == LimitPause
+}
+
 // LimitExceeded refuses an order that goes beyond an enforced limit. Of several, it names the one that has room last.
 func LimitExceeded(hits []LimitHit) error {
 	hit := slices.MaxFunc(hits, func(a, b LimitHit) int {
@@ -114,6 +125,12 @@ func LimitExceeded(hits []LimitHit) error {
 		}
 		return a.FreeAt.Compare(*b.FreeAt)
 	})
+	if i := slices.IndexFunc(hits, func(h LimitHit) bool { return h.Rule == LimitPause }); i >= 0 {
+		return CardPaymentsPaused()
+	}
+	if hit.ofDeclines() {
+		return tooManyDeclines(hit)
+	}
 	return &Error{Code: CodeLimitExceeded, Message: hit.text(), Limit: &hit}
 }
 

@@ -85,6 +85,8 @@ type Order struct {
 	Frozen bool
 	// Destination is where a new payout goes, masked. It is not stored with the order.
 	Destination string
+	// CardFingerprint is a keyed hash of the card number of a new direct payment. It is not stored with the order.
+	CardFingerprint []byte
 
 	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
 	// about. It is not stored.

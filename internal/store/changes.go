@@ -45,7 +45,7 @@ type changes struct {
 	notifications []news
 	answers       []db.FinishIdempotencyKeyParams // to claims on keys
 	answered      map[uuid.UUID]*write            // by the claim's owner
-	ended         []payment.Key                   // orders that ended and moved no money
+	ended         []*payment.Order                // that moved no money
 	rare          queue
 	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
 	waiting       []payment.Key       // orders with a notification that is not leased
@@ -58,7 +58,7 @@ func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 		return err
 	}
 	if o.EndsWithoutMoney() && c.store.counts() {
-		c.ended = append(c.ended, o.Key())
+		c.ended = append(c.ended, o.Order)
 	}
 	c.orders, c.transitions, c.calls, c.notifications = append(c.orders, own.orders...), append(c.transitions, own.transitions...),
 		append(c.calls, own.calls...), append(c.notifications, own.notifications...)
@@ -198,10 +198,11 @@ func (c *changes) queueReleases(batch *pgx.Batch) {
 		return
 	}
 	var shops, ids []uuid.UUID
-	for _, key := range c.ended {
-		shops, ids = append(shops, key.Shop), append(ids, key.Order)
+	var declined []bool
+	for _, o := range c.ended {
+		shops, ids, declined = append(shops, o.ShopID), append(ids, o.ID), append(declined, o.DeclinedByIssuer())
 	}
-	batch.Queue(db.ReleaseLimits, shops, ids)
+	batch.Queue(db.ReleaseLimits, shops, ids, declined, c.store.Now())
 }
 
 // queueRows queues a statement over rows, unless there are none. It changes as many, or fails.

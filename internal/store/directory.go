@@ -56,6 +56,7 @@ type entries struct {
 	tokens     map[string]tokenEntry       // by hash
 	ofShop     map[uuid.UUID][]accountLink // in the order of routing
 	limits     []payment.Limit
+	paused     map[uuid.UUID]bool // shops whose direct card payments are
 	shops      map[uuid.UUID]shop.Shop
 }
 
@@ -230,6 +231,9 @@ func (s *Store) fillShops(ctx context.Context, q *db.Queries, e *entries) error 
 		return err
 	}
 	if e.limits, err = allLimits(ctx, q); err != nil {
+		return err
+	}
+	if e.paused, err = pausedShops(ctx, q); err != nil {
 		return err
 	}
 	for _, k := range keys {

@@ -17,7 +17,7 @@ import (
 )
 
 // reserveLimits is not generated: sqlc does not know what columns a function returns.
-const reserveLimits = "SELECT limit_id, used_amount::text, used_orders, free_at FROM reserve_limits($1::uuid, $2::uuid, $3::uuid[], $4::bigint, $5::timestamptz)"
+const reserveLimits = "SELECT limit_id, used_amount::text, used_orders, free_at FROM reserve_limits($1::uuid, $2::uuid, $3::uuid[], $4::bigint, $5::bytea, $6::timestamptz)"
 
 // limitRow is a limit that an order goes beyond.
 type limitRow struct {
@@ -36,16 +36,19 @@ type counting struct {
 	duplicate *payment.Limit
 	// approval has the order wait for an operator, nil if nothing does.
 	approval *payment.Limit
-	hits     []payment.LimitHit // of the last try
+	// paused says that the order is a direct card payment of a shop that was paused.
+	paused bool
+	hits   []payment.LimitHit // of the last try
 }
 
 // countingOf returns what an order is counted with. The directory knows, so it costs nothing where no limit is set.
 func (s *Store) countingOf(ctx context.Context, o *payment.Order) (*counting, error) {
 	c := &counting{store: s}
 	e, err := s.entries(ctx)
-	if err != nil || len(e.limits) == 0 || !o.Begins() {
+	if err != nil || len(e.limits)+len(e.paused) == 0 || !o.Begins() {
 		return c, err
 	}
+	c.paused = o.CardFingerprint != nil && e.paused[o.ShopID]
 	keyID := payment.KeyIDOf(ctx)
 	for _, l := range e.limits {
 		if l.Concerns(o, keyID) {
@@ -65,20 +68,35 @@ func (c *counting) add(l payment.Limit, o *payment.Order) {
 		if o.Amount.Minor() > l.Amount && (c.approval == nil || l.Enforced) {
 			c.approval = &l
 		}
-	case payment.LimitOrder, payment.LimitHour, payment.LimitDay:
-		if c.limits == nil {
-			c.limits = map[uuid.UUID]payment.Limit{}
+	case payment.LimitCardDeclines:
+		if o.CardFingerprint == nil {
+			return
 		}
-		c.limits[l.ID] = l
+		c.bound(l)
+	case payment.LimitOrder, payment.LimitHour, payment.LimitDay, payment.LimitDeclines, payment.LimitPause:
+		c.bound(l)
 	}
 }
 
+// bound adds a limit that has bounds.
+func (c *counting) bound(l payment.Limit) {
+	if c.limits == nil {
+		c.limits = map[uuid.UUID]payment.Limit{}
+	}
+	c.limits[l.ID] = l
+}
+
 // any reports whether anything is asked about the order.
-func (c *counting) any() bool { return len(c.limits) > 0 || c.duplicate != nil || c.approval != nil }
+func (c *counting) any() bool {
+	return len(c.limits) > 0 || c.duplicate != nil || c.approval != nil || c.paused
+}
 
 // admit asks everything that is asked about an order that was just inserted, and counts it. It is the last thing before the commit.
 func (c *counting) admit(ctx context.Context, tx pgx.Tx, o *payment.Order) error {
 	c.hits = nil
+	if c.paused {
+		return payment.CardPaymentsPaused()
+	}
 	q := db.New(tx)
 	if err := c.claim(ctx, q, o); err != nil {
 		return err
@@ -98,7 +116,12 @@ func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) err
 	for id := range c.limits {
 		ids = append(ids, id)
 	}
-	found, err := tx.Query(ctx, reserveLimits, o.ShopID, o.ID, ids, o.Amount.Minor(), c.store.Now())
+	now := c.store.Now()
+	card := o.CardFingerprint
+	if card == nil {
+		card = []byte{}
+	}
+	found, err := tx.Query(ctx, reserveLimits, o.ShopID, o.ID, ids, o.Amount.Minor(), card, now)
 	if err != nil {
 		return err
 	}
@@ -109,7 +132,10 @@ func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) err
 	var enforced []payment.LimitHit
 	for _, r := range rows {
 		hit := payment.LimitHit{
-			Limit: c.limits[r.LimitID], Shop: o.ShopID, UsedAmount: wholeOf(r.UsedAmount), UsedOrders: r.UsedOrders, FreeAt: utc(r.FreeAt),
+			Limit: c.limits[r.LimitID], Shop: o.ShopID, At: now, UsedAmount: wholeOf(r.UsedAmount), UsedOrders: r.UsedOrders, FreeAt: utc(r.FreeAt),
+		}
+		if hit.Rule == payment.LimitPause && o.CardFingerprint == nil {
+			continue // a form of the provider is not paused
 		}
 		c.hits = append(c.hits, hit)
 		if hit.Enforced {

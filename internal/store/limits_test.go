@@ -21,7 +21,7 @@ func (b *fixture) setLimit(t *testing.T, l payment.Limit, name string) {
 	if l.Kind == "" {
 		l.Kind = gateway.KindPayment
 	}
-	if l.Rule != payment.LimitDuplicate {
+	if l.Amount > 0 || l.Rule == payment.LimitHour || l.Rule == payment.LimitDay {
 		l.Currency = "EUR"
 	}
 	require.NoError(t, b.SetLimit(t.Context(), store.NamedLimit{Limit: l, Name: name}))

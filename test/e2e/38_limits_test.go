@@ -154,3 +154,31 @@ func TestALargePayoutWaitsForAnOperator(t *testing.T) {
 	d.operator("payout", "reject", waits("approval_pending"), "--reason", "nobody knows of it")
 	waits("approval_rejected")
 }
+
+// Whoever tries cards out is slowed down and then stopped, and an operator ends it.
+func TestTryingCardsOutIsStopped(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	body := func(reference, card string) string { return direct(reference, 1000, cardMethod(card), "") }
+	tries := func(reference string) {
+		o := d.makes("/v1/payments", body(reference, cardOther), http.StatusCreated)
+		d.ends(o.ID, "failed")
+	}
+	d.operator("limit", "set", "--shop", "demo", "--kind", "payment", "--rule", "card_declines", "--orders", "2", "--mode", "enforce")
+	d.operator("limit", "set", "--shop", "demo", "--kind", "payment", "--rule", "pause", "--orders", "3", "--mode", "enforce")
+	tries("try-1")
+	tries("try-2")
+	d.refuses("/v1/payments", body("try-3", cardOther), http.StatusTooManyRequests, "velocity_exceeded")
+	d.paid("another-card", 1000, "")
+	d.operator("limit", "remove", "--shop", "demo", "--kind", "payment", "--rule", "card_declines")
+	tries("try-3")
+	d.refuses("/v1/payments", body("paused-1", cardSuccess), http.StatusForbidden, "card_payments_paused")
+	d.create("form-1")
+	d.heard()
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, "payrelay_card_payments_paused 1")
+	require.Contains(t, d.operator("limit", "list"), "Direct card payments of demo are paused")
+	d.operator("limit", "resume", "demo", "--reason", "a test")
+	d.paid("resumed", 1000, "")
+	require.Zero(t, d.columnsHolding(cardOther))
+}

@@ -30,7 +30,7 @@ LEFT JOIN LATERAL (
 ) u ON true ORDER BY l.scope, coalesce(s.name, a.name, l.object_id), l.kind, l.currency, l.rule;
 
 -- name: ReleaseLimits :exec
-SELECT release_limits(@shops::uuid[], @ended::uuid[]);
+SELECT release_limits(@shops::uuid[], @ended::uuid[], @declined::boolean[], @now::timestamptz);
 
 -- name: ClaimFingerprint :execrows
 -- No row means that an order that may move money asked for the same not long ago.
@@ -43,3 +43,16 @@ WHERE f.at <= sqlc.arg('old')::timestamptz
 -- The order that asked for the same. If another may do so, too, the time counts from that one.
 UPDATE order_fingerprints SET at = CASE WHEN sqlc.arg('allowed')::boolean THEN @at ELSE at END
 WHERE shop_id = @shop_id AND fingerprint = @fingerprint RETURNING order_id;
+
+-- name: PausedShops :many
+SELECT p.shop_id, s.name, p.since FROM paused_shops p JOIN shops s ON s.id = p.shop_id ORDER BY s.name;
+
+-- name: PauseShop :execrows
+INSERT INTO paused_shops (shop_id, since) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: ResumeShop :execrows
+DELETE FROM paused_shops WHERE shop_id = $1;
+
+-- name: ForgetDeclines :exec
+-- What led to a pause does not lead to the next.
+DELETE FROM limit_uses u USING limits l WHERE l.id = u.limit_id AND l.rule = 'pause' AND l.scope = 'shop' AND l.object_id = @shop_id::text;

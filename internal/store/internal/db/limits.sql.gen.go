@@ -84,6 +84,16 @@ func (q *Queries) CopyKeyLimits(ctx context.Context, arg CopyKeyLimitsParams) er
 	return err
 }
 
+const ForgetDeclines = `-- name: ForgetDeclines :exec
+DELETE FROM limit_uses u USING limits l WHERE l.id = u.limit_id AND l.rule = 'pause' AND l.scope = 'shop' AND l.object_id = $1::text
+`
+
+// What led to a pause does not lead to the next.
+func (q *Queries) ForgetDeclines(ctx context.Context, shopID string) error {
+	_, err := q.db.Exec(ctx, ForgetDeclines, shopID)
+	return err
+}
+
 const LimitBefore = `-- name: LimitBefore :many
 SELECT id, scope, object_id, kind, currency, rule, amount, orders, mode FROM limits WHERE scope = $1 AND object_id = $2 AND kind = $3 AND currency = $4 AND rule = $5 FOR UPDATE
 `
@@ -225,17 +235,71 @@ func (q *Queries) NamedLimits(ctx context.Context, now time.Time) ([]NamedLimits
 	return items, nil
 }
 
+const PauseShop = `-- name: PauseShop :execrows
+INSERT INTO paused_shops (shop_id, since) VALUES ($1, $2) ON CONFLICT DO NOTHING
+`
+
+type PauseShopParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Since  time.Time `db:"since"`
+}
+
+func (q *Queries) PauseShop(ctx context.Context, arg PauseShopParams) (int64, error) {
+	result, err := q.db.Exec(ctx, PauseShop, arg.ShopID, arg.Since)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const PausedShops = `-- name: PausedShops :many
+SELECT p.shop_id, s.name, p.since FROM paused_shops p JOIN shops s ON s.id = p.shop_id ORDER BY s.name
+`
+
+type PausedShopsRow struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Name   string    `db:"name"`
+	Since  time.Time `db:"since"`
+}
+
+func (q *Queries) PausedShops(ctx context.Context) ([]PausedShopsRow, error) {
+	rows, err := q.db.Query(ctx, PausedShops)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PausedShopsRow
+	for rows.Next() {
+		var i PausedShopsRow
+		if err := rows.Scan(&i.ShopID, &i.Name, &i.Since); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReleaseLimits = `-- name: ReleaseLimits :exec
-SELECT release_limits($1::uuid[], $2::uuid[])
+SELECT release_limits($1::uuid[], $2::uuid[], $3::boolean[], $4::timestamptz)
 `
 
 type ReleaseLimitsParams struct {
-	Shops []uuid.UUID `db:"shops"`
-	Ended []uuid.UUID `db:"ended"`
+	Shops    []uuid.UUID `db:"shops"`
+	Ended    []uuid.UUID `db:"ended"`
+	Declined []bool      `db:"declined"`
+	Now      time.Time   `db:"now"`
 }
 
 func (q *Queries) ReleaseLimits(ctx context.Context, arg ReleaseLimitsParams) error {
-	_, err := q.db.Exec(ctx, ReleaseLimits, arg.Shops, arg.Ended)
+	_, err := q.db.Exec(ctx, ReleaseLimits,
+		arg.Shops,
+		arg.Ended,
+		arg.Declined,
+		arg.Now,
+	)
 	return err
 }
 
@@ -245,6 +309,18 @@ DELETE FROM limits WHERE id = $1
 
 func (q *Queries) RemoveLimit(ctx context.Context, id uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, RemoveLimit, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const ResumeShop = `-- name: ResumeShop :execrows
+DELETE FROM paused_shops WHERE shop_id = $1
+`
+
+func (q *Queries) ResumeShop(ctx context.Context, shopID uuid.UUID) (int64, error) {
+	result, err := q.db.Exec(ctx, ResumeShop, shopID)
 	if err != nil {
 		return 0, err
 	}

@@ -167,11 +167,13 @@ type LimitReservation struct {
 	OrderID  uuid.UUID   `db:"order_id"`
 	LimitIds []uuid.UUID `db:"limit_ids"`
 	Amount   int64       `db:"amount"`
+	Card     []byte      `db:"card"`
 	At       time.Time   `db:"at"`
 }
 
 type LimitUse struct {
 	LimitID  uuid.UUID      `db:"limit_id"`
+	Card     []byte         `db:"card"`
 	BeginsAt time.Time      `db:"begins_at"`
 	Amount   pgtype.Numeric `db:"amount"`
 	Orders   int64          `db:"orders"`
@@ -339,6 +341,11 @@ type OrderlessCallback struct {
 	Reported        string          `db:"reported"`
 	ProviderData    json.RawMessage `db:"provider_data"`
 	ReceivedAt      time.Time       `db:"received_at"`
+}
+
+type PausedShop struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Since  time.Time `db:"since"`
 }
 
 type PayoutApproval struct {
