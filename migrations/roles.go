@@ -69,6 +69,7 @@ var tableRights = []rights{
 	{"shop_keys", "SELECT", all},
 	{"shop_rates", "SELECT", all},
 	{"limits", "SELECT, UPDATE (id)", all},
+	{"paused_shops", readAndAdd, all}, // the service pauses, an operator resumes
 	{"accounts", "SELECT", all},
 	{"account_secrets", "SELECT", all},
 	{"account_shops", "SELECT", all},

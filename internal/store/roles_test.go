@@ -25,7 +25,7 @@ import (
 var operatorsOnly = []string{
 	"AccountByName", "AddHold", "DestroyDataKeys", "ForgetConflictReasons", "RemoveHold", "CopyKeyLimits", "CopyKeyRates", "DeleteEndedWebhookSecrets", "DropReplacedSecrets",
 	"EndWebhookSecrets", "InsertAccount", "InsertDemoKey", "InsertShop", "InsertShopKey", "InsertWebhookSecret",
-	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey",
+	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey", "ResumeShop",
 	"RetireSecrets", "RevokeKey", "RewindFeeds", "RotateCallbackToken", "SetAccountMode", "SetAccountSecret", "SetKeyMode",
 	"SetLimit", "SetNotificationURL", "SetRate", "SetReencryptionProgress", "SetShopMode", "UnlinkAccount", "UpdateAccountSettings",
 	"UpsertDemoShop",

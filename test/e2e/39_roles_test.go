@@ -44,6 +44,7 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 	operator("account", "create", "EUR-sandbox", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "books",
 		"--pci-url", simulators.Sandbox+"/smartcore/pci", "--gateway-url", simulators.Sandbox+"/smartcore/gateway")
 	operator("limit", "set", "--shop", "books", "--kind", "payment", "--rule", "day", "--currency", "EUR", "--amount", "1000000", "--mode", "enforce")
+	operator("limit", "set", "--shop", "books", "--kind", "payment", "--rule", "pause", "--orders", "1", "--mode", "enforce")
 
 	address := freeAddress(t)
 	service := startService(t, environ(migrations.RoleApp, "DATABASE_ROLE_CHECK=enforce", "PUBLIC_URL=http://"+address, "LISTEN_ADDR="+address)...)
@@ -57,6 +58,11 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 		_, metrics := d.adminGet("/metrics")
 		return strings.Contains(metrics, `payrelay_callbacks_total{`) && strings.Contains(metrics, "payrelay_notification_backlog 0\n")
 	}, waitTimeout, 50*time.Millisecond)
+	declined := d.makes("/v1/payments", direct("r-3", 1000, cardMethod(cardOther), ""), http.StatusCreated)
+	d.ends(declined.ID, "failed")
+	d.refuses("/v1/payments", direct("r-4", 1000, cardMethod(cardSuccess), ""), http.StatusForbidden, "card_payments_paused")
+	require.Contains(t, operator("limit", "list"), "are paused since")
+	operator("limit", "resume", "books", "--reason", "a test")
 	code, _, text := command(environ(migrations.RoleApp), "retention", "run")
 	require.Zero(t, code, text)
 	operator("order", "show", paid.ID)
