@@ -117,10 +117,11 @@ var tableRights = []rights{
 // functionRights are the functions that the service calls with their owner's rights.
 const functionRights = "make_partitions(date), drop_partition(text)"
 
-// grant gives the roles that exist what they need, and takes everything else from them. Only the owner of the tables can.
+// grant gives the roles that exist what they need, and takes everything else from them. Only the owner of the tables
+// can, and one of that name loses nothing.
 func grant(ctx context.Context, db *sql.DB) error {
 	existing, err := listed(ctx, db, "SELECT r.rolname FROM pg_roles r, pg_class c WHERE r.rolname IN ('"+RoleApp+"', '"+RoleOperator+"', '"+RoleRead+"')"+
-		" AND c.oid = to_regclass('orders') AND pg_has_role(c.relowner, 'USAGE')")
+		" AND c.oid = to_regclass('orders') AND pg_has_role(c.relowner, 'USAGE') AND r.oid <> c.relowner")
 	if err != nil || len(existing) == 0 {
 		return err
 	}

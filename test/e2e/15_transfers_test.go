@@ -54,7 +54,7 @@ func TestATransferIsImported(t *testing.T) {
 
 	// Another shop that shares the account learns nothing of it.
 	other := d.otherShop()
-	d.operator("account", "set", "UAH-sandbox-p2p", "--shop", "other")
+	d.operator("account", "link", "UAH-sandbox-p2p", "--shop", "other")
 	d.problem(http.MethodPost, "/v1/transfers/import", body, other, http.StatusNotFound, "not_found")
 }
 

@@ -50,6 +50,11 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 	service := startService(t, environ(migrations.RoleApp, "DATABASE_ROLE_CHECK=enforce", "PUBLIC_URL=http://"+address, "LISTEN_ADDR="+address)...)
 	d := &dev{t: t, Ready: service.Ready}
 	d.ShopKey, d.DatabaseURL = made.Key, as("")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(service.log)
+		}
+	})
 	paid := d.paid("r-1", 1000, "")
 	d.makes("/v1/payments/"+paid.ID+"/refunds", `{"reference":"back-1","amount":400,"reason":"a test"}`, http.StatusCreated)
 	d.makes("/v1/payments", direct("r-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)

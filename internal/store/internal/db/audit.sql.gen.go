@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -190,23 +191,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
 `
 
 type InsertAuditParams struct {
-	ID         uuid.UUID  `db:"id"`
-	Seq        int64      `db:"seq"`
-	At         time.Time  `db:"at"`
-	Actor      string     `db:"actor"`
-	ActorKind  string     `db:"actor_kind"`
-	Host       string     `db:"host"`
-	ClaimedBy  string     `db:"claimed_by"`
-	Action     string     `db:"action"`
-	ObjectKind string     `db:"object_kind"`
-	ObjectID   string     `db:"object_id"`
-	Shop       string     `db:"shop"`
-	Before     []byte     `db:"before"`
-	After      []byte     `db:"after"`
-	Reason     string     `db:"reason"`
-	OwnerID    *uuid.UUID `db:"owner_id"`
-	Seals      []byte     `db:"seals"`
-	Seal       []byte     `db:"seal"`
+	ID         uuid.UUID       `db:"id"`
+	Seq        int64           `db:"seq"`
+	At         time.Time       `db:"at"`
+	Actor      string          `db:"actor"`
+	ActorKind  string          `db:"actor_kind"`
+	Host       string          `db:"host"`
+	ClaimedBy  string          `db:"claimed_by"`
+	Action     string          `db:"action"`
+	ObjectKind string          `db:"object_kind"`
+	ObjectID   string          `db:"object_id"`
+	Shop       string          `db:"shop"`
+	Before     json.RawMessage `db:"before"`
+	After      json.RawMessage `db:"after"`
+	Reason     string          `db:"reason"`
+	OwnerID    *uuid.UUID      `db:"owner_id"`
+	Seals      json.RawMessage `db:"seals"`
+	Seal       []byte          `db:"seal"`
 }
 
 func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error {

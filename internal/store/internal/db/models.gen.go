@@ -48,23 +48,23 @@ type AddressesOff struct {
 }
 
 type AuditLog struct {
-	ID         uuid.UUID  `db:"id"`
-	Seq        int64      `db:"seq"`
-	At         time.Time  `db:"at"`
-	Actor      string     `db:"actor"`
-	ActorKind  string     `db:"actor_kind"`
-	Host       string     `db:"host"`
-	ClaimedBy  string     `db:"claimed_by"`
-	Action     string     `db:"action"`
-	ObjectKind string     `db:"object_kind"`
-	ObjectID   string     `db:"object_id"`
-	Shop       string     `db:"shop"`
-	Before     []byte     `db:"before"`
-	After      []byte     `db:"after"`
-	Reason     string     `db:"reason"`
-	OwnerID    *uuid.UUID `db:"owner_id"`
-	Seals      []byte     `db:"seals"`
-	Seal       []byte     `db:"seal"`
+	ID         uuid.UUID       `db:"id"`
+	Seq        int64           `db:"seq"`
+	At         time.Time       `db:"at"`
+	Actor      string          `db:"actor"`
+	ActorKind  string          `db:"actor_kind"`
+	Host       string          `db:"host"`
+	ClaimedBy  string          `db:"claimed_by"`
+	Action     string          `db:"action"`
+	ObjectKind string          `db:"object_kind"`
+	ObjectID   string          `db:"object_id"`
+	Shop       string          `db:"shop"`
+	Before     json.RawMessage `db:"before"`
+	After      json.RawMessage `db:"after"`
+	Reason     string          `db:"reason"`
+	OwnerID    *uuid.UUID      `db:"owner_id"`
+	Seals      json.RawMessage `db:"seals"`
+	Seal       []byte          `db:"seal"`
 }
 
 type Callback struct {
