@@ -85,10 +85,7 @@ func TestOfManyDuplicatesAtOnceOneIsMade(t *testing.T) {
 		drafts[i] = b.draftLike(t, "r"+strconv.Itoa(i), "a")
 	}
 	made := 0
-	for _, err := range race(len(drafts), func(i int) error {
-		_, _, err := b.CreateOrder(t.Context(), drafts[i])
-		return err
-	}) {
+	for _, err := range race(len(drafts), func(i int) error { return b.insist(t.Context(), drafts[i]) }) {
 		if err == nil {
 			made++
 			continue

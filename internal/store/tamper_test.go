@@ -250,7 +250,7 @@ var otherTables = map[string]string{
 	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log",
 	"audit_log": "a chain of its own", "payout_approvals": "sealed when released, TestAReleaseIsAnOperators",
 	"service_keys": "encrypted, bound to the name", "idempotency_keys": "kept answers: not found, docs/integrity.md says so",
-	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "order_fingerprints": "only asks about duplicates",
+	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "paused_shops": "made of counters; the service's role can take no pause away", "order_fingerprints": "only asks about duplicates",
 	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_attempts": "attempts that sent nothing; the present account is in the order's seal", "order_holds": "keeps from erasure",
 	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
 	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",
