@@ -8,16 +8,17 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 )
 
 // DataKey encrypts what rests about one owner. It rests itself, encrypted by the keyring, and nowhere else: with it goes
 // everything that it encrypted. The nil key is one that was destroyed: it encrypts to nothing, and nothing is what it opens.
 //
 // It is AES-256-GCM with a synthetic nonce, a MAC of place and text. So a nonce repeats only with the text: equal rows have equal
-// ciphertexts, and can be compared as they rest.
+// ciphertexts, and can be compared as they rest. Seal is for one goroutine at a time.
 type DataKey struct {
 	aead  cipher.AEAD
-	mac   []byte // the key of the nonces
+	mac   hash.Hash // makes the nonces
 	owner string
 }
 
@@ -64,7 +65,7 @@ func dataKey(raw []byte, owner string) (*DataKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use the data key of %s: %w", owner, err)
 	}
-	return &DataKey{aead, raw[aesKeyLength:], owner}, nil
+	return &DataKey{aead, hmac.New(sha256.New, raw[aesKeyLength:]), owner}, nil
 }
 
 // Seal encrypts plain for one place, such as "orders.details". Nil stays nil.
@@ -72,11 +73,11 @@ func (d *DataKey) Seal(plain []byte, place string) []byte {
 	if d == nil || plain == nil {
 		return nil
 	}
-	mac := hmac.New(sha256.New, d.mac)
-	mac.Write([]byte(place))
-	mac.Write([]byte{0})
-	mac.Write(plain)
-	sealed := append(make([]byte, 0, len(plain)+overhead), mac.Sum(nil)[:nonceLength]...)
+	d.mac.Reset()
+	d.mac.Write([]byte(place))
+	d.mac.Write([]byte{0})
+	d.mac.Write(plain)
+	sealed := d.mac.Sum(make([]byte, 0, len(plain)+overhead+sha256.Size))[:nonceLength]
 	return d.aead.Seal(sealed, sealed, plain, []byte(place))
 }
 
