@@ -68,7 +68,7 @@ func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 // addChange adds an order's new transitions, and its row if that changes.
 func (c *changes) addChange(ctx context.Context, o *lockedOrder) error {
 	after, err := changeable(o.Order)
-	if err != nil || reflect.DeepEqual(o.before, after) { // a transition changes the row
+	if err != nil || reflect.DeepEqual(o.before, after) && len(o.NewEndedAttempts()) == 0 { // a transition changes the row, another account its seal
 		return err
 	}
 	sealOrder(&after, o.key)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
@@ -249,7 +250,7 @@ var otherTables = map[string]string{
 	"shops": "sealed by the audit log", "shop_keys": "sealed by the audit log", "webhook_secrets": "sealed by the audit log", "shop_rates": "sealed by the audit log",
 	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log",
 	"audit_log": "a chain of its own", "payout_approvals": "sealed when released, TestAReleaseIsAnOperators",
-	"service_keys": "encrypted, bound to the name", "idempotency_keys": "kept answers: not found, docs/integrity.md says so",
+	"service_keys": "encrypted, bound to the name", "idempotency_keys": "encrypted, bound to the shop and the key",
 	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "paused_shops": "made of counters; the service's role can take no pause away", "order_fingerprints": "only asks about duplicates",
 	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_attempts": "attempts that sent nothing; the present account is in the order's seal", "order_holds": "keeps from erasure",
 	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
@@ -343,4 +344,37 @@ func TestAnAlteredHistoryIsNotTold(t *testing.T) {
 		require.NoError(t, err, name)
 		require.False(t, whole, name)
 	}
+}
+
+// Pages lose no order, whatever shop it is of and wherever a page ends.
+func TestAVerificationReadsEveryOrderOnce(t *testing.T) {
+	t.Parallel()
+	f := fill(t, 2300)
+	st := store.New(f.pool, store.Options{Keyring: demoKeyring(t)})
+	seals := func(scope store.VerifyScope) (found map[string]int, done store.Verified) {
+		found = map[string]int{}
+		done, err := st.VerifyOrders(t.Context(), scope, func(f store.Finding) {
+			if strings.HasPrefix(f.What, "the seal is broken") {
+				found[f.ID]++
+			}
+		})
+		require.NoError(t, err)
+		return found, done
+	}
+	all, done := seals(store.VerifyScope{Rate: 1_000_000})
+	require.Len(t, all, 2300, "rows that were filled in by SQL have no seal")
+	require.Equal(t, 2300, done.Orders)
+	for id, times := range all {
+		require.Equal(t, 1, times, id)
+	}
+	since := f.begin.Add(90 * 24 * time.Hour)
+	var want int
+	require.NoError(t, f.pool.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE created_at >= $1", since).Scan(&want))
+	require.NotZero(t, want)
+	late, _ := seals(store.VerifyScope{Since: since})
+	require.Len(t, late, want)
+	var shop, id uuid.UUID
+	require.NoError(t, f.pool.QueryRow(t.Context(), "SELECT shop_id, id FROM orders ORDER BY id LIMIT 1 OFFSET 700").Scan(&shop, &id))
+	one, _ := seals(store.VerifyScope{Order: &payment.Key{Shop: shop, Order: id}})
+	require.Equal(t, map[string]int{id.String(): 1}, one)
 }

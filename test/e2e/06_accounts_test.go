@@ -153,4 +153,5 @@ func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
 	d.call(http.MethodGet, "/v1/orders/"+uuid.NewString()+"/attempts", "", nil)
 	refunded := d.makes(refundsOf(d.paid("elsewhere-paid", 1000, "")), refund("elsewhere-refund", 400), http.StatusCreated)
 	require.Equal(t, "EUR-sandbox", refunded.Account)
+	require.Contains(t, d.operator("audit", "verify"), "Differences: 0", "an order that went to another account is sealed with it")
 }

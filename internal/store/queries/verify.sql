@@ -1,11 +1,11 @@
 -- name: NextShopToVerify :one
 -- The shop after one, by its rows: a row of shops may have been removed.
-SELECT coalesce((SELECT min(n.shop_id::text) FROM (
+SELECT coalesce(min(n.shop_id::text), '')::text AS shop_id FROM (
     (SELECT s.id AS shop_id FROM shops s WHERE s.id > @after ORDER BY s.id LIMIT 1)
     UNION ALL (SELECT o.shop_id FROM orders o WHERE o.shop_id > @after ORDER BY o.shop_id LIMIT 1)
     UNION ALL (SELECT t.shop_id FROM order_transitions t WHERE t.shop_id > @after ORDER BY t.shop_id LIMIT 1)
     UNION ALL (SELECT m.shop_id FROM notifications m WHERE m.shop_id > @after ORDER BY m.shop_id LIMIT 1)
-) n), '')::text AS shop_id;
+) n;
 
 -- name: OrdersToVerify :many
 SELECT * FROM orders WHERE shop_id = @shop_id AND id > @after AND id <= @until ORDER BY id LIMIT @max_rows;

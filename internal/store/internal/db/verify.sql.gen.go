@@ -89,12 +89,12 @@ func (q *Queries) LastFeedPosition(ctx context.Context, shopID uuid.UUID) (int64
 }
 
 const NextShopToVerify = `-- name: NextShopToVerify :one
-SELECT coalesce((SELECT min(n.shop_id::text) FROM (
+SELECT coalesce(min(n.shop_id::text), '')::text AS shop_id FROM (
     (SELECT s.id AS shop_id FROM shops s WHERE s.id > $1 ORDER BY s.id LIMIT 1)
     UNION ALL (SELECT o.shop_id FROM orders o WHERE o.shop_id > $1 ORDER BY o.shop_id LIMIT 1)
     UNION ALL (SELECT t.shop_id FROM order_transitions t WHERE t.shop_id > $1 ORDER BY t.shop_id LIMIT 1)
     UNION ALL (SELECT m.shop_id FROM notifications m WHERE m.shop_id > $1 ORDER BY m.shop_id LIMIT 1)
-) n), '')::text AS shop_id
+) n
 `
 
 // The shop after one, by its rows: a row of shops may have been removed.
