@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -377,4 +380,34 @@ func TestAVerificationReadsEveryOrderOnce(t *testing.T) {
 	require.NoError(t, f.pool.QueryRow(t.Context(), "SELECT shop_id, id FROM orders ORDER BY id LIMIT 1 OFFSET 700").Scan(&shop, &id))
 	one, _ := seals(store.VerifyScope{Order: &payment.Key{Shop: shop, Order: id}})
 	require.Equal(t, map[string]int{id.String(): 1}, one)
+}
+
+// An old row of a hold has a seal that holds. The history that went on keeps it from being captured twice.
+func TestNothingIsCapturedTwiceByAnOldRow(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	fake := &gatewaytest.Fake{
+		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusAuthorized}, nil
+		},
+		CaptureFunc: func(context.Context, gateway.Ref, money.Money) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusSucceeded}, nil
+		},
+	}
+	s := b.service(fake)
+	held, _, err := s.CreatePayment(t.Context(), payment.NewPayment{
+		Shop: b.shop.ID, Reference: "held-1", Manual: true, Amount: money.New(900, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte("h"),
+	})
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusAuthorized, held.Status)
+	old := b.kept(t, held.Key())
+	captured, err := s.Capture(t.Context(), held.Key(), 0)
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusSucceeded, captured.Status)
+	calls := len(fake.Calls())
+	b.tamper(t, old...)
+	_, err = s.Capture(t.Context(), held.Key(), 0)
+	require.Error(t, err)
+	require.Len(t, fake.Calls(), calls, "nothing is sent")
+	require.NotEmpty(t, b.verify(t))
 }
