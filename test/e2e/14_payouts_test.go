@@ -41,7 +41,7 @@ func TestPayouts(t *testing.T) {
 	d.settings(map[string]any{"withdrawal_immediate": true})
 	o := d.makes("/v1/payouts", payout("at-once", 700, payoutTo(cardSuccess)), http.StatusCreated)
 	require.Equal(t, "succeeded", o.Status)
-	require.Zero(t, d.columnsHolding(cardSuccess)+d.columnsHolding(cardOther), "no card number is stored")
+	require.Zero(t, d.textsHolding(cardSuccess)+d.textsHolding(cardOther), "no card number is stored")
 	require.NotContains(t, d.log.String(), cardSuccess)
 }
 

@@ -21,7 +21,7 @@ func TestTransfers(t *testing.T) {
 
 	o = d.makes("/v1/transfers", transfer("t-2", uahReject), http.StatusCreated)
 	require.Equal(t, "failed", d.await(o.ID, "failed").Status)
-	require.Zero(t, d.columnsHolding(uahSuccess), "no card number is stored")
+	require.Zero(t, d.textsHolding(uahSuccess), "no card number is stored")
 }
 
 func TestATransferWithACode(t *testing.T) {

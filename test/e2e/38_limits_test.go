@@ -113,7 +113,7 @@ func TestWhatLooksLikeADuplicateIsAskedAbout(t *testing.T) {
 	d.refunded(paid, "dup-back-1", 200)
 	d.refuses(refundsOf(paid), refund("dup-back-2", 200), http.StatusConflict, "possible_duplicate")
 	d.makes(refundsOf(paid), allowed(refund("dup-back-2", 200)), http.StatusCreated)
-	require.Zero(t, d.columnsHolding(cardSuccess))
+	require.Zero(t, d.textsHolding(cardSuccess))
 }
 
 // A payout above the sum is sent after an operator's release, and not before.
@@ -140,7 +140,7 @@ func TestALargePayoutWaitsForAnOperator(t *testing.T) {
 	list := d.operator("payout", "list")
 	require.Contains(t, list, id)
 	require.Contains(t, list, "401200******3010")
-	require.Zero(t, d.columnsHolding(cardSuccess))
+	require.Zero(t, d.textsHolding(cardSuccess))
 	d.operator("payout", "release", id, "--reason", "the customer called")
 	res, raw := d.raw(http.MethodPost, "/v1/payouts", body, header)
 	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", raw)
@@ -180,5 +180,5 @@ func TestTryingCardsOutIsStopped(t *testing.T) {
 	require.Contains(t, d.operator("limit", "list"), "Direct card payments of demo are paused")
 	d.operator("limit", "resume", "demo", "--reason", "a test")
 	d.paid("resumed", 1000, "")
-	require.Zero(t, d.columnsHolding(cardOther))
+	require.Zero(t, d.textsHolding(cardOther))
 }

@@ -32,14 +32,14 @@ func TestACustomerIsErased(t *testing.T) {
 	code, _, text := command(environ, erase...)
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "--force if the law demands it")
-	require.NotZero(t, d.columnsHolding("canary-7"))
+	require.NotZero(t, d.textsHolding("canary-7"))
 
 	receipts := filepath.Join(t.TempDir(), "receipts")
 	line := d.operator(append(erase, "--force", "--json")...)
 	require.NoError(t, os.WriteFile(receipts, []byte(line), 0o600))
 	require.Contains(t, line, paid.ID)
 	require.Contains(t, line, refund.ID)
-	require.Zero(t, d.columnsHolding("canary"))
+	require.Zero(t, d.textsHolding("canary"))
 
 	for _, path := range []string{"/v1/orders/" + paid.ID, "/v1/payments/" + paid.ID, "/v1/orders/" + paid.ID + "/transitions", "/v1/orders?limit=10", "/v1/events?limit=100", "/v1/orders/" + refund.ID} {
 		res, text := d.send(http.MethodGet, path, "", nil)

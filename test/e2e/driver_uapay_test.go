@@ -194,7 +194,7 @@ func (d uapayDev) keepsSecrets() {
 		require.False(d.t, strings.Contains(logs, secret), "the log holds %s", secret)
 	}
 	for _, number := range []string{uahSuccess, uahChallenge, uahLookup, uahReject} {
-		require.Zero(d.t, d.columnsHolding(number))
+		require.Zero(d.t, d.textsHolding(number))
 	}
 }
 
