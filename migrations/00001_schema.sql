@@ -644,6 +644,7 @@ CREATE TABLE order_holds (
     PRIMARY KEY (shop_id, order_id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
+CREATE TRIGGER order_holds_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_holds FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 
 -- Attempts of an order that are over: the account proved that nothing was sent, so the order went to another one. The present
 -- attempt is the order's own row, so that at most one may move money.

@@ -23,6 +23,7 @@ const (
 	tableAccountSecrets = "account_secrets"
 	tableAccountShops   = "account_shops"
 	tableLimits         = "limits"
+	tableHolds          = "order_holds"
 )
 
 // configTable is such a table. A test compares the list with the schema.
@@ -50,6 +51,7 @@ var configTables = []configTable{
 	{name: tableAccountSecrets, owner: "t.account_id", key: []string{"name", "stage"}, columns: []string{"value", "since"}, encrypted: "value"},
 	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}, columns: []string{"priority"}},
 	{name: tableLimits, owner: limitOwner, key: []string{"id"}, columns: []string{"scope", "object_id", "kind", "currency", "rule", "amount", "orders", "mode"}},
+	{name: tableHolds, owner: "t.shop_id", key: []string{"order_id"}, columns: []string{"reason", "at"}},
 }
 
 // limitOwner is what a limit counts, or the shop of the key that it counts. Those of everything, and of nothing that exists, belong to

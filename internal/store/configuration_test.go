@@ -21,6 +21,7 @@ import (
 func configured(t *testing.T) *fixture {
 	t.Helper()
 	b := newFixture(t)
+	require.NoError(t, b.AddHold(t.Context(), b.create(t, "held", 1000).Key(), "dispute"))
 	require.NoError(t, b.SetShopRate(t.Context(), store.ShopRate{Shop: "first", Class: "writes", Rate: limit.Rate{Quota: 5, Window: time.Second}}))
 	for _, l := range []payment.Limit{{Scope: payment.LimitGlobal}, {Scope: payment.LimitShop}, {Scope: payment.LimitKey}, {Scope: payment.LimitAccount}} {
 		l.Kind, l.Currency, l.Rule, l.Amount, l.Orders, l.Enforced = gateway.KindPayment, "EUR", "day", 1_000_000, 500, true

@@ -129,6 +129,13 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 	if len(holds) > 0 {
 		return notErased("order %s is under a hold (%s): end it first with 'server hold remove'", holds[0].OrderID, holds[0].Reason)
 	}
+	missing, err := s.missingHold(ctx, q, e.Order.Shop, ids)
+	if err != nil {
+		return err
+	}
+	if missing != nil {
+		return notErased("the hold on order %s was taken away past payrelay. To end it, add it with 'server hold add' and remove it with 'server hold remove'", missing)
+	}
 	undelivered, err := q.UndeliveredOf(ctx, db.UndeliveredOfParams{ShopID: e.Order.Shop, Orders: ids})
 	if err != nil {
 		return err

@@ -292,6 +292,27 @@ func TestLegalDemandErasesAtOnce(t *testing.T) {
 	require.Zero(t, b.count(t, "SELECT count(*) FROM order_fingerprints"))
 }
 
+// A hold that somebody takes away in the database is still one, and the verification names it.
+func TestHoldCannotBeTakenAwayInTheDatabase(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	order, _ := b.described(t, "held")
+	require.NoError(t, b.AddHold(t.Context(), order.Key(), "dispute 7"))
+	require.Empty(t, b.altered(t))
+	b.byHand(t, "UPDATE order_holds SET reason = 'settled'")
+	require.Contains(t, b.altered(t)[0], "order_holds")
+	b.byHand(t, "DELETE FROM order_holds")
+	require.Contains(t, b.altered(t)[0], "order_holds: the row is missing")
+	_, err := b.erase(t.Context(), store.Erasure{Order: order.Key(), Force: true})
+	require.ErrorContains(t, err, "was taken away past payrelay")
+
+	require.NoError(t, b.AddHold(t.Context(), order.Key(), "dispute 7"))
+	require.NoError(t, b.RemoveHold(t.Context(), order.Key()))
+	require.Empty(t, b.altered(t))
+	_, err = b.erase(t.Context(), store.Erasure{Order: order.Key(), Force: true})
+	require.NoError(t, err)
+}
+
 func TestHoldKeepsRowsFromRetention(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)

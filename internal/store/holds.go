@@ -22,35 +22,57 @@ type Hold struct {
 
 // AddHold puts an order under a hold. One that is there already is an error of CodeInvalidState.
 func (s *Store) AddHold(ctx context.Context, order payment.Key, reason string) error {
-	return s.write(ctx, "add a hold", func(ctx context.Context, tx pgx.Tx) error {
+	return s.act(ctx, "add a hold", shopOfOrder(order), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		if _, err := q.LockHeld(ctx, db.LockHeldParams{ShopID: order.Shop, ID: order.Order}); err != nil {
-			return err
+			return act{}, err
 		}
 		n, err := q.AddHold(ctx, db.AddHoldParams{ShopID: order.Shop, OrderID: order.Order, Reason: text(reason), At: s.Now()})
 		if err != nil {
-			return err
+			return act{}, err
 		}
 		if n == 0 {
-			return &payment.Error{Code: payment.CodeInvalidState, Message: "The order is under a hold already: 'server hold list' says why."}
+			return act{}, &payment.Error{Code: payment.CodeInvalidState, Message: "The order is under a hold already: 'server hold list' says why."}
 		}
-		return s.auditOrder(ctx, q, order, act{action: "hold add", after: map[string]any{"reason": reason}})
+		return aboutOrder(ctx, q, order, act{action: "hold add", after: map[string]any{"reason": reason}})
 	})
 }
 
 // RemoveHold ends an order's hold. None is an error of CodeInvalidState.
 func (s *Store) RemoveHold(ctx context.Context, order payment.Key) error {
-	return s.write(ctx, "remove a hold", func(ctx context.Context, tx pgx.Tx) error {
+	return s.act(ctx, "remove a hold", shopOfOrder(order), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		reason, err := q.RemoveHold(ctx, db.RemoveHoldParams{ShopID: order.Shop, OrderID: order.Order})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return &payment.Error{Code: payment.CodeInvalidState, Message: "The order is under no hold: 'server hold list' names those that are."}
+			return act{}, &payment.Error{Code: payment.CodeInvalidState, Message: "The order is under no hold: 'server hold list' names those that are."}
 		}
 		if err != nil {
-			return err
+			return act{}, err
 		}
-		return s.auditOrder(ctx, q, order, act{action: "hold remove", before: map[string]any{"reason": reason}, after: map[string]any{}})
+		return aboutOrder(ctx, q, order, act{action: "hold remove", before: map[string]any{"reason": reason}, after: map[string]any{}})
 	})
+}
+
+func shopOfOrder(order payment.Key) ownerOf {
+	return func(context.Context, *db.Queries) (uuid.UUID, error) { return order.Shop, nil }
+}
+
+// missingHold returns one of the orders that is under a hold by the audit log, whatever the table says.
+func (s *Store) missingHold(ctx context.Context, q *db.Queries, shop uuid.UUID, orders []uuid.UUID) (*uuid.UUID, error) {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	said, err := checkedSeals(ctx, q, sealer, shop)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range orders {
+		if _, held := said[rowName(tableHolds, id.String())]; held {
+			return &orders[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is an answer
 }
 
 // Holds lists the holds, the oldest first.
@@ -68,10 +90,17 @@ func (s *Store) Holds(ctx context.Context) ([]Hold, error) {
 }
 
 // auditOrder writes an entry about an order.
-func (s *Store) auditOrder(ctx context.Context, q *db.Queries, order payment.Key, a act) (err error) {
-	a.kind, a.object = "order", order.Order.String()
-	if a.shop, err = q.ShopName(ctx, order.Shop); err != nil {
+func (s *Store) auditOrder(ctx context.Context, q *db.Queries, order payment.Key, a act) error {
+	a, err := aboutOrder(ctx, q, order, a)
+	if err != nil {
 		return err
 	}
 	return s.audit(ctx, q, a)
+}
+
+func aboutOrder(ctx context.Context, q *db.Queries, order payment.Key, a act) (act, error) {
+	var err error
+	a.kind, a.object = "order", order.Order.String()
+	a.shop, err = q.ShopName(ctx, order.Shop)
+	return a, err
 }

@@ -255,7 +255,7 @@ var otherTables = map[string]string{
 	"audit_log": "a chain of its own", "payout_approvals": "sealed when released, TestAReleaseIsAnOperators",
 	"service_keys": "encrypted, bound to the name", "idempotency_keys": "encrypted, bound to the shop and the key",
 	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "paused_shops": "made of counters; the service's role can take no pause away", "order_fingerprints": "only asks about duplicates",
-	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_attempts": "attempts that sent nothing; the present account is in the order's seal", "order_holds": "keeps from erasure",
+	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_attempts": "attempts that sent nothing; the present account is in the order's seal", "order_holds": "sealed by the audit log",
 	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
 	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",
 	"addresses_off": "schedules deliveries", "failing_destinations": "schedules deliveries", "deliveries": "schedules deliveries", "notification_attempts": "for operators",
