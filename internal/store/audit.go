@@ -130,6 +130,7 @@ func fingerprints(of func(gateway.Secret) string, secrets map[string]gateway.Sec
 type AuditEntry struct {
 	ID         uuid.UUID       `json:"id"`
 	Seq        int64           `json:"seq"`
+	Seal       string          `json:"seal"`
 	At         time.Time       `json:"at"`
 	Actor      string          `json:"actor"`
 	ActorKind  string          `json:"actor_kind"`
@@ -212,7 +213,7 @@ func auditEntries(rows []db.AuditLog) []AuditEntry {
 	entries := make([]AuditEntry, len(rows))
 	for i, r := range rows {
 		entries[i] = AuditEntry{
-			ID: r.ID, Seq: r.Seq, At: r.At.UTC(), Actor: r.Actor, ActorKind: r.ActorKind, Host: r.Host, ClaimedBy: r.ClaimedBy, Action: r.Action,
+			ID: r.ID, Seq: r.Seq, Seal: hex.EncodeToString(r.Seal), At: r.At.UTC(), Actor: r.Actor, ActorKind: r.ActorKind, Host: r.Host, ClaimedBy: r.ClaimedBy, Action: r.Action,
 			ObjectKind: r.ObjectKind, ObjectID: r.ObjectID, Shop: r.Shop, Before: r.Before, After: r.After, Reason: r.Reason,
 		}
 	}

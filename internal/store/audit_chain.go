@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -29,17 +31,32 @@ type trail struct {
 	findings []Finding
 }
 
-// follow reads the entries behind those that are known.
+// errLogCut says that the audit log does not hold an entry any more that this process has seen.
+var errLogCut = errors.New("the audit log was cut or set back")
+
+// logCut is the finding for that.
+func logCut(seq int64) Finding {
+	return Finding{"audit_log", strconv.FormatInt(seq, 10), "the log does not hold this entry any more: it was cut or set back, and rows may have been set back with it"}
+}
+
+// holds reports whether the audit log has an entry with that number and seal.
+func holds(ctx context.Context, q *db.Queries, seq int64, seal []byte) (bool, error) {
+	found, err := q.AuditSeal(ctx, seq)
+	return len(found) == 1 && slices.Equal(found[0], seal), err
+}
+
+// follow reads the entries behind those that are known. It returns errLogCut if the log does not hold those.
 func (s *Store) follow(ctx context.Context, q *db.Queries, sealer *seal.Sealer, known *trail) (*trail, error) {
 	t := &trail{seals: map[uuid.UUID]rowSeals{}}
 	if known != nil && known.seq > 0 {
-		last, err := q.AuditSeal(ctx, known.seq)
+		there, err := holds(ctx, q, known.seq, known.seal)
 		if err != nil {
 			return nil, err
 		}
-		if len(last) == 1 && slices.Equal(last[0], known.seal) {
-			t = &trail{known.seq, known.seal, maps.Clone(known.seals), slices.Clone(known.findings)}
+		if !there {
+			return nil, errLogCut
 		}
+		t = &trail{known.seq, known.seal, maps.Clone(known.seals), slices.Clone(known.findings)}
 	}
 	for {
 		entries, err := q.AuditAfter(ctx, db.AuditAfterParams{AfterSeq: t.seq, MaxRows: auditPage})

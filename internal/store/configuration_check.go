@@ -2,13 +2,18 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
@@ -34,6 +39,34 @@ func (s *Store) CheckConfiguration(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	return e.findings, nil
+}
+
+// AuditHead names the newest entry of the audit log that this process has read, as NUMBER:SEAL.
+func (s *Store) AuditHead() string {
+	e := s.directory.current.Load()
+	if e == nil || e.trail == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d:%x", e.trail.seq, e.trail.seal)
+}
+
+// CheckAuditHead finds out whether the audit log still holds an entry that AuditHead named before.
+func (s *Store) CheckAuditHead(ctx context.Context, head string) ([]Finding, error) {
+	number, text, _ := strings.Cut(head, ":")
+	seq, badNumber := strconv.ParseInt(number, 10, 64)
+	wanted, badSeal := hex.DecodeString(text)
+	if badNumber != nil || badSeal != nil || seq < 1 || len(wanted) != seal.Size {
+		return nil, &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("%q names no entry of the audit log: write NUMBER:SEAL, as an earlier verification printed it.", head)}
+	}
+	var there bool
+	err := s.read(ctx, "look for an entry of the audit log", func(ctx context.Context, q *db.Queries) (err error) {
+		there, err = holds(ctx, q, seq, wanted)
+		return err
+	})
+	if err != nil || there {
+		return nil, err
+	}
+	return []Finding{logCut(seq)}, nil
 }
 
 // AcceptShop seals a shop and its rows as they are, with what was altered past the service, and switches the shop off.

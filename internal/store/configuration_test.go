@@ -268,8 +268,8 @@ func TestTheAuditLogIsChained(t *testing.T) {
 	}
 }
 
-// A process that has read the audit log already notices that it was cut.
-func TestAnAuditLogThatWasCutIsReadAnew(t *testing.T) {
+// A process that has read the audit log already notices that it was cut, and uses what it knew.
+func TestAnAuditLogThatWasCutIsNoticed(t *testing.T) {
 	t.Parallel()
 	b := configured(t)
 	findings, err := b.CheckConfiguration(t.Context())
@@ -279,7 +279,43 @@ func TestAnAuditLogThatWasCutIsReadAnew(t *testing.T) {
 	findings, err = b.CheckConfiguration(t.Context())
 	require.NoError(t, err)
 	require.Len(t, findings, 1)
-	require.Equal(t, [2]string{"limits", store.RowForeign}, [2]string{findings[0].Table, findings[0].What})
+	require.Equal(t, "audit_log", findings[0].Table)
+	require.Contains(t, findings[0].What, "was cut or set back")
+}
+
+// A key that was revoked does not come back to life by its old row and an audit log that says nothing of the end.
+func TestARevokedKeyStaysDeadWhenItsRowAndTheLogAreSetBack(t *testing.T) {
+	t.Parallel()
+	b := configured(t)
+	key := shop.NewKey()
+	made, err := b.CreateKey(t.Context(), "first", store.NewKey{Key: key, Scopes: []shop.Scope{shop.ScopeRead}})
+	require.NoError(t, err)
+	b.exec(t, "CREATE TABLE old_keys AS SELECT * FROM shop_keys")
+	require.NoError(t, b.RevokeKey(t.Context(), made.ID))
+	require.Equal(t, shop.KeyRevoked, b.reason(t, key))
+	head := b.AuditHead()
+	require.Empty(t, b.altered(t))
+	_, err = b.CheckAuditHead(t.Context(), head)
+	require.NoError(t, err)
+
+	b.byHand(t, "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)")
+	b.byHand(t, "DELETE FROM shop_keys")
+	b.byHand(t, "INSERT INTO shop_keys SELECT * FROM old_keys")
+	b.exec(t, "UPDATE directory SET generation = generation + 1")
+	b.ExpireDirectory()
+	for range 2 { // also after another comparison
+		require.Equal(t, shop.KeyRevoked, b.reason(t, key))
+		findings, err := b.CheckConfiguration(t.Context())
+		require.NoError(t, err)
+		require.Len(t, findings, 1, "it is reported")
+		require.Equal(t, "audit_log", findings[0].Table)
+	}
+	// A process that starts now knows of nothing, unless it is told of the entry that was the newest.
+	cut, err := store.New(b.pool, b.Options).CheckAuditHead(t.Context(), head)
+	require.NoError(t, err)
+	require.Len(t, cut, 1)
+	_, err = b.CheckAuditHead(t.Context(), "12")
+	require.Equal(t, payment.CodeInvalid, payment.CodeOf(err))
 }
 
 // Each finding is reported once, not at every comparison.

@@ -179,11 +179,23 @@ func (s *Store) readDirectory(ctx context.Context, old *entries, state db.Direct
 			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh))
 		})
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errLogCut):
+		fresh = old.keptBack()
+	case err != nil:
 		return nil, err
 	}
 	s.report(old, fresh)
 	return fresh, nil
+}
+
+// keptBack are the entries as they were, because what the tables hold now may be older.
+func (e *entries) keptBack() *entries {
+	kept := *e
+	if cut := logCut(e.trail.seq); !slices.Contains(e.findings, cut) {
+		kept.findings = append(slices.Clone(e.findings), cut)
+	}
+	return &kept
 }
 
 // freezing are the tables of which one altered row freezes its shop or account.
