@@ -33,6 +33,7 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	}
 
 	server, d := start()
+	d.operator("limit", "set", "--shop", "demo", "--kind", "payment", "--rule", "day", "--currency", "EUR", "--amount", "1500", "--mode", "enforce")
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "delay_after", "endpoint": "initPayment", "delay_ms": 120000, "count": 1})
 	go func() { // the answer never comes: the server dies first
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.API+"/v1/payments",
@@ -60,6 +61,7 @@ func TestKilledBetweenTheProvidersAnswerAndTheCommit(t *testing.T) {
 	}
 	d.call(http.MethodGet, "/v1/orders?reference=crash-1", "", &found)
 	require.Len(t, found.Data, 1, "the order was written down before it was sent")
+	d.beyond("/v1/payments", fmt.Sprintf(`{"reference":"crash-2","amount":501,"currency":"EUR",%s}`, customer)) // a crash gives nothing back
 	require.Equal(t, id, found.Data[0].ProviderOrderID)
 	d.control(http.MethodPost, "/orders/"+id+"/complete", map[string]any{"outcome": "success"})
 	end := d.await(found.Data[0].ID, "succeeded")
