@@ -529,7 +529,7 @@ CREATE TABLE payout_approvals (
     requested_at timestamptz NOT NULL,
     expires_at  timestamptz NOT NULL,                       -- from then on the request is asked about anew
     order_id    uuid CONSTRAINT payout_approvals_used CHECK ((state = 'used') = (order_id IS NOT NULL)),
-    seal        bytea NOT NULL DEFAULT '',                  -- of what an operator released; see docs/integrity.md
+    seal        bytea NOT NULL DEFAULT '',                  -- see docs/integrity.md
     PRIMARY KEY (shop_id, reference)
 );
 

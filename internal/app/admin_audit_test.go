@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -62,6 +62,9 @@ func newOperated(t *testing.T) *operated {
 		_, err = b.store.CreateKey(t.Context(), "first", store.NewKey{Key: shop.NewKey(), Scopes: shop.Scopes})
 		require.NoError(t, err)
 	}
+	require.NoError(t, b.store.SetLimit(t.Context(), store.NamedLimit{
+		Limit: payment.Limit{Scope: payment.LimitShop, Kind: gateway.KindPayout, Currency: "EUR", Rule: payment.LimitApproval, Amount: 1, Enforced: true}, Name: "first",
+	}))
 	outcome := error(nil)
 	service := payment.New(payment.Config{Store: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{
 		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
@@ -214,11 +217,13 @@ func (b *operated) held(t *testing.T) payment.Key {
 // waiting is the id of a payout that waits for a release.
 func (b *operated) waiting(t *testing.T, reference string) string {
 	t.Helper()
-	id := uuid.NewString()
-	_, err := b.pool.Exec(t.Context(), `INSERT INTO payout_approvals (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at)
-		SELECT id, $1::uuid, $2, '', 'EUR-1', 100, 'EUR', 'card', 'waiting', now(), now() + interval '1 day' FROM shops WHERE name = 'first'`, id, reference)
-	require.NoError(t, err)
-	return id
+	service := payment.New(payment.Config{Store: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{})})
+	_, _, err := service.Payout(t.Context(), payment.NewPayout{
+		Shop: b.paid.Shop, Reference: reference, Minor: 100, Account: "fake-1", Method: gateway.PayoutMethod{Phone: "+442079460612"}, RequestHash: []byte(reference),
+	})
+	e, ok := errors.AsType[*payment.Error](err)
+	require.True(t, ok && e.Approval != nil, "%v", err)
+	return e.Approval.ID.String()
 }
 
 // reading is each command that changes nothing in the database of a service.

@@ -21,6 +21,8 @@ const (
 	ApprovalReleased ApprovalState = "released"
 	ApprovalRejected ApprovalState = "rejected"
 	ApprovalUsed     ApprovalState = "used" // it became an order
+	// ApprovalAltered is shown for one that something else than payrelay changed. It is never stored.
+	ApprovalAltered ApprovalState = "altered"
 )
 
 // Approval is a payout that an operator must release. Its order is not there yet: a card number is kept nowhere, so the shop sends the

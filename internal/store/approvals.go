@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 	})
 	released := err == nil
 	if released {
-		released, err = c.store.isRelease(ctx, &used)
+		released, err = c.store.isWritten(ctx, &used)
+		released = released && asksFor(o, &used)
 	}
 	if released || err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
@@ -40,41 +42,71 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 	return nil
 }
 
-// sealedRelease is what an operator releases.
-func sealedRelease(a *db.PayoutApproval) *seal.Row {
-	return seal.Of("payout_approvals").UUID(a.ShopID).UUID(a.ID).Text(a.Reference).Bytes(a.RequestHash).Text(a.AccountName).
-		Int(a.Amount).Text(a.Currency).Time(a.ExpiresAt)
+// asksFor reports whether an order is what the operator saw. The order's own request says what is sent.
+func asksFor(o *payment.Order, a *db.PayoutApproval) bool {
+	return a.Amount == o.Amount.Minor() && a.Currency == string(o.Amount.Currency()) && a.AccountName == o.AccountName && a.Destination == text(o.Destination)
 }
 
-// isRelease reports whether an operator has released what a row says.
-func (s *Store) isRelease(ctx context.Context, a *db.PayoutApproval) (bool, error) {
+// sealedApproval is what payrelay writes down of a payout that waits, and what an operator decides about it. One that was used was released.
+func sealedApproval(a *db.PayoutApproval) *seal.Row {
+	state := a.State
+	if state == string(payment.ApprovalUsed) {
+		state = string(payment.ApprovalReleased)
+	}
+	return seal.Of("payout_approvals").UUID(a.ShopID).UUID(a.ID).Text(a.Reference).Bytes(a.RequestHash).Text(a.AccountName).
+		Int(a.Amount).Text(a.Currency).Text(a.Destination).Text(state).Time(a.RequestedAt).Time(a.ExpiresAt)
+}
+
+// isWritten reports whether payrelay has written what a row says.
+func (s *Store) isWritten(ctx context.Context, a *db.PayoutApproval) (bool, error) {
 	sealer, err := s.sealer(ctx)
 	if err != nil {
 		return false, err
 	}
-	if !sealer.Matches(sealedRelease(a), a.Seal) {
-		s.sealBroken(Finding{"payout_approvals", a.ID.String(), releaseFinding})
+	if !sealer.Matches(sealedApproval(a), a.Seal) {
+		s.sealBroken(Finding{"payout_approvals", a.ID.String(), approvalFinding})
 		return false, nil
 	}
 	return true, nil
 }
 
-// releaseFinding is what is found of a release that was written by something else than payrelay.
-const releaseFinding = "no operator has released this payout by a command"
+// approvalFinding is what is found of a payout that something else than payrelay changed or released.
+const approvalFinding = "this payout that waits, or its release, was not written by payrelay"
 
-// askApproval writes down that a payout waits for an operator, and returns the refusal that says so.
+// askApproval writes down that a payout waits for an operator, and returns the refusal that says so. A row that payrelay has not
+// written is replaced.
 func (s *Store) askApproval(ctx context.Context, o *payment.Order) error {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return err
+	}
 	var found db.PayoutApproval
-	err := s.write(ctx, "ask for a release", func(ctx context.Context, tx pgx.Tx) (err error) {
+	err = s.write(ctx, "ask for a release", func(ctx context.Context, tx pgx.Tx) (err error) {
 		q, now := db.New(tx), s.Now()
-		if _, err = q.AskApproval(ctx, db.AskApprovalParams{
+		fresh := db.PayoutApproval{
 			ShopID: o.ShopID, ID: s.NewID(), Reference: text(o.Reference), RequestHash: o.RequestHash, AccountName: o.AccountName, Amount: o.Amount.Minor(),
-			Currency: string(o.Amount.Currency()), Destination: text(o.Destination), RequestedAt: now, ExpiresAt: now.Add(payment.ApprovalLife),
-		}); err != nil {
+			Currency: string(o.Amount.Currency()), Destination: text(o.Destination), State: string(payment.ApprovalWaiting), RequestedAt: now, ExpiresAt: now.Add(payment.ApprovalLife),
+		}
+		ask := func(altered bool) error {
+			_, err := q.AskApproval(ctx, db.AskApprovalParams{
+				ShopID: fresh.ShopID, ID: fresh.ID, Reference: fresh.Reference, RequestHash: fresh.RequestHash, AccountName: fresh.AccountName, Amount: fresh.Amount,
+				Currency: fresh.Currency, Destination: fresh.Destination, RequestedAt: fresh.RequestedAt, ExpiresAt: fresh.ExpiresAt,
+				Seal: sealer.Seal(sealedApproval(&fresh)), Altered: altered,
+			})
 			return err
 		}
-		found, err = q.ApprovalOfReference(ctx, db.ApprovalOfReferenceParams{ShopID: o.ShopID, Reference: text(o.Reference)})
-		return err
+		if err = ask(false); err != nil {
+			return err
+		}
+		if found, err = q.ApprovalOfReference(ctx, db.ApprovalOfReferenceParams{ShopID: o.ShopID, Reference: text(o.Reference)}); err != nil {
+			return err
+		}
+		if sealer.Matches(sealedApproval(&found), found.Seal) {
+			return nil
+		}
+		s.sealBroken(Finding{"payout_approvals", found.ID.String(), approvalFinding})
+		found = fresh
+		return ask(true)
 	})
 	if err != nil {
 		return err
@@ -107,13 +139,31 @@ func waitingOf(shopName string, a db.PayoutApproval) WaitingPayout {
 func (s *Store) WaitingPayouts(ctx context.Context) (list []WaitingPayout, err error) {
 	err = s.read(ctx, "list payouts that wait", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.Approvals(ctx, s.Now())
+		if err != nil {
+			return err
+		}
 		for _, r := range rows {
+			written, err := s.isWritten(ctx, &r.PayoutApproval)
+			if err != nil {
+				return err
+			}
+			if !written {
+				r.PayoutApproval = alteredApproval(r.PayoutApproval)
+			}
 			list = append(list, waitingOf(r.Shop, r.PayoutApproval))
 		}
-		return err
+		return nil
 	})
 	return list, err
 }
+
+// alteredApproval is what can be shown of a row that payrelay has not written: only that it is there.
+func alteredApproval(a db.PayoutApproval) db.PayoutApproval {
+	return db.PayoutApproval{ShopID: a.ShopID, ID: a.ID, State: string(payment.ApprovalAltered), RequestedAt: a.RequestedAt, ExpiresAt: a.ExpiresAt}
+}
+
+// errAltered refuses to decide about what payrelay has not written.
+var errAltered error = &payment.Error{Code: payment.CodeInvalidState, Message: "This payout is not as payrelay wrote it down: something else changed the database. Nothing was decided. Find out who ('server audit verify'); when the shop sends its request once more, it is written down anew."}
 
 // DecidePayout releases or rejects a payout that waits. The shop sends a released one once more, within payment.ApprovalLife.
 func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.ApprovalState) (decided WaitingPayout, err error) {
@@ -131,16 +181,17 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 		case !a.ExpiresAt.After(now):
 			return &payment.Error{Code: payment.CodeInvalidState, Message: "This payout has waited too long and is given up. If the shop sends it once more, it waits anew."}
 		}
+		if written, err := s.isWritten(ctx, &a); err != nil || !written {
+			return cmp.Or(err, errAltered)
+		}
 		before := map[string]any{"state": a.State}
 		a.State, a.ExpiresAt = string(to), now.Add(payment.ApprovalLife)
 		decided = waitingOf(row.Shop, a)
-		if to == payment.ApprovalReleased {
-			sealer, err := s.sealer(ctx)
-			if err != nil {
-				return err
-			}
-			a.Seal = sealer.Seal(sealedRelease(&a))
+		sealer, err := s.sealer(ctx)
+		if err != nil {
+			return err
 		}
+		a.Seal = sealer.Seal(sealedApproval(&a))
 		if _, err := q.DecideApproval(ctx, db.DecideApprovalParams{State: a.State, ExpiresAt: a.ExpiresAt, Seal: a.Seal, ShopID: a.ShopID, ID: a.ID}); err != nil {
 			return err
 		}

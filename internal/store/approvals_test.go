@@ -117,16 +117,23 @@ func TestAReleaseIsAnOperators(t *testing.T) {
 	b.SealBroken = func(f store.Finding) { heard = append(heard, f) }
 	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500, Enforced: true}, "first")
 	forged := b.waits(t, "forged", payment.CodeApprovalPending)
+	require.Empty(t, b.verify(t), "what waits is sealed")
 	b.exec(t, "UPDATE payout_approvals SET state = 'released'")
-	require.Equal(t, forged.ID, b.waits(t, "forged", payment.CodeApprovalPending).ID)
-	want := store.Finding{Table: "payout_approvals", ID: forged.ID.String(), What: "no operator has released this payout by a command"}
-	require.Equal(t, []store.Finding{want}, heard)
+	want := store.Finding{Table: "payout_approvals", ID: forged.ID.String(), What: "this payout that waits, or its release, was not written by payrelay"}
 	require.Equal(t, []store.Finding{want}, b.verify(t))
+	anew := b.waits(t, "forged", payment.CodeApprovalPending)
+	require.NotEqual(t, forged.ID, anew.ID, "it is written down anew")
+	require.Contains(t, heard, want)
+	require.Empty(t, b.verify(t))
 
-	_, err := b.DecidePayout(t.Context(), forged.ID, payment.ApprovalReleased)
+	_, err := b.DecidePayout(t.Context(), anew.ID, payment.ApprovalReleased)
 	require.NoError(t, err)
 	require.Empty(t, b.verify(t))
-	for _, change := range []string{"amount = 1", "account_name = 'other'", "currency = 'USD'", "expires_at = expires_at + interval '1 day'"} {
+	want.ID = anew.ID.String()
+	for _, change := range []string{
+		"amount = 1", "account_name = 'other'", "currency = 'USD'", "expires_at = expires_at + interval '1 day'", "reference = 'other'", "request_hash = 'x'",
+		"state = 'waiting'", `destination = '{"card":"411111******1111"}'`,
+	} {
 		b.exec(t, "CREATE TABLE kept AS SELECT * FROM payout_approvals")
 		b.exec(t, "UPDATE payout_approvals SET "+change)
 		require.Equal(t, []store.Finding{want}, b.verify(t), change)
@@ -137,4 +144,56 @@ func TestAReleaseIsAnOperators(t *testing.T) {
 	_, created, err := b.CreateOrder(t.Context(), b.draftPayout(t, "forged", 501))
 	require.NoError(t, err)
 	require.True(t, created)
+	require.Empty(t, b.verify(t), "one that was used is as it was released")
+}
+
+// TestAnOperatorSeesWhatIsSent shows another payout's data to the operator, before the release and after it. The request that the shop
+// repeats is what is sent, so neither may lead to an order.
+func TestAnOperatorSeesWhatIsSent(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500, Enforced: true}, "first")
+	honest, evil := b.draftPayout(t, "honest", 501), b.draftPayout(t, "evil", 90_000)
+	evil.Destination = "card 555555******4444"
+	ask := func(o *payment.Order) payment.Approval {
+		_, _, err := b.CreateOrder(t.Context(), o)
+		e, ok := errors.AsType[*payment.Error](err)
+		require.True(t, ok, "%v", err)
+		require.Equal(t, payment.CodeApprovalPending, e.Code)
+		return *e.Approval
+	}
+	ask(honest)
+	disguise := "UPDATE payout_approvals b SET amount = a.amount, destination = a.destination, seal = a.seal FROM payout_approvals a WHERE a.reference = 'honest' AND b.reference = 'evil'"
+	waiting := ask(evil)
+	b.exec(t, disguise)
+	list, err := b.WaitingPayouts(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	for _, p := range list {
+		if p.ID == waiting.ID {
+			require.Equal(t, []any{payment.ApprovalAltered, int64(0), ""}, []any{p.State, p.Amount, p.Destination})
+		}
+	}
+	require.Len(t, b.verify(t), 1)
+	for _, to := range []payment.ApprovalState{payment.ApprovalReleased, payment.ApprovalRejected} {
+		_, err = b.DecidePayout(t.Context(), waiting.ID, to)
+		require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+	}
+	waiting = ask(evil)
+	list, err = b.WaitingPayouts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(90_000), "card 555555******4444"}, []any{list[1].Amount, list[1].Destination}, "written down anew")
+	_, err = b.DecidePayout(t.Context(), waiting.ID, payment.ApprovalReleased)
+	require.NoError(t, err)
+	b.exec(t, disguise)
+	ask(evil)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders"))
+
+	// A release is of what was shown, also if the same request would go elsewhere now.
+	waiting = ask(honest)
+	_, err = b.DecidePayout(t.Context(), waiting.ID, payment.ApprovalReleased)
+	require.NoError(t, err)
+	other := b.draftPayout(t, "honest", 501)
+	other.Destination = "card 555555******4444"
+	ask(other)
 }

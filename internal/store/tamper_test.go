@@ -252,7 +252,7 @@ func TestUnfreezingWantsTheHistory(t *testing.T) {
 var otherTables = map[string]string{
 	"shops": "sealed by the audit log", "shop_keys": "sealed by the audit log", "webhook_secrets": "sealed by the audit log", "shop_rates": "sealed by the audit log",
 	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log",
-	"audit_log": "a chain of its own", "payout_approvals": "sealed when released, TestAReleaseIsAnOperators",
+	"audit_log": "a chain of its own", "payout_approvals": "sealed, TestAReleaseIsAnOperators",
 	"service_keys": "encrypted, bound to the name", "idempotency_keys": "encrypted, bound to the shop and the key",
 	"limit_uses": "counters; the limits are sealed", "limit_reservations": "counters", "paused_shops": "made of counters; the service's role can take no pause away", "order_fingerprints": "only asks about duplicates",
 	"order_names": "for searching", "open_orders": "schedules polls", "order_conflicts": "for operators", "order_attempts": "attempts that sent nothing; the present account is in the order's seal", "order_holds": "sealed by the audit log",

@@ -152,17 +152,17 @@ func (s *Store) snapshot(ctx context.Context, doing string, fn func(ctx context.
 	})
 }
 
-// releases verifies that operators released the payouts of a shop that were, by their rows.
+// releases verifies that payrelay wrote the payouts of a shop that wait, and that operators decided about those that were.
 func (v *verification) releases(ctx context.Context, shop uuid.UUID) error {
 	sealer, err := v.store.sealer(ctx)
 	if err != nil {
 		return err
 	}
-	return v.store.read(ctx, "read released payouts", func(ctx context.Context, q *db.Queries) error {
-		rows, err := q.ReleasedApprovals(ctx, shop)
+	return v.store.read(ctx, "read payouts that wait", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.ShopApprovals(ctx, shop)
 		for i := range rows {
-			if !sealer.Matches(sealedRelease(&rows[i]), rows[i].Seal) {
-				v.found(Finding{"payout_approvals", rows[i].ID.String(), releaseFinding})
+			if !sealer.Matches(sealedApproval(&rows[i]), rows[i].Seal) {
+				v.found(Finding{"payout_approvals", rows[i].ID.String(), approvalFinding})
 			}
 		}
 		return err

@@ -89,12 +89,12 @@ func (q *Queries) Approvals(ctx context.Context, now time.Time) ([]ApprovalsRow,
 }
 
 const AskApproval = `-- name: AskApproval :execrows
-INSERT INTO payout_approvals AS a (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10)
+INSERT INTO payout_approvals AS a (shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', $9, $10, $11)
 ON CONFLICT (shop_id, reference) DO UPDATE SET id = excluded.id, request_hash = excluded.request_hash, account_name = excluded.account_name,
     amount = excluded.amount, currency = excluded.currency, destination = excluded.destination, state = excluded.state,
-    requested_at = excluded.requested_at, expires_at = excluded.expires_at
-WHERE a.expires_at <= excluded.requested_at AND a.order_id IS NULL
+    requested_at = excluded.requested_at, expires_at = excluded.expires_at, seal = excluded.seal, order_id = NULL
+WHERE a.expires_at <= excluded.requested_at AND a.order_id IS NULL OR $12::boolean
 `
 
 type AskApprovalParams struct {
@@ -108,9 +108,11 @@ type AskApprovalParams struct {
 	Destination string    `db:"destination"`
 	RequestedAt time.Time `db:"requested_at"`
 	ExpiresAt   time.Time `db:"expires_at"`
+	Seal        []byte    `db:"seal"`
+	Altered     bool      `db:"altered"`
 }
 
-// A request that waits, or was decided on, stays as it is until it expires.
+// A request that waits, or was decided on, stays as it is until it expires, unless something else than payrelay has altered it.
 func (q *Queries) AskApproval(ctx context.Context, arg AskApprovalParams) (int64, error) {
 	result, err := q.db.Exec(ctx, AskApproval,
 		arg.ShopID,
@@ -123,6 +125,8 @@ func (q *Queries) AskApproval(ctx context.Context, arg AskApprovalParams) (int64
 		arg.Destination,
 		arg.RequestedAt,
 		arg.ExpiresAt,
+		arg.Seal,
+		arg.Altered,
 	)
 	if err != nil {
 		return 0, err
@@ -187,12 +191,12 @@ func (q *Queries) LockApproval(ctx context.Context, id uuid.UUID) (LockApprovalR
 	return i, err
 }
 
-const ReleasedApprovals = `-- name: ReleasedApprovals :many
-SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal FROM payout_approvals WHERE shop_id = $1 AND state IN ('released', 'used') ORDER BY id
+const ShopApprovals = `-- name: ShopApprovals :many
+SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal FROM payout_approvals WHERE shop_id = $1 ORDER BY id
 `
 
-func (q *Queries) ReleasedApprovals(ctx context.Context, shopID uuid.UUID) ([]PayoutApproval, error) {
-	rows, err := q.db.Query(ctx, ReleasedApprovals, shopID)
+func (q *Queries) ShopApprovals(ctx context.Context, shopID uuid.UUID) ([]PayoutApproval, error) {
+	rows, err := q.db.Query(ctx, ShopApprovals, shopID)
 	if err != nil {
 		return nil, err
 	}
