@@ -94,6 +94,10 @@ func (c limitSetCmd) check() error {
 	case c.Amount > 0 && c.Currency == "":
 		return errors.New("--amount is of a currency: name it with --currency")
 	}
+	return c.checkCurrency()
+}
+
+func (c limitOf) checkCurrency() error {
 	if c.Currency == "" {
 		return nil
 	}

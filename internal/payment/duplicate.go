@@ -4,7 +4,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -65,7 +67,17 @@ func (s *Service) payoutTarget(m gateway.PayoutMethod) []string {
 	case m.PayoutCardID != "":
 		return []string{"payout_card", m.PayoutCardID}
 	case m.BankAccount != nil:
-		return []string{"bank_account", m.BankAccount.BankCode, m.BankAccount.Number}
+		return []string{"bank_account", plain(m.BankAccount.BankCode), plain(m.BankAccount.Number)}
 	}
-	return []string{"phone", m.Phone}
+	return []string{"phone", plain(m.Phone)}
+}
+
+// plain is a name of a destination without what its spellings differ in: "de89 3704" and "DE89-3704" are one account.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToUpper(r)
+		}
+		return -1
+	}, s)
 }
