@@ -13,7 +13,7 @@ import (
 type accountLinkCmd struct {
 	Name     string `arg:"" help:"The account."`
 	Shop     string `required:"" placeholder:"NAME" help:"The shop."`
-	Priority int    `placeholder:"N" help:"Its place in the shop's routing, 1 to 1000, the least first. Without it the first account of a currency and purpose gets 1, and a later one must be named by requests."`
+	Priority *int   `placeholder:"N" help:"Its place in the shop's routing, 1 to 1000, the least first. Without it an account that is linked keeps its place; of new ones the first of a currency and purpose gets 1, and a later one must be named by requests."`
 	ByName   bool   `help:"Take it out of the shop's routing: requests must name it."`
 	Force    bool   `help:"With --by-name: also if the shop's orders then have no account."`
 	JSON     bool   `name:"json" help:"Print JSON."`
@@ -22,18 +22,23 @@ type accountLinkCmd struct {
 
 // Run implements the command.
 func (c accountLinkCmd) Run(ctx context.Context, io *Streams) error {
+	var routing store.Routing
 	switch {
-	case c.ByName && c.Priority != 0:
+	case c.ByName && c.Priority != nil:
 		return errors.New("give --priority or --by-name, not both")
-	case c.Priority < 0:
-		return errors.New("--priority is 1 to 1000, the least first")
+	case c.Priority != nil && *c.Priority < 1:
+		return errors.New("--priority is 1 to 1000, the least first; --by-name takes the account out of the routing")
+	case c.Priority != nil:
+		routing = store.Routing{Given: true, Priority: *c.Priority}
+	case c.ByName:
+		routing = store.Routing{Given: true}
 	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	link, err := db.store.LinkAccount(ctx, c.Name, c.Shop, store.Routing{Given: c.ByName || c.Priority > 0, Priority: c.Priority}, c.Force)
+	link, err := db.store.LinkAccount(ctx, c.Name, c.Shop, routing, c.Force)
 	if err != nil {
 		return err
 	}

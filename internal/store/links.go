@@ -22,8 +22,8 @@ type Link struct {
 
 // Routing says where a link puts an account in the shop's routing.
 type Routing struct {
-	// Given says that Priority was asked for. Else the first account of a currency and purpose is routed to, and later ones
-	// must be named: linking an account moves no traffic.
+	// Given says that Priority was asked for. Else a linked account keeps its place; of new ones the first of a currency and
+	// purpose is routed to, and later ones must be named: linking an account moves no traffic.
 	Given    bool
 	Priority int // as in Link
 }
@@ -120,7 +120,13 @@ func (l *shopLinks) place(r Routing) (int, error) {
 		return 0, &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("A priority is 1 to %d, the least first.", maxPriority)}
 	case r.Given:
 		return r.Priority, nil
-	case l.routedBeside():
+	}
+	for _, link := range l.all {
+		if link.AccountID == l.account.ID {
+			return priorityOf(link.Priority), nil
+		}
+	}
+	if l.routedBeside() {
 		return 0, nil
 	}
 	return 1, nil

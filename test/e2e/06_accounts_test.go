@@ -98,7 +98,10 @@ func TestRoutingFollowsPriorities(t *testing.T) {
 	d.operator("account", "unlink", "AAA", "--shop", "demo")
 	require.Contains(t, d.operator("account", "list"), "EUR-sandbox")
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
-	code, _, text := command(environ, "account", "unlink", "EUR-sandbox", "--shop", "demo")
+	code, _, text := command(environ, "account", "link", "EUR-sandbox", "--shop", "demo", "--priority", "0")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "--priority is 1 to 1000")
+	code, _, text = command(environ, "account", "unlink", "EUR-sandbox", "--shop", "demo")
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "has no other in its routing for EUR")
 }
