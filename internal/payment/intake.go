@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -114,7 +115,7 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 		o, of, reason := s.offerAt(ctx, in, account, number)
 		if reason == nil {
 			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number}
-			if rest := candidates[i+1:]; len(rest) > 0 && number < mostAttempts {
+			if rest := unlimited(candidates[i+1:]); len(rest) > 0 && number < mostAttempts {
 				a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
 			}
 			return o, a, nil
@@ -127,6 +128,11 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 		}
 	}
 	return nil, attempt{}, err
+}
+
+// unlimited leaves out the accounts with limits of their own.
+func unlimited(accounts []Account) []Account {
+	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return a.Limited })
 }
 
 // offerAt is the order as it would go to an account, or why it cannot.

@@ -87,6 +87,8 @@ type Account struct {
 	// Staged are secrets that will replace some of Secrets, and Previous those that some of them replaced. Calls use neither;
 	// callbacks may be signed with them. Nil for none.
 	Staged, Previous map[string]gateway.Secret
+	// Limited says that the account has an enforced limit of its own. An order is counted where it is created, so none goes on there.
+	Limited bool
 	// Mode is how far the account is switched off.
 	Mode shop.Mode
 	// Unusable is why an account of a shop cannot be used, nil if it can. Nothing but its name is sure then.

@@ -205,3 +205,20 @@ func TestRefundsHaveLimits(t *testing.T) {
 	_, _, err = b.createRefund(t.Context(), b.draftRefund(t, paid, "r2", 100))
 	require.NoError(t, err, "the one that failed does not count")
 }
+
+// TestAnAccountWithALimitIsMarked holds what keeps an order from going on at an account where it was not counted.
+func TestAnAccountWithALimitIsMarked(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	limited := func() bool {
+		list, err := b.ShopAccounts(t.Context(), b.shop.ID)
+		require.NoError(t, err)
+		return list[0].Limited
+	}
+	l := payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitDay, Amount: 1000}
+	b.setLimit(t, l, "EUR-1")
+	require.False(t, limited(), "it is only observed")
+	l.Enforced = true
+	b.setLimit(t, l, "EUR-1")
+	require.True(t, limited())
+}
