@@ -84,6 +84,14 @@ func (c limitSetCmd) check() error {
 	case "declines", "card_declines", "pause":
 		return c.checkDeclines()
 	}
+	if err := c.checkBounds(); err != nil {
+		return err
+	}
+	return c.checkCurrency()
+}
+
+// checkBounds refuses a limit that says nothing, or something that its rule has not.
+func (c limitSetCmd) checkBounds() error {
 	switch {
 	case c.Amount < 0 || c.Orders < 0 || c.Amount == 0 && c.Orders == 0:
 		return errors.New("--amount or --orders says how much, from 1 on; 'server limit remove' takes a limit away")
@@ -94,7 +102,7 @@ func (c limitSetCmd) check() error {
 	case c.Amount > 0 && c.Currency == "":
 		return errors.New("--amount is of a currency: name it with --currency")
 	}
-	return c.checkCurrency()
+	return nil
 }
 
 func (c limitOf) checkCurrency() error {

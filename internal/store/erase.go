@@ -199,12 +199,15 @@ func (s *Store) removeAllPayloads(ctx context.Context, tx pgx.Tx, shop uuid.UUID
 	}
 }
 
-// removeAnswers removes the answers under Idempotency-Keys that name one of the orders. They are encrypted, so all since the
-// first order are read: retention keeps them for days.
+// claimedBefore is how long before its order a key may have been claimed: for the time of a request, and as clocks differ.
+const claimedBefore = time.Hour
+
+// removeAnswers removes the answers under Idempotency-Keys that name one of the orders. They are encrypted, so all since shortly
+// before the first order are read: retention keeps them for days.
 func (s *Store) removeAnswers(ctx context.Context, q *db.Queries, shop uuid.UUID, orders []*db.Order) error {
 	const page = 1000
 	for after := ""; ; {
-		answers, err := q.AnswersSince(ctx, db.AnswersSinceParams{ShopID: shop, Since: orders[0].CreatedAt, AfterKey: after, MaxRows: page})
+		answers, err := q.AnswersSince(ctx, db.AnswersSinceParams{ShopID: shop, Since: orders[0].CreatedAt.Add(-claimedBefore), AfterKey: after, MaxRows: page})
 		if err != nil {
 			return err
 		}

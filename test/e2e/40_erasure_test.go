@@ -19,7 +19,12 @@ import (
 func TestACustomerIsErased(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
-	paid := d.paid("paid-1", 1000, `"metadata":{"customer_id":"canary-7"}`)
+	key, request := http.Header{"Idempotency-Key": {"erased-1"}}, direct("paid-1", 1000, cardMethod(cardSuccess), `"metadata":{"customer_id":"canary-7"}`)
+	res, made := d.raw(http.MethodPost, "/v1/payments", request, key)
+	require.Equal(t, http.StatusCreated, res.StatusCode, "%s", made)
+	var paid full
+	require.NoError(t, json.Unmarshal(made, &paid))
+	paid = d.ends(paid.ID, "succeeded")
 	refund := d.refunded(paid, "refund-1", 400)
 	for _, id := range []string{paid.ID, refund.ID} {
 		require.Eventually(t, func() bool {
@@ -47,6 +52,9 @@ func TestACustomerIsErased(t *testing.T) {
 		require.NotContains(t, string(text), "canary", path)
 		require.NotContains(t, string(text), "401200", path)
 	}
+	_, repeated := d.raw(http.MethodPost, "/v1/payments", request, key)
+	require.NotContains(t, string(repeated), "canary", "an answer that was kept is not given again")
+	require.Contains(t, string(repeated), paid.ID)
 	var shown struct {
 		Erased         bool   `json:"erased"`
 		Status         string `json:"status"`
