@@ -139,21 +139,29 @@ func sealOrder(p *db.UpdateOrderParams, key *secrets.DataKey) {
 	p.ProviderState, p.NextAction = key.Seal(p.ProviderState, placeProviderState), key.Seal(p.NextAction, placeNextAction)
 }
 
-// order turns a row into an order. One whose row is not as it was written is frozen.
+// order turns a row into an order. One whose row is not as it was written, or cannot be decrypted, is frozen.
 func (s *Store) order(ctx context.Context, r *db.Order) (*payment.Order, error) {
-	key, err := s.dataKey(r.ID, r.DataKey)
-	if err != nil {
-		return nil, err
-	}
-	return s.orderOf(ctx, r, key)
+	o, _, err := s.orderAndKey(ctx, r)
+	return o, err
 }
 
-func (s *Store) orderOf(ctx context.Context, r *db.Order, key *secrets.DataKey) (*payment.Order, error) {
+func (s *Store) orderAndKey(ctx context.Context, r *db.Order) (*payment.Order, *secrets.DataKey, error) {
 	o, err := s.facts(ctx, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return o, readParts(o, r, key)
+	key, err := s.dataKey(r.ID, r.DataKey)
+	if errors.Is(err, errNoKeyset) {
+		return nil, nil, err
+	}
+	if err == nil {
+		err = readParts(o, r, key)
+	}
+	if err != nil {
+		o.Frozen = true
+		s.sealBroken(unreadable("orders", r.ID.String(), err))
+	}
+	return o, key, nil
 }
 
 // facts is an order but for the columns that hold JSON or are encrypted.

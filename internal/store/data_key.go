@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/google/uuid"
 
@@ -81,6 +82,11 @@ func openData(key *secrets.DataKey, sealed []byte, place string) (gateway.Provid
 	return providerDataOf(plain)
 }
 
+// unreadable is the finding of a row that cannot be decrypted.
+func unreadable(table, id string, err error) Finding {
+	return Finding{table, id, "the row cannot be read: " + err.Error()}
+}
+
 // openPayload decrypts what was signed and sent. It is nil once it was removed.
 func (s *Store) openPayload(order uuid.UUID, wrapped, sealed []byte) ([]byte, error) {
 	if sealed == nil {
@@ -91,6 +97,16 @@ func (s *Store) openPayload(order uuid.UUID, wrapped, sealed []byte) ([]byte, er
 		return nil, err
 	}
 	return key.Open(sealed, placePayload)
+}
+
+// usablePayload is openPayload, but that an altered row is reported, and has none.
+func (s *Store) usablePayload(order uuid.UUID, sequence int32, wrapped, sealed []byte) (payload []byte, whole bool, err error) {
+	payload, err = s.openPayload(order, wrapped, sealed)
+	if err == nil || errors.Is(err, errNoKeyset) {
+		return payload, err == nil, err
+	}
+	s.sealBroken(unreadable("notifications", fmt.Sprintf("%s/%d", order, sequence), err))
+	return nil, false, nil
 }
 
 // lockedOrder is an order whose row is locked, to be changed.
@@ -104,11 +120,7 @@ type lockedOrder struct {
 
 // loaded returns a locked row as an order to be judged. A frozen one is an error.
 func (s *Store) loaded(ctx context.Context, row, parent *db.Order) (*lockedOrder, error) {
-	key, err := s.dataKey(row.ID, row.DataKey)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.orderOf(ctx, row, key)
+	o, key, err := s.orderAndKey(ctx, row)
 	if err == nil {
 		err = s.usable(o)
 	}

@@ -56,7 +56,7 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 	for _, r := range rows[:min(len(rows), limit)] {
 		page.Cursor = feedCursor(epoch, r.Position)
 		item := payment.FeedItem{ID: r.ID, Cursor: page.Cursor}
-		if item.Payload, err = s.openPayload(r.OrderID, r.DataKey, r.Payload); err != nil {
+		if item.Payload, _, err = s.usablePayload(r.OrderID, r.Sequence, r.DataKey, r.Payload); err != nil {
 			return payment.FeedPage{}, err
 		}
 		if item.Payload != nil {
@@ -78,7 +78,7 @@ func (s *Store) Feed(ctx context.Context, shop uuid.UUID, after string, limit in
 	return page, nil
 }
 
-// addOld adds what is left of a notification whose payload was removed.
+// addOld adds what is left of a notification whose payload was removed, or cannot be decrypted.
 func (s *Store) addOld(ctx context.Context, item *payment.FeedItem, key payment.Key, sequence int) (err error) {
 	if item.Order, err = s.Order(ctx, key); err != nil {
 		return err

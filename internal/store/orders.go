@@ -140,17 +140,19 @@ func (s *Store) StoredHistory(ctx context.Context, order payment.Key) (history [
 		return nil, false, payment.ErrNotFound
 	}
 	key, err := s.dataKey(order.Order, rows[0].DataKey)
-	if err != nil {
+	if errors.Is(err, errNoKeyset) {
 		return nil, false, err
+	}
+	readable := err == nil
+	if !readable {
+		s.sealBroken(unreadable("orders", order.Order.String(), err))
 	}
 	stored := make([]db.OrderTransition, len(rows))
 	history = make([]payment.Transition, len(rows))
 	for i, r := range rows {
 		t := r.OrderTransition
 		providerData, err := openData(key, t.ProviderData, placeTransition)
-		if err != nil {
-			return nil, false, err
-		}
+		readable = readable && err == nil // the chain says which step was changed
 		stored[i] = t
 		history[i] = payment.Transition{
 			Sequence: int(t.Sequence), From: payment.Status(t.FromStatus), To: payment.Status(t.ToStatus),
@@ -158,7 +160,7 @@ func (s *Store) StoredHistory(ctx context.Context, order payment.Key) (history [
 		}
 	}
 	whole, err = s.checkChain(ctx, stored, rows[0].Head)
-	return history, whole, err
+	return history, whole && readable, err
 }
 
 // LeaseDuePolls returns up to limit of a provider's orders whose check is due, the longest due first. Each is due again after lease: a

@@ -85,7 +85,14 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.S
 	case oldest.NextAttemptAt.After(now):
 		return nil, oldest.NextAttemptAt.UTC(), nil
 	}
-	later, err := s.putOff(ctx, order, func() time.Time { return room(oldest.Url) })
+	payload, whole, err := s.usablePayload(key.Order, oldest.Sequence, oldest.DataKey, oldest.Payload)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	later := now.Add(frozenPause)
+	if whole {
+		later, err = s.putOff(ctx, order, func() time.Time { return room(oldest.Url) })
+	}
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -95,10 +102,6 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.S
 			ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
 		})
 		return nil, later, err
-	}
-	payload, err := s.openPayload(key.Order, oldest.DataKey, oldest.Payload)
-	if err != nil {
-		return nil, time.Time{}, err
 	}
 	until := now.Add(lease)
 	var write queue

@@ -123,16 +123,21 @@ func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE position('hunter2'::bytea in provider_state || next_action || details) > 0"))
+	var heard string
+	b.SealBroken = func(f store.Finding) { heard = f.What }
 	b.exec(t, "UPDATE orders SET details = (SELECT details FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
 	_, err = b.Order(t.Context(), two.Key())
-	require.ErrorContains(t, err, "decrypt orders.details")
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Contains(t, heard, "decrypt orders.details")
 	b.exec(t, "UPDATE orders SET details = NULL")
 	b.exec(t, "UPDATE orders SET provider_state = (SELECT provider_state FROM orders WHERE id = $1) WHERE id = $2", one.ID, two.ID)
 	_, err = b.Order(t.Context(), two.Key())
-	require.ErrorContains(t, err, "decrypt orders.provider_state")
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Contains(t, heard, "decrypt orders.provider_state")
 	b.exec(t, "UPDATE orders SET next_action = provider_state WHERE id = $1", one.ID)
 	_, err = b.Order(t.Context(), one.Key())
-	require.ErrorContains(t, err, "decrypt orders.next_action")
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	require.Contains(t, heard, "decrypt orders.next_action")
 }
 
 func TestServiceKeyIsMadeOnce(t *testing.T) {

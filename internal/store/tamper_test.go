@@ -27,14 +27,13 @@ var unprotected = map[string]map[string]string{
 	"orders": {
 		"status_reason": "for people", "conflicts": "for operators; the reports are in order_conflicts",
 		"bank_references": "names, for searching", "payment_method": "masked, for people", "failure": "for people", "description": "for people", "metadata": "the shop's own",
-		"data_key": "encrypted, bound to the row; an erasure takes it away", "provider_state": "encrypted, bound to the row", "next_action": "encrypted, bound to the row", "details": "encrypted, bound to the row",
 		"updated_at": "for people", "next_poll_at": "schedules polls", "polls_done": "schedules polls",
 	},
 	"order_transitions": {},
 	"order_references":  {},
 	"feed_positions":    {},
 	"notifications": {
-		"id": "names the message", "type": "stands in the payload", "payload": "encrypted, bound to the order", "payload_digest": "of a payload that was removed",
+		"id": "names the message", "type": "stands in the payload", "payload_digest": "of a payload that was removed",
 		"url": "the order's or the shop's address is used, and sealed", "created_at": "for people",
 	},
 }
@@ -410,4 +409,72 @@ func TestNothingIsCapturedTwiceByAnOldRow(t *testing.T) {
 	require.Error(t, err)
 	require.Len(t, fake.Calls(), calls, "nothing is sent")
 	require.NotEmpty(t, b.verify(t))
+}
+
+// One row that cannot be decrypted takes no page of the shop with it.
+func TestWhatCannotBeDecryptedStopsNoPage(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	var heard []string
+	b.SealBroken = func(f store.Finding) { heard = append(heard, f.Table+" "+f.ID) }
+	before, err := b.Feed(t.Context(), b.shop.ID, "", 100)
+	require.NoError(t, err)
+	b.tamper(t, "UPDATE notifications SET payload = set_byte(payload, 20, get_byte(payload, 20) # 1) WHERE order_id = '"+b.paid.Order.String()+"'")
+	page, err := b.Feed(t.Context(), b.shop.ID, "", 100)
+	require.NoError(t, err)
+	require.Len(t, page.Items, len(before.Items))
+	for _, item := range page.Items {
+		if item.Payload == nil {
+			require.Equal(t, b.paid.Order, item.Order.ID, "it is told as one whose payload was removed")
+		}
+	}
+	require.Contains(t, heard, "notifications "+b.paid.Order.String()+"/2")
+	require.Equal(t, "notifications "+b.paid.Order.String()+"/2", findingNames(b.verify(t)))
+	b.none(t, b.paid, b.clock.Now().Add(10*time.Minute))
+
+	for _, column := range []string{"data_key", "details"} {
+		old := b.kept(t, b.paid)
+		b.tamper(t, "UPDATE orders SET "+column+" = coalesce("+column+", '') || '\\x00' WHERE reference = 'paid-1'")
+		_, err = b.Order(t.Context(), b.paid)
+		require.ErrorIs(t, err, payment.ErrFrozen, column)
+		_, err = b.UpdateOrder(t.Context(), b.paid, func(*payment.Order) error { t.Error("it was judged"); return nil })
+		require.ErrorIs(t, err, payment.ErrFrozen, column)
+		list, err := b.Orders(t.Context(), payment.Filter{Shop: b.shop.ID})
+		require.NoError(t, err, column)
+		for _, o := range list.Items {
+			require.Equal(t, o.ID == b.paid.Order, o.Frozen, column)
+		}
+		page, err = b.Feed(t.Context(), b.shop.ID, "", 100)
+		require.NoError(t, err, column)
+		require.Len(t, page.Items, len(before.Items)-1, "an event of a frozen order without its payload is left out")
+		require.Contains(t, findingNames(b.verify(t)), "orders "+b.paid.Order.String(), column)
+		require.ErrorContains(t, b.Unfreeze(t.Context(), b.paid), "stays frozen", column)
+		b.tamper(t, old...)
+	}
+	b.tamper(t, "UPDATE orders SET data_key = data_key || '\\x00' WHERE reference = 'paid-1'")
+	_, err = b.History(t.Context(), b.paid)
+	require.ErrorIs(t, err, payment.ErrFrozen)
+}
+
+// findingNames are the rows that were found, one after the other.
+func findingNames(found []store.Finding) string {
+	var names []string
+	for _, f := range found {
+		names = append(names, f.Table+" "+f.ID)
+	}
+	return strings.Join(names, ", ")
+}
+
+// An order that has lost its data key was erased, or somebody took the key away.
+func TestALostDataKeyHasAReceipt(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	old := b.kept(t, b.paid)
+	b.tamper(t, "UPDATE orders SET data_key = NULL, details = NULL, provider_state = NULL, next_action = NULL WHERE reference = 'paid-1'")
+	require.Equal(t, "orders "+b.paid.Order.String(), findingNames(b.verify(t)))
+	b.tamper(t, old...)
+	b.exec(t, "DELETE FROM deliveries")
+	_, err := b.Erase(t.Context(), store.Erasure{Order: b.paid, Command: "erase order", Force: true})
+	require.NoError(t, err)
+	require.Empty(t, b.verify(t), "the payment and its refund have a receipt")
 }

@@ -20,7 +20,7 @@ func (s *Store) Unfreeze(ctx context.Context, key payment.Key) error {
 		if err != nil {
 			return err
 		}
-		o, err := s.facts(ctx, &row)
+		o, err := s.order(ctx, &row)
 		if err != nil {
 			return err
 		}
@@ -47,16 +47,16 @@ func (s *Store) Unfreeze(ctx context.Context, key payment.Key) error {
 
 // agrees returns an error if an order differs from its history, its refunds or its notifications.
 func (s *Store) agrees(ctx context.Context, q *db.Queries, key payment.Key) error {
-	page, err := readPage(ctx, q, key.Shop, uuidBefore(key.Order), key.Order)
-	if err != nil {
-		return err
-	}
 	var differences []string
 	v := verification{store: s, found: func(f Finding) {
 		if f.What != sealFinding {
 			differences = append(differences, fmt.Sprintf("%s %s: %s", f.Table, f.ID, f.What))
 		}
 	}}
+	page, err := v.readPage(ctx, q, key.Shop, uuidBefore(key.Order), key.Order)
+	if err != nil {
+		return err
+	}
 	if err := v.compare(ctx, page); err != nil {
 		return err
 	}

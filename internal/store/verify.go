@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -43,6 +44,9 @@ type verification struct {
 	scope VerifyScope
 	found func(Finding)
 	done  Verified
+	// erased are the orders with a receipt in the audit log, up to the entry receiptsTo.
+	erased     map[uuid.UUID]bool
+	receiptsTo int64
 }
 
 // VerifyOrders compares orders, their histories and the feeds with each other and with their seals. It changes nothing. found hears
@@ -126,7 +130,7 @@ func pause(ctx context.Context, d time.Duration) error {
 func (v *verification) page(ctx context.Context, shop, after, until uuid.UUID) (*uuid.UUID, error) {
 	var p *verifiedPage
 	err := v.store.snapshot(ctx, "verify orders", func(ctx context.Context, q *db.Queries) (err error) {
-		p, err = readPage(ctx, q, shop, after, until)
+		p, err = v.readPage(ctx, q, shop, after, until)
 		return err
 	})
 	if err != nil {
@@ -150,6 +154,46 @@ func (s *Store) snapshot(ctx context.Context, doing string, fn func(ctx context.
 		}
 		return fn(ctx, db.New(tx))
 	})
+}
+
+// readPage reads a page, and the receipts of erasures if it has an order without its key.
+func (v *verification) readPage(ctx context.Context, q *db.Queries, shop, after, until uuid.UUID) (*verifiedPage, error) {
+	p, err := readPage(ctx, q, shop, after, until)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range p.orders {
+		if o.DataKey == nil {
+			return p, v.readReceipts(ctx, q)
+		}
+	}
+	return p, nil
+}
+
+// readReceipts reads the receipts behind those that are known. The seals of their entries are checked with the audit log.
+func (v *verification) readReceipts(ctx context.Context, q *db.Queries) error {
+	if v.erased == nil {
+		v.erased = map[uuid.UUID]bool{}
+	}
+	for {
+		entries, err := q.ErasuresAfter(ctx, db.ErasuresAfterParams{AfterSeq: v.receiptsTo, MaxRows: auditPage})
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			v.receiptsTo = e.Seq
+			var receipt Receipt
+			if json.Unmarshal(e.After, &receipt) != nil {
+				continue // not one that payrelay wrote
+			}
+			for _, o := range receipt.Orders {
+				v.erased[o.ID] = true
+			}
+		}
+		if len(entries) < auditPage {
+			return nil
+		}
+	}
 }
 
 // releases verifies that payrelay wrote the payouts of a shop that wait, and that operators decided about those that were.

@@ -19,16 +19,16 @@ type verifiedPage struct {
 	shop, until uuid.UUID
 	orders      map[uuid.UUID]*db.Order
 	histories   map[uuid.UUID][]db.OrderTransition
-	notified    map[uuid.UUID]map[int32]bool
-	applied     map[uuid.UUID]int64 // callbacks
-	unnamed     map[uuid.UUID]bool  // without a reference
+	notified    map[uuid.UUID]map[int32][]byte // payloads
+	applied     map[uuid.UUID]int64            // callbacks
+	unnamed     map[uuid.UUID]bool             // without a reference
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
 }
 
 // readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
 func readPage(ctx context.Context, q *db.Queries, shop, after, until uuid.UUID) (*verifiedPage, error) {
 	p := &verifiedPage{
-		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, notified: map[uuid.UUID]map[int32]bool{},
+		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, notified: map[uuid.UUID]map[int32][]byte{},
 		applied: map[uuid.UUID]int64{}, unnamed: map[uuid.UUID]bool{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
 	}
 	orders, err := q.OrdersToVerify(ctx, db.OrdersToVerifyParams{ShopID: shop, After: after, Until: until, MaxRows: verifyPage})
@@ -61,9 +61,9 @@ func (p *verifiedPage) readRest(ctx context.Context, q *db.Queries, after uuid.U
 	}
 	for _, n := range notified {
 		if p.notified[n.OrderID] == nil {
-			p.notified[n.OrderID] = map[int32]bool{}
+			p.notified[n.OrderID] = map[int32][]byte{}
 		}
-		p.notified[n.OrderID][n.Sequence] = true
+		p.notified[n.OrderID][n.Sequence] = n.Payload
 	}
 	applied, err := q.AppliedCallbacksToVerify(ctx, db.AppliedCallbacksToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
 	if err != nil {
@@ -101,6 +101,7 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		if o.Frozen {
 			v.found(Finding{"orders", id.String(), sealFinding})
 		}
+		v.encrypted(p, o, row)
 		if p.unnamed[id] {
 			v.found(Finding{"order_references", id.String(), "no reference names the order"})
 		}
@@ -123,6 +124,26 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		}
 	}
 	return nil
+}
+
+// encrypted verifies that what is encrypted of an order can be read, and that an order without its key was erased.
+func (v *verification) encrypted(p *verifiedPage, o *payment.Order, row *db.Order) {
+	if row.DataKey == nil && !v.erased[row.ID] {
+		v.found(Finding{"orders", row.ID.String(), "the data key is missing, and the audit log has no receipt of an erasure"})
+	}
+	key, err := v.store.dataKey(row.ID, row.DataKey)
+	if err != nil {
+		v.found(unreadable("orders", row.ID.String(), err))
+		return
+	}
+	if err := readParts(o, row, key); err != nil {
+		v.found(unreadable("orders", row.ID.String(), err))
+	}
+	for sequence, payload := range p.notified[row.ID] {
+		if _, err := key.Open(payload, placePayload); err != nil {
+			v.found(unreadable("notifications", fmt.Sprintf("%s/%d", row.ID, sequence), err))
+		}
+	}
 }
 
 // end verifies that an order is as its history ends, and its sums as its refunds make them.
@@ -165,7 +186,7 @@ func (v *verification) steps(p *verifiedPage, id uuid.UUID, history []db.OrderTr
 		if t.Source == string(payment.SourceCallback) {
 			byCallback++
 		}
-		if t.Sequence > 1 && v.store.Render != nil && !p.notified[id][t.Sequence] {
+		if _, notified := p.notified[id][t.Sequence]; t.Sequence > 1 && v.store.Render != nil && !notified {
 			v.found(Finding{"notifications", fmt.Sprintf("%s/%d", id, t.Sequence), "the notification of a step is missing"})
 		}
 	}

@@ -14,7 +14,7 @@ SELECT * FROM orders WHERE shop_id = @shop_id AND id > @after AND id <= @until O
 SELECT * FROM order_transitions WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
 
 -- name: NotificationsToVerify :many
-SELECT order_id, sequence FROM notifications WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
+SELECT order_id, sequence, payload FROM notifications WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
 
 -- name: AppliedCallbacksToVerify :many
 SELECT order_id, count(*) AS applied FROM callbacks
@@ -40,3 +40,7 @@ SELECT position FROM notifications WHERE shop_id = @shop_id AND position > @afte
 
 -- name: SealOrder :execrows
 UPDATE orders SET seal = @seal WHERE shop_id = @shop_id AND id = @id;
+
+-- name: ErasuresAfter :many
+-- The receipts in the audit log, after an entry.
+SELECT seq, after FROM audit_log WHERE seq > @after_seq AND starts_with(action, 'erase ') ORDER BY seq LIMIT @max_rows;

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/google/uuid"
 )
@@ -37,6 +38,41 @@ func (q *Queries) AppliedCallbacksToVerify(ctx context.Context, arg AppliedCallb
 	for rows.Next() {
 		var i AppliedCallbacksToVerifyRow
 		if err := rows.Scan(&i.OrderID, &i.Applied); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ErasuresAfter = `-- name: ErasuresAfter :many
+SELECT seq, after FROM audit_log WHERE seq > $1 AND starts_with(action, 'erase ') ORDER BY seq LIMIT $2
+`
+
+type ErasuresAfterParams struct {
+	AfterSeq int64 `db:"after_seq"`
+	MaxRows  int32 `db:"max_rows"`
+}
+
+type ErasuresAfterRow struct {
+	Seq   int64           `db:"seq"`
+	After json.RawMessage `db:"after"`
+}
+
+// The receipts in the audit log, after an entry.
+func (q *Queries) ErasuresAfter(ctx context.Context, arg ErasuresAfterParams) ([]ErasuresAfterRow, error) {
+	rows, err := q.db.Query(ctx, ErasuresAfter, arg.AfterSeq, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ErasuresAfterRow
+	for rows.Next() {
+		var i ErasuresAfterRow
+		if err := rows.Scan(&i.Seq, &i.After); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -106,7 +142,7 @@ func (q *Queries) NextShopToVerify(ctx context.Context, after uuid.UUID) (string
 }
 
 const NotificationsToVerify = `-- name: NotificationsToVerify :many
-SELECT order_id, sequence FROM notifications WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, sequence
+SELECT order_id, sequence, payload FROM notifications WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, sequence
 `
 
 type NotificationsToVerifyParams struct {
@@ -118,6 +154,7 @@ type NotificationsToVerifyParams struct {
 type NotificationsToVerifyRow struct {
 	OrderID  uuid.UUID `db:"order_id"`
 	Sequence int32     `db:"sequence"`
+	Payload  []byte    `db:"payload"`
 }
 
 func (q *Queries) NotificationsToVerify(ctx context.Context, arg NotificationsToVerifyParams) ([]NotificationsToVerifyRow, error) {
@@ -129,7 +166,7 @@ func (q *Queries) NotificationsToVerify(ctx context.Context, arg NotificationsTo
 	var items []NotificationsToVerifyRow
 	for rows.Next() {
 		var i NotificationsToVerifyRow
-		if err := rows.Scan(&i.OrderID, &i.Sequence); err != nil {
+		if err := rows.Scan(&i.OrderID, &i.Sequence, &i.Payload); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
