@@ -26,6 +26,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 		reason  string
 	}{
 		"nothing was sent":            {answer: fails(gateway.KindNotSent, "dial"), status: StatusProcessing, at: "second", reason: "not_sent"},
+		"it was held back meanwhile":  {answer: fails(gateway.KindNotSent, "breaker_open"), status: StatusProcessing, at: "second", reason: "not_sent"},
 		"the credentials are refused": {answer: fails(gateway.KindCredentials, "http_401"), status: StatusProcessing, at: "second", reason: "credentials_refused"},
 		"the secrets do not agree":    {answer: fails(gateway.KindNotSent, gateway.CodeNotSigned), status: StatusProcessing, at: "second", reason: gateway.CodeNotSigned},
 		"the first of two steps":      {answer: fails(gateway.KindDeclined, gateway.CodeUnanswered), status: StatusProcessing, at: "second", reason: gateway.CodeUnanswered},

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -157,4 +159,77 @@ func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
 	refunded := d.makes(refundsOf(d.paid("elsewhere-paid", 1000, "")), refund("elsewhere-refund", 400), http.StatusCreated)
 	require.Equal(t, "EUR-sandbox", refunded.Account)
 	require.Contains(t, d.operator("audit", "verify"), "Differences: 0", "an order that went to another account is sealed with it")
+}
+
+// With an account first in the routing whose host resets each connection, the account of the same provider behind it goes on: what
+// went out is unknown, and then the dead account is passed over. Nothing of the healthy one is held back, and an order that tries
+// the dead host later, and proves that nothing was sent, goes on to the healthy one.
+func TestADeadAccountLeavesTheOthersOfItsProviderAlone(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	host := resetting(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
+	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
+		"--pci-url", "http://"+host.Addr().String()+"/pci", "--gateway-url", "http://"+host.Addr().String()+"/gateway")
+	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
+	d.operator("account", "link", "EUR-sandbox", "--shop", "demo", "--priority", "2")
+	made := 0
+	pays := func(member string) (o full) {
+		t.Helper()
+		made++
+		body := fmt.Sprintf(`{"reference":"reset-%d","amount":1000,"currency":"EUR","description":"Socks",%s%s}`, made, member, customer)
+		res, text := d.send(http.MethodPost, "/v1/payments", body, nil)
+		require.NotContains(t, string(text), "provider_unavailable")
+		if res.StatusCode == http.StatusServiceUnavailable { // a busy machine
+			res, text = d.raw(http.MethodPost, "/v1/payments", body, nil)
+		}
+		require.Contains(t, []int{http.StatusCreated, http.StatusAccepted}, res.StatusCode, "%s", text)
+		require.NoError(t, json.Unmarshal(text, &o))
+		return o
+	}
+	for o := pays(""); o.Account == "dead"; o = pays("") {
+		require.Less(t, made, 30, "the dead account is never passed over")
+		require.Equal(t, "unknown", o.Status)
+		d.makes("/v1/orders/"+o.ID+"/refresh", "", http.StatusOK) // so that checks of the dead account are held back, too
+	}
+	named := pays(`"account":"EUR-sandbox",`)
+	require.Equal(t, "requires_action", named.Status)
+	d.makes("/v1/orders/"+named.ID+"/refresh", "", http.StatusOK)
+	require.NotContains(t, d.operator("order", "show", named.ID), "breaker_open", "the checks of the healthy account go on")
+
+	require.NoError(t, host.Close()) // from now on the host refuses connections
+	require.Eventually(t, func() bool {
+		o := pays("")
+		if o.Account == "dead" {
+			require.Equal(t, "unknown", o.Status, "it was sent before the host was closed")
+			return false
+		}
+		require.Equal(t, "requires_action", o.Status)
+		var list struct {
+			Data []struct{ Account, Reason string }
+		}
+		d.call(http.MethodGet, "/v1/orders/"+o.ID+"/attempts", "", &list)
+		return len(list.Data) == 2 && list.Data[0].Account == "dead" && list.Data[0].Reason == "not_sent"
+	}, waitTimeout, 100*time.Millisecond, "an order tries the dead host, and goes on to the healthy account")
+}
+
+// resetting is a host that takes connections, reads a little, and resets them.
+func resetting(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1))
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+		}
+	}()
+	return l
 }

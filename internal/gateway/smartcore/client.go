@@ -69,8 +69,11 @@ var (
 // HeldBack implements gateway.Holder.
 func (g *Gateway) HeldBack(ref gateway.Ref) time.Duration {
 	e := commanding(ref)
-	return g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class})
+	return g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class, URL: g.url(e)})
 }
+
+// url is where the account calls e.
+func (g *Gateway) url(e endpoint) string { return g.bases[e.role] + e.path }
 
 // commanding is the operation by which an order is begun, captured or canceled.
 func commanding(ref gateway.Ref) endpoint {
@@ -116,7 +119,7 @@ func (g *Gateway) post(ctx context.Context, e endpoint, body any, hide ...string
 	if err != nil {
 		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
 	}
-	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.bases[e.role] + e.path, Body: data}, hide...)
+	return g.ask(ctx, e, transport.Call{Method: http.MethodPost, URL: g.url(e), Body: data}, hide...)
 }
 
 // ask sends call and sorts what comes back by smartcore.md 2: rejected credentials, an answer, or an unknown outcome. The

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,4 +67,47 @@ func TestHeldBackIsAboutTheCallThatWouldBeMade(t *testing.T) {
 		require.Positive(t, g.HeldBack(tc.ref), name)
 		srv.Close()
 	}
+}
+
+// An account whose hosts fail holds back the accounts that call the same hosts, and no other account of the provider.
+func TestHeldBackIsAboutTheHostThatWouldBeCalled(t *testing.T) {
+	t.Parallel()
+	var checks atomic.Int64
+	gone := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer gone.Close()
+	alive := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { checks.Add(1) }))
+	defer alive.Close()
+	d := New(narrow(t, 8))
+	at := func(name string, settings map[string]string) *Gateway {
+		a := account("")
+		a.Name, a.Settings = name, settings
+		gw, err := d.Open(a)
+		require.NoError(t, err)
+		return gw.(*Gateway)
+	}
+	dead := at("dead", map[string]string{"gateway_url": gone.URL, "pci_url": gone.URL + "/pci", "reporting_url": gone.URL})
+	sibling := at("sibling", map[string]string{"gateway_url": gone.URL + "/other", "pci_url": gone.URL, "reporting_url": gone.URL})
+	half := at("half", map[string]string{"gateway_url": alive.URL, "pci_url": gone.URL, "reporting_url": alive.URL})
+	healthy := at("healthy", map[string]string{"gateway_url": alive.URL, "pci_url": alive.URL, "reporting_url": alive.URL})
+
+	form, card := ref("order-1", 1000), ref("order-1", 1000)
+	form.Flow, card.Flow = gateway.FlowHosted, gateway.FlowDirect
+	visa := gateway.PaymentMethod{Card: mustCard(t, "4003830171874018", "917")}
+	_, err := dead.CreatePayment(t.Context(), documented("order-1"))
+	require.ErrorContains(t, err, "cut_off")
+	_, err = dead.CreatePayment(t.Context(), direct("order-2", visa, gateway.OpSale))
+	require.ErrorContains(t, err, "cut_off")
+	_, err = dead.Fetch(t.Context(), form)
+	require.ErrorContains(t, err, "cut_off")
+	for _, r := range []gateway.Ref{form, card} {
+		require.Positive(t, dead.HeldBack(r))
+		require.Positive(t, sibling.HeldBack(r), "it calls the same host")
+		require.Zero(t, healthy.HeldBack(r))
+	}
+	require.Zero(t, half.HeldBack(form), "its forms are made at another host")
+	require.Positive(t, half.HeldBack(card))
+	_, err = sibling.Fetch(t.Context(), form)
+	require.ErrorContains(t, err, "breaker_open")
+	_, _ = healthy.Fetch(t.Context(), form)
+	require.EqualValues(t, 1, checks.Load(), "its polls go on")
 }

@@ -54,7 +54,7 @@ func (g *Gateway) TransactionReportReady(ctx context.Context, task string) (bool
 	if kit.Fit(task, taskShape) == "" {
 		return false, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}
 	}
-	r, err := g.ask(ctx, e, transport.Call{Method: http.MethodGet, URL: g.bases[e.role] + e.path + task})
+	r, err := g.ask(ctx, e, transport.Call{Method: http.MethodGet, URL: g.url(e) + task})
 	switch {
 	case err != nil:
 		return false, err
@@ -77,7 +77,7 @@ func (g *Gateway) DownloadTransactionReport(ctx context.Context, task string, w 
 		return &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "task"}
 	}
 	resp, err := g.send(ctx, e, transport.Call{
-		Method: http.MethodGet, URL: g.bases[e.role] + e.path + task + "/result", MaxResponse: largestReport,
+		Method: http.MethodGet, URL: g.url(e) + task + "/result", MaxResponse: largestReport,
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -97,6 +98,72 @@ func TestAnOperationThatFailsHoldsNoOtherBack(t *testing.T) {
 	require.Eventually(t, func() bool { return ask("balance", "one") != nil && breakerState(t, registry, ClassRead) == 2 }, time.Minute, time.Millisecond,
 		"the class is as its worst operation")
 	require.NoError(t, ask("balance", "another"), "what one caller may not have says nothing of the others")
+}
+
+// A host that resets connections holds back the calls to it, and none to another: neither while it is left alone nor while a call to
+// it is being tried.
+func TestADeadHostHoldsNoOtherBack(t *testing.T) {
+	t.Parallel()
+	alive := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer alive.Close()
+	arrived, hang := make(chan struct{}, 100), make(chan struct{})
+	var hangs atomic.Bool
+	dead := rawServer(t, func(c net.Conn) {
+		_, _ = c.Read(make([]byte, 1))
+		if hangs.Load() {
+			arrived <- struct{}{}
+			<-hang
+		}
+		_ = c.(*net.TCPConn).SetLinger(0)
+	})
+	registry := prometheus.NewRegistry()
+	c := newClient(t, func(cfg *Config) {
+		cfg.Registerer, cfg.BreakerFailures, cfg.BreakerDelay, cfg.Timeout = registry, 3, time.Second, time.Minute
+	})
+	others := func(message string) {
+		t.Helper()
+		require.Zero(t, c.HeldBack(post(alive.URL)), message)
+		_, err := c.Do(t.Context(), post(alive.URL))
+		require.NoError(t, err, message)
+	}
+	for range 3 {
+		_, err := c.Do(t.Context(), post(dead))
+		kind, _ := kindAndCode(t, err)
+		require.Equal(t, gateway.KindUnknown, kind)
+		others("each host's failures are counted alone")
+	}
+	_, err := c.Do(t.Context(), post(dead))
+	_, code := kindAndCode(t, err)
+	require.Equal(t, "breaker_open", code)
+	require.Positive(t, c.HeldBack(post(dead+"/of-another-account")), "who calls the same host is held back")
+	others("the dead host is left alone")
+	require.EqualValues(t, 2, breakerState(t, registry, ClassWrite), "the class is as its worst host")
+
+	hangs.Store(true)
+	require.Eventually(t, func() bool { return c.HeldBack(post(dead)) == 0 }, time.Minute, time.Millisecond)
+	var tried sync.WaitGroup
+	defer tried.Wait()
+	defer close(hang)
+	tried.Go(func() { _, _ = c.Do(context.Background(), post(dead)) })
+	<-arrived
+	require.Positive(t, c.HeldBack(post(dead)))
+	others("the dead host is being tried")
+}
+
+// However a host is spelled, it has one breaker.
+func TestHowAHostIsSpelled(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://API.Example.com/pay":     "api.example.com:443",
+		"https://api.example.com:443/":    "api.example.com:443",
+		"http://api.example.com/pay":      "api.example.com:80",
+		"https://api.example.com:8443/":   "api.example.com:8443",
+		"http://[2001:DB8::1]:8080/other": "[2001:db8::1]:8080",
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		require.Equal(t, want, hostPort(u), address)
+	}
 }
 
 // The metric shows a provider that takes calls and never answers: one call is tried, and it hangs.

@@ -19,7 +19,7 @@ import (
 )
 
 // Class groups operations that share a bulkhead, so that slow transaction reports cannot starve payments, nor a shop that asks for
-// its balance again and again the checks of orders. Breakers are kept apart further, by operation.
+// its balance again and again the checks of orders. Breakers are kept apart further, by operation and host.
 type Class string
 
 // The classes of operation.
@@ -58,7 +58,7 @@ type Config struct {
 	PlainHTTP bool
 	// BulkheadWait is how long a call waits for its turn. Default 100 ms.
 	BulkheadWait time.Duration
-	// BreakerFailures in a row open an operation's breaker for BreakerDelay. Defaults 10 and 5 s.
+	// BreakerFailures in a row open the breaker of an operation at a host for BreakerDelay. Defaults 10 and 5 s.
 	BreakerFailures uint
 	BreakerDelay    time.Duration
 }
@@ -96,8 +96,8 @@ type Call struct {
 	// Operation names the request in metrics, logs and errors. It must come from a closed set.
 	Operation string
 	Class     Class
-	// Scope names whose call it is, if one caller's failures must not hold others back: calls of one operation have a breaker
-	// for each scope. It comes from a set as small as that of accounts, and appears nowhere.
+	// Scope names whose call it is, if one caller's failures must not hold others back: calls of one operation at a host
+	// have a breaker for each scope. It comes from a set as small as that of accounts, and appears nowhere.
 	Scope string
 	// Role names the pool of connections, such as "pci": a provider's hosts do not share one.
 	Role   string
@@ -170,10 +170,14 @@ func (c *Client) Do(ctx context.Context, call Call) (Response, error) {
 	return resp, nil
 }
 
-// HeldBack returns for how long a call of this operation, class and scope would be held back if it came now, 0 if it
-// would be sent.
+// HeldBack returns for how long a call of this operation, class and scope to the host of its URL would be held back if it came
+// now, 0 if it would be sent, or refused as one that cannot be made.
 func (c *Client) HeldBack(call Call) time.Duration {
-	return c.guards[call.Class].breaker(call).heldBack()
+	u, err := url.Parse(call.URL)
+	if err != nil {
+		return 0
+	}
+	return c.guards[call.Class].breaker(call, u).heldBack()
 }
 
 func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
@@ -190,7 +194,7 @@ func (c *Client) do(ctx context.Context, call Call) (Response, outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	body.until, _ = ctx.Deadline()
-	breaker := guard.breaker(call)
+	breaker := guard.breaker(call, req.URL)
 	if out := guard.enter(ctx, breaker); out != "" {
 		err := &gateway.Error{Kind: gateway.KindNotSent, Op: call.Operation, Code: string(out), Err: contextError(ctx)}
 		if out == outcomeBreaker {

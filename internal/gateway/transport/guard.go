@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// guard keeps one class of calls from piling up, and each of its operations from calling a provider that does not answer. The policies
+// guard keeps one class of calls from piling up, and each of its operations from calling a host that does not answer. The policies
 // are used by hand and not composed, because a full bulkhead must not count as the provider's failure.
 type guard struct {
 	bulkhead bulkhead.Bulkhead[any]
@@ -24,8 +25,9 @@ type guard struct {
 }
 
 // door is what a breaker closes. Operations have one each: one that fails says nothing of the others, and of a breaker that
-// they shared, each trial would go to the one that is called most.
-type door struct{ operation, scope string }
+// they shared, each trial would go to the one that is called most. So have hosts: accounts may have hosts of their own. The host
+// is as hostPort writes it.
+type door struct{ host, operation, scope string }
 
 // breaker is the circuit breaker of a door.
 type breaker struct {
@@ -47,9 +49,9 @@ func newGuard(cfg Config, m *metrics, class Class) *guard {
 	return g
 }
 
-// breaker returns the breaker of a call, making it when first asked for.
-func (g *guard) breaker(call Call) *breaker {
-	at := door{call.Operation, call.Scope}
+// breaker returns the breaker of a call to u, making it when first asked for.
+func (g *guard) breaker(call Call, u *url.URL) *breaker {
+	at := door{hostPort(u), call.Operation, call.Scope}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	b := g.breakers[at]

@@ -22,14 +22,20 @@ func (c Config) allowed(u *url.URL) bool {
 	if c.AnyHost || kit.Loopback(u.Hostname()) {
 		return true
 	}
+	if u.Scheme == "http" && !c.PlainHTTP {
+		return false
+	}
+	return slices.Contains(c.Hosts, hostPort(u))
+}
+
+// hostPort is whom an address calls: one spelling for each host, as Config.Hosts has it.
+func hostPort(u *url.URL) string {
 	port := u.Port()
 	switch {
-	case u.Scheme == "http" && !c.PlainHTTP:
-		return false
 	case port == "" && u.Scheme == "http":
 		port = "80"
 	case port == "":
 		port = "443"
 	}
-	return slices.Contains(c.Hosts, net.JoinHostPort(strings.ToLower(u.Hostname()), port))
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }

@@ -65,7 +65,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 func (m *metrics) export(r prometheus.Registerer, provider string, class Class, g *guard) {
 	register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "payrelay_provider_breaker_state",
-		Help:        "Circuit breakers per provider and class of operation, that of the operation that fares worst: 0 calls go through, 1 one call is being tried, 2 calls are held back.",
+		Help:        "Circuit breakers per provider and class of operation, that of the operation and host that fare worst: 0 calls go through, 1 one call is being tried, 2 calls are held back.",
 		ConstLabels: prometheus.Labels{"provider": provider, "class": string(class)},
 	}, g.state))
 }

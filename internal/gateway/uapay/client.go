@@ -90,10 +90,13 @@ var (
 // HeldBack implements gateway.Holder. Every call needs a session, and some orders take two calls.
 func (g *Gateway) HeldBack(ref gateway.Ref) (wait time.Duration) {
 	for _, e := range append([]endpoint{sessionsCreate}, g.commanding(ref)...) {
-		wait = max(wait, g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class, Scope: g.scope(e)}))
+		wait = max(wait, g.client.HeldBack(transport.Call{Operation: e.op, Class: e.class, Scope: g.scope(e), URL: g.url(e)}))
 	}
 	return wait
 }
+
+// url is where the merchant calls e.
+func (g *Gateway) url(e endpoint) string { return g.base + "/api/" + e.path }
 
 // commanding are the methods by which an order is begun, captured or canceled.
 func (g *Gateway) commanding(ref gateway.Ref) []endpoint {
@@ -169,7 +172,7 @@ func (g *Gateway) send(ctx context.Context, e endpoint, params, data any, hide k
 		return reply{}, &gateway.Error{Kind: gateway.KindInvalid, Op: e.op, Code: "encode"}
 	}
 	resp, err := g.client.Do(ctx, transport.Call{
-		Operation: e.op, Class: e.class, Scope: g.scope(e), Role: "api", Method: http.MethodPost, URL: g.base + "/api/" + e.path, Body: body,
+		Operation: e.op, Class: e.class, Scope: g.scope(e), Role: "api", Method: http.MethodPost, URL: g.url(e), Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}, "User-Agent": {"payrelay"}},
 	})
 	if err != nil {

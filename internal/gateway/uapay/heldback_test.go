@@ -54,6 +54,23 @@ func TestHeldBackIsAboutTheCallsThatWouldBeMade(t *testing.T) {
 	}
 }
 
+// A merchant whose host fails holds back no merchant that is called elsewhere.
+func TestHeldBackIsAboutTheHostThatWouldBeCalled(t *testing.T) {
+	t.Parallel()
+	d := touchy(t)
+	broken := serve(t, failing{methods: []string{"invoicer/invoices/create"}})
+	page := payment(gateway.OpSale)
+	page.Flow = gateway.FlowHosted
+	dead, healthy := merchantOf(t, d, broken, "90001"), merchantOf(t, d, serve(t, failing{}), "90002")
+	_, err := dead.CreatePayment(t.Context(), hosted())
+	require.ErrorContains(t, err, "http_500")
+	require.Positive(t, dead.HeldBack(page))
+	require.Positive(t, merchantOf(t, d, broken, "90003").HeldBack(page), "it calls the same host")
+	require.Zero(t, healthy.HeldBack(page))
+	_, err = healthy.CreatePayment(t.Context(), hosted())
+	require.NoError(t, err)
+}
+
 func endpointCalled(t *testing.T, op string) endpoint {
 	for _, e := range []endpoint{
 		sessionsCreate, invoicesCreate, invoicesShow, paymentsCreate, paymentsShow, paymentsDone, paymentsCancel, paymentsReverse,
