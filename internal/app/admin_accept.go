@@ -8,10 +8,10 @@ import (
 )
 
 type auditAcceptCmd struct {
-	Shop    string `placeholder:"NAME" xor:"owner" required:"" help:"The shop, with its keys, webhook secrets and rates."`
-	Account string `placeholder:"NAME" xor:"owner" required:"" help:"The account, with its secrets and its shops."`
-	Reason  string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
-	JSON    bool   `name:"json" help:"Print JSON."`
+	Shop    string         `placeholder:"NAME" xor:"owner" required:"" help:"The shop, with its keys, webhook secrets and rates."`
+	Account string         `placeholder:"NAME" xor:"owner" required:"" help:"The account, with its secrets and its shops."`
+	Reason  operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	JSON    bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.

@@ -254,6 +254,10 @@ func TestEveryChangeByACommandIsAudited(t *testing.T) {
 		if args == nil {
 			continue
 		}
+		if name == "audit accept" { // there must be something to accept
+			_, err := b.pool.Exec(t.Context(), "UPDATE accounts SET purpose = 'payments' WHERE name = 'EUR-1'")
+			require.NoError(t, err)
+		}
 		before, entries := b.contents(t), len(b.audit(t))
 		b.command(t, append(args, "--as", "Ann", "--reason", "a test of "+name)...)
 		require.NotEqual(t, before, b.contents(t), "%s changed nothing: give it other arguments", name)
@@ -310,4 +314,18 @@ func TestAuditLogIsSelectedAndExported(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 	require.Equal(t, `a "quoted", reason`, rows[1][len(rows[0])-1])
+}
+
+// A reason that is given says something.
+func TestAnEmptyReasonIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	for _, args := range [][]string{
+		{"account", "disable", "EUR-1", "--mode", "off"}, {"erase", "order", b.paid.Order.String()}, {"hold", "add", b.paid.Order.String()}, {"retention", "run"},
+	} {
+		before := b.contents(t)
+		text := b.refused(t, append(args, "--reason", " ")...)
+		require.Contains(t, text, "it is empty: say why", "%v", args)
+		require.Equal(t, before, b.contents(t))
+	}
 }

@@ -219,8 +219,8 @@ func (c keyRotateCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 type keyRevokeCmd struct {
-	ID     string `arg:"" help:"The key's id; it stands in the key behind prk_live_."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept with the key and in the audit log."`
+	ID     string         `arg:"" help:"The key's id; it stands in the key behind prk_live_."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept with the key and in the audit log."`
 }
 
 // Run implements the command.

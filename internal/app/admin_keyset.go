@@ -60,7 +60,7 @@ type keysetOf struct {
 	replicas []store.Replica
 }
 
-func openKeyset(ctx context.Context, io *Streams, reason string) (*keysetOf, error) {
+func openKeyset(ctx context.Context, io *Streams, reason operatorReason) (*keysetOf, error) {
 	set, err := givenKeyset(io)
 	if err != nil {
 		return nil, err
@@ -304,8 +304,8 @@ func (k *keysetOf) unneeded(ctx context.Context, id uint32) error {
 }
 
 type keysetDestroyCmd struct {
-	Key    uint32 `arg:"" help:"The key's id."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	Key    uint32         `arg:"" help:"The key's id."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.

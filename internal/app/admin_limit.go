@@ -213,8 +213,8 @@ func (c limitSetCmd) checkDeclines() error {
 }
 
 type limitPauseCmd struct {
-	Shop   string `arg:"" help:"The shop."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	Shop   string         `arg:"" help:"The shop."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.
@@ -223,8 +223,8 @@ func (c limitPauseCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 type limitResumeCmd struct {
-	Shop   string `arg:"" help:"The shop."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	Shop   string         `arg:"" help:"The shop."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.
@@ -232,7 +232,7 @@ func (c limitResumeCmd) Run(ctx context.Context, io *Streams) error {
 	return setPaused(ctx, io, c.Shop, c.Reason, false, "Direct card payments of %s are taken again on every replica within 5 s.\n")
 }
 
-func setPaused(ctx context.Context, io *Streams, shop, reason string, paused bool, says string) error {
+func setPaused(ctx context.Context, io *Streams, shop string, reason operatorReason, paused bool, says string) error {
 	db, err := operate(ctx, io, reason)
 	if err != nil {
 		return err

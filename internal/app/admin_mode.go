@@ -10,12 +10,12 @@ import (
 
 // disableFlags are those of the three commands that switch something off.
 type disableFlags struct {
-	Mode   string `required:"" enum:"drain,off" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	Mode   string         `required:"" enum:"drain,off" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // setMode runs a command that switches something off or on.
-func setMode(ctx context.Context, io *Streams, reason string, set func(*store.Store) error, what string, mode shop.Mode) error {
+func setMode(ctx context.Context, io *Streams, reason operatorReason, set func(*store.Store) error, what string, mode shop.Mode) error {
 	db, err := operate(ctx, io, reason)
 	if err != nil {
 		return err

@@ -67,9 +67,9 @@ func (c payoutListCmd) Run(ctx context.Context, io *Streams) error {
 
 // payoutDecision names a payout that waits.
 type payoutDecision struct {
-	ID     uuid.UUID `arg:"" help:"Its id, as 'server payout list' prints it."`
-	Reason string    `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
-	JSON   bool      `name:"json" help:"Print JSON."`
+	ID     uuid.UUID      `arg:"" help:"Its id, as 'server payout list' prints it."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	JSON   bool           `name:"json" help:"Print JSON."`
 }
 
 func (c payoutDecision) decide(ctx context.Context, io *Streams, to payment.ApprovalState, says string) error {

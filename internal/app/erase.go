@@ -29,9 +29,9 @@ type eraseCmd struct {
 }
 
 type eraseFlags struct {
-	Force  bool   `help:"Erase also what changed within ERASURE_AFTER days, because the law demands it, and give up notifications that could not be delivered. The receipt says so."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why, such as the number of the request. Name no person: it is kept in the audit log for ever."`
-	JSON   bool   `name:"json" help:"Print the receipt alone, as one line of JSON. Keep it outside the database: 'server erase replay' reads it."`
+	Force  bool           `help:"Erase also what changed within ERASURE_AFTER days, because the law demands it, and give up notifications that could not be delivered. The receipt says so."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why, such as the number of the request. Name no person: it is kept in the audit log for ever."`
+	JSON   bool           `name:"json" help:"Print the receipt alone, as one line of JSON. Keep it outside the database: 'server erase replay' reads it."`
 }
 
 type eraseOrderCmd struct {
@@ -141,8 +141,8 @@ func (c eraseCustomerCmd) erase(ctx context.Context, io *Streams, db *database, 
 }
 
 type eraseReplayCmd struct {
-	From   string `required:"" placeholder:"FILE" help:"Receipts, one JSON object a line, as 'server erase … --json' printed them."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why, such as the name of the backup. It is kept in the audit log."`
+	From   string         `required:"" placeholder:"FILE" help:"Receipts, one JSON object a line, as 'server erase … --json' printed them."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why, such as the name of the backup. It is kept in the audit log."`
 }
 
 // Run implements the command.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -13,15 +12,12 @@ type feedCmd struct {
 }
 
 type feedRewindCmd struct {
-	Since  time.Time `required:"" placeholder:"TIME" help:"From when on something may be lost, as 2026-11-29T07:00:00Z: the time of the backup, or the last time when the standby surely had everything. Earlier does no harm."`
-	Reason string    `required:"" help:"Why. It is kept in the audit log."`
+	Since  time.Time      `required:"" placeholder:"TIME" help:"From when on something may be lost, as 2026-11-29T07:00:00Z: the time of the backup, or the last time when the standby surely had everything. Earlier does no harm."`
+	Reason operatorReason `required:"" help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.
 func (c feedRewindCmd) Run(ctx context.Context, io *Streams) error {
-	if strings.TrimSpace(c.Reason) == "" {
-		return errors.New("--reason is empty: say why the feeds are set back")
-	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ type holdCmd struct {
 
 type holdAddCmd struct {
 	orderName
-	Reason string `required:"" placeholder:"TEXT" help:"Why, such as the number of a dispute. Name no person: it is kept in the audit log for ever."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why, such as the number of a dispute. Name no person: it is kept in the audit log for ever."`
+	JSON   bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -30,7 +30,7 @@ func (c holdAddCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := db.store.AddHold(ctx, o.Key(), c.Reason); err != nil {
+	if err := db.store.AddHold(ctx, o.Key(), string(c.Reason)); err != nil {
 		return err
 	}
 	if c.JSON {
@@ -42,8 +42,8 @@ func (c holdAddCmd) Run(ctx context.Context, io *Streams) error {
 
 type holdRemoveCmd struct {
 	orderName
-	Reason string `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log for ever."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log for ever."`
+	JSON   bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.

@@ -2,22 +2,36 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
+	"strings"
 
 	"payrelay/internal/card/detect"
 	"payrelay/internal/store"
 )
 
+// operatorReason is why an operator changes something. One that is given says something.
+type operatorReason string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *operatorReason) UnmarshalText(b []byte) error {
+	if strings.TrimSpace(string(b)) == "" {
+		return errors.New("it is empty: say why, for whoever reads the audit log")
+	}
+	*r = operatorReason(b)
+	return nil
+}
+
 // reasonFlag is the flag of commands that change something and may say why.
 type reasonFlag struct {
-	Reason string `name:"reason" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	Reason operatorReason `name:"reason" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
 }
 
 // operate opens the database for a command that changes something. Each change is written into the audit log with its author.
-func operate(ctx context.Context, io *Streams, reason string) (*database, error) {
-	for _, t := range []operatorText{{"--reason", reason}, {"--as", io.claimed}} {
+func operate(ctx context.Context, io *Streams, reason operatorReason) (*database, error) {
+	for _, t := range []operatorText{{"--reason", string(reason)}, {"--as", io.claimed}} {
 		if err := t.check(); err != nil {
 			return nil, err
 		}
@@ -26,7 +40,7 @@ func operate(ctx context.Context, io *Streams, reason string) (*database, error)
 	if err != nil {
 		return nil, err
 	}
-	db.store.Operator = &store.Operator{User: operatorName(), Host: hostName(), Claimed: io.claimed, Reason: reason}
+	db.store.Operator = &store.Operator{User: operatorName(), Host: hostName(), Claimed: io.claimed, Reason: string(reason)}
 	return db, nil
 }
 

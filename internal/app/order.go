@@ -120,12 +120,12 @@ func orNone(s string) string {
 
 type orderResolveCmd struct {
 	orderName
-	Status    string `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
-	Amount    int64  `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
-	Conflicts *int   `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
-	Force     bool   `help:"Settle also an order about which nothing is open. The history will say so."`
-	Reason    string `required:"" help:"Why you are sure. It becomes part of the order's history."`
-	JSON      bool   `name:"json" help:"Print JSON."`
+	Status    string         `required:"" enum:"succeeded,failed,canceled,authorized" help:"What became of the money: succeeded, failed, canceled, or authorized if a capture or cancel took no effect."`
+	Amount    int64          `help:"With --status succeeded: how much moved, in minor units, if that is not what was asked for."`
+	Conflicts *int           `help:"How many conflicts of the order you have seen. If there are more by now, nothing is settled."`
+	Force     bool           `help:"Settle also an order about which nothing is open. The history will say so."`
+	Reason    operatorReason `required:"" help:"Why you are sure. It becomes part of the order's history."`
+	JSON      bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -141,7 +141,7 @@ func (c orderResolveCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	service := payment.New(payment.Config{Store: db.store, Drivers: offlineDrivers(), Now: db.clock.Now})
 	o, settled, err := service.Resolve(ctx, o.Key(), payment.Resolution{
-		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: c.Reason, Operator: operatorName(),
+		Status: payment.Status(c.Status), Minor: c.Amount, Seen: c.Conflicts, Force: c.Force, Reason: string(c.Reason), Operator: operatorName(),
 	})
 	if err != nil {
 		return err

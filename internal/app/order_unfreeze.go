@@ -7,8 +7,8 @@ import (
 
 type orderUnfreezeCmd struct {
 	orderName
-	Reason string `required:"" help:"How you know that the record is right. It is kept in the audit log, with the record."`
-	JSON   bool   `name:"json" help:"Print JSON."`
+	Reason operatorReason `required:"" help:"How you know that the record is right. It is kept in the audit log, with the record."`
+	JSON   bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.

@@ -51,8 +51,8 @@ type retentionCmd struct {
 }
 
 type retentionRunCmd struct {
-	DryRun bool   `help:"Count what would be removed, and change nothing."`
-	Reason string `help:"Why. It is kept in the audit log."`
+	DryRun bool           `help:"Count what would be removed, and change nothing."`
+	Reason operatorReason `help:"Why. It is kept in the audit log."`
 }
 
 // Run implements the command.

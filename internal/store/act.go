@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -59,7 +60,11 @@ func (s *Store) act(ctx context.Context, doing string, of ownerOf, change func(c
 		}
 		done.owner = &owner
 		if done.accepts {
-			done.before, done.seals = map[string]any{"altered": differences(owner, before, said)}, after[owner]
+			altered := differences(owner, before, said)
+			if len(altered) == 0 {
+				return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("No row of %s %s was altered past payrelay, so there is nothing to accept. Nothing was changed.", done.kind, done.object)}
+			}
+			done.before, done.seals = map[string]any{"altered": altered}, after[owner]
 		} else if done.seals, err = nextSeals(done, before, after[owner], said); err != nil {
 			return err
 		}

@@ -180,6 +180,7 @@ func TestAShopThatWasAlteredIsFrozen(t *testing.T) {
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.SetShopMode(t.Context(), "first", shop.ModeDrain)), "no act makes it good")
 
 	require.NoError(t, b.AcceptShop(t.Context(), "first"))
+	require.Equal(t, payment.CodeInvalid, payment.CodeOf(b.AcceptShop(t.Context(), "first")), "nothing is altered any more")
 	require.Empty(t, b.altered(t))
 	p, err := b.Authenticate(t.Context(), b.key, netip.Addr{})
 	require.NoError(t, err)
