@@ -53,6 +53,9 @@ func (c auditVerifyCmd) verify(ctx context.Context, io *Streams) (report verifyR
 		return report, err
 	}
 	defer db.close()
+	if err := db.store.LoadSealKey(ctx); err != nil {
+		return report, err
+	}
 	scope := store.VerifyScope{Since: c.Since, Rate: c.Rate}
 	if c.Order != "" {
 		o, _, err := orderName{c.Order, c.Shop}.find(ctx, db)

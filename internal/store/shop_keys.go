@@ -65,7 +65,7 @@ func (s *Store) keyRow(ctx context.Context, n NewKey) (db.InsertShopKeyParams, e
 }
 
 // keySecret is what the hashes of API keys are keyed with.
-func (s *Store) keySecret(ctx context.Context) ([]byte, error) { return s.ServiceKey(ctx, "api_key") }
+func (s *Store) keySecret(ctx context.Context) ([]byte, error) { return s.ServiceKey(ctx, apiKey) }
 
 // CreateKey gives a shop another key. One more than a shop may have is an error of CodeInvalidState.
 func (s *Store) CreateKey(ctx context.Context, shopName string, n NewKey) (ShopKey, error) {

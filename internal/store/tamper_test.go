@@ -353,6 +353,8 @@ func TestAVerificationReadsEveryOrderOnce(t *testing.T) {
 	t.Parallel()
 	f := fill(t, 2300)
 	st := store.New(f.pool, store.Options{Keyring: demoKeyring(t)})
+	_, err := st.ServiceKey(t.Context(), "seal")
+	require.NoError(t, err)
 	seals := func(scope store.VerifyScope) (found map[string]int, done store.Verified) {
 		found = map[string]int{}
 		done, err := st.VerifyOrders(t.Context(), scope, func(f store.Finding) {
@@ -477,4 +479,29 @@ func TestALostDataKeyHasAReceipt(t *testing.T) {
 	_, err := b.Erase(t.Context(), store.Erasure{Order: b.paid, Command: "erase order", Force: true})
 	require.NoError(t, err)
 	require.Empty(t, b.verify(t), "the payment and its refund have a receipt")
+}
+
+// A service key that was taken away is not made anew while rows of the old one are there.
+func TestALostServiceKeyIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	for _, name := range []string{"seal", "api_key"} {
+		b.exec(t, "CREATE TABLE old_key AS SELECT * FROM service_keys WHERE name = '"+name+"'")
+		b.exec(t, "DELETE FROM service_keys WHERE name = '"+name+"'")
+		late := store.New(b.pool, store.Options{Keyring: b.Keyring})
+		_, err := late.ServiceKey(t.Context(), name)
+		require.ErrorContains(t, err, "load service key "+name+": the row of service_keys is missing")
+		require.Zero(t, b.count(t, "SELECT count(*) FROM service_keys WHERE name = '"+name+"'"))
+		b.exec(t, "INSERT INTO service_keys SELECT * FROM old_key")
+		_, err = late.ServiceKey(t.Context(), name)
+		require.NoError(t, err)
+		b.exec(t, "DROP TABLE old_key")
+	}
+	b.exec(t, "TRUNCATE service_keys")
+	b.exec(t, "UPDATE orders SET seal = ''")
+	b.tamper(t, "TRUNCATE audit_log")
+	late := store.New(b.pool, store.Options{Keyring: b.Keyring})
+	_, err := late.VerifyOrders(t.Context(), store.VerifyScope{}, func(store.Finding) {})
+	require.ErrorContains(t, err, "the row of service_keys is missing")
+	require.Zero(t, b.count(t, "SELECT count(*) FROM service_keys"), "a verification writes nothing")
 }

@@ -53,7 +53,7 @@ type verification struct {
 // of every difference.
 func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(Finding)) (Verified, error) {
 	v := verification{store: s, scope: scope, found: found}
-	if err := s.readySeal(ctx); err != nil {
+	if err := s.LoadSealKey(ctx); err != nil {
 		return v.done, err
 	}
 	if scope.Order != nil {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -109,6 +110,31 @@ func TestAServiceWithTooMuchPowerSaysSo(t *testing.T) {
 	}, "run")
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "(history)", "what was granted by hand shows, too")
+}
+
+// Somebody removes the key of the seals. Nobody makes another one: no verification, no command and no service.
+func TestALostSealKeyIsNotMadeAnew(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	_, keyset, _ := command(nil, "keyset", "new")
+	environ := []string{"DATABASE_URL=" + as(""), "SECRET_KEYSET=" + strings.TrimSpace(keyset), "PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0"}
+	code, _, text := command(environ, "shop", "create", "books", "--scope", "payments")
+	require.Zero(t, code, text)
+	code, out, text := command(environ, "audit", "verify")
+	require.Zero(t, code, out+text)
+	conn, err := pgx.Connect(t.Context(), as(""))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	_, err = conn.Exec(t.Context(), "DELETE FROM service_keys WHERE name = 'seal'")
+	require.NoError(t, err)
+	for want, args := range map[int][]string{2: {"audit", "verify"}, 1: {"run"}} {
+		code, out, text = command(environ, args...)
+		require.Equal(t, want, code, out+text)
+		require.Contains(t, text, "load service key seal: the row of service_keys is missing")
+	}
+	var rows int
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM service_keys WHERE name = 'seal'").Scan(&rows))
+	require.Zero(t, rows)
 }
 
 // freeAddress is one on which nobody listens at the moment.

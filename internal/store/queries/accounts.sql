@@ -66,6 +66,12 @@ INSERT INTO service_keys (name, value, created_at) VALUES ($1, $2, $3) ON CONFLI
 -- name: ServiceKeyByName :one
 SELECT value FROM service_keys WHERE name = $1;
 
+-- name: AnySealedOrder :many
+SELECT id FROM orders WHERE seal <> '' LIMIT 1;
+
+-- name: AnyShopKey :many
+SELECT id FROM shop_keys LIMIT 1;
+
 -- name: UpdateAccountSettings :execrows
 UPDATE accounts SET settings = @settings WHERE name = @name;
 

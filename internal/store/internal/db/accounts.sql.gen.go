@@ -156,6 +156,54 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 	return items, nil
 }
 
+const AnySealedOrder = `-- name: AnySealedOrder :many
+SELECT id FROM orders WHERE seal <> '' LIMIT 1
+`
+
+func (q *Queries) AnySealedOrder(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, AnySealedOrder)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const AnyShopKey = `-- name: AnyShopKey :many
+SELECT id FROM shop_keys LIMIT 1
+`
+
+func (q *Queries) AnyShopKey(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, AnyShopKey)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const DropReplacedSecrets = `-- name: DropReplacedSecrets :exec
 DELETE FROM account_secrets p USING account_secrets s
 WHERE s.account_id = $1 AND s.stage = 'staged' AND p.account_id = s.account_id AND p.name = s.name AND p.stage = 'previous'
