@@ -32,7 +32,38 @@ func (s *Store) LeaseDelivery(ctx context.Context, key payment.Key, lease time.D
 			err = frozenShop()
 		}
 	}
+	if payment.CodeOf(err) == payment.CodeShopFrozen { // the finding was logged
+		repeated, err = s.putOffFrozen(ctx, key)
+	}
 	return delivery, repeated, err
+}
+
+// putOffFrozen puts off the oldest notification of an order whose shop is frozen, and returns until when. Somebody who holds the
+// lease keeps it.
+func (s *Store) putOffFrozen(ctx context.Context, key payment.Key) (later time.Time, err error) {
+	now := s.Now()
+	err = s.write(ctx, "put off a delivery", func(ctx context.Context, tx pgx.Tx) error {
+		q := db.New(tx)
+		oldest, err := q.OldestUndelivered(ctx, db.OldestUndeliveredParams{ShopID: key.Shop, OrderID: key.Order})
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err != nil:
+			return err
+		case oldest.State != statePending:
+			return nil
+		case oldest.LeasedUntil != nil && oldest.LeasedUntil.After(now):
+			later = oldest.LeasedUntil.UTC()
+			return nil
+		}
+		later = now.Add(frozenPause)
+		_, err = q.NotificationFailed(ctx, db.NotificationFailedParams{
+			State: statePending, NextAttemptAt: later, WaitsFor: waitsFor(oldest.Url), FailedAt: now,
+			ShopID: key.Shop, OrderID: key.Order, Sequence: oldest.Sequence, Attempt: oldest.Attempts,
+		})
+		return err
+	})
+	return later, err
 }
 
 // errAnotherShop says that a shop's row is not as the directory knows it.
@@ -114,7 +145,7 @@ func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.S
 	}, time.Time{}, write.send(ctx, tx)
 }
 
-// frozenPause is how much later a notification of a frozen order is thought of again.
+// frozenPause is how much later a notification of a frozen order or shop is thought of again.
 const frozenPause = 10 * time.Minute
 
 // putOff returns when a notification may be thought of again: zero for now. None of a frozen order is sent.
