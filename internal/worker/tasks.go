@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"payrelay/internal/payment"
 )
 
 // Task is something that the service does at its start and then regularly.
@@ -20,7 +22,11 @@ func (t Task) run(ctx context.Context, log zerolog.Logger) {
 	defer ticker.Stop()
 	for {
 		if err := t.Run(ctx); err != nil && ctx.Err() == nil {
-			log.Error().Err(err).Str("task", t.Name).Dur("next_in_ms", t.Every).Msg("a regular task failed; it is tried on")
+			level := zerolog.ErrorLevel
+			if payment.CodeOf(err) == payment.CodeUnavailable { // the database is away or busy, which has alerts of its own
+				level = zerolog.WarnLevel
+			}
+			log.WithLevel(level).Err(err).Str("task", t.Name).Dur("next_in_ms", t.Every).Msg("a regular task failed; it is tried on")
 		}
 		select {
 		case <-ctx.Done():
