@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,6 +13,29 @@ import (
 
 	"payrelay/internal/payment"
 )
+
+func TestTaskIsDoneAtOnceAndThenRegularly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := &lines{}
+		ctx, cancel := context.WithCancel(t.Context())
+		started := time.Now()
+		var at []time.Duration
+		Task{Name: "sweep the floor", Every: time.Hour, Run: func(context.Context) error {
+			at = append(at, time.Since(started))
+			switch len(at) {
+			case 1:
+				return errors.New("no broom")
+			case 3:
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		}}.run(ctx, zerolog.New(log))
+		require.Equal(t, []time.Duration{0, time.Hour, 2 * time.Hour}, at)
+		require.Equal(t, 1, log.count("sweep the floor"), "leaving is no error")
+	})
+}
 
 // A task that found the database away or busy is a warning; any other failure is an error.
 func TestATasksFailureIsLogged(t *testing.T) {
