@@ -63,12 +63,15 @@ func (m *memory) Begin(_ context.Context, shop uuid.UUID, key string, hash []byt
 	}
 }
 
-func (m *memory) Finish(_ context.Context, c idempotency.Claim, r idempotency.Response) error {
+func (m *memory) Finish(_ context.Context, c idempotency.Claim, r idempotency.Response) (idempotency.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.Body = bytes.Clone(r.Body)
-	m.rows[c.Shop.String()+c.Key].answer = &r
-	return nil
+	row := m.rows[c.Shop.String()+c.Key]
+	if row.answer == nil {
+		r.Body = bytes.Clone(r.Body)
+		row.answer = &r
+	}
+	return *row.answer, nil
 }
 
 func (m *memory) Renew(context.Context, idempotency.Claim, time.Duration) error { return nil }

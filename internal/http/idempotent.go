@@ -51,12 +51,8 @@ func (s *server) idempotent(next http.Handler) http.Handler {
 			s.fail(w, r, err)
 			return
 		case first != nil:
-			for k, v := range first.Header {
-				w.Header().Set(k, v)
-			}
 			w.Header().Set("Idempotency-Replayed", "true")
-			w.WriteHeader(first.Status)
-			_, _ = w.Write(first.Body) //nolint:gosec // our own JSON answer, replayed
+			sendKept(w, *first)
 			return
 		}
 		s.runOnce(w, r, next, claim)
@@ -97,7 +93,20 @@ func replayedOf(h http.Header) map[string]string {
 	return kept
 }
 
-// runOnce does the work and keeps its answer, if it is one to keep, before it is sent.
+// sendKept answers with what is kept, or would be if it were one to keep.
+func sendKept(w http.ResponseWriter, r idempotency.Response) {
+	for _, name := range replayed {
+		w.Header().Del(name)
+	}
+	for name, value := range r.Header {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(r.Status)
+	_, _ = w.Write(r.Body) //nolint:gosec // our own JSON answer
+}
+
+// runOnce does the work and keeps its answer, if it is one to keep, before it is sent. It sends what was kept first: when the
+// database's word was lost, and the order went on, that is not the newest.
 func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handler, claim idempotency.Claim) {
 	answer := &buffered{header: w.Header(), status: http.StatusOK}
 	letGo := s.hold(r.Context(), claim)
@@ -114,14 +123,19 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 	next.ServeHTTP(answer, r.WithContext(idempotency.With(r.Context(), along)))
 	finished = true
 	letGo()
+	first := idempotency.Response{Status: answer.status, Header: replayedOf(w.Header()), Body: answer.body.Bytes()}
 	settle := func(ctx context.Context) error { return s.Idempotency.Abandon(ctx, claim) }
-	if replayable(r, answer) {
-		first := idempotency.Response{Status: answer.status, Header: replayedOf(w.Header()), Body: answer.body.Bytes()}
+	switch {
+	case along.Kept != nil:
+		first = *along.Kept
+		settle = func(context.Context) error { return nil }
+	case replayable(r, answer):
 		settle = func(ctx context.Context) error {
-			if along.Has(first) {
-				return nil
+			kept, err := s.Idempotency.Finish(ctx, claim, first)
+			if err == nil {
+				first = kept
 			}
-			return s.Idempotency.Finish(ctx, claim, first)
+			return err
 		}
 	}
 	err := inTime(r, settle)
@@ -138,8 +152,7 @@ func (s *server) runOnce(w http.ResponseWriter, r *http.Request, next http.Handl
 		s.Log.Error().Err(err).Str("request_id", RequestID(r.Context())).Msg("the answer could not be kept for its Idempotency-Key")
 	}
 	faultpoint.Hit("answer-kept")
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(answer.body.Bytes())
+	sendKept(w, first)
 }
 
 // retryable reports whether something may be well if it is tried once more.

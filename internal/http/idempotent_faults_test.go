@@ -80,9 +80,9 @@ func (s *broken) Begin(ctx context.Context, shop uuid.UUID, key string, hash []b
 	return s.memory.Begin(ctx, shop, key, hash, lease)
 }
 
-func (s *broken) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
+func (s *broken) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) (idempotency.Response, error) {
 	if err := errors.Join(ctx.Err(), s.finish); err != nil {
-		return err
+		return idempotency.Response{}, err
 	}
 	return s.memory.Finish(ctx, c, r)
 }

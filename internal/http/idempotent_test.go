@@ -179,12 +179,12 @@ type stopped struct {
 	tries int
 }
 
-func (s *stopped) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
+func (s *stopped) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) (idempotency.Response, error) {
 	switch s.tries++; s.tries {
 	case 1:
-		return &payment.Error{Code: payment.CodeUnavailable, Err: context.DeadlineExceeded}
+		return idempotency.Response{}, &payment.Error{Code: payment.CodeUnavailable, Err: context.DeadlineExceeded}
 	case 2:
-		return &payment.Error{Code: payment.CodeUnavailable, Err: errors.New("the connection was cut")}
+		return idempotency.Response{}, &payment.Error{Code: payment.CodeUnavailable, Err: errors.New("the connection was cut")}
 	}
 	return s.memory.Finish(ctx, c, r)
 }

@@ -1,15 +1,13 @@
 package idempotency
 
 import (
-	"bytes"
 	"context"
-	"maps"
 
 	"payrelay/internal/payment"
 )
 
-// Along is an answer that may be kept in the same commit as what it tells of: that saves a commit of its own. It is a hint. Whoever
-// writes the order may pass it over, and who sends the answer sees whether it was kept, and is still the same.
+// Along is an answer that may be kept in the same commit as what it tells of: that saves a commit of its own. It is a hint: whoever
+// writes the order may pass it over. An answer that was kept is the one to send, for a repeat may have got it already.
 type Along struct {
 	Claim Claim
 	// Answer is what would be answered with an order as it is written.
@@ -38,10 +36,4 @@ func AlongOf(ctx context.Context) *Along {
 		return a
 	}
 	return nil
-}
-
-// Has reports whether this very answer was kept.
-func (a *Along) Has(r Response) bool {
-	k := a.Kept
-	return k != nil && k.Status == r.Status && maps.Equal(k.Header, r.Header) && bytes.Equal(k.Body, r.Body)
 }

@@ -40,9 +40,9 @@ type Store interface {
 	Begin(ctx context.Context, shop uuid.UUID, key string, requestHash []byte, lease time.Duration) (Claim, *Response, error)
 	// Renew lets a claim's lease end that long from now. It fails if another request has taken the claim over.
 	Renew(ctx context.Context, c Claim, lease time.Duration) error
-	// Finish keeps the answer for replay. It fails if another request has taken the claim over. It may be called again with the
-	// same answer by a caller who did not learn whether it was kept.
-	Finish(ctx context.Context, c Claim, r Response) error
+	// Finish keeps the answer for replay, unless one was kept before, by a commit that the caller did not learn of. It returns the
+	// answer that is kept: a repeat may have got it already. It fails if another request has taken the claim over.
+	Finish(ctx context.Context, c Claim, r Response) (Response, error)
 	// Abandon gives the claim up, so that a repeat runs again: for answers that must not be replayed, such as refusals. A
 	// claim that another request has taken over is left to it.
 	Abandon(ctx context.Context, c Claim) error

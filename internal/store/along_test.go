@@ -47,7 +47,7 @@ func TestAnAnswerIsKeptWithItsOutcome(t *testing.T) {
 	kept := &idempotency.Along{Claim: claim("kept"), Answer: said}
 	o := succeed(b, "kept", kept)
 	want, _ := said(o)
-	require.True(t, kept.Has(want))
+	require.Equal(t, &want, kept.Kept)
 	require.Equal(t, &want, replay("kept"))
 	require.Equal(t, 1, b.count(t, `SELECT count(DISTINCT x)::int FROM (
 		SELECT xmin::text AS x FROM order_transitions WHERE to_status = 'succeeded' UNION ALL SELECT xmin::text FROM idempotency_keys) one`), "in one transaction")

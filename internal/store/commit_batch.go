@@ -35,7 +35,7 @@ var (
 	finishKeys = func() string {
 		s := rowSetOf[db.FinishIdempotencyKeyParams]()
 		return "UPDATE idempotency_keys k SET " + s.without("shop_id", "key", "owner").assignments() + " FROM " + s.from +
-			" WHERE " + keyed("k", "shop_id", "key") + " AND k.owner = u.owner /* k of one shop */ RETURNING k.owner"
+			" WHERE " + keyed("k", "shop_id", "key") + " AND k.owner = u.owner AND k.status IS NULL /* k of one shop */ RETURNING k.owner"
 	}()
 	// A reference that is taken, by a row or by another in the same statement, leaves its order out. Citus takes one part after the
 	// other: the history comes before the order.
@@ -288,7 +288,7 @@ func (w *write) run(o *payment.Order) error {
 	if err := w.gone(); err != nil {
 		return translate(w.doing, err)
 	}
-	if w.along != nil {
+	if w.along != nil && len(o.NewEndedAttempts()) == 0 { // else the request goes on at another account
 		if answer, err := w.along.Answer(o); err == nil { // else whoever answers says what is wrong
 			w.answer = &answer
 		}

@@ -60,12 +60,18 @@ func (i Idempotency) Begin(ctx context.Context, shop uuid.UUID, key string, requ
 	case kept.Status == nil:
 		return idempotency.Claim{}, nil, idempotency.ErrInProgress
 	}
-	body, err := i.store.open(kept.Body, claimOwner(shop, key), fieldAnswer)
+	r, err := i.store.keptAnswer(shop, key, &kept)
+	return idempotency.Claim{}, &r, err
+}
+
+// keptAnswer reads a row that has an answer.
+func (s *Store) keptAnswer(shop uuid.UUID, key string, row *db.IdempotencyKeyByNameRow) (idempotency.Response, error) {
+	body, err := s.open(row.Body, claimOwner(shop, key), fieldAnswer)
 	if err != nil {
-		return idempotency.Claim{}, nil, err
+		return idempotency.Response{}, err
 	}
-	r := &idempotency.Response{Status: int(*kept.Status), Body: body}
-	return idempotency.Claim{}, r, fromJSON(kept.Header, &r.Header)
+	r := idempotency.Response{Status: int(*row.Status), Body: body}
+	return r, fromJSON(row.Header, &r.Header)
 }
 
 // errGone says that a claim is another's by now, or given up.
@@ -83,20 +89,36 @@ func (i Idempotency) Renew(ctx context.Context, c idempotency.Claim, lease time.
 }
 
 // Finish implements idempotency.Store.
-func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) error {
+func (i Idempotency) Finish(ctx context.Context, c idempotency.Claim, r idempotency.Response) (idempotency.Response, error) {
 	row, err := i.store.answerRow(c, r)
 	if err != nil {
-		return err
+		return idempotency.Response{}, err
 	}
 	w := write{doing: "keep an answer", finish: row}
 	err = i.store.commit(ctx, &w)
 	if errors.Is(err, errAlone) {
 		err = i.store.commitAlone(ctx, &w)
 	}
-	if err == nil && !w.done {
-		return errGone
+	if err != nil || w.done {
+		return r, err
 	}
-	return err
+	return i.first(ctx, c)
+}
+
+// first returns the answer that was kept for a claim before.
+func (i Idempotency) first(ctx context.Context, c idempotency.Claim) (idempotency.Response, error) {
+	var row db.IdempotencyKeyByNameRow
+	err := i.store.read(ctx, "keep an answer", func(ctx context.Context, q *db.Queries) (err error) {
+		row, err = q.IdempotencyKeyByName(ctx, db.IdempotencyKeyByNameParams{ShopID: c.Shop, Key: c.Key})
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && (row.Owner == nil || *row.Owner != c.Owner || row.Status == nil) {
+		err = errGone
+	}
+	if err != nil {
+		return idempotency.Response{}, err
+	}
+	return i.store.keptAnswer(c.Shop, c.Key, &row)
 }
 
 // answerRow is an answer as it rests.

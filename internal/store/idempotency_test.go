@@ -24,13 +24,16 @@ func TestFirstAnswerIsReplayed(t *testing.T) {
 	require.ErrorIs(t, err, idempotency.ErrMismatch)
 
 	answer := idempotency.Response{Status: 201, Header: map[string]string{"Content-Type": "application/json"}, Body: []byte(`{"url":"https://bank.example"}`)}
-	require.NoError(t, keys.Finish(ctx, claim, answer))
+	_, err = keys.Finish(ctx, claim, answer)
+	require.NoError(t, err)
 	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, &answer, r)
 	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrMismatch)
-	require.NoError(t, keys.Finish(ctx, claim, answer), "it may not have learned that it was kept")
+	stands, err := keys.Finish(ctx, claim, idempotency.Response{Status: 202, Body: []byte("newer")})
+	require.NoError(t, err, "it may not have learned that it was kept")
+	require.Equal(t, answer, stands, "a repeat has got the first")
 	require.NoError(t, keys.Abandon(ctx, claim))
 	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
@@ -90,12 +93,14 @@ func TestAClaimHasOneOwner(t *testing.T) {
 	require.NoError(t, keys.Abandon(ctx, slow))
 	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("other"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrMismatch, "the second is still at work")
-	require.Error(t, keys.Finish(ctx, slow, idempotency.Response{Status: 503}))
+	_, err = keys.Finish(ctx, slow, idempotency.Response{Status: 503})
+	require.Error(t, err)
 	_, _, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.ErrorIs(t, err, idempotency.ErrInProgress)
 	require.Error(t, keys.Renew(ctx, slow, time.Hour))
 
-	require.NoError(t, keys.Finish(ctx, second, idempotency.Response{Status: 201, Body: []byte("{}")}))
+	_, err = keys.Finish(ctx, second, idempotency.Response{Status: 201, Body: []byte("{}")})
+	require.NoError(t, err)
 	_, r, err = keys.Begin(ctx, b.shop.ID, "k", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, 201, r.Status)
@@ -103,7 +108,8 @@ func TestAClaimHasOneOwner(t *testing.T) {
 	late, _, err := keys.Begin(ctx, b.shop.ID, "late", []byte("hash"), time.Minute)
 	require.NoError(t, err)
 	b.clock.Add(time.Hour)
-	require.NoError(t, keys.Finish(ctx, late, idempotency.Response{Status: 201}), "late, but nobody took it over")
+	_, err = keys.Finish(ctx, late, idempotency.Response{Status: 201})
+	require.NoError(t, err, "late, but nobody took it over")
 }
 
 func TestAClaimIsRenewedByItsOwner(t *testing.T) {
@@ -124,8 +130,10 @@ func TestAClaimIsRenewedByItsOwner(t *testing.T) {
 	require.NoError(t, err)
 	err = i.Renew(t.Context(), claim, time.Hour)
 	require.Error(t, err, "it is another's by now")
-	require.Error(t, i.Finish(t.Context(), claim, idempotency.Response{Status: 201, Body: []byte("{}")}))
-	require.NoError(t, i.Finish(t.Context(), next, idempotency.Response{Status: 200, Body: []byte("{}")}))
+	_, err = i.Finish(t.Context(), claim, idempotency.Response{Status: 201, Body: []byte("{}")})
+	require.Error(t, err)
+	_, err = i.Finish(t.Context(), next, idempotency.Response{Status: 200, Body: []byte("{}")})
+	require.NoError(t, err)
 	err = i.Renew(t.Context(), next, time.Hour)
 	require.Error(t, err, "what has its answer is over")
 }

@@ -6,12 +6,12 @@ ON CONFLICT (shop_id, key) DO UPDATE SET locked_until = excluded.locked_until, o
 WHERE k.status IS NULL AND k.locked_until <= @now::timestamptz AND k.request_hash = excluded.request_hash;
 
 -- name: IdempotencyKeyByName :one
-SELECT request_hash, status, header, body FROM idempotency_keys WHERE shop_id = $1 AND key = $2;
+SELECT request_hash, status, header, body, owner FROM idempotency_keys WHERE shop_id = $1 AND key = $2;
 
 -- name: FinishIdempotencyKey :execrows
--- Whoever has the claim may do it twice: the first time may have been written without the caller learning of it.
+-- The first answer stands: a repeat may have got it.
 UPDATE idempotency_keys SET status = @status, header = @header, body = @body
-WHERE shop_id = @shop_id AND key = @key AND owner = @owner::uuid;
+WHERE shop_id = @shop_id AND key = @key AND owner = @owner::uuid AND status IS NULL;
 
 -- name: RenewIdempotencyKey :execrows
 UPDATE idempotency_keys SET locked_until = greatest(locked_until, @until)

@@ -65,7 +65,7 @@ func (q *Queries) ClaimIdempotencyKey(ctx context.Context, arg ClaimIdempotencyK
 
 const FinishIdempotencyKey = `-- name: FinishIdempotencyKey :execrows
 UPDATE idempotency_keys SET status = $1, header = $2, body = $3
-WHERE shop_id = $4 AND key = $5 AND owner = $6::uuid
+WHERE shop_id = $4 AND key = $5 AND owner = $6::uuid AND status IS NULL
 `
 
 type FinishIdempotencyKeyParams struct {
@@ -77,7 +77,7 @@ type FinishIdempotencyKeyParams struct {
 	Owner  uuid.UUID       `db:"owner"`
 }
 
-// Whoever has the claim may do it twice: the first time may have been written without the caller learning of it.
+// The first answer stands: a repeat may have got it.
 func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotencyKeyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, FinishIdempotencyKey,
 		arg.Status,
@@ -94,7 +94,7 @@ func (q *Queries) FinishIdempotencyKey(ctx context.Context, arg FinishIdempotenc
 }
 
 const IdempotencyKeyByName = `-- name: IdempotencyKeyByName :one
-SELECT request_hash, status, header, body FROM idempotency_keys WHERE shop_id = $1 AND key = $2
+SELECT request_hash, status, header, body, owner FROM idempotency_keys WHERE shop_id = $1 AND key = $2
 `
 
 type IdempotencyKeyByNameParams struct {
@@ -107,6 +107,7 @@ type IdempotencyKeyByNameRow struct {
 	Status      *int32          `db:"status"`
 	Header      json.RawMessage `db:"header"`
 	Body        []byte          `db:"body"`
+	Owner       *uuid.UUID      `db:"owner"`
 }
 
 func (q *Queries) IdempotencyKeyByName(ctx context.Context, arg IdempotencyKeyByNameParams) (IdempotencyKeyByNameRow, error) {
@@ -117,6 +118,7 @@ func (q *Queries) IdempotencyKeyByName(ctx context.Context, arg IdempotencyKeyBy
 		&i.Status,
 		&i.Header,
 		&i.Body,
+		&i.Owner,
 	)
 	return i, err
 }
