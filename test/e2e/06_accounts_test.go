@@ -135,9 +135,15 @@ func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
 		return list
 	}
 	for n := range 12 { // the account is passed over once its failures hold it back
-		o := d.makes("/v1/payments", body(fmt.Sprint("elsewhere-", n), ""), http.StatusCreated)
+		request, key := body(fmt.Sprint("elsewhere-", n), ""), http.Header{"Idempotency-Key": {fmt.Sprint("elsewhere-", n)}}
+		res, text := d.raw(http.MethodPost, "/v1/payments", request, key)
+		require.Equal(t, http.StatusCreated, res.StatusCode, "%s", text)
+		var o full
+		require.NoError(t, json.Unmarshal(text, &o))
 		require.Equal(t, "EUR-sandbox", o.Account)
-		require.Equal(t, "requires_action", o.Status)
+		require.Equal(t, "requires_action", o.Status, "the answer is kept with the last attempt")
+		_, repeated := d.raw(http.MethodPost, "/v1/payments", request, key)
+		require.Equal(t, string(text), string(repeated))
 		if n > 0 {
 			continue
 		}
