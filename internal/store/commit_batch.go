@@ -19,8 +19,15 @@ import (
 
 // byIndex has rows found by index also while the planner takes the tables for small: a plan that reads a whole table could be
 // kept until the table is large. One plan is made of each statement: those for the rows at hand look cheaper, and cost more to make.
-// It holds until the end of the transaction, also of one that is not begun by name.
-const byIndex = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)"
+// On Citus a plan needs the shop's value to name the shard. It holds until the end of the transaction, also of one that is not begun
+// by name.
+func (b *batch) byIndex() string {
+	plans := "force_generic_plan"
+	if b.shop != nil {
+		plans = "force_custom_plan"
+	}
+	return "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', '" + plans + "', true)"
+}
 
 // errUnwritten marks an error that the service found itself, before the commit.
 var errUnwritten = errors.New("nothing was written")
@@ -174,7 +181,7 @@ func (b *batch) queueRows(q *pgx.Batch) {
 			inserted, orders[w.insert.ID] = append(inserted, *w.insert), w
 		}
 	}
-	q.Queue(byIndex)
+	q.Queue(b.byIndex())
 	queueMarked(q, b.shop, claimKeys, claimed, claims)
 	queueMarked(q, b.shop, finishKeys, finished, finishes)
 	queueMarked(q, b.shop, insertOrders, inserted, orders)
