@@ -34,7 +34,11 @@ func Roles(t testing.TB) func(role string) string {
 		}
 		return u.String()
 	}
-	if err := on(ctx, database, func(conn *pgx.Conn) error { return makeRoles(ctx, conn) }); err != nil {
+	srv, err := theServer(ctx)
+	if err == nil {
+		err = srv.everywhere(ctx, database, func(conn *pgx.Conn) error { return makeRoles(ctx, conn) })
+	}
+	if err != nil {
 		t.Fatalf("storetest: make the roles: %v", err)
 	}
 	if err := up(ctx, as(migrations.RoleMigrate)); err != nil {
