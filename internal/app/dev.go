@@ -40,18 +40,19 @@ const (
 )
 
 type devCmd struct {
-	Listen        string `default:"127.0.0.1:8080" help:"The merchant API. Port 0 means any free port."`
-	Admin         string `default:"127.0.0.1:9090" help:"Health and metrics."`
-	Sandbox       string `default:"127.0.0.1:8090" help:"The provider simulator."`
-	Shop          string `default:"127.0.0.1:8070" help:"The demo shop's page; any free port if this one is taken."`
-	Notify        string `placeholder:"URL" help:"Where the demo shop's notifications go: an endpoint of your own, such as http://127.0.0.1:3000/. Without it they go to the demo shop's page."`
-	Data          string `default:".payrelay" help:"Where the database is kept between runs."`
-	Fresh         bool   `help:"Begin with an empty database."`
-	JSON          bool   `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
-	PublicURL     string `help:"Where the provider simulator reaches this service, if not at --listen."`
-	SandboxPublic string `name:"sandbox-public-url" help:"Where browsers reach the simulator, if not at --sandbox."`
-	External      string `name:"external-sandbox" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
-	LogLevel      string `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
+	Listen        string        `default:"127.0.0.1:8080" help:"The merchant API. Port 0 means any free port."`
+	Admin         string        `default:"127.0.0.1:9090" help:"Health and metrics."`
+	Sandbox       string        `default:"127.0.0.1:8090" help:"The provider simulator."`
+	Shop          string        `default:"127.0.0.1:8070" help:"The demo shop's page; any free port if this one is taken."`
+	Notify        string        `placeholder:"URL" help:"Where the demo shop's notifications go: an endpoint of your own, such as http://127.0.0.1:3000/. Without it they go to the demo shop's page."`
+	Data          string        `default:".payrelay" help:"Where the database is kept between runs."`
+	Fresh         bool          `help:"Begin with an empty database."`
+	JSON          bool          `name:"json" help:"Print one line of JSON when ready, and nothing else on standard output."`
+	PublicURL     string        `help:"Where the provider simulator reaches this service, if not at --listen."`
+	SandboxPublic string        `name:"sandbox-public-url" help:"Where browsers reach the simulator, if not at --sandbox."`
+	SandboxHosts  merchantHosts `name:"sandbox-host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant of the simulators alone, which can be taken away: test=127.0.0.1:8091. May be given several times."`
+	External      string        `name:"external-sandbox" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
+	LogLevel      string        `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
 }
 
 // Run implements the command.
@@ -116,6 +117,7 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		a.pool.Close()
 		return err
 	}
+	defer sites.hosts.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	if sites.simulator != nil {
 		g.Go(func() error { return sites.simulator.Run(ctx) })
@@ -130,7 +132,9 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 // openShop makes the demo shop and its accounts, and serves its page. It returns where everything is.
 func (d devCmd) openShop(ctx context.Context, st *store.Store, s *devSites, log zerolog.Logger) (Ready, error) {
 	notifications := cmp.Or(d.Notify, s.shop.url()+"/notifications")
-	webhookSecret, err := seed(ctx, st, seedURLs{sandbox: s.sandboxURL, notifications: notifications, networks: d.networks()})
+	webhookSecret, err := seed(ctx, st, seedURLs{
+		smartcore: s.hosts.URL(demoMerchantKey, s.sandboxURL), uapay: s.hosts.URL(demoClientID, s.sandboxURL), notifications: notifications, networks: d.networks(),
+	})
 	if err != nil {
 		return Ready{}, err
 	}
@@ -238,8 +242,8 @@ The provider simulator: %[5]s   Metrics: %[6]s/metrics   Stop with Ctrl-C.
 
 // seedURLs is what the demo data points at.
 type seedURLs struct {
-	sandbox, notifications string
-	networks               []string
+	smartcore, uapay, notifications string
+	networks                        []string
 }
 
 // seed makes the demo shop and accounts, or points those of an earlier run at this run's addresses.
@@ -251,7 +255,7 @@ func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret strin
 		return "", fmt.Errorf("make the demo shop: %w", err)
 	}
 	smartcore := map[string]string{
-		"pci_url": u.sandbox + "/smartcore/pci", "gateway_url": u.sandbox + "/smartcore/gateway", "reporting_url": u.sandbox + "/smartcore/reporting",
+		"pci_url": u.smartcore + "/smartcore/pci", "gateway_url": u.smartcore + "/smartcore/gateway", "reporting_url": u.smartcore + "/smartcore/reporting",
 	}
 	for name, purpose := range map[string]payment.Purpose{"EUR-sandbox": payment.PurposePayments, "EUR-sandbox-payout": payment.PurposePayouts} {
 		err := st.EnsureDemoAccount(ctx, store.NewAccount{
@@ -266,7 +270,7 @@ func seed(ctx context.Context, st *store.Store, u seedURLs) (webhookSecret strin
 	for name, purpose := range map[string]payment.Purpose{"UAH-sandbox": payment.PurposePayments, "UAH-sandbox-p2p": payment.PurposePayouts} {
 		err := st.EnsureDemoAccount(ctx, store.NewAccount{
 			Name: name, Provider: "uapay", Currency: money.Currency("UAH"), Purpose: purpose, Shops: []string{demoShop},
-			Settings: map[string]string{"client_id": demoClientID, "api_url": u.sandbox + "/uapay"},
+			Settings: map[string]string{"client_id": demoClientID, "api_url": u.uapay + "/uapay"},
 			Secrets:  map[string]gateway.Secret{"secret": demoUAPAYKey},
 		})
 		if err != nil {

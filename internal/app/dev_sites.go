@@ -4,6 +4,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"net"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/control"
 )
 
 // devSites are the listeners of `dev` and the provider simulator.
@@ -19,6 +21,7 @@ type devSites struct {
 	// sandbox and simulator are nil if the simulator runs elsewhere.
 	sandbox   *listener
 	simulator *sandbox.Sandbox
+	hosts     control.Hosts // of single merchants
 	// sandboxURL is where this service reaches the simulator, sandboxPublic where browsers do.
 	sandboxURL, sandboxPublic string
 }
@@ -58,7 +61,10 @@ func (d devCmd) simulate(s *devSites, log zerolog.Logger) (err error) {
 	}
 	s.sandboxURL = s.sandbox.url()
 	s.sandboxPublic = cmp.Or(d.SandboxPublic, s.sandboxURL)
-	if s.simulator, err = newSimulator(s.sandboxPublic, log); err != nil {
+	if s.hosts, err = d.SandboxHosts.open(context.Background(), s.sandbox); err != nil {
+		return err
+	}
+	if s.simulator, err = newSimulator(s.sandboxPublic, s.hosts, log); err != nil {
 		return err
 	}
 	s.sandbox.server.Handler = s.simulator.Handler()

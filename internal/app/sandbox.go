@@ -12,12 +12,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/host"
 )
 
 type sandboxCmd struct {
-	Listen    string `default:"127.0.0.1:8090" help:"Where the simulators listen."`
-	PublicURL string `name:"public-url" help:"Where browsers reach them, if not at --listen."`
-	LogLevel  string `default:"info" env:"LOG_LEVEL" help:"trace, debug, info, warn or error."`
+	Listen    string        `default:"127.0.0.1:8090" help:"Where the simulators listen."`
+	PublicURL string        `name:"public-url" help:"Where browsers reach them, if not at --listen."`
+	Hosts     merchantHosts `name:"host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant alone, which can be taken away: second=127.0.0.1:8091. May be given several times."`
+	LogLevel  string        `default:"info" env:"LOG_LEVEL" help:"trace, debug, info, warn or error."`
 }
 
 // Run implements the command.
@@ -31,7 +34,12 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 	if public == "" {
 		public = site.url()
 	}
-	simulator, err := newSimulator(public, log)
+	hosts, err := s.Hosts.open(ctx, site)
+	if err != nil {
+		return err
+	}
+	defer hosts.Close()
+	simulator, err := newSimulator(public, hosts, log)
 	if err != nil {
 		return err
 	}
@@ -46,6 +54,23 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 	return nil
 }
 
-func newSimulator(publicURL string, log zerolog.Logger) (*sandbox.Sandbox, error) {
-	return sandbox.New(sandbox.Config{PublicURL: publicURL, Log: log})
+func newSimulator(publicURL string, hosts control.Hosts, log zerolog.Logger) (*sandbox.Sandbox, error) {
+	return sandbox.New(sandbox.Config{PublicURL: publicURL, Hosts: hosts, Log: log})
+}
+
+// merchantHosts are addresses for merchants of the simulators, by merchant.
+type merchantHosts map[string]string
+
+// open listens at the addresses and passes on to the simulators' site.
+func (m merchantHosts) open(ctx context.Context, site *listener) (control.Hosts, error) {
+	hosts := control.Hosts{}
+	for merchant, address := range m {
+		one, err := host.Listen(ctx, host.Config{Address: address, Upstream: dialable(site.listener.Addr().String())})
+		if err != nil {
+			hosts.Close()
+			return nil, fmt.Errorf("the host of merchant %s: %w", merchant, err)
+		}
+		hosts[merchant] = one
+	}
+	return hosts, nil
 }

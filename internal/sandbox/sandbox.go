@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
@@ -38,6 +40,8 @@ type Config struct {
 	UAPAYMerchants []uapay.Merchant
 	// UAPAY are the first settings of the UAPAY simulator; nil means the defaults.
 	UAPAY *uapay.Settings
+	// Hosts are addresses that merchants have for themselves, by SmartCore's merchant key or UAPAY's client id.
+	Hosts control.Hosts
 	// MaxOrders bounds the memory of each simulator; 0 means 100000 orders.
 	MaxOrders int
 	// Now is the clock for dates and card expiry; nil means time.Now.
@@ -68,15 +72,18 @@ func New(cfg Config) (*Sandbox, error) {
 			return ""
 		}
 	}
-	var err error
+	hosts, err := hostsOf(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make sandbox: %w", err)
+	}
 	s.smartcore, err = smartcore.New(smartcore.Config{
-		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Hosts: hosts.smartcore, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	s.uapay, err = uapay.New(uapay.Config{
-		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Settings: cfg.UAPAY, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Hosts: hosts.uapay, Settings: cfg.UAPAY, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
@@ -94,6 +101,31 @@ func New(cfg Config) (*Sandbox, error) {
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	s.handler = r
 	return s, nil
+}
+
+// providerHosts are the hosts of each provider's merchants.
+type providerHosts struct{ smartcore, uapay control.Hosts }
+
+func hostsOf(cfg Config) (providerHosts, error) {
+	hosts := providerHosts{control.Hosts{}, control.Hosts{}}
+	for merchant, one := range cfg.Hosts {
+		switch {
+		case slices.ContainsFunc(orDefault(cfg.Merchants, smartcore.DefaultMerchants), func(m smartcore.Merchant) bool { return m.Key == merchant }):
+			hosts.smartcore[merchant] = one
+		case slices.ContainsFunc(orDefault(cfg.UAPAYMerchants, uapay.DefaultMerchants), func(m uapay.Merchant) bool { return m.ClientID == merchant }):
+			hosts.uapay[merchant] = one
+		default:
+			return hosts, fmt.Errorf("no provider has a merchant %q that could have a host of its own", merchant)
+		}
+	}
+	return hosts, nil
+}
+
+func orDefault[M any](given []M, defaults func() []M) []M {
+	if len(given) > 0 {
+		return given
+	}
+	return defaults()
 }
 
 // SetPublicURL changes the address that is written into links from now on.

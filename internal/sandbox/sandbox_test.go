@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/host"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
 )
@@ -75,4 +77,57 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 	worse.TimeScale = 0
 	_, err = New(Config{UAPAY: &worse})
 	require.Error(t, err)
+}
+
+// A merchant's host is served, taken away and given back by the control API and by the page, and nobody else's goes with it.
+func TestMerchantsHaveHosts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(nil)
+	hosts := control.Hosts{}
+	for _, merchant := range []string{"test", "second", "90002"} {
+		h, err := host.Listen(t.Context(), host.Config{Address: "127.0.0.1:0", Upstream: server.Listener.Addr().String()})
+		require.NoError(t, err)
+		hosts[merchant] = h
+	}
+	t.Cleanup(hosts.Close)
+	s, err := New(Config{Hosts: hosts})
+	require.NoError(t, err)
+	server.Config.Handler = s.Handler()
+	server.Start()
+	t.Cleanup(server.Close)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	alive := func(merchant string) bool {
+		res, err := client.Get("http://" + hosts[merchant].Address() + "/healthz") //nolint:noctx // a plain page
+		if err == nil {
+			_ = res.Body.Close()
+		}
+		return err == nil
+	}
+	set := func(path, kind, body string) (int, string) {
+		res, err := client.Post(server.URL+path, kind, strings.NewReader(body)) //nolint:noctx // a plain page
+		require.NoError(t, err)
+		defer func() { _ = res.Body.Close() }()
+		raw, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		return res.StatusCode, string(raw)
+	}
+	status, said := set("/smartcore/control/hosts", "application/json", `{"merchant":"test","state":"refused"}`)
+	require.Equal(t, http.StatusOK, status, said)
+	require.Contains(t, said, `"refused"`)
+	require.Equal(t, []bool{false, true, true}, []bool{alive("test"), alive("second"), alive("90002")})
+	status, page := set("/smartcore/console/hosts", "application/x-www-form-urlencoded", "merchant=test&state=open")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, page, `<option selected>open</option>`)
+	require.True(t, alive("test"))
+	set("/uapay/control/hosts", "application/json", `{"merchant":"90002","state":"refused"}`)
+	require.False(t, alive("90002"))
+	for path, body := range map[string]string{
+		"/smartcore/control/hosts": `{"merchant":"90002","state":"open"}`, "/uapay/control/hosts": `{"merchant":"90002","state":"gone"}`,
+	} {
+		status, said = set(path, "application/json", body)
+		require.Equal(t, http.StatusBadRequest, status)
+		require.Contains(t, said, "must be one of [")
+	}
+	_, err = New(Config{Hosts: control.Hosts{"nobody": hosts["test"]}})
+	require.ErrorContains(t, err, `no provider has a merchant "nobody"`)
 }

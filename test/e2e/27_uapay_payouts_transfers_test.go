@@ -171,7 +171,7 @@ func TestTransfersAtUAPAY(t *testing.T) {
 		"the money came back": func(t *testing.T, d uapayDev) {
 			o := d.makes("/v1/transfers", transferUAH("back", cardEnd(uahSuccess), to), http.StatusCreated)
 			d.ends(o.ID, "succeeded")
-			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/reverse", map[string]any{})
+			d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "refund"})
 			eventually(t, func() bool { return d.full(o.ID).AmountRefunded == 10000 })
 			require.Equal(t, "succeeded", d.full(o.ID).Status)
 			eventually(t, func() bool {
@@ -288,7 +288,7 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 		"the money went back, and no operation says so": func(t *testing.T, d uapayDev) {
 			for amount, captured := range map[int64]string{2500: "part", 10000: "all"} {
 				id := finished(d, "ext-quiet-"+captured)
-				d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{"amount": amount})
+				d.control(http.MethodPost, "/orders/"+id+"/later", map[string]any{"what": "refund", "amount": amount})
 				require.Equal(t, []string{"SEND FINISHED"}, d.operations(id))
 				o := imports(d, id)
 				require.Equal(t, "succeeded", o.Status)
@@ -299,10 +299,10 @@ func TestImportedTransfersAtUAPAY(t *testing.T) {
 			id := finished(d, "ext-late")
 			o := imports(d, id)
 			require.Zero(t, o.AmountRefunded)
-			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{"amount": 2500})
+			d.control(http.MethodPost, "/orders/"+id+"/later", map[string]any{"what": "refund", "amount": 2500})
 			repeated := d.makes("/v1/transfers/import", fmt.Sprintf(`{"account":%q,"provider_id":%q}`, p2p, id), http.StatusOK)
 			require.EqualValues(t, 2500, repeated.AmountRefunded)
-			d.control(http.MethodPost, "/orders/"+id+"/reverse", map[string]any{})
+			d.control(http.MethodPost, "/orders/"+id+"/later", map[string]any{"what": "refund"})
 			eventually(t, func() bool { return d.full(o.ID).AmountRefunded == 10000 }) // by itself
 			require.Equal(t, "succeeded", d.full(o.ID).Status)
 			eventually(t, func() bool { return len(d.arrivals(o.ID)) == 3 })

@@ -132,11 +132,7 @@ func Complete[O ~string, D any](complete func(id string, outcome O) error, find 
 		if err := complete(id, in.Outcome); err != nil {
 			return nil, err
 		}
-		d, ok := find(id)
-		if !ok {
-			return nil, ErrUnknownOrder
-		}
-		return d, nil
+		return shown(id, find)
 	})
 }
 
@@ -168,7 +164,7 @@ func problem(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, ErrUnknownOrder):
 		status = http.StatusNotFound
-	case errors.Is(err, ErrFinished):
+	case errors.Is(err, ErrFinished), errors.Is(err, ErrNotNow):
 		status = http.StatusConflict
 	}
 	write(w, status, map[string]string{"error": err.Error()})

@@ -13,6 +13,8 @@ type Config[M any, S Validated] struct {
 	BaseURL func() string
 	// Merchants are the provider's customers; the simulator has one to begin with.
 	Merchants []M
+	// Hosts are addresses that some of them have for themselves.
+	Hosts Hosts
 	// Settings defaults to the simulator's DefaultSettings.
 	Settings *S
 	// MaxOrders bounds memory; 0 means 100000. Recorded requests are bounded to a tenth.

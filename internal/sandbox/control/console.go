@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/host"
 	"payrelay/internal/sandbox/page"
 )
 
@@ -15,10 +16,12 @@ type Console struct {
 	Faults          []fault.Fault
 	Kinds           []fault.Kind
 	Settings        string
+	Hosts           []HostView
+	HostStates      []host.State
 }
 
 // Console returns what the page at r shows. marker is the part of its path that follows the prefix, empty for the first page.
-func (s *Switches[S]) Console(r *http.Request, marker string) Console {
+func (s *Switches[S]) Console(r *http.Request, marker string, hosts Hosts) Console {
 	base := r.URL.Path
 	if marker != "" {
 		base = page.Prefix(r, marker)
@@ -26,6 +29,7 @@ func (s *Switches[S]) Console(r *http.Request, marker string) Console {
 	return Console{
 		Prefix: strings.TrimSuffix(base, "/"), Message: r.URL.Query().Get("message"),
 		Faults: s.Faults(), Kinds: fault.All, Settings: Indented(s.Settings()),
+		Hosts: hosts.Views(), HostStates: host.States,
 	}
 }
 

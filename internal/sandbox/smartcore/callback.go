@@ -97,12 +97,12 @@ func (t *Simulator) secretOf(o *Order) string {
 	if s, ok := t.secrets[o.OrderID]; ok {
 		return s
 	}
-	return t.merchants[o.merchant].CallbackSecret
+	return t.merchants[o.Merchant].CallbackSecret
 }
 
 // callback queues the callback of an order's present state. The mutex is held.
 func (t *Simulator) callback(o *Order) {
-	if o.CallbackURL == "" {
+	if o.CallbackURL == "" || o.muted {
 		return
 	}
 	plan := t.faults.Take("callback", o.OrderID, fault.Callback...)

@@ -8,6 +8,7 @@ import (
 
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/testcard"
 )
 
 // consoleRoutes is the developer's page. Forms that another site's page
@@ -20,9 +21,11 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 		r.Post("/console/complete", control.Form(func(f url.Values) error {
 			return t.Complete(f.Get("id"), Outcome(f.Get("outcome")))
 		}))
+		r.Post("/console/later", control.Form(func(f url.Values) error { return t.Later(f.Get("id"), control.LaterForm(f)) }))
 		r.Post("/console/callback", control.Form(func(f url.Values) error {
 			return t.SendCallback(f.Get("id"), CallbackRequest{Variant: f.Get("variant"), Victim: f.Get("victim"), Times: control.Number(f, "times")})
 		}))
+		control.HostForms(r, t.cfg.Hosts)
 		control.Forms(r, t.switches)
 	})
 }
@@ -30,27 +33,38 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 // consoleView is what the console's templates get.
 type consoleView struct {
 	control.Console
-	Key       string
+	Merchants []Merchant
+	Cards     []TestCard
 	Orders    []Order
 	Detail    detail
 	Endpoints []string
 	Variants  []string
 	Outcomes  []string
+	Later     []string
 	JSON      string
 }
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.Console(r, marker), Key: t.cfg.Merchants[0].Key, Orders: t.Orders(100), Variants: Variants(),
+		Console: t.Console(r, marker, t.cfg.Hosts), Merchants: t.cfg.Merchants, Cards: declines(), Orders: t.Orders(100), Variants: Variants(),
 		Endpoints: []string{
 			"initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "recurrent",
 			"withdrawal/tokenize-form", "withdrawal/init", "withdrawal/balance/get", "callback",
 		},
+		Later: Afterwards(),
 		Outcomes: []string{
 			"success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout", "hold_expired", CodeInsufficientFunds,
 			"DO_NOT_HONOUR_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR",
 		},
 	}
+}
+
+// declines are the cards that the page lists; the payment form shows those that pay.
+func declines() (cards []TestCard) {
+	for _, d := range Declines {
+		cards = append(cards, TestCard{testcard.Spaced(d.Number), "is declined: " + d.Does})
+	}
+	return append(cards, TestCard{"any other", "the setting decline_code"})
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {

@@ -16,9 +16,11 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		r.Get("/orders", control.Orders(t.Orders))
 		r.Get("/orders/{id}", control.Order(t.detail))
 		r.Post("/orders/{id}/complete", control.Complete(t.Complete, t.detail))
+		r.Post("/orders/{id}/later", control.Happen(t.Later, t.detail))
 		r.Post("/orders/{id}/callback", control.Do(http.StatusAccepted, t.controlCallback))
 		r.Get("/requests", control.Requests(t.calls))
 		r.Post("/callback-secrets", control.CallbackSecret(t.SetCallbackSecret))
+		control.HostRoutes(r, t.cfg.Hosts)
 		control.Routes(r, t.switches)
 	})
 }
@@ -36,7 +38,7 @@ func (t *Simulator) detail(id string) (detail, bool) {
 		return detail{}, false
 	}
 	d := detail{Order: o, Requests: t.Requests(o.OrderID)}
-	if o.Operation != OpRefund {
+	if !o.Back() {
 		d.Refunds = t.Refunds(id)
 	}
 	return d, true

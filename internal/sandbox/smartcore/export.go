@@ -84,7 +84,7 @@ func (t *Simulator) exportResult(c *call) answer {
 	}
 	var rows [][]any
 	for _, o := range t.orders.sequence {
-		if o.merchant == e.merchant && o.Type == e.kind && exportedStatus(o) == e.status &&
+		if o.Merchant == e.merchant && o.Type == e.kind && exportedStatus(o) == e.status &&
 			!o.CreatedAt.Before(e.from) && !o.CreatedAt.After(e.to) {
 			rows = append(rows, exportRow(o))
 		}

@@ -56,11 +56,11 @@ func (t *Simulator) find(merchant, id string) *Order {
 	if o := t.orders.order(merchant, id); o != nil {
 		return o
 	}
-	if o := t.orders.byUUID[id]; o != nil && o.merchant == merchant &&
-		(o.Operation != OpRefund || t.settings.CheckRefundKnown) {
+	if o := t.orders.byUUID[id]; o != nil && o.Merchant == merchant &&
+		(!o.Back() || t.settings.CheckRefundKnown) {
 		return o
 	}
-	if o := t.orders.byProcessing[id]; o != nil && o.merchant == merchant && t.settings.CheckProcessingIDKnown {
+	if o := t.orders.byProcessing[id]; o != nil && o.Merchant == merchant && t.settings.CheckProcessingIDKnown {
 		return o
 	}
 	return nil
@@ -85,13 +85,13 @@ func (t *Simulator) checkBody(o *Order, asked string) map[string]any {
 		"order_id": o.OrderID, "status": o.Status, "amount": o.Amount, "card": nil, "errorMessage": nil, "cascadeErrors": nil,
 		"endDate": nil, "authorize_status": nil, "type": o.Type, "firstName": o.FirstName, "lastName": o.LastName,
 	}
-	if o.Operation == OpRefund {
+	if o.Back() {
 		out["order_id"], out["parentTransaction"] = asked, o.Parent
 	}
 	if t.settings.CheckFinalAmount {
 		final := o.FinalAmount
 		if t.settings.RefundReducesFinal {
-			final -= t.finishedRefunds(o)
+			final = max(0, final-t.finishedRefunds(o))
 		}
 		out["finalAmount"] = final
 	}
@@ -235,23 +235,31 @@ func (t *Simulator) refund(c *call) answer {
 	case amount > p.FinalAmount-p.Refunded:
 		return t.invalidLocked(c, "amount is above what is left of the payment")
 	}
-	p.Refunded += amount
-	r := &Order{
-		OrderID: p.OrderID, merchant: p.merchant, ProcessingID: newProcessingID(), UUID: newUUID(), Operation: OpRefund, Type: "Refund",
-		Account: p.Account, Currency: p.Currency, Amount: amount, FinalAmount: amount, Parent: p.ProcessingID, parent: p,
-		Card: p.Card, FirstName: p.FirstName, LastName: p.LastName, Purpose: record.Text(c.body.text("reason")), Site: p.Site,
-		CallbackURL: c.body.text("callback_url"), CreatedAt: t.now().UTC(), History: []Event{}, Callbacks: []*Callback{},
+	callbackURL := c.body.text("callback_url")
+	if callbackURL == "" && t.settings.RefundCallbackFallback {
+		callbackURL = p.CallbackURL
 	}
-	if r.CallbackURL == "" && t.settings.RefundCallbackFallback {
-		r.CallbackURL = p.CallbackURL
-	}
-	t.orders.add(r)
-	t.note(p, "refund of %d accepted", amount)
+	r := t.giveBack(p, OpRefund, amount, callbackURL)
+	r.Purpose = record.Text(c.body.text("reason"))
 	t.enter(r, StageProcessing, StatusProcessing)
 	t.settleLater(r, t.settings.ProcessingMS)
 	return answer{made: r, body: map[string]any{
 		"success": t.settings.RefundSuccess, "message": "", "refund_id": r.UUID, "parentTransaction": p.ProcessingID,
 	}}
+}
+
+// giveBack makes what returns a sum of a payment.
+func (t *Simulator) giveBack(p *Order, op Operation, amount int64, callbackURL string) *Order {
+	p.Refunded = min(p.Refunded+amount, p.FinalAmount)
+	r := &Order{
+		OrderID: p.OrderID, Merchant: p.Merchant, ProcessingID: newProcessingID(), UUID: newUUID(), Operation: op, Type: typeRefund,
+		Account: p.Account, Currency: p.Currency, Amount: amount, FinalAmount: amount, Parent: p.ProcessingID, parent: p,
+		Card: p.Card, FirstName: p.FirstName, LastName: p.LastName, Site: p.Site,
+		CallbackURL: callbackURL, CreatedAt: t.now().UTC(), History: []Event{}, Callbacks: []*Callback{},
+	}
+	t.orders.add(r)
+	t.note(p, "%s of %d accepted", op, amount)
+	return r
 }
 
 func (t *Simulator) recurrent(c *call) answer {

@@ -68,6 +68,9 @@ func (t *Simulator) settleLater(o *Order, afterMS int) {
 func (t *Simulator) settle(o *Order) {
 	code, failed := t.decline(o)
 	cascade := []CascadeError(nil)
+	if failed && code == CodeGateNotFound {
+		cascade = []CascadeError{{GatePriority: 1, ErrorCategory: "PLATFORM_ERROR_ANTIFRAUD_RULES"}}
+	}
 	if rule := t.rule(o); rule != nil {
 		code, failed, cascade = rule.Code, rule.Code != "", rule.Cascade
 	}
@@ -85,12 +88,14 @@ func (t *Simulator) decline(o *Order) (code string, failed bool) {
 		behaviour = o.Card.behaviour
 	}
 	switch {
-	case o.Type == "Refund":
+	case o.Back():
 		return CodeProcessing, t.settings.RefundFails
 	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
 		return CodeInsufficientFunds, true
 	case behaviour == behaviourExpired:
 		return CodeEmitterDenial, true
+	case o.Card != nil && o.Card.code != "" && o.Operation != OpTokenize:
+		return o.Card.code, true
 	case o.Withdrawal() && behaviour != behaviourSuccess, behaviour == behaviourDecline && o.Operation != OpTokenize:
 		return t.settings.DeclineCode, true
 	case o.Operation == OpMobile && strings.HasSuffix(o.Phone, "0000"):
@@ -102,7 +107,7 @@ func (t *Simulator) decline(o *Order) (code string, failed bool) {
 func (t *Simulator) rule(o *Order) *Rule {
 	for i, r := range t.settings.Rules {
 		if (r.OrderPrefix == "" || strings.HasPrefix(o.OrderID, r.OrderPrefix)) && (r.Amount == 0 || r.Amount == o.Amount) &&
-			o.Type != "Refund" {
+			!o.Back() {
 			return &t.settings.Rules[i]
 		}
 	}
@@ -126,7 +131,7 @@ func (t *Simulator) succeed(o *Order) {
 		return
 	}
 	if o.Withdrawal() {
-		t.accounts[accountKey{o.merchant, o.Account}].hold -= o.Amount
+		t.accounts[accountKey{o.Merchant, o.Account}].hold -= o.Amount
 	}
 	t.end(o, StageDone, StatusSuccess)
 }
@@ -134,11 +139,11 @@ func (t *Simulator) succeed(o *Order) {
 func (t *Simulator) fail(o *Order, code string, cascade []CascadeError) {
 	held := o.Withdrawal() && o.Error != CodeInsufficientFunds
 	o.Error, o.Cascade = code, cascade
-	if o.Type == "Refund" {
+	if o.Back() {
 		o.parent.Refunded -= o.Amount
 	}
 	if held {
-		a := t.accounts[accountKey{o.merchant, o.Account}]
+		a := t.accounts[accountKey{o.Merchant, o.Account}]
 		a.hold -= o.Amount
 		a.Balance += o.Amount
 	}

@@ -33,6 +33,7 @@ const (
 	CodeDuplicate         = "PLATFORM_ERROR_DUPLICATED_ORDER_ID"
 	CodeExchange          = "PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED"
 	CodeCardTimeLimit     = "CARD_TIME_LIMIT_PROCESSING_ERROR"
+	CodeGateNotFound      = "PLATFORM_ERROR_GATE_NOT_FOUND"
 )
 
 // The documented test cards (smartcore.md 9).
@@ -40,6 +41,26 @@ const (
 	CardFrictionless = "4012000000003010"
 	CardChallenge    = "4003830171874018"
 )
+
+// TestCard is a card of the sandbox and what it does.
+type TestCard struct{ Number, Does string }
+
+// Declines are cards that are declined with a code of the dictionary (smartcore.md 8). The numbers are ours: the documents know the
+// two cards above, and decline any other.
+var Declines = []TestCard{
+	{"4000000000001018", CodeInsufficientFunds},
+	{"4000000000001026", "DO_NOT_HONOUR_PROCESSING_ERROR"},
+	{"4000000000001034", "LIMIT_PROCESSING_ERROR"},
+	{"4000000000001042", CodeAuthentication},
+	{"4000000000001059", "PROCESSOR_DENIAL_PROCESSING_ERROR"},
+	{"4000000000001067", "TECHNICAL_PROCESSING_ERROR"},
+	{"4000000000001075", CodeValidation},
+	{"4000000000001083", CodeGateNotFound}, // because of the rules against fraud, as its cascadeErrors say
+	{"4000000000001091", CodeExchange},
+	{"4000000000001109", CodeCardTimeLimit},
+	{"4000000000001117", "PLATFORM_ORDER_BILLING_ERROR"},
+	{"4000000000001125", CodeProcessing},
+}
 
 // Operation is what the merchant asked for.
 type Operation string
@@ -54,6 +75,8 @@ const (
 	OpAuthorize Operation = "authorize"
 	OpRecurrent Operation = "recurrent"
 	OpRefund    Operation = "refund"
+	OpCabinet   Operation = "cabinet_refund" // by the merchant in the provider's cabinet
+	OpBack      Operation = "chargeback"
 	OpTokenize  Operation = "tokenize_form"
 
 	OpWithdrawalCard    Operation = "withdrawal_card"
@@ -61,6 +84,9 @@ const (
 	OpWithdrawalToken   Operation = "withdrawal_token"
 	OpWithdrawalAccount Operation = "withdrawal_account"
 )
+
+// typeRefund is the type of everything that gives money back. The documents know no other word (smartcore.md 4.6).
+const typeRefund = "Refund"
 
 // Stage is what an unfinished order waits for.
 type Stage string
@@ -87,6 +113,7 @@ type Card struct {
 	Year    string `json:"exp_year,omitempty"`
 
 	behaviour behaviour
+	code      string // of a decline, if the number says which
 }
 
 // behaviour is what the number made the simulator decide before it was forgotten.
@@ -108,7 +135,8 @@ type Event struct {
 
 // Order is one order or refund as the provider knows it.
 type Order struct {
-	OrderID         string         `json:"order_id"` // the merchant's id; for a refund the payment's
+	OrderID         string         `json:"order_id"` // the merchant's id; for a refund or chargeback the payment's
+	Merchant        string         `json:"merchant"` // the key
 	ProcessingID    string         `json:"processing_id"`
 	UUID            string         `json:"uuid,omitempty"` // refund_id or payment_id
 	Operation       Operation      `json:"operation"`
@@ -133,6 +161,7 @@ type Order struct {
 	Purpose         string         `json:"purpose,omitempty"`
 	Site            string         `json:"merchant_site,omitempty"`
 	RRN             string         `json:"rrn,omitempty"`
+	EarlierRRNs     []string       `json:"earlier_rrns,omitempty"` // of a payment that was taken more than once
 	ECI             string         `json:"eci,omitempty"`
 	CallbackURL     string         `json:"callback_url,omitempty"`
 	SuccessURL      string         `json:"success_url,omitempty"`
@@ -144,17 +173,21 @@ type Order struct {
 	History         []Event        `json:"history"`
 	Callbacks       []*Callback    `json:"callbacks"`
 
-	merchant string
 	// visit counts stage changes, so that a timeout set in one stage cannot end a later one.
 	visit  int
 	parent *Order
 	outbox callback.Outbox
 	// pendingOp is a capture or cancel that was accepted and not finished.
 	pendingOp string
+	// muted keeps callbacks back.
+	muted bool
 }
 
 // Terminal reports whether the order's own operation is over.
 func (o *Order) Terminal() bool { return o.Stage == StageDone || o.Stage == StageAuthorized }
+
+// Back reports whether money goes back to a customer: a refund or a chargeback, which have no merchant id of their own.
+func (o *Order) Back() bool { return o.Type == typeRefund }
 
 // Withdrawal reports whether money goes out.
 func (o *Order) Withdrawal() bool { return o.Type == "Withdrawal" }
@@ -168,7 +201,7 @@ func (o *Order) clone() Order {
 		cb.Delivery = kept.Clone()
 		c.Callbacks[i] = &cb
 	}
-	c.Cascade = slices.Clone(o.Cascade)
+	c.Cascade, c.EarlierRRNs = slices.Clone(o.Cascade), slices.Clone(o.EarlierRRNs)
 	if o.Card != nil {
 		card := *o.Card
 		c.Card = &card
@@ -191,6 +224,11 @@ func newCard(digits, holder, month, year string) *Card {
 		c.Country, c.ISO, c.behaviour = "Spain", "ESP", behaviourSuccess
 	case CardChallenge:
 		c.behaviour = behaviourChallenge
+	}
+	for _, d := range Declines {
+		if d.Number == digits {
+			c.code = d.Does
+		}
 	}
 	return c
 }

@@ -32,7 +32,7 @@ type formView struct {
 }
 
 func (t *Simulator) view(o *Order, prefix string) *formView {
-	shop := t.merchants[o.merchant].Name
+	shop := t.merchants[o.Merchant].Name
 	if o.Site != "" {
 		shop = strings.TrimPrefix(strings.TrimPrefix(o.Site, "https://"), "http://")
 	}
@@ -49,7 +49,7 @@ func (t *Simulator) view(o *Order, prefix string) *formView {
 // pageOrder finds the order of a page or answers 404. The mutex is held.
 func (t *Simulator) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
 	o := t.orders.byProcessing[chi.URLParam(r, "id")]
-	if o == nil || o.Operation == OpRefund {
+	if o == nil || o.Back() {
 		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return nil
 	}

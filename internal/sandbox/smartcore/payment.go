@@ -12,8 +12,8 @@ import (
 // open checks what all calls that make an order share and stores the order. The
 // returned answer is nil when the order was made.
 func (t *Simulator) open(c *call, o *Order) *answer {
-	o.OrderID, o.merchant = c.body.text("order_id"), c.merchant.Key
-	if t.orders.order(o.merchant, o.OrderID) != nil {
+	o.OrderID, o.Merchant = c.body.text("order_id"), c.merchant.Key
+	if t.orders.order(o.Merchant, o.OrderID) != nil {
 		a := t.rejected(c, CodeDuplicate, "order_id is in use")
 		return &a
 	}

@@ -45,18 +45,24 @@ type Account struct {
 	Balance int64
 }
 
-// DefaultMerchant is the credential and the accounts of the documented examples.
-func DefaultMerchant() Merchant {
-	return Merchant{
+// DefaultMerchants are the credential and the accounts of the documented examples, and a second merchant.
+func DefaultMerchants() []Merchant {
+	return []Merchant{{
 		Key: "test", Secret: "qwerty", Name: "Demo shop",
 		Accounts: []Account{
 			{Name: "EUR-sandbox", Currency: "EUR"},
 			{Name: "EUR-sandbox-payout", Currency: "EUR", Payout: true, Balance: 100_000_000},
 		},
-	}
+	}, {
+		Key: "second", Secret: "asdfgh", Name: "Demo shop",
+		Accounts: []Account{
+			{Name: "EUR-second", Currency: "EUR"},
+			{Name: "EUR-second-payout", Currency: "EUR", Payout: true, Balance: 100_000_000},
+		},
+	}}
 }
 
-// Config is what a simulator needs. Merchants defaults to DefaultMerchant.
+// Config is what a simulator needs. Merchants defaults to DefaultMerchants.
 type Config = control.Config[Merchant, Settings]
 
 // switches are the simulator's settings and faults.
@@ -97,7 +103,7 @@ var templates embed.FS
 
 // New makes a simulator. The error names a configuration that cannot work.
 func New(cfg Config) (*Simulator, error) {
-	cfg, err := cfg.Complete(DefaultSettings(), DefaultMerchant())
+	cfg, err := cfg.Complete(DefaultSettings(), DefaultMerchants()...)
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,8 @@ func newStore(limit int) *store {
 
 // add stores an order and forgets the oldest one when there are too many.
 func (s *store) add(o *Order) {
-	if o.Operation != OpRefund {
-		s.byOrderID[orderKey{o.merchant, o.OrderID}] = o
+	if !o.Back() {
+		s.byOrderID[orderKey{o.Merchant, o.OrderID}] = o
 	}
 	s.byProcessing[o.ProcessingID] = o
 	if o.UUID != "" {
@@ -36,8 +36,8 @@ func (s *store) add(o *Order) {
 }
 
 func (s *store) forget(o *Order) {
-	if o.Operation != OpRefund {
-		delete(s.byOrderID, orderKey{o.merchant, o.OrderID})
+	if !o.Back() {
+		delete(s.byOrderID, orderKey{o.Merchant, o.OrderID})
 	}
 	delete(s.byProcessing, o.ProcessingID)
 	delete(s.byUUID, o.UUID)
@@ -50,7 +50,7 @@ func (s *store) order(merchant, orderID string) *Order {
 // anyMerchant finds an order by its merchant id whoever owns it, the newest first.
 func (s *store) anyMerchant(orderID string) *Order {
 	for i := len(s.sequence) - 1; i >= 0; i-- {
-		if o := s.sequence[i]; o.Operation != OpRefund && o.OrderID == orderID {
+		if o := s.sequence[i]; !o.Back() && o.OrderID == orderID {
 			return o
 		}
 	}
@@ -60,7 +60,7 @@ func (s *store) anyMerchant(orderID string) *Order {
 func (s *store) refundsOf(payment *Order) []*Order {
 	var out []*Order
 	for _, o := range s.sequence {
-		if o.Operation == OpRefund && o.parent == payment {
+		if o.Back() && o.parent == payment {
 			out = append(out, o)
 		}
 	}

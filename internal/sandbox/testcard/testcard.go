@@ -43,6 +43,15 @@ func Mask(digits string) string {
 	return digits[:6] + strings.Repeat("*", len(digits)-10) + digits[len(digits)-4:]
 }
 
+// Spaced is a number as people write it: 4012 0000 0000 3010.
+func Spaced(digits string) string {
+	var groups []string
+	for len(digits) > 4 {
+		groups, digits = append(groups, digits[:4]), digits[4:]
+	}
+	return strings.Join(append(groups, digits), " ")
+}
+
 // Brand names the scheme by the leading digits, in capitals.
 func Brand(digits string) string {
 	within := func(from, to string) bool {

@@ -34,3 +34,10 @@ func TestExpiryIsTheEndOfTheMonth(t *testing.T) {
 	require.False(t, ExpiryValid(13, 30, now))
 	require.False(t, ExpiryValid(1, 99, now))
 }
+
+func TestSpaced(t *testing.T) {
+	t.Parallel()
+	for digits, want := range map[string]string{"4012000000003010": "4012 0000 0000 3010", "378282246310005": "3782 8224 6310 005", "12": "12", "": ""} {
+		require.Equal(t, want, Spaced(digits))
+	}
+}

@@ -85,7 +85,7 @@ func (t *Simulator) callbackKey(o *Order) string {
 
 // callback queues the callback of a payment's present state. The mutex is held.
 func (t *Simulator) callback(o *Order, p *Payment) {
-	if o.CallbackURL == "" {
+	if o.CallbackURL == "" || o.muted {
 		return
 	}
 	plan := t.faults.Take("callback", o.ExternalID, fault.Callback...)

@@ -22,9 +22,11 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 		r.Post("/console/complete", control.Form(func(f url.Values) error {
 			return t.Complete(f.Get("id"), Outcome(f.Get("outcome")))
 		}))
+		r.Post("/console/later", control.Form(func(f url.Values) error { return t.Later(f.Get("id"), control.LaterForm(f)) }))
 		r.Post("/console/callback", control.Form(func(f url.Values) error {
 			return t.SendCallback(f.Get("id"), CallbackRequest{Variant: f.Get("variant"), Victim: f.Get("victim"), Times: control.Number(f, "times")})
 		}))
+		control.HostForms(r, t.cfg.Hosts)
 		control.Forms(r, t.switches)
 	})
 }
@@ -32,12 +34,13 @@ func (t *Simulator) consoleRoutes(root chi.Router) {
 // consoleView is what the console's templates get.
 type consoleView struct {
 	control.Console
-	Client    string
+	Clients   []Merchant
 	Orders    []Order
 	Detail    detail
 	Endpoints []string
 	Variants  []string
 	Outcomes  []Outcome
+	Later     []string
 	JSON      string
 	Cards     []testCard
 	Invented  []Invented
@@ -67,6 +70,7 @@ var assumed = []string{
 	"Abandoned challenges, holds nobody completed and cancelled holds become CANCELED; when a hold ends (hold_ttl_ms)",
 	"An invoice that nobody pays stays payable unless its payExpiresAt or invoice_ttl_ms says otherwise; it then becomes INACTIVE, without a callback",
 	"A partial refund leaves FINISHED and sends no callback; several are allowed (partial_reverse, partial_reverse_once)",
+	"A refund in the cabinet and a chargeback look like a reverse; a chargeback may go beyond what is left; a second charge is a second payment of the invoice",
 	"After complete the amount is the captured sum (capture_changes_amount)",
 	"Which statuses send callbacks: FINISHED, HOLDED, REJECTED, CANCELED, CLOSED, REVERSED; claims have no iat (callback_iat)",
 	"invoices/cancel and c2a/reverse/complete exist at these paths; transfers send the same callback claims",
@@ -83,14 +87,16 @@ func testCards() []testCard {
 		{"4000 0000 0000 0101", "lookup", "asks for the code 123456"},
 		{"4000 0000 0000 0002", "decline", "is rejected"},
 		{"4000 0000 0000 0119", "pending", "stays pending"},
+		{"4000 0000 0000 0127", "cancel", "is canceled"},
+		{"4000 0000 0000 0135", "close", "is closed without success"},
 	}
 }
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.Console(r, marker), Client: t.cfg.Merchants[0].ClientID,
+		Console: t.Console(r, marker, t.cfg.Hosts), Clients: t.cfg.Merchants,
 		Orders: t.Orders(100), Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
-		Outcomes: Outcomes(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
+		Outcomes: Outcomes(), Later: Afterwards(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
 	}
 }
 

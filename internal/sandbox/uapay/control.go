@@ -16,8 +16,8 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		r.Get("/orders", control.Orders(t.Orders))
 		r.Get("/orders/{id}", control.Order(t.detail))
 		r.Post("/orders/{id}/complete", control.Complete(t.Complete, t.detail))
+		r.Post("/orders/{id}/later", control.Happen(t.Later, t.detail))
 		r.Post("/orders/{id}/callback", control.Do(http.StatusAccepted, t.controlCallback))
-		r.Post("/orders/{id}/reverse", control.Do(http.StatusOK, t.controlReverse))
 		r.Post("/cards", control.Do(http.StatusCreated, t.controlCard))
 		r.Get("/requests", control.Requests(t.calls))
 		r.Post("/callback-secrets", control.CallbackSecret(t.SetCallbackKey))
@@ -25,6 +25,7 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 			t.ExpireSessions()
 			w.WriteHeader(http.StatusNoContent)
 		})
+		control.HostRoutes(r, t.cfg.Hosts)
 		control.Routes(r, t.switches)
 	})
 }
@@ -46,22 +47,6 @@ func (t *Simulator) detail(id string) (detail, bool) {
 
 func (t *Simulator) controlCallback(id string, in CallbackRequest) (any, error) {
 	return map[string]string{"queued": in.Variant}, t.SendCallback(id, in)
-}
-
-type reversal struct {
-	Amount int64 `json:"amount"`
-}
-
-// controlReverse refunds as the merchant would in the provider's own cabinet: a part by amount, else what is left.
-func (t *Simulator) controlReverse(id string, in reversal) (any, error) {
-	if err := t.Reverse(id, in.Amount); err != nil {
-		return nil, err
-	}
-	d, ok := t.detail(id)
-	if !ok {
-		return nil, ErrUnknownOrder
-	}
-	return d, nil
 }
 
 type saveCard struct {

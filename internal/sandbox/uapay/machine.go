@@ -3,7 +3,6 @@ package uapay
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -122,6 +121,7 @@ func (t *Simulator) decide(o *Order, p *Payment) {
 	}
 	outcomes := map[behaviour]Outcome{
 		behaviourSuccess: "success", behaviour3DS: "3ds", behaviourLookup: "lookup", behaviourReject: "fail", behaviourPending: "pending",
+		behaviourCancel: "cancel", behaviourClose: "closed",
 	}
 	t.apply(o, p, outcomes[b])
 }
@@ -138,8 +138,6 @@ func Outcomes() []Outcome {
 var (
 	ErrUnknownOrder = control.ErrUnknownOrder
 	ErrFinished     = control.ErrFinished
-
-	errNotFinished = errors.New("order has no finished payment")
 )
 
 func (t *Simulator) apply(o *Order, p *Payment, outcome Outcome) {
@@ -262,17 +260,21 @@ func (t *Simulator) planCharge(o *Order) {
 		return
 	}
 	t.later(t.settings.scaled(int(o.Interval)*24*3_600_000), o, p, func(o *Order, p *Payment) {
-		if o.Inactive || o.PlannedAt == nil || !o.PlannedAt.Equal(at) || o.Payment() != p {
-			return
+		if !o.Inactive && o.PlannedAt != nil && o.PlannedAt.Equal(at) && o.Payment() == p {
+			t.charge(o)
 		}
-		o.lastDue = at
-		next := t.newPayment(o, p.Card, o.Amount)
-		if r := t.rule(o, next); r != nil {
-			t.apply(o, next, r.Outcome)
-			return
-		}
-		t.succeed(o, next) // the payer proved the card with the first payment
 	})
+}
+
+// charge is the planned charge of a subscription.
+func (t *Simulator) charge(o *Order) {
+	o.lastDue = *o.PlannedAt
+	next := t.newPayment(o, o.Payment().Card, o.Amount)
+	if r := t.rule(o, next); r != nil {
+		t.apply(o, next, r.Outcome)
+		return
+	}
+	t.succeed(o, next) // the payer proved the card with the first payment
 }
 
 // Complete moves the newest payment of an order as if the payer had done it. An
@@ -312,30 +314,6 @@ func (t *Simulator) complete(o *Order, outcome Outcome) error {
 		p.Card = newCard(o.ClientID, CardSuccess)
 	}
 	t.apply(o, p, outcome)
-	return nil
-}
-
-// Reverse refunds a part of an order's newest payment, or all that is left when amount is 0, as the merchant would in the
-// provider's own cabinet: no request of the merchant tells of it, and a transfer gets no RETURN operation.
-func (t *Simulator) Reverse(id string, amount int64) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	o := t.store.any(id)
-	switch {
-	case o == nil:
-		return fmt.Errorf("reverse %s: %w", id, ErrUnknownOrder)
-	case o.Payment() == nil || o.Payment().System != SystemFinished:
-		return fmt.Errorf("reverse %s: %w", id, errNotFinished)
-	}
-	p := o.Payment()
-	left := p.paid() - p.Refunded
-	if amount == 0 {
-		amount = left
-	}
-	if amount < 0 || amount > left {
-		return fmt.Errorf("reverse %s: %d is left", id, left)
-	}
-	t.reverse(o, p, amount)
 	return nil
 }
 

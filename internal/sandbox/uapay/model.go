@@ -63,6 +63,8 @@ const (
 	CardLookup  = "4000000000000101"
 	CardReject  = "4000000000000002"
 	CardPending = "4000000000000119"
+	CardCancel  = "4000000000000127"
+	CardClose   = "4000000000000135"
 )
 
 type behaviour int
@@ -74,11 +76,13 @@ const (
 	behaviourLookup
 	behaviourReject
 	behaviourPending
+	behaviourCancel
+	behaviourClose
 )
 
 var behaviours = map[string]behaviour{
 	CardSuccess: behaviourSuccess, Card3DS: behaviour3DS, CardLookup: behaviourLookup,
-	CardReject: behaviourReject, CardPending: behaviourPending,
+	CardReject: behaviourReject, CardPending: behaviourPending, CardCancel: behaviourCancel, CardClose: behaviourClose,
 }
 
 // Card is a stored card; its number is forgotten.
@@ -141,6 +145,8 @@ type Order struct {
 	// lastDue is the planned time of the latest charge of a subscription.
 	lastDue time.Time
 	outbox  callback.Outbox
+	// muted keeps callbacks back.
+	muted bool
 }
 
 // Payment is one attempt to pay an order.

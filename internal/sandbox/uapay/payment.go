@@ -228,7 +228,7 @@ func (t *Simulator) reversePayment(c *call) answer {
 	}
 	left := p.paid() - p.Refunded
 	switch {
-	case p.System != SystemFinished && (p.System != SystemReversed || left == 0) || p.busy:
+	case p.System != SystemFinished && (p.System != SystemReversed || left <= 0) || p.busy:
 		return reject(CodeState, "payment is not finished")
 	case given && amount > left:
 		return reject(CodeAmount, "amount is above what is left")

@@ -45,7 +45,9 @@ func TestHostedPage(t *testing.T) {
 	o, _ := b.simulator.Order("ord-1")
 	require.Len(t, o.Payments, 1)
 
-	for number, want := range map[string]string{CardReject: "failed", CardPending: "processing", "4242424242424242": "failed"} {
+	for number, want := range map[string]string{
+		CardReject: "failed", CardPending: "processing", CardCancel: "canceled", CardClose: "failed", "4242424242424242": "failed",
+	} {
 		made := b.invoice("card-"+number[12:], object{"redirectUrl": nil})
 		_, where, _ := b.visit(http.MethodPost, made.text("paymentPageUrl"), typed(number))
 		_, _, html := b.visit(http.MethodGet, where, nil)

@@ -31,12 +31,13 @@ type Merchant struct {
 	Name string
 }
 
-// DefaultMerchants are a client with the key of the worked example (uapay.md 4.4)
-// and the provider's unsigned demo client.
+// DefaultMerchants are a client with the key of the worked example (uapay.md 4.4),
+// the provider's unsigned demo client, and a second one with a key.
 func DefaultMerchants() []Merchant {
 	return []Merchant{
 		{ClientID: "90001", Key: "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==", Name: "Demo shop"},
 		{ClientID: "1", Name: "Unsigned demo"},
+		{ClientID: "90002", Key: "bG9jYWwtc2ltdWxhdG9yLWtleS0wMg==", Name: "Demo shop"},
 	}
 }
 

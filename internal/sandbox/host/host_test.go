@@ -1,0 +1,126 @@
+package host_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/sandbox/host"
+)
+
+// upstream answers with what it was sent.
+func upstream(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	t.Cleanup(server.Close)
+	return server
+}
+
+func listen(t *testing.T, cfg host.Config) *host.Host {
+	t.Helper()
+	cfg.Address, cfg.Record = "127.0.0.1:0", true
+	h, err := host.Listen(t.Context(), cfg)
+	require.NoError(t, err)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func post(client *http.Client, address, body string) (string, error) {
+	res, err := client.Post(address, "text/plain", strings.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	return string(raw), err
+}
+
+func TestAHostComesAndGoes(t *testing.T) {
+	t.Parallel()
+	h := listen(t, host.Config{Upstream: strings.TrimPrefix(upstream(t).URL, "http://")})
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	address := h.Address()
+	for range 3 {
+		answer, err := post(client, "http://"+address, "one")
+		require.NoError(t, err)
+		require.Equal(t, "one", answer)
+		require.NoError(t, h.Set(t.Context(), host.Refused))
+		_, err = post(client, "http://"+address, "two")
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.Equal(t, address, h.Address())
+		require.NoError(t, h.Set(t.Context(), host.Open))
+	}
+	require.True(t, h.Carried("one"))
+	require.False(t, h.Carried("two"))
+	require.Error(t, h.Set(t.Context(), "gone"))
+	require.Error(t, h.Set(t.Context(), host.Untrusted), "it speaks no TLS")
+	require.Equal(t, host.Open, h.State())
+}
+
+func TestAHangingHostTakesARequest(t *testing.T) {
+	t.Parallel()
+	h := listen(t, host.Config{Upstream: strings.TrimPrefix(upstream(t).URL, "http://")})
+	require.NoError(t, h.Set(t.Context(), host.Hanging))
+	conn, err := net.Dial("tcp", h.Address())
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprint(conn, "POST / HTTP/1.1\r\nHost: x\r\n\r\n")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return h.Carried("POST /") }, time.Minute, 2*time.Millisecond)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	_, err = bufio.NewReader(conn).ReadByte()
+	require.True(t, errors.Is(err, os.ErrDeadlineExceeded), err)
+	require.NoError(t, h.Set(t.Context(), host.Open))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+	_, err = bufio.NewReader(conn).ReadByte()
+	require.Error(t, err, "its connections end with the state")
+	require.False(t, errors.Is(err, os.ErrDeadlineExceeded))
+}
+
+// A stranger's certificate ends a connection before the first byte of a request.
+func TestAHostThatNobodyTrusts(t *testing.T) {
+	t.Parallel()
+	certificates, err := host.NewCertificates()
+	require.NoError(t, err)
+	h := listen(t, host.Config{
+		Upstream: strings.TrimPrefix(upstream(t).URL, "http://"), Trusted: certificates.Trusted, Stranger: certificates.Stranger,
+	})
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM(certificates.Root))
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
+	answer, err := post(client, "https://"+h.Address(), "one")
+	require.NoError(t, err)
+	require.Equal(t, "one", answer)
+	require.NoError(t, h.Set(t.Context(), host.Untrusted))
+	_, err = post(client, "https://"+h.Address(), "two")
+	var untrusted *tls.CertificateVerificationError
+	require.ErrorAs(t, err, &untrusted)
+	require.NoError(t, h.Set(t.Context(), host.Open))
+	_, err = post(client, "https://"+h.Address(), "three")
+	require.NoError(t, err)
+	require.True(t, h.Carried("three"))
+	require.False(t, h.Carried("two"))
+}
+
+func TestAHostThatCannotListen(t *testing.T) {
+	t.Parallel()
+	taken := upstream(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := host.Listen(ctx, host.Config{Address: strings.TrimPrefix(taken.URL, "http://")})
+	require.ErrorContains(t, err, "open a simulator's host")
+}
