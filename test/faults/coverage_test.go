@@ -23,6 +23,8 @@ func full() Report {
 			kind += ":" + Points[0]
 		case "provider_cut", "provider_slow", "provider_torn":
 			kind += ":uapay"
+		case "account_dead":
+			kind += ":" + deadRefused
 		}
 		r.Faults = append(r.Faults, kind)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"payrelay/internal/sandbox/host"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
 )
@@ -47,7 +48,7 @@ func (r *run) inject(ctx, load context.Context) {
 // notifications that met a bad-tempered shop. It is negative for kinds that know by themselves whether they took effect.
 func (r *run) met(f Fault) int {
 	switch f.Kind {
-	case "provider_cut", "provider_slow", "provider_torn":
+	case "provider_cut", "provider_slow", "provider_torn", "account_dead":
 		if f.Simulator == "uapay" {
 			return len(r.simulators.UAPAY().Requests(""))
 		}
@@ -96,14 +97,15 @@ var appliers = map[string]func(*run, context.Context, Fault) (took bool, err err
 	"db_locked":    func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.lockOrders(ctx, f.For) },
 	"db_exhausted": func(r *run, ctx context.Context, f Fault) (bool, error) { return true, r.exhaust(ctx, f.For) },
 	"provider_cut": func(r *run, ctx context.Context, f Fault) (bool, error) {
-		return r.spoil(ctx, f, r.provider(f), "reset_peer", "downstream", map[string]any{"timeout": 20})
+		return r.spoilAll(ctx, f, "reset_peer", "downstream", map[string]any{"timeout": 20})
 	},
 	"provider_slow": func(r *run, ctx context.Context, f Fault) (bool, error) {
-		return r.spoil(ctx, f, r.provider(f), "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
+		return r.spoilAll(ctx, f, "latency", "downstream", map[string]any{"latency": 2 * f.Size.Milliseconds()})
 	},
 	"provider_torn": func(r *run, ctx context.Context, f Fault) (bool, error) {
-		return r.spoil(ctx, f, r.provider(f), "limit_data", "downstream", map[string]any{"bytes": 700})
+		return r.spoilAll(ctx, f, "limit_data", "downstream", map[string]any{"bytes": 700})
 	},
+	"account_dead": (*run).killAccount,
 	"storm": func(r *run, ctx context.Context, f Fault) (bool, error) {
 		return r.front.storm(ctx, 40, int(f.Size.Milliseconds())) > 0, nil
 	},
@@ -118,11 +120,6 @@ func (r *run) replica(f Fault) *replica { return r.replicas[f.Replica%len(r.repl
 
 // dbLink is that server's way to the database.
 func (r *run) dbLink(f Fault) *link { return r.dbLinks[f.Replica%len(r.dbLinks)] }
-
-// provider is the way to the provider that a fault is of.
-func (r *run) provider(f Fault) *link {
-	return map[string]*link{"smartcore": r.smartcoreLink, "uapay": r.uapayLink}[f.Simulator]
-}
 
 func (r *run) stop(ctx context.Context, f Fault) (took bool, err error) {
 	took = r.replica(f).signal(syscall.SIGTERM)
@@ -177,6 +174,41 @@ func (r *run) failReceiver(ctx context.Context, f Fault) (took bool, err error) 
 	wait(ctx, f.For)
 	rec.be("")
 	return true, nil
+}
+
+// spoilAll lets the links of a provider's merchants misbehave for a fault's time.
+func (r *run) spoilAll(ctx context.Context, f Fault, kind, stream string, attributes map[string]any) (took bool, err error) {
+	var all sync.WaitGroup
+	var failed error
+	for _, m := range r.merchants {
+		if m.provider == f.Simulator {
+			all.Go(func() {
+				if _, err := r.spoil(ctx, f, m.link, kind, stream, attributes); err != nil {
+					r.linkMu.Lock()
+					defer r.linkMu.Unlock()
+					failed = err
+				}
+			})
+		}
+	}
+	all.Wait()
+	return true, failed
+}
+
+// killAccount lets the host of an account's merchant refuse connections or show a certificate that nobody trusts, or the account
+// call a host that has no name. The other accounts live.
+func (r *run) killAccount(ctx context.Context, f Fault) (took bool, err error) {
+	die, live := func() error { return r.reach(ctx, f.Account, noName) }, func() error { return r.reach(ctx, f.Account, "") }
+	if f.How != deadNoName {
+		m := r.merchants[merchantOf(f.Account)]
+		die = func() error { return m.host.Set(ctx, host.State(f.How)) }
+		live = func() error { return m.host.Set(context.WithoutCancel(ctx), host.Open) }
+	}
+	if err := die(); err != nil {
+		return false, err
+	}
+	wait(ctx, f.For)
+	return true, live()
 }
 
 // spoil lets a link misbehave for a fault's time.
@@ -279,9 +311,12 @@ func (r *run) calm(ctx context.Context) error {
 	for _, rec := range r.receivers {
 		rec.be("")
 	}
+	if err := r.revive(ctx); err != nil {
+		return err
+	}
 	r.linkMu.Lock()
 	defer r.linkMu.Unlock()
-	for _, l := range append([]*link{r.smartcoreLink, r.uapayLink}, r.dbLinks...) {
+	for _, l := range r.dbLinks {
 		if err := l.heal(); err != nil {
 			return err
 		}
@@ -295,4 +330,32 @@ func (r *run) calm(ctx context.Context) error {
 		return err
 	}
 	return r.unexhaust()
+}
+
+// revive opens the ways to all merchants again.
+func (r *run) revive(ctx context.Context) error {
+	for _, m := range r.merchants {
+		if err := m.host.Set(ctx, host.Open); err != nil {
+			return err
+		}
+		r.linkMu.Lock()
+		err := m.link.heal()
+		r.linkMu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range r.plan.Faults {
+		if f.How != deadNoName {
+			continue
+		}
+		err := r.reach(ctx, f.Account, "")
+		for try := 0; err != nil && try < 50 && wait(ctx, 200*time.Millisecond); try++ { // the database may have to recover yet
+			err = r.reach(ctx, f.Account, "")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ func injectionOf(f Fault, from, to time.Time) Injection {
 	switch f.Kind {
 	case "kill", "kill_point", "stop", "pause", "pause_point":
 		s.Process = true
-	case "provider_cut", "provider_slow", "provider_torn", "provider_clock":
+	case "provider_cut", "provider_slow", "provider_torn", "provider_clock", "account_dead":
 		s.Calls = true
 	case "simulator":
 		s.Calls = f.Fault.Kind == fault.CallbackBeforeAnswer // the answer waits for the callback's

@@ -10,7 +10,7 @@ import (
 	"payrelay/internal/sandbox/uapay"
 )
 
-// uapayClient is the merchant that the run's UAPAY accounts belong to.
+// uapayClient is the merchant of UAPAY that keeps the run's cards, pays out and moves money between cards.
 const uapayClient = "90001"
 
 // keptCard is a card that UAPAY keeps and that does what the order's outcome says. Half of the challenged payers get the
@@ -45,16 +45,16 @@ func (p *player) request(o Order) (path, body string) {
 	case "statement":
 		now := time.Now().UTC()
 		kind := []string{"payment", "payout", "refund"}[o.Part%3]
-		return "/v1/statements", fmt.Sprintf(`{"account":"EUR-sandbox","type":%q,"status":"succeeded","from":%q,"to":%q}`,
-			kind, now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
+		return "/v1/statements", fmt.Sprintf(`{"account":%q,"type":%q,"status":"succeeded","from":%q,"to":%q}`,
+			accountEUR, kind, now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339))
 	case "uapay_card", "uapay_card_hold":
 		manual := ""
 		if o.Script == "uapay_card_hold" {
 			manual = `,"capture":"manual"`
 		}
-		return "/v1/payments", fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"currency":"UAH","flow":"direct"%s,"payment_method":{"type":"stored_card","card_id":%q,"cvc":"123"},`+
+		return "/v1/payments", fmt.Sprintf(`{"reference":%q,"description":%q,"amount":%d,"currency":"UAH","account":%q,"flow":"direct"%s,"payment_method":{"type":"stored_card","card_id":%q,"cvc":"123"},`+
 			`"browser":{"accept_header":"text/html","user_agent":"Mozilla/5.0","java_enabled":false,"javascript_enabled":true,"color_depth":24,"screen_height":900,"screen_width":1440,"language":"uk-UA","time_zone_offset":-120},%s}`,
-			o.Name, o.Name, o.Minor, manual, p.keptCard(o), customer)
+			o.Name, o.Name, o.Minor, accountUAH, manual, p.keptCard(o), customer) // the card is kept for that merchant alone
 	}
 	return "/v1/payments", paymentBody(o)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/host"
 )
 
 // clockSlack is how far apart two replicas' idea of the database's time may be: each is exact to half a round trip to it,
@@ -18,8 +19,18 @@ const clockSlack = time.Second
 var Points = []string{
 	"order-written", "provider-answered", "outcome-written", "callback-verified", "callback-kept", "job-begun", "check-answered", "notification-sent",
 	"batch-claimed", "batch-judged", "batch-committed",
-	"answer-kept", "command-written",
+	"answer-kept", "command-written", pointMoved,
 }
+
+// pointMoved is where an order has gone to another account, and its next attempt is not sent.
+const pointMoved = "order-moved"
+
+// How an account can be dead: nobody listens at its host, the host's certificate is a stranger's, or the host has no name.
+const (
+	deadRefused   = string(host.Refused)
+	deadUntrusted = string(host.Untrusted)
+	deadNoName    = "no_name"
+)
 
 // Order is one order that a shop will ask for, and what happens to it.
 type Order struct {
@@ -42,13 +53,15 @@ type Fault struct {
 	At   time.Duration
 	For  time.Duration
 	Kind string
-	// Replica, Shop, Point, Nth, Simulator (a provider's name) and Size are used by the kinds that need them.
+	// Replica, Shop, Point, Nth, Simulator (a provider's name), Account, How and Size are used by the kinds that need them.
 	Replica   int
 	Shop      int
 	Point     string
 	Nth       int
 	Simulator string
 	Fault     fault.Fault
+	Account   string
+	How       string // the account is dead
 	Size      time.Duration
 }
 
@@ -57,6 +70,8 @@ func (f Fault) String() string {
 	switch {
 	case f.Point != "":
 		return s + ":" + f.Point + ":" + fmt.Sprint(f.Nth)
+	case f.How != "":
+		return s + ":" + f.How + ":" + f.Account
 	case f.Simulator != "":
 		return strings.TrimSuffix(s+":"+f.Simulator+":"+string(f.Fault.Kind), ":")
 	}
@@ -70,6 +85,8 @@ func (f Fault) Name() string {
 		return f.Kind + ":" + f.Point
 	case f.Kind == "simulator":
 		return "simulator:" + string(f.Fault.Kind)
+	case f.How != "":
+		return f.Kind + ":" + f.How
 	case f.Simulator != "":
 		return f.Kind + ":" + f.Simulator
 	}
@@ -119,6 +136,7 @@ var scripts = []struct {
 var kinds = []string{
 	"kill", "kill", "kill_point", "kill_point", "kill_point", "stop", "pause", "pause", "pause_point", "pause_point", "db_crash", "db_slow", "db_locked", "db_exhausted",
 	"db_cut", "db_silent", "provider_cut", "provider_slow", "provider_torn", "storm", "storm", "clock", "provider_clock", "shop_500", "shop_hang", "shop_lost", "refunds_fail",
+	"account_dead",
 }
 
 // NewPlan makes the plan of a seed. replicas 0 lets the seed choose.
@@ -179,6 +197,7 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		lost.Fault = fault.Fault{Kind: []fault.Kind{fault.DropAfter, fault.BadGatewayAfter, fault.TruncatedJSON}[r.IntN(3)], Endpoint: endpoints[r.IntN(len(endpoints))], Count: count}
 		p.Faults = append(p.Faults, lost)
 	}
+	p.Faults = append(p.Faults, deadAccounts(r, p)...)
 	// Refunds whose answer was lost: their callback alone tells how they ended.
 	p.Faults = append(p.Faults, Fault{
 		At: time.Duration(r.Int64N(int64(p.Load / 3))), For: p.Load, Kind: "simulator", Simulator: "smartcore",
@@ -189,6 +208,34 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		p.Restarts = append(p.Restarts, time.Duration(100+r.IntN(900))*time.Millisecond)
 	}
 	return p
+}
+
+// deadAccounts are always one account that dies while there is much to do, and half of the time a process that ends, or stops, when
+// an order has gone elsewhere.
+func deadAccounts(r *rand.Rand, p Plan) []Fault {
+	dead := Fault{Kind: "account_dead", At: time.Duration(r.Int64N(int64(p.Load / 3)))}
+	dead.die(r, p)
+	kinds := []string{"kill_point", "pause_point", "", ""}
+	f := Fault{Kind: kinds[r.IntN(len(kinds))], Replica: r.IntN(p.Replicas), Point: pointMoved, Nth: nth(r, pointMoved, 6), For: pause(r)}
+	if f.Kind == "" {
+		return []Fault{dead}
+	}
+	return []Fault{dead, f}
+}
+
+// die draws which account a fault kills, and how. Only hosts with TLS can show a certificate. The service learns of another host
+// within some seconds, so a lost name must last.
+func (f *Fault) die(r *rand.Rand, p Plan) {
+	names := routed()
+	f.Account = names[r.IntN(len(names))]
+	f.How = []string{deadRefused, deadRefused, deadUntrusted, deadNoName}[r.IntN(4)]
+	if f.How == deadUntrusted && !strings.HasSuffix(f.Account, "-second") {
+		f.Account = f.Account[:3] + "-second"
+	}
+	f.Simulator = map[string]string{"EUR": "smartcore", "UAH": "uapay"}[f.Account[:3]]
+	if f.For = time.Duration(1000+r.IntN(3000)) * time.Millisecond; f.How == deadNoName {
+		f.At, f.For = 0, p.Load
+	}
 }
 
 // Provoke adds to a plan what the safeguards that are off are there for, so that each run shows their lack. safeguards are
@@ -213,6 +260,10 @@ func (p *Plan) Provoke(safeguards string) {
 			for i := range 3 * p.Replicas {
 				add(0, Fault{Kind: "kill_point", Replica: i % p.Replicas, Point: "provider-answered", Nth: 4 + 7*(i/p.Replicas)})
 			}
+		case "failover": // answers are lost for which a shop has another account
+			for _, endpoint := range []string{"initPayment", "initPaymentHost2Host", "authorize"} {
+				add(0, simulator("smartcore", fault.Fault{Kind: fault.DropAfter, Endpoint: endpoint, Count: 12}))
+			}
 		case "rowlock", "dedupe": // many reports about one order at the same time, and again
 			for at := p.Load / 6; at < p.Load; at += p.Load / 6 {
 				add(at, Fault{Kind: "storm", Size: 8 * time.Millisecond})
@@ -225,10 +276,14 @@ func (p *Plan) Provoke(safeguards string) {
 	slices.SortStableFunc(p.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 }
 
-// nth draws how often an instant is passed before the fault comes. Captures and cancels come late and are few while faults last.
+// nth draws how often an instant is passed before the fault comes. Captures and cancels come late and are few while faults last, and
+// few orders go elsewhere.
 func nth(r *rand.Rand, point string, most int) int {
-	if point == "command-written" {
+	switch point {
+	case "command-written":
 		most = min(most, 4)
+	case pointMoved:
+		most = min(most, 6)
 	}
 	return 1 + r.IntN(most)
 }
@@ -264,6 +319,8 @@ func drawFault(r *rand.Rand, p Plan) Fault {
 		f.Size = time.Duration(2+r.IntN(8)) * time.Millisecond // so many times
 	}
 	switch f.Kind {
+	case "account_dead":
+		f.die(r, p)
 	case "provider_cut", "provider_slow", "provider_torn":
 		f.Simulator = []string{"smartcore", "uapay"}[r.IntN(2)]
 	}

@@ -18,7 +18,7 @@ func TestAPlanComesFromItsSeed(t *testing.T) {
 // The plan of a run with a safeguard off is the same and has more faults.
 func TestAPlanProvokesWhatASafeguardIsFor(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"timer", "writeahead", "rowlock", "dedupe"} {
+	for _, name := range []string{"timer", "writeahead", "rowlock", "dedupe", "failover"} {
 		plain, more := NewPlan(7, 200, 0), NewPlan(7, 200, 0)
 		more.Provoke(name)
 		require.Equal(t, plain.Orders, more.Orders, name)
@@ -37,7 +37,7 @@ func TestPlansCoverEverything(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	replicas := map[int]bool{}
-	for seed := range int64(200) {
+	for seed := range int64(400) {
 		p := NewPlan(seed, 200, 0)
 		require.Len(t, p.Orders, 200)
 		require.GreaterOrEqual(t, len(p.Faults), 7)
@@ -61,6 +61,10 @@ func TestPlansCoverEverything(t *testing.T) {
 	for _, kind := range kinds {
 		switch kind {
 		case "kill_point", "pause_point": // see above
+		case "account_dead":
+			for _, how := range []string{deadRefused, deadUntrusted, deadNoName} {
+				require.True(t, seen[kind+":"+how], how)
+			}
 		case "provider_cut", "provider_slow", "provider_torn":
 			require.True(t, seen[kind+":smartcore"], kind)
 			require.True(t, seen[kind+":uapay"], kind)
@@ -86,6 +90,7 @@ func TestFaultsHitEveryTarget(t *testing.T) {
 			seen[fmt.Sprint(f.Kind, " replica ", f.Replica)] = true
 			seen[fmt.Sprint(f.Kind, " shop ", f.Shop)] = true
 			seen[fmt.Sprint(f.Kind, " provider ", f.Simulator)] = true
+			seen[fmt.Sprint(f.Kind, " ", f.How, " account ", f.Account)] = true
 			if f.Kind == "simulator" {
 				seen[fmt.Sprint(f.Fault.Kind, " provider ", f.Simulator)] = true
 				seen[fmt.Sprint("endpoint ", f.Simulator, "/", f.Fault.Endpoint)] = true
@@ -107,6 +112,13 @@ func TestFaultsHitEveryTarget(t *testing.T) {
 			require.True(t, seen[fmt.Sprint(kind, " shop ", shop, " of one replica")], "%s %d", kind, shop)
 		}
 	}
+	for _, account := range routed() {
+		require.True(t, seen["account_dead refused account "+account], account)
+		require.True(t, seen["account_dead no_name account "+account], account)
+	}
+	require.True(t, seen["account_dead untrusted account EUR-second"])
+	require.True(t, seen["account_dead untrusted account UAH-second"])
+	require.False(t, seen["account_dead untrusted account EUR-sandbox"], "its host speaks no TLS")
 	for _, provider := range []string{"smartcore", "uapay"} {
 		for _, kind := range []string{"provider_cut", "provider_slow", "provider_torn"} {
 			require.True(t, seen[kind+" provider "+provider], "%s %s", kind, provider)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,9 @@ const (
 	providerTimeout = 2 * time.Second
 	visibilityDelay = 2 * time.Second
 
+	accountEUR     = "EUR-sandbox"
 	accountPayouts = "EUR-sandbox-payout"
+	accountUAH     = "UAH-sandbox"
 	accountP2P     = "UAH-sandbox-p2p"
 )
 
@@ -82,10 +85,10 @@ type run struct {
 	shops      []*shopper
 	replicas   []*replica
 
-	receivers                []*receiver
-	dbLinks                  []*link
-	smartcoreLink, uapayLink *link
-	linkMu                   sync.Mutex
+	receivers []*receiver
+	merchants map[string]*merchant // by id
+	dbLinks   []*link
+	linkMu    sync.Mutex
 
 	injections injections
 	closers    []func()
@@ -194,6 +197,7 @@ func (r *run) count(report *Report, snapshot Snapshot) {
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(snapshot.Effects), "notifications": len(snapshot.Notices), "answers": len(snapshot.Answers), "callbacks": len(snapshot.Callbacks),
 		"contradictions": len(snapshot.Contradictions), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
+		"orders that went to another account": count(snapshot.Rows, func(row Row) bool { return len(row.Ended) > 0 }), "attempts of payments": len(snapshot.Attempts),
 		"views of orders": len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
 	}
 	report.Orders, report.Faults = len(snapshot.Rows), injectedFaults(snapshot.Injections)
@@ -265,8 +269,12 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, err
 	}
+	attempts := map[string][]Attempt{}
+	for _, s := range r.shops {
+		maps.Copy(attempts, s.attempts(ctx, snapshot.Rows))
+	}
 	snapshot.Unkept, snapshot.Contradictions, snapshot.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
-	snapshot.Away, snapshot.Before = away, before
+	snapshot.Away, snapshot.Before, snapshot.Attempts = away, before, attempts
 	for _, s := range customers {
 		s.close(&snapshot)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/gateway"
-	"payrelay/internal/payment"
 	"payrelay/internal/sandbox"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
@@ -50,7 +49,7 @@ func (r *run) build(ctx context.Context) error {
 	return r.startReplicas(ctx, keyset)
 }
 
-// startSimulators starts the providers, and toxiproxy before them.
+// startSimulators starts the providers, and the ways to their merchants.
 func (r *run) startSimulators(ctx context.Context) error {
 	address, err := freeAddress(ctx)
 	if err != nil {
@@ -71,15 +70,7 @@ func (r *run) startSimulators(ctx context.Context) error {
 	go func() { defer close(done); _ = r.simulators.Run(ctx) }()
 	go func() { _ = server.ListenAndServe() }() // ends with Close
 	r.closers = append(r.closers, func() { _ = server.Close(); <-done })
-	if r.smartcoreLink, err = newLink("smartcore", address); err != nil {
-		return err
-	}
-	r.closers = append(r.closers, r.smartcoreLink.cut)
-	if r.uapayLink, err = newLink("uapay", address); err != nil {
-		return err
-	}
-	r.closers = append(r.closers, r.uapayLink.cut)
-	return nil
+	return r.startMerchants(ctx, address)
 }
 
 // dayIn makes a subscription's day pass in d, and leaves the other times that the simulator scales as they are.
@@ -130,26 +121,7 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 		r.shops = append(r.shops, &shopper{name: made.ID.String(), key: key, client: client, turn: turn})
 		names = append(names, name)
 	}
-	r.front.accounts = map[string]account{}
-	sc, ua := "http://"+r.smartcoreLink.address(), "http://"+r.uapayLink.address()
-	urls := map[string]string{"pci_url": sc + "/smartcore/pci", "gateway_url": sc + "/smartcore/gateway", "reporting_url": sc + "/smartcore/reporting"}
-	uapaySettings := map[string]string{"client_id": "90001", "api_url": ua + "/uapay"}
-	smartcoreSecrets := map[string]gateway.Secret{"merchant_key": "test", "secret": smartcoreSecret}
-	uapaySecrets := map[string]gateway.Secret{"secret": uapayKey}
-	for _, a := range []store.NewAccount{
-		{Name: "EUR-sandbox", Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayments, Settings: urls, Secrets: smartcoreSecrets},
-		{Name: accountPayouts, Provider: "smartcore", Currency: "EUR", Purpose: payment.PurposePayouts, Settings: urls, Secrets: smartcoreSecrets},
-		{Name: "UAH-sandbox", Provider: "uapay", Currency: "UAH", Purpose: payment.PurposePayments, Settings: uapaySettings, Secrets: uapaySecrets},
-		{Name: accountP2P, Provider: "uapay", Currency: "UAH", Purpose: payment.PurposePayouts, Settings: uapaySettings, Secrets: uapaySecrets},
-	} {
-		a.Shops = names
-		made, err := st.CreateAccount(ctx, a)
-		if err != nil {
-			return err
-		}
-		r.front.accounts["/callbacks/"+made.Provider+"/"+made.CallbackToken.Reveal()] = account{made.Provider, made.ID}
-	}
-	return nil
+	return r.seedAccounts(ctx, names)
 }
 
 // startReplicas starts the server's processes and waits until they are ready.
@@ -180,6 +152,7 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 			"DATABASE_URL": r.Database.url(r.name, l.address()), "SECRET_KEYSET": keyset, "PUBLIC_URL": "http://" + r.front.address,
 			"LISTEN_ADDR": rep.address, "ADMIN_ADDR": rep.admin, "PROVIDER_TIMEOUT": providerTimeout.String(), "VISIBILITY_DELAY": visibilityDelay.String(),
 			"DATABASE_POOL": "12", "WORKERS": "16", "SHUTDOWN_TIMEOUT": "3s", "PAYRELAY_FAULTPOINTS_CLOCK": rep.clock,
+			"SSL_CERT_FILE":              filepath.Join(r.dir, authorityFile),
 			"PAYRELAY_FAULTPOINTS_TIMES": "notify_timeout=2s,notify_lease_slack=1s,notify_pause=1s,job_timeout=8s",
 		}
 		for _, f := range r.plan.Faults {

@@ -23,6 +23,7 @@ const (
 // Effect is one order of a provider's ledger, or one refund of one.
 type Effect struct {
 	Provider  string
+	Merchant  string // the provider's name of whom the order is of
 	ID        string // what we call the order towards the provider; for a refund, its payment's
 	RefundID  string // the provider's id of a refund, empty for orders and for providers that give none
 	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
@@ -40,6 +41,7 @@ type Effect struct {
 type Row struct {
 	ID, Shop, Kind, Reference string
 	Status, Provider          string
+	Account                   string
 	ProviderOrderID           string
 	ProviderReference         string
 	Parent                    string
@@ -54,6 +56,8 @@ type Row struct {
 	Steps                     []Step
 	ConflictReasons           []string
 	Applied                   int // callbacks kept with the verdict that they led to a step
+	// Ended are the attempts before the present one, in their order.
+	Ended []Ended
 	// Answered says that the answer to a refund's call came back.
 	Answered bool
 	// Called is when a refund's or payout's call began that was written down, whether it was answered or not; nil if none was.
@@ -66,6 +70,27 @@ type Row struct {
 type Step struct {
 	Sequence        int
 	From, To, Cause string
+	At              time.Time
+}
+
+// Ended is an attempt of an order at an account that is over.
+type Ended struct {
+	Number          int
+	Account         string
+	ProviderOrderID string
+	Reason          string
+	At              time.Time
+	// Outcomes are those of the calls that were to make the order and had begun when the attempt ended.
+	Outcomes []string
+}
+
+// Attempt is one attempt of an order as its shop is shown it.
+type Attempt struct {
+	Number          int    `json:"number"`
+	Account         string `json:"account"`
+	ProviderOrderID string `json:"provider_order_id"`
+	Status          string `json:"status"`
+	Reason          string `json:"reason"`
 }
 
 // Notice is one notification as a shop received it.
@@ -144,6 +169,10 @@ type Snapshot struct {
 	Altered        []store.Finding // rows whose seal does not hold, or that differ from each other
 	// Before is what the snapshot said before all requests were sent again; nil if that was not read.
 	Before *Reading
+	// Attempts are those of payments as their shops were shown them at the end, by order.
+	Attempts map[string][]Attempt
+	// Carried says of each attempt that ended, by what the order was called there, whether bytes with that name left for a provider.
+	Carried map[string]bool
 }
 
 // Reading is the provider's records and ours at one time.

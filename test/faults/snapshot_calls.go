@@ -18,12 +18,6 @@ import (
 	"payrelay/internal/sandbox/uapay"
 )
 
-// The simulators' keys of the run's accounts.
-const (
-	smartcoreSecret = "qwerty"
-	uapayKey        = "bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ==" //nolint:gosec // the simulator's well-known key
-)
-
 // Call is a request to a provider that may move money, as a simulator saw it.
 type Call struct {
 	Provider, Endpoint string
@@ -86,16 +80,23 @@ func forgeries(simulators *sandbox.Sandbox) (all []Forgery) {
 			}
 		}
 	}
+	secrets := map[string]string{}
+	for _, m := range smartcore.DefaultMerchants() {
+		secrets[m.Key] = m.Secret
+	}
+	for _, m := range uapay.DefaultMerchants() {
+		secrets[m.ClientID] = m.Key
+	}
 	for _, o := range simulators.SmartCore().Orders(0) {
 		for _, c := range o.Callbacks {
-			if !smartcoreSigned(c.Body()) {
+			if !smartcoreSigned(c.Body(), secrets[o.Merchant]) {
 				add("smartcore", o.OrderID, c.Variant, &c.Delivery)
 			}
 		}
 	}
 	for _, o := range simulators.UAPAY().Orders(0) {
 		for _, c := range o.Callbacks {
-			if !uapaySigned(c.Body()) {
+			if !uapaySigned(c.Body(), secrets[o.ClientID]) {
 				add("uapay", o.ExternalID, c.Variant, &c.Delivery)
 			}
 		}
@@ -104,7 +105,7 @@ func forgeries(simulators *sandbox.Sandbox) (all []Forgery) {
 }
 
 // smartcoreSigned reports whether a callback's signature holds. That of a tampered one does if what it claims is true.
-func smartcoreSigned(body string) bool {
+func smartcoreSigned(body, secret string) bool {
 	form, err := url.ParseQuery(body)
 	if err != nil {
 		return false
@@ -113,10 +114,10 @@ func smartcoreSigned(body string) bool {
 	for key, values := range form {
 		pairs = append(pairs, smartcore.Pair{Key: key, Value: values[0]})
 	}
-	return form.Get("sign") == smartcore.Sign(smartcoreSecret, pairs)
+	return form.Get("sign") == smartcore.Sign(secret, pairs)
 }
 
-func uapaySigned(body string) bool {
+func uapaySigned(body, key string) bool {
 	var sealed struct{ Token string }
 	if json.Unmarshal([]byte(body), &sealed) != nil {
 		return false
@@ -126,7 +127,7 @@ func uapaySigned(body string) bool {
 		return false
 	}
 	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
-	return err == nil && sealed.Token == uapay.Sign(uapayKey, claims)
+	return err == nil && sealed.Token == uapay.Sign(key, claims)
 }
 
 // reading reads the provider's records and ours.
@@ -138,6 +139,14 @@ func (r *run) reading(ctx context.Context) (*Reading, error) {
 // witness adds to the snapshot what the simulators and processes have seen to the end.
 func (r *run) witness(b *Snapshot) (err error) {
 	b.Calls, b.Forgeries, b.Injections = calls(r.simulators), forgeries(r.simulators), r.injections.all()
+	b.Carried = map[string]bool{}
+	for _, row := range b.Rows {
+		for _, a := range row.Ended {
+			for _, m := range r.merchants {
+				b.Carried[a.ProviderOrderID] = b.Carried[a.ProviderOrderID] || m.host.Carried(a.ProviderOrderID)
+			}
+		}
+	}
 	b.Exits, err = r.exits()
 	return err
 }

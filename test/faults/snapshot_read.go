@@ -29,7 +29,7 @@ func ledger(simulators *sandbox.Sandbox) []Effect {
 }
 
 func smartcoreEffect(o smartcore.Order) Effect {
-	e := Effect{Provider: "smartcore", ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
+	e := Effect{Provider: "smartcore", Merchant: o.Merchant, ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
 	switch {
 	case o.Operation == smartcore.OpRefund:
 		e.Kind, e.RefundID, e.Started = "refund", o.UUID, o.CreatedAt
@@ -62,7 +62,7 @@ func smartcoreEffect(o smartcore.Order) Effect {
 }
 
 func uapayEffects(o uapay.Order) []Effect {
-	e := Effect{Provider: "uapay", ID: o.ExternalID, Reference: o.Description, Kind: "payment", State: Open, Sum: o.Amount}
+	e := Effect{Provider: "uapay", Merchant: o.ClientID, ID: o.ExternalID, Reference: o.Description, Kind: "payment", State: Open, Sum: o.Amount}
 	switch o.Kind {
 	case uapay.KindA2C:
 		e.Kind = "payout"
@@ -98,7 +98,7 @@ func uapayEffects(o uapay.Order) []Effect {
 		}
 		all = append(all, one)
 		if p.Refunded > 0 {
-			all = append(all, Effect{Provider: "uapay", ID: o.ExternalID, Kind: "refund", State: Paid, Sum: p.Refunded})
+			all = append(all, Effect{Provider: "uapay", Merchant: o.ClientID, ID: o.ExternalID, Kind: "refund", State: Paid, Sum: p.Refunded})
 		}
 	}
 	return all
@@ -131,7 +131,7 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 		EXISTS (SELECT 1 FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = 'refund' AND c.outcome <> 'unknown'),
 		(SELECT min(c.started_at) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = o.kind AND o.kind IN ('refund', 'payout')),
 		(SELECT coalesce(max(c.duration_ms), 0) FROM provider_calls c WHERE c.shop_id = o.shop_id AND c.order_id = o.id AND c.operation = o.kind AND o.kind IN ('refund', 'payout')),
-		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END, coalesce(o.currency, '')
+		CASE WHEN o.capture_amount > 0 THEN o.capture_amount ELSE coalesce(o.amount, 0) END, coalesce(o.currency, ''), o.account_name
 		FROM orders o ORDER BY o.id`)
 	if err != nil {
 		return b, fmt.Errorf("read orders: %w", err)
@@ -142,7 +142,7 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 	var took int64 // ms
 	if _, err := pgx.ForEachRow(rows, []any{
 		&r.ID, &r.Shop, &r.Kind, &r.Reference, &r.Status, &r.Provider, &r.ProviderOrderID, &r.ProviderReference, &r.Parent, &r.Amount, &r.Captured, &r.Authorized,
-		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &took, &r.Asked, &r.Currency,
+		&r.Refunded, &r.Reserved, &r.Sequence, &r.Conflicts, &r.CreatedAt, &finalized, &r.ConflictReasons, &r.Applied, &r.Answered, &called, &took, &r.Asked, &r.Currency, &r.Account,
 	}, func() error {
 		next := r
 		next.FinalizedAt, next.Called, next.CallTook = copied(finalized), copied(called), time.Duration(took)*time.Millisecond
@@ -153,19 +153,22 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 	}); err != nil {
 		return b, fmt.Errorf("read orders: %w", err)
 	}
-	rows, err = conn.Query(ctx, `SELECT order_id::text, sequence, from_status, to_status, source FROM order_transitions ORDER BY order_id, sequence`)
+	rows, err = conn.Query(ctx, `SELECT order_id::text, sequence, from_status, to_status, source, at FROM order_transitions ORDER BY order_id, sequence`)
 	if err != nil {
 		return b, fmt.Errorf("read transitions: %w", err)
 	}
 	var id string
 	var s Step
-	if _, err := pgx.ForEachRow(rows, []any{&id, &s.Sequence, &s.From, &s.To, &s.Cause}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &s.Sequence, &s.From, &s.To, &s.Cause, &s.At}, func() error {
 		if i, ok := at[id]; ok {
 			b.Rows[i].Steps = append(b.Rows[i].Steps, s)
 		}
 		return nil
 	}); err != nil {
 		return b, fmt.Errorf("read transitions: %w", err)
+	}
+	if err := readAttempts(ctx, conn, func(id string, e Ended) { b.Rows[at[id]].Ended = append(b.Rows[at[id]].Ended, e) }); err != nil {
+		return b, err
 	}
 	b.Kept = map[string]bool{}
 	rows, err = conn.Query(ctx, `SELECT account_id::text, encode(dedupe_key, 'hex') FROM callbacks UNION ALL SELECT account_id::text, encode(dedupe_key, 'hex') FROM orderless_callbacks`)
@@ -190,6 +193,28 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 		return nil
 	})
 	return b, err
+}
+
+// readAttempts reads the attempts that ended.
+func readAttempts(ctx context.Context, conn pgx.Tx, each func(order string, e Ended)) error {
+	rows, err := conn.Query(ctx, `SELECT a.order_id::text, a.number, a.account_name, a.provider_order_id, a.reason, a.ended_at,
+		(SELECT coalesce(array_agg(DISTINCT c.outcome), '{}') FROM provider_calls c
+			WHERE c.shop_id = a.shop_id AND c.order_id = a.order_id AND c.operation = 'create_payment' AND c.started_at < a.ended_at)
+		FROM order_attempts a ORDER BY a.order_id, a.number`)
+	if err != nil {
+		return fmt.Errorf("read attempts: %w", err)
+	}
+	var id string
+	var e Ended
+	if _, err := pgx.ForEachRow(rows, []any{&id, &e.Number, &e.Account, &e.ProviderOrderID, &e.Reason, &e.At, &e.Outcomes}, func() error {
+		next := e
+		next.Outcomes = append([]string(nil), e.Outcomes...)
+		each(id, next)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("read attempts: %w", err)
+	}
+	return nil
 }
 
 // copied keeps a time that the next row is read over.

@@ -33,6 +33,8 @@ const (
 	TooFew            Kind = "too_few"            // so few orders were made that the run says little
 	SentTwice         Kind = "sent_twice"         // a call that moves money went out more often than it was asked for
 	ForgeryTaken      Kind = "forgery_taken"      // a callback was taken whose signature does not hold
+	AttemptUnproven   Kind = "attempt_unproven"   // an order went to another account without the proof that nothing was done
+	AttemptsDiffer    Kind = "attempts_differ"    // other attempts here than the shop is shown, or than the providers saw
 	Died              Kind = "died"               // a process ended that no fault ended, or did not come back
 	TooQuiet          Kind = "too_quiet"          // so few faults took effect that the verdict is worth nothing
 )
@@ -77,6 +79,7 @@ func Check(b Snapshot) Result {
 	for _, row := range b.Rows {
 		x.row(&r, row)
 	}
+	x.attempts(&r)
 	x.overlaps(&r)
 	x.open(&r)
 	x.sentTwice(&r)
@@ -110,6 +113,7 @@ type indexed struct {
 	Snapshot
 	byID       map[string]*Row     // our id
 	byProvider map[string]*Row     // provider order id, refunds left out
+	before     map[string]*Row     // provider order id of an attempt that ended
 	byName     map[[3]string]*Row  // shop, kind, reference
 	orders     map[string][]Effect // provider order id → orders of the ledger
 	refunds    map[string][]Effect // provider order id of the payment → refunds of the ledger
@@ -118,7 +122,7 @@ type indexed struct {
 
 func index(b Snapshot) indexed {
 	x := indexed{
-		Snapshot: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, byName: map[[3]string]*Row{},
+		Snapshot: b, byID: map[string]*Row{}, byProvider: map[string]*Row{}, before: map[string]*Row{}, byName: map[[3]string]*Row{},
 		orders: map[string][]Effect{}, refunds: map[string][]Effect{}, children: map[string][]*Row{},
 	}
 	for i := range b.Rows {
@@ -129,6 +133,9 @@ func index(b Snapshot) indexed {
 			continue
 		}
 		x.byProvider[row.ProviderOrderID] = row
+		for _, e := range row.Ended {
+			x.before[e.ProviderOrderID] = row
+		}
 	}
 	for _, e := range b.Effects {
 		if e.Kind == "refund" {
@@ -217,7 +224,7 @@ func (x indexed) effects(r *Result) {
 	named := map[string][]Effect{}
 	for id, list := range x.orders {
 		row := x.byProvider[id]
-		if row == nil {
+		if row == nil && x.before[id] == nil { // attempts tell of the others
 			for _, e := range list { // also one that failed: it was sent before it was written down
 				r.add(Lost, id, "the provider has a %s of %d that is %s, and the database has no such order (reference %q)", e.Kind, e.Sum, e.State, e.Reference)
 			}

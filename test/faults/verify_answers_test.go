@@ -37,7 +37,7 @@ func (b *Snapshot) shown(order, status string) *View {
 // capture makes of the held payment one of which a part was captured, as the shop had asked.
 func (b *Snapshot) capture(part int64) {
 	row := b.row("held")
-	row.Steps = append(slices.Clone(row.Steps), Step{4, "authorized", "processing", "request"}, Step{5, "processing", "succeeded", "answer"})
+	row.Steps = append(slices.Clone(row.Steps), Step{4, "authorized", "processing", "request", at}, Step{5, "processing", "succeeded", "answer", at})
 	row.Sequence, row.Status, row.Captured, row.Asked = 5, "succeeded", part, part
 	b.effect("ref-held").State, b.effect("ref-held").Sum = Paid, part
 	b.Requests = append(b.Requests, Request{Shop: "shop", Kind: "capture", Order: "held", Amount: part})

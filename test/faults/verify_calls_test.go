@@ -23,7 +23,7 @@ func watched() Snapshot {
 	for step := range legal {
 		b.Legal[step] = true
 	}
-	for _, s := range []Step{{4, "authorized", "processing", "request"}, {5, "processing", "authorized", "answer"}} {
+	for _, s := range []Step{{4, "authorized", "processing", "request", at}, {5, "processing", "authorized", "answer", at}} {
 		hold.Steps, hold.Sequence = append(hold.Steps, s), s.Sequence
 		b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "held", Sequence: s.Sequence, Status: s.To, Genuine: true, Payload: fmt.Sprint("held", s.Sequence)})
 	}
@@ -64,7 +64,7 @@ func (b *Snapshot) secondRefund(started, ended time.Time) {
 // loseRefund makes the refund's answer be lost, with nothing that could have taken it.
 func (b *Snapshot) loseRefund() {
 	r := b.row("back")
-	r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request"}, {2, "created", "unknown", "answer"}}, 2, nil
+	r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request", at}, {2, "created", "unknown", "answer", at}}, 2, nil
 	r.ProviderReference, r.Answered = "", false
 	b.row("paid").Refunded = 0
 	b.drop("back", 3)
@@ -81,7 +81,7 @@ func TestWatchedSnapshotsHaveNoViolation(t *testing.T) {
 	b := watched() // two captures were asked for, one after the other
 	b.sendTwice(2)
 	row := b.row("held")
-	for _, s := range []Step{{6, "authorized", "processing", "request"}, {7, "processing", "authorized", "answer"}} {
+	for _, s := range []Step{{6, "authorized", "processing", "request", at}, {7, "processing", "authorized", "answer", at}} {
 		row.Steps, row.Sequence = append(row.Steps, s), s.Sequence
 		b.Notices = append(b.Notices, Notice{Shop: "shop", Order: "held", Sequence: s.Sequence, Status: s.To, Genuine: true, Payload: fmt.Sprint("held", s.Sequence)})
 	}
@@ -219,20 +219,20 @@ func TestAForgeryIsWhatIsNotSigned(t *testing.T) {
 		}
 		return v.Encode()
 	}
-	require.True(t, smartcoreSigned(form(smartcore.Sign(smartcoreSecret, pairs))))
-	require.False(t, smartcoreSigned(form(smartcore.Sign(smartcoreSecret+"-other", pairs))))
-	require.False(t, smartcoreSigned(form("")))
+	require.True(t, smartcoreSigned(form(smartcore.Sign("secret", pairs)), "secret"))
+	require.False(t, smartcoreSigned(form(smartcore.Sign("other", pairs)), "secret"))
+	require.False(t, smartcoreSigned(form(""), "secret"))
 
 	token := func(text string) string {
 		raw, err := json.Marshal(map[string]string{"token": text})
 		require.NoError(t, err)
 		return string(raw)
 	}
-	good := uapay.Sign(uapayKey, []byte(`{"amount":1}`))
-	require.True(t, uapaySigned(token(good)))
-	require.False(t, uapaySigned(token(uapay.Sign(uapayKey+"-other", []byte(`{"amount":1}`)))))
-	require.False(t, uapaySigned(token(good[:len(good)-20])))
-	require.False(t, uapaySigned(`{"amount":1}`))
+	good := uapay.Sign("key", []byte(`{"amount":1}`))
+	require.True(t, uapaySigned(token(good), "key"))
+	require.False(t, uapaySigned(token(uapay.Sign("other", []byte(`{"amount":1}`))), "key"))
+	require.False(t, uapaySigned(token(good[:len(good)-20]), "key"))
+	require.False(t, uapaySigned(`{"amount":1}`, "key"))
 }
 
 // Only the instant that was planned counts as reached, and only what was ordered is no death.

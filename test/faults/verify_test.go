@@ -26,7 +26,7 @@ func good() Snapshot {
 		var steps []Step
 		last := ""
 		for i, s := range statuses {
-			steps = append(steps, Step{i + 1, last, s, causes[i]})
+			steps = append(steps, Step{i + 1, last, s, causes[i], at.Add(time.Duration(i) * time.Second)})
 			last = s
 		}
 		return steps
@@ -266,7 +266,7 @@ func TestWhatCannotBeAskedAboutWaitsForAnOperator(t *testing.T) {
 	open := func() Snapshot {
 		b := good()
 		r := b.row("back")
-		r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request"}, {2, "created", "unknown", "answer"}}, 2, nil
+		r.Status, r.Steps, r.Sequence, r.FinalizedAt = "unknown", []Step{{1, "", "created", "request", at}, {2, "created", "unknown", "answer", at}}, 2, nil
 		r.ProviderReference, r.Answered = "", false
 		b.row("paid").Refunded = 0
 		b.Calls = []Call{{Provider: "smartcore", Endpoint: "refund", Order: "pr-paid", Reference: "ref-back", At: r.Called.Add(time.Millisecond), Spoiled: true}}

@@ -34,6 +34,12 @@ var All = map[string]Bug{
 		Old:  "DedupeKey: cb.DedupeKey, ShopID: o.ShopID",
 		New:  "DedupeKey: append([]byte(uuid.NewString()), cb.DedupeKey...), ShopID: o.ShopID",
 	}}},
+	// An order of unknown outcome goes to another account.
+	"failover": {"payrelay/internal/payment", []overlay.Edit{{
+		File: "internal/payment/elsewhere.go",
+		Old:  "\tcase gateway.KindNotSent:\n",
+		New:  "\tcase gateway.KindUnknown:\n\t\treturn codeNotSent, true\n\tcase gateway.KindNotSent:\n",
+	}}},
 	// No row is locked while an observation is judged.
 	"rowlock": {"payrelay/internal/store", []overlay.Edit{{
 		File: "internal/store/tx.go",
