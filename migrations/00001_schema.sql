@@ -34,7 +34,7 @@ CREATE TABLE shop_keys (
     id          text NOT NULL CONSTRAINT shop_keys_id CHECK (id ~ '^[0-9A-Za-z]{4,10}$'), -- stands in the key
     mac         bytea NOT NULL CONSTRAINT shop_keys_mac_length CHECK (length(mac) = 32), -- of the whole key, under the service key api_key
     name        text NOT NULL DEFAULT '',
-    scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'refunds', 'payouts', 'reports', 'read']),
+    scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'refunds', 'payouts', 'disputes', 'reports', 'read']),
     allow_cidrs text[] NOT NULL DEFAULT '{}',               -- networks that calls may come from; none is any
     mode        text NOT NULL DEFAULT 'enabled' CONSTRAINT shop_keys_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at  timestamptz NOT NULL,
@@ -193,7 +193,8 @@ INSERT INTO legal_transitions (from_status, to_status) VALUES
     ('requires_action', 'processing'), ('requires_action', 'authorized'),
     ('requires_action', 'succeeded'), ('requires_action', 'failed'), ('requires_action', 'canceled'),
     ('authorized', 'processing'), ('authorized', 'succeeded'), ('authorized', 'failed'), ('authorized', 'canceled'),
-    ('succeeded', 'succeeded');                             -- money of a transfer or payout came back
+    ('failed', 'failed'), ('canceled', 'canceled'),         -- the money came after all, and another order carries it
+    ('succeeded', 'succeeded');                             -- money of a transfer or payout came back, or a step of a payment's dispute
 
 -- Everything that moves money. Some steps change most of its columns: no index is on one that changes, and pages are filled in
 -- part, so that the new version of a row stands on the page of the old one and no index is written.
@@ -201,9 +202,10 @@ CREATE TABLE orders (
     shop_id             uuid NOT NULL,
     id                  uuid NOT NULL,
     kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
-    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 64), -- the shop's name of it
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 69), -- the shop's name of it, at most 64 long; payrelay's own ends with ~late
     request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
-    parent_id           uuid,                               -- the payment that a refund or a repeated charge belongs to
+    parent_id           uuid,                               -- the payment that a refund, a repeated charge or late money belongs to
+    superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- the order that carries money which came after the end
 
     -- How it stands.
     status              text NOT NULL CONSTRAINT orders_status CHECK (status IN ('created', 'unknown', 'processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled')),
@@ -223,6 +225,9 @@ CREATE TABLE orders (
     amount_reserved     bigint NOT NULL DEFAULT 0,          -- refunds that succeeded or may yet
     capture_amount      bigint NOT NULL DEFAULT 0,          -- what the last capture asked for
     reported_amount     bigint,                             -- what a callback named of a captured part, until the provider was asked
+    amount_disputed     bigint NOT NULL DEFAULT 0,          -- what disputes took of the captured sum and refunds had left
+    amount_overdrawn    bigint NOT NULL DEFAULT 0,          -- what disputes took beyond that
+    disputes_open       integer NOT NULL DEFAULT 0,         -- open disputes that refuse refunds
 
     -- At the provider.
     flow                text NOT NULL DEFAULT '',
@@ -265,11 +270,12 @@ CREATE TABLE orders (
     seal                bytea NOT NULL DEFAULT '',          -- over chain and every column that steers money
 
     PRIMARY KEY (shop_id, id),
-    -- Sums: nothing is captured beyond the amount, and refunds never exceed what was captured, however many run at once.
+    -- Sums: nothing is captured beyond the amount, and refunds never exceed what was captured and not disputed, however many run at once.
     CONSTRAINT orders_amount CHECK ((kind = 'payout_card' AND amount IS NULL AND currency IS NULL) OR (kind <> 'payout_card' AND amount > 0 AND currency ~ '^[A-Z]{3}$')),
     CONSTRAINT orders_authorized_within_amount CHECK (amount_authorized BETWEEN 0 AND coalesce(amount, 0)),
     CONSTRAINT orders_captured_within_amount CHECK (amount_captured BETWEEN 0 AND coalesce(amount, 0)),
-    CONSTRAINT orders_refunds_within_captured CHECK (amount_reserved BETWEEN 0 AND amount_captured),
+    CONSTRAINT orders_refunds_within_captured CHECK (amount_reserved BETWEEN 0 AND amount_captured - amount_disputed),
+    CONSTRAINT orders_disputes CHECK (amount_disputed >= 0 AND amount_overdrawn >= 0 AND disputes_open >= 0),
     CONSTRAINT orders_refunded_within_reserved CHECK (amount_refunded BETWEEN 0 AND amount_reserved),
     CONSTRAINT orders_captured_only_when_succeeded CHECK (status = 'succeeded' OR amount_captured = 0),
     CONSTRAINT orders_reported_within_amount CHECK (reported_amount BETWEEN 1 AND amount),
@@ -634,6 +640,79 @@ CREATE TABLE order_conflicts (
     PRIMARY KEY (shop_id, order_id, id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
+
+-- Disputes -------------------------------------------------------------------------------------------------------
+-- Money of a payment that moved without us. Each step of a dispute is a step of its order, whose history says who said what, and
+-- whose notification tells the shop. See docs/disputes.md.
+CREATE TABLE legal_dispute_steps (
+    from_status text NOT NULL,                              -- '' is the beginning
+    to_status   text NOT NULL,                              -- the same: a new fact, such as a date
+    PRIMARY KEY (from_status, to_status)
+);
+INSERT INTO legal_dispute_steps (from_status, to_status) VALUES
+    ('', 'open'),
+    ('open', 'open'), ('open', 'needs_response'), ('open', 'under_review'),
+    ('open', 'won'), ('open', 'lost'), ('open', 'accepted'), ('open', 'expired'), ('open', 'closed'),
+    ('needs_response', 'needs_response'), ('needs_response', 'under_review'),
+    ('needs_response', 'won'), ('needs_response', 'lost'), ('needs_response', 'accepted'), ('needs_response', 'expired'), ('needs_response', 'closed'),
+    ('under_review', 'under_review'),
+    ('under_review', 'won'), ('under_review', 'lost'), ('under_review', 'accepted'), ('under_review', 'expired'), ('under_review', 'closed');
+
+CREATE TABLE disputes (
+    shop_id     uuid NOT NULL,
+    id          uuid NOT NULL,
+    order_id    uuid NOT NULL,
+    kind        text NOT NULL CONSTRAINT disputes_kind CHECK (kind IN ('chargeback', 'second_chargeback', 'reversal', 'external_refund', 'late_success', 'duplicate_charge', 'surplus_capture')),
+    status      text NOT NULL,
+    amount      bigint NOT NULL CONSTRAINT disputes_amount CHECK (amount > 0), -- all of it, whatever is left of the order
+    currency    text NOT NULL,
+    overdrawn   bigint NOT NULL CONSTRAINT disputes_overdrawn CHECK (overdrawn BETWEEN 0 AND amount), -- what was more than was left when it was opened
+    refunds_allowed boolean NOT NULL,                       -- an operator lets the shop refund the order while it is open
+    reason_code text NOT NULL CONSTRAINT disputes_reason_code CHECK (reason_code ~ '^[A-Za-z0-9._-]{0,32}$'),
+    provider_case text NOT NULL CONSTRAINT disputes_provider_case CHECK (provider_case ~ '^[A-Za-z0-9._-]{0,64}$'),
+    due_at      timestamptz,                                -- until when somebody must answer
+    source      text NOT NULL,                              -- on which road it was opened
+    sequence    integer NOT NULL,                           -- steps so far
+    opened_at   timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    closed_at   timestamptz CONSTRAINT disputes_closed CHECK ((status IN ('won', 'lost', 'accepted', 'expired', 'closed')) = (closed_at IS NOT NULL)),
+    seal        bytea NOT NULL,                             -- see docs/integrity.md
+    PRIMARY KEY (shop_id, id),
+    FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
+);
+CREATE INDEX disputes_order ON disputes (shop_id, order_id);
+CREATE INDEX disputes_open ON disputes (kind, due_at) WHERE closed_at IS NULL;
+
+-- Which steps of an order are steps of a dispute.
+CREATE TABLE dispute_steps (
+    shop_id     uuid NOT NULL,
+    dispute_id  uuid NOT NULL,
+    sequence    integer NOT NULL,                           -- of the dispute
+    order_id    uuid NOT NULL,
+    order_sequence integer NOT NULL,
+    from_status text NOT NULL,
+    to_status   text NOT NULL,
+    PRIMARY KEY (shop_id, dispute_id, sequence),
+    CONSTRAINT dispute_steps_of_order UNIQUE (shop_id, order_id, order_sequence),
+    CONSTRAINT dispute_steps_legal FOREIGN KEY (from_status, to_status) REFERENCES legal_dispute_steps (from_status, to_status),
+    FOREIGN KEY (shop_id, dispute_id) REFERENCES disputes (shop_id, id),
+    FOREIGN KEY (shop_id, order_id, order_sequence) REFERENCES order_transitions (shop_id, order_id, sequence)
+);
+-- A step leads from where the one before it led, to where the dispute is.
+-- +goose StatementBegin
+CREATE FUNCTION dispute_steps_check() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF coalesce((SELECT p.to_status FROM dispute_steps p WHERE p.shop_id = NEW.shop_id AND p.dispute_id = NEW.dispute_id AND p.sequence = NEW.sequence - 1), '') <> NEW.from_status
+        OR (SELECT true FROM disputes d WHERE d.shop_id = NEW.shop_id AND d.id = NEW.dispute_id AND d.sequence = NEW.sequence AND d.status = NEW.to_status) IS NULL THEN
+        PERFORM violated('dispute_steps_gapless', 'the steps of a dispute must follow one another, and end where the dispute is');
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER dispute_steps_check AFTER INSERT ON dispute_steps FOR EACH ROW EXECUTE FUNCTION dispute_steps_check();
+CREATE TRIGGER dispute_steps_append_only BEFORE UPDATE OR DELETE ON dispute_steps FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER dispute_steps_no_truncate BEFORE TRUNCATE ON dispute_steps FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER disputes_append_only BEFORE DELETE ON disputes FOR EACH ROW EXECUTE FUNCTION append_only();
 
 -- Orders that are not to be erased, and whose rows retention leaves alone, until an operator ends the hold.
 CREATE TABLE order_holds (
@@ -1013,9 +1092,10 @@ DROP FUNCTION make_partitions, drop_partition, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
+DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
-DROP FUNCTION reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
+DROP FUNCTION dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

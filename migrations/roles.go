@@ -57,9 +57,13 @@ const (
 
 // ordersUpdated are the columns of an order that change in its life.
 const ordersUpdated = "status, status_reason, operation, form_lost, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, reported_amount, " +
+	"amount_disputed, amount_overdrawn, disputes_open, superseded_by, " +
 	"provider_reference, bank_references, provider_state, next_action, payment_method, failure, sequence, conflicts, updated_at, finalized_at, next_poll_at, polls_since, polls_done, " +
 	"denials, first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal, " +
 	"provider, account_id, account_name, provider_order_id" // when it goes to another account
+
+// disputesUpdated are the columns of a dispute that change in its life.
+const disputesUpdated = "kind, status, refunds_allowed, reason_code, provider_case, due_at, sequence, updated_at, closed_at, seal"
 
 // tableRights is every table. A test compares it with the schema.
 var tableRights = []rights{
@@ -85,6 +89,9 @@ var tableRights = []rights{
 	{"order_references", readAndAdd, ""},
 	{"order_names", readAndAdd, ""},
 	{"order_attempts", readAndAdd, ""},
+	{"legal_dispute_steps", "SELECT", ""},
+	{"dispute_steps", readAndAdd, ""},
+	{"disputes", "SELECT, INSERT, UPDATE (" + disputesUpdated + ")", ""},
 	{"order_conflicts", readAndAdd, "UPDATE (reason)"},
 	{"audit_log", readAndAdd, ""},
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,7 @@ type operated struct {
 	environ               []string
 	keyring               *secrets.Keyring
 	paid, unknown, frozen payment.Key
+	contested             payment.Key   // paid, for disputes
 	rested                []payment.Key // paid orders of the customers "customer-0" and so on, with nothing to be delivered
 }
 
@@ -85,6 +87,7 @@ func newOperated(t *testing.T) *operated {
 	_, err = pool.Exec(t.Context(), "DELETE FROM deliveries")
 	require.NoError(t, err)
 	b.paid = create("paid-1")
+	b.contested = create("contested-1")
 	b.frozen = create("frozen-1")
 	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET provider_reference = 'another' WHERE id = $1", b.frozen.Order)
 	require.NoError(t, err)
@@ -185,6 +188,9 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"account secret retire":         {"account", "secret", "retire", "EUR-1", "--leaked"},
 		"account callback-token rotate": {"account", "callback-token", "rotate", "EUR-1"},
 		"order resolve":                 {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"dispute open":                  {"dispute", "open", b.contested.Order.String(), "--kind", "chargeback", "--amount", "10", "--case", "CB-1"},
+		"dispute set":                   {"dispute", "set", b.disputed(t).String(), "--status", "needs_response"},
+		"dispute resolve":               {"dispute", "resolve", b.disputed(t).String(), "--outcome", "won"},
 		"order resend":                  {"order", "resend", b.paid.Order.String(), "--from", "2"},
 		"order unfreeze":                {"order", "unfreeze", b.frozen.Order.String()},
 		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
@@ -226,9 +232,18 @@ func (b *operated) waiting(t *testing.T, reference string) string {
 	return e.Approval.ID.String()
 }
 
+// disputed is an open dispute.
+func (b *operated) disputed(t *testing.T) uuid.UUID {
+	t.Helper()
+	service := payment.New(payment.Config{Store: b.store, DisputeStore: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{})})
+	d, err := service.OpenDispute(t.Context(), payment.NewDispute{Payment: b.contested, Kind: payment.DisputeExternalRefund, Minor: 1, Reason: "seen in the cabinet"})
+	require.NoError(t, err)
+	return d.ID
+}
+
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

@@ -119,7 +119,9 @@ func (o *observer) observe(e payment.Event) {
 type gauges struct {
 	read   func(ctx context.Context) (store.Gauges, error)
 	orders *prometheus.Desc
-	single map[string]*prometheus.Desc
+	// disputes are counted by kind; of due there is no value while no open dispute has a date.
+	disputes, due *prometheus.Desc
+	single        map[string]*prometheus.Desc
 }
 
 func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
@@ -127,8 +129,10 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 		return prometheus.NewDesc("payrelay_"+name, help, labels, nil)
 	}
 	return &gauges{
-		read:   read,
-		orders: desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
+		read:     read,
+		orders:   desc("orders_unfinished", "Orders that are not final.", "kind", "provider", "status"),
+		disputes: desc("disputes_open", "Disputes that have not ended.", "kind"),
+		due:      desc("dispute_due_seconds", "For how long the most urgent open dispute can be answered yet; absent without a date."),
 		single: map[string]*prometheus.Desc{
 			"unknown":       desc("oldest_unknown_seconds", "Age of the oldest order whose outcome is unknown; 0 without one."),
 			"processing":    desc("oldest_processing_seconds", "Age of the oldest order that waits for its provider to end it; 0 without one."),
@@ -136,6 +140,7 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 			"backlog":       desc("notification_backlog", "Notifications that wait to be delivered."),
 			"oldest":        desc("notification_oldest_seconds", "Age of the oldest notification that waits; 0 without one."),
 			"dead_lettered": desc("notification_dead_lettered", "Notifications that were given up on and wait for an operator."),
+			"overdrawn":     desc("disputes_overdrawn", "Open disputes that took more than was left of their payments."),
 			"shops_off":     desc("shops_switched_off", "Shops with an address that an answer of 410 switched off."),
 			"poll":          desc("status_poll_lag_seconds", "How long the most overdue status poll has been due; 0 without one."),
 			"retention":     desc("retention_age_seconds", "How long ago everything that is old was removed last."),
@@ -146,6 +151,8 @@ func newGauges(read func(ctx context.Context) (store.Gauges, error)) *gauges {
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- g.orders
+	ch <- g.disputes
+	ch <- g.due
 	for _, d := range g.single {
 		ch <- d
 	}
@@ -162,9 +169,15 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, u := range state.Unfinished {
 		ch <- prometheus.MustNewConstMetric(g.orders, prometheus.GaugeValue, float64(u.Count), string(u.Kind), u.Provider, string(u.Status))
 	}
+	for _, kind := range payment.DisputeKinds {
+		ch <- prometheus.MustNewConstMetric(g.disputes, prometheus.GaugeValue, float64(state.Disputes[kind]), string(kind))
+	}
+	if state.DisputeDue != nil {
+		ch <- prometheus.MustNewConstMetric(g.due, prometheus.GaugeValue, state.DisputeDue.Seconds())
+	}
 	for name, v := range map[string]float64{
 		"unknown": state.OldestUnknown.Seconds(), "processing": state.OldestProcessing.Seconds(), "conflicts": float64(state.ConflictsOpen), "backlog": float64(state.Backlog),
-		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "poll": state.CheckLag.Seconds(),
+		"oldest": state.OldestPending.Seconds(), "dead_lettered": float64(state.DeadLettered), "shops_off": float64(state.ShopsOff), "overdrawn": float64(state.DisputesOverdrawn), "poll": state.CheckLag.Seconds(),
 		"retention": state.SinceRemoval.Seconds(),
 	} {
 		ch <- prometheus.MustNewConstMetric(g.single[name], prometheus.GaugeValue, v)

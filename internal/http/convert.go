@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,10 +26,10 @@ func RenderOrder(o *payment.Order) oapi.Order {
 	out := oapi.Order{
 		Id: o.ID, Object: "order", Kind: oapi.Kind(o.Kind), Reference: o.Reference,
 		Status: oapi.Status(o.Status), StatusReason: nullable(o.StatusReason),
-		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded,
+		AmountAuthorized: o.Authorized, AmountCaptured: o.Captured, AmountRefunded: o.Refunded, AmountDisputed: o.Disputed,
 		Capture: "automatic", Flow: nullable(string(o.Flow)),
 		Provider: o.Provider, Account: o.AccountName, ProviderOrderId: o.ProviderOrderID, ProviderReference: nullable(o.ProviderReference),
-		ParentId: o.ParentID, Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
+		ParentId: o.ParentID, SupersededBy: o.SupersededBy, Origin: origin(o), Recurring: o.Recurring, Description: nullable(o.Description), Metadata: o.Metadata,
 		Sequence: o.Sequence, CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(), FinalizedAt: utc(o.FinalizedAt), NextCheckAt: utc(o.NextPollAt), Erased: o.Erased,
 	}
 	if c := o.Amount.Currency(); c != "" {
@@ -54,6 +55,14 @@ func RenderOrder(o *payment.Order) oapi.Order {
 		out.Failure = renderFailure(f)
 	}
 	return out
+}
+
+// origin is how an order came into being.
+func origin(o *payment.Order) string {
+	if o.Late() {
+		return "late_success"
+	}
+	return "request"
 }
 
 func renderFailure(f *gateway.Failure) *oapi.Failure {
@@ -85,14 +94,22 @@ func renderRemoved(item payment.FeedItem) ([]byte, error) {
 
 func notificationOf(o *payment.Order, t payment.Transition, id uuid.UUID) oapi.Notification {
 	typ := string(o.Kind) + "." + string(t.To)
-	if t.From == t.To { // money came back: whoever acts on succeeded must not act twice
+	switch {
+	case t.From == t.To && t.To == payment.StatusSucceeded: // money came back: whoever acts on succeeded must not act twice
 		typ = string(o.Kind) + ".returned"
+	case t.From == t.To:
+		typ = string(o.Kind) + ".late_success"
 	}
 	order := RenderOrder(o)
 	if order.NextAction != nil {
 		order.NextAction.Fields = nil
 	}
-	return oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order}
+	n := oapi.Notification{Id: id, Type: typ, CreatedAt: t.At.UTC(), Sequence: t.Sequence, Order: order}
+	if t.Dispute != nil {
+		d := RenderDispute(t.Dispute.After)
+		n.Type, n.Dispute = disputeEvent(t.Dispute), &d
+	}
+	return n
 }
 
 func encodeNotification(n oapi.Notification) ([]byte, error) {
@@ -183,6 +200,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 	fields["notification_url"], fields["site_url"] = b.NotificationUrl, b.SiteUrl
 	bad = append(bad, badURLs(ctx, fields)...)
 	badMetadata(b.Metadata, &bad)
+	badReference(b.Reference, &bad)
 	in := payment.NewPayment{
 		Shop: shopID(ctx), Reference: b.Reference, Amount: amount(b.Amount, b.Currency, &bad), Account: valueOf(b.Account),
 		Flow: gateway.Flow(valueOf(b.Flow)), Manual: valueOf(b.Capture) == oapi.PaymentRequestCaptureManual,
@@ -275,6 +293,13 @@ func methodFits(flow gateway.Flow, m *oapi.PaymentMethodInput, bad *problems) bo
 func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
 	bad.require("payment_method.token", m.Token != nil)
 	return &gateway.Wallet{Token: valueOf(m.Token), Network: valueOf(m.Network)}
+}
+
+// badReference complains about a reference that belongs to payrelay.
+func badReference(reference string, bad *problems) {
+	if strings.HasSuffix(reference, payment.LateSuffix) {
+		bad.add("reference", "must not end with "+payment.LateSuffix+": so do those of orders that carry money which came late")
+	}
 }
 
 // badMetadata judges what the contract's language has no words for.

@@ -59,6 +59,10 @@ func (s *server) refundPayment(ctx context.Context, of payment.Key, b *oapi.Refu
 }
 
 func (s *server) chargePayment(ctx context.Context, of payment.Key, b *oapi.ChargeRequest) (*payment.Order, bool, error) {
+	var bad problems
+	if badReference(b.Reference, &bad); len(bad) > 0 {
+		return nil, false, bad.err()
+	}
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
 		return s.earlier(ctx, gateway.KindPayment, b.Reference, err)
 	}

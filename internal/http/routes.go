@@ -90,6 +90,10 @@ func (s *server) operationRoutes(r chi.Router) {
 	get("/v1/transfers/{id}", showing(s.orderOf(gateway.KindTransfer)))
 	post("/v1/transfers/{id}/confirm", changing(s.confirmTransfer))
 
+	get("/v1/disputes", asking(s.listDisputes))
+	get("/v1/disputes/{id}", s.getDispute)
+	post("/v1/disputes/{id}/resolve", taking(s.resolveDispute))
+
 	get("/v1/orders", asking(s.listOrders))
 	get("/v1/orders/{id}", showing(s.Orders.Order))
 	get("/v1/orders/{id}/transitions", asking(s.listTransitions))

@@ -262,6 +262,28 @@ func (b *book) transactionReport() *payment.TransactionReport {
 	return &payment.TransactionReport{ID: uuid.MustParse(orderID), AccountName: "EUR-sandbox", Type: gateway.KindPayment, Status: gateway.StatusSucceeded, From: at, To: at, State: "created", CreatedAt: at, UpdatedAt: at}
 }
 
+func (b *book) dispute() payment.Dispute {
+	return payment.Dispute{
+		ID: uuid.MustParse(orderID), OrderID: uuid.MustParse(orderID), Kind: payment.DisputeLateSuccess, Status: payment.DisputeOpen, Amount: money.New(1000, "EUR"),
+		Source: payment.SourceCallback, Sequence: 1, OpenedAt: at, UpdatedAt: at,
+	}
+}
+
+func (b *book) Dispute(ctx context.Context, _, _ uuid.UUID) (payment.Dispute, error) {
+	return b.dispute(), b.called(ctx, "dispute")
+}
+
+func (b *book) Disputes(ctx context.Context, _ payment.DisputeFilter) (payment.Page[payment.Dispute], error) {
+	return payment.Page[payment.Dispute]{Items: []payment.Dispute{b.dispute()}, Next: "next"}, b.called(ctx, "disputes")
+}
+
+func (b *book) ResolveDispute(ctx context.Context, _, _ uuid.UUID, action payment.DisputeAction) (payment.Dispute, error) {
+	d := b.dispute()
+	d.Status = map[payment.DisputeAction]payment.DisputeStatus{payment.AcceptDispute: payment.DisputeAccepted, payment.RefundDispute: payment.DisputeClosed}[action]
+	d.ClosedAt = &at
+	return d, b.called(ctx, "resolve dispute")
+}
+
 func (b *book) CreateTransactionReport(ctx context.Context, _ payment.NewTransactionReport) (*payment.TransactionReport, error) {
 	return b.transactionReport(), b.called(ctx, "create statement")
 }

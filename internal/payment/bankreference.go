@@ -43,6 +43,16 @@ func (o *Order) movementKnown(reference string) bool {
 	return known && (status == StatusSucceeded || status == StatusAuthorized || status == "")
 }
 
+// contradictionsKnown reports whether names of movements of money are all on record as ones that contradict.
+func (o *Order) contradictionsKnown(references []string) bool {
+	for _, reference := range references {
+		if status, known := o.BankReferences[reference]; !known || status != "" {
+			return false
+		}
+	}
+	return len(references) > 0
+}
+
 // noteReferences keeps the names of movements of money that were reported for a status. A second one for the same status
 // keeps none: it contradicts the first, and is told of once.
 func (o *Order) noteReferences(references []string, status Status) {

@@ -17,7 +17,7 @@ func movement(status Status, cause Source, references ...string) Observation {
 }
 
 // A second signed success of one order with another RRN may be a second charge.
-func TestASecondSuccessUnderAnotherReferenceIsAConflict(t *testing.T) {
+func TestASecondSuccessUnderAnotherReferenceIsADispute(t *testing.T) {
 	t.Parallel()
 	for _, cause := range []Source{SourceCallback, SourceStatusPoll, SourceAnswer} {
 		o := orderIn(t, StatusProcessing)
@@ -25,17 +25,23 @@ func TestASecondSuccessUnderAnotherReferenceIsAConflict(t *testing.T) {
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456789")))
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause)))
 		require.Zero(t, o.Conflicts)
-		require.Equal(t, Conflict, o.Record(movement(StatusSucceeded, cause, "318513456790")))
-		require.Equal(t, "reported succeeded as 318513456789 and 318513456790: it may be a second charge", o.NewConflicts()[0].Reason)
+		require.Equal(t, Apply, o.Record(movement(StatusSucceeded, cause, "318513456790")))
+		require.Equal(t, DisputeDuplicateCharge, lastDispute(t, o).Kind)
+		require.Equal(t, "reported succeeded as 318513456789 and 318513456790: it may be a second charge", lastReason(o))
 		require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, cause, "318513456790")), "told once")
-		require.Equal(t, 1, o.Conflicts)
+		require.Equal(t, 1, o.DisputesOpen)
+		require.Zero(t, o.Conflicts)
 		require.Equal(t, map[string]Status{"318513456789": StatusSucceeded, "318513456790": ""}, o.BankReferences, "both are found by a search")
 	}
 
 	o := orderIn(t, StatusProcessing)
 	require.Equal(t, Apply, o.Record(movement(StatusSucceeded, SourceStatusPoll, "a", "b")), "the provider shows two at once")
-	require.Equal(t, "reported succeeded as a and b: it may be a second charge", o.NewConflicts()[0].Reason)
+	require.Equal(t, DisputeDuplicateCharge, lastDispute(t, o).Kind)
+	require.Equal(t, "reported succeeded as a and b: it may be a second charge", lastReason(o))
 }
+
+// lastReason is what the newest step of an order says of a dispute.
+func lastReason(o *Order) string { return o.transitions[len(o.transitions)-1].ProviderData["reason"] }
 
 func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
 	t.Parallel()
@@ -58,8 +64,8 @@ func TestASecondReferenceThatIsNoSecondCharge(t *testing.T) {
 	require.Equal(t, Repeat, hold.Record(movement(StatusSucceeded, SourceCallback, "hold")), "the hold's own, come late")
 	require.Zero(t, hold.Conflicts, "a hold and its capture may carry different ones")
 	require.Equal(t, map[string]Status{"hold": StatusAuthorized, "capture": StatusSucceeded}, hold.BankReferences)
-	require.Equal(t, Conflict, hold.Record(movement(StatusSucceeded, SourceCallback, "other")))
-	require.Equal(t, "reported succeeded as capture and other: it may be a second charge", hold.NewConflicts()[0].Reason)
+	require.Equal(t, Apply, hold.Record(movement(StatusSucceeded, SourceCallback, "other")))
+	require.Equal(t, "reported succeeded as capture and other: it may be a second charge", lastReason(hold))
 
 	twice := newTestOrder()
 	twice.Manual, twice.Operation = true, gateway.OpAuthorize
@@ -110,7 +116,8 @@ func TestTheReferenceOfACallbackInVerificationIsKept(t *testing.T) {
 		s.checks(t, o, &now, now.Add(time.Hour))
 		require.Equal(t, StatusSucceeded, o.Status)
 		n.Weak, n.Result.BankReferences = "", []string{"second"}
-		require.Equal(t, Conflict, s.call(t), name)
+		require.Equal(t, Apply, s.call(t), name)
+		require.Equal(t, 1, o.DisputesOpen)
 	}
 	o, now := orderIn(t, StatusProcessing), epoch
 	n := &gateway.Notification{OrderID: "o", VerifyReason: "C1", Result: gateway.Result{}}
@@ -143,13 +150,13 @@ func TestTheReferenceOfAnUnrecordedRefundIsKept(t *testing.T) {
 	n := &gateway.Notification{OrderID: "o", Result: gateway.Result{
 		Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, Amount: &sum, Currency: "EUR", BankReferences: []string{"refund"},
 	}}
-	require.Equal(t, Conflict, reportedOrder(o, &now, n, prohibited).call(t))
+	require.Equal(t, Apply, reportedOrder(o, &now, n, prohibited).call(t))
 	require.Equal(t, map[string]Status{"refund": ""}, o.BankReferences)
 	require.Equal(t, Repeat, o.Record(movement(StatusSucceeded, SourceCallback, "payment")))
-	require.Len(t, o.NewConflicts(), 1, "the payment's own is no second one")
+	require.Equal(t, 1, o.DisputesOpen, "the payment's own is no second one")
 }
 
-// However reports repeat and mix, an order that succeeded under several references has exactly one conflict for each of them
+// However reports repeat and mix, an order that succeeded under several references has exactly one dispute for each of them
 // but one, and every reference is kept.
 func TestEveryOtherReferenceIsToldOnce(t *testing.T) {
 	t.Parallel()
@@ -161,8 +168,8 @@ func TestEveryOtherReferenceIsToldOnce(t *testing.T) {
 			different[name] = true
 			o.Record(movement(StatusSucceeded, rapid.SampledFrom([]Source{SourceCallback, SourceStatusPoll}).Draw(t, "cause"), name))
 		}
-		if o.Conflicts != len(different)-1 || len(o.BankReferences) != len(different) {
-			t.Fatalf("%v: %d conflicts, %v", names, o.Conflicts, o.BankReferences)
+		if o.DisputesOpen != len(different)-1 || o.Conflicts > 0 || len(o.BankReferences) != len(different) {
+			t.Fatalf("%v: %d disputes, %v", names, o.DisputesOpen, o.BankReferences)
 		}
 		if !slices.Equal(o.referencesOf(StatusSucceeded), names[:1]) {
 			t.Fatalf("%v: booked is %v", names, o.referencesOf(StatusSucceeded))

@@ -137,7 +137,7 @@ func dedupeKey(a Account, n gateway.Notification, raw gateway.RawCallback) []byt
 	return key.Sum(nil)
 }
 
-// unrecordedRefund is the reason of a conflict about a payment.
+// unrecordedRefund is why a callback about a refund opens a dispute.
 const unrecordedRefund = "money went back, and no refund of this sum is on record"
 
 // The rules by which payment itself has a callback settled by asking, for counting. An adapter names its own. The ones of
@@ -147,6 +147,7 @@ const (
 	ruleOtherMoney    = "other_money"
 	ruleOtherOrder    = "other_provider_reference"
 	ruleNotUnderstood = "ended_without_money"
+	rulePaidLate      = "paid_late"
 
 	rulePolicy   = "asked_by_policy"
 	ruleCommand  = "asked_under_command"
@@ -175,6 +176,8 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 		return ruleCommand, "a capture or cancel is under way"
 	case o.mayBeTheHolds(r):
 		return ruleHoldsSum, "it may be the hold's own: it names the sum that was held"
+	case o.paidLate(r):
+		return rulePaidLate, "it says that the customer paid, and the payment had ended without money"
 	case o.contradictedBy(r):
 		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
 	}
@@ -189,7 +192,7 @@ func (s *Service) weak(o *Order, n gateway.Notification, r Observation) (rule, r
 	switch {
 	case n.VerifyReason != "":
 		return n.Rule, n.VerifyReason
-	case n.Weak != "" && (!final || verdict == Conflict):
+	case n.Weak != "" && (!final || verdict == Conflict || verdict == Apply):
 		return n.Rule, n.Weak
 	case s.AlwaysConfirm && !final:
 		return rulePolicy, "policy"
@@ -209,7 +212,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	}
 	r := ObservationOf(n.ResultFor(o.Operation), SourceCallback, 0, now)
 	if n.Result.Kind == gateway.KindRefund && o.Kind == gateway.KindPayment && o.Status.Final() {
-		verdict, reason = o.observeUnrecordedRefund(r, n.VerifyReason == "")
+		verdict, reason = o.observeUnrecordedRefund(r, n)
 		return verdict, "", reason
 	}
 	if o.sameSumRefunds > 0 { // it may be the other refund's: kept for a search, and compared with nothing
@@ -222,8 +225,11 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	if n.VerifyReason != "" || r.Status.Final() { // what is on its way the order overtakes
 		o.Verification = o.OnPending(o.facts(), r.Status, now)
 	}
-	if rule == ruleCommand || rule == ruleHoldsSum {
+	switch rule {
+	case ruleCommand, ruleHoldsSum:
 		o.keepReportedAmount(r)
+	case rulePaidLate:
+		o.keepLateClaim(r)
 	}
 	if rule == ruleOtherMoney || rule == ruleOtherOrder { // kept for a search: whether such a thing happened is to be seen
 		o.noteReferences(r.BankReferences, StatusProcessing)
@@ -235,12 +241,32 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 }
 
 // observeUnrecordedRefund judges a callback about a refund of which nothing is on record. It was made elsewhere, or is a
-// chargeback. No poll of the payment need show it, and a refund of ours on top would give the money back twice.
-func (o *Order) observeUnrecordedRefund(r Observation, believed bool) (Verdict, string) {
-	if !believed || r.Status != StatusSucceeded {
+// chargeback: the callback does not say which. No poll of the payment need show it, and a refund of ours on top would give the
+// money back twice. One that is not signed well enough, or names no sum that can be, is for a person.
+func (o *Order) observeUnrecordedRefund(r Observation, n gateway.Notification) (Verdict, string) {
+	minor := reportedSum(r)
+	switch {
+	case n.VerifyReason != "" || r.Status != StatusSucceeded:
 		return Stale, "no such refund of this payment is on record"
+	case o.contradictionsKnown(r.BankReferences):
+		return Repeat, ""
+	case n.Weak != "", o.Status != StatusSucceeded, minor <= 0, minor > o.Captured, r.Currency != "" && r.Currency != o.Amount.Currency():
+		o.contradict(r, unrecordedRefund)
+		o.noteReferences(r.BankReferences, "")
+		return Conflict, unrecordedRefund
 	}
-	o.contradict(r, unrecordedRefund)
 	o.noteReferences(r.BankReferences, "")
-	return Conflict, unrecordedRefund
+	o.openUnasked([]unasked{{DisputeExternalRefund, minor, unrecordedRefund}}, r)
+	return Apply, unrecordedRefund
+}
+
+// reportedSum is the sum that a callback about a refund names, 0 for none.
+func reportedSum(r Observation) int64 {
+	switch {
+	case r.Settled != nil:
+		return *r.Settled
+	case r.Amount != nil:
+		return *r.Amount
+	}
+	return 0
 }

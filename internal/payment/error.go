@@ -25,6 +25,7 @@ const (
 	CodeFrozen             Code = "order_frozen"
 	CodeRefundTooLarge     Code = "refund_exceeds_captured"
 	CodeRefundInProgress   Code = "refund_in_progress"
+	CodePaymentDisputed    Code = "payment_disputed"
 	CodeAmountTooLarge     Code = "amount_exceeds_authorized"
 	CodeWrongCode          Code = "wrong_code"
 	CodeDisabled           Code = "disabled"

@@ -29,6 +29,14 @@ func (m *idMaker) next() uuid.UUID {
 	return id
 }
 
+// idAt returns an id of a time, for what an observation brings into being. Two of one millisecond are in no order.
+func idAt(at time.Time) uuid.UUID {
+	id, first := uuid.New(), firstID(at)
+	copy(id[:6], first[:6])
+	id[6] = id[6]&0x0f | 0x70
+	return id
+}
+
 // idTolerance is by how much the time in an order's id and its created_at may differ: the two are read one after the other.
 const idTolerance = time.Minute
 

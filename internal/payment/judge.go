@@ -94,12 +94,18 @@ func (o *Order) judgeEnd(r Observation) (Verdict, string) {
 	switch same := r.Status == o.Status; {
 	case same && o.otherEnd(r) != "":
 		return Conflict, o.otherEnd(r)
+	case same && len(o.movedUnasked(r)) > 0:
+		return Apply, ""
 	case same && o.moreCameBack(r):
 		return Apply, ""
 	case same:
 		return Repeat, ""
 	case o.Status != StatusSucceeded && r.Status != StatusSucceeded:
 		return Stale, "either way no money moved" // what we failed, the provider may call canceled
+	case o.paidLate(r):
+		return Apply, ""
+	case o.SupersededBy != nil:
+		return Stale, "another order carries this money"
 	}
 	return Conflict, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status)
 }
@@ -158,8 +164,10 @@ func (o *Order) otherEnd(r Observation) string {
 		return ""
 	case r.Settled != nil && *r.Settled != o.Captured && o.Amount.Currency() != "":
 		return fmt.Sprintf("succeeded with another sum than the one recorded: %d, and not %d", *r.Settled, o.Captured)
-	case o.Kind != gateway.KindRefund && !o.sendsMoney() && r.Refunded != nil && min(*r.Refunded, o.Captured) > o.RefundReserved:
-		return "more went back than the refunds on record"
+	case o.reversedInPart(r):
+		return "the provider shows the whole payment as given back, and the refunds on record are of a part"
+	case o.Kind == gateway.KindPayment:
+		return "" // see movedUnasked
 	}
 	return o.secondMovement(r)
 }

@@ -34,6 +34,10 @@ type Order struct {
 	Authorized, Captured, Refunded, RefundReserved int64
 	// CaptureAmount is what the last capture asked for, 0 before one.
 	CaptureAmount int64
+	// Disputed is how much of Captured disputes took, and Overdrawn how much they took beyond what refunds had left of it.
+	Disputed, Overdrawn int64
+	// DisputesOpen counts open disputes that refuse refunds.
+	DisputesOpen int
 	// ReportedAmount is the sum that a signed callback named of a captured part, until the provider was asked: a provider may
 	// use one word for a hold and for what is captured from it, so a callback alone proves no capture.
 	ReportedAmount *int64
@@ -56,8 +60,10 @@ type Order struct {
 	PaymentMethod *gateway.MaskedMethod
 	Failure       *gateway.Failure
 
-	ParentID    *uuid.UUID
-	Description string
+	ParentID *uuid.UUID
+	// SupersededBy is the order that carries the money which came after this one had ended without any, nil if none did.
+	SupersededBy *uuid.UUID
+	Description  string
 	// Details is what the shop told of its customer and site, as JSON in the words of the merchant API. A provider is sent
 	// what it has fields for; the rest is kept here alone. Stored encrypted.
 	Details         []byte
@@ -81,6 +87,8 @@ type Order struct {
 	// the same. Neither is stored with the order.
 	Fingerprint    []byte
 	AllowDuplicate bool
+	// SettlesDispute says that a new refund is how an open dispute of its payment ends. It is not stored.
+	SettlesDispute bool
 	// Frozen says that the stored record is not as it was written: its seal is broken. It is not stored.
 	Frozen bool
 	// Destination is where a new payout goes, masked. It is not stored with the order.
@@ -97,6 +105,7 @@ type Order struct {
 	conflicts   []ConflictRecord
 	calls       []Call
 	ended       []EndedAttempt
+	late        *LateSuccess
 	// what the parent's sums change by in the same transaction, minor units
 	parentReserved, parentRefunded int64
 }
@@ -122,6 +131,8 @@ type Transition struct {
 	At           time.Time
 	// After is the order as it was after this transition, for its notification. Only set on new transitions.
 	After *Order
+	// Dispute is the step of a dispute that this transition tells of, nil for every other.
+	Dispute *DisputeStep
 }
 
 // Call is one call to the provider about an order: what, when, how long, and how it ended.
@@ -182,13 +193,13 @@ func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Sec
 
 // Saved forgets what happened since the order was loaded, once the store has committed it.
 func (o *Order) Saved() {
-	o.transitions, o.conflicts, o.calls, o.ended, o.parentReserved, o.parentRefunded = nil, nil, nil, nil, 0, 0
+	o.transitions, o.conflicts, o.calls, o.ended, o.late, o.parentReserved, o.parentRefunded = nil, nil, nil, nil, nil, 0, 0
 }
 
 // snapshot keeps the order as it is now with its newest transition.
 func (o *Order) snapshot() {
 	after := *o
-	after.transitions, after.conflicts, after.calls, after.ended = nil, nil, nil, nil
+	after.transitions, after.conflicts, after.calls, after.ended, after.late = nil, nil, nil, nil, nil
 	o.transitions[len(o.transitions)-1].After = &after
 }
 

@@ -96,7 +96,7 @@ func TestAVerificationOutlastsTheProvidersDelay(t *testing.T) {
 				_, err := s.Poll(context.Background(), o.Key())
 				require.NoError(t, err)
 			}
-			require.Equal(t, reversed, o.Conflicts == 1, name)
+			require.Equal(t, reversed, o.DisputesOpen == 1, name)
 			require.Equal(t, StatusSucceeded, o.Status)
 			require.InDelta(t, time.Minute, now.Sub(epoch.Add(time.Hour)), float64(12*time.Second), "%s: as soon as it can be told", name)
 		}
@@ -199,7 +199,7 @@ func TestAVerificationOutlastsTheOrdersEnd(t *testing.T) {
 				require.Equal(t, StatusSucceeded, o.Status)
 				require.Equal(t, tc.resumed, o.NextPollAt != nil)
 				s.checks(t, o, &now, contradictedAt.Add(time.Hour))
-				require.Equal(t, reversed && tc.resumed, o.Conflicts == 1)
+				require.Equal(t, reversed && tc.resumed, o.DisputesOpen == 1)
 				require.Nil(t, o.NextPollAt)
 				if tc.resumed {
 					require.Equal(t, contradictedAt.Add(time.Minute), now, "as soon as it can be told")

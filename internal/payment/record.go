@@ -30,20 +30,43 @@ func (o *Order) Record(r Observation) Verdict {
 		}
 		return verdict
 	}
+	if o.Status.Final() {
+		o.amend(r)
+	} else {
+		o.advance(r)
+	}
+	return verdict
+}
+
+// amend records what an observation adds to an order that has ended: money that moved without us, or came back, or came late.
+func (o *Order) amend(r Observation) {
+	moved, late := o.movedUnasked(r), o.paidLate(r)
+	o.learn(r)
+	switch {
+	case len(moved) > 0:
+		o.openUnasked(moved, r)
+	case late:
+		o.supersede(r)
+	default:
+		o.cameBack(r)
+	}
+}
+
+// advance takes an order to the status of an observation.
+func (o *Order) advance(r Observation) {
 	second := o.secondMovement(r)
 	o.learn(r)
-	if o.Status.Final() {
-		o.cameBack(r)
-		return verdict
-	}
 	o.step(r.Status, r.Source, r.providerData(), r.At)
 	o.StatusReason, o.FormLost = r.Reason, r.FormLost
-	defer o.snapshot()
-	if second != "" {
+	twice := second != "" && o.Kind == gateway.KindPayment && o.Status == StatusSucceeded
+	if second != "" && !twice {
 		o.contradict(r, second)
 	}
 	o.enter(r)
-	return verdict
+	o.snapshot()
+	if twice {
+		o.openUnasked([]unasked{{DisputeDuplicateCharge, o.Captured, second}}, r)
+	}
 }
 
 // enter does what belongs to the status that the order has just got.

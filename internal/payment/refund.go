@@ -24,17 +24,20 @@ type NewRefund struct {
 	NotificationURL string
 	AllowDuplicate  bool
 	RequestHash     []byte
+
+	settlesDispute bool // the refund is how an open dispute of the payment ends
 }
 
 // Refund gives back all or part of a succeeded payment, as an order of its own. The sum of refunds never exceeds what
 // was captured, however many run at once: the database holds that. Errors: CodeInvalidState, CodeRefundTooLarge,
-// CodeRefundInProgress, CodeMissingFields, CodeUnsupported, CodeReferenceConflict, CodeProviderFailed.
+// CodeRefundInProgress, CodePaymentDisputed, CodeMissingFields, CodeUnsupported, CodeReferenceConflict, CodeProviderFailed.
 func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error) {
 	return s.acceptChild(ctx, childIntake{
 		payment: Key{in.Shop, in.Payment},
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL, AllowDuplicate: in.AllowDuplicate,
+			SettlesDispute: in.settlesDispute,
 		},
 		complete: func(_ context.Context, parent *Order, to target, o *Order) error {
 			_, ok := to.gateway.(gateway.Refunder)
@@ -43,6 +46,8 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 				return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
 			case parent.Status != StatusSucceeded:
 				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
+			case parent.DisputesOpen > 0 && !in.settlesDispute:
+				return PaymentDisputed()
 			}
 			minor, err := refundable(parent, in.Minor)
 			if err != nil {
@@ -79,14 +84,14 @@ func (s *Service) sendRefund(ctx context.Context, to target, parent Key, req gat
 // free again, so only a sum beyond what went back already is refused for good. Every other refund beside an open one is
 // refused by oneOpenRefund.
 func refundable(parent *Order, minor int64) (int64, error) {
-	left := parent.Captured - parent.Refunded
+	left := parent.Captured - parent.Refunded - parent.Disputed
 	switch {
 	case minor > left || left == 0:
 		return 0, &Error{
-			Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.",
+			Code: CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured and not disputed.",
 			Fields: []gateway.FieldError{{Field: "amount", Message: fmt.Sprintf("at most %d is left to refund", left)}},
 		}
-	case minor > parent.Captured-parent.RefundReserved, minor == 0 && parent.RefundReserved > parent.Refunded:
+	case minor > left-(parent.RefundReserved-parent.Refunded), minor == 0 && parent.RefundReserved > parent.Refunded:
 		return 0, RefundInProgress()
 	case minor == 0:
 		return left, nil

@@ -49,18 +49,10 @@ func TestAPaymentFirstSeenWhenItHadGoneBack(t *testing.T) {
 	require.Zero(t, hold.Refunded)
 }
 
-// What the provider says went back later, beyond our refunds, is a conflict: a final status is never changed, and an
-// operator is told.
-func TestMoneyThatWentBackBesidesOurRefunds(t *testing.T) {
+// A refund gives back, and is not given back.
+func TestARefundIsNotGivenBack(t *testing.T) {
 	t.Parallel()
 	all := int64(1000)
-	o := orderIn(t, StatusSucceeded)
-	require.Equal(t, Conflict, o.Record(Observation{Status: StatusSucceeded, Refunded: &all, At: epoch}))
-	require.Equal(t, 1, o.Conflicts)
-	o = orderIn(t, StatusSucceeded)
-	o.RefundReserved = all // a refund of ours
-	require.Equal(t, Repeat, o.Record(Observation{Status: StatusSucceeded, Refunded: &all, At: epoch}))
-
 	refund := newTestOrder()
 	refund.Kind = gateway.KindRefund
 	require.Equal(t, Apply, refund.Record(Observation{Status: StatusSucceeded, Refunded: &all, At: epoch}))

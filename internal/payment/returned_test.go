@@ -26,7 +26,7 @@ func TestMoneyThatWasSentComesBack(t *testing.T) {
 		"an old report":           {gateway.KindPayout, 400, 300, Repeat, 400},
 		"nothing":                 {gateway.KindPayout, 0, 0, Repeat, 0},
 		"all is back already":     {gateway.KindTransfer, 1000, 1000, Repeat, 1000},
-		"a payment, by no refund": {gateway.KindPayment, 0, 400, Conflict, 0},
+		"a payment, by no refund": {gateway.KindPayment, 0, 400, Apply, 0},
 	} {
 		o := newTestOrder()
 		o.Kind = c.kind

@@ -21,6 +21,8 @@ import (
 type Config struct {
 	Store   Store
 	Drivers *gateway.Registry
+	// DisputeStore is needed for disputes only.
+	DisputeStore DisputeStore
 	// TransactionReports, ReadSheet and WriteSheet are needed for transaction reports only.
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader

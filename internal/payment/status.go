@@ -18,11 +18,12 @@ const (
 	StatusRequiresAction Status = "requires_action"
 	// StatusAuthorized: money is held and waits for a capture or a cancel.
 	StatusAuthorized Status = "authorized"
-	// StatusSucceeded: done. Final. A step to itself says that money came back of a transfer or payout.
+	// StatusSucceeded: done. Final. A step to itself says that money came back of a transfer or payout, or is a
+	// step of a payment's dispute.
 	StatusSucceeded Status = "succeeded"
-	// StatusFailed: the provider refused, see Failure. Final.
+	// StatusFailed: the provider refused, see Failure. Final. A step to itself says that the money came after all, see SupersededBy.
 	StatusFailed Status = "failed"
-	// StatusCanceled: given up before any money moved. Final.
+	// StatusCanceled: given up before any money moved. Final. A step to itself is as that of StatusFailed.
 	StatusCanceled Status = "canceled"
 )
 
@@ -41,8 +42,8 @@ var steps = map[Status][]Status{
 	StatusRequiresAction: {StatusProcessing, StatusAuthorized, StatusSucceeded, StatusFailed, StatusCanceled},
 	StatusAuthorized:     {StatusProcessing, StatusSucceeded, StatusFailed, StatusCanceled},
 	StatusSucceeded:      {StatusSucceeded},
-	StatusFailed:         {},
-	StatusCanceled:       {},
+	StatusFailed:         {StatusFailed},
+	StatusCanceled:       {StatusCanceled},
 }
 
 // Steps returns every legal step as pairs from, to. The first member of the first pair is "".

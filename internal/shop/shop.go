@@ -48,12 +48,13 @@ const (
 	ScopePayments Scope = "payments"
 	ScopeRefunds  Scope = "refunds"
 	ScopePayouts  Scope = "payouts"
+	ScopeDisputes Scope = "disputes"
 	ScopeReports  Scope = "reports"
 	ScopeRead     Scope = "read"
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{ScopePayments, ScopeRefunds, ScopePayouts, ScopeReports, ScopeRead}
+var Scopes = []Scope{ScopePayments, ScopeRefunds, ScopePayouts, ScopeDisputes, ScopeReports, ScopeRead}
 
 // Principal is an authenticated caller.
 type Principal struct {

@@ -46,6 +46,7 @@ type changes struct {
 	answers       []db.FinishIdempotencyKeyParams // to claims on keys
 	answered      map[uuid.UUID]*write            // by the claim's owner
 	ended         []*payment.Order                // that moved no money
+	late          queue                           // orders that carry money which came late, as they begin
 	rare          queue
 	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
 	waiting       []payment.Key       // orders with a notification that is not leased
@@ -62,6 +63,9 @@ func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 	}
 	c.orders, c.transitions, c.calls, c.notifications = append(c.orders, own.orders...), append(c.transitions, own.transitions...),
 		append(c.calls, own.calls...), append(c.notifications, own.notifications...)
+	if err := c.addLate(ctx, o); err != nil {
+		return err
+	}
 	return c.addRare(ctx, o)
 }
 
@@ -113,6 +117,9 @@ func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 		if err := c.store.moveParent(ctx, statements, o.parent, o.Order, reserved, refunded); err != nil {
 			return err
 		}
+	}
+	if err := c.addDisputes(ctx, statements, o.Order); err != nil {
+		return err
 	}
 	for _, ended := range o.NewEndedAttempts() {
 		if err := moveOrder(ctx, statements, o.Order, ended); err != nil {
@@ -182,6 +189,7 @@ func (c *changes) sendAndCommit(ctx context.Context, conn *pgxpool.Conn) error {
 
 // queue queues what is to be written. The history comes before the status that it leads to.
 func (c *changes) queue(batch *pgx.Batch) {
+	batch.QueuedQueries = append(batch.QueuedQueries, c.late.batch.QueuedQueries...)
 	queueRows(batch, c.shop, insertTransitions, c.transitions)
 	queueRows(batch, c.shop, updateOrders, c.orders)
 	queueRows(batch, c.shop, insertCallbacks, c.callbacks)

@@ -310,7 +310,7 @@ func (b *batch) rowOf(w *write) *db.Order {
 	}
 	var of *db.Order
 	for _, row := range b.rows {
-		if row.ProviderOrderID != text(w.callback.ProviderOrderID) || row.AccountID != w.callback.AccountID {
+		if row.ProviderOrderID != text(w.callback.ProviderOrderID) || row.AccountID != w.callback.AccountID || row.SupersededBy != nil {
 			continue
 		}
 		if of != nil || w.callback.Kind == gateway.KindRefund {

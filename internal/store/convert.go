@@ -170,9 +170,9 @@ func (s *Store) facts(ctx context.Context, r *db.Order) (*payment.Order, error) 
 		ID: r.ID, ShopID: r.ShopID, Kind: gateway.Kind(r.Kind), Reference: r.Reference, RequestHash: r.RequestHash,
 		Status: payment.Status(r.Status), StatusReason: r.StatusReason, Operation: gateway.Operation(r.Operation), Manual: r.ManualCapture, FormLost: r.FormLost,
 		Authorized: r.AmountAuthorized, Captured: r.AmountCaptured, Refunded: r.AmountRefunded, RefundReserved: r.AmountReserved,
-		CaptureAmount: r.CaptureAmount, ReportedAmount: r.ReportedAmount, Flow: gateway.Flow(r.Flow), Recurring: r.Recurring,
+		CaptureAmount: r.CaptureAmount, ReportedAmount: r.ReportedAmount, Disputed: r.AmountDisputed, Overdrawn: r.AmountOverdrawn, DisputesOpen: int(r.DisputesOpen), Flow: gateway.Flow(r.Flow), Recurring: r.Recurring,
 		Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
-		ProviderReference: r.ProviderReference, ParentID: r.ParentID, Description: r.Description, NotificationURL: r.NotificationUrl,
+		ProviderReference: r.ProviderReference, ParentID: r.ParentID, SupersededBy: r.SupersededBy, Description: r.Description, NotificationURL: r.NotificationUrl,
 		Sequence: int(r.Sequence), Conflicts: int(r.Conflicts), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 		FinalizedAt: utc(r.FinalizedAt), Erased: r.DataKey == nil,
 		Verification: payment.Verification{

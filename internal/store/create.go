@@ -88,7 +88,7 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 	case refused != nil:
 		return nil, false, refused
 	case violates(err, "orders_refunds_within_captured"):
-		return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured.", Err: err}
+		return nil, false, &payment.Error{Code: payment.CodeRefundTooLarge, Message: "The refunds of this payment would exceed what was captured and not disputed.", Err: err}
 	}
 	return created, isNew, err
 }
@@ -168,9 +168,12 @@ func (s *Store) moveParent(ctx context.Context, q *db.Queries, parent *db.Order,
 	if err != nil {
 		return err
 	}
-	p.RefundReserved, p.Refunded = p.RefundReserved+reserved, p.Refunded+refunded
+	if reserved > 0 && p.DisputesOpen > 0 && !o.SettlesDispute {
+		return payment.PaymentDisputed()
+	}
+	p.MoveRefunds(reserved, refunded)
 	_, err = q.MoveParent(ctx, db.MoveParentParams{
-		AmountReserved: p.RefundReserved, AmountRefunded: p.Refunded, UpdatedAt: o.UpdatedAt, Seal: sealer.Seal(sealedOrder(p, parent.Chain)), ShopID: p.ShopID, ID: p.ID,
+		AmountReserved: p.RefundReserved, AmountRefunded: p.Refunded, AmountDisputed: p.Disputed, AmountOverdrawn: p.Overdrawn, UpdatedAt: o.UpdatedAt, Seal: sealer.Seal(sealedOrder(p, parent.Chain)), ShopID: p.ShopID, ID: p.ID,
 	})
 	return err
 }

@@ -89,6 +89,9 @@ func (s *Store) addOld(ctx context.Context, item *payment.FeedItem, key payment.
 			item.Transition = t
 		}
 	}
+	if err == nil && item.Transition.From == item.Transition.To {
+		item.Transition.Dispute, err = s.disputeOfStep(ctx, key, sequence)
+	}
 	return err
 }
 

@@ -21,6 +21,11 @@ type Gauges struct {
 	OldestPending time.Duration
 	DeadLettered  int64
 	ConflictsOpen int64
+	// Disputes are the open disputes by kind, and DisputesOverdrawn those of them that took more than was left of their payments.
+	Disputes          map[payment.DisputeKind]int64
+	DisputesOverdrawn int64
+	// DisputeDue is for how long there is time yet to answer the most urgent one, below zero if that is over; nil without a date.
+	DisputeDue *time.Duration
 	// ShopsOff counts shops that have an address which a 410 switched off.
 	ShopsOff int64
 	// CheckLag is for how long the most overdue check has been due.
@@ -37,6 +42,14 @@ type UnfinishedCount struct {
 	Count    int64
 }
 
+// addDisputes adds the open disputes of a kind, and for how long there is time for the most urgent of them.
+func (g *Gauges) addDisputes(kind payment.DisputeKind, n int64, due time.Duration, dated bool) {
+	g.Disputes[kind] = n
+	if dated && (g.DisputeDue == nil || due < *g.DisputeDue) {
+		g.DisputeDue = &due
+	}
+}
+
 // Gauges reads the numbers, in one question.
 func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 	var rows []db.BacklogRow
@@ -47,7 +60,7 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 	if err != nil {
 		return Gauges{}, err
 	}
-	var g Gauges
+	g := Gauges{Disputes: map[payment.DisputeKind]int64{}}
 	now := s.Now()
 	for _, r := range rows {
 		age := max(now.Sub(r.Oldest), 0)
@@ -67,6 +80,10 @@ func (s *Store) Gauges(ctx context.Context) (Gauges, error) {
 			g.DeadLettered = r.N
 		case r.What == "conflicts":
 			g.ConflictsOpen = r.N
+		case r.What == "disputes":
+			g.addDisputes(payment.DisputeKind(r.Kind), r.N, r.Oldest.Sub(now), r.Oldest.Unix() > 0)
+		case r.What == "disputes_overdrawn":
+			g.DisputesOverdrawn = r.N
 		case r.What == "shops_off":
 			g.ShopsOff = r.N
 		case r.What == "retention":

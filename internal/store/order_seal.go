@@ -21,9 +21,12 @@ import (
 func sealedOrder(o *payment.Order, chain []byte) *seal.Row {
 	r := seal.Of("orders").UUID(o.ShopID).UUID(o.ID).Bytes(chain)
 	r.Text(string(o.Kind)).Text(o.Reference).Text(string(o.RequestHash))
-	seal.Nullable(r, o.ParentID, func(r *seal.Row, id uuid.UUID) *seal.Row { return r.UUID(id) })
+	for _, other := range []*uuid.UUID{o.ParentID, o.SupersededBy} {
+		seal.Nullable(r, other, func(r *seal.Row, id uuid.UUID) *seal.Row { return r.UUID(id) })
+	}
 	r.Text(string(o.Status)).Text(string(o.Operation)).Bool(o.Manual).Bool(o.FormLost).Int(int64(o.Sequence))
 	r.Int(o.Amount.Minor()).Text(string(o.Amount.Currency())).Int(o.Authorized).Int(o.Captured).Int(o.Refunded).Int(o.RefundReserved).Int(o.CaptureAmount)
+	r.Int(o.Disputed).Int(o.Overdrawn).Int(int64(o.DisputesOpen))
 	seal.Nullable(r, o.ReportedAmount, (*seal.Row).Int)
 	r.Text(string(o.Flow)).Bool(o.Recurring).Text(o.Provider).UUID(o.AccountID).Text(o.AccountName).Text(o.ProviderOrderID)
 	r.Text(text(o.ProviderReference)).Text(o.NotificationURL).Time(o.CreatedAt)

@@ -88,7 +88,7 @@ func TestOrdersAreFoundByTheirBankReferences(t *testing.T) {
 	}
 	got, err := b.Order(t.Context(), o.Key())
 	require.NoError(t, err)
-	require.Equal(t, 1, got.Conflicts)
+	require.Equal(t, 1, got.DisputesOpen)
 	require.Equal(t, map[string]payment.Status{"318513456789": payment.StatusSucceeded, "318513456790": ""}, got.BankReferences)
 	for i := range 50 {
 		b.create(t, fmt.Sprintf("other-%d", i), 1000)

@@ -222,9 +222,9 @@ func TestTheLateCallbackOfARefusedRefundDoesNotEndTheNext(t *testing.T) {
 	}
 }
 
-// Of a sum that went back and that no refund asked for, the payment's operator is told, whatever other refunds there are. What
+// A sum that went back and that no refund asked for is a dispute of the payment, whatever other refunds there are. What
 // our own refunds' callbacks say late, or again, is no such news.
-func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
+func TestASumThatNoRefundAskedForIsADispute(t *testing.T) {
 	t.Parallel()
 	for name, others := range map[string][]payment.Status{
 		"none": nil, "one": {payment.StatusSucceeded}, "one that failed": {payment.StatusFailed}, "one that is open": {""},
@@ -245,14 +245,14 @@ func TestASumThatNoRefundAskedForContradictsThePayment(t *testing.T) {
 				require.Equal(t, payment.Repeat, b.reportedRefund(t, "ours", parent, gateway.StatusSucceeded, 300))
 				require.Equal(t, payment.Repeat, b.reportedRefund(t, "ours, in other words", parent, gateway.StatusSucceeded, 300))
 			}
-			require.Equal(t, payment.Conflict, b.reportedRefund(t, "theirs", parent, gateway.StatusSucceeded, 600))
+			require.Equal(t, payment.Apply, b.reportedRefund(t, "theirs", parent, gateway.StatusSucceeded, 600))
 			paid, err := b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
-			require.Equal(t, 1, paid.Conflicts)
+			require.Equal(t, []any{1, 0}, []any{paid.DisputesOpen, paid.Conflicts})
 			b.reportedRefund(t, "theirs", parent, gateway.StatusSucceeded, 600)
 			paid, err = b.Order(t.Context(), parent.Key())
 			require.NoError(t, err)
-			require.Equal(t, 1, paid.Conflicts, "the same content again is no news")
+			require.Equal(t, 1, paid.DisputesOpen, "the same content again is no news")
 		})
 	}
 }

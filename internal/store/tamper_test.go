@@ -31,7 +31,11 @@ var unprotected = map[string]map[string]string{
 	},
 	"order_transitions": {},
 	"order_references":  {},
-	"feed_positions":    {},
+	"disputes":          {},
+	"dispute_steps": {
+		"order_id": "the dispute's is used, and sealed", "order_sequence": "says which event is rendered again", "from_status": "the order's history tells it, and is sealed",
+	},
+	"feed_positions": {},
 	"notifications": {
 		"id": "names the message", "type": "stands in the payload", "payload_digest": "of a payload that was removed",
 		"url": "the order's or the shop's address is used, and sealed", "created_at": "for people",
@@ -57,6 +61,7 @@ func newTampered(t *testing.T) *tampered {
 	b.paid = b.fixture.paid(t, "paid-1", 1000).Key()
 	b.refund = b.partlyRefunded(t, b.paid, 400)
 	b.open = b.report(t, b.create(t, "open-1", 700).Key(), payment.StatusProcessing).Key()
+	b.chargeback(t, b.fixture.paid(t, "disputed-1", 500).Key(), 600)
 	b.exec(t, `DO $$ DECLARE c record; BEGIN
 		FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype IN ('c', 'f') AND connamespace = current_schema()::regnamespace AND conparentid = 0 AND coninhcount = 0 LOOP
 			EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname);
@@ -260,7 +265,7 @@ var otherTables = map[string]string{
 	"addresses_off": "schedules deliveries", "failing_destinations": "schedules deliveries", "deliveries": "schedules deliveries", "notification_attempts": "for operators",
 	"feed_epochs": "sets cursors back", "feed_rewinds": "sets cursors back",
 	"directory": "a counter of changes", "replicas": "who is there", "shop_key_uses": "for operators", "reencryptions": "progress", "retention": "progress",
-	"legal_transitions": "a test compares it with the code", "goose_db_version": "the schema's version",
+	"legal_transitions": "a test compares it with the code", "legal_dispute_steps": "a test compares it with the code", "goose_db_version": "the schema's version",
 }
 
 // A table that is new must be sealed, or say why not.

@@ -156,7 +156,7 @@ func TestGauges(t *testing.T) {
 	b.exec(t, "UPDATE retention SET last_run_at = $1", b.clock.Now())
 	g, err := b.Gauges(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, store.Gauges{}, g)
+	require.Equal(t, store.Gauges{Disputes: map[payment.DisputeKind]int64{}}, g)
 
 	b.report(t, b.create(t, "r-1", 1000).Key(), payment.StatusUnknown)
 	b.report(t, b.create(t, "r-0", 1000).Key(), payment.StatusProcessing)

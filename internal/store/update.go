@@ -72,8 +72,11 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 	if refused != nil {
 		return nil, refused
 	}
-	if violates(err, "provider_calls_pkey") {
+	switch {
+	case violates(err, "provider_calls_pkey"):
 		return nil, payment.ErrRecorded
+	case violates(err, "dispute_steps_pkey") || violates(err, "dispute_steps_gapless"):
+		return nil, &payment.Error{Code: payment.CodeInvalidState, Message: "The dispute has changed meanwhile. Nothing was written: read it again.", Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -92,6 +95,9 @@ func (s *Store) auditDecision(ctx context.Context, tx pgx.Tx, before map[string]
 	name, err := q.ShopName(ctx, o.ShopID)
 	if err != nil {
 		return err
+	}
+	if step := lastDisputeStep(o); step != nil {
+		return s.audit(ctx, q, disputeAct(step, name, before, o))
 	}
 	return s.audit(ctx, q, act{action: "order resolve", kind: "order", object: o.ID.String(), shop: name, before: before, after: orderFacts(o)})
 }

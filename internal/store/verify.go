@@ -77,6 +77,9 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 		if err := v.releases(ctx, shop); err != nil {
 			return v.done, err
 		}
+		if err := v.disputes(ctx, shop); err != nil {
+			return v.done, err
+		}
 	}
 }
 

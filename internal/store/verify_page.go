@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -167,8 +168,9 @@ func (v *verification) end(p *verifiedPage, row *db.Order, history []db.OrderTra
 		report("the captured sum is %d, and by the history %d", row.AmountCaptured, last.Captured)
 	}
 	reserved, refunded := last.Refunded, last.Refunded
-	if row.Kind == string(gateway.KindPayment) {
-		reserved, refunded = reserved+p.refunds[row.ID].Reserved, refunded+p.refunds[row.ID].Refunded
+	if row.Kind == string(gateway.KindPayment) { // before its success no refund of ours can have been
+		end := history[slices.IndexFunc(history, func(t db.OrderTransition) bool { return t.ToStatus == last.ToStatus })]
+		reserved, refunded = end.Refunded+p.refunds[row.ID].Reserved, end.Refunded+p.refunds[row.ID].Refunded
 	}
 	if row.AmountRefunded != refunded {
 		report("the refunded sum is %d, and by the history and the refunds %d", row.AmountRefunded, refunded)

@@ -115,8 +115,9 @@ func TestASecondSuccessUnderAnotherRRN(t *testing.T) {
 	d.signs(target, o, map[string]string{"rrn": "318513456789", "message": "again"})
 	require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
 	d.signs(target, o, map[string]string{"rrn": "318513456790"})
-	timeline := d.contradicted(o, "1")
-	require.Contains(t, timeline, "reported succeeded as 318513456789 and 318513456790: it may be a second charge")
+	c := d.disputed(o)
+	require.Equal(t, []any{"duplicate_charge", "open", int64(1000)}, []any{c.Kind, c.Status, c.Amount})
+	require.Contains(t, d.operator("order", "show", o.ID), "reported succeeded as 318513456789 and 318513456790: it may be a second charge")
 
 	d.settings(map[string]any{"capture_new_rrn": true, "check_table_fields": true})
 	o = d.held("hold", 1000)

@@ -67,8 +67,8 @@ func (w *world) checkSums(r *record) {
 	switch {
 	case o.Authorized < 0 || o.Authorized > amount, o.Captured < 0 || o.Captured > amount:
 		w.violate("%d is held and %d captured of %d", o.Authorized, o.Captured, amount)
-	case o.RefundReserved < 0 || o.RefundReserved > o.Captured:
-		w.violate("refunds of %d are reserved of %d", o.RefundReserved, o.Captured)
+	case o.RefundReserved < 0 || o.Disputed < 0 || o.RefundReserved > o.Captured-o.Disputed:
+		w.violate("refunds of %d are reserved and %d is disputed of %d", o.RefundReserved, o.Disputed, o.Captured)
 	case o.Refunded < 0 || o.Refunded > o.RefundReserved:
 		w.violate("%d is refunded of %d that are reserved", o.Refunded, o.RefundReserved)
 	case o.Status != payment.StatusSucceeded && o.Captured != 0:
@@ -177,7 +177,7 @@ func (w *world) checkRest(r *record) {
 		w.violate("%d of the transfer is recorded as come back, and the provider gave back %d", o.Refunded, d.returned)
 	}
 	switch {
-	case contradicted(o, d) && o.Conflicts == 0 && o.NextPollAt == nil:
+	case contradicted(o, d) && !recorded(o) && o.NextPollAt == nil:
 		w.violate("the provider contradicted itself about the %s, which is %s, and no operator is called", o.Kind, o.Status)
 	case o.Status.Final():
 		return
@@ -190,6 +190,11 @@ func (w *world) checkRest(r *record) {
 	default:
 		w.violate("the %s is left behind: it is %s, and the provider has it as %s", o.Kind, o.Status, w.provider.truth(d))
 	}
+}
+
+// recorded reports whether a contradiction is on record, for an operator or as a dispute.
+func recorded(o *payment.Order) bool {
+	return o.Conflicts > 0 || o.DisputesOpen > 0 || o.SupersededBy != nil
 }
 
 // checkReason holds that an order that waits for an operator says why.

@@ -83,7 +83,7 @@ func (s *store) find(key payment.Key) *record {
 
 func (s *store) byProviderOrderID(id string) *record {
 	for _, r := range s.orders {
-		if r.order.ProviderOrderID == id {
+		if r.order.ProviderOrderID == id && r.order.SupersededBy == nil {
 			return r
 		}
 	}
@@ -207,11 +207,10 @@ func (s *store) commit(r *record, o *payment.Order) {
 	}
 	if reserved, refunded := o.ParentDelta(); reserved != 0 || refunded != 0 {
 		parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
-		parent.order.RefundReserved += reserved
-		parent.order.Refunded += refunded
+		parent.order.MoveRefunds(reserved, refunded)
 		s.w.checkSums(parent)
 	}
-	fresh := o.Transitions()
+	fresh, late := o.Transitions(), o.NewLate()
 	o.Saved()
 	r.order = *o
 	s.w.checkSums(r)
@@ -225,6 +224,18 @@ func (s *store) commit(r *record, o *payment.Order) {
 		s.w.say("%s: %s → %s (%s%s)", s.name(r, o), t.From, t.To, t.Source, reasonOf(o))
 		s.w.shop.hear(r, t)
 	}
+	if late != nil {
+		s.commitLate(late)
+	}
+}
+
+// commitLate saves the order that carries late money, in the transaction of the order that it supersedes.
+func (s *store) commitLate(late *payment.LateSuccess) {
+	r := &record{pollAt: -1}
+	s.orders = append(s.orders, r)
+	s.commit(r, late.Order)
+	late.Complete()
+	s.commit(r, late.Order)
 }
 
 func reasonOf(o *payment.Order) string {

@@ -10,6 +10,10 @@ SELECT 'dead_lettered', '', '', '', count(*), coalesce(min(created_at), 'epoch')
 UNION ALL
 SELECT 'conflicts', '', '', '', count(*), coalesce(min(since), 'epoch') FROM open_orders WHERE in_conflict
 UNION ALL
+SELECT 'disputes', '', d.kind, '', count(*), coalesce(min(d.due_at), 'epoch') FROM disputes d WHERE d.closed_at IS NULL GROUP BY d.kind
+UNION ALL
+SELECT 'disputes_overdrawn', '', '', '', count(*), 'epoch' FROM disputes WHERE closed_at IS NULL AND overdrawn > 0
+UNION ALL
 SELECT 'shops_off', '', '', '', count(DISTINCT shop_id), coalesce(min(at), 'epoch') FROM addresses_off
 UNION ALL
 SELECT 'retention', '', '', '', 1, last_run_at FROM retention

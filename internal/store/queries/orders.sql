@@ -1,25 +1,25 @@
 -- name: OrderByID :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2;
 
 -- name: OrderForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: OrderByReference :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -33,15 +33,15 @@ SELECT shop_id FROM orders WHERE provider_order_id = @provider_order_id AND (sql
 ORDER BY account_id = @account_id DESC, created_at LIMIT 1;
 
 -- name: OrderByProviderOrderIDForUpdate :one
--- An id that two accounts share is the calling account's. Its shop comes from ShopOfProviderOrder.
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+-- An id that two accounts share is the calling account's, and one that two orders share that of the order with the money. Its shop comes from ShopOfProviderOrder.
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE provider_order_id = @provider_order_id AND shop_id = @shop_id
-ORDER BY account_id = @account_id DESC, created_at LIMIT 1 FOR NO KEY UPDATE;
+ORDER BY account_id = @account_id DESC, superseded_by IS NOT NULL, created_at LIMIT 1 FOR NO KEY UPDATE;
 
 -- name: OrdersCalled :many
 -- The orders that people call so: by id, by the shop's reference, by our id at the provider, by the provider's, or by a bank's
@@ -54,9 +54,9 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
 ) ORDER BY COALESCE(orders.id = sqlc.narg('id')::uuid, false) OR orders.provider_order_id = @name DESC, orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
-SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
+SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
-    o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
@@ -157,7 +157,7 @@ WHERE shop_id = @shop_id AND id = @id AND sequence = @loaded_sequence;
 
 -- name: MoveParent :execrows
 -- The row is locked since it was read.
-UPDATE orders SET amount_reserved = @amount_reserved, amount_refunded = @amount_refunded, updated_at = @updated_at, seal = @seal
+UPDATE orders SET amount_reserved = @amount_reserved, amount_refunded = @amount_refunded, amount_disputed = @amount_disputed, amount_overdrawn = @amount_overdrawn, updated_at = @updated_at, seal = @seal
 WHERE shop_id = @shop_id AND id = @id;
 
 -- name: LeaseDuePolls :many

@@ -28,6 +28,12 @@ const (
 	ChargeRequestPeriodWeekly    ChargeRequestPeriod = "weekly"
 )
 
+// Defines values for DisputeResolutionAction.
+const (
+	DisputeResolutionActionAccept DisputeResolutionAction = "accept"
+	DisputeResolutionActionRefund DisputeResolutionAction = "refund"
+)
+
 // Defines values for PaymentMethodInputType.
 const (
 	PaymentMethodInputTypeApplePay   PaymentMethodInputType = "apple_pay"
@@ -69,6 +75,29 @@ const (
 	TransactionReportRequestTypePayment TransactionReportRequestType = "payment"
 	TransactionReportRequestTypePayout  TransactionReportRequestType = "payout"
 	TransactionReportRequestTypeRefund  TransactionReportRequestType = "refund"
+)
+
+// Defines values for ListDisputesParamsKind.
+const (
+	ListDisputesParamsKindChargeback       ListDisputesParamsKind = "chargeback"
+	ListDisputesParamsKindDuplicateCharge  ListDisputesParamsKind = "duplicate_charge"
+	ListDisputesParamsKindExternalRefund   ListDisputesParamsKind = "external_refund"
+	ListDisputesParamsKindLateSuccess      ListDisputesParamsKind = "late_success"
+	ListDisputesParamsKindReversal         ListDisputesParamsKind = "reversal"
+	ListDisputesParamsKindSecondChargeback ListDisputesParamsKind = "second_chargeback"
+	ListDisputesParamsKindSurplusCapture   ListDisputesParamsKind = "surplus_capture"
+)
+
+// Defines values for ListDisputesParamsStatus.
+const (
+	ListDisputesParamsStatusAccepted      ListDisputesParamsStatus = "accepted"
+	ListDisputesParamsStatusClosed        ListDisputesParamsStatus = "closed"
+	ListDisputesParamsStatusExpired       ListDisputesParamsStatus = "expired"
+	ListDisputesParamsStatusLost          ListDisputesParamsStatus = "lost"
+	ListDisputesParamsStatusNeedsResponse ListDisputesParamsStatus = "needs_response"
+	ListDisputesParamsStatusOpen          ListDisputesParamsStatus = "open"
+	ListDisputesParamsStatusUnderReview   ListDisputesParamsStatus = "under_review"
+	ListDisputesParamsStatusWon           ListDisputesParamsStatus = "won"
 )
 
 // Defines values for ListOrdersParamsKind.
@@ -245,7 +274,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 }
 
@@ -295,6 +324,71 @@ type DeliveryAttempt struct {
 
 // Description defines model for Description.
 type Description = string
+
+// Dispute defines model for Dispute.
+type Dispute struct {
+	// Amount All of it, whatever is left of the payment.
+	Amount   int64      `json:"amount"`
+	ClosedAt *time.Time `json:"closed_at"`
+	Currency string     `json:"currency"`
+
+	// DueAt Until when somebody must answer.
+	DueAt *time.Time `json:"due_at"`
+	Id    uuid.UUID  `json:"id"`
+
+	// Kind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. More values may come.
+	Kind DisputeKind `json:"kind"`
+
+	// Object Always `dispute`.
+	Object   string    `json:"object"`
+	OpenedAt time.Time `json:"opened_at"`
+
+	// OrderId The payment.
+	OrderId uuid.UUID `json:"order_id"`
+
+	// Overdrawn How much of it was more than what was left of the payment when the dispute was opened: that went back twice.
+	Overdrawn int64 `json:"overdrawn"`
+
+	// ProviderCase The provider's number of the case.
+	ProviderCase *string `json:"provider_case"`
+
+	// ReasonCode What the provider or the card network calls the reason.
+	ReasonCode *string `json:"reason_code"`
+
+	// RefundsAllowed The operators let you refund the payment although the dispute is open.
+	RefundsAllowed bool `json:"refunds_allowed"`
+
+	// Sequence The number of steps so far.
+	Sequence int `json:"sequence"`
+
+	// Source On which road it was opened. Known values: `answer`, `callback`, `check`, `operator`.
+	Source string `json:"source"`
+
+	// Status `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
+	Status    DisputeStatus `json:"status"`
+	UpdatedAt time.Time     `json:"updated_at"`
+}
+
+// DisputeKind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. More values may come.
+type DisputeKind = string
+
+// DisputeList defines model for DisputeList.
+type DisputeList struct {
+	Data       []Dispute `json:"data"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// DisputeResolution defines model for DisputeResolution.
+type DisputeResolution struct {
+	// Action `accept`: take it as it is. `refund`: give it back, for a `late_success`.
+	Action DisputeResolutionAction `json:"action"`
+}
+
+// DisputeResolutionAction `accept`: take it as it is. `refund`: give it back, for a `late_success`.
+type DisputeResolutionAction string
+
+// DisputeStatus `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
+type DisputeStatus = string
 
 // Failure defines model for Failure.
 type Failure struct {
@@ -364,22 +458,26 @@ type NextAction struct {
 type Notification struct {
 	CreatedAt time.Time `json:"created_at"`
 
+	// Dispute Only with a type that begins with `dispute`.
+	Dispute *Dispute `json:"dispute,omitempty"`
+
 	// Id The same as `webhook-id`; ignore what you have seen.
 	Id    uuid.UUID `json:"id"`
 	Order Order     `json:"order"`
 
-	// RenderedAgain In the feed only, and only `true`: what was sent is removed because it is old. `order` is as it stands now, not as it was then; all else is as it was sent.
+	// RenderedAgain In the feed only, and only `true`: what was sent is removed because it is old. `order` and `dispute` are as they stand now, not as they were then; all else is as it was sent.
 	RenderedAgain *bool `json:"rendered_again,omitempty"`
 
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 
-	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back. Known values:
+	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back; for a step of a dispute `dispute`, a dot, and what it did. Known values:
 	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
-	// `payment.canceled`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `payout.unknown`,
+	// `payment.canceled`, `payment.late_success`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `payout.unknown`,
 	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
 	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
-	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`.
+	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`,
+	// `dispute.opened`, `dispute.updated`, `dispute.closed`.
 	//
 	//
 	// Example: payment.succeeded
@@ -408,6 +506,9 @@ type Order struct {
 	Amount           *int64 `json:"amount"`
 	AmountAuthorized int64  `json:"amount_authorized"`
 	AmountCaptured   int64  `json:"amount_captured"`
+
+	// AmountDisputed What disputes took of the captured sum and refunds had left of it. It cannot be refunded. `GET /v1/disputes` has each whole.
+	AmountDisputed int64 `json:"amount_disputed"`
 
 	// AmountRefunded What went back: refunds that succeeded, and what the provider says was given back without one, such as the money of a transfer or payout that came back.
 	AmountRefunded int64 `json:"amount_refunded"`
@@ -441,7 +542,12 @@ type Order struct {
 	NextCheckAt *time.Time `json:"next_check_at"`
 
 	// Object Always `order`.
-	Object        string         `json:"object"`
+	Object string `json:"object"`
+
+	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id` had ended; its `reference` is that one's with `~late`. Known values: `request`, `late_success`.
+	Origin string `json:"origin"`
+
+	// ParentId The payment that a refund, a charge or late money belongs to.
 	ParentId      *uuid.UUID     `json:"parent_id"`
 	PaymentMethod *PaymentMethod `json:"payment_method"`
 	Provider      string         `json:"provider"`
@@ -461,8 +567,11 @@ type Order struct {
 	Status Status `json:"status"`
 
 	// StatusReason Why it is so, where the status alone does not say.
-	StatusReason *string   `json:"status_reason"`
-	UpdatedAt    time.Time `json:"updated_at"`
+	StatusReason *string `json:"status_reason"`
+
+	// SupersededBy The order that carries money which came after this one had failed or was canceled. Do not charge the customer again.
+	SupersededBy *uuid.UUID `json:"superseded_by"`
+	UpdatedAt    time.Time  `json:"updated_at"`
 }
 
 // OrderList defines model for OrderList.
@@ -549,7 +658,7 @@ type PaymentRequest struct {
 	// Recurring With `enabled` the card can be charged again. SmartCore takes `frequency_days` and `expires_at` with a direct payment that is captured at once only; UAPAY requires both.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
@@ -571,7 +680,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
@@ -632,7 +741,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 	SiteUrl   *URL      `json:"site_url,omitempty"`
 }
@@ -649,7 +758,7 @@ type Problem struct {
 
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`, `order_frozen`,
-	// `refund_exceeds_captured`, `refund_in_progress`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `payment_disputed`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `velocity_exceeded`, `card_payments_paused`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
@@ -683,7 +792,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -699,7 +808,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 }
 
@@ -817,7 +926,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.
@@ -921,6 +1030,36 @@ type ListAccountsParams struct {
 
 	// Cursor `next_cursor` of the page before.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListDisputesParams defines parameters for ListDisputes.
+type ListDisputesParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// OrderId Of one payment only.
+	OrderId *uuid.UUID `form:"order_id,omitempty" json:"order_id,omitempty"`
+
+	// Kind Of one kind only.
+	Kind *ListDisputesParamsKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Status In one status only.
+	Status *ListDisputesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListDisputesParamsKind defines parameters for ListDisputes.
+type ListDisputesParamsKind string
+
+// ListDisputesParamsStatus defines parameters for ListDisputes.
+type ListDisputesParamsStatus string
+
+// ResolveDisputeParams defines parameters for ResolveDispute.
+type ResolveDisputeParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListNotificationsParams defines parameters for ListNotifications.
@@ -1091,6 +1230,9 @@ type NotificationParams struct {
 
 // CreateCardFrameJSONRequestBody defines body for CreateCardFrame for application/json ContentType.
 type CreateCardFrameJSONRequestBody = CardFrameRequest
+
+// ResolveDisputeJSONRequestBody defines body for ResolveDispute for application/json ContentType.
+type ResolveDisputeJSONRequestBody = DisputeResolution
 
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = PaymentRequest

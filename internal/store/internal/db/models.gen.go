@@ -110,6 +110,37 @@ type Directory struct {
 	ChangedAt  time.Time `db:"changed_at"`
 }
 
+type Dispute struct {
+	ShopID         uuid.UUID  `db:"shop_id"`
+	ID             uuid.UUID  `db:"id"`
+	OrderID        uuid.UUID  `db:"order_id"`
+	Kind           string     `db:"kind"`
+	Status         string     `db:"status"`
+	Amount         int64      `db:"amount"`
+	Currency       string     `db:"currency"`
+	Overdrawn      int64      `db:"overdrawn"`
+	RefundsAllowed bool       `db:"refunds_allowed"`
+	ReasonCode     string     `db:"reason_code"`
+	ProviderCase   string     `db:"provider_case"`
+	DueAt          *time.Time `db:"due_at"`
+	Source         string     `db:"source"`
+	Sequence       int32      `db:"sequence"`
+	OpenedAt       time.Time  `db:"opened_at"`
+	UpdatedAt      time.Time  `db:"updated_at"`
+	ClosedAt       *time.Time `db:"closed_at"`
+	Seal           []byte     `db:"seal"`
+}
+
+type DisputeStep struct {
+	ShopID        uuid.UUID `db:"shop_id"`
+	DisputeID     uuid.UUID `db:"dispute_id"`
+	Sequence      int32     `db:"sequence"`
+	OrderID       uuid.UUID `db:"order_id"`
+	OrderSequence int32     `db:"order_sequence"`
+	FromStatus    string    `db:"from_status"`
+	ToStatus      string    `db:"to_status"`
+}
+
 type FailingDestination struct {
 	ShopID          uuid.UUID  `db:"shop_id"`
 	Destination     string     `db:"destination"`
@@ -143,6 +174,11 @@ type IdempotencyKey struct {
 	Header      json.RawMessage `db:"header"`
 	Body        []byte          `db:"body"`
 	CreatedAt   time.Time       `db:"created_at"`
+}
+
+type LegalDisputeStep struct {
+	FromStatus string `db:"from_status"`
+	ToStatus   string `db:"to_status"`
 }
 
 type LegalTransition struct {
@@ -222,6 +258,7 @@ type Order struct {
 	Reference         string          `db:"reference"`
 	RequestHash       []byte          `db:"request_hash"`
 	ParentID          *uuid.UUID      `db:"parent_id"`
+	SupersededBy      *uuid.UUID      `db:"superseded_by"`
 	Status            string          `db:"status"`
 	StatusReason      string          `db:"status_reason"`
 	Operation         string          `db:"operation"`
@@ -237,6 +274,9 @@ type Order struct {
 	AmountReserved    int64           `db:"amount_reserved"`
 	CaptureAmount     int64           `db:"capture_amount"`
 	ReportedAmount    *int64          `db:"reported_amount"`
+	AmountDisputed    int64           `db:"amount_disputed"`
+	AmountOverdrawn   int64           `db:"amount_overdrawn"`
+	DisputesOpen      int32           `db:"disputes_open"`
 	Flow              string          `db:"flow"`
 	Recurring         bool            `db:"recurring"`
 	Provider          string          `db:"provider"`

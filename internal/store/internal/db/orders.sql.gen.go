@@ -631,7 +631,7 @@ func (q *Queries) LiveRefunds(ctx context.Context, arg LiveRefundsParams) ([]Liv
 }
 
 const LockParent = `-- name: LockParent :one
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p
 `
 
@@ -651,6 +651,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 		&i.Reference,
 		&i.RequestHash,
 		&i.ParentID,
+		&i.SupersededBy,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
@@ -666,6 +667,9 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 		&i.AmountReserved,
 		&i.CaptureAmount,
 		&i.ReportedAmount,
+		&i.AmountDisputed,
+		&i.AmountOverdrawn,
+		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -702,7 +706,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 }
 
 const LockParentByProviderOrderID = `-- name: LockParentByProviderOrderID :many
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
 `
 
@@ -727,6 +731,7 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 			&i.Reference,
 			&i.RequestHash,
 			&i.ParentID,
+			&i.SupersededBy,
 			&i.Status,
 			&i.StatusReason,
 			&i.Operation,
@@ -742,6 +747,9 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 			&i.AmountReserved,
 			&i.CaptureAmount,
 			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
 			&i.Provider,
@@ -815,17 +823,19 @@ func (q *Queries) MoveOrder(ctx context.Context, arg MoveOrderParams) (int64, er
 }
 
 const MoveParent = `-- name: MoveParent :execrows
-UPDATE orders SET amount_reserved = $1, amount_refunded = $2, updated_at = $3, seal = $4
-WHERE shop_id = $5 AND id = $6
+UPDATE orders SET amount_reserved = $1, amount_refunded = $2, amount_disputed = $3, amount_overdrawn = $4, updated_at = $5, seal = $6
+WHERE shop_id = $7 AND id = $8
 `
 
 type MoveParentParams struct {
-	AmountReserved int64     `db:"amount_reserved"`
-	AmountRefunded int64     `db:"amount_refunded"`
-	UpdatedAt      time.Time `db:"updated_at"`
-	Seal           []byte    `db:"seal"`
-	ShopID         uuid.UUID `db:"shop_id"`
-	ID             uuid.UUID `db:"id"`
+	AmountReserved  int64     `db:"amount_reserved"`
+	AmountRefunded  int64     `db:"amount_refunded"`
+	AmountDisputed  int64     `db:"amount_disputed"`
+	AmountOverdrawn int64     `db:"amount_overdrawn"`
+	UpdatedAt       time.Time `db:"updated_at"`
+	Seal            []byte    `db:"seal"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	ID              uuid.UUID `db:"id"`
 }
 
 // The row is locked since it was read.
@@ -833,6 +843,8 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 	result, err := q.db.Exec(ctx, MoveParent,
 		arg.AmountReserved,
 		arg.AmountRefunded,
+		arg.AmountDisputed,
+		arg.AmountOverdrawn,
 		arg.UpdatedAt,
 		arg.Seal,
 		arg.ShopID,
@@ -893,9 +905,9 @@ func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([
 }
 
 const OrderByID = `-- name: OrderByID :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -917,6 +929,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.Reference,
 		&i.RequestHash,
 		&i.ParentID,
+		&i.SupersededBy,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
@@ -932,6 +945,9 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.AmountReserved,
 		&i.CaptureAmount,
 		&i.ReportedAmount,
+		&i.AmountDisputed,
+		&i.AmountOverdrawn,
+		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -968,14 +984,14 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 }
 
 const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE provider_order_id = $1 AND shop_id = $2
-ORDER BY account_id = $3 DESC, created_at LIMIT 1 FOR NO KEY UPDATE
+ORDER BY account_id = $3 DESC, superseded_by IS NOT NULL, created_at LIMIT 1 FOR NO KEY UPDATE
 `
 
 type OrderByProviderOrderIDForUpdateParams struct {
@@ -984,7 +1000,7 @@ type OrderByProviderOrderIDForUpdateParams struct {
 	AccountID       uuid.UUID `db:"account_id"`
 }
 
-// An id that two accounts share is the calling account's. Its shop comes from ShopOfProviderOrder.
+// An id that two accounts share is the calling account's, and one that two orders share that of the order with the money. Its shop comes from ShopOfProviderOrder.
 func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg OrderByProviderOrderIDForUpdateParams) (Order, error) {
 	row := q.db.QueryRow(ctx, OrderByProviderOrderIDForUpdate, arg.ProviderOrderID, arg.ShopID, arg.AccountID)
 	var i Order
@@ -995,6 +1011,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.Reference,
 		&i.RequestHash,
 		&i.ParentID,
+		&i.SupersededBy,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
@@ -1010,6 +1027,9 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.AmountReserved,
 		&i.CaptureAmount,
 		&i.ReportedAmount,
+		&i.AmountDisputed,
+		&i.AmountOverdrawn,
+		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -1046,9 +1066,9 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 }
 
 const OrderByReference = `-- name: OrderByReference :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -1073,6 +1093,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.Reference,
 		&i.RequestHash,
 		&i.ParentID,
+		&i.SupersededBy,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
@@ -1088,6 +1109,9 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.AmountReserved,
 		&i.CaptureAmount,
 		&i.ReportedAmount,
+		&i.AmountDisputed,
+		&i.AmountOverdrawn,
+		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -1124,9 +1148,9 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 }
 
 const OrderForUpdate = `-- name: OrderForUpdate :one
-SELECT shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost, sequence,
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -1148,6 +1172,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.Reference,
 		&i.RequestHash,
 		&i.ParentID,
+		&i.SupersededBy,
 		&i.Status,
 		&i.StatusReason,
 		&i.Operation,
@@ -1163,6 +1188,9 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.AmountReserved,
 		&i.CaptureAmount,
 		&i.ReportedAmount,
+		&i.AmountDisputed,
+		&i.AmountOverdrawn,
+		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
 		&i.Provider,
@@ -1199,7 +1227,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -1237,6 +1265,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.Reference,
 			&i.RequestHash,
 			&i.ParentID,
+			&i.SupersededBy,
 			&i.Status,
 			&i.StatusReason,
 			&i.Operation,
@@ -1252,6 +1281,9 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.AmountReserved,
 			&i.CaptureAmount,
 			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
 			&i.Provider,
@@ -1417,9 +1449,9 @@ func (q *Queries) ShopsOfDuePolls(ctx context.Context, arg ShopsOfDuePollsParams
 }
 
 const StuckOrders = `-- name: StuckOrders :many
-SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
+SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
-    o.reported_amount, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
@@ -1451,6 +1483,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.Reference,
 			&i.RequestHash,
 			&i.ParentID,
+			&i.SupersededBy,
 			&i.Status,
 			&i.StatusReason,
 			&i.Operation,
@@ -1466,6 +1499,9 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.AmountReserved,
 			&i.CaptureAmount,
 			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
 			&i.Provider,

@@ -1,0 +1,189 @@
+package payment
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+)
+
+// DisputeStore reads disputes. They are written with the step of their order, by Store.UpdateOrder and Store.ApplyCallback.
+type DisputeStore interface {
+	// Dispute returns a shop's dispute.
+	Dispute(ctx context.Context, shop, id uuid.UUID) (Dispute, error)
+	// Disputes lists disputes, the newest first.
+	Disputes(ctx context.Context, f DisputeFilter) (Page[Dispute], error)
+}
+
+// DisputeFilter selects disputes. Zero members select everything.
+type DisputeFilter struct {
+	Shop   uuid.UUID
+	Order  *uuid.UUID
+	Kind   DisputeKind
+	Status DisputeStatus
+	Open   bool // only those that have not ended
+	Limit  int
+	Cursor string
+}
+
+// ErrNoDispute is returned for a dispute that does not exist or belongs to another shop.
+var ErrNoDispute = &Error{Code: CodeNotFound, Message: "There is no such dispute. Check the id, and that the key belongs to the shop whose payment it is."}
+
+// Dispute returns one dispute of a shop.
+func (s *Service) Dispute(ctx context.Context, shop, id uuid.UUID) (Dispute, error) {
+	return s.DisputeStore.Dispute(ctx, shop, id)
+}
+
+// Disputes lists a shop's disputes, the newest first.
+func (s *Service) Disputes(ctx context.Context, f DisputeFilter) (Page[Dispute], error) {
+	return s.DisputeStore.Disputes(ctx, f)
+}
+
+// NewDispute is a dispute that an operator knows of.
+type NewDispute struct {
+	Payment                  Key
+	Kind                     DisputeKind
+	Minor                    int64 // 0 is all that was captured
+	ReasonCode, ProviderCase string
+	DueAt                    *time.Time
+	Reason, Operator         string
+}
+
+// OpenDispute writes a dispute down that an operator heard of. Errors: CodeInvalid, CodeInvalidState.
+func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Dispute, err error) {
+	if !slices.Contains(DisputeKinds, in.Kind) || in.Kind == DisputeLateSuccess || in.Minor < 0 {
+		return Dispute{}, &Error{Code: CodeInvalid, Message: "A dispute has an amount above zero and a kind of the list; a late_success is opened by payrelay alone, with the order that carries its money."}
+	}
+	_, err = s.Store.UpdateOrder(ctx, in.Payment, func(o *Order) error {
+		if o.Kind != gateway.KindPayment || o.Status != StatusSucceeded {
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be disputed; this is a %s that is %s.", o.Kind, o.Status)}
+		}
+		minor := in.Minor
+		if minor == 0 {
+			minor = o.Captured
+		}
+		opened = o.openDispute(Dispute{
+			Kind: in.Kind, Amount: money.New(minor, o.Amount.Currency()), ReasonCode: in.ReasonCode, ProviderCase: in.ProviderCase, DueAt: in.DueAt,
+		}, byOperator(in.Operator, s.Now()), in.Reason)
+		return nil
+	})
+	return opened, err
+}
+
+func byOperator(name string, at time.Time) Observation {
+	return Observation{Source: SourceOperator, Status: StatusSucceeded, ProviderData: gateway.ProviderData{"operator": name}, At: at}
+}
+
+// DisputeChange is what changes about a dispute. Nil members stay.
+type DisputeChange struct {
+	Status                   *DisputeStatus
+	Kind                     *DisputeKind
+	ReasonCode, ProviderCase *string
+	DueAt                    *time.Time
+	RefundsAllowed           *bool
+	Reason, Operator         string
+}
+
+// apply changes a dispute, but for its status.
+func (c DisputeChange) apply(d Dispute) (Dispute, error) {
+	if c.Kind != nil && *c.Kind != d.Kind {
+		if !c.Kind.takes() || !d.Kind.takes() {
+			return d, &Error{Code: CodeInvalid, Message: fmt.Sprintf("A %s cannot become a %s: money that was taken and money that came beside are not one thing. Close this dispute, and open another.", d.Kind, *c.Kind)}
+		}
+		d.Kind = *c.Kind
+	}
+	if c.ReasonCode != nil {
+		d.ReasonCode = *c.ReasonCode
+	}
+	if c.ProviderCase != nil {
+		d.ProviderCase = *c.ProviderCase
+	}
+	if c.DueAt != nil {
+		d.DueAt = c.DueAt
+	}
+	if c.RefundsAllowed != nil {
+		d.RefundsAllowed = *c.RefundsAllowed
+	}
+	return d, nil
+}
+
+// ChangeDispute takes a dispute to another status, or writes down what became known of it, by an operator's word. Errors:
+// CodeInvalid, CodeInvalidState.
+func (s *Service) ChangeDispute(ctx context.Context, shop, id uuid.UUID, c DisputeChange) (Dispute, error) {
+	return s.changeDispute(ctx, shop, id, c, byOperator(c.Operator, s.Now()))
+}
+
+func (s *Service) changeDispute(ctx context.Context, shop, id uuid.UUID, c DisputeChange, r Observation) (Dispute, error) {
+	before, err := s.Dispute(ctx, shop, id)
+	if err != nil {
+		return Dispute{}, err
+	}
+	after, err := c.apply(before)
+	if err != nil {
+		return Dispute{}, err
+	}
+	to := before.Status
+	if c.Status != nil {
+		to = *c.Status
+	}
+	if !slices.Contains(disputeSteps[before.Status], to) {
+		return Dispute{}, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A dispute that is %s cannot become %s.", before.Status, to)}
+	}
+	_, err = s.Store.UpdateOrder(ctx, Key{shop, before.OrderID}, func(o *Order) error {
+		changed := o.stepDispute(before, after, to, r, c.Reason)
+		after.Sequence, after.Status, after.UpdatedAt, after.ClosedAt = changed.Sequence, changed.Status, changed.UpdatedAt, changed.ClosedAt
+		return nil
+	})
+	return after, err
+}
+
+// DisputeAction is what a shop decides about a dispute.
+type DisputeAction string
+
+// The actions.
+const (
+	// AcceptDispute takes it as it is: money that is gone is gone, money that came beside stays.
+	AcceptDispute DisputeAction = "accept"
+	// RefundDispute gives the money of a late success back to the customer.
+	RefundDispute DisputeAction = "refund"
+)
+
+// ResolveDispute ends a dispute by its shop's decision. Errors: CodeInvalidState, CodeInvalid, and those of Refund.
+func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action DisputeAction) (Dispute, error) {
+	d, err := s.Dispute(ctx, shop, id)
+	if err != nil {
+		return Dispute{}, err
+	}
+	to := DisputeAccepted
+	if action == RefundDispute {
+		if err := s.giveBack(ctx, d); err != nil {
+			return Dispute{}, err
+		}
+		to = DisputeClosed
+	}
+	r := Observation{Source: SourceRequest, Status: StatusSucceeded, At: s.Now()}
+	return s.changeDispute(ctx, shop, id, DisputeChange{Status: &to, Reason: "the shop decided: " + string(action)}, r)
+}
+
+// giveBack refunds the order that carries the money of a late success. Called again, it finds the refund of the first time.
+func (s *Service) giveBack(ctx context.Context, d Dispute) error {
+	switch {
+	case d.Status.Final():
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The dispute is %s already.", d.Status)}
+	case d.Kind != DisputeLateSuccess:
+		return &Error{Code: CodeInvalidState, Message: "Only the money of a late_success can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
+	}
+	reference := "dispute-" + d.ID.String()
+	hash := sha256.Sum256([]byte(reference))
+	_, _, err := s.Refund(ctx, NewRefund{
+		Shop: d.ShopID, Payment: d.OrderID, Reference: reference, Reason: "The payment succeeded after it had ended without money.", AllowDuplicate: true,
+		settlesDispute: true, RequestHash: hash[:],
+	})
+	return err
+}

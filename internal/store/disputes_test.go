@@ -1,0 +1,253 @@
+package store_test
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/payment"
+)
+
+// cases is the service of disputes over the fixture's store.
+func (b *fixture) cases() *payment.Service {
+	return payment.New(payment.Config{Store: b.Store, DisputeStore: b.Store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
+}
+
+func (b *fixture) chargeback(t *testing.T, of payment.Key, minor int64) payment.Dispute {
+	t.Helper()
+	d, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: of, Kind: payment.DisputeChargeback, Minor: minor, Reason: "a letter", Operator: "ann"})
+	require.NoError(t, err)
+	return d
+}
+
+func TestStepsOfDisputesAreThoseOfTheTable(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	rows, err := b.pool.Query(t.Context(), "SELECT from_status, to_status FROM legal_dispute_steps")
+	require.NoError(t, err)
+	stored, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (pair [2]payment.DisputeStatus, err error) {
+		return pair, row.Scan(&pair[0], &pair[1])
+	})
+	require.NoError(t, err)
+	require.ElementsMatch(t, payment.DisputeSteps(), stored)
+}
+
+func TestADisputeLives(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid := b.paid(t, "p", 1000)
+	d := b.chargeback(t, paid.Key(), 400)
+	o, err := b.Order(t.Context(), paid.Key())
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.StatusSucceeded, int64(400), int64(0), 1, paid.Sequence + 1}, []any{o.Status, o.Disputed, o.Overdrawn, o.DisputesOpen, o.Sequence})
+	read, err := b.Dispute(t.Context(), b.shop.ID, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, d, read)
+	_, err = b.Dispute(t.Context(), uuid.New(), d.ID)
+	require.ErrorIs(t, err, payment.ErrNoDispute, "another shop's does not exist")
+
+	b.clock.Add(time.Hour)
+	due, word, review := b.clock.Now().Add(time.Hour), "CB-1", payment.DisputeUnderReview
+	set, err := b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{Status: &review, DueAt: &due, ProviderCase: &word, Reason: "handed in"})
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.DisputeUnderReview, 2, &due, "CB-1"}, []any{set.Status, set.Sequence, set.DueAt, set.ProviderCase})
+	open := payment.DisputeOpen
+	_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{Status: &open, Reason: "back"})
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "no step leads back")
+
+	won := payment.DisputeWon
+	end, err := b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{Status: &won, Reason: "a letter"})
+	require.NoError(t, err)
+	read, err = b.Dispute(t.Context(), b.shop.ID, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, end, read)
+	o, err = b.Order(t.Context(), paid.Key())
+	require.NoError(t, err)
+	require.Equal(t, []any{int64(0), 0, paid.Sequence + 3}, []any{o.Disputed, o.DisputesOpen, o.Sequence})
+	require.Equal(t, 4, b.count(t, "SELECT count(*) FROM notifications WHERE order_id = $1", paid.ID), "each step is told of")
+	require.Empty(t, b.verify(t))
+
+	_, err = b.cases().ResolveDispute(t.Context(), b.shop.ID, d.ID, payment.AcceptDispute)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "an end is final")
+	_, err = b.pool.Exec(t.Context(), "UPDATE dispute_steps SET to_status = 'lost'")
+	require.ErrorContains(t, err, "keeps its rows")
+	_, err = b.pool.Exec(t.Context(), "INSERT INTO dispute_steps (shop_id, dispute_id, sequence, order_id, order_sequence, from_status, to_status) VALUES ($1, $2, 4, $3, 1, 'won', 'lost')", b.shop.ID, d.ID, paid.ID)
+	require.ErrorContains(t, err, "dispute_steps_legal")
+}
+
+// Two people change a dispute at once: the second is told that it has changed.
+func TestADisputeThatChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	d := b.chargeback(t, b.paid(t, "p", 1000).Key(), 400)
+	won, lost := payment.DisputeWon, payment.DisputeLost
+	errs := race(8, func(i int) error {
+		to := &won
+		if i%2 == 0 {
+			to = &lost
+		}
+		_, err := b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{Status: to, Reason: "a letter"})
+		return err
+	})
+	done := 0
+	for _, err := range errs {
+		if err == nil {
+			done++
+			continue
+		}
+		require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+	}
+	require.Equal(t, 1, done)
+	require.Empty(t, b.verify(t))
+}
+
+// A thousand refunds at once against a chargeback: never above what is left, whoever comes first.
+func TestRefundsAgainstAChargeback(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid := b.paid(t, "p", 100_000)
+	const refunds, each, charged = 1000, 150, 40_000
+	drafts := make([]*payment.Order, refunds)
+	for i := range drafts {
+		drafts[i] = b.draftRefund(t, paid, "r-"+strconv.Itoa(i), each)
+		drafts[i].SettlesDispute = true // as if an operator allowed refunds: only the sum binds
+	}
+	anyNumber := func([]uuid.UUID) error { return nil }
+	errs := race(refunds+1, func(i int) error {
+		if i == refunds/2 {
+			for { // whoever finds no place among so many asks again
+				_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: payment.DisputeChargeback, Minor: charged, Reason: "a letter"})
+				if !errors.Is(err, payment.ErrNothingSent) {
+					return err
+				}
+			}
+		}
+		_, _, err := b.CreateRefund(t.Context(), drafts[min(i, refunds-1)], anyNumber)
+		return err
+	})
+	require.NoError(t, errs[refunds/2], "what a bank did is always written down")
+	var captured, reserved, disputed, overdrawn, sum int64
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT amount_captured, amount_reserved, amount_disputed, amount_overdrawn,
+		(SELECT coalesce(sum(amount), 0) FROM orders r WHERE r.parent_id = $1 AND r.status <> 'failed')::bigint FROM orders WHERE id = $1`, paid.ID).Scan(&captured, &reserved, &disputed, &overdrawn, &sum))
+	require.Equal(t, reserved, sum)
+	require.LessOrEqual(t, reserved+disputed, captured)
+	require.EqualValues(t, charged, disputed+overdrawn, "the dispute is whole")
+	d, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	require.Len(t, d.Items, 1)
+	require.Equal(t, overdrawn, d.Items[0].Overdrawn)
+	require.Empty(t, b.verify(t))
+}
+
+func TestARefundUnderAnOpenDispute(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid := b.paid(t, "p", 1000)
+	before := b.draftRefund(t, paid, "before", 100)
+	d := b.chargeback(t, paid.Key(), 400)
+	_, _, err := b.createRefund(t.Context(), before)
+	require.Equal(t, payment.CodePaymentDisputed, payment.CodeOf(err), "the dispute came between the check and the write")
+	refund := func(reference string, minor int64) error {
+		_, _, err := b.cases().Refund(t.Context(), payment.NewRefund{Shop: b.shop.ID, Payment: paid.ID, Reference: reference, Minor: minor, RequestHash: []byte(reference)})
+		return err
+	}
+	require.Equal(t, payment.CodePaymentDisputed, payment.CodeOf(refund("r-1", 100)))
+
+	allowed := true
+	_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{RefundsAllowed: &allowed, Reason: "agreed"})
+	require.NoError(t, err)
+	require.Equal(t, payment.CodeRefundTooLarge, payment.CodeOf(refund("r-2", 601)))
+	require.NoError(t, refund("r-3", 100), "an operator let it through")
+	_, err = b.cases().ResolveDispute(t.Context(), b.shop.ID, d.ID, payment.AcceptDispute)
+	require.NoError(t, err)
+	require.Equal(t, payment.CodeRefundTooLarge, payment.CodeOf(refund("r-4", 601)), "accepted money stays away")
+}
+
+// Rows of disputes that were taken away are found, and one that was changed is used for nothing.
+func TestATamperedDisputeIsFound(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	d := page.Items[0]
+	b.tamper(t, "CREATE TABLE kept AS SELECT * FROM disputes")
+	b.tamper(t, "DELETE FROM disputes")
+	require.NotEmpty(t, b.verify(t))
+	b.tamper(t, "INSERT INTO disputes SELECT * FROM kept")
+	require.Empty(t, b.verify(t))
+
+	b.tamper(t, "UPDATE disputes SET status = 'closed', closed_at = now()")
+	_, err = b.Dispute(t.Context(), b.shop.ID, d.ID)
+	require.ErrorIs(t, err, payment.ErrFrozen)
+	page, err = b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	require.Empty(t, page.Items)
+
+	b.tamper(t, "DELETE FROM dispute_steps", "DELETE FROM disputes")
+	require.NotEmpty(t, b.verify(t), "the payment's sums name it")
+}
+
+// The customer pays after the payment had ended: a new order carries the money, later callbacks go there, and the shop gives it back.
+func TestALateSuccessIsAnOrderOfItsOwn(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	old := b.report(t, b.create(t, "p", 1000).Key(), payment.StatusFailed)
+	callback := func(body string) (on *payment.Order, verdict payment.Verdict) {
+		cb := b.callback(body, old.ProviderOrderID)
+		verdict, _, err := b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
+			r := b.newReport(payment.StatusSucceeded)
+			r.Source, r.BankReferences = payment.SourceCallback, []string{"111"}
+			on = o
+			return o.Record(r), ""
+		})
+		require.NoError(t, err)
+		return on, verdict
+	}
+	on, verdict := callback("paid after all")
+	require.Equal(t, []any{old.ID, payment.Apply}, []any{on.ID, verdict})
+	stored, err := b.Order(t.Context(), old.Key())
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.StatusFailed, 0, old.Sequence + 1}, []any{stored.Status, stored.Conflicts, stored.Sequence})
+	late, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindPayment, "p~late")
+	require.NoError(t, err)
+	require.Equal(t, stored.SupersededBy, &late.ID)
+	require.Equal(t, []any{payment.StatusSucceeded, int64(1000), 1, &old.ID, old.ProviderOrderID, "socks"},
+		[]any{late.Status, late.Captured, late.DisputesOpen, late.ParentID, late.ProviderOrderID, late.Description})
+	require.JSONEq(t, string(old.Details), string(late.Details))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM notifications WHERE order_id = $1", late.ID), "payment.succeeded and dispute.opened")
+	require.Empty(t, b.verify(t))
+
+	on, verdict = callback("told again in other words")
+	require.Equal(t, []any{late.ID, payment.Repeat}, []any{on.ID, verdict}, "the order with the money hears of it")
+
+	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID, Order: &late.ID})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	d, err := b.cases().ResolveDispute(t.Context(), b.shop.ID, page.Items[0].ID, payment.RefundDispute)
+	require.NoError(t, err)
+	require.Equal(t, payment.DisputeClosed, d.Status)
+	late, err = b.Order(t.Context(), late.Key())
+	require.NoError(t, err)
+	refunded, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindRefund, "dispute-"+d.ID.String())
+	require.NoError(t, err)
+	require.Equal(t, []any{&late.ID, int64(1000)}, []any{refunded.ParentID, refunded.Amount.Minor()}, "an ordinary refund")
+	require.Empty(t, b.verify(t))
+}
+
+// Late money is written down also while its account begins nothing new.
+func TestALateSuccessAtADrainedAccount(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	old := b.report(t, b.create(t, "p", 1000).Key(), payment.StatusFailed)
+	b.exec(t, "UPDATE accounts SET mode = 'drain'")
+	o := b.report(t, old.Key(), payment.StatusSucceeded)
+	require.NotNil(t, o.SupersededBy)
+}
