@@ -249,6 +249,41 @@ func TestBulkheadRefusesBeforeSending(t *testing.T) {
 	require.Zero(t, testutil.ToFloat64(c.metrics.inFlight.WithLabelValues("testpay", "write")))
 }
 
+// A host that takes calls and never answers fills its own bulkhead, and not that of another host of the same provider.
+func TestAHostThatHangsLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/check" {
+			entered <- struct{}{}
+			<-release
+		}
+	}))
+	defer hangs.Close()
+	alive := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer alive.Close()
+	c := newClient(t, func(cfg *Config) { cfg.Timeout, cfg.BulkheadWait = time.Minute, time.Millisecond })
+	var hanging sync.WaitGroup
+	defer hanging.Wait()
+	defer close(release)
+	for range 64 {
+		hanging.Go(func() { _, _ = c.Do(context.Background(), post(hangs.URL)) })
+	}
+	for range 64 {
+		<-entered
+	}
+	_, err := c.Do(t.Context(), post(hangs.URL+"/of-another-account"))
+	kind, code := kindAndCode(t, err)
+	require.Equal(t, gateway.KindNotSent, kind)
+	require.Equal(t, "bulkhead_full", code)
+	_, err = c.Do(t.Context(), post(alive.URL))
+	require.NoError(t, err, "the host of another account")
+	read := post(hangs.URL + "/check")
+	read.Class = ClassRead
+	_, err = c.Do(t.Context(), read)
+	require.NoError(t, err, "another class of calls to the host that hangs")
+}
+
 // Who asks beforehand learns for how long calls are held back; afterwards one caller at a time is told to go on.
 func TestHeldBackTellsBeforeACall(t *testing.T) {
 	t.Parallel()

@@ -18,8 +18,8 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Class groups operations that share a bulkhead, so that slow transaction reports cannot starve payments, nor a shop that asks for
-// its balance again and again the checks of orders. Breakers are kept apart further, by operation and host.
+// Class groups operations that share a bulkhead at each host, so that slow transaction reports cannot starve payments, nor a shop that asks for
+// its balance again and again the checks of orders. Breakers are kept apart further, by operation.
 type Class string
 
 // The classes of operation.
@@ -48,7 +48,7 @@ type Config struct {
 	DialTimeout, TLSTimeout time.Duration
 	// RootCAs replaces the machine's roots, for tests.
 	RootCAs *x509.CertPool
-	// Concurrency is how many calls of one class may run at once. Default 64.
+	// Concurrency is how many calls of one class may run at once at a host. Default 64.
 	Concurrency uint
 	// Hosts are where calls may go, as host:port in lower case. This machine may always be called.
 	Hosts []string

@@ -12,16 +12,17 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// guard keeps one class of calls from piling up, and each of its operations from calling a host that does not answer. The policies
-// are used by hand and not composed, because a full bulkhead must not count as the provider's failure.
+// guard keeps one class of calls to a host from piling up, and each of its operations from calling a host that does not answer. The
+// policies are used by hand and not composed, because a full bulkhead must not count as the provider's failure.
 type guard struct {
-	bulkhead bulkhead.Bulkhead[any]
-	wait     time.Duration
-	failures uint
-	delay    time.Duration
+	concurrency uint
+	wait        time.Duration
+	failures    uint
+	delay       time.Duration
 
-	mu       sync.Mutex
-	breakers map[door]*breaker
+	mu        sync.Mutex
+	bulkheads map[string]bulkhead.Bulkhead[any] // by host: one that hangs fills its own, and no other's
+	breakers  map[door]*breaker
 }
 
 // door is what a breaker closes. Operations have one each: one that fails says nothing of the others, and of a breaker that
@@ -29,9 +30,10 @@ type guard struct {
 // is as hostPort writes it.
 type door struct{ host, operation, scope string }
 
-// breaker is the circuit breaker of a door.
+// breaker is the circuit breaker of a door, and the bulkhead of its host.
 type breaker struct {
 	circuitbreaker.CircuitBreaker[any]
+	bulkhead bulkhead.Bulkhead[any]
 	admitted atomic.Int64 // calls between enter and leave
 	trialAt  atomic.Int64 // from when on the next caller is let through to a breaker that is not closed, in ns since 1970
 }
@@ -39,11 +41,12 @@ type breaker struct {
 func newGuard(cfg Config, m *metrics, class Class) *guard {
 	m.inFlight.WithLabelValues(cfg.Provider, string(class)).Set(0)
 	g := &guard{
-		bulkhead: bulkhead.New[any](cfg.Concurrency),
-		wait:     cfg.BulkheadWait,
-		failures: cfg.BreakerFailures,
-		delay:    cfg.BreakerDelay,
-		breakers: map[door]*breaker{},
+		concurrency: cfg.Concurrency,
+		wait:        cfg.BulkheadWait,
+		failures:    cfg.BreakerFailures,
+		delay:       cfg.BreakerDelay,
+		bulkheads:   map[string]bulkhead.Bulkhead[any]{},
+		breakers:    map[door]*breaker{},
 	}
 	m.export(cfg.Registerer, cfg.Provider, class, g)
 	return g
@@ -56,12 +59,22 @@ func (g *guard) breaker(call Call, u *url.URL) *breaker {
 	defer g.mu.Unlock()
 	b := g.breakers[at]
 	if b == nil {
-		b = &breaker{CircuitBreaker: circuitbreaker.NewBuilder[any]().
+		b = &breaker{bulkhead: g.bulkhead(at.host), CircuitBreaker: circuitbreaker.NewBuilder[any]().
 			WithFailureThreshold(g.failures).
 			WithSuccessThreshold(1).
 			WithDelay(g.delay).
 			Build()}
 		g.breakers[at] = b
+	}
+	return b
+}
+
+// bulkhead returns the bulkhead of a host, making it when first asked for. The caller holds g.mu.
+func (g *guard) bulkhead(host string) bulkhead.Bulkhead[any] {
+	b := g.bulkheads[host]
+	if b == nil {
+		b = bulkhead.New[any](g.concurrency)
+		g.bulkheads[host] = b
 	}
 	return b
 }
@@ -111,18 +124,18 @@ func (b *breaker) heldBack() time.Duration {
 
 // enter admits a call, or gives the reason why not. Every admitted call must leave by the breaker that it entered by.
 func (g *guard) enter(ctx context.Context, b *breaker) outcome {
-	if err := g.bulkhead.AcquirePermitWithMaxWait(ctx, g.wait); err != nil {
+	if err := b.bulkhead.AcquirePermitWithMaxWait(ctx, g.wait); err != nil {
 		if errors.Is(err, bulkhead.ErrFull) {
 			return outcomeBulkhead
 		}
 		return outcomeNotSent // the caller gave up while waiting
 	}
 	if ctx.Err() != nil || overdue(ctx) {
-		g.bulkhead.ReleasePermit()
+		b.bulkhead.ReleasePermit()
 		return outcomeNotSent
 	}
 	if !b.TryAcquirePermit() {
-		g.bulkhead.ReleasePermit()
+		b.bulkhead.ReleasePermit()
 		return outcomeBreaker
 	}
 	b.admitted.Add(1)
@@ -137,7 +150,7 @@ func overdue(ctx context.Context) bool {
 
 // leave records how a call ended. A provider that answers works, whatever it answers, unless it says 5xx.
 func (g *guard) leave(ctx context.Context, b *breaker, status int, err error) {
-	defer g.bulkhead.ReleasePermit()
+	defer b.bulkhead.ReleasePermit()
 	defer b.admitted.Add(-1)
 	switch {
 	case err == nil && status < 500:

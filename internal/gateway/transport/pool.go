@@ -33,7 +33,6 @@ func (c *Client) pool(role string) *http.Transport {
 		ResponseHeaderTimeout:  c.cfg.Timeout,
 		ExpectContinueTimeout:  time.Second,
 		IdleConnTimeout:        30 * time.Second, // shorter than usual servers', so that few connections are found stale
-		MaxIdleConns:           int(c.cfg.Concurrency),
 		MaxIdleConnsPerHost:    int(c.cfg.Concurrency),
 		MaxResponseHeaderBytes: 64 << 10,
 		DisableCompression:     true, // an answer's size is what was sent
