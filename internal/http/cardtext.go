@@ -21,8 +21,8 @@ func isNumber(path string) bool { return strings.HasSuffix(path, ".card.number")
 func mayHoldCard(path string) bool { return isNumber(path) || path == "payment_method.token" }
 
 // judgeCards lists the members whose texts evidently hold a card number. What only might be one is taken: of honest numbers
-// of 16 digits one in thirty has the prefix and the check digit of a card.
-func judgeCards(texts []bodyText) (wrong problems) {
+// of 16 digits one in thirty has the prefix and the check digit of a card. How the reference was judged is counted: it rests as it is.
+func judgeCards(texts []bodyText) (wrong problems, reference string) {
 	var own []card.PAN
 	for _, t := range texts {
 		if !isNumber(t.path) {
@@ -45,11 +45,18 @@ func judgeCards(texts []bodyText) (wrong problems) {
 		if strings.HasSuffix(t.path, "card_id") && !ofShop(t.path) { // the provider's id of a kept card
 			place.Field = ""
 		}
-		if !mayHoldCard(t.path) && place.Judge(t.text) == detect.Evident {
+		if mayHoldCard(t.path) {
+			continue
+		}
+		verdict := place.Judge(t.text)
+		if verdict == detect.Evident {
 			wrong.add(fieldName(t.path), "holds a card number, which must not be stored: leave it out. A card belongs into a member card and nowhere else")
 		}
+		if t.path == "reference" {
+			reference = verdict.String()
+		}
 	}
-	return wrong
+	return wrong, reference
 }
 
 // cardInText answers a request whose texts hold a card number.

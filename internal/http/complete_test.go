@@ -111,8 +111,25 @@ func TestWhatOnlyMightBeACardNumberIsTaken(t *testing.T) {
 func TestIdsOfKeptCardsAreNoCardNumbers(t *testing.T) {
 	t.Parallel()
 	const number = "4012000000003010"
-	require.Empty(t, judgeCards([]bodyText{{"payment_method.card_id", number}, {"method.payout_card_id", number}, {"from.card.number", "5555 5555 5555 4444"}}))
-	require.Len(t, judgeCards([]bodyText{{"metadata.card_id", number}, {"metadata.card.number", number}}), 2)
+	wrong, reference := judgeCards([]bodyText{{"payment_method.card_id", number}, {"method.payout_card_id", number}, {"from.card.number", "5555 5555 5555 4444"}})
+	require.Empty(t, wrong)
+	require.Empty(t, reference)
+	wrong, _ = judgeCards([]bodyText{{"metadata.card_id", number}, {"metadata.card.number", number}})
+	require.Len(t, wrong, 2)
+}
+
+// A shop that sends card numbers in the place of references shows by how many of them may be some.
+func TestReferencesAreCountedByVerdict(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, reference := range []string{"order-1", "4012000000003010", "card 4012 0000 0000 3010"} {
+		b.send(t, "POST", "/v1/payments", with("reference", `"`+reference+`"`))
+	}
+	b.send(t, "GET", "/v1/orders", "")
+	text := counters(t, b)
+	for _, want := range []string{"clean 1", "ambiguous 1", "evident 1"} {
+		require.Contains(t, text, "payrelay_references_judged_total mine "+want)
+	}
 }
 
 func TestEveryPatternHasItsWords(t *testing.T) {

@@ -233,6 +233,14 @@ func TestTheRequestHashTellsRequestsApart(t *testing.T) {
 	require.Equal(t, base, hash(`{"metadata":{"y":"2","x":"1"}, "currency":"EUR","amount":1,"reference":"\u0061"}`), "order, space and escapes do not matter")
 	require.NotEqual(t, base, hash(`{"reference":"a","amount":2,"currency":"EUR","metadata":{"x":"1","y":"2"}}`))
 	require.NotEqual(t, base, hash(`{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"2","y":"1"}}`))
+	require.NotEqual(t, base, hash(`{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"1","y":"2","cvc":"123"}}`), "what a shop calls so is its own")
+	card := func(number, code string) string {
+		return hash(`{"reference":"a","amount":1,"currency":"EUR","flow":"direct","site_url":"https://shop.example","payment_method":{"type":"card","card":{"number":"` + number +
+			`","exp_month":12,"exp_year":2030,"cvc":"` + code + `","holder":"J D"}}}`)
+	}
+	require.Equal(t, card("4012000000003010", "123"), card("4012000000003010", "456"), "nothing that rests comes from a card's code")
+	require.Equal(t, "456", b.payment.Method.Card.CVC.Reveal(), "and the code itself goes on")
+	require.NotEqual(t, card("4012000000003010", "123"), card("4111111111111111", "123"))
 	other := setup(t, func(c *Config) { c.HashKey = []byte("another key of thirty-two bytes!") })
 	other.send(t, "POST", "/v1/payments", `{"reference":"a","amount":1,"currency":"EUR","metadata":{"x":"1","y":"2"}}`)
 	require.NotEqual(t, base, string(other.payment.RequestHash), "nobody can guess a body from its hash without the key")

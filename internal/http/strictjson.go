@@ -29,6 +29,8 @@ type parsed struct {
 	wrong problems
 	// cards are the members that hold a card number and must not.
 	cards problems
+	// reference is how the shop's reference was judged, empty where there is none.
+	reference string
 	// halves says that a text has half of a surrogate pair, which decoding makes U+FFFD of.
 	halves bool
 }
@@ -41,6 +43,42 @@ func (p *parsed) canonical() []byte {
 		return bytes.Clone(p.raw)
 	}
 	return text
+}
+
+// hideCodes takes the security codes of cards out of the value until the function that it returns is called.
+func (p *parsed) hideCodes() (show func()) {
+	codes := codesIn(p.value, nil)
+	for _, c := range codes {
+		delete(c.object, memberCode)
+	}
+	return func() {
+		for _, c := range codes {
+			c.object[memberCode] = c.value
+		}
+	}
+}
+
+// memberCode is the member that holds a card's security code, wherever it stands.
+const memberCode = "cvc"
+
+// securityCode is such a member of an object.
+type securityCode struct {
+	object map[string]any
+	value  any
+}
+
+func codesIn(value any, found []securityCode) []securityCode {
+	object, _ := value.(map[string]any)
+	for name, inner := range object {
+		switch name {
+		case memberCode:
+			found = append(found, securityCode{object, inner})
+		case "metadata": // the shop's own
+		default:
+			found = codesIn(inner, found)
+		}
+	}
+	return found
 }
 
 // without returns the body's members but for some. It reports false if the rest would be misread: the body is no object,
@@ -110,7 +148,8 @@ func parseJSON(body []byte) (*parsed, error) {
 	case len(r.duplicates) > 0:
 		return nil, &duplicateError{r.duplicates}
 	}
-	r.value, r.cards = value, judgeCards(r.texts)
+	r.value = value
+	r.cards, r.reference = judgeCards(r.texts)
 	return &r.parsed, nil
 }
 

@@ -32,6 +32,9 @@ func (s *server) validate(next http.Handler) http.Handler {
 		}
 		c.readQuery(r.URL.RawQuery, &wrong)
 		c.checkBody(&wrong)
+		if c.body != nil && c.body.reference != "" {
+			s.metrics.references.WithLabelValues(c.principal.Shop.Name, c.body.reference).Inc()
+		}
 		if c.body != nil && len(c.body.cards) > 0 {
 			s.problem(w, r, cardInText(append(wrong, c.body.cards...)))
 			return
