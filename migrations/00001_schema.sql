@@ -47,12 +47,14 @@ CREATE TABLE shop_keys (
 );
 CREATE UNIQUE INDEX shop_keys_id_key ON shop_keys (id);
 
--- When keys were last used, to the minute. Apart from the keys, because every replica reads those anew when one changes.
+-- When and from where keys were used, to the minute. Apart from the keys, because every replica reads those anew when one changes.
 CREATE TABLE shop_key_uses (
     shop_id      uuid NOT NULL,
     key_id       text NOT NULL,
+    address      inet NOT NULL,                             -- of IPv6 the first 64 bits; :: stands for all beyond the first 1000
+    first_used_at timestamptz NOT NULL,
     last_used_at timestamptz NOT NULL,
-    PRIMARY KEY (shop_id, key_id),
+    PRIMARY KEY (shop_id, key_id, address),
     FOREIGN KEY (shop_id, key_id) REFERENCES shop_keys (shop_id, id)
 ) WITH (fillfactor = 50);
 
@@ -300,6 +302,7 @@ CREATE TABLE order_references (
     kind        text NOT NULL,
     reference   text NOT NULL,
     order_id    uuid NOT NULL,
+    key_id      text NOT NULL DEFAULT '',                   -- the API key that asked for the order
     -- The reference comes first. With the shop first, a plan made while the table was small could look an order up by its shop
     -- alone and read all the orders of the shop, until the table is analyzed for the first time.
     CONSTRAINT order_references_key PRIMARY KEY (reference, shop_id, kind)

@@ -243,7 +243,7 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

@@ -14,13 +14,14 @@ import (
 )
 
 type keyCmd struct {
-	Create  keyCreateCmd  `cmd:"" help:"Give a shop another key. It is printed once."`
-	List    keyListCmd    `cmd:"" help:"List keys and when each was last used."`
-	Rotate  keyRotateCmd  `cmd:"" help:"Give a key a successor. The old one works for a while still."`
-	Revoke  keyRevokeCmd  `cmd:"" help:"End a key. It works nowhere after 5 s."`
-	Narrow  keyNarrowCmd  `cmd:"" help:"Take rights from a key."`
-	Disable keyDisableCmd `cmd:"" help:"Let a key begin nothing new, or switch it off."`
-	Enable  keyEnableCmd  `cmd:"" help:"Switch a key on again."`
+	Create   keyCreateCmd   `cmd:"" help:"Give a shop another key. It is printed once."`
+	List     keyListCmd     `cmd:"" help:"List keys and when each was last used."`
+	Rotate   keyRotateCmd   `cmd:"" help:"Give a key a successor. The old one works for a while still."`
+	Revoke   keyRevokeCmd   `cmd:"" help:"End a key. It works nowhere after 5 s."`
+	Activity keyActivityCmd `cmd:"" help:"Show what was done with a key, and from where. Reads the orders of its shop."`
+	Narrow   keyNarrowCmd   `cmd:"" help:"Take rights from a key."`
+	Disable  keyDisableCmd  `cmd:"" help:"Let a key begin nothing new, or switch it off."`
+	Enable   keyEnableCmd   `cmd:"" help:"Switch a key on again."`
 }
 
 // keyScopes is the flag for what a key may do.
@@ -220,11 +221,17 @@ func (c keyRotateCmd) Run(ctx context.Context, io *Streams) error {
 
 type keyRevokeCmd struct {
 	ID     string         `arg:"" help:"The key's id; it stands in the key behind prk_live_."`
+	Leaked bool           `help:"Also print what was done with the key, and from where, as 'server key activity' does."`
+	Since  time.Time      `placeholder:"TIME" help:"With --leaked: from when on; all without it."`
+	JSON   bool           `name:"json" help:"Print JSON."`
 	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept with the key and in the audit log."`
 }
 
 // Run implements the command.
 func (c keyRevokeCmd) Run(ctx context.Context, io *Streams) error {
+	if !c.Leaked && !c.Since.IsZero() {
+		return errors.New("--since is of --leaked: give both")
+	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
@@ -233,7 +240,15 @@ func (c keyRevokeCmd) Run(ctx context.Context, io *Streams) error {
 	if err := db.store.RevokeKey(ctx, c.ID); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.Out, "The key %s works nowhere after 5 s.\n", c.ID)
+	if !c.JSON {
+		fmt.Fprintf(io.Out, "The key %s works nowhere after 5 s.\n", c.ID)
+	}
+	switch {
+	case c.Leaked:
+		return printKeyActivity(ctx, io, db, c.ID, c.Since, c.JSON)
+	case c.JSON:
+		return printJSON(io, map[string]any{"id": c.ID, "revoked": true})
+	}
 	return nil
 }
 

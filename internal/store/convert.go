@@ -123,6 +123,7 @@ func (s *Store) insertion(ctx context.Context, o *payment.Order) (db.InsertOrder
 		Denials: c.Denials, FirstDenialAt: o.FirstDenialAt,
 		Acknowledged: c.Acknowledged, CommandAccepted: c.CommandAccepted, PendingSince: c.PendingSince, PendingStatus: c.PendingStatus,
 		Source: first.Source, ProviderData: first.ProviderData, At: first.At, Chain: chain, Seal: sealer.Seal(sealedOrder(o, chain)),
+		KeyID: payment.KeyIDOf(ctx),
 	}
 	if p.RequestHash == nil {
 		p.RequestHash = []byte{}

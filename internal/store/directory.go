@@ -251,7 +251,7 @@ func (s *Store) fillShops(ctx context.Context, q *db.Queries, e *entries) error 
 	for _, k := range keys {
 		e.keys[k.KeyID] = keyEntry{
 			shop.Principal{Shop: e.shops[k.ShopID], KeyID: k.KeyID, Scopes: scopesOf(k.Scopes), ExpiresAt: k.ExpiresAt.UTC(), Mode: shop.Mode(k.KeyMode), Rates: rates[k.ShopID][k.KeyID].Over(rates[k.ShopID][""])},
-			k.Mac, k.KeyCidrs, k.RevokedAt != nil, e.isAltered(tableShopKeys, k.ShopID, k.KeyID), e.frozen[k.ShopID.String()],
+			k.Mac, k.KeyCidrs, k.RevokedAt != nil, k.ReplacedBy != nil, e.isAltered(tableShopKeys, k.ShopID, k.KeyID), e.frozen[k.ShopID.String()],
 		}
 	}
 	return nil
@@ -300,6 +300,37 @@ func (s *Store) DirectoryCollector() prometheus.Collector {
 		}
 		return 0
 	})
+}
+
+// expiringCollector shows which shops have keys that end soon.
+type expiringCollector struct {
+	store *Store
+	keys  *prometheus.Desc
+}
+
+// KeyCollector tells Prometheus of keys that end soon and that no rotation has replaced.
+func (s *Store) KeyCollector() prometheus.Collector {
+	return &expiringCollector{s, prometheus.NewDesc("payrelay_keys_expiring", "Keys of a shop that work, end within 14 days and were not rotated.", []string{"shop"}, nil)}
+}
+
+// Describe implements prometheus.Collector.
+func (c *expiringCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.keys }
+
+// Collect implements prometheus.Collector.
+func (c *expiringCollector) Collect(ch chan<- prometheus.Metric) {
+	e := c.store.directory.current.Load()
+	if e == nil {
+		return
+	}
+	now, soon := c.store.Now(), map[string]int{}
+	for _, k := range e.keys {
+		if left := k.ExpiresAt.Sub(now); !k.revoked && !k.replaced && k.Mode != shop.ModeOff && left > 0 && left < shop.ExpiryNotice {
+			soon[k.Shop.Name]++
+		}
+	}
+	for name, n := range soon {
+		ch <- prometheus.MustNewConstMetric(c.keys, prometheus.GaugeValue, float64(n), name)
+	}
 }
 
 // found looks something up. What is not there may be new: the directory is compared once more before that is believed.

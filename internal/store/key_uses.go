@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"maps"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -11,24 +12,50 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// keyUses remembers when keys were used, until it is written down. It is to the minute, so that a busy key costs a map's look-up.
-type keyUses struct {
-	mu   sync.Mutex
-	last map[string]time.Time // by key id
+// keyUse is a key and where it was used from.
+type keyUse struct {
+	id   string
+	from netip.Addr
 }
 
-func (u *keyUses) note(id string, at time.Time) {
+// keyUsesMost is how many uses are kept apart between two writings. Beyond it, the address of a new one is left out.
+const keyUsesMost = 20_000
+
+// keyUses remembers when and from where keys were used, until it is written down. It is to the minute, so that a busy key costs a
+// map's look-up.
+type keyUses struct {
+	mu   sync.Mutex
+	last map[keyUse]time.Time
+}
+
+func (u *keyUses) note(id string, from netip.Addr, at time.Time) {
+	use := keyUse{id, usedFrom(from)}
 	at = at.Truncate(time.Minute)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.last == nil {
-		u.last = map[string]time.Time{}
+		u.last = map[keyUse]time.Time{}
 	}
-	u.last[id] = at
+	if _, known := u.last[use]; !known && len(u.last) >= keyUsesMost {
+		use.from = netip.IPv6Unspecified()
+	}
+	u.last[use] = at
+}
+
+// usedFrom is an address as it is kept: of IPv6 the network of one customer, which has any number of addresses.
+func usedFrom(from netip.Addr) netip.Addr {
+	from = from.Unmap().WithZone("")
+	switch {
+	case !from.IsValid():
+		return netip.IPv6Unspecified()
+	case from.Is6():
+		return netip.PrefixFrom(from, 64).Masked().Addr()
+	}
+	return from
 }
 
 // take returns what was noted since the last time.
-func (u *keyUses) take() map[string]time.Time {
+func (u *keyUses) take() map[keyUse]time.Time {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	last := u.last
@@ -62,15 +89,15 @@ func (s *Store) WriteKeyUses(ctx context.Context) error {
 		return nil
 	}
 	var p db.KeysUsedParams
-	for id, at := range last {
-		p.Ids, p.Times = append(p.Ids, id), append(p.Times, at)
+	for use, at := range last {
+		p.Ids, p.Addresses, p.Times = append(p.Ids, use.id), append(p.Addresses, use.from), append(p.Times, at)
 	}
 	err := s.read(ctx, "write down the use of keys", func(ctx context.Context, q *db.Queries) error { return q.KeysUsed(ctx, p) })
 	if err != nil {
 		s.keyUses.mu.Lock()
 		defer s.keyUses.mu.Unlock()
 		if s.keyUses.last == nil {
-			s.keyUses.last = map[string]time.Time{}
+			s.keyUses.last = map[keyUse]time.Time{}
 		}
 		maps.Copy(last, s.keyUses.last)
 		s.keyUses.last = last

@@ -231,16 +231,22 @@ func insideOf(network string, others []string) bool {
 func (s *Store) lockLiveKey(ctx context.Context, q *db.Queries, id string) (db.LockKeyRow, error) {
 	row, err := q.LockKey(ctx, text(id))
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return row, &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no key %q. A key's id stands in it behind prk_live_; 'server key list' shows all.", id)}
 	case err != nil:
-		return row, err
+		return row, noKey(id, err)
 	case row.RevokedAt != nil:
 		return row, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The key %s was revoked at %s.", id, row.RevokedAt.UTC().Format(time.RFC3339))}
 	case !row.ExpiresAt.After(s.Now()):
 		return row, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The key %s expired at %s.", id, row.ExpiresAt.UTC().Format(time.RFC3339))}
 	}
 	return row, nil
+}
+
+// noKey says that there is no key of that id, if that is what err means.
+func noKey(id string, err error) error {
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	return &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("There is no key %q. A key's id stands in it behind prk_live_; 'server key list' shows all.", id)}
 }
 
 func keyAct(action, id, shopName string, before, after map[string]any) act {
@@ -267,7 +273,10 @@ func (s *Store) ShopKeys(ctx context.Context, shopName string) ([]ShopKey, error
 	for i, r := range rows {
 		keys[i] = ShopKey{
 			ID: r.ID, Name: r.Name, Shop: r.Shop, Scopes: scopesOf(r.Scopes), AllowCIDRs: r.AllowCidrs, Mode: shop.Mode(r.Mode), CreatedAt: r.CreatedAt.UTC(),
-			ExpiresAt: r.ExpiresAt.UTC(), RevokedAt: utc(r.RevokedAt), RevokedBy: r.RevokedBy, RevokedReason: r.RevokedReason, LastUsedAt: utc(r.LastUsedAt),
+			ExpiresAt: r.ExpiresAt.UTC(), RevokedAt: utc(r.RevokedAt), RevokedBy: r.RevokedBy, RevokedReason: r.RevokedReason,
+		}
+		if r.LastUsedAt.Unix() > 0 {
+			keys[i].LastUsedAt = utc(&r.LastUsedAt)
 		}
 		if r.ReplacedBy != nil {
 			keys[i].ReplacedBy = *r.ReplacedBy
@@ -290,6 +299,7 @@ type keyEntry struct {
 	mac      []byte
 	networks []string
 	revoked  bool
+	replaced bool // by a rotation
 	altered  bool // the key, past the service
 	frozen   bool // its shop was
 }
@@ -335,7 +345,7 @@ func (s *Store) Authenticate(ctx context.Context, key string, from netip.Addr) (
 	case !shop.Within(k.networks, from):
 		refused.Reason = shop.KeyNetwork
 	default:
-		s.keyUses.note(id, now)
+		s.keyUses.note(id, from, now)
 		p := k.Principal
 		p.Mode = p.Mode.Stricter(p.Shop.Mode)
 		return p, nil

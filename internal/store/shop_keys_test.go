@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/payment"
@@ -157,6 +160,88 @@ func TestKeyIsOnlyNarrowed(t *testing.T) {
 	require.NoError(t, b.RevokeKey(t.Context(), id))
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.RevokeKey(t.Context(), id)))
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(narrow(store.Narrowing{Scopes: []shop.Scope{shop.ScopeRead}})))
+}
+
+// After a leak an operator sees what was done with a key, and from where.
+func TestWhatAKeyDid(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	id := keyID(t, b.key)
+	asked := payment.WithKeyID(t.Context(), id)
+	ids := []string{}
+	for i, key := range []string{id, "", id} {
+		o := b.draft(t, fmt.Sprint("order-", i), 700)
+		_, _, err := b.CreateOrder(payment.WithKeyID(t.Context(), key), o)
+		require.NoError(t, err)
+		ids = append(ids, o.ID.String())
+		b.clock.Add(time.Hour)
+	}
+	for _, from := range []string{"192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"} {
+		_, err := b.Authenticate(asked, b.key, netip.MustParseAddr(from))
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.WriteKeyUses(t.Context()))
+	require.NoError(t, b.WriteKeyUses(t.Context()), "with nothing to write")
+
+	a, err := b.ActivityOfKey(t.Context(), id, time.Time{})
+	require.NoError(t, err)
+	addresses := []string{}
+	for _, r := range a.Addresses {
+		require.Equal(t, b.clock.Now().Truncate(time.Minute), r.Last)
+		addresses = append(addresses, r.Address.String())
+	}
+	require.ElementsMatch(t, []string{"192.0.2.7", "2001:db8::", "2001:db8:0:1::"}, addresses, "of IPv6 the network of a customer")
+	require.Equal(t, []store.KeySum{{Kind: "payment", Currency: "EUR", Orders: 2, Amount: "1400"}}, a.Sums)
+	require.Len(t, a.Orders, 2)
+	require.Equal(t, []string{ids[2], ids[0]}, []string{a.Orders[0].ID.String(), a.Orders[1].ID.String()}, "the newest first")
+	require.Equal(t, "order-2", a.Orders[0].Reference)
+	require.EqualValues(t, 700, *a.Orders[0].Amount)
+
+	a, err = b.ActivityOfKey(t.Context(), id, b.clock.Now().Add(-90*time.Minute))
+	require.NoError(t, err)
+	require.Len(t, a.Orders, 1)
+	a, err = b.ActivityOfKey(t.Context(), id, b.clock.Now().Add(time.Minute))
+	require.NoError(t, err)
+	require.Empty(t, a.Orders)
+	require.Empty(t, a.Addresses)
+	_, err = b.ActivityOfKey(t.Context(), "nobody", time.Time{})
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
+}
+
+// Whoever has a key can make up addresses, and fills no table with them.
+func TestAKeyHasSoManyAddresses(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	for round := range 2 {
+		for i := range 1100 {
+			_, err := b.Authenticate(t.Context(), b.key, netip.AddrFrom4([4]byte{10, byte(round), byte(i >> 8), byte(i)}))
+			require.NoError(t, err)
+		}
+		require.NoError(t, b.WriteKeyUses(t.Context()))
+	}
+	require.Equal(t, 1101, b.count(t, "SELECT count(*) FROM shop_key_uses"), "a first writing, and one row for all that came later")
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM shop_key_uses WHERE address = '::'"))
+}
+
+// A key that ends soon is told of while there is time, unless it has a successor.
+func TestKeysThatEndSoonAreCounted(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	expiring := func() int {
+		t.Helper()
+		require.Empty(t, b.reason(t, b.key))
+		return testutil.CollectAndCount(b.KeyCollector())
+	}
+	require.Zero(t, expiring())
+	b.clock.Add(shop.PayoutKeyLife - 13*24*time.Hour)
+	require.Equal(t, 1, expiring())
+	require.NoError(t, testutil.CollectAndCompare(b.KeyCollector(), strings.NewReader(`# HELP payrelay_keys_expiring Keys of a shop that work, end within 14 days and were not rotated.
+# TYPE payrelay_keys_expiring gauge
+payrelay_keys_expiring{shop="`+b.shop.Name+`"} 1
+`)))
+	_, err := b.RotateKey(t.Context(), keyID(t, b.key), shop.NewKey(), time.Hour)
+	require.NoError(t, err)
+	require.Zero(t, expiring(), "it was rotated")
 }
 
 // When a key was used is written down from time to time, and disturbs nobody.

@@ -30,7 +30,7 @@ var unprotected = map[string]map[string]string{
 		"updated_at": "for people", "next_poll_at": "schedules polls", "polls_done": "schedules polls",
 	},
 	"order_transitions": {},
-	"order_references":  {},
+	"order_references":  {"key_id": "for operators"},
 	"disputes":          {},
 	"dispute_steps": {
 		"order_id": "the dispute's is used, and sealed", "order_sequence": "says which event is rendered again", "from_status": "the order's history tells it, and is sealed",

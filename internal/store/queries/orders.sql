@@ -95,7 +95,7 @@ WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
 -- to be written. No row means that the reference is taken. Citus takes one part after the other: the history comes before the order.
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES (@shop_id, @kind, @reference, @id)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id) VALUES (@shop_id, @kind, @reference, @id, @key_id)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)

@@ -6,6 +6,7 @@ package db
 
 import (
 	"encoding/json"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -358,6 +359,7 @@ type OrderReference struct {
 	Kind      string    `db:"kind"`
 	Reference string    `db:"reference"`
 	OrderID   uuid.UUID `db:"order_id"`
+	KeyID     string    `db:"key_id"`
 }
 
 type OrderTransition struct {
@@ -476,9 +478,11 @@ type ShopKey struct {
 }
 
 type ShopKeyUse struct {
-	ShopID     uuid.UUID `db:"shop_id"`
-	KeyID      string    `db:"key_id"`
-	LastUsedAt time.Time `db:"last_used_at"`
+	ShopID      uuid.UUID  `db:"shop_id"`
+	KeyID       string     `db:"key_id"`
+	Address     netip.Addr `db:"address"`
+	FirstUsedAt time.Time  `db:"first_used_at"`
+	LastUsedAt  time.Time  `db:"last_used_at"`
 }
 
 type ShopRate struct {

@@ -287,11 +287,11 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id) VALUES ($1, $3, $4, $2)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id) VALUES ($1, $3, $4, $2, $53)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
-    SELECT $1, r.order_id, $12, '', $7, $53, $54, $55, $17, $18, $51 FROM r
+    SELECT $1, r.order_id, $12, '', $7, $54, $55, $56, $17, $18, $51 FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
@@ -365,6 +365,7 @@ type InsertOrderParams struct {
 	PendingStatus     string          `db:"pending_status"`
 	Chain             []byte          `db:"chain"`
 	Seal              []byte          `db:"seal"`
+	KeyID             string          `db:"key_id"`
 	Source            string          `db:"source"`
 	ProviderData      []byte          `db:"provider_data"`
 	At                time.Time       `db:"at"`
@@ -426,6 +427,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.PendingStatus,
 		arg.Chain,
 		arg.Seal,
+		arg.KeyID,
 		arg.Source,
 		arg.ProviderData,
 		arg.At,

@@ -7,24 +7,26 @@ package db
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
 )
 
 const AllKeys = `-- name: AllKeys :many
-SELECT shop_id, id AS key_id, mac, scopes, allow_cidrs AS key_cidrs, mode AS key_mode, expires_at, revoked_at FROM shop_keys
+SELECT shop_id, id AS key_id, mac, scopes, allow_cidrs AS key_cidrs, mode AS key_mode, expires_at, revoked_at, replaced_by FROM shop_keys
 `
 
 type AllKeysRow struct {
-	ShopID    uuid.UUID  `db:"shop_id"`
-	KeyID     string     `db:"key_id"`
-	Mac       []byte     `db:"mac"`
-	Scopes    []string   `db:"scopes"`
-	KeyCidrs  []string   `db:"key_cidrs"`
-	KeyMode   string     `db:"key_mode"`
-	ExpiresAt time.Time  `db:"expires_at"`
-	RevokedAt *time.Time `db:"revoked_at"`
+	ShopID     uuid.UUID  `db:"shop_id"`
+	KeyID      string     `db:"key_id"`
+	Mac        []byte     `db:"mac"`
+	Scopes     []string   `db:"scopes"`
+	KeyCidrs   []string   `db:"key_cidrs"`
+	KeyMode    string     `db:"key_mode"`
+	ExpiresAt  time.Time  `db:"expires_at"`
+	RevokedAt  *time.Time `db:"revoked_at"`
+	ReplacedBy *string    `db:"replaced_by"`
 }
 
 // For the directory.
@@ -46,6 +48,7 @@ func (q *Queries) AllKeys(ctx context.Context) ([]AllKeysRow, error) {
 			&i.KeyMode,
 			&i.ExpiresAt,
 			&i.RevokedAt,
+			&i.ReplacedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -139,6 +142,42 @@ func (q *Queries) InsertShopKey(ctx context.Context, arg InsertShopKeyParams) (i
 	return result.RowsAffected(), nil
 }
 
+const KeyAddresses = `-- name: KeyAddresses :many
+SELECT u.address, u.first_used_at, u.last_used_at FROM shop_key_uses u JOIN shop_keys k ON k.shop_id = u.shop_id AND k.id = u.key_id
+WHERE k.id = $1 AND u.last_used_at >= $2::timestamptz ORDER BY u.last_used_at DESC, u.address
+`
+
+type KeyAddressesParams struct {
+	ID    string    `db:"id"`
+	Since time.Time `db:"since"`
+}
+
+type KeyAddressesRow struct {
+	Address     netip.Addr `db:"address"`
+	FirstUsedAt time.Time  `db:"first_used_at"`
+	LastUsedAt  time.Time  `db:"last_used_at"`
+}
+
+func (q *Queries) KeyAddresses(ctx context.Context, arg KeyAddressesParams) ([]KeyAddressesRow, error) {
+	rows, err := q.db.Query(ctx, KeyAddresses, arg.ID, arg.Since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeyAddressesRow
+	for rows.Next() {
+		var i KeyAddressesRow
+		if err := rows.Scan(&i.Address, &i.FirstUsedAt, &i.LastUsedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const KeyLives = `-- name: KeyLives :one
 SELECT EXISTS (SELECT 1 FROM shop_keys WHERE id = $1 AND revoked_at IS NULL)
 `
@@ -150,20 +189,137 @@ func (q *Queries) KeyLives(ctx context.Context, id string) (bool, error) {
 	return exists, err
 }
 
+const KeyOrders = `-- name: KeyOrders :many
+SELECT o.id, o.kind, o.reference, o.status, o.amount, o.currency, o.account_name, o.created_at
+FROM orders o JOIN order_references r ON r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind
+WHERE o.shop_id = $1 AND o.id >= $2 AND o.created_at >= $3::timestamptz AND r.key_id = $4::text
+ORDER BY o.kind = 'payment', o.id DESC LIMIT $5
+`
+
+type KeyOrdersParams struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	FirstID uuid.UUID `db:"first_id"`
+	Since   time.Time `db:"since"`
+	KeyID   string    `db:"key_id"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+type KeyOrdersRow struct {
+	ID          uuid.UUID `db:"id"`
+	Kind        string    `db:"kind"`
+	Reference   string    `db:"reference"`
+	Status      string    `db:"status"`
+	Amount      *int64    `db:"amount"`
+	Currency    *string   `db:"currency"`
+	AccountName string    `db:"account_name"`
+	CreatedAt   time.Time `db:"created_at"`
+}
+
+// The newest orders that a key has asked for, those that send money out before payments.
+func (q *Queries) KeyOrders(ctx context.Context, arg KeyOrdersParams) ([]KeyOrdersRow, error) {
+	rows, err := q.db.Query(ctx, KeyOrders,
+		arg.ShopID,
+		arg.FirstID,
+		arg.Since,
+		arg.KeyID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeyOrdersRow
+	for rows.Next() {
+		var i KeyOrdersRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.Status,
+			&i.Amount,
+			&i.Currency,
+			&i.AccountName,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const KeySums = `-- name: KeySums :many
+SELECT o.kind, coalesce(o.currency, '')::text AS currency, count(*) AS orders, coalesce(sum(o.amount), 0)::text AS amount
+FROM orders o JOIN order_references r ON r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind
+WHERE o.shop_id = $1 AND o.id >= $2 AND o.created_at >= $3::timestamptz AND r.key_id = $4::text
+GROUP BY 1, 2 ORDER BY 1, 2
+`
+
+type KeySumsParams struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	FirstID uuid.UUID `db:"first_id"`
+	Since   time.Time `db:"since"`
+	KeyID   string    `db:"key_id"`
+}
+
+type KeySumsRow struct {
+	Kind     string `db:"kind"`
+	Currency string `db:"currency"`
+	Orders   int64  `db:"orders"`
+	Amount   string `db:"amount"`
+}
+
+// What a key has asked for. Ids of orders begin with their time, so no older order is read.
+func (q *Queries) KeySums(ctx context.Context, arg KeySumsParams) ([]KeySumsRow, error) {
+	rows, err := q.db.Query(ctx, KeySums,
+		arg.ShopID,
+		arg.FirstID,
+		arg.Since,
+		arg.KeyID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []KeySumsRow
+	for rows.Next() {
+		var i KeySumsRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Currency,
+			&i.Orders,
+			&i.Amount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const KeysUsed = `-- name: KeysUsed :exec
-INSERT INTO shop_key_uses AS u (shop_id, key_id, last_used_at)
-SELECT k.shop_id, k.id, x.at FROM (SELECT unnest($1::text[]) AS id, unnest($2::timestamptz[]) AS at) x JOIN shop_keys k ON k.id = x.id
-ORDER BY k.shop_id, k.id
-ON CONFLICT (shop_id, key_id) DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at)
+INSERT INTO shop_key_uses AS u (shop_id, key_id, address, first_used_at, last_used_at)
+SELECT k.shop_id, k.id, CASE WHEN (SELECT count(*) FROM shop_key_uses o WHERE o.shop_id = k.shop_id AND o.key_id = k.id) < 1000 THEN x.address ELSE '::' END AS place, min(x.at), max(x.at)
+FROM (SELECT unnest($1::text[]) AS id, unnest($2::inet[]) AS address, unnest($3::timestamptz[]) AS at) x JOIN shop_keys k ON k.id = x.id
+GROUP BY k.shop_id, k.id, place ORDER BY k.shop_id, k.id, place
+ON CONFLICT (shop_id, key_id, address) DO UPDATE SET last_used_at = greatest(u.last_used_at, excluded.last_used_at)
 `
 
 type KeysUsedParams struct {
-	Ids   []string    `db:"ids"`
-	Times []time.Time `db:"times"`
+	Ids       []string     `db:"ids"`
+	Addresses []netip.Addr `db:"addresses"`
+	Times     []time.Time  `db:"times"`
 }
 
+// Whoever has a key could make up addresses for ever, so a key has no more than 1000.
 func (q *Queries) KeysUsed(ctx context.Context, arg KeysUsedParams) error {
-	_, err := q.db.Exec(ctx, KeysUsed, arg.Ids, arg.Times)
+	_, err := q.db.Exec(ctx, KeysUsed, arg.Ids, arg.Addresses, arg.Times)
 	return err
 }
 
@@ -300,8 +456,9 @@ func (q *Queries) ShopIDByKey(ctx context.Context, id string) (uuid.UUID, error)
 }
 
 const ShopKeys = `-- name: ShopKeys :many
-SELECT k.id, k.name, s.name AS shop, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at, k.revoked_by, k.revoked_reason, u.last_used_at
-FROM shop_keys k JOIN shops s ON s.id = k.shop_id LEFT JOIN shop_key_uses u ON u.shop_id = k.shop_id AND u.key_id = k.id
+SELECT k.id, k.name, s.name AS shop, k.scopes, k.allow_cidrs, k.mode, k.created_at, k.expires_at, k.replaced_by, k.revoked_at, k.revoked_by, k.revoked_reason,
+    coalesce((SELECT max(u.last_used_at) FROM shop_key_uses u WHERE u.shop_id = k.shop_id AND u.key_id = k.id), 'epoch')::timestamptz AS last_used_at
+FROM shop_keys k JOIN shops s ON s.id = k.shop_id
 WHERE $1::text = '' OR s.name = $1 ORDER BY s.name, k.created_at, k.id
 `
 
@@ -318,7 +475,7 @@ type ShopKeysRow struct {
 	RevokedAt     *time.Time `db:"revoked_at"`
 	RevokedBy     string     `db:"revoked_by"`
 	RevokedReason string     `db:"revoked_reason"`
-	LastUsedAt    *time.Time `db:"last_used_at"`
+	LastUsedAt    time.Time  `db:"last_used_at"`
 }
 
 func (q *Queries) ShopKeys(ctx context.Context, shopName string) ([]ShopKeysRow, error) {
