@@ -151,6 +151,22 @@ func CallbackSecret(set func(orderID, secret string)) http.HandlerFunc {
 	})
 }
 
+// MerchantSecret gives a merchant another secret, as its cabinet at the provider would.
+func MerchantSecret(change func(merchant, secret string, overlap bool) error) http.HandlerFunc {
+	type input struct {
+		Merchant string `json:"merchant"`
+		Secret   string `json:"secret"`
+		// Overlap says that calls with the secret before are taken still, until the next change.
+		Overlap bool `json:"overlap"`
+	}
+	return Do(http.StatusNoContent, func(_ string, in input) (any, error) {
+		if in.Merchant == "" || in.Secret == "" {
+			return nil, errors.New("merchant and secret are required")
+		}
+		return nil, change(in.Merchant, in.Secret, in.Overlap)
+	})
+}
+
 func write(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -34,6 +34,33 @@ func TestCredentialsAndContentType(t *testing.T) {
 	require.Equal(t, http.StatusUnsupportedMediaType, resp.StatusCode)
 }
 
+func TestASecretIsChanged(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	status := func(secret string) int {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.base+"/gateway/check", strings.NewReader(`{"order_id":"x"}`))
+		require.NoError(t, err)
+		req.SetBasicAuth("test", secret)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp.StatusCode
+	}
+	change := func(body string, want int) {
+		t.Helper()
+		got, _, err := b.raw(http.MethodPost, "/control/merchant-secrets", body)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	change(`{"merchant":"test","secret":"second","overlap":true}`, http.StatusNoContent)
+	require.Equal(t, []int{200, 200, 401}, []int{status("qwerty"), status("second"), status("third")})
+	change(`{"merchant":"test","secret":"second"}`, http.StatusNoContent)
+	require.Equal(t, []int{401, 200}, []int{status("qwerty"), status("second")})
+	change(`{"merchant":"nobody","secret":"x"}`, http.StatusBadRequest)
+	change(`{"merchant":"test"}`, http.StatusBadRequest)
+}
+
 // Every required field of every column is missed in turn.
 func TestMissingFields(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		r.Get("/requests", control.Requests(t.calls))
 		r.Post("/callback-secrets", control.CallbackSecret(t.SetCallbackSecret))
 		control.HostRoutes(r, t.cfg.Hosts)
+		r.Post("/merchant-secrets", control.MerchantSecret(t.ChangeSecret))
 		control.Routes(r, t.switches)
 	})
 }

@@ -33,6 +33,8 @@ type Merchant struct {
 	Name string
 	// Accounts are the accounts the merchant may name.
 	Accounts []Account
+
+	previous string // the secret before, if calls with it are taken still
 }
 
 // Account is one account of a merchant.
@@ -158,6 +160,23 @@ func (t *Simulator) SetCallbackSecret(orderID, secret string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.secrets[orderID] = secret
+}
+
+// ChangeSecret gives a merchant another secret, which signs callbacks from now on. With overlap, calls with the one before are
+// taken until the next change. No document says how the provider does it.
+func (t *Simulator) ChangeSecret(merchant, secret string, overlap bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.merchants[merchant]
+	if m == nil {
+		return fmt.Errorf("merchant %q is not known", merchant)
+	}
+	m.previous = ""
+	if overlap {
+		m.previous = m.Secret
+	}
+	m.Secret, m.CallbackSecret = secret, secret
+	return nil
 }
 
 // Orders returns the newest orders and refunds, newest first; limit <= 0 means all.

@@ -185,6 +185,7 @@ func (t *Simulator) open(c *call, body object) *answer {
 	if c.merchant = t.merchants[s.client]; c.merchant == nil {
 		return rejectCall(CodeClientNotFound, "client is not known")
 	}
+	c.merchant = c.merchant.signing(token)
 	if c.merchant.Key != "" {
 		if rejected := t.openToken(c, body, token); rejected != nil {
 			return rejected

@@ -107,7 +107,7 @@ func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
 // showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
 func (t *Simulator) showFrame(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
-	m, id := &t.cfg.Merchants[0], newID()
+	m, id := t.merchants[t.cfg.Merchants[0].ClientID], newID()
 	t.store.sessions.put(id, session{client: m.ClientID, created: t.now()})
 	t.mu.Unlock()
 	raw, _ := json.Marshal(map[string]any{ // plain values cannot fail

@@ -21,6 +21,7 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		r.Post("/cards", control.Do(http.StatusCreated, t.controlCard))
 		r.Get("/requests", control.Requests(t.calls))
 		r.Post("/callback-secrets", control.CallbackSecret(t.SetCallbackKey))
+		r.Post("/merchant-secrets", control.MerchantSecret(t.ChangeKey))
 		r.Post("/sessions/expire", func(w http.ResponseWriter, _ *http.Request) {
 			t.ExpireSessions()
 			w.WriteHeader(http.StatusNoContent)

@@ -172,6 +172,35 @@ func TestEnvelopeChecks(t *testing.T) {
 	require.Contains(t, string(raw), `"status":0`)
 }
 
+func TestAKeyIsChanged(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, nil)
+	code := func(key string) string {
+		t.Helper()
+		claims, err := json.Marshal(object{"params": object{"clientId": testClient}, "iat": time.Now().Unix()})
+		require.NoError(t, err)
+		_, raw, err := b.raw(http.MethodPost, "/api/sessions/create", `{"token":"`+Sign(key, claims)+`"}`)
+		require.NoError(t, err)
+		out, _ := parse(raw)
+		if token := out.object("data").text("token"); token != "" {
+			_, err := verify(key, token)
+			require.NoError(t, err, "an answer is signed like its call")
+		}
+		return out.object("error").text("code")
+	}
+	change := func(body string, want int) {
+		t.Helper()
+		got, _, err := b.raw(http.MethodPost, "/control/merchant-secrets", body)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	change(`{"merchant":"90001","secret":"second","overlap":true}`, http.StatusNoContent)
+	require.Equal(t, []string{"", "", CodeSignature}, []string{code(testKey), code("second"), code("third")})
+	change(`{"merchant":"90001","secret":"second"}`, http.StatusNoContent)
+	require.Equal(t, []string{CodeSignature, ""}, []string{code(testKey), code("second")})
+	change(`{"merchant":"7","secret":"x"}`, http.StatusBadRequest)
+}
+
 func TestUnsignedClientAndLenientForms(t *testing.T) {
 	t.Parallel()
 	b := newBundle(t, nil)

@@ -29,6 +29,7 @@ func (t *Simulator) frameOf(token string) (frame, bool) {
 	if !ok || m == nil {
 		return frame{}, false
 	}
+	m = m.signing(token)
 	if _, err := verify(m.Key, token); err != nil {
 		return frame{}, false
 	}

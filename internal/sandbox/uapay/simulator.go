@@ -29,6 +29,21 @@ type Merchant struct {
 	Key string
 	// Name is shown to payers.
 	Name string
+
+	previous string // the key before, if calls that it signs are taken still
+}
+
+// signing is the merchant with the key that a token is signed with: answers are signed with the same.
+func (m *Merchant) signing(token string) *Merchant {
+	if m.previous == "" {
+		return m
+	}
+	before := *m
+	before.Key = m.previous
+	if _, err := verify(before.Key, token); err != nil {
+		return m
+	}
+	return &before
 }
 
 // DefaultMerchants are a client with the key of the worked example (uapay.md 4.4),
@@ -121,6 +136,25 @@ func (t *Simulator) SetCallbackKey(externalID, key string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keys[externalID] = key
+}
+
+// ChangeKey gives a client another key, which signs callbacks from now on. With overlap, calls that are signed with the one before
+// are taken until the next change. No document says how the provider does it.
+func (t *Simulator) ChangeKey(clientID, key string, overlap bool) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := t.merchants[clientID]
+	if m == nil {
+		return fmt.Errorf("client %q is not known", clientID)
+	}
+	changed := *m // calls under way have the other one
+	changed.previous = ""
+	if overlap {
+		changed.previous = m.Key
+	}
+	changed.Key = key
+	t.merchants[clientID] = &changed
+	return nil
 }
 
 // ExpireSessions ends every session, as if its lifetime were over.
