@@ -50,7 +50,7 @@ build: ## build bin/server for production: without the simulators, the demo shop
 release: export VERSION := $(VERSION)
 release: export COMMIT := $(COMMIT)
 release: export DATE := $(DATE)
-release: ## build dist/: servers that are the same wherever they are built, their SBOMs and SHA256SUMS. ARCHS="amd64 arm64"
+release: ## build dist/: servers that are the same wherever they are built, their SBOMs and SHA256SUMS. ARCHS="amd64 arm64"; SIGNING_KEY=FILE signs
 	tools/release/run
 
 .PHONY: vulnerabilities
@@ -90,6 +90,7 @@ race: ## run the tests of concurrent packages under the race detector
 vet: ## run go vet
 	go vet ./...
 	go vet -tags faults ./...
+	go vet -tags drill ./test/e2e
 	go vet -tags bugs ./test/simulation/...
 	go vet -tags npm ./internal/card
 	go vet -tags production ./cmd/server ./internal/app
@@ -161,6 +162,10 @@ bench-bytes: ## measure what an order occupies, new and after retention; BYTES_O
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
 	go run ./cmd/faults --for $(FAULTTIME)
+
+.PHONY: drill
+drill: ## rotate every kind of secret under 20 orders a second and kill a replica in the middle; prints what was cut off. See docs/keys.md
+	go test -tags drill -count=1 -v -timeout 20m -run '^TestEverySecretIsRotatedUnderLoadAndAKill$$' ./test/e2e
 
 .PHONY: attack
 attack: ## attack the real server without a key for ATTACKTIME (10s) in each way while a shop pays; prints what the shop lost
