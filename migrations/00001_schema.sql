@@ -303,10 +303,12 @@ CREATE TABLE order_references (
     reference   text NOT NULL,
     order_id    uuid NOT NULL,
     key_id      text NOT NULL DEFAULT '',                   -- the API key that asked for the order
+    parent_id   uuid,                                       -- the order's: a payment's refunds are found by it even if their own rows are gone
     -- The reference comes first. With the shop first, a plan made while the table was small could look an order up by its shop
     -- alone and read all the orders of the shop, until the table is analyzed for the first time.
     CONSTRAINT order_references_key PRIMARY KEY (reference, shop_id, kind)
 );
+CREATE INDEX order_references_parent ON order_references (shop_id, parent_id) WHERE parent_id IS NOT NULL;
 
 -- Orders by the names that providers and banks give them: hashes of provider_reference and of the keys of bank_references.
 -- A row is added when the name first appears in the order, by a trigger.
@@ -400,7 +402,7 @@ BEGIN
     SELECT c.rule INTO rule FROM (SELECT CASE
         WHEN (SELECT true FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence AND t.to_status = a.status) IS NULL
             THEN 'orders_status_has_history'
-        WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id) IS NULL
+        WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id AND r.parent_id IS NOT DISTINCT FROM a.parent_id) IS NULL
             THEN 'orders_reference'
         WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
         -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here.
@@ -740,6 +742,7 @@ CREATE TABLE order_attempts (
     provider_order_id text NOT NULL,                        -- our name of the order there
     reason      text NOT NULL,                              -- why it is over, as a code
     ended_at    timestamptz NOT NULL,
+    chain       bytea NOT NULL DEFAULT '',                  -- over the chain of what came before and this row; the order's next step goes on from it
     PRIMARY KEY (shop_id, order_id, number),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
@@ -1041,9 +1044,17 @@ CREATE FUNCTION first_id(day date) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
 $$;
 -- +goose StatementEnd
 
+-- owns_tables reports whether whoever is connected has the rights of the tables' owner, whatever function asks.
+-- +goose StatementBegin
+CREATE FUNCTION owns_tables() RETURNS boolean LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT pg_has_role(session_user, relowner, 'USAGE') FROM pg_class WHERE oid = 'orders'::regclass
+$$;
+-- +goose StatementEnd
+
 -- make_partitions makes what is missing of a month, and returns the names. Statement triggers are not inherited: each partition gets
 -- its own, for whoever writes to it directly, and so are rights. There is no default partition: a row without a partition is an error.
--- The service calls it with its owner's rights, since only the owner of a table may add a partition.
+-- The service calls it with its owner's rights, since only the owner of a table may add a partition. Who does not own the tables makes
+-- those of the next months, and of months whose orders are there.
 -- +goose StatementBegin
 CREATE FUNCTION make_partitions(day date) RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -1054,6 +1065,11 @@ DECLARE
     definition text;
     granted record;
 BEGIN
+    IF NOT owns_tables() AND (begins > now() + interval '4 months' OR begins < now() - interval '3 months' AND NOT EXISTS (
+        SELECT 1 FROM shops s WHERE (SELECT true FROM orders o WHERE o.shop_id = s.id AND o.id >= first_id(begins) AND o.id < first_id(ends) LIMIT 1)
+    )) THEN
+        RAISE EXCEPTION 'no order is of %, and none will be soon: its partitions are made by the owner of the tables', to_char(begins, 'YYYY-MM');
+    END IF;
     FOR whole IN SELECT c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
             WHERE c.relnamespace = current_schema()::regnamespace ORDER BY c.relname LOOP
         part := whole || to_char(begins, '"_"YYYY"_"MM');
@@ -1074,15 +1090,25 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- drop_partition drops a month of a table from which the service may delete rows anyway. It has its owner's rights, as above.
+-- drop_partition drops a month of a table from which the service may delete rows anyway, and that nobody needs: no order of it is open
+-- or under a hold. It has its owner's rights, as above; who does not own the tables drops months that are over.
 -- +goose StatementBegin
 CREATE FUNCTION drop_partition(part text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    needed boolean;
 BEGIN
     IF NOT EXISTS (
         SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent
         WHERE i.inhrelid = to_regclass(quote_ident(part)) AND c.relname IN ('notification_attempts', 'provider_calls', 'callbacks')
     ) THEN
         RAISE EXCEPTION '% is no partition that is ever dropped', part;
+    ELSIF NOT owns_tables() AND to_date(right(part, 7), 'YYYY_MM') + interval '1 month' > now() THEN
+        RAISE EXCEPTION '% is of a month that is not over', part;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM order_holds h JOIN %1$I p ON p.shop_id = h.shop_id AND p.order_id = h.order_id)
+        OR EXISTS (SELECT 1 FROM open_orders o JOIN %1$I p ON p.shop_id = o.shop_id AND p.order_id = o.order_id)', part) INTO needed;
+    IF needed THEN
+        RAISE EXCEPTION '% has rows of orders that are open or under a hold', part;
     END IF;
     EXECUTE format('DROP TABLE %I', part);
 END $$;
@@ -1091,7 +1117,7 @@ END $$;
 -- +goose Down
 DROP TABLE retention;
 DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
-DROP FUNCTION make_partitions, drop_partition, first_id, callbacks_added;
+DROP FUNCTION make_partitions, drop_partition, owns_tables, first_id, callbacks_added;
 DROP TABLE audit_log;
 DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;

@@ -3,6 +3,7 @@ package migrations_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -122,11 +123,13 @@ func TestNoRoleButTheOwnerChangesHistory(t *testing.T) {
 	require.NoError(t, connected(t, as("")).QueryRow(t.Context(), "SELECT has_table_privilege('payrelay_app', 'order_transitions', 'UPDATE, DELETE, TRUNCATE, TRIGGER')").Scan(&may))
 	require.False(t, may)
 	partition := connected(t, as(migrations.RoleApp))
-	_, err = partition.Exec(t.Context(), "SELECT make_partitions('2031-05-01')")
+	now := time.Now().UTC()
+	month := time.Date(now.Year(), now.Month()-2, 1, 0, 0, 0, 0, time.UTC) // it is over
+	_, err = partition.Exec(t.Context(), "SELECT make_partitions($1::text::date)", month.Format(time.DateOnly))
 	require.NoError(t, err)
-	_, err = partition.Exec(t.Context(), "DELETE FROM provider_calls_2031_05")
+	_, err = partition.Exec(t.Context(), "DELETE FROM provider_calls"+month.Format("_2006_01"))
 	require.NoError(t, err, "a new partition has the rights of its table")
-	_, err = partition.Exec(t.Context(), "SELECT drop_partition('provider_calls_2031_05')")
+	_, err = partition.Exec(t.Context(), "SELECT drop_partition($1)", "provider_calls"+month.Format("_2006_01"))
 	require.NoError(t, err)
 }
 

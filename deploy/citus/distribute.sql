@@ -129,7 +129,7 @@ DECLARE
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status) THEN
         rule := 'orders_status_has_history';
-    ELSIF NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = NEW.reference AND r.shop_id = NEW.shop_id AND r.kind = NEW.kind AND r.order_id = NEW.id) THEN
+    ELSIF NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = NEW.reference AND r.shop_id = NEW.shop_id AND r.kind = NEW.kind AND r.order_id = NEW.id AND r.parent_id IS NOT DISTINCT FROM NEW.parent_id) THEN
         rule := 'orders_reference';
     END IF;
     IF rule IS NOT NULL THEN

@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/secrets"
@@ -60,13 +63,12 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 	}
 	demo := false
 	if keyset == "" {
-		// Only a database that `dev` made opens with the well-known keyset.
-		if demo, err = store.New(pool, store.Options{}).HasDemoKey(ctx); err != nil || !demo {
+		if demo, err = openedByDemoKeyset(ctx, pool); err != nil || !demo {
 			pool.Close()
 			if err != nil {
 				return nil, fmt.Errorf("read the database: %w", err)
 			}
-			return nil, fmt.Errorf("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'")
+			return nil, errNoKeysetGiven
 		}
 		keyset = secrets.DemoKeyset
 	}
@@ -83,6 +85,18 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 	st := store.New(pool, store.Options{Keyring: keyring, Render: httpapi.RenderNotification, Now: clock.Now})
 	return &database{st, clock, demo, pool.Close}, nil
 }
+
+// openedByDemoKeyset reports whether a database is one that `dev` made: only that opens with the well-known keyset.
+func openedByDemoKeyset(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
+	keyring, err := openKeyring(secrets.DemoKeyset, true)
+	if err != nil {
+		return false, err
+	}
+	return store.New(pool, store.Options{Keyring: keyring}).OpensServiceKeys(ctx)
+}
+
+// errNoKeysetGiven says that a command needs the service's keyset.
+var errNoKeysetGiven = errors.New("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'. A database of 'server dev' needs none, but for its keyset there are no commands: everybody can read it")
 
 type migrateCmd struct {
 	Up     migrateUpCmd     `cmd:"" help:"Bring the database to the newest schema."`

@@ -66,7 +66,7 @@ func openKeyset(ctx context.Context, io *Streams, reason operatorReason) (*keyse
 		return nil, err
 	}
 	if set == "" {
-		return nil, errors.New("SECRET_KEYSET is not set: set it to the keyset of the service, or make one with 'server keyset new'")
+		return nil, errNoKeysetGiven
 	}
 	db, err := operate(ctx, io, reason)
 	if err != nil {

@@ -34,11 +34,16 @@ func (c cardsScanCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer db.close()
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	texts, fixed := 0, 0
+	texts, fixed, closed := 0, 0, 0
 	rows, err := db.store.ScanCards(ctx, store.CardScan{Table: c.Table, Rate: c.Rate, Fix: c.Fix, Ambiguous: c.Ambiguous}, func(f store.FoundCard) error {
-		texts++
-		if f.Fixed {
+		switch {
+		case f.Verdict == store.Unreadable:
+			closed++
+		case f.Fixed:
 			fixed++
+			fallthrough
+		default:
+			texts++
 		}
 		if c.JSON {
 			return printJSON(io, f)
@@ -54,6 +59,9 @@ func (c cardsScanCmd) Run(ctx context.Context, io *Streams) error {
 		if texts > 0 {
 			fmt.Fprintln(io.Out, "Write-ahead log, replicas and backups still have what was there: see docs/runbook.md, \"A card number was stored\".")
 		}
+	}
+	if closed > 0 {
+		return fmt.Errorf("%d texts were altered and cannot be read, so nothing is known of them: 'server audit verify' names their orders", closed)
 	}
 	if c.Fix && fixed < texts {
 		return fmt.Errorf("%d texts could not be masked: the list says why of each", texts-fixed)

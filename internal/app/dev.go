@@ -64,7 +64,7 @@ func (d devCmd) Run(ctx context.Context, io *Streams) error {
 	if err := d.checkNotify(); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(d.Data, 0o750); err != nil {
+	if err := os.MkdirAll(d.Data, dataFolderMode(os.Geteuid())); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
 	pg, err := localpg.Start(ctx, localpg.Options{
@@ -83,6 +83,14 @@ func (d devCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer stopPostgres()
 	return d.serve(ctx, io, log, pg.URL())
+}
+
+// dataFolderMode is that of a new data folder. Postgres does not run as root, so what root makes must be passed through by another user.
+func dataFolderMode(user int) os.FileMode {
+	if user == 0 {
+		return 0o711
+	}
+	return 0o750
 }
 
 // serve does everything that wants a database.

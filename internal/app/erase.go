@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -123,7 +121,7 @@ func (c eraseCustomerCmd) erase(ctx context.Context, io *Streams, db *database, 
 	for _, o := range orders {
 		receipt, err := db.store.Erase(ctx, store.Erasure{Order: o, Command: "erase customer", Rested: after, Force: c.Force})
 		switch {
-		case payment.CodeOf(err) == payment.CodeInvalidState:
+		case leftAlone(err):
 			left++
 			fmt.Fprintf(io.Err, "%s: %s\n", o.Order, inPlainWords(err))
 		case err != nil && !errors.Is(err, store.ErrErased):
@@ -140,6 +138,12 @@ func (c eraseCustomerCmd) erase(ctx context.Context, io *Streams, db *database, 
 	return nil
 }
 
+// leftAlone reports whether an erasure was refused because of its order. The others go on.
+func leftAlone(err error) bool {
+	code := payment.CodeOf(err)
+	return code == payment.CodeInvalidState || code == payment.CodeFrozen
+}
+
 type eraseReplayCmd struct {
 	From   string         `required:"" placeholder:"FILE" help:"Receipts, one JSON object a line, as 'server erase … --json' printed them."`
 	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why, such as the name of the backup. It is kept in the audit log."`
@@ -147,7 +151,7 @@ type eraseReplayCmd struct {
 
 // Run implements the command.
 func (c eraseReplayCmd) Run(ctx context.Context, io *Streams) error {
-	ids, err := receiptsIn(c.From)
+	receipts, err := receiptsIn(c.From)
 	if err != nil {
 		return err
 	}
@@ -157,7 +161,8 @@ func (c eraseReplayCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer db.close()
 	var erased, before, missing, left int
-	for _, id := range ids {
+	for _, r := range receipts {
+		id := r.Orders[0].ID
 		found, err := db.store.OrdersCalled(ctx, id.String(), nil, 1)
 		if err != nil {
 			return err
@@ -166,13 +171,13 @@ func (c eraseReplayCmd) Run(ctx context.Context, io *Streams) error {
 			missing++
 			continue
 		}
-		_, err = db.store.Erase(ctx, store.Erasure{Order: found[0].Key(), Command: "erase replay", Force: true})
+		_, err = db.store.Erase(ctx, store.Erasure{Order: found[0].Key(), Command: "erase replay", Force: true, Repeats: &r})
 		switch {
 		case err == nil:
 			erased++
 		case errors.Is(err, store.ErrErased):
 			before++
-		case payment.CodeOf(err) == payment.CodeInvalidState:
+		case leftAlone(err):
 			left++
 			fmt.Fprintf(io.Err, "%s: %s\n", id, inPlainWords(err))
 		default:
@@ -186,14 +191,14 @@ func (c eraseReplayCmd) Run(ctx context.Context, io *Streams) error {
 	return nil
 }
 
-// receiptsIn returns the orders that receipts name first: refunds go with their payment.
-func receiptsIn(path string) ([]uuid.UUID, error) {
+// receiptsIn reads a file of receipts. Each names the order first: refunds go with their payment.
+func receiptsIn(path string) ([]store.Receipt, error) {
 	file, err := os.Open(path) //nolint:gosec // the operator's own file
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	var ids []uuid.UUID
+	var receipts []store.Receipt
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<24)
 	for n := 1; lines.Scan(); n++ {
@@ -204,7 +209,7 @@ func receiptsIn(path string) ([]uuid.UUID, error) {
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil || len(r.Orders) == 0 {
 			return nil, fmt.Errorf("%s: line %d is no receipt as 'server erase … --json' prints it. Nothing was erased", path, n)
 		}
-		ids = append(ids, r.Orders[0].ID)
+		receipts = append(receipts, r)
 	}
-	return ids, lines.Err()
+	return receipts, lines.Err()
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +48,24 @@ func TestErasureIsRepeatedFromItsReceipt(t *testing.T) {
 	_, err := b.pool.Exec(t.Context(), "UPDATE orders SET data_key = $1 WHERE id = $2", row, order) // as in the backup
 	require.NoError(t, err)
 	require.Contains(t, b.command(t, "erase", "replay", "--from", file, "--reason", "backup"), "1 orders were erased, 1 had been before")
+	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET data_key = $1 WHERE id = $2", row, order)
+	require.NoError(t, err)
+	for name, made := range map[string]string{
+		"made up":           `{"orders": [{"id": "` + order + `"}]}`,
+		"of another order":  strings.ReplaceAll(line, order, b.rested[1].Order.String()),
+		"changed":           strings.Replace(line, `"forced":true`, `"forced":false`, 1),
+		"without its proof": regexp.MustCompile(`"seal":"[0-9a-f]+"`).ReplaceAllString(line, `"seal":""`),
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(made+"\n"), 0o600))
+		require.Contains(t, b.fails(t, "erase", "replay", "--from", file, "--reason", "backup"), "has no seal of this service, or was changed", name)
+		var erased int
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE data_key IS NULL").Scan(&erased))
+		require.Zero(t, erased, name)
+	}
+	require.NoError(t, os.WriteFile(file, []byte(line), 0o600))
+	_, err = b.pool.Exec(t.Context(), "UPDATE notifications SET payload_digest = sha256('another') WHERE order_id = $1", order)
+	require.NoError(t, err)
+	require.Contains(t, b.fails(t, "erase", "replay", "--from", file, "--reason", "backup"), "is not the one that receipt")
 	require.NoError(t, os.WriteFile(file, []byte(line+"{}\n"), 0o600))
 	require.Contains(t, b.fails(t, "erase", "replay", "--from", file, "--reason", "backup"), "line 2 is no receipt")
 }

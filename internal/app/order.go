@@ -69,13 +69,11 @@ func timelineOf(ctx context.Context, db *database, key payment.Key) ([]line, err
 		}
 		lines = append(lines, line{c.StartedAt, "call", detail, c.ProviderData})
 	}
-	ended, err := db.store.EndedAttempts(ctx, key)
+	attempts, err := attemptLines(ctx, db, key)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range ended {
-		lines = append(lines, line{a.At, "attempt ended", fmt.Sprintf("%d: account %s, %s; the order went to the next account", a.Number, a.AccountName, a.Reason), nil})
-	}
+	lines = append(lines, attempts...)
 	conflicts, err := db.store.Conflicts(ctx, key)
 	if err != nil {
 		return nil, err
@@ -100,6 +98,21 @@ func timelineOf(ctx context.Context, db *database, key payment.Key) ([]line, err
 	}
 	lines = append(lines, notifications...)
 	slices.SortStableFunc(lines, func(a, b line) int { return a.At.Compare(b.At) })
+	return lines, nil
+}
+
+// attemptLines are the lines of an order's attempts that ended.
+func attemptLines(ctx context.Context, db *database, key payment.Key) (lines []line, err error) {
+	ended, whole, err := db.store.StoredAttempts(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		lines = append(lines, line{At: db.clock.Now(), What: "altered", Detail: "the attempts, or the steps around them, were changed by something else than payrelay"})
+	}
+	for _, a := range ended {
+		lines = append(lines, line{a.At, "attempt ended", fmt.Sprintf("%d: account %s, %s; the order went to the next account", a.Number, a.AccountName, a.Reason), nil})
+	}
 	return lines, nil
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -8,6 +9,7 @@ import (
 type orderUnfreezeCmd struct {
 	orderName
 	Reason operatorReason `required:"" help:"How you know that the record is right. It is kept in the audit log, with the record."`
+	Accept []string       `placeholder:"FACT" help:"A fact of the record that nothing else confirms, and that you have compared with the provider. Without it the command names those that there are."`
 	JSON   bool           `name:"json" help:"Print JSON."`
 }
 
@@ -22,7 +24,8 @@ func (c orderUnfreezeCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := db.store.Unfreeze(ctx, o.Key()); err != nil {
+	accepted, err := db.store.Unfreeze(ctx, o.Key(), c.Accept)
+	if err != nil {
 		return err
 	}
 	if o, err = db.store.Order(ctx, o.Key()); err != nil {
@@ -35,6 +38,10 @@ func (c orderUnfreezeCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		return printJSON(io, row)
 	}
-	_, err = fmt.Fprintf(io.Out, "Order %s is sealed as it stands: %s, %s, captured %d, refunded %d. It is used again.\n", o.ID, o.Status, o.Amount, o.Captured, o.Refunded)
-	return err
+	fmt.Fprintf(io.Out, "Order %s is sealed as it stands: %s, %s, captured %d, refunded %d. It is used again.\n", o.ID, o.Status, o.Amount, o.Captured, o.Refunded)
+	fmt.Fprintf(io.Out, "Account %s, at the provider %s, its own name %s, notifications to %s.\n", o.AccountName, o.ProviderOrderID, orNone(o.ProviderReference), cmp.Or(o.NotificationURL, "the shop's address"))
+	for _, u := range accepted {
+		fmt.Fprintf(io.Out, "Accepted by your word: %s.\n", u)
+	}
+	return nil
 }

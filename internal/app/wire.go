@@ -100,14 +100,14 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 			return err
 		}
 	}
-	hashKey, err := a.store.ServiceKey(ctx, "request_hash")
+	hashKey, err := a.store.ServiceKey(ctx, store.RequestHashKey)
 	if err != nil {
 		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
 	}
 	if err := a.store.PrepareSeals(ctx); err != nil {
 		return err
 	}
-	fingerprintKey, err := a.store.ServiceKey(ctx, "order_fingerprint")
+	fingerprintKey, err := a.store.ServiceKey(ctx, store.FingerprintKey)
 	if err != nil {
 		return fmt.Errorf("read the key that orders are recognized by: %w", err)
 	}

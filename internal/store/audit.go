@@ -106,7 +106,7 @@ func auditJSON(v any) ([]byte, error) {
 
 // fingerprinter returns a function by which secrets can be told apart and not be read.
 func (s *Store) fingerprinter(ctx context.Context) (func(gateway.Secret) string, error) {
-	key, err := s.ServiceKey(ctx, "fingerprint")
+	key, err := s.ServiceKey(ctx, secretsKey)
 	if err != nil {
 		return nil, err
 	}

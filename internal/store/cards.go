@@ -19,6 +19,9 @@ type CardScan struct {
 	Ambiguous bool   // also what may be something else
 }
 
+// Unreadable is the verdict about a text that was altered, so that it cannot be decrypted.
+const Unreadable = "unreadable"
+
 // FoundCard is a text of the database that holds a card number, or may.
 type FoundCard struct {
 	Table, Column string
@@ -36,6 +39,9 @@ func (s *Store) ScanCards(ctx context.Context, scan CardScan, found func(FoundCa
 }
 
 func (s *Store) scanText(ctx context.Context, scan CardScan, at textPlace, found func(FoundCard) error) error {
+	if at.closed != nil {
+		return found(FoundCard{Table: at.table.name, Column: at.column.name, ID: detect.Mask(at.row.id), Verdict: Unreadable, Problem: "it was altered, so it cannot be decrypted"})
+	}
 	verdict := detect.Judge(at.text)
 	if verdict == detect.Clean || verdict == detect.Ambiguous && !scan.Ambiguous {
 		return nil

@@ -77,7 +77,11 @@ func (c *changes) addChange(ctx context.Context, o *lockedOrder) error {
 	}
 	sealOrder(&after, o.key)
 	after.LoadedSequence = o.row.Sequence
-	if c.transitions, after.Chain, err = c.store.transitions(ctx, o.row.Chain, o.key, o.Order); err != nil {
+	_, chain, err := c.store.endedAttempts(ctx, o)
+	if err != nil {
+		return err
+	}
+	if c.transitions, after.Chain, err = c.store.transitions(ctx, chain, o.key, o.Order); err != nil {
 		return err
 	}
 	sealer, err := c.store.sealer(ctx)
@@ -121,10 +125,8 @@ func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	if err := c.addDisputes(ctx, statements, o.Order); err != nil {
 		return err
 	}
-	for _, ended := range o.NewEndedAttempts() {
-		if err := moveOrder(ctx, statements, o.Order, ended); err != nil {
-			return err
-		}
+	if err := c.store.moveOrder(ctx, statements, o); err != nil {
+		return err
 	}
 	for _, conflict := range o.NewConflicts() {
 		providerData, err := sealData(o.key, conflict.ProviderData, placeConflict)

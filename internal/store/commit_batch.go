@@ -50,7 +50,7 @@ var (
 		all := rowSetOf[db.InsertOrderParams]()
 		own := all.without("source", "provider_data", "at", "key_id")
 		return `WITH u AS MATERIALIZED (SELECT ` + selected(all) + ` FROM ` + all.from + `), r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id) SELECT shop_id, kind, reference, id, key_id FROM u ORDER BY reference, shop_id, kind
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) SELECT shop_id, kind, reference, id, key_id, parent_id FROM u ORDER BY reference, shop_id, kind
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)

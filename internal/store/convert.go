@@ -184,8 +184,10 @@ func (s *Store) facts(ctx context.Context, r *db.Order) (*payment.Order, error) 
 	}
 	if r.Amount != nil && r.Currency != nil {
 		currency, err := money.KnownCurrency(*r.Currency)
-		if err != nil {
-			return nil, fmt.Errorf("read order %s: %w", r.ID, err)
+		if err != nil { // payrelay writes none that it does not know
+			o.Frozen = true
+			s.sealBroken(Finding{"orders", r.ID.String(), sealFinding})
+			return o, nil
 		}
 		o.Amount = money.New(*r.Amount, currency)
 	}

@@ -131,8 +131,10 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	var batch queue
 	ask(&batch, &parent, db.OrderForUpdate, o.ShopID, *o.ParentID)
 	ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
-	var live []*db.LiveRefundsRow
-	askAll(&batch, func(found []*db.LiveRefundsRow) { live = found }, db.LiveRefunds, o.ShopID, *o.ParentID)
+	var refunds []*db.Order
+	var lost []*found
+	askAll(&batch, func(rows []*db.Order) { refunds = rows }, db.RefundRows, o.ShopID, *o.ParentID)
+	askAll(&batch, func(rows []*found) { lost = rows }, db.LostRefunds, o.ShopID, *o.ParentID)
 	switch err := batch.send(ctx, tx); {
 	case err != nil:
 		return nil, nil, err
@@ -141,18 +143,44 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	case parent == nil:
 		return nil, nil, payment.ErrNotFound
 	}
+	if len(lost) > 0 {
+		s.sealBroken(Finding{"orders", lost[0].ID.String(), lostRefund(*o.ParentID)})
+		return nil, nil, payment.ErrFrozen
+	}
+	open, err = s.openRefunds(ctx, parent, refunds)
+	return open, parent, err
+}
+
+// openRefunds returns the refunds of a locked payment that are not settled. All must be as payrelay wrote them, and the payment's row
+// must count them: an older row of it has a seal that holds.
+func (s *Store) openRefunds(ctx context.Context, parent *db.Order, refunds []*db.Order) (open []uuid.UUID, err error) {
 	var sum int64
-	for _, r := range live {
-		sum += r.Minor
-		if r.Open {
+	for _, row := range refunds {
+		r, err := s.facts(ctx, row)
+		if err == nil {
+			err = s.usable(r)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if r.Status == payment.StatusFailed || r.Status == payment.StatusCanceled {
+			continue
+		}
+		sum += r.Amount.Minor()
+		if r.FinalizedAt == nil {
 			open = append(open, r.ID)
 		}
 	}
 	if sum > parent.AmountReserved {
 		s.sealBroken(Finding{"orders", parent.ID.String(), "the refunds add up to more than the row says: an older row was put back"})
-		return nil, nil, payment.ErrFrozen
+		return nil, payment.ErrFrozen
 	}
-	return open, parent, nil
+	return open, nil
+}
+
+// lostRefund is what is found of a refund whose row was removed.
+func lostRefund(payment uuid.UUID) string {
+	return "the order is missing, and its reference says that it is a refund of " + payment.String()
 }
 
 // moveParent changes the sums of a refund's payment, whose row is locked since it was read.

@@ -82,6 +82,44 @@ func openData(key *secrets.DataKey, sealed []byte, place string) (gateway.Provid
 	return providerDataOf(plain)
 }
 
+// unreadableData stands for what a provider said in a row that was altered.
+var unreadableData = gateway.ProviderData{"unreadable": "the row was changed by something else than payrelay"}
+
+// evidence opens what providers said of an order, for people: one altered row hides no other.
+type evidence struct {
+	store *Store
+	order uuid.UUID
+	key   *secrets.DataKey
+	lost  error // why nothing can be opened
+	table string
+	place string
+}
+
+// evidenceOf returns what opens the rows of a table about an order.
+func (s *Store) evidenceOf(order uuid.UUID, wrapped []byte, table, place string) (*evidence, error) {
+	key, err := s.dataKey(order, wrapped)
+	if errors.Is(err, errNoKeyset) {
+		return nil, err
+	}
+	return &evidence{s, order, key, err, table, place}, nil
+}
+
+// open decrypts a row.
+func (e *evidence) open(sealed []byte) gateway.ProviderData {
+	if sealed == nil {
+		return nil
+	}
+	said, err := gateway.ProviderData(nil), e.lost
+	if err == nil {
+		said, err = openData(e.key, sealed, e.place)
+	}
+	if err != nil {
+		e.store.sealBroken(unreadable(e.table, e.order.String(), err))
+		return unreadableData
+	}
+	return said
+}
+
 // unreadable is the finding of a row that cannot be decrypted.
 func unreadable(table, id string, err error) Finding {
 	return Finding{table, id, "the row cannot be read: " + err.Error()}

@@ -63,7 +63,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 	const firstStep = " INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, 1, '', 'created', 'request', now() FROM n"
 	const ended = "INSERT INTO order_attempts SELECT shop_id, id, 1, provider, account_id, account_name, provider_order_id, 'not_sent', now() FROM orders"
 	whole := func(members string) string {
-		return "WITH n AS (INSERT INTO orders " + another(members) + " RETURNING *), r AS (INSERT INTO order_references SELECT shop_id, kind, reference, id FROM n)" + firstStep
+		return "WITH n AS (INSERT INTO orders " + another(members) + " RETURNING *), r AS (INSERT INTO order_references (shop_id, kind, reference, order_id, parent_id) SELECT shop_id, kind, reference, id, parent_id FROM n)" + firstStep
 	}
 	for name, c := range map[string]struct {
 		constraint string

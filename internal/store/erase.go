@@ -32,6 +32,8 @@ type Erasure struct {
 	// delivered.
 	Rested time.Duration
 	Force  bool
+	// Repeats is the receipt of an earlier erasure of the order, in a database that a backup brought back.
+	Repeats *Receipt
 }
 
 // Receipt is what an erasure left, for whoever has to prove it, and to repeat it after a backup is restored.
@@ -41,6 +43,7 @@ type Receipt struct {
 	Shop   string        `json:"shop"`
 	Forced bool          `json:"forced"`
 	Orders []ErasedOrder `json:"orders"` // the one that was named, then its refunds
+	Seal   string        `json:"seal"`   // made with the service's key, so that no receipt can be made up
 }
 
 // ErasedOrder is what is left of an order.
@@ -58,7 +61,7 @@ type ErasedOrder struct {
 	Payloads  []PayloadProof `json:"notifications"`
 }
 
-// PayloadProof is what is left of a notification's payload.
+// PayloadProof is what is left of a notification's payload. The digest is empty if it could not be read any more.
 type PayloadProof struct {
 	Sequence int32  `json:"sequence"`
 	SHA256   string `json:"sha256"`
@@ -68,6 +71,9 @@ type PayloadProof struct {
 // open, a notification is to be delivered, or a hold is on.
 func (s *Store) Erase(ctx context.Context, e Erasure) (*Receipt, error) {
 	var receipt *Receipt
+	if err := s.believed(ctx, e); err != nil {
+		return nil, err
+	}
 	err := s.writeWithin(ctx, eraseLimit, "erase an order", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := lockFamily(ctx, tx, e.Order)
 		if err != nil {
@@ -174,17 +180,39 @@ func (s *Store) destroy(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.Or
 	if err := s.removeAnswers(ctx, q, shop, rows); err != nil {
 		return nil, err
 	}
-	_, undelivered := q.DropDeliveries(ctx, db.DropDeliveriesParams{ShopID: shop, Orders: ids})
-	_, approvals := q.RemoveApprovals(ctx, db.RemoveApprovalsParams{ShopID: shop, Orders: ids})
-	_, fingerprints := q.RemoveFingerprints(ctx, db.RemoveFingerprintsParams{ShopID: shop, Orders: ids})
-	_, keys := q.DestroyDataKeys(ctx, db.DestroyDataKeysParams{ShopID: shop, Orders: ids})
-	reasons := q.ForgetConflictReasons(ctx, db.ForgetConflictReasonsParams{ShopID: shop, Orders: ids})
-	if err := errors.Join(undelivered, approvals, fingerprints, keys, reasons); err != nil {
-		return nil, err
+	for _, remove := range []func() error{
+		func() error {
+			_, err := q.DropDeliveries(ctx, db.DropDeliveriesParams{ShopID: shop, Orders: ids})
+			return err
+		},
+		func() error {
+			_, err := q.RemoveApprovals(ctx, db.RemoveApprovalsParams{ShopID: shop, Orders: ids})
+			return err
+		},
+		func() error {
+			_, err := q.RemoveFingerprints(ctx, db.RemoveFingerprintsParams{ShopID: shop, Orders: ids})
+			return err
+		},
+		func() error {
+			_, err := q.DestroyDataKeys(ctx, db.DestroyDataKeysParams{ShopID: shop, Orders: ids})
+			return err
+		},
+		func() error {
+			return q.ForgetConflictReasons(ctx, db.ForgetConflictReasonsParams{ShopID: shop, Orders: ids})
+		},
+	} {
+		if err := remove(); err != nil {
+			return nil, err
+		}
 	}
 	receipt, err := s.receipt(ctx, q, e, rows)
 	if err != nil {
 		return nil, err
+	}
+	if e.Repeats != nil {
+		if err := repeats(receipt, e.Repeats); err != nil {
+			return nil, err
+		}
 	}
 	return receipt, s.auditOrder(ctx, q, e.Order, act{action: e.Command, after: receipt})
 }
@@ -262,6 +290,11 @@ func (s *Store) receipt(ctx context.Context, q *db.Queries, e Erasure, rows []*d
 		}
 		receipt.Orders = append(receipt.Orders, o)
 	}
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	receipt.Seal = hex.EncodeToString(sealer.Seal(sealedReceipt(receipt)))
 	return receipt, nil
 }
 

@@ -234,8 +234,12 @@ func TestErasureIsRefused(t *testing.T) {
 		force  bool
 		reason string
 	}{
-		"too young":    {func(t *testing.T, b *fixture, _ *payment.Order) { t.Helper(); b.clock.Add(-time.Second) }, false, "with --force if the law demands it"},
-		"in conflict":  {change("conflicts = 1"), true, "is in conflict"},
+		"too young": {func(t *testing.T, b *fixture, _ *payment.Order) { t.Helper(); b.clock.Add(-time.Second) }, false, "with --force if the law demands it"},
+		"in conflict": {func(t *testing.T, b *fixture, o *payment.Order) {
+			t.Helper()
+			_, err := b.UpdateOrder(t.Context(), o.Key(), func(o *payment.Order) error { o.Record(b.newReport(payment.StatusFailed)); return nil })
+			require.NoError(t, err)
+		}, true, "is in conflict"},
 		"to be polled": {change("next_poll_at = now()"), true, "waits for the provider's answer"},
 		"under a hold": {func(t *testing.T, b *fixture, o *payment.Order) {
 			t.Helper()
@@ -339,6 +343,26 @@ func TestHoldKeepsRowsFromRetention(t *testing.T) {
 	b.remove(t)
 	require.Equal(t, "0 0 0", rows(held))
 	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM audit_log WHERE action LIKE 'hold %' AND object_id = $1", held.ID.String()))
+}
+
+// A hold that somebody takes away in the database keeps retention away, too.
+func TestAHoldThatWasTakenAwayKeepsRowsFromRetention(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	held, other := b.lived(t, "held", true), b.lived(t, "other", true)
+	b.exec(t, "DELETE FROM deliveries")
+	require.NoError(t, b.AddHold(t.Context(), held.Key(), "dispute 7"))
+	b.byHand(t, "DELETE FROM order_holds")
+	b.clock.Add(500 * day)
+	expired, err := b.Expired(t.Context(), keepFor)
+	require.NoError(t, err)
+	counted, _ := removed(expired)
+	rows, _ := b.remove(t)
+	require.Equal(t, map[string]int64{"notifications": 2, "provider_calls": 1, "callbacks": 1, "callback_keys": 1}, rows)
+	require.Equal(t, map[string]int64{"notifications": 2, "provider_calls": 1, "callbacks": 1}, counted)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM provider_calls WHERE order_id = $1", held.ID))
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM notifications WHERE order_id = $1 AND payload IS NOT NULL", held.ID))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM provider_calls WHERE order_id = $1", other.ID))
 }
 
 func TestOrdersOfACustomer(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,6 +90,27 @@ func OneShopsLookups(shop, order uuid.UUID, now time.Time) map[string]Lookup {
 		"lease deliveries":          {db.DueDeliveries, []any{shop, now, now, 1, now}},
 		"lease transaction reports": {db.LeaseDueTransactionReports, []any{now, shop, now, 1}},
 	}
+}
+
+// Reseal seals an order's row as a test has made it.
+func (s *Store) Reseal(ctx context.Context, key payment.Key) error {
+	return s.write(ctx, "seal an order", func(ctx context.Context, tx pgx.Tx) error {
+		q := db.New(tx)
+		row, err := q.OrderForUpdate(ctx, db.OrderForUpdateParams{ShopID: key.Shop, ID: key.Order})
+		if err != nil {
+			return err
+		}
+		o, err := s.facts(ctx, &row)
+		if err != nil {
+			return err
+		}
+		sealer, err := s.sealer(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = q.SealOrder(ctx, db.SealOrderParams{Seal: sealer.Seal(sealedOrder(o, row.Chain)), ShopID: key.Shop, ID: key.Order})
+		return err
+	})
 }
 
 // Violates and OutcomeKnown are what the store makes of errors.

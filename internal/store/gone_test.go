@@ -67,7 +67,7 @@ func TestA410OfAnOrdersOwnAddressCounts(t *testing.T) {
 	b := newFixture(t)
 	key := b.paid(t, "r-1", 1000).Key()
 	b.exec(t, "UPDATE orders SET notification_url = 'https://own.example' WHERE id = $1", key.Order)
-	require.NoError(t, b.Unfreeze(t.Context(), key))
+	require.NoError(t, b.Reseal(t.Context(), key))
 	d := b.lease(t, key)
 	require.Equal(t, "https://own.example", d.URL)
 	require.NoError(t, b.SetNotificationURL(t.Context(), "first", "https://new.example/hook", nil))

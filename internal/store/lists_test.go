@@ -49,7 +49,7 @@ var fillOrders = []string{
 	SELECT shop_id, id, kind, 'r-' || i, decode(md5(i::text), 'hex'), CASE WHEN kind = 'refund' THEN id END, status, 'sale', 2, 1000, 'EUR', 'fake',
 		('00000000-0000-4000-8000-00000000000' || 1 + i % 2)::uuid, 'EUR-' || 1 + i % 2, 'pr-' || md5(i::text), 'provider-' || i, at, at,
 		CASE WHEN status <> 'processing' THEN at END, at FROM filling`,
-	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, kind, 'r-' || i, id FROM filling`,
+	`INSERT INTO order_references (shop_id, kind, reference, order_id, parent_id) SELECT shop_id, kind, 'r-' || i, id, CASE WHEN kind = 'refund' THEN id END FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5('provider-' || i)::uuid, shop_id, id FROM filling`,
 	`INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at)
 	SELECT shop_id, id, n, CASE n WHEN 1 THEN '' ELSE 'created' END, CASE n WHEN 1 THEN 'created' ELSE status END, 'request', at FROM filling, generate_series(1, 2) n`,

@@ -70,19 +70,15 @@ func (s *Store) Calls(ctx context.Context, order payment.Key) ([]payment.Call, e
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	said, err := s.evidenceOf(order.Order, rows[0].DataKey, "provider_calls", placeCall)
 	if err != nil {
 		return nil, err
 	}
 	calls := make([]payment.Call, len(rows))
 	for i, r := range rows {
-		providerData, err := openData(key, r.ProviderData, placeCall)
-		if err != nil {
-			return nil, err
-		}
 		calls[i] = payment.Call{
 			Operation: r.Operation, Outcome: r.Outcome, StartedAt: r.StartedAt.UTC(),
-			Duration: time.Duration(r.DurationMs) * time.Millisecond, ProviderData: providerData, Count: int(r.Calls), LastAt: r.LastAt.UTC(),
+			Duration: time.Duration(r.DurationMs) * time.Millisecond, ProviderData: said.open(r.ProviderData), Count: int(r.Calls), LastAt: r.LastAt.UTC(),
 		}
 	}
 	return calls, nil
@@ -101,18 +97,14 @@ func (s *Store) Conflicts(ctx context.Context, order payment.Key) ([]payment.Con
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	said, err := s.evidenceOf(order.Order, rows[0].DataKey, "order_conflicts", placeConflict)
 	if err != nil {
 		return nil, err
 	}
 	conflicts := make([]payment.ConflictRecord, len(rows))
 	for i, r := range rows {
-		providerData, err := openData(key, r.ProviderData, placeConflict)
-		if err != nil {
-			return nil, err
-		}
 		conflicts[i] = payment.ConflictRecord{
-			Source: payment.Source(r.Source), Reason: r.Reason, Reported: payment.Status(r.Reported), ProviderData: providerData, At: r.At.UTC(),
+			Source: payment.Source(r.Source), Reason: r.Reason, Reported: payment.Status(r.Reported), ProviderData: said.open(r.ProviderData), At: r.At.UTC(),
 		}
 	}
 	return conflicts, nil
@@ -142,19 +134,15 @@ func (s *Store) CallbacksOf(ctx context.Context, order payment.Key) ([]KeptCallb
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	key, err := s.dataKey(order.Order, rows[0].DataKey)
+	said, err := s.evidenceOf(order.Order, rows[0].DataKey, "callbacks", placeCallback)
 	if err != nil {
 		return nil, err
 	}
 	callbacks := make([]KeptCallback, len(rows))
 	for i, r := range rows {
-		providerData, err := openData(key, r.ProviderData, placeCallback)
-		if err != nil {
-			return nil, err
-		}
 		callbacks[i] = KeptCallback{
 			AccountID: r.AccountID, ProviderOrderID: r.ProviderOrderID, Verdict: payment.Verdict(r.Verdict), Reason: r.Reason,
-			Reported: r.Reported, ProviderData: providerData, ReceivedAt: r.ReceivedAt.UTC(),
+			Reported: r.Reported, ProviderData: said.open(r.ProviderData), ReceivedAt: r.ReceivedAt.UTC(),
 		}
 	}
 	return callbacks, nil

@@ -24,7 +24,7 @@ func sealedOrder(o *payment.Order, chain []byte) *seal.Row {
 	for _, other := range []*uuid.UUID{o.ParentID, o.SupersededBy} {
 		seal.Nullable(r, other, func(r *seal.Row, id uuid.UUID) *seal.Row { return r.UUID(id) })
 	}
-	r.Text(string(o.Status)).Text(string(o.Operation)).Bool(o.Manual).Bool(o.FormLost).Int(int64(o.Sequence))
+	r.Text(string(o.Status)).Text(string(o.Operation)).Bool(o.Manual).Bool(o.FormLost).Int(int64(o.Sequence)).Int(int64(o.Conflicts))
 	r.Int(o.Amount.Minor()).Text(string(o.Amount.Currency())).Int(o.Authorized).Int(o.Captured).Int(o.Refunded).Int(o.RefundReserved).Int(o.CaptureAmount)
 	r.Int(o.Disputed).Int(o.Overdrawn).Int(int64(o.DisputesOpen))
 	seal.Nullable(r, o.ReportedAmount, (*seal.Row).Int)
@@ -94,32 +94,48 @@ func (s *Store) checkSeal(ctx context.Context, o *payment.Order, row *db.Order) 
 	return nil
 }
 
-// brokenStep returns the first step of a history that is not as it was written, and what is wrong with it; "" is nothing.
-func brokenStep(sealer *seal.Sealer, history []db.OrderTransition) (step int32, what string) {
+// brokenStep returns the first step of a history that is not as it was written, and what is wrong with it; "" is nothing. moved is
+// the chain of the newest attempt that ended, empty for none: all are between the first step and the second.
+func brokenStep(sealer *seal.Sealer, history []db.OrderTransition, moved []byte) (step int32, what string) {
 	var before []byte
 	status := ""
 	for i, t := range history {
 		row := db.InsertTransitionParams(t)
+		if i == 1 && len(moved) > 0 {
+			before = moved
+		}
 		switch {
 		case int(t.Sequence) != i+1:
 			return t.Sequence, fmt.Sprintf("the step before it is missing: %d follows %d", t.Sequence, i)
 		case t.FromStatus != status || !sealer.Matches(chained(before, &row), t.Chain):
-			return t.Sequence, "the chain is broken: this step, or one before it, was changed"
+			return t.Sequence, "the chain is broken: this step, or something before it, was changed"
 		}
 		before, status = t.Chain, t.ToStatus
 	}
 	return 0, ""
 }
 
+// chainEnd is the chain that an order has after a history, with moved as brokenStep takes it.
+func chainEnd(history []db.OrderTransition, moved []byte) []byte {
+	if len(history) == 1 && len(moved) > 0 {
+		return moved
+	}
+	return history[len(history)-1].Chain
+}
+
 // checkChain reports whether a history is as it was written, up to the step whose chain the order has.
-func (s *Store) checkChain(ctx context.Context, history []db.OrderTransition, head []byte) (bool, error) {
+func (s *Store) checkChain(ctx context.Context, rows []db.HistoryRow) (bool, error) {
 	sealer, err := s.sealer(ctx)
 	if err != nil {
 		return false, err
 	}
-	last := history[len(history)-1]
-	step, what := brokenStep(sealer, history)
-	if what == "" && !bytes.Equal(last.Chain, head) {
+	history := make([]db.OrderTransition, len(rows))
+	for i, r := range rows {
+		history[i] = r.OrderTransition
+	}
+	last, moved := history[len(history)-1], rows[0].Moved
+	step, what := brokenStep(sealer, history, moved)
+	if what == "" && !bytes.Equal(chainEnd(history, moved), rows[0].Head) {
 		step, what = last.Sequence, "the order is not as its history ends"
 	}
 	if what != "" {

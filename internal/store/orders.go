@@ -147,19 +147,17 @@ func (s *Store) StoredHistory(ctx context.Context, order payment.Key) (history [
 	if !readable {
 		s.sealBroken(unreadable("orders", order.Order.String(), err))
 	}
-	stored := make([]db.OrderTransition, len(rows))
 	history = make([]payment.Transition, len(rows))
 	for i, r := range rows {
 		t := r.OrderTransition
 		providerData, err := openData(key, t.ProviderData, placeTransition)
 		readable = readable && err == nil // the chain says which step was changed
-		stored[i] = t
 		history[i] = payment.Transition{
 			Sequence: int(t.Sequence), From: payment.Status(t.FromStatus), To: payment.Status(t.ToStatus),
 			Source: payment.Source(t.Source), ProviderData: providerData, At: t.At.UTC(),
 		}
 	}
-	whole, err = s.checkChain(ctx, stored, rows[0].Head)
+	whole, err = s.checkChain(ctx, rows)
 	return history, whole && readable, err
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,8 @@ func TestRolesMayRemoveAndErase(t *testing.T) {
 		return pool
 	}
 	b := fixtureOn(t, on(""))
+	b.clock.Add(time.Since(b.clock.Now()) - rested - 31*day) // the service's role drops no month that is not over
+	b.exec(t, "SELECT make_partitions($1::text::date)", b.clock.Now().Format(time.DateOnly))
 	order, _ := b.described(t, "erased")
 	b.lived(t, "old", true)
 	b.exec(t, "DELETE FROM deliveries")
@@ -48,4 +51,44 @@ func TestRolesMayRemoveAndErase(t *testing.T) {
 	require.NoError(t, operator.Texts(t.Context(), func(_, _, _ string) error { return nil }))
 	_, opened := b.marks(t)
 	require.Zero(t, opened)
+}
+
+// The service's role makes the months that are needed and drops those that are over, and no others.
+func TestRolesMakeAndDropOnlyMonthsOfUse(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	owner, err := pgxpool.New(t.Context(), as(""))
+	require.NoError(t, err)
+	t.Cleanup(owner.Close)
+	app, err := pgxpool.New(t.Context(), as(migrations.RoleApp))
+	require.NoError(t, err)
+	t.Cleanup(app.Close)
+	run := func(pool *pgxpool.Pool, sql string, args ...any) error {
+		_, err := pool.Exec(t.Context(), sql, args...)
+		return err
+	}
+	const month = "(now() AT TIME ZONE 'UTC')::date + make_interval(months => $1)"
+	for _, ahead := range []int{0, 1, 2} {
+		require.NoError(t, run(app, "SELECT make_partitions(("+month+")::date)", ahead))
+	}
+	for _, far := range []int{-60, 12, 12_000} {
+		require.ErrorContains(t, run(app, "SELECT make_partitions(("+month+")::date)", far), "made by the owner of the tables", far)
+	}
+	require.NoError(t, run(owner, "SELECT make_partitions(("+month+")::date)", -5))
+	drop := "SELECT drop_partition('provider_calls' || to_char(" + month + ", '_YYYY_MM'))"
+	for _, running := range []int{0, 1} {
+		require.ErrorContains(t, run(app, drop, running), "a month that is not over")
+	}
+	b := fixtureOn(t, owner)
+	b.clock.Add(time.Since(b.clock.Now()) - 150*day)
+	held := b.lived(t, "held", true)
+	b.exec(t, "INSERT INTO order_holds (shop_id, order_id, reason, at) VALUES ($1, $2, 'dispute', now())", held.ShopID, held.ID)
+	partition := "SELECT tableoid::regclass::text FROM provider_calls"
+	var name string
+	require.NoError(t, owner.QueryRow(t.Context(), partition).Scan(&name))
+	require.ErrorContains(t, run(app, "SELECT drop_partition($1)", name), "open or under a hold")
+	b.exec(t, "DELETE FROM order_holds")
+	require.NoError(t, run(app, "SELECT drop_partition($1)", name))
+	require.NoError(t, run(app, "SELECT make_partitions(first_day) FROM (SELECT to_date(right($1, 7), 'YYYY_MM') AS first_day) d", name), "an order is of that month")
+	require.NoError(t, owner.QueryRow(t.Context(), "SELECT $1::text::regclass::text", name).Scan(&name))
 }

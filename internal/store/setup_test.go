@@ -107,8 +107,12 @@ func (d *deliveries) heard() []payment.Key {
 }
 
 func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byte, error) {
-	b, err := json.Marshal(map[string]any{"id": id, "status": o.Status, "sequence": t.Sequence})
-	return string(o.Kind) + "." + string(t.To), b, err
+	typ := string(o.Kind) + "." + string(t.To)
+	b, err := json.Marshal(map[string]any{"id": id, "type": typ, "status": o.Status, "sequence": t.Sequence, "order": map[string]any{
+		"amount": o.Amount.Minor(), "currency": o.Amount.Currency(), "amount_authorized": o.Authorized, "capture": "automatic", "flow": o.Flow, "recurring": o.Recurring,
+		"provider": o.Provider, "account": o.AccountName, "provider_reference": o.ProviderReference,
+	}})
+	return typ, b, err
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -127,6 +131,10 @@ func fixtureOn(t *testing.T, pool *pgxpool.Pool) *fixture {
 	b.Store = store.New(b.pool, store.Options{Keyring: b.box, Sender: &b.deliveries, Render: render, Now: b.clock.Now})
 	b.shop, b.key, b.secret = b.newShop(t, "first", "https://shop.example/hook")
 	b.account = b.newAccount(t, "EUR-1", "first")
+	for _, name := range []string{store.RequestHashKey, store.FingerprintKey} { // as the service does when it starts
+		_, err = b.ServiceKey(t.Context(), name)
+		require.NoError(t, err)
+	}
 	return b
 }
 

@@ -183,14 +183,11 @@ func (s *Store) TransactionReportRows(ctx context.Context, shop, id uuid.UUID, c
 		rows = rows[:limit]
 	}
 	for _, r := range rows {
-		key, err := s.dataKey(r.OrderID, r.DataKey)
+		said, err := s.evidenceOf(r.OrderID, r.DataKey, "transaction_report_rows", placeReportRow)
 		if err != nil {
 			return payment.Page[payment.TransactionReportRow]{}, err
 		}
-		fields, err := openData(key, r.Fields, placeReportRow)
-		if err != nil {
-			return payment.Page[payment.TransactionReportRow]{}, err
-		}
+		fields := said.open(r.Fields)
 		if fields == nil { // erased
 			fields = gateway.ProviderData{}
 		}

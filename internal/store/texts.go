@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ type textRow struct {
 	texts  []*string
 	sealed [][]byte
 	key    *secrets.DataKey
+	closed error // why there is no key
 }
 
 // textPlace is where a text stands.
@@ -39,6 +42,7 @@ type textPlace struct {
 	row    *textRow
 	text   string
 	sealed []byte // the text as it rests, nil if it is not encrypted
+	closed error  // why it cannot be decrypted
 }
 
 // textPage is how many rows are read at once.
@@ -47,7 +51,12 @@ const textPage = 500
 // Texts gives every text of the database with its table and column, also what is encrypted under an order's data key.
 func (s *Store) Texts(ctx context.Context, found func(table, column, text string) error) error {
 	const rate = 1_000_000 // as fast as it goes
-	_, err := s.eachText(ctx, "", rate, func(at textPlace) error { return found(at.table.of, at.column.name, at.text) })
+	_, err := s.eachText(ctx, "", rate, func(at textPlace) error {
+		if at.closed != nil {
+			return at.closed
+		}
+		return found(at.table.of, at.column.name, at.text)
+	})
 	return err
 }
 
@@ -144,14 +153,11 @@ func rowTexts(t textTable, row *textRow, found func(textPlace) error) error {
 		switch {
 		case at.sealed != nil:
 			plain, err := row.key.Open(at.sealed, column.place)
-			if err != nil {
-				return err
-			}
-			at.text = string(plain)
+			at.text, at.closed = string(plain), cmp.Or(row.closed, err)
 		case row.texts[i] != nil:
 			at.text = *row.texts[i]
 		}
-		if at.text == "" {
+		if at.text == "" && at.closed == nil {
 			continue
 		}
 		if err := found(at); err != nil {
@@ -191,8 +197,10 @@ func (s *Store) textRows(ctx context.Context, t textTable, after string) (page [
 			if err := r.Scan(&row.at, &row.id, &row.texts, &row.sealed, &order, &wrapped); err != nil || order == nil {
 				return &row, err
 			}
-			row.key, err = s.dataKey(*order, wrapped)
-			return &row, err
+			if row.key, row.closed = s.dataKey(*order, wrapped); errors.Is(row.closed, errNoKeyset) {
+				return nil, row.closed
+			}
+			return &row, nil
 		})
 		return err
 	})

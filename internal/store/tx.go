@@ -29,7 +29,11 @@ const (
 
 // read runs fn, which asks one thing, on a connection. It ends within the store's limit, as write does.
 func (s *Store) read(ctx context.Context, doing string, fn func(ctx context.Context, q *db.Queries) error) error {
-	return s.retry(ctx, s.Limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error { return fn(ctx, db.New(conn)) })
+	return s.readWithin(ctx, s.Limit, doing, fn)
+}
+
+func (s *Store) readWithin(ctx context.Context, limit time.Duration, doing string, fn func(ctx context.Context, q *db.Queries) error) error {
+	return s.retry(ctx, limit, doing, func(ctx context.Context, conn *pgxpool.Conn) error { return fn(ctx, db.New(conn)) })
 }
 
 // write runs fn in a transaction and commits it if fn returns no error. fn may run several times. It must not call

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
 )
@@ -61,6 +62,12 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 		_, err := v.page(ctx, scope.Order.Shop, before, scope.Order.Order)
 		return v.done, err
 	}
+	if err := v.serviceKeys(ctx); err != nil {
+		return v.done, err
+	}
+	if err := v.uses(ctx); err != nil {
+		return v.done, err
+	}
 	var shop uuid.UUID
 	for {
 		next, err := v.nextShop(ctx, shop)
@@ -68,19 +75,27 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 			return v.done, err
 		}
 		shop = *next
-		if err := v.orders(ctx, shop); err != nil {
-			return v.done, err
-		}
-		if err := v.feed(ctx, shop); err != nil {
-			return v.done, err
-		}
-		if err := v.releases(ctx, shop); err != nil {
-			return v.done, err
-		}
-		if err := v.disputes(ctx, shop); err != nil {
-			return v.done, err
+		for _, verify := range []func(context.Context, uuid.UUID) error{v.orders, v.feed, v.releases, v.disputes, v.lost, v.reservations} {
+			if err := verify(ctx, shop); err != nil {
+				return v.done, err
+			}
 		}
 	}
+}
+
+// lost verifies that the orders of all references are there.
+func (v *verification) lost(ctx context.Context, shop uuid.UUID) error {
+	return v.store.readWithin(ctx, verifyLimit, "read references", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.LostOrders(ctx, shop)
+		for _, r := range rows {
+			what := "the order is missing, and its reference is there"
+			if r.Kind == string(gateway.KindRefund) && r.ParentID != nil {
+				what = lostRefund(*r.ParentID)
+			}
+			v.found(Finding{"orders", r.OrderID.String(), what})
+		}
+		return err
+	})
 }
 
 func (v *verification) nextShop(ctx context.Context, after uuid.UUID) (*uuid.UUID, error) {

@@ -9,6 +9,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
+	"payrelay/internal/seal"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -20,17 +21,21 @@ type verifiedPage struct {
 	shop, until uuid.UUID
 	orders      map[uuid.UUID]*db.Order
 	histories   map[uuid.UUID][]db.OrderTransition
-	notified    map[uuid.UUID]map[int32][]byte // payloads
-	applied     map[uuid.UUID]int64            // callbacks
-	unnamed     map[uuid.UUID]bool             // without a reference
+	attempts    map[uuid.UUID][]db.OrderAttempt
+	notified    map[uuid.UUID][]db.NotificationsToVerifyRow
+	applied     map[uuid.UUID]int64 // callbacks
+	unnamed     map[uuid.UUID]bool  // without a reference
+	unfound     map[uuid.UUID]bool  // by a name of the provider or a bank
+	conflicts   map[uuid.UUID][]db.ConflictsToVerifyRow
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
 }
 
 // readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
 func readPage(ctx context.Context, q *db.Queries, shop, after, until uuid.UUID) (*verifiedPage, error) {
 	p := &verifiedPage{
-		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, notified: map[uuid.UUID]map[int32][]byte{},
-		applied: map[uuid.UUID]int64{}, unnamed: map[uuid.UUID]bool{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
+		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, attempts: map[uuid.UUID][]db.OrderAttempt{},
+		notified: map[uuid.UUID][]db.NotificationsToVerifyRow{}, applied: map[uuid.UUID]int64{}, unnamed: map[uuid.UUID]bool{},
+		unfound: map[uuid.UUID]bool{}, conflicts: map[uuid.UUID][]db.ConflictsToVerifyRow{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
 	}
 	orders, err := q.OrdersToVerify(ctx, db.OrdersToVerifyParams{ShopID: shop, After: after, Until: until, MaxRows: verifyPage})
 	if err != nil {
@@ -56,15 +61,19 @@ func (p *verifiedPage) readRest(ctx context.Context, q *db.Queries, after uuid.U
 	for _, t := range history {
 		p.histories[t.OrderID] = append(p.histories[t.OrderID], t)
 	}
+	attempts, err := q.AttemptsToVerify(ctx, db.AttemptsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		p.attempts[a.OrderID] = append(p.attempts[a.OrderID], a)
+	}
 	notified, err := q.NotificationsToVerify(ctx, db.NotificationsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
 	if err != nil {
 		return err
 	}
 	for _, n := range notified {
-		if p.notified[n.OrderID] == nil {
-			p.notified[n.OrderID] = map[int32][]byte{}
-		}
-		p.notified[n.OrderID][n.Sequence] = n.Payload
+		p.notified[n.OrderID] = append(p.notified[n.OrderID], n)
 	}
 	applied, err := q.AppliedCallbacksToVerify(ctx, db.AppliedCallbacksToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
 	if err != nil {
@@ -80,9 +89,28 @@ func (p *verifiedPage) readRest(ctx context.Context, q *db.Queries, after uuid.U
 	for _, id := range unnamed {
 		p.unnamed[id] = true
 	}
+	if err := p.readMore(ctx, q, after); err != nil {
+		return err
+	}
 	refunds, err := q.RefundsToVerify(ctx, db.RefundsToVerifyParams{ShopID: p.shop, Payments: ids})
 	for _, r := range refunds {
 		p.refunds[r.PaymentID] = r
+	}
+	return err
+}
+
+// readMore reads what people find orders by, and what waits for them.
+func (p *verifiedPage) readMore(ctx context.Context, q *db.Queries, after uuid.UUID) error {
+	unfound, err := q.NamesToVerify(ctx, db.NamesToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, id := range unfound {
+		p.unfound[id] = true
+	}
+	conflicts, err := q.ConflictsToVerify(ctx, db.ConflictsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	for _, c := range conflicts {
+		p.conflicts[c.OrderID] = append(p.conflicts[c.OrderID], c)
 	}
 	return err
 }
@@ -103,14 +131,13 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 			v.found(Finding{"orders", id.String(), sealFinding})
 		}
 		v.encrypted(p, o, row)
-		if p.unnamed[id] {
-			v.found(Finding{"order_references", id.String(), "no reference names the order"})
-		}
+		v.names(p, row)
 		history := p.histories[id]
 		v.done.Transitions += len(history)
-		if step, what := brokenStep(sealer, history); what != "" {
+		if step, what := brokenStep(sealer, history, p.moved(id)); what != "" {
 			v.found(Finding{"order_transitions", fmt.Sprintf("%s/%d", id, step), what})
 		}
+		v.attempts(sealer, p, id)
 		v.end(p, row, history)
 		v.steps(p, id, history)
 	}
@@ -124,7 +151,45 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 			v.found(Finding{"orders", id.String(), "the order is missing, and its notifications are there"})
 		}
 	}
+	for id := range p.attempts {
+		if p.orders[id] == nil {
+			v.found(Finding{"orders", id.String(), "the order is missing, and its attempts are there"})
+		}
+	}
 	return nil
+}
+
+// moved is the chain of an order's newest attempt that ended, nil for none.
+func (p *verifiedPage) moved(order uuid.UUID) []byte {
+	attempts := p.attempts[order]
+	if len(attempts) == 0 {
+		return nil
+	}
+	return attempts[len(attempts)-1].Chain
+}
+
+// attempts verifies the attempts of an order that ended.
+func (v *verification) attempts(sealer *seal.Sealer, p *verifiedPage, order uuid.UUID) {
+	var before []byte
+	if history := p.histories[order]; len(history) > 0 {
+		before = history[0].Chain
+	}
+	if number, what := brokenAttempt(sealer, before, p.attempts[order]); what != "" {
+		v.found(Finding{"order_attempts", fmt.Sprintf("%s/%d", order, number), what})
+	}
+}
+
+// names verifies what people find an order by, and what waits for them.
+func (v *verification) names(p *verifiedPage, row *db.Order) {
+	if p.unnamed[row.ID] {
+		v.found(Finding{"order_references", row.ID.String(), "no reference names the order with its parent"})
+	}
+	if p.unfound[row.ID] {
+		v.found(Finding{"order_names", row.ID.String(), "the order is not found by a name that its provider or a bank gave it"})
+	}
+	if int(row.Conflicts) > len(p.conflicts[row.ID]) {
+		v.found(Finding{"order_conflicts", row.ID.String(), fmt.Sprintf("%d conflicts wait for an operator, and %d are there", row.Conflicts, len(p.conflicts[row.ID]))})
+	}
 }
 
 // encrypted verifies that what is encrypted of an order can be read, and that an order without its key was erased.
@@ -140,9 +205,10 @@ func (v *verification) encrypted(p *verifiedPage, o *payment.Order, row *db.Orde
 	if err := readParts(o, row, key); err != nil {
 		v.found(unreadable("orders", row.ID.String(), err))
 	}
-	for sequence, payload := range p.notified[row.ID] {
-		if _, err := key.Open(payload, placePayload); err != nil {
-			v.found(unreadable("notifications", fmt.Sprintf("%s/%d", row.ID, sequence), err))
+	v.notifications(p, row, key)
+	for _, c := range p.conflicts[row.ID] {
+		if _, err := openData(key, c.ProviderData, placeConflict); err != nil {
+			v.found(unreadable("order_conflicts", fmt.Sprintf("%s/%s", row.ID, c.ID), err))
 		}
 	}
 }
@@ -161,7 +227,7 @@ func (v *verification) end(p *verifiedPage, row *db.Order, history []db.OrderTra
 	case row.Sequence != last.Sequence:
 		report("the order is at step %d, and its history ends with %d", row.Sequence, last.Sequence)
 		return
-	case row.Status != last.ToStatus || string(row.Chain) != string(last.Chain):
+	case row.Status != last.ToStatus || string(row.Chain) != string(chainEnd(history, p.moved(row.ID))):
 		report("the order is not as its history ends, which is %s", last.ToStatus)
 		return
 	case row.AmountCaptured != last.Captured:
@@ -182,17 +248,20 @@ func (v *verification) end(p *verifiedPage, row *db.Order, history []db.OrderTra
 
 // steps verifies that notifications and callbacks tell of the steps of the history, and of no others.
 func (v *verification) steps(p *verifiedPage, id uuid.UUID, history []db.OrderTransition) {
-	known, byCallback := map[int32]bool{}, int64(0)
+	known, notified, byCallback := map[int32]bool{}, map[int32]bool{}, int64(0)
+	for _, n := range p.notified[id] {
+		notified[n.Sequence] = true
+	}
 	for _, t := range history {
 		known[t.Sequence] = true
 		if t.Source == string(payment.SourceCallback) {
 			byCallback++
 		}
-		if _, notified := p.notified[id][t.Sequence]; t.Sequence > 1 && v.store.Render != nil && !notified {
+		if t.Sequence > 1 && v.store.Render != nil && !notified[t.Sequence] {
 			v.found(Finding{"notifications", fmt.Sprintf("%s/%d", id, t.Sequence), "the notification of a step is missing"})
 		}
 	}
-	for sequence := range p.notified[id] {
+	for sequence := range notified {
 		if !known[sequence] {
 			v.found(Finding{"order_transitions", fmt.Sprintf("%s/%d", id, sequence), "the step is missing, and its notification is there"})
 		}

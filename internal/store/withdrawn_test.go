@@ -20,7 +20,7 @@ func TestAWithdrawnCurrencyIsReadAndNotTaken(t *testing.T) {
 	b := newFixture(t)
 	paid := b.paid(t, "old", 1000)
 	b.exec(t, "UPDATE orders SET currency = 'BGN', recurring = true")
-	require.NoError(t, b.Unfreeze(t.Context(), paid.Key()))
+	require.NoError(t, b.Reseal(t.Context(), paid.Key()))
 	b.exec(t, "UPDATE accounts SET currency = 'BGN'")
 	require.NoError(t, b.AcceptAccount(t.Context(), "EUR-1"))
 	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-1", shop.ModeEnabled))

@@ -69,7 +69,12 @@ func TestAnOrderThatWasChangedInTheDatabaseIsFrozen(t *testing.T) {
 	exec("UPDATE orders SET amount = 1000, amount_captured = 1000 WHERE id = $1", paid.ID)
 	exec("UPDATE orders SET amount_authorized = 700, amount = 700, provider_reference = provider_reference || ' ' WHERE id = $1", held.ID)
 	d.refunded(paid, "r-1", 1000)
-	require.Contains(t, d.operator("order", "unfreeze", held.ID, "--reason", "a test"), "It is used again")
+	code, _, text = command(environ, "order", "unfreeze", held.ID, "--reason", "a test")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "provider_reference is", "the notification says otherwise")
+	out := d.operator("order", "unfreeze", held.ID, "--reason", "a test", "--accept", "provider_reference")
+	require.Contains(t, out, "It is used again")
+	require.Contains(t, out, "Accepted by your word: provider_reference is")
 	require.Empty(t, verify(0))
 
 	code, _, text = command([]string{"DATABASE_URL=postgres://127.0.0.1:1/none?sslmode=disable", "SECRET_KEYSET=" + secrets.DemoKeyset}, "audit", "verify")

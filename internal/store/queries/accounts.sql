@@ -66,8 +66,19 @@ INSERT INTO service_keys (name, value, created_at) VALUES ($1, $2, $3) ON CONFLI
 -- name: ServiceKeyByName :one
 SELECT value FROM service_keys WHERE name = $1;
 
+-- name: ServiceKeys :many
+SELECT name, value FROM service_keys ORDER BY name;
+
 -- name: AnySealedOrder :many
 SELECT id FROM orders WHERE seal <> '' LIMIT 1;
+
+-- name: AnyFingerprintedSecret :many
+-- A secret in the audit log.
+SELECT id FROM audit_log WHERE after::text LIKE '%"hmac:%' OR before::text LIKE '%"hmac:%' LIMIT 1;
+
+-- name: AnyOrderFingerprint :one
+-- An order or a card that is known by a keyed hash.
+SELECT (EXISTS (SELECT 1 FROM order_fingerprints) OR EXISTS (SELECT 1 FROM limit_uses WHERE card <> '') OR EXISTS (SELECT 1 FROM limit_reservations WHERE card <> ''))::boolean;
 
 -- name: AnyShopKey :many
 SELECT id FROM shop_keys LIMIT 1;

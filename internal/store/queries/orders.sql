@@ -78,10 +78,17 @@ WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p;
 SELECT p.* FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p;
 
--- name: LiveRefunds :many
--- The refunds of a payment that succeeded or may yet.
-SELECT id, coalesce(amount, 0)::bigint AS minor, (finalized_at IS NULL)::boolean AS open
-FROM orders WHERE shop_id = $1 AND parent_id = @parent_id AND kind = 'refund' AND status NOT IN ('failed', 'canceled');
+-- name: RefundRows :many
+-- A payment's refunds, by their rows and by their references: one whose row was given to another payment is found by the other.
+SELECT orders.* FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+    SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund'
+    UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'refund'
+));
+
+-- name: LostRefunds :many
+-- A payment's refunds whose rows are gone.
+SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'refund'
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id);
 
 -- name: RefundsOf :many
 -- A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
@@ -95,7 +102,7 @@ WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY
 -- The order and the beginning of its history in one statement, which is a transaction of its own where nothing else is
 -- to be written. No row means that the reference is taken. Citus takes one part after the other: the history comes before the order.
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id) VALUES (@shop_id, @kind, @reference, @id, @key_id)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES (@shop_id, @kind, @reference, @id, @key_id, sqlc.narg('parent_id'))
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
@@ -189,12 +196,14 @@ INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_stat
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: History :many
-SELECT sqlc.embed(t), o.data_key, o.chain AS head FROM order_transitions t JOIN orders o ON o.shop_id = @shop_id AND o.id = @order_id
+SELECT sqlc.embed(t), o.data_key, o.chain AS head, (
+    SELECT a.chain FROM order_attempts a WHERE a.shop_id = @shop_id AND a.order_id = @order_id ORDER BY a.number DESC LIMIT 1
+) AS moved FROM order_transitions t JOIN orders o ON o.shop_id = @shop_id AND o.id = @order_id
 WHERE t.shop_id = @shop_id AND t.order_id = @order_id ORDER BY t.sequence;
 
 -- name: InsertOrderAttempt :execrows
-INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
 
 -- name: MoveOrder :execrows
 -- After the attempt that proves that nothing was sent.
@@ -202,8 +211,7 @@ UPDATE orders SET provider = @provider, account_id = @account_id, account_name =
 WHERE shop_id = @shop_id AND id = @id;
 
 -- name: OrderAttempts :many
-SELECT number, provider, account_id, account_name, provider_order_id, reason, ended_at FROM order_attempts
-WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY number;
+SELECT * FROM order_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY number;
 
 -- name: InsertConflict :execrows
 INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)

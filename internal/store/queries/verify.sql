@@ -13,18 +13,26 @@ SELECT * FROM orders WHERE shop_id = @shop_id AND id > @after AND id <= @until O
 -- name: TransitionsToVerify :many
 SELECT * FROM order_transitions WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
 
+-- name: AttemptsToVerify :many
+SELECT * FROM order_attempts WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, number;
+
 -- name: NotificationsToVerify :many
-SELECT order_id, sequence, payload FROM notifications WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
+SELECT order_id, sequence, id, type, url, payload FROM notifications WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, sequence;
 
 -- name: AppliedCallbacksToVerify :many
 SELECT order_id, count(*) AS applied FROM callbacks
 WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until AND verdict = 'apply' GROUP BY order_id;
 
 -- name: ReferencesToVerify :many
--- The orders that no reference names.
+-- The orders that no reference names, with their parent.
 SELECT o.id FROM orders o WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until AND NOT EXISTS (
-    SELECT 1 FROM order_references r WHERE r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind AND r.order_id = o.id
+    SELECT 1 FROM order_references r WHERE r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind AND r.order_id = o.id AND r.parent_id IS NOT DISTINCT FROM o.parent_id
 );
+
+-- name: LostOrders :many
+-- References whose orders are gone.
+SELECT r.order_id, r.kind, r.parent_id FROM order_references r WHERE r.shop_id = @shop_id
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = r.shop_id AND o.id = r.order_id) ORDER BY r.order_id;
 
 -- name: RefundsToVerify :many
 -- What the refunds of payments add up to.
@@ -44,3 +52,43 @@ UPDATE orders SET seal = @seal WHERE shop_id = @shop_id AND id = @id;
 -- name: ErasuresAfter :many
 -- The receipts in the audit log, after an entry.
 SELECT seq, after FROM audit_log WHERE seq > @after_seq AND starts_with(action, 'erase ') ORDER BY seq LIMIT @max_rows;
+
+-- name: NamesToVerify :many
+-- The orders that are not found by one of the names that providers and banks give them.
+SELECT DISTINCT n.id FROM (
+    SELECT o.id, o.provider_reference AS name FROM orders o WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until AND o.provider_reference <> ''
+    UNION ALL SELECT o.id, jsonb_object_keys(CASE WHEN jsonb_typeof(o.bank_references) = 'object' THEN o.bank_references END)
+    FROM orders o WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until
+) n WHERE NOT EXISTS (SELECT 1 FROM order_names m WHERE m.name_hash = md5(n.name)::uuid AND m.shop_id = @shop_id AND m.order_id = n.id);
+
+-- name: AddOrderNames :exec
+-- As the triggers of orders do.
+INSERT INTO order_names (name_hash, shop_id, order_id)
+SELECT DISTINCT md5(n.name)::uuid, n.shop_id, n.id FROM (
+    SELECT o.shop_id, o.id, o.provider_reference AS name FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id AND o.provider_reference <> ''
+    UNION ALL SELECT o.shop_id, o.id, jsonb_object_keys(CASE WHEN jsonb_typeof(o.bank_references) = 'object' THEN o.bank_references END)
+    FROM orders o WHERE o.shop_id = @shop_id AND o.id = @order_id
+) n ON CONFLICT DO NOTHING;
+
+-- name: ConflictsToVerify :many
+SELECT order_id, id, provider_data FROM order_conflicts WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until ORDER BY order_id, id;
+
+-- name: UsesToVerify :many
+-- The parts of windows whose sums are not those of the orders that are counted in them. A part that begins to leave its window is left
+-- out: whoever counts next removes it, by a clock of his own.
+WITH used AS (
+    SELECT u.limit_id, u.begins_at, u.amount, u.orders FROM limit_uses u JOIN limits l ON l.id = u.limit_id WHERE l.rule IN ('hour', 'day')
+), counted AS (
+    SELECT l.id AS limit_id, date_bin(limit_part(l.rule), r.at, 'epoch') AS begins_at, sum(r.amount) AS amount, count(*) AS orders
+    FROM limit_reservations r JOIN limits l ON l.id = ANY (r.limit_ids) WHERE l.rule IN ('hour', 'day') GROUP BY 1, 2
+)
+SELECT l.id, coalesce(u.begins_at, c.begins_at)::timestamptz AS begins_at, coalesce(u.amount, 0)::text AS used_amount, coalesce(u.orders, 0)::bigint AS used_orders,
+    coalesce(c.amount, 0)::text AS counted_amount, coalesce(c.orders, 0)::bigint AS counted_orders
+FROM used u FULL JOIN counted c ON c.limit_id = u.limit_id AND c.begins_at = u.begins_at JOIN limits l ON l.id = coalesce(u.limit_id, c.limit_id)
+WHERE coalesce(u.begins_at, c.begins_at) > limit_left(l.rule, sqlc.arg('now')::timestamptz) + limit_part(l.rule)
+    AND (coalesce(u.amount, 0), coalesce(u.orders, 0)) IS DISTINCT FROM (coalesce(c.amount, 0), coalesce(c.orders, 0)) ORDER BY 1, 2;
+
+-- name: ReservationsToVerify :many
+-- Orders that are counted with another sum than theirs, or are gone.
+SELECT r.order_id FROM limit_reservations r LEFT JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
+WHERE r.shop_id = @shop_id AND (o.id IS NULL OR r.amount <> coalesce(o.amount, 0)) ORDER BY r.order_id;

@@ -156,6 +156,43 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 	return items, nil
 }
 
+const AnyFingerprintedSecret = `-- name: AnyFingerprintedSecret :many
+SELECT id FROM audit_log WHERE after::text LIKE '%"hmac:%' OR before::text LIKE '%"hmac:%' LIMIT 1
+`
+
+// A secret in the audit log.
+func (q *Queries) AnyFingerprintedSecret(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, AnyFingerprintedSecret)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const AnyOrderFingerprint = `-- name: AnyOrderFingerprint :one
+SELECT (EXISTS (SELECT 1 FROM order_fingerprints) OR EXISTS (SELECT 1 FROM limit_uses WHERE card <> '') OR EXISTS (SELECT 1 FROM limit_reservations WHERE card <> ''))::boolean
+`
+
+// An order or a card that is known by a keyed hash.
+func (q *Queries) AnyOrderFingerprint(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, AnyOrderFingerprint)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const AnySealedOrder = `-- name: AnySealedOrder :many
 SELECT id FROM orders WHERE seal <> '' LIMIT 1
 `
@@ -473,6 +510,35 @@ func (q *Queries) ServiceKeyByName(ctx context.Context, name string) ([]byte, er
 	var value []byte
 	err := row.Scan(&value)
 	return value, err
+}
+
+const ServiceKeys = `-- name: ServiceKeys :many
+SELECT name, value FROM service_keys ORDER BY name
+`
+
+type ServiceKeysRow struct {
+	Name  string `db:"name"`
+	Value []byte `db:"value"`
+}
+
+func (q *Queries) ServiceKeys(ctx context.Context) ([]ServiceKeysRow, error) {
+	rows, err := q.db.Query(ctx, ServiceKeys)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ServiceKeysRow
+	for rows.Next() {
+		var i ServiceKeysRow
+		if err := rows.Scan(&i.Name, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const SetAccountMode = `-- name: SetAccountMode :execrows

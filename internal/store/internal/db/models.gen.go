@@ -321,6 +321,7 @@ type OrderAttempt struct {
 	ProviderOrderID string    `db:"provider_order_id"`
 	Reason          string    `db:"reason"`
 	EndedAt         time.Time `db:"ended_at"`
+	Chain           []byte    `db:"chain"`
 }
 
 type OrderConflict struct {
@@ -355,11 +356,12 @@ type OrderName struct {
 }
 
 type OrderReference struct {
-	ShopID    uuid.UUID `db:"shop_id"`
-	Kind      string    `db:"kind"`
-	Reference string    `db:"reference"`
-	OrderID   uuid.UUID `db:"order_id"`
-	KeyID     string    `db:"key_id"`
+	ShopID    uuid.UUID  `db:"shop_id"`
+	Kind      string     `db:"kind"`
+	Reference string     `db:"reference"`
+	OrderID   uuid.UUID  `db:"order_id"`
+	KeyID     string     `db:"key_id"`
+	ParentID  *uuid.UUID `db:"parent_id"`
 }
 
 type OrderTransition struct {

@@ -170,7 +170,9 @@ func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersPara
 }
 
 const History = `-- name: History :many
-SELECT t.shop_id, t.order_id, t.sequence, t.from_status, t.to_status, t.source, t.provider_data, t.at, t.captured, t.refunded, t.chain, o.data_key, o.chain AS head FROM order_transitions t JOIN orders o ON o.shop_id = $1 AND o.id = $2
+SELECT t.shop_id, t.order_id, t.sequence, t.from_status, t.to_status, t.source, t.provider_data, t.at, t.captured, t.refunded, t.chain, o.data_key, o.chain AS head, (
+    SELECT a.chain FROM order_attempts a WHERE a.shop_id = $1 AND a.order_id = $2 ORDER BY a.number DESC LIMIT 1
+) AS moved FROM order_transitions t JOIN orders o ON o.shop_id = $1 AND o.id = $2
 WHERE t.shop_id = $1 AND t.order_id = $2 ORDER BY t.sequence
 `
 
@@ -183,6 +185,7 @@ type HistoryRow struct {
 	OrderTransition OrderTransition `db:"order_transition"`
 	DataKey         []byte          `db:"data_key"`
 	Head            []byte          `db:"head"`
+	Moved           []byte          `db:"moved"`
 }
 
 func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow, error) {
@@ -208,6 +211,7 @@ func (q *Queries) History(ctx context.Context, arg HistoryParams) ([]HistoryRow,
 			&i.OrderTransition.Chain,
 			&i.DataKey,
 			&i.Head,
+			&i.Moved,
 		); err != nil {
 			return nil, err
 		}
@@ -287,7 +291,7 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id) VALUES ($1, $3, $4, $2, $53)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES ($1, $3, $4, $2, $53, $6)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
@@ -439,8 +443,8 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 }
 
 const InsertOrderAttempt = `-- name: InsertOrderAttempt :execrows
-INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertOrderAttemptParams struct {
@@ -453,6 +457,7 @@ type InsertOrderAttemptParams struct {
 	ProviderOrderID string    `db:"provider_order_id"`
 	Reason          string    `db:"reason"`
 	EndedAt         time.Time `db:"ended_at"`
+	Chain           []byte    `db:"chain"`
 }
 
 func (q *Queries) InsertOrderAttempt(ctx context.Context, arg InsertOrderAttemptParams) (int64, error) {
@@ -466,6 +471,7 @@ func (q *Queries) InsertOrderAttempt(ctx context.Context, arg InsertOrderAttempt
 		arg.ProviderOrderID,
 		arg.Reason,
 		arg.EndedAt,
+		arg.Chain,
 	)
 	if err != nil {
 		return 0, err
@@ -585,43 +591,6 @@ func (q *Queries) LegalTransitions(ctx context.Context) ([]LegalTransition, erro
 	for rows.Next() {
 		var i LegalTransition
 		if err := rows.Scan(&i.FromStatus, &i.ToStatus); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const LiveRefunds = `-- name: LiveRefunds :many
-SELECT id, coalesce(amount, 0)::bigint AS minor, (finalized_at IS NULL)::boolean AS open
-FROM orders WHERE shop_id = $1 AND parent_id = $2 AND kind = 'refund' AND status NOT IN ('failed', 'canceled')
-`
-
-type LiveRefundsParams struct {
-	ShopID   uuid.UUID  `db:"shop_id"`
-	ParentID *uuid.UUID `db:"parent_id"`
-}
-
-type LiveRefundsRow struct {
-	ID    uuid.UUID `db:"id"`
-	Minor int64     `db:"minor"`
-	Open  bool      `db:"open"`
-}
-
-// The refunds of a payment that succeeded or may yet.
-func (q *Queries) LiveRefunds(ctx context.Context, arg LiveRefundsParams) ([]LiveRefundsRow, error) {
-	rows, err := q.db.Query(ctx, LiveRefunds, arg.ShopID, arg.ParentID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LiveRefundsRow
-	for rows.Next() {
-		var i LiveRefundsRow
-		if err := rows.Scan(&i.ID, &i.Minor, &i.Open); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -794,6 +763,37 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 	return items, nil
 }
 
+const LostRefunds = `-- name: LostRefunds :many
+SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id)
+`
+
+type LostRefundsParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// A payment's refunds whose rows are gone.
+func (q *Queries) LostRefunds(ctx context.Context, arg LostRefundsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, LostRefunds, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const MoveOrder = `-- name: MoveOrder :execrows
 UPDATE orders SET provider = $1, account_id = $2, account_name = $3, provider_order_id = $4
 WHERE shop_id = $5 AND id = $6
@@ -859,8 +859,7 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 }
 
 const OrderAttempts = `-- name: OrderAttempts :many
-SELECT number, provider, account_id, account_name, provider_order_id, reason, ended_at FROM order_attempts
-WHERE shop_id = $1 AND order_id = $2 ORDER BY number
+SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain FROM order_attempts WHERE shop_id = $1 AND order_id = $2 ORDER BY number
 `
 
 type OrderAttemptsParams struct {
@@ -868,26 +867,18 @@ type OrderAttemptsParams struct {
 	OrderID uuid.UUID `db:"order_id"`
 }
 
-type OrderAttemptsRow struct {
-	Number          int32     `db:"number"`
-	Provider        string    `db:"provider"`
-	AccountID       uuid.UUID `db:"account_id"`
-	AccountName     string    `db:"account_name"`
-	ProviderOrderID string    `db:"provider_order_id"`
-	Reason          string    `db:"reason"`
-	EndedAt         time.Time `db:"ended_at"`
-}
-
-func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([]OrderAttemptsRow, error) {
+func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([]OrderAttempt, error) {
 	rows, err := q.db.Query(ctx, OrderAttempts, arg.ShopID, arg.OrderID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []OrderAttemptsRow
+	var items []OrderAttempt
 	for rows.Next() {
-		var i OrderAttemptsRow
+		var i OrderAttempt
 		if err := rows.Scan(
+			&i.ShopID,
+			&i.OrderID,
 			&i.Number,
 			&i.Provider,
 			&i.AccountID,
@@ -895,6 +886,7 @@ func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([
 			&i.ProviderOrderID,
 			&i.Reason,
 			&i.EndedAt,
+			&i.Chain,
 		); err != nil {
 			return nil, err
 		}
@@ -1343,6 +1335,96 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 	var id uuid.UUID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const RefundRows = `-- name: RefundRows :many
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+    SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund'
+    UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
+))
+`
+
+type RefundRowsParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// A payment's refunds, by their rows and by their references: one whose row was given to another payment is found by the other.
+func (q *Queries) RefundRows(ctx context.Context, arg RefundRowsParams) ([]Order, error) {
+	rows, err := q.db.Query(ctx, RefundRows, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.ParentID,
+			&i.SupersededBy,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
+			&i.Flow,
+			&i.Recurring,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.DataKey,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.Details,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const RefundsOf = `-- name: RefundsOf :many

@@ -8,9 +8,30 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/google/uuid"
 )
+
+const AddOrderNames = `-- name: AddOrderNames :exec
+INSERT INTO order_names (name_hash, shop_id, order_id)
+SELECT DISTINCT md5(n.name)::uuid, n.shop_id, n.id FROM (
+    SELECT o.shop_id, o.id, o.provider_reference AS name FROM orders o WHERE o.shop_id = $1 AND o.id = $2 AND o.provider_reference <> ''
+    UNION ALL SELECT o.shop_id, o.id, jsonb_object_keys(CASE WHEN jsonb_typeof(o.bank_references) = 'object' THEN o.bank_references END)
+    FROM orders o WHERE o.shop_id = $1 AND o.id = $2
+) n ON CONFLICT DO NOTHING
+`
+
+type AddOrderNamesParams struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+// As the triggers of orders do.
+func (q *Queries) AddOrderNames(ctx context.Context, arg AddOrderNamesParams) error {
+	_, err := q.db.Exec(ctx, AddOrderNames, arg.ShopID, arg.OrderID)
+	return err
+}
 
 const AppliedCallbacksToVerify = `-- name: AppliedCallbacksToVerify :many
 SELECT order_id, count(*) AS applied FROM callbacks
@@ -38,6 +59,83 @@ func (q *Queries) AppliedCallbacksToVerify(ctx context.Context, arg AppliedCallb
 	for rows.Next() {
 		var i AppliedCallbacksToVerifyRow
 		if err := rows.Scan(&i.OrderID, &i.Applied); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const AttemptsToVerify = `-- name: AttemptsToVerify :many
+SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain FROM order_attempts WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, number
+`
+
+type AttemptsToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+func (q *Queries) AttemptsToVerify(ctx context.Context, arg AttemptsToVerifyParams) ([]OrderAttempt, error) {
+	rows, err := q.db.Query(ctx, AttemptsToVerify, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrderAttempt
+	for rows.Next() {
+		var i OrderAttempt
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.OrderID,
+			&i.Number,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.Reason,
+			&i.EndedAt,
+			&i.Chain,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ConflictsToVerify = `-- name: ConflictsToVerify :many
+SELECT order_id, id, provider_data FROM order_conflicts WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, id
+`
+
+type ConflictsToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+type ConflictsToVerifyRow struct {
+	OrderID      uuid.UUID `db:"order_id"`
+	ID           uuid.UUID `db:"id"`
+	ProviderData []byte    `db:"provider_data"`
+}
+
+func (q *Queries) ConflictsToVerify(ctx context.Context, arg ConflictsToVerifyParams) ([]ConflictsToVerifyRow, error) {
+	rows, err := q.db.Query(ctx, ConflictsToVerify, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ConflictsToVerifyRow
+	for rows.Next() {
+		var i ConflictsToVerifyRow
+		if err := rows.Scan(&i.OrderID, &i.ID, &i.ProviderData); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -124,6 +222,73 @@ func (q *Queries) LastFeedPosition(ctx context.Context, shopID uuid.UUID) (int64
 	return position, err
 }
 
+const LostOrders = `-- name: LostOrders :many
+SELECT r.order_id, r.kind, r.parent_id FROM order_references r WHERE r.shop_id = $1
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = r.shop_id AND o.id = r.order_id) ORDER BY r.order_id
+`
+
+type LostOrdersRow struct {
+	OrderID  uuid.UUID  `db:"order_id"`
+	Kind     string     `db:"kind"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// References whose orders are gone.
+func (q *Queries) LostOrders(ctx context.Context, shopID uuid.UUID) ([]LostOrdersRow, error) {
+	rows, err := q.db.Query(ctx, LostOrders, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LostOrdersRow
+	for rows.Next() {
+		var i LostOrdersRow
+		if err := rows.Scan(&i.OrderID, &i.Kind, &i.ParentID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const NamesToVerify = `-- name: NamesToVerify :many
+SELECT DISTINCT n.id FROM (
+    SELECT o.id, o.provider_reference AS name FROM orders o WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3 AND o.provider_reference <> ''
+    UNION ALL SELECT o.id, jsonb_object_keys(CASE WHEN jsonb_typeof(o.bank_references) = 'object' THEN o.bank_references END)
+    FROM orders o WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3
+) n WHERE NOT EXISTS (SELECT 1 FROM order_names m WHERE m.name_hash = md5(n.name)::uuid AND m.shop_id = $1 AND m.order_id = n.id)
+`
+
+type NamesToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+// The orders that are not found by one of the names that providers and banks give them.
+func (q *Queries) NamesToVerify(ctx context.Context, arg NamesToVerifyParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, NamesToVerify, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const NextShopToVerify = `-- name: NextShopToVerify :one
 SELECT coalesce(min(n.shop_id::text), '')::text AS shop_id FROM (
     (SELECT s.id AS shop_id FROM shops s WHERE s.id > $1 ORDER BY s.id LIMIT 1)
@@ -142,7 +307,7 @@ func (q *Queries) NextShopToVerify(ctx context.Context, after uuid.UUID) (string
 }
 
 const NotificationsToVerify = `-- name: NotificationsToVerify :many
-SELECT order_id, sequence, payload FROM notifications WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, sequence
+SELECT order_id, sequence, id, type, url, payload FROM notifications WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, sequence
 `
 
 type NotificationsToVerifyParams struct {
@@ -154,6 +319,9 @@ type NotificationsToVerifyParams struct {
 type NotificationsToVerifyRow struct {
 	OrderID  uuid.UUID `db:"order_id"`
 	Sequence int32     `db:"sequence"`
+	ID       uuid.UUID `db:"id"`
+	Type     string    `db:"type"`
+	Url      string    `db:"url"`
 	Payload  []byte    `db:"payload"`
 }
 
@@ -166,7 +334,14 @@ func (q *Queries) NotificationsToVerify(ctx context.Context, arg NotificationsTo
 	var items []NotificationsToVerifyRow
 	for rows.Next() {
 		var i NotificationsToVerifyRow
-		if err := rows.Scan(&i.OrderID, &i.Sequence, &i.Payload); err != nil {
+		if err := rows.Scan(
+			&i.OrderID,
+			&i.Sequence,
+			&i.ID,
+			&i.Type,
+			&i.Url,
+			&i.Payload,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -272,7 +447,7 @@ func (q *Queries) OrdersToVerify(ctx context.Context, arg OrdersToVerifyParams) 
 
 const ReferencesToVerify = `-- name: ReferencesToVerify :many
 SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3 AND NOT EXISTS (
-    SELECT 1 FROM order_references r WHERE r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind AND r.order_id = o.id
+    SELECT 1 FROM order_references r WHERE r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind AND r.order_id = o.id AND r.parent_id IS NOT DISTINCT FROM o.parent_id
 )
 `
 
@@ -282,7 +457,7 @@ type ReferencesToVerifyParams struct {
 	Until  uuid.UUID `db:"until"`
 }
 
-// The orders that no reference names.
+// The orders that no reference names, with their parent.
 func (q *Queries) ReferencesToVerify(ctx context.Context, arg ReferencesToVerifyParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, ReferencesToVerify, arg.ShopID, arg.After, arg.Until)
 	if err != nil {
@@ -341,6 +516,32 @@ func (q *Queries) RefundsToVerify(ctx context.Context, arg RefundsToVerifyParams
 	return items, nil
 }
 
+const ReservationsToVerify = `-- name: ReservationsToVerify :many
+SELECT r.order_id FROM limit_reservations r LEFT JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
+WHERE r.shop_id = $1 AND (o.id IS NULL OR r.amount <> coalesce(o.amount, 0)) ORDER BY r.order_id
+`
+
+// Orders that are counted with another sum than theirs, or are gone.
+func (q *Queries) ReservationsToVerify(ctx context.Context, shopID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ReservationsToVerify, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SealOrder = `-- name: SealOrder :execrows
 UPDATE orders SET seal = $1 WHERE shop_id = $2 AND id = $3
 `
@@ -390,6 +591,58 @@ func (q *Queries) TransitionsToVerify(ctx context.Context, arg TransitionsToVeri
 			&i.Captured,
 			&i.Refunded,
 			&i.Chain,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const UsesToVerify = `-- name: UsesToVerify :many
+WITH used AS (
+    SELECT u.limit_id, u.begins_at, u.amount, u.orders FROM limit_uses u JOIN limits l ON l.id = u.limit_id WHERE l.rule IN ('hour', 'day')
+), counted AS (
+    SELECT l.id AS limit_id, date_bin(limit_part(l.rule), r.at, 'epoch') AS begins_at, sum(r.amount) AS amount, count(*) AS orders
+    FROM limit_reservations r JOIN limits l ON l.id = ANY (r.limit_ids) WHERE l.rule IN ('hour', 'day') GROUP BY 1, 2
+)
+SELECT l.id, coalesce(u.begins_at, c.begins_at)::timestamptz AS begins_at, coalesce(u.amount, 0)::text AS used_amount, coalesce(u.orders, 0)::bigint AS used_orders,
+    coalesce(c.amount, 0)::text AS counted_amount, coalesce(c.orders, 0)::bigint AS counted_orders
+FROM used u FULL JOIN counted c ON c.limit_id = u.limit_id AND c.begins_at = u.begins_at JOIN limits l ON l.id = coalesce(u.limit_id, c.limit_id)
+WHERE coalesce(u.begins_at, c.begins_at) > limit_left(l.rule, $1::timestamptz) + limit_part(l.rule)
+    AND (coalesce(u.amount, 0), coalesce(u.orders, 0)) IS DISTINCT FROM (coalesce(c.amount, 0), coalesce(c.orders, 0)) ORDER BY 1, 2
+`
+
+type UsesToVerifyRow struct {
+	ID            uuid.UUID `db:"id"`
+	BeginsAt      time.Time `db:"begins_at"`
+	UsedAmount    string    `db:"used_amount"`
+	UsedOrders    int64     `db:"used_orders"`
+	CountedAmount string    `db:"counted_amount"`
+	CountedOrders int64     `db:"counted_orders"`
+}
+
+// The parts of windows whose sums are not those of the orders that are counted in them. A part that begins to leave its window is left
+// out: whoever counts next removes it, by a clock of his own.
+func (q *Queries) UsesToVerify(ctx context.Context, now time.Time) ([]UsesToVerifyRow, error) {
+	rows, err := q.db.Query(ctx, UsesToVerify, now)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UsesToVerifyRow
+	for rows.Next() {
+		var i UsesToVerifyRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.BeginsAt,
+			&i.UsedAmount,
+			&i.UsedOrders,
+			&i.CountedAmount,
+			&i.CountedOrders,
 		); err != nil {
 			return nil, err
 		}

@@ -1,0 +1,47 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/payment"
+)
+
+// What is used of a limit is the sum of the orders that are counted with it, whatever they came to.
+func TestWhatIsUsedOfALimitIsVerified(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitHour, Amount: 10_000, Enforced: true}, "first")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitGlobal, Rule: payment.LimitDay, Orders: 100}, "")
+	b.paid(t, "one", 300)
+	b.clock.Add(5 * time.Minute)
+	b.report(t, b.create(t, "two", 200).Key(), payment.StatusFailed)
+	b.paid(t, "three", 100)
+	require.Empty(t, b.verify(t))
+	b.exec(t, "CREATE TABLE kept_uses AS SELECT * FROM limit_uses")
+	b.exec(t, "CREATE TABLE kept_reservations AS SELECT * FROM limit_reservations")
+	for change, table := range map[string]string{
+		"UPDATE limit_uses SET amount = 0":                                                 "limit_uses",
+		"UPDATE limit_uses SET orders = 0":                                                 "limit_uses",
+		"UPDATE limit_uses SET begins_at = begins_at - interval '150 seconds'":             "limit_uses",
+		"DELETE FROM limit_uses":                                                           "limit_uses",
+		"DELETE FROM limit_reservations":                                                   "limit_uses",
+		"UPDATE limit_reservations SET amount = 1":                                         "limit_reservations",
+		"UPDATE limit_reservations SET at = at - interval '1 hour'":                        "limit_uses",
+		"UPDATE limit_reservations SET limit_ids = '{}'":                                   "limit_uses",
+		"UPDATE limit_reservations SET order_id = gen_random_uuid() WHERE amount = 300":    "limit_reservations",
+		"UPDATE limit_reservations SET amount = 0; UPDATE limit_uses SET amount = 0 /* */": "limit_reservations",
+	} {
+		b.exec(t, change)
+		require.Contains(t, findingNames(b.verify(t)), table+" ", change)
+		b.exec(t, "DELETE FROM limit_uses")
+		b.exec(t, "INSERT INTO limit_uses SELECT * FROM kept_uses")
+		b.exec(t, "DELETE FROM limit_reservations")
+		b.exec(t, "INSERT INTO limit_reservations SELECT * FROM kept_reservations")
+		require.Empty(t, b.verify(t))
+	}
+	b.clock.Add(26 * time.Hour)
+	require.Empty(t, b.verify(t), "a window that is over says nothing")
+}

@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/store/internal/db"
+)
+
+// uses verifies that what is used of limits is the sum of the orders that are counted with them.
+func (v *verification) uses(ctx context.Context) error {
+	return v.store.readWithin(ctx, verifyLimit, "read what is used of limits", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.UsesToVerify(ctx, v.store.Now())
+		for _, r := range rows {
+			v.found(Finding{"limit_uses", r.ID.String(), fmt.Sprintf("from %s on, %s in %d orders are used, and by the orders %s in %d",
+				r.BeginsAt.UTC().Format("2006-01-02T15:04:05Z"), r.UsedAmount, r.UsedOrders, r.CountedAmount, r.CountedOrders)})
+		}
+		return err
+	})
+}
+
+// reservations verifies the sums with which a shop's orders are counted.
+func (v *verification) reservations(ctx context.Context, shop uuid.UUID) error {
+	return v.store.readWithin(ctx, verifyLimit, "read what orders are counted with", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.ReservationsToVerify(ctx, shop)
+		for _, order := range rows {
+			v.found(Finding{"limit_reservations", order.String(), "the order is counted with limits by another sum than its own, or is missing"})
+		}
+		return err
+	})
+}
