@@ -140,9 +140,13 @@ END $$;
 
 CREATE FUNCTION orders_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (OLD.shop_id, OLD.id, OLD.kind, OLD.reference, OLD.account_id) IS DISTINCT FROM (NEW.shop_id, NEW.id, NEW.kind, NEW.reference, NEW.account_id)
+    IF (OLD.shop_id, OLD.id, OLD.kind, OLD.reference) IS DISTINCT FROM (NEW.shop_id, NEW.id, NEW.kind, NEW.reference)
         OR OLD.parent_id IS DISTINCT FROM NEW.parent_id THEN
-        PERFORM violated('orders_identity', 'the shop, id, kind, reference, account and parent of an order never change');
+        PERFORM violated('orders_identity', 'the shop, id, kind, reference and parent of an order never change');
+    ELSIF (OLD.account_id, OLD.provider_order_id) IS DISTINCT FROM (NEW.account_id, NEW.provider_order_id) AND (NEW.status <> 'created' OR NOT EXISTS (
+        SELECT 1 FROM order_attempts t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.account_id = OLD.account_id AND t.provider_order_id = OLD.provider_order_id
+    )) THEN
+        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
     ELSIF (OLD.sequence, OLD.status) IS DISTINCT FROM (NEW.sequence, NEW.status) AND NOT EXISTS (
         SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status
     ) THEN

@@ -169,8 +169,11 @@ var errAltered error = &payment.Error{Code: payment.CodeInvalidState, Message: "
 func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.ApprovalState) (decided WaitingPayout, err error) {
 	err = s.write(ctx, "decide about a payout", func(ctx context.Context, tx pgx.Tx) error {
 		q, now := db.New(tx), s.Now()
-		row, err := q.LockApproval(ctx, id)
-		a := row.PayoutApproval
+		var a db.PayoutApproval
+		shop, err := q.ShopOfApproval(ctx, id)
+		if err == nil {
+			a, err = q.LockApproval(ctx, db.LockApprovalParams{ShopID: shop.ID, ID: id})
+		}
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return &payment.Error{Code: payment.CodeNotFound, Message: "No payout waits under this id. 'server payout list' names those that do."}
@@ -186,7 +189,7 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 		}
 		before := map[string]any{"state": a.State}
 		a.State, a.ExpiresAt = string(to), now.Add(payment.ApprovalLife)
-		decided = waitingOf(row.Shop, a)
+		decided = waitingOf(shop.Name, a)
 		sealer, err := s.sealer(ctx)
 		if err != nil {
 			return err
@@ -196,7 +199,7 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 			return err
 		}
 		action := map[payment.ApprovalState]string{payment.ApprovalReleased: "payout release", payment.ApprovalRejected: "payout reject"}[to]
-		return s.audit(ctx, q, act{action: action, kind: "payout", object: id.String(), shop: row.Shop, before: before, after: map[string]any{
+		return s.audit(ctx, q, act{action: action, kind: "payout", object: id.String(), shop: shop.Name, before: before, after: map[string]any{
 			"state": a.State, "reference": a.Reference, "account": a.AccountName, "amount": a.Amount, "currency": a.Currency,
 		}})
 	})

@@ -157,6 +157,9 @@ func (c *counting) claim(ctx context.Context, q *db.Queries, o *payment.Order) e
 	n, err := q.ClaimFingerprint(ctx, db.ClaimFingerprintParams{
 		ShopID: o.ShopID, Fingerprint: o.Fingerprint, OrderID: o.ID, At: now, Old: now.Add(-payment.DuplicateWindow(o.Kind)),
 	})
+	if err == nil && n == 0 {
+		n, err = q.InheritFingerprint(ctx, db.InheritFingerprintParams{ShopID: o.ShopID, Fingerprint: o.Fingerprint, OrderID: o.ID, At: now})
+	}
 	if err != nil || n > 0 {
 		return err
 	}

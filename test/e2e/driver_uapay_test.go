@@ -301,7 +301,7 @@ func (d uapayDev) paid(reference, more string) full {
 // reverses refunds at the provider without us, as in its cabinet.
 func (d uapayDev) reverses(o full, amount int64) {
 	d.t.Helper()
-	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/reverse", map[string]any{"amount": amount})
+	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "refund", "amount": amount})
 }
 
 // shownToOperators waits until an order has a conflict.

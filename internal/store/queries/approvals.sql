@@ -20,8 +20,11 @@ RETURNING *;
 SELECT s.name AS shop, sqlc.embed(a) FROM payout_approvals a JOIN shops s ON s.id = a.shop_id
 WHERE a.state IN ('waiting', 'released') AND a.expires_at > sqlc.arg('now')::timestamptz ORDER BY a.requested_at, a.id;
 
+-- name: ShopOfApproval :one
+SELECT s.id, s.name FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = @id;
+
 -- name: LockApproval :one
-SELECT s.name AS shop, sqlc.embed(a) FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = @id FOR UPDATE OF a;
+SELECT * FROM payout_approvals WHERE shop_id = @shop_id AND id = @id FOR UPDATE;
 
 -- name: DecideApproval :execrows
 UPDATE payout_approvals SET state = @state, expires_at = @expires_at, seal = @seal WHERE shop_id = @shop_id AND id = @id;

@@ -33,11 +33,15 @@ LEFT JOIN LATERAL (
 SELECT release_limits(@shops::uuid[], @ended::uuid[], @declined::boolean[], @now::timestamptz);
 
 -- name: ClaimFingerprint :execrows
--- No row means that an order that may move money asked for the same not long ago.
+-- No row means that another order asked for the same not long ago.
 INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES (@shop_id, @fingerprint, @order_id, @at)
 ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
-WHERE f.at <= sqlc.arg('old')::timestamptz
-    OR EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled'));
+WHERE f.at <= sqlc.arg('old')::timestamptz;
+
+-- name: InheritFingerprint :execrows
+-- The order that asked for the same moved no money.
+UPDATE order_fingerprints f SET order_id = @order_id, at = @at FROM orders o
+WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint AND o.shop_id = @shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled');
 
 -- name: ClaimedFingerprint :one
 -- The order that asked for the same. If another may do so, too, the time counts from that one.

@@ -161,32 +161,31 @@ func (q *Queries) DecideApproval(ctx context.Context, arg DecideApprovalParams) 
 }
 
 const LockApproval = `-- name: LockApproval :one
-SELECT s.name AS shop, a.shop_id, a.id, a.reference, a.request_hash, a.account_name, a.amount, a.currency, a.destination, a.state, a.requested_at, a.expires_at, a.order_id, a.seal FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = $1 FOR UPDATE OF a
+SELECT shop_id, id, reference, request_hash, account_name, amount, currency, destination, state, requested_at, expires_at, order_id, seal FROM payout_approvals WHERE shop_id = $1 AND id = $2 FOR UPDATE
 `
 
-type LockApprovalRow struct {
-	Shop           string         `db:"shop"`
-	PayoutApproval PayoutApproval `db:"payout_approval"`
+type LockApprovalParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
 }
 
-func (q *Queries) LockApproval(ctx context.Context, id uuid.UUID) (LockApprovalRow, error) {
-	row := q.db.QueryRow(ctx, LockApproval, id)
-	var i LockApprovalRow
+func (q *Queries) LockApproval(ctx context.Context, arg LockApprovalParams) (PayoutApproval, error) {
+	row := q.db.QueryRow(ctx, LockApproval, arg.ShopID, arg.ID)
+	var i PayoutApproval
 	err := row.Scan(
-		&i.Shop,
-		&i.PayoutApproval.ShopID,
-		&i.PayoutApproval.ID,
-		&i.PayoutApproval.Reference,
-		&i.PayoutApproval.RequestHash,
-		&i.PayoutApproval.AccountName,
-		&i.PayoutApproval.Amount,
-		&i.PayoutApproval.Currency,
-		&i.PayoutApproval.Destination,
-		&i.PayoutApproval.State,
-		&i.PayoutApproval.RequestedAt,
-		&i.PayoutApproval.ExpiresAt,
-		&i.PayoutApproval.OrderID,
-		&i.PayoutApproval.Seal,
+		&i.ShopID,
+		&i.ID,
+		&i.Reference,
+		&i.RequestHash,
+		&i.AccountName,
+		&i.Amount,
+		&i.Currency,
+		&i.Destination,
+		&i.State,
+		&i.RequestedAt,
+		&i.ExpiresAt,
+		&i.OrderID,
+		&i.Seal,
 	)
 	return i, err
 }
@@ -227,6 +226,22 @@ func (q *Queries) ShopApprovals(ctx context.Context, shopID uuid.UUID) ([]Payout
 		return nil, err
 	}
 	return items, nil
+}
+
+const ShopOfApproval = `-- name: ShopOfApproval :one
+SELECT s.id, s.name FROM payout_approvals a JOIN shops s ON s.id = a.shop_id WHERE a.id = $1
+`
+
+type ShopOfApprovalRow struct {
+	ID   uuid.UUID `db:"id"`
+	Name string    `db:"name"`
+}
+
+func (q *Queries) ShopOfApproval(ctx context.Context, id uuid.UUID) (ShopOfApprovalRow, error) {
+	row := q.db.QueryRow(ctx, ShopOfApproval, id)
+	var i ShopOfApprovalRow
+	err := row.Scan(&i.ID, &i.Name)
+	return i, err
 }
 
 const UseApproval = `-- name: UseApproval :one

@@ -16,7 +16,6 @@ const ClaimFingerprint = `-- name: ClaimFingerprint :execrows
 INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
 WHERE f.at <= $5::timestamptz
-    OR EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled'))
 `
 
 type ClaimFingerprintParams struct {
@@ -27,7 +26,7 @@ type ClaimFingerprintParams struct {
 	Old         time.Time `db:"old"`
 }
 
-// No row means that an order that may move money asked for the same not long ago.
+// No row means that another order asked for the same not long ago.
 func (q *Queries) ClaimFingerprint(ctx context.Context, arg ClaimFingerprintParams) (int64, error) {
 	result, err := q.db.Exec(ctx, ClaimFingerprint,
 		arg.ShopID,
@@ -92,6 +91,32 @@ DELETE FROM limit_uses u USING limits l WHERE l.id = u.limit_id AND l.rule = 'pa
 func (q *Queries) ForgetDeclines(ctx context.Context, shopID string) error {
 	_, err := q.db.Exec(ctx, ForgetDeclines, shopID)
 	return err
+}
+
+const InheritFingerprint = `-- name: InheritFingerprint :execrows
+UPDATE order_fingerprints f SET order_id = $1, at = $2 FROM orders o
+WHERE f.shop_id = $3 AND f.fingerprint = $4 AND o.shop_id = $3 AND o.id = f.order_id AND o.status IN ('failed', 'canceled')
+`
+
+type InheritFingerprintParams struct {
+	OrderID     uuid.UUID `db:"order_id"`
+	At          time.Time `db:"at"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+}
+
+// The order that asked for the same moved no money.
+func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprintParams) (int64, error) {
+	result, err := q.db.Exec(ctx, InheritFingerprint,
+		arg.OrderID,
+		arg.At,
+		arg.ShopID,
+		arg.Fingerprint,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const LimitBefore = `-- name: LimitBefore :many
