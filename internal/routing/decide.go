@@ -1,0 +1,148 @@
+package routing
+
+import "slices"
+
+// Account is an account of the shop, as a decision sees it.
+type Account struct {
+	Name string
+	// Priority is its place in the shop's routing, 0 for one that only names and rules reach.
+	Priority int
+	// Reason is why it takes the payment not, "" if it does.
+	Reason Reason
+}
+
+// Reason says in a word why an account does not take a payment.
+type Reason string
+
+// The reasons.
+const (
+	NotLinked   Reason = "not_linked"
+	Disabled    Reason = "disabled"
+	Draining    Reason = "draining"
+	Frozen      Reason = "frozen" // changed past payrelay
+	Purpose     Reason = "purpose"
+	Currency    Reason = "currency"
+	CircuitOpen Reason = "circuit_open" // its host fails again and again
+)
+
+// Candidate is an account that a decision considered.
+type Candidate struct {
+	Account string `json:"account"`
+	Reason  Reason `json:"reason,omitempty"`
+	// Weight is its share of a split.
+	Weight int `json:"weight,omitempty"`
+}
+
+// Decision is where a payment may go and why. It is stored with the order, and the same set, facts and reasons give it once more.
+type Decision struct {
+	// Set is the id of the set of rules, "" for none: then the priorities decided.
+	Set string `json:"set,omitempty"`
+	// Rule is the rule that decided, "" if none did.
+	Rule  string `json:"rule,omitempty"`
+	Facts Facts  `json:"facts"`
+	// Candidates are all accounts that were considered, in their order.
+	Candidates []Candidate `json:"candidates"`
+	// Draw is by what a split was drawn: StickyCustomer, or StickyOrder also where the customer is not known.
+	Draw string `json:"draw,omitempty"`
+}
+
+// Decide returns where a payment may go. accounts are the shop's, in the order of its routing.
+func (s *Set) Decide(f Facts, accounts []Account) Decision {
+	d := Decision{Facts: s.Kept(f), Candidates: make([]Candidate, 0, len(accounts))}
+	s.matching(d.Facts.texts(s.keys)).each(func(i int) (stop bool) {
+		r := &s.Rules[i]
+		if f.Amount < r.amount.from || f.Amount > r.amount.to {
+			return false
+		}
+		if taken := d.consider(r, accounts); taken || r.Refuse {
+			d.Rule = r.Name
+			return true
+		}
+		return false
+	})
+	if d.Rule == "" && s.ByPriority {
+		d.byPriority(accounts)
+	}
+	return d
+}
+
+// ByPriority is the decision where no set of rules is active.
+func ByPriority(f Facts, accounts []Account) Decision {
+	d := Decision{Facts: f, Candidates: make([]Candidate, 0, len(accounts))}
+	d.byPriority(accounts)
+	return d
+}
+
+func (d *Decision) byPriority(accounts []Account) {
+	d.Draw = ""
+	for _, a := range accounts {
+		if a.Priority > 0 {
+			d.add(Candidate{Account: a.Name, Reason: a.Reason})
+		}
+	}
+}
+
+// consider adds a rule's accounts, and reports whether one takes the payment.
+func (d *Decision) consider(r *Rule, accounts []Account) (taken bool) {
+	d.Draw = ""
+	if len(r.Split) > 0 {
+		key := d.Facts.OrderKey
+		d.Draw = StickyOrder
+		if r.Sticky == StickyCustomer && d.Facts.CustomerKey != "" {
+			d.Draw, key = StickyCustomer, d.Facts.CustomerKey
+		}
+		for _, share := range drawn(r.Split, r.Name, key) {
+			taken = d.add(Candidate{share.Account, reasonOf(accounts, share.Account), share.Weight}) || taken
+		}
+	}
+	for _, name := range r.Accounts {
+		taken = d.add(Candidate{Account: name, Reason: reasonOf(accounts, name)}) || taken
+	}
+	return taken
+}
+
+// add adds a candidate unless it was considered before, and reports whether it takes the payment.
+func (d *Decision) add(c Candidate) bool {
+	if !slices.ContainsFunc(d.Candidates, func(other Candidate) bool { return other.Account == c.Account }) {
+		d.Candidates = append(d.Candidates, c)
+	}
+	return c.Reason == ""
+}
+
+func reasonOf(accounts []Account, name string) Reason {
+	for i := range accounts {
+		if accounts[i].Name == name {
+			return accounts[i].Reason
+		}
+	}
+	return NotLinked
+}
+
+// Accounts are those that the payment may go to, in their order.
+func (d *Decision) Accounts() []string {
+	var names []string
+	for _, c := range d.Candidates {
+		if c.Reason == "" {
+			names = append(names, c.Account)
+		}
+	}
+	return names
+}
+
+// PassOver says that an account was passed over, because its host fails.
+func (d *Decision) PassOver(account string) {
+	for i := range d.Candidates {
+		if d.Candidates[i].Account == account {
+			d.Candidates[i].Reason = CircuitOpen
+		}
+	}
+}
+
+// Considered are the accounts as they were when the decision was made, to make it once more.
+func (d *Decision) Considered() []Account {
+	list := make([]Account, len(d.Candidates))
+	for i, c := range d.Candidates {
+		list[i] = Account{Name: c.Account, Priority: i + 1, Reason: c.Reason}
+	}
+	return list
+}
