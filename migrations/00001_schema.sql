@@ -123,6 +123,22 @@ CREATE TABLE account_shops (
     PRIMARY KEY (shop_id, account_id)
 );
 
+-- Routing rules, as versions: none is changed but for its state. See docs/routing.md.
+CREATE TABLE routing_sets (
+    id           uuid PRIMARY KEY,
+    shop_id      uuid REFERENCES shops (id),                -- null: of every shop without an active set of its own
+    version      integer NOT NULL CONSTRAINT routing_sets_version CHECK (version >= 1), -- counts those of a scope
+    body         text NOT NULL CONSTRAINT routing_sets_body CHECK (length(body) BETWEEN 2 AND 262144), -- the file as it was given
+    checksum     text NOT NULL,                             -- SHA-256 of the body, in hexadecimal
+    state        text NOT NULL CONSTRAINT routing_sets_state CHECK (state IN ('draft', 'active', 'retired')),
+    author       text NOT NULL,
+    reason       text NOT NULL,                             -- why it was made
+    created_at   timestamptz NOT NULL,
+    activated_at timestamptz CONSTRAINT routing_sets_activated CHECK ((state = 'draft') = (activated_at IS NULL)), -- the last time
+    CONSTRAINT routing_sets_versions UNIQUE NULLS NOT DISTINCT (shop_id, version)
+);
+CREATE UNIQUE INDEX routing_sets_active ON routing_sets (shop_id) NULLS NOT DISTINCT WHERE state = 'active';
+
 -- Every replica keeps shops, keys and accounts in memory, and reads them anew when this number has moved.
 CREATE TABLE directory (
     one_row     boolean PRIMARY KEY DEFAULT true CONSTRAINT directory_one_row CHECK (one_row),
@@ -147,6 +163,7 @@ CREATE TRIGGER limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON li
 CREATE TRIGGER paused_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON paused_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER routing_sets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON routing_sets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 
 -- Keys that the service makes for itself, such as the one that request bodies are compared by.
@@ -247,6 +264,7 @@ CREATE TABLE orders (
     failure             jsonb,
 
     -- From and for the shop.
+    routing             jsonb,                              -- the decision of routing rules, null where none decided; without its facts when the order is erased
     details             bytea,                              -- what the shop told of its customer and site; under the data key
     description         text NOT NULL DEFAULT '',
     metadata            jsonb NOT NULL DEFAULT '{}',
@@ -491,6 +509,11 @@ CREATE TRIGGER order_references_append_only BEFORE UPDATE OR DELETE ON order_ref
 CREATE TRIGGER order_references_no_truncate BEFORE TRUNCATE ON order_references FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 CREATE TRIGGER orders_append_only BEFORE DELETE ON orders FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER orders_no_truncate BEFORE TRUNCATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+CREATE TRIGGER routing_sets_append_only BEFORE DELETE ON routing_sets FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER routing_sets_unchanged BEFORE UPDATE ON routing_sets FOR EACH ROW
+    WHEN ((OLD.id, OLD.version, OLD.body, OLD.checksum, OLD.author, OLD.reason, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.version, NEW.body, NEW.checksum, NEW.author, NEW.reason, NEW.created_at)
+        OR OLD.shop_id IS DISTINCT FROM NEW.shop_id) EXECUTE FUNCTION append_only();
+CREATE TRIGGER routing_sets_no_truncate BEFORE TRUNCATE ON routing_sets FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- How much of a limit is used: sums by twenty-fourths of its window. What is added and taken away is under the lock of the limit.
 CREATE TABLE limit_uses (
@@ -1125,6 +1148,6 @@ DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
 DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, replicas, reencryptions, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
+DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

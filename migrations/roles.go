@@ -77,6 +77,7 @@ var tableRights = []rights{
 	{"accounts", "SELECT", all},
 	{"account_secrets", "SELECT", all},
 	{"account_shops", "SELECT", all},
+	{"routing_sets", "SELECT", readAndAdd + ", UPDATE (state, activated_at)"},
 	{"directory", "SELECT", "UPDATE"},
 	{"shop_key_uses", "SELECT, INSERT, UPDATE", ""},
 	{"service_keys", readAndAdd, "UPDATE"},

@@ -51,6 +51,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('reencryptions', 'local', 'a row for each encrypted column'),
     ('account_shops', 'local', 'as shop_keys'),
     ('account_secrets', 'local', 'as shop_keys'),
+    ('routing_sets', 'local', 'as shop_keys'),
     ('directory', 'view', 'see below'),
     ('service_keys', 'local', 'read once by every process'),
     ('audit_log', 'local', 'written by operators only'),

@@ -196,6 +196,10 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"feed rewind":                   {"feed", "rewind", "--since", "2026-01-01T00:00:00Z"},
 		"rate set":                      {"rate", "set", "first", "--class", "writes", "--requests", "60", "--per", "3s"},
 		"rate remove":                   {"rate", "remove", "first", "--class", "writes"},
+		"route set":                     {"route", "set", secretIn(t, everythingTo("fake-1")), "--shop", "first"},
+		"route activate":                {"route", "activate", "1", "--shop", "first", "--expect-version", "0"},
+		"route deactivate":              {"route", "deactivate", "--shop", "first"},
+		"route rollback":                {"route", "rollback", "--shop", "first", "--expect-version", "0"},
 		"limit set":                     {"limit", "set", "--shop", "first", "--kind", "payout", "--rule", "day", "--orders", "5"},
 		"limit remove":                  {"limit", "remove", "--shop", "first", "--kind", "payout", "--rule", "day"},
 		"erase order":                   {"erase", "order", b.rested[0].Order.String(), "--force"},
@@ -257,7 +261,7 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

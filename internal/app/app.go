@@ -25,6 +25,7 @@ type cli struct {
 	Keyset            keysetCmd            `cmd:"" help:"Keys that encrypt secrets in the database."`
 	Shop              shopCmd              `cmd:"" help:"Shops."`
 	Key               keyCmd               `cmd:"" help:"API keys of shops."`
+	Route             routeCmd             `cmd:"" help:"Rules that choose the accounts of payments."`
 	Rate              rateCmd              `cmd:"" help:"How often shops may ask."`
 	Payout            payoutCmd            `cmd:"" help:"Payouts that wait for a release."`
 	Limit             limitCmd             `cmd:"" help:"How much money orders may move."`

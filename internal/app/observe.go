@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
-	log                                                                                                                                    zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
+	log                                                                                                                                            zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -38,6 +39,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		failovers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_failovers_total", Help: "Orders that went to another account, because the first proved that nothing was sent.",
 		}, []string{"from", "to", "reason"}),
+		routed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_routed_payments_total", Help: "New payments of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
+		}, []string{"rule", "account"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
@@ -58,7 +62,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
 	return o
 }
 
@@ -97,6 +101,9 @@ func (o *observer) observe(e payment.Event) {
 	if e.Elsewhere != "" {
 		o.failovers.WithLabelValues(e.Account, e.Elsewhere, e.Reason).Inc()
 		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("nothing was sent, so the order goes to another account")
+	}
+	if e.Routed != "" {
+		o.routed.WithLabelValues(e.Routed, cmp.Or(e.Account, "none")).Inc()
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -87,6 +87,15 @@ func (p PAN) BIN() string {
 	return p.reveal()[:6]
 }
 
+// Leading returns what of the number may be kept in the clear beside its last four digits: the first eight of sixteen digits or more,
+// and the first six of fewer.
+func (p PAN) Leading() string {
+	if digits := p.reveal(); len(digits) >= 16 {
+		return digits[:8]
+	}
+	return p.BIN()
+}
+
 // Last4 returns the last four digits, or "".
 func (p PAN) Last4() string {
 	if p.IsZero() {

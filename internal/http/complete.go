@@ -51,7 +51,7 @@ func covered(fields []gateway.FieldError, name string) bool {
 // furtherProblems is what conversion and provider say of a body's members.
 func (s *server) furtherProblems(ctx context.Context, members map[string]any) []gateway.FieldError {
 	switch callOf(ctx).operation.id {
-	case "createPayment":
+	case "createPayment", "previewPayment":
 		return further(ctx, members, newPayment, checked[payment.NewPayment](s))
 	case "createPayout":
 		return further(ctx, members, newPayout, checked[payment.NewPayout](s))

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"payrelay/internal/gateway"
@@ -25,6 +26,22 @@ func (s *server) createPayment(ctx context.Context, b *oapi.PaymentRequest) (*pa
 		return s.earlier(ctx, gateway.KindPayment, b.Reference, err)
 	}
 	return s.Orders.CreatePayment(ctx, in)
+}
+
+func (s *server) previewPayment(ctx context.Context, _ *call, b *oapi.PaymentRequest) (reply, error) {
+	in, err := newPayment(ctx, b)
+	if err != nil {
+		return reply{}, err
+	}
+	p, err := s.Orders.PreviewPayment(ctx, in)
+	if err != nil {
+		return reply{}, err
+	}
+	body := oapi.PaymentPreview{Account: p.Account.Name, Provider: p.Account.Provider, Rule: nullable(p.Rule), Candidates: []oapi.PreviewCandidate{}}
+	for _, c := range p.Candidates {
+		body.Candidates = append(body.Candidates, oapi.PreviewCandidate{Account: c.Account.Name, Provider: c.Account.Provider, Reason: nullable(string(c.Reason))})
+	}
+	return reply{status: http.StatusOK, body: body, secret: true}, nil // a repeat is a new question
 }
 
 func (s *server) capturePayment(ctx context.Context, key payment.Key, b *oapi.CaptureRequest) (*payment.Order, error) {

@@ -38,6 +38,7 @@ var statuses = map[payment.Code]int{
 	payment.CodeNotFound:           http.StatusNotFound,
 	payment.CodeReferenceConflict:  http.StatusConflict,
 	payment.CodeUnknownAccount:     http.StatusUnprocessableEntity,
+	payment.CodeNoRoute:            http.StatusUnprocessableEntity,
 	payment.CodeCurrency:           http.StatusUnprocessableEntity,
 	payment.CodeUnsupported:        http.StatusUnprocessableEntity,
 	payment.CodeInvalidState:       http.StatusConflict,
@@ -63,7 +64,7 @@ var statuses = map[payment.Code]int{
 // titles says each code in a few words.
 var titles = map[string]string{
 	"invalid_request": "The request is not valid", "missing_fields": "The provider needs more", "not_found": "Not found",
-	"reference_conflict": "The reference is taken", "unknown_account": "No such account", "currency_not_supported": "The currency does not fit",
+	"reference_conflict": "The reference is taken", "unknown_account": "No such account", "no_route": "No account takes it", "currency_not_supported": "The currency does not fit",
 	"not_supported_by_provider": "The provider cannot do this", "invalid_state": "Not possible in this state", "order_frozen": "The order is frozen",
 	"refund_exceeds_captured": "More than was captured", "refund_in_progress": "Another refund is open", "payment_disputed": "The payment is disputed", "amount_exceeds_authorized": "More than is held", "wrong_code": "The code is wrong",
 	"service_unavailable": "Not available right now", "provider_unavailable": "The provider did not answer", "internal_error": "Something went wrong",

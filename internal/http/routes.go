@@ -72,6 +72,7 @@ func (s *server) operationRoutes(r chi.Router) {
 	get := func(path string, do endpoint) { r.Get(path, s.serve(do)) }
 
 	post("/v1/payments", making(s.createPayment))
+	post("/v1/payments/preview", taking(s.previewPayment))
 	get("/v1/payments/{id}", showing(s.orderOf(gateway.KindPayment)))
 	post("/v1/payments/{id}/capture", changing(s.capturePayment))
 	post("/v1/payments/{id}/cancel", showing(s.Orders.Cancel))

@@ -23,6 +23,7 @@ import (
 // Orders are the use cases that the API offers.
 type Orders interface {
 	CreatePayment(ctx context.Context, in payment.NewPayment) (*payment.Order, bool, error)
+	PreviewPayment(ctx context.Context, in payment.NewPayment) (*payment.Preview, error)
 	Capture(ctx context.Context, key payment.Key, minor int64) (*payment.Order, error)
 	Cancel(ctx context.Context, key payment.Key) (*payment.Order, error)
 	ConfirmCode(ctx context.Context, key payment.Key, code gateway.Secret) (*payment.Order, error)

@@ -211,6 +211,14 @@ func (b *book) History(ctx context.Context, k payment.Key) ([]payment.Transition
 	}, err
 }
 
+func (b *book) PreviewPayment(ctx context.Context, in payment.NewPayment) (*payment.Preview, error) {
+	b.payment = in
+	main := payment.Account{Name: "EUR-1", Provider: "smartcore"}
+	return &payment.Preview{Account: main, Rule: "euro", Candidates: []payment.PreviewCandidate{
+		{Account: main}, {Account: payment.Account{Name: "EUR-2", Provider: "smartcore"}, Reason: "draining"},
+	}}, b.called(ctx, "preview payment")
+}
+
 func (b *book) EndedAttempts(context.Context, payment.Key) ([]payment.EndedAttempt, error) {
 	return []payment.EndedAttempt{{Number: 1, Provider: "smartcore", AccountName: "EUR-0", ProviderOrderID: "pr-1", Reason: "not_sent", At: at}}, nil
 }

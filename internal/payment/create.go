@@ -7,6 +7,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/routing"
 )
 
 // NewPayment asks for a payment.
@@ -36,17 +37,19 @@ type NewPayment struct {
 // CodeReferenceConflict, CodeProviderFailed, CodeUnavailable; nothing is stored or sent on any of them but the last, which
 // says nothing about what was stored.
 func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, bool, error) {
-	operation := gateway.OpSale
-	if in.Manual {
-		operation = gateway.OpAuthorize
-	}
-	return s.accept(ctx, intake{
+	return s.accept(ctx, s.paymentIntake(in))
+}
+
+// paymentIntake is a payment as every new order is taken in.
+func (s *Service) paymentIntake(in NewPayment) intake {
+	return intake{
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
-			Operation: operation, Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
+			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
 			Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
 		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments,
+		facts: func(shop string) routing.Facts { return s.paymentFacts(in, shop) },
 		offer: func(_ context.Context, to target, o *Order) (offer, error) {
 			o.CardFingerprint = s.cardFingerprint(in.Method.Card)
 			req := s.paymentRequest(in, o.Ref(), to.account)
@@ -54,5 +57,12 @@ func (s *Service) CreatePayment(ctx context.Context, in NewPayment) (*Order, boo
 				return to.gateway.CreatePayment(ctx, req)
 			}}, refusalOf(expired(req, s.Now()), to.gateway.Check(req), to.account)
 		},
-	})
+	}
+}
+
+func (in NewPayment) operation() gateway.Operation { //nolint:gocritic // as the other methods
+	if in.Manual {
+		return gateway.OpAuthorize
+	}
+	return gateway.OpSale
 }

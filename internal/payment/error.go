@@ -19,6 +19,7 @@ const (
 	CodeNotFound           Code = "not_found"
 	CodeReferenceConflict  Code = "reference_conflict"
 	CodeUnknownAccount     Code = "unknown_account"
+	CodeNoRoute            Code = "no_route"
 	CodeCurrency           Code = "currency_not_supported"
 	CodeUnsupported        Code = "not_supported_by_provider"
 	CodeInvalidState       Code = "invalid_state"

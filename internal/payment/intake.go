@@ -8,6 +8,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/routing"
 )
 
 // Every use case that calls a provider about an order takes the same steps, and says only what is its own:
@@ -27,6 +28,8 @@ type intake struct {
 	account  string
 	currency money.Currency
 	purpose  Purpose
+	// facts are what routing rules ask about, by the name of the shop; nil for an order that no rule routes.
+	facts func(shop string) routing.Facts
 	// minor is the order's amount where the account says in which currency.
 	minor int64
 	// offer says what would be sent, or why it cannot be.
@@ -97,7 +100,10 @@ func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
 }
 
 func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, error) {
-	candidates, err := s.candidates(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
+	candidates, decision, err := s.routed(ctx, in)
+	if CodeOf(err) == CodeNoRoute {
+		s.Observe(Event{Kind: in.order.Kind, Routed: RoutedOtherwise})
+	}
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
@@ -105,7 +111,15 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	return s.begin(ctx, o, a)
+	if o.Routing, err = decisionOf(decision, candidates, o.AccountID); err != nil {
+		return nil, false, err
+	}
+	taken := o.AccountName
+	o, isNew, err := s.begin(ctx, o, a)
+	if isNew && decision != nil {
+		s.Observe(Event{Kind: o.Kind, Order: o.ID, Account: taken, Routed: orElse(decision.Rule, RoutedOtherwise)})
+	}
+	return o, isNew, err
 }
 
 // firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be

@@ -64,6 +64,8 @@ type Order struct {
 	// SupersededBy is the order that carries the money which came after this one had ended without any, nil if none did.
 	SupersededBy *uuid.UUID
 	Description  string
+	// Routing is the decision of routing rules as JSON, nil where none decided. It is never changed.
+	Routing []byte
 	// Details is what the shop told of its customer and site, as JSON in the words of the merchant API. A provider is sent
 	// what it has fields for; the rest is kept here alone. Stored encrypted.
 	Details         []byte

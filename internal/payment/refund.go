@@ -185,7 +185,7 @@ func (s *Service) Earlier(ctx context.Context, shop uuid.UUID, kind gateway.Kind
 }
 
 // rejections are the codes that say that a request cannot be carried out as things are now.
-var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeCurrency, CodeUnsupported, CodeProviderFailed, CodeDisabled}
+var rejections = []Code{CodeInvalid, CodeMissingFields, CodeUnknownAccount, CodeNoRoute, CodeCurrency, CodeUnsupported, CodeProviderFailed, CodeDisabled}
 
 // refuse answers a request that cannot be carried out: with the order that it made earlier, if there is one, else with why.
 func (s *Service) rejectOrReplay(ctx context.Context, o *Order, reason error) (*Order, bool, error) {

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
@@ -26,18 +24,19 @@ func (s *Service) Check(ctx context.Context, in Request) []gateway.FieldError {
 }
 
 func (in NewPayment) check(ctx context.Context, s *Service) []gateway.FieldError {
-	return s.checkAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayments, func(a Account, gw gateway.Gateway) []gateway.FieldError {
-		operation := gateway.OpSale
-		if in.Manual {
-			operation = gateway.OpAuthorize
-		}
-		req := s.paymentRequest(in, s.trialRef(gateway.KindPayment, operation, in.Amount.Minor(), a), a)
+	return s.checkAt(ctx, s.paymentIntake(in), func(a Account, gw gateway.Gateway) []gateway.FieldError {
+		req := s.trialPayment(in, a)
 		return append(expired(req, s.Now()), gw.Check(req)...)
 	})
 }
 
+// trialPayment is what the provider of an account would be told of a payment.
+func (s *Service) trialPayment(in NewPayment, a Account) gateway.PaymentRequest {
+	return s.paymentRequest(in, s.trialRef(gateway.KindPayment, in.operation(), in.Amount.Minor(), a), a)
+}
+
 func (in NewPayout) check(ctx context.Context, s *Service) []gateway.FieldError {
-	return s.checkAt(ctx, in.Shop, in.Account, in.Currency, PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+	return s.checkAt(ctx, intake{order: Order{ShopID: in.Shop}, account: in.Account, currency: in.Currency, purpose: PurposePayouts}, func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		if _, ok := gw.(gateway.Payer); !ok {
 			return nil
 		}
@@ -57,7 +56,7 @@ func (in NewPayout) check(ctx context.Context, s *Service) []gateway.FieldError 
 }
 
 func (in NewTransfer) check(ctx context.Context, s *Service) []gateway.FieldError {
-	return s.checkAt(ctx, in.Shop, in.Account, in.Amount.Currency(), PurposePayouts, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+	return s.checkAt(ctx, intake{order: Order{ShopID: in.Shop}, account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayouts}, func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		if _, ok := gw.(gateway.Transferrer); !ok {
 			return nil
 		}
@@ -70,21 +69,19 @@ func (in NewTransfer) check(ctx context.Context, s *Service) []gateway.FieldErro
 
 // checkAt asks the gateway of the account that a request goes to. Until it is known which one that is, no provider's needs
 // are the request's.
-func (s *Service) checkAt(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose,
-	ask func(Account, gateway.Gateway) []gateway.FieldError,
-) []gateway.FieldError {
-	account, err := s.route(ctx, shop, name, currency, purpose)
+func (s *Service) checkAt(ctx context.Context, in intake, ask func(Account, gateway.Gateway) []gateway.FieldError) []gateway.FieldError {
+	candidates, _, err := s.routed(ctx, in)
 	switch {
-	case name == "" && currency == "" && CodeOf(err) == CodeCurrency: // the currency was complained about where it was read
+	case in.account == "" && in.currency == "" && (CodeOf(err) == CodeCurrency || CodeOf(err) == CodeNoRoute): // the currency was complained about where it was read
 		return nil
 	case err != nil:
 		return fieldsOf(err)
 	}
-	gw, err := s.open(account)
+	gw, err := s.open(candidates[0])
 	if err != nil {
 		return nil
 	}
-	return ask(account, gw.gateway)
+	return ask(candidates[0], gw.gateway)
 }
 
 // trialOrderID has the form of an order's id at its provider, and belongs to none.

@@ -27,7 +27,9 @@ type Config struct {
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader
 	WriteSheet         SheetWriter
-	// FingerprintKey is what card numbers and destinations are hashed with, to be recognized. Without it none is.
+	// RoutingRules returns a shop's active routing rules, nil if there are none. May be nil.
+	RoutingRules func(context.Context, uuid.UUID) (*RoutingRules, error)
+	// FingerprintKey is what card numbers, destinations and the keys of splits are hashed with, to be recognized. Without it none is.
 	FingerprintKey []byte
 	// PublicURL is where providers reach us, without a slash at the end.
 	PublicURL string
@@ -84,6 +86,8 @@ type Event struct {
 	// Elsewhere is the account that the order went to instead of Account, where nothing was sent because of Reason; both are empty
 	// for every other event.
 	Elsewhere, Reason string
+	// Routed is the rule by which a new payment went to Account, or RoutedOtherwise; an empty Account is for one that no account takes.
+	Routed string
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
 	Secrets string
 }
@@ -117,6 +121,9 @@ func New(c Config) *Service {
 	}
 	if c.NewID == nil {
 		c.NewID = (&idMaker{now: c.Now}).next
+	}
+	if c.RoutingRules == nil {
+		c.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) { return nil, nil } //nolint:nilnil // none are an answer
 	}
 	if c.AnnotateRequest == nil {
 		c.AnnotateRequest = func(context.Context, *Order) {}

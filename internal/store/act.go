@@ -18,6 +18,9 @@ import (
 // ownerOf finds the shop or account whose rows an act changes. It returns pgx.ErrNoRows for one that does not exist.
 type ownerOf func(ctx context.Context, q *db.Queries) (uuid.UUID, error)
 
+// nobody owns what is of all shops.
+func nobody(context.Context, *db.Queries) (uuid.UUID, error) { return uuid.Nil, nil }
+
 func shopNamed(name string) ownerOf {
 	return func(ctx context.Context, q *db.Queries) (uuid.UUID, error) { return q.ShopIDByName(ctx, text(name)) }
 }

@@ -24,6 +24,7 @@ const (
 	tableAccountShops   = "account_shops"
 	tableLimits         = "limits"
 	tableHolds          = "order_holds"
+	tableRoutingSets    = "routing_sets"
 )
 
 // configTable is such a table. A test compares the list with the schema.
@@ -51,6 +52,10 @@ var configTables = []configTable{
 	{name: tableAccountSecrets, owner: "t.account_id", key: []string{"name", "stage"}, columns: []string{"value", "since"}, encrypted: "value"},
 	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}, columns: []string{"priority"}},
 	{name: tableLimits, owner: limitOwner, key: []string{"id"}, columns: []string{"scope", "object_id", "kind", "currency", "rule", "amount", "orders", "mode"}},
+	{
+		name: tableRoutingSets, owner: "coalesce(t.shop_id, '00000000-0000-0000-0000-000000000000')", key: []string{"id"},
+		columns: []string{"version", "body", "checksum", "state", "author", "reason", "created_at", "activated_at"},
+	},
 	{name: tableHolds, owner: "t.shop_id", key: []string{"order_id"}, columns: []string{"reason", "at"}},
 }
 

@@ -95,6 +95,14 @@ func (s *Store) AcceptAccount(ctx context.Context, name string) error {
 	})
 }
 
+// AcceptGlobal seals what belongs to no shop or account as it is, and deactivates the routing rules of all shops.
+func (s *Store) AcceptGlobal(ctx context.Context) error {
+	return s.act(ctx, "accept what is global", nobody, func(ctx context.Context, tx pgx.Tx) (act, error) {
+		_, err := db.New(tx).RetireRoutingSet(ctx, nil)
+		return act{action: "audit accept", kind: "limits and routing", object: "of all shops", after: activeFacts(RoutingSet{}), accepts: true}, err
+	})
+}
+
 // alteredCollector shows how many rows were found altered, by table.
 type alteredCollector struct {
 	store *Store

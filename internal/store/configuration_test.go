@@ -28,6 +28,10 @@ func configured(t *testing.T) *fixture {
 		name := map[payment.LimitScope]string{payment.LimitShop: "first", payment.LimitKey: keyID(t, b.key), payment.LimitAccount: "EUR-1"}[l.Scope]
 		require.NoError(t, b.SetLimit(t.Context(), store.NamedLimit{Limit: l, Name: name}))
 	}
+	for _, name := range []string{"", "first"} {
+		_, err := b.AddRoutingSet(t.Context(), name, []byte(everythingTo("EUR-1")), true)
+		require.NoError(t, err)
+	}
 	require.Empty(t, b.altered(t))
 	return b
 }
@@ -75,7 +79,7 @@ func otherValue(column, kind string) string {
 	case kind == "text[]":
 		return column + " || '{0.0.0.0/0}'"
 	}
-	values := map[string]string{"mode": "CASE mode WHEN 'enforce' THEN 'observe' ELSE 'drain' END", "stage": "'previous'", "currency": "'UAH'", "purpose": "'payouts'", "class": "'reads'", "kind": "'refund'", "rule": "'hour'"}
+	values := map[string]string{"mode": "CASE mode WHEN 'enforce' THEN 'observe' ELSE 'drain' END", "stage": "'previous'", "currency": "'UAH'", "purpose": "'payouts'", "class": "'reads'", "state": "'retired'", "kind": "'refund'", "rule": "'hour'"}
 	if column == "scope" || column == "object_id" { // a limit of one thing becomes that of another
 		return "CASE WHEN scope IN ('shop', 'account') THEN " + map[string]string{"scope": "CASE scope WHEN 'shop' THEN 'account' ELSE 'shop' END", "object_id": "gen_random_uuid()::text"}[column] + " ELSE " + column + " END"
 	}

@@ -117,7 +117,7 @@ func (s *Store) insertion(ctx context.Context, o *payment.Order) (db.InsertOrder
 		CaptureAmount: o.CaptureAmount, ReportedAmount: o.ReportedAmount, Flow: string(o.Flow), Recurring: o.Recurring,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID,
 		ProviderReference: c.ProviderReference, BankReferences: c.BankReferences, DataKey: wrapped, ProviderState: c.ProviderState, NextAction: c.NextAction, Details: key.Seal(o.Details, placeDetails),
-		PaymentMethod: c.PaymentMethod, Failure: c.Failure, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
+		PaymentMethod: c.PaymentMethod, Failure: c.Failure, Routing: o.Routing, ParentID: o.ParentID, Description: o.Description, Metadata: metadata,
 		NotificationUrl: o.NotificationURL, Sequence: c.Sequence, Conflicts: c.Conflicts, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 		FinalizedAt: o.FinalizedAt, NextPollAt: o.NextPollAt, PollsSince: o.PollsSince, PollsDone: c.PollsDone,
 		Denials: c.Denials, FirstDenialAt: o.FirstDenialAt,
@@ -175,7 +175,7 @@ func (s *Store) facts(ctx context.Context, r *db.Order) (*payment.Order, error) 
 		Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
 		ProviderReference: r.ProviderReference, ParentID: r.ParentID, SupersededBy: r.SupersededBy, Description: r.Description, NotificationURL: r.NotificationUrl,
 		Sequence: int(r.Sequence), Conflicts: int(r.Conflicts), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
-		FinalizedAt: utc(r.FinalizedAt), Erased: r.DataKey == nil,
+		FinalizedAt: utc(r.FinalizedAt), Erased: r.DataKey == nil, Routing: r.Routing,
 		Verification: payment.Verification{
 			NextPollAt: utc(r.NextPollAt), PollsSince: r.PollsSince.UTC(), PollsDone: int(r.PollsDone),
 			Denials: int(r.Denials), FirstDenialAt: utc(r.FirstDenialAt), Acknowledged: r.Acknowledged, CommandAccepted: r.CommandAccepted,

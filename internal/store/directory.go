@@ -58,6 +58,7 @@ type entries struct {
 	limits     []payment.Limit
 	paused     map[uuid.UUID]bool // shops whose direct card payments are
 	shops      map[uuid.UUID]shop.Shop
+	routing    map[uuid.UUID]activeRules // by shop; those of all shops have the zero id
 }
 
 // isAltered reports whether a row of the configuration was changed past the service.
@@ -169,14 +170,14 @@ func (s *Store) readDirectory(ctx context.Context, old *entries, state db.Direct
 		fresh = &entries{
 			state: state, // read before: what changed since is found by the next comparison
 			keys:  map[string]keyEntry{}, secrets: map[uuid.UUID][]webhookSecret{}, accounts: map[uuid.UUID]accountEntry{}, tokens: map[string]tokenEntry{},
-			ofShop: map[uuid.UUID][]accountLink{}, shops: map[uuid.UUID]shop.Shop{},
+			ofShop: map[uuid.UUID][]accountLink{}, shops: map[uuid.UUID]shop.Shop{}, routing: map[uuid.UUID]activeRules{},
 		}
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			q := db.New(tx)
 			if err := s.check(ctx, tx, sealer, old, fresh); err != nil {
 				return err
 			}
-			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh))
+			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh), fillRouting(ctx, q, fresh))
 		})
 	})
 	switch {

@@ -325,7 +325,7 @@ func limitOwnerOf(l NamedLimit) ownerOf {
 		return accountNamed(l.Name)
 	case payment.LimitGlobal:
 	}
-	return func(context.Context, *db.Queries) (uuid.UUID, error) { return uuid.Nil, nil }
+	return nobody
 }
 
 // limited locks what a limit is of. It returns the id that orders name it by, and what the audit log names.

@@ -28,7 +28,7 @@ var operatorsOnly = []string{
 	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey", "ResumeShop",
 	"RetireSecrets", "RevokeKey", "RewindFeeds", "RotateCallbackToken", "SetAccountMode", "SetAccountSecret", "SetKeyMode",
 	"SetLimit", "SetNotificationURL", "SetRate", "SetReencryptionProgress", "SetShopMode", "UnlinkAccount", "UpdateAccountSettings",
-	"UpsertDemoShop",
+	"UpsertDemoShop", "InsertRoutingSet", "ActivateRoutingSet", "RetireRoutingSet",
 }
 
 // TestTheServicesRoleMayRunItsStatements has Postgres check the rights for every statement without running it.

@@ -28,7 +28,7 @@ DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = ANY(@keys::text[]);
 -- name: DestroyDataKeys :execrows
 -- With the key goes everything that it encrypted, wherever it rests. What is not encrypted goes too.
 UPDATE orders SET data_key = NULL, provider_state = NULL, next_action = NULL, details = NULL, payment_method = NULL,
-    failure = failure || '{"message": ""}', status_reason = '', description = '', metadata = '{}'
+    failure = failure || '{"message": ""}', status_reason = '', description = '', metadata = '{}', routing = routing - 'facts'
 WHERE shop_id = $1 AND id = ANY(@orders::uuid[]);
 
 -- name: ForgetConflictReasons :exec

@@ -2,7 +2,7 @@
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2;
@@ -11,7 +11,7 @@ FROM orders WHERE shop_id = $1 AND id = $2;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
@@ -20,7 +20,7 @@ FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
@@ -37,7 +37,7 @@ ORDER BY account_id = @account_id DESC, created_at LIMIT 1;
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE provider_order_id = @provider_order_id AND shop_id = @shop_id
@@ -57,7 +57,7 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
     o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
-    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.routing, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
@@ -112,7 +112,7 @@ INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
+    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
 ) SELECT
@@ -121,7 +121,7 @@ INSERT INTO orders (
     @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
     @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
     sqlc.narg('bank_references'), @data_key, sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
-    sqlc.narg('failure'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
+    sqlc.narg('failure'), sqlc.narg('routing'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
     sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
     sqlc.narg('first_denial_at'), @acknowledged, @command_accepted, sqlc.narg('pending_since'), @pending_status, @chain, @seal
 FROM r;

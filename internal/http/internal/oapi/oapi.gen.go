@@ -624,9 +624,22 @@ type PaymentMethodInput struct {
 // PaymentMethodInputType defines model for PaymentMethodInput.Type.
 type PaymentMethodInputType string
 
+// PaymentPreview defines model for PaymentPreview.
+type PaymentPreview struct {
+	// Account The account that would take the payment.
+	Account string `json:"account"`
+
+	// Candidates Your accounts, in the order in which they would be tried, and then the others.
+	Candidates []PreviewCandidate `json:"candidates"`
+	Provider   string             `json:"provider"`
+
+	// Rule The routing rule that chose it, `null` where none did.
+	Rule *string `json:"rule"`
+}
+
 // PaymentRequest defines model for PaymentRequest.
 type PaymentRequest struct {
-	// Account A provider account. Without it the order goes to the first of your accounts for its currency, by `priority`, whose provider answers. An order whose account is named goes nowhere else.
+	// Account A provider account. Without it the order goes to the first of your accounts for its currency, by the operators' routing rules or by `priority`, whose provider answers. An order whose account is named goes nowhere else.
 	Account *string `json:"account,omitempty"`
 
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
@@ -751,6 +764,16 @@ type PayoutRequest struct {
 // Example: +442079460612
 type Phone = string
 
+// PreviewCandidate defines model for PreviewCandidate.
+type PreviewCandidate struct {
+	Account  string `json:"account"`
+	Provider string `json:"provider"`
+
+	// Reason Why the payment would not go there, `null` if it may. Known values: `circuit_open` (its host fails again and again), `currency`, `disabled`,
+	// `draining` (it begins nothing new), `frozen` (it was changed past payrelay), `not_routed` (the routing does not lead there), `purpose` (it is for other orders).
+	Reason *string `json:"reason"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Approval With `approval_pending` and `approval_rejected`: what the payout waits for.
@@ -759,7 +782,7 @@ type Problem struct {
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`, `order_frozen`,
 	// `refund_exceeds_captured`, `refund_in_progress`, `payment_disputed`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
-	// `unknown_account`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
+	// `unknown_account`, `no_route`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `velocity_exceeded`, `card_payments_paused`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
 
@@ -1236,6 +1259,9 @@ type ResolveDisputeJSONRequestBody = DisputeResolution
 
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = PaymentRequest
+
+// PreviewPaymentJSONRequestBody defines body for PreviewPayment for application/json ContentType.
+type PreviewPaymentJSONRequestBody = PaymentRequest
 
 // CapturePaymentJSONRequestBody defines body for CapturePayment for application/json ContentType.
 type CapturePaymentJSONRequestBody = CaptureRequest

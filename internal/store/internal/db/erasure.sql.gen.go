@@ -123,7 +123,7 @@ func (q *Queries) Customers(ctx context.Context, arg CustomersParams) ([]Custome
 
 const DestroyDataKeys = `-- name: DestroyDataKeys :execrows
 UPDATE orders SET data_key = NULL, provider_state = NULL, next_action = NULL, details = NULL, payment_method = NULL,
-    failure = failure || '{"message": ""}', status_reason = '', description = '', metadata = '{}'
+    failure = failure || '{"message": ""}', status_reason = '', description = '', metadata = '{}', routing = routing - 'facts'
 WHERE shop_id = $1 AND id = ANY($2::uuid[])
 `
 

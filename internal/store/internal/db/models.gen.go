@@ -291,6 +291,7 @@ type Order struct {
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
+	Routing           json.RawMessage `db:"routing"`
 	Details           []byte          `db:"details"`
 	Description       string          `db:"description"`
 	Metadata          json.RawMessage `db:"metadata"`
@@ -445,6 +446,19 @@ type Retention struct {
 	LeasedUntil time.Time       `db:"leased_until"`
 	LastRunAt   time.Time       `db:"last_run_at"`
 	Removed     json.RawMessage `db:"removed"`
+}
+
+type RoutingSet struct {
+	ID          uuid.UUID  `db:"id"`
+	ShopID      *uuid.UUID `db:"shop_id"`
+	Version     int32      `db:"version"`
+	Body        string     `db:"body"`
+	Checksum    string     `db:"checksum"`
+	State       string     `db:"state"`
+	Author      string     `db:"author"`
+	Reason      string     `db:"reason"`
+	CreatedAt   time.Time  `db:"created_at"`
+	ActivatedAt *time.Time `db:"activated_at"`
 }
 
 type ServiceKey struct {

@@ -291,17 +291,17 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES ($1, $3, $4, $2, $53, $6)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES ($1, $3, $4, $2, $54, $6)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
-    SELECT $1, r.order_id, $12, '', $7, $54, $55, $56, $17, $18, $51 FROM r
+    SELECT $1, r.order_id, $12, '', $7, $55, $56, $57, $17, $18, $52 FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
     capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
-    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, details, description, metadata,
+    provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
 ) SELECT
@@ -310,9 +310,9 @@ INSERT INTO orders (
     $17, $18, $19, $20, $21, $22,
     $23, $24, $25, $26, $27, $28,
     $29, $30, $31, $32, $33,
-    $34, $35, $36, $37, $38, $39, $40,
-    $41, $42, $43, $44, $45,
-    $46, $47, $48, $49, $50, $51, $52
+    $34, $35, $36, $37, $38, $39, $40, $41,
+    $42, $43, $44, $45, $46,
+    $47, $48, $49, $50, $51, $52, $53
 FROM r
 `
 
@@ -351,6 +351,7 @@ type InsertOrderParams struct {
 	NextAction        []byte          `db:"next_action"`
 	PaymentMethod     json.RawMessage `db:"payment_method"`
 	Failure           json.RawMessage `db:"failure"`
+	Routing           json.RawMessage `db:"routing"`
 	Details           []byte          `db:"details"`
 	Description       string          `db:"description"`
 	Metadata          json.RawMessage `db:"metadata"`
@@ -413,6 +414,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.NextAction,
 		arg.PaymentMethod,
 		arg.Failure,
+		arg.Routing,
 		arg.Details,
 		arg.Description,
 		arg.Metadata,
@@ -602,7 +604,7 @@ func (q *Queries) LegalTransitions(ctx context.Context) ([]LegalTransition, erro
 }
 
 const LockParent = `-- name: LockParent :one
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p
 `
 
@@ -654,6 +656,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 		&i.NextAction,
 		&i.PaymentMethod,
 		&i.Failure,
+		&i.Routing,
 		&i.Details,
 		&i.Description,
 		&i.Metadata,
@@ -677,7 +680,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 }
 
 const LockParentByProviderOrderID = `-- name: LockParentByProviderOrderID :many
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
 `
 
@@ -734,6 +737,7 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 			&i.NextAction,
 			&i.PaymentMethod,
 			&i.Failure,
+			&i.Routing,
 			&i.Details,
 			&i.Description,
 			&i.Metadata,
@@ -902,7 +906,7 @@ const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2
@@ -955,6 +959,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.NextAction,
 		&i.PaymentMethod,
 		&i.Failure,
+		&i.Routing,
 		&i.Details,
 		&i.Description,
 		&i.Metadata,
@@ -981,7 +986,7 @@ const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdat
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE provider_order_id = $1 AND shop_id = $2
@@ -1037,6 +1042,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.NextAction,
 		&i.PaymentMethod,
 		&i.Failure,
+		&i.Routing,
 		&i.Details,
 		&i.Description,
 		&i.Metadata,
@@ -1063,7 +1069,7 @@ const OrderByReference = `-- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE orders.shop_id = $1 AND orders.id = (
@@ -1119,6 +1125,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.NextAction,
 		&i.PaymentMethod,
 		&i.Failure,
+		&i.Routing,
 		&i.Details,
 		&i.Description,
 		&i.Metadata,
@@ -1145,7 +1152,7 @@ const OrderForUpdate = `-- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
     reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
-    data_key, provider_state, next_action, payment_method, failure, details, description, metadata, notification_url, created_at, updated_at,
+    data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE
@@ -1198,6 +1205,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.NextAction,
 		&i.PaymentMethod,
 		&i.Failure,
+		&i.Routing,
 		&i.Details,
 		&i.Description,
 		&i.Metadata,
@@ -1221,7 +1229,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
@@ -1291,6 +1299,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.NextAction,
 			&i.PaymentMethod,
 			&i.Failure,
+			&i.Routing,
 			&i.Details,
 			&i.Description,
 			&i.Metadata,
@@ -1338,7 +1347,7 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 }
 
 const RefundRows = `-- name: RefundRows :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
     SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund'
     UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
 ))
@@ -1398,6 +1407,7 @@ func (q *Queries) RefundRows(ctx context.Context, arg RefundRowsParams) ([]Order
 			&i.NextAction,
 			&i.PaymentMethod,
 			&i.Failure,
+			&i.Routing,
 			&i.Details,
 			&i.Description,
 			&i.Metadata,
@@ -1536,7 +1546,7 @@ const StuckOrders = `-- name: StuckOrders :many
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
     o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
-    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
+    o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.routing, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
 FROM open_orders s JOIN orders o ON o.shop_id = s.shop_id AND o.id = s.order_id
@@ -1599,6 +1609,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.NextAction,
 			&i.PaymentMethod,
 			&i.Failure,
+			&i.Routing,
 			&i.Details,
 			&i.Description,
 			&i.Metadata,

@@ -1,0 +1,164 @@
+package payment
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/money"
+	"payrelay/internal/routing"
+	"payrelay/internal/shop"
+)
+
+// RoutingRules are the rules that route a shop's payments.
+type RoutingRules struct {
+	ID   string // of the set
+	Shop string // the shop's name
+	Set  *routing.Set
+}
+
+// RoutedOtherwise stands in Event.Routed where no rule decided.
+const RoutedOtherwise = "otherwise"
+
+// routed lists the accounts that a new order may go to, in their order, and the decision of the rules if they decided. Without an
+// error there is at least one account.
+func (s *Service) routed(ctx context.Context, in intake) ([]Account, *routing.Decision, error) {
+	if in.account == "" && in.facts != nil {
+		rules, err := s.RoutingRules(ctx, in.order.ShopID)
+		if err != nil {
+			return nil, nil, err
+		}
+		if rules != nil {
+			return s.byRules(ctx, in, rules)
+		}
+	}
+	candidates, err := s.candidates(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
+	return candidates, nil, err
+}
+
+// byRules lists the accounts that routing rules choose.
+func (s *Service) byRules(ctx context.Context, in intake, rules *RoutingRules) ([]Account, *routing.Decision, error) {
+	accounts, err := s.Store.ShopAccounts(ctx, in.order.ShopID)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case len(accounts) == 0:
+		return nil, nil, noAccounts()
+	}
+	if err := begins(ctx, Account{}); err != nil { // the caller begins nothing
+		return nil, nil, err
+	}
+	d := rules.Set.Decide(in.facts(rules.Shop), Considered(accounts, in.currency, in.purpose))
+	d.Set = rules.ID
+	names := d.Accounts()
+	if len(names) == 0 {
+		return nil, nil, noRoute(d, accounts)
+	}
+	candidates := make([]Account, len(names))
+	for i, name := range names {
+		candidates[i] = accounts[slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })]
+	}
+	return candidates, &d, nil
+}
+
+// Considered are a shop's accounts as a decision sees them.
+func Considered(accounts []Account, currency money.Currency, purpose Purpose) []routing.Account {
+	list := make([]routing.Account, len(accounts))
+	for i, a := range accounts {
+		list[i] = routing.Account{Name: a.Name, Priority: a.Priority, Reason: reasonNotToTake(a, currency, purpose)}
+	}
+	return list
+}
+
+// reasonNotToTake says in a word why an account takes no new order of a currency and purpose, "" if it does.
+func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routing.Reason {
+	switch {
+	case a.Unusable != nil:
+		return routing.Frozen
+	case a.Currency != currency || !a.Currency.Circulates():
+		return routing.Currency
+	case a.Purpose != PurposeAny && a.Purpose != purpose:
+		return routing.Purpose
+	case a.Mode == shop.ModeDrain:
+		return routing.Draining
+	case a.Mode == shop.ModeOff:
+		return routing.Disabled
+	}
+	return ""
+}
+
+// noRoute answers a payment that the rules leave without an account. It names accounts that the shop may use, and no others.
+func noRoute(d routing.Decision, accounts []Account) error {
+	e := &Error{Code: CodeNoRoute, Message: "No routing rule leads this payment to an account that takes it. Nothing was stored or sent. Name an account, or ask the operators."}
+	for _, c := range d.Candidates {
+		if slices.ContainsFunc(accounts, func(a Account) bool { return a.Name == c.Account }) {
+			e.Fields = append(e.Fields, gateway.FieldError{Field: "account", Message: fmt.Sprintf("is not %s: %s", c.Account, reasonWords[c.Reason])})
+		}
+	}
+	return e
+}
+
+// reasonWords say more than a reason's word.
+var reasonWords = map[routing.Reason]string{
+	routing.Frozen: "it was changed past payrelay", routing.Currency: "it holds another currency", routing.Purpose: "it is for payouts only",
+	routing.Draining: "it begins nothing new at the moment", routing.Disabled: "it is switched off",
+}
+
+// decisionOf is a decision as it is stored with its order, nil for none. The candidates before the account that took the order were
+// passed over, because their hosts fail.
+func decisionOf(d *routing.Decision, candidates []Account, taken uuid.UUID) ([]byte, error) {
+	if d == nil {
+		return nil, nil
+	}
+	for _, a := range candidates {
+		if a.ID == taken {
+			break
+		}
+		d.PassOver(a.Name)
+	}
+	return json.Marshal(d)
+}
+
+// paymentFacts are what rules may ask about a payment.
+func (s *Service) paymentFacts(in NewPayment, shop string) routing.Facts {
+	f := routing.Facts{
+		Shop: shop, Kind: string(gateway.KindPayment), Currency: string(in.Amount.Currency()), Amount: in.Amount.Minor(), Flow: string(in.Flow),
+		Capture: "automatic", Recurring: in.Recurring.Enabled, CustomerCountry: in.Customer.Address.Country, Metadata: in.Metadata,
+		CustomerKey: s.stickyKey(in.Shop, "customer", orElse(in.Metadata["customer_id"], strings.ToLower(in.Customer.Email))),
+		OrderKey:    s.stickyKey(in.Shop, "order", in.Reference),
+	}
+	if in.Manual {
+		f.Capture = "manual"
+	}
+	switch m := in.Method; {
+	case m.Card != nil:
+		f.Method, f.CardBIN, f.CardBrand = "card", m.Card.Number.Leading(), m.Card.Number.Brand()
+	case m.ApplePay != nil:
+		f.Method, f.CardBrand = "apple_pay", strings.ToUpper(m.ApplePay.Network)
+	case m.GooglePay != nil:
+		f.Method, f.CardBrand = "google_pay", strings.ToUpper(m.GooglePay.Network)
+	case m.StoredCard != nil:
+		f.Method = "stored_card"
+	case m.Mobile != nil:
+		f.Method = "mobile"
+	}
+	return f
+}
+
+// stickyKey is a keyed hash of what a split keeps together, "" for nothing.
+func (s *Service) stickyKey(shop uuid.UUID, what, value string) string {
+	if value == "" || len(s.FingerprintKey) == 0 {
+		return ""
+	}
+	mac := hmac.New(sha256.New, s.FingerprintKey)
+	fmt.Fprintf(mac, "routing:%s:%s:%s", what, shop, value)
+	return hex.EncodeToString(mac.Sum(nil)[:16])
+}

@@ -1,0 +1,224 @@
+package payment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/card"
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
+	"payrelay/internal/routing"
+	"payrelay/internal/shop"
+)
+
+// underRules has a service with the accounts of threeAccounts route by rules.
+func underRules(t *testing.T, body string) (s *shopStore, service *Service, providers map[string]*gatewaytest.Fake) {
+	t.Helper()
+	s, service, providers = threeAccounts()
+	set, problems := routing.Parse([]byte(body))
+	require.Empty(t, problems)
+	service.FingerprintKey = []byte("key")
+	service.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) {
+		return &RoutingRules{"set-1", "books", set}, nil
+	}
+	return s, service, providers
+}
+
+func oneRule(when, then string) string {
+	return fmt.Sprintf(`{"rules": [{"name": "rule", "when": %s, "then": %s}], "otherwise": "refuse"}`, when, then)
+}
+
+func euros(member ...func(*NewPayment)) NewPayment {
+	in := NewPayment{Shop: uuid.New(), Reference: "r", Amount: money.New(100, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte("h")}
+	for _, set := range member {
+		set(&in)
+	}
+	return in
+}
+
+// decided is the decision that an order keeps, which its facts give once more.
+func decided(t *testing.T, service *Service, o *Order) routing.Decision {
+	t.Helper()
+	var d routing.Decision
+	require.NoError(t, json.Unmarshal(o.Routing, &d))
+	rules, err := service.RoutingRules(t.Context(), o.ShopID)
+	require.NoError(t, err)
+	next := rules.Set.Decide(d.Facts, d.Considered())
+	next.Set = d.Set
+	require.Equal(t, d, next, "from its facts")
+	return d
+}
+
+func TestRulesChooseTheAccount(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		body        string
+		drained     string
+		heldBack    string
+		want        string
+		rule        string
+		reasonFirst routing.Reason // of the first candidate
+		code        Code
+	}{
+		"an account without a priority":       {body: oneRule(`{}`, `{"accounts": ["spare", "first"]}`), want: "spare", rule: "rule"},
+		"a drained one is passed over":        {body: oneRule(`{}`, `{"accounts": ["spare", "first"]}`), drained: "spare", want: "first", rule: "rule", reasonFirst: routing.Draining},
+		"one held back is passed over":        {body: oneRule(`{}`, `{"accounts": ["spare", "first"]}`), heldBack: "spare", want: "first", rule: "rule", reasonFirst: routing.CircuitOpen},
+		"one that the shop may not use":       {body: oneRule(`{}`, `{"accounts": ["foreign", "second"]}`), want: "second", rule: "rule", reasonFirst: routing.NotLinked},
+		"no rule fits":                        {body: oneRule(`{"currency": ["USD"]}`, `{"accounts": ["first"]}`), code: CodeNoRoute},
+		"nobody is left":                      {body: oneRule(`{}`, `{"accounts": ["second"]}`), drained: "second", code: CodeNoRoute},
+		"no rule fits, and priorities decide": {body: strings.Replace(oneRule(`{"currency": ["USD"]}`, `{"accounts": ["spare"]}`), "refuse", "by_priority", 1), want: "first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, service, providers := underRules(t, c.body)
+			for i := range s.accounts {
+				if s.accounts[i].Name == c.drained {
+					s.accounts[i].Mode = shop.ModeDrain
+				}
+			}
+			if c.heldBack != "" {
+				providers[c.heldBack].HeldBackFunc = func(gateway.Ref) time.Duration { return time.Second }
+			}
+			o, _, err := service.CreatePayment(t.Context(), euros())
+			require.Equal(t, c.code, CodeOf(err), "%v", err)
+			if c.code != "" {
+				require.Empty(t, s.orders, "nothing is written")
+				return
+			}
+			require.Equal(t, c.want, o.AccountName)
+			d := decided(t, service, o)
+			require.Equal(t, "set-1", d.Set)
+			require.Equal(t, c.rule, d.Rule)
+			require.Equal(t, c.reasonFirst, d.Candidates[0].Reason)
+		})
+	}
+}
+
+func TestNoRouteNamesTheReasonsAndNoForeignAccount(t *testing.T) {
+	t.Parallel()
+	s, service, _ := underRules(t, oneRule(`{}`, `{"accounts": ["foreign", "first"]}`))
+	s.accounts[0].Mode = shop.ModeOff
+	in := euros()
+	_, _, err := service.CreatePayment(t.Context(), in)
+	require.Equal(t, []gateway.FieldError{{Field: "account", Message: "is not first: it is switched off"}}, fieldsOf(err))
+	require.NotContains(t, err.Error(), "foreign")
+
+	// A repeat of what was taken before is answered with its order all the same.
+	s.accounts[0].Mode = shop.ModeEnabled
+	first, isNew, err := service.CreatePayment(t.Context(), in)
+	require.NoError(t, err)
+	require.True(t, isNew)
+	s.accounts[0].Mode = shop.ModeOff
+	repeat, isNew, err := service.CreatePayment(t.Context(), in)
+	require.NoError(t, err)
+	require.False(t, isNew)
+	require.Equal(t, first.ID, repeat.ID)
+}
+
+func TestANamedAccountIsNeverRouted(t *testing.T) {
+	t.Parallel()
+	_, service, _ := underRules(t, oneRule(`{}`, `{"accounts": ["spare"]}`))
+	service.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) {
+		t.Error("rules were asked for")
+		return nil, nil //nolint:nilnil // never reached
+	}
+	o, _, err := service.CreatePayment(t.Context(), euros(func(in *NewPayment) { in.Account = "second" }))
+	require.NoError(t, err)
+	require.Equal(t, "second", o.AccountName)
+	require.Nil(t, o.Routing)
+}
+
+// Where nothing was sent, the order goes on to the next candidate of the rule, and never to an account that the rule does not name.
+func TestFailoverGoesOnInTheOrderOfTheRule(t *testing.T) {
+	t.Parallel()
+	s, service, providers := underRules(t, oneRule(`{}`, `{"accounts": ["spare", "second"]}`))
+	dead := func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Code: "dial"}
+	}
+	providers["spare"].CreatePaymentFunc = dead
+	o, _, err := service.CreatePayment(t.Context(), euros())
+	require.NoError(t, err)
+	require.Equal(t, "second", o.AccountName)
+	require.Len(t, s.ended, 1)
+	require.Equal(t, []string{"spare", "second"}, func() []string { d := decided(t, service, o); return d.Accounts() }())
+
+	providers["second"].CreatePaymentFunc = dead
+	o, _, err = service.CreatePayment(t.Context(), euros(func(in *NewPayment) { in.Reference = "r2" }))
+	require.NoError(t, err)
+	require.Equal(t, StatusFailed, o.Status, "first is no candidate")
+}
+
+// What is stored of a card is its BIN, and of a customer nothing but keyed hashes and what rules ask for.
+func TestADecisionHoldsNoPersonalData(t *testing.T) {
+	t.Parallel()
+	const number = "4012000000003010"
+	pan, err := card.ParsePAN(number)
+	require.NoError(t, err)
+	in := euros(func(in *NewPayment) {
+		in.Flow, in.Method.Card = gateway.FlowDirect, &card.Card{Number: pan, Expiry: card.Expiry{Month: 12, Year: 2099}}
+		in.Customer = gateway.Customer{Email: "john@example.com", FirstName: "John", Address: gateway.Address{Country: "GB"}}
+		in.Metadata = map[string]string{"customer_id": "17", "note": "secret-note", "channel": "web"}
+	})
+	_, service, _ := underRules(t, oneRule(`{"card.bin": ["401200"], "metadata.channel": ["web"]}`, `{"split": {"first": 1, "second": 1}, "sticky": "customer"}`))
+	o, _, err := service.CreatePayment(t.Context(), in)
+	require.NoError(t, err)
+	d := decided(t, service, o)
+	require.Equal(t, "401200", d.Facts.CardBIN)
+	require.Equal(t, "GB", d.Facts.CustomerCountry)
+	require.Equal(t, "VISA", d.Facts.CardBrand)
+	require.Equal(t, routing.StickyCustomer, d.Draw)
+	for _, personal := range []string{number, "40120000", "john", "John", "secret-note", `"17"`, `"r"`} {
+		require.NotContains(t, string(o.Routing), personal)
+	}
+	in.Reference = "r2"
+	in.Metadata["note"] = "another"
+	other, _, err := service.CreatePayment(t.Context(), in)
+	require.NoError(t, err)
+	require.Equal(t, o.AccountName, other.AccountName, "the same customer")
+}
+
+func TestAPreviewSendsAndStoresNothing(t *testing.T) {
+	t.Parallel()
+	s, service, providers := underRules(t, oneRule(`{}`, `{"accounts": ["spare", "second"]}`))
+	s.accounts = append(s.accounts, Account{ID: uuid.New(), Name: "dollars", Provider: "first", Currency: "USD", Purpose: PurposeAny, Priority: 3})
+	providers["spare"].HeldBackFunc = func(gateway.Ref) time.Duration { return time.Second }
+	p, err := service.PreviewPayment(t.Context(), euros())
+	require.NoError(t, err)
+	require.Equal(t, "second", p.Account.Name)
+	require.Equal(t, "rule", p.Rule)
+	var got []string
+	for _, c := range p.Candidates {
+		got = append(got, c.Account.Name+" "+string(c.Reason))
+	}
+	require.Equal(t, []string{"spare circuit_open", "second ", "first not_routed", "dollars currency"}, got)
+
+	providers["second"].HeldBackFunc = providers["spare"].HeldBackFunc
+	_, err = service.PreviewPayment(t.Context(), euros())
+	require.Equal(t, CodeProviderFailed, CodeOf(err))
+	providers["spare"].HeldBackFunc = nil
+	providers["spare"].CheckFunc = func(gateway.Request) []gateway.FieldError {
+		return []gateway.FieldError{{Field: "description", Message: "is needed"}}
+	}
+	_, err = service.PreviewPayment(t.Context(), euros())
+	require.Equal(t, CodeMissingFields, CodeOf(err), "as the payment itself")
+
+	service.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) { return nil, nil } //nolint:nilnil // none
+	p, err = service.PreviewPayment(t.Context(), euros())
+	require.NoError(t, err)
+	require.Equal(t, "first", p.Account.Name)
+	require.Empty(t, p.Rule)
+	_, err = service.PreviewPayment(t.Context(), euros(func(in *NewPayment) { in.Account = "second" }))
+	require.Equal(t, CodeProviderFailed, CodeOf(err), "a named account is held back")
+	require.Empty(t, s.orders)
+	for name, fake := range providers {
+		require.Empty(t, fake.Calls(), name)
+	}
+}
