@@ -124,6 +124,7 @@ func TestReversedIsNotEveryRefund(t *testing.T) {
 		},
 		"the cabinet was first": func(t *testing.T, d uapayDev) {
 			p := d.paid("cabinet", "")
+			d.muteCallbacks(p)
 			d.reverses(p, 100)
 			d.once("drop_before", reverse, p.ProviderOrderID)
 			r := d.makes(refundsOf(p), refund("cabinet-r", 1000), http.StatusAccepted)

@@ -19,7 +19,8 @@ func TestAFinalOrderInVerificationIsAskedAboutAtUAPAY(t *testing.T) {
 		"money goes back in the cabinet": func(t *testing.T, d uapayDev) {
 			p := d.paid("cabinet-back", "")
 			d.reverses(p, 1000)
-			d.shownToOperators(p)
+			c := d.disputed(p)
+			require.Equal(t, []any{"reversal", "check", int64(1000)}, []any{c.Kind, c.Source, c.Amount})
 			require.Equal(t, "succeeded", d.get(p.ID).Status, "a final status is never changed")
 		},
 		"a transfer is said to have failed, and has not": func(t *testing.T, d uapayDev) {

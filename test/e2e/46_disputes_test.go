@@ -115,3 +115,68 @@ func TestARefundInTheCabinet(t *testing.T) {
 	over := d.disputed(all)
 	require.Equal(t, []int64{1000, 400}, []int64{over.Amount, over.Overdrawn}, "what was refunded already went back twice")
 }
+
+// later lets something happen to a payment at SmartCore that nobody asked for.
+func (d *dev) later(o full, what string, amount int64) {
+	d.t.Helper()
+	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": what, "amount": amount})
+}
+
+// What the simulator of a provider does by itself, as its cabinet or a bank would.
+func TestMoneyThatMovesByItselfAtSmartCore(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	t.Run("a chargeback", func(t *testing.T) {
+		t.Parallel()
+		d := d.with(t)
+		p := d.paid("sc-back", 1000, "")
+		d.later(p, "chargeback", 600)
+		c := d.disputed(p)
+		require.Equal(t, []any{"external_refund", int64(600)}, []any{c.Kind, c.Amount}, "SmartCore does not say which it is")
+		d.operator("dispute", "set", c.ID, "--kind", "chargeback", "--reason", "the cabinet says so")
+		d.operator("dispute", "resolve", c.ID, "--outcome", "won", "--reason", "letter of the bank")
+		require.Equal(t, "won", d.disputed(p).Status)
+		d.refunded(p, "sc-back-r", 400) // the simulator still counts what the bank took
+		d.refuses(refundsOf(p), refund("sc-back-more", 601), http.StatusConflict, "refund_exceeds_captured")
+	})
+	t.Run("charged twice", func(t *testing.T) {
+		t.Parallel()
+		d := d.with(t)
+		p := d.paid("sc-twice", 1000, "")
+		d.later(p, "charged_twice", 0)
+		require.Equal(t, "duplicate_charge", d.disputed(p).Kind)
+	})
+}
+
+// A payment fails, and the money moves after all. The shop gives one back, and keeps another.
+func TestALateSuccess(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "VISIBILITY_DELAY=1s")
+	for _, action := range []string{"refund", "accept"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			d := d.with(t)
+			o := d.makes("/v1/payments", direct("late-"+action, 1000, cardMethod(cardOther), ""), http.StatusCreated)
+			d.ends(o.ID, "failed")
+			d.later(o, "late_success", 0)
+			require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+			old := d.full(o.ID)
+			require.Equal(t, []any{"failed", "do_not_retry"}, []any{old.Status, old.Failure.Advice})
+			late := d.full(*old.SupersededBy)
+			require.Equal(t, []any{"succeeded", "late-" + action + "~late", "late_success", int64(1000), &o.ID}, []any{late.Status, late.Reference, late.Origin, late.AmountCaptured, late.ParentID})
+			c := d.disputed(late)
+			require.Equal(t, "late_success", c.Kind)
+			d.refuses(refundsOf(late), refund("late-too-early", 100), http.StatusConflict, "payment_disputed")
+			now := d.resolves(c, action)
+			if action == "accept" {
+				require.Equal(t, "accepted", now.Status)
+				d.refunded(late, "late-refund", 1000)
+			}
+			require.Eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
+			require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payment.late_success") }, waitTimeout, 25*time.Millisecond)
+			require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(late.ID)), "dispute.closed") }, waitTimeout, 25*time.Millisecond)
+			require.Equal(t, []string{"payment.succeeded", "dispute.opened", "dispute.closed"}, typesIn(d.notified(late.ID)))
+			require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
+		})
+	}
+}

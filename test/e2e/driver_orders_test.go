@@ -104,6 +104,8 @@ type full struct {
 	AmountAuthorized int64   `json:"amount_authorized"`
 	StatusReason     *string `json:"status_reason"`
 	ParentID         *string `json:"parent_id"`
+	SupersededBy     *string `json:"superseded_by"`
+	Origin           string  `json:"origin"`
 	Recurring        bool    `json:"recurring"`
 	Currency         *string `json:"currency"`
 	Account          string  `json:"account"`
