@@ -198,11 +198,12 @@ func (r *run) spoilAll(ctx context.Context, f Fault, kind, stream string, attrib
 // killAccount lets the host of an account's merchant refuse connections or show a certificate that nobody trusts, or the account
 // call a host that has no name. The other accounts live.
 func (r *run) killAccount(ctx context.Context, f Fault) (took bool, err error) {
-	die, live := func() error { return r.reach(ctx, f.Account, noName) }, func() error { return r.reach(ctx, f.Account, "") }
+	after := context.WithoutCancel(ctx) // it may end with the load
+	die, live := func() error { return r.reach(ctx, f.Account, noName) }, func() error { return r.reach(after, f.Account, "") }
 	if f.How != deadNoName {
 		m := r.merchants[merchantOf(f.Account)]
 		die = func() error { return m.host.Set(ctx, host.State(f.How)) }
-		live = func() error { return m.host.Set(context.WithoutCancel(ctx), host.Open) }
+		live = func() error { return m.host.Set(after, host.Open) }
 	}
 	if err := die(); err != nil {
 		return false, err
