@@ -134,3 +134,28 @@ func TestAMoveThatIsNotWrittenDownSendsNothing(t *testing.T) {
 	require.Equal(t, StatusFailed, o.Status)
 	require.Empty(t, providers["second"].Calls())
 }
+
+// What a provider says of an attempt that has ended meanwhile is no news of the next one, which may be on its way.
+func TestAPollOfAnEndedAttemptSaysNothingOfTheNext(t *testing.T) {
+	t.Parallel()
+	for _, shown := range []gateway.Status{gateway.StatusFailed, gateway.StatusSucceeded, gateway.StatusProcessing} {
+		s, service, providers := threeAccounts()
+		stored := &Order{
+			ID: uuid.New(), ShopID: uuid.New(), Kind: gateway.KindPayment, Status: StatusCreated, Sequence: 1, Amount: money.New(100, "EUR"), Operation: gateway.OpSale,
+			Provider: "first", AccountID: s.accounts[0].ID, AccountName: "first", ProviderOrderID: "one",
+		}
+		s.orders[stored.ID] = stored
+		providers["first"].FetchFunc = func(_ context.Context, ref gateway.Ref) (gateway.Result, error) {
+			require.Equal(t, "one", ref.OrderID)
+			moved, target := *stored, *stored
+			target.Provider, target.AccountID, target.AccountName, target.ProviderOrderID = "second", s.accounts[1].ID, "second", "two"
+			moved.moveTo(&target, 1, codeNotSent, service.policy(), epoch)
+			s.orders[stored.ID] = &moved
+			return gateway.Result{Status: shown}, nil
+		}
+		o, err := service.Refresh(t.Context(), stored.Key())
+		require.NoError(t, err)
+		require.Equal(t, [2]any{StatusCreated, "two"}, [2]any{o.Status, o.ProviderOrderID}, shown)
+		require.False(t, o.Acknowledged, shown)
+	}
+}

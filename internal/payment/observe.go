@@ -48,6 +48,7 @@ type statusPoll struct {
 	result    gateway.Result
 	err       error
 	operation gateway.Operation // what had been asked of the provider when the question went out
+	name      string            // what the order was called there
 	asOf      int               // the order's Sequence then
 	since     time.Time         // where its schedule began then
 }
@@ -95,6 +96,9 @@ func (o *Order) observePoll(p Policy, a statusPoll) Verdict {
 
 // recordPoll reads the answer to "what do you know of this order", and records it if it says anything.
 func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
+	if o.ProviderOrderID != a.name {
+		return Stale // the answer is about an attempt that has ended
+	}
 	if o.Operation != a.operation {
 		return Stale // the answer was read as one about what was asked before: a hold, and not its cancel
 	}

@@ -45,7 +45,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	if err != nil {
 		return nil, gateway.Result{}, err
 	}
-	a := statusPoll{operation: ref.Operation, asOf: o.Sequence, since: o.PollsSince}
+	a := statusPoll{operation: ref.Operation, name: o.ProviderOrderID, asOf: o.Sequence, since: o.PollsSince}
 	a.Asked, a.VisibilityDelay = s.Now(), gw.description.VisibilityDelay
 	a.Due = scheduled && !o.ahead(s.Schedule, a.Asked)
 	var took time.Duration
