@@ -26,6 +26,7 @@ type player struct {
 
 	mu          sync.Mutex
 	contradicts []contradiction
+	movements   []movement
 	actions     map[string]int
 }
 
@@ -88,6 +89,9 @@ func (p *player) playPayment(ctx, waiting context.Context, s *shopper, o Order, 
 		return
 	}
 	if o.Then == "" {
+		if p.moveMoney(waiting, s, o, v) {
+			return
+		}
 		if o.Script != "uapay_recurring" { // a subscription's callbacks prove nothing: later charges carry the same order
 			p.contradict(waiting, s, v)
 		}

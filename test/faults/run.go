@@ -196,7 +196,7 @@ func (r *run) count(report *Report, snapshot Snapshot) {
 	}
 	report.Compared = map[string]int{
 		"provider orders and refunds": len(snapshot.Effects), "notifications": len(snapshot.Notices), "answers": len(snapshot.Answers), "callbacks": len(snapshot.Callbacks),
-		"contradictions": len(snapshot.Contradictions), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
+		"contradictions": len(snapshot.Contradictions), "money that moved by itself": len(snapshot.Movements), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
 		"orders that went to another account": count(snapshot.Rows, func(row Row) bool { return len(row.Ended) > 0 }), "attempts of payments": len(snapshot.Attempts),
 		"views of orders": len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
 	}
@@ -250,7 +250,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 	away := r.away(ctx)
 	shops.Wait()
 	var err error
-	if _, report.Settled, report.Notified, err = r.settle(ctx, calm); err != nil {
+	if _, report.Settled, report.Notified, err = r.settle(ctx, calm, nil, nil); err != nil {
 		return Snapshot{}, err
 	}
 	// Whatever was hurt must have healed: new orders of every kind come to their end, and are in the snapshot with the rest.
@@ -264,8 +264,8 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 		s.replay(ctx)
 		s.finish(ctx, calm, r.plan.ExportsFail)
 	}
-	contradictions := p.contradicted()
-	snapshot, _, _, err := r.settle(ctx, repeated)
+	contradictions, movements := p.contradicted(), p.movedBySelf()
+	snapshot, _, _, err := r.settle(ctx, repeated, contradictions, movements)
 	if err != nil {
 		return Snapshot{}, err
 	}
@@ -273,7 +273,7 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 	for _, s := range r.shops {
 		maps.Copy(attempts, s.attempts(ctx, snapshot.Rows))
 	}
-	snapshot.Unkept, snapshot.Contradictions, snapshot.Probes, report.Actions = map[string]bool{}, contradictions, probes, p.actions
+	snapshot.Unkept, snapshot.Probes, report.Actions = map[string]bool{}, probes, p.actions
 	snapshot.Away, snapshot.Before, snapshot.Attempts = away, before, attempts
 	for _, s := range customers {
 		s.close(&snapshot)
@@ -301,8 +301,9 @@ func (r *run) execute(ctx context.Context, report *Report) (Snapshot, error) {
 }
 
 // settle waits until every order is where the provider's records say, and every notification was received. It returns how
-// long after calm each of the two was so, zero if it was not.
-func (r *run) settle(ctx context.Context, calm time.Time) (snapshot Snapshot, settled, reported time.Duration, err error) {
+// long after calm each of the two was so, zero if it was not. What providers said against themselves and the money that they moved
+// must be on record by then, too: some of it is believed only after polls.
+func (r *run) settle(ctx context.Context, calm time.Time, said []Contradiction, moved []Movement) (snapshot Snapshot, settled, reported time.Duration, err error) {
 	for {
 		// Before the database is read: callbacks may still come in, and notifications of what happened meanwhile.
 		acked, notices := r.front.acknowledged(), []Notice(nil)
@@ -312,14 +313,16 @@ func (r *run) settle(ctx context.Context, calm time.Time) (snapshot Snapshot, se
 		if snapshot, err = readDatabase(ctx, r.direct); err != nil {
 			return snapshot, settled, reported, err
 		}
-		snapshot.Callbacks, snapshot.Notices = acked, notices
+		snapshot.Callbacks, snapshot.Notices, snapshot.Contradictions, snapshot.Movements = acked, notices, said, moved
 		snapshot.Effects, snapshot.Calls, snapshot.Injections = ledger(r.simulators), calls(r.simulators), r.injections.all()
 		open := Unsettled(snapshot)
 		if len(open) == 0 && settled == 0 {
 			settled = time.Since(calm)
 			r.log("settled after %s", settled)
 		}
-		missing := slices.ContainsFunc(Check(snapshot).Violations, func(v Violation) bool { return v.Kind == NotificationGap })
+		missing := slices.ContainsFunc(Check(snapshot).Violations, func(v Violation) bool {
+			return slices.Contains([]Kind{NotificationGap, MissedConflict, MissedDispute}, v.Kind)
+		})
 		if !missing && settled > 0 {
 			return snapshot, settled, time.Since(calm), nil
 		}

@@ -27,7 +27,7 @@ type Effect struct {
 	ID        string // what we call the order towards the provider; for a refund, its payment's
 	RefundID  string // the provider's id of a refund, empty for orders and for providers that give none
 	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
-	Kind      string // payment, payout, payout_card, transfer or refund
+	Kind      string // payment, payout, payout_card, transfer, refund, or unasked: given back without a request
 	State     State
 	Sum       int64  // what moved or is held, minor units
 	Currency  string // empty where the provider's records do not say
@@ -58,6 +58,8 @@ type Row struct {
 	Applied                   int // callbacks kept with the verdict that they led to a step
 	// Ended are the attempts before the present one, in their order.
 	Ended []Ended
+	// Disputes are those about the payment's money.
+	Disputes []Dispute
 	// Answered says that the answer to a refund's call came back.
 	Answered bool
 	// Called is when a refund's or payout's call began that was written down, whether it was answered or not; nil if none was.
@@ -71,6 +73,20 @@ type Step struct {
 	Sequence        int
 	From, To, Cause string
 	At              time.Time
+}
+
+// Dispute is a record of money that moved by itself.
+type Dispute struct {
+	Kind   string
+	Amount int64
+}
+
+// Movement is money of a payment that moved at its provider without a request.
+type Movement struct {
+	Order        string
+	What         string // as the simulator calls it
+	Amount       int64
+	Acknowledged bool // a genuine callback that tells of it was
 }
 
 // Ended is an attempt of an order at an account that is over.
@@ -157,6 +173,7 @@ type Snapshot struct {
 	// Unkept are the requests whose answer could not be kept for its Idempotency-Key while the database was away.
 	Unkept         map[string]bool
 	Contradictions []Contradiction
+	Movements      []Movement
 	Requests       []Request
 	Views          []View
 	Refusals       []Refusal
@@ -171,7 +188,8 @@ type Snapshot struct {
 	Before *Reading
 	// Attempts are those of payments as their shops were shown them at the end, by order.
 	Attempts map[string][]Attempt
-	// Carried says of each attempt that ended, by what the order was called there, whether bytes with that name left for a provider.
+	// Carried says of each attempt that ended, by what the order was called there, whether bytes of a call
+	// that may move money and has that name left for a provider.
 	Carried map[string]bool
 }
 

@@ -1,11 +1,13 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -130,6 +132,26 @@ func uapaySigned(body, key string) bool {
 	return err == nil && sealed.Token == uapay.Sign(key, claims)
 }
 
+// requestLine is the first line of a request on a connection.
+var requestLine = regexp.MustCompile(`(?:POST|GET) /(\S+) HTTP/1\.1\r\n`)
+
+// carries reports whether what a client sent over a connection has a name in a request, whole or not, to one of the endpoints. Asking
+// about an order is none: it may be asked about while it goes elsewhere.
+func carries(sent []byte, name string, endpoints []string) bool {
+	lines := requestLine.FindAllSubmatchIndex(sent, -1)
+	for i, at := range lines {
+		end := len(sent)
+		if i+1 < len(lines) {
+			end = lines[i+1][0]
+		}
+		path := string(sent[at[2]:at[3]])
+		if bytes.Contains(sent[at[1]:end], []byte(name)) && slices.ContainsFunc(endpoints, func(e string) bool { return strings.HasSuffix(path, "/"+e) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // reading reads the provider's records and ours.
 func (r *run) reading(ctx context.Context) (*Reading, error) {
 	b, err := readDatabase(ctx, r.direct)
@@ -140,10 +162,12 @@ func (r *run) reading(ctx context.Context) (*Reading, error) {
 func (r *run) witness(b *Snapshot) (err error) {
 	b.Calls, b.Forgeries, b.Injections = calls(r.simulators), forgeries(r.simulators), r.injections.all()
 	b.Carried = map[string]bool{}
-	for _, row := range b.Rows {
-		for _, a := range row.Ended {
-			for _, m := range r.merchants {
-				b.Carried[a.ProviderOrderID] = b.Carried[a.ProviderOrderID] || m.host.Carried(a.ProviderOrderID)
+	for _, m := range r.merchants {
+		for _, sent := range m.host.Sent() {
+			for _, row := range b.Rows {
+				for _, a := range row.Ended {
+					b.Carried[a.ProviderOrderID] = b.Carried[a.ProviderOrderID] || carries(sent, a.ProviderOrderID, moneyCalls[m.provider])
+				}
 			}
 		}
 	}

@@ -28,6 +28,9 @@ func ledger(simulators *sandbox.Sandbox) []Effect {
 	return all
 }
 
+// kindUnasked is of money that went back without a request of ours.
+const kindUnasked = "unasked"
+
 func smartcoreEffect(o smartcore.Order) Effect {
 	e := Effect{Provider: "smartcore", Merchant: o.Merchant, ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
 	switch {
@@ -36,6 +39,8 @@ func smartcoreEffect(o smartcore.Order) Effect {
 		if o.EndedAt != nil {
 			e.Ended = *o.EndedAt
 		}
+	case o.Back():
+		e.Kind = kindUnasked
 	case o.Operation == smartcore.OpTokenize:
 		e.Kind = "payout_card"
 	case o.Withdrawal():
@@ -46,19 +51,22 @@ func smartcoreEffect(o smartcore.Order) Effect {
 			e.Acknowledged = e.Acknowledged || a.Status == http.StatusOK && (c.Variant == "" || c.Variant == "genuine") && o.Terminal()
 		}
 	}
+	e.State = smartcoreState(o)
+	return e
+}
+
+func smartcoreState(o smartcore.Order) State {
 	switch {
 	case o.Canceled:
-		e.State = Canceled
+		return Canceled
 	case o.Stage == smartcore.StageAuthorized:
-		e.State = Held
+		return Held
 	case o.Stage != smartcore.StageDone:
-		e.State = Open
+		return Open
 	case o.Status == smartcore.StatusSuccess:
-		e.State = Paid
-	default:
-		e.State = Failed
+		return Paid
 	}
-	return e
+	return Failed
 }
 
 func uapayEffects(o uapay.Order) []Effect {
@@ -169,6 +177,17 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 	}
 	if err := readAttempts(ctx, conn, func(id string, e Ended) { b.Rows[at[id]].Ended = append(b.Rows[at[id]].Ended, e) }); err != nil {
 		return b, err
+	}
+	rows, err = conn.Query(ctx, `SELECT order_id::text, kind, amount FROM disputes ORDER BY opened_at`)
+	if err != nil {
+		return b, fmt.Errorf("read disputes: %w", err)
+	}
+	var d Dispute
+	if _, err := pgx.ForEachRow(rows, []any{&id, &d.Kind, &d.Amount}, func() error {
+		b.Rows[at[id]].Disputes = append(b.Rows[at[id]].Disputes, d)
+		return nil
+	}); err != nil {
+		return b, fmt.Errorf("read disputes: %w", err)
 	}
 	b.Kept = map[string]bool{}
 	rows, err = conn.Query(ctx, `SELECT account_id::text, encode(dedupe_key, 'hex') FROM callbacks UNION ALL SELECT account_id::text, encode(dedupe_key, 'hex') FROM orderless_callbacks`)

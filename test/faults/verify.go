@@ -35,6 +35,8 @@ const (
 	ForgeryTaken      Kind = "forgery_taken"      // a callback was taken whose signature does not hold
 	AttemptUnproven   Kind = "attempt_unproven"   // an order went to another account without the proof that nothing was done
 	AttemptsDiffer    Kind = "attempts_differ"    // other attempts here than the shop is shown, or than the providers saw
+	MissedDispute     Kind = "missed_dispute"     // money moved by itself, and there is no record of it
+	FalseDispute      Kind = "false_dispute"      // a record of money that did not
 	Died              Kind = "died"               // a process ended that no fault ended, or did not come back
 	TooQuiet          Kind = "too_quiet"          // so few faults took effect that the verdict is worth nothing
 )
@@ -80,6 +82,7 @@ func Check(b Snapshot) Result {
 		x.row(&r, row)
 	}
 	x.attempts(&r)
+	x.disputes(&r)
 	x.overlaps(&r)
 	x.open(&r)
 	x.sentTwice(&r)
@@ -142,7 +145,9 @@ func index(b Snapshot) indexed {
 			x.refunds[e.ID] = append(x.refunds[e.ID], e)
 			continue
 		}
-		x.orders[e.ID] = append(x.orders[e.ID], e)
+		if e.Kind != kindUnasked {
+			x.orders[e.ID] = append(x.orders[e.ID], e)
+		}
 	}
 	return x
 }

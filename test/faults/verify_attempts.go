@@ -71,7 +71,7 @@ func (x indexed) ended(r *Result, row Row, i int, e Ended) {
 // seen tells what of an attempt left for a provider or is at one. One that was refused may have been received.
 func (x indexed) seen(e Ended, unsent bool) (seen []string) {
 	if unsent && x.Carried[e.ProviderOrderID] {
-		seen = append(seen, "bytes with its name had left")
+		seen = append(seen, "bytes of its call had left")
 	}
 	for _, q := range x.Calls {
 		if unsent && q.Order == e.ProviderOrderID {

@@ -34,7 +34,7 @@ type Config struct {
 	Upstream string
 	// Trusted makes it speak TLS, and Stranger is what it shows when it is Untrusted.
 	Trusted, Stranger *tls.Config
-	// Record keeps what clients send, for Carried.
+	// Record keeps what clients send, for Sent.
 	Record bool
 }
 
@@ -154,16 +154,18 @@ func (h *Host) Close() {
 	h.running.Wait()
 }
 
-// Carried reports whether a client sent a text, whole or not, over any connection so far. The host must Record.
-func (h *Host) Carried(text string) bool {
+// Sent returns what clients have sent so far, of each connection. The host must Record.
+func (h *Host) Sent() [][]byte {
 	h.mu.Lock()
 	records := slices.Clone(h.records)
 	h.mu.Unlock()
-	return slices.ContainsFunc(records, func(r *record) bool {
+	all := make([][]byte, 0, len(records))
+	for _, r := range records {
 		r.mu.Lock()
-		defer r.mu.Unlock()
-		return bytes.Contains(r.sent.Bytes(), []byte(text))
-	})
+		all = append(all, bytes.Clone(r.sent.Bytes()))
+		r.mu.Unlock()
+	}
+	return all
 }
 
 func (h *Host) accept(l net.Listener) {

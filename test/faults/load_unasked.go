@@ -1,0 +1,63 @@
+package faults
+
+import (
+	"context"
+	"slices"
+
+	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/smartcore"
+)
+
+// movement is money of a payment that moved at SmartCore without a request: given back, taken back, or taken twice.
+type movement struct {
+	order, provider string // our id, and what the order is called at its provider
+	what            string
+	amount          int64
+}
+
+// moveMoney lets money of a payment that succeeded move by itself. It reports whether it did.
+func (p *player) moveMoney(waiting context.Context, s *shopper, o Order, v view) bool {
+	if _, at := p.simulators.SmartCore().Order(v.ProviderOrderID); !at || o.Part%3 == 0 {
+		return false
+	}
+	v, ok := s.until(waiting, v.ID, "succeeded", "failed", "canceled")
+	if !ok || v.Status != "succeeded" {
+		return false
+	}
+	m := movement{v.ID, v.ProviderOrderID, []string{control.Refund, control.Chargeback, control.ChargedTwice}[o.Minor%3], v.Captured}
+	what := control.Later{What: m.what}
+	if m.what != control.ChargedTwice && v.Captured > 1 {
+		m.amount = v.Captured / 2
+		what.Amount = m.amount
+	}
+	if p.simulators.SmartCore().Later(m.provider, what) != nil {
+		return false // the provider never had it
+	}
+	p.did("money moved by itself: " + m.what)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.movements = append(p.movements, m)
+	return true
+}
+
+// movedBySelf lists the money that moved by itself, and whether a genuine callback about it was acknowledged.
+func (p *player) movedBySelf() (list []Movement) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, m := range p.movements {
+		all := p.simulators.SmartCore().Refunds(m.provider)
+		all = slices.DeleteFunc(all, func(r smartcore.Order) bool { return r.Operation == smartcore.OpRefund })
+		rrn := ""
+		if o, ok := p.simulators.SmartCore().Order(m.provider); ok && m.what == control.ChargedTwice {
+			all, rrn = []smartcore.Order{o}, o.RRN
+		}
+		said := Movement{Order: m.order, What: m.what, Amount: m.amount}
+		for _, o := range all {
+			said.Acknowledged = said.Acknowledged || slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
+				return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) && (rrn == "" || c.Fields["rrn"] == rrn)
+			})
+		}
+		list = append(list, said)
+	}
+	return list
+}
