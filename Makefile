@@ -20,7 +20,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract brands rules workflows race fuzz simulation simulation-bugs faults lint release
+CHECKS := test format vet tidy generated contract brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.

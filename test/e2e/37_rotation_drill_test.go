@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +20,7 @@ import (
 
 	"payrelay/internal/sandbox"
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
 	"payrelay/internal/store/storetest"
@@ -187,10 +187,12 @@ func (d *drill) newKeyset() (old uint32) {
 func (d *drill) reencryptAndKill() {
 	run := startProcess(d.t, []string{"DATABASE_URL=" + d.databaseURL, "SECRET_KEYSET=" + d.keyset}, "keyset", "reencrypt", "--rate", "50")
 	require.Contains(d.t, run.line(d.t), "rows rewritten")
-	for !d.front.has(d.replicas[0].address) {
-		runtime.Gosched()
-	}
+	// The provider takes orders and answers late, so the kill comes when some are sent and not answered.
+	_, err := d.simulators.SmartCore().AddFault(fault.Fault{Kind: fault.DelayAfter, DelayMS: 2000, Count: 20})
+	require.NoError(d.t, err)
+	require.Eventually(d.t, func() bool { return d.front.requests(d.replicas[0].address) >= 3 }, waitTimeout, time.Millisecond)
 	d.replicas[0].process.kill()
+	d.simulators.SmartCore().ClearFaults()
 	d.orders(10)
 	run.kill()
 	d.front.out(d.t, d.replicas[0].address)

@@ -106,11 +106,11 @@ func (b *balancer) count(replica string, by int) {
 	b.under[replica] += by
 }
 
-// has reports whether a replica has requests.
-func (b *balancer) has(replica string) bool {
+// requests is how many a replica has now.
+func (b *balancer) requests(replica string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.under[replica] > 0
+	return b.under[replica]
 }
 
 // in lets a replica have requests, out ends that and waits until it has none.
@@ -124,7 +124,7 @@ func (b *balancer) out(t *testing.T, replica string) {
 	b.mu.Lock()
 	b.replicas = slices.DeleteFunc(b.replicas, func(r string) bool { return r == replica })
 	b.mu.Unlock()
-	require.Eventually(t, func() bool { return !b.has(replica) }, waitTimeout, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.requests(replica) == 0 }, waitTimeout, 5*time.Millisecond)
 }
 
 // drillReplica is one replica of the service, a process that is started again with another keyset.
