@@ -99,6 +99,10 @@ var retentionRules = []retentionRule{
 		table: "limit_reservations", keep: func(Retention) time.Duration { return reservationKept },
 		old: "t.at < $1",
 	},
+	{ // what has left every window, with hashes of cards; a limit that is used again does the same
+		table: "limit_uses", keep: func(Retention) time.Duration { return reservationKept },
+		old: "t.begins_at < $1",
+	},
 	{
 		table: "order_fingerprints", keep: func(Retention) time.Duration { return reservationKept },
 		old: "t.at < $1",

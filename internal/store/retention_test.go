@@ -179,6 +179,19 @@ func TestOldAnswersReportsAndStrayCallbacksGo(t *testing.T) {
 	require.NoError(t, err, "one that is not ready is still needed")
 }
 
+// The hash of a card outlasts the windows of its limit by no more than days, also if the limit is never used again.
+func TestOldHashesOfCardsGo(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.exec(t, "INSERT INTO limits (id, scope, object_id, kind, currency, rule, orders, mode) VALUES (gen_random_uuid(), 'global', '', 'payment', '', 'card_declines', 3, 'enforce')")
+	for _, age := range []time.Duration{0, 2 * day, 4 * day} {
+		b.exec(t, "INSERT INTO limit_uses (limit_id, card, begins_at, amount, orders) SELECT id, sha256('a card'), $1, 0, 1 FROM limits", b.clock.Now().Add(-age))
+	}
+	rows, _ := b.remove(t)
+	require.Equal(t, map[string]int64{"limit_uses": 1}, rows)
+	require.Equal(t, 2, b.count(t, "SELECT count(*) FROM limit_uses"))
+}
+
 func TestMoreThanABatchIsRemoved(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
