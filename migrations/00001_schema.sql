@@ -34,7 +34,7 @@ CREATE TABLE shop_keys (
     id          text NOT NULL CONSTRAINT shop_keys_id CHECK (id ~ '^[0-9A-Za-z]{4,10}$'), -- stands in the key
     mac         bytea NOT NULL CONSTRAINT shop_keys_mac_length CHECK (length(mac) = 32), -- of the whole key, under the service key api_key
     name        text NOT NULL DEFAULT '',
-    scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'refunds', 'payouts', 'disputes', 'reports', 'read']),
+    scopes      text[] NOT NULL CONSTRAINT shop_keys_scopes CHECK (scopes <@ ARRAY['payments', 'mandates', 'refunds', 'payouts', 'disputes', 'reports', 'read']),
     allow_cidrs text[] NOT NULL DEFAULT '{}',               -- networks that calls may come from; none is any
     mode        text NOT NULL DEFAULT 'enabled' CONSTRAINT shop_keys_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at  timestamptz NOT NULL,
@@ -514,6 +514,39 @@ CREATE TRIGGER routing_sets_unchanged BEFORE UPDATE ON routing_sets FOR EACH ROW
     WHEN ((OLD.id, OLD.version, OLD.body, OLD.checksum, OLD.author, OLD.reason, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.version, NEW.body, NEW.checksum, NEW.author, NEW.reason, NEW.created_at)
         OR OLD.shop_id IS DISTINCT FROM NEW.shop_id) EXECUTE FUNCTION append_only();
 CREATE TRIGGER routing_sets_no_truncate BEFORE TRUNCATE ON routing_sets FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+
+-- Under which terms a customer may be charged again: each of the recurring payment that made it. How a mandate stands is not stored:
+-- it follows from that payment, its charges, the clock and what was decided last. See docs/guides/recurring.md.
+CREATE TABLE mandates (
+    shop_id     uuid NOT NULL,
+    id          uuid NOT NULL,                              -- of the payment, and so of the mandate
+    max_amount  bigint NOT NULL CONSTRAINT mandates_max_amount CHECK (max_amount > 0), -- of one charge
+    min_days    integer NOT NULL CONSTRAINT mandates_min_days CHECK (min_days BETWEEN 0 AND 366), -- between two payments; 0 is any
+    expires_at  timestamptz,
+    max_charges integer CONSTRAINT mandates_max_charges CHECK (max_charges > 0), -- after the payment
+    decision    text NOT NULL DEFAULT '' CONSTRAINT mandates_decision CHECK (decision IN ('', 'paused', 'resumed', 'revoked')),
+    decided_at  timestamptz,
+    seal        bytea NOT NULL CONSTRAINT mandates_seal_length CHECK (length(seal) = 16), -- see docs/integrity.md
+    PRIMARY KEY (shop_id, id),
+    FOREIGN KEY (shop_id, id) REFERENCES orders (shop_id, id),
+    CONSTRAINT mandates_decided CHECK (decision = '' OR decided_at IS NOT NULL)
+);
+-- Terms never change, and nothing follows a revoke. A trigger of rows: it fires when somebody decides about a mandate.
+-- +goose StatementBegin
+CREATE FUNCTION mandates_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.shop_id, OLD.id, OLD.max_amount, OLD.min_days, OLD.expires_at, OLD.max_charges) IS DISTINCT FROM
+            (NEW.shop_id, NEW.id, NEW.max_amount, NEW.min_days, NEW.expires_at, NEW.max_charges) THEN
+        PERFORM violated('mandates_terms', 'the terms of a mandate never change');
+    ELSIF OLD.decision = 'revoked' AND NEW.decision <> 'revoked' THEN
+        PERFORM violated('mandates_revoked', 'a revoked mandate stays revoked');
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER mandates_changed BEFORE UPDATE ON mandates FOR EACH ROW EXECUTE FUNCTION mandates_changed();
+CREATE TRIGGER mandates_append_only BEFORE DELETE ON mandates FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER mandates_no_truncate BEFORE TRUNCATE ON mandates FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- How much of a limit is used: sums by twenty-fourths of its window. What is added and taken away is under the lock of the limit.
 CREATE TABLE limit_uses (
@@ -1146,8 +1179,8 @@ DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
-DROP TABLE order_transitions, open_orders, order_names, order_references, orders;
-DROP FUNCTION dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
+DROP TABLE mandates, order_transitions, open_orders, order_names, order_references, orders;
+DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

@@ -24,6 +24,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('legal_dispute_steps', 'reference', 'every step of a dispute is compared with it, on the node of the shop'),
     ('disputes', 'shop', ''),
     ('dispute_steps', 'shop', ''),
+    ('mandates', 'shop', ''),
     ('order_holds', 'shop', ''),
     ('provider_calls', 'shop', ''),
     ('callbacks', 'shop', ''),

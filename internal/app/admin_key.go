@@ -26,7 +26,7 @@ type keyCmd struct {
 
 // keyScopes is the flag for what a key may do.
 type keyScopes struct {
-	Scope []string `enum:"payments,refunds,payouts,disputes,reports,read" placeholder:"SCOPE" sep:"none" help:"What the key may do: payments, refunds, payouts, disputes, reports, read. May be given several times; all without it."`
+	Scope []string `enum:"payments,mandates,refunds,payouts,disputes,reports,read" placeholder:"SCOPE" sep:"none" help:"What the key may do: payments (with mandates), mandates, refunds, payouts, disputes, reports, read. May be given several times; all without it."`
 }
 
 func (k keyScopes) scopes() []shop.Scope {

@@ -59,7 +59,7 @@ func (s *server) furtherProblems(ctx context.Context, members map[string]any) []
 		return further(ctx, members, newTransfer, checked[payment.NewTransfer](s))
 	case "createTransactionReport":
 		return further(ctx, members, newTransactionReport, nil)
-	case "refundPayment", "chargePayment", "createPayoutCard":
+	case "refundPayment", "chargePayment", "chargeMandate", "createPayoutCard":
 		return further(ctx, members, func(ctx context.Context, b *oapi.PayoutCardRequest) (struct{}, error) { // has all that they share
 			_, urls := returnURLs(b.ReturnUrls)
 			urls["notification_url"] = b.NotificationUrl

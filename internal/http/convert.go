@@ -220,6 +220,13 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 		}
 		in.Recurring = gateway.Recurring{Enabled: r.Enabled, FrequencyDays: valueOf(r.FrequencyDays), ExpiresAt: valueOf(r.ExpiresAt)}
 	}
+	if m := b.Mandate; m != nil {
+		if b.Recurring != nil {
+			bad.add("recurring", "is the earlier way to say mandate: send one of the two")
+		}
+		in.MandateNamed, in.Mandate = true, payment.MandateTerms{MaxAmount: valueOf(m.MaxAmount), MaxCharges: valueOf(m.MaxCharges)}
+		in.Recurring = gateway.Recurring{Enabled: true, FrequencyDays: valueOf(m.MinDays), ExpiresAt: valueOf(m.ExpiresAt)}
+	}
 	return in, bad.err()
 }
 

@@ -81,6 +81,13 @@ func (s *server) operationRoutes(r chi.Router) {
 	post("/v1/payments/{id}/charges", makingFrom(s.chargePayment))
 	get("/v1/refunds/{id}", showing(s.orderOf(gateway.KindRefund)))
 
+	get("/v1/mandates", asking(s.listMandates))
+	get("/v1/mandates/{id}", mandated(s.Orders.Mandate))
+	post("/v1/mandates/{id}/charges", makingFrom(s.chargePayment))
+	post("/v1/mandates/{id}/pause", mandated(s.Orders.PauseMandate))
+	post("/v1/mandates/{id}/resume", mandated(s.Orders.ResumeMandate))
+	post("/v1/mandates/{id}/revoke", mandated(s.Orders.RevokeMandate))
+
 	post("/v1/payouts", making(s.createPayout))
 	get("/v1/payouts/{id}", showing(s.orderOf(gateway.KindPayout)))
 	post("/v1/payout-cards", making(s.createPayoutCard))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -147,6 +148,39 @@ func (b *book) Refund(ctx context.Context, _ payment.NewRefund) (*payment.Order,
 
 func (b *book) Charge(ctx context.Context, _ payment.NewCharge) (*payment.Order, bool, error) {
 	return b.make(ctx, "charge", gateway.KindPayment)
+}
+
+func (b *book) mandate(ctx context.Context, call string, k payment.Key) (*payment.Mandate, error) {
+	o, err := b.find(ctx, call, k)
+	if errors.Is(err, payment.ErrNotFound) {
+		return nil, payment.ErrNoMandate
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.Status, o.FinalizedAt, o.Captured = payment.StatusSucceeded, &at, 1000
+	return &payment.Mandate{MandateTerms: payment.MandateTerms{MaxAmount: 500, MinDays: 30}, First: o, AsOf: at}, nil
+}
+
+func (b *book) Mandate(ctx context.Context, k payment.Key) (*payment.Mandate, error) {
+	return b.mandate(ctx, "mandate", k)
+}
+
+func (b *book) PauseMandate(ctx context.Context, k payment.Key) (*payment.Mandate, error) {
+	return b.mandate(ctx, "pause mandate", k)
+}
+
+func (b *book) ResumeMandate(ctx context.Context, k payment.Key) (*payment.Mandate, error) {
+	return b.mandate(ctx, "resume mandate", k)
+}
+
+func (b *book) RevokeMandate(ctx context.Context, k payment.Key) (*payment.Mandate, error) {
+	return b.mandate(ctx, "revoke mandate", k)
+}
+
+func (b *book) Mandates(ctx context.Context, shop uuid.UUID, _ string, _ int) (payment.Page[*payment.Mandate], error) {
+	m, err := b.mandate(ctx, "mandates", payment.Key{Shop: shop, Order: uuid.MustParse(orderID)})
+	return payment.Page[*payment.Mandate]{Items: []*payment.Mandate{m}}, err
 }
 
 func (b *book) Payout(ctx context.Context, in payment.NewPayout) (*payment.Order, bool, error) {

@@ -28,6 +28,9 @@ type NewPayment struct {
 	ReturnURLs      gateway.ReturnURLs
 	NotificationURL string
 	Recurring       gateway.Recurring
+	// Mandate has the terms that Recurring does not, and MandateNamed says that the request called them mandate.
+	Mandate      MandateTerms
+	MandateNamed bool
 	// RequestHash is a keyed hash of the request.
 	RequestHash []byte
 }
@@ -45,7 +48,7 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 	return intake{
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
-			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled,
+			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled, Terms: in.terms(),
 			Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
 		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments,
@@ -55,7 +58,7 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 			req := s.paymentRequest(in, o.Ref(), to.account)
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)
-			}}, refusalOf(expired(req, s.Now()), to.gateway.Check(req), to.account)
+			}}, refusalOf(in.named(expired(req, s.Now())), in.named(to.gateway.Check(req)), to.account)
 		},
 	}
 }

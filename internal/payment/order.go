@@ -95,6 +95,8 @@ type Order struct {
 	Frozen bool
 	// Destination is where a new payout goes, masked. It is not stored with the order.
 	Destination string
+	// Terms are those of the mandate that a new recurring payment makes. They are not stored with the order.
+	Terms *MandateTerms
 	// CardFingerprint is a keyed hash of the card number of a new direct payment. It is not stored with the order.
 	CardFingerprint []byte
 

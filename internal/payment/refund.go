@@ -118,55 +118,6 @@ func oneOpenRefund(open []uuid.UUID) error {
 // refundRetry is when to try again beside an open refund. How long it stays open only the provider knows.
 const refundRetry = 10 * time.Second
 
-// NewCharge asks to charge a recurring payment's card again.
-type NewCharge struct {
-	Shop            uuid.UUID
-	Payment         uuid.UUID
-	Reference       string
-	Minor           int64 // of the payment's currency
-	Description     string
-	Period          string
-	Metadata        map[string]string
-	NotificationURL string
-	RequestHash     []byte
-}
-
-// Charge charges the card of a succeeded recurring payment again, as a payment of its own with a parent. The customer
-// may have to come back: the order is requires_action then.
-func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error) {
-	return s.acceptChild(ctx, childIntake{
-		payment: Key{in.Shop, in.Payment},
-		order: Order{
-			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
-			Flow: gateway.FlowDirect, Description: in.Description, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
-		},
-		complete: func(ctx context.Context, parent *Order, to target, o *Order) error {
-			_, ok := to.gateway.(gateway.Charger)
-			switch {
-			case !ok:
-				return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot charge a card again."}
-			case !parent.Recurring:
-				return &Error{Code: CodeInvalidState, Message: "Only a payment that was created with recurring.enabled can be charged again."}
-			case parent.Status != StatusSucceeded:
-				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be charged again; this one is %s.", parent.Status)}
-			}
-			o.Amount = money.New(in.Minor, parent.Amount.Currency())
-			return takes(ctx, to.account, PurposePayments)
-		},
-		offer: func(parent *Order, to target, o *Order) (offer, error) {
-			req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: to.callbackURL}
-			of := offer{"charge", req.Ref.Of(req.Parent), func(ctx context.Context) (gateway.Result, error) {
-				charger, ok := to.gateway.(gateway.Charger)
-				if !ok {
-					return gateway.Result{}, unsupported("charge")
-				}
-				return charger.Charge(ctx, req)
-			}}
-			return of, refusalOf(nil, to.gateway.Check(req), to.account)
-		},
-	})
-}
-
 // Earlier returns the order that the shop made earlier with the same reference and request, nil if there is none. What was
 // good when it was first sent stays so, however much later it is sent again: it comes before every refusal that something
 // may have caused which changed since, such as what is left to refund, the shop's accounts or its allowed networks. Errors:

@@ -24,9 +24,12 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	var stored *Order
 	created := false
 	err := retry(func() (err error) {
-		if o.Kind == gateway.KindRefund {
+		switch {
+		case o.Kind == gateway.KindRefund:
 			stored, created, err = s.Store.CreateRefund(ctx, o, oneOpenRefund)
-		} else {
+		case o.charges():
+			stored, created, err = s.Store.CreateCharge(ctx, o, func(m *Mandate) error { return m.allows(o.Amount.Minor(), s.Now()) })
+		default:
 			stored, created, err = s.Store.CreateOrder(ctx, o)
 		}
 		return err

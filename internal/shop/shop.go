@@ -46,6 +46,7 @@ type Scope string
 // The scopes.
 const (
 	ScopePayments Scope = "payments"
+	ScopeMandates Scope = "mandates" // also of a key for payments
 	ScopeRefunds  Scope = "refunds"
 	ScopePayouts  Scope = "payouts"
 	ScopeDisputes Scope = "disputes"
@@ -54,7 +55,7 @@ const (
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{ScopePayments, ScopeRefunds, ScopePayouts, ScopeDisputes, ScopeReports, ScopeRead}
+var Scopes = []Scope{ScopePayments, ScopeMandates, ScopeRefunds, ScopePayouts, ScopeDisputes, ScopeReports, ScopeRead}
 
 // Principal is an authenticated caller.
 type Principal struct {
@@ -69,8 +70,10 @@ type Principal struct {
 	Rates Rates
 }
 
-// May reports whether the caller's key carries scope.
-func (p Principal) May(scope Scope) bool { return slices.Contains(p.Scopes, scope) }
+// May reports whether the caller's key carries scope. Who may begin payments may charge the mandates that they make.
+func (p Principal) May(scope Scope) bool {
+	return slices.Contains(p.Scopes, scope) || scope == ScopeMandates && slices.Contains(p.Scopes, ScopePayments)
+}
 
 // NewWebhookSecret returns a new signing secret in the form of Standard Webhooks: whsec_ and 32 random bytes.
 func NewWebhookSecret() string {

@@ -16,7 +16,7 @@ import (
 var errTaken = errors.New("the reference is taken")
 
 // CreateOrder implements payment.Store. It is one statement and one round trip, which it may share with others, unless the order is
-// counted with limits.
+// counted with limits or makes a mandate.
 func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
 	counting, err := s.countingOf(ctx, o)
 	if err != nil {
@@ -24,7 +24,7 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 	}
 	defer counting.tell(ctx)
 	return s.create(ctx, o, func(p db.InsertOrderParams) error {
-		if counting.any() {
+		if counting.any() || o.Terms != nil {
 			return s.insertCounted(ctx, o, p, counting)
 		}
 		w := write{doing: "create order", insert: &p}
@@ -39,10 +39,14 @@ func (s *Store) CreateOrder(ctx context.Context, o *payment.Order) (*payment.Ord
 	})
 }
 
-// insertCounted inserts an order and counts it with its limits, in a transaction of its own.
+// insertCounted inserts an order with the mandate that it makes, and counts it with its limits, in a transaction of its own.
 func (s *Store) insertCounted(ctx context.Context, o *payment.Order, p db.InsertOrderParams, counting *counting) error {
 	err := s.write(ctx, "create order", func(ctx context.Context, tx pgx.Tx) error {
-		if err := insert(ctx, db.New(tx), p); err != nil {
+		q := db.New(tx)
+		if err := insert(ctx, q, p); err != nil {
+			return err
+		}
+		if err := s.insertMandate(ctx, q, o); err != nil {
 			return err
 		}
 		return counting.admit(ctx, tx, o)

@@ -75,7 +75,7 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 			return v.done, err
 		}
 		shop = *next
-		for _, verify := range []func(context.Context, uuid.UUID) error{v.orders, v.feed, v.releases, v.disputes, v.lost, v.reservations} {
+		for _, verify := range []func(context.Context, uuid.UUID) error{v.orders, v.feed, v.releases, v.mandates, v.disputes, v.lost, v.reservations} {
 			if err := verify(ctx, shop); err != nil {
 				return v.done, err
 			}
@@ -225,6 +225,23 @@ func (v *verification) releases(ctx context.Context, shop uuid.UUID) error {
 		for i := range rows {
 			if !sealer.Matches(sealedApproval(&rows[i]), rows[i].Seal) {
 				v.found(Finding{"payout_approvals", rows[i].ID.String(), approvalFinding})
+			}
+		}
+		return err
+	})
+}
+
+// mandates verifies that payrelay wrote the terms of a shop's mandates, and what was decided about them.
+func (v *verification) mandates(ctx context.Context, shop uuid.UUID) error {
+	sealer, err := v.store.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	return v.store.read(ctx, "read mandates", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.ShopMandates(ctx, shop)
+		for i := range rows {
+			if !sealer.Matches(sealedMandate(&rows[i]), rows[i].Seal) {
+				v.found(Finding{"mandates", rows[i].ID.String(), mandateFinding})
 			}
 		}
 		return err

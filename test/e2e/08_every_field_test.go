@@ -82,6 +82,7 @@ func number(name string, value int) probe {
 func probes() map[string]probe {
 	until := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	schedule := map[string]any{"recurring.enabled": true, "recurring.frequency_days": 77, "recurring.expires_at": until.Format(time.RFC3339)}
+	terms := map[string]any{"mandate.min_days": 77, "mandate.expires_at": until.Format(time.RFC3339)}
 	p := map[string]probe{
 		"customer.first_name": text("Qfirst"), "customer.last_name": text("Qlast"), "customer.middle_name": text("Qmiddle"),
 		"customer.email": text("q@example.com"), "customer.phone": {value: "+442079460987", reads: []string{"442079460987"}}, "customer.ip": text("203.0.113.77"),
@@ -102,8 +103,12 @@ func probes() map[string]probe {
 		"return_urls.success": text("https://q.example/success"), "return_urls.fail": text("https://q.example/fail"), "return_urls.status": text("https://q.example/status"),
 
 		"recurring.enabled":        {value: true, reads: []string{`"recurrent":true`, "SUBSCRIBE"}, withUAH: schedule},
-		"recurring.frequency_days": {value: 77, reads: []string{`"recur_freq":77`, `"recurringInterval":77`}, with: schedule},
+		"recurring.frequency_days": {value: 77, reads: []string{`"min_days":77`}, with: schedule},
 		"recurring.expires_at":     {value: until.Format(time.RFC3339), reads: []string{"2031-02-03T04:05:06.000Z", fmt.Sprint(until.UnixMilli())}, with: schedule},
+		"mandate.max_amount":       {value: 777, reads: []string{`"max_amount":777`}, withUAH: terms},
+		"mandate.min_days":         {value: 77, reads: []string{`"min_days":77`}, withUAH: terms},
+		"mandate.expires_at":       {value: until.Format(time.RFC3339), reads: []string{`"expires_at":"2031-02-03T04:05:06Z"`}, withUAH: terms},
+		"mandate.max_charges":      {value: 7, reads: []string{`"max_charges":7`}, withUAH: terms},
 		"period":                   {value: "quarterly", reads: []string{`"recur_period":"09"`}},
 
 		"payment_method.token":   {value: "eyJxIjoicSJ9", reads: []string{"eyJxIjoicSJ9"}, with: map[string]any{"payment_method.type": "apple_pay"}},
@@ -260,6 +265,10 @@ func (d uapayDev) judge(t *testing.T, conn *pgx.Conn, heard *overheard, r reques
 	require.NoError(t, json.Unmarshal(answer, &o))
 	res, stored := d.raw(http.MethodGet, "/v1/orders/"+o.ID, "", nil)
 	require.Equal(t, http.StatusOK, res.StatusCode)
+	if o.Recurring {
+		_, mandate := d.raw(http.MethodGet, "/v1/mandates/"+o.ID, "", nil)
+		stored = append(stored, mandate...)
+	}
 	var address string
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT notification_url FROM orders WHERE id = $1", o.ID).Scan(&address))
 	all := said + string(stored) + address

@@ -114,8 +114,8 @@ func TestRecurringCharges(t *testing.T) {
 	p := d.refuses(charge(once), body("once-c"), http.StatusConflict, "invalid_state")
 	require.Contains(t, p.Detail, "recurring.enabled")
 
-	first := d.makes("/v1/payments", direct("first", 1000, cardMethod(cardChallenge), `"recurring":{"enabled":true,"frequency_days":28}`), http.StatusCreated)
-	d.refuses(charge(first), body("early"), http.StatusConflict, "invalid_state")
+	first := d.makes("/v1/payments", direct("first", 1000, cardMethod(cardChallenge), `"recurring":{"enabled":true,"frequency_days":1}`), http.StatusCreated)
+	d.refuses(charge(first), body("early"), http.StatusConflict, "mandate_not_active")
 	d.visits(first.NextAction.URL, "success")
 	d.ends(first.ID, "succeeded")
 	o := d.makes(charge(first), body("second"), http.StatusCreated)

@@ -242,9 +242,9 @@ func paymentBody(o Order) string {
 	case "direct":
 		more = `,"flow":"direct"` + card(o)
 	case "recurring":
-		more = `,"recurring":{"enabled":true}` // the form takes no schedule
+		more = `,"recurring":{"enabled":true}`
 		if onCard(o) {
-			more = `,"recurring":{"enabled":true,"frequency_days":28,"expires_at":"2031-01-01T00:00:00Z"},"flow":"direct"` + card(o)
+			more = `,"recurring":{"enabled":true,"frequency_days":1,"expires_at":"2031-01-01T00:00:00Z"},"flow":"direct"` + card(o)
 		}
 	case "uapay_recurring": // the provider charges the card again after a day, and after two
 		currency = "UAH"

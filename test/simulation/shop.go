@@ -211,7 +211,7 @@ func (s *shop) afterSuccess(r *record) {
 	w := s.w
 	if r.order.Recurring && !s.charged {
 		s.charged = true
-		in := payment.NewCharge{Shop: s.id, Payment: r.order.ID, Reference: s.reference(), Minor: 100 + w.rng.Int64N(10000)}
+		in := payment.NewCharge{Shop: s.id, Payment: r.order.ID, Reference: s.reference(), Minor: min(100+w.rng.Int64N(10000), r.order.Amount.Minor())}
 		in.RequestHash = []byte(in.Reference)
 		w.plan(w.between(time.Second, 3*time.Hour), true, func() {
 			s.ask("charge", func() error { return err(w.service.Charge(background, in)) })

@@ -16,12 +16,13 @@ import (
 
 // store keeps orders in memory, as payment.Store says. A transaction works on copies, and its commit is one instant.
 type store struct {
-	w        *world
-	orders   []*record
-	accounts []payment.Account
-	received map[string]*received
-	places   [][]payment.Order
-	used     int
+	payment.MandateStore // CreateCharge is all that the scenarios use of it
+	w                    *world
+	orders               []*record
+	accounts             []payment.Account
+	received             map[string]*received
+	places               [][]payment.Order
+	used                 int
 }
 
 // record is an order with what belongs to it.
@@ -150,6 +151,40 @@ func (s *store) CreateRefund(_ context.Context, o *payment.Order, check func(ope
 		}
 	}
 	return s.insert(o)
+}
+
+// CreateCharge implements payment.Store. What is checked and written is one transaction.
+func (s *store) CreateCharge(_ context.Context, o *payment.Order, check func(*payment.Mandate) error) (*payment.Order, bool, error) {
+	s.w.step(true)
+	first := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
+	if first == nil {
+		return nil, false, payment.ErrNoMandate
+	}
+	if s.byReference(o) == nil {
+		if err := check(s.mandate(first)); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.insert(o)
+}
+
+// mandate puts the mandate of a payment together.
+func (s *store) mandate(first *record) *payment.Mandate {
+	m := &payment.Mandate{MandateTerms: *first.order.Terms, First: s.copied(&first.order)}
+	for _, r := range s.orders {
+		o := &r.order
+		if o.Kind != gateway.KindPayment || o.ParentID == nil || *o.ParentID != first.order.ID {
+			continue
+		}
+		if o.Status == payment.StatusSucceeded {
+			m.Succeeded++
+			m.LastAt = o.FinalizedAt
+		}
+		if !o.Status.Final() || o.Conflicts > 0 {
+			m.Open = &o.ID
+		}
+	}
+	return m
 }
 
 // byReference returns the order whose reference o has.

@@ -61,11 +61,6 @@ func unsupported(req gateway.PaymentRequest) (f fields) {
 	if m.StoredCard != nil {
 		f.refuse("payment_method.type", "SmartCore keeps no cards for payments: use a card, apple_pay or google_pay, or charge a recurring payment again")
 	}
-	if r := req.Recurring; hold || form { // only the direct call has fields for it (smartcore.md 3)
-		const schedule = "SmartCore takes it with a direct payment that is captured at once only"
-		f.refuseIf(r.FrequencyDays != 0, "recurring.frequency_days", schedule)
-		f.refuseIf(!r.ExpiresAt.IsZero(), "recurring.expires_at", schedule)
-	}
 	return f
 }
 

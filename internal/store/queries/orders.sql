@@ -7,6 +7,9 @@ SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, sta
     pending_status, chain, seal
 FROM orders WHERE shop_id = $1 AND id = $2;
 
+-- name: OrdersByID :many
+SELECT orders.* FROM orders WHERE shop_id = $1 AND id = ANY(@ids::uuid[]);
+
 -- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,

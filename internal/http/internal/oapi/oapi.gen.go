@@ -439,6 +439,69 @@ type LimitProblem struct {
 	UsedOrders *int64 `json:"used_orders"`
 }
 
+// Mandate defines model for Mandate.
+type Mandate struct {
+	Account string `json:"account"`
+
+	// Charges Charges after the payment that took money.
+	Charges   int       `json:"charges"`
+	CreatedAt time.Time `json:"created_at"`
+	Currency  string    `json:"currency"`
+
+	// DecidedAt When it was last paused, resumed or revoked.
+	DecidedAt *time.Time `json:"decided_at"`
+
+	// Driver Who begins charges: `on_demand` you, `provider` the provider by its own schedule. Known values: `on_demand`, `provider`.
+	Driver    string     `json:"driver"`
+	ExpiresAt *time.Time `json:"expires_at"`
+
+	// Id Also the id of the payment that made it.
+	Id uuid.UUID `json:"id"`
+
+	// LastChargedAt When the last of them did.
+	LastChargedAt *time.Time `json:"last_charged_at"`
+	MaxAmount     int64      `json:"max_amount"`
+	MaxCharges    *int       `json:"max_charges"`
+	MinDays       *int       `json:"min_days"`
+
+	// NextChargeFrom From when on the terms allow the next charge; `null` while they allow none, and where the provider begins charges.
+	NextChargeFrom *time.Time `json:"next_charge_from"`
+
+	// Object Always `mandate`.
+	Object string `json:"object"`
+
+	// OpenChargeId A charge without a sure outcome. No other is begun beside it.
+	OpenChargeId *uuid.UUID `json:"open_charge_id"`
+	Provider     string     `json:"provider"`
+
+	// Reference Of the payment that made it.
+	Reference string `json:"reference"`
+
+	// Status Only an `active` one is charged. `pending`: its payment has not ended. `failed`: its payment took no money. `paused` also after its payment was given back whole. Known values: `pending`, `active`, `paused`, `revoked`, `expired`, `failed`.
+	Status string `json:"status"`
+}
+
+// MandateList defines model for MandateList.
+type MandateList struct {
+	Data       []Mandate `json:"data"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// MandateRequest The customer agrees to be charged again, within these terms. payrelay holds them, whatever the provider knows of them. The mandate has the payment's id and is active once the payment has succeeded. Not beside `recurring`.
+type MandateRequest struct {
+	// ExpiresAt Nothing is charged from then on. UAPAY requires it.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+
+	// MaxAmount The largest sum of one charge. The payment's own amount if you leave it out.
+	MaxAmount *int64 `json:"max_amount,omitempty"`
+
+	// MaxCharges Charges after the payment. Any number if you leave it out.
+	MaxCharges *int `json:"max_charges,omitempty"`
+
+	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. UAPAY requires it: it is the interval of its schedule.
+	MinDays *int `json:"min_days,omitempty"`
+}
+
 // Metadata Yours; it is never sent to the provider.
 type Metadata map[string]string
 
@@ -663,12 +726,15 @@ type PaymentRequest struct {
 	// Flow `hosted` if you leave it out.
 	Flow *PaymentRequestFlow `json:"flow,omitempty"`
 
+	// Mandate The customer agrees to be charged again, within these terms. payrelay holds them, whatever the provider knows of them. The mandate has the payment's id and is active once the payment has succeeded. Not beside `recurring`.
+	Mandate *MandateRequest `json:"mandate,omitempty"`
+
 	// Metadata Yours; it is never sent to the provider.
 	Metadata        *Metadata           `json:"metadata,omitempty"`
 	NotificationUrl *URL                `json:"notification_url,omitempty"`
 	PaymentMethod   *PaymentMethodInput `json:"payment_method,omitempty"`
 
-	// Recurring With `enabled` the card can be charged again. SmartCore takes `frequency_days` and `expires_at` with a direct payment that is captured at once only; UAPAY requires both.
+	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
@@ -781,7 +847,7 @@ type Problem struct {
 
 	// Code For programs; none ever changes its meaning. Known values:
 	// `malformed_json`, `unauthorized`, `forbidden`, `disabled`, `shop_frozen`, `account_frozen`, `not_found`, `method_not_allowed`, `reference_conflict`, `invalid_state`, `order_frozen`,
-	// `refund_exceeds_captured`, `refund_in_progress`, `payment_disputed`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
+	// `refund_exceeds_captured`, `refund_in_progress`, `payment_disputed`, `mandate_not_active`, `mandate_expired`, `mandate_limit`, `mandate_too_soon`, `mandate_charge_open`, `possible_duplicate`, `approval_pending`, `approval_rejected`, `idempotency_in_progress`, `body_too_large`, `unsupported_media_type`, `card_number_in_text`, `invalid_request`, `missing_fields`,
 	// `unknown_account`, `no_route`, `currency_not_supported`, `not_supported_by_provider`, `amount_exceeds_authorized`, `limit_exceeded`, `wrong_code`,
 	// `idempotency_mismatch`, `rate_limited`, `velocity_exceeded`, `card_payments_paused`, `caller_left`, `internal_error`, `provider_unavailable`, `service_unavailable`.
 	Code string `json:"code"`
@@ -808,7 +874,7 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
-// Recurring With `enabled` the card can be charged again. SmartCore takes `frequency_days` and `expires_at` with a direct payment that is captured at once only; UAPAY requires both.
+// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 type Recurring struct {
 	Enabled       bool       `json:"enabled"`
 	ExpiresAt     *time.Time `json:"expires_at,omitempty"`
@@ -1097,6 +1163,39 @@ type ListNotificationsParams struct {
 	After *string `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// ListMandatesParams defines parameters for ListMandates.
+type ListMandatesParams struct {
+	// Limit How many at most; 50 if you leave it out.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ChargeMandateParams defines parameters for ChargeMandate.
+type ChargeMandateParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// PauseMandateParams defines parameters for PauseMandate.
+type PauseMandateParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeMandateParams defines parameters for ResumeMandate.
+type ResumeMandateParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RevokeMandateParams defines parameters for RevokeMandate.
+type RevokeMandateParams struct {
+	// IdempotencyKey The first answer is replayed to every repeat with the same key and body for seven days, if the request was carried out (2xx, or `wrong_code`). Kept as a keyed hash.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListOrdersParams defines parameters for ListOrders.
 type ListOrdersParams struct {
 	Kind      *ListOrdersParamsKind   `form:"kind,omitempty" json:"kind,omitempty"`
@@ -1256,6 +1355,9 @@ type CreateCardFrameJSONRequestBody = CardFrameRequest
 
 // ResolveDisputeJSONRequestBody defines body for ResolveDispute for application/json ContentType.
 type ResolveDisputeJSONRequestBody = DisputeResolution
+
+// ChargeMandateJSONRequestBody defines body for ChargeMandate for application/json ContentType.
+type ChargeMandateJSONRequestBody = ChargeRequest
 
 // CreatePaymentJSONRequestBody defines body for CreatePayment for application/json ContentType.
 type CreatePaymentJSONRequestBody = PaymentRequest

@@ -216,6 +216,18 @@ type LimitUse struct {
 	Orders   int64          `db:"orders"`
 }
 
+type Mandate struct {
+	ShopID     uuid.UUID  `db:"shop_id"`
+	ID         uuid.UUID  `db:"id"`
+	MaxAmount  int64      `db:"max_amount"`
+	MinDays    int32      `db:"min_days"`
+	ExpiresAt  *time.Time `db:"expires_at"`
+	MaxCharges *int32     `db:"max_charges"`
+	Decision   string     `db:"decision"`
+	DecidedAt  *time.Time `db:"decided_at"`
+	Seal       []byte     `db:"seal"`
+}
+
 type Notification struct {
 	ShopID        uuid.UUID `db:"shop_id"`
 	OrderID       uuid.UUID `db:"order_id"`

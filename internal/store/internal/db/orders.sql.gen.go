@@ -1228,6 +1228,93 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 	return i, err
 }
 
+const OrdersByID = `-- name: OrdersByID :many
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[])
+`
+
+type OrdersByIDParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Ids    []uuid.UUID `db:"ids"`
+}
+
+func (q *Queries) OrdersByID(ctx context.Context, arg OrdersByIDParams) ([]Order, error) {
+	rows, err := q.db.Query(ctx, OrdersByID, arg.ShopID, arg.Ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.ParentID,
+			&i.SupersededBy,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
+			&i.Flow,
+			&i.Recurring,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.DataKey,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.Routing,
+			&i.Details,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const OrdersCalled = `-- name: OrdersCalled :many
 SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid

@@ -1,0 +1,115 @@
+package payment
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"payrelay/internal/gateway"
+)
+
+// MandateStore keeps mandates. A mandate is written by CreateOrder with the payment that makes it.
+type MandateStore interface {
+	// CreateCharge is CreateOrder for a charge. The mandate is locked, so that its charges come one after the other, and check gets it
+	// as it is then. An error of check is returned and nothing is saved.
+	CreateCharge(ctx context.Context, o *Order, check func(*Mandate) error) (*Order, bool, error)
+	// Mandate returns one mandate, or ErrNoMandate.
+	Mandate(ctx context.Context, key Key) (*Mandate, error)
+	// Mandates returns a shop's mandates, newest first.
+	Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (Page[*Mandate], error)
+	// DecideMandate loads a mandate under its lock, runs fn, and saves the decision. An error of fn is returned and nothing is saved.
+	DecideMandate(ctx context.Context, key Key, fn func(*Mandate) error) (*Mandate, error)
+}
+
+// ErrNoMandate is returned for a mandate that does not exist or belongs to another shop.
+var ErrNoMandate = &Error{Code: CodeNotFound, Message: "There is no such mandate. A mandate has the id of the payment that made it; GET /v1/mandates lists them."}
+
+// Mandate returns one mandate of a shop.
+func (s *Service) Mandate(ctx context.Context, key Key) (*Mandate, error) {
+	m, err := s.Store.Mandate(ctx, key)
+	return s.shown(ctx, m, err)
+}
+
+// Mandates lists a shop's mandates, newest first.
+func (s *Service) Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (Page[*Mandate], error) {
+	page, err := s.Store.Mandates(ctx, shop, cursor, limit)
+	for _, m := range page.Items {
+		_, err = s.shown(ctx, m, err)
+	}
+	return page, err
+}
+
+// shown completes a mandate by what its provider can do, and by the time.
+func (s *Service) shown(ctx context.Context, m *Mandate, err error) (*Mandate, error) {
+	if err != nil {
+		return nil, err
+	}
+	to, err := s.targetAt(ctx, m.First.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	_, onDemand := to.gateway.(gateway.Charger)
+	m.ByProvider, m.AsOf = !onDemand, s.Now()
+	return m, nil
+}
+
+// PauseMandate lets nothing be charged until the mandate is resumed.
+func (s *Service) PauseMandate(ctx context.Context, key Key) (*Mandate, error) {
+	return s.decideMandate(ctx, key, MandatePause)
+}
+
+// ResumeMandate ends a pause, also the one that came with a refund of the whole first payment.
+func (s *Service) ResumeMandate(ctx context.Context, key Key) (*Mandate, error) {
+	return s.decideMandate(ctx, key, MandateResume)
+}
+
+// RevokeMandate ends a mandate for good. It holds at once.
+func (s *Service) RevokeMandate(ctx context.Context, key Key) (*Mandate, error) {
+	return s.decideMandate(ctx, key, MandateRevoke)
+}
+
+func (s *Service) decideMandate(ctx context.Context, key Key, to MandateDecision) (*Mandate, error) {
+	m, err := s.Mandate(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if m.ByProvider {
+		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which cannot be changed from here. Ask the provider to end it."}
+	}
+	m, err = s.Store.DecideMandate(ctx, key, func(m *Mandate) error { return m.decide(to, s.Now()) })
+	return s.shown(ctx, m, err)
+}
+
+// terms are those of the mandate that a recurring payment makes: what the request names, and what follows from the payment.
+func (in NewPayment) terms() *MandateTerms {
+	if !in.Recurring.Enabled {
+		return nil
+	}
+	t := in.Mandate
+	if t.MaxAmount == 0 {
+		t.MaxAmount = in.Amount.Minor()
+	}
+	t.MinDays = in.Recurring.FrequencyDays
+	if until := in.Recurring.ExpiresAt; !until.IsZero() {
+		t.ExpiresAt = &until
+	}
+	return &t
+}
+
+// named are complaints about terms, by the names that the request has for them.
+func (in NewPayment) named(fields []gateway.FieldError) []gateway.FieldError {
+	if !in.MandateNamed {
+		return fields
+	}
+	for i, f := range fields {
+		switch f.Field {
+		case "recurring":
+			fields[i].Field = "mandate"
+		case "recurring.frequency_days":
+			fields[i].Field = "mandate.min_days"
+		case "recurring.expires_at":
+			fields[i].Field = "mandate.expires_at"
+		}
+	}
+	return fields
+}

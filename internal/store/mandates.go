@@ -1,0 +1,289 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/payment"
+	"payrelay/internal/seal"
+	"payrelay/internal/store/internal/db"
+)
+
+// mandateFinding is what is found of a mandate that something else than payrelay changed.
+const mandateFinding = "the terms of this mandate, or what was decided about it, were not written by payrelay"
+
+// sealedMandate is what the seal of a mandate covers: all of it.
+func sealedMandate(m *db.Mandate) *seal.Row {
+	r := seal.Of("mandates").UUID(m.ShopID).UUID(m.ID).Int(m.MaxAmount).Int(int64(m.MinDays))
+	seal.Nullable(r, m.ExpiresAt, (*seal.Row).Time)
+	seal.Nullable(r, m.MaxCharges, func(r *seal.Row, n int32) *seal.Row { return r.Int(int64(n)) })
+	return seal.Nullable(r.Text(m.Decision), m.DecidedAt, (*seal.Row).Time)
+}
+
+// insertMandate writes the mandate that a recurring payment makes, if it makes one.
+func (s *Store) insertMandate(ctx context.Context, q *db.Queries, o *payment.Order) error {
+	if o.Terms == nil {
+		return nil
+	}
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	m := db.Mandate{
+		ShopID: o.ShopID, ID: o.ID, MaxAmount: o.Terms.MaxAmount, MinDays: int32(o.Terms.MinDays), ExpiresAt: micros(o.Terms.ExpiresAt), //nolint:gosec // the contract bounds it
+	}
+	if n := int32(o.Terms.MaxCharges); n > 0 { //nolint:gosec // the contract bounds it
+		m.MaxCharges = &n
+	}
+	_, err = q.InsertMandate(ctx, db.InsertMandateParams{
+		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges,
+		Seal: sealer.Seal(sealedMandate(&m)),
+	})
+	return err
+}
+
+// micros is a time as Postgres keeps it.
+func micros(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.UTC().Truncate(time.Microsecond)
+	return &at
+}
+
+// CreateCharge implements payment.Store. It locks the mandate first, so that its charges come one after the other.
+func (s *Store) CreateCharge(ctx context.Context, o *payment.Order, check func(*payment.Mandate) error) (*payment.Order, bool, error) {
+	if o.ParentID == nil {
+		return nil, false, errors.New("create charge: it has no mandate")
+	}
+	counting, err := s.countingOf(ctx, o)
+	if err != nil {
+		return nil, false, err
+	}
+	defer counting.tell(ctx)
+	var refused error
+	created, isNew, err := s.create(ctx, o, func(p db.InsertOrderParams) error {
+		return s.write(ctx, "create charge", func(ctx context.Context, tx pgx.Tx) error {
+			m, taken, err := s.lockMandate(ctx, tx, payment.Key{Shop: o.ShopID, Order: *o.ParentID}, o)
+			switch {
+			case err != nil:
+				return err
+			case taken:
+				return errTaken
+			}
+			if refused = check(m); refused != nil {
+				return refused
+			}
+			if err := insert(ctx, db.New(tx), p); err != nil {
+				return err
+			}
+			return counting.admit(ctx, tx, o)
+		})
+	})
+	if refused != nil {
+		return nil, false, refused
+	}
+	return created, isNew, err
+}
+
+// lockMandate locks a mandate and returns it as it is then. taken says that an order of the new charge's reference is there.
+func (s *Store) lockMandate(ctx context.Context, tx pgx.Tx, key payment.Key, charge *payment.Order) (m *payment.Mandate, taken bool, err error) {
+	type found struct {
+		ID uuid.UUID `db:"id"`
+	}
+	var row *db.Mandate
+	var first *db.Order
+	var facts *db.ChargesOfRow
+	var same *found
+	var batch queue
+	ask(&batch, &row, db.MandateForUpdate, key.Shop, key.Order)
+	ask(&batch, &first, db.OrderByID, key.Shop, key.Order)
+	ask(&batch, &facts, db.ChargesOf, key.Shop, []uuid.UUID{key.Order})
+	if charge != nil {
+		ask(&batch, &same, db.ReferenceTaken, charge.ShopID, string(charge.Kind), charge.Reference)
+	}
+	switch err := batch.send(ctx, tx); {
+	case err != nil:
+		return nil, false, err
+	case row == nil || first == nil:
+		return nil, false, payment.ErrNoMandate
+	}
+	m, err = s.mandate(ctx, row, first, facts)
+	return m, same != nil, err
+}
+
+// mandate puts a mandate together. One that something else than payrelay has changed is frozen, and so is one of such a payment.
+func (s *Store) mandate(ctx context.Context, row *db.Mandate, first *db.Order, facts *db.ChargesOfRow) (*payment.Mandate, error) {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !sealer.Matches(sealedMandate(row), row.Seal) {
+		s.sealBroken(Finding{"mandates", row.ID.String(), mandateFinding})
+		return nil, payment.ErrFrozen
+	}
+	o, err := s.order(ctx, first)
+	if err == nil {
+		err = s.usable(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &payment.Mandate{
+		MandateTerms: payment.MandateTerms{MaxAmount: row.MaxAmount, MinDays: int(row.MinDays), ExpiresAt: utc(row.ExpiresAt)},
+		Decision:     payment.MandateDecision(row.Decision), DecidedAt: utc(row.DecidedAt), First: o,
+	}
+	if row.MaxCharges != nil {
+		m.MaxCharges = int(*row.MaxCharges)
+	}
+	if facts == nil {
+		return m, nil
+	}
+	m.Succeeded = int(facts.Succeeded)
+	if facts.Succeeded > 0 {
+		m.LastAt = utc(&facts.LastAt)
+	}
+	if facts.Open != uuid.Nil {
+		m.Open = &facts.Open
+	}
+	return m, nil
+}
+
+// Mandate implements payment.Store.
+func (s *Store) Mandate(ctx context.Context, key payment.Key) (*payment.Mandate, error) {
+	var row db.Mandate
+	err := s.read(ctx, "load a mandate", func(ctx context.Context, q *db.Queries) (err error) {
+		row, err = q.MandateByID(ctx, db.MandateByIDParams{ShopID: key.Shop, ID: key.Order})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return payment.ErrNoMandate
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.mandates(ctx, key.Shop, []db.Mandate{row}, false)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// Mandates implements payment.Store: newest first, which is the order of ids. What is frozen is left out.
+func (s *Store) Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (page payment.Page[*payment.Mandate], err error) {
+	limit = pageSize(limit)
+	p := db.MandatesOfParams{ShopID: shop, MaxRows: int32(limit + 1)} //nolint:gosec // a few hundred
+	if cursor != "" {
+		raw, err := base64.RawURLEncoding.DecodeString(cursor)
+		id, idErr := uuid.FromBytes(raw)
+		if err != nil || idErr != nil {
+			return page, payment.ErrCursor
+		}
+		p.Cursor = &id
+	}
+	var rows []db.Mandate
+	err = s.read(ctx, "list mandates", func(ctx context.Context, q *db.Queries) (err error) {
+		rows, err = q.MandatesOf(ctx, p)
+		return err
+	})
+	if err != nil {
+		return page, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		page.Next = base64.RawURLEncoding.EncodeToString(rows[limit-1].ID[:])
+	}
+	page.Items, err = s.mandates(ctx, shop, rows, true)
+	return page, err
+}
+
+// mandates completes mandates by their payments and charges. What is frozen is left out or an error.
+func (s *Store) mandates(ctx context.Context, shop uuid.UUID, rows []db.Mandate, leaveOut bool) ([]*payment.Mandate, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	firsts, facts := map[uuid.UUID]*db.Order{}, map[uuid.UUID]*db.ChargesOfRow{}
+	err := s.read(ctx, "load the payments of mandates", func(ctx context.Context, q *db.Queries) error {
+		orders, err := q.OrdersByID(ctx, db.OrdersByIDParams{ShopID: shop, Ids: ids})
+		if err != nil {
+			return err
+		}
+		for i := range orders {
+			firsts[orders[i].ID] = &orders[i]
+		}
+		charges, err := q.ChargesOf(ctx, db.ChargesOfParams{ShopID: shop, Ids: ids})
+		for i := range charges {
+			facts[*charges[i].ParentID] = &charges[i]
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := []*payment.Mandate{}
+	for i := range rows {
+		m, err := s.mandate(ctx, &rows[i], firsts[rows[i].ID], facts[rows[i].ID])
+		switch {
+		case err == nil:
+			all = append(all, m)
+		case !leaveOut || !errors.Is(err, payment.ErrFrozen):
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// DecideMandate implements payment.Store.
+func (s *Store) DecideMandate(ctx context.Context, key payment.Key, fn func(*payment.Mandate) error) (*payment.Mandate, error) {
+	var decided *payment.Mandate
+	err := s.write(ctx, "decide about a mandate", func(ctx context.Context, tx pgx.Tx) error {
+		m, _, err := s.lockMandate(ctx, tx, key, nil)
+		if err != nil {
+			return err
+		}
+		before := m.Decision
+		if err := fn(m); err != nil {
+			return err
+		}
+		decided = m
+		if m.Decision == before {
+			return nil
+		}
+		return s.saveDecision(ctx, db.New(tx), m, before)
+	})
+	return decided, err
+}
+
+// saveDecision writes down what was decided about a mandate that is locked.
+func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mandate, before payment.MandateDecision) error {
+	sealer, err := s.sealer(ctx)
+	if err != nil {
+		return err
+	}
+	row := db.Mandate{
+		ShopID: m.First.ShopID, ID: m.First.ID, MaxAmount: m.MaxAmount, MinDays: int32(m.MinDays), ExpiresAt: m.ExpiresAt, //nolint:gosec // as it was read
+		Decision: string(m.Decision), DecidedAt: micros(m.DecidedAt),
+	}
+	if n := int32(m.MaxCharges); n > 0 { //nolint:gosec // as it was read
+		row.MaxCharges = &n
+	}
+	if _, err := q.DecideMandate(ctx, db.DecideMandateParams{
+		Decision: row.Decision, DecidedAt: row.DecidedAt, Seal: sealer.Seal(sealedMandate(&row)), ShopID: row.ShopID, ID: row.ID,
+	}); err != nil || s.Operator == nil {
+		return err
+	}
+	name, err := q.ShopName(ctx, row.ShopID)
+	if err != nil {
+		return err
+	}
+	return s.audit(ctx, q, act{
+		action: "mandate revoke", kind: "mandate", object: row.ID.String(), shop: name,
+		before: map[string]any{"decision": before}, after: map[string]any{"decision": m.Decision},
+	})
+}

@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mandate is a mandate as the API answers.
+type mandate struct {
+	ID           string  `json:"id"`
+	Status       string  `json:"status"`
+	Driver       string  `json:"driver"`
+	Reference    string  `json:"reference"`
+	MaxAmount    int64   `json:"max_amount"`
+	MinDays      *int    `json:"min_days"`
+	MaxCharges   *int    `json:"max_charges"`
+	Charges      int     `json:"charges"`
+	LastAt       *string `json:"last_charged_at"`
+	NextFrom     *string `json:"next_charge_from"`
+	OpenChargeID *string `json:"open_charge_id"`
+}
+
+func (d *dev) mandate(id string) (m mandate) {
+	d.t.Helper()
+	require.Equal(d.t, http.StatusOK, d.call(http.MethodGet, "/v1/mandates/"+id, "", &m).StatusCode)
+	return m
+}
+
+// decides pauses, resumes or revokes a mandate.
+func (d *dev) decides(id, what string) (m mandate) {
+	d.t.Helper()
+	require.Equal(d.t, http.StatusOK, d.call(http.MethodPost, "/v1/mandates/"+id+"/"+what, "", &m).StatusCode)
+	return m
+}
+
+// hosted is the body of a payment on the provider's form. more is put in front of the customer.
+func hosted(reference string, amount int64, more string) string {
+	return fmt.Sprintf(`{"reference":%q,"amount":%d,"currency":"EUR","description":"Socks",%s,%s}`, reference, amount, more, customer)
+}
+
+// A customer agrees to terms with the first payment, and every charge keeps to them.
+func TestAMandateBoundsItsCharges(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	charge := func(reference string, amount int) string {
+		return fmt.Sprintf(`{"reference":%q,"amount":%d,"description":"Socks every month"}`, reference, amount)
+	}
+	p := d.refuses("/v1/payments", hosted("both", 1000, `"mandate":{},"recurring":{"enabled":true}`), http.StatusUnprocessableEntity, "invalid_request")
+	require.Equal(t, []string{"recurring"}, p.fields())
+	p = d.refuses("/v1/payments", hosted("past", 1000, `"mandate":{"expires_at":"2020-01-01T00:00:00Z"}`), http.StatusUnprocessableEntity, "invalid_request")
+	require.Equal(t, []string{"mandate.expires_at"}, p.fields())
+
+	o := d.makes("/v1/payments", hosted("sub", 1000, `"mandate":{"max_amount":700,"min_days":1,"max_charges":2,"expires_at":"2035-01-01T00:00:00Z"}`), http.StatusCreated)
+	require.True(t, o.Recurring)
+	require.Equal(t, "pending", d.mandate(o.ID).Status)
+	charges := "/v1/mandates/" + o.ID + "/charges"
+	d.refuses(charges, charge("early", 1), http.StatusConflict, "mandate_not_active")
+	d.pay(o.NextAction.URL, cardSuccess, "")
+	d.ends(o.ID, "succeeded")
+	m := d.mandate(o.ID)
+	require.Equal(t, mandate{ID: o.ID, Status: "active", Driver: "on_demand", Reference: "sub", MaxAmount: 700, MinDays: m.MinDays, MaxCharges: m.MaxCharges, NextFrom: m.NextFrom}, m)
+	require.NotNil(t, m.NextFrom)
+
+	p = d.refuses(charges, charge("much", 701), http.StatusConflict, "mandate_limit")
+	require.Equal(t, []string{"mandate.max_amount"}, p.fields())
+	first := d.makes(charges, charge("c-1", 700), http.StatusCreated)
+	require.Equal(t, o.ID, *first.ParentID)
+	d.ends(first.ID, "succeeded")
+
+	d.settings(map[string]any{"processing_ms": 8000})
+	slow := d.makes(charges, charge("c-2", 500), http.StatusCreated)
+	require.Equal(t, slow.ID, *d.mandate(o.ID).OpenChargeID)
+	d.refuses("/v1/payments/"+o.ID+"/charges", charge("c-3", 500), http.StatusConflict, "mandate_charge_open")
+	d.ends(slow.ID, "succeeded")
+	p = d.refuses(charges, charge("c-3", 500), http.StatusConflict, "mandate_limit")
+	require.Equal(t, []string{"mandate.max_charges"}, p.fields())
+	require.Equal(t, 2, d.mandate(o.ID).Charges)
+
+	monthly := d.paid("monthly", 1000, `"mandate":{"min_days":30}`)
+	p = d.refuses("/v1/mandates/"+monthly.ID+"/charges", charge("soon", 1000), http.StatusConflict, "mandate_too_soon")
+	require.Equal(t, []string{"mandate.min_days"}, p.fields())
+	next, err := time.Parse(time.RFC3339, *d.mandate(monthly.ID).NextFrom)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().AddDate(0, 0, 29), next, time.Hour)
+}
+
+// A shop pauses, resumes and revokes; a refund of the whole first payment pauses too.
+func TestAShopEndsAMandate(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	o := d.paid("sub", 1000, `"mandate":{}`)
+	charges := "/v1/mandates/" + o.ID + "/charges"
+	body := `{"reference":"c-1","amount":1000,"description":"December"}`
+	require.Equal(t, "paused", d.decides(o.ID, "pause").Status)
+	d.refuses(charges, body, http.StatusConflict, "mandate_not_active")
+	require.Equal(t, "active", d.decides(o.ID, "resume").Status)
+	d.ends(d.makes(charges, body, http.StatusCreated).ID, "succeeded")
+
+	r := d.makes(refundsOf(o), refund("r-1", 1000), http.StatusCreated)
+	d.ends(r.ID, "succeeded")
+	require.Equal(t, "paused", d.mandate(o.ID).Status)
+	require.Equal(t, "revoked", d.decides(o.ID, "revoke").Status)
+	require.Equal(t, "revoked", d.decides(o.ID, "revoke").Status, "once more is no error")
+	d.refuses("/v1/mandates/"+o.ID+"/resume", "", http.StatusConflict, "mandate_not_active")
+	d.refuses(charges, `{"reference":"c-2","amount":1,"description":"January"}`, http.StatusConflict, "mandate_not_active")
+	d.refuses("/v1/mandates/0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10/revoke", "", http.StatusNotFound, "not_found")
+}
