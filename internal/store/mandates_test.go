@@ -113,12 +113,13 @@ func TestAMandateFollowsItsPaymentAndItsCharges(t *testing.T) {
 	require.Empty(t, b.verify(t))
 }
 
-// A charge of which a poll says otherwise than its record is as open as one that is unknown.
-func TestAChargeInConflictBlocksTheNext(t *testing.T) {
+// A charge whose money came after it had failed counts as one that succeeded then, and one in conflict is as open as an unknown one.
+func TestAChargeThatIsPaidLateCounts(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusFailed}, nil }))
-	key := b.mandated(t, s, "first", payment.MandateTerms{})
+	key := b.mandated(t, s, "first", payment.MandateTerms{MaxCharges: 1, MinDays: 2})
+	b.clock.Add(24 * time.Hour)
 	failed, err := b.charge(t.Context(), s, key, "c-1", 1000)
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusFailed, failed.Status)
@@ -127,7 +128,17 @@ func TestAChargeInConflictBlocksTheNext(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
+	m, err := s.Mandate(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, 1, m.Succeeded)
+	require.Equal(t, b.clock.Now(), *m.LastAt)
 	_, err = b.charge(t.Context(), s, key, "c-2", 1000)
+	require.Equal(t, payment.CodeMandateLimit, payment.CodeOf(err))
+
+	contested, err := b.charge(t.Context(), s, b.mandated(t, s, "other", payment.MandateTerms{}), "c-3", 1000)
+	require.NoError(t, err)
+	b.exec(t, "UPDATE orders SET conflicts = 1 WHERE id = $1", contested.ID)
+	_, err = b.charge(t.Context(), s, payment.Key{Shop: contested.ShopID, Order: *contested.ParentID}, "c-4", 1000)
 	require.Equal(t, payment.CodeMandateChargeOpen, payment.CodeOf(err))
 }
 

@@ -176,7 +176,7 @@ func (s *store) mandate(first *record) *payment.Mandate {
 		if o.Kind != gateway.KindPayment || o.ParentID == nil || *o.ParentID != first.order.ID {
 			continue
 		}
-		if o.Status == payment.StatusSucceeded {
+		if o.Status == payment.StatusSucceeded || o.SupersededBy != nil {
 			m.Succeeded++
 			m.LastAt = o.FinalizedAt
 		}

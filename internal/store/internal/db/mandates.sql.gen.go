@@ -13,8 +13,8 @@ import (
 )
 
 const ChargesOf = `-- name: ChargesOf :many
-SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded') AS succeeded,
-    coalesce(max(finalized_at) FILTER (WHERE status = 'succeeded'), 'epoch')::timestamptz AS last_at,
+SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by IS NOT NULL) AS succeeded,
+    coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN updated_at WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
     coalesce((array_agg(id ORDER BY id DESC) FILTER (WHERE finalized_at IS NULL OR conflicts > 0 OR (next_poll_at IS NOT NULL AND status <> 'succeeded')))[1],
         '00000000-0000-0000-0000-000000000000')::uuid AS open
 FROM orders WHERE shop_id = $1 AND parent_id = ANY($2::uuid[]) AND kind = 'payment' GROUP BY parent_id
@@ -32,7 +32,8 @@ type ChargesOfRow struct {
 	Open      uuid.UUID  `db:"open"`
 }
 
-// What counts of the charges of mandates; the epoch and the id of zeros stand for none. One whose end is called into question is as open as one that has none.
+// What counts of the charges of mandates; the epoch and the id of zeros stand for none. One whose end is called into question is as open
+// as one that has none, and one whose money came late, as an order of its own, succeeded then.
 func (q *Queries) ChargesOf(ctx context.Context, arg ChargesOfParams) ([]ChargesOfRow, error) {
 	rows, err := q.db.Query(ctx, ChargesOf, arg.ShopID, arg.Ids)
 	if err != nil {
