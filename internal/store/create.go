@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -136,9 +137,9 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	ask(&batch, &parent, db.OrderForUpdate, o.ShopID, *o.ParentID)
 	ask(&batch, &taken, db.ReferenceTaken, o.ShopID, string(o.Kind), o.Reference)
 	var refunds []*db.Order
-	var lost []*found
+	var witness *paymentWitness
 	askAll(&batch, func(rows []*db.Order) { refunds = rows }, db.RefundRows, o.ShopID, *o.ParentID)
-	askAll(&batch, func(rows []*found) { lost = rows }, db.LostRefunds, o.ShopID, *o.ParentID)
+	ask(&batch, &witness, db.PaymentWitness, o.ShopID, *o.ParentID)
 	switch err := batch.send(ctx, tx); {
 	case err != nil:
 		return nil, nil, err
@@ -147,12 +148,30 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	case parent == nil:
 		return nil, nil, payment.ErrNotFound
 	}
-	if len(lost) > 0 {
-		s.sealBroken(Finding{"orders", lost[0].ID.String(), lostRefund(*o.ParentID)})
+	if f := witness.against(parent); f != nil {
+		s.sealBroken(*f)
 		return nil, nil, payment.ErrFrozen
 	}
 	open, err = s.openRefunds(ctx, parent, refunds)
 	return open, parent, err
+}
+
+// paymentWitness is what else says how a payment stands. An older row of it has a seal that holds.
+type paymentWitness struct {
+	Head       []byte     `db:"head"`
+	DisputedAt int32      `db:"disputed_at"`
+	Lost       *uuid.UUID `db:"lost"`
+}
+
+// against returns what is found of a payment whose row is not as the witness says, nil for nothing.
+func (w *paymentWitness) against(row *db.Order) *Finding {
+	switch {
+	case w.Lost != nil:
+		return &Finding{"orders", w.Lost.String(), lostRefund(row.ID)}
+	case !bytes.Equal(w.Head, row.Chain), w.DisputedAt > row.Sequence:
+		return &Finding{"orders", row.ID.String(), "the history and the disputes go further than the row: an older row was put back"}
+	}
+	return nil
 }
 
 // openRefunds returns the refunds of a locked payment that are not settled. All must be as payrelay wrote them, and the payment's row

@@ -163,3 +163,26 @@ func TestAttemptsArePartOfTheChain(t *testing.T) {
 		require.NotEmpty(t, b.verify(t), name)
 	}
 }
+
+// What a bank took by a chargeback is not refunded as well by an older row of the payment, also not if its history is cut.
+func TestADisputeIsNotHiddenByAnOldRow(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string][]string{
+		"an old row":          nil,
+		"and its history cut": {"DELETE FROM order_transitions WHERE sequence > 2 AND order_id = (SELECT id FROM orders WHERE reference = 'paid-1')"},
+		"and the dispute removed": {
+			"DELETE FROM disputes WHERE order_id = (SELECT id FROM orders WHERE reference = 'paid-1')",
+			"DELETE FROM dispute_steps WHERE order_id = (SELECT id FROM orders WHERE reference = 'paid-1')",
+		},
+	} {
+		b := newTampered(t)
+		old := b.kept(t, b.paid)
+		b.chargeback(t, b.paid, 600)
+		b.tamper(t, append(old, cut...)...)
+		o, err := b.Order(t.Context(), b.paid)
+		require.NoError(t, err, "the seal holds")
+		_, _, err = b.createRefund(t.Context(), b.draftRefund(t, o, "refund-2", 600))
+		require.ErrorIs(t, err, payment.ErrFrozen, name)
+		require.NotEmpty(t, b.verify(t), name)
+	}
+}

@@ -106,6 +106,9 @@ func (s *Store) agrees(ctx context.Context, q *db.Queries, key payment.Key) (*ve
 	if err := v.compare(ctx, page); err != nil {
 		return nil, err
 	}
+	if err := v.disputesOf(ctx, q, page.orders[key.Order]); err != nil {
+		return nil, err
+	}
 	if len(differences) > 0 {
 		return nil, &payment.Error{Code: payment.CodeInvalidState, Message: "The order does not agree with its history, so it stays frozen. Put the rows back from a backup first. " + strings.Join(differences, "; ")}
 	}

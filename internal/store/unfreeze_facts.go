@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -80,7 +81,10 @@ func (s *Store) unconfirmed(ctx context.Context, e *entries, o *payment.Order, r
 
 // recordedFacts are named as the members of an order in a notification, where it has them. One that is empty needs no confirmation.
 func recordedFacts(o *payment.Order) []fact {
-	amount, capture, captureAmount, reported := "", "automatic", "", ""
+	amount, capture, captureAmount, reported, superseded := "", "automatic", "", "", ""
+	if o.SupersededBy != nil {
+		superseded = o.SupersededBy.String()
+	}
 	if o.Amount.Currency() != "" {
 		amount = strconv.FormatInt(o.Amount.Minor(), 10)
 	}
@@ -93,10 +97,11 @@ func recordedFacts(o *payment.Order) []fact {
 	if o.ReportedAmount != nil {
 		reported = strconv.FormatInt(*o.ReportedAmount, 10)
 	}
-	return []fact{
+	facts := []fact{
 		{name: "amount", record: amount},
 		{name: "currency", record: string(o.Amount.Currency())},
 		{name: "amount_authorized", record: strconv.FormatInt(o.Authorized, 10)},
+		{name: "superseded_by", record: superseded},
 		{name: "capture", record: capture},
 		{name: "capture_amount", record: captureAmount},
 		{name: "reported_amount", record: reported},
@@ -109,6 +114,10 @@ func recordedFacts(o *payment.Order) []fact {
 		{name: "provider_reference", record: o.ProviderReference},
 		{name: "notification_url", record: o.NotificationURL},
 	}
+	if o.Disputed+o.Overdrawn > 0 { // the sum of both is that of the disputes
+		facts = append(facts, fact{name: "amount_disputed", record: strconv.FormatInt(o.Disputed, 10)})
+	}
+	return facts
 }
 
 // newestPayload is what the newest notification says that still has its payload, nil for none.
@@ -145,7 +154,16 @@ func member(order map[string]any, name string) *string {
 
 // computedID is our name of an order at its provider in an attempt.
 func (s *Store) computedID(ctx context.Context, o *payment.Order, attempt int) (*string, error) {
-	id, err := s.ProviderOrderID(ctx, o.ShopID, o.Kind, o.Reference, min(attempt, orderid.LargestAttempt))
+	reference := o.Reference
+	if o.Late() { // it has the id of the payment whose money it carries, whatever attempt that was
+		codec, err := s.orderIDs(ctx)
+		if err != nil {
+			return nil, err
+		}
+		content, _ := codec.Read(o.ProviderOrderID)
+		reference, attempt = strings.TrimSuffix(reference, payment.LateSuffix), max(1, content.Attempt)
+	}
+	id, err := s.ProviderOrderID(ctx, o.ShopID, o.Kind, reference, min(attempt, orderid.LargestAttempt))
 	return &id, err
 }
 

@@ -45,12 +45,17 @@ func TestUnfreezingNamesWhatNothingConfirms(t *testing.T) {
 		"provider_reference": {"provider_reference = 'moved'", "provider_reference", `provider_reference is "moved", and by notification 2 ""`},
 		"notification_url":   {"notification_url = 'https://evil.example/'", "notification_url", `notification_url is "https://evil.example/", and nothing else says so`},
 		"capture_amount":     {"capture_amount = 7", "capture_amount", `capture_amount is "7", and nothing else says so`},
+		"amount_disputed":    {"amount_disputed = 1", "", ""},
 		"flow":               {"flow = 'direct'", "flow", `flow is "direct", and by notification 2 "hosted"`},
 	} {
 		b := newTampered(t)
 		b.tamper(t, "UPDATE orders SET "+c.change+" WHERE reference = 'paid-1'")
 		err := b.unfreeze(t, b.paid)
 		require.ErrorContains(t, err, "stays frozen", column)
+		if column == "amount_disputed" {
+			require.ErrorContains(t, err, "disputes took 1 of the payment", column)
+			continue
+		}
 		if column == "notification_url" {
 			require.ErrorContains(t, err, "the address is not the order's", "the notification went elsewhere")
 			continue

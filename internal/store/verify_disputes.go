@@ -72,6 +72,20 @@ func (v *verification) compareDisputes(ctx context.Context, all verifiedDisputes
 	return nil
 }
 
+// disputesOf verifies what one order says that disputes took of it.
+func (v *verification) disputesOf(ctx context.Context, q *db.Queries, o *db.Order) error {
+	const most = 1000
+	rows, err := q.Disputes(ctx, db.DisputesParams{ShopID: &o.ShopID, OrderID: &o.ID, MaxRows: most})
+	if err != nil {
+		return err
+	}
+	all := verifiedDisputes{orders: []db.DisputedOrdersToVerifyRow{{ID: o.ID, Taken: o.AmountDisputed + o.AmountOverdrawn, DisputesOpen: o.DisputesOpen}}}
+	for _, d := range rows {
+		all.rows = append(all.rows, db.DisputesToVerifyRow{Dispute: d, LastStatus: d.Status, Steps: int64(d.Sequence)})
+	}
+	return v.compareDisputes(ctx, all)
+}
+
 func (s disputedSums) with(d payment.Dispute) disputedSums {
 	taken, open := d.Weight()
 	return disputedSums{s.taken + taken, s.open + int64(open)}

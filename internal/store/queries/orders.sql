@@ -88,10 +88,12 @@ SELECT orders.* FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY
     UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'refund'
 ));
 
--- name: LostRefunds :many
--- A payment's refunds whose rows are gone.
-SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'refund'
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id);
+-- name: PaymentWitness :one
+-- What else says how a payment stands: the end of its history, the last step that is one of a dispute, and a refund whose row is gone.
+SELECT (SELECT t.chain FROM order_transitions t WHERE t.shop_id = $1 AND t.order_id = @payment_id ORDER BY t.sequence DESC LIMIT 1)::bytea AS head,
+    coalesce((SELECT max(s.order_sequence) FROM dispute_steps s WHERE s.shop_id = $1 AND s.order_id = @payment_id), 0)::integer AS disputed_at,
+    (SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @payment_id AND r.kind = 'refund'
+        AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id) LIMIT 1) AS lost;
 
 -- name: RefundsOf :many
 -- A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or

@@ -767,37 +767,6 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 	return items, nil
 }
 
-const LostRefunds = `-- name: LostRefunds :many
-SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id)
-`
-
-type LostRefundsParams struct {
-	ShopID   uuid.UUID  `db:"shop_id"`
-	ParentID *uuid.UUID `db:"parent_id"`
-}
-
-// A payment's refunds whose rows are gone.
-func (q *Queries) LostRefunds(ctx context.Context, arg LostRefundsParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, LostRefunds, arg.ShopID, arg.ParentID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const MoveOrder = `-- name: MoveOrder :execrows
 UPDATE orders SET provider = $1, account_id = $2, account_name = $3, provider_order_id = $4
 WHERE shop_id = $5 AND id = $6
@@ -1414,6 +1383,32 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 		return nil, err
 	}
 	return items, nil
+}
+
+const PaymentWitness = `-- name: PaymentWitness :one
+SELECT (SELECT t.chain FROM order_transitions t WHERE t.shop_id = $1 AND t.order_id = $2 ORDER BY t.sequence DESC LIMIT 1)::bytea AS head,
+    coalesce((SELECT max(s.order_sequence) FROM dispute_steps s WHERE s.shop_id = $1 AND s.order_id = $2), 0)::integer AS disputed_at,
+    (SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
+        AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id) LIMIT 1) AS lost
+`
+
+type PaymentWitnessParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	PaymentID uuid.UUID `db:"payment_id"`
+}
+
+type PaymentWitnessRow struct {
+	Head       []byte    `db:"head"`
+	DisputedAt int32     `db:"disputed_at"`
+	Lost       uuid.UUID `db:"lost"`
+}
+
+// What else says how a payment stands: the end of its history, the last step that is one of a dispute, and a refund whose row is gone.
+func (q *Queries) PaymentWitness(ctx context.Context, arg PaymentWitnessParams) (PaymentWitnessRow, error) {
+	row := q.db.QueryRow(ctx, PaymentWitness, arg.ShopID, arg.PaymentID)
+	var i PaymentWitnessRow
+	err := row.Scan(&i.Head, &i.DisputedAt, &i.Lost)
+	return i, err
 }
 
 const ReferenceTaken = `-- name: ReferenceTaken :one
