@@ -72,7 +72,9 @@ func (in NewTransfer) check(ctx context.Context, s *Service) []gateway.FieldErro
 func (s *Service) checkAt(ctx context.Context, in intake, ask func(Account, gateway.Gateway) []gateway.FieldError) []gateway.FieldError {
 	candidates, _, err := s.routed(ctx, in)
 	switch {
-	case in.account == "" && in.currency == "" && (CodeOf(err) == CodeCurrency || CodeOf(err) == CodeNoRoute): // the currency was complained about where it was read
+	case CodeOf(err) == CodeNoRoute: // by what could be read; the whole may have a route
+		return nil
+	case in.account == "" && in.currency == "" && CodeOf(err) == CodeCurrency: // the currency was complained about where it was read
 		return nil
 	case err != nil:
 		return fieldsOf(err)

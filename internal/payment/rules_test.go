@@ -123,6 +123,14 @@ func TestNoRouteNamesTheReasonsAndNoForeignAccount(t *testing.T) {
 	require.Equal(t, first.ID, repeat.ID)
 }
 
+// A request that could be read in part only is not complained about because of where that part would go.
+func TestAPartOfARequestHasNoRoute(t *testing.T) {
+	t.Parallel()
+	_, service, _ := underRules(t, oneRule(`{"currency": ["EUR"], "amount": {"gte": 100}}`, `{"accounts": ["first"]}`))
+	require.Empty(t, service.Check(t.Context(), NewPayment{Shop: uuid.New(), Flow: gateway.FlowHosted}))
+	require.Empty(t, service.Check(t.Context(), euros(func(in *NewPayment) { in.Amount = money.New(1, "EUR") })))
+}
+
 func TestANamedAccountIsNeverRouted(t *testing.T) {
 	t.Parallel()
 	_, service, _ := underRules(t, oneRule(`{}`, `{"accounts": ["spare"]}`))

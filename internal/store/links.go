@@ -61,6 +61,9 @@ func (s *Store) UnlinkAccount(ctx context.Context, account, shop string, force b
 		if n == 0 && err == nil {
 			return nil, &payment.Error{Code: payment.CodeNotFound, Message: fmt.Sprintf("Shop %s does not use account %s. 'server account list' shows who uses which.", shop, account)}
 		}
+		if err == nil && !force {
+			err = s.keepsRoutes(ctx, q, db.Shop{ID: l.shop, Name: shop}, account)
+		}
 		return linkFacts(false, 0), err
 	})
 }

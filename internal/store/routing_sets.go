@@ -14,7 +14,6 @@ import (
 
 	"payrelay/internal/payment"
 	"payrelay/internal/routing"
-	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -268,107 +267,6 @@ func (s *Store) activate(ctx context.Context, q *db.Queries, scope *routingScope
 	now := s.Now()
 	_, err = q.ActivateRoutingSet(ctx, db.ActivateRoutingSetParams{ID: set.ID, ActivatedAt: &now})
 	return err
-}
-
-// usableRules reads and analyses a set.
-func usableRules(set RoutingSet, known []routing.KnownAccount) (*routing.Set, error) {
-	rules, problems := routing.Parse(set.Body)
-	if rules != nil {
-		problems = rules.Check(set.Shop, known)
-	}
-	if len(problems) == 0 {
-		return rules, nil
-	}
-	lines := make([]string, len(problems))
-	for i, p := range problems {
-		lines[i] = p.String()
-	}
-	return nil, &payment.Error{Code: payment.CodeInvalid, Message: "The routing rules cannot be used. Nothing was changed.\n  " + strings.Join(lines, "\n  ")}
-}
-
-// noGap refuses rules by which a shop has no route for what it sent in the last 30 days.
-func (s *Store) noGap(ctx context.Context, q *db.Queries, scope *routingScope, rules *routing.Set, known []routing.KnownAccount) error {
-	shops, err := s.shopsRoutedBy(ctx, q, scope)
-	if err != nil {
-		return err
-	}
-	var gaps []string
-	for _, shop := range shops {
-		asked := map[string]bool{}
-		for _, a := range known {
-			if asked[a.Currency] {
-				continue
-			}
-			newest, err := q.NewestPaymentAt(ctx, db.NewestPaymentAtParams{AccountName: a.Name, ShopID: shop.ID})
-			if err != nil {
-				return err
-			}
-			if len(newest) == 0 || s.Now().Sub(newest[0]) > quietFor {
-				continue
-			}
-			asked[a.Currency] = true
-			if gap := rules.Gap(shop.Name, a.Currency, known); gap != "" {
-				gaps = append(gaps, fmt.Sprintf("shop %s sent payments of %s within 30 days: %s", shop.Name, a.Currency, gap))
-			}
-		}
-	}
-	if len(gaps) == 0 {
-		return nil
-	}
-	return &payment.Error{Code: payment.CodeInvalid, Message: `The routing rules leave payments without an account. Add a rule for them, or "otherwise": "by_priority". Nothing was changed.` + "\n  " + strings.Join(gaps, "\n  ")}
-}
-
-// shopsRoutedBy are the shops that the rules of a scope are for.
-func (s *Store) shopsRoutedBy(ctx context.Context, q *db.Queries, scope *routingScope) ([]db.Shop, error) {
-	all, err := q.Shops(ctx)
-	if err != nil {
-		return nil, err
-	}
-	active, err := q.ActiveRoutingSets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	own := map[uuid.UUID]bool{}
-	for _, set := range active {
-		if set.ShopID != nil {
-			own[*set.ShopID] = true
-		}
-	}
-	var shops []db.Shop
-	for _, r := range all {
-		if scope.shopID == nil && !own[r.ID] || scope.shopID != nil && *scope.shopID == r.ID {
-			shops = append(shops, db.Shop{ID: r.ID, Name: r.Name})
-		}
-	}
-	return shops, nil
-}
-
-// knownAccounts are the accounts that rules may name.
-func (s *Store) knownAccounts(ctx context.Context, q *db.Queries) ([]routing.KnownAccount, error) {
-	accounts, err := q.Accounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	links, err := q.LinksByAccount(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := make([]routing.KnownAccount, len(accounts))
-	for i, a := range accounts {
-		known[i] = routing.KnownAccount{
-			Name: a.Name, Currency: a.Currency, Payments: payment.Purpose(a.Purpose) != payment.PurposePayouts, Begins: shop.Mode(a.Mode) == shop.ModeEnabled,
-		}
-		for _, l := range links {
-			if l.Account != a.Name {
-				continue
-			}
-			known[i].Shops = append(known[i].Shops, l.Shop)
-			if l.Priority != nil {
-				known[i].Prioritized = append(known[i].Prioritized, l.Shop)
-			}
-		}
-	}
-	return known, nil
 }
 
 // RoutingSets returns the versions of a shop's rules, or of those of all shops for "", the newest first.

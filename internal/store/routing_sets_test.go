@@ -145,6 +145,26 @@ func TestRulesThatCannotBeUsedAreRefused(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// An account that the active rules need is unlinked by force only.
+func TestTheRulesKeepTheirAccounts(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.newAccount(t, "EUR-2", "first")
+	b.newAccount(t, "EUR-3", "first")
+	b.paid(t, "r-1", 1000)
+	_, err := b.AddRoutingSet(t.Context(), "", []byte(everythingTo("EUR-3")), true) // the shop's own come first
+	require.NoError(t, err)
+	_, err = b.AddRoutingSet(t.Context(), "first", []byte(everythingTo("EUR-2")), true)
+	require.NoError(t, err)
+	require.ErrorContains(t, b.UnlinkAccount(t.Context(), "EUR-2", "first", false), "would leave payments without an account")
+	require.Equal(t, "EUR-2", b.ruled(t, b.shop.ID))
+	links, err := b.Links(t.Context())
+	require.NoError(t, err)
+	require.Len(t, links, 3, "nothing was changed")
+	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-3", "first", false), "no rule of the shop names it")
+	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-2", "first", true))
+}
+
 // Nobody changes rules by SQL without notice: then no account is chosen by them.
 func TestRulesThatWereAlteredRouteNothing(t *testing.T) {
 	t.Parallel()
