@@ -160,30 +160,38 @@ func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action
 	if err != nil {
 		return Dispute{}, err
 	}
-	to := DisputeAccepted
+	to, reason, failed := DisputeAccepted, "the shop decided: "+string(action), error(nil)
 	if action == RefundDispute {
-		if err := s.giveBack(ctx, d); err != nil {
+		refund, err := s.giveBack(ctx, d)
+		if err != nil {
 			return Dispute{}, err
 		}
-		to = DisputeClosed
+		if to = DisputeClosed; refund.Status == StatusFailed {
+			to, reason = d.Status, "the refund failed"
+			failed = &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The refund %s failed, so the dispute is as before. See why, and decide again.", refund.ID)}
+		}
 	}
 	r := Observation{Source: SourceRequest, Status: StatusSucceeded, At: s.Now()}
-	return s.changeDispute(ctx, shop, id, DisputeChange{Status: &to, Reason: "the shop decided: " + string(action)}, r)
+	if d, err = s.changeDispute(ctx, shop, id, DisputeChange{Status: &to, Reason: reason}, r); err == nil {
+		err = failed
+	}
+	return d, err
 }
 
-// giveBack refunds the order that carries the money of a late success. Called again, it finds the refund of the first time.
-func (s *Service) giveBack(ctx context.Context, d Dispute) error {
+// giveBack refunds the order that carries the money of a late success. Called again at the same step of the dispute, it finds the
+// refund of the first time.
+func (s *Service) giveBack(ctx context.Context, d Dispute) (*Order, error) {
 	switch {
 	case d.Status.Final():
-		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The dispute is %s already.", d.Status)}
+		return nil, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The dispute is %s already.", d.Status)}
 	case d.Kind != DisputeLateSuccess:
-		return &Error{Code: CodeInvalidState, Message: "Only the money of a late_success can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
+		return nil, &Error{Code: CodeInvalidState, Message: "Only the money of a late_success can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
 	}
-	reference := "dispute-" + d.ID.String()
+	reference := fmt.Sprintf("dispute-%s-%d", d.ID, d.Sequence)
 	hash := sha256.Sum256([]byte(reference))
-	_, _, err := s.Refund(ctx, NewRefund{
+	refund, _, err := s.Refund(ctx, NewRefund{
 		Shop: d.ShopID, Payment: d.OrderID, Reference: reference, Reason: "The payment succeeded after it had ended without money.", AllowDuplicate: true,
 		settlesDispute: true, RequestHash: hash[:],
 	})
-	return err
+	return refund, err
 }

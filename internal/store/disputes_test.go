@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"testing"
@@ -13,11 +14,20 @@ import (
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/payment"
+	"payrelay/internal/store"
 )
 
 // cases is the service of disputes over the fixture's store.
 func (b *fixture) cases() *payment.Service {
-	return payment.New(payment.Config{Store: b.Store, DisputeStore: b.Store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{}), Now: b.clock.Now})
+	return b.casesAt(gateway.StatusProcessing)
+}
+
+// casesAt is cases over a provider whose refunds are as told.
+func (b *fixture) casesAt(refunds gateway.Status) *payment.Service {
+	fake := &gatewaytest.Fake{RefundFunc: func(context.Context, gateway.RefundRequest) (gateway.Result, error) {
+		return gateway.Result{Status: refunds}, nil
+	}}
+	return payment.New(payment.Config{Store: b.Store, DisputeStore: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
 }
 
 func (b *fixture) chargeback(t *testing.T, of payment.Key, minor int64) payment.Dispute {
@@ -236,9 +246,31 @@ func TestALateSuccessIsAnOrderOfItsOwn(t *testing.T) {
 	require.Equal(t, payment.DisputeClosed, d.Status)
 	late, err = b.Order(t.Context(), late.Key())
 	require.NoError(t, err)
-	refunded, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindRefund, "dispute-"+d.ID.String())
+	refunded, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindRefund, "dispute-"+d.ID.String()+"-1")
 	require.NoError(t, err)
 	require.Equal(t, []any{&late.ID, int64(1000)}, []any{refunded.ParentID, refunded.Amount.Minor()}, "an ordinary refund")
+	require.Empty(t, b.verify(t))
+}
+
+// A refund that fails at once gives nothing back: the shop decides again.
+func TestALateSuccessWhoseRefundFails(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	old := b.report(t, b.report(t, b.create(t, "p", 1000).Key(), payment.StatusFailed).Key(), payment.StatusSucceeded)
+	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	id := page.Items[0].ID
+	_, err = b.casesAt(gateway.StatusFailed).ResolveDispute(t.Context(), b.shop.ID, id, payment.RefundDispute)
+	require.Equal(t, payment.CodeProviderFailed, payment.CodeOf(err), "%v", err)
+	d, err := b.Dispute(t.Context(), b.shop.ID, id)
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.DisputeOpen, 2}, []any{d.Status, d.Sequence})
+	d, err = b.casesAt(gateway.StatusSucceeded).ResolveDispute(t.Context(), b.shop.ID, id, payment.RefundDispute)
+	require.NoError(t, err)
+	require.Equal(t, payment.DisputeClosed, d.Status)
+	late, err := b.Order(t.Context(), payment.Key{Shop: b.shop.ID, Order: *old.SupersededBy})
+	require.NoError(t, err)
+	require.Equal(t, []int64{1000, 1000}, []int64{late.Refunded, late.RefundReserved})
 	require.Empty(t, b.verify(t))
 }
 
@@ -250,4 +282,29 @@ func TestALateSuccessAtADrainedAccount(t *testing.T) {
 	b.exec(t, "UPDATE accounts SET mode = 'drain'")
 	o := b.report(t, old.Key(), payment.StatusSucceeded)
 	require.NotNil(t, o.SupersededBy)
+}
+
+// An order goes with the one that carries its money, and with that one's refunds.
+func TestAnErasureTakesTheOrderOfLateMoneyAlong(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	old := b.report(t, b.report(t, b.create(t, "p", 1000).Key(), payment.StatusFailed).Key(), payment.StatusSucceeded)
+	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	_, err = b.erase(t.Context(), store.Erasure{Order: old.Key(), Force: true})
+	require.ErrorContains(t, err, "open dispute")
+	_, err = b.cases().ResolveDispute(t.Context(), b.shop.ID, page.Items[0].ID, payment.RefundDispute)
+	require.NoError(t, err)
+	b.report(t, payment.Key{Shop: b.shop.ID, Order: b.onlyRefund(t, *old.SupersededBy)}, payment.StatusSucceeded)
+	b.exec(t, "DELETE FROM deliveries")
+	receipt, err := b.erase(t.Context(), store.Erasure{Order: old.Key(), Force: true})
+	require.NoError(t, err)
+	require.Len(t, receipt.Orders, 3)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orders WHERE data_key IS NOT NULL"))
+}
+
+func (b *fixture) onlyRefund(t *testing.T, of uuid.UUID) (id uuid.UUID) {
+	t.Helper()
+	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT id FROM orders WHERE parent_id = $1 AND kind = 'refund'", of).Scan(&id))
+	return id
 }

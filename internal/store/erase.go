@@ -91,24 +91,32 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (*Receipt, error) {
 	return receipt, nil
 }
 
-// lockFamily locks an order and its refunds. Whoever locks both locks the payment first.
+// lockFamily locks an order, the one that carries its money if that came late, and their refunds. Whoever locks both locks the payment
+// first.
 func lockFamily(ctx context.Context, tx pgx.Tx, order payment.Key) ([]*db.Order, error) {
-	var all []*db.Order
-	for _, which := range []string{"id = $2", "parent_id = $2 AND kind = 'refund'"} {
-		rows, err := tx.Query(ctx, orderQuery+" WHERE shop_id = $1 AND "+which+" ORDER BY id FOR NO KEY UPDATE", order.Shop, order.Order)
+	lock := func(which string, ids []uuid.UUID) ([]*db.Order, error) {
+		rows, err := tx.Query(ctx, orderQuery+" WHERE shop_id = $1 AND "+which+" ORDER BY id FOR NO KEY UPDATE", order.Shop, ids)
 		if err != nil {
 			return nil, err
 		}
-		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
-		if err != nil {
-			return nil, err
-		}
-		if len(found) == 0 && len(all) == 0 {
-			return nil, payment.ErrNotFound
-		}
-		all = append(all, found...)
+		return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
 	}
-	return all, nil
+	family, err := lock("id = ANY($2)", []uuid.UUID{order.Order})
+	if err != nil {
+		return nil, err
+	}
+	if len(family) == 0 {
+		return nil, payment.ErrNotFound
+	}
+	if late := family[0].SupersededBy; late != nil {
+		found, err := lock("id = ANY($2)", []uuid.UUID{*late})
+		if err != nil {
+			return nil, err
+		}
+		family = append(family, found...)
+	}
+	refunds, err := lock("parent_id = ANY($2) AND kind = 'refund'", idsOf(family))
+	return append(family, refunds...), err
 }
 
 // erasable says why orders are not to be erased now.
@@ -128,19 +136,8 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 		}
 	}
 	q, ids := db.New(tx), idsOf(rows)
-	holds, err := q.HoldsOn(ctx, db.HoldsOnParams{ShopID: e.Order.Shop, Orders: ids})
-	if err != nil {
+	if err := s.kept(ctx, q, e.Order.Shop, ids); err != nil {
 		return err
-	}
-	if len(holds) > 0 {
-		return notErased("order %s is under a hold (%s): end it first with 'server hold remove'", holds[0].OrderID, holds[0].Reason)
-	}
-	missing, err := s.missingHold(ctx, q, e.Order.Shop, ids)
-	if err != nil {
-		return err
-	}
-	if missing != nil {
-		return notErased("the hold on order %s was taken away past payrelay. To end it, add it with 'server hold add' and remove it with 'server hold remove'", missing)
 	}
 	undelivered, err := q.UndeliveredOf(ctx, db.UndeliveredOfParams{ShopID: e.Order.Shop, Orders: ids})
 	if err != nil {
@@ -156,6 +153,32 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 
 func notErased(format string, args ...any) error {
 	return &payment.Error{Code: payment.CodeInvalidState, Message: "Nothing was erased: " + fmt.Sprintf(format, args...) + "."}
+}
+
+// kept returns an error if one of the orders is under a hold, or has an open dispute.
+func (s *Store) kept(ctx context.Context, q *db.Queries, shop uuid.UUID, ids []uuid.UUID) error {
+	holds, err := q.HoldsOn(ctx, db.HoldsOnParams{ShopID: shop, Orders: ids})
+	if err != nil {
+		return err
+	}
+	if len(holds) > 0 {
+		return notErased("order %s is under a hold (%s): end it first with 'server hold remove'", holds[0].OrderID, holds[0].Reason)
+	}
+	missing, err := s.missingHold(ctx, q, shop, ids)
+	if err != nil {
+		return err
+	}
+	if missing != nil {
+		return notErased("the hold on order %s was taken away past payrelay. To end it, add it with 'server hold add' and remove it with 'server hold remove'", missing)
+	}
+	disputes, err := q.OpenDisputesOf(ctx, db.OpenDisputesOfParams{ShopID: shop, Orders: ids})
+	if err != nil {
+		return err
+	}
+	if len(disputes) > 0 {
+		return notErased("order %s has the open dispute %s: what is known of it is evidence. Resolve it first", disputes[0].OrderID, disputes[0].ID)
+	}
+	return nil
 }
 
 // unfinished says what an order still waits for, "" for nothing.

@@ -245,6 +245,11 @@ func TestErasureIsRefused(t *testing.T) {
 			t.Helper()
 			require.NoError(t, b.AddHold(t.Context(), o.Key(), "dispute 7"))
 		}, true, "dispute 7"},
+		"disputed": {func(t *testing.T, b *fixture, o *payment.Order) {
+			t.Helper()
+			b.chargeback(t, o.Key(), 100)
+			b.exec(t, "DELETE FROM deliveries")
+		}, true, "has the open dispute"},
 		"to be delivered": {func(t *testing.T, b *fixture, o *payment.Order) { t.Helper(); b.undelivered(t, o, "pending") }, true, "is pending"},
 		"not deliverable": {func(t *testing.T, b *fixture, o *payment.Order) { t.Helper(); b.undelivered(t, o, "dead_lettered") }, false, "with --force"},
 		"a refund is open": {func(t *testing.T, b *fixture, o *payment.Order) {

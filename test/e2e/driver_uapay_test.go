@@ -303,10 +303,3 @@ func (d uapayDev) reverses(o full, amount int64) {
 	d.t.Helper()
 	d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "refund", "amount": amount})
 }
-
-// shownToOperators waits until an order has a conflict.
-func (d uapayDev) shownToOperators(o full) {
-	d.t.Helper()
-	require.Eventually(d.t, func() bool { return strings.Contains(d.operator("order", "show", o.ID), " conflict ") }, waitTimeout, 50*time.Millisecond)
-	require.Contains(d.t, d.operator("order", "list"), o.ID)
-}

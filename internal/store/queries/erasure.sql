@@ -10,6 +10,9 @@ SELECT h.shop_id, h.order_id, s.name AS shop_name, h.reason, h.at FROM order_hol
 -- name: HoldsOn :many
 SELECT order_id, reason FROM order_holds WHERE shop_id = $1 AND order_id = ANY(@orders::uuid[]);
 
+-- name: OpenDisputesOf :many
+SELECT id, order_id FROM disputes WHERE shop_id = $1 AND order_id = ANY(@orders::uuid[]) AND closed_at IS NULL;
+
 -- name: UndeliveredOf :many
 SELECT order_id, sequence, state FROM deliveries WHERE shop_id = $1 AND order_id = ANY(@orders::uuid[]) ORDER BY order_id, sequence;
 

@@ -297,6 +297,40 @@ func (q *Queries) LockHeld(ctx context.Context, arg LockHeldParams) (uuid.UUID, 
 	return id, err
 }
 
+const OpenDisputesOf = `-- name: OpenDisputesOf :many
+SELECT id, order_id FROM disputes WHERE shop_id = $1 AND order_id = ANY($2::uuid[]) AND closed_at IS NULL
+`
+
+type OpenDisputesOfParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Orders []uuid.UUID `db:"orders"`
+}
+
+type OpenDisputesOfRow struct {
+	ID      uuid.UUID `db:"id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+func (q *Queries) OpenDisputesOf(ctx context.Context, arg OpenDisputesOfParams) ([]OpenDisputesOfRow, error) {
+	rows, err := q.db.Query(ctx, OpenDisputesOf, arg.ShopID, arg.Orders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenDisputesOfRow
+	for rows.Next() {
+		var i OpenDisputesOfRow
+		if err := rows.Scan(&i.ID, &i.OrderID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const RemoveAnswers = `-- name: RemoveAnswers :execrows
 DELETE FROM idempotency_keys WHERE shop_id = $1 AND key = ANY($2::text[])
 `
