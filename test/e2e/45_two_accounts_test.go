@@ -80,7 +80,7 @@ func (d *dev) merchantOf(providerOrderID string) string {
 }
 
 // Two accounts, one dies. While its host takes requests and answers nothing, its payments are unknown, and none goes to the other
-// account. When it refuses connections, all payments succeed at the other one, and can be refunded there. When it lives again,
+// account. When it takes no connection or refuses them, all payments succeed at the other one, and can be refunded there. When it lives again,
 // payments go there again.
 func TestTwoAccountsOneDies(t *testing.T) {
 	t.Parallel()
@@ -102,6 +102,11 @@ func TestTwoAccountsOneDies(t *testing.T) {
 	require.Equal(t, "unknown", unanswered.Status)
 	require.Equal(t, "EUR-sandbox", unanswered.Account)
 	require.Len(t, d.attempts(unanswered.ID), 1, "a request that was sent goes nowhere else")
+
+	d.host("test", "vanished")
+	lost := pays(http.StatusCreated)
+	require.Equal(t, "EUR-second", lost.Account)
+	require.Equal(t, "not_sent", d.attempts(lost.ID)[0].Reason)
 
 	d.host("test", "refused")
 	for range 20 {

@@ -25,9 +25,11 @@ var Points = []string{
 // pointMoved is where an order has gone to another account, and its next attempt is not sent.
 const pointMoved = "order-moved"
 
-// How an account can be dead: nobody listens at its host, the host's certificate is a stranger's, or the host has no name.
+// How an account can be dead: nobody listens at its host, no connection to it is ever made, its certificate is a stranger's, or it has
+// no name.
 const (
 	deadRefused   = string(host.Refused)
+	deadVanished  = string(host.Vanished)
 	deadUntrusted = string(host.Untrusted)
 	deadNoName    = "no_name"
 )
@@ -228,7 +230,7 @@ func deadAccounts(r *rand.Rand, p Plan) []Fault {
 func (f *Fault) die(r *rand.Rand, p Plan) {
 	names := routed()
 	f.Account = names[r.IntN(len(names))]
-	f.How = []string{deadRefused, deadRefused, deadUntrusted, deadNoName}[r.IntN(4)]
+	f.How = []string{deadRefused, deadRefused, deadVanished, deadUntrusted, deadNoName}[r.IntN(5)]
 	if f.How == deadUntrusted && !strings.HasSuffix(f.Account, "-second") {
 		f.Account = f.Account[:3] + "-second"
 	}

@@ -62,7 +62,7 @@ func TestPlansCoverEverything(t *testing.T) {
 		switch kind {
 		case "kill_point", "pause_point": // see above
 		case "account_dead":
-			for _, how := range []string{deadRefused, deadUntrusted, deadNoName} {
+			for _, how := range []string{deadRefused, deadVanished, deadUntrusted, deadNoName} {
 				require.True(t, seen[kind+":"+how], how)
 			}
 		case "provider_cut", "provider_slow", "provider_torn":

@@ -19,12 +19,13 @@ type State string
 const (
 	Open      State = "open"
 	Refused   State = "refused"   // nobody listens there
+	Vanished  State = "vanished"  // connections are never made, as if no machine were there; on Linux
 	Hanging   State = "hanging"   // connections are taken, requests are read, and nothing answers
 	Untrusted State = "untrusted" // the certificate is one that nobody trusts; of hosts with TLS
 )
 
-// States lists those that every host can have.
-var States = []State{Open, Refused, Hanging}
+// States lists those that every host can have on this system.
+var States = append([]State{Open, Refused, Hanging}, vanishing...)
 
 // Config is what a host is made of.
 type Config struct {
@@ -44,7 +45,8 @@ type Host struct {
 
 	mu       sync.Mutex
 	state    State
-	listener net.Listener // nil while refused
+	listener net.Listener // nil while refused or vanished
+	void     *void        // while vanished
 	conns    map[net.Conn]struct{}
 	records  []*record
 	running  sync.WaitGroup
@@ -99,21 +101,47 @@ func (h *Host) Set(ctx context.Context, state State) error {
 	if state == h.state {
 		return nil
 	}
-	if state != Refused && h.listener == nil {
-		l, err := listen(ctx, h.cfg.Address)
-		if err != nil {
+	if h.listener == nil || state == Refused || state == Vanished {
+		h.leaveAddress()
+		if err := h.takeAddress(ctx, state); err != nil {
+			h.state = Refused
 			return fmt.Errorf("open a simulator's host: %w", err)
 		}
-		h.listener, h.cfg.Address = l, l.Addr().String()
-		h.running.Go(func() { h.accept(l) })
 	}
 	h.state = state
+	h.disconnect()
+	return nil
+}
+
+// takeAddress listens as a state wants it. The mutex is held.
+func (h *Host) takeAddress(ctx context.Context, state State) error {
 	if state == Refused {
+		return nil
+	}
+	l, err := listen(ctx, h.cfg.Address)
+	if err != nil {
+		return err
+	}
+	h.cfg.Address = l.Addr().String()
+	if state == Vanished {
+		h.void, err = newVoid(ctx, l)
+		return err
+	}
+	h.listener = l
+	h.running.Go(func() { h.accept(l) })
+	return nil
+}
+
+// leaveAddress stops listening. The mutex is held.
+func (h *Host) leaveAddress() {
+	if h.listener != nil {
 		_ = h.listener.Close()
 		h.listener = nil
 	}
-	h.disconnect()
-	return nil
+	if h.void != nil {
+		h.void.close()
+		h.void = nil
+	}
 }
 
 // listen waits until the address is free: whoever has it meanwhile soon leaves it.
@@ -145,10 +173,7 @@ func (h *Host) disconnect() {
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.state = Refused
-	if h.listener != nil {
-		_ = h.listener.Close()
-		h.listener = nil
-	}
+	h.leaveAddress()
 	h.disconnect()
 	h.mu.Unlock()
 	h.running.Wait()

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,6 +75,40 @@ func TestAHostComesAndGoes(t *testing.T) {
 	require.Error(t, h.Set(t.Context(), "gone"))
 	require.Error(t, h.Set(t.Context(), host.Untrusted), "it speaks no TLS")
 	require.Equal(t, host.Open, h.State())
+}
+
+// Nobody answers at a host that has vanished: connections are refused by no one, and are never made.
+func TestAHostVanishes(t *testing.T) {
+	t.Parallel()
+	if !slices.Contains(host.States, host.Vanished) {
+		return // this system cannot
+	}
+	h := listen(t, host.Config{Upstream: strings.TrimPrefix(upstream(t).URL, "http://")})
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	dial := func() error {
+		conn, err := net.DialTimeout("tcp", h.Address(), 100*time.Millisecond)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err
+	}
+	for _, next := range []host.State{host.Open, host.Refused, host.Hanging, host.Open} {
+		require.NoError(t, h.Set(t.Context(), host.Vanished))
+		for range 3 {
+			var timeout net.Error
+			require.ErrorAs(t, dial(), &timeout)
+			require.True(t, timeout.Timeout())
+		}
+		require.NoError(t, h.Set(t.Context(), next))
+		if next == host.Refused {
+			require.ErrorIs(t, dial(), syscall.ECONNREFUSED)
+		} else {
+			require.NoError(t, dial())
+		}
+	}
+	answer, err := post(client, "http://"+h.Address(), "one")
+	require.NoError(t, err)
+	require.Equal(t, "one", answer)
 }
 
 func TestAHangingHostTakesARequest(t *testing.T) {
