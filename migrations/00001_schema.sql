@@ -300,6 +300,9 @@ CREATE TABLE orders (
     CONSTRAINT orders_captured_only_when_succeeded CHECK (status = 'succeeded' OR amount_captured = 0),
     CONSTRAINT orders_reported_within_amount CHECK (reported_amount BETWEEN 1 AND amount),
     CONSTRAINT orders_final CHECK ((status IN ('succeeded', 'failed', 'canceled')) = (finalized_at IS NOT NULL)),
+    -- A time that no answer can be written with would stop every list with the order.
+    CONSTRAINT orders_times CHECK (least(created_at, updated_at, finalized_at, next_poll_at, polls_since, first_denial_at, pending_since) >= '1970-01-01 00:00:00Z'
+        AND greatest(created_at, updated_at, finalized_at, next_poll_at, polls_since, first_denial_at, pending_since) < '3000-01-01 00:00:00Z'),
     -- Verification: each fact stands only where it means something.
     CONSTRAINT orders_denials CHECK (denials >= 0 AND (denials > 0) = (first_denial_at IS NOT NULL)),
     CONSTRAINT orders_command_accepted CHECK (NOT command_accepted OR operation IN ('capture', 'cancel')),
