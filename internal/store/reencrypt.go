@@ -91,8 +91,22 @@ func (s *Store) Reencryptions(ctx context.Context) ([]Reencryption, error) {
 	return list, err
 }
 
-// reencryptPause is how far apart batches are.
-const reencryptPause = 200 * time.Millisecond
+const (
+	// reencryptPause is how far apart batches are, unless they would have more than reencryptBatchMost rows.
+	reencryptPause = 200 * time.Millisecond
+	// reencryptBatchMost is how many rows are locked at once. Whoever changes one of them waits, and the batch must end within the limit
+	// of a transaction also where the database is slow or far.
+	reencryptBatchMost = 100
+)
+
+// reencryptPace is how many rows of that many a second are a batch, and how far apart batches are then.
+func reencryptPace(rate int) (rows int, pause time.Duration) {
+	rows = max(1, rate/int(time.Second/reencryptPause))
+	if rows <= reencryptBatchMost {
+		return rows, reencryptPause
+	}
+	return reencryptBatchMost, reencryptBatchMost * time.Second / time.Duration(rate)
+}
 
 // Reencrypt rewrites everything that another key encrypted under the primary key of the keyring, at most rate rows a second. It may run
 // beside the service and be stopped at any time: each row is exchanged only if nobody changed it meanwhile, and the next run goes on
@@ -102,6 +116,7 @@ func (s *Store) Reencrypt(ctx context.Context, rate int, report func(Reencryptio
 	if err != nil {
 		return err
 	}
+	rows, pause := reencryptPace(rate)
 	for _, c := range sealedColumns {
 		p := Reencryption{Place: c.place(), Key: s.Keyring.Primary()}
 		for _, k := range known {
@@ -111,11 +126,11 @@ func (s *Store) Reencrypt(ctx context.Context, rate int, report func(Reencryptio
 		}
 		for !p.Finished {
 			started := time.Now()
-			if err := s.reencryptBatch(ctx, c, &p, max(1, rate/int(time.Second/reencryptPause))); err != nil {
+			if err := s.reencryptBatch(ctx, c, &p, rows); err != nil {
 				return err
 			}
 			report(p)
-			if err := sleep(ctx, reencryptPause-time.Since(started)); err != nil {
+			if err := sleep(ctx, pause-time.Since(started)); err != nil {
 				return err
 			}
 		}

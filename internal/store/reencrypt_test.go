@@ -143,6 +143,24 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 	require.Empty(t, b.reason(t, b.key), "keys are hashed under a service key, which was rewritten too")
 }
 
+// However fast it is to go, few rows are locked at once.
+func TestReencryptionLocksFewRowsAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.sealedOrders(t, 120)
+	added, second, err := secrets.AddKey(gateway.Secret(b.keyset))
+	require.NoError(t, err)
+	promoted, err := secrets.Promote(gateway.Secret(added), second)
+	require.NoError(t, err)
+	var batches []int64
+	require.NoError(t, b.withKeyset(t, promoted).Reencrypt(t.Context(), 100_000, func(p store.Reencryption) {
+		if p.Place == "orders.data_key" && !p.Finished {
+			batches = append(batches, p.Rewritten)
+		}
+	}))
+	require.Equal(t, []int64{100, 120}, slices.Compact(batches))
+}
+
 // A row that is changed between reading and writing is left to whoever changed it.
 func TestReencryptionOverwritesNothing(t *testing.T) {
 	t.Parallel()
