@@ -529,6 +529,7 @@ CREATE TABLE mandates (
     max_charges integer CONSTRAINT mandates_max_charges CHECK (max_charges > 0), -- after the payment
     decision    text NOT NULL DEFAULT '' CONSTRAINT mandates_decision CHECK (decision IN ('', 'paused', 'resumed', 'revoked')),
     decided_at  timestamptz,
+    schedule_ends_at timestamptz CONSTRAINT mandates_schedule CHECK (schedule_ends_at IS NULL OR decision = 'revoked'), -- until when a provider may charge what it had planned
     seal        bytea NOT NULL CONSTRAINT mandates_seal_length CHECK (length(seal) = 16), -- see docs/integrity.md
     PRIMARY KEY (shop_id, id),
     FOREIGN KEY (shop_id, id) REFERENCES orders (shop_id, id),

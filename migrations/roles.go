@@ -93,7 +93,7 @@ var tableRights = []rights{
 	{"legal_dispute_steps", "SELECT", ""},
 	{"dispute_steps", readAndAdd, ""},
 	{"disputes", "SELECT, INSERT, UPDATE (" + disputesUpdated + ")", ""},
-	{"mandates", "SELECT, INSERT, UPDATE (decision, decided_at, seal)", ""},
+	{"mandates", "SELECT, INSERT, UPDATE (decision, decided_at, schedule_ends_at, seal)", ""},
 	{"order_conflicts", readAndAdd, "UPDATE (reason)"},
 	{"audit_log", readAndAdd, ""},
 

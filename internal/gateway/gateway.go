@@ -100,6 +100,13 @@ type Charger interface {
 	Charge(ctx context.Context, req ChargeRequest) (Result, error)
 }
 
+// ScheduleEnder is a gateway whose provider charges a recurring payment again by its own schedule, and takes no single charge.
+type ScheduleEnder interface {
+	// EndSchedule has the provider end the schedule of a payment, whose charges are days apart. It returns until when a charge that
+	// was planned before may come. It may be asked again.
+	EndSchedule(ctx context.Context, ref Ref, days int) (until time.Time, err error)
+}
+
 // Holder is a gateway that holds calls back while the ones before them failed.
 type Holder interface {
 	// HeldBack returns for how long the call that ref's Operation asks for would be held back if it came now, 0 if it

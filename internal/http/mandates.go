@@ -36,7 +36,7 @@ func renderMandate(m *payment.Mandate) oapi.Mandate {
 	out := oapi.Mandate{
 		Id: first.ID, Object: "mandate", Status: string(m.Status(m.AsOf)), Reference: first.Reference, Provider: first.Provider, Account: first.AccountName,
 		Driver: "on_demand", Currency: string(first.Amount.Currency()), MaxAmount: m.MaxAmount, ExpiresAt: utc(m.ExpiresAt),
-		Charges: m.Succeeded, LastChargedAt: utc(m.LastAt), NextChargeFrom: utc(m.NextChargeAt(m.AsOf)), OpenChargeId: m.Open, DecidedAt: utc(m.DecidedAt), CreatedAt: first.CreatedAt.UTC(),
+		Charges: m.Succeeded, LastChargedAt: utc(m.LastAt), NextChargeFrom: utc(m.NextChargeAt(m.AsOf)), OpenChargeId: m.Open, DecidedAt: utc(m.DecidedAt), ScheduleEndsAt: utc(m.ScheduleEndsAt), CreatedAt: first.CreatedAt.UTC(),
 	}
 	if m.MinDays > 0 {
 		out.MinDays = &m.MinDays

@@ -18,7 +18,7 @@ func TestMandateIsAnswered(t *testing.T) {
 	b := setup(t)
 	const want = `{"id":"` + orderID + `","object":"mandate","status":"active","reference":"shop-1015","provider":"smartcore","account":"EUR-sandbox","driver":"on_demand",
 		"currency":"EUR","max_amount":500,"min_days":30,"expires_at":null,"max_charges":null,"charges":0,"last_charged_at":null,"next_charge_from":"2026-02-13T09:00:00Z",
-		"open_charge_id":null,"decided_at":null,"created_at":"2026-01-15T09:00:00Z"}`
+		"open_charge_id":null,"decided_at":null,"schedule_ends_at":null,"created_at":"2026-01-15T09:00:00Z"}`
 	for _, what := range []string{"", "/pause", "/resume", "/revoke"} {
 		method := "POST"
 		if what == "" {

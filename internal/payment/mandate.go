@@ -29,9 +29,11 @@ const (
 	MandatePending MandateStatus = "pending" // its first payment has not ended
 	MandateActive  MandateStatus = "active"
 	MandatePaused  MandateStatus = "paused"
-	MandateRevoked MandateStatus = "revoked"
-	MandateExpired MandateStatus = "expired"
-	MandateFailed  MandateStatus = "failed" // its first payment took no money
+	// MandateRevoking is a revoked one whose provider may still charge what it had planned by itself.
+	MandateRevoking MandateStatus = "revoking"
+	MandateRevoked  MandateStatus = "revoked"
+	MandateExpired  MandateStatus = "expired"
+	MandateFailed   MandateStatus = "failed" // its first payment took no money
 )
 
 // MandateDecision is what the shop or an operator decided about a mandate last.
@@ -62,6 +64,9 @@ type Mandate struct {
 	MandateTerms
 	Decision  MandateDecision
 	DecidedAt *time.Time
+	// ScheduleEndsAt is until when, after a revoke, a provider may charge what it had planned by itself; nil while it has not confirmed
+	// that its schedule ends.
+	ScheduleEndsAt *time.Time
 	// First is the payment that made it.
 	First *Order
 	ChargeFacts
@@ -79,6 +84,8 @@ func (m *Mandate) Status(now time.Time) MandateStatus {
 	switch {
 	case m.First.endedWithoutMoney():
 		return MandateFailed
+	case m.Decision == MandateRevoke && m.ByProvider && (m.ScheduleEndsAt == nil || now.Before(*m.ScheduleEndsAt)):
+		return MandateRevoking
 	case m.Decision == MandateRevoke:
 		return MandateRevoked
 	case m.First.Status != StatusSucceeded:

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -65,7 +66,44 @@ func (s *Service) ResumeMandate(ctx context.Context, key Key) (*Mandate, error) 
 
 // RevokeMandate ends a mandate for good. It holds at once.
 func (s *Service) RevokeMandate(ctx context.Context, key Key) (*Mandate, error) {
+	m, err := s.Mandate(ctx, key)
+	if err == nil && m.ByProvider {
+		return s.endSchedule(ctx, m)
+	}
 	return s.decideMandate(ctx, key, MandateRevoke)
+}
+
+// endSchedule revokes a mandate by which the provider charges by itself. That it is revoked is written down first, so a lost answer
+// leaves it revoking, and asking again ends the schedule again.
+func (s *Service) endSchedule(ctx context.Context, m *Mandate) (*Mandate, error) {
+	to, err := s.targetAt(ctx, m.First.AccountID)
+	if err == nil {
+		err = continues(ctx, to.account)
+	}
+	ender, ok := to.gateway.(gateway.ScheduleEnder)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which cannot be ended from here. Ask the provider to end it."}
+	case m.Status(s.Now()) == MandatePending:
+		return nil, &Error{Code: CodeMandateNotActive, Message: "The first payment has not ended, so there is no schedule to end. Cancel the payment, or wait for its end. Nothing was changed."}
+	}
+	if m, err = s.Store.DecideMandate(ctx, m.Key(), func(m *Mandate) error { return m.decide(MandateRevoke, s.Now()) }); err != nil || m.ScheduleEndsAt != nil {
+		return s.shown(ctx, m, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	until, _, err := callProvider(ctx, s, m.First.subject(), s.ProviderTimeout, func(ctx context.Context) (time.Time, error) {
+		return ender.EndSchedule(ctx, m.First.Ref(), m.MinDays)
+	})
+	if err != nil {
+		return nil, providerFailed("The mandate is revoked here, but the provider has not confirmed that its schedule ends, and may go on charging. Send the same request again.", err)
+	}
+	m, err = s.Store.DecideMandate(ctx, m.Key(), func(m *Mandate) error {
+		m.ScheduleEndsAt = &until
+		return nil
+	})
+	return s.shown(ctx, m, err)
 }
 
 func (s *Service) decideMandate(ctx context.Context, key Key, to MandateDecision) (*Mandate, error) {
@@ -74,7 +112,7 @@ func (s *Service) decideMandate(ctx context.Context, key Key, to MandateDecision
 		return nil, err
 	}
 	if m.ByProvider {
-		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which cannot be changed from here. Ask the provider to end it."}
+		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which can be ended by a revoke and not be paused."}
 	}
 	m, err = s.Store.DecideMandate(ctx, key, func(m *Mandate) error { return m.decide(to, s.Now()) })
 	return s.shown(ctx, m, err)

@@ -22,7 +22,8 @@ func sealedMandate(m *db.Mandate) *seal.Row {
 	r := seal.Of("mandates").UUID(m.ShopID).UUID(m.ID).Int(m.MaxAmount).Int(int64(m.MinDays))
 	seal.Nullable(r, m.ExpiresAt, (*seal.Row).Time)
 	seal.Nullable(r, m.MaxCharges, func(r *seal.Row, n int32) *seal.Row { return r.Int(int64(n)) })
-	return seal.Nullable(r.Text(m.Decision), m.DecidedAt, (*seal.Row).Time)
+	seal.Nullable(r.Text(m.Decision), m.DecidedAt, (*seal.Row).Time)
+	return seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time)
 }
 
 // insertMandate writes the mandate that a recurring payment makes, if it makes one.
@@ -136,7 +137,7 @@ func (s *Store) mandate(ctx context.Context, row *db.Mandate, first *db.Order, f
 	}
 	m := &payment.Mandate{
 		MandateTerms: payment.MandateTerms{MaxAmount: row.MaxAmount, MinDays: int(row.MinDays), ExpiresAt: utc(row.ExpiresAt)},
-		Decision:     payment.MandateDecision(row.Decision), DecidedAt: utc(row.DecidedAt), First: o,
+		Decision:     payment.MandateDecision(row.Decision), DecidedAt: utc(row.DecidedAt), ScheduleEndsAt: utc(row.ScheduleEndsAt), First: o,
 	}
 	if row.MaxCharges != nil {
 		m.MaxCharges = int(*row.MaxCharges)
@@ -247,12 +248,12 @@ func (s *Store) DecideMandate(ctx context.Context, key payment.Key, fn func(*pay
 		if err != nil {
 			return err
 		}
-		before := m.Decision
+		before, ends := m.Decision, m.ScheduleEndsAt
 		if err := fn(m); err != nil {
 			return err
 		}
 		decided = m
-		if m.Decision == before {
+		if m.Decision == before && m.ScheduleEndsAt == ends {
 			return nil
 		}
 		return s.saveDecision(ctx, db.New(tx), m, before)
@@ -268,13 +269,13 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 	}
 	row := db.Mandate{
 		ShopID: m.First.ShopID, ID: m.First.ID, MaxAmount: m.MaxAmount, MinDays: int32(m.MinDays), ExpiresAt: m.ExpiresAt, //nolint:gosec // as it was read
-		Decision: string(m.Decision), DecidedAt: micros(m.DecidedAt),
+		Decision: string(m.Decision), DecidedAt: micros(m.DecidedAt), ScheduleEndsAt: micros(m.ScheduleEndsAt),
 	}
 	if n := int32(m.MaxCharges); n > 0 { //nolint:gosec // as it was read
 		row.MaxCharges = &n
 	}
 	if _, err := q.DecideMandate(ctx, db.DecideMandateParams{
-		Decision: row.Decision, DecidedAt: row.DecidedAt, Seal: sealer.Seal(sealedMandate(&row)), ShopID: row.ShopID, ID: row.ID,
+		Decision: row.Decision, DecidedAt: row.DecidedAt, ScheduleEndsAt: row.ScheduleEndsAt, Seal: sealer.Seal(sealedMandate(&row)), ShopID: row.ShopID, ID: row.ID,
 	}); err != nil || s.Operator == nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func TestAnAlteredMandateIsNotCharged(t *testing.T) {
 	key := b.mandated(t, s, "first", payment.MandateTerms{ExpiresAt: &end, MaxCharges: 3, MinDays: 1})
 	other := b.mandated(t, s, "other", payment.MandateTerms{})
 	require.Empty(t, b.verify(t))
-	for _, change := range []string{"max_amount = 5000", "min_days = 0", "expires_at = NULL", "max_charges = NULL", "decision = 'resumed', decided_at = now()", "decided_at = now()"} {
+	for _, change := range []string{"max_amount = 5000", "min_days = 0", "expires_at = NULL", "max_charges = NULL", "decision = 'resumed', decided_at = now()", "decided_at = now()", "decision = 'revoked', decided_at = now(), schedule_ends_at = now()"} {
 		b.exec(t, "CREATE TABLE kept AS SELECT * FROM mandates WHERE id = $1", key.Order)
 		b.exec(t, "ALTER TABLE mandates DISABLE TRIGGER USER")
 		b.exec(t, "UPDATE mandates SET "+change+" WHERE id = $1", key.Order)

@@ -22,6 +22,7 @@ type mandate struct {
 	LastAt       *string `json:"last_charged_at"`
 	NextFrom     *string `json:"next_charge_from"`
 	OpenChargeID *string `json:"open_charge_id"`
+	EndsAt       *string `json:"schedule_ends_at"`
 }
 
 func (d *dev) mandate(id string) (m mandate) {
@@ -108,4 +109,34 @@ func TestAShopEndsAMandate(t *testing.T) {
 	d.refuses("/v1/mandates/"+o.ID+"/resume", "", http.StatusConflict, "mandate_not_active")
 	d.refuses(charges, `{"reference":"c-2","amount":1,"description":"January"}`, http.StatusConflict, "mandate_not_active")
 	d.refuses("/v1/mandates/0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10/revoke", "", http.StatusNotFound, "not_found")
+}
+
+// UAPAY charges by its own schedule. A revoke ends it there, too, and one whose answer is lost is asked for again.
+func TestARevokeEndsUAPAYsSchedule(t *testing.T) {
+	t.Parallel()
+	d := startUAPAY(t)
+	terms := `"mandate":{"min_days":30,"expires_at":"` + time.Now().AddDate(0, 0, 75).UTC().Format(time.RFC3339) + `"}`
+	p := d.refuses("/v1/payments", uah("bare", 1000, `"mandate":{}`), http.StatusUnprocessableEntity, "missing_fields")
+	require.Equal(t, []string{"mandate.expires_at", "mandate.min_days"}, p.fields())
+	o := d.opens("sub", terms)
+	d.refuses("/v1/mandates/"+o.ID+"/revoke", "", http.StatusConflict, "mandate_not_active")
+	d.pays(o, uahSuccess, "")
+	d.ends(o.ID, "succeeded")
+	require.Equal(t, "provider", d.mandate(o.ID).Driver)
+	d.refuses("/v1/mandates/"+o.ID+"/pause", "", http.StatusUnprocessableEntity, "not_supported_by_provider")
+
+	d.control(http.MethodPost, "/faults", map[string]any{"kind": "drop_after", "endpoint": "invoicer/subscriptions/update", "count": 1})
+	d.refuses("/v1/mandates/"+o.ID+"/revoke", "", http.StatusBadGateway, "provider_unavailable")
+	m := d.mandate(o.ID)
+	require.Equal(t, "revoking", m.Status)
+	require.Nil(t, m.EndsAt)
+	m = d.decides(o.ID, "revoke")
+	require.Equal(t, "revoking", m.Status)
+	ends, err := time.Parse(time.RFC3339, *m.EndsAt)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(24*time.Hour), ends, time.Hour)
+	require.Equal(t, m, d.decides(o.ID, "revoke"), "once more changes nothing")
+
+	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
+	require.Never(t, func() bool { return len(d.simulator(o).Payments) > 1 }, time.Second, 100*time.Millisecond, "it charges no more")
 }

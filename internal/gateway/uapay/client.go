@@ -36,6 +36,7 @@ var (
 	_ gateway.Refunder         = (*Gateway)(nil)
 	_ gateway.CodeConfirmer    = (*Gateway)(nil)
 	_ gateway.Holder           = (*Gateway)(nil)
+	_ gateway.ScheduleEnder    = (*Gateway)(nil)
 	_ gateway.Payer            = (*Gateway)(nil)
 	_ gateway.Transferrer      = (*Gateway)(nil)
 	_ gateway.TransferImporter = (*Gateway)(nil)
@@ -83,6 +84,8 @@ var (
 	reverseInitiate = endpoint{op: "c2aReverseInitiate", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/initiate", harmless: true}
 	reverseComplete = endpoint{op: "c2aReverseComplete", class: transport.ClassMoneyOut, path: "p2p/payments/c2a/reverse/complete"}
 	reverseCancel   = endpoint{op: "c2aReverseCancel", class: transport.ClassWrite, path: "p2p/payments/c2a/reverse/cancel"}
+
+	subscriptionsUpdate = endpoint{op: "subscriptionsUpdate", class: transport.ClassWrite, path: "invoicer/subscriptions/update", harmless: true}
 
 	invoicesCancel = endpoint{op: "invoicesCancel", class: transport.ClassWrite, path: "invoicer/invoices/cancel"}
 )

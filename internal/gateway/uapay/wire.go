@@ -52,6 +52,19 @@ type idParams struct {
 	ExternalIDs []string `json:"externalIds,omitempty"`
 }
 
+// subscriptionParams names a subscription, by both names that the documents have (uapay.md 7.5).
+type subscriptionParams struct {
+	session
+	ID        string `json:"id"`
+	InvoiceID string `json:"invoiceId"`
+}
+
+// scheduleData is a subscription's schedule: days, and milliseconds since 1970.
+type scheduleData struct {
+	Interval  int   `json:"interval"`
+	ExpiresAt int64 `json:"expiresAt"`
+}
+
 // paymentParams names a payment of an invoice (uapay.md 8.2 to 8.8). A capture's lower sum stands here and not in data
 // (uapay.md 8.5).
 type paymentParams struct {
@@ -242,6 +255,9 @@ type answer struct {
 	ReverseOperationID text `json:"reverseOperationId"`
 	ReverseExternalID  text `json:"reverseExternalId"`
 	ReversedAt         text `json:"reversedAt"`
+
+	ExpiresAt     text `json:"expiresAt"` // of a subscription, like the next
+	PlannedPaidAt text `json:"plannedPaidAt"`
 
 	CardFromMasked text `json:"cardFromMasked"`
 	CardToMasked   text `json:"cardToMasked"`

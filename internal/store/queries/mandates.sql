@@ -22,7 +22,7 @@ SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by I
 FROM orders WHERE shop_id = $1 AND parent_id = ANY(@ids::uuid[]) AND kind = 'payment' GROUP BY parent_id;
 
 -- name: DecideMandate :execrows
-UPDATE mandates SET decision = @decision, decided_at = @decided_at, seal = @seal WHERE shop_id = @shop_id AND id = @id;
+UPDATE mandates SET decision = @decision, decided_at = @decided_at, schedule_ends_at = @schedule_ends_at, seal = @seal WHERE shop_id = @shop_id AND id = @id;
 
 -- name: ShopMandates :many
 SELECT * FROM mandates WHERE shop_id = @shop_id ORDER BY id;

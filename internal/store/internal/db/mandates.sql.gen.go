@@ -60,21 +60,23 @@ func (q *Queries) ChargesOf(ctx context.Context, arg ChargesOfParams) ([]Charges
 }
 
 const DecideMandate = `-- name: DecideMandate :execrows
-UPDATE mandates SET decision = $1, decided_at = $2, seal = $3 WHERE shop_id = $4 AND id = $5
+UPDATE mandates SET decision = $1, decided_at = $2, schedule_ends_at = $3, seal = $4 WHERE shop_id = $5 AND id = $6
 `
 
 type DecideMandateParams struct {
-	Decision  string     `db:"decision"`
-	DecidedAt *time.Time `db:"decided_at"`
-	Seal      []byte     `db:"seal"`
-	ShopID    uuid.UUID  `db:"shop_id"`
-	ID        uuid.UUID  `db:"id"`
+	Decision       string     `db:"decision"`
+	DecidedAt      *time.Time `db:"decided_at"`
+	ScheduleEndsAt *time.Time `db:"schedule_ends_at"`
+	Seal           []byte     `db:"seal"`
+	ShopID         uuid.UUID  `db:"shop_id"`
+	ID             uuid.UUID  `db:"id"`
 }
 
 func (q *Queries) DecideMandate(ctx context.Context, arg DecideMandateParams) (int64, error) {
 	result, err := q.db.Exec(ctx, DecideMandate,
 		arg.Decision,
 		arg.DecidedAt,
+		arg.ScheduleEndsAt,
 		arg.Seal,
 		arg.ShopID,
 		arg.ID,
@@ -117,7 +119,7 @@ func (q *Queries) InsertMandate(ctx context.Context, arg InsertMandateParams) (i
 }
 
 const MandateByID = `-- name: MandateByID :one
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, seal FROM mandates WHERE shop_id = $1 AND id = $2
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2
 `
 
 type MandateByIDParams struct {
@@ -137,13 +139,14 @@ func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Manda
 		&i.MaxCharges,
 		&i.Decision,
 		&i.DecidedAt,
+		&i.ScheduleEndsAt,
 		&i.Seal,
 	)
 	return i, err
 }
 
 const MandateForUpdate = `-- name: MandateForUpdate :one
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
 `
 
 type MandateForUpdateParams struct {
@@ -163,13 +166,14 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 		&i.MaxCharges,
 		&i.Decision,
 		&i.DecidedAt,
+		&i.ScheduleEndsAt,
 		&i.Seal,
 	)
 	return i, err
 }
 
 const MandatesOf = `-- name: MandatesOf :many
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, seal FROM mandates WHERE shop_id = $1 AND ($2::uuid IS NULL OR id < $2::uuid)
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND ($2::uuid IS NULL OR id < $2::uuid)
 ORDER BY id DESC LIMIT $3
 `
 
@@ -197,6 +201,7 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 			&i.MaxCharges,
 			&i.Decision,
 			&i.DecidedAt,
+			&i.ScheduleEndsAt,
 			&i.Seal,
 		); err != nil {
 			return nil, err
@@ -210,7 +215,7 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 }
 
 const ShopMandates = `-- name: ShopMandates :many
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, seal FROM mandates WHERE shop_id = $1 ORDER BY id
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 ORDER BY id
 `
 
 func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]Mandate, error) {
@@ -231,6 +236,7 @@ func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]Mandate
 			&i.MaxCharges,
 			&i.Decision,
 			&i.DecidedAt,
+			&i.ScheduleEndsAt,
 			&i.Seal,
 		); err != nil {
 			return nil, err

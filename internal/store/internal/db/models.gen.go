@@ -217,15 +217,16 @@ type LimitUse struct {
 }
 
 type Mandate struct {
-	ShopID     uuid.UUID  `db:"shop_id"`
-	ID         uuid.UUID  `db:"id"`
-	MaxAmount  int64      `db:"max_amount"`
-	MinDays    int32      `db:"min_days"`
-	ExpiresAt  *time.Time `db:"expires_at"`
-	MaxCharges *int32     `db:"max_charges"`
-	Decision   string     `db:"decision"`
-	DecidedAt  *time.Time `db:"decided_at"`
-	Seal       []byte     `db:"seal"`
+	ShopID         uuid.UUID  `db:"shop_id"`
+	ID             uuid.UUID  `db:"id"`
+	MaxAmount      int64      `db:"max_amount"`
+	MinDays        int32      `db:"min_days"`
+	ExpiresAt      *time.Time `db:"expires_at"`
+	MaxCharges     *int32     `db:"max_charges"`
+	Decision       string     `db:"decision"`
+	DecidedAt      *time.Time `db:"decided_at"`
+	ScheduleEndsAt *time.Time `db:"schedule_ends_at"`
+	Seal           []byte     `db:"seal"`
 }
 
 type Notification struct {
