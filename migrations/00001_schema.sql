@@ -15,6 +15,12 @@ CREATE TABLE shops (
     name                text NOT NULL CONSTRAINT shops_name_key UNIQUE CONSTRAINT shops_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$'),
     notification_url    text NOT NULL DEFAULT '',
     allow_cidrs         text[] NOT NULL DEFAULT '{}',       -- internal addresses that notifications may go to
+    -- What a request has that leaves it out; '' is none.
+    site_url            text NOT NULL DEFAULT '',
+    return_url          text NOT NULL DEFAULT '',           -- where customers come back to, whatever happened
+    success_url         text NOT NULL DEFAULT '',
+    fail_url            text NOT NULL DEFAULT '',
+    flow                text NOT NULL DEFAULT '' CONSTRAINT shops_flow CHECK (flow IN ('', 'hosted', 'direct')),
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
 );
@@ -75,8 +81,8 @@ CREATE TABLE limits (
     object_id   text NOT NULL CONSTRAINT limits_object CHECK ((object_id = '') = (scope = 'global')), -- the id of the shop, account or key
     kind        text NOT NULL CONSTRAINT limits_kind CHECK (kind IN ('payment', 'refund', 'payout', 'transfer')),
     currency    text NOT NULL CONSTRAINT limits_currency CHECK (currency ~ '^[A-Z]{3}$' OR currency = '' AND amount IS NULL), -- '' is any
-    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'hour', 'day', 'duplicate', 'approval', 'declines', 'card_declines', 'pause')),
-    amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units
+    rule        text NOT NULL CONSTRAINT limits_rule CHECK (rule IN ('order', 'minimum', 'hour', 'day', 'duplicate', 'approval', 'declines', 'card_declines', 'pause')),
+    amount      bigint CONSTRAINT limits_amount CHECK (amount > 0), -- the largest sum, in minor units; with the rule minimum the smallest
     orders      bigint CONSTRAINT limits_orders CHECK (orders IS NULL OR orders > 0 AND rule IN ('hour', 'day', 'declines', 'card_declines', 'pause')), -- how many at most
     mode        text NOT NULL CONSTRAINT limits_mode CHECK (mode IN ('observe', 'enforce')),
     CONSTRAINT limits_key UNIQUE (scope, object_id, kind, currency, rule),
@@ -97,11 +103,13 @@ CREATE TABLE accounts (
     currency            text NOT NULL CONSTRAINT accounts_currency CHECK (currency ~ '^[A-Z]{3}$'),
     purpose             text NOT NULL DEFAULT 'any' CONSTRAINT accounts_purpose CHECK (purpose IN ('any', 'payments', 'payouts')),
     settings            jsonb NOT NULL DEFAULT '{}',
+    withheld            jsonb NOT NULL DEFAULT '{}',        -- capabilities that its contract leaves out, each with the reason
     callback_token      bytea NOT NULL,                     -- encrypted, associated data account/<id>/callback_token
     callback_token_hash bytea NOT NULL CONSTRAINT accounts_callback_token_key UNIQUE,
     previous_token_hash bytea,                              -- of the callback token before a rotation, which works until then
     previous_token_until timestamptz,
-    mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT accounts_mode CHECK (mode IN ('enabled', 'drain', 'off')),
+    mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT accounts_mode CHECK (mode IN ('enabled', 'drain', 'off', 'closed')),
+    version             bigint NOT NULL DEFAULT 1,          -- how often the row was changed, so that nobody undoes what they have not seen
     created_at          timestamptz NOT NULL
 );
 
@@ -427,7 +435,7 @@ BEGIN
             THEN 'orders_reference'
         WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
         -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here.
-        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL)) IS NULL
+        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR accounts.mode <> 'closed' AND (a.status <> 'created' OR a.parent_id IS NOT NULL))) IS NULL
             THEN CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id) THEN 'orders_account_begins' ELSE 'orders_account' END
         WHEN a.parent_id IS NOT NULL AND (SELECT true FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) IS NULL THEN 'orders_parent'
     END AS rule FROM added a) c WHERE c.rule IS NOT NULL LIMIT 1;
@@ -463,6 +471,7 @@ BEGIN
         bool_or((b.account_id, b.provider_order_id) <> (a.account_id, a.provider_order_id) AND (a.status <> 'created' OR (
             SELECT true FROM order_attempts t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.account_id = b.account_id AND t.provider_order_id = b.provider_order_id
         ) IS NULL)) AS moved_without_proof,
+        bool_or(b.account_id <> a.account_id AND (SELECT true FROM accounts WHERE accounts.id = a.account_id AND accounts.mode = 'enabled') IS NULL) AS moved_to_disabled,
         bool_or(b.provider_reference IS DISTINCT FROM a.provider_reference OR b.bank_references IS DISTINCT FROM a.bank_references) AS named,
         bool_or(a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0) AS open,
         bool_or(NOT (a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0)) AS closed
@@ -472,6 +481,8 @@ BEGIN
         PERFORM violated('orders_identity', 'the shop, id, kind, reference and parent of an order never change');
     ELSIF now.moved_without_proof THEN
         PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
+    ELSIF now.moved_to_disabled THEN
+        PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
     ELSIF now.without_history THEN
         PERFORM violated('orders_status_has_history', 'a status must be the end of the history');
     END IF;
@@ -497,6 +508,16 @@ END $$;
 -- +goose StatementEnd
 CREATE TRIGGER orders_changed AFTER UPDATE ON orders
     REFERENCING OLD TABLE AS before_it NEW TABLE AS after_it FOR EACH STATEMENT EXECUTE FUNCTION orders_changed();
+
+-- A closed account has nothing open, and never has anything again.
+-- +goose StatementBegin
+CREATE FUNCTION accounts_stay_closed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM violated('accounts_closed', 'a closed account stays closed');
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER accounts_closed BEFORE UPDATE ON accounts FOR EACH ROW WHEN (old.mode = 'closed' AND new.mode <> 'closed') EXECUTE FUNCTION accounts_stay_closed();
 
 -- What is never changed or deleted. A trigger of rows, which fires in no normal work.
 -- +goose StatementBegin
@@ -626,9 +647,9 @@ DECLARE
 BEGIN
     FOR l IN SELECT * FROM limits WHERE id = ANY (counted) ORDER BY id LOOP
         limit_id := l.id;
-        IF l.rule = 'order' THEN
+        IF l.rule IN ('order', 'minimum') THEN
             used_amount := 0; used_orders := 0; free_at := NULL;
-            IF new_amount > l.amount THEN
+            IF l.rule = 'order' AND new_amount > l.amount OR l.rule = 'minimum' AND new_amount < l.amount THEN
                 RETURN NEXT;
             END IF;
             CONTINUE;

@@ -17,7 +17,7 @@ func TestEverySettingOfEveryProviderIsAFlagAndExplained(t *testing.T) {
 	var help bytes.Buffer
 	require.Zero(t, Execute(t.Context(), []string{"account", "create", "--help"}, &Streams{Out: &help, Err: &help}))
 	text := string(bytes.Join(bytes.Fields(help.Bytes()), []byte(" "))) // as it is before it is wrapped
-	docs, err := os.ReadFile("../../docs/operations.md")
+	docs, err := os.ReadFile("../../docs/accounts.md")
 	require.NoError(t, err)
 	registry := offlineDrivers()
 	for _, provider := range registry.Names() {

@@ -16,20 +16,24 @@ import (
 )
 
 type accountCmd struct {
-	Create        accountCreateCmd  `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
-	List          accountListCmd    `cmd:"" help:"List accounts."`
-	Set           accountSetCmd     `cmd:"" help:"Change an account's settings and secrets."`
-	Link          accountLinkCmd    `cmd:"" help:"Let a shop use an account, or change the account's place in the shop's routing."`
-	Unlink        accountUnlinkCmd  `cmd:"" help:"Take an account from a shop. Its orders there go on; new ones cannot be made."`
-	Secret        accountSecretCmd  `cmd:"" help:"An account's secrets at its provider."`
-	CallbackToken accountTokenCmd   `cmd:"" name:"callback-token" help:"Where an account's callbacks come to."`
-	Test          accountTestCmd    `cmd:"" help:"Ask the provider whether it takes an account's secrets."`
-	Disable       accountDisableCmd `cmd:"" help:"Let an account begin nothing new, or switch it off."`
-	Enable        accountEnableCmd  `cmd:"" help:"Switch an account on again."`
+	Create        accountCreateCmd   `cmd:"" help:"Add an account at a provider. Its secrets come from files, never from arguments."`
+	List          accountListCmd     `cmd:"" help:"List accounts."`
+	Show          accountShowCmd     `cmd:"" help:"Show an account with each of its settings."`
+	Set           accountSetCmd      `cmd:"" help:"Change an account's settings: 'server account set NAME KEY=VALUE …'."`
+	Link          accountLinkCmd     `cmd:"" help:"Let a shop use an account, or change the account's place in the shop's routing."`
+	Unlink        accountUnlinkCmd   `cmd:"" help:"Take an account from a shop. Its orders there go on; new ones cannot be made."`
+	Secret        accountSecretCmd   `cmd:"" help:"An account's secrets at its provider."`
+	CallbackToken accountTokenCmd    `cmd:"" name:"callback-token" help:"Where an account's callbacks come to."`
+	Withhold      accountWithholdCmd `cmd:"" help:"Leave out of what an account does what its contract leaves out. Orders that need it are refused before anything is stored."`
+	Allow         accountAllowCmd    `cmd:"" help:"Take in again what was withheld."`
+	Test          accountTestCmd     `cmd:"" help:"Check an account's hosts, and ask the provider whether it takes the secrets. No money moves."`
+	Disable       accountDisableCmd  `cmd:"" help:"Let an account begin nothing new, or switch it off."`
+	Enable        accountEnableCmd   `cmd:"" help:"Switch an account on again."`
+	Close         accountCloseCmd    `cmd:"" help:"End an account for good, when nothing is open there. Callbacks and status polls of its orders are still taken."`
 }
 
 type accountCreateCmd struct {
-	Name        string   `arg:"" help:"The account's name, as the provider knows it."`
+	Name        string   `arg:"" help:"Its name here, which never changes. What the provider calls it is the setting provider_account."`
 	Provider    string   `required:"" help:"${providers}."`
 	Currency    string   `required:"" help:"The account's currency, such as EUR. ${currencies}."`
 	For         string   `default:"any" enum:"any,payments,payouts" help:"What routing may pick it for: any, payments or payouts."`
@@ -62,6 +66,9 @@ func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 	if err := c.check(offlineDrivers(), a.Provider, gateway.Account{Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets}); err != nil {
 		return err
 	}
+	if err := checkHosts(io, a.Provider, a.Settings); err != nil {
+		return err
+	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
@@ -90,41 +97,6 @@ func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
 func filled(settings map[string]string) map[string]string {
 	maps.DeleteFunc(settings, func(_, v string) bool { return v == "" })
 	return settings
-}
-
-type accountSetCmd struct {
-	Name        string `arg:"" help:"The account."`
-	MerchantKey string `placeholder:"VALUE" help:"smartcore: the new MerchantKey itself, instead of its file."`
-	accountFlags
-	reasonFlag
-}
-
-// Run implements the command. The service takes what was changed with its next call.
-func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
-	settings := c.settings()
-	secrets, err := c.secrets()
-	if err != nil {
-		return err
-	}
-	if c.MerchantKey != "" {
-		secrets["merchant_key"] = gateway.Secret(c.MerchantKey)
-	}
-	if len(settings) == 0 && len(secrets) == 0 {
-		return fmt.Errorf("nothing to change: give a setting or a secret's file; --help lists them")
-	}
-	db, err := operate(ctx, io, c.Reason)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	change := store.AccountChange{Settings: settings, Secrets: secrets}
-	if err := db.store.SetAccount(ctx, c.Name, change, func(a payment.Account) error {
-		return c.check(offlineDrivers(), a.Provider, gateway.Account{Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
-	}); err != nil {
-		return err
-	}
-	fmt.Fprintf(io.Out, "Account %s is changed. Running services use it so from their next call on.\n", c.Name)
-	return nil
 }
 
 func secretFile(path string) (gateway.Secret, error) {
@@ -158,20 +130,25 @@ func (c accountListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	limits, err := db.store.Limits(ctx)
+	if err != nil {
+		return err
+	}
+	tests, err := db.store.AccountTests(ctx)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		rows := []map[string]any{}
 		for _, a := range accounts {
-			rows = append(rows, map[string]any{
-				"id": a.ID, "name": a.Name, "provider": a.Provider, "currency": a.Currency, "for": a.Purpose, "mode": a.Mode, "settings": a.Settings,
-				"shops": linksJSON(ofAccount(links, a.Name)), "created_at": a.CreatedAt,
-			})
+			rows = append(rows, accountView{a, ofAccount(links, a.Name), limitsOf(limits, a.Name), tests}.json())
 		}
 		return printJSON(io, rows)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tMODE\tSHOPS\tCREATED")
+	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tMODE\tSHOPS\tLAST TEST\tCREATED")
 	for _, a := range accounts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, linksText(ofAccount(links, a.Name)), a.CreatedAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, linksText(ofAccount(links, a.Name)), testText(tests, a.Name), a.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return w.Flush()
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
@@ -128,69 +126,4 @@ func (c accountTokenRotateCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	fmt.Fprintf(io.Out, "Callbacks of %s come to PUBLIC_URL%s for new orders. The address before is taken for %s still.\n", a.Name, path, c.Overlap)
 	return nil
-}
-
-type accountTestCmd struct {
-	Name   string `arg:"" help:"The account."`
-	Staged bool   `help:"With the staged secrets."`
-}
-
-// Run implements the command. It asks the provider about an order that does not exist: that changes nothing there.
-func (c accountTestCmd) Run(ctx context.Context, io *Streams) error {
-	db, err := openDatabase(ctx, io)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	accounts, err := db.store.Accounts(ctx)
-	if err != nil {
-		return err
-	}
-	for _, a := range accounts {
-		if a.Name != c.Name {
-			continue
-		}
-		if c.Staged {
-			if len(a.Staged) == 0 {
-				return fmt.Errorf("no secret of %s is staged: 'server account secret stage' does that", c.Name)
-			}
-			a = store.WithStaged(a)
-		}
-		if err := testAccount(ctx, io, a); err != nil {
-			return err
-		}
-		fmt.Fprintf(io.Out, "The provider takes the secrets of %s.\n", c.Name)
-		return nil
-	}
-	return fmt.Errorf("there is no account named %q", c.Name)
-}
-
-// testAccount makes a call that needs the account's secrets and changes nothing.
-func testAccount(ctx context.Context, io *Streams, a payment.Account) error {
-	providers, err := commandDrivers(io)
-	if err != nil {
-		return err
-	}
-	driver, err := providers.Driver(a.Provider)
-	if err != nil {
-		return err
-	}
-	gw, err := driver.Open(gateway.Account{ID: a.ID.String(), Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	_, err = gw.Fetch(ctx, gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, Flow: gateway.FlowHosted, OrderID: "test-" + uuid.NewString()})
-	kind := gateway.KindOf(err)
-	if kind == gateway.KindNotFound {
-		return nil
-	}
-	if kind == gateway.KindCredentials {
-		return fmt.Errorf("the provider refuses the secrets of %s: %w", a.Name, err)
-	}
-	if err == nil {
-		return fmt.Errorf("the provider of %s knows an order that was never made: nothing is proven", a.Name)
-	}
-	return fmt.Errorf("the provider of %s did not answer the question, so nothing is proven: %w", a.Name, err)
 }

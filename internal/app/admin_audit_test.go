@@ -174,7 +174,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"key narrow":                    {"key", "narrow", b.key(t, 1), "--scope", "read"},
 		"key revoke":                    {"key", "revoke", b.key(t, 2)},
 		"account create":                {"account", "create", "EUR-2", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "two")},
-		"account set":                   {"account", "set", "EUR-1", "--secret-file", secretIn(t, "canary-secret")},
+		"account set":                   {"account", "set", "EUR-1", "bank_payouts=off"},
 		"account link":                  {"account", "link", "EUR-1", "--shop", "second"},
 		"account unlink":                {"account", "unlink", "EUR-1", "--shop", "second"},
 		"shop disable":                  {"shop", "disable", "first", "--mode", "drain"},
@@ -183,6 +183,9 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"key enable":                    {"key", "enable", b.key(t, 1)},
 		"account disable":               {"account", "disable", "EUR-1", "--mode", "off"},
 		"account enable":                {"account", "enable", "EUR-1"},
+		"account withhold":              {"account", "withhold", "EUR-1", "refund"},
+		"account allow":                 {"account", "allow", "EUR-1", "refund"},
+		"account close":                 {"account", "close", "EUR-2"},
 		"account secret stage":          {"account", "secret", "stage", "EUR-1", "--secret-file", secretIn(t, "canary-staged")},
 		"account secret promote":        {"account", "secret", "promote", "EUR-1"},
 		"account secret retire":         {"account", "secret", "retire", "EUR-1", "--leaked"},
@@ -261,9 +264,12 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account test", "order list", "order show", "dispute list", "dispute show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
+
+// recorded write nothing but an audit entry. TestTheLastTestOfAnAccountIsKept finds it.
+var recorded = []string{"account test"}
 
 // keysetActs change the keyset, which is not in the database. TestKeysetLivesAndDies finds their entries.
 var keysetActs = []string{"keyset add", "keyset promote", "keyset reencrypt", "keyset retire", "keyset destroy"}
@@ -280,7 +286,7 @@ func TestEveryChangeByACommandIsAudited(t *testing.T) {
 	commands := leaves(parser.Model.Node, "")
 	require.Greater(t, len(commands), 15)
 	for _, name := range commands {
-		require.True(t, changing[name] != nil || slices.Contains(reading, name) || slices.Contains(keysetActs, name), "say in this test what %q changes", name)
+		require.True(t, changing[name] != nil || slices.Contains(reading, name) || slices.Contains(keysetActs, name) || slices.Contains(recorded, name), "say in this test what %q changes", name)
 	}
 	for _, name := range commands { // in the order of the table
 		args := changing[name]

@@ -30,7 +30,7 @@ type limitOf struct {
 	Account  string `xor:"scope" required:"" placeholder:"NAME" help:"Of this account, with all shops that use it."`
 	Key      string `xor:"scope" required:"" placeholder:"ID" help:"Of what is asked for with this key."`
 	Kind     string `required:"" enum:"payment,refund,payout,transfer" placeholder:"KIND" help:"payment (with charges), refund, payout or transfer."`
-	Rule     string `required:"" enum:"order,hour,day,duplicate,approval,declines,card_declines,pause" placeholder:"RULE" help:"order: the sum of one. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one. approval: payouts above the sum wait for 'server payout release'. declines, card_declines, pause: payments that issuers declined, see docs/limits.md."`
+	Rule     string `required:"" enum:"order,minimum,hour,day,duplicate,approval,declines,card_declines,pause" placeholder:"RULE" help:"order: the largest sum of one. minimum: the smallest. hour, day: those that were begun in the last hour, or the last 24 hours. duplicate: payouts and refunds that look like another one. approval: payouts above the sum wait for 'server payout release'. declines, card_declines, pause: payments that issuers declined, see docs/limits.md."`
 	Currency string `placeholder:"EUR" help:"Of orders in this currency. Needed for a sum; without it: orders in any."`
 	reasonFlag
 }
@@ -52,7 +52,7 @@ func (c limitOf) limit() store.NamedLimit {
 
 type limitSetCmd struct {
 	limitOf
-	Amount int64  `placeholder:"N" help:"The largest sum, in minor units: 100000 is 1000.00 EUR."`
+	Amount int64  `placeholder:"N" help:"The largest sum, or with --rule minimum the smallest, in minor units: 100000 is 1000.00 EUR."`
 	Orders int64  `placeholder:"N" help:"The largest number of orders."`
 	Mode   string `default:"observe" enum:"observe,enforce" placeholder:"MODE" help:"observe (the default): what goes beyond is begun, and told of in the log and a metric. enforce: it is refused."`
 }
@@ -97,7 +97,7 @@ func (c limitSetCmd) checkBounds() error {
 		return errors.New("--amount or --orders says how much, from 1 on; 'server limit remove' takes a limit away")
 	case c.Rule == "approval" && c.Kind != "payout":
 		return errors.New("--rule approval is for --kind payout")
-	case (c.Rule == "order" || c.Rule == "approval") && c.Orders > 0:
+	case (c.Rule == "order" || c.Rule == "minimum" || c.Rule == "approval") && c.Orders > 0:
 		return errors.New("--orders counts the orders of a window: use it with --rule hour or --rule day")
 	case c.Amount > 0 && c.Currency == "":
 		return errors.New("--amount is of a currency: name it with --currency")
@@ -171,12 +171,10 @@ func (c limitListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	rows := []limitRow{}
+	rows := limitRows(limits)
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SCOPE\tNAME\tKIND\tCURRENCY\tRULE\tAMOUNT\tUSED\tORDERS\tUSED\tMODE")
-	for _, l := range limits {
-		r := limitRow{l.Scope, l.Name, l.Kind, l.Currency, l.Rule, l.Amount, l.Orders, map[bool]string{false: "observe", true: "enforce"}[l.Enforced], l.UsedAmount, l.UsedOrders}
-		rows = append(rows, r)
+	for _, r := range rows {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\n", r.Scope, orNone(r.Name), r.Kind, cmp.Or(string(r.Currency), "any"), r.Rule, orAnyNumber(r.Amount), r.UsedAmount, orAnyNumber(r.Orders), r.UsedOrders, r.Mode)
 	}
 	if c.JSON {
@@ -190,6 +188,14 @@ func (c limitListCmd) Run(ctx context.Context, io *Streams) error {
 		fmt.Fprintf(io.Out, "Direct card payments of %s are paused since %s.\n", p.Name, p.Since.Format(time.RFC3339))
 	}
 	return err
+}
+
+func limitRows(limits []store.NamedLimit) []limitRow {
+	rows := make([]limitRow, len(limits))
+	for i, l := range limits {
+		rows[i] = limitRow{l.Scope, l.Name, l.Kind, l.Currency, l.Rule, l.Amount, l.Orders, map[bool]string{false: "observe", true: "enforce"}[l.Enforced], l.UsedAmount, l.UsedOrders}
+	}
+	return rows
 }
 
 func orAnyNumber(n int64) string {

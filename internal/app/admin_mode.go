@@ -3,29 +3,62 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
 
-// disableFlags are those of the three commands that switch something off.
-type disableFlags struct {
-	Mode   string         `required:"" enum:"drain,off" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
-	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+// switched is what can be switched off: a kind of thing, and what sets the mode of one.
+type switched struct {
+	kind string
+	set  func(s *store.Store, ctx context.Context, name string, mode shop.Mode) error
 }
 
-// setMode runs a command that switches something off or on.
-func setMode(ctx context.Context, io *Streams, reason operatorReason, set func(*store.Store) error, what string, mode shop.Mode) error {
+var (
+	switchedShop    = switched{"shop", (*store.Store).SetShopMode}
+	switchedKey     = switched{"key", (*store.Store).SetKeyMode}
+	switchedAccount = switched{"account", (*store.Store).SetAccountMode}
+)
+
+var modeWords = map[shop.Mode]string{shop.ModeDrain: "drained", shop.ModeOff: "off", shop.ModeEnabled: "enabled", shop.ModeClosed: "closed"}
+
+// to runs a command that sets a mode.
+func (w switched) to(ctx context.Context, io *Streams, name string, mode shop.Mode, reason operatorReason, asJSON bool) error {
 	db, err := operate(ctx, io, reason)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	if err := set(db.store); err != nil {
+	if err := w.set(db.store, ctx, name, mode); err != nil {
 		return err
 	}
-	fmt.Fprintf(io.Out, "%s is %s on every replica within 5 s.\n", what, map[shop.Mode]string{shop.ModeDrain: "drained", shop.ModeOff: "off", shop.ModeEnabled: "enabled"}[mode])
+	if asJSON {
+		return printJSON(io, map[string]any{w.kind: name, "mode": mode})
+	}
+	fmt.Fprintf(io.Out, "%s %s is %s on every replica within 5 s.\n", strings.ToUpper(w.kind[:1])+w.kind[1:], name, modeWords[mode])
 	return nil
+}
+
+// disableFlags are those of the three commands that switch something off.
+type disableFlags struct {
+	Mode   string         `required:"" enum:"drain,off" help:"drain: nothing new begins; captures, cancels, refunds, polls, callbacks and notifications go on. off: nothing that moves money is sent to a provider; callbacks are stored, polls and notifications go on."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	JSON   bool           `name:"json" help:"Print JSON."`
+}
+
+func (f disableFlags) disable(ctx context.Context, io *Streams, w switched, name string) error {
+	return w.to(ctx, io, name, shop.Mode(f.Mode), f.Reason, f.JSON)
+}
+
+// enableFlags are those of the three commands that switch something on again.
+type enableFlags struct {
+	JSON bool `name:"json" help:"Print JSON."`
+	reasonFlag
+}
+
+func (f enableFlags) enable(ctx context.Context, io *Streams, w switched, name string) error {
+	return w.to(ctx, io, name, shop.ModeEnabled, f.Reason, f.JSON)
 }
 
 type shopDisableCmd struct {
@@ -35,18 +68,17 @@ type shopDisableCmd struct {
 
 // Run implements the command.
 func (c shopDisableCmd) Run(ctx context.Context, io *Streams) error {
-	mode := shop.Mode(c.Mode)
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetShopMode(ctx, c.Name, mode) }, "Shop "+c.Name, mode)
+	return c.disable(ctx, io, switchedShop, c.Name)
 }
 
 type shopEnableCmd struct {
 	Name string `arg:"" help:"The shop."`
-	reasonFlag
+	enableFlags
 }
 
 // Run implements the command.
 func (c shopEnableCmd) Run(ctx context.Context, io *Streams) error {
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetShopMode(ctx, c.Name, shop.ModeEnabled) }, "Shop "+c.Name, shop.ModeEnabled)
+	return c.enable(ctx, io, switchedShop, c.Name)
 }
 
 type keyDisableCmd struct {
@@ -56,18 +88,17 @@ type keyDisableCmd struct {
 
 // Run implements the command.
 func (c keyDisableCmd) Run(ctx context.Context, io *Streams) error {
-	mode := shop.Mode(c.Mode)
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetKeyMode(ctx, c.ID, mode) }, "Key "+c.ID, mode)
+	return c.disable(ctx, io, switchedKey, c.ID)
 }
 
 type keyEnableCmd struct {
 	ID string `arg:"" help:"The key's id."`
-	reasonFlag
+	enableFlags
 }
 
 // Run implements the command.
 func (c keyEnableCmd) Run(ctx context.Context, io *Streams) error {
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetKeyMode(ctx, c.ID, shop.ModeEnabled) }, "Key "+c.ID, shop.ModeEnabled)
+	return c.enable(ctx, io, switchedKey, c.ID)
 }
 
 type accountDisableCmd struct {
@@ -77,16 +108,28 @@ type accountDisableCmd struct {
 
 // Run implements the command.
 func (c accountDisableCmd) Run(ctx context.Context, io *Streams) error {
-	mode := shop.Mode(c.Mode)
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetAccountMode(ctx, c.Name, mode) }, "Account "+c.Name, mode)
+	return c.disable(ctx, io, switchedAccount, c.Name)
 }
 
 type accountEnableCmd struct {
 	Name string `arg:"" help:"The account."`
-	reasonFlag
+	enableFlags
 }
 
 // Run implements the command.
 func (c accountEnableCmd) Run(ctx context.Context, io *Streams) error {
-	return setMode(ctx, io, c.Reason, func(s *store.Store) error { return s.SetAccountMode(ctx, c.Name, shop.ModeEnabled) }, "Account "+c.Name, shop.ModeEnabled)
+	return c.enable(ctx, io, switchedAccount, c.Name)
+}
+
+type accountCloseCmd struct {
+	Name   string         `arg:"" help:"The account."`
+	Reason operatorReason `required:"" placeholder:"TEXT" help:"Why. It is kept in the audit log."`
+	JSON   bool           `name:"json" help:"Print JSON."`
+}
+
+// Run implements the command.
+func (c accountCloseCmd) Run(ctx context.Context, io *Streams) error {
+	return switched{"account", func(s *store.Store, ctx context.Context, name string, _ shop.Mode) error {
+		return s.CloseAccount(ctx, name)
+	}}.to(ctx, io, c.Name, shop.ModeClosed, c.Reason, c.JSON)
 }

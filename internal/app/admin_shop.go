@@ -16,7 +16,7 @@ import (
 type shopCmd struct {
 	Create        shopCreateCmd    `cmd:"" help:"Make a shop. Its key and webhook secret are printed once."`
 	List          shopListCmd      `cmd:"" help:"List shops."`
-	Set           shopSetCmd       `cmd:"" help:"Change where a shop's notifications go, or switch them on again."`
+	Set           shopSetCmd       `cmd:"" help:"Change where a shop's notifications go, switch them on again, or set what its requests may leave out."`
 	WebhookSecret webhookSecretCmd `cmd:"" name:"webhook-secret" help:"What a shop's notifications are signed with."`
 	Disable       shopDisableCmd   `cmd:"" help:"Let a shop begin nothing new, or switch it off."`
 	Enable        shopEnableCmd    `cmd:"" help:"Switch a shop on again."`
@@ -81,16 +81,17 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	if c.JSON {
 		type row struct {
-			ID              string    `json:"id"`
-			Name            string    `json:"name"`
-			NotificationURL string    `json:"notification_url"`
-			AllowCIDRs      []string  `json:"allow_cidrs"`
-			AddressesOff    []offRow  `json:"addresses_off"`
-			CreatedAt       time.Time `json:"created_at"`
+			ID              string        `json:"id"`
+			Name            string        `json:"name"`
+			NotificationURL string        `json:"notification_url"`
+			AllowCIDRs      []string      `json:"allow_cidrs"`
+			Defaults        shop.Defaults `json:"defaults"`
+			AddressesOff    []offRow      `json:"addresses_off"`
+			CreatedAt       time.Time     `json:"created_at"`
 		}
 		rows := []row{}
 		for _, s := range shops {
-			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, offRows(off[s.ID]), s.CreatedAt})
+			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.Defaults, offRows(off[s.ID]), s.CreatedAt})
 		}
 		return printJSON(io, rows)
 	}
@@ -124,53 +125,6 @@ func offRows(off []store.AddressOff) []offRow {
 		rows = append(rows, offRow(a))
 	}
 	return rows
-}
-
-type shopSetCmd struct {
-	Name            string   `arg:"" help:"The shop."`
-	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
-	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443, in place of those from before. May be given several times."`
-	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. The other options do so, too."`
-	reasonFlag
-}
-
-// Run implements the command.
-func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
-	if c.NotificationURL == "" && len(c.AllowCIDR) == 0 && !c.Resume {
-		return fmt.Errorf("nothing to change: give --notification-url, --allow-cidr or --resume")
-	}
-	if err := cmp.Or(operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
-		return err
-	}
-	db, err := operate(ctx, io, c.Reason)
-	if err != nil {
-		return err
-	}
-	defer db.close()
-	now, err := db.store.ShopByName(ctx, c.Name)
-	if err != nil {
-		return err
-	}
-	if len(c.AllowCIDR) > 0 {
-		now.AllowCIDRs = c.AllowCIDR
-	}
-	if c.NotificationURL != "" {
-		now.NotificationURL = c.NotificationURL
-	}
-	if now.NotificationURL != "" {
-		if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
-			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
-		}
-	}
-	if err := db.store.SetNotificationURL(ctx, c.Name, now.NotificationURL, now.AllowCIDRs); err != nil {
-		return err
-	}
-	to := now.NotificationURL
-	if to == "" {
-		to = "the address that an order names, if it names one"
-	}
-	fmt.Fprintf(io.Out, "Notifications of %s go to %s from now on. What was held back or waits is sent, in order.\n", c.Name, to)
-	return nil
 }
 
 func checkCIDRs(cidrs []string) error {

@@ -81,18 +81,17 @@ func newCLI() (*cli, kong.Vars, error) {
 	if c.Account.Secret.Stage.accountFlags, err = describedFlags(registry); err != nil {
 		return nil, nil, err
 	}
-	if c.Account.Set.accountFlags, err = describedFlags(registry); err != nil {
-		return nil, nil, err
-	}
-	var currencies []string
+	var currencies, settings []string
 	for _, name := range registry.Names() {
 		d, err := registry.Driver(name)
 		if err != nil {
 			return nil, nil, err
 		}
-		currencies = append(currencies, name+": "+d.Describe().Currencies)
+		described := d.Describe()
+		currencies = append(currencies, name+": "+described.Currencies)
+		settings = append(settings, "Those of "+name+": "+strings.Join(settingNames(described), ", "))
 	}
-	return &c, kong.Vars{"providers": strings.Join(registry.Names(), " or "), "currencies": strings.Join(currencies, "; ")}, nil
+	return &c, kong.Vars{"providers": strings.Join(registry.Names(), " or "), "currencies": strings.Join(currencies, "; "), "settings": strings.Join(settings, ". ")}, nil
 }
 
 // exitError is an error of a command with an exit code of its own.

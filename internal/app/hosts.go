@@ -65,6 +65,11 @@ func (c config) withHosts(t transport.Config, demo bool) transport.Config {
 	return t
 }
 
+// callsOf says where calls of a provider may go.
+func (c config) callsOf(provider string) transport.Config {
+	return c.withHosts(transport.Config{Provider: provider}, false)
+}
+
 // hostsGauge says of each provider whether it may be called anywhere, and warns of it.
 func hostsGauge(configs []transport.Config, log zerolog.Logger) prometheus.Collector {
 	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -265,9 +265,18 @@ func offlineDrivers() *gateway.Registry {
 
 // commandDrivers is the list of providers for commands that call them: where the service may, and nowhere else.
 func commandDrivers(io *Streams) (*gateway.Registry, error) {
-	c := config{ProviderHosts: lookup(io.Environ, "PROVIDER_HOSTS"), HostsCheck: lookup(io.Environ, "PROVIDER_HOSTS_CHECK")}
-	if problems := c.badHosts(); len(problems) > 0 {
-		return nil, errors.New(strings.Join(problems, "; "))
+	c, err := commandConfig(io)
+	if err != nil {
+		return nil, err
 	}
 	return c.drivers(prometheus.NewRegistry(), newLogger(io.Err, "warn"), false), nil
+}
+
+// commandConfig is what commands know of where providers may be called.
+func commandConfig(io *Streams) (config, error) {
+	c := config{ProviderHosts: lookup(io.Environ, "PROVIDER_HOSTS"), HostsCheck: lookup(io.Environ, "PROVIDER_HOSTS_CHECK")}
+	if problems := c.badHosts(); len(problems) > 0 {
+		return config{}, errors.New(strings.Join(problems, "; "))
+	}
+	return c, nil
 }

@@ -39,6 +39,8 @@ type Description struct {
 type Setting struct {
 	Name, Help, Default string
 	Required            bool
+	// Host says that the setting is the address that calls go to.
+	Host bool
 }
 
 // Account is a merchant account at a provider, as an operator set it up.
@@ -114,6 +116,12 @@ type Holder interface {
 	HeldBack(ref Ref) time.Duration
 }
 
+// AnswerVerifier is a gateway of a provider that signs its answers.
+type AnswerVerifier interface {
+	// VerifiesAnswers reports whether an answer without the right signature is an error.
+	VerifiesAnswers() bool
+}
+
 // CodeConfirmer answers a confirm_code action.
 type CodeConfirmer interface {
 	ConfirmCode(ctx context.Context, ref Ref, code Secret) (Result, error)
@@ -180,9 +188,29 @@ type TransactionReportExporter interface {
 	DownloadTransactionReport(ctx context.Context, task string, w io.Writer) error
 }
 
+// Varied is a gateway that does some things in one account and not in another, as the account's settings say.
+type Varied interface {
+	// Variants names these things. The reason is why the account does not do one, "" if it does.
+	Variants() map[string]string
+}
+
+// The things that Variants may name.
+const (
+	VariantBankPayout     = "bank_payout"     // payouts to bank accounts
+	VariantCardNumber     = "card_number"     // payments with a card number that the shop has
+	VariantPartialCapture = "partial_capture" // captures of a part of a hold
+)
+
 // Capabilities names the optional things g can do, sorted, for showing to shops.
 func Capabilities(g Gateway) []string {
 	var caps []string
+	if v, ok := g.(Varied); ok {
+		for name, reason := range v.Variants() {
+			if reason == "" {
+				caps = append(caps, name)
+			}
+		}
+	}
 	add := func(name string, ok bool) {
 		if ok {
 			caps = append(caps, name)

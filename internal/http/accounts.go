@@ -20,9 +20,28 @@ func (s *server) listAccounts(ctx context.Context, _ *call, q oapi.ListAccountsP
 	}
 	list := oapi.AccountList{Data: []oapi.Account{}, NextCursor: nullable(page.Next)}
 	for _, a := range page.Items {
-		list.Data = append(list.Data, oapi.Account{Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: string(a.Purpose), Priority: priority(a.Priority), Capabilities: a.Capabilities})
+		list.Data = append(list.Data, renderAccount(a))
 	}
 	return reply{status: http.StatusOK, body: list}, nil
+}
+
+func renderAccount(a payment.AccountInfo) oapi.Account {
+	out := oapi.Account{
+		Name: a.Name, Provider: a.Provider, Currency: string(a.Currency), For: string(a.Purpose), Mode: string(a.Mode), Priority: priority(a.Priority),
+		Capabilities: a.Capabilities, CapabilitiesOff: []oapi.CapabilityOff{}, Limits: []oapi.AccountLimit{},
+	}
+	if out.Capabilities == nil {
+		out.Capabilities = []string{}
+	}
+	for _, off := range a.Off {
+		out.CapabilitiesOff = append(out.CapabilitiesOff, oapi.CapabilityOff{Capability: off.Capability, Reason: off.Reason})
+	}
+	for _, l := range a.Limits {
+		if !l.Counts() {
+			out.Limits = append(out.Limits, oapi.AccountLimit{Kind: oapi.Kind(l.Kind), Rule: string(l.Rule), Currency: string(l.Currency), Amount: l.Amount})
+		}
+	}
+	return out
 }
 
 // priority is null for an account that requests must name.

@@ -196,9 +196,11 @@ func (p problems) err() error {
 // newPayment reads a payment request. With an error comes what could be read.
 func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment, error) {
 	var bad problems
-	urls, fields := returnURLs(b.ReturnUrls)
+	urls, fields := returnsOf(ctx, b.ReturnUrls)
 	fields["notification_url"], fields["site_url"] = b.NotificationUrl, b.SiteUrl
 	bad = append(bad, badURLs(ctx, fields)...)
+	standard := principal(ctx).Shop.Defaults
+	b.SiteUrl, b.Flow = orDefault(b.SiteUrl, standard.SiteURL), orDefault(b.Flow, standard.Flow)
 	badMetadata(b.Metadata, &bad)
 	badReference(b.Reference, &bad)
 	in := payment.NewPayment{
@@ -394,6 +396,7 @@ func returnURLs(u *oapi.ReturnURLs) (gateway.ReturnURLs, map[string]*string) {
 func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, error) {
 	var bad problems
 	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
+	b.SiteUrl = orDefault(b.SiteUrl, principal(ctx).Shop.Defaults.SiteURL)
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayout{
 		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),

@@ -15,10 +15,11 @@ import (
 
 // keys is an Authenticator.
 type keys struct {
-	err     error
-	mode    shop.Mode
-	expires time.Time
-	rates   shop.Rates
+	err      error
+	mode     shop.Mode
+	expires  time.Time
+	rates    shop.Rates
+	defaults shop.Defaults
 }
 
 func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.Principal, error) {
@@ -37,7 +38,7 @@ func (k *keys) Authenticate(_ context.Context, key string, _ netip.Addr) (shop.P
 	if !ok {
 		return p, &shop.KeyError{Reason: shop.KeyUnknown}
 	}
-	p.Mode, p.ExpiresAt, p.Rates = k.mode, k.expires, k.rates
+	p.Mode, p.ExpiresAt, p.Rates, p.Shop.Defaults = k.mode, k.expires, k.rates, k.defaults
 	return p, nil
 }
 

@@ -32,7 +32,7 @@ func limitDocOf(h payment.LimitHit) *limitDoc {
 	if h.Orders > 0 {
 		d.Orders = &h.Orders
 	}
-	if !h.Shared() && h.Rule != payment.LimitOrder {
+	if !h.Shared() && h.Counts() {
 		d.UsedAmount, d.UsedOrders = &h.UsedAmount, &h.UsedOrders
 	}
 	return d

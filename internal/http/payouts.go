@@ -17,7 +17,7 @@ func (s *server) createPayout(ctx context.Context, b *oapi.PayoutRequest) (*paym
 }
 
 func (s *server) createPayoutCard(ctx context.Context, b *oapi.PayoutCardRequest) (*payment.Order, bool, error) {
-	urls, fields := returnURLs(b.ReturnUrls)
+	urls, fields := returnsOf(ctx, b.ReturnUrls)
 	fields["notification_url"] = b.NotificationUrl
 	if err := checkCommon(ctx, fields, b.Metadata); err != nil {
 		return s.earlier(ctx, gateway.KindPayoutCard, b.Reference, err)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -49,6 +50,17 @@ func plainAllowed(host string, allowCIDRs []string) bool {
 	}
 	return notify.AllowsHost(allowCIDRs, ip)
 }
+
+// CheckURL says what is wrong with an address that customers' browsers are sent to, for operators who set it for a shop.
+func CheckURL(text string, allowCIDRs []string) error {
+	if len(text) > maxURL {
+		return fmt.Errorf("must have %d characters at most", maxURL)
+	}
+	return checkURL(text, allowCIDRs)
+}
+
+// maxURL is how long the contract lets an address be.
+const maxURL = 2000
 
 func badURLs(ctx context.Context, fields map[string]*string) (bad problems) {
 	allowed := principal(ctx).Shop.AllowCIDRs

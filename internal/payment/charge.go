@@ -41,6 +41,9 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 				return &Error{Code: CodeInvalidState, Message: "Only a payment that was created with a mandate, or with recurring.enabled, can be charged again."}
 			}
 			o.Amount = money.New(in.Minor, parent.Amount.Currency())
+			if err := to.account.allows(canRecurring); err != nil {
+				return err
+			}
 			return takes(ctx, to.account, PurposePayments)
 		},
 		offer: func(parent *Order, to target, o *Order) (offer, error) {

@@ -25,7 +25,7 @@ type NewPayment struct {
 	SiteURL         string
 	Details         []byte // what Order.Details keeps
 	Metadata        map[string]string
-	ReturnURLs      gateway.ReturnURLs
+	ReturnURLs      ReturnURLs
 	NotificationURL string
 	Recurring       gateway.Recurring
 	// Mandate has the terms that Recurring does not, and MandateNamed says that the request called them mandate.
@@ -33,6 +33,29 @@ type NewPayment struct {
 	MandateNamed bool
 	// RequestHash is a keyed hash of the request.
 	RequestHash []byte
+}
+
+// ReturnURLs is where the customer's browser goes afterwards.
+type ReturnURLs struct {
+	gateway.ReturnURLs
+	// Default says that they are the shop's, and not the request's. What the provider cannot be told of them is left out.
+	Default bool
+}
+
+// accepted are the addresses that a provider has a field for. refused is what it says of a request with all of them.
+func (u ReturnURLs) accepted(refused []gateway.FieldError) gateway.ReturnURLs {
+	for _, f := range refused {
+		switch {
+		case !u.Default || !f.Unsupported:
+		case f.Field == "return_urls.success":
+			u.Success = ""
+		case f.Field == "return_urls.fail":
+			u.Fail = ""
+		case f.Field == "return_urls.status":
+			u.Status = ""
+		}
+	}
+	return u.ReturnURLs
 }
 
 // CreatePayment starts a payment and reports whether it is new. The same reference with the same request gives the
@@ -55,7 +78,10 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 		facts: func(shop string) routing.Facts { return s.paymentFacts(in, shop) },
 		offer: func(_ context.Context, to target, o *Order) (offer, error) {
 			o.CardFingerprint = s.cardFingerprint(in.Method.Card)
-			req := s.paymentRequest(in, o.Ref(), to.account)
+			if err := to.account.allows(in.needs()...); err != nil {
+				return offer{}, err
+			}
+			req := s.paymentRequest(in, o.Ref(), to.account, to.gateway)
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)
 			}}, refusalOf(in.named(expired(req, s.Now())), in.named(to.gateway.Check(req)), to.account)

@@ -20,6 +20,9 @@ func (s *Service) CardFrame(ctx context.Context, shop uuid.UUID, name string, re
 	if !ok {
 		return gateway.CardFrame{}, &Error{Code: CodeUnsupported, Message: "The provider of this account has no card form to embed."}
 	}
+	if err := to.account.allows(canCardFrame); err != nil {
+		return gateway.CardFrame{}, err
+	}
 	frame, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: to.account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.CardFrame, error) {
 		return framer.CardFrame(ctx, req)
 	})

@@ -117,6 +117,9 @@ func (s *Service) commandable(ctx context.Context, key Key, op gateway.Operation
 	if err := continues(ctx, to.account); err != nil {
 		return nil, nil, false, err
 	}
+	if err := to.account.allows(commandNeeds[op]); err != nil {
+		return nil, nil, false, err
+	}
 	gw = to.gateway
 	if u, ok := gw.(gateway.UnpaidCanceler); ok {
 		unpaid = u.CancelsUnpaid()

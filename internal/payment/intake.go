@@ -107,6 +107,12 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
+	return s.beginAtOne(ctx, in, candidates, decision)
+}
+
+// beginAtOne begins an order at the first of the candidates that no limit of its own keeps from it. If each has one, that of the
+// first counts.
+func (s *Service) beginAtOne(ctx context.Context, in intake, candidates []Account, decision *routing.Decision) (*Order, bool, error) {
 	o, a, err := s.firstOffer(ctx, in, candidates, 1)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
@@ -115,11 +121,24 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 		return nil, false, err
 	}
 	taken := o.AccountName
-	o, isNew, err := s.begin(ctx, o, a)
+	stored, isNew, err := s.begin(ctx, o, a)
 	if isNew && decision != nil {
-		s.Observe(Event{Kind: o.Kind, Order: o.ID, Account: taken, Routed: orElse(decision.Rule, RoutedOtherwise)})
+		s.Observe(Event{Kind: o.Kind, Order: stored.ID, Account: taken, Routed: orElse(decision.Rule, RoutedOtherwise)})
 	}
-	return o, isNew, err
+	at := slices.IndexFunc(candidates, func(c Account) bool { return c.Name == taken })
+	if !limitedBy(err, candidates[at]) || at+1 == len(candidates) {
+		return stored, isNew, err
+	}
+	decision.PassOver(taken, routing.Limit)
+	stored, isNew, next := s.beginAtOne(ctx, in, candidates[at+1:], decision)
+	switch CodeOf(next) { //nolint:exhaustive // the others say that something may be stored, or is wrong with the database
+	case CodeLimitExceeded, CodeMissingFields, CodeUnsupported, CodeInvalid, CodeDisabled: // it cannot be begun there either
+		return nil, false, err
+	}
+	if isNew {
+		s.Observe(Event{Provider: o.Provider, Kind: o.Kind, Order: stored.ID, Account: taken, Elsewhere: stored.AccountName, Reason: string(routing.Limit)})
+	}
+	return stored, isNew, next
 }
 
 // firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be
@@ -146,7 +165,7 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 
 // unlimited leaves out the accounts with limits of their own.
 func unlimited(accounts []Account) []Account {
-	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return a.Limited })
+	return slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool { return len(a.Limits) > 0 })
 }
 
 // offerAt is the order as it would go to an account, or why it cannot.

@@ -28,6 +28,8 @@ func begins(ctx context.Context, a Account) error {
 		return &Error{Code: CodeDisabled, Message: "This shop or key begins nothing new at the moment. Nothing was stored or sent. Orders that are there go on, and can be captured, canceled and refunded. Ask the operators."}
 	case caller == shop.ModeOff:
 		return callerOff()
+	case a.Mode == shop.ModeClosed:
+		return accountClosed(a.Name)
 	case a.Mode == shop.ModeDrain || a.Mode == shop.ModeOff:
 		return BeginsNothing(a.Name)
 	}
@@ -47,10 +49,20 @@ func continues(ctx context.Context, a Account) error {
 	switch {
 	case ModeOf(ctx) == shop.ModeOff:
 		return callerOff()
+	case a.Mode == shop.ModeClosed:
+		return accountClosed(a.Name)
 	case a.Mode == shop.ModeOff:
 		return &Error{Code: CodeDisabled, Message: "The account " + a.Name + " is switched off, and nothing was sent to its provider. The order can be read, and is polled. Ask the operators."}
 	}
 	return nil
+}
+
+// accountClosed refuses everything that would move money at a closed account. What the provider says of old orders is still taken.
+func accountClosed(account string) error {
+	return &Error{
+		Code: CodeDisabled, Message: "The account " + account + " is closed for good. Nothing was stored or sent. Its orders can be read. For new orders use another account; for a refund ask the operators.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "is closed"}},
+	}
 }
 
 func callerOff() error {

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,9 +29,10 @@ type LimitRule string
 
 // The rules. Those of a window bound the sum and the number of the orders that were begun in it.
 const (
-	LimitOrder LimitRule = "order" // the sum of one order
-	LimitHour  LimitRule = "hour"
-	LimitDay   LimitRule = "day"
+	LimitOrder   LimitRule = "order"   // the sum of one order
+	LimitMinimum LimitRule = "minimum" // the smallest sum of one order
+	LimitHour    LimitRule = "hour"
+	LimitDay     LimitRule = "day"
 	// LimitDuplicate asks before a payout or refund that looks like one that was made not long ago.
 	LimitDuplicate LimitRule = "duplicate"
 	// LimitApproval has a payout above its sum wait for an operator.
@@ -58,6 +60,9 @@ type Limit struct {
 	// Enforced says that what goes beyond is refused. If not, it is only told.
 	Enforced bool
 }
+
+// Counts reports whether orders are counted with the limit: those of one order are judged by it alone.
+func (l Limit) Counts() bool { return l.Rule != LimitOrder && l.Rule != LimitMinimum }
 
 // Concerns reports whether an order that a key asks for is counted with the limit.
 func (l Limit) Concerns(o *Order, keyID string) bool {
@@ -102,6 +107,12 @@ type LimitHit struct {
 // Shared reports whether others' orders are counted with the limit, of whom the shop must not learn.
 func (h LimitHit) Shared() bool { return h.Scope == LimitGlobal || h.Scope == LimitAccount }
 
+// limitedBy reports whether a limit of the account refused an order. Another account may take it.
+func limitedBy(err error, account Account) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Code == CodeLimitExceeded && e.Limit.Scope == LimitAccount && e.Limit.ObjectID == account.ID.String()
+}
+
 // limitWords name what a limit is of, for people.
 var limitWords = map[LimitScope]string{
 	LimitGlobal: "of all shops together", LimitShop: "of your shop", LimitAccount: "of this account", LimitKey: "of your key",
@@ -136,12 +147,15 @@ func LimitExceeded(hits []LimitHit) error {
 
 func (h LimitHit) text() string {
 	text := fmt.Sprintf("The %s goes beyond the limit %s: %s.", h.Kind, limitWords[h.Scope], h.bound())
-	if h.Rule != LimitOrder && !h.Shared() {
+	if h.Counts() && !h.Shared() {
 		text += fmt.Sprintf(" Used: %d in %s.", h.UsedAmount, ordersOf(h.UsedOrders))
 	}
 	text += " Nothing was stored or sent."
 	if h.FreeAt != nil {
 		return text + " There is room for it at " + h.FreeAt.UTC().Format(time.RFC3339) + "."
+	}
+	if h.Rule == LimitMinimum {
+		return text + " Send a larger sum, or ask the operators."
 	}
 	return text + " Send a smaller sum, or ask the operators."
 }
@@ -153,6 +167,8 @@ func (h LimitHit) bound() string {
 		per = fmt.Sprintf("in %.0f h", window.Hours())
 	}
 	switch {
+	case h.Rule == LimitMinimum:
+		return fmt.Sprintf("at least %d %s (minor units) in one order", h.Amount, h.Currency)
 	case h.Orders == 0:
 		return fmt.Sprintf("at most %d %s (minor units) %s", h.Amount, h.Currency, per)
 	case h.Amount == 0:

@@ -3,7 +3,6 @@ package payment
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/google/uuid"
 
@@ -44,6 +43,9 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 			if !ok {
 				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot send money out."}
 			}
+			if err := to.account.allows(in.needs()...); err != nil {
+				return offer{}, err
+			}
 			if in.PayoutCard != nil {
 				if in.Method.PayoutCardID, err = s.payoutCard(ctx, in, to.account); err != nil {
 					return offer{}, err
@@ -83,7 +85,7 @@ type NewPayoutCard struct {
 	Shop            uuid.UUID
 	Reference       string
 	Account         string
-	ReturnURLs      gateway.ReturnURLs
+	ReturnURLs      ReturnURLs
 	Metadata        map[string]string
 	NotificationURL string
 	RequestHash     []byte
@@ -103,7 +105,11 @@ func (s *Service) OpenPayoutCard(ctx context.Context, in NewPayoutCard) (*Order,
 			if !ok {
 				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account keeps no cards for payouts."}
 			}
-			req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs, CallbackURL: to.callbackURL}
+			if err := to.account.allows(canPayoutCard); err != nil {
+				return offer{}, err
+			}
+			req := gateway.PayoutCardRequest{Ref: o.Ref(), ReturnURLs: in.ReturnURLs.ReturnURLs, CallbackURL: to.callbackURL}
+			req.ReturnURLs = in.ReturnURLs.accepted(to.gateway.Check(req))
 			return offer{"open_payout_card", req.Ref, func(ctx context.Context) (gateway.Result, error) { return opener.OpenPayoutCard(ctx, req) }},
 				refusalOf(nil, to.gateway.Check(req), to.account)
 		},
@@ -120,8 +126,11 @@ func (s *Service) Balance(ctx context.Context, shop uuid.UUID, name string) (gat
 	if err != nil {
 		return gateway.Balance{}, err
 	}
+	if err := to.account.allows(canBalance); err != nil {
+		return gateway.Balance{}, err
+	}
 	reader, ok := to.gateway.(gateway.BalanceReader)
-	if !ok || !slices.Contains(capabilities(to.account, to.gateway), "balance") {
+	if !ok || !InfoOf(to.account, to.gateway).can(canBalance) {
 		return gateway.Balance{}, errNoBalance
 	}
 	b, _, err := callProvider(ctx, s, Subject{Shop: shop, Account: to.account.Name}, s.CheckTimeout, reader.Balance)

@@ -74,12 +74,14 @@ type Store interface {
 
 // Account is a merchant account at a provider.
 type Account struct {
-	ID            uuid.UUID
-	Name          string
-	Provider      string
-	Currency      money.Currency
-	Purpose       Purpose
-	Settings      map[string]string
+	ID       uuid.UUID
+	Name     string
+	Provider string
+	Currency money.Currency
+	Purpose  Purpose
+	Settings map[string]string
+	// Withheld are capabilities that the account's contract leaves out, each with the reason.
+	Withheld      map[string]string
 	Secrets       map[string]gateway.Secret
 	CallbackToken gateway.Secret
 	// Priority is the account's place in a shop's routing, from 1, where it was loaded for a shop. 0 is for an account that a
@@ -88,10 +90,12 @@ type Account struct {
 	// Staged are secrets that will replace some of Secrets, and Previous those that some of them replaced. Calls use neither;
 	// callbacks may be signed with them. Nil for none.
 	Staged, Previous map[string]gateway.Secret
-	// Limited says that the account has an enforced limit of its own. An order is counted where it is created, so none goes on there.
-	Limited bool
+	// Limits are the account's own that are enforced. An order is counted where it is created, so none goes on there after an attempt.
+	Limits []Limit
 	// Mode is how far the account is switched off.
 	Mode shop.Mode
+	// Version counts the changes of the account, from 1 on.
+	Version int64
 	// Unusable is why an account of a shop cannot be used, nil if it can. Nothing but its name is sure then.
 	Unusable  error
 	CreatedAt time.Time

@@ -86,7 +86,10 @@ func (s *Service) wouldTake(in NewPayment, a Account) error {
 	if err != nil {
 		return err
 	}
-	req := s.trialPayment(in, a)
+	if err := a.allows(in.needs()...); err != nil {
+		return err
+	}
+	req := s.trialPayment(in, a, gw.gateway)
 	if err := refusalOf(expired(req, s.Now()), gw.gateway.Check(req), a); err != nil {
 		return err
 	}

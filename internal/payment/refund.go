@@ -54,7 +54,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 				return err
 			}
 			o.Amount, o.parentReserved = money.New(minor, parent.Amount.Currency()), minor
-			return nil
+			return to.account.allows(canRefund)
 		},
 		offer: func(parent *Order, to target, o *Order) (offer, error) {
 			o.Fingerprint = s.fingerprint(o, parent.ID.String())

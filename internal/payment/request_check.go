@@ -25,14 +25,14 @@ func (s *Service) Check(ctx context.Context, in Request) []gateway.FieldError {
 
 func (in NewPayment) check(ctx context.Context, s *Service) []gateway.FieldError {
 	return s.checkAt(ctx, s.paymentIntake(in), func(a Account, gw gateway.Gateway) []gateway.FieldError {
-		req := s.trialPayment(in, a)
+		req := s.trialPayment(in, a, gw)
 		return in.named(append(expired(req, s.Now()), gw.Check(req)...))
 	})
 }
 
 // trialPayment is what the provider of an account would be told of a payment.
-func (s *Service) trialPayment(in NewPayment, a Account) gateway.PaymentRequest {
-	return s.paymentRequest(in, s.trialRef(gateway.KindPayment, in.operation(), in.Amount.Minor(), a), a)
+func (s *Service) trialPayment(in NewPayment, a Account, gw gateway.Gateway) gateway.PaymentRequest {
+	return s.paymentRequest(in, s.trialRef(gateway.KindPayment, in.operation(), in.Amount.Minor(), a), a, gw)
 }
 
 func (in NewPayout) check(ctx context.Context, s *Service) []gateway.FieldError {
@@ -96,12 +96,16 @@ func (s *Service) trialRef(kind gateway.Kind, operation gateway.Operation, minor
 }
 
 // paymentRequest is what the provider of an account is told of a payment.
-func (s *Service) paymentRequest(in NewPayment, ref gateway.Ref, a Account) gateway.PaymentRequest {
-	return gateway.PaymentRequest{
+func (s *Service) paymentRequest(in NewPayment, ref gateway.Ref, a Account, gw gateway.Gateway) gateway.PaymentRequest {
+	req := gateway.PaymentRequest{
 		Ref: ref, Flow: in.Flow, Method: in.Method, Customer: in.Customer, Browser: in.Browser,
-		Description: in.Description, SiteURL: in.SiteURL, ReturnURLs: in.ReturnURLs,
+		Description: in.Description, SiteURL: in.SiteURL, ReturnURLs: in.ReturnURLs.ReturnURLs,
 		CallbackURL: s.CallbackURL(a), Recurring: in.Recurring,
 	}
+	if in.ReturnURLs.Default {
+		req.ReturnURLs = in.ReturnURLs.accepted(gw.Check(req))
+	}
+	return req
 }
 
 // refusalOf says why a request cannot be sent, nil if it can: what the provider cannot be told comes before what is no longer

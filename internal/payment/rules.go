@@ -89,7 +89,7 @@ func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routin
 		return routing.Purpose
 	case a.Mode == shop.ModeDrain:
 		return routing.Draining
-	case a.Mode == shop.ModeOff:
+	case a.Mode == shop.ModeOff, a.Mode == shop.ModeClosed:
 		return routing.Disabled
 	}
 	return ""
@@ -122,7 +122,7 @@ func decisionOf(d *routing.Decision, candidates []Account, taken uuid.UUID) ([]b
 		if a.ID == taken {
 			break
 		}
-		d.PassOver(a.Name)
+		d.PassOver(a.Name, routing.CircuitOpen)
 	}
 	return json.Marshal(d)
 }

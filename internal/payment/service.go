@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -180,46 +179,6 @@ func (s *Service) openAs(a Account, as openedAs) (*opened, error) {
 // CallbackURL returns the address that a provider is told for an account.
 func (s *Service) CallbackURL(a Account) string {
 	return s.PublicURL + "/callbacks/" + a.Provider + "/" + a.CallbackToken.Reveal()
-}
-
-// AccountInfo is an account and what it can do.
-type AccountInfo struct {
-	Account
-	Capabilities []string
-}
-
-// Accounts lists the accounts a shop may use.
-func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, error) {
-	accounts, err := s.Store.ShopAccounts(ctx, shop)
-	if err != nil {
-		return nil, err
-	}
-	infos := make([]AccountInfo, 0, len(accounts))
-	for _, a := range accounts {
-		if a.Unusable != nil {
-			continue
-		}
-		o, err := s.open(a)
-		if err != nil {
-			return nil, err
-		}
-		infos = append(infos, AccountInfo{a, capabilities(a, o.gateway)})
-	}
-	return infos, nil
-}
-
-// belongs names the capabilities that only accounts of one purpose have. A balance is what payouts are paid from.
-var belongs = map[string]Purpose{
-	"cancel": PurposePayments, "capture": PurposePayments, "recurring": PurposePayments, "refund": PurposePayments,
-	"balance": PurposePayouts, "payout": PurposePayouts, "payout_card": PurposePayouts, "transfer": PurposePayouts, "transfer_import": PurposePayouts,
-}
-
-// capabilities names what an account can do: what its provider can, as far as it was set up for it.
-func capabilities(a Account, g gateway.Gateway) []string {
-	return slices.DeleteFunc(gateway.Capabilities(g), func(name string) bool {
-		purpose, only := belongs[name]
-		return only && a.Purpose != PurposeAny && a.Purpose != purpose
-	})
 }
 
 // Order returns one order of a shop.

@@ -98,6 +98,9 @@ func (s *Service) CreateTransactionReport(ctx context.Context, in NewTransaction
 	if _, ok := to.gateway.(gateway.TransactionReportExporter); !ok {
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account makes no transaction reports."}
 	}
+	if err := to.account.allows(canStatement); err != nil {
+		return nil, err
+	}
 	if !in.From.Before(in.To) {
 		return nil, &Error{Code: CodeInvalid, Message: "The period is empty.", Fields: []gateway.FieldError{{Field: "to", Message: "must be later than from"}}}
 	}

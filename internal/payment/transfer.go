@@ -42,6 +42,9 @@ func (s *Service) Transfer(ctx context.Context, in NewTransfer) (*Order, bool, e
 			if !ok {
 				return offer{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot move money from card to card."}
 			}
+			if err := to.account.allows(canTransfer); err != nil {
+				return offer{}, err
+			}
 			req := gateway.TransferRequest{
 				Ref: o.Ref(), From: in.From, To: in.To, Customer: in.Customer, Description: in.Description, CallbackURL: to.callbackURL,
 			}
@@ -106,6 +109,9 @@ func (s *Service) findTransfer(ctx context.Context, in TransferImport, to target
 	importer, ok := to.gateway.(gateway.TransferImporter)
 	if !ok {
 		return gateway.Result{}, &Error{Code: CodeUnsupported, Message: "The provider of this account cannot show transfers that were started elsewhere."}
+	}
+	if err := to.account.allows(canTransferImport); err != nil {
+		return gateway.Result{}, err
 	}
 	found, _, err := callProvider(ctx, s, Subject{Shop: in.Shop, Account: to.account.Name}, s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
 		return importer.FindTransfer(ctx, in.Query)

@@ -94,7 +94,7 @@ func (s *Set) unfit(name string, r *Rule, own region, shop string, accounts []Kn
 		for i, a := range accounts {
 			names[i] = a.Name
 		}
-		if near := nearest(name, names); near != "" {
+		if near := Nearest(name, names); near != "" {
 			return fmt.Sprintf("there is no account %q: did you mean %q?", name, near)
 		}
 		return fmt.Sprintf("there is no account %q; 'server account list' names them all", name)

@@ -23,6 +23,7 @@ const (
 	Purpose     Reason = "purpose"
 	Currency    Reason = "currency"
 	CircuitOpen Reason = "circuit_open" // its host fails again and again
+	Limit       Reason = "limit"        // an enforced limit of its own refuses the order
 )
 
 // Candidate is an account that a decision considered.
@@ -129,11 +130,14 @@ func (d *Decision) Accounts() []string {
 	return names
 }
 
-// PassOver says that an account was passed over, because its host fails.
-func (d *Decision) PassOver(account string) {
+// PassOver says why an account was passed over. A decision that there is not takes no notice.
+func (d *Decision) PassOver(account string, reason Reason) {
+	if d == nil {
+		return
+	}
 	for i := range d.Candidates {
 		if d.Candidates[i].Account == account {
-			d.Candidates[i].Reason = CircuitOpen
+			d.Candidates[i].Reason = reason
 		}
 	}
 }

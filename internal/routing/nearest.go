@@ -8,7 +8,7 @@ import (
 
 // unknown says that a word is none of those that are known, and which one is nearest.
 func unknown(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		return fmt.Sprintf("%q is not known: did you mean %q?", word, near)
 	}
 	if len(known) > 20 {
@@ -17,8 +17,8 @@ func unknown(word string, known []string) string {
 	return fmt.Sprintf("%q is not known: write one of %s", word, strings.Join(known, ", "))
 }
 
-// nearest returns the known word that is most like word, "" if none is like it.
-func nearest(word string, known []string) string {
+// Nearest returns the known word that is most like word, "" if none is like it.
+func Nearest(word string, known []string) string {
 	best, least := "", len(word)/3+2
 	for _, k := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(k)); d < least {

@@ -17,8 +17,22 @@ type Shop struct {
 	NotificationURL string
 	// AllowCIDRs are the internal addresses that notifications of this shop may go to.
 	AllowCIDRs []string
+	Defaults   Defaults
 	Mode       Mode
 	CreatedAt  time.Time
+}
+
+// Defaults are what a request of the shop has that leaves it out. Each is "" for none.
+type Defaults struct {
+	// SiteURL is the shop's site.
+	SiteURL string `json:"site_url"`
+	// ReturnURL is where customers come back to, whatever happened. SuccessURL and FailURL are nothing without it: some providers
+	// know one address only.
+	ReturnURL  string `json:"return_url"`
+	SuccessURL string `json:"success_url"`
+	FailURL    string `json:"fail_url"`
+	// Flow is who collects the card: hosted or direct.
+	Flow string `json:"flow"`
 }
 
 // Mode is how far a shop, a key or an account is switched off.
@@ -29,11 +43,13 @@ const (
 	ModeEnabled Mode = "enabled"
 	ModeDrain   Mode = "drain" // no new money; what has begun is brought to its end
 	ModeOff     Mode = "off"   // nothing is sent to a provider but questions
+	// ModeClosed is for accounts only: nothing is open there, and nothing begins or goes on. It is the last mode.
+	ModeClosed Mode = "closed"
 )
 
 // Stricter returns the stricter of two modes.
 func (m Mode) Stricter(other Mode) Mode {
-	rank := func(m Mode) int { return slices.Index([]Mode{ModeEnabled, ModeDrain, ModeOff}, m) }
+	rank := func(m Mode) int { return slices.Index([]Mode{ModeEnabled, ModeDrain, ModeOff, ModeClosed}, m) }
 	if rank(other) > rank(m) {
 		return other
 	}

@@ -52,17 +52,6 @@ func (s *Store) setSecrets(ctx context.Context, q *db.Queries, account uuid.UUID
 	return nil
 }
 
-// replaceSecrets makes secrets the current ones at once.
-func (s *Store) replaceSecrets(ctx context.Context, q *db.Queries, account uuid.UUID, secrets map[string]gateway.Secret) error {
-	if len(secrets) == 0 {
-		return nil
-	}
-	if err := s.setSecrets(ctx, q, account, stageStaged, secrets); err != nil {
-		return err
-	}
-	return s.promote(ctx, q, account)
-}
-
 // promote makes the staged secrets the current ones, and those that they replace the previous ones.
 func (s *Store) promote(ctx context.Context, q *db.Queries, account uuid.UUID) error {
 	now := s.Now()

@@ -43,9 +43,11 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Nil(t, account().Previous)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.RetireSecrets(t.Context(), "EUR-1", false)), "there is none")
 
-	// A second rotation pushes the one before out. What 'account set' replaces is kept, too.
-	require.NoError(t, b.SetAccount(t.Context(), "EUR-1", store.AccountChange{Secrets: secretMap{"secret": "newer"}}, fits))
-	require.NoError(t, b.SetAccount(t.Context(), "EUR-1", store.AccountChange{Secrets: secretMap{"secret": "newest"}}, fits))
+	// A second rotation pushes the one before out.
+	for _, secret := range []gateway.Secret{"newer", "newest"} {
+		require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": secret}, fits))
+		require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1"))
+	}
 	a = account()
 	require.Equal(t, secretMap{"secret": "newest", "more": "m"}, a.Secrets)
 	require.Equal(t, secretMap{"secret": "newer"}, a.Previous)

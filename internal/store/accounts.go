@@ -1,13 +1,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -38,7 +42,7 @@ type NewAccount struct {
 func (s *Store) CreateAccount(ctx context.Context, a NewAccount) (payment.Account, error) {
 	created := payment.Account{
 		ID: s.NewID(), Name: a.Name, Provider: a.Provider, Currency: a.Currency, Purpose: a.Purpose, Settings: a.Settings, Secrets: a.Secrets,
-		CallbackToken: newCallbackToken(), Mode: shop.ModeEnabled, CreatedAt: s.Now(),
+		CallbackToken: newCallbackToken(), Mode: shop.ModeEnabled, Version: 1, CreatedAt: s.Now(),
 	}
 	if created.Purpose == "" {
 		created.Purpose = payment.PurposeAny
@@ -105,50 +109,78 @@ func (s *Store) insertAccount(ctx context.Context, q *db.Queries, a payment.Acco
 	return nil
 }
 
-// AccountChange is what becomes different of an account. Settings and secrets replace those of their names; an empty setting
-// is taken away, and a secret that is replaced still verifies callbacks.
+// AccountChange is what becomes different of an account. Settings replace those of their names; an empty one is taken away.
 type AccountChange struct {
 	Settings map[string]string
-	Secrets  map[string]gateway.Secret
+	// Expect is the version that the account must have, 0 for any.
+	Expect int64
 }
 
-// SetAccount changes an account. check looks at the account as it will be, and an error of it changes nothing. An account that
-// does not exist is a payment.Error of CodeNotFound.
-func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) error {
-	fingerprint, err := s.fingerprinter(ctx)
-	if err != nil {
-		return err
-	}
-	return s.act(ctx, "set account", accountNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
-		q := db.New(tx)
-		a, err := s.lockAccount(ctx, q, name)
-		if err != nil {
-			return act{}, err
+// SetAccount changes an account and returns it as it is then. check looks at the account as it will be, and an error of it changes
+// nothing. An account that does not exist is a payment.Error of CodeNotFound; one of another version than expected, of CodeInvalidState.
+func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) (set payment.Account, err error) {
+	err = s.actOnAccount(ctx, "account set", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		if change.Expect != 0 && change.Expect != a.Version {
+			return nil, nil, otherVersion(a, change.Expect)
 		}
 		before := accountFacts(fingerprint, a)
 		maps.Copy(a.Settings, change.Settings)
 		maps.DeleteFunc(a.Settings, func(_, value string) bool { return value == "" })
-		maps.Copy(a.Secrets, change.Secrets)
 		if err := check(a); err != nil {
-			return act{}, err
+			return nil, nil, err
 		}
-		if len(change.Settings) > 0 {
-			settings, err := toJSONObject(a.Settings)
-			if err != nil {
-				return act{}, err
-			}
-			if _, err := q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, Name: name}); err != nil {
-				return act{}, err
-			}
+		settings, err := toJSONObject(a.Settings)
+		if err != nil {
+			return nil, nil, err
 		}
-		after := accountFacts(fingerprint, a)
-		return act{action: "account set", kind: "account", object: name, before: before, after: after}, s.replaceSecrets(ctx, q, a.ID, change.Secrets)
+		a.Version++
+		set = a
+		_, err = q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, ID: a.ID})
+		return before, accountFacts(fingerprint, a), err
 	})
+	return set, err
+}
+
+// Withhold leaves a capability out of what an account does, with the reason, or takes it in again for the reason "".
+func (s *Store) Withhold(ctx context.Context, name, capability, reason string, check func(payment.Account) error) error {
+	action := "account withhold"
+	if reason == "" {
+		action = "account allow"
+	}
+	return s.actOnAccount(ctx, action, name, func(ctx context.Context, q *db.Queries, a payment.Account, _ func(gateway.Secret) string) (any, any, error) {
+		if err := check(a); err != nil {
+			return nil, nil, err
+		}
+		before := map[string]any{"withheld": a.Withheld}
+		now := map[string]string{}
+		maps.Copy(now, a.Withheld)
+		delete(now, capability)
+		if reason != "" {
+			now[capability] = reason
+		}
+		withheld, err := toJSONObject(now)
+		if err != nil {
+			return nil, nil, err
+		}
+		_, err = q.SetWithheld(ctx, db.SetWithheldParams{Withheld: withheld, ID: a.ID})
+		return before, map[string]any{"withheld": now}, err
+	})
+}
+
+// otherVersion tells who changes an account that somebody else has changed meanwhile how it is now.
+func otherVersion(a payment.Account, expected int64) error {
+	settings := make([]string, 0, len(a.Settings))
+	for _, key := range slices.Sorted(maps.Keys(a.Settings)) {
+		settings = append(settings, key+"="+a.Settings[key])
+	}
+	return &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf(
+		"Account %s is at version %d, and not %d: somebody has changed it. It is %s now, with the settings: %s. Nothing was changed.",
+		a.Name, a.Version, expected, a.Mode, cmp.Or(strings.Join(settings, " "), "none"))}
 }
 
 // accountFacts are what the audit log keeps of an account.
 func accountFacts(fingerprint func(gateway.Secret) string, a payment.Account) map[string]any {
-	return map[string]any{"settings": maps.Clone(a.Settings), "secrets": fingerprints(fingerprint, a.Secrets)}
+	return map[string]any{"settings": maps.Clone(a.Settings), "secrets": fingerprints(fingerprint, a.Secrets), "version": a.Version}
 }
 
 // secretsOwner keeps the names that providers give their secrets apart from the names of columns.
@@ -186,10 +218,12 @@ type accountRow struct {
 	Currency           string
 	Purpose            string
 	Settings           json.RawMessage
+	Withheld           json.RawMessage
 	CallbackToken      []byte
 	PreviousTokenHash  []byte
 	PreviousTokenUntil *time.Time
 	Mode               string
+	Version            int64
 	CreatedAt          time.Time
 	SecretNames        []string
 	SecretStages       []string
@@ -207,7 +241,7 @@ func (s *Store) account(r accountRow) (payment.Account, error) {
 	}
 	a := payment.Account{
 		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: currency, Purpose: payment.Purpose(r.Purpose),
-		CallbackToken: gateway.Secret(token), Mode: shop.Mode(r.Mode), CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
+		CallbackToken: gateway.Secret(token), Mode: shop.Mode(r.Mode), Version: r.Version, CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
 	}
 	for i, name := range r.SecretNames {
 		value, err := s.open(r.SecretValues[i], secretsOwner(r.ID), name)
@@ -223,7 +257,11 @@ func (s *Store) account(r accountRow) (payment.Account, error) {
 			a.Previous = with(a.Previous, name, gateway.Secret(value))
 		}
 	}
-	return a, fromJSON(r.Settings, &a.Settings)
+	err = errors.Join(fromJSON(r.Settings, &a.Settings), fromJSON(r.Withheld, &a.Withheld))
+	if len(a.Withheld) == 0 {
+		a.Withheld = nil
+	}
+	return a, err
 }
 
 // with sets an entry of a map that may be nil.

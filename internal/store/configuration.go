@@ -38,7 +38,7 @@ type configTable struct {
 }
 
 var configTables = []configTable{
-	{name: tableShops, owner: "t.id", columns: []string{"number", "name", "notification_url", "allow_cidrs", "mode", "created_at"}},
+	{name: tableShops, owner: "t.id", columns: []string{"number", "name", "notification_url", "allow_cidrs", "site_url", "return_url", "success_url", "fail_url", "flow", "mode", "created_at"}},
 	{
 		name: tableShopKeys, owner: "t.shop_id", key: []string{"id"},
 		columns: []string{"mac", "name", "scopes", "allow_cidrs", "mode", "created_at", "expires_at", "replaced_by", "revoked_at", "revoked_by", "revoked_reason"},
@@ -47,7 +47,7 @@ var configTables = []configTable{
 	{name: tableShopRates, owner: "t.shop_id", key: []string{"key_id", "class"}, columns: []string{"quota", "seconds"}},
 	{
 		name: tableAccounts, owner: "t.id", encrypted: fieldCallbackToken,
-		columns: []string{"name", "provider", "currency", "purpose", "settings", fieldCallbackToken, "callback_token_hash", "previous_token_hash", "previous_token_until", "mode", "created_at"},
+		columns: []string{"name", "provider", "currency", "purpose", "settings", "withheld", fieldCallbackToken, "callback_token_hash", "previous_token_hash", "previous_token_until", "mode", "version", "created_at"},
 	},
 	{name: tableAccountSecrets, owner: "t.account_id", key: []string{"name", "stage"}, columns: []string{"value", "since"}, encrypted: "value"},
 	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}, columns: []string{"priority"}},

@@ -83,6 +83,7 @@ func (s *Store) AcceptShop(ctx context.Context, name string) error {
 }
 
 // AcceptAccount seals an account and its rows as they are, with what was altered past the service, and switches the account off.
+// A closed one stays closed.
 func (s *Store) AcceptAccount(ctx context.Context, name string) error {
 	return s.act(ctx, "accept an account", accountNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
@@ -90,8 +91,8 @@ func (s *Store) AcceptAccount(ctx context.Context, name string) error {
 		if err != nil {
 			return act{}, &payment.Error{Code: payment.CodeNotFound, Message: "There is no account named " + name + "."}
 		}
-		_, err = q.SetAccountMode(ctx, db.SetAccountModeParams{Mode: string(shop.ModeOff), ID: id})
-		return act{action: "audit accept", kind: "account", object: name, after: modeFacts(shop.ModeOff), accepts: true}, err
+		mode, err := q.SwitchOffAccount(ctx, id)
+		return act{action: "audit accept", kind: "account", object: name, after: modeFacts(shop.Mode(mode)), accepts: true}, err
 	})
 }
 

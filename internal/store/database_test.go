@@ -94,6 +94,13 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"unknown shop":     {"orders_shop", []string{whole("'reference', 'other', 'shop_id', gen_random_uuid()")}},
 		"unknown account":  {"orders_account", []string{whole("'reference', 'other', 'account_id', gen_random_uuid()")}},
 		"drained account":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other'")}},
+		"refund, closed":   {"orders_account_begins", []string{"UPDATE accounts SET mode = 'closed'", whole("'reference', 'other', 'parent_id', o.id")}},
+		"opened again":     {"accounts_closed", []string{"UPDATE accounts SET mode = 'closed'", "UPDATE accounts SET mode = 'enabled'"}},
+		"moved to drained": {"orders_account_begins", []string{
+			whole("'reference', 'other'"), ended,
+			"INSERT INTO accounts SELECT r.* FROM accounts a CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'name', 'second', 'callback_token_hash', '\\x00', 'mode', 'drain')) r",
+			"UPDATE orders SET account_id = (SELECT id FROM accounts WHERE mode = 'drain') WHERE status = 'created'",
+		}},
 		"unknown parent":   {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
 		"other account":    {"orders_account_proof", []string{"UPDATE orders SET account_id = gen_random_uuid()"}},
 		"other id there":   {"orders_account_proof", []string{"UPDATE orders SET provider_order_id = 'other'"}},

@@ -76,7 +76,7 @@ func (s *Store) demoWebhookSecret(ctx context.Context, q *db.Queries, id uuid.UU
 
 // EnsureDemoAccount makes an account, or gives the one of that name new settings.
 func (s *Store) EnsureDemoAccount(ctx context.Context, a NewAccount) error {
-	err := s.SetAccount(ctx, a.Name, AccountChange{Settings: a.Settings}, func(payment.Account) error { return nil })
+	_, err := s.SetAccount(ctx, a.Name, AccountChange{Settings: a.Settings}, func(payment.Account) error { return nil })
 	if payment.CodeOf(err) == payment.CodeNotFound {
 		_, err = s.CreateAccount(ctx, a)
 	}

@@ -270,9 +270,11 @@ func (s *Store) fillAccounts(ctx context.Context, q *db.Queries, e *entries) err
 		} else if e.frozen[r.ID.String()] {
 			err = &payment.Error{Code: payment.CodeAccountFrozen, Message: "The account " + r.Name + " was changed past payrelay, so it is not used. Nothing was stored or sent. Use another account, or ask the operators."}
 		}
-		a.Limited = slices.ContainsFunc(e.limits, func(l payment.Limit) bool {
-			return l.Enforced && l.Scope == payment.LimitAccount && l.ObjectID == r.ID.String()
-		})
+		for _, l := range e.limits {
+			if l.Enforced && l.Scope == payment.LimitAccount && l.ObjectID == r.ID.String() {
+				a.Limits = append(a.Limits, l)
+			}
+		}
 		e.accounts[r.ID] = accountEntry{a, err}
 		if a.CallbackToken != "" {
 			e.tokens[string(tokenHash(a.CallbackToken.Reveal()))] = tokenEntry{account: r.ID}

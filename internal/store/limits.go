@@ -73,7 +73,7 @@ func (c *counting) add(l payment.Limit, o *payment.Order) {
 			return
 		}
 		c.bound(l)
-	case payment.LimitOrder, payment.LimitHour, payment.LimitDay, payment.LimitDeclines, payment.LimitPause:
+	case payment.LimitOrder, payment.LimitMinimum, payment.LimitHour, payment.LimitDay, payment.LimitDeclines, payment.LimitPause:
 		c.bound(l)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
@@ -213,7 +215,7 @@ func TestAnAccountWithALimitIsMarked(t *testing.T) {
 	limited := func() bool {
 		list, err := b.ShopAccounts(t.Context(), b.shop.ID)
 		require.NoError(t, err)
-		return list[0].Limited
+		return len(list[0].Limits) > 0
 	}
 	l := payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitDay, Amount: 1000}
 	b.setLimit(t, l, "EUR-1")
@@ -221,4 +223,75 @@ func TestAnAccountWithALimitIsMarked(t *testing.T) {
 	l.Enforced = true
 	b.setLimit(t, l, "EUR-1")
 	require.True(t, limited())
+}
+
+// The smallest sum of an order is a limit like the largest.
+func TestAnOrderBelowTheSmallestSumIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitMinimum, Amount: 500, Enforced: true}, "first")
+	hit := b.exceeds(t, t.Context(), "small", 499)
+	require.Equal(t, payment.LimitMinimum, hit.Rule)
+	require.Nil(t, hit.FreeAt)
+	b.create(t, "enough", 500)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM limit_reservations"))
+}
+
+// A payment that the limits of its account refuse goes to the next account, whatever the rule. If all refuse, the first one's counts.
+// A repeat finds the order, and who names an account is refused.
+func TestALimitOfAnAccountPassesPaymentsOn(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.newAccount(t, "EUR-2", "first")
+	_, err := b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
+	require.NoError(t, err)
+	var events []payment.Event
+	service := payment.New(payment.Config{
+		Store: b.Store, Now: b.clock.Now, Observe: func(e payment.Event) {
+			if e.Elsewhere != "" {
+				events = append(events, e)
+			}
+		},
+		Drivers: gateway.NewRegistry(&gatewaytest.Fake{CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusSucceeded}, nil
+		}}),
+	})
+	pay := func(reference string, minor int64, account string) (*payment.Order, error) {
+		o, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
+			Shop: b.shop.ID, Reference: reference, Amount: money.New(minor, "EUR"), Account: account, Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+		})
+		return o, err
+	}
+	at := func(reference string, minor int64, want string) {
+		t.Helper()
+		o, err := pay(reference, minor, "")
+		require.NoError(t, err)
+		require.Equal(t, want, o.AccountName, reference)
+	}
+	b.setLimit(t, payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitMinimum, Amount: 500, Enforced: true}, "EUR-1")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitOrder, Amount: 5000, Enforced: true}, "EUR-1")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitDay, Amount: 6000, Enforced: true}, "EUR-1")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitOrder, Amount: 9000, Enforced: true}, "EUR-2")
+	at("within", 5000, "EUR-1")
+	require.Empty(t, events)
+	at("small", 499, "EUR-2")
+	at("large", 5001, "EUR-2")
+	at("day is full", 2000, "EUR-2")
+	require.Len(t, events, 3)
+	require.Equal(t, [3]string{"EUR-1", "EUR-2", "limit"}, [3]string{events[0].Account, events[0].Elsewhere, events[0].Reason})
+	require.Equal(t, 1, b.count(t, "SELECT sum(orders) FROM limit_uses"), "what was refused is not counted")
+	at("small", 499, "EUR-2")
+	require.Len(t, events, 3, "a repeat is no new order")
+
+	_, err = pay("too large", 9001, "")
+	require.ErrorContains(t, err, "at most 5000 EUR")
+	_, err = pay("named", 499, "EUR-1")
+	require.ErrorContains(t, err, "at least 500 EUR (minor units) in one order")
+	require.ErrorContains(t, err, "Send a larger sum")
+
+	// A limit of the shop refuses everywhere.
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitOrder, Amount: 1000, Enforced: true}, "first")
+	_, err = pay("of the shop", 3000, "")
+	require.Equal(t, payment.CodeLimitExceeded, payment.CodeOf(err))
+	require.Equal(t, 4, b.count(t, "SELECT count(*) FROM orders"))
 }

@@ -44,6 +44,9 @@ func (s *Store) SetKeyMode(ctx context.Context, id string, mode shop.Mode) error
 // SetAccountMode switches an account off, or on again.
 func (s *Store) SetAccountMode(ctx context.Context, name string, mode shop.Mode) error {
 	return s.actOnAccount(ctx, modeAction("account", mode), name, func(ctx context.Context, q *db.Queries, a payment.Account, _ func(gateway.Secret) string) (any, any, error) {
+		if a.Mode == shop.ModeClosed {
+			return nil, nil, closed(name)
+		}
 		_, err := q.SetAccountMode(ctx, db.SetAccountModeParams{Mode: string(mode), ID: a.ID})
 		return modeFacts(a.Mode), modeFacts(mode), err
 	})

@@ -111,30 +111,58 @@ func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err er
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, Mode: shop.Mode(r.Mode),
+		Defaults:  shop.Defaults{SiteURL: r.SiteUrl, ReturnURL: r.ReturnUrl, SuccessURL: r.SuccessUrl, FailURL: r.FailUrl, Flow: r.Flow},
 		CreatedAt: r.CreatedAt.UTC(),
 	}
 }
 
-// SetNotificationURL sets where a shop's notifications go from now on, those that wait too, and switches addresses on again
-// that answered 410. What was held back and what waits is due then, in order.
+// ShopChange is what becomes different of a shop.
+type ShopChange struct {
+	// Notifications says where notifications go from now on, those that wait too. Addresses that answered 410 are switched on again,
+	// and what was held back and what waits is due then, in order. nil changes nothing of them.
+	Notifications *Notifications
+	// Defaults replace those before, nil if they stay.
+	Defaults *shop.Defaults
+}
+
+// Notifications is where a shop's notifications go.
+type Notifications struct {
+	URL        string
+	AllowCIDRs []string
+}
+
+// SetNotificationURL is SetShop for where notifications go.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.act(ctx, "set notification URL", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
+	return s.SetShop(ctx, name, ShopChange{Notifications: &Notifications{url, allowCIDRs}})
+}
+
+// SetShop changes a shop. One that does not exist is a payment.Error of CodeNotFound.
+func (s *Store) SetShop(ctx context.Context, name string, change ShopChange) error {
+	return s.act(ctx, "set shop", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
 		id, err := lockShop(ctx, q, name)
 		if err != nil {
 			return act{}, err
 		}
-		before, err := q.ShopByName(ctx, name)
+		row, err := q.ShopByName(ctx, name)
 		if err != nil {
 			return act{}, err
 		}
-		if _, err := q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: url, AllowCidrs: orEmpty(allowCIDRs)}); err != nil {
-			return act{}, err
+		now := shopOf(db.ShopsRow(row))
+		done := act{action: "shop set", kind: "shop", object: name, shop: name, before: factsOf(now)}
+		if n := change.Notifications; n != nil {
+			now.NotificationURL, now.AllowCIDRs = n.URL, orEmpty(n.AllowCIDRs)
+			_, err = q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: n.URL, AllowCidrs: now.AllowCIDRs})
+			if err = errors.Join(err, s.resume(ctx, tx, id)); err != nil {
+				return act{}, err
+			}
 		}
-		return act{
-			action: "shop set", kind: "shop", object: name, shop: name,
-			before: shopFacts(before.NotificationUrl, before.AllowCidrs), after: shopFacts(url, orEmpty(allowCIDRs)),
-		}, s.resume(ctx, tx, id)
+		if d := change.Defaults; d != nil {
+			now.Defaults = *d
+			_, err = q.SetShopDefaults(ctx, db.SetShopDefaultsParams{Name: name, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow})
+		}
+		done.after = factsOf(now)
+		return done, err
 	})
 }
 
@@ -150,6 +178,15 @@ func lockShop(ctx context.Context, q *db.Queries, name string) (uuid.UUID, error
 // shopFacts are what the audit log keeps of a shop.
 func shopFacts(url string, cidrs []string) map[string]any {
 	return map[string]any{"notification_url": url, "allow_cidrs": cidrs}
+}
+
+// factsOf are shopFacts of a shop with its defaults, if it has any.
+func factsOf(s shop.Shop) map[string]any {
+	facts := shopFacts(s.NotificationURL, s.AllowCIDRs)
+	if s.Defaults != (shop.Defaults{}) {
+		facts["defaults"] = s.Defaults
+	}
+	return facts
 }
 
 func scopeNames(scopes []shop.Scope) []string {

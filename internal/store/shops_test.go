@@ -77,8 +77,10 @@ func TestAccountsComeBackWithTheirSecrets(t *testing.T) {
 func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	change := store.AccountChange{
-		Settings: map[string]string{"url": "", "new": "yes"}, Secrets: map[string]gateway.Secret{"secret": "hunter3", "more": "m"},
+	change := store.AccountChange{Settings: map[string]string{"url": "", "new": "yes"}}
+	set := func(name string, change store.AccountChange, check func(payment.Account) error) error {
+		_, err := b.SetAccount(t.Context(), name, change, check)
+		return err
 	}
 	same := func() {
 		t.Helper()
@@ -87,20 +89,33 @@ func TestAnAccountIsChangedWholeOrNotAtAll(t *testing.T) {
 		require.Equal(t, b.account, got)
 	}
 	refused := errors.New("refused")
-	require.ErrorIs(t, b.SetAccount(t.Context(), "EUR-1", change, func(payment.Account) error { return refused }), refused)
+	require.ErrorIs(t, set("EUR-1", change, func(payment.Account) error { return refused }), refused)
 	same()
 	ok := func(payment.Account) error { return nil }
-	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.SetAccount(t.Context(), "EUR-9", change, ok)))
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(set("EUR-9", change, ok)))
 
 	var checked payment.Account
-	require.NoError(t, b.SetAccount(t.Context(), "EUR-1", change, func(a payment.Account) error { checked = a; return nil }))
+	require.NoError(t, set("EUR-1", change, func(a payment.Account) error { checked = a; return nil }))
 	got, err := b.Account(t.Context(), b.account.ID)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"new": "yes"}, got.Settings)
-	require.Equal(t, map[string]gateway.Secret{"secret": "hunter3", "more": "m"}, got.Secrets)
-	require.Equal(t, map[string]gateway.Secret{"secret": "hunter2"}, got.Previous, "callbacks may still be signed with it")
-	got.Previous = nil
+	require.Equal(t, b.account.Version+1, got.Version)
+	checked.Version = got.Version
 	require.Equal(t, checked, got)
+
+	// Who expects what is no longer so changes nothing, and reads how it is.
+	stale := store.AccountChange{Settings: map[string]string{"new": "no"}, Expect: b.account.Version}
+	err = set("EUR-1", stale, ok)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, "at version 2, and not 1: somebody has changed it. It is enabled now, with the settings: new=yes. Nothing was changed.")
+	stale.Expect = got.Version
+	require.NoError(t, set("EUR-1", stale, ok))
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-1", shop.ModeDrain))
+	_, err = b.RotateCallbackToken(t.Context(), "EUR-1", 0)
+	require.NoError(t, err)
+	got, err = b.Account(t.Context(), b.account.ID)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, got.Version, "each change of the row counts")
 }
 
 func TestSecretsCannotBeSwappedBetweenRows(t *testing.T) {

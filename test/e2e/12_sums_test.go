@@ -90,7 +90,7 @@ func TestAPartIsCapturedWhereNobodyNamesTheSum(t *testing.T) {
 func TestAnAccountThatCapturesNoParts(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
-	require.Contains(t, d.operator("account", "set", "EUR-sandbox", "--partial-capture", "no"), "is changed")
+	require.Contains(t, d.operator("account", "set", "EUR-sandbox", "partial_capture=no"), "is changed")
 	o := d.held("whole", 1000)
 	p := d.refuses(captureOf(o), `{"amount":900}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
 	require.Equal(t, []string{"amount"}, p.fields())
@@ -99,7 +99,7 @@ func TestAnAccountThatCapturesNoParts(t *testing.T) {
 	d.requireTimeline(o.ID, "created by request", "requires_action by answer", "authorized by callback|check")
 	require.Zero(t, d.sent(o.ProviderOrderID, "capture"))
 	require.EqualValues(t, 1000, d.makes(captureOf(o), `{}`, http.StatusOK).AmountCaptured)
-	d.operator("account", "set", "EUR-sandbox", "--partial-capture", "yes")
+	d.operator("account", "set", "EUR-sandbox", "partial_capture=yes")
 	o = d.held("part", 1000)
 	require.EqualValues(t, 900, d.makes(captureOf(o), `{"amount":900}`, http.StatusOK).AmountCaptured)
 }

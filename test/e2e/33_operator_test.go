@@ -172,7 +172,8 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	set := func(secret string, args ...string) {
 		require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
-		d.operator(append([]string{"account", "set", "EUR-sandbox", "--secret-file", file}, args...)...)
+		d.operator(append([]string{"account", "secret", "stage", "EUR-sandbox", "--secret-file", file}, args...)...)
+		d.operator("account", "secret", "promote", "EUR-sandbox")
 	}
 	set("of yesterday")
 	o := d.makes("/v1/payments", direct("secret-2", 1000, cardMethod(cardSuccess), ""), http.StatusCreated)
@@ -186,14 +187,15 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
 	for want, args := range map[string][]string{
-		"nothing to change":                       {"EUR-sandbox"},
-		`no account named "nobody"`:               {"nobody", "--merchant-key", "m"},
-		"--secret-file":                           {"EUR-sandbox", "--secret-file", file + ".missing"},
-		"is nothing that an account at uapay has": {"UAH-sandbox", "--merchant-key", "m"},
-		"direct_engine: use invoice or c2a":       {"UAH-sandbox", "--direct-engine", "both"},
+		"nothing to stage":                        {"stage", "EUR-sandbox"},
+		`no account named "nobody"`:               {"stage", "nobody", "--merchant-key", "m"},
+		"--secret-file":                           {"stage", "EUR-sandbox", "--secret-file", file + ".missing"},
+		"is nothing that an account at uapay has": {"stage", "UAH-sandbox", "--merchant-key", "m"},
+		"settings are not staged":                 {"stage", "UAH-sandbox", "--direct-engine", "c2a"},
+		"No secret of UAH-sandbox is staged":      {"promote", "UAH-sandbox"},
 	} {
 		require.NoError(t, os.WriteFile(file, []byte("of tomorrow\n"), 0o600))
-		code, out, text := command(environ, append([]string{"account", "set"}, args...)...)
+		code, out, text := command(environ, append([]string{"account", "secret"}, args...)...)
 		require.Equal(t, 1, code, "%v %s", args, out)
 		require.Contains(t, text, want)
 	}
@@ -205,11 +207,11 @@ func TestAnOperatorChangesAnAccountsSettings(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
 	held := d.held("setting-1", 1000)
-	d.operator("account", "set", "EUR-sandbox", "--partial-capture", "no")
+	d.operator("account", "set", "EUR-sandbox", "partial_capture=no")
 	require.Contains(t, d.operator("account", "list", "--json"), `"partial_capture":"no"`)
 	d.refuses("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusUnprocessableEntity, "not_supported_by_provider")
-	d.operator("account", "set", "EUR-sandbox", "--partial-capture=")
-	require.NotContains(t, d.operator("account", "list", "--json"), "partial_capture")
+	d.operator("account", "set", "EUR-sandbox", "partial_capture=")
+	require.NotContains(t, d.operator("account", "list", "--json"), `"partial_capture":`)
 	d.makes("/v1/payments/"+held.ID+"/capture", `{"amount":900}`, http.StatusOK)
 }
 

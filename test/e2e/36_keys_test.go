@@ -29,6 +29,7 @@ func TestAccountSecretIsChangedUnderAPayment(t *testing.T) {
 	code, _, text = command(environ, "account", "test", "EUR-sandbox", "--staged")
 	require.Equal(t, 1, code, "the simulator knows the old one only")
 	require.Contains(t, text, "refuses the secrets")
+	require.Contains(t, d.operator("account", "list"), "passed ", "of the secrets that calls use")
 	d.operator("account", "secret", "promote", "EUR-sandbox")
 	d.pay(o.NextAction.URL, cardSuccess, "")
 	d.await(o.ID, "succeeded")

@@ -156,5 +156,6 @@ func (r *run) seedAccounts(ctx context.Context, shops []string) error {
 // reach changes at which host the service finds a merchant's account: its own, or one that is given.
 func (r *run) reach(ctx context.Context, account, hostname string) error {
 	settings := r.merchants[merchantOf(account)].settings(hostname)
-	return r.store.SetAccount(ctx, account, store.AccountChange{Settings: settings}, func(payment.Account) error { return nil })
+	_, err := r.store.SetAccount(ctx, account, store.AccountChange{Settings: settings}, func(payment.Account) error { return nil })
+	return err
 }

@@ -19,7 +19,7 @@ const (
 	settingPCI       = "pci_url"
 	settingGateway   = "gateway_url"
 	settingReporting = "reporting_url"
-	settingAccount   = "account"
+	settingAccount   = "provider_account"
 	settingForms     = "form_hosts"
 	settingTokenHost = "payout_card_host"
 	settingBank      = "bank_payouts"
@@ -54,10 +54,10 @@ func (*Driver) Name() string { return Name }
 func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
 		Settings: []gateway.Setting{
-			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro"},
-			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro"},
-			{Name: settingReporting, Help: "base URL for transaction lists", Default: "https://service.magua-pay.com"},
-			{Name: settingAccount, Help: "the account's name at SmartCore, if it differs from its name here"},
+			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro", Host: true},
+			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro", Host: true},
+			{Name: settingReporting, Help: "base URL for transaction lists", Default: "https://service.magua-pay.com", Host: true},
+			{Name: settingAccount, Help: "the account's name at SmartCore, if it has another name here"},
 			{Name: settingForms, Help: "hosts that the provider's forms may be on, separated by commas; any if empty"},
 			{Name: settingTokenHost, Help: "host for payouts to a kept card: gateway or pci", Default: string(roleGateway)},
 			{Name: settingBank, Help: "payouts to bank accounts: on or off; the provider documents them poorly", Default: "on"},
@@ -72,6 +72,18 @@ func (*Driver) Describe() gateway.Description {
 		VisibilityDelay: time.Minute, // smartcore.md 14.1 rule 4: the first request may still be in flight
 		Horizon:         30 * 24 * time.Hour,
 	}
+}
+
+// Variants implements gateway.Varied.
+func (g *Gateway) Variants() map[string]string {
+	v := map[string]string{gateway.VariantBankPayout: "", gateway.VariantCardNumber: "", gateway.VariantPartialCapture: ""}
+	if !g.bankPayouts {
+		v[gateway.VariantBankPayout] = "the account's setting bank_payouts is off"
+	}
+	if !g.partialCapture {
+		v[gateway.VariantPartialCapture] = "the account's setting partial_capture is no"
+	}
+	return v
 }
 
 // Open implements gateway.Driver. It does no I/O. The error lists everything that is wrong.

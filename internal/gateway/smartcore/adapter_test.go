@@ -53,10 +53,17 @@ func TestOpenDefaults(t *testing.T) {
 
 	a := account("http://127.0.0.1:1/")
 	a.Secrets["callback_secret"] = "other "
-	a.Settings["account"] = "EUR-live"
+	a.Settings["provider_account"] = "EUR-live"
 	g = open(t, a)
 	require.Equal(t, "http://127.0.0.1:1", g.bases[rolePCI])
 	require.Equal(t, []byte("other "), g.callbackSecret, "secrets are never trimmed")
 	require.Equal(t, "EUR-live", g.account)
-	require.Equal(t, []string{"balance", "cancel", "capture", "payout", "payout_card", "recurring", "refund", "statement"}, gateway.Capabilities(g))
+	require.Equal(t, []string{"balance", "bank_payout", "cancel", "capture", "card_number", "partial_capture", "payout", "payout_card", "recurring", "refund", "statement"}, gateway.Capabilities(g))
+
+	a.Settings["bank_payouts"], a.Settings["partial_capture"] = "off", "no"
+	g = open(t, a)
+	require.NotSubset(t, gateway.Capabilities(g), []string{"bank_payout", "partial_capture"})
+	require.Equal(t, map[string]string{
+		"bank_payout": "the account's setting bank_payouts is off", "card_number": "", "partial_capture": "the account's setting partial_capture is no",
+	}, g.Variants())
 }

@@ -28,6 +28,12 @@ func (c Config) allowed(u *url.URL) bool {
 	return slices.Contains(c.Hosts, hostPort(u))
 }
 
+// Allows reports whether calls may go to an address of an account.
+func (c Config) Allows(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && c.allowed(u)
+}
+
 // hostPort is whom an address calls: one spelling for each host, as Config.Hosts has it.
 func hostPort(u *url.URL) string {
 	port := u.Port()

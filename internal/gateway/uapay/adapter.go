@@ -53,7 +53,7 @@ func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
 		Settings: []gateway.Setting{
 			{Name: settingClient, Help: "clientId of the merchant cabinet, digits", Required: true},
-			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua"},
+			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua", Host: true},
 			{Name: settingSigned, Help: "refuse answers without a signature: true or false", Default: "true"},
 			{Name: settingDirect, Help: "who takes direct payments: invoice (cards kept by UAPAY), or c2a (also card numbers, where the merchant may handle them)", Default: directInvoice},
 			{Name: settingPart, Help: "captures of a part of a hold: yes or no; say no if payments do not show the lower sum afterwards", Default: "yes"},
@@ -65,6 +65,18 @@ func (*Driver) Describe() gateway.Description {
 		VisibilityDelay: 2 * time.Minute,
 		Horizon:         30 * 24 * time.Hour,
 	}
+}
+
+// Variants implements gateway.Varied.
+func (g *Gateway) Variants() map[string]string {
+	v := map[string]string{gateway.VariantCardNumber: "", gateway.VariantPartialCapture: ""}
+	if !g.c2a {
+		v[gateway.VariantCardNumber] = "the account's setting direct_engine is invoice: UAPAY takes cards that it keeps"
+	}
+	if !g.partialCapture {
+		v[gateway.VariantPartialCapture] = "the account's setting partial_capture is no"
+	}
+	return v
 }
 
 // Open implements gateway.Driver. It does no I/O. The error lists everything that is wrong.

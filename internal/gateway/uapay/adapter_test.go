@@ -30,6 +30,10 @@ func TestOpenSaysEverythingThatIsWrong(t *testing.T) {
 
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"cancel", "capture", "card_frame", "confirm_code", "payout", "refund", "transfer", "transfer_import"}, gateway.Capabilities(open(t, account(""))))
+	require.Equal(t, []string{"cancel", "capture", "card_frame", "confirm_code", "partial_capture", "payout", "refund", "transfer", "transfer_import"}, gateway.Capabilities(open(t, account(""))))
+	a := account("")
+	a.Settings["direct_engine"], a.Settings["partial_capture"] = "c2a", "no"
+	require.Equal(t, map[string]string{"card_number": "", "partial_capture": "the account's setting partial_capture is no"}, open(t, a).Variants())
+	require.Contains(t, open(t, account("")).Variants()["card_number"], "direct_engine is invoice")
 	require.Equal(t, "uapay", New(nil).Name())
 }

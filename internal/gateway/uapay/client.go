@@ -37,6 +37,8 @@ var (
 	_ gateway.CodeConfirmer    = (*Gateway)(nil)
 	_ gateway.Holder           = (*Gateway)(nil)
 	_ gateway.ScheduleEnder    = (*Gateway)(nil)
+	_ gateway.AnswerVerifier   = (*Gateway)(nil)
+	_ gateway.Varied           = (*Gateway)(nil)
 	_ gateway.Payer            = (*Gateway)(nil)
 	_ gateway.Transferrer      = (*Gateway)(nil)
 	_ gateway.TransferImporter = (*Gateway)(nil)
@@ -97,6 +99,9 @@ func (g *Gateway) HeldBack(ref gateway.Ref) (wait time.Duration) {
 	}
 	return wait
 }
+
+// VerifiesAnswers implements gateway.AnswerVerifier.
+func (g *Gateway) VerifiesAnswers() bool { return g.requireSigned }
 
 // url is where the merchant calls e.
 func (g *Gateway) url(e endpoint) string { return g.base + "/api/" + e.path }

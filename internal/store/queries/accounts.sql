@@ -26,7 +26,7 @@ SELECT max(since)::timestamptz AS since FROM account_secrets WHERE account_id = 
 
 -- name: RotateCallbackToken :execrows
 UPDATE accounts SET previous_token_hash = callback_token_hash, previous_token_until = sqlc.arg(until)::timestamptz,
-    callback_token = @callback_token, callback_token_hash = @callback_token_hash WHERE id = @id;
+    callback_token = @callback_token, callback_token_hash = @callback_token_hash, version = version + 1 WHERE id = @id;
 
 -- name: LinkAccount :execrows
 INSERT INTO account_shops (shop_id, account_id, priority) VALUES (@shop_id, @account_id, sqlc.narg(priority)::integer)
@@ -47,14 +47,14 @@ ORDER BY a.name, s.name;
 SELECT created_at FROM orders WHERE account_name = @account_name AND shop_id = @shop_id ORDER BY id DESC LIMIT 1;
 
 -- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a ORDER BY a.name;
 
 -- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -84,14 +84,32 @@ SELECT (EXISTS (SELECT 1 FROM order_fingerprints) OR EXISTS (SELECT 1 FROM limit
 SELECT id FROM shop_keys LIMIT 1;
 
 -- name: UpdateAccountSettings :execrows
-UPDATE accounts SET settings = @settings WHERE name = @name;
+UPDATE accounts SET settings = @settings, version = version + 1 WHERE id = @id;
+
+-- name: SetWithheld :execrows
+UPDATE accounts SET withheld = @withheld, version = version + 1 WHERE id = @id;
 
 -- name: AccountShops :many
 -- In the order of routing: those that are named only come last.
 SELECT l.shop_id, l.account_id, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id ORDER BY l.priority NULLS LAST, a.name;
 
 -- name: SetAccountMode :execrows
-UPDATE accounts SET mode = @mode WHERE id = @id;
+UPDATE accounts SET mode = @mode, version = version + 1 WHERE id = @id;
 
 -- name: AccountIDByName :one
 SELECT id FROM accounts WHERE name = $1;
+
+-- name: SwitchOffAccount :one
+-- A closed one stays closed.
+UPDATE accounts SET mode = CASE WHEN mode = 'closed' THEN mode ELSE 'off' END, version = version + 1 WHERE id = $1 RETURNING mode;
+
+-- name: LockOrders :exec
+-- Nobody adds or changes an order until the caller commits.
+LOCK TABLE orders IN SHARE MODE;
+
+-- name: OpenAtAccount :many
+SELECT o.kind, p.status, p.in_conflict, count(*) AS orders FROM open_orders p JOIN orders o ON o.shop_id = p.shop_id AND o.id = p.order_id
+WHERE o.account_id = @account_id GROUP BY o.kind, p.status, p.in_conflict ORDER BY o.kind, p.status, p.in_conflict;
+
+-- name: ApprovalsAtAccount :one
+SELECT count(*) FROM payout_approvals WHERE account_name = @account_name AND state IN ('waiting', 'released') AND expires_at > @now::timestamptz;

@@ -44,3 +44,8 @@ WHERE at >= @since AND at < @until
     AND (@shop::text = '' OR shop = @shop) AND (@actor::text = '' OR actor = @actor OR claimed_by = @actor)
     AND (@action::text = '' OR starts_with(action, @action)) AND (@object_id::text = '' OR object_id = @object_id)
 ORDER BY id DESC LIMIT @max_rows;
+
+-- name: AccountTests :many
+-- The newest of each account.
+SELECT DISTINCT ON (object_id) object_id, at, after FROM audit_log
+WHERE object_kind = 'account' AND action = 'account test' AND after->>'staged' = 'false' ORDER BY object_id, seq DESC;

@@ -125,15 +125,37 @@ const (
 type Account struct {
 	// Capabilities What this account can do beyond starting a payment. A call that needs another one is answered with 422 `not_supported_by_provider`.
 	Capabilities []string `json:"capabilities"`
-	Currency     string   `json:"currency"`
+
+	// CapabilitiesOff What its provider can do and this account does not.
+	CapabilitiesOff []CapabilityOff `json:"capabilities_off"`
+	Currency        string          `json:"currency"`
 
 	// For What orders it takes. Known values: `any`, `payments`, `payouts`.
-	For  string `json:"for"`
+	For string `json:"for"`
+
+	// Limits The bounds of one order here that are enforced: a payment beyond them goes to your next account, or is refused with `limit_exceeded`. Other limits are told when they are met.
+	Limits []AccountLimit `json:"limits"`
+
+	// Mode `enabled`: it takes new orders. `drain`: captures, cancels and refunds only. `off`, `closed`: nothing, but its orders can be read.
+	Mode string `json:"mode"`
 	Name string `json:"name"`
 
 	// Priority Its place among your accounts when a payment names none, the least first. `null`: only requests that name it reach it.
 	Priority *int   `json:"priority"`
 	Provider string `json:"provider"`
+}
+
+// AccountLimit defines model for AccountLimit.
+type AccountLimit struct {
+	// Amount In minor units.
+	Amount   int64  `json:"amount"`
+	Currency string `json:"currency"`
+
+	// Kind Known values: `payment`, `refund`, `payout`, `payout_card`, `transfer`.
+	Kind Kind `json:"kind"`
+
+	// Rule `order`: the largest sum of one. `minimum`: the smallest.
+	Rule string `json:"rule"`
 }
 
 // AccountList defines model for AccountList.
@@ -214,6 +236,15 @@ type Browser struct {
 	ScreenWidth       *int    `json:"screen_width,omitempty"`
 	TimeZoneOffset    *int    `json:"time_zone_offset,omitempty"`
 	UserAgent         *string `json:"user_agent,omitempty"`
+}
+
+// CapabilityOff defines model for CapabilityOff.
+type CapabilityOff struct {
+	// Capability A word of `capabilities`.
+	Capability string `json:"capability"`
+
+	// Reason For people: a setting of the account, what it is for, or its contract.
+	Reason string `json:"reason"`
 }
 
 // CaptureRequest defines model for CaptureRequest.
@@ -418,7 +449,7 @@ type Kind = string
 
 // LimitProblem With `limit_exceeded`: the limit that the order goes beyond. Of several, the one that has room last.
 type LimitProblem struct {
-	// Amount The largest sum in minor units; null if there is none.
+	// Amount The largest sum in minor units, with `minimum` the smallest; null if there is none.
 	Amount   *int64  `json:"amount"`
 	Currency *string `json:"currency"`
 
@@ -428,7 +459,7 @@ type LimitProblem struct {
 	// Orders The largest number of orders; null if there is none.
 	Orders *int64 `json:"orders"`
 
-	// Rule What is bounded: one `order`, or those begun in the last `hour`, or in the last 24 hours, `day`.
+	// Rule What is bounded: the largest sum of one `order`, its smallest, `minimum`, or those begun in the last `hour`, or in the last 24 hours, `day`.
 	Rule string `json:"rule"`
 
 	// Scope Whose orders are counted: `global`, `shop`, `account`, `key`.
@@ -726,7 +757,7 @@ type PaymentRequest struct {
 	Customer    *Customer    `json:"customer,omitempty"`
 	Description *Description `json:"description,omitempty"`
 
-	// Flow `hosted` if you leave it out.
+	// Flow Your shop's default if you leave it out, else `hosted`.
 	Flow *PaymentRequestFlow `json:"flow,omitempty"`
 
 	// Mandate The customer agrees to be charged again, within these terms. payrelay holds them, whatever the provider knows of them. The mandate has the payment's id and is active once the payment has succeeded. Not beside `recurring`.
@@ -743,15 +774,17 @@ type PaymentRequest struct {
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
+	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
 	ReturnUrls *ReturnURLs `json:"return_urls,omitempty"`
-	SiteUrl    *URL        `json:"site_url,omitempty"`
+
+	// SiteUrl Your shop's default if you leave it out.
+	SiteUrl *string `json:"site_url,omitempty"`
 }
 
 // PaymentRequestCapture `automatic` if you leave it out.
 type PaymentRequestCapture string
 
-// PaymentRequestFlow `hosted` if you leave it out.
+// PaymentRequestFlow Your shop's default if you leave it out, else `hosted`.
 type PaymentRequestFlow string
 
 // PayoutCardRequest defines model for PayoutCardRequest.
@@ -765,7 +798,7 @@ type PayoutCardRequest struct {
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
+	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
 	ReturnUrls *ReturnURLs `json:"return_urls,omitempty"`
 }
 
@@ -825,7 +858,9 @@ type PayoutRequest struct {
 
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
 	Reference Reference `json:"reference"`
-	SiteUrl   *URL      `json:"site_url,omitempty"`
+
+	// SiteUrl Your shop's default if you leave it out.
+	SiteUrl *string `json:"site_url,omitempty"`
 }
 
 // Phone E.164: `+`, the country code and the number, without spaces and without the `0` that is dialled within a country.
@@ -904,7 +939,7 @@ type RefundRequest struct {
 	Reference Reference `json:"reference"`
 }
 
-// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone.
+// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
 type ReturnURLs struct {
 	Fail    *URL `json:"fail,omitempty"`
 	Status  *URL `json:"status,omitempty"`

@@ -14,7 +14,7 @@ import (
 )
 
 const AccountByName = `-- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -28,10 +28,12 @@ type AccountByNameRow struct {
 	Currency           string          `db:"currency"`
 	Purpose            string          `db:"purpose"`
 	Settings           json.RawMessage `db:"settings"`
+	Withheld           json.RawMessage `db:"withheld"`
 	CallbackToken      []byte          `db:"callback_token"`
 	PreviousTokenHash  []byte          `db:"previous_token_hash"`
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
+	Version            int64           `db:"version"`
 	CreatedAt          time.Time       `db:"created_at"`
 	SecretNames        []string        `db:"secret_names"`
 	SecretStages       []string        `db:"secret_stages"`
@@ -48,10 +50,12 @@ func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByName
 		&i.Currency,
 		&i.Purpose,
 		&i.Settings,
+		&i.Withheld,
 		&i.CallbackToken,
 		&i.PreviousTokenHash,
 		&i.PreviousTokenUntil,
 		&i.Mode,
+		&i.Version,
 		&i.CreatedAt,
 		&i.SecretNames,
 		&i.SecretStages,
@@ -97,7 +101,7 @@ func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
 }
 
 const Accounts = `-- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -111,10 +115,12 @@ type AccountsRow struct {
 	Currency           string          `db:"currency"`
 	Purpose            string          `db:"purpose"`
 	Settings           json.RawMessage `db:"settings"`
+	Withheld           json.RawMessage `db:"withheld"`
 	CallbackToken      []byte          `db:"callback_token"`
 	PreviousTokenHash  []byte          `db:"previous_token_hash"`
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
+	Version            int64           `db:"version"`
 	CreatedAt          time.Time       `db:"created_at"`
 	SecretNames        []string        `db:"secret_names"`
 	SecretStages       []string        `db:"secret_stages"`
@@ -137,10 +143,12 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 			&i.Currency,
 			&i.Purpose,
 			&i.Settings,
+			&i.Withheld,
 			&i.CallbackToken,
 			&i.PreviousTokenHash,
 			&i.PreviousTokenUntil,
 			&i.Mode,
+			&i.Version,
 			&i.CreatedAt,
 			&i.SecretNames,
 			&i.SecretStages,
@@ -239,6 +247,22 @@ func (q *Queries) AnyShopKey(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const ApprovalsAtAccount = `-- name: ApprovalsAtAccount :one
+SELECT count(*) FROM payout_approvals WHERE account_name = $1 AND state IN ('waiting', 'released') AND expires_at > $2::timestamptz
+`
+
+type ApprovalsAtAccountParams struct {
+	AccountName string    `db:"account_name"`
+	Now         time.Time `db:"now"`
+}
+
+func (q *Queries) ApprovalsAtAccount(ctx context.Context, arg ApprovalsAtAccountParams) (int64, error) {
+	row := q.db.QueryRow(ctx, ApprovalsAtAccount, arg.AccountName, arg.Now)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const DropReplacedSecrets = `-- name: DropReplacedSecrets :exec
@@ -407,6 +431,16 @@ func (q *Queries) LinksOfShop(ctx context.Context, shopID uuid.UUID) ([]LinksOfS
 	return items, nil
 }
 
+const LockOrders = `-- name: LockOrders :exec
+LOCK TABLE orders IN SHARE MODE
+`
+
+// Nobody adds or changes an order until the caller commits.
+func (q *Queries) LockOrders(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, LockOrders)
+	return err
+}
+
 const NewestOrderAt = `-- name: NewestOrderAt :many
 SELECT created_at FROM orders WHERE account_name = $1 AND shop_id = $2 ORDER BY id DESC LIMIT 1
 `
@@ -447,6 +481,43 @@ func (q *Queries) NewestPreviousSecret(ctx context.Context, accountID uuid.UUID)
 	return since, err
 }
 
+const OpenAtAccount = `-- name: OpenAtAccount :many
+SELECT o.kind, p.status, p.in_conflict, count(*) AS orders FROM open_orders p JOIN orders o ON o.shop_id = p.shop_id AND o.id = p.order_id
+WHERE o.account_id = $1 GROUP BY o.kind, p.status, p.in_conflict ORDER BY o.kind, p.status, p.in_conflict
+`
+
+type OpenAtAccountRow struct {
+	Kind       string `db:"kind"`
+	Status     string `db:"status"`
+	InConflict bool   `db:"in_conflict"`
+	Orders     int64  `db:"orders"`
+}
+
+func (q *Queries) OpenAtAccount(ctx context.Context, accountID uuid.UUID) ([]OpenAtAccountRow, error) {
+	rows, err := q.db.Query(ctx, OpenAtAccount, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenAtAccountRow
+	for rows.Next() {
+		var i OpenAtAccountRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.Status,
+			&i.InConflict,
+			&i.Orders,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const PromoteSecrets = `-- name: PromoteSecrets :execrows
 UPDATE account_secrets SET stage = 'current', since = $1 WHERE account_id = $2 AND stage = 'staged'
 `
@@ -478,7 +549,7 @@ func (q *Queries) RetireSecrets(ctx context.Context, accountID uuid.UUID) (int64
 
 const RotateCallbackToken = `-- name: RotateCallbackToken :execrows
 UPDATE accounts SET previous_token_hash = callback_token_hash, previous_token_until = $1::timestamptz,
-    callback_token = $2, callback_token_hash = $3 WHERE id = $4
+    callback_token = $2, callback_token_hash = $3, version = version + 1 WHERE id = $4
 `
 
 type RotateCallbackTokenParams struct {
@@ -542,7 +613,7 @@ func (q *Queries) ServiceKeys(ctx context.Context) ([]ServiceKeysRow, error) {
 }
 
 const SetAccountMode = `-- name: SetAccountMode :execrows
-UPDATE accounts SET mode = $1 WHERE id = $2
+UPDATE accounts SET mode = $1, version = version + 1 WHERE id = $2
 `
 
 type SetAccountModeParams struct {
@@ -585,6 +656,35 @@ func (q *Queries) SetAccountSecret(ctx context.Context, arg SetAccountSecretPara
 	return result.RowsAffected(), nil
 }
 
+const SetWithheld = `-- name: SetWithheld :execrows
+UPDATE accounts SET withheld = $1, version = version + 1 WHERE id = $2
+`
+
+type SetWithheldParams struct {
+	Withheld json.RawMessage `db:"withheld"`
+	ID       uuid.UUID       `db:"id"`
+}
+
+func (q *Queries) SetWithheld(ctx context.Context, arg SetWithheldParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetWithheld, arg.Withheld, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const SwitchOffAccount = `-- name: SwitchOffAccount :one
+UPDATE accounts SET mode = CASE WHEN mode = 'closed' THEN mode ELSE 'off' END, version = version + 1 WHERE id = $1 RETURNING mode
+`
+
+// A closed one stays closed.
+func (q *Queries) SwitchOffAccount(ctx context.Context, id uuid.UUID) (string, error) {
+	row := q.db.QueryRow(ctx, SwitchOffAccount, id)
+	var mode string
+	err := row.Scan(&mode)
+	return mode, err
+}
+
 const UnlinkAccount = `-- name: UnlinkAccount :execrows
 DELETE FROM account_shops WHERE shop_id = $1 AND account_id = $2
 `
@@ -603,16 +703,16 @@ func (q *Queries) UnlinkAccount(ctx context.Context, arg UnlinkAccountParams) (i
 }
 
 const UpdateAccountSettings = `-- name: UpdateAccountSettings :execrows
-UPDATE accounts SET settings = $1 WHERE name = $2
+UPDATE accounts SET settings = $1, version = version + 1 WHERE id = $2
 `
 
 type UpdateAccountSettingsParams struct {
 	Settings json.RawMessage `db:"settings"`
-	Name     string          `db:"name"`
+	ID       uuid.UUID       `db:"id"`
 }
 
 func (q *Queries) UpdateAccountSettings(ctx context.Context, arg UpdateAccountSettingsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, UpdateAccountSettings, arg.Settings, arg.Name)
+	result, err := q.db.Exec(ctx, UpdateAccountSettings, arg.Settings, arg.ID)
 	if err != nil {
 		return 0, err
 	}

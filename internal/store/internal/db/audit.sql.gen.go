@@ -13,6 +13,38 @@ import (
 	"github.com/google/uuid"
 )
 
+const AccountTests = `-- name: AccountTests :many
+SELECT DISTINCT ON (object_id) object_id, at, after FROM audit_log
+WHERE object_kind = 'account' AND action = 'account test' AND after->>'staged' = 'false' ORDER BY object_id, seq DESC
+`
+
+type AccountTestsRow struct {
+	ObjectID string          `db:"object_id"`
+	At       time.Time       `db:"at"`
+	After    json.RawMessage `db:"after"`
+}
+
+// The newest of each account.
+func (q *Queries) AccountTests(ctx context.Context) ([]AccountTestsRow, error) {
+	rows, err := q.db.Query(ctx, AccountTests)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountTestsRow
+	for rows.Next() {
+		var i AccountTestsRow
+		if err := rows.Scan(&i.ObjectID, &i.At, &i.After); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const AuditAfter = `-- name: AuditAfter :many
 SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE seq > $1 ORDER BY seq LIMIT $2

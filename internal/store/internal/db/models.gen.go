@@ -20,11 +20,13 @@ type Account struct {
 	Currency           string          `db:"currency"`
 	Purpose            string          `db:"purpose"`
 	Settings           json.RawMessage `db:"settings"`
+	Withheld           json.RawMessage `db:"withheld"`
 	CallbackToken      []byte          `db:"callback_token"`
 	CallbackTokenHash  []byte          `db:"callback_token_hash"`
 	PreviousTokenHash  []byte          `db:"previous_token_hash"`
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
+	Version            int64           `db:"version"`
 	CreatedAt          time.Time       `db:"created_at"`
 }
 
@@ -486,6 +488,11 @@ type Shop struct {
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	SiteUrl         string    `db:"site_url"`
+	ReturnUrl       string    `db:"return_url"`
+	SuccessUrl      string    `db:"success_url"`
+	FailUrl         string    `db:"fail_url"`
+	Flow            string    `db:"flow"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }

@@ -135,6 +135,34 @@ func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURL
 	return result.RowsAffected(), nil
 }
 
+const SetShopDefaults = `-- name: SetShopDefaults :execrows
+UPDATE shops SET site_url = $1, return_url = $2, success_url = $3, fail_url = $4, flow = $5 WHERE name = $6
+`
+
+type SetShopDefaultsParams struct {
+	SiteUrl    string `db:"site_url"`
+	ReturnUrl  string `db:"return_url"`
+	SuccessUrl string `db:"success_url"`
+	FailUrl    string `db:"fail_url"`
+	Flow       string `db:"flow"`
+	Name       string `db:"name"`
+}
+
+func (q *Queries) SetShopDefaults(ctx context.Context, arg SetShopDefaultsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetShopDefaults,
+		arg.SiteUrl,
+		arg.ReturnUrl,
+		arg.SuccessUrl,
+		arg.FailUrl,
+		arg.Flow,
+		arg.Name,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const SetShopMode = `-- name: SetShopMode :execrows
 UPDATE shops SET mode = $1 WHERE id = $2
 `
@@ -153,7 +181,7 @@ func (q *Queries) SetShopMode(ctx context.Context, arg SetShopModeParams) (int64
 }
 
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, mode, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, mode, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
@@ -161,6 +189,11 @@ type ShopByNameRow struct {
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	SiteUrl         string    `db:"site_url"`
+	ReturnUrl       string    `db:"return_url"`
+	SuccessUrl      string    `db:"success_url"`
+	FailUrl         string    `db:"fail_url"`
+	Flow            string    `db:"flow"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
@@ -173,6 +206,11 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.Name,
 		&i.NotificationUrl,
 		&i.AllowCidrs,
+		&i.SiteUrl,
+		&i.ReturnUrl,
+		&i.SuccessUrl,
+		&i.FailUrl,
+		&i.Flow,
 		&i.Mode,
 		&i.CreatedAt,
 	)
@@ -202,7 +240,7 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, mode, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, mode, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
@@ -210,6 +248,11 @@ type ShopsRow struct {
 	Name            string    `db:"name"`
 	NotificationUrl string    `db:"notification_url"`
 	AllowCidrs      []string  `db:"allow_cidrs"`
+	SiteUrl         string    `db:"site_url"`
+	ReturnUrl       string    `db:"return_url"`
+	SuccessUrl      string    `db:"success_url"`
+	FailUrl         string    `db:"fail_url"`
+	Flow            string    `db:"flow"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
@@ -228,6 +271,11 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.Name,
 			&i.NotificationUrl,
 			&i.AllowCidrs,
+			&i.SiteUrl,
+			&i.ReturnUrl,
+			&i.SuccessUrl,
+			&i.FailUrl,
+			&i.Flow,
 			&i.Mode,
 			&i.CreatedAt,
 		); err != nil {

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shown is an account as 'account show' prints it.
+type shown struct {
+	Version  int64
+	Settings map[string]string
+}
+
+func (b *operated) account(t *testing.T, name string) (a shown) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(b.command(t, "account", "show", name, "--json")), &a))
+	return a
+}
+
+// values are other values than a setting's default, for each setting that not any text fits.
+var values = map[string]string{
+	"payout_card_host": "pci", "bank_payouts": "off", "partial_capture": "no", "require_signed_answers": "false", "direct_engine": "c2a", "client_id": "90002",
+}
+
+// Whatever a provider describes can be changed and taken away again, shows in 'account show', and stands in the audit log.
+func TestEverySettingOfEveryProviderCanBeChanged(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	b.command(t, "account", "create", "UAH-1", "--provider", "uapay", "--currency", "UAH", "--client-id", "90001", "--secret-file", secretIn(t, "one"))
+	for account, provider := range map[string]string{"EUR-1": "smartcore", "UAH-1": "uapay"} {
+		d, err := offlineDrivers().Driver(provider)
+		require.NoError(t, err)
+		for _, s := range d.Describe().Settings {
+			value := values[s.Name]
+			switch {
+			case s.Host:
+				value = "http://127.0.0.1:1/" + s.Name
+			case value == "":
+				value = "value-of-" + s.Name
+			}
+			before := b.account(t, account)
+			b.command(t, "account", "set", account, s.Name+"="+value)
+			after := b.account(t, account)
+			require.Equal(t, value, after.Settings[s.Name])
+			require.Equal(t, before.Version+1, after.Version)
+			text := b.command(t, "account", "show", account)
+			require.Regexp(t, s.Name+` +`+value, text)
+			require.Contains(t, text, s.Help)
+			entry := b.audit(t)[len(b.audit(t))-1]
+			require.Equal(t, "account set", entry.Action)
+			require.NotContains(t, string(entry.Before), value)
+			require.Contains(t, string(entry.After), value)
+			if s.Required {
+				require.Contains(t, b.refused(t, "account", "set", account, s.Name+"="), s.Name)
+				continue
+			}
+			b.command(t, "account", "set", account, s.Name+"=")
+			require.NotContains(t, b.account(t, account).Settings, s.Name)
+		}
+	}
+}
+
+func TestWhatAnAccountCannotBeSetToChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	b.command(t, "account", "set", "EUR-1", "partial_capture=no")
+	before := b.contents(t)
+	for want, args := range map[string][]string{
+		`"partial-captur" is no setting of an account at smartcore (did you mean partial_capture?)`:   {"EUR-1", "partial-captur=no"},
+		`"client_id" is no setting of an account at smartcore`:                                        {"EUR-1", "client_id=1"},
+		"merchant_key is a secret: 'server account secret stage' changes it with --merchant-key-file": {"EUR-1", "merchant_key=k"},
+		"partial_capture: use yes or no":                                                              {"EUR-1", "partial_capture=perhaps"},
+		"gateway_url: https is required":                                                              {"EUR-1", "gateway_url=http://api.example.com"},
+		`"partial_capture" has no value`:                                                              {"EUR-1", "partial_capture"},
+		"bank_payouts is given twice":                                                                 {"EUR-1", "bank_payouts=on", "bank_payouts=off"},
+		`no account named "nobody"`:                                                                   {"nobody", "bank_payouts=on"},
+		"is at version 2, and not 1: somebody has changed it. It is enabled now, with the settings: partial_capture=no.": {"EUR-1", "bank_payouts=off", "--expect-version", "1"},
+	} {
+		text := b.refused(t, append([]string{"account", "set"}, args...)...)
+		require.Contains(t, text, want)
+		require.Equal(t, before, b.contents(t), "%v", args)
+	}
+	b.environ = append(b.environ, "PROVIDER_HOSTS=smartcore=api.example.com")
+	for _, args := range [][]string{
+		{"account", "set", "EUR-1", "gateway_url=https://evil.example"},
+		{"account", "create", "EUR-3", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "s"), "--gateway-url", "https://evil.example"},
+	} {
+		require.Contains(t, b.refused(t, args...), "gateway_url: PROVIDER_HOSTS does not name the host of https://evil.example")
+		require.Equal(t, before, b.contents(t), "%v", args)
+	}
+	b.command(t, "account", "set", "EUR-1", "gateway_url=https://api.example.com/v2")
+	b.command(t, "account", "set", "EUR-1", "gateway_url=", "bank_payouts=off", "--expect-version", "3")
+	require.Equal(t, map[string]string{"partial_capture": "no", "bank_payouts": "off"}, b.account(t, "EUR-1").Settings)
+}

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"payrelay/internal/notify"
+	"payrelay/internal/shop"
+	"payrelay/internal/store"
+
+	httpapi "payrelay/internal/http"
+)
+
+type shopSetCmd struct {
+	Name            string   `arg:"" help:"The shop."`
+	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
+	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443, in place of those from before. May be given several times."`
+	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. --notification-url and --allow-cidr do so, too."`
+	JSON            bool     `name:"json" help:"Print JSON."`
+	shopDefaultFlags
+	reasonFlag
+}
+
+// shopDefaultFlags set what a shop's requests may leave out. An empty value takes a default away; one that is not given stays.
+type shopDefaultFlags struct {
+	SiteURL    *string `name:"site-url" placeholder:"URL" help:"The shop's site, for requests without site_url. Empty: none."`
+	ReturnURL  *string `name:"return-url" placeholder:"URL" help:"Where customers come back to, whatever happened, for requests without return_urls. Empty: none."`
+	SuccessURL *string `name:"success-url" placeholder:"URL" help:"Beside --return-url, where the provider tells apart: after a success. Empty: none."`
+	FailURL    *string `name:"fail-url" placeholder:"URL" help:"Beside --return-url, where the provider tells apart: after a failure. Empty: none."`
+	Flow       *string `name:"flow" placeholder:"FLOW" help:"hosted or direct, for payments without flow. Empty: hosted."`
+}
+
+// over returns the defaults with what was given, and whether anything was.
+func (f shopDefaultFlags) over(d shop.Defaults) (shop.Defaults, bool) {
+	given := false
+	for _, member := range []struct {
+		to   *string
+		from *string
+	}{{&d.SiteURL, f.SiteURL}, {&d.ReturnURL, f.ReturnURL}, {&d.SuccessURL, f.SuccessURL}, {&d.FailURL, f.FailURL}, {&d.Flow, f.Flow}} {
+		if member.from != nil {
+			*member.to, given = *member.from, true
+		}
+	}
+	return d, given
+}
+
+// checkDefaults refuses defaults with which each request that uses them would be refused.
+func checkDefaults(d shop.Defaults, allowCIDRs []string) error {
+	for _, u := range []struct{ flag, address string }{{"--site-url", d.SiteURL}, {"--return-url", d.ReturnURL}, {"--success-url", d.SuccessURL}, {"--fail-url", d.FailURL}} {
+		if u.address == "" {
+			continue
+		}
+		if err := cmp.Or(operatorText{u.flag, u.address}.check(), httpapi.CheckURL(u.address, allowCIDRs)); err != nil {
+			return fmt.Errorf("%s %w. Nothing was changed", u.flag, err)
+		}
+	}
+	switch {
+	case d.Flow != "" && d.Flow != "hosted" && d.Flow != "direct":
+		return fmt.Errorf("--flow is hosted or direct, and not %q. Nothing was changed", d.Flow)
+	case d.ReturnURL == "" && d.SuccessURL+d.FailURL != "":
+		return errors.New("--success-url and --fail-url stand beside --return-url, because some providers know one address only. Nothing was changed")
+	}
+	return nil
+}
+
+// Run implements the command.
+func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
+	_, defaults := c.over(shop.Defaults{})
+	notifications := c.NotificationURL != "" || len(c.AllowCIDR) > 0 || c.Resume
+	if !notifications && !defaults {
+		return errors.New("nothing to change: give --notification-url, --allow-cidr, --resume, or one of the defaults; --help lists them")
+	}
+	if err := cmp.Or(operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
+		return err
+	}
+	db, err := operate(ctx, io, c.Reason)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	now, err := db.store.ShopByName(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	change, err := c.change(&now, notifications, defaults)
+	if err != nil {
+		return err
+	}
+	if err := db.store.SetShop(ctx, c.Name, change); err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(io, map[string]any{"name": now.Name, "notification_url": now.NotificationURL, "allow_cidrs": now.AllowCIDRs, "defaults": now.Defaults})
+	}
+	if notifications {
+		to := cmp.Or(now.NotificationURL, "the address that an order names, if it names one")
+		fmt.Fprintf(io.Out, "Notifications of %s go to %s from now on. What was held back or waits is sent, in order.\n", c.Name, to)
+	}
+	if defaults {
+		fmt.Fprintf(io.Out, "Requests of %s may leave out what has a default, on every replica within 5 s: 'server shop list --json' shows them.\n", c.Name)
+	}
+	return nil
+}
+
+// change is what the command line changes of a shop, which it changes, too.
+func (c shopSetCmd) change(now *shop.Shop, notifications, defaults bool) (change store.ShopChange, err error) {
+	if len(c.AllowCIDR) > 0 {
+		now.AllowCIDRs = c.AllowCIDR
+	}
+	if c.NotificationURL != "" {
+		now.NotificationURL = c.NotificationURL
+	}
+	if notifications {
+		if now.NotificationURL != "" {
+			if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
+				return change, fmt.Errorf("the notification URL: %w. Nothing was changed", err)
+			}
+		}
+		change.Notifications = &store.Notifications{URL: now.NotificationURL, AllowCIDRs: now.AllowCIDRs}
+	}
+	if defaults {
+		now.Defaults, _ = c.over(now.Defaults)
+		change.Defaults = &now.Defaults
+		err = checkDefaults(now.Defaults, now.AllowCIDRs)
+	}
+	return change, err
+}

@@ -1,0 +1,62 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/payment"
+	"payrelay/internal/shop"
+	"payrelay/internal/store/internal/db"
+)
+
+// CloseAccount ends an account for good. While an order there is open, or a payout waits for an operator, that is a payment.Error
+// of CodeInvalidState that says what is open.
+func (s *Store) CloseAccount(ctx context.Context, name string) error {
+	return s.actOnAccount(ctx, "account close", name, func(ctx context.Context, q *db.Queries, a payment.Account, _ func(gateway.Secret) string) (any, any, error) {
+		if a.Mode == shop.ModeClosed {
+			return nil, nil, closed(name)
+		}
+		// Whoever adds an order, or moves one here, waits until the commit and finds the account closed.
+		if err := q.LockOrders(ctx); err != nil {
+			return nil, nil, err
+		}
+		open, err := s.openAt(ctx, q, a)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(open) > 0 {
+			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf(
+				"Account %s cannot be closed while something is open there: %s. Drain it, and close it when all has ended; 'server order list' shows what each waits for. Nothing was changed.",
+				name, strings.Join(open, ", "))}
+		}
+		_, err = q.SetAccountMode(ctx, db.SetAccountModeParams{Mode: string(shop.ModeClosed), ID: a.ID})
+		return modeFacts(a.Mode), modeFacts(shop.ModeClosed), err
+	})
+}
+
+// openAt says what is open at an account, and how much of it.
+func (s *Store) openAt(ctx context.Context, q *db.Queries, a payment.Account) (open []string, err error) {
+	orders, err := q.OpenAtAccount(ctx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range orders {
+		what := strings.ReplaceAll(r.Kind, "_", " ") + " " + r.Status
+		if r.InConflict {
+			what += " with a conflict"
+		}
+		open = append(open, fmt.Sprintf("%d × %s", r.Orders, what))
+	}
+	waiting, err := q.ApprovalsAtAccount(ctx, db.ApprovalsAtAccountParams{AccountName: a.Name, Now: s.Now()})
+	if waiting > 0 {
+		open = append(open, fmt.Sprintf("%d × payout that waits for a release or was released", waiting))
+	}
+	return open, err
+}
+
+// closed refuses to change the mode of a closed account.
+func closed(name string) error {
+	return &payment.Error{Code: payment.CodeInvalidState, Message: "Account " + name + " is closed, and stays so. Create another account for new orders. Nothing was changed."}
+}
