@@ -11,7 +11,7 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// CloseAccount ends an account for good. While an order there is open, or a payout waits for an operator, that is a payment.Error
+// CloseAccount ends an account for good. While an order or dispute there is open, or a payout waits for an operator, that is a payment.Error
 // of CodeInvalidState that says what is open.
 func (s *Store) CloseAccount(ctx context.Context, name string) error {
 	return s.actOnAccount(ctx, "account close", name, func(ctx context.Context, q *db.Queries, a payment.Account, _ func(gateway.Secret) string) (any, any, error) {
@@ -48,6 +48,13 @@ func (s *Store) openAt(ctx context.Context, q *db.Queries, a payment.Account) (o
 			what += " with a conflict"
 		}
 		open = append(open, fmt.Sprintf("%d × %s", r.Orders, what))
+	}
+	disputes, err := q.DisputesAtAccount(ctx, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if disputes > 0 {
+		open = append(open, fmt.Sprintf("%d × dispute", disputes))
 	}
 	waiting, err := q.ApprovalsAtAccount(ctx, db.ApprovalsAtAccountParams{AccountName: a.Name, Now: s.Now()})
 	if waiting > 0 {

@@ -47,9 +47,11 @@ func TestAnAccountIsClosedOnlyWhenNothingIsOpenThere(t *testing.T) {
 	contradicted := b.paid(t, "contradicted", 1000)
 	b.contradict(t, contradicted)
 	require.Equal(t, "1 × payment succeeded with a conflict", b.refusesToClose(t))
+	b.chargeback(t, b.paid(t, "disputed", 1000).Key(), 1000)
+	require.Contains(t, b.refusesToClose(t), ", 1 × dispute")
 }
 
-// A closed account stays closed, and nothing begins or goes on there. A late callback is kept, and told as a conflict.
+// A closed account stays closed, and nothing begins or goes on there. Money that comes late is written down all the same, and is a dispute.
 func TestAClosedAccountStaysClosed(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
@@ -86,8 +88,8 @@ func TestAClosedAccountStaysClosed(t *testing.T) {
 		return o.Record(b.newReport(payment.StatusSucceeded)), "late"
 	})
 	require.NoError(t, err)
-	require.Equal(t, payment.Conflict, verdict)
-	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM open_orders WHERE in_conflict"), "operators are told")
+	require.Equal(t, payment.Apply, verdict)
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM disputes WHERE kind = 'late_success'"), "operators are told")
 
 	// What was changed past payrelay is accepted, and closed still.
 	b.byHand(t, "UPDATE accounts SET purpose = 'payments' WHERE name = 'EUR-1'")

@@ -111,5 +111,8 @@ LOCK TABLE orders IN SHARE MODE;
 SELECT o.kind, p.status, p.in_conflict, count(*) AS orders FROM open_orders p JOIN orders o ON o.shop_id = p.shop_id AND o.id = p.order_id
 WHERE o.account_id = @account_id GROUP BY o.kind, p.status, p.in_conflict ORDER BY o.kind, p.status, p.in_conflict;
 
+-- name: DisputesAtAccount :one
+SELECT count(*) FROM disputes d JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id WHERE d.closed_at IS NULL AND o.account_id = @account_id;
+
 -- name: ApprovalsAtAccount :one
 SELECT count(*) FROM payout_approvals WHERE account_name = @account_name AND state IN ('waiting', 'released') AND expires_at > @now::timestamptz;

@@ -265,6 +265,17 @@ func (q *Queries) ApprovalsAtAccount(ctx context.Context, arg ApprovalsAtAccount
 	return count, err
 }
 
+const DisputesAtAccount = `-- name: DisputesAtAccount :one
+SELECT count(*) FROM disputes d JOIN orders o ON o.shop_id = d.shop_id AND o.id = d.order_id WHERE d.closed_at IS NULL AND o.account_id = $1
+`
+
+func (q *Queries) DisputesAtAccount(ctx context.Context, accountID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, DisputesAtAccount, accountID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const DropReplacedSecrets = `-- name: DropReplacedSecrets :exec
 DELETE FROM account_secrets p USING account_secrets s
 WHERE s.account_id = $1 AND s.stage = 'staged' AND p.account_id = s.account_id AND p.name = s.name AND p.stage = 'previous'
