@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,27 +16,21 @@ import (
 func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
 	t.Parallel()
 	d := startDev(t)
+	waiting := []string{d.create("waits-1").ID, d.create("waits-2").ID}
+	bad := d.paid("contradicted", 1000, "")
 	conn, err := pgx.Connect(t.Context(), d.DatabaseURL)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close(context.Background()) }()
-	exec := func(sql string, args ...any) {
+	rrn := ""
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT jsonb_object_keys(bank_references) FROM orders WHERE id = $1", bad.ID).Scan(&rrn))
+	target, said := d.callbackTarget("EUR-sandbox"), 0
+	conflict := func(eci string) { // the provider contradicts itself
 		t.Helper()
-		_, err := conn.Exec(t.Context(), sql, args...)
-		require.NoError(t, err)
+		d.signs(target, bad, map[string]string{"status": "-1", "eci": eci, "rrn": rrn})
+		said++
+		d.contradicted(bad, strconv.Itoa(said))
 	}
-	waiting := []string{d.create("waits-1").ID, d.create("waits-2").ID}
-	bad := d.paid("contradicted", 1000, "")
-	var wrapped []byte
-	require.NoError(t, conn.QueryRow(t.Context(), "SELECT data_key FROM orders WHERE id = $1", bad.ID).Scan(&wrapped))
-	keyring, err := secrets.Open(secrets.DemoKeyset)
-	require.NoError(t, err)
-	key, err := keyring.DataKey(wrapped, "order/"+bad.ID)
-	require.NoError(t, err)
-	conflict := func(reason string) {
-		exec(`INSERT INTO order_conflicts SELECT shop_id, id, gen_random_uuid(), 'check', 'failed', $2, $3, clock_timestamp() FROM orders WHERE id = $1`, bad.ID, reason, key.Seal([]byte(`{"code": "51"}`), "order_conflicts.provider_data"))
-		exec("UPDATE orders SET conflicts = conflicts + 1 WHERE id = $1", bad.ID)
-	}
-	conflict("the first")
+	conflict("01")
 
 	list := d.operator("order", "list", "--older", "0s", "--limit", "2")
 	require.Contains(t, list, bad.ID)
@@ -45,7 +40,7 @@ func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
 	require.NotContains(t, d.operator("order", "list", "--older", "0s", "--limit", "3"), "more")
 	require.Contains(t, d.operator("order", "show", bad.ID), "open conflicts: 1")
 
-	conflict("the second")
+	conflict("02")
 	environ := []string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}
 	settle := []string{"order", "resolve", bad.ID, "--status", "succeeded", "--reason", "a test"}
 	code, _, text := command(environ, append(settle, "--conflicts", "1")...)
@@ -53,12 +48,13 @@ func TestAnOperatorSettlesWhatWasSeen(t *testing.T) {
 	require.Contains(t, text, "2 reports contradict this order, and you have seen 1")
 	text = d.operator(append(settle, "--conflicts", "2")...)
 	require.Contains(t, text, "2 conflicts were settled:")
-	require.Regexp(t, `(?s)check: failed, the first.*code=51.*check: failed, the second`, text)
-	conflict("the third")
+	require.Regexp(t, `(?s)callback: failed, reported failed.*eci=01.*callback: failed.*eci=02`, text)
+	said = 0
+	conflict("03")
 	text = d.operator(settle...)
 	require.Contains(t, text, "1 conflicts were settled:")
-	require.Contains(t, text, "the third")
-	require.NotContains(t, text, "the second")
+	require.Contains(t, text, "eci=03")
+	require.NotContains(t, text, "eci=02")
 }
 
 func TestAnOperatorSeesWhatWasGivenUpOn(t *testing.T) {
