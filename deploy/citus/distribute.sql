@@ -149,6 +149,8 @@ BEGIN
         SELECT 1 FROM order_attempts t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.account_id = OLD.account_id AND t.provider_order_id = OLD.provider_order_id
     )) THEN
         PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
+    ELSIF OLD.account_id <> NEW.account_id AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND accounts.mode = 'enabled') THEN
+        PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
     ELSIF (OLD.sequence, OLD.status) IS DISTINCT FROM (NEW.sequence, NEW.status) AND NOT EXISTS (
         SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status
     ) THEN
