@@ -292,10 +292,7 @@ func (d uapayDev) overhearAccounts(t *testing.T, conn *pgx.Conn) *overheard {
 		d.operator("account", "create", name, "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret("qwerty"), "--shop", "demo",
 			"--pci-url", eur+"/smartcore/pci", "--gateway-url", eur+"/smartcore/gateway")
 		at := strings.Replace(name, "heard", "sandbox", 1) // what the simulator calls it
-		_, err := conn.Exec(t.Context(), "UPDATE accounts SET settings = settings || jsonb_build_object('account', $2::text) WHERE name = $1", name, at)
-		require.NoError(t, err)
-		d.operator("audit", "accept", "--account", name, "--reason", "the simulator knows it by another name")
-		d.operator("account", "enable", name)
+		d.operator("account", "set", name, "provider_account="+at, "--reason", "the simulator knows it by another name")
 	}
 	for _, engine := range []string{"invoice", "c2a"} {
 		d.operator("account", "create", "UAH-"+engine, "--provider", "uapay", "--currency", "UAH", "--client-id", "90001", "--secret-file", secret("bG9jYWwtc2ltdWxhdG9yLWtleS0wMQ=="),

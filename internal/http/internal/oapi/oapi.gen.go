@@ -1407,6 +1407,8 @@ type PreviewPaymentJSONRequestBody = PaymentRequest
 type CapturePaymentJSONRequestBody = CaptureRequest
 
 // ChargePaymentJSONRequestBody defines body for ChargePayment for application/json ContentType.
+//
+// Deprecated: this type has been marked as deprecated upstream, but no `x-deprecated-reason` was set
 type ChargePaymentJSONRequestBody = ChargeRequest
 
 // ConfirmPaymentJSONRequestBody defines body for ConfirmPayment for application/json ContentType.
