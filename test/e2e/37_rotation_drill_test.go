@@ -122,7 +122,7 @@ func (d *drill) seed() {
 	d.shop.learns(d.t, made.WebhookSecret)
 	d.keyID = strings.Split(made.Key, "_")[2]
 	d.operator("account", "create", "EUR-sandbox", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", d.secretFile("qwerty"), "--shop", "books",
-		"--pci-url", d.sandboxURL+"/smartcore/pci", "--gateway-url", d.sandboxURL+"/smartcore/gateway")
+		"--pci-url", d.sandboxURL+"/smartcore/pci", "--gateway-url", d.sandboxURL+"/smartcore/gateway", "--reporting-url", d.sandboxURL+"/smartcore/reporting")
 	d.operator("account", "create", "UAH-sandbox", "--provider", "uapay", "--currency", "UAH", "--client-id", "90001", "--secret-file", d.secretFile(uapay.DefaultMerchants()[0].Key),
 		"--shop", "books", "--api-url", d.sandboxURL+"/uapay")
 }
