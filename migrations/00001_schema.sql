@@ -1147,10 +1147,15 @@ DECLARE
     part text;
     definition text;
     granted record;
+    needed boolean;
 BEGIN
-    IF NOT owns_tables() AND (begins > now() + interval '4 months' OR begins < now() - interval '3 months' AND NOT EXISTS (
-        SELECT 1 FROM shops s WHERE (SELECT true FROM orders o WHERE o.shop_id = s.id AND o.id >= first_id(begins) AND o.id < first_id(ends) LIMIT 1)
-    )) THEN
+    needed := owns_tables() OR begins BETWEEN now() - interval '3 months' AND now() + interval '4 months';
+    IF NOT needed AND begins < now() THEN -- planned only here: Citus cannot ask so for every shop
+        SELECT true INTO needed FROM shops s WHERE (
+            SELECT true FROM orders o WHERE o.shop_id = s.id AND o.id >= first_id(begins) AND o.id < first_id(ends) LIMIT 1
+        ) LIMIT 1;
+    END IF;
+    IF needed IS NOT true THEN
         RAISE EXCEPTION 'no order is of %, and none will be soon: its partitions are made by the owner of the tables', to_char(begins, 'YYYY-MM');
     END IF;
     FOR whole IN SELECT c.relname FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
