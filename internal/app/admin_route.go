@@ -180,6 +180,10 @@ func (c routeListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	if len(sets) == 0 && c.Shop == "" && !c.JSON {
+		fmt.Fprintln(io.Out, "There are no rules for all shops. --shop NAME lists those of one shop.")
+		return nil
+	}
 	rows := []map[string]any{}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "VERSION\tSTATE\tMADE\tBY\tREASON")

@@ -40,6 +40,7 @@ func TestTheRulesOfAShop(t *testing.T) {
 
 	list := b.command(t, "route", "list", "--shop", "first")
 	require.Regexp(t, `2 +draft .*\n1 +active `, list)
+	require.Contains(t, b.command(t, "route", "list"), "--shop NAME lists those of one shop")
 	require.Contains(t, b.command(t, "route", "show", "--shop", "first"), `"fake-1"`)
 	require.Contains(t, b.command(t, "route", "show", "2", "--shop", "first", "--json"), `"reason":"a test"`)
 	diff := b.command(t, "route", "diff", "1", "2", "--shop", "first")
