@@ -100,9 +100,12 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 			return err
 		}
 	}
+	if err := a.store.LoadServiceKeys(ctx); err != nil {
+		return fmt.Errorf("read the service's own keys (is SECRET_KEYSET the one this database was made with?): %w", err)
+	}
 	hashKey, err := a.store.ServiceKey(ctx, store.RequestHashKey)
 	if err != nil {
-		return fmt.Errorf("read the key that requests are compared by (is SECRET_KEYSET the one this database was made with?): %w", err)
+		return fmt.Errorf("read the key that requests are compared by: %w", err)
 	}
 	if err := a.store.PrepareSeals(ctx); err != nil {
 		return err

@@ -26,6 +26,16 @@ const (
 // serviceKeyNames are all of them.
 var serviceKeyNames = []string{sealKey, apiKey, providerOrderIDKey, secretsKey, RequestHashKey, FingerprintKey}
 
+// LoadServiceKeys loads every key of the service, so that one that is missing or cannot be decrypted stops a start, and no request.
+func (s *Store) LoadServiceKeys(ctx context.Context) error {
+	for _, name := range serviceKeyNames {
+		if _, err := s.ServiceKey(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ServiceKey returns the service's own key of that name: 32 random bytes, made by whoever asks first, the same for
 // everybody from then on.
 func (s *Store) ServiceKey(ctx context.Context, name string) ([]byte, error) {

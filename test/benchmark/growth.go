@@ -26,11 +26,11 @@ const fillChunk = 100_000
 // statement writes what they would.
 var fillStatements = []string{
 	`INSERT INTO orders (shop_id, id, kind, reference, request_hash, status, operation, sequence, amount, currency, amount_captured, flow, provider, account_id, account_name,
-		provider_order_id, provider_reference, bank_references, data_key, details, created_at, updated_at, finalized_at, next_poll_at, polls_since)
+		provider_order_id, provider_reference, bank_references, data_key, details, created_at, updated_at, finalized_at, next_poll_at, polls_since, seal)
 	SELECT shop_id, id, 'payment', 'filled-' || i, sha256(int8send(i)), CASE WHEN open THEN 'requires_action' ELSE 'succeeded' END, 'sale', CASE WHEN open THEN 2 ELSE 3 END,
 		1000, 'EUR', CASE WHEN open THEN 0 ELSE 1000 END, 'hosted', 'smartcore', account_id, 'EUR-bench', 'pr-' || md5(i::text), 'provider-' || md5(i::text),
 		CASE WHEN NOT open THEN jsonb_build_object(lpad(i::text, 12, '3'), 'succeeded') END, sha256(int8send(i)) || sha256(int8send(-i)), decode(repeat(md5(i::text), 20), 'hex'), at, at,
-		CASE WHEN NOT open THEN at END, CASE WHEN open THEN now() + interval '1 day' END, at FROM filling`,
+		CASE WHEN NOT open THEN at END, CASE WHEN open THEN now() + interval '1 day' END, at, substr(sha256(int8send(i)), 1, 16) FROM filling`,
 	`INSERT INTO order_references (shop_id, kind, reference, order_id) SELECT shop_id, 'payment', 'filled-' || i, id FROM filling`,
 	`INSERT INTO order_names (name_hash, shop_id, order_id) SELECT md5(name)::uuid, shop_id, id FROM filling
 		CROSS JOIN LATERAL (SELECT 'provider-' || md5(i::text) AS name UNION ALL SELECT lpad(i::text, 12, '3') WHERE NOT open) names`,
@@ -101,6 +101,10 @@ func (b *measurement) buildFilled(ctx context.Context) error {
 			return err
 		}
 		b.closers = append(b.closers, f.service.stop, func() { _ = f.conn.Close(context.WithoutCancel(ctx)) })
+		if err := f.service.start(ctx); err != nil { // makes its keys: none is made beside orders
+			return err
+		}
+		f.service.stop()
 		if err := fill(ctx, f.conn, orders); err != nil {
 			return err
 		}
