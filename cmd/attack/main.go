@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"payrelay/internal/localpg"
 	"payrelay/test/attack"
 )
 
@@ -42,9 +43,9 @@ func (c cli) run(ctx context.Context) error {
 	}
 	dir := c.Dir
 	if dir == "" {
-		temporary, err := os.MkdirTemp("", "payrelay-attack-")
+		temporary, err := localpg.MkdirTemp("payrelay-attack-")
 		if err != nil {
-			return fmt.Errorf("make a folder: %w", err)
+			return err
 		}
 		defer func() { _ = os.RemoveAll(temporary) }()
 		dir = temporary

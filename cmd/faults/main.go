@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"payrelay/internal/localpg"
 	"payrelay/test/faults"
 )
 
@@ -86,7 +87,7 @@ func (c *cli) prepare() (err error) {
 		c.Seed = rand.Int64N(1_000_000_000) //nolint:gosec // any number will do
 	}
 	if c.Dir == "" {
-		if c.Dir, err = os.MkdirTemp("", "payrelay-faults-"); err != nil {
+		if c.Dir, err = localpg.MkdirTemp("payrelay-faults-"); err != nil {
 			return err
 		}
 	}

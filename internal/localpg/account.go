@@ -58,6 +58,19 @@ func (a *account) own(path string) error {
 	})
 }
 
+// MkdirTemp makes a temporary folder that the account of Postgres may pass through, so that a server's data lies below it and goes
+// with it.
+func MkdirTemp(pattern string) (string, error) {
+	dir, err := os.MkdirTemp("", pattern)
+	if err == nil {
+		err = os.Chmod(dir, 0o711) //nolint:gosec // see above
+	}
+	if err != nil {
+		return "", fmt.Errorf("make a temporary folder: %w", err)
+	}
+	return dir, nil
+}
+
 // chooseDir makes the directory for opts.Dir, or for the one that stands in when acct cannot reach it.
 func chooseDir(ctx context.Context, opts Options, acct *account, bin binaries) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(opts.Dir), 0o755); err != nil { //nolint:gosec // the account must pass through

@@ -59,9 +59,8 @@ func run(t *testing.T, opts Options) *Server {
 // sharedDir is a folder that an unprivileged account can reach; t.TempDir is not always one.
 func sharedDir(t *testing.T) string {
 	t.Helper()
-	top, err := os.MkdirTemp("", "localpg-test-")
+	top, err := MkdirTemp("localpg-test-")
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(top, 0o711)) //nolint:gosec // reachable on purpose
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
 	return filepath.Join(top, "pg")
 }
@@ -75,10 +74,7 @@ var made struct {
 }
 
 func makeOnce() {
-	if made.dir, made.err = os.MkdirTemp("", "localpg-made-"); made.err != nil {
-		return
-	}
-	if made.err = os.Chmod(made.dir, 0o711); made.err != nil { //nolint:gosec // the server's account must pass through
+	if made.dir, made.err = MkdirTemp("localpg-made-"); made.err != nil {
 		return
 	}
 	var s *Server

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"payrelay/internal/localpg"
 )
 
 // Options say how much is measured.
@@ -66,8 +68,8 @@ func Run(ctx context.Context, o Options) (figures *Figures, err error) {
 
 func (b *measurement) build(ctx context.Context) (err error) {
 	if b.Dir == "" {
-		if b.Dir, err = os.MkdirTemp("", "payrelay-benchmark-"); err != nil {
-			return fmt.Errorf("make a folder: %w", err)
+		if b.Dir, err = localpg.MkdirTemp("payrelay-benchmark-"); err != nil {
+			return err
 		}
 		b.closers = append(b.closers, func() { _ = os.RemoveAll(b.Dir) })
 	}

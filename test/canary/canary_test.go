@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/app"
+	"payrelay/internal/localpg"
 	"payrelay/internal/secrets"
 	"payrelay/internal/store"
 )
@@ -121,9 +122,8 @@ func (c *canary) number(mark string) string {
 
 func start(t *testing.T) *canary {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "payrelay-canary-")
+	folder, err := localpg.MkdirTemp("payrelay-canary-")
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(folder, 0o755)) //nolint:gosec // Postgres runs as another user
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	ctx, stop := context.WithCancel(context.Background())
 	c := &canary{t: t}
