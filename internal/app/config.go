@@ -36,7 +36,7 @@ type config struct {
 	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits for requests under way."`
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
-	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many status polls of each provider's orders and how many deliveries run at once."`
+	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many status polls of each provider's orders and how many deliveries run at once. A poll that waits longer than a second for its answer is not counted."`
 	CallbackRate    int            `env:"CALLBACK_RATE" envDefault:"100" range:"1 to 100000" help:"How many callbacks a second of one account are taken; five times as many at once. Raise it if an account has more orders than that."`
 	MaxConnections  int            `env:"MAX_CONNECTIONS" envDefault:"4096" range:"64 to 1000000" help:"The most connections to LISTEN_ADDR. The process's limit of open files must leave room for them."`
 	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"The database is behind a transaction pooler."`

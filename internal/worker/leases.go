@@ -26,17 +26,24 @@ type leases[K any] struct {
 	ended func(ctx context.Context)
 	// failing is told of the first error of a row of errors from lease.
 	failing func(err error)
+	// slotTimeout is for how long work keeps its slot; zero is until its end. Work that takes longer goes on without one.
+	slotTimeout time.Duration
 
-	atOnce  int // how many are worked on at once
+	atOnce  int // how many are worked on at once, within slotTimeout
 	slots   *limit.Limiter
-	more    atomic.Bool   // the last lease took as many as there was room for
-	room    chan struct{} // says that half of the slots are free again, and more is due
+	without *limit.Limiter // work that goes on without a slot
+	more    atomic.Bool    // the last lease took as many as there was room for
+	room    chan struct{}  // says that half of the slots are free again, and more is due
 	running sync.WaitGroup
 }
+
+// mostWithoutSlot bounds the work that goes on without a slot: beyond it, work keeps its slot to its end.
+const mostWithoutSlot = 1000
 
 // bounded makes room for n at once.
 func (l *leases[K]) bounded(n int) *leases[K] {
 	l.atOnce, l.slots, l.room = n, limit.New(limit.Bounds{All: n}), make(chan struct{}, 1)
+	l.without = limit.New(limit.Bounds{All: mostWithoutSlot})
 	return l
 }
 
@@ -74,10 +81,32 @@ func (l *leases[K]) run(ctx context.Context) {
 		for _, key := range keys {
 			_ = l.slots.Take(working, "") // which ends after this loop
 			l.running.Go(func() {
-				defer l.done()
+				defer l.hold()()
 				l.work(working, key)
 			})
 		}
+	}
+}
+
+// hold keeps a slot that was taken until the work ends, or for slotTimeout if it takes longer. end is called at its end.
+func (l *leases[K]) hold() (end func()) {
+	if l.slotTimeout == 0 {
+		return l.done
+	}
+	freed := make(chan bool, 1)
+	early := time.AfterFunc(l.slotTimeout, func() {
+		without := l.without.TryTake("")
+		if without {
+			l.done()
+		}
+		freed <- without
+	})
+	return func() {
+		if !early.Stop() && <-freed {
+			l.without.Give("")
+			return
+		}
+		l.done()
 	}
 }
 

@@ -17,6 +17,9 @@ const (
 	PollLease = 20 * time.Second
 	// PollTimeout bounds a status poll's call to the provider, so that it ends well within its lease.
 	PollTimeout = 10 * time.Second
+	// pollSlotTimeout is for how long a status poll keeps others of its provider waiting. One that takes longer waits for a host that is
+	// slow to answer, and other hosts of the provider are not. How many wait for one host the transport bounds.
+	pollSlotTimeout = time.Second
 )
 
 // Poller asks the provider about an order and records the answer.
@@ -45,7 +48,7 @@ func newPolls(provider string, c Config, poller Poller, leaser PollLeaser) *leas
 		k.failed = func() { c.PollFailed(provider) }
 	}
 	l := &leases[payment.Key]{
-		every: pollEvery, grace: PollLease, work: k.poll,
+		every: pollEvery, grace: PollLease, work: k.poll, slotTimeout: pollSlotTimeout,
 		lease: func(ctx context.Context, limit int) ([]payment.Key, error) {
 			return leaser.LeaseDuePolls(ctx, provider, limit, PollLease)
 		},

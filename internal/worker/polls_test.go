@@ -191,3 +191,51 @@ func TestASlowProviderDoesNotHoldUpPollsOfAnother(t *testing.T) {
 	close(hang)
 	running.Wait()
 }
+
+// A host takes the questions about 500 orders and never answers. The orders of another host of the same provider, which become due
+// later, are asked about in the usual time.
+func TestAHostThatHangsDoesNotHoldUpPollsOfAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const atHost, wait = 64, 100 * time.Millisecond // as many calls and as long a wait as the transport allows at one host
+		d := newDueOrders(500)
+		for i := range d.due {
+			d.due[i].Shop = uuid.Nil
+		}
+		var asked, hanging atomic.Int64
+		var answered sync.Map
+		d.poll = func(ctx context.Context, key payment.Key) error {
+			if key.Shop != uuid.Nil {
+				answered.Store(key.Order, time.Now())
+				return nil
+			}
+			asked.Add(1)
+			if hanging.Add(1) > atHost {
+				time.Sleep(wait)
+			} else {
+				time.Sleep(PollTimeout)
+			}
+			hanging.Add(-1)
+			return ctx.Err()
+		}
+		var due []time.Time
+		var later []payment.Key
+		for i := range 20 {
+			key := payment.Key{Shop: uuid.New(), Order: uuid.New()}
+			later = append(later, key)
+			due = append(due, time.Now().Add(time.Second+time.Duration(i)*300*time.Millisecond))
+			time.AfterFunc(time.Until(due[i]), func() {
+				d.mu.Lock()
+				defer d.mu.Unlock()
+				d.due = append(d.due, key)
+			})
+		}
+		d.run(50, PollTimeout)
+		require.EqualValues(t, 500, asked.Load())
+		for i, key := range later {
+			at, ok := answered.Load(key.Order)
+			require.True(t, ok, "order %d was not asked about", i)
+			require.Less(t, at.(time.Time).Sub(due[i]), 2*time.Second, "order %d", i)
+		}
+	})
+}

@@ -22,8 +22,8 @@ type Leaser interface {
 	DueDeliveries
 }
 
-// Config is what the workers need. MaxWorkers is how many status polls of each provider and how many deliveries run at once; 50. Of steps of
-// transaction reports there are a few.
+// Config is what the workers need. MaxWorkers is how many status polls of each provider and how many deliveries run at once; 50. A poll
+// that takes longer than a second is not counted. Of steps of transaction reports there are a few.
 type Config struct {
 	Log        zerolog.Logger
 	MaxWorkers int
