@@ -54,7 +54,8 @@ func (c accountSecretStageCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 type accountSecretPromoteCmd struct {
-	Name string `arg:"" help:"The account."`
+	Name  string `arg:"" help:"The account."`
+	Force bool   `help:"Promote although that deletes previous secrets that may sign callbacks still. Such callbacks are refused, and polls find what they said."`
 	reasonFlag
 }
 
@@ -65,7 +66,7 @@ func (c accountSecretPromoteCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	if err := db.store.PromoteSecrets(ctx, c.Name); err != nil {
+	if err := db.store.PromoteSecrets(ctx, c.Name, c.Force); err != nil {
 		return err
 	}
 	fmt.Fprintf(io.Out, "Calls of %s use the new secrets within 5 s. Callbacks are verified by the ones before, too, until 'server account secret retire %[1]s', which is allowed after %s.\n", c.Name, store.PreviousSecretsKept)

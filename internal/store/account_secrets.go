@@ -103,32 +103,63 @@ func WithStaged(a payment.Account) payment.Account {
 	return a
 }
 
-// PromoteSecrets makes an account's staged secrets those that calls use. The ones before verify callbacks still.
-func (s *Store) PromoteSecrets(ctx context.Context, name string) error {
+// PromoteSecrets makes an account's staged secrets those that calls use. The ones before verify callbacks still. A promotion deletes
+// the previous ones of the same name, so it is refused while they may sign callbacks, unless force is given.
+func (s *Store) PromoteSecrets(ctx context.Context, name string, force bool) error {
 	return s.actOnAccount(ctx, "account secret promote", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
 		if len(a.Staged) == 0 {
 			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("No secret of %s is staged. 'server account secret stage' does that.", name)}
 		}
-		return map[string]any{"secrets": fingerprints(fingerprint, a.Secrets)}, map[string]any{"secrets": fingerprints(fingerprint, WithStaged(a).Secrets)},
-			s.promote(ctx, q, a.ID)
+		deleted := deletedByPromotion(a)
+		if len(deleted) > 0 && !force {
+			if err := s.mayDeletePrevious(ctx, q, a, "A promotion deletes them. Wait until then; after a leak, or if the provider never signed with them, give --force."); err != nil {
+				return nil, nil, err
+			}
+		}
+		before, after := map[string]any{"secrets": fingerprints(fingerprint, a.Secrets)}, map[string]any{"secrets": fingerprints(fingerprint, WithStaged(a).Secrets)}
+		if len(deleted) > 0 {
+			before["previous"], after["forced"] = fingerprints(fingerprint, deleted), force
+		}
+		return before, after, s.promote(ctx, q, a.ID)
 	})
+}
+
+// deletedByPromotion returns the previous secrets that a promotion deletes. One that is staged again is not lost.
+func deletedByPromotion(a payment.Account) map[string]gateway.Secret {
+	deleted := map[string]gateway.Secret{}
+	for name, staged := range a.Staged {
+		if previous, ok := a.Previous[name]; ok && previous != staged {
+			deleted[name] = previous
+		}
+	}
+	return deleted
+}
+
+// mayDeletePrevious is an error as long as an account's previous secrets may sign callbacks, with advice on what to do.
+func (s *Store) mayDeletePrevious(ctx context.Context, q *db.Queries, a payment.Account, advice string) error {
+	since, err := q.NewestPreviousSecret(ctx, a.ID)
+	if err != nil {
+		return err
+	}
+	if free := since.Add(PreviousSecretsKept); free.After(s.Now()) {
+		return &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The previous secrets of %s may sign callbacks until %s. %s", a.Name, free.UTC().Format(time.RFC3339), advice)}
+	}
+	return nil
 }
 
 // RetireSecrets deletes an account's previous secrets. That is refused before the provider has given up repeating callbacks that are
 // signed with them, unless they leaked.
 func (s *Store) RetireSecrets(ctx context.Context, name string, leaked bool) error {
 	return s.actOnAccount(ctx, "account secret retire", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
-		since, err := q.NewestPreviousSecret(ctx, a.ID)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if len(a.Previous) == 0 {
 			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("%s has no previous secret.", name)}
 		}
-		if err != nil {
-			return nil, nil, err
+		if !leaked {
+			if err := s.mayDeletePrevious(ctx, q, a, "Wait until then; after a leak give --leaked."); err != nil {
+				return nil, nil, err
+			}
 		}
-		if free := since.Add(PreviousSecretsKept); free.After(s.Now()) && !leaked {
-			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The previous secrets of %s may sign callbacks until %s. Wait until then; after a leak give --leaked.", name, free.UTC().Format(time.RFC3339))}
-		}
-		_, err = q.RetireSecrets(ctx, a.ID)
+		_, err := q.RetireSecrets(ctx, a.ID)
 		return map[string]any{"previous": fingerprints(fingerprint, a.Previous)}, map[string]any{"previous": map[string]string{}, "leaked": leaked}, err
 	})
 }

@@ -24,7 +24,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 		require.NoError(t, err)
 		return a
 	}
-	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.PromoteSecrets(t.Context(), "EUR-1")), "nothing is staged")
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.PromoteSecrets(t.Context(), "EUR-1", false)), "nothing is staged")
 	var seen payment.Account
 	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "new", "more": "m"}, func(a payment.Account) error { seen = a; return nil }))
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, seen.Secrets, "it is checked as it will be")
@@ -32,7 +32,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Equal(t, secretMap{"secret": "hunter2"}, a.Secrets, "calls use the current one")
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, a.Staged)
 
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1"))
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
 	a = account()
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, a.Secrets)
 	require.Equal(t, secretMap{"secret": "hunter2"}, a.Previous)
@@ -43,16 +43,51 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Nil(t, account().Previous)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.RetireSecrets(t.Context(), "EUR-1", false)), "there is none")
 
-	// A second rotation pushes the one before out.
-	for _, secret := range []gateway.Secret{"newer", "newest"} {
-		require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": secret}, fits))
-		require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1"))
-	}
-	a = account()
-	require.Equal(t, secretMap{"secret": "newest", "more": "m"}, a.Secrets)
-	require.Equal(t, secretMap{"secret": "newer"}, a.Previous)
+	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "newer"}, fits))
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
 	require.NoError(t, b.RetireSecrets(t.Context(), "EUR-1", true), "after a leak")
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.StageSecrets(t.Context(), "nobody", secretMap{"secret": "x"}, fits)))
+}
+
+// A second promotion while callbacks may still be signed with the previous secret would delete that one.
+func TestASecondPromotionWaitsForCallbacksSignedBefore(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	stage := func(name string, secret gateway.Secret) {
+		t.Helper()
+		require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{name: secret}, fits))
+	}
+	has := func(current, previous secretMap) {
+		t.Helper()
+		a, err := b.Account(t.Context(), b.account.ID)
+		require.NoError(t, err)
+		require.Equal(t, []secretMap{current, previous}, []secretMap{a.Secrets, a.Previous})
+	}
+	stage("secret", "second")
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
+	until := b.clock.Now().Add(store.PreviousSecretsKept)
+
+	b.clock.Add(store.PreviousSecretsKept - time.Minute)
+	stage("secret", "third")
+	err := b.PromoteSecrets(t.Context(), "EUR-1", false)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, until.UTC().Format(time.RFC3339))
+	require.ErrorContains(t, err, "--force")
+	has(secretMap{"secret": "second"}, secretMap{"secret": "hunter2"})
+
+	stage("secret", "hunter2")
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false), "back to the one before, which is not lost")
+	has(secretMap{"secret": "hunter2"}, secretMap{"secret": "second"})
+
+	stage("secret", "third")
+	require.Error(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", true), "the operator insists")
+	has(secretMap{"secret": "third"}, secretMap{"secret": "hunter2"})
+
+	b.clock.Add(store.PreviousSecretsKept)
+	stage("secret", "fourth")
+	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false), "nobody signs with the previous one any more")
+	has(secretMap{"secret": "fourth"}, secretMap{"secret": "third"})
 }
 
 func TestTwoCallbackAddressesLiveDuringARotation(t *testing.T) {
