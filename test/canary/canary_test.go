@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -80,6 +81,10 @@ var spellings = []func(string) string{
 	func(n string) string { return base64.StdEncoding.EncodeToString([]byte(n)) },
 	func(n string) string { return base64.RawURLEncoding.EncodeToString([]byte(n)) },
 	func(n string) string { return hex.EncodeToString([]byte(n)) },
+	each("%02x "), each("%02X:"), each("0x%02x, "), each("%d "), each("=%02X"), each(`\%03o`),
+	func(n string) string { return base64.StdEncoding.EncodeToString([]byte(each("%c\x00")(n))) },
+	func(n string) string { return base64.StdEncoding.EncodeToString([]byte(each("\x00%c")(n))) },
+	func(n string) string { return base32.StdEncoding.EncodeToString([]byte(n)) },
 	around("card ", ""), around("visa:", ""), around("картка ", ""), around("", " 12/30"), around("", " 1230 739"), around(";", "=30121010000000000000?"), around("%B", "^DOE/JOHN^3012101?"),
 }
 
@@ -221,12 +226,22 @@ func (c *canary) sendEverywhere() {
 // forms are all ways in which the search knows a mark.
 func forms(mark string) (out [][]byte) {
 	out = append(out, []byte(mark), []byte(hex.EncodeToString([]byte(mark))), []byte(strings.ToUpper(hex.EncodeToString([]byte(mark)))), []byte(shifted('０')(mark)), []byte(shifted('𝟬')(mark)))
-	for _, f := range []string{"%%%02X", "%%25%02X", "&#%d;", "&#x%x;", `\u%04x`, `\\u%04x`, `\x%02x`, "%c\u0301"} {
+	for _, f := range []string{
+		"%%%02X", "%%25%02X", "&#%d;", "&#x%x;", `\u%04x`, `\\u%04x`, `\x%02x`, "%c\u0301", "%02x ", "%02X:", "0x%02x, ", "%d ", "=%02X", `\%03o`, `\\%03o`,
+	} {
 		out = append(out, []byte(each(f)(mark)))
 	}
-	for phase := range 3 { // only what the mark alone decides
-		text := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", phase) + mark + "xx"))
-		out = append(out, []byte(text[(8*phase+5)/6:8*(phase+len(mark))/6]))
+	for _, text := range []string{mark, each("%c\x00")(mark), each("\x00%c")(mark)} {
+		out = append(out, within(base64.StdEncoding, text, 3, 6)...)
+	}
+	return append(out, within(base32.StdEncoding, mark, 5, 5)...)
+}
+
+// within returns what a text becomes at each place of an encoding with so many bits a character: only what the text alone decides.
+func within(encoding interface{ EncodeToString([]byte) string }, text string, places, bits int) (out [][]byte) {
+	for before := range places {
+		encoded := encoding.EncodeToString([]byte(strings.Repeat("x", before) + text + "xx"))
+		out = append(out, []byte(encoded[(8*before+bits-1)/bits:8*(before+len(text))/bits]))
 	}
 	return out
 }

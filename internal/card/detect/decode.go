@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"html"
 	"regexp"
 	"strconv"
@@ -9,13 +10,18 @@ import (
 )
 
 // decoders return what a text says if it is decoded, nothing if it has no such encoding.
-var decoders = []func(source) []source{unescaped, fromBase64, fromHex, fromExponent}
+var decoders = []func(source) []source{unescaped, fromQuotedPrintable, fromBase64, fromBase32, fromHex, fromCodes, fromExponent}
 
-// unescaped decodes percent signs, HTML entities and the \u, \U and \x of programming languages, all in one pass.
+// unescaped decodes percent signs, HTML entities and the \u, \U, \x and octal numbers of programming languages, all in one pass.
 func unescaped(src source) []source {
 	if !strings.ContainsAny(src.text, `%&\`) {
 		return nil
 	}
+	return without(src, escape)
+}
+
+// without decodes a text in which escape knows the escapes.
+func without(src source, escape func(text string) (decoded string, width int)) []source {
 	var text strings.Builder
 	var at []place
 	found := false
@@ -42,7 +48,7 @@ func unescaped(src source) []source {
 
 var (
 	percent   = regexp.MustCompile(`^%(?:u([0-9A-Fa-f]{4})|([0-9A-Fa-f]{2}))`)
-	backslash = regexp.MustCompile(`^\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[ux]\{([0-9A-Fa-f]{1,8})\}|x([0-9A-Fa-f]{2}))`)
+	backslash = regexp.MustCompile(`^\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|[ux]\{([0-9A-Fa-f]{1,8})\}|x([0-9A-Fa-f]{2})|([01][0-7]{2}|[4-7][0-7]))`)
 	entity    = regexp.MustCompile(`^&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,31};)`)
 )
 
@@ -59,6 +65,10 @@ func escape(text string) (decoded string, width int) {
 		}
 	case '\\':
 		if m := backslash.FindStringSubmatch(text); m != nil {
+			if m[5] != "" {
+				b, _ := strconv.ParseUint(m[5], 8, 8)
+				return string([]byte{byte(b)}), len(m[0])
+			}
 			return fromCode(m[1] + m[2] + m[3] + m[4]), len(m[0])
 		}
 	case '&':
@@ -77,9 +87,26 @@ func fromCode(hexDigits string) string {
 	return string(rune(n))
 }
 
+// shortestQuotedPrintable is how many digits must be escaped: one alone may be the beginning of a value, as in id=3712.
+const shortestQuotedPrintable = 6
+
+// fromQuotedPrintable decodes escapes such as =34, as in e-mails.
+func fromQuotedPrintable(src source) []source {
+	if strings.Count(src.text, "=3") < shortestQuotedPrintable {
+		return nil
+	}
+	return without(src, func(text string) (string, int) {
+		if len(text) < 3 || text[0] != '=' || !hexAlphabet[text[1]] || !hexAlphabet[text[2]] {
+			return "", 0
+		}
+		return string([]byte{hexValue(text[1])<<4 | hexValue(text[2])}), 3
+	})
+}
+
 // The least lengths of words that are taken for an encoding.
 const (
 	shortestBase64 = 16
+	shortestBase32 = 20
 	shortestHex    = 24
 )
 
@@ -97,6 +124,7 @@ const base64Characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 
 var (
 	base64Alphabet = newAlphabet(base64Characters + "-_")
+	base32Alphabet = newAlphabet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz234567")
 	hexAlphabet    = newAlphabet("0123456789abcdefABCDEF")
 )
 
@@ -116,6 +144,25 @@ func fromBase64(src source) []source {
 		bits, have := uint32(0), 0
 		for i := range len(word) {
 			bits, have = bits<<6|uint32(base64Value[word[i]]), have+6
+			if have >= 8 {
+				have -= 8
+				found = append(found, byte(bits>>have)) //nolint:gosec // the byte that is full
+			}
+		}
+		return found
+	})
+}
+
+// fromBase32 decodes words as fromBase64 does, in either case.
+func fromBase32(src source) []source {
+	return words(src, &base32Alphabet, shortestBase32, 8, func(word string, found []byte) []byte {
+		bits, have := uint32(0), 0
+		for i := range len(word) {
+			value := word[i] - '2' + 26
+			if isLetter(word[i]) {
+				value = word[i]&0x1F - 1
+			}
+			bits, have = bits<<5|uint32(value), have+5
 			if have >= 8 {
 				have -= 8
 				found = append(found, byte(bits>>have)) //nolint:gosec // the byte that is full
@@ -150,7 +197,7 @@ func words(src source, of *alphabet, shortest, phases int, decode func(word stri
 			to++
 		}
 		for phase := from; phase < from+phases && to-phase >= shortest; phase++ {
-			decoded := decode(src.text[phase:to], buffer[:0])
+			decoded := withoutZeros(decode(src.text[phase:to], buffer[:0]))
 			if !readable(decoded) {
 				continue
 			}
@@ -161,6 +208,20 @@ func words(src source, of *alphabet, shortest, phases int, decode func(word stri
 			out = append(out, source{text: string(decoded), at: at, encoded: true})
 		}
 		from = to + 1
+	}
+	return out
+}
+
+// withoutZeros makes UTF-16 and UTF-32 of ASCII, in either order of bytes.
+func withoutZeros(decoded []byte) []byte {
+	if bytes.IndexByte(decoded, 0) < 0 {
+		return decoded
+	}
+	out := decoded[:0]
+	for _, b := range decoded {
+		if b != 0 {
+			out = append(out, b)
+		}
 	}
 	return out
 }

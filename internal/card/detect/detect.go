@@ -128,7 +128,7 @@ func merge(found []Finding) []Finding {
 
 // cannotHold is true for most texts: they have no encoding, and too few digits together for a card number.
 func cannotHold(text string) bool {
-	if together(text) || strings.ContainsAny(text, `%&\`) || mayBeExponent(text) {
+	if together(text) || strings.ContainsAny(text, `%&\`) || mayBeExponent(text) || mayBeCodes(text) {
 		return false
 	}
 	word := 0

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -60,7 +61,22 @@ func formatted(format string) func(string) string {
 }
 
 func toBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+func toBase32(text string) string { return base32.StdEncoding.EncodeToString([]byte(text)) }
 func toHex(text string) string    { return hex.EncodeToString([]byte(text)) }
+
+// joinedBy writes each digit in a format, with something between them.
+func joinedBy(separator, format string) func(string) string {
+	return func(number string) string {
+		return strings.TrimSuffix(mapped(func(_ int, r rune) string { return fmt.Sprintf(format, r) + separator })(number), separator)
+	}
+}
+
+// wide writes each character with zeros before and behind it, as UTF-16 and UTF-32 do.
+func wide(before, behind int) func(string) string {
+	return mapped(func(_ int, r rune) string {
+		return strings.Repeat("\x00", before) + string(r) + strings.Repeat("\x00", behind)
+	})
+}
 
 func spellings() []spelling {
 	return []spelling{
@@ -101,7 +117,26 @@ func spellings() []spelling {
 		{"base64 in a word", twice(toBase64, around("tok-", "")), Ambiguous},
 		{"base64 of more", twice(around(`{"n":"`, `"}`), toBase64), Ambiguous},
 		{"base64 twice", twice(toBase64, toBase64), Evident},
+		{"base64 of UTF-16LE", twice(wide(0, 1), toBase64), Evident},
+		{"base64 of UTF-16BE", twice(wide(1, 0), toBase64), Evident},
+		{"base64 of UTF-32", twice(wide(3, 0), toBase64), Evident},
+		{"UTF-7", twice(wide(1, 0), twice(toBase64, around("+", "-"))), Evident},
+		{"base32", toBase32, Evident},
+		{"small base32", twice(toBase32, strings.ToLower), Evident},
+		{"base32 of more", twice(around(`{"n":"`, `"}`), toBase32), Ambiguous},
 		{"hex", toHex, Evident},
+		{"hex of UTF-16", twice(wide(0, 1), toHex), Evident},
+		{"hex with spaces", joinedBy(" ", "%02x"), Evident},
+		{"hex with colons", joinedBy(":", "%02X"), Evident},
+		{"hex with dashes", joinedBy("-", "%02x"), Evident},
+		{"a row of hex numbers", joinedBy(", ", "0x%02X"), Evident},
+		{"a row of decimal codes", joinedBy(",", "%d"), Evident},
+		{"a row of octal codes", joinedBy(" ", "%03o"), Evident},
+		{"a row of codes after text", twice(joinedBy(" ", "%02x"), around("bytes: ", " ok")), Evident},
+		{"quoted printable", formatted("=%02X"), Evident},
+		{"small quoted printable", formatted("=%02x"), Evident},
+		{"octal escapes", formatted(`\%03o`), Evident},
+		{"short octal escapes", formatted(`\%o`), Evident},
 		{"hex of base64", twice(toBase64, toHex), Evident},
 		{"percent of full width", twice(shifted('０'), url.QueryEscape), Evident},
 		{"a word before", around("card: ", ""), Evident},
@@ -197,6 +232,23 @@ func TestMask(t *testing.T) {
 	}
 }
 
+func randomBytes(random *rand.Rand, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = byte(random.IntN(256))
+	}
+	return out
+}
+
+// pairs writes bytes as numbers with a separator.
+func pairs(separator string, all []byte, format string) string {
+	out := make([]string, len(all))
+	for i, b := range all {
+		out[i] = fmt.Sprintf(format, b)
+	}
+	return strings.Join(out, separator)
+}
+
 // Honest references are never refused, and few of them are ambiguous. The seeds are fixed.
 func TestRandomReferences(t *testing.T) {
 	t.Parallel()
@@ -225,6 +277,12 @@ func TestRandomReferences(t *testing.T) {
 		"random base64": {func() string {
 			return toBase64(string([]byte{byte(random.IntN(256)), byte(random.IntN(256))}) + fmt.Sprintf("%x", random.Uint64()))
 		}, 0.5},
+		"random base32": {func() string { return toBase32(string(randomBytes(random, 20))) }, 0.5},
+		"fingerprints":  {func() string { return pairs(":", randomBytes(random, 20), "%02X") }, 1},
+		"rows of bytes": {func() string { return pairs(" ", randomBytes(random, 16), "%02x") }, 2},
+		"queries": {func() string {
+			return "?a=3" + digits(2) + "&id=3" + digits(15) + "&b=3" + digits(2) + "&c=3" + digits(2)
+		}, 5},
 		"with a suffix":  {func() string { return digits(13) + "-" + digits(3) }, 6},
 		"with a counter": {func() string { return digits(16) + "-001" }, 7},
 	}

@@ -5,5 +5,5 @@
 // Evident if something else says that it is a card: the way it is grouped or hidden, a word or an expiry beside it.
 //
 // Not found: twelve digits, digits with letters or more than three other characters between them, number words, and encodings
-// not named in decode.go.
+// not named in decode.go and codes.go.
 package detect

@@ -8,16 +8,17 @@ import (
 
 // Texts of a known form have digits that are no card's.
 var (
-	uuidForm = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
-	hashForm = regexp.MustCompile(`(?i)\b(?:[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b`) // ids of ours and of providers
-	ibanForm = regexp.MustCompile(`\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`)
-	phone    = regexp.MustCompile(`^\s*\+[0-9 ()./-]{6,25}$`)
+	uuidForm  = regexp.MustCompile(`(?i)\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`)
+	hashForm  = regexp.MustCompile(`(?i)\b(?:[0-9a-f]{24}|[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})\b`) // ids of ours and of providers
+	printForm = regexp.MustCompile(`(?i)\b[0-9a-f]{2}(?::[0-9a-f]{2}){15,31}\b`)                      // fingerprints of keys and certificates
+	ibanForm  = regexp.MustCompile(`\b[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b`)
+	phone     = regexp.MustCompile(`^\s*\+[0-9 ()./-]{6,25}$`)
 )
 
 // structured takes the digits of texts of a known form out of chars, and reports whether there were any.
 func structured(text, field string, chars []char) bool {
 	var forms [][]int
-	for _, form := range []*regexp.Regexp{uuidForm, hashForm} {
+	for _, form := range []*regexp.Regexp{uuidForm, hashForm, printForm} {
 		for _, at := range form.FindAllStringIndex(text, -1) {
 			if strings.ContainsAny(text[at[0]:at[1]], "abcdefABCDEF") { // digits alone are anything
 				forms = append(forms, at)
