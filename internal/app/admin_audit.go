@@ -15,6 +15,7 @@ type auditCmd struct {
 	List   auditListCmd   `cmd:"" help:"List the newest entries of the audit log."`
 	Export auditExportCmd `cmd:"" help:"Print all entries, the oldest first, for programs."`
 	Accept auditAcceptCmd `cmd:"" help:"Seal the rows of a shop or account as they are, after they were changed past payrelay, and switch it off."`
+	Anchor auditAnchorCmd `cmd:"" help:"Write the newest event of each shop into the audit log. 'audit verify' finds from then on if the end of a feed was cut off before it."`
 	Verify auditVerifyCmd `cmd:"" help:"Find what was changed in the database by something else than payrelay. Exit code 0: nothing. 1: something. 2: it could not be read."`
 }
 

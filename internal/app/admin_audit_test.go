@@ -216,6 +216,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"payout reject":                 {"payout", "reject", b.waiting(t, "waits-2")},
 		"retention run":                 {"retention", "run"},
 		"audit accept":                  {"audit", "accept", "--account", "EUR-1"},
+		"audit anchor":                  {"audit", "anchor"},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 )
 
@@ -44,4 +45,32 @@ func TestWhatIsUsedOfALimitIsVerified(t *testing.T) {
 	}
 	b.clock.Add(26 * time.Hour)
 	require.Empty(t, b.verify(t), "a window that is over says nothing")
+}
+
+// A pause that was removed shows by the operator's act, or by the counter that led to it.
+func TestARemovedPauseIsFound(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setDeclines(t, payment.LimitPause, 3)
+	b.clock.Add(5 * time.Minute)
+	b.ends(t, "", gateway.FailureDeclined, gateway.FailureDeclined, gateway.FailureDeclined)
+	b.exec(t, "CREATE TABLE kept_pauses AS SELECT * FROM paused_shops")
+	removedAndBack := func(by string) {
+		t.Helper()
+		require.Empty(t, b.verify(t), by)
+		b.exec(t, "DELETE FROM paused_shops")
+		require.Equal(t, "paused_shops "+b.shop.ID.String(), findingNames(b.verify(t)), by)
+		b.exec(t, "INSERT INTO paused_shops SELECT * FROM kept_pauses")
+	}
+	removedAndBack("by declines")
+	require.NoError(t, b.SetPaused(t.Context(), "first", false))
+	require.Empty(t, b.verify(t), "an operator ended it")
+	require.NoError(t, b.SetPaused(t.Context(), "first", true))
+	removedAndBack("by an operator")
+	require.NoError(t, b.SetPaused(t.Context(), "first", false))
+
+	b.ends(t, "", gateway.FailureDeclined, gateway.FailureDeclined)
+	b.clock.Add(5 * time.Minute)
+	b.setDeclines(t, payment.LimitPause, 1)
+	require.Empty(t, b.verify(t), "what was counted before a limit was lowered paused nobody")
 }

@@ -186,3 +186,37 @@ func TestADisputeIsNotHiddenByAnOldRow(t *testing.T) {
 		require.NotEmpty(t, b.verify(t), name)
 	}
 }
+
+// A refund that is removed with its events, together with the newer row of its payment, shows by the calls that were made for it, and by
+// an anchor, also after other events took the places of its own.
+func TestARefundThatIsRemovedAltogetherIsFound(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	old := b.kept(t, b.paid)
+	o, err := b.Order(t.Context(), b.paid)
+	require.NoError(t, err)
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, o, "refund-2", 600))
+	require.NoError(t, err)
+	_, err = b.UpdateOrder(t.Context(), refund.Key(), func(o *payment.Order) error {
+		o.AddCall(payment.Call{Operation: "refund", StartedAt: b.clock.Now(), Outcome: "processing"})
+		return nil
+	})
+	require.NoError(t, err)
+	b.report(t, refund.Key(), payment.StatusSucceeded)
+	shops, err := b.AnchorFeeds(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, shops)
+	require.Empty(t, b.verify(t))
+
+	const cut = "UPDATE feed_positions SET position = (SELECT max(n.position) FROM notifications n)"
+	of := " WHERE order_id = '" + refund.ID.String() + "'"
+	for _, table := range []string{"order_transitions", "notifications", "deliveries", "order_references", "open_orders"} {
+		old = append(old, "DELETE FROM "+table+of)
+	}
+	b.tamper(t, append(old, "DELETE FROM orders WHERE id = '"+refund.ID.String()+"'", cut)...)
+	require.Contains(t, b.verify(t), store.Finding{Table: "orders", ID: refund.ID.String(), What: "the order is missing, and provider_calls names it"})
+	b.tamper(t, "DELETE FROM provider_calls"+of)
+	b.fixture.paid(t, "later-1", 100)
+	b.fixture.paid(t, "later-2", 100)
+	require.Equal(t, "notifications "+b.shop.ID.String(), findingNames(b.verify(t)), "the places of the refund's events are taken")
+}

@@ -175,7 +175,7 @@ var otherTables = map[string]string{
 	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log", "routing_sets": "sealed by the audit log",
 	"audit_log": "a chain of its own", "payout_approvals": "sealed, TestAReleaseIsAnOperators", "mandates": "sealed, TestAnAlteredMandateIsNotCharged",
 	"service_keys": "encrypted, bound to the name; TestALostServiceKeyIsNotMadeAnew", "idempotency_keys": "encrypted, bound to the shop and the key",
-	"limit_uses": "compared with limit_reservations, TestWhatIsUsedOfALimitIsVerified", "limit_reservations": "compared with the orders, the same", "paused_shops": "made of counters; the service's role can take no pause away", "order_fingerprints": "only asks about duplicates",
+	"limit_uses": "compared with limit_reservations, TestWhatIsUsedOfALimitIsVerified", "limit_reservations": "compared with the orders, the same", "paused_shops": "compared with the counters and the audit log, TestARemovedPauseIsFound", "order_fingerprints": "only asks about duplicates",
 	"open_orders": "schedules polls", "order_holds": "sealed by the audit log",
 	"provider_calls": "evidence, encrypted", "callbacks": "counted with the history, evidence is encrypted", "callback_keys": "a repeat that is judged anew changes nothing",
 	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",

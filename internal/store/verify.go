@@ -48,6 +48,8 @@ type verification struct {
 	// erased are the orders with a receipt in the audit log, up to the entry receiptsTo.
 	erased     map[uuid.UUID]bool
 	receiptsTo int64
+	// anchors are events that were the newest of a shop's feed, by their places, as the audit log says.
+	anchors map[uuid.UUID]map[int64]uuid.UUID
 }
 
 // VerifyOrders compares orders, their histories and the feeds with each other and with their seals. It changes nothing. found hears
@@ -65,8 +67,10 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 	if err := v.serviceKeys(ctx); err != nil {
 		return v.done, err
 	}
-	if err := v.uses(ctx); err != nil {
-		return v.done, err
+	for _, verify := range []func(context.Context) error{v.uses, v.pauses, v.readAnchors} {
+		if err := verify(ctx); err != nil {
+			return v.done, err
+		}
 	}
 	var shop uuid.UUID
 	for {
@@ -75,7 +79,7 @@ func (s *Store) VerifyOrders(ctx context.Context, scope VerifyScope, found func(
 			return v.done, err
 		}
 		shop = *next
-		for _, verify := range []func(context.Context, uuid.UUID) error{v.orders, v.feed, v.releases, v.mandates, v.disputes, v.lost, v.reservations} {
+		for _, verify := range []func(context.Context, uuid.UUID) error{v.orders, v.feed, v.anchored, v.releases, v.mandates, v.disputes, v.lost, v.reservations} {
 			if err := verify(ctx, shop); err != nil {
 				return v.done, err
 			}
@@ -93,6 +97,13 @@ func (v *verification) lost(ctx context.Context, shop uuid.UUID) error {
 				what = lostRefund(*r.ParentID)
 			}
 			v.found(Finding{"orders", r.OrderID.String(), what})
+		}
+		if err != nil {
+			return err
+		}
+		unknown, err := q.LostFingerprints(ctx, shop)
+		for _, id := range unknown {
+			v.found(Finding{"orders", id.String(), "the order is missing, and order_fingerprints names it"})
 		}
 		return err
 	})

@@ -28,6 +28,7 @@ type verifiedPage struct {
 	unfound     map[uuid.UUID]bool  // by a name of the provider or a bank
 	conflicts   map[uuid.UUID][]db.ConflictsToVerifyRow
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
+	remnants    []db.RemnantsToVerifyRow // of orders that are gone
 }
 
 // readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
@@ -112,6 +113,10 @@ func (p *verifiedPage) readMore(ctx context.Context, q *db.Queries, after uuid.U
 	for _, c := range conflicts {
 		p.conflicts[c.OrderID] = append(p.conflicts[c.OrderID], c)
 	}
+	if err != nil {
+		return err
+	}
+	p.remnants, err = q.RemnantsToVerify(ctx, db.RemnantsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
 	return err
 }
 
@@ -155,6 +160,9 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		if p.orders[id] == nil {
 			v.found(Finding{"orders", id.String(), "the order is missing, and its attempts are there"})
 		}
+	}
+	for _, r := range p.remnants {
+		v.found(Finding{"orders", r.OrderID.String(), "the order is missing, and " + r.NamedIn + " names it"})
 	}
 	return nil
 }

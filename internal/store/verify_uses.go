@@ -21,6 +21,17 @@ func (v *verification) uses(ctx context.Context) error {
 	})
 }
 
+// pauses verifies that the shops are paused that operators or declines paused.
+func (v *verification) pauses(ctx context.Context) error {
+	return v.store.readWithin(ctx, verifyLimit, "read pauses", func(ctx context.Context, q *db.Queries) error {
+		rows, err := q.PausesToVerify(ctx)
+		for _, shop := range rows {
+			v.found(Finding{"paused_shops", shop.String(), "the direct card payments of the shop must be paused, and are not"})
+		}
+		return err
+	})
+}
+
 // reservations verifies the sums with which a shop's orders are counted.
 func (v *verification) reservations(ctx context.Context, shop uuid.UUID) error {
 	return v.store.readWithin(ctx, verifyLimit, "read what orders are counted with", func(ctx context.Context, q *db.Queries) error {

@@ -92,3 +92,42 @@ WHERE coalesce(u.begins_at, c.begins_at) > limit_left(l.rule, sqlc.arg('now')::t
 -- Orders that are counted with another sum than theirs, or are gone.
 SELECT r.order_id FROM limit_reservations r LEFT JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
 WHERE r.shop_id = @shop_id AND (o.id IS NULL OR r.amount <> coalesce(o.amount, 0)) ORDER BY r.order_id;
+
+-- name: PausesToVerify :many
+-- The shops that must be paused and are not: an operator paused them and did not resume them, or the counter that pauses them is full.
+-- A counter that filled up before the limits of the shop were last set says nothing.
+SELECT s.id FROM shops s WHERE NOT EXISTS (SELECT 1 FROM paused_shops p WHERE p.shop_id = s.id) AND (
+    (SELECT a.action FROM audit_log a WHERE a.shop = s.name AND a.action IN ('limit pause', 'limit resume') ORDER BY a.seq DESC LIMIT 1) = 'limit pause'
+    OR EXISTS (
+        SELECT 1 FROM limits l WHERE l.rule = 'pause' AND l.mode = 'enforce' AND l.scope = 'shop' AND l.object_id = s.id::text
+            AND (SELECT sum(u.orders) FROM limit_uses u WHERE u.limit_id = l.id) >= l.orders
+            AND (SELECT max(u.begins_at) FROM limit_uses u WHERE u.limit_id = l.id)
+                > (SELECT coalesce(max(a.at), '-infinity') FROM audit_log a WHERE a.shop = s.name AND a.action = 'limit set')
+    )
+) ORDER BY s.id;
+
+-- name: RemnantsToVerify :many
+-- What names orders that are gone, beside histories, attempts and notifications.
+SELECT r.named_in, r.order_id FROM (
+    SELECT 'provider_calls'::text AS named_in, c.order_id FROM provider_calls c WHERE c.shop_id = @shop_id AND c.order_id > @after AND c.order_id <= @until
+    UNION SELECT 'callbacks', c.order_id FROM callbacks c WHERE c.shop_id = @shop_id AND c.order_id > @after AND c.order_id <= @until
+    UNION SELECT 'notification_attempts', n.order_id FROM notification_attempts n WHERE n.shop_id = @shop_id AND n.order_id > @after AND n.order_id <= @until
+    UNION SELECT 'order_conflicts', c.order_id FROM order_conflicts c WHERE c.shop_id = @shop_id AND c.order_id > @after AND c.order_id <= @until
+    UNION SELECT 'open_orders', p.order_id FROM open_orders p WHERE p.shop_id = @shop_id AND p.order_id > @after AND p.order_id <= @until
+) r WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = r.order_id) ORDER BY r.order_id, r.named_in;
+
+-- name: LostFingerprints :many
+-- Orders that are gone, and are known by what they asked for.
+SELECT f.order_id FROM order_fingerprints f WHERE f.shop_id = @shop_id
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id) ORDER BY f.order_id;
+
+-- name: FeedEnd :many
+-- The newest event of a shop, if it has any.
+SELECT position, id FROM notifications WHERE shop_id = @shop_id ORDER BY position DESC LIMIT 1;
+
+-- name: AnchorsAfter :many
+-- The ends of feeds that the audit log keeps, after an entry.
+SELECT seq, after FROM audit_log WHERE seq > @after_seq AND action = 'audit anchor' ORDER BY seq LIMIT @max_rows;
+
+-- name: EventsAt :many
+SELECT position, id FROM notifications WHERE shop_id = @shop_id AND position = ANY(@positions::bigint[]);

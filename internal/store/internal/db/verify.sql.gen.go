@@ -33,6 +33,41 @@ func (q *Queries) AddOrderNames(ctx context.Context, arg AddOrderNamesParams) er
 	return err
 }
 
+const AnchorsAfter = `-- name: AnchorsAfter :many
+SELECT seq, after FROM audit_log WHERE seq > $1 AND action = 'audit anchor' ORDER BY seq LIMIT $2
+`
+
+type AnchorsAfterParams struct {
+	AfterSeq int64 `db:"after_seq"`
+	MaxRows  int32 `db:"max_rows"`
+}
+
+type AnchorsAfterRow struct {
+	Seq   int64           `db:"seq"`
+	After json.RawMessage `db:"after"`
+}
+
+// The ends of feeds that the audit log keeps, after an entry.
+func (q *Queries) AnchorsAfter(ctx context.Context, arg AnchorsAfterParams) ([]AnchorsAfterRow, error) {
+	rows, err := q.db.Query(ctx, AnchorsAfter, arg.AfterSeq, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AnchorsAfterRow
+	for rows.Next() {
+		var i AnchorsAfterRow
+		if err := rows.Scan(&i.Seq, &i.After); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const AppliedCallbacksToVerify = `-- name: AppliedCallbacksToVerify :many
 SELECT order_id, count(*) AS applied FROM callbacks
 WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 AND verdict = 'apply' GROUP BY order_id
@@ -181,6 +216,70 @@ func (q *Queries) ErasuresAfter(ctx context.Context, arg ErasuresAfterParams) ([
 	return items, nil
 }
 
+const EventsAt = `-- name: EventsAt :many
+SELECT position, id FROM notifications WHERE shop_id = $1 AND position = ANY($2::bigint[])
+`
+
+type EventsAtParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	Positions []int64   `db:"positions"`
+}
+
+type EventsAtRow struct {
+	Position int64     `db:"position"`
+	ID       uuid.UUID `db:"id"`
+}
+
+func (q *Queries) EventsAt(ctx context.Context, arg EventsAtParams) ([]EventsAtRow, error) {
+	rows, err := q.db.Query(ctx, EventsAt, arg.ShopID, arg.Positions)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsAtRow
+	for rows.Next() {
+		var i EventsAtRow
+		if err := rows.Scan(&i.Position, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const FeedEnd = `-- name: FeedEnd :many
+SELECT position, id FROM notifications WHERE shop_id = $1 ORDER BY position DESC LIMIT 1
+`
+
+type FeedEndRow struct {
+	Position int64     `db:"position"`
+	ID       uuid.UUID `db:"id"`
+}
+
+// The newest event of a shop, if it has any.
+func (q *Queries) FeedEnd(ctx context.Context, shopID uuid.UUID) ([]FeedEndRow, error) {
+	rows, err := q.db.Query(ctx, FeedEnd, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FeedEndRow
+	for rows.Next() {
+		var i FeedEndRow
+		if err := rows.Scan(&i.Position, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const FeedPositions = `-- name: FeedPositions :many
 SELECT position FROM notifications WHERE shop_id = $1 AND position > $2 ORDER BY position LIMIT $3
 `
@@ -220,6 +319,32 @@ func (q *Queries) LastFeedPosition(ctx context.Context, shopID uuid.UUID) (int64
 	var position int64
 	err := row.Scan(&position)
 	return position, err
+}
+
+const LostFingerprints = `-- name: LostFingerprints :many
+SELECT f.order_id FROM order_fingerprints f WHERE f.shop_id = $1
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id) ORDER BY f.order_id
+`
+
+// Orders that are gone, and are known by what they asked for.
+func (q *Queries) LostFingerprints(ctx context.Context, shopID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, LostFingerprints, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const LostOrders = `-- name: LostOrders :many
@@ -446,6 +571,40 @@ func (q *Queries) OrdersToVerify(ctx context.Context, arg OrdersToVerifyParams) 
 	return items, nil
 }
 
+const PausesToVerify = `-- name: PausesToVerify :many
+SELECT s.id FROM shops s WHERE NOT EXISTS (SELECT 1 FROM paused_shops p WHERE p.shop_id = s.id) AND (
+    (SELECT a.action FROM audit_log a WHERE a.shop = s.name AND a.action IN ('limit pause', 'limit resume') ORDER BY a.seq DESC LIMIT 1) = 'limit pause'
+    OR EXISTS (
+        SELECT 1 FROM limits l WHERE l.rule = 'pause' AND l.mode = 'enforce' AND l.scope = 'shop' AND l.object_id = s.id::text
+            AND (SELECT sum(u.orders) FROM limit_uses u WHERE u.limit_id = l.id) >= l.orders
+            AND (SELECT max(u.begins_at) FROM limit_uses u WHERE u.limit_id = l.id)
+                > (SELECT coalesce(max(a.at), '-infinity') FROM audit_log a WHERE a.shop = s.name AND a.action = 'limit set')
+    )
+) ORDER BY s.id
+`
+
+// The shops that must be paused and are not: an operator paused them and did not resume them, or the counter that pauses them is full.
+// A counter that filled up before the limits of the shop were last set says nothing.
+func (q *Queries) PausesToVerify(ctx context.Context) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, PausesToVerify)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ReferencesToVerify = `-- name: ReferencesToVerify :many
 SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3 AND NOT EXISTS (
     SELECT 1 FROM order_references r WHERE r.reference = o.reference AND r.shop_id = o.shop_id AND r.kind = o.kind AND r.order_id = o.id AND r.parent_id IS NOT DISTINCT FROM o.parent_id
@@ -507,6 +666,48 @@ func (q *Queries) RefundsToVerify(ctx context.Context, arg RefundsToVerifyParams
 	for rows.Next() {
 		var i RefundsToVerifyRow
 		if err := rows.Scan(&i.PaymentID, &i.Reserved, &i.Refunded); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const RemnantsToVerify = `-- name: RemnantsToVerify :many
+SELECT r.named_in, r.order_id FROM (
+    SELECT 'provider_calls'::text AS named_in, c.order_id FROM provider_calls c WHERE c.shop_id = $1 AND c.order_id > $2 AND c.order_id <= $3
+    UNION SELECT 'callbacks', c.order_id FROM callbacks c WHERE c.shop_id = $1 AND c.order_id > $2 AND c.order_id <= $3
+    UNION SELECT 'notification_attempts', n.order_id FROM notification_attempts n WHERE n.shop_id = $1 AND n.order_id > $2 AND n.order_id <= $3
+    UNION SELECT 'order_conflicts', c.order_id FROM order_conflicts c WHERE c.shop_id = $1 AND c.order_id > $2 AND c.order_id <= $3
+    UNION SELECT 'open_orders', p.order_id FROM open_orders p WHERE p.shop_id = $1 AND p.order_id > $2 AND p.order_id <= $3
+) r WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id) ORDER BY r.order_id, r.named_in
+`
+
+type RemnantsToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+type RemnantsToVerifyRow struct {
+	NamedIn string    `db:"named_in"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+// What names orders that are gone, beside histories, attempts and notifications.
+func (q *Queries) RemnantsToVerify(ctx context.Context, arg RemnantsToVerifyParams) ([]RemnantsToVerifyRow, error) {
+	rows, err := q.db.Query(ctx, RemnantsToVerify, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RemnantsToVerifyRow
+	for rows.Next() {
+		var i RemnantsToVerifyRow
+		if err := rows.Scan(&i.NamedIn, &i.OrderID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
