@@ -597,13 +597,14 @@ CREATE TABLE limit_reservations (
 );
 CREATE INDEX limit_reservations_age ON limit_reservations USING brin (at); -- rows come and go in the order of time
 
--- The newest order that asks for the same: a payout of the sum to the destination, or a refund of the sum of the payment. What is the
--- same is told by a keyed hash. Only kept where a limit of the rule duplicate is set.
+-- The orders that ask for the same: payouts of the sum to the destination, or refunds of the sum of the payment. What is the same is
+-- told by a keyed hash. Only kept where a limit of the rule duplicate is set.
 CREATE TABLE order_fingerprints (
     shop_id     uuid NOT NULL,
     fingerprint bytea NOT NULL CONSTRAINT order_fingerprints_length CHECK (length(fingerprint) = 32),
-    order_id    uuid NOT NULL,
-    at          timestamptz NOT NULL,
+    order_id    uuid NOT NULL,                              -- the newest
+    earlier     uuid[] NOT NULL DEFAULT '{}',               -- those beside which the newest was allowed
+    at          timestamptz NOT NULL,                       -- when the newest was made
     PRIMARY KEY (shop_id, fingerprint)
 );
 CREATE INDEX order_fingerprints_age ON order_fingerprints USING brin (at);

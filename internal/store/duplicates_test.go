@@ -63,10 +63,10 @@ func TestAPossibleDuplicateIsAskedAbout(t *testing.T) {
 	_, _, err = b.CreateOrder(t.Context(), b.draftLike(t, "other", "b"))
 	require.NoError(t, err)
 	b.clock.Add(20 * time.Hour)
-	_, err = like("meant", true)
+	meant, err := like("meant", true)
 	require.NoError(t, err)
 	b.clock.Add(20 * time.Hour)
-	asked("b", first)
+	asked("b", meant)
 	b.clock.Add(4 * time.Hour)
 	later, err := like("b", false)
 	require.NoError(t, err)
@@ -74,6 +74,38 @@ func TestAPossibleDuplicateIsAskedAbout(t *testing.T) {
 	b.report(t, later.Key(), payment.StatusFailed)
 	_, err = like("c", false)
 	require.NoError(t, err, "what failed is made anew")
+}
+
+// An order that was allowed beside another is asked about, whatever becomes of the other, and the other whatever becomes of it.
+func TestAnAllowedDuplicateIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	for _, ended := range []string{"first", "second"} {
+		b := newFixture(t)
+		b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitDuplicate, Kind: gateway.KindPayout, Enforced: true}, "first")
+		like := func(reference string, allow bool) (*payment.Order, error) {
+			o := b.draftLike(t, reference, "a")
+			o.AllowDuplicate = allow
+			stored, _, err := b.CreateOrder(t.Context(), o)
+			return stored, err
+		}
+		made := map[string]*payment.Order{}
+		var err error
+		made["first"], err = like("first", false)
+		require.NoError(t, err)
+		made["second"], err = like("second", true)
+		require.NoError(t, err)
+		b.report(t, made[ended].Key(), payment.StatusFailed)
+		delete(made, ended)
+		_, err = like("third", false)
+		require.Equal(t, payment.CodePossibleDuplicate, payment.CodeOf(err), "%v", err)
+		e, _ := errors.AsType[*payment.Error](err)
+		for _, left := range made {
+			require.Equal(t, left.ID, *e.DuplicateOf)
+			b.report(t, left.Key(), payment.StatusFailed)
+		}
+		_, err = like("third", false)
+		require.NoError(t, err, "neither moved money")
+	}
 }
 
 func TestOfManyDuplicatesAtOnceOneIsMade(t *testing.T) {

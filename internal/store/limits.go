@@ -163,8 +163,17 @@ func (c *counting) claim(ctx context.Context, q *db.Queries, o *payment.Order) e
 	if err != nil || n > 0 {
 		return err
 	}
+	other, err := q.ClaimedFingerprint(ctx, db.ClaimedFingerprintParams{ShopID: o.ShopID, Fingerprint: o.Fingerprint})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return c.claim(ctx, q, o) // it failed in this moment
+	}
+	if err != nil {
+		return err
+	}
 	allowed := o.AllowDuplicate || !c.duplicate.Enforced
-	other, err := q.ClaimedFingerprint(ctx, db.ClaimedFingerprintParams{Allowed: allowed, At: now, ShopID: o.ShopID, Fingerprint: o.Fingerprint})
+	if allowed {
+		err = q.JoinFingerprint(ctx, db.JoinFingerprintParams{ShopID: o.ShopID, Fingerprint: o.Fingerprint, OrderID: o.ID, At: now})
+	}
 	if err != nil || o.AllowDuplicate {
 		return err
 	}

@@ -35,18 +35,27 @@ SELECT release_limits(@shops::uuid[], @ended::uuid[], @declined::boolean[], @now
 -- name: ClaimFingerprint :execrows
 -- No row means that another order asked for the same not long ago.
 INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES (@shop_id, @fingerprint, @order_id, @at)
-ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
+ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, earlier = '{}', at = excluded.at
 WHERE f.at <= sqlc.arg('old')::timestamptz;
 
 -- name: InheritFingerprint :execrows
--- The order that asked for the same moved no money.
-UPDATE order_fingerprints f SET order_id = @order_id, at = @at FROM orders o
-WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint AND o.shop_id = @shop_id AND o.id = f.order_id AND o.status IN ('failed', 'canceled');
+-- The orders that asked for the same moved no money.
+UPDATE order_fingerprints f SET order_id = @order_id, earlier = '{}', at = @at
+WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint AND NOT EXISTS (
+    SELECT 1 FROM unnest(f.earlier || f.order_id) same
+    WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same AND o.status IN ('failed', 'canceled')));
 
 -- name: ClaimedFingerprint :one
--- The order that asked for the same. If another may do so, too, the time counts from that one.
-UPDATE order_fingerprints SET at = CASE WHEN sqlc.arg('allowed')::boolean THEN @at ELSE at END
-WHERE shop_id = @shop_id AND fingerprint = @fingerprint RETURNING order_id;
+-- The newest order that asked for the same and may have moved money.
+SELECT same::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) same
+WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same AND o.status IN ('failed', 'canceled'))
+ORDER BY same DESC LIMIT 1;
+
+-- name: JoinFingerprint :exec
+-- One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.
+UPDATE order_fingerprints SET order_id = @order_id, earlier = (earlier || order_id)[greatest(1, cardinality(earlier) - 48):], at = @at
+WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: PausedShops :many
 SELECT p.shop_id, s.name, p.since FROM paused_shops p JOIN shops s ON s.id = p.shop_id ORDER BY s.name;

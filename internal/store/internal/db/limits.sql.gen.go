@@ -14,7 +14,7 @@ import (
 
 const ClaimFingerprint = `-- name: ClaimFingerprint :execrows
 INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, at = excluded.at
+ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, earlier = '{}', at = excluded.at
 WHERE f.at <= $5::timestamptz
 `
 
@@ -42,28 +42,23 @@ func (q *Queries) ClaimFingerprint(ctx context.Context, arg ClaimFingerprintPara
 }
 
 const ClaimedFingerprint = `-- name: ClaimedFingerprint :one
-UPDATE order_fingerprints SET at = CASE WHEN $1::boolean THEN $2 ELSE at END
-WHERE shop_id = $3 AND fingerprint = $4 RETURNING order_id
+SELECT same::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) same
+WHERE f.shop_id = $1 AND f.fingerprint = $2
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = same AND o.status IN ('failed', 'canceled'))
+ORDER BY same DESC LIMIT 1
 `
 
 type ClaimedFingerprintParams struct {
-	Allowed     bool      `db:"allowed"`
-	At          time.Time `db:"at"`
 	ShopID      uuid.UUID `db:"shop_id"`
 	Fingerprint []byte    `db:"fingerprint"`
 }
 
-// The order that asked for the same. If another may do so, too, the time counts from that one.
+// The newest order that asked for the same and may have moved money.
 func (q *Queries) ClaimedFingerprint(ctx context.Context, arg ClaimedFingerprintParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, ClaimedFingerprint,
-		arg.Allowed,
-		arg.At,
-		arg.ShopID,
-		arg.Fingerprint,
-	)
-	var order_id uuid.UUID
-	err := row.Scan(&order_id)
-	return order_id, err
+	row := q.db.QueryRow(ctx, ClaimedFingerprint, arg.ShopID, arg.Fingerprint)
+	var same uuid.UUID
+	err := row.Scan(&same)
+	return same, err
 }
 
 const CopyKeyLimits = `-- name: CopyKeyLimits :exec
@@ -94,8 +89,10 @@ func (q *Queries) ForgetDeclines(ctx context.Context, shopID string) error {
 }
 
 const InheritFingerprint = `-- name: InheritFingerprint :execrows
-UPDATE order_fingerprints f SET order_id = $1, at = $2 FROM orders o
-WHERE f.shop_id = $3 AND f.fingerprint = $4 AND o.shop_id = $3 AND o.id = f.order_id AND o.status IN ('failed', 'canceled')
+UPDATE order_fingerprints f SET order_id = $1, earlier = '{}', at = $2
+WHERE f.shop_id = $3 AND f.fingerprint = $4 AND NOT EXISTS (
+    SELECT 1 FROM unnest(f.earlier || f.order_id) same
+    WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $3 AND o.id = same AND o.status IN ('failed', 'canceled')))
 `
 
 type InheritFingerprintParams struct {
@@ -105,7 +102,7 @@ type InheritFingerprintParams struct {
 	Fingerprint []byte    `db:"fingerprint"`
 }
 
-// The order that asked for the same moved no money.
+// The orders that asked for the same moved no money.
 func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprintParams) (int64, error) {
 	result, err := q.db.Exec(ctx, InheritFingerprint,
 		arg.OrderID,
@@ -117,6 +114,29 @@ func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprint
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const JoinFingerprint = `-- name: JoinFingerprint :exec
+UPDATE order_fingerprints SET order_id = $1, earlier = (earlier || order_id)[greatest(1, cardinality(earlier) - 48):], at = $2
+WHERE shop_id = $3 AND fingerprint = $4
+`
+
+type JoinFingerprintParams struct {
+	OrderID     uuid.UUID `db:"order_id"`
+	At          time.Time `db:"at"`
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+}
+
+// One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.
+func (q *Queries) JoinFingerprint(ctx context.Context, arg JoinFingerprintParams) error {
+	_, err := q.db.Exec(ctx, JoinFingerprint,
+		arg.OrderID,
+		arg.At,
+		arg.ShopID,
+		arg.Fingerprint,
+	)
+	return err
 }
 
 const LimitBefore = `-- name: LimitBefore :many

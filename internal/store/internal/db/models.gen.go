@@ -352,10 +352,11 @@ type OrderConflict struct {
 }
 
 type OrderFingerprint struct {
-	ShopID      uuid.UUID `db:"shop_id"`
-	Fingerprint []byte    `db:"fingerprint"`
-	OrderID     uuid.UUID `db:"order_id"`
-	At          time.Time `db:"at"`
+	ShopID      uuid.UUID   `db:"shop_id"`
+	Fingerprint []byte      `db:"fingerprint"`
+	OrderID     uuid.UUID   `db:"order_id"`
+	Earlier     []uuid.UUID `db:"earlier"`
+	At          time.Time   `db:"at"`
 }
 
 type OrderHold struct {
