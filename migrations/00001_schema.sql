@@ -229,7 +229,7 @@ CREATE TABLE orders (
     shop_id             uuid NOT NULL,
     id                  uuid NOT NULL,
     kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
-    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 69), -- the shop's name of it, at most 64 long; payrelay's own ends with ~late
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 90), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~late, or with both
     request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
     parent_id           uuid,                               -- the payment that a refund, a repeated charge or late money belongs to
     superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- the order that carries money which came after the end
@@ -575,6 +575,15 @@ CREATE TRIGGER mandates_changed BEFORE UPDATE ON mandates FOR EACH ROW EXECUTE F
 CREATE TRIGGER mandates_append_only BEFORE DELETE ON mandates FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER mandates_no_truncate BEFORE TRUNCATE ON mandates FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
+-- When something is to be done about a mandate next. What is done follows from the mandate alone.
+CREATE TABLE mandate_runs (
+    shop_id     uuid NOT NULL,
+    id          uuid NOT NULL,                              -- of the mandate
+    due_at      timestamptz NOT NULL,                       -- while somebody works at it, when the next one may take over
+    PRIMARY KEY (shop_id, id)
+);
+CREATE INDEX mandate_runs_due ON mandate_runs (due_at);
+
 -- How much of a limit is used: sums by twenty-fourths of its window. What is added and taken away is under the lock of the limit.
 CREATE TABLE limit_uses (
     limit_id    uuid NOT NULL REFERENCES limits (id) ON DELETE CASCADE,
@@ -751,7 +760,7 @@ CREATE TABLE disputes (
     shop_id     uuid NOT NULL,
     id          uuid NOT NULL,
     order_id    uuid NOT NULL,
-    kind        text NOT NULL CONSTRAINT disputes_kind CHECK (kind IN ('chargeback', 'second_chargeback', 'reversal', 'external_refund', 'late_success', 'duplicate_charge', 'surplus_capture')),
+    kind        text NOT NULL CONSTRAINT disputes_kind CHECK (kind IN ('chargeback', 'second_chargeback', 'reversal', 'external_refund', 'late_success', 'duplicate_charge', 'surplus_capture', 'unauthorized_charge')),
     status      text NOT NULL,
     amount      bigint NOT NULL CONSTRAINT disputes_amount CHECK (amount > 0), -- all of it, whatever is left of the order
     currency    text NOT NULL,
@@ -1212,7 +1221,7 @@ DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
-DROP TABLE mandates, order_transitions, open_orders, order_names, order_references, orders;
+DROP TABLE mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;

@@ -164,6 +164,8 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 	t.Helper()
 	_, err := b.pool.Exec(t.Context(), "UPDATE orders SET description = 'card 4012 0000 0000 3010' WHERE id = $1", b.paid.Order)
 	require.NoError(t, err)
+	mandate, paused := b.mandated(t, "mandate-1"), b.mandated(t, "mandate-2")
+	b.command(t, "mandate", "pause", paused, "--reason", "x")
 	return map[string][]string{
 		"cards scan":                    {"cards", "scan", "--fix"},
 		"shop create":                   {"shop", "create", "second"},
@@ -191,6 +193,9 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"account secret retire":         {"account", "secret", "retire", "EUR-1", "--leaked"},
 		"account callback-token rotate": {"account", "callback-token", "rotate", "EUR-1"},
 		"order resolve":                 {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"mandate pause":                 {"mandate", "pause", mandate},
+		"mandate resume":                {"mandate", "resume", paused},
+		"mandate revoke":                {"mandate", "revoke", mandate},
 		"dispute open":                  {"dispute", "open", b.contested.Order.String(), "--kind", "chargeback", "--amount", "10", "--case", "CB-1"},
 		"dispute set":                   {"dispute", "set", b.disputed(t).String(), "--status", "needs_response"},
 		"dispute resolve":               {"dispute", "resolve", b.disputed(t).String(), "--outcome", "won"},
@@ -254,6 +259,28 @@ func (b *operated) waiting(t *testing.T, reference string) string {
 	return e.Approval.ID.String()
 }
 
+// mandated is the id of an active mandate at a provider that commands know.
+func (b *operated) mandated(t *testing.T, reference string) string {
+	t.Helper()
+	_, err := b.store.CreateAccount(t.Context(), store.NewAccount{
+		Name: "EUR-" + reference, Provider: "smartcore", Currency: "EUR", Shops: []string{"first"},
+		Secrets: map[string]gateway.Secret{"merchant_key": "k", "secret": "three"},
+	})
+	require.NoError(t, err)
+	service := payment.New(payment.Config{Store: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{
+		ProviderName: "smartcore",
+		CreatePaymentFunc: func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+			return gateway.Result{Status: gateway.StatusSucceeded}, nil
+		},
+	})})
+	o, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
+		Shop: b.paid.Shop, Reference: reference, Account: "EUR-" + reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+		Recurring: gateway.Recurring{Enabled: true, FrequencyDays: 30}, Mandate: payment.MandateTerms{MaxAmount: 700},
+	})
+	require.NoError(t, err)
+	return o.ID.String()
+}
+
 // disputed is an open dispute.
 func (b *operated) disputed(t *testing.T) uuid.UUID {
 	t.Helper()
@@ -265,7 +292,7 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show", "mandate list", "mandate show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

@@ -31,6 +31,7 @@ type cli struct {
 	Limit             limitCmd             `cmd:"" help:"How much money orders may move."`
 	Account           accountCmd           `cmd:"" help:"Accounts at providers."`
 	Order             orderCmd             `cmd:"" help:"Orders, for operators."`
+	Mandate           mandateCmd           `cmd:"" help:"Mandates: by which customers are charged again."`
 	Dispute           disputeCmd           `cmd:"" help:"Money of payments that moved without payrelay: chargebacks, refunds made elsewhere, money that came twice."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
 	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`

@@ -15,8 +15,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, credentialsDeclined, pollsFailed, limitHits, sealsBroken *prometheus.CounterVec
-	log                                                                                                                                            zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, credentialsDeclined, pollsFailed, limitHits, sealsBroken, mandateCharges *prometheus.CounterVec
+	log                                                                                                                                                            zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -54,7 +54,13 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		sealsBroken: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_seals_broken_total", Help: "Rows that were met in use and are not as payrelay wrote them, by table. The log names each.",
 		}, []string{"table"}),
+		mandateCharges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_mandate_charges_total", Help: "Charges of mandates that ended, by their result; unauthorized ones a provider made by its own schedule against the terms.",
+		}, []string{"result"}),
 		log: log,
+	}
+	for _, result := range []string{"succeeded", "failed", "canceled", payment.ChargeUnauthorized} { // from zero on, or the first would be no increase
+		o.mandateCharges.WithLabelValues(result)
 	}
 	o.sealsBroken.WithLabelValues("orders")
 	for _, provider := range offlineDrivers().Names() { // from zero on, or the first would be no increase
@@ -62,7 +68,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken, o.mandateCharges)
 	return o
 }
 
@@ -104,6 +110,9 @@ func (o *observer) observe(e payment.Event) {
 	}
 	if e.Routed != "" {
 		o.routed.WithLabelValues(e.Routed, cmp.Or(e.Account, "none")).Inc()
+	}
+	if e.Charge != "" {
+		o.mandateCharges.WithLabelValues(e.Charge).Inc()
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -59,8 +58,11 @@ func RenderOrder(o *payment.Order) oapi.Order {
 
 // origin is how an order came into being.
 func origin(o *payment.Order) string {
-	if o.Late() {
+	switch {
+	case o.Late():
 		return "late_success"
+	case o.Scheduled():
+		return "provider_schedule"
 	}
 	return "request"
 }
@@ -306,8 +308,8 @@ func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
 
 // badReference complains about a reference that belongs to payrelay.
 func badReference(reference string, bad *problems) {
-	if strings.HasSuffix(reference, payment.LateSuffix) {
-		bad.add("reference", "must not end with "+payment.LateSuffix+": so do those of orders that carry money which came late")
+	if payment.ReservedReference(reference) {
+		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with "+payment.ScheduledMark+" and 16 hexadecimal digits: so do those of orders that payrelay makes for money that came late, or by a provider's schedule")
 	}
 }
 

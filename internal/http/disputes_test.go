@@ -47,12 +47,13 @@ func TestAShopDecidesAboutADispute(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, b.send(t, http.MethodGet, "/v1/disputes?kind=theft", "").Code)
 }
 
-// The references of orders that carry late money are payrelay's.
-func TestAReferenceOfLateMoneyIsRefused(t *testing.T) {
+// The references of orders that carry late money, or that a provider charged by its own schedule, are payrelay's.
+func TestAReferenceOfPayrelaysOwnIsRefused(t *testing.T) {
 	t.Parallel()
 	for path, body := range map[string]string{
 		"/v1/payments":                         `{"reference":"shop-1~late","amount":1000,"currency":"EUR"}`,
 		"/v1/payments/" + orderID + "/charges": `{"reference":"shop-1~late","amount":1000,"description":"December"}`,
+		"/v1/mandates/" + orderID + "/charges": `{"reference":"shop-1~sub-0123456789abcdef","amount":1000,"description":"December"}`,
 	} {
 		res := setup(t).send(t, http.MethodPost, path, body)
 		require.Equal(t, http.StatusUnprocessableEntity, res.Code, path)

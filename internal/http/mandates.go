@@ -15,7 +15,7 @@ func mandated(do func(context.Context, payment.Key) (*payment.Mandate, error)) e
 		if err != nil {
 			return reply{}, err
 		}
-		return reply{status: http.StatusOK, body: renderMandate(m)}, nil
+		return reply{status: http.StatusOK, body: RenderMandate(m)}, nil
 	}
 }
 
@@ -26,12 +26,13 @@ func (s *server) listMandates(ctx context.Context, _ *call, q oapi.ListMandatesP
 	}
 	list := oapi.MandateList{Data: []oapi.Mandate{}, NextCursor: nullable(page.Next)}
 	for _, m := range page.Items {
-		list.Data = append(list.Data, renderMandate(m))
+		list.Data = append(list.Data, RenderMandate(m))
 	}
 	return reply{status: http.StatusOK, body: list}, nil
 }
 
-func renderMandate(m *payment.Mandate) oapi.Mandate {
+// RenderMandate is a mandate as the API shows it.
+func RenderMandate(m *payment.Mandate) oapi.Mandate {
 	first := m.First
 	out := oapi.Mandate{
 		Id: first.ID, Object: "mandate", Status: string(m.Status(m.AsOf)), Reference: first.Reference, Provider: first.Provider, Account: first.AccountName,

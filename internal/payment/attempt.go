@@ -69,15 +69,16 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 	event := Event{Source: SourceAnswer, CredentialsRefused: credentialsRefused(callErr)}
 	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {
 		o.AddCall(made)
+		before := o.Status
 		event.Verdict = s.recordAnswer(o, stored, a, result, callErr)
-		event.Conflicts = len(o.NewConflicts())
+		event.Conflicts, event.Charge = len(o.NewConflicts()), o.chargeEnded(before)
 		return nil
 	})
 	if err != nil {
 		return nil, callErr, err
 	}
 	if recorded {
-		event.Verdict, event.Conflicts = Repeat, 0
+		event.Verdict, event.Conflicts, event.Charge = Repeat, 0, ""
 	}
 	faultpoint.Hit("outcome-written")
 	event.Provider, event.Kind, event.Order, event.Account = o.Provider, o.Kind, o.ID, o.AccountName

@@ -33,16 +33,18 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, pick, func(o *Order) (Verdict, string) {
 		o.sameSumRefunds = sameSum
+		before := o.Status
 		verdict, rule, reason := s.applyCallback(o, account, n)
 		s.AnnotateRequest(ctx, o)
 		event.Kind, event.Order, event.Verdict, event.Rule, event.Conflicts = o.Kind, o.ID, verdict, rule, len(o.NewConflicts())
+		event.Charge = o.chargeEnded(before)
 		return verdict, reason
 	})
 	if err != nil {
 		return "", err
 	}
 	if seen {
-		verdict, event.Rule = Repeat, ""
+		verdict, event.Rule, event.Charge = Repeat, "", ""
 	}
 	event.Callback = string(verdict)
 	s.Observe(event)

@@ -46,12 +46,18 @@ const (
 	DisputeLateSuccess      DisputeKind = "late_success"      // it was taken although the payment had ended without money
 	DisputeDuplicateCharge  DisputeKind = "duplicate_charge"  // it was taken twice
 	DisputeSurplusCapture   DisputeKind = "surplus_capture"   // more was taken than was captured
+	// DisputeUnauthorizedCharge: a provider charged by its own schedule what the mandate does not allow.
+	DisputeUnauthorizedCharge DisputeKind = "unauthorized_charge"
 )
 
 // DisputeKinds lists every kind.
 var DisputeKinds = []DisputeKind{
 	DisputeChargeback, DisputeSecondChargeback, DisputeReversal, DisputeExternalRefund, DisputeLateSuccess, DisputeDuplicateCharge, DisputeSurplusCapture,
+	DisputeUnauthorizedCharge,
 }
+
+// brings reports whether a dispute of this kind is about an order that carries the money, and that payrelay made for it.
+func (k DisputeKind) brings() bool { return k == DisputeLateSuccess || k == DisputeUnauthorizedCharge }
 
 // takes reports whether money of the payment left by a dispute of this kind, so that it cannot be refunded any more.
 func (k DisputeKind) takes() bool {

@@ -57,8 +57,8 @@ type NewDispute struct {
 
 // OpenDispute writes a dispute down that an operator heard of. Errors: CodeInvalid, CodeInvalidState.
 func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Dispute, err error) {
-	if !slices.Contains(DisputeKinds, in.Kind) || in.Kind == DisputeLateSuccess || in.Minor < 0 {
-		return Dispute{}, &Error{Code: CodeInvalid, Message: "A dispute has an amount above zero and a kind of the list; a late_success is opened by payrelay alone, with the order that carries its money."}
+	if !slices.Contains(DisputeKinds, in.Kind) || in.Kind.brings() || in.Minor < 0 {
+		return Dispute{}, &Error{Code: CodeInvalid, Message: "A dispute has an amount above zero and a kind of the list; a late_success or unauthorized_charge is opened by payrelay alone, with the order that carries its money."}
 	}
 	_, err = s.Store.UpdateOrder(ctx, in.Payment, func(o *Order) error {
 		if o.Kind != gateway.KindPayment || o.Status != StatusSucceeded {
@@ -150,7 +150,7 @@ type DisputeAction string
 const (
 	// AcceptDispute takes it as it is: money that is gone is gone, money that came beside stays.
 	AcceptDispute DisputeAction = "accept"
-	// RefundDispute gives the money of a late success back to the customer.
+	// RefundDispute gives the money of a late success or unauthorized charge back to the customer.
 	RefundDispute DisputeAction = "refund"
 )
 
@@ -178,19 +178,23 @@ func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action
 	return d, err
 }
 
-// giveBack refunds the order that carries the money of a late success. Called again at the same step of the dispute, it finds the
+// giveBack refunds the order that carries the money which a dispute brought. Called again at the same step of the dispute, it finds the
 // refund of the first time.
 func (s *Service) giveBack(ctx context.Context, d Dispute) (*Order, error) {
 	switch {
 	case d.Status.Final():
 		return nil, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The dispute is %s already.", d.Status)}
-	case d.Kind != DisputeLateSuccess:
-		return nil, &Error{Code: CodeInvalidState, Message: "Only the money of a late_success can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
+	case !d.Kind.brings():
+		return nil, &Error{Code: CodeInvalidState, Message: "Only the money of a late_success or unauthorized_charge can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
+	}
+	reason := "The payment succeeded after it had ended without money."
+	if d.Kind == DisputeUnauthorizedCharge {
+		reason = "The provider charged what the mandate does not allow."
 	}
 	reference := fmt.Sprintf("dispute-%s-%d", d.ID, d.Sequence)
 	hash := sha256.Sum256([]byte(reference))
 	refund, _, err := s.Refund(ctx, NewRefund{
-		Shop: d.ShopID, Payment: d.OrderID, Reference: reference, Reason: "The payment succeeded after it had ended without money.", AllowDuplicate: true,
+		Shop: d.ShopID, Payment: d.OrderID, Reference: reference, Reason: reason, AllowDuplicate: true,
 		settlesDispute: true, RequestHash: hash[:],
 	})
 	return refund, err

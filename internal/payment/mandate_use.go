@@ -18,6 +18,11 @@ type MandateStore interface {
 	Mandate(ctx context.Context, key Key) (*Mandate, error)
 	// Mandates returns a shop's mandates, newest first.
 	Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (Page[*Mandate], error)
+	// CreateScheduledCharges locks a mandate, and writes down the orders that make returns. known are those of the references that
+	// orders have already. make may run twice. All are written or none.
+	CreateScheduledCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]bool) []*ScheduledCharge) ([]*ScheduledCharge, error)
+	// PlanMandate says when something is to be done about a mandate next, nil for never again.
+	PlanMandate(ctx context.Context, key Key, at *time.Time) error
 	// DecideMandate loads a mandate under its lock, runs fn, and saves the decision. An error of fn is returned and nothing is saved.
 	DecideMandate(ctx context.Context, key Key, fn func(*Mandate) error) (*Mandate, error)
 }

@@ -87,6 +87,8 @@ type Event struct {
 	Elsewhere, Reason string
 	// Routed is the rule by which a new payment went to Account, or RoutedOtherwise; an empty Account is for one that no account takes.
 	Routed string
+	// Charge is what became of a charge of a mandate that has just ended: its status, or ChargeUnauthorized; empty for everything else.
+	Charge string
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
 	Secrets string
 }

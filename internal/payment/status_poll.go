@@ -57,26 +57,30 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		ProviderData: providerDataOf(a.result, a.err), Failed: a.err != nil,
 	}
 	faultpoint.Hit("check-answered")
-	var verdict Verdict
-	conflicts := 0
+	if err := s.recordScheduled(ctx, o, a.result.ScheduledCharges); err != nil { // before the poll, which is not made again once it is recorded
+		return nil, gateway.Result{}, err
+	}
+	event := Event{Source: SourceStatusPoll, CredentialsRefused: credentialsRefused(a.err)}
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		o.AddCall(made)
 		a.Answered = s.Now()
-		verdict = o.observePoll(s.policy(), a)
-		conflicts = len(o.NewConflicts())
+		before := o.Status
+		event.Verdict = o.observePoll(s.policy(), a)
+		event.Conflicts, event.Charge = len(o.NewConflicts()), o.chargeEnded(before)
 		return nil
 	})
 	if err != nil {
 		return nil, gateway.Result{}, err
 	}
-	s.Observe(Event{
-		Provider: o.Provider, Source: SourceStatusPoll, Verdict: verdict, Conflicts: conflicts, Kind: o.Kind, Order: o.ID,
-		Account: o.AccountName, CredentialsRefused: credentialsRefused(a.err),
-	})
+	event.Provider, event.Kind, event.Order, event.Account = o.Provider, o.Kind, o.ID, o.AccountName
+	s.Observe(event)
 	if a.err != nil {
 		return saved, gateway.Result{}, nil
 	}
-	return saved, a.result, nil
+	if !o.Status.Final() { // it was not known yet that the first payment succeeded
+		err = s.recordScheduled(ctx, saved, a.result.ScheduledCharges)
+	}
+	return saved, a.result, err
 }
 
 // pollee returns whom to ask about an order, and by which name: a refund's has its payment's with it.

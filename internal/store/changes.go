@@ -46,7 +46,7 @@ type changes struct {
 	answers       []db.FinishIdempotencyKeyParams // to claims on keys
 	answered      map[uuid.UUID]*write            // by the claim's owner
 	ended         []*payment.Order                // that moved no money
-	late          queue                           // orders that carry money which came late, as they begin
+	late          queue                           // orders for money that nobody asked for here, as they begin
 	rare          queue
 	born          []*payment.Delivery // to be sent after the commit, known after send, like waiting
 	waiting       []payment.Key       // orders with a notification that is not leased

@@ -82,27 +82,33 @@ func (c *changes) addLate(ctx context.Context, o *lockedOrder) error {
 	if late == nil {
 		return nil
 	}
-	born, err := c.store.insertion(ctx, late.Order)
+	if err := c.addBorn(ctx, late.Order, late.Complete); err != nil {
+		return err
+	}
+	_, err := db.New(&c.rare).SupersedeOrder(ctx, db.SupersedeOrderParams{SupersededBy: &late.Order.ID, ShopID: o.ShopID, ID: o.ID})
+	return err
+}
+
+// addBorn adds a new order as it is at first, and what it becomes when it is completed.
+func (c *changes) addBorn(ctx context.Context, o *payment.Order, complete func()) error {
+	born, err := c.store.insertion(ctx, o)
 	if err != nil {
 		return err
 	}
-	key, err := c.store.dataKey(late.Order.ID, born.DataKey)
+	key, err := c.store.dataKey(o.ID, born.DataKey)
 	if err != nil {
 		return err
 	}
-	before, err := changeable(late.Order)
+	before, err := changeable(o)
 	if err != nil {
 		return err
 	}
-	late.Order.Saved()
-	late.Complete()
+	o.Saved()
+	complete()
 	if _, err := db.New(&c.late).InsertOrder(ctx, born); err != nil {
 		return err
 	}
-	if _, err := db.New(&c.rare).SupersedeOrder(ctx, db.SupersedeOrderParams{SupersededBy: &late.Order.ID, ShopID: o.ShopID, ID: o.ID}); err != nil {
-		return err
-	}
-	return c.add(ctx, &lockedOrder{Order: late.Order, row: &db.Order{Chain: born.Chain, Sequence: born.Sequence}, key: key, before: before})
+	return c.add(ctx, &lockedOrder{Order: o, row: &db.Order{Chain: born.Chain, Sequence: born.Sequence}, key: key, before: before})
 }
 
 func (s *Store) writeDispute(ctx context.Context, q *db.Queries, step *payment.DisputeStep, orderSequence int) error {

@@ -45,7 +45,10 @@ func (s *Store) insertMandate(ctx context.Context, q *db.Queries, o *payment.Ord
 		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges,
 		Seal: sealer.Seal(sealedMandate(&m)),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return q.PlanMandate(ctx, db.PlanMandateParams{ShopID: o.ShopID, ID: o.ID, DueAt: o.Terms.FirstRun(o.CreatedAt)})
 }
 
 // micros is a time as Postgres keeps it.
@@ -284,7 +287,12 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 		return err
 	}
 	return s.audit(ctx, q, act{
-		action: "mandate revoke", kind: "mandate", object: row.ID.String(), shop: name,
-		before: map[string]any{"decision": before}, after: map[string]any{"decision": m.Decision},
+		action: decisionActs[m.Decision], kind: "mandate", object: row.ID.String(), shop: name,
+		before: map[string]any{"decision": before}, after: map[string]any{"decision": m.Decision, "schedule_ends_at": row.ScheduleEndsAt},
 	})
+}
+
+// decisionActs are the operators' acts that lead to each decision.
+var decisionActs = map[payment.MandateDecision]string{
+	payment.MandatePause: "mandate pause", payment.MandateResume: "mandate resume", payment.MandateUndecided: "mandate resume", payment.MandateRevoke: "mandate revoke",
 }

@@ -149,6 +149,8 @@ func TestPollsUnderWayEndBeforeLeaving(t *testing.T) {
 type twoProviders struct {
 	TransactionReportLeaser
 	TransactionReports
+	MandateLeaser
+	Mandates
 	slow, fast *dueOrders
 }
 

@@ -13,12 +13,14 @@ import (
 type Service interface {
 	Poller
 	TransactionReports
+	Mandates
 }
 
 // Leaser finds what is due.
 type Leaser interface {
 	PollLeaser
 	TransactionReportLeaser
+	MandateLeaser
 	DueDeliveries
 }
 
@@ -43,6 +45,7 @@ type Workers struct {
 	polls              []*leases[payment.Key]
 	deliveries         *leases[task]
 	transactionReports *leases[payment.TransactionReportKey]
+	mandates           *leases[payment.Key]
 	tasks              []Task
 	log                zerolog.Logger
 }
@@ -53,7 +56,8 @@ func New(c Config, service Service, notifier Notifier, leaser Leaser) *Workers {
 		c.MaxWorkers = 50
 	}
 	w := &Workers{
-		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser), tasks: c.Tasks, log: c.Log,
+		deliveries: newDeliveries(c, notifier, leaser), transactionReports: newTransactionReports(c, service, leaser),
+		mandates: newMandates(c, service, leaser), tasks: c.Tasks, log: c.Log,
 	}
 	for _, provider := range c.Providers {
 		w.polls = append(w.polls, newPolls(provider, c, service, leaser))
@@ -69,6 +73,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	all.Go(func() error { w.deliveries.run(ctx); return nil })
 	all.Go(func() error { w.transactionReports.run(ctx); return nil })
+	all.Go(func() error { w.mandates.run(ctx); return nil })
 	for _, task := range w.tasks {
 		all.Go(func() error { task.run(ctx, w.log); return nil })
 	}

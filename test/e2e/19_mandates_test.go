@@ -140,3 +140,53 @@ func TestARevokeEndsUAPAYsSchedule(t *testing.T) {
 	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
 	require.Never(t, func() bool { return len(d.simulator(o).Payments) > 1 }, time.Second, 100*time.Millisecond, "it charges no more")
 }
+
+// laterCharge waits for the n-th later charge of a mandate, and returns it.
+func (d *dev) laterCharge(first full, n int) full {
+	d.t.Helper()
+	var list struct{ Data []full }
+	require.Eventually(d.t, func() bool {
+		d.call(http.MethodGet, "/v1/orders?parent_id="+first.ID, "", &list)
+		return len(list.Data) == n
+	}, waitTimeout, 25*time.Millisecond)
+	return list.Data[0] // the newest
+}
+
+// Each later charge of UAPAY's own schedule is an order that can be refunded. One after a revoke is a dispute that the shop decides.
+func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
+	t.Parallel()
+	d := startUAPAY(t, "VISIBILITY_DELAY=1s")
+	o := d.opens("sub", `"mandate":{"min_days":30,"expires_at":"`+time.Now().AddDate(0, 0, 95).UTC().Format(time.RFC3339)+`"}`)
+	d.pays(o, uahSuccess, "")
+	o = d.ends(o.ID, "succeeded")
+	charges := func() {
+		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "subscription_charge"})
+	}
+	charges()
+	c := d.laterCharge(o, 1)
+	require.Equal(t, []any{"succeeded", "provider_schedule", &o.ID, int64(1000)}, []any{c.Status, c.Origin, c.ParentID, c.AmountCaptured})
+	require.Regexp(t, "^sub~sub-[0-9a-f]{16}$", c.Reference)
+	require.Eventually(t, func() bool { return len(d.notified(c.ID)) == 1 }, waitTimeout, 25*time.Millisecond)
+	require.Equal(t, []string{"payment.succeeded"}, typesIn(d.notified(c.ID)))
+	require.Equal(t, 1, d.mandate(o.ID).Charges)
+	d.refunded(c, "sub-r1", 1000)
+	payments := d.simulator(o).Payments
+	require.Equal(t, []int64{0, 1000}, []int64{payments[0].Refunded, payments[1].Refunded}, "the charge was given back, and not the first payment")
+
+	d.settings(map[string]any{"rules": []map[string]any{{"external_prefix": o.ProviderOrderID, "outcome": "fail"}}})
+	charges()
+	require.Equal(t, "failed", d.laterCharge(o, 2).Status)
+	d.settings(map[string]any{"rules": []map[string]any{}})
+
+	require.Contains(t, d.operator("mandate", "revoke", o.ID, "--reason", "the customer wrote"), "revoking")
+	charges()
+	c = d.laterCharge(o, 3)
+	dispute := d.disputed(c)
+	require.Equal(t, []any{"unauthorized_charge", int64(1000)}, []any{dispute.Kind, dispute.Amount})
+	require.Equal(t, "closed", d.resolves(dispute, "refund").Status)
+	require.Eventually(t, func() bool { return d.full(c.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
+	_, metrics := d.adminGet("/metrics")
+	for result, n := range map[string]int{"succeeded": 1, "failed": 1, "unauthorized": 1} {
+		require.Contains(t, metrics, fmt.Sprintf("payrelay_mandate_charges_total{result=%q} %d", result, n))
+	}
+}

@@ -89,10 +89,12 @@ func (g *Gateway) readInvoice(ctx context.Context, ref gateway.Ref) (found, erro
 		return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
 	}
 	f := found{reply: r, id: id}
-	if r.Payments == nil {
-		return f, nil
+	if r.Payments != nil {
+		f.payment = decisive(*r.Payments, ref)
 	}
-	f.payment = decisive(*r.Payments, ref)
+	if f.payment == nil && isScheduled(ref) { // the invoice is the first payment's, and says nothing else of this one
+		return found{}, r.err(gateway.KindUnknown, invoicesShow, "no_payment")
+	}
 	if p := f.payment; p != nil {
 		if (p.InvoiceID != "" && string(p.InvoiceID) != id) || kit.Fit(p.PaymentID, kit.IDShape) == "" {
 			return found{}, r.err(gateway.KindUnknown, invoicesShow, "other_order")
@@ -144,11 +146,14 @@ const (
 // decisive is the payment of an invoice that tells about the order: the one that is remembered with money, else one that has
 // or had money, else one under way, else a failed one. Of several with money it is the first: a subscription's later charges
 // stand on the same invoice. Of several others it is the newest. One that was under way when it was looked at is nothing to
-// hold on to: the money may come by another.
+// hold on to: the money may come by another. Of a subscription's later charge only its own payment tells.
 func decisive(payments []answer, ref gateway.Ref) (best *answer) {
 	highest := 0
 	for i := range payments {
 		p := &payments[i]
+		if isScheduled(ref) && string(p.PaymentID) != recall(ref, statePayment) {
+			continue
+		}
 		rank := p.rank(ref)
 		if rank > highest || rank == highest && older(*p, *best) == (rank >= rankReversed) {
 			best, highest = p, rank
@@ -205,7 +210,14 @@ func (g *Gateway) readPayment(ctx context.Context, ref gateway.Ref, f found) (ga
 	if direct || m.reported() || modified(ref) {
 		result.State = saved(stateInvoice, f.id, statePayment, string(p.PaymentID))
 	}
-	return result, nil
+	var err error
+	switch {
+	case isScheduled(ref):
+		result.ProviderReference = string(p.PaymentID)
+	case result.Status == gateway.StatusSucceeded:
+		result.ScheduledCharges, err = g.scheduledCharges(f, ref)
+	}
+	return result, err
 }
 
 // unpaid reads an invoice without a payment. Of a direct one the invoice is an envelope only.

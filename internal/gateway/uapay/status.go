@@ -105,7 +105,8 @@ const (
 	stateReturn  = "return_url" // where the payer goes after 3-D Secure
 	stateDirect  = "direct"     // the card came through us, so that we lead the payer through 3-D Secure
 	stateLeft    = "attempts_left"
-	stateEngine  = "engine" // which of the provider's two engines knows a transfer
+	stateLater   = "scheduled" // it is a later charge of a subscription
+	stateEngine  = "engine"    // which of the provider's two engines knows a transfer
 )
 
 // saved makes a State of pairs, leaving out empty values.

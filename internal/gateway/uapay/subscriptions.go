@@ -1,7 +1,9 @@
 package uapay
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -42,4 +44,46 @@ func (g *Gateway) EndSchedule(ctx context.Context, ref gateway.Ref, days int) (t
 		until = planned
 	}
 	return until.Add(scheduleMargin), nil
+}
+
+// isScheduled reports whether an order is a charge that the provider made by its own schedule.
+func isScheduled(ref gateway.Ref) bool { return ref.State[stateLater] != "" }
+
+// scheduledCharges are the payments of a subscription beside its first one, the oldest first: each that has or had money, and each
+// newer one that was refused. One under way is shown when it has ended. One that cannot be told from the others is an error.
+func (g *Gateway) scheduledCharges(f found, ref gateway.Ref) ([]gateway.Result, error) {
+	if f.Type != "SUBSCRIBE" {
+		return nil, nil
+	}
+	var later []answer
+	for i := range *f.Payments {
+		p := (*f.Payments)[i]
+		m := shownState(p).meaning(gateway.OpSale)
+		if string(p.PaymentID) == string(f.payment.PaymentID) || !m.money() && (m.status != gateway.StatusFailed || !older(*f.payment, p)) {
+			continue
+		}
+		if kit.Fit(p.PaymentID, kit.IDShape) == "" || otherCurrency(p.Currency) {
+			return nil, f.err(gateway.KindUnknown, invoicesShow, "unreadable_charge")
+		}
+		later = append(later, p)
+	}
+	slices.SortStableFunc(later, func(a, b answer) int {
+		return cmp.Or(cmp.Compare(len(a.Number), len(b.Number)), cmp.Compare(a.Number, b.Number))
+	})
+	all := make([]gateway.Result, len(later))
+	for i, p := range later {
+		all[i] = g.scheduledCharge(f, p, ref)
+	}
+	return all, nil
+}
+
+// scheduledCharge reads one later charge of a subscription.
+func (g *Gateway) scheduledCharge(f found, p answer, ref gateway.Ref) gateway.Result {
+	id, shown := string(p.PaymentID), reply{answer: p, providerData: gateway.ProviderData{}}
+	p.addProviderData(shown.providerData, f.hide)
+	of := gateway.Ref{Kind: gateway.KindPayment, Operation: gateway.OpSale, Amount: ref.Amount}
+	charge := g.result(shown, p, shownState(p).meaning(gateway.OpSale), of)
+	charge.ProviderReference, charge.BankReferences = id, []string{id}
+	charge.State = saved(stateInvoice, f.id, statePayment, id, stateLater, "1")
+	return charge
 }

@@ -44,3 +44,84 @@ func TestEndSchedule(t *testing.T) {
 	_, err := open(t, account("https://nowhere.example")).EndSchedule(t.Context(), gateway.Ref{Kind: gateway.KindPayment, OrderID: "sub-1"}, 30)
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err))
 }
+
+// The other payments of a subscription's invoice are its later charges: each with its own id, sum and state, the oldest first.
+func TestLaterChargesOfASubscription(t *testing.T) {
+	t.Parallel()
+	ref := payment(gateway.OpSale)
+	ref.State = saved(stateInvoice, testInvoice)
+	shown := func(rest string, payments ...string) (gateway.Result, error) {
+		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {shownInvoice(rest, payments...)}})
+		return open(t, account(p.url)).Fetch(t.Context(), ref)
+	}
+	const subscribe = `,"type":"SUBSCRIBE"`
+	all := []string{"z 8 REJECTED/CANCELED", "d 13 REVERSED/REVERSED", "b 10 FINISHED/FINISHED", "a 9 FINISHED/FINISHED", "c 11 REJECTED/CANCELED", "e 14 PENDING/NEW", "f 15 CANCELED/CANCELED"}
+	result, err := shown(subscribe, all...)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, result.BankReferences)
+	type charge struct {
+		id       string
+		status   gateway.Status
+		minor    int64
+		refunded bool
+		failed   bool
+	}
+	var got []charge
+	for _, c := range result.ScheduledCharges {
+		got = append(got, charge{c.ProviderReference, c.Status, *c.Amount, c.Refunded != nil, c.Failure != nil})
+		require.Equal(t, []string{c.ProviderReference}, c.BankReferences)
+		require.Equal(t, saved(stateInvoice, testInvoice, statePayment, c.ProviderReference, stateLater, "1"), c.State)
+		require.Equal(t, c.ProviderReference, c.ProviderData["payment_id"])
+	}
+	require.Equal(t, []charge{
+		{"b", gateway.StatusSucceeded, 25000, false, false}, {"c", gateway.StatusFailed, 25000, false, true}, {"d", gateway.StatusSucceeded, 25000, true, false},
+	}, got)
+
+	result, err = shown("", all...)
+	require.NoError(t, err)
+	require.Empty(t, result.ScheduledCharges, "it is no subscription")
+	result, err = shown(subscribe, "a 9 PENDING/NEW")
+	require.NoError(t, err)
+	require.Empty(t, result.ScheduledCharges)
+	_, err = shown(subscribe, "a 9 FINISHED/FINISHED", `",x 10 FINISHED/FINISHED`)
+	require.Error(t, err, "one without an id cannot be told from the others")
+}
+
+// An order of a later charge is about its own payment, whatever else its invoice shows; so is its refund.
+func TestALaterChargeIsItsOwnPayment(t *testing.T) {
+	t.Parallel()
+	ref := payment(gateway.OpSale)
+	ref.State = saved(stateInvoice, testInvoice, statePayment, "b", stateLater, "1")
+	const paid = `,"type":"SUBSCRIBE"`
+	for name, tc := range map[string]struct {
+		payments []string
+		status   gateway.Status
+		unknown  bool
+	}{
+		"paid":           {payments: []string{"a 9 FINISHED/FINISHED", "b 10 FINISHED/FINISHED"}, status: gateway.StatusSucceeded},
+		"refused":        {payments: []string{"a 9 FINISHED/FINISHED", "b 10 REJECTED/CANCELED"}, status: gateway.StatusFailed},
+		"not shown":      {payments: []string{"a 9 FINISHED/FINISHED"}, unknown: true},
+		"of no payments": {unknown: true},
+	} {
+		p := newProvider(t, map[string][]string{"invoicer/invoices/show": {shownInvoice(paid, tc.payments...)}})
+		result, err := open(t, account(p.url)).Fetch(t.Context(), ref)
+		if tc.unknown {
+			require.Equal(t, gateway.KindUnknown, kindOf(t, err), name)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Equal(t, tc.status, result.Status, name)
+		require.Equal(t, "b", result.ProviderReference, name)
+		require.Equal(t, []string{"b"}, result.BankReferences, name)
+		require.Empty(t, result.ScheduledCharges, name)
+	}
+	p := newProvider(t, map[string][]string{
+		"invoicer/payments/show":    {`{"paymentId":"b","paymentStatus":"FINISHED","status":"FINISHED","amount":25000}`},
+		"invoicer/payments/reverse": {`{"paymentId":"b"}`},
+	})
+	refund := gateway.Ref{Kind: gateway.KindRefund, OrderID: "r-1", Amount: ref.Amount}
+	_, err := open(t, account(p.url)).Refund(t.Context(), gateway.RefundRequest{Refund: refund, Payment: ref})
+	require.NoError(t, err)
+	calls := p.seen()
+	require.Equal(t, "b", calls[len(calls)-1].Params["paymentId"])
+}

@@ -91,10 +91,10 @@ func (t *Simulator) chargeTwice(o *Order, p *Payment, _ control.Later) error {
 	return nil
 }
 
-// chargeNow lets the next charge of a subscription come before its time.
+// chargeNow lets the next charge of a subscription come before its time, or one more after its end.
 func (t *Simulator) chargeNow(o *Order, _ *Payment, _ control.Later) error {
-	if o.Inactive || o.PlannedAt == nil {
-		return fmt.Errorf("%w: no charge is planned", control.ErrNotNow)
+	if o.Inactive || o.lastDue.IsZero() {
+		return fmt.Errorf("%w: it is no subscription that was paid", control.ErrNotNow)
 	}
 	t.charge(o)
 	return nil

@@ -90,7 +90,13 @@ func TestASubscriptionIsChargedNow(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.later("sub", object{"what": "subscription_charge"}))
 	refused, _ := b.simulator.Order("sub")
 	require.Equal(t, SystemRejected, refused.Payments[2].System)
-	b.callbacks(3)
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.Rules = nil }))
+	b.call("invoicer/subscriptions/update", object{"invoiceId": refused.ID}, object{"interval": 30, "expiresAt": time.Now().UnixMilli()})
+	require.Equal(t, http.StatusOK, b.later("sub", object{"what": "subscription_charge"}), "the provider goes on although the schedule was ended")
+	charged, _ = b.simulator.Order("sub")
+	require.Equal(t, []any{4, SystemFinished}, []any{len(charged.Payments), charged.Payments[3].System})
+	require.Nil(t, charged.PlannedAt)
+	b.callbacks(4)
 }
 
 func TestWhatCannotHappenLater(t *testing.T) {

@@ -268,7 +268,9 @@ func (t *Simulator) planCharge(o *Order) {
 
 // charge is the planned charge of a subscription.
 func (t *Simulator) charge(o *Order) {
-	o.lastDue = *o.PlannedAt
+	if o.PlannedAt != nil {
+		o.lastDue = *o.PlannedAt
+	}
 	next := t.newPayment(o, o.Payment().Card, o.Amount)
 	if r := t.rule(o, next); r != nil {
 		t.apply(o, next, r.Outcome)

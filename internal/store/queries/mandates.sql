@@ -26,3 +26,25 @@ UPDATE mandates SET decision = @decision, decided_at = @decided_at, schedule_end
 
 -- name: ShopMandates :many
 SELECT * FROM mandates WHERE shop_id = @shop_id ORDER BY id;
+
+-- name: KnownReferences :many
+SELECT reference FROM order_references WHERE shop_id = @shop_id AND kind = 'payment' AND reference = ANY(@names::text[]);
+
+-- name: PlanMandate :exec
+INSERT INTO mandate_runs (shop_id, id, due_at) VALUES (@shop_id, @id, @due_at)
+ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at;
+
+-- name: UnplanMandate :exec
+DELETE FROM mandate_runs WHERE shop_id = @shop_id AND id = @id;
+
+-- name: LeaseDueMandates :many
+WITH due AS (
+    SELECT shop_id, id FROM mandate_runs WHERE due_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY due_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE mandate_runs SET due_at = @leased_until::timestamptz FROM due
+WHERE mandate_runs.shop_id = due.shop_id AND mandate_runs.id = due.id AND (sqlc.narg('shop_id')::uuid IS NULL OR mandate_runs.shop_id = sqlc.narg('shop_id')::uuid)
+RETURNING mandate_runs.shop_id, mandate_runs.id;
+
+-- name: ShopsOfDueMandates :many
+-- For LeaseDueMandates of one shop after the other, the longest due first.
+SELECT shop_id FROM mandate_runs WHERE due_at <= @now::timestamptz GROUP BY shop_id ORDER BY min(due_at) LIMIT @max_rows;

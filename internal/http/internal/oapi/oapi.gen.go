@@ -79,13 +79,14 @@ const (
 
 // Defines values for ListDisputesParamsKind.
 const (
-	ListDisputesParamsKindChargeback       ListDisputesParamsKind = "chargeback"
-	ListDisputesParamsKindDuplicateCharge  ListDisputesParamsKind = "duplicate_charge"
-	ListDisputesParamsKindExternalRefund   ListDisputesParamsKind = "external_refund"
-	ListDisputesParamsKindLateSuccess      ListDisputesParamsKind = "late_success"
-	ListDisputesParamsKindReversal         ListDisputesParamsKind = "reversal"
-	ListDisputesParamsKindSecondChargeback ListDisputesParamsKind = "second_chargeback"
-	ListDisputesParamsKindSurplusCapture   ListDisputesParamsKind = "surplus_capture"
+	ListDisputesParamsKindChargeback         ListDisputesParamsKind = "chargeback"
+	ListDisputesParamsKindDuplicateCharge    ListDisputesParamsKind = "duplicate_charge"
+	ListDisputesParamsKindExternalRefund     ListDisputesParamsKind = "external_refund"
+	ListDisputesParamsKindLateSuccess        ListDisputesParamsKind = "late_success"
+	ListDisputesParamsKindReversal           ListDisputesParamsKind = "reversal"
+	ListDisputesParamsKindSecondChargeback   ListDisputesParamsKind = "second_chargeback"
+	ListDisputesParamsKindSurplusCapture     ListDisputesParamsKind = "surplus_capture"
+	ListDisputesParamsKindUnauthorizedCharge ListDisputesParamsKind = "unauthorized_charge"
 )
 
 // Defines values for ListDisputesParamsStatus.
@@ -305,7 +306,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 }
 
@@ -367,7 +368,7 @@ type Dispute struct {
 	DueAt *time.Time `json:"due_at"`
 	Id    uuid.UUID  `json:"id"`
 
-	// Kind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. More values may come.
+	// Kind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. More values may come.
 	Kind DisputeKind `json:"kind"`
 
 	// Object Always `dispute`.
@@ -400,7 +401,7 @@ type Dispute struct {
 	UpdatedAt time.Time     `json:"updated_at"`
 }
 
-// DisputeKind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. More values may come.
+// DisputeKind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. More values may come.
 type DisputeKind = string
 
 // DisputeList defines model for DisputeList.
@@ -411,11 +412,11 @@ type DisputeList struct {
 
 // DisputeResolution defines model for DisputeResolution.
 type DisputeResolution struct {
-	// Action `accept`: take it as it is. `refund`: give it back, for a `late_success`.
+	// Action `accept`: take it as it is. `refund`: give it back, for a `late_success` or `unauthorized_charge`.
 	Action DisputeResolutionAction `json:"action"`
 }
 
-// DisputeResolutionAction `accept`: take it as it is. `refund`: give it back, for a `late_success`.
+// DisputeResolutionAction `accept`: take it as it is. `refund`: give it back, for a `late_success` or `unauthorized_charge`.
 type DisputeResolutionAction string
 
 // DisputeStatus `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
@@ -641,10 +642,10 @@ type Order struct {
 	// Object Always `order`.
 	Object string `json:"object"`
 
-	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id` had ended; its `reference` is that one's with `~late`. Known values: `request`, `late_success`.
+	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id` had ended; its `reference` is that one's with `~late`. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. Known values: `request`, `late_success`, `provider_schedule`.
 	Origin string `json:"origin"`
 
-	// ParentId The payment that a refund, a charge or late money belongs to.
+	// ParentId The payment that a refund, a charge or late money belongs to: of a charge it is the mandate.
 	ParentId      *uuid.UUID     `json:"parent_id"`
 	PaymentMethod *PaymentMethod `json:"payment_method"`
 	Provider      string         `json:"provider"`
@@ -771,7 +772,7 @@ type PaymentRequest struct {
 	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -795,7 +796,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -856,7 +857,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// SiteUrl Your shop's default if you leave it out.
@@ -919,7 +920,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -935,7 +936,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 }
 
@@ -1053,7 +1054,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.

@@ -118,6 +118,81 @@ func (q *Queries) InsertMandate(ctx context.Context, arg InsertMandateParams) (i
 	return result.RowsAffected(), nil
 }
 
+const KnownReferences = `-- name: KnownReferences :many
+SELECT reference FROM order_references WHERE shop_id = $1 AND kind = 'payment' AND reference = ANY($2::text[])
+`
+
+type KnownReferencesParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Names  []string  `db:"names"`
+}
+
+func (q *Queries) KnownReferences(ctx context.Context, arg KnownReferencesParams) ([]string, error) {
+	rows, err := q.db.Query(ctx, KnownReferences, arg.ShopID, arg.Names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var reference string
+		if err := rows.Scan(&reference); err != nil {
+			return nil, err
+		}
+		items = append(items, reference)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LeaseDueMandates = `-- name: LeaseDueMandates :many
+WITH due AS (
+    SELECT shop_id, id FROM mandate_runs WHERE due_at <= $3::timestamptz AND ($2::uuid IS NULL OR shop_id = $2::uuid) ORDER BY due_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE mandate_runs SET due_at = $1::timestamptz FROM due
+WHERE mandate_runs.shop_id = due.shop_id AND mandate_runs.id = due.id AND ($2::uuid IS NULL OR mandate_runs.shop_id = $2::uuid)
+RETURNING mandate_runs.shop_id, mandate_runs.id
+`
+
+type LeaseDueMandatesParams struct {
+	LeasedUntil time.Time  `db:"leased_until"`
+	ShopID      *uuid.UUID `db:"shop_id"`
+	Now         time.Time  `db:"now"`
+	MaxRows     int32      `db:"max_rows"`
+}
+
+type LeaseDueMandatesRow struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+}
+
+func (q *Queries) LeaseDueMandates(ctx context.Context, arg LeaseDueMandatesParams) ([]LeaseDueMandatesRow, error) {
+	rows, err := q.db.Query(ctx, LeaseDueMandates,
+		arg.LeasedUntil,
+		arg.ShopID,
+		arg.Now,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LeaseDueMandatesRow
+	for rows.Next() {
+		var i LeaseDueMandatesRow
+		if err := rows.Scan(&i.ShopID, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const MandateByID = `-- name: MandateByID :one
 SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2
 `
@@ -214,6 +289,22 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 	return items, nil
 }
 
+const PlanMandate = `-- name: PlanMandate :exec
+INSERT INTO mandate_runs (shop_id, id, due_at) VALUES ($1, $2, $3)
+ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at
+`
+
+type PlanMandateParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+	DueAt  time.Time `db:"due_at"`
+}
+
+func (q *Queries) PlanMandate(ctx context.Context, arg PlanMandateParams) error {
+	_, err := q.db.Exec(ctx, PlanMandate, arg.ShopID, arg.ID, arg.DueAt)
+	return err
+}
+
 const ShopMandates = `-- name: ShopMandates :many
 SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 ORDER BY id
 `
@@ -247,4 +338,48 @@ func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]Mandate
 		return nil, err
 	}
 	return items, nil
+}
+
+const ShopsOfDueMandates = `-- name: ShopsOfDueMandates :many
+SELECT shop_id FROM mandate_runs WHERE due_at <= $1::timestamptz GROUP BY shop_id ORDER BY min(due_at) LIMIT $2
+`
+
+type ShopsOfDueMandatesParams struct {
+	Now     time.Time `db:"now"`
+	MaxRows int32     `db:"max_rows"`
+}
+
+// For LeaseDueMandates of one shop after the other, the longest due first.
+func (q *Queries) ShopsOfDueMandates(ctx context.Context, arg ShopsOfDueMandatesParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ShopsOfDueMandates, arg.Now, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var shop_id uuid.UUID
+		if err := rows.Scan(&shop_id); err != nil {
+			return nil, err
+		}
+		items = append(items, shop_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const UnplanMandate = `-- name: UnplanMandate :exec
+DELETE FROM mandate_runs WHERE shop_id = $1 AND id = $2
+`
+
+type UnplanMandateParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+}
+
+func (q *Queries) UnplanMandate(ctx context.Context, arg UnplanMandateParams) error {
+	_, err := q.db.Exec(ctx, UnplanMandate, arg.ShopID, arg.ID)
+	return err
 }

@@ -231,6 +231,12 @@ type Mandate struct {
 	Seal           []byte     `db:"seal"`
 }
 
+type MandateRun struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+	DueAt  time.Time `db:"due_at"`
+}
+
 type Notification struct {
 	ShopID        uuid.UUID `db:"shop_id"`
 	OrderID       uuid.UUID `db:"order_id"`

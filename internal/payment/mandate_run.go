@@ -1,0 +1,87 @@
+package payment
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// chargeSettles is how long after its planned time a provider's charge is looked for, and chargeComesWithin for how long it may
+	// be late: then it is looked for once more.
+	chargeSettles     = time.Hour
+	chargeComesWithin = 25 * time.Hour
+	// pendingRun is when a mandate whose first payment has not ended is looked at again, and failedRun one whose provider gave no answer.
+	pendingRun = 24 * time.Hour
+	failedRun  = time.Hour
+)
+
+// FirstRun is when something is to be done about a new mandate first: nothing is charged before.
+func (t MandateTerms) FirstRun(created time.Time) time.Time {
+	return created.AddDate(0, 0, max(t.MinDays, 1)).Add(chargeSettles)
+}
+
+// RunMandate does what is due about a mandate: it asks the provider for the charges of its own schedule. Then it plans the next time.
+// Two that do so at once do no harm.
+func (s *Service) RunMandate(ctx context.Context, key Key) error {
+	m, err := s.Mandate(ctx, key)
+	if err != nil {
+		return err
+	}
+	next := m.nextRun(m.AsOf)
+	if m.ByProvider && m.First.Status == StatusSucceeded {
+		_, shown, err := s.poll(ctx, m.First, false)
+		if err != nil {
+			return err
+		}
+		if shown.Status == "" { // it gave no answer
+			at := m.AsOf.Add(failedRun)
+			next = &at
+		}
+	}
+	return s.Store.PlanMandate(ctx, key, next)
+}
+
+// nextRun is when something is to be done about the mandate next, nil for never again.
+func (m *Mandate) nextRun(now time.Time) *time.Time {
+	if !m.ByProvider || m.First.endedWithoutMoney() {
+		return nil
+	}
+	if m.First.Status != StatusSucceeded {
+		at := now.Add(pendingRun)
+		return &at
+	}
+	end := m.chargesEnd()
+	if end != nil && !now.Before(*end) {
+		return nil
+	}
+	at := m.nextPlanned(now)
+	if end != nil && end.Before(at) {
+		at = *end
+	}
+	return &at
+}
+
+// chargesEnd is until when the provider may charge by its own schedule, nil if that is not known.
+func (m *Mandate) chargesEnd() *time.Time {
+	switch {
+	case m.Decision == MandateRevoke && m.ScheduleEndsAt != nil:
+		return m.ScheduleEndsAt
+	case m.ExpiresAt != nil:
+		at := m.ExpiresAt.Add(chargeComesWithin)
+		return &at
+	}
+	return nil
+}
+
+// nextPlanned is when a charge of the provider's schedule is looked for next: soon after each planned time, and a day later.
+func (m *Mandate) nextPlanned(now time.Time) time.Time {
+	first, days := *m.First.FinalizedAt, max(m.MinDays, 1)
+	for n := max(int(now.Sub(first)/(24*time.Hour))/days-1, 1); ; n++ {
+		planned := first.AddDate(0, 0, n*days)
+		for _, after := range []time.Duration{chargeSettles, chargeComesWithin} {
+			if at := planned.Add(after); at.After(now) {
+				return at
+			}
+		}
+	}
+}
