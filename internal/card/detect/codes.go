@@ -11,6 +11,9 @@ type code struct {
 	from, to int
 }
 
+// shortestRow is as long as a row of the shortest codes, with something between them.
+const shortestRow = shortestReadable*len("34 ") - 1
+
 // codeBases are hexadecimal, decimal and octal numbers.
 var codeBases = [...]int{16, 10, 8}
 
@@ -18,8 +21,10 @@ var alphanumeric = newAlphabet("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
 
 // fromCodes decodes rows of characters' codes, such as 34:30:31, 0x34, 0x30 or 52 48 49.
 func fromCodes(src source) (out []source) {
-	var buffer [32]code
-	row := buffer[:0]
+	if len(src.text) < shortestRow {
+		return nil
+	}
+	var row []code
 	for from := 0; from < len(src.text); {
 		to := from
 		for to < len(src.text) && alphanumeric[src.text[to]] {
@@ -77,7 +82,7 @@ func decodedRow(src source, row []code) (out []source) {
 	return out
 }
 
-// mayBeCodes reports whether a text has as many numbers with the sign of hexadecimal ones as a card number has digits.
+// mayBeCodes reports whether a text may have as many numbers with the sign of hexadecimal ones as a card number has digits.
 func mayBeCodes(text string) bool {
-	return strings.Count(text, "0x")+strings.Count(text, "0X") >= shortestReadable
+	return len(text) >= shortestRow && strings.Count(text, "x")+strings.Count(text, "X") >= shortestReadable
 }

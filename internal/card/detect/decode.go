@@ -92,7 +92,7 @@ const shortestQuotedPrintable = 6
 
 // fromQuotedPrintable decodes escapes such as =34, as in e-mails.
 func fromQuotedPrintable(src source) []source {
-	if strings.Count(src.text, "=3") < shortestQuotedPrintable {
+	if strings.IndexByte(src.text, '=') < 0 || strings.Count(src.text, "=3") < shortestQuotedPrintable {
 		return nil
 	}
 	return without(src, func(text string) (string, int) {
@@ -191,11 +191,7 @@ func hexValue(c byte) byte {
 // words decodes each word of the given characters, from each of its first few characters on, and returns what can be read.
 func words(src source, of *alphabet, shortest, phases int, decode func(word string, found []byte) []byte) (out []source) {
 	var buffer [256]byte
-	for from := 0; from < len(src.text); {
-		to := from
-		for to < len(src.text) && of[src.text[to]] {
-			to++
-		}
+	for from, to := nextWord(src.text, 0, of, shortest); to > 0; from, to = nextWord(src.text, to, of, shortest) {
 		for phase := from; phase < from+phases && to-phase >= shortest; phase++ {
 			decoded := withoutZeros(decode(src.text[phase:to], buffer[:0]))
 			if !readable(decoded) {
@@ -207,9 +203,29 @@ func words(src source, of *alphabet, shortest, phases int, decode func(word stri
 			}
 			out = append(out, source{text: string(decoded), at: at, encoded: true})
 		}
-		from = to + 1
 	}
 	return out
+}
+
+// nextWord returns the next word of the given characters that has at least so many; to is 0 if there is none. It looks at the last
+// character first that the shortest word would have, so it reads few of a text without any.
+func nextWord(text string, at int, of *alphabet, shortest int) (from, to int) {
+	for from = at; from+shortest <= len(text); {
+		last := from + shortest - 1
+		for last >= from && of[text[last]] {
+			last--
+		}
+		if last >= from {
+			from = last + 1
+			continue
+		}
+		to = from + shortest
+		for to < len(text) && of[text[to]] {
+			to++
+		}
+		return from, to
+	}
+	return 0, 0
 }
 
 // withoutZeros makes UTF-16 and UTF-32 of ASCII, in either order of bytes.

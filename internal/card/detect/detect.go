@@ -131,16 +131,8 @@ func cannotHold(text string) bool {
 	if together(text) || strings.ContainsAny(text, `%&\`) || mayBeExponent(text) || mayBeCodes(text) {
 		return false
 	}
-	word := 0
-	for i := range len(text) {
-		if word++; !base64Alphabet[text[i]] {
-			word = 0
-		}
-		if word >= shortestBase64 {
-			return false
-		}
-	}
-	return true
+	_, word := nextWord(text, 0, &base64Alphabet, shortestBase64)
+	return word == 0
 }
 
 // together reports whether text may have as many digits as a card number, with few characters between them.

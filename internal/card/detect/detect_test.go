@@ -355,7 +355,7 @@ func FuzzMask(f *testing.F) {
 func BenchmarkScan(b *testing.B) {
 	long := strings.Repeat("Blue socks, two pairs, size 42. ", 300)
 	for name, text := range map[string]string{
-		"reference": "shop-1015", "uuid": uuid.NewString(), "number": "4012000000003011", "card": "4012 0000 0000 3010", "10 kB": long,
+		"reference": "shop-1015", "uuid": "01a1fd0c-4b12-7310-8000-9c3980becf79", "number": "4012000000003011", "card": "4012 0000 0000 3010", "10 kB": long,
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
