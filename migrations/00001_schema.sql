@@ -131,6 +131,25 @@ CREATE TABLE account_shops (
     PRIMARY KEY (shop_id, account_id)
 );
 
+-- What came of the calls of each account, by minute, as all replicas counted it. Kept for little more than an hour.
+CREATE TABLE account_health (
+    account_id  uuid NOT NULL REFERENCES accounts (id),
+    minute      timestamptz NOT NULL,
+    answered    bigint NOT NULL,
+    not_sent    bigint NOT NULL,
+    unknown     bigint NOT NULL,
+    PRIMARY KEY (account_id, minute)
+) WITH (fillfactor = 50);
+
+-- Accounts that were demoted once: new orders go to them last while they are. What they were judged by is kept with it.
+CREATE TABLE account_demotions (
+    account_id  uuid PRIMARY KEY REFERENCES accounts (id),
+    demoted     boolean NOT NULL,
+    changed_at  timestamptz NOT NULL,
+    calls       bigint NOT NULL,
+    failed      bigint NOT NULL
+);
+
 -- Routing rules, as versions: none is changed but for its state. See docs/routing.md.
 CREATE TABLE routing_sets (
     id           uuid PRIMARY KEY,

@@ -75,6 +75,8 @@ var tableRights = []rights{
 	{"limits", "SELECT, UPDATE (id)", all},
 	{"paused_shops", readAndAdd, all}, // the service pauses, an operator resumes
 	{"accounts", "SELECT", all},
+	{"account_health", all, ""},
+	{"account_demotions", all, ""},
 	{"account_secrets", "SELECT", all},
 	{"account_shops", "SELECT", all},
 	{"routing_sets", "SELECT", readAndAdd + ", UPDATE (state, activated_at)"},

@@ -54,6 +54,8 @@ INSERT INTO placement (name, place, reason) VALUES
     ('account_shops', 'local', 'as shop_keys'),
     ('account_secrets', 'local', 'as shop_keys'),
     ('routing_sets', 'local', 'as shop_keys'),
+    ('account_health', 'local', 'counts over all shops'),
+    ('account_demotions', 'local', 'changes with account_health'),
     ('directory', 'view', 'see below'),
     ('service_keys', 'local', 'read once by every process'),
     ('audit_log', 'local', 'written by operators only'),

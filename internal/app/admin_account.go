@@ -138,17 +138,21 @@ func (c accountListCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	health, err := db.store.AccountsHealth(ctx)
+	if err != nil {
+		return err
+	}
 	if c.JSON {
 		rows := []map[string]any{}
 		for _, a := range accounts {
-			rows = append(rows, accountView{a, ofAccount(links, a.Name), limitsOf(limits, a.Name), tests}.json())
+			rows = append(rows, accountView{a, ofAccount(links, a.Name), limitsOf(limits, a.Name), tests, health[a.ID].Health}.json())
 		}
 		return printJSON(io, rows)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tMODE\tSHOPS\tLAST TEST\tCREATED")
+	fmt.Fprintln(w, "NAME\tPROVIDER\tCURRENCY\tFOR\tMODE\tHEALTH\tSHOPS\tLAST TEST\tCREATED")
 	for _, a := range accounts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, linksText(ofAccount(links, a.Name)), testText(tests, a.Name), a.CreatedAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, healthText(health[a.ID].Health), linksText(ofAccount(links, a.Name)), testText(tests, a.Name), a.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	return w.Flush()
 }

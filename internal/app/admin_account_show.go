@@ -42,6 +42,7 @@ type accountView struct {
 	links  []store.Link
 	limits []store.NamedLimit
 	tests  map[string]store.AccountTest
+	health payment.Health
 }
 
 func viewAccount(ctx context.Context, s *store.Store, name string) (v accountView, err error) {
@@ -56,8 +57,28 @@ func viewAccount(ctx context.Context, s *store.Store, name string) (v accountVie
 		return v, err
 	}
 	v.limits = limitsOf(limits, name)
-	v.tests, err = s.AccountTests(ctx)
+	if v.tests, err = s.AccountTests(ctx); err != nil {
+		return v, err
+	}
+	health, err := s.AccountsHealth(ctx)
+	v.health = health[v.ID].Health
 	return v, err
+}
+
+// healthText says for people how an account does.
+func healthText(h payment.Health) string {
+	if !h.Demoted {
+		return "-"
+	}
+	return fmt.Sprintf("unhealthy since %s (%d of %d calls failed)", h.ChangedAt.Format(time.RFC3339), h.Failed, h.Calls)
+}
+
+// healthJSON is healthText for programs, nil for an account that does well.
+func healthJSON(h payment.Health) any {
+	if !h.Demoted {
+		return nil
+	}
+	return map[string]any{"since": h.ChangedAt, "calls": h.Calls, "failed": h.Failed}
 }
 
 // limitsOf are the limits of an account among all.
@@ -69,7 +90,7 @@ func limitsOf(limits []store.NamedLimit, account string) []store.NamedLimit {
 func (v accountView) json() map[string]any {
 	row := map[string]any{
 		"id": v.ID, "name": v.Name, "provider": v.Provider, "currency": v.Currency, "for": v.Purpose, "mode": v.Mode, "version": v.Version,
-		"settings": v.Settings, "shops": linksJSON(v.links), "limits": limitRows(v.limits), "last_test": nil, "created_at": v.CreatedAt,
+		"settings": v.Settings, "shops": linksJSON(v.links), "limits": limitRows(v.limits), "last_test": nil, "unhealthy": healthJSON(v.health), "created_at": v.CreatedAt,
 	}
 	if t, tested := v.tests[v.Name]; tested {
 		row["last_test"] = t
@@ -102,6 +123,7 @@ func (v accountView) print(io *Streams) error {
 		{"currency", string(v.Currency)},
 		{"for", string(v.Purpose)},
 		{"mode", string(v.Mode)},
+		{"health", healthText(v.health)},
 		{"version", fmt.Sprint(v.Version)},
 		{"shops", orNone(linksText(v.links))},
 		{"secrets", orNone(strings.Join(slices.Sorted(maps.Keys(v.Secrets)), ", "))},

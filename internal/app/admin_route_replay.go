@@ -162,7 +162,7 @@ func (r *replay) considered(before *routing.Decision, o *payment.Order) []routin
 	for i := range accounts {
 		for _, c := range before.Candidates {
 			if c.Account == accounts[i].Name {
-				accounts[i].Reason = c.Reason
+				accounts[i].Reason = c.Was()
 			}
 		}
 	}

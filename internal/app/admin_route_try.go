@@ -48,6 +48,9 @@ func (c routeTryCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
+	if err := db.store.LoadHealth(ctx); err != nil {
+		return err
+	}
 	accounts, err := db.store.ShopAccounts(ctx, *shop)
 	if err != nil {
 		return err
@@ -98,16 +101,24 @@ func printDecision(io *Streams, d routing.Decision, set store.RoutingSet) {
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ACCOUNT\tWEIGHT\tTAKES IT")
 	for _, c := range d.Candidates {
-		takes := "yes"
-		if c.Reason != "" {
-			takes = "no: " + string(c.Reason)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Account, orNoWeight(c.Weight), takes)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", c.Account, orNoWeight(c.Weight), takesText(c))
 	}
 	_ = w.Flush()
 	if len(d.Accounts()) == 0 {
 		fmt.Fprintln(io.Out, "No account takes it: the payment is refused with no_route.")
 	}
+}
+
+func takesText(c routing.Candidate) string {
+	switch {
+	case c.Trial:
+		return "yes: to try an unhealthy account out"
+	case c.Reason == routing.Unhealthy:
+		return "last: " + string(c.Reason)
+	case c.Reason != "":
+		return "no: " + string(c.Reason)
+	}
+	return "yes"
 }
 
 func orNoWeight(n int) string {

@@ -43,6 +43,7 @@ type config struct {
 	ProviderHosts   string         `env:"PROVIDER_HOSTS" help:"Hosts that providers may be called at, beside those built in, as smartcore=api.example.com,smartcore=pci.example.com:8443. Not in the database, so that nobody who writes there redirects cards."`
 	HostsCheck      string         `env:"PROVIDER_HOSTS_CHECK" envDefault:"warn" help:"warn: a provider of which no host is known may be called anywhere, with a warning at the start. enforce: it may not."`
 	RoleCheck       string         `env:"DATABASE_ROLE_CHECK" envDefault:"warn" help:"warn: a role in the database that may do more than the service needs gives a warning at the start. enforce: the service does not start."`
+	HealthDemotion  string         `env:"HEALTH_DEMOTION" envDefault:"on" help:"on: an account of which too many calls fail is put last in routing until it has recovered. off: it keeps its place, and nothing is counted."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 	Retention
 }
@@ -148,6 +149,7 @@ func (c config) check(unread map[string]bool) (problems []string) {
 	}
 	bad(c.HostsCheck != "warn" && c.HostsCheck != "enforce", "PROVIDER_HOSTS_CHECK must be warn or enforce")
 	bad(c.RoleCheck != "warn" && c.RoleCheck != "enforce", "DATABASE_ROLE_CHECK must be warn or enforce")
+	bad(c.HealthDemotion != "on" && c.HealthDemotion != "off", "HEALTH_DEMOTION must be on or off")
 	problems = append(problems, c.badHosts()...)
 	if _, err := zerolog.ParseLevel(c.LogLevel); err != nil {
 		problems = append(problems, "LOG_LEVEL must be trace, debug, info, warn or error")

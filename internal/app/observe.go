@@ -15,8 +15,8 @@ import (
 
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
-	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, credentialsDeclined, pollsFailed, limitHits, sealsBroken, mandateCharges *prometheus.CounterVec
-	log                                                                                                                                                            zerolog.Logger
+	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, ended, credentialsDeclined, pollsFailed, limitHits, sealsBroken, mandateCharges *prometheus.CounterVec
+	log                                                                                                                                                                   zerolog.Logger
 }
 
 func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
@@ -42,6 +42,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		routed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_routed_payments_total", Help: "New payments of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
 		}, []string{"rule", "account"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason; method is empty where none is known.",
+		}, []string{"provider", "account", "kind", "method", "outcome", "category"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
 		}, []string{"provider"}),
@@ -68,7 +71,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken, o.mandateCharges)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.ended, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken, o.mandateCharges)
 	return o
 }
 
@@ -113,6 +116,9 @@ func (o *observer) observe(e payment.Event) {
 	}
 	if e.Charge != "" {
 		o.mandateCharges.WithLabelValues(e.Charge).Inc()
+	}
+	if e.Ended != nil {
+		o.ended.WithLabelValues(e.Provider, e.Account, string(e.Kind), e.Ended.Method, string(e.Ended.Status), e.Ended.Category).Inc()
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -122,7 +122,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	registry := a.config.drivers(reg, a.log, demo)
 	a.service = payment.New(payment.Config{
 		Store: a.store, DisputeStore: a.store, RoutingRules: a.store.RoutingRules, FingerprintKey: fingerprintKey, TransactionReports: a.store, ReadSheet: sheet.Read, WriteSheet: sheet.Write, Drivers: registry, PublicURL: a.config.PublicURL, ProviderTimeout: a.config.ProviderTimeout,
-		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
+		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Called: a.watchHealth(reg), Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	a.own = ownOf(a.pool)
 	notifier := notify.New(notify.Config{Outbox: a.store, Own: a.own.has, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
@@ -143,6 +143,15 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	a.health = &health{pool: a.pool, ready: a.pool.Ping}
 	a.admin = adminHandler(a.health, reg, a.config.PProf)
 	return nil
+}
+
+// watchHealth shows how accounts do, and returns what counts their calls; nil if accounts are not demoted.
+func (a *app) watchHealth(reg *prometheus.Registry) func(uuid.UUID, payment.CallOutcome) {
+	if a.config.HealthDemotion != "on" {
+		return nil
+	}
+	reg.MustRegister(a.store.HealthCollector())
+	return a.store.CountCall
 }
 
 // drivers is the list of providers.
@@ -208,6 +217,9 @@ func (a *app) run(ctx context.Context, sites ...*listener) error {
 	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
 	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
 	g.Go(func() error { a.store.KeepKeyUses(ctx, a.log); return nil })
+	if a.config.HealthDemotion == "on" {
+		g.Go(func() error { a.store.KeepHealth(ctx, a.log); return nil })
+	}
 	g.Go(func() error { a.store.KeepReplica(ctx, hostName(), thisBuild().Version, a.log); return nil })
 	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })
 	g.Go(func() error {

@@ -62,6 +62,7 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 		ID: s.NewID(), Operation: a.operation, StartedAt: started, Duration: took,
 		Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr),
 	}
+	s.countCall(stored, callErr)
 	faultpoint.Hit("provider-answered")
 	if moved, next, ok := s.goElsewhere(ctx, stored, a, made, callErr); ok {
 		return s.attempt(ctx, moved, next)
@@ -71,14 +72,14 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 		o.AddCall(made)
 		before := o.Status
 		event.Verdict = s.recordAnswer(o, stored, a, result, callErr)
-		event.Conflicts, event.Charge = len(o.NewConflicts()), o.chargeEnded(before)
+		event.Conflicts, event.Charge, event.Ended = len(o.NewConflicts()), o.chargeEnded(before), o.endedNow()
 		return nil
 	})
 	if err != nil {
 		return nil, callErr, err
 	}
 	if recorded {
-		event.Verdict, event.Conflicts, event.Charge = Repeat, 0, ""
+		event.Verdict, event.Conflicts, event.Charge, event.Ended = Repeat, 0, "", nil
 	}
 	faultpoint.Hit("outcome-written")
 	event.Provider, event.Kind, event.Order, event.Account = o.Provider, o.Kind, o.ID, o.AccountName

@@ -37,14 +37,14 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 		verdict, rule, reason := s.applyCallback(o, account, n)
 		s.AnnotateRequest(ctx, o)
 		event.Kind, event.Order, event.Verdict, event.Rule, event.Conflicts = o.Kind, o.ID, verdict, rule, len(o.NewConflicts())
-		event.Charge = o.chargeEnded(before)
+		event.Charge, event.Ended = o.chargeEnded(before), o.endedNow()
 		return verdict, reason
 	})
 	if err != nil {
 		return "", err
 	}
 	if seen {
-		verdict, event.Rule, event.Charge = Repeat, "", ""
+		verdict, event.Rule, event.Charge, event.Ended = Repeat, "", "", nil
 	}
 	event.Callback = string(verdict)
 	s.Observe(event)

@@ -94,6 +94,8 @@ type Account struct {
 	Limits []Limit
 	// Mode is how far the account is switched off.
 	Mode shop.Mode
+	// Demoted says that it is unhealthy, so routing puts it last.
+	Demoted bool
 	// Version counts the changes of the account, from 1 on.
 	Version int64
 	// Unusable is why an account of a shop cannot be used, nil if it can. Nothing but its name is sure then.

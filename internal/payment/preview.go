@@ -62,16 +62,27 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 		p.Rule = decision.Rule
 	}
 	for _, a := range candidates {
-		p.add(a, map[bool]routing.Reason{true: routing.CircuitOpen}[passedOver[a.Name]])
+		p.add(a, p.reasonOf(a, passedOver[a.Name]))
 	}
 	for _, a := range accounts {
 		reason := reasonNotToTake(a, it.currency, it.purpose)
-		if reason == "" {
+		if reason == "" || reason == routing.Unhealthy {
 			reason = notRouted
 		}
 		p.add(a, reason)
 	}
 	return p, nil
+}
+
+// reasonOf says why the payment would not go to one of the candidates.
+func (p *Preview) reasonOf(a Account, passedOver bool) routing.Reason {
+	switch {
+	case passedOver:
+		return routing.CircuitOpen
+	case a.Demoted && a.Name != p.Account.Name:
+		return routing.Unhealthy
+	}
+	return ""
 }
 
 func (p *Preview) add(a Account, reason routing.Reason) {

@@ -41,7 +41,7 @@ func (s *Service) routed(ctx context.Context, in intake) ([]Account, *routing.De
 		}
 	}
 	candidates, err := s.candidates(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
-	return candidates, nil, err
+	return s.healthyFirst(candidates, in.order.ShopID, in.order.Reference), nil, err
 }
 
 // byRules lists the accounts that routing rules choose.
@@ -65,6 +65,7 @@ func (s *Service) byRules(ctx context.Context, in intake, rules *RoutingRules) (
 	candidates := make([]Account, len(names))
 	for i, name := range names {
 		candidates[i] = accounts[slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })]
+		candidates[i].Demoted = candidates[i].Demoted && !d.Tries(name)
 	}
 	return candidates, &d, nil
 }
@@ -91,6 +92,8 @@ func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routin
 		return routing.Draining
 	case a.Mode == shop.ModeOff, a.Mode == shop.ModeClosed:
 		return routing.Disabled
+	case a.Demoted:
+		return routing.Unhealthy
 	}
 	return ""
 }

@@ -52,6 +52,8 @@ type Config struct {
 	AnnotateRequest func(context.Context, *Order)
 	// Observe is told of verdicts and conflicts, for metrics. It must not block. May be nil.
 	Observe func(Event)
+	// Called is told what came of a call to an account's provider that may move money. It must not block. May be nil.
+	Called func(account uuid.UUID, outcome CallOutcome)
 }
 
 // Subject is whose a call to a provider is, and what it is about.
@@ -89,6 +91,8 @@ type Event struct {
 	Routed string
 	// Charge is what became of a charge of a mandate that has just ended: its status, or ChargeUnauthorized; empty for everything else.
 	Charge string
+	// Ended is how the order came to its end by this, nil if it did not.
+	Ended *Ended
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
 	Secrets string
 }
@@ -128,6 +132,9 @@ func New(c Config) *Service {
 	}
 	if c.AnnotateRequest == nil {
 		c.AnnotateRequest = func(context.Context, *Order) {}
+	}
+	if c.Called == nil {
+		c.Called = func(uuid.UUID, CallOutcome) {}
 	}
 	if c.Observe == nil {
 		c.Observe = func(Event) {}

@@ -66,7 +66,7 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 		a.Answered = s.Now()
 		before := o.Status
 		event.Verdict = o.observePoll(s.policy(), a)
-		event.Conflicts, event.Charge = len(o.NewConflicts()), o.chargeEnded(before)
+		event.Conflicts, event.Charge, event.Ended = len(o.NewConflicts()), o.chargeEnded(before), o.endedNow()
 		return nil
 	})
 	if err != nil {

@@ -7,7 +7,7 @@ type Account struct {
 	Name string
 	// Priority is its place in the shop's routing, 0 for one that only names and rules reach.
 	Priority int
-	// Reason is why it takes the payment not, "" if it does.
+	// Reason is why it takes the payment not, "" if it does. An Unhealthy one takes it after all others.
 	Reason Reason
 }
 
@@ -24,7 +24,11 @@ const (
 	Currency    Reason = "currency"
 	CircuitOpen Reason = "circuit_open" // its host fails again and again
 	Limit       Reason = "limit"        // an enforced limit of its own refuses the order
+	Unhealthy   Reason = "unhealthy"    // too many of its calls fail, so it comes last
 )
+
+// mayTake reports whether an account with this reason takes a payment, if only after all others.
+func (r Reason) mayTake() bool { return r == "" || r == Unhealthy }
 
 // Candidate is an account that a decision considered.
 type Candidate struct {
@@ -32,6 +36,8 @@ type Candidate struct {
 	Reason  Reason `json:"reason,omitempty"`
 	// Weight is its share of a split.
 	Weight int `json:"weight,omitempty"`
+	// Trial says that it is unhealthy and keeps its place all the same, to find out whether it has recovered.
+	Trial bool `json:"trial,omitempty"`
 }
 
 // Decision is where a payment may go and why. It is stored with the order, and the same set, facts and reasons give it once more.
@@ -93,7 +99,7 @@ func (d *Decision) consider(r *Rule, accounts []Account) (taken bool) {
 			d.Draw, key = StickyCustomer, d.Facts.CustomerKey
 		}
 		for _, share := range drawn(r.Split, r.Name, key) {
-			taken = d.add(Candidate{share.Account, reasonOf(accounts, share.Account), share.Weight}) || taken
+			taken = d.add(Candidate{Account: share.Account, Reason: reasonOf(accounts, share.Account), Weight: share.Weight}) || taken
 		}
 	}
 	for _, name := range r.Accounts {
@@ -104,10 +110,13 @@ func (d *Decision) consider(r *Rule, accounts []Account) (taken bool) {
 
 // add adds a candidate unless it was considered before, and reports whether it takes the payment.
 func (d *Decision) add(c Candidate) bool {
+	if c.Reason == Unhealthy && Trial(d.Facts.OrderKey, c.Account) {
+		c.Reason, c.Trial = "", true
+	}
 	if !slices.ContainsFunc(d.Candidates, func(other Candidate) bool { return other.Account == c.Account }) {
 		d.Candidates = append(d.Candidates, c)
 	}
-	return c.Reason == ""
+	return c.Reason.mayTake()
 }
 
 func reasonOf(accounts []Account, name string) Reason {
@@ -119,15 +128,22 @@ func reasonOf(accounts []Account, name string) Reason {
 	return NotLinked
 }
 
-// Accounts are those that the payment may go to, in their order.
+// Accounts are those that the payment may go to, in their order, unhealthy ones last.
 func (d *Decision) Accounts() []string {
 	var names []string
-	for _, c := range d.Candidates {
-		if c.Reason == "" {
-			names = append(names, c.Account)
+	for _, reason := range []Reason{"", Unhealthy} {
+		for _, c := range d.Candidates {
+			if c.Reason == reason {
+				names = append(names, c.Account)
+			}
 		}
 	}
 	return names
+}
+
+// Tries reports whether the payment tries an unhealthy account out.
+func (d *Decision) Tries(account string) bool {
+	return slices.ContainsFunc(d.Candidates, func(c Candidate) bool { return c.Account == account && c.Trial })
 }
 
 // PassOver says why an account was passed over. A decision that there is not takes no notice.
@@ -137,7 +153,7 @@ func (d *Decision) PassOver(account string, reason Reason) {
 	}
 	for i := range d.Candidates {
 		if d.Candidates[i].Account == account {
-			d.Candidates[i].Reason = reason
+			d.Candidates[i].Reason, d.Candidates[i].Trial = reason, false
 		}
 	}
 }
@@ -146,7 +162,15 @@ func (d *Decision) PassOver(account string, reason Reason) {
 func (d *Decision) Considered() []Account {
 	list := make([]Account, len(d.Candidates))
 	for i, c := range d.Candidates {
-		list[i] = Account{Name: c.Account, Priority: i + 1, Reason: c.Reason}
+		list[i] = Account{Name: c.Account, Priority: i + 1, Reason: c.Was()}
 	}
 	return list
+}
+
+// Was is the reason that the account had when it was considered.
+func (c *Candidate) Was() Reason {
+	if c.Trial {
+		return Unhealthy
+	}
+	return c.Reason
 }

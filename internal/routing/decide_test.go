@@ -91,7 +91,7 @@ func TestTheNextRuleIsAskedWhereNoAccountIsLeft(t *testing.T) {
 	t.Parallel()
 	out := []Account{{Name: "A", Priority: 1, Reason: Draining}, {Name: "B"}}
 	next := parsed(t, rules("refuse", "first", `{}`, `{"accounts": ["A", "C"]}`, "second", `{"currency": ["EUR"]}`, `{"accounts": ["B"]}`)).Decide(euro(), out)
-	require.Equal(t, []Candidate{{"A", Draining, 0}, {"C", NotLinked, 0}, {"B", "", 0}}, next.Candidates)
+	require.Equal(t, []Candidate{{Account: "A", Reason: Draining}, {Account: "C", Reason: NotLinked}, {Account: "B"}}, next.Candidates)
 	require.Equal(t, "second", next.Rule)
 	refused := parsed(t, rules("by_priority", "first", `{}`, `{"accounts": ["A"], "if_none": "refuse"}`)).Decide(euro(), out)
 	require.Equal(t, "first", refused.Rule)
@@ -154,6 +154,36 @@ func TestAnAccountThatIsOutMovesOnlyItsOwn(t *testing.T) {
 	require.InDelta(t, 0.6, float64(counts["B"])/float64(counts["B"]+counts["C"]), 0.02)
 }
 
+// An unhealthy account comes after all others of its rule, but for one payment in twenty, which tries it out.
+func TestAnUnhealthyAccountComesLast(t *testing.T) {
+	t.Parallel()
+	s := parsed(t, rules("refuse", "split", `{}`, `{"split": {"A": 80, "B": 20}, "fallback": ["C"]}`))
+	const keys = 20_000
+	tries := 0
+	for i := range keys {
+		f := Facts{Kind: "payment", OrderKey: fmt.Sprintf("key-%d", i)}
+		d := s.Decide(f, []Account{{Name: "A", Reason: Unhealthy}, {Name: "B"}, {Name: "C"}})
+		require.Equal(t, d, s.Decide(d.Facts, d.Considered()), "from what is stored")
+		if d.Tries("A") {
+			tries++
+			healthy := s.Decide(f, []Account{{Name: "A"}, {Name: "B"}, {Name: "C"}})
+			require.Equal(t, healthy.Accounts(), d.Accounts())
+			continue
+		}
+		require.Equal(t, []string{"B", "C", "A"}, d.Accounts())
+	}
+	require.InDelta(t, trialShare, float64(tries)/keys, 0.005)
+
+	d := s.Decide(Facts{Kind: "payment"}, []Account{{Name: "A", Reason: Unhealthy}, {Name: "B", Reason: Draining}, {Name: "C", Reason: CircuitOpen}})
+	require.Equal(t, "split", d.Rule)
+	require.Equal(t, []string{"A"}, d.Accounts(), "it is put last, not out")
+
+	d = s.Decide(Facts{Kind: "payment"}, []Account{{Name: "A", Reason: Unhealthy}, {Name: "B", Reason: Draining}, {Name: "C", Reason: Unhealthy}})
+	require.Equal(t, []string{"A", "C"}, d.Accounts())
+	d.PassOver("A", Limit)
+	require.Equal(t, d, s.Decide(d.Facts, d.Considered()), "from what is stored of one that was passed over")
+}
+
 func drawSet(t *rapid.T) string {
 	when := rapid.SampledFrom([]string{
 		`{}`, `{"currency": ["EUR"]}`, `{"currency": ["EUR", "USD"]}`, `{"currency": ["EUR"], "amount": {"gte": 500}}`, `{"currency": ["USD"], "amount": {"lt": 700}}`,
@@ -195,7 +225,7 @@ func TestTheSameFactsGiveTheSameDecision(t *testing.T) {
 		body := drawSet(t)
 		s, problems := Parse([]byte(body))
 		require.Empty(t, problems)
-		reasons := rapid.SampledFrom([]Reason{"", "", Draining, CircuitOpen})
+		reasons := rapid.SampledFrom([]Reason{"", "", Draining, CircuitOpen, Unhealthy})
 		accounts := []Account{{"A", 1, reasons.Draw(t, "A")}, {"B", 0, reasons.Draw(t, "B")}}
 		d := s.Decide(drawFacts(t), accounts)
 		require.Equal(t, d, s.Decide(d.Facts, accounts))
@@ -250,12 +280,16 @@ func manyRules(n int) string {
 
 // The last of 200 rules decides, after each other one was compared in two of its conditions.
 func BenchmarkDecide(b *testing.B) {
-	s := parsed(b, manyRules(200))
-	f, accounts := euro(), []Account{{Name: "A"}, {Name: "B"}}
-	for b.Loop() {
-		if d := s.Decide(f, accounts); d.Rule != "rule 199" {
-			b.Fatal(d)
-		}
+	s, f := parsed(b, manyRules(200)), euro()
+	for name, reason := range map[string]Reason{"healthy": "", "unhealthy": Unhealthy} {
+		b.Run(name, func(b *testing.B) {
+			accounts := []Account{{Name: "A", Reason: reason}, {Name: "B"}}
+			for b.Loop() {
+				if d := s.Decide(f, accounts); d.Rule != "rule 199" {
+					b.Fatal(d)
+				}
+			}
+		})
 	}
 }
 

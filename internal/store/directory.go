@@ -408,7 +408,7 @@ func (s *Store) ShopAccounts(ctx context.Context, id uuid.UUID) ([]payment.Accou
 	list := make([]payment.Account, len(accounts))
 	for i, a := range accounts {
 		list[i] = a.Account
-		list[i].Unusable = a.err
+		list[i].Unusable, list[i].Demoted = a.err, s.health.isDemoted(a.ID)
 	}
 	return list, nil
 }

@@ -51,6 +51,7 @@ type Store struct {
 	serviceKeys sync.Map // name → []byte
 	directory   directory
 	keyUses     keyUses
+	health      health
 
 	orderIDCodec  atomic.Pointer[orderid.Codec]
 	shopNumbers   sync.Map // shop id → uint32

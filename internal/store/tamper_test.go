@@ -181,6 +181,7 @@ var otherTables = map[string]string{
 	"orderless_callbacks": "for operators", "transaction_reports": "the provider's own words", "transaction_report_rows": "the provider's own words, encrypted",
 	"addresses_off": "schedules deliveries", "failing_destinations": "schedules deliveries", "deliveries": "schedules deliveries", "notification_attempts": "for operators",
 	"feed_epochs": "sets cursors back", "feed_rewinds": "sets cursors back",
+	"account_health": "counts of a few minutes", "account_demotions": "made of those counts; puts an account last, and leads nowhere else",
 	"directory": "a counter of changes", "replicas": "who is there", "shop_key_uses": "for operators", "reencryptions": "progress", "retention": "progress",
 	"legal_transitions": "a test compares it with the code", "legal_dispute_steps": "a test compares it with the code", "goose_db_version": "the schema's version",
 }

@@ -30,6 +30,22 @@ type Account struct {
 	CreatedAt          time.Time       `db:"created_at"`
 }
 
+type AccountDemotion struct {
+	AccountID uuid.UUID `db:"account_id"`
+	Demoted   bool      `db:"demoted"`
+	ChangedAt time.Time `db:"changed_at"`
+	Calls     int64     `db:"calls"`
+	Failed    int64     `db:"failed"`
+}
+
+type AccountHealth struct {
+	AccountID uuid.UUID `db:"account_id"`
+	Minute    time.Time `db:"minute"`
+	Answered  int64     `db:"answered"`
+	NotSent   int64     `db:"not_sent"`
+	Unknown   int64     `db:"unknown"`
+}
+
 type AccountSecret struct {
 	AccountID uuid.UUID `db:"account_id"`
 	Name      string    `db:"name"`

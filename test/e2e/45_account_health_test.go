@@ -1,0 +1,79 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/store/storetest"
+)
+
+// An account answers, but every third of its calls is lost. It is demoted: payments go to the other account, but for a few that try it
+// out, and one that names it. When its calls are answered, it is restored.
+func TestAnUnhealthyAccountIsPutLast(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	d := startDevWith(t, url, []string{"PROVIDER_TIMEOUT=2s"}, twoHosts...)
+	d.secondAccount(t.TempDir())
+	db, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close(context.Background()) })
+	// passes lets time pass for what is known of accounts.
+	passes := func() {
+		t.Helper()
+		_, err := db.Exec(t.Context(), "UPDATE account_health SET minute = minute - interval '6 minutes'; UPDATE account_demotions SET changed_at = changed_at - interval '6 minutes'")
+		require.NoError(t, err)
+	}
+	made := 0
+	pays := func(more string) (o full) {
+		t.Helper()
+		made++
+		res, text := d.raw(http.MethodPost, "/v1/payments", direct(fmt.Sprintf("health-%d", made), 1000, cardMethod(cardSuccess), more), nil)
+		require.Contains(t, []int{http.StatusCreated, http.StatusAccepted}, res.StatusCode, "%s", text)
+		require.NoError(t, json.Unmarshal(text, &o))
+		return o
+	}
+	const named = `"account":"EUR-sandbox"`
+	at := func(n int) map[string]int {
+		t.Helper()
+		accounts := map[string]int{}
+		for range n {
+			accounts[pays("").Account]++
+		}
+		return accounts
+	}
+
+	for i := range 60 {
+		if i%3 == 0 {
+			d.fault("drop_after", "initPaymentHost2Host", "", map[string]any{"count": 1})
+		}
+		require.Equal(t, "EUR-sandbox", pays(named).Account)
+	}
+	eventually(t, func() bool { return strings.Contains(d.operator("account", "list"), "unhealthy since") })
+	_, metrics := d.adminGet("/metrics")
+	require.Contains(t, metrics, `payrelay_account_demoted{account="EUR-sandbox"} 1`)
+	require.Contains(t, metrics, `payrelay_account_demoted{account="EUR-second"} 0`)
+	require.Contains(t, d.log.String(), "an account was demoted")
+
+	accounts := at(40)
+	require.Greater(t, accounts["EUR-second"], 30, "%v", accounts)
+	require.Equal(t, "EUR-sandbox", pays(named).Account, "a request that names an account goes there")
+	d.host("second", "refused")
+	require.Equal(t, "EUR-sandbox", pays("").Account, "it is put last, not out")
+	d.host("second", "open")
+
+	passes()
+	for range 12 {
+		pays(named)
+	}
+	eventually(t, func() bool { return !strings.Contains(d.operator("account", "list"), "unhealthy since") })
+	require.Contains(t, d.log.String(), "an account was restored")
+	require.Equal(t, map[string]int{"EUR-sandbox": 5}, at(5))
+	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")
+}
