@@ -29,7 +29,7 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 	})
 	released := err == nil
 	if released {
-		released, err = c.store.isWritten(ctx, &used)
+		released, err = c.store.isWritten(ctx, q, &used)
 		released = released && asksFor(o, &used)
 	}
 	if released || err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -49,26 +49,49 @@ func asksFor(o *payment.Order, a *db.PayoutApproval) bool {
 
 // sealedApproval is what payrelay writes down of a payout that waits, and what an operator decides about it. One that was used was released.
 func sealedApproval(a *db.PayoutApproval) *seal.Row {
-	state := a.State
-	if state == string(payment.ApprovalUsed) {
-		state = string(payment.ApprovalReleased)
-	}
 	return seal.Of("payout_approvals").UUID(a.ShopID).UUID(a.ID).Text(a.Reference).Bytes(a.RequestHash).Text(a.AccountName).
-		Int(a.Amount).Text(a.Currency).Text(a.Destination).Text(state).Time(a.RequestedAt).Time(a.ExpiresAt)
+		Int(a.Amount).Text(a.Currency).Text(a.Destination).Text(string(decidedState(a))).Time(a.RequestedAt).Time(a.ExpiresAt)
 }
 
-// isWritten reports whether payrelay has written what a row says.
-func (s *Store) isWritten(ctx context.Context, a *db.PayoutApproval) (bool, error) {
+// decidedState is what an operator decided about a payout that waits. One that was used was released.
+func decidedState(a *db.PayoutApproval) payment.ApprovalState {
+	if state := payment.ApprovalState(a.State); state != payment.ApprovalUsed {
+		return state
+	}
+	return payment.ApprovalReleased
+}
+
+// approvalActs are the operators' acts that lead to each state. Nothing led to the one that a payout waits in.
+var approvalActs = map[payment.ApprovalState]string{payment.ApprovalWaiting: "", payment.ApprovalReleased: "payout release", payment.ApprovalRejected: "payout reject"}
+
+// asWritten reports whether payrelay has written what a row says, and nothing since: a row from before the last decision, which the audit
+// log knows, has a seal, too.
+func (s *Store) asWritten(ctx context.Context, q *db.Queries, a *db.PayoutApproval) (bool, error) {
 	sealer, err := s.sealer(ctx)
-	if err != nil {
+	if err != nil || !sealer.Matches(sealedApproval(a), a.Seal) {
 		return false, err
 	}
-	if !sealer.Matches(sealedApproval(a), a.Seal) {
-		s.sealBroken(Finding{"payout_approvals", a.ID.String(), approvalFinding})
-		return false, nil
+	newest, err := q.NewestAuditAbout(ctx, db.NewestAuditAboutParams{ObjectKind: approvalKind, ObjectID: a.ID.String()})
+	last := ""
+	for _, e := range newest {
+		if last = e.AuditLog.Action; !sealer.Matches(auditRow(e.BeforeSeal, e.AuditLog), e.AuditLog.Seal) {
+			return false, err
+		}
 	}
-	return true, nil
+	return last == approvalActs[decidedState(a)], err
 }
+
+// isWritten is asWritten, and says so if a row is not.
+func (s *Store) isWritten(ctx context.Context, q *db.Queries, a *db.PayoutApproval) (bool, error) {
+	written, err := s.asWritten(ctx, q, a)
+	if err == nil && !written {
+		s.sealBroken(Finding{"payout_approvals", a.ID.String(), approvalFinding})
+	}
+	return written, err
+}
+
+// approvalKind is what the audit log calls a payout that waits.
+const approvalKind = "payout"
 
 // approvalFinding is what is found of a payout that something else than payrelay changed or released.
 const approvalFinding = "this payout that waits, or its release, was not written by payrelay"
@@ -101,10 +124,9 @@ func (s *Store) askApproval(ctx context.Context, o *payment.Order) error {
 		if found, err = q.ApprovalOfReference(ctx, db.ApprovalOfReferenceParams{ShopID: o.ShopID, Reference: text(o.Reference)}); err != nil {
 			return err
 		}
-		if sealer.Matches(sealedApproval(&found), found.Seal) {
-			return nil
+		if written, err := s.isWritten(ctx, q, &found); err != nil || written {
+			return err
 		}
-		s.sealBroken(Finding{"payout_approvals", found.ID.String(), approvalFinding})
 		found = fresh
 		return ask(true)
 	})
@@ -143,7 +165,7 @@ func (s *Store) WaitingPayouts(ctx context.Context) (list []WaitingPayout, err e
 			return err
 		}
 		for _, r := range rows {
-			written, err := s.isWritten(ctx, &r.PayoutApproval)
+			written, err := s.isWritten(ctx, q, &r.PayoutApproval)
 			if err != nil {
 				return err
 			}
@@ -184,7 +206,7 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 		case !a.ExpiresAt.After(now):
 			return &payment.Error{Code: payment.CodeInvalidState, Message: "This payout has waited too long and is given up. If the shop sends it once more, it waits anew."}
 		}
-		if written, err := s.isWritten(ctx, &a); err != nil || !written {
+		if written, err := s.isWritten(ctx, q, &a); err != nil || !written {
 			return cmp.Or(err, errAltered)
 		}
 		before := map[string]any{"state": a.State}
@@ -198,8 +220,7 @@ func (s *Store) DecidePayout(ctx context.Context, id uuid.UUID, to payment.Appro
 		if _, err := q.DecideApproval(ctx, db.DecideApprovalParams{State: a.State, ExpiresAt: a.ExpiresAt, Seal: a.Seal, ShopID: a.ShopID, ID: a.ID}); err != nil {
 			return err
 		}
-		action := map[payment.ApprovalState]string{payment.ApprovalReleased: "payout release", payment.ApprovalRejected: "payout reject"}[to]
-		return s.audit(ctx, q, act{action: action, kind: "payout", object: id.String(), shop: shop.Name, before: before, after: map[string]any{
+		return s.audit(ctx, q, act{action: approvalActs[to], kind: approvalKind, object: id.String(), shop: shop.Name, before: before, after: map[string]any{
 			"state": a.State, "reference": a.Reference, "account": a.AccountName, "amount": a.Amount, "currency": a.Currency,
 		}})
 	})

@@ -197,3 +197,35 @@ func TestAnOperatorSeesWhatIsSent(t *testing.T) {
 	other.Destination = "card 555555******4444"
 	ask(other)
 }
+
+// A row from before the last decision has a seal that holds. The audit log knows what was decided since.
+func TestADecisionThatWasTakenBackReleasesNothing(t *testing.T) {
+	t.Parallel()
+	for _, before := range []payment.ApprovalState{payment.ApprovalReleased, payment.ApprovalWaiting} {
+		b := newFixture(t)
+		b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitApproval, Kind: gateway.KindPayout, Amount: 500, Enforced: true}, "first")
+		waits := b.waits(t, "fraud", payment.CodeApprovalPending)
+		decide := func(to payment.ApprovalState) {
+			t.Helper()
+			_, err := b.DecidePayout(t.Context(), waits.ID, to)
+			require.NoError(t, err)
+		}
+		if before == payment.ApprovalReleased {
+			decide(payment.ApprovalReleased)
+		}
+		b.exec(t, "CREATE TABLE old AS SELECT * FROM payout_approvals")
+		decide(payment.ApprovalRejected)
+		require.Empty(t, b.verify(t))
+		b.exec(t, "UPDATE payout_approvals a SET state = old.state, expires_at = old.expires_at, seal = old.seal FROM old")
+
+		want := store.Finding{Table: "payout_approvals", ID: waits.ID.String(), What: "this payout that waits, or its release, was not written by payrelay"}
+		require.Equal(t, []store.Finding{want}, b.verify(t), before)
+		list, err := b.WaitingPayouts(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, payment.ApprovalAltered, list[0].State)
+		_, err = b.DecidePayout(t.Context(), waits.ID, payment.ApprovalReleased)
+		require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err), "%v", err)
+		require.NotEqual(t, waits.ID, b.waits(t, "fraud", payment.CodeApprovalPending).ID, "it waits anew")
+		require.Zero(t, b.count(t, "SELECT count(*) FROM orders"))
+	}
+}

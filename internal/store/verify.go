@@ -227,14 +227,14 @@ func (v *verification) readReceipts(ctx context.Context, q *db.Queries) error {
 
 // releases verifies that payrelay wrote the payouts of a shop that wait, and that operators decided about those that were.
 func (v *verification) releases(ctx context.Context, shop uuid.UUID) error {
-	sealer, err := v.store.sealer(ctx)
-	if err != nil {
-		return err
-	}
-	return v.store.read(ctx, "read payouts that wait", func(ctx context.Context, q *db.Queries) error {
+	return v.store.readWithin(ctx, verifyLimit, "read payouts that wait", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.ShopApprovals(ctx, shop)
 		for i := range rows {
-			if !sealer.Matches(sealedApproval(&rows[i]), rows[i].Seal) {
+			written, err := v.store.asWritten(ctx, q, &rows[i])
+			if err != nil {
+				return err
+			}
+			if !written {
 				v.found(Finding{"payout_approvals", rows[i].ID.String(), approvalFinding})
 			}
 		}

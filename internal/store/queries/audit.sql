@@ -25,6 +25,11 @@ WHERE seq > @after_seq ORDER BY seq LIMIT @max_rows;
 SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE owner_id = @owner_id::uuid ORDER BY seq DESC LIMIT 1;
 
+-- name: NewestAuditAbout :many
+-- The newest entry about an object, or none, with the seal of the entry before it.
+SELECT sqlc.embed(a), coalesce((SELECT b.seal FROM audit_log b WHERE b.seq = a.seq - 1), '')::bytea AS before_seal FROM audit_log a
+WHERE a.object_kind = @object_kind AND a.object_id = @object_id ORDER BY a.seq DESC LIMIT 1;
+
 -- name: LockConfiguration :exec
 -- Nobody else changes shops, keys and accounts until the caller commits. Everybody may read them.
 LOCK TABLE shops, shop_keys, webhook_secrets, shop_rates, accounts, account_secrets, account_shops, limits IN SHARE ROW EXCLUSIVE MODE;

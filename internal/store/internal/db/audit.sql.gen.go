@@ -350,6 +350,61 @@ func (q *Queries) LockConfiguration(ctx context.Context) error {
 	return err
 }
 
+const NewestAuditAbout = `-- name: NewestAuditAbout :many
+SELECT a.id, a.seq, a.at, a.actor, a.actor_kind, a.host, a.claimed_by, a.action, a.object_kind, a.object_id, a.shop, a.before, a.after, a.reason, a.owner_id, a.seals, a.seal, coalesce((SELECT b.seal FROM audit_log b WHERE b.seq = a.seq - 1), '')::bytea AS before_seal FROM audit_log a
+WHERE a.object_kind = $1 AND a.object_id = $2 ORDER BY a.seq DESC LIMIT 1
+`
+
+type NewestAuditAboutParams struct {
+	ObjectKind string `db:"object_kind"`
+	ObjectID   string `db:"object_id"`
+}
+
+type NewestAuditAboutRow struct {
+	AuditLog   AuditLog `db:"audit_log"`
+	BeforeSeal []byte   `db:"before_seal"`
+}
+
+// The newest entry about an object, or none, with the seal of the entry before it.
+func (q *Queries) NewestAuditAbout(ctx context.Context, arg NewestAuditAboutParams) ([]NewestAuditAboutRow, error) {
+	rows, err := q.db.Query(ctx, NewestAuditAbout, arg.ObjectKind, arg.ObjectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NewestAuditAboutRow
+	for rows.Next() {
+		var i NewestAuditAboutRow
+		if err := rows.Scan(
+			&i.AuditLog.ID,
+			&i.AuditLog.Seq,
+			&i.AuditLog.At,
+			&i.AuditLog.Actor,
+			&i.AuditLog.ActorKind,
+			&i.AuditLog.Host,
+			&i.AuditLog.ClaimedBy,
+			&i.AuditLog.Action,
+			&i.AuditLog.ObjectKind,
+			&i.AuditLog.ObjectID,
+			&i.AuditLog.Shop,
+			&i.AuditLog.Before,
+			&i.AuditLog.After,
+			&i.AuditLog.Reason,
+			&i.AuditLog.OwnerID,
+			&i.AuditLog.Seals,
+			&i.AuditLog.Seal,
+			&i.BeforeSeal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const NewestAuditOf = `-- name: NewestAuditOf :many
 SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE owner_id = $1::uuid ORDER BY seq DESC LIMIT 1
