@@ -91,32 +91,26 @@ func (s *Store) Erase(ctx context.Context, e Erasure) (*Receipt, error) {
 	return receipt, nil
 }
 
-// lockFamily locks an order, the one that carries its money if that came late, and their refunds. Whoever locks both locks the payment
-// first.
-func lockFamily(ctx context.Context, tx pgx.Tx, order payment.Key) ([]*db.Order, error) {
-	lock := func(which string, ids []uuid.UUID) ([]*db.Order, error) {
-		rows, err := tx.Query(ctx, orderQuery+" WHERE shop_id = $1 AND "+which+" ORDER BY id FOR NO KEY UPDATE", order.Shop, ids)
+// lockFamily locks an order and all that came of it: refunds, charges under its mandate, the order that carries its late money, and
+// their refunds. Whoever locks several locks the payment first.
+func lockFamily(ctx context.Context, tx pgx.Tx, order payment.Key) (family []*db.Order, err error) {
+	which, ids := "id", []uuid.UUID{order.Order}
+	for len(ids) > 0 {
+		rows, err := tx.Query(ctx, orderQuery+" WHERE shop_id = $1 AND "+which+" = ANY($2) ORDER BY id FOR NO KEY UPDATE", order.Shop, ids)
 		if err != nil {
 			return nil, err
 		}
-		return pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
-	}
-	family, err := lock("id = ANY($2)", []uuid.UUID{order.Order})
-	if err != nil {
-		return nil, err
-	}
-	if len(family) == 0 {
-		return nil, payment.ErrNotFound
-	}
-	if late := family[0].SupersededBy; late != nil {
-		found, err := lock("id = ANY($2)", []uuid.UUID{*late})
+		found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByName[db.Order])
 		if err != nil {
 			return nil, err
 		}
 		family = append(family, found...)
+		which, ids = "parent_id", idsOf(found)
 	}
-	refunds, err := lock("parent_id = ANY($2) AND kind = 'refund'", idsOf(family))
-	return append(family, refunds...), err
+	if len(family) == 0 {
+		return nil, payment.ErrNotFound
+	}
+	return family, nil
 }
 
 // erasable says why orders are not to be erased now.

@@ -391,3 +391,28 @@ func TestOrdersOfACustomer(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, keys)
 }
+
+// The charges under a mandate are of the customer of its first payment, and name nobody.
+func TestChargesGoWithTheFirstPayment(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil }))
+	first := b.mandated(t, s, "first", payment.MandateTerms{})
+	charge, err := b.charge(t.Context(), s, first, "second", 1000)
+	require.NoError(t, err)
+	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, charge, "back", 100))
+	require.NoError(t, err)
+	b.exec(t, "DELETE FROM deliveries")
+	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
+	require.ErrorContains(t, err, "refund "+refund.ID.String()+" is created: money may still move")
+	b.report(t, refund.Key(), payment.StatusSucceeded)
+	b.exec(t, "DELETE FROM deliveries")
+	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
+	require.NoError(t, err)
+	for _, key := range []payment.Key{first, charge.Key(), refund.Key()} {
+		o, err := b.Order(t.Context(), key)
+		require.NoError(t, err)
+		require.True(t, o.Erased)
+		require.Empty(t, o.Description)
+	}
+}
