@@ -55,12 +55,17 @@ type devCmd struct {
 	LogLevel      string        `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
 }
 
+// logOutput is where lines of the log go once they are without card numbers: for programs as they are, for people in colours.
+func (d devCmd) logOutput(w io.Writer) io.Writer {
+	if d.JSON {
+		return w
+	}
+	return zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+}
+
 // Run implements the command.
 func (d devCmd) Run(ctx context.Context, io *Streams) error {
-	log := newLogger(io.Err, d.LogLevel)
-	if !d.JSON {
-		log = log.Output(zerolog.ConsoleWriter{Out: io.Err, TimeFormat: time.TimeOnly})
-	}
+	log := newLogger(d.logOutput(io.Err), d.LogLevel)
 	if err := d.checkNotify(); err != nil {
 		return err
 	}
