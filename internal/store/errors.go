@@ -67,6 +67,8 @@ func translate(doing string, err error) error {
 		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", doing, err)
+	case violates(err, "order_transitions_pkey"): // the history has this step: the order's row is an older one that was put back
+		return fmt.Errorf("%s: %w: %w", doing, payment.ErrFrozen, err)
 	case cannotWork(err):
 		return unavailable(fmt.Errorf("%s: %w", doing, err))
 	}

@@ -78,6 +78,25 @@ func TestACallbackWaitsForAFrozenOrder(t *testing.T) {
 	require.Empty(t, b.verify(t))
 }
 
+// An older row that was put back takes no step: the history has the next one already.
+func TestAnOlderRowTakesNoStep(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	old := b.kept(t, b.open)
+	step := func(status payment.Status) error {
+		_, err := b.UpdateOrder(t.Context(), b.open, func(o *payment.Order) error {
+			r := b.newReport(status)
+			r.AsOf = o.Sequence
+			o.Record(r)
+			return nil
+		})
+		return err
+	}
+	require.NoError(t, step(payment.StatusProcessing))
+	b.tamper(t, old...)
+	require.ErrorIs(t, step(payment.StatusSucceeded), payment.ErrFrozen)
+}
+
 // A refund of a frozen payment cannot end: its sums would move those of the payment.
 func TestARefundOfAFrozenPaymentWaits(t *testing.T) {
 	t.Parallel()
