@@ -154,5 +154,13 @@ func (c accountListCmd) Run(ctx context.Context, io *Streams) error {
 	for _, a := range accounts {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", a.Name, a.Provider, a.Currency, a.Purpose, a.Mode, healthText(health[a.ID].Health), linksText(ofAccount(links, a.Name)), testText(tests, a.Name), a.CreatedAt.UTC().Format(time.RFC3339))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		if _, err := infoOf(a); err != nil {
+			fmt.Fprintf(io.Out, "Account %s cannot be used: %v\n", a.Name, err)
+		}
+	}
+	return nil
 }

@@ -74,6 +74,9 @@ func checkCapability(a payment.Account, capability string, allow bool) error {
 
 // infoOf says what an account can do.
 func infoOf(a payment.Account) (payment.AccountInfo, error) {
+	if a.Unusable != nil {
+		return payment.AccountInfo{Account: a}, a.Unusable
+	}
 	gw, err := openOffline(a)
 	if err != nil {
 		return payment.AccountInfo{Account: a}, err

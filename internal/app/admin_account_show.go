@@ -186,7 +186,7 @@ func accountNamed(ctx context.Context, s *store.Store, name string) (payment.Acc
 	}
 	for _, a := range accounts {
 		if a.Name == name {
-			return a, nil
+			return a, a.Unusable
 		}
 	}
 	return payment.Account{}, fmt.Errorf("there is no account named %q. 'server account list' shows all", name)

@@ -39,7 +39,8 @@ type CapabilityOff struct {
 	Reason     string `json:"reason"`
 }
 
-// Accounts lists the accounts a shop may use.
+// Accounts lists the accounts a shop may use. One that cannot be used, or whose settings its provider does not take any more, is left
+// out.
 func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, error) {
 	accounts, err := s.Store.ShopAccounts(ctx, shop)
 	if err != nil {
@@ -50,11 +51,9 @@ func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, 
 		if a.Unusable != nil {
 			continue
 		}
-		o, err := s.open(a)
-		if err != nil {
-			return nil, err
+		if o, err := s.open(a); err == nil {
+			infos = append(infos, InfoOf(a, o.gateway))
 		}
-		infos = append(infos, InfoOf(a, o.gateway))
 	}
 	return infos, nil
 }

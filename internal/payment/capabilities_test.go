@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -26,6 +27,22 @@ func TestAnAccountCanDoWhatItIsFor(t *testing.T) {
 	for name := range belongs {
 		require.Contains(t, append(gateway.Capabilities(gw), "card_frame", gateway.VariantBankPayout, gateway.VariantCardNumber, gateway.VariantPartialCapture), name, "there is no such capability")
 	}
+}
+
+// One account that cannot be opened, or used, keeps no other out of the list.
+func TestOneAccountStopsNoList(t *testing.T) {
+	t.Parallel()
+	s, service := newShelf(&gatewaytest.Fake{OpenFunc: func(a gateway.Account) error {
+		if a.Name == "b" {
+			return errors.New("a setting is not taken any more")
+		}
+		return nil
+	}})
+	s.accounts[2].Unusable = ErrFrozen
+	infos, err := service.Accounts(t.Context(), uuid.New())
+	require.NoError(t, err)
+	require.Len(t, infos, 1)
+	require.Equal(t, "a", infos[0].Name)
 }
 
 func TestABalanceIsAskedOfAccountsThatHaveOne(t *testing.T) {

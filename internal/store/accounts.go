@@ -191,7 +191,7 @@ func tokenHash(token string) []byte {
 	return sum[:]
 }
 
-// Accounts returns every account by name, for operators.
+// Accounts returns every account by name, for operators. One that cannot be read is Unusable, and hurts no other.
 func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	var rows []db.AccountsRow
 	err := s.read(ctx, "load accounts", func(ctx context.Context, q *db.Queries) (err error) {
@@ -204,7 +204,7 @@ func (s *Store) Accounts(ctx context.Context) ([]payment.Account, error) {
 	accounts := make([]payment.Account, len(rows))
 	for i, r := range rows {
 		if accounts[i], err = s.account(accountRow(r)); err != nil {
-			return nil, err
+			accounts[i].Unusable = fmt.Errorf("read account %s: %w", r.Name, err)
 		}
 	}
 	return accounts, nil
@@ -230,23 +230,24 @@ type accountRow struct {
 	SecretValues       [][]byte
 }
 
+// account turns a row into an account. With an error it has what needs no decrypting.
 func (s *Store) account(r accountRow) (payment.Account, error) {
+	a := payment.Account{
+		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: money.Currency(r.Currency), Purpose: payment.Purpose(r.Purpose),
+		Mode: shop.Mode(r.Mode), Version: r.Version, CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
+	}
+	if _, err := money.KnownCurrency(r.Currency); err != nil {
+		return a, err
+	}
 	token, err := s.open(r.CallbackToken, accountOwner(r.ID), fieldCallbackToken)
 	if err != nil {
-		return payment.Account{}, err
+		return a, err
 	}
-	currency, err := money.KnownCurrency(r.Currency)
-	if err != nil {
-		return payment.Account{}, fmt.Errorf("read account %s: %w", r.Name, err)
-	}
-	a := payment.Account{
-		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: currency, Purpose: payment.Purpose(r.Purpose),
-		CallbackToken: gateway.Secret(token), Mode: shop.Mode(r.Mode), Version: r.Version, CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
-	}
+	a.CallbackToken = gateway.Secret(token)
 	for i, name := range r.SecretNames {
 		value, err := s.open(r.SecretValues[i], secretsOwner(r.ID), name)
 		if err != nil {
-			return payment.Account{}, err
+			return a, err
 		}
 		switch r.SecretStages[i] {
 		case stageCurrent:

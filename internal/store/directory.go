@@ -266,7 +266,7 @@ func (s *Store) fillAccounts(ctx context.Context, q *db.Queries, e *entries) err
 	for _, r := range accounts {
 		a, err := s.account(accountRow(r))
 		if err != nil {
-			a.Name, err = r.Name, fmt.Errorf("read account %s: %w", r.Name, err)
+			err = fmt.Errorf("read account %s: %w", r.Name, err)
 		} else if e.frozen[r.ID.String()] {
 			err = &payment.Error{Code: payment.CodeAccountFrozen, Message: "The account " + r.Name + " was changed past payrelay, so it is not used. Nothing was stored or sent. Use another account, or ask the operators."}
 		}

@@ -126,4 +126,9 @@ func TestAnAccountThatCannotBeReadHurtsNoOther(t *testing.T) {
 	require.Equal(t, "EUR-1", accounts[0].Name)
 	require.Error(t, accounts[0].Unusable)
 	require.NoError(t, accounts[1].Unusable, "the shop goes on with the other")
+	all, err := b.Accounts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"EUR-1", "UAH-1"}, []string{all[0].Name, all[1].Name})
+	require.ErrorContains(t, all[0].Unusable, "read account EUR-1")
+	require.NoError(t, all[1].Unusable)
 }

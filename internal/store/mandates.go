@@ -127,7 +127,7 @@ func (s *Store) mandate(ctx context.Context, row *db.Mandate, first *db.Order, f
 	if err != nil {
 		return nil, err
 	}
-	if !sealer.Matches(sealedMandate(row), row.Seal) {
+	if first == nil || !sealer.Matches(sealedMandate(row), row.Seal) {
 		s.sealBroken(Finding{"mandates", row.ID.String(), mandateFinding})
 		return nil, payment.ErrFrozen
 	}
