@@ -21,6 +21,7 @@ CREATE TABLE shops (
     success_url         text NOT NULL DEFAULT '',
     fail_url            text NOT NULL DEFAULT '',
     flow                text NOT NULL DEFAULT '' CONSTRAINT shops_flow CHECK (flow IN ('', 'hosted', 'direct')),
+    on_surplus          text NOT NULL DEFAULT 'hold' CONSTRAINT shops_on_surplus CHECK (on_surplus IN ('hold', 'refund')), -- what becomes of money that nobody asked for
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
 );
@@ -251,7 +252,7 @@ CREATE TABLE orders (
     reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 90), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~late, or with both
     request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
     parent_id           uuid,                               -- the payment that a refund, a repeated charge or late money belongs to
-    superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- the order that carries money which came after the end
+    superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- what carries money that moved after the end: an order, or of a refund a dispute of its payment
 
     -- How it stands.
     status              text NOT NULL CONSTRAINT orders_status CHECK (status IN ('created', 'unknown', 'processing', 'requires_action', 'authorized', 'succeeded', 'failed', 'canceled')),
@@ -779,7 +780,7 @@ CREATE TABLE disputes (
     shop_id     uuid NOT NULL,
     id          uuid NOT NULL,
     order_id    uuid NOT NULL,
-    kind        text NOT NULL CONSTRAINT disputes_kind CHECK (kind IN ('chargeback', 'second_chargeback', 'reversal', 'external_refund', 'late_success', 'duplicate_charge', 'surplus_capture', 'unauthorized_charge')),
+    kind        text NOT NULL CONSTRAINT disputes_kind CHECK (kind IN ('chargeback', 'second_chargeback', 'reversal', 'external_refund', 'late_success', 'duplicate_charge', 'surplus_capture', 'unauthorized_charge', 'inquiry')),
     status      text NOT NULL,
     amount      bigint NOT NULL CONSTRAINT disputes_amount CHECK (amount > 0), -- all of it, whatever is left of the order
     currency    text NOT NULL,
@@ -793,11 +794,15 @@ CREATE TABLE disputes (
     opened_at   timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL,
     closed_at   timestamptz CONSTRAINT disputes_closed CHECK ((status IN ('won', 'lost', 'accepted', 'expired', 'closed')) = (closed_at IS NOT NULL)),
+    refund_id   uuid,                                       -- a refund that failed here, and that the provider carried out all the same
     seal        bytea NOT NULL,                             -- see docs/integrity.md
     PRIMARY KEY (shop_id, id),
+    CONSTRAINT disputes_refund_once UNIQUE (shop_id, refund_id),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 CREATE INDEX disputes_order ON disputes (shop_id, order_id);
+-- A case is of one dispute of its payment, unless that was opened by mistake.
+CREATE UNIQUE INDEX disputes_case ON disputes (shop_id, order_id, provider_case) WHERE provider_case <> '' AND status <> 'closed';
 CREATE INDEX disputes_open ON disputes (kind, due_at) WHERE closed_at IS NULL;
 
 -- Which steps of an order are steps of a dispute.

@@ -197,7 +197,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"mandate resume":                {"mandate", "resume", paused},
 		"mandate revoke":                {"mandate", "revoke", mandate},
 		"dispute open":                  {"dispute", "open", b.contested.Order.String(), "--kind", "chargeback", "--amount", "10", "--case", "CB-1"},
-		"dispute set":                   {"dispute", "set", b.disputed(t).String(), "--status", "needs_response"},
+		"dispute set":                   {"dispute", "set", b.disputed(t).String(), "--status", "needs_response", "--note", "a parcel", "--evidence", secretIn(t, "signed for")},
 		"dispute resolve":               {"dispute", "resolve", b.disputed(t).String(), "--outcome", "won"},
 		"order resend":                  {"order", "resend", b.paid.Order.String(), "--from", "2"},
 		"order unfreeze":                {"order", "unfreeze", b.frozen.Order.String(), "--accept", "provider_reference"},

@@ -86,12 +86,13 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 			NotificationURL string        `json:"notification_url"`
 			AllowCIDRs      []string      `json:"allow_cidrs"`
 			Defaults        shop.Defaults `json:"defaults"`
+			OnSurplus       shop.Surplus  `json:"on_surplus"`
 			AddressesOff    []offRow      `json:"addresses_off"`
 			CreatedAt       time.Time     `json:"created_at"`
 		}
 		rows := []row{}
 		for _, s := range shops {
-			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.Defaults, offRows(off[s.ID]), s.CreatedAt})
+			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.Defaults, s.OnSurplus, offRows(off[s.ID]), s.CreatedAt})
 		}
 		return printJSON(io, rows)
 	}

@@ -18,6 +18,7 @@ type shopSetCmd struct {
 	NotificationURL string   `name:"notification-url" placeholder:"URL" help:"Where notifications go from now on, unless an order says otherwise."`
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443, in place of those from before. May be given several times."`
 	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. --notification-url and --allow-cidr do so, too."`
+	OnSurplus       string   `name:"on-surplus" enum:",hold,refund" default:"" help:"What becomes of money that nobody asked for and that has an order of its own, such as a late success: hold, so that the shop decides, or refund, at once."`
 	JSON            bool     `name:"json" help:"Print JSON."`
 	shopDefaultFlags
 	reasonFlag
@@ -69,8 +70,8 @@ func checkDefaults(d shop.Defaults, allowCIDRs []string) error {
 func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	_, defaults := c.over(shop.Defaults{})
 	notifications := c.NotificationURL != "" || len(c.AllowCIDR) > 0 || c.Resume
-	if !notifications && !defaults {
-		return errors.New("nothing to change: give --notification-url, --allow-cidr, --resume, or one of the defaults; --help lists them")
+	if !notifications && !defaults && c.OnSurplus == "" {
+		return errors.New("nothing to change: give --notification-url, --allow-cidr, --resume, --on-surplus, or one of the defaults; --help lists them")
 	}
 	if err := cmp.Or(operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(io, map[string]any{"name": now.Name, "notification_url": now.NotificationURL, "allow_cidrs": now.AllowCIDRs, "defaults": now.Defaults})
+		return printJSON(io, map[string]any{"name": now.Name, "notification_url": now.NotificationURL, "allow_cidrs": now.AllowCIDRs, "defaults": now.Defaults, "on_surplus": now.OnSurplus})
 	}
 	if notifications {
 		to := cmp.Or(now.NotificationURL, "the address that an order names, if it names one")
@@ -100,6 +101,9 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	if defaults {
 		fmt.Fprintf(io.Out, "Requests of %s may leave out what has a default, on every replica within 5 s: 'server shop list --json' shows them.\n", c.Name)
+	}
+	if c.OnSurplus != "" {
+		fmt.Fprintf(io.Out, "Money that nobody asked for at %s: %s.\n", c.Name, map[string]string{"hold": "the shop decides", "refund": "it goes back at once, also what is open now"}[c.OnSurplus])
 	}
 	return nil
 }
@@ -119,6 +123,10 @@ func (c shopSetCmd) change(now *shop.Shop, notifications, defaults bool) (change
 			}
 		}
 		change.Notifications = &store.Notifications{URL: now.NotificationURL, AllowCIDRs: now.AllowCIDRs}
+	}
+	if c.OnSurplus != "" {
+		now.OnSurplus = shop.Surplus(c.OnSurplus)
+		change.OnSurplus = now.OnSurplus
 	}
 	if defaults {
 		now.Defaults, _ = c.over(now.Defaults)

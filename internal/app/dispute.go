@@ -98,7 +98,7 @@ func (c disputeListCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		for _, d := range page.Items {
 			if c.JSON {
-				if err := printDispute(io, d, shops); err != nil {
+				if err := printDispute(io, d, shops, nil); err != nil {
 					return err
 				}
 				continue
@@ -118,8 +118,8 @@ func dueText(d payment.Dispute) string {
 	return d.DueAt.Format(time.RFC3339)
 }
 
-// printDispute prints a dispute as the API shows it, with its shop.
-func printDispute(io *Streams, d payment.Dispute, shops *shopNames) error {
+// printDispute prints a dispute as the API shows it, with its shop, and its steps where they are known.
+func printDispute(io *Streams, d payment.Dispute, shops *shopNames, steps []disputeStep) error {
 	text, err := json.Marshal(httpapi.RenderDispute(d))
 	if err != nil {
 		return fmt.Errorf("write dispute %s as JSON: %w", d.ID, err)
@@ -130,6 +130,9 @@ func printDispute(io *Streams, d payment.Dispute, shops *shopNames) error {
 	}
 	name, err := json.Marshal(shops.name(d.ShopID))
 	row["shop"] = name
+	if steps != nil && err == nil {
+		row["steps"], err = json.Marshal(steps)
+	}
 	return cmp.Or(err, printJSON(io, row))
 }
 
@@ -146,7 +149,7 @@ func (n disputeName) tell(ctx context.Context, io *Streams, db *database, d paym
 		return err
 	}
 	if n.JSON {
-		return printDispute(io, d, shops)
+		return printDispute(io, d, shops, nil)
 	}
 	fmt.Fprintf(io.Out, "Dispute %s of %s: %s, %s, %s.\n", d.ID, shops.name(d.ShopID), d.Kind, d.Amount, d.Status)
 	return nil
@@ -165,21 +168,38 @@ func (c disputeShowCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.tell(ctx, io, db, d); err != nil || c.JSON {
+	steps, err := disputeSteps(ctx, db, d)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		shops, err := namesOf(ctx, db)
+		if err != nil {
+			return err
+		}
+		return printDispute(io, d, shops, steps)
+	}
+	if err := c.tell(ctx, io, db, d); err != nil {
 		return err
 	}
 	fmt.Fprintf(io.Out, "order           %s: 'server order show' has its whole history\n", d.OrderID)
+	if d.RefundID != nil {
+		fmt.Fprintf(io.Out, "refund          %s: it had failed here, and the provider carried it out\n", d.RefundID)
+	}
 	fmt.Fprintf(io.Out, "reason code     %s, case %s\n", orNone(d.ReasonCode), orNone(d.ProviderCase))
 	fmt.Fprintf(io.Out, "due             %s\n", dueText(d))
 	fmt.Fprintf(io.Out, "overdrawn       %d: what was more than was left of the payment\n", d.Overdrawn)
 	fmt.Fprintf(io.Out, "refunds         %s\n", map[bool]string{true: "allowed", false: "refused while it is open"}[d.RefundsAllowed])
 	fmt.Fprintf(io.Out, "opened          %s by %s, changed %s\n", d.OpenedAt.Format(time.RFC3339), d.Source, d.UpdatedAt.Format(time.RFC3339))
+	for _, s := range steps {
+		s.print(io)
+	}
 	return nil
 }
 
 type disputeOpenCmd struct {
 	orderName
-	Kind   string `required:"" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture."`
+	Kind   string `required:"" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture,inquiry" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture. An inquiry is a bank's question, and moves none."`
 	Amount int64  `help:"How much, in minor units; all that was captured without it."`
 	disputeFacts
 	Reason operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
@@ -216,6 +236,7 @@ type disputeSetCmd struct {
 	Kind    string `enum:",chargeback,second_chargeback,reversal,external_refund" default:"" help:"What it is after all, such as a chargeback that came as an external_refund."`
 	Refunds string `enum:",allow,refuse" default:"" help:"Whether the shop may refund the payment while it is open: allow or refuse."`
 	disputeFacts
+	evidenceFlags
 	Reason operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
 }
 
@@ -237,8 +258,12 @@ func (c disputeSetCmd) Run(ctx context.Context, io *Streams) error {
 		allowed := c.Refunds == "allow"
 		change.RefundsAllowed = &allowed
 	}
-	if c.Status == "" && c.Kind == "" && c.Refunds == "" && c.disputeFacts == (disputeFacts{}) {
-		return fmt.Errorf("nothing to change: give --status, --kind, --refunds, --reason-code, --case or --due")
+	if c.Status == "" && c.Kind == "" && c.Refunds == "" && c.disputeFacts == (disputeFacts{}) && c.evidenceFlags == (evidenceFlags{}) {
+		return fmt.Errorf("nothing to change: give --status, --kind, --refunds, --reason-code, --case, --due, --note or --evidence")
+	}
+	var err error
+	if change.Note, change.Evidence, err = c.read(); err != nil {
+		return err
 	}
 	return c.change(ctx, io, change, c.Reason)
 }
@@ -256,6 +281,9 @@ func (n disputeName) change(ctx context.Context, io *Streams, change payment.Dis
 	}
 	if d, err = disputes(db).ChangeDispute(ctx, d.ShopID, n.ID, change); err != nil {
 		return err
+	}
+	if change.Evidence != nil && !n.JSON {
+		fmt.Fprintf(io.Out, "Kept of %s: SHA-256 %s, %d bytes. No provider takes evidence by its API: send it in the provider's cabinet%s.\n", change.Evidence.Name, change.Evidence.SHA256, change.Evidence.Bytes, untilDue(d))
 	}
 	return n.tell(ctx, io, db, d)
 }

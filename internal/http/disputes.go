@@ -14,7 +14,7 @@ func RenderDispute(d payment.Dispute) oapi.Dispute {
 		Id: d.ID, Object: "dispute", OrderId: d.OrderID, Kind: oapi.DisputeKind(d.Kind), Status: oapi.DisputeStatus(d.Status),
 		Amount: d.Amount.Minor(), Currency: string(d.Amount.Currency()), Overdrawn: d.Overdrawn, ReasonCode: nullable(d.ReasonCode), ProviderCase: nullable(d.ProviderCase),
 		DueAt: utc(d.DueAt), RefundsAllowed: d.RefundsAllowed, Source: string(d.Source), Sequence: d.Sequence,
-		OpenedAt: d.OpenedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), ClosedAt: utc(d.ClosedAt),
+		OpenedAt: d.OpenedAt.UTC(), UpdatedAt: d.UpdatedAt.UTC(), ClosedAt: utc(d.ClosedAt), RefundId: d.RefundID,
 	}
 }
 

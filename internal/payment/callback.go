@@ -168,7 +168,7 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 		return ruleOtherMoney, wrong
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
-	case o.sameSumRefunds > 0 && !final:
+	case o.sameSumRefunds > 0 && (!final || o.carriedOut(r) && o.ProviderReference != ""):
 		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return ruleSameSum, "the payment has another refund of this sum"
 	case o.otherHoldUnderCommand(r):
@@ -232,6 +232,10 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 		o.keepReportedAmount(r)
 	case rulePaidLate:
 		o.keepLateClaim(r)
+	case ruleSameSum:
+		if o.carriedOut(r) {
+			o.keepLateClaim(r)
+		}
 	}
 	if rule == ruleOtherMoney || rule == ruleOtherOrder { // kept for a search: whether such a thing happened is to be seen
 		o.noteReferences(r.BankReferences, StatusProcessing)

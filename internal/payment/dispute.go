@@ -28,6 +28,8 @@ type Dispute struct {
 	// DueAt is until when somebody must answer, nil if that is not known.
 	DueAt  *time.Time
 	Source Source // on which road it was opened
+	// RefundID is the refund that failed here and that the provider carried out all the same, nil for every other dispute.
+	RefundID *uuid.UUID
 	// Sequence is the number of steps so far.
 	Sequence            int
 	OpenedAt, UpdatedAt time.Time
@@ -37,7 +39,7 @@ type Dispute struct {
 // DisputeKind says how money moved without us.
 type DisputeKind string
 
-// The kinds. The first four took money of the payment; the others brought money beside it.
+// The kinds. The first four took money of the payment, the next three brought money beside it, and an inquiry moved none.
 const (
 	DisputeChargeback       DisputeKind = "chargeback"        // the customer's bank took it back
 	DisputeSecondChargeback DisputeKind = "second_chargeback" // once more, after the first was won
@@ -48,12 +50,13 @@ const (
 	DisputeSurplusCapture   DisputeKind = "surplus_capture"   // more was taken than was captured
 	// DisputeUnauthorizedCharge: a provider charged by its own schedule what the mandate does not allow.
 	DisputeUnauthorizedCharge DisputeKind = "unauthorized_charge"
+	DisputeInquiry            DisputeKind = "inquiry" // a bank asks what the payment was for
 )
 
 // DisputeKinds lists every kind.
 var DisputeKinds = []DisputeKind{
 	DisputeChargeback, DisputeSecondChargeback, DisputeReversal, DisputeExternalRefund, DisputeLateSuccess, DisputeDuplicateCharge, DisputeSurplusCapture,
-	DisputeUnauthorizedCharge,
+	DisputeUnauthorizedCharge, DisputeInquiry,
 }
 
 // brings reports whether a dispute of this kind is about an order that carries the money, and that payrelay made for it.
@@ -126,7 +129,7 @@ func (d Dispute) taken() int64 {
 
 // holdsRefunds is 1 if the payment is not to be refunded while the dispute is as it is.
 func (d Dispute) holdsRefunds() int {
-	if d.Sequence == 0 || d.Status.Final() || d.RefundsAllowed {
+	if d.Sequence == 0 || d.Status.Final() || d.RefundsAllowed || d.Kind == DisputeInquiry {
 		return 0
 	}
 	return 1
@@ -189,6 +192,9 @@ func (d Dispute) providerData(r Observation, reason string) gateway.ProviderData
 		"dispute": d.ID.String(), "dispute_kind": string(d.Kind), "dispute_status": string(d.Status), "dispute_amount": strconv.FormatInt(d.Amount.Minor(), 10), "reason": reason,
 	} {
 		data = withField(data, name, value)
+	}
+	if d.RefundID != nil {
+		data = withField(data, "refund", d.RefundID.String())
 	}
 	return data
 }

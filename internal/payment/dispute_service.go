@@ -3,8 +3,10 @@ package payment
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +36,23 @@ type DisputeFilter struct {
 
 // ErrNoDispute is returned for a dispute that does not exist or belongs to another shop.
 var ErrNoDispute = &Error{Code: CodeNotFound, Message: "There is no such dispute. Check the id, and that the key belongs to the shop whose payment it is."}
+
+// ErrCaseTaken is returned for a case that another dispute of the payment has.
+var ErrCaseTaken = &Error{Code: CodeInvalidState, Message: "Another dispute of the payment has this case."}
+
+// caseTaken says which dispute of an order has a case.
+func (s *Service) caseTaken(ctx context.Context, order Key, number string) error {
+	page, err := s.Disputes(ctx, DisputeFilter{Shop: order.Shop, Order: &order.Order, Limit: 200})
+	if err != nil {
+		return err
+	}
+	for _, d := range page.Items {
+		if d.ProviderCase == number && d.Status != DisputeClosed {
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Dispute %s of this payment has the case %s already: a %s that is %s. Nothing was changed. Change that one, or, if the bank took money once more, give the case a number of its own, such as %s-2.", d.ID, number, d.Kind, d.Status, number)}
+		}
+	}
+	return ErrCaseTaken
+}
 
 // Dispute returns one dispute of a shop.
 func (s *Service) Dispute(ctx context.Context, shop, id uuid.UUID) (Dispute, error) {
@@ -73,6 +92,9 @@ func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Disput
 		}, byOperator(in.Operator, s.Now()), in.Reason)
 		return nil
 	})
+	if errors.Is(err, ErrCaseTaken) {
+		err = s.caseTaken(ctx, in.Payment, in.ProviderCase)
+	}
 	return opened, err
 }
 
@@ -88,13 +110,42 @@ type DisputeChange struct {
 	DueAt                    *time.Time
 	RefundsAllowed           *bool
 	Reason, Operator         string
+	// Note and Evidence are kept in the history of the payment, with this step.
+	Note     string
+	Evidence *Evidence
+}
+
+// Evidence is a file that is handed in at the provider. The file itself is not kept.
+type Evidence struct {
+	Name, SHA256 string
+	Bytes        int64
+}
+
+// The fields of a step's provider data that hold a note and what is kept of a file.
+const (
+	FieldNote           = "note"
+	FieldEvidence       = "evidence"
+	FieldEvidenceSHA256 = "evidence_sha256"
+	FieldEvidenceBytes  = "evidence_bytes"
+)
+
+// evidence is an observation with the note and the evidence.
+func (c DisputeChange) evidence(r Observation) Observation {
+	if c.Note != "" {
+		r.ProviderData = withField(r.ProviderData, FieldNote, c.Note)
+	}
+	if e := c.Evidence; e != nil {
+		r.ProviderData = withField(r.ProviderData, FieldEvidence, e.Name)
+		r.ProviderData[FieldEvidenceSHA256], r.ProviderData[FieldEvidenceBytes] = e.SHA256, strconv.FormatInt(e.Bytes, 10)
+	}
+	return r
 }
 
 // apply changes a dispute, but for its status.
 func (c DisputeChange) apply(d Dispute) (Dispute, error) {
 	if c.Kind != nil && *c.Kind != d.Kind {
 		if !c.Kind.takes() || !d.Kind.takes() {
-			return d, &Error{Code: CodeInvalid, Message: fmt.Sprintf("A %s cannot become a %s: money that was taken and money that came beside are not one thing. Close this dispute, and open another.", d.Kind, *c.Kind)}
+			return d, &Error{Code: CodeInvalid, Message: fmt.Sprintf("The kind cannot become %s from %s: the two do different things to the payment's sums. Resolve this dispute, and open another.", *c.Kind, d.Kind)}
 		}
 		d.Kind = *c.Kind
 	}
@@ -136,10 +187,13 @@ func (s *Service) changeDispute(ctx context.Context, shop, id uuid.UUID, c Dispu
 		return Dispute{}, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("A dispute that is %s cannot become %s.", before.Status, to)}
 	}
 	_, err = s.Store.UpdateOrder(ctx, Key{shop, before.OrderID}, func(o *Order) error {
-		changed := o.stepDispute(before, after, to, r, c.Reason)
+		changed := o.stepDispute(before, after, to, c.evidence(r), c.Reason)
 		after.Sequence, after.Status, after.UpdatedAt, after.ClosedAt = changed.Sequence, changed.Status, changed.UpdatedAt, changed.ClosedAt
 		return nil
 	})
+	if errors.Is(err, ErrCaseTaken) {
+		err = s.caseTaken(ctx, Key{shop, before.OrderID}, after.ProviderCase)
+	}
 	return after, err
 }
 
@@ -160,7 +214,11 @@ func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action
 	if err != nil {
 		return Dispute{}, err
 	}
-	to, reason, failed := DisputeAccepted, "the shop decided: "+string(action), error(nil)
+	return s.resolveDispute(ctx, d, action, "the shop decided: "+string(action))
+}
+
+func (s *Service) resolveDispute(ctx context.Context, d Dispute, action DisputeAction, reason string) (Dispute, error) {
+	to, failed := DisputeAccepted, error(nil)
 	if action == RefundDispute {
 		refund, err := s.giveBack(ctx, d)
 		if err != nil {
@@ -172,10 +230,35 @@ func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action
 		}
 	}
 	r := Observation{Source: SourceRequest, Status: StatusSucceeded, At: s.Now()}
-	if d, err = s.changeDispute(ctx, shop, id, DisputeChange{Status: &to, Reason: reason}, r); err == nil {
+	d, err := s.changeDispute(ctx, d.ShopID, d.ID, DisputeChange{Status: &to, Reason: reason}, r)
+	if err == nil {
 		err = failed
 	}
 	return d, err
+}
+
+// RefundSurplus gives back what came beside to a shop that wants it so, where it is on an order of its own and nobody has decided
+// anything. A refund that fails is not tried once more: the dispute is the shop's then. A refund is named by its dispute, so that none
+// begins twice, whoever dies in between.
+func (s *Service) RefundSurplus(ctx context.Context, shop uuid.UUID) error {
+	var failed error
+	for cursor := ""; ; {
+		page, err := s.Disputes(ctx, DisputeFilter{Shop: shop, Status: DisputeOpen, Cursor: cursor})
+		if err != nil {
+			return errors.Join(failed, err)
+		}
+		for _, d := range page.Items {
+			if d.Sequence > 1 || !d.Kind.brings() {
+				continue
+			}
+			if _, err := s.resolveDispute(ctx, d, RefundDispute, "the shop has such money refunded at once"); err != nil && CodeOf(err) != CodeInvalidState && CodeOf(err) != CodeProviderFailed {
+				failed = errors.Join(failed, fmt.Errorf("refund the money of dispute %s: %w", d.ID, err))
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return failed
+		}
+	}
 }
 
 // giveBack refunds the order that carries the money which a dispute brought. Called again at the same step of the dispute, it finds the

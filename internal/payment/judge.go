@@ -104,6 +104,10 @@ func (o *Order) judgeEnd(r Observation) (Verdict, string) {
 		return Stale, "either way no money moved" // what we failed, the provider may call canceled
 	case o.paidLate(r):
 		return Apply, ""
+	case o.carriedOut(r):
+		return o.judgeCarriedOut(r)
+	case o.SupersededBy != nil && o.Kind == gateway.KindRefund:
+		return Repeat, ""
 	case o.SupersededBy != nil:
 		return Stale, "another order carries this money"
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"payrelay/internal/gateway"
 )
 
@@ -58,15 +60,20 @@ type LateSuccess struct {
 // supersede writes down that another order carries the money of this one.
 func (o *Order) supersede(r Observation) {
 	late := o.lateOrder(r)
-	o.SupersededBy = &late.ID
 	o.late = &LateSuccess{late, r, o.Status}
+	o.supersededBy(late.ID, fmt.Sprintf("The customer paid after all: order %s carries the money. Do not charge the customer again.", late.ID), r)
+}
+
+// supersededBy names the record that carries the money of an order which had ended without any.
+func (o *Order) supersededBy(id uuid.UUID, reason string, r Observation) {
+	o.SupersededBy = &id
 	if o.Failure != nil {
 		failure := *o.Failure // snapshots share it
 		failure.Advice = gateway.AdviceDoNotRetry
 		o.Failure = &failure
 	}
-	o.StatusReason = fmt.Sprintf("The customer paid after all: order %s carries the money. Do not charge the customer again.", late.ID)
-	o.step(o.Status, r.Source, withField(r.providerData(), "superseded_by", late.ID.String()), r.At)
+	o.StatusReason = reason
+	o.step(o.Status, r.Source, withField(r.providerData(), "superseded_by", id.String()), r.At)
 	o.snapshot()
 }
 

@@ -61,7 +61,8 @@ type Order struct {
 	Failure       *gateway.Failure
 
 	ParentID *uuid.UUID
-	// SupersededBy is the order that carries the money which came after this one had ended without any, nil if none did.
+	// SupersededBy is the record that carries the money which moved after this one had ended without any, nil if none did: a new
+	// order, or for a refund a dispute of its payment.
 	SupersededBy *uuid.UUID
 	Description  string
 	// Routing is the decision of routing rules as JSON, nil where none decided. It is never changed.
@@ -103,6 +104,9 @@ type Order struct {
 	// sameSumRefunds is how many other refunds of the same payment and sum the callback that is being judged could as well be
 	// about. It is not stored.
 	sameSumRefunds int
+	// payment is a failed refund's, loaded and locked with it: a refund that was carried out after all is a dispute of it. It is
+	// not stored.
+	payment *Order
 
 	// transitions and conflicts made since the order was loaded; the store saves them with the order.
 	transitions []Transition
@@ -197,13 +201,13 @@ func unknownTo(o *Order, state map[string]gateway.Secret) map[string]gateway.Sec
 
 // Saved forgets what happened since the order was loaded, once the store has committed it.
 func (o *Order) Saved() {
-	o.transitions, o.conflicts, o.calls, o.ended, o.late, o.parentReserved, o.parentRefunded = nil, nil, nil, nil, nil, 0, 0
+	o.transitions, o.conflicts, o.calls, o.ended, o.late, o.payment, o.parentReserved, o.parentRefunded = nil, nil, nil, nil, nil, nil, 0, 0
 }
 
 // snapshot keeps the order as it is now with its newest transition.
 func (o *Order) snapshot() {
 	after := *o
-	after.transitions, after.conflicts, after.calls, after.ended, after.late = nil, nil, nil, nil, nil
+	after.transitions, after.conflicts, after.calls, after.ended, after.late, after.payment = nil, nil, nil, nil, nil, nil
 	o.transitions[len(o.transitions)-1].After = &after
 }
 

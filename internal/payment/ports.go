@@ -31,9 +31,9 @@ type Store interface {
 	// changes nothing and returns that one and false. If its account begins nothing new any more, it is BeginsNothing.
 	CreateOrder(ctx context.Context, o *Order) (*Order, bool, error)
 	// CreateRefund is CreateOrder for a refund. Its payment is locked, so that refunds of one payment come one after the
-	// other, and check gets the payment's open refunds. An error of check is returned and nothing is saved. The payment's
+	// other, and check gets the payment's other refunds. An error of check is returned and nothing is saved. The payment's
 	// reserved sum moves by the refund's ParentDelta; a sum beyond what was captured is an *Error of CodeRefundTooLarge.
-	CreateRefund(ctx context.Context, o *Order, check func(open []uuid.UUID) error) (*Order, bool, error)
+	CreateRefund(ctx context.Context, o *Order, check func(OtherRefunds) error) (*Order, bool, error)
 	MandateStore
 	// UpdateOrder loads the order under a row lock, runs fn, and saves what the order gathered. fn must not touch
 	// anything else: it may run twice. An error of fn is returned and nothing is saved. A Call with the ID of one that is

@@ -38,11 +38,13 @@ func (o *Order) Record(r Observation) Verdict {
 	return verdict
 }
 
-// amend records what an observation adds to an order that has ended: money that moved without us, or came back, or came late.
+// amend records what an observation adds to an order that has ended: money that moved without us, or came or went back late.
 func (o *Order) amend(r Observation) {
-	moved, late := o.movedUnasked(r), o.paidLate(r)
+	moved, late, back := o.movedUnasked(r), o.paidLate(r), o.wentBackLate(r)
 	o.learn(r)
 	switch {
+	case back > 0:
+		o.disputeRefund(r, back)
 	case len(moved) > 0:
 		o.openUnasked(moved, r)
 	case late:

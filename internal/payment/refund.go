@@ -82,7 +82,7 @@ func (s *Service) sendRefund(ctx context.Context, to target, parent Key, req gat
 
 // refundable returns the sum of a refund, where 0 asks for all that is left. What an open refund has reserved may become
 // free again, so only a sum beyond what went back already is refused for good. Every other refund beside an open one is
-// refused by oneOpenRefund.
+// refused by mayBegin.
 func refundable(parent *Order, minor int64) (int64, error) {
 	left := parent.Captured - parent.Refunded - parent.Disputed
 	switch {
@@ -107,12 +107,37 @@ func RefundInProgress() *Error {
 	}
 }
 
-// oneOpenRefund refuses a refund beside one that is not settled yet: a callback that names their payment could be about either.
-func oneOpenRefund(open []uuid.UUID) error {
-	if len(open) > 0 {
+// OtherRefunds are the refunds of a payment beside which another one is to begin.
+type OtherRefunds struct {
+	// Open are those that are not settled.
+	Open []uuid.UUID
+	// Contested are those that failed and that the provider may have carried out all the same: something contradicts their end,
+	// or is being verified. ContestedMinor is their sum.
+	Contested      []uuid.UUID
+	ContestedMinor int64
+	// Left is what no refund and no dispute has taken of the payment.
+	Left int64
+}
+
+// mayBegin refuses a refund beside one that is not settled yet: a callback that names their payment could be about either. What
+// contested ones may have given back is not given back once more.
+func (o *Order) mayBegin(beside OtherRefunds) error {
+	switch left := max(0, beside.Left-beside.ContestedMinor); {
+	case len(beside.Open) > 0:
 		return RefundInProgress()
+	case len(beside.Contested) > 0 && o.Amount.Minor() > left:
+		return &Error{
+			Code: CodeRefundInProgress, RetryAfter: refundRetry,
+			Message: fmt.Sprintf("Refund %s of this payment failed here, and the provider may have carried it out all the same. Until that is settled its sum counts as given back, so at most %d can be refunded now. Nothing was stored or sent. Wait, or ask the operators.", beside.Contested[0], left),
+		}
 	}
 	return nil
+}
+
+// Contested reports whether a refund failed here and may have been carried out all the same: something contradicts its end, or is
+// being verified. Once a dispute has its sum it is none.
+func (o *Order) Contested() bool {
+	return o.Kind == gateway.KindRefund && o.endedWithoutMoney() && o.SupersededBy == nil && (o.Conflicts > 0 || o.NextPollAt != nil)
 }
 
 // refundRetry is when to try again beside an open refund. How long it stays open only the provider knows.

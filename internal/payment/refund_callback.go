@@ -17,6 +17,8 @@ type RefundFacts struct {
 	FinalizedAt       *time.Time
 	ProviderReference string
 	FailureCode       string
+	// CarriedOut says that it failed here, and that the provider carried it out after all, which is on record.
+	CarriedOut bool
 	// Judged are the callbacks about the refund so far.
 	Judged []JudgedCallback
 }
@@ -58,8 +60,8 @@ func (cb Callback) preferred(r, other *RefundFacts) bool {
 		func(r *RefundFacts) bool { return !r.Status.Final() && (cb.Minor == 0 || cb.Minor == r.Minor) },
 		func(r *RefundFacts) bool { return r.Minor == cb.Minor },
 		func(r *RefundFacts) bool { return !r.Status.Final() },
-		func(r *RefundFacts) bool { return string(r.Status) == cb.Reported && !r.confirmed() },
-		func(r *RefundFacts) bool { return string(r.Status) != cb.Reported },
+		func(r *RefundFacts) bool { return r.end() == cb.Reported && !r.confirmed() },
+		func(r *RefundFacts) bool { return r.end() != cb.Reported },
 	}
 	for _, better := range rules {
 		if a, b := better(r), better(other); a != b {
@@ -69,10 +71,18 @@ func (cb Callback) preferred(r, other *RefundFacts) bool {
 	return r.FinalizedAt != nil && other.FinalizedAt != nil && r.FinalizedAt.After(*other.FinalizedAt)
 }
 
+// end is how the refund ended at the provider, by all that is on record.
+func (r *RefundFacts) end() string {
+	if r.CarriedOut {
+		return string(StatusSucceeded)
+	}
+	return string(r.Status)
+}
+
 // confirmed reports whether a callback has said that the refund ended as it did.
 func (r *RefundFacts) confirmed() bool {
 	return slices.ContainsFunc(r.Judged, func(c JudgedCallback) bool {
-		return c.Reported == string(r.Status) && (c.Verdict == Apply || c.Verdict == Repeat)
+		return c.Reported == r.end() && (c.Verdict == Apply || c.Verdict == Repeat)
 	})
 }
 

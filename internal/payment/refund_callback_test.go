@@ -19,6 +19,7 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 	said := func(verdict Verdict, reported Status) JudgedCallback {
 		return JudgedCallback{string(reported), verdict}
 	}
+	carriedOut := func(r RefundFacts) RefundFacts { r.CarriedOut = true; return r }
 	known := func(r RefundFacts) RefundFacts { r.ProviderReference = "id"; return r }
 	failedAs := func(code string) RefundFacts {
 		r := refund(300, StatusFailed, at(1))
@@ -34,33 +35,35 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 		want     int // its place
 		sameSum  int
 	}{
-		"there is none":                        {minor: 300, reported: StatusSucceeded, want: none},
-		"the only one":                         {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{open}},
-		"the only one, and no sum is named":    {reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1))}},
-		"the only one, of another sum":         {minor: 100, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1))}},
-		"another sum went back":                {minor: 100, reported: StatusSucceeded, refunds: []RefundFacts{open}, want: none},
-		"ended ones of other sums":             {minor: 100, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(200, StatusFailed, at(2))}, want: none},
-		"no sum is named, and two have ended":  {reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(200, StatusFailed, at(2))}, want: none},
-		"the open one, no sum named":           {reported: StatusSucceeded, refunds: []RefundFacts{refund(200, StatusFailed, at(1)), open}, want: 1},
-		"the open one, of the sum":             {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), open}, want: 1, sameSum: 1},
-		"the ended one of the sum":             {minor: 200, reported: StatusSucceeded, refunds: []RefundFacts{open, refund(200, StatusSucceeded, at(1))}, want: 1},
-		"the open one fails with another sum":  {minor: 250, reported: StatusFailed, refunds: []RefundFacts{refund(200, StatusSucceeded, at(1)), open}, want: 1},
-		"it ended as reported":                 {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(2)), refund(300, StatusSucceeded, at(1))}, want: 1, sameSum: 1},
-		"its end was repeated by a callback":   {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Repeat, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
-		"its end was applied from a callback":  {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Apply, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
-		"a callback contradicted its end":      {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Conflict, StatusFailed)), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
-		"its end waits to be verified":         {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Verify, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
-		"both ended as reported":               {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(300, StatusFailed, at(2)), refund(300, StatusFailed, at(0))}, want: 1, sameSum: 2},
-		"both confirmed":                       {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(3), said(Apply, StatusFailed)), refund(300, StatusFailed, at(2), said(Apply, StatusFailed))}, want: 0},
-		"the other's end was called succeeded": {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Conflict, StatusSucceeded)), open}, want: 1},
-		"the other's callback was stale":       {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Stale, StatusFailed)), open}, want: 1, sameSum: 1},
-		"the other was said to be under way":   {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Apply, StatusProcessing)), open}, want: 1, sameSum: 1},
-		"the provider can be asked by its id":  {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Apply, StatusFailed)), known(open)}, want: 1, sameSum: 1},
-		"the other was not sent":               {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs(codeNotSent), known(open)}, want: 1},
-		"the other's answer was not signed":    {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs(gateway.CodeNotSigned), open}, want: 1},
-		"the other was declined":               {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs("DECLINED"), open}, want: 1, sameSum: 1},
-		"the other has an id, and was sent":    {minor: 300, reported: StatusFailed, refunds: []RefundFacts{known(failedAs(codeNotSent)), open}, want: 1, sameSum: 1},
-		"the other has another sum":            {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(200, StatusFailed, at(1)), open}, want: 1},
+		"there is none":                                {minor: 300, reported: StatusSucceeded, want: none},
+		"the only one":                                 {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{open}},
+		"the only one, and no sum is named":            {reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1))}},
+		"the only one, of another sum":                 {minor: 100, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1))}},
+		"another sum went back":                        {minor: 100, reported: StatusSucceeded, refunds: []RefundFacts{open}, want: none},
+		"ended ones of other sums":                     {minor: 100, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(200, StatusFailed, at(2))}, want: none},
+		"no sum is named, and two have ended":          {reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(200, StatusFailed, at(2))}, want: none},
+		"the open one, no sum named":                   {reported: StatusSucceeded, refunds: []RefundFacts{refund(200, StatusFailed, at(1)), open}, want: 1},
+		"the open one, of the sum":                     {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), open}, want: 1, sameSum: 1},
+		"the ended one of the sum":                     {minor: 200, reported: StatusSucceeded, refunds: []RefundFacts{open, refund(200, StatusSucceeded, at(1))}, want: 1},
+		"the open one fails with another sum":          {minor: 250, reported: StatusFailed, refunds: []RefundFacts{refund(200, StatusSucceeded, at(1)), open}, want: 1},
+		"it ended as reported":                         {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(2)), refund(300, StatusSucceeded, at(1))}, want: 1, sameSum: 1},
+		"its end was repeated by a callback":           {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Repeat, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
+		"its end was applied from a callback":          {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Apply, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
+		"one was carried out, and that was told":       {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{carriedOut(refund(300, StatusFailed, at(2), said(Apply, StatusSucceeded))), refund(300, StatusFailed, at(1))}, want: 1},
+		"one was carried out, and no callback said so": {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{carriedOut(refund(300, StatusFailed, at(1))), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
+		"a callback contradicted its end":              {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Conflict, StatusFailed)), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
+		"its end waits to be verified":                 {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Verify, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
+		"both ended as reported":                       {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1)), refund(300, StatusFailed, at(2)), refund(300, StatusFailed, at(0))}, want: 1, sameSum: 2},
+		"both confirmed":                               {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(3), said(Apply, StatusFailed)), refund(300, StatusFailed, at(2), said(Apply, StatusFailed))}, want: 0},
+		"the other's end was called succeeded":         {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Conflict, StatusSucceeded)), open}, want: 1},
+		"the other's callback was stale":               {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Stale, StatusFailed)), open}, want: 1, sameSum: 1},
+		"the other was said to be under way":           {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Apply, StatusProcessing)), open}, want: 1, sameSum: 1},
+		"the provider can be asked by its id":          {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(300, StatusFailed, at(1), said(Apply, StatusFailed)), known(open)}, want: 1, sameSum: 1},
+		"the other was not sent":                       {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs(codeNotSent), known(open)}, want: 1},
+		"the other's answer was not signed":            {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs(gateway.CodeNotSigned), open}, want: 1},
+		"the other was declined":                       {minor: 300, reported: StatusFailed, refunds: []RefundFacts{failedAs("DECLINED"), open}, want: 1, sameSum: 1},
+		"the other has an id, and was sent":            {minor: 300, reported: StatusFailed, refunds: []RefundFacts{known(failedAs(codeNotSent)), open}, want: 1, sameSum: 1},
+		"the other has another sum":                    {minor: 300, reported: StatusFailed, refunds: []RefundFacts{refund(200, StatusFailed, at(1)), open}, want: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

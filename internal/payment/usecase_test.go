@@ -99,8 +99,8 @@ func (s *shopStore) CreateOrder(ctx context.Context, o *Order) (*Order, bool, er
 	return o, true, nil
 }
 
-func (s *shopStore) CreateRefund(ctx context.Context, o *Order, check func([]uuid.UUID) error) (*Order, bool, error) {
-	if err := check(s.open); err != nil {
+func (s *shopStore) CreateRefund(ctx context.Context, o *Order, check func(OtherRefunds) error) (*Order, bool, error) {
+	if err := check(OtherRefunds{Open: s.open}); err != nil {
 		return nil, false, err
 	}
 	reserved, _ := o.ParentDelta()

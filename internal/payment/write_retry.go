@@ -26,7 +26,7 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 	err := retry(func() (err error) {
 		switch {
 		case o.Kind == gateway.KindRefund:
-			stored, created, err = s.Store.CreateRefund(ctx, o, oneOpenRefund)
+			stored, created, err = s.Store.CreateRefund(ctx, o, o.mayBegin)
 		case o.charges():
 			stored, created, err = s.Store.CreateCharge(ctx, o, func(m *Mandate) error { return m.allows(o.Amount.Minor(), s.Now()) })
 		default:

@@ -25,8 +25,8 @@ func (s *creatingStore) CreateOrder(_ context.Context, o *Order) (*Order, bool, 
 	return s.createOrder(o)
 }
 
-func (s *creatingStore) CreateRefund(_ context.Context, o *Order, check func([]uuid.UUID) error) (*Order, bool, error) {
-	if err := check(nil); err != nil {
+func (s *creatingStore) CreateRefund(_ context.Context, o *Order, check func(OtherRefunds) error) (*Order, bool, error) {
+	if err := check(OtherRefunds{}); err != nil {
 		return nil, false, err
 	}
 	return s.createRefund(o)

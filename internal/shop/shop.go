@@ -18,9 +18,19 @@ type Shop struct {
 	// AllowCIDRs are the internal addresses that notifications of this shop may go to.
 	AllowCIDRs []string
 	Defaults   Defaults
+	OnSurplus  Surplus
 	Mode       Mode
 	CreatedAt  time.Time
 }
+
+// Surplus is what becomes of money that nobody asked for and that has an order of its own, such as a late success.
+type Surplus string
+
+// What becomes of it.
+const (
+	HoldSurplus   Surplus = "hold"   // the shop decides
+	RefundSurplus Surplus = "refund" // it goes back at once
+)
 
 // Defaults are what a request of the shop has that leaves it out. Each is "" for none.
 type Defaults struct {

@@ -205,7 +205,7 @@ func refundFacts(rows []db.RefundsOfRow) []payment.RefundFacts {
 		if n := len(facts); n == 0 || facts[n-1].ID != row.ID {
 			facts = append(facts, payment.RefundFacts{
 				ID: row.ID, Minor: row.Minor, Status: payment.Status(row.Status), FinalizedAt: row.FinalizedAt,
-				ProviderReference: row.ProviderReference, FailureCode: row.FailureCode,
+				ProviderReference: row.ProviderReference, FailureCode: row.FailureCode, CarriedOut: row.CarriedOut,
 			})
 		}
 		if row.Verdict != "" {

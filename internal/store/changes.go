@@ -66,7 +66,10 @@ func (c *changes) add(ctx context.Context, o *lockedOrder) error {
 	if err := c.addLate(ctx, o); err != nil {
 		return err
 	}
-	return c.addRare(ctx, o)
+	if err := c.addRare(ctx, o); err != nil {
+		return err
+	}
+	return c.addPayment(ctx, o)
 }
 
 // addChange adds an order's new transitions, and its row if that changes.

@@ -59,7 +59,7 @@ func (s *Store) insertCounted(ctx context.Context, o *payment.Order, p db.Insert
 }
 
 // CreateRefund implements payment.Store. It locks the payment first, so that refunds of one payment come one after the other.
-func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(payment.OtherRefunds) error) (*payment.Order, bool, error) {
 	if o.ParentID == nil {
 		return nil, false, errors.New("create refund: it has no payment")
 	}
@@ -71,11 +71,11 @@ func (s *Store) CreateRefund(ctx context.Context, o *payment.Order, check func(o
 	var refused error
 	created, isNew, err := s.create(ctx, o, func(p db.InsertOrderParams) error {
 		return s.write(ctx, "create refund", func(ctx context.Context, tx pgx.Tx) error {
-			open, parent, err := s.lockRefunds(ctx, tx, o)
+			others, parent, err := s.lockRefunds(ctx, tx, o)
 			if err != nil {
 				return err
 			}
-			if refused = check(open); refused != nil {
+			if refused = check(others); refused != nil {
 				return refused
 			}
 			q := db.New(tx)
@@ -127,8 +127,8 @@ func insert(ctx context.Context, q *db.Queries, p db.InsertOrderParams) error {
 	return err
 }
 
-// lockRefunds locks a refund's payment, and returns it and its open refunds, or errTaken if the reference is.
-func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (open []uuid.UUID, parent *db.Order, err error) {
+// lockRefunds locks a refund's payment, and returns it and its other refunds, or errTaken if the reference is.
+func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (others payment.OtherRefunds, parent *db.Order, err error) {
 	type found struct {
 		ID uuid.UUID `db:"id"`
 	}
@@ -142,18 +142,18 @@ func (s *Store) lockRefunds(ctx context.Context, tx pgx.Tx, o *payment.Order) (o
 	ask(&batch, &witness, db.PaymentWitness, o.ShopID, *o.ParentID)
 	switch err := batch.send(ctx, tx); {
 	case err != nil:
-		return nil, nil, err
+		return others, nil, err
 	case taken != nil:
-		return nil, nil, errTaken
+		return others, nil, errTaken
 	case parent == nil:
-		return nil, nil, payment.ErrNotFound
+		return others, nil, payment.ErrNotFound
 	}
 	if f := witness.against(parent); f != nil {
 		s.sealBroken(*f)
-		return nil, nil, payment.ErrFrozen
+		return others, nil, payment.ErrFrozen
 	}
-	open, err = s.openRefunds(ctx, parent, refunds)
-	return open, parent, err
+	others, err = s.otherRefunds(ctx, parent, refunds)
+	return others, parent, err
 }
 
 // paymentWitness is what else says how a payment stands. An older row of it has a seal that holds.
@@ -174,9 +174,9 @@ func (w *paymentWitness) against(row *db.Order) *Finding {
 	return nil
 }
 
-// openRefunds returns the refunds of a locked payment that are not settled. All must be as payrelay wrote them, and the payment's row
-// must count them: an older row of it has a seal that holds.
-func (s *Store) openRefunds(ctx context.Context, parent *db.Order, refunds []*db.Order) (open []uuid.UUID, err error) {
+// otherRefunds returns how the refunds of a locked payment stand. All must be as payrelay wrote them, and the payment's row must count
+// them: an older row of it has a seal that holds.
+func (s *Store) otherRefunds(ctx context.Context, parent *db.Order, refunds []*db.Order) (others payment.OtherRefunds, err error) {
 	var sum int64
 	for _, row := range refunds {
 		r, err := s.facts(ctx, row)
@@ -184,21 +184,25 @@ func (s *Store) openRefunds(ctx context.Context, parent *db.Order, refunds []*db
 			err = s.usable(r)
 		}
 		if err != nil {
-			return nil, err
+			return others, err
+		}
+		if r.Contested() {
+			others.Contested, others.ContestedMinor = append(others.Contested, r.ID), others.ContestedMinor+r.Amount.Minor()
 		}
 		if r.Status == payment.StatusFailed || r.Status == payment.StatusCanceled {
 			continue
 		}
 		sum += r.Amount.Minor()
 		if r.FinalizedAt == nil {
-			open = append(open, r.ID)
+			others.Open = append(others.Open, r.ID)
 		}
 	}
 	if sum > parent.AmountReserved {
 		s.sealBroken(Finding{"orders", parent.ID.String(), "the refunds add up to more than the row says: an older row was put back"})
-		return nil, payment.ErrFrozen
+		return others, payment.ErrFrozen
 	}
-	return open, nil
+	others.Left = parent.AmountCaptured - parent.AmountReserved - parent.AmountDisputed
+	return others, nil
 }
 
 // lostRefund is what is found of a refund whose row was removed.

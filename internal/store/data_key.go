@@ -152,8 +152,10 @@ type lockedOrder struct {
 	*payment.Order
 	row    *db.Order
 	parent *db.Order // a refund's payment, locked too
-	key    *secrets.DataKey
-	before db.UpdateOrderParams // what it is compared with afterwards
+	// payment is that of a failed refund, to be changed with it.
+	payment *lockedOrder
+	key     *secrets.DataKey
+	before  db.UpdateOrderParams // what it is compared with afterwards
 }
 
 // loaded returns a locked row as an order to be judged. A frozen one is an error.
@@ -166,5 +168,26 @@ func (s *Store) loaded(ctx context.Context, row, parent *db.Order) (*lockedOrder
 		return nil, err
 	}
 	before, err := changeable(o)
-	return &lockedOrder{o, row, parent, key, before}, err
+	if err != nil {
+		return nil, err
+	}
+	locked := &lockedOrder{Order: o, row: row, parent: parent, key: key, before: before}
+	return locked, s.loadPayment(ctx, locked)
+}
+
+// loadPayment gives a failed refund its payment: a refund that was carried out after all is a dispute of it. One that is frozen is
+// left out, and nothing is written of it.
+func (s *Store) loadPayment(ctx context.Context, refund *lockedOrder) error {
+	if refund.parent == nil || refund.FinalizedAt == nil || refund.Status == payment.StatusSucceeded || refund.SupersededBy != nil {
+		return nil
+	}
+	paid, err := s.loaded(ctx, refund.parent, nil)
+	switch {
+	case errors.Is(err, payment.ErrFrozen):
+		return nil
+	case err == nil:
+		refund.payment = paid
+		refund.SetPayment(paid.Order)
+	}
+	return err
 }

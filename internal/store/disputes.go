@@ -26,7 +26,8 @@ func sealedDispute(d *db.Dispute) *seal.Row {
 	r := seal.Of("disputes").UUID(d.ShopID).UUID(d.ID).UUID(d.OrderID).Text(d.Kind).Text(d.Status).Int(d.Amount).Text(d.Currency).Int(d.Overdrawn).
 		Bool(d.RefundsAllowed).Text(d.ReasonCode).Text(d.ProviderCase).Text(d.Source).Int(int64(d.Sequence)).Time(d.OpenedAt).Time(d.UpdatedAt)
 	seal.Nullable(r, d.DueAt, (*seal.Row).Time)
-	return seal.Nullable(r, d.ClosedAt, (*seal.Row).Time)
+	seal.Nullable(r, d.ClosedAt, (*seal.Row).Time)
+	return seal.Nullable(r, d.RefundID, func(r *seal.Row, id uuid.UUID) *seal.Row { return r.UUID(id) })
 }
 
 // addDisputes adds the steps of disputes that an order gathered, and what they took of its money.
@@ -51,17 +52,18 @@ func (c *changes) addDisputes(ctx context.Context, statements *db.Queries, o *pa
 }
 
 // lastDisputeStep is the step of a dispute that an order gathered last, nil for none.
-func lastDisputeStep(o *payment.Order) *payment.DisputeStep {
+func lastDisputeStep(o *payment.Order) *payment.Transition {
 	for _, t := range slices.Backward(o.Transitions()) {
 		if t.Dispute != nil {
-			return t.Dispute
+			return &t
 		}
 	}
 	return nil
 }
 
 // disputeAct is the entry in the audit log about an operator's step of a dispute. before are the facts of its order.
-func disputeAct(step *payment.DisputeStep, shop string, before map[string]any, o *payment.Order) act {
+func disputeAct(t *payment.Transition, shop string, before map[string]any, o *payment.Order) act {
+	step := t.Dispute
 	action, d := "dispute set", step.After
 	switch {
 	case step.From == "":
@@ -73,6 +75,11 @@ func disputeAct(step *payment.DisputeStep, shop string, before map[string]any, o
 	after := orderFacts(o)
 	after["order"], after["disputed"], after["overdrawn"] = o.ID, o.Disputed, o.Overdrawn
 	after["dispute_kind"], after["dispute_status"], after["dispute_amount"], after["refunds_allowed"] = d.Kind, d.Status, d.Amount.Minor(), d.RefundsAllowed
+	for _, field := range []string{payment.FieldNote, payment.FieldEvidence, payment.FieldEvidenceSHA256, payment.FieldEvidenceBytes} {
+		if said := t.ProviderData[field]; said != "" {
+			after[field] = said
+		}
+	}
 	return act{action: action, kind: "dispute", object: d.ID.String(), shop: shop, before: before, after: after}
 }
 
@@ -111,6 +118,17 @@ func (c *changes) addBorn(ctx context.Context, o *payment.Order, complete func()
 	return c.add(ctx, &lockedOrder{Order: o, row: &db.Order{Chain: born.Chain, Sequence: born.Sequence}, key: key, before: before})
 }
 
+// addPayment adds the dispute that a refund led to which had failed and was carried out after all.
+func (c *changes) addPayment(ctx context.Context, refund *lockedOrder) error {
+	if refund.payment == nil || len(refund.payment.Transitions()) == 0 {
+		return nil
+	}
+	if _, err := db.New(&c.rare).SupersedeOrder(ctx, db.SupersedeOrderParams{SupersededBy: refund.SupersededBy, ShopID: refund.ShopID, ID: refund.ID}); err != nil {
+		return err
+	}
+	return c.add(ctx, refund.payment)
+}
+
 func (s *Store) writeDispute(ctx context.Context, q *db.Queries, step *payment.DisputeStep, orderSequence int) error {
 	sealer, err := s.sealer(ctx)
 	if err != nil {
@@ -141,7 +159,7 @@ func disputeRow(d *payment.Dispute) db.Dispute {
 	return db.Dispute{
 		ShopID: d.ShopID, ID: d.ID, OrderID: d.OrderID, Kind: string(d.Kind), Status: string(d.Status), Amount: d.Amount.Minor(), Currency: string(d.Amount.Currency()),
 		Overdrawn: d.Overdrawn, RefundsAllowed: d.RefundsAllowed, ReasonCode: text(d.ReasonCode), ProviderCase: text(d.ProviderCase), DueAt: d.DueAt,
-		Source: string(d.Source), Sequence: int32(d.Sequence), OpenedAt: d.OpenedAt, UpdatedAt: d.UpdatedAt, ClosedAt: d.ClosedAt, //nolint:gosec // a count
+		Source: string(d.Source), Sequence: int32(d.Sequence), OpenedAt: d.OpenedAt, UpdatedAt: d.UpdatedAt, ClosedAt: d.ClosedAt, RefundID: d.RefundID, //nolint:gosec // a count
 	}
 }
 
@@ -162,7 +180,7 @@ func (s *Store) dispute(ctx context.Context, r *db.Dispute) (payment.Dispute, er
 	return payment.Dispute{
 		ID: r.ID, ShopID: r.ShopID, OrderID: r.OrderID, Kind: payment.DisputeKind(r.Kind), Status: payment.DisputeStatus(r.Status), Amount: money.New(r.Amount, currency),
 		Overdrawn: r.Overdrawn, RefundsAllowed: r.RefundsAllowed, ReasonCode: r.ReasonCode, ProviderCase: r.ProviderCase, DueAt: utc(r.DueAt),
-		Source: payment.Source(r.Source), Sequence: int(r.Sequence), OpenedAt: r.OpenedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ClosedAt: utc(r.ClosedAt),
+		Source: payment.Source(r.Source), Sequence: int(r.Sequence), OpenedAt: r.OpenedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(), ClosedAt: utc(r.ClosedAt), RefundID: r.RefundID,
 	}, nil
 }
 

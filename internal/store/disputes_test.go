@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +30,48 @@ func (b *fixture) casesAt(refunds gateway.Status) *payment.Service {
 		return gateway.Result{Status: refunds}, nil
 	}}
 	return payment.New(payment.Config{Store: b.Store, DisputeStore: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
+}
+
+// A case is of one dispute of a payment, also if two operators write it down at once.
+func TestACaseIsOfOneDispute(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid, other := b.paid(t, "p", 1000), b.paid(t, "other", 1000)
+	open := func(of *payment.Order, number string) (payment.Dispute, error) {
+		return b.cases().OpenDispute(t.Context(), payment.NewDispute{
+			Payment: of.Key(), Kind: payment.DisputeChargeback, Minor: 100, ProviderCase: number, Reason: "a letter", Operator: "ann",
+		})
+	}
+	errs := race(4, func(int) error {
+		_, err := open(paid, "CB-1")
+		return err
+	})
+	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
+	require.NoError(t, err)
+	require.Len(t, page.Items, 1)
+	first, refused := page.Items[0], 0
+	for _, err := range errs {
+		if err != nil {
+			require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+			require.ErrorContains(t, err, first.ID.String())
+			refused++
+		}
+	}
+	require.Equal(t, 3, refused)
+	_, err = open(other, "CB-1")
+	require.NoError(t, err, "of another payment")
+	second, err := open(paid, "")
+	require.NoError(t, err)
+	_, err = open(paid, "")
+	require.NoError(t, err, "without a case nothing tells them apart")
+	number, closed := "CB-1", payment.DisputeClosed
+	_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, second.ID, payment.DisputeChange{ProviderCase: &number, Reason: "a letter", Operator: "ann"})
+	require.ErrorContains(t, err, first.ID.String())
+	_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, first.ID, payment.DisputeChange{Status: &closed, Reason: "a mistake", Operator: "ann"})
+	require.NoError(t, err)
+	_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, second.ID, payment.DisputeChange{ProviderCase: &number, Reason: "a letter", Operator: "ann"})
+	require.NoError(t, err)
+	require.Empty(t, b.verify(t))
 }
 
 func (b *fixture) chargeback(t *testing.T, of payment.Key, minor int64) payment.Dispute {
@@ -118,41 +162,66 @@ func TestADisputeThatChangedMeanwhile(t *testing.T) {
 	require.Empty(t, b.verify(t))
 }
 
-// A thousand refunds at once against a chargeback: never above what is left, whoever comes first.
-func TestRefundsAgainstAChargeback(t *testing.T) {
+// A thousand refunds of several payments at once against chargebacks: never above what is left, whoever comes first.
+func TestRefundsAgainstChargebacks(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	paid := b.paid(t, "p", 100_000)
-	const refunds, each, charged = 1000, 150, 40_000
-	drafts := make([]*payment.Order, refunds)
-	for i := range drafts {
-		drafts[i] = b.draftRefund(t, paid, "r-"+strconv.Itoa(i), each)
-		drafts[i].SettlesDispute = true // as if an operator allowed refunds: only the sum binds
+	const payments, refunds, each, chargebacks, charged = 4, 250, 600, 3, 15_000
+	paid := make([]*payment.Order, payments)
+	drafts := make([][]*payment.Order, payments)
+	for p := range paid {
+		paid[p] = b.paid(t, "p-"+strconv.Itoa(p), 100_000)
+		for i := range refunds {
+			draft := b.draftRefund(t, paid[p], fmt.Sprintf("r-%d-%d", p, i), each)
+			draft.SettlesDispute = true // as if an operator allowed refunds: only the sum binds
+			drafts[p] = append(drafts[p], draft)
+		}
 	}
-	anyNumber := func([]uuid.UUID) error { return nil }
-	errs := race(refunds+1, func(i int) error {
-		if i == refunds/2 {
-			for { // whoever finds no place among so many asks again
-				_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: payment.DisputeChargeback, Minor: charged, Reason: "a letter"})
-				if !errors.Is(err, payment.ErrNothingSent) {
-					return err
-				}
+	anyNumber := func(payment.OtherRefunds) error { return nil }
+	const ofOne = refunds + chargebacks
+	isChargeback := func(i int) bool { return i%ofOne%(ofOne/chargebacks) == 0 && i%ofOne/(ofOne/chargebacks) < chargebacks }
+	next := make([]atomic.Int32, payments)
+	errs := race(payments*ofOne, func(i int) error {
+		p := i / ofOne
+		act := func() error {
+			_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid[p].Key(), Kind: payment.DisputeChargeback, Minor: charged, Reason: "a letter"})
+			return err
+		}
+		if !isChargeback(i) {
+			draft := drafts[p][next[p].Add(1)-1]
+			act = func() error {
+				_, _, err := b.CreateRefund(t.Context(), draft, anyNumber)
+				return err
 			}
 		}
-		_, _, err := b.CreateRefund(t.Context(), drafts[min(i, refunds-1)], anyNumber)
-		return err
+		for { // whoever finds no place among so many asks again
+			if err := act(); !errors.Is(err, payment.ErrNothingSent) {
+				return err
+			}
+		}
 	})
-	require.NoError(t, errs[refunds/2], "what a bank did is always written down")
-	var captured, reserved, disputed, overdrawn, sum int64
-	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT amount_captured, amount_reserved, amount_disputed, amount_overdrawn,
-		(SELECT coalesce(sum(amount), 0) FROM orders r WHERE r.parent_id = $1 AND r.status <> 'failed')::bigint FROM orders WHERE id = $1`, paid.ID).Scan(&captured, &reserved, &disputed, &overdrawn, &sum))
-	require.Equal(t, reserved, sum)
-	require.LessOrEqual(t, reserved+disputed, captured)
-	require.EqualValues(t, charged, disputed+overdrawn, "the dispute is whole")
-	d, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
-	require.NoError(t, err)
-	require.Len(t, d.Items, 1)
-	require.Equal(t, overdrawn, d.Items[0].Overdrawn)
+	for i, err := range errs {
+		if isChargeback(i) {
+			require.NoError(t, err, "what a bank did is always written down")
+		}
+	}
+	for _, o := range paid {
+		var captured, reserved, disputed, overdrawn, sum int64
+		require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT amount_captured, amount_reserved, amount_disputed, amount_overdrawn,
+			(SELECT coalesce(sum(amount), 0) FROM orders r WHERE r.parent_id = $1 AND r.status <> 'failed')::bigint FROM orders WHERE id = $1`, o.ID).Scan(&captured, &reserved, &disputed, &overdrawn, &sum))
+		require.Equal(t, reserved, sum)
+		require.LessOrEqual(t, reserved+disputed, captured)
+		require.EqualValues(t, chargebacks*charged, disputed+overdrawn, "the disputes are whole")
+		require.NotZero(t, reserved)
+		d, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID, Order: &o.ID})
+		require.NoError(t, err)
+		require.Len(t, d.Items, chargebacks)
+		var more int64
+		for _, c := range d.Items {
+			more += c.Overdrawn
+		}
+		require.Equal(t, overdrawn, more)
+	}
 	require.Empty(t, b.verify(t))
 }
 

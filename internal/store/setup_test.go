@@ -171,7 +171,7 @@ func (d *drafting) CreateOrder(_ context.Context, o *payment.Order) (*payment.Or
 	return nil, false, errDrafted
 }
 
-func (d *drafting) CreateRefund(ctx context.Context, o *payment.Order, _ func([]uuid.UUID) error) (*payment.Order, bool, error) {
+func (d *drafting) CreateRefund(ctx context.Context, o *payment.Order, _ func(payment.OtherRefunds) error) (*payment.Order, bool, error) {
 	return d.CreateOrder(ctx, o)
 }
 
@@ -211,8 +211,8 @@ func (b *fixture) draftRefund(t *testing.T, parent *payment.Order, reference str
 
 // createRefund stores a new refund, unless another one of its payment is open.
 func (b *fixture) createRefund(ctx context.Context, o *payment.Order) (*payment.Order, bool, error) {
-	return b.CreateRefund(ctx, o, func(open []uuid.UUID) error {
-		if len(open) > 0 {
+	return b.CreateRefund(ctx, o, func(others payment.OtherRefunds) error {
+		if len(others.Open) > 0 {
 			return payment.RefundInProgress()
 		}
 		return nil

@@ -29,7 +29,7 @@ type NewShop struct {
 // CreateShop makes a shop with its first key. A name that is taken or cannot be one is a payment.Error of CodeInvalid
 // that says so.
 func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
-	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), Mode: shop.ModeEnabled, CreatedAt: s.Now()}
+	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), OnSurplus: shop.HoldSurplus, Mode: shop.ModeEnabled, CreatedAt: s.Now()}
 	secret, err := s.seal([]byte(n.WebhookSecret.Reveal()), shopOwner(created.ID), fieldWebhookSecret)
 	if err != nil {
 		return shop.Shop{}, err
@@ -110,10 +110,25 @@ func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err er
 
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
-		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, Mode: shop.Mode(r.Mode),
+		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, OnSurplus: shop.Surplus(r.OnSurplus), Mode: shop.Mode(r.Mode),
 		Defaults:  shop.Defaults{SiteURL: r.SiteUrl, ReturnURL: r.ReturnUrl, SuccessURL: r.SuccessUrl, FailURL: r.FailUrl, Flow: r.Flow},
 		CreatedAt: r.CreatedAt.UTC(),
 	}
+}
+
+// ShopsRefundingSurplus returns the shops whose late money goes back at once. It asks the directory, and so costs nothing.
+func (s *Store) ShopsRefundingSurplus(ctx context.Context) ([]uuid.UUID, error) {
+	e, err := s.entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ids []uuid.UUID
+	for id, known := range e.shops {
+		if known.OnSurplus == shop.RefundSurplus && !e.frozen[id.String()] {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
 
 // ShopChange is what becomes different of a shop.
@@ -123,6 +138,8 @@ type ShopChange struct {
 	Notifications *Notifications
 	// Defaults replace those before, nil if they stay.
 	Defaults *shop.Defaults
+	// OnSurplus is what becomes of money that comes late, "" if that stays.
+	OnSurplus shop.Surplus
 }
 
 // Notifications is where a shop's notifications go.
@@ -161,6 +178,10 @@ func (s *Store) SetShop(ctx context.Context, name string, change ShopChange) err
 			now.Defaults = *d
 			_, err = q.SetShopDefaults(ctx, db.SetShopDefaultsParams{Name: name, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow})
 		}
+		if change.OnSurplus != "" && err == nil {
+			now.OnSurplus = change.OnSurplus
+			_, err = q.SetShopSurplus(ctx, db.SetShopSurplusParams{Name: name, OnSurplus: string(change.OnSurplus)})
+		}
 		done.after = factsOf(now)
 		return done, err
 	})
@@ -185,6 +206,9 @@ func factsOf(s shop.Shop) map[string]any {
 	facts := shopFacts(s.NotificationURL, s.AllowCIDRs)
 	if s.Defaults != (shop.Defaults{}) {
 		facts["defaults"] = s.Defaults
+	}
+	if s.OnSurplus == shop.RefundSurplus {
+		facts["on_surplus"] = s.OnSurplus
 	}
 	return facts
 }

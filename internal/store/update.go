@@ -75,6 +75,8 @@ func (s *Store) updateAlone(ctx context.Context, key payment.Key, fn func(*payme
 	switch {
 	case violates(err, "provider_calls_pkey"):
 		return nil, payment.ErrRecorded
+	case violates(err, "disputes_case"):
+		return nil, payment.ErrCaseTaken
 	case violates(err, "dispute_steps_pkey") || violates(err, "dispute_steps_gapless"):
 		return nil, &payment.Error{Code: payment.CodeInvalidState, Message: "The dispute has changed meanwhile. Nothing was written: read it again.", Err: err}
 	}

@@ -165,6 +165,22 @@ func TestRefundsThatAreAcknowledgedOnly(t *testing.T) {
 	require.EqualValues(t, 400, d.full(p.ID).AmountRefunded)
 }
 
+// UAPAY acknowledges a refund, does nothing, and carries it out when an operator has given it up. Its word is about the payment.
+func TestARefundThatUAPAYCarriesOutLate(t *testing.T) {
+	t.Parallel()
+	d := startUAPAY(t)
+	d.settings(map[string]any{"reverse_ignored": true})
+	p := d.paid("given-up", "")
+	r := d.makes(refundsOf(p), refund("given-up-r", 1000), http.StatusCreated)
+	d.operator("order", "resolve", r.ID, "--status", "failed", "--reason", "UAPAY says that it is lost")
+	d.control(http.MethodPost, "/orders/"+p.ProviderOrderID+"/later", map[string]any{"what": "late_refund"})
+	c := d.disputed(p)
+	require.Equal(t, []any{"reversal", int64(1000), int64(0)}, []any{c.Kind, c.Amount, c.Overdrawn})
+	require.Equal(t, "failed", d.full(r.ID).Status)
+	d.resolves(c, "accept")
+	d.refuses(refundsOf(p), refund("given-up-2", 1), http.StatusConflict, "refund_exceeds_captured")
+}
+
 // The payer pays, and the provider gives the money back before payrelay hears of either.
 func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 	t.Parallel()

@@ -17,6 +17,7 @@ type dispute struct {
 	OrderID                   string `json:"order_id"`
 	Amount, Overdrawn         int64
 	ReasonCode, DueAt, Closed *string
+	RefundID                  *string `json:"refund_id"`
 }
 
 // disputesOf lists the disputes of a payment.
@@ -146,6 +147,47 @@ func TestMoneyThatMovesByItselfAtSmartCore(t *testing.T) {
 		d.later(p, "charged_twice", 0)
 		require.Equal(t, "duplicate_charge", d.disputed(p).Kind)
 	})
+}
+
+// A shop that wants no late money has it given back within seconds.
+func TestLateMoneyGoesBackAtOnce(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "VISIBILITY_DELAY=1s")
+	d.operator("shop", "set", "demo", "--on-surplus", "refund", "--reason", "the shop wants it so")
+	o := d.makes("/v1/payments", direct("late-back", 1000, cardMethod(cardOther), ""), http.StatusCreated)
+	d.ends(o.ID, "failed")
+	d.later(o, "late_success", 0)
+	require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+	late := d.full(*d.full(o.ID).SupersededBy)
+	require.Eventually(t, func() bool { return d.full(late.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return d.disputed(late).Status == "closed" }, waitTimeout, 25*time.Millisecond)
+	require.Equal(t, 1, d.sent(o.ProviderOrderID, "refund"))
+}
+
+// A refund is refused, and the provider carries it out all the same. It stays failed, and its sum is gone of the payment.
+func TestARefundThatIsCarriedOutLate(t *testing.T) {
+	t.Parallel()
+	d := startDev(t)
+	p := d.paid("refund-late", 1000, "")
+	d.settings(map[string]any{"refund_fails": true})
+	r := d.makes(refundsOf(p), refund("refund-late-1", 600), http.StatusCreated)
+	d.ends(r.ID, "failed")
+	d.settings(map[string]any{"refund_fails": false})
+	d.later(p, "late_refund", 0)
+	c := d.disputed(p)
+	require.Equal(t, []any{"external_refund", "open", int64(600), int64(0), &r.ID}, []any{c.Kind, c.Status, c.Amount, c.Overdrawn, c.RefundID})
+	now := d.full(r.ID)
+	require.Equal(t, []any{"failed", "do_not_retry", &c.ID}, []any{now.Status, now.Failure.Advice, now.SupersededBy})
+	d.refuses(refundsOf(p), refund("refund-late-2", 100), http.StatusConflict, "payment_disputed")
+	require.Contains(t, d.operator("dispute", "show", c.ID), r.ID)
+	d.resolves(c, "accept")
+	d.refuses(refundsOf(p), refund("refund-late-3", 401), http.StatusConflict, "refund_exceeds_captured")
+	d.refunded(p, "refund-late-4", 400)
+	require.EqualValues(t, 1000, d.simulator(p.ProviderOrderID).Refunded, "what went back in all")
+	require.NotContains(t, d.operator("order", "show", r.ID), "open conflicts")
+	require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(r.ID)), "refund.late_success") }, waitTimeout, 25*time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(p.ID)), "dispute.closed") }, waitTimeout, 25*time.Millisecond)
+	require.Subset(t, typesIn(d.notified(p.ID)), []string{"payment.succeeded", "dispute.opened", "dispute.closed"})
 }
 
 // A payment fails, and the money moves after all. The shop gives one back, and keeps another.

@@ -130,20 +130,14 @@ func (s *store) insert(o *payment.Order) (*payment.Order, bool, error) {
 }
 
 // CreateRefund implements payment.Store. What is checked and written is one transaction.
-func (s *store) CreateRefund(_ context.Context, o *payment.Order, check func(open []uuid.UUID) error) (*payment.Order, bool, error) {
+func (s *store) CreateRefund(_ context.Context, o *payment.Order, check func(payment.OtherRefunds) error) (*payment.Order, bool, error) {
 	s.w.step(true)
 	parent := s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID})
 	if parent == nil {
 		return nil, false, payment.ErrNotFound
 	}
 	if s.byReference(o) == nil {
-		var open []uuid.UUID
-		for _, r := range s.refunds(parent) {
-			if !r.order.Status.Final() {
-				open = append(open, r.order.ID)
-			}
-		}
-		if err := check(open); err != nil {
+		if err := check(s.otherRefunds(parent)); err != nil {
 			return nil, false, err
 		}
 		if reserved, _ := o.ParentDelta(); parent.order.RefundReserved+reserved > parent.order.Captured {
@@ -151,6 +145,20 @@ func (s *store) CreateRefund(_ context.Context, o *payment.Order, check func(ope
 		}
 	}
 	return s.insert(o)
+}
+
+// otherRefunds is how the refunds of a payment stand.
+func (s *store) otherRefunds(paid *record) (others payment.OtherRefunds) {
+	for _, r := range s.refunds(paid) {
+		if !r.order.Status.Final() {
+			others.Open = append(others.Open, r.order.ID)
+		}
+		if r.order.Contested() {
+			others.Contested, others.ContestedMinor = append(others.Contested, r.order.ID), others.ContestedMinor+r.order.Amount.Minor()
+		}
+	}
+	others.Left = paid.order.Captured - paid.order.RefundReserved - paid.order.Disputed
+	return others
 }
 
 // CreateCharge implements payment.Store. What is checked and written is one transaction.
@@ -205,9 +213,10 @@ func (s *store) UpdateOrder(_ context.Context, key payment.Key, fn func(*payment
 		return nil, payment.ErrNotFound
 	}
 	if s.w.chance(s.w.faults.retriedCommit) {
-		_ = fn(s.copied(&r.order)) // the database ended this transaction, and it is run again
+		retried, _ := s.loaded(r)
+		_ = fn(retried) // the database ended this transaction, and it is run again
 	}
-	o := s.copied(&r.order)
+	o, paid := s.loaded(r)
 	if err := fn(o); err != nil {
 		return nil, err
 	}
@@ -217,8 +226,26 @@ func (s *store) UpdateOrder(_ context.Context, key payment.Key, fn func(*payment
 		}
 	}
 	s.commit(r, o)
+	s.commitPayment(paid)
 	s.w.step(true)
 	return o, nil
+}
+
+// loaded returns a copy of an order, and with a failed refund one of its payment.
+func (s *store) loaded(r *record) (o, paid *payment.Order) {
+	o = s.copied(&r.order)
+	if o.Kind == gateway.KindRefund && o.Status.Final() && o.Status != payment.StatusSucceeded && o.SupersededBy == nil {
+		paid = s.copied(&s.find(payment.Key{Shop: o.ShopID, Order: *o.ParentID}).order)
+		o.SetPayment(paid)
+	}
+	return o, paid
+}
+
+// commitPayment saves the payment of a failed refund that was carried out after all, in the transaction of the refund.
+func (s *store) commitPayment(paid *payment.Order) {
+	if paid != nil && len(paid.Transitions()) > 0 {
+		s.commit(s.find(paid.Key()), paid)
+	}
 }
 
 // commit saves what an order gathered, and judges it by what the database would refuse.

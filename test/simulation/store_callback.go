@@ -26,13 +26,15 @@ func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, pick func(
 		}
 	}
 	if s.w.chance(s.w.faults.retriedCommit) {
-		fn(s.copied(&r.order))
+		retried, _ := s.loaded(r)
+		fn(retried)
 	}
-	o := s.copied(&r.order)
+	o, paid := s.loaded(r)
 	verdict, reason := fn(o)
 	s.received[key] = &received{order: r, reported: cb.Reported, verdict: verdict}
 	s.w.say("%s: the callback (%s) is taken in: %s %s", s.name(r, o), cb.Reported, verdict, reason)
 	s.commit(r, o)
+	s.commitPayment(paid)
 	s.w.step(true)
 	return verdict, false, nil
 }
@@ -52,7 +54,7 @@ func (s *store) refundFacts(paid *record) []payment.RefundFacts {
 	var facts []payment.RefundFacts
 	for _, r := range s.refunds(paid) {
 		o := &r.order
-		f := payment.RefundFacts{ID: o.ID, Minor: o.Amount.Minor(), Status: o.Status, FinalizedAt: o.FinalizedAt, ProviderReference: o.ProviderReference}
+		f := payment.RefundFacts{ID: o.ID, Minor: o.Amount.Minor(), Status: o.Status, FinalizedAt: o.FinalizedAt, ProviderReference: o.ProviderReference, CarriedOut: o.SupersededBy != nil}
 		if o.Failure != nil {
 			f.FailureCode = o.Failure.Code
 		}

@@ -12,6 +12,7 @@ const (
 	Refund             = "refund"              // made in the provider's cabinet
 	Chargeback         = "chargeback"          // taken back by the card's bank, also what was refunded before
 	LateSuccess        = "late_success"        // the money of a failed order moved after all
+	LateRefund         = "late_refund"         // a refund that was refused is carried out after all
 	ChargedTwice       = "charged_twice"       // the money moved once more, under another bank reference
 	SubscriptionCharge = "subscription_charge" // the next charge of a subscription comes now
 )

@@ -2,13 +2,14 @@ package smartcore
 
 import (
 	"fmt"
+	"slices"
 
 	"payrelay/internal/sandbox/control"
 )
 
 // Afterwards lists what Later takes.
 func Afterwards() []string {
-	return []string{control.Refund, control.Chargeback, control.LateSuccess, control.ChargedTwice}
+	return []string{control.Refund, control.Chargeback, control.LateSuccess, control.LateRefund, control.ChargedTwice}
 }
 
 // Later lets something happen to a payment that its merchant did not ask for. The documents say nothing of any of it (only that
@@ -24,7 +25,8 @@ func (t *Simulator) Later(id string, what control.Later) error {
 		return fmt.Errorf("%s of %s: %w: it is no payment", what.What, id, control.ErrNotNow)
 	}
 	happen := map[string]func(*Order, control.Later) error{
-		control.Refund: t.refundInCabinet, control.Chargeback: t.chargeBack, control.LateSuccess: t.succeedLate, control.ChargedTwice: t.chargeTwice,
+		control.Refund: t.refundInCabinet, control.Chargeback: t.chargeBack, control.LateSuccess: t.succeedLate,
+		control.LateRefund: t.refundLate, control.ChargedTwice: t.chargeTwice,
 	}[what.What]
 	if happen == nil {
 		return fmt.Errorf("what must be one of %v", Afterwards())
@@ -85,6 +87,24 @@ func (t *Simulator) succeedLate(o *Order, _ control.Later) error {
 	o.Error, o.Cascade, o.Canceled, o.RRN = "", nil, false, t.nextRRN()
 	t.end(o, StageDone, StatusSuccess)
 	return nil
+}
+
+// refundLate carries out the newest refund that had failed. Its check and its callback say so from then on.
+func (t *Simulator) refundLate(o *Order, what control.Later) error {
+	for _, r := range slices.Backward(t.orders.refundsOf(o)) {
+		if r.Operation != OpRefund || r.Status != StatusFailed {
+			continue
+		}
+		if r.Amount > o.FinalAmount-o.Refunded {
+			return fmt.Errorf("%w: less than %d is left of the payment", control.ErrNotNow, r.Amount)
+		}
+		o.Refunded += r.Amount
+		t.note(o, "refund of %d carried out after all", r.Amount)
+		r.muted = what.NoCallback
+		t.succeed(r)
+		return nil
+	}
+	return fmt.Errorf("%w: it has no refund that failed", control.ErrNotNow)
 }
 
 // chargeTwice takes the money once more. Only the RRN tells.

@@ -148,6 +148,30 @@ func TestWhatCannotHappenLater(t *testing.T) {
 	require.Zero(t, o.Refunded)
 }
 
+// A refund that was refused is carried out later: its own check and a callback say so.
+func TestARefundIsCarriedOutLate(t *testing.T) {
+	t.Parallel()
+	b := newBundle(t, func(s *Settings) { s.RefundFails = true })
+	b.call("/pci/initPaymentHost2Host", b.pay("a", with(card(CardFrictionless), object{"payment_method": "card"})))
+	b.status("a", 2)
+	status, answer := b.later("a", object{"what": "late_refund"})
+	require.Equal(t, http.StatusConflict, status, answer)
+	id, _ := b.call("/gateway/refund", object{"order_id": "a", "amount": 400, "reason": "r", "callback_url": b.hook.URL})["refund_id"].(string)
+	b.status(id, -1)
+	b.callbacks(2)
+	o, _ := b.simulator.Order("a")
+	require.Zero(t, o.Refunded)
+	status, answer = b.later("a", object{"what": "late_refund"})
+	require.Equal(t, http.StatusOK, status, answer)
+	b.status(id, 2)
+	last := b.callbacks(3)[2]
+	require.Equal(t, []string{"Refund", "400", "2"}, []string{last.Get("type"), last.Get("amount"), last.Get("status")})
+	o, _ = b.simulator.Order("a")
+	require.EqualValues(t, 400, o.Refunded)
+	status, answer = b.later("a", object{"what": "late_refund"})
+	require.Equal(t, http.StatusConflict, status, answer)
+}
+
 // The merchant can refund what a chargeback has left, and no more.
 func TestAChargebackLeavesLess(t *testing.T) {
 	t.Parallel()

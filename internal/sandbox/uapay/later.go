@@ -9,7 +9,7 @@ import (
 
 // Afterwards lists what Later takes.
 func Afterwards() []string {
-	return []string{control.Refund, control.Chargeback, control.LateSuccess, control.ChargedTwice, control.SubscriptionCharge}
+	return []string{control.Refund, control.Chargeback, control.LateSuccess, control.LateRefund, control.ChargedTwice, control.SubscriptionCharge}
 }
 
 // Later lets something happen to an order's newest payment that its merchant did not ask for. The documents have a word for money
@@ -26,7 +26,7 @@ func (t *Simulator) Later(id string, what control.Later) error {
 	}
 	happen := map[string]func(*Order, *Payment, control.Later) error{
 		control.Refund: t.refundInCabinet, control.Chargeback: t.chargeBack, control.LateSuccess: t.succeedLate,
-		control.ChargedTwice: t.chargeTwice, control.SubscriptionCharge: t.chargeNow,
+		control.LateRefund: t.refundLate, control.ChargedTwice: t.chargeTwice, control.SubscriptionCharge: t.chargeNow,
 	}[what.What]
 	if happen == nil {
 		return fmt.Errorf("what must be one of %v", Afterwards())
@@ -79,6 +79,20 @@ func (t *Simulator) succeedLate(o *Order, p *Payment, _ control.Later) error {
 		return fmt.Errorf("%w: its payment has not failed", control.ErrNotNow)
 	}
 	t.end(o, p, SystemFinished)
+	return nil
+}
+
+// refundLate carries out the last refund that was refused, or acknowledged and ignored.
+func (t *Simulator) refundLate(o *Order, p *Payment, _ control.Later) error {
+	amount := p.notRefunded
+	switch {
+	case amount == 0:
+		return fmt.Errorf("%w: it has no refund that was refused", control.ErrNotNow)
+	case amount > p.paid()-p.Refunded:
+		return fmt.Errorf("%w: less than %d is left of the payment", control.ErrNotNow, amount)
+	}
+	p.notRefunded = 0
+	t.reverse(o, p, amount)
 	return nil
 }
 

@@ -180,6 +180,8 @@ type Payment struct {
 	visit int
 	// busy is a follow-up that was acknowledged and not carried out yet.
 	busy bool
+	// notRefunded is the sum of the last refund that was refused, or acknowledged and ignored.
+	notRefunded int64
 }
 
 // Operation is one debit, credit or refund of a transfer.

@@ -227,21 +227,23 @@ func (t *Simulator) reversePayment(c *call) answer {
 		return *bad
 	}
 	left := p.paid() - p.Refunded
+	if !given {
+		amount = left
+	}
+	p.notRefunded = amount
 	switch {
 	case p.System != SystemFinished && (p.System != SystemReversed || left <= 0) || p.busy:
 		return reject(CodeState, "payment is not finished")
-	case given && amount > left:
+	case amount > left:
 		return reject(CodeAmount, "amount is above what is left")
 	case t.settings.PartialReverseOnce && p.Refunded > 0:
 		return reject(CodeState, "payment was partly reversed already")
-	}
-	if !given {
-		amount = left
 	}
 	if t.settings.ReverseIgnored {
 		t.note(o, "reverse of %d acknowledged and ignored", amount)
 		return answer{data: map[string]any{"paymentId": p.ID}}
 	}
+	p.notRefunded = 0
 	return t.followUp(o, p, func() { t.reverse(o, p, amount) })
 }
 

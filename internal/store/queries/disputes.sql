@@ -1,6 +1,6 @@
 -- name: InsertDispute :execrows
-INSERT INTO disputes (shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, seal)
-VALUES (@shop_id, @id, @order_id, @kind, @status, @amount, @currency, @overdrawn, @refunds_allowed, @reason_code, @provider_case, sqlc.narg('due_at'), @source, @sequence, @opened_at, @updated_at, sqlc.narg('closed_at'), @seal);
+INSERT INTO disputes (shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, refund_id, seal)
+VALUES (@shop_id, @id, @order_id, @kind, @status, @amount, @currency, @overdrawn, @refunds_allowed, @reason_code, @provider_case, sqlc.narg('due_at'), @source, @sequence, @opened_at, @updated_at, sqlc.narg('closed_at'), sqlc.narg('refund_id'), @seal);
 
 -- name: UpdateDispute :execrows
 -- The step that is added with it demands that it is as it was read.

@@ -82,6 +82,7 @@ const (
 	ListDisputesParamsKindChargeback         ListDisputesParamsKind = "chargeback"
 	ListDisputesParamsKindDuplicateCharge    ListDisputesParamsKind = "duplicate_charge"
 	ListDisputesParamsKindExternalRefund     ListDisputesParamsKind = "external_refund"
+	ListDisputesParamsKindInquiry            ListDisputesParamsKind = "inquiry"
 	ListDisputesParamsKindLateSuccess        ListDisputesParamsKind = "late_success"
 	ListDisputesParamsKindReversal           ListDisputesParamsKind = "reversal"
 	ListDisputesParamsKindSecondChargeback   ListDisputesParamsKind = "second_chargeback"
@@ -368,7 +369,7 @@ type Dispute struct {
 	DueAt *time.Time `json:"due_at"`
 	Id    uuid.UUID  `json:"id"`
 
-	// Kind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. More values may come.
+	// Kind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay, or by a refund that had failed here. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. `inquiry`: a bank asks what the payment was for; no money moved. More values may come.
 	Kind DisputeKind `json:"kind"`
 
 	// Object Always `dispute`.
@@ -387,6 +388,9 @@ type Dispute struct {
 	// ReasonCode What the provider or the card network calls the reason.
 	ReasonCode *string `json:"reason_code"`
 
+	// RefundId The refund of yours that had failed, and that the provider carried out after all.
+	RefundId *uuid.UUID `json:"refund_id"`
+
 	// RefundsAllowed The operators let you refund the payment although the dispute is open.
 	RefundsAllowed bool `json:"refunds_allowed"`
 
@@ -401,7 +405,7 @@ type Dispute struct {
 	UpdatedAt time.Time     `json:"updated_at"`
 }
 
-// DisputeKind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. More values may come.
+// DisputeKind `chargeback`, `second_chargeback`: the customer's bank took the money back. `reversal`: the provider gave all of it back. `external_refund`: a part was given back, and not by payrelay, or by a refund that had failed here. `late_success`: it was taken although the payment had ended without money. `duplicate_charge`: it was taken twice. `surplus_capture`: more was taken than was captured. `unauthorized_charge`: a provider charged by its own schedule what the mandate does not allow. `inquiry`: a bank asks what the payment was for; no money moved. More values may come.
 type DisputeKind = string
 
 // DisputeList defines model for DisputeList.
@@ -571,7 +575,7 @@ type Notification struct {
 
 	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back; for a step of a dispute `dispute`, a dot, and what it did. Known values:
 	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
-	// `payment.canceled`, `payment.late_success`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `payout.unknown`,
+	// `payment.canceled`, `payment.late_success`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `refund.late_success`, `payout.unknown`,
 	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
 	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
 	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`,
@@ -667,7 +671,7 @@ type Order struct {
 	// StatusReason Why it is so, where the status alone does not say.
 	StatusReason *string `json:"status_reason"`
 
-	// SupersededBy The order that carries money which came after this one had failed or was canceled. Do not charge the customer again.
+	// SupersededBy What carries money that moved after this order had failed or was canceled: a new order, or of a refund a dispute of its payment. Do not charge, or refund, again.
 	SupersededBy *uuid.UUID `json:"superseded_by"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const DisputeByID = `-- name: DisputeByID :one
-SELECT shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, seal FROM disputes WHERE id = $1 AND ($2::uuid IS NULL OR shop_id = $2::uuid) LIMIT 1
+SELECT shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, refund_id, seal FROM disputes WHERE id = $1 AND ($2::uuid IS NULL OR shop_id = $2::uuid) LIMIT 1
 `
 
 type DisputeByIDParams struct {
@@ -42,13 +42,14 @@ func (q *Queries) DisputeByID(ctx context.Context, arg DisputeByIDParams) (Dispu
 		&i.OpenedAt,
 		&i.UpdatedAt,
 		&i.ClosedAt,
+		&i.RefundID,
 		&i.Seal,
 	)
 	return i, err
 }
 
 const DisputeOfStep = `-- name: DisputeOfStep :one
-SELECT s.from_status, s.to_status, d.shop_id, d.id, d.order_id, d.kind, d.status, d.amount, d.currency, d.overdrawn, d.refunds_allowed, d.reason_code, d.provider_case, d.due_at, d.source, d.sequence, d.opened_at, d.updated_at, d.closed_at, d.seal FROM dispute_steps s JOIN disputes d ON d.shop_id = s.shop_id AND d.id = s.dispute_id
+SELECT s.from_status, s.to_status, d.shop_id, d.id, d.order_id, d.kind, d.status, d.amount, d.currency, d.overdrawn, d.refunds_allowed, d.reason_code, d.provider_case, d.due_at, d.source, d.sequence, d.opened_at, d.updated_at, d.closed_at, d.refund_id, d.seal FROM dispute_steps s JOIN disputes d ON d.shop_id = s.shop_id AND d.id = s.dispute_id
 WHERE s.shop_id = $1 AND s.order_id = $2 AND s.order_sequence = $3
 `
 
@@ -87,6 +88,7 @@ func (q *Queries) DisputeOfStep(ctx context.Context, arg DisputeOfStepParams) (D
 		&i.Dispute.OpenedAt,
 		&i.Dispute.UpdatedAt,
 		&i.Dispute.ClosedAt,
+		&i.Dispute.RefundID,
 		&i.Dispute.Seal,
 	)
 	return i, err
@@ -125,7 +127,7 @@ func (q *Queries) DisputedOrdersToVerify(ctx context.Context, shopID uuid.UUID) 
 }
 
 const Disputes = `-- name: Disputes :many
-SELECT shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, seal FROM disputes
+SELECT shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, refund_id, seal FROM disputes
 WHERE ($1::uuid IS NULL OR shop_id = $1::uuid) AND ($2::uuid IS NULL OR order_id = $2::uuid)
     AND ($3::text = '' OR kind = $3::text) AND ($4::text = '' OR status = $4::text) AND (NOT $5::boolean OR closed_at IS NULL)
     AND ($6::uuid IS NULL OR id < $6::uuid)
@@ -178,6 +180,7 @@ func (q *Queries) Disputes(ctx context.Context, arg DisputesParams) ([]Dispute, 
 			&i.OpenedAt,
 			&i.UpdatedAt,
 			&i.ClosedAt,
+			&i.RefundID,
 			&i.Seal,
 		); err != nil {
 			return nil, err
@@ -191,7 +194,7 @@ func (q *Queries) Disputes(ctx context.Context, arg DisputesParams) ([]Dispute, 
 }
 
 const DisputesToVerify = `-- name: DisputesToVerify :many
-SELECT d.shop_id, d.id, d.order_id, d.kind, d.status, d.amount, d.currency, d.overdrawn, d.refunds_allowed, d.reason_code, d.provider_case, d.due_at, d.source, d.sequence, d.opened_at, d.updated_at, d.closed_at, d.seal, coalesce((SELECT s.to_status FROM dispute_steps s WHERE s.shop_id = d.shop_id AND s.dispute_id = d.id AND s.sequence = d.sequence), '')::text AS last_status,
+SELECT d.shop_id, d.id, d.order_id, d.kind, d.status, d.amount, d.currency, d.overdrawn, d.refunds_allowed, d.reason_code, d.provider_case, d.due_at, d.source, d.sequence, d.opened_at, d.updated_at, d.closed_at, d.refund_id, d.seal, coalesce((SELECT s.to_status FROM dispute_steps s WHERE s.shop_id = d.shop_id AND s.dispute_id = d.id AND s.sequence = d.sequence), '')::text AS last_status,
     (SELECT count(*) FROM dispute_steps s WHERE s.shop_id = d.shop_id AND s.dispute_id = d.id) AS steps
 FROM disputes d WHERE d.shop_id = $1 ORDER BY d.id
 `
@@ -229,6 +232,7 @@ func (q *Queries) DisputesToVerify(ctx context.Context, shopID uuid.UUID) ([]Dis
 			&i.Dispute.OpenedAt,
 			&i.Dispute.UpdatedAt,
 			&i.Dispute.ClosedAt,
+			&i.Dispute.RefundID,
 			&i.Dispute.Seal,
 			&i.LastStatus,
 			&i.Steps,
@@ -244,8 +248,8 @@ func (q *Queries) DisputesToVerify(ctx context.Context, shopID uuid.UUID) ([]Dis
 }
 
 const InsertDispute = `-- name: InsertDispute :execrows
-INSERT INTO disputes (shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, seal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+INSERT INTO disputes (shop_id, id, order_id, kind, status, amount, currency, overdrawn, refunds_allowed, reason_code, provider_case, due_at, source, sequence, opened_at, updated_at, closed_at, refund_id, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 `
 
 type InsertDisputeParams struct {
@@ -266,6 +270,7 @@ type InsertDisputeParams struct {
 	OpenedAt       time.Time  `db:"opened_at"`
 	UpdatedAt      time.Time  `db:"updated_at"`
 	ClosedAt       *time.Time `db:"closed_at"`
+	RefundID       *uuid.UUID `db:"refund_id"`
 	Seal           []byte     `db:"seal"`
 }
 
@@ -288,6 +293,7 @@ func (q *Queries) InsertDispute(ctx context.Context, arg InsertDisputeParams) (i
 		arg.OpenedAt,
 		arg.UpdatedAt,
 		arg.ClosedAt,
+		arg.RefundID,
 		arg.Seal,
 	)
 	if err != nil {

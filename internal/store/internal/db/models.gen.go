@@ -147,6 +147,7 @@ type Dispute struct {
 	OpenedAt       time.Time  `db:"opened_at"`
 	UpdatedAt      time.Time  `db:"updated_at"`
 	ClosedAt       *time.Time `db:"closed_at"`
+	RefundID       *uuid.UUID `db:"refund_id"`
 	Seal           []byte     `db:"seal"`
 }
 
@@ -516,6 +517,7 @@ type Shop struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }

@@ -1521,7 +1521,7 @@ func (q *Queries) RefundRows(ctx context.Context, arg RefundRowsParams) ([]Order
 
 const RefundsOf = `-- name: RefundsOf :many
 SELECT DISTINCT o.id, coalesce(o.amount, 0)::bigint AS minor, o.status, o.finalized_at, o.provider_reference,
-    coalesce(o.failure ->> 'code', '')::text AS failure_code, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
+    coalesce(o.failure ->> 'code', '')::text AS failure_code, (o.superseded_by IS NOT NULL)::boolean AS carried_out, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
 FROM orders o LEFT JOIN callbacks c ON c.shop_id = o.shop_id AND c.order_id = o.id
 WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund' ORDER BY o.id
 `
@@ -1538,6 +1538,7 @@ type RefundsOfRow struct {
 	FinalizedAt       *time.Time `db:"finalized_at"`
 	ProviderReference string     `db:"provider_reference"`
 	FailureCode       string     `db:"failure_code"`
+	CarriedOut        bool       `db:"carried_out"`
 	Reported          string     `db:"reported"`
 	Verdict           string     `db:"verdict"`
 }
@@ -1560,6 +1561,7 @@ func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]Refunds
 			&i.FinalizedAt,
 			&i.ProviderReference,
 			&i.FailureCode,
+			&i.CarriedOut,
 			&i.Reported,
 			&i.Verdict,
 		); err != nil {

@@ -180,8 +180,25 @@ func (q *Queries) SetShopMode(ctx context.Context, arg SetShopModeParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const SetShopSurplus = `-- name: SetShopSurplus :execrows
+UPDATE shops SET on_surplus = $1 WHERE name = $2
+`
+
+type SetShopSurplusParams struct {
+	OnSurplus string `db:"on_surplus"`
+	Name      string `db:"name"`
+}
+
+func (q *Queries) SetShopSurplus(ctx context.Context, arg SetShopSurplusParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetShopSurplus, arg.OnSurplus, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, mode, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
@@ -194,6 +211,7 @@ type ShopByNameRow struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
@@ -211,6 +229,7 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.SuccessUrl,
 		&i.FailUrl,
 		&i.Flow,
+		&i.OnSurplus,
 		&i.Mode,
 		&i.CreatedAt,
 	)
@@ -240,7 +259,7 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, mode, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
@@ -253,6 +272,7 @@ type ShopsRow struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
 }
@@ -276,6 +296,7 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.SuccessUrl,
 			&i.FailUrl,
 			&i.Flow,
+			&i.OnSurplus,
 			&i.Mode,
 			&i.CreatedAt,
 		); err != nil {
