@@ -221,7 +221,6 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"payout reject":                 {"payout", "reject", b.waiting(t, "waits-2")},
 		"retention run":                 {"retention", "run"},
 		"audit accept":                  {"audit", "accept", "--account", "EUR-1"},
-		"audit anchor":                  {"audit", "anchor"},
 	}
 }
 
@@ -296,11 +295,22 @@ var reading = []string{
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 
-// recorded write nothing but an audit entry. TestTheLastTestOfAnAccountIsKept finds it.
-var recorded = []string{"account test"}
+// recorded write nothing but an audit entry. TestTheLastTestOfAnAccountIsKept and TestAnAnchorIsAnEntry find it.
+var recorded = []string{"account test", "audit anchor"}
 
 // keysetActs change the keyset, which is not in the database. TestKeysetLivesAndDies finds their entries.
 var keysetActs = []string{"keyset add", "keyset promote", "keyset reencrypt", "keyset retire", "keyset destroy"}
+
+func TestAnAnchorIsAnEntry(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	b.command(t, "audit", "anchor", "--as", "Ann", "--reason", "nightly")
+	entries := b.audit(t)
+	entry := entries[len(entries)-1]
+	require.Equal(t, [3]string{"audit anchor", "Ann", "nightly"}, [3]string{entry.Action, entry.ClaimedBy, entry.Reason})
+	require.Contains(t, string(entry.After), b.paid.Shop.String())
+	require.JSONEq(t, `{"shops": 1}`, b.command(t, "audit", "anchor", "--json"))
+}
 
 // TestEveryChangeByACommandIsAudited goes over the table of commands. One that is new must be told here.
 func TestEveryChangeByACommandIsAudited(t *testing.T) {
