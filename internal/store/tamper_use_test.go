@@ -92,7 +92,7 @@ func TestAnOlderRowTakesNoStep(t *testing.T) {
 		})
 		return err
 	}
-	require.NoError(t, step(payment.StatusProcessing))
+	require.NoError(t, step(payment.StatusSucceeded))
 	b.tamper(t, old...)
 	require.ErrorIs(t, step(payment.StatusSucceeded), payment.ErrFrozen)
 }
