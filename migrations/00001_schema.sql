@@ -21,6 +21,7 @@ CREATE TABLE shops (
     success_url         text NOT NULL DEFAULT '',
     fail_url            text NOT NULL DEFAULT '',
     flow                text NOT NULL DEFAULT '' CONSTRAINT shops_flow CHECK (flow IN ('', 'hosted', 'direct')),
+    cascade             text NOT NULL DEFAULT '' CONSTRAINT shops_cascade CHECK (cascade IN ('', 'provider', 'issuer')), -- the declines after which a payment may go to another account
     on_surplus          text NOT NULL DEFAULT 'hold' CONSTRAINT shops_on_surplus CHECK (on_surplus IN ('hold', 'refund')), -- what becomes of money that nobody asked for
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
     created_at          timestamptz NOT NULL
@@ -249,7 +250,7 @@ CREATE TABLE orders (
     shop_id             uuid NOT NULL,
     id                  uuid NOT NULL,
     kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
-    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 90), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~late, or with both
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 96), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~late and a digit where it is of one attempt, or with both
     request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
     parent_id           uuid,                               -- the payment that a refund, a repeated charge or late money belongs to
     superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- what carries money that moved after the end: an order, or of a refund a dispute of its payment
@@ -279,6 +280,7 @@ CREATE TABLE orders (
     -- At the provider.
     flow                text NOT NULL DEFAULT '',
     recurring           boolean NOT NULL DEFAULT false,
+    cascade             text NOT NULL DEFAULT '' CONSTRAINT orders_cascade CHECK (cascade IN ('', 'provider', 'issuer')), -- the declines after which it may go to another account
     provider            text NOT NULL,
     account_id          uuid NOT NULL,
     account_name        text NOT NULL,
@@ -492,6 +494,7 @@ BEGIN
         ) IS NULL) AS without_history,
         bool_or((b.account_id, b.provider_order_id) <> (a.account_id, a.provider_order_id) AND (a.status <> 'created' OR (
             SELECT true FROM order_attempts t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.account_id = b.account_id AND t.provider_order_id = b.provider_order_id
+                AND (t.reason NOT LIKE 'declined\_by\_%' OR a.cascade = 'issuer' OR a.cascade = 'provider' AND t.reason = 'declined_by_provider')
         ) IS NULL)) AS moved_without_proof,
         bool_or(b.account_id <> a.account_id AND (SELECT true FROM accounts WHERE accounts.id = a.account_id AND accounts.mode = 'enabled') IS NULL) AS moved_to_disabled,
         bool_or(b.provider_reference IS DISTINCT FROM a.provider_reference OR b.bank_references IS DISTINCT FROM a.bank_references) AS named,
@@ -502,7 +505,7 @@ BEGIN
     IF now.renamed THEN
         PERFORM violated('orders_identity', 'the shop, id, kind, reference and parent of an order never change');
     ELSIF now.moved_without_proof THEN
-        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
+        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing or was declined as its cascade allows');
     ELSIF now.moved_to_disabled THEN
         PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
     ELSIF now.without_history THEN
@@ -847,8 +850,8 @@ CREATE TABLE order_holds (
 );
 CREATE TRIGGER order_holds_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON order_holds FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 
--- Attempts of an order that are over: the account proved that nothing was sent, so the order went to another one. The present
--- attempt is the order's own row, so that at most one may move money.
+-- Attempts of an order that are over: the account proved that nothing was sent, or that the payment was declined, so the order went to
+-- another one. The present attempt is the order's own row, so that at most one may move money.
 CREATE TABLE order_attempts (
     shop_id     uuid NOT NULL,
     order_id    uuid NOT NULL,
@@ -857,13 +860,16 @@ CREATE TABLE order_attempts (
     account_id  uuid NOT NULL,
     account_name text NOT NULL,
     provider_order_id text NOT NULL,                        -- our name of the order there
-    reason      text NOT NULL,                              -- why it is over, as a code
+    reason      text NOT NULL,                              -- why it is over, as a code; declined_by_provider or declined_by_issuer of a decline
     ended_at    timestamptz NOT NULL,
     chain       bytea NOT NULL DEFAULT '',                  -- over the chain of what came before and this row; the order's next step goes on from it
+    failure_code text NOT NULL DEFAULT '',                  -- the provider's, of a decline
     PRIMARY KEY (shop_id, order_id, number),
     FOREIGN KEY (shop_id, order_id) REFERENCES orders (shop_id, id)
 );
 CREATE INDEX order_attempts_provider_order_id ON order_attempts (provider_order_id);
+-- At most one decline of an order leads elsewhere.
+CREATE UNIQUE INDEX order_attempts_one_cascade ON order_attempts (shop_id, order_id) WHERE reason LIKE 'declined\_by\_%';
 CREATE TRIGGER order_attempts_append_only BEFORE UPDATE OR DELETE ON order_attempts FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER order_attempts_no_truncate BEFORE TRUNCATE ON order_attempts FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 

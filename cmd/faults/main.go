@@ -29,7 +29,7 @@ type cli struct {
 	Replicas int           `default:"0" enum:"0,1,2" help:"How many servers; 0 lets the seed choose."`
 	For      time.Duration `help:"Begin new runs until so much time has passed, instead of counting them."`
 	Lanes    int           `default:"1" help:"How many runs at the same time, each with a Postgres of its own."`
-	Break    string        `help:"Switch safeguards off: dedupe, failover, rowlock, writeahead, timer. The harness must then report violations."`
+	Break    string        `help:"Switch safeguards off: cascade, dedupe, failover, rowlock, writeahead, timer. The harness must then report violations."`
 	Dir      string        `help:"Where data and logs go; a folder in the temporary directory."`
 	Keep     bool          `help:"Keep databases and logs of good runs too."`
 }

@@ -150,8 +150,9 @@ BEGIN
         PERFORM violated('orders_identity', 'the shop, id, kind, reference and parent of an order never change');
     ELSIF (OLD.account_id, OLD.provider_order_id) IS DISTINCT FROM (NEW.account_id, NEW.provider_order_id) AND (NEW.status <> 'created' OR NOT EXISTS (
         SELECT 1 FROM order_attempts t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.account_id = OLD.account_id AND t.provider_order_id = OLD.provider_order_id
+            AND (t.reason NOT LIKE 'declined\_by\_%' OR NEW.cascade = 'issuer' OR NEW.cascade = 'provider' AND t.reason = 'declined_by_provider')
     )) THEN
-        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing');
+        PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing or was declined as its cascade allows');
     ELSIF OLD.account_id <> NEW.account_id AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND accounts.mode = 'enabled') THEN
         PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
     ELSIF (OLD.sequence, OLD.status) IS DISTINCT FROM (NEW.sequence, NEW.status) AND NOT EXISTS (

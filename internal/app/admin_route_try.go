@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -198,15 +199,27 @@ func (c routeExplainCmd) unrouted(io *Streams, o *payment.Order, ended []payment
 
 func printEnded(io *Streams, o *payment.Order, ended []payment.EndedAttempt) {
 	for _, a := range ended {
-		fmt.Fprintf(io.Out, "Attempt %d at %s sent nothing (%s), so the order went to the next account.\n", a.Number, a.AccountName, a.Reason)
+		ended := "sent nothing"
+		if a.Declined() {
+			ended = "was declined"
+		}
+		fmt.Fprintf(io.Out, "Attempt %d at %s %s (%s), so the order went to the next account.\n", a.Number, a.AccountName, ended, cmp.Or(a.FailureCode, a.Reason))
 	}
 	fmt.Fprintf(io.Out, "The order is at %s.\n", o.AccountName)
+}
+
+// reasonOf is why an attempt ended, with the provider's code where there is one.
+func reasonOf(a payment.EndedAttempt) string {
+	if a.FailureCode == "" {
+		return a.Reason
+	}
+	return fmt.Sprintf("%s (%s)", a.Reason, a.FailureCode)
 }
 
 func attemptsJSON(ended []payment.EndedAttempt) []map[string]any {
 	rows := []map[string]any{}
 	for _, a := range ended {
-		rows = append(rows, map[string]any{"number": a.Number, "account": a.AccountName, "reason": a.Reason, "ended_at": a.At})
+		rows = append(rows, map[string]any{"number": a.Number, "account": a.AccountName, "reason": a.Reason, "failure_code": a.FailureCode, "ended_at": a.At})
 	}
 	return rows
 }

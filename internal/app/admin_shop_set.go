@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"payrelay/internal/notify"
+	"payrelay/internal/payment"
 	"payrelay/internal/shop"
 	"payrelay/internal/store"
 
@@ -31,6 +32,7 @@ type shopDefaultFlags struct {
 	SuccessURL *string `name:"success-url" placeholder:"URL" help:"Beside --return-url, where the provider tells apart: after a success. Empty: none."`
 	FailURL    *string `name:"fail-url" placeholder:"URL" help:"Beside --return-url, where the provider tells apart: after a failure. Empty: none."`
 	Flow       *string `name:"flow" placeholder:"FLOW" help:"hosted or direct, for payments without flow. Empty: hosted."`
+	Cascade    *string `name:"cascade" placeholder:"CLASS" help:"For direct payments by card without attempts.cascade: the declines after which the payment goes to the next account. none, provider, or issuer, which includes provider. Empty: none."`
 }
 
 // over returns the defaults with what was given, and whether anything was.
@@ -39,10 +41,13 @@ func (f shopDefaultFlags) over(d shop.Defaults) (shop.Defaults, bool) {
 	for _, member := range []struct {
 		to   *string
 		from *string
-	}{{&d.SiteURL, f.SiteURL}, {&d.ReturnURL, f.ReturnURL}, {&d.SuccessURL, f.SuccessURL}, {&d.FailURL, f.FailURL}, {&d.Flow, f.Flow}} {
+	}{{&d.SiteURL, f.SiteURL}, {&d.ReturnURL, f.ReturnURL}, {&d.SuccessURL, f.SuccessURL}, {&d.FailURL, f.FailURL}, {&d.Flow, f.Flow}, {&d.Cascade, f.Cascade}} {
 		if member.from != nil {
 			*member.to, given = *member.from, true
 		}
+	}
+	if d.Cascade == "none" {
+		d.Cascade = ""
 	}
 	return d, given
 }
@@ -60,6 +65,8 @@ func checkDefaults(d shop.Defaults, allowCIDRs []string) error {
 	switch {
 	case d.Flow != "" && d.Flow != "hosted" && d.Flow != "direct":
 		return fmt.Errorf("--flow is hosted or direct, and not %q. Nothing was changed", d.Flow)
+	case d.Cascade != "" && d.Cascade != string(payment.CascadeProvider) && d.Cascade != string(payment.CascadeIssuer):
+		return fmt.Errorf("--cascade is none, provider or issuer, and not %q. Nothing was changed", d.Cascade)
 	case d.ReturnURL == "" && d.SuccessURL+d.FailURL != "":
 		return errors.New("--success-url and --fail-url stand beside --return-url, because some providers know one address only. Nothing was changed")
 	}

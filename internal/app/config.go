@@ -31,6 +31,7 @@ type config struct {
 	ClientAddress   string         `env:"CLIENT_ADDRESS" envDefault:"peer" help:"What says a client's address: peer (the connection), x-forwarded-for, forwarded or proxy-protocol. Nothing else is listened to."`
 	TrustedProxies  []string       `env:"TRUSTED_PROXIES" help:"Networks of the proxies before this service, such as 10.0.0.0/8,192.0.2.7/32. Every source but peer needs them."`
 	ProviderTimeout time.Duration  `env:"PROVIDER_TIMEOUT" envDefault:"30s" range:"1s to 2m" help:"How long a call to a provider may take before its order is answered as unknown."`
+	FailoverWithin  time.Duration  `env:"FAILOVER_WITHIN" envDefault:"20s" range:"1s to 20s" help:"How long after a payment was created an attempt at another account may begin in the same request."`
 	VisibilityDelay time.Duration  `env:"VISIBILITY_DELAY" envDefault:"0s" range:"0s to 24h" help:"For how long a provider's 'no such order' proves nothing; 0s is each provider's own delay. Set it only against a simulator."`
 	CallbackPolicy  string         `env:"CALLBACK_POLICY" envDefault:"verify" help:"verify: a callback that passes every rule settles its order. always_confirm: the provider is asked about every callback."`
 	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`

@@ -37,7 +37,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_callback_verifications_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
 		failovers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_failovers_total", Help: "Orders that went to another account, because the first proved that nothing was sent.",
+			Name: "payrelay_failovers_total", Help: "Orders that went to another account, by reason: nothing was sent, or the payment was declined.",
 		}, []string{"from", "to", "reason"}),
 		routed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_routed_payments_total", Help: "New payments of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
@@ -109,7 +109,7 @@ func (o *observer) observe(e payment.Event) {
 	}
 	if e.Elsewhere != "" {
 		o.failovers.WithLabelValues(e.Account, e.Elsewhere, e.Reason).Inc()
-		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("nothing was sent, so the order goes to another account")
+		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("nothing was sent, or the payment was declined: the order goes to another account")
 	}
 	if e.Routed != "" {
 		o.routed.WithLabelValues(e.Routed, cmp.Or(e.Account, "none")).Inc()

@@ -111,7 +111,7 @@ func attemptLines(ctx context.Context, db *database, key payment.Key) (lines []l
 		lines = append(lines, line{At: db.clock.Now(), What: "altered", Detail: "the attempts, or the steps around them, were changed by something else than payrelay"})
 	}
 	for _, a := range ended {
-		lines = append(lines, line{a.At, "attempt ended", fmt.Sprintf("%d: account %s, %s; the order went to the next account", a.Number, a.AccountName, a.Reason), nil})
+		lines = append(lines, line{a.At, "attempt ended", fmt.Sprintf("%d: account %s, %s; the order went to the next account", a.Number, a.AccountName, reasonOf(a)), nil})
 	}
 	return lines, nil
 }

@@ -33,6 +33,8 @@ type Description struct {
 	VisibilityDelay time.Duration
 	// Horizon is how long the provider can be asked about an order.
 	Horizon time.Duration
+	// FailedIsFinal says that a payment which a status poll shows as failed cannot be paid any more, by its documents.
+	FailedIsFinal bool
 }
 
 // Setting describes one setting or secret of an account.

@@ -80,6 +80,15 @@ type MaskedMethod struct {
 	Country string `json:"country,omitempty"` // ISO 3166 alpha-3
 }
 
+// After is a poll's answer as the last word about the order of a call's answer: what only that one tells is taken over.
+func (r Result) After(answer Result) Result {
+	r.ProviderReference = answer.ProviderReference
+	if r.Failure != nil && r.Failure.Code == "" && answer.Failure != nil {
+		r.Failure = answer.Failure
+	}
+	return r
+}
+
 // Failure is why an order failed.
 type Failure struct {
 	Category FailureCategory `json:"category"`
@@ -87,7 +96,25 @@ type Failure struct {
 	Message  string          `json:"message"`
 	Advice   Advice          `json:"advice"`
 	Cascade  []CascadeError  `json:"cascade"`
+	// Retry is what may follow the decline. It serves the request that was declined, and is not stored.
+	Retry RetryClass `json:"-"`
 }
+
+// RetryClass says what may follow a declined payment.
+type RetryClass string
+
+// The classes. A word that stands in no table has RetryUnknown, and nothing follows it.
+const (
+	RetryOtherAccount RetryClass = "other_account" // the provider's own trouble: another account may take it
+	RetryIssuer       RetryClass = "issuer"        // the issuer declined it: another account may take it, if the shop asks for that
+	RetrySameLater    RetryClass = "same_later"    // the same may succeed another day
+	RetryCustomer     RetryClass = "customer"      // only the customer can do something about it
+	RetryNever        RetryClass = "never"         // not with this card, or not with this request
+	RetryUnknown      RetryClass = "unknown"
+)
+
+// RetryClasses lists every class.
+var RetryClasses = []RetryClass{RetryOtherAccount, RetryIssuer, RetrySameLater, RetryCustomer, RetryNever, RetryUnknown}
 
 // CascadeError is what one of the provider's own routes said.
 type CascadeError struct {

@@ -215,6 +215,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 		in.Flow = gateway.FlowHosted
 	}
 	in.Method = paymentMethod(in.Flow, b.PaymentMethod, &bad)
+	attempts(&in, b, standard.Cascade, &bad)
 	if r := b.Recurring; r != nil {
 		if !r.Enabled && r.FrequencyDays != nil {
 			bad.add("recurring.frequency_days", "belongs to enabled true: leave it out")
@@ -232,6 +233,33 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 		in.Recurring = gateway.Recurring{Enabled: true, FrequencyDays: valueOf(m.MinDays), ExpiresAt: valueOf(m.ExpiresAt)}
 	}
 	return in, bad.err()
+}
+
+// attempts reads whether a payment may go to another account. What could have no effect is refused.
+func attempts(in *payment.NewPayment, b *oapi.PaymentRequest, standard string, bad *problems) {
+	in.Cascade = payment.Cascade(standard)
+	a := b.Attempts
+	if a == nil {
+		return
+	}
+	in.NoFailover = a.Failover != nil && !*a.Failover
+	if in.Account != "" && valueOf(a.Failover) {
+		bad.add("attempts.failover", "cannot be true for an order that names its account: leave one of the two out")
+	}
+	if a.Cascade == nil {
+		return
+	}
+	in.Cascade = payment.CascadeNone
+	if *a.Cascade == oapi.AttemptsCascadeNone {
+		return
+	}
+	in.Cascade = payment.Cascade(*a.Cascade)
+	switch {
+	case in.Account != "":
+		bad.add("attempts.cascade", "cannot be done for an order that names its account: leave one of the two out")
+	case in.Flow != gateway.FlowDirect || in.Method.Card == nil || in.Manual:
+		bad.add("attempts.cascade", "is for flow direct with a card and capture automatic only: use none, or leave it out")
+	}
 }
 
 // details are the facts that a request tells of its customer and site, as they came. Nil if it tells none.
@@ -309,7 +337,7 @@ func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
 // badReference complains about a reference that belongs to payrelay.
 func badReference(reference string, bad *problems) {
 	if payment.ReservedReference(reference) {
-		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with "+payment.ScheduledMark+" and 16 hexadecimal digits: so do those of orders that payrelay makes for money that came late, or by a provider's schedule")
+		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with that and a digit, nor with "+payment.ScheduledMark+" and 16 hexadecimal digits: so do those of orders that payrelay makes for money that came late, or by a provider's schedule")
 	}
 }
 

@@ -72,7 +72,7 @@ func (s *server) listAttempts(ctx context.Context, c *call, q oapi.ListAttemptsP
 	for _, a := range ended {
 		all = append(all, oapi.Attempt{
 			Number: a.Number, Provider: a.Provider, Account: a.AccountName, ProviderOrderId: a.ProviderOrderID, Status: oapi.Status(payment.StatusFailed),
-			Reason: &a.Reason, EndedAt: utc(&a.At),
+			Reason: &a.Reason, FailureCode: nullable(a.FailureCode), EndedAt: utc(&a.At),
 		})
 	}
 	all = append(all, oapi.Attempt{

@@ -23,6 +23,9 @@ type attempt struct {
 	// account. nil if there is none.
 	number    int
 	elsewhere func(context.Context) (*Order, attempt, error)
+	// failover says that the order may go there where nothing was sent, and cascade after which declines.
+	failover bool
+	cascade  Cascade
 	// read says what the answer means; nil is answerObservation. It may run twice, each time on a new load of the order.
 	read func(o *Order, result gateway.Result, err error, asOf int, now time.Time) Observation
 }
@@ -58,18 +61,24 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 	ctx = context.WithoutCancel(ctx)
 	started := s.Now()
 	result, took, callErr := callProvider(ctx, s, stored.subject(), s.ProviderTimeout, s.inTime(a))
-	made := Call{
+	calls := []Call{{
 		ID: s.NewID(), Operation: a.operation, StartedAt: started, Duration: took,
 		Outcome: outcomeOf(result, callErr), ProviderData: providerDataOf(result, callErr),
-	}
+	}}
 	s.countCall(stored, callErr)
 	faultpoint.Hit("provider-answered")
-	if moved, next, ok := s.goElsewhere(ctx, stored, a, made, callErr); ok {
+	end := a.nothingDone(callErr)
+	if a.mayBeDeclined(result, callErr) {
+		var polls []Call
+		result, end, polls = s.proveDecline(ctx, stored, a, result)
+		calls = append(calls, polls...)
+	}
+	if moved, next, ok := s.goElsewhere(ctx, stored, a, end, calls, callErr); ok {
 		return s.attempt(ctx, moved, next)
 	}
 	event := Event{Source: SourceAnswer, CredentialsRefused: credentialsRefused(callErr)}
 	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {
-		o.AddCall(made)
+		o.addCalls(calls)
 		before := o.Status
 		event.Verdict = s.recordAnswer(o, stored, a, result, callErr)
 		event.Conflicts, event.Charge, event.Ended = len(o.NewConflicts()), o.chargeEnded(before), o.endedNow()

@@ -150,11 +150,13 @@ const (
 	ruleOtherOrder    = "other_provider_reference"
 	ruleNotUnderstood = "ended_without_money"
 	rulePaidLate      = "paid_late"
+	ruleEndedAttempt  = "ended_attempt_paid"
 
 	rulePolicy   = "asked_by_policy"
 	ruleCommand  = "asked_under_command"
 	ruleHoldsSum = "asked_for_the_sum"
 	ruleSameSum  = "asked_which_refund"
+	ruleInCall   = "asked_during_its_call"
 )
 
 // unverified says by which rule, and why, a callback must be settled by asking the provider, or "" and "".
@@ -166,6 +168,8 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 	switch wrong := o.wrongMoney(r); {
 	case wrong != "":
 		return ruleOtherMoney, wrong
+	case o.leftToItsCall(s.policy(), r.Status, r.At):
+		return ruleInCall, "the call that it is about is under way, and may take the order to another account"
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
 	case o.sameSumRefunds > 0 && (!final || o.carriedOut(r) && o.ProviderReference != ""):
@@ -206,6 +210,9 @@ func (s *Service) weak(o *Order, n gateway.Notification, r Observation) (rule, r
 // rule is the one that says so.
 func (s *Service) applyCallback(o *Order, account Account, n gateway.Notification) (verdict Verdict, rule, reason string) {
 	now := s.Now()
+	if o.EndedAttempt != nil {
+		return o.observeEndedAttempt(*o.EndedAttempt, n, now)
+	}
 	if o.AccountID != account.ID {
 		return Verify, ruleOtherAccount, "the order belongs to another account"
 	}

@@ -31,6 +31,10 @@ type NewPayment struct {
 	// Mandate has the terms that Recurring does not, and MandateNamed says that the request called them mandate.
 	Mandate      MandateTerms
 	MandateNamed bool
+	// NoFailover keeps the payment at the account that routing chose, also where nothing was sent. Cascade says which declines let it
+	// go to another one, if it is of a kind that can.
+	NoFailover bool
+	Cascade    Cascade
 	// RequestHash is a keyed hash of the request.
 	RequestHash []byte
 }
@@ -71,10 +75,10 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 	return intake{
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindPayment, Reference: in.Reference, RequestHash: in.RequestHash,
-			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled, Terms: in.terms(),
+			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled, Terms: in.terms(), Cascade: in.cascades(),
 			Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
-		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments,
+		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments, noFailover: in.NoFailover,
 		facts: func(shop string) routing.Facts { return s.paymentFacts(in, shop) },
 		offer: func(_ context.Context, to target, o *Order) (offer, error) {
 			o.CardFingerprint = s.cardFingerprint(in.Method.Card)

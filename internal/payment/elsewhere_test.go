@@ -21,6 +21,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 		answer  error
 		account string // "" is any that fits
 		slow    bool
+		stay    bool // the shop said so
 		status  Status
 		at      string
 		reason  string
@@ -37,6 +38,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 		"there was no time":           {answer: fails(gateway.KindNotSent, codeTooLate), status: StatusFailed, at: "first"},
 		"it took too long":            {answer: fails(gateway.KindNotSent, "dial"), slow: true, status: StatusFailed, at: "first"},
 		"the account was named":       {answer: fails(gateway.KindNotSent, "dial"), account: "first", status: StatusFailed, at: "first"},
+		"the shop wants none":         {answer: fails(gateway.KindNotSent, "dial"), stay: true, status: StatusFailed, at: "first"},
 		"no error of a provider":      {answer: context.DeadlineExceeded, status: StatusUnknown, at: "first"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +51,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 			providers["first"].CreatePaymentFunc = func(_ context.Context, r gateway.PaymentRequest) (gateway.Result, error) {
 				sent = append(sent, r.Ref)
 				if c.slow {
-					now = now.Add(failoverWithin + time.Second)
+					now = now.Add(DefaultFailoverWithin + time.Second)
 				}
 				return gateway.Result{}, c.answer
 			}
@@ -63,7 +65,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 					moved = append(moved, e)
 				}
 			}
-			o, isNew, err := service.CreatePayment(t.Context(), NewPayment{Shop: uuid.New(), Reference: "r", Amount: money.New(100, "EUR"), Account: c.account, RequestHash: []byte("h")})
+			o, isNew, err := service.CreatePayment(t.Context(), NewPayment{Shop: uuid.New(), Reference: "r", Amount: money.New(100, "EUR"), Account: c.account, NoFailover: c.stay, RequestHash: []byte("h")})
 			require.NoError(t, err)
 			require.True(t, isNew)
 			require.Equal(t, c.status, o.Status)
@@ -76,7 +78,7 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 				require.Len(t, sent, 1)
 				return
 			}
-			require.Equal(t, []EndedAttempt{{1, "first", s.accounts[0].ID, "first", sent[0].OrderID, c.reason, now}}, s.ended)
+			require.Equal(t, []EndedAttempt{{1, "first", s.accounts[0].ID, "first", sent[0].OrderID, c.reason, "", now}}, s.ended)
 			require.NotEqual(t, sent[0].OrderID, o.ProviderOrderID, "or the next attempt would be a repeat of the first")
 			require.Equal(t, 2, o.Sequence, "the shop hears of one step only")
 			require.Len(t, moved, 1)
@@ -149,7 +151,7 @@ func TestAPollOfAnEndedAttemptSaysNothingOfTheNext(t *testing.T) {
 			require.Equal(t, "one", ref.OrderID)
 			moved, target := *stored, *stored
 			target.Provider, target.AccountID, target.AccountName, target.ProviderOrderID = "second", s.accounts[1].ID, "second", "two"
-			moved.moveTo(&target, 1, codeNotSent, service.policy(), epoch)
+			moved.moveTo(&target, 1, ending{reason: codeNotSent}, service.policy(), epoch)
 			s.orders[stored.ID] = &moved
 			return gateway.Result{Status: shown}, nil
 		}

@@ -28,6 +28,8 @@ type intake struct {
 	account  string
 	currency money.Currency
 	purpose  Purpose
+	// noFailover keeps it at the first account.
+	noFailover bool
 	// facts are what routing rules ask about, by the name of the shop; nil for an order that no rule routes.
 	facts func(shop string) routing.Facts
 	// minor is the order's amount where the account says in which currency.
@@ -147,8 +149,8 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 	for i, account := range candidates {
 		o, of, reason := s.offerAt(ctx, in, account, number)
 		if reason == nil {
-			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number}
-			if rest := unlimited(candidates[i+1:]); len(rest) > 0 && number < mostAttempts {
+			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number, failover: !in.noFailover, cascade: o.Cascade}
+			if rest := unlimited(candidates[i+1:]); len(rest) > 0 && number < mostAttempts && (a.failover || a.cascade != CascadeNone) {
 				a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
 			}
 			return o, a, nil

@@ -3,6 +3,7 @@ package payment
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -13,13 +14,29 @@ import (
 // Money may come after a payment has ended without any. The payment stays as it ended. A new order carries the money, so that it can
 // be refunded, and a dispute of that order asks the shop what is to become of it.
 
-// LateSuffix is what the reference of an order that carries late money ends with. No shop may give such a reference.
+// LateSuffix is what the reference of an order that carries late money ends with; the number of an attempt follows if it is of one
+// that had ended. No shop may give such a reference.
 const LateSuffix = "~late"
 
-// Late reports whether the order carries money that came after its parent had ended.
-func (o *Order) Late() bool {
-	return o.Kind == gateway.KindPayment && o.ParentID != nil && strings.HasSuffix(o.Reference, LateSuffix)
+var lateReference = regexp.MustCompile(`^(.*)` + LateSuffix + `(\d?)$`)
+
+// BeforeLate is the reference of the order whose late money an order carries, and whether a reference is of such an order.
+func BeforeLate(reference string) (of string, late bool) {
+	m := lateReference.FindStringSubmatch(reference)
+	if m == nil {
+		return reference, false
+	}
+	return m[1], true
 }
+
+// Late reports whether the order carries money that came after its parent, or an attempt of it, had ended.
+func (o *Order) Late() bool {
+	_, late := BeforeLate(o.Reference)
+	return late && o.Kind == gateway.KindPayment && o.ParentID != nil
+}
+
+// ofEndedAttempt reports whether the order took over an attempt of its parent that had ended.
+func (o *Order) ofEndedAttempt() bool { return o.Late() && !strings.HasSuffix(o.Reference, LateSuffix) }
 
 // paidLate reports whether an observation is about money of a payment that has ended without any. Of one that was to be held first a
 // success may be the hold's, so that is for a person.
@@ -52,15 +69,17 @@ func (o *Order) denyLateClaim(answered Answer, r Observation) {
 // LateSuccess is a new order that carries money which came late. The store writes the order as it is at first, then has it
 // completed, and writes the rest.
 type LateSuccess struct {
-	Order *Order
-	r     Observation
-	ended Status
+	Order    *Order
+	complete func()
 }
 
 // supersede writes down that another order carries the money of this one.
 func (o *Order) supersede(r Observation) {
-	late := o.lateOrder(r)
-	o.late = &LateSuccess{late, r, o.Status}
+	late, ended := o.lateOrder(LateSuffix, r), o.Status
+	o.late = &LateSuccess{Order: late, complete: func() {
+		late.Record(r)
+		late.openUnasked([]unasked{{DisputeLateSuccess, late.Captured, fmt.Sprintf("the payment had ended as %s", ended)}}, r)
+	}}
 	o.supersededBy(late.ID, fmt.Sprintf("The customer paid after all: order %s carries the money. Do not charge the customer again.", late.ID), r)
 }
 
@@ -78,10 +97,10 @@ func (o *Order) supersededBy(id uuid.UUID, reason string, r Observation) {
 }
 
 // lateOrder is a new order for the money of this one, at the same place of the provider.
-func (o *Order) lateOrder(r Observation) *Order {
+func (o *Order) lateOrder(suffix string, r Observation) *Order {
 	parent := o.ID
 	late := &Order{
-		ID: idAt(r.At), ShopID: o.ShopID, Kind: o.Kind, Reference: o.Reference + LateSuffix, ParentID: &parent, Operation: gateway.OpSale, Amount: o.Amount, Flow: o.Flow,
+		ID: idAt(r.At), ShopID: o.ShopID, Kind: o.Kind, Reference: o.Reference + suffix, ParentID: &parent, Operation: o.intent(), Manual: o.Manual, Amount: o.Amount, Flow: o.Flow,
 		Provider: o.Provider, AccountID: o.AccountID, AccountName: o.AccountName, ProviderOrderID: o.ProviderOrderID, ProviderReference: o.ProviderReference,
 		BankReferences: maps.Clone(o.BankReferences), ProviderState: maps.Clone(o.ProviderState), PaymentMethod: o.PaymentMethod,
 		Description: o.Description, Details: o.Details, Metadata: o.Metadata, NotificationURL: o.NotificationURL, CreatedAt: r.At, UpdatedAt: r.At,
@@ -92,11 +111,8 @@ func (o *Order) lateOrder(r Observation) *Order {
 	return late
 }
 
-// Complete gives the order the money, and opens the dispute about it.
-func (l *LateSuccess) Complete() {
-	l.Order.Record(l.r)
-	l.Order.openUnasked([]unasked{{DisputeLateSuccess, l.Order.Captured, fmt.Sprintf("the payment had ended as %s", l.ended)}}, l.r)
-}
+// Complete gives the order the money, and opens the dispute about it; or has the provider asked, where nobody knows yet.
+func (l *LateSuccess) Complete() { l.complete() }
 
 // NewLate returns the order that carries late money, if an observation since the order was loaded told of any, else nil.
 func (o *Order) NewLate() *LateSuccess { return o.late }

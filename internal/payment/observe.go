@@ -116,7 +116,7 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 		return o.Record(ObservationOf(a.result, SourceStatusPoll, a.asOf, a.Answered))
 	case a.err == nil:
 		o.Verification = o.OnShown(o.facts())
-		if o.inFlight(p, o.facts(), a.Answered) && a.Answer != AnswerEnded {
+		if o.inFlight(p, o.facts(), a.Answered) && a.Answer != AnswerEnded || o.leftToItsCall(p, Status(a.result.Status), a.Answered) {
 			// The call's own answer may still come, and it knows more: a form's address, what a capture took.
 			return Stale
 		}

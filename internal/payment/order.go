@@ -44,6 +44,8 @@ type Order struct {
 
 	Flow      gateway.Flow
 	Recurring bool
+	// Cascade says which declines let it go to another account. It never changes.
+	Cascade Cascade
 
 	Provider          string
 	AccountID         uuid.UUID
@@ -92,6 +94,9 @@ type Order struct {
 	AllowDuplicate bool
 	// SettlesDispute says that a new refund is how an open dispute of its payment ends. It is not stored.
 	SettlesDispute bool
+	// EndedAttempt is the attempt of the order that has ended and that a callback is about, nil for one about the order as it is. It
+	// is not stored.
+	EndedAttempt *EndedAttempt
 	// Frozen says that the stored record is not as it was written: its seal is broken. It is not stored.
 	Frozen bool
 	// Destination is where a new payout goes, masked. It is not stored with the order.
@@ -188,6 +193,8 @@ func (o *Order) NewCalls() []Call { return o.calls }
 
 // AddCall keeps a call with the order.
 func (o *Order) AddCall(c Call) { o.calls = append(o.calls, c) }
+
+func (o *Order) addCalls(calls []Call) { o.calls = append(o.calls, calls...) }
 
 // ParentDelta returns by how much the parent's reserved and refunded sums change with what happened, in minor units.
 func (o *Order) ParentDelta() (reserved, refunded int64) { return o.parentReserved, o.parentRefunded }

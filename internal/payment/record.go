@@ -69,6 +69,7 @@ func (o *Order) advance(r Observation) {
 	if twice {
 		o.openUnasked([]unasked{{DisputeDuplicateCharge, o.Captured, second}}, r)
 	}
+	o.openUnasked(o.surplusOf(), r)
 }
 
 // enter does what belongs to the status that the order has just got.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
-	"strings"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -26,7 +25,8 @@ var scheduledReference = regexp.MustCompile(`~sub-[0-9a-f]{16}$`)
 
 // ReservedReference reports whether only payrelay gives a reference: that of late money, or of a charge by a provider's schedule.
 func ReservedReference(reference string) bool {
-	return strings.HasSuffix(reference, LateSuffix) || scheduledReference.MatchString(reference)
+	_, late := BeforeLate(reference)
+	return late || scheduledReference.MatchString(reference)
 }
 
 // Scheduled reports whether the provider made this charge by its own schedule.

@@ -41,6 +41,10 @@ type Config struct {
 	VisibilityDelay time.Duration
 	// AlwaysConfirm asks the provider about every callback instead of believing those that pass every rule.
 	AlwaysConfirm bool
+	// FailoverWithin is how long after an order was created an attempt at another account may begin; DefaultFailoverWithin.
+	FailoverWithin time.Duration
+	// DeclinePolls are the pauses before the polls that are to show that a declined attempt is over; 300 ms and 700 ms.
+	DeclinePolls []time.Duration
 	// Schedule is when an unfinished order is polled; DefaultSchedule.
 	Schedule Schedule
 	Now      func() time.Time
@@ -84,8 +88,8 @@ type Event struct {
 	// CredentialsRefused says that the provider did not take Account's secrets, so nothing of that account goes until an
 	// operator mends them.
 	CredentialsRefused bool
-	// Elsewhere is the account that the order went to instead of Account, where nothing was sent because of Reason; both are empty
-	// for every other event.
+	// Elsewhere is the account that the order went to instead of Account, because of Reason: nothing was sent, or it was declined.
+	// Both are empty for every other event.
 	Elsewhere, Reason string
 	// Routed is the rule by which a new payment went to Account, or RoutedOtherwise; an empty Account is for one that no account takes.
 	Routed string
@@ -117,6 +121,12 @@ func New(c Config) *Service {
 	}
 	if c.CheckTimeout <= 0 || c.CheckTimeout > c.ProviderTimeout {
 		c.CheckTimeout = min(c.ProviderTimeout, 10*time.Second)
+	}
+	if c.FailoverWithin <= 0 {
+		c.FailoverWithin = DefaultFailoverWithin
+	}
+	if c.DeclinePolls == nil {
+		c.DeclinePolls = defaultDeclinePolls
 	}
 	if c.Schedule == nil {
 		c.Schedule = DefaultSchedule

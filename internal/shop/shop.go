@@ -43,6 +43,8 @@ type Defaults struct {
 	FailURL    string `json:"fail_url"`
 	// Flow is who collects the card: hosted or direct.
 	Flow string `json:"flow"`
+	// Cascade is which declines let a payment go to another account: provider or issuer.
+	Cascade string `json:"cascade"`
 }
 
 // Mode is how far a shop, a key or an account is switched off.

@@ -100,6 +100,12 @@ func (s *Store) keepOrderless(ctx context.Context, cb *payment.Callback) (seen b
 	return seen, err
 }
 
+// callbackLock is how the order of a callback is locked: ask queues the statements, and order reads what they brought.
+type callbackLock struct {
+	ask   func(*queue)
+	order func(context.Context, pgx.Tx) (*lockedOrder, error)
+}
+
 // applyAlone waits for the order's lock, keeps a callback that no order is known for, and finds the refund that one means.
 func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid.UUID, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	shop, err := s.shopWith(ctx, &cb, named)
@@ -107,24 +113,76 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		return "", false, err
 	}
 	if shop == nil {
+		return s.applyToEnded(ctx, cb, named, fn)
+	}
+	id := text(cb.ProviderOrderID)
+	var parents []*db.Order
+	var row *db.Order
+	return s.judgeAlone(ctx, &cb, *shop, fn, callbackLock{
+		ask: func(lock *queue) {
+			parents, row = nil, nil
+			askAll(lock, func(found []*db.Order) { parents = found }, db.LockParentByProviderOrderID, id, *shop)
+			ask(lock, &row, db.OrderByProviderOrderIDForUpdate, id, *shop, cb.AccountID)
+		},
+		order: func(ctx context.Context, tx pgx.Tx) (*lockedOrder, error) {
+			if row == nil {
+				return nil, errors.New("the order of a callback is gone")
+			}
+			if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
+				refund, err := refundMeant(ctx, tx, row, pick)
+				if err != nil {
+					return nil, err
+				}
+				if refund != nil {
+					parents, row = []*db.Order{row}, refund
+				}
+			}
+			return s.loaded(ctx, row, parentOf(row, parents))
+		},
+	})
+}
+
+// applyToEnded has a callback judged that is about an attempt which has ended, or else keeps it as one that no order is known for.
+func (s *Store) applyToEnded(ctx context.Context, cb payment.Callback, named *uuid.UUID, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
+	attempt, err := s.endedAttemptCalled(ctx, &cb, named)
+	if err != nil {
+		return "", false, err
+	}
+	if attempt == nil {
 		seen, err := s.keepOrderless(ctx, &cb)
 		return payment.NoOrder, seen, err
 	}
-	id := text(cb.ProviderOrderID)
-	var verdict payment.Verdict
-	seen := false
+	var row *db.Order
+	return s.judgeAlone(ctx, &cb, attempt.ShopID, fn, callbackLock{
+		ask: func(lock *queue) {
+			row = nil
+			ask(lock, &row, db.OrderForUpdate, attempt.ShopID, attempt.OrderID)
+		},
+		order: func(ctx context.Context, _ pgx.Tx) (*lockedOrder, error) {
+			if row == nil {
+				return nil, errors.New("the order of an attempt is gone")
+			}
+			o, err := s.loaded(ctx, row, nil)
+			if err == nil {
+				ended := endedAttempt(*attempt)
+				o.EndedAttempt = &ended
+			}
+			return o, err
+		},
+	})
+}
+
+// judgeAlone has an order judged by a callback in a transaction of its own, unless the callback was kept before.
+func (s *Store) judgeAlone(ctx context.Context, cb *payment.Callback, shop uuid.UUID, fn func(*payment.Order) (payment.Verdict, string), locked callbackLock) (verdict payment.Verdict, seen bool, err error) {
 	var saved *payment.Order
 	var all changes
 	err = s.write(ctx, "keep a callback", func(ctx context.Context, tx pgx.Tx) error {
 		verdict, seen, saved = "", false, nil
 		var kept *keptVerdict
-		var parents []*db.Order
-		var row *db.Order
 		var lock queue
-		askAll(&lock, func(found []*db.Order) { parents = found }, db.LockParentByProviderOrderID, id, *shop)
-		ask(&lock, &row, db.OrderByProviderOrderIDForUpdate, id, *shop, cb.AccountID)
+		locked.ask(&lock)
 		// A statement of its own, so that it sees what was committed by whoever had the lock before.
-		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey, *shop)
+		ask(&lock, &kept, db.CallbackVerdict, cb.DedupeKey, shop)
 		if err := lock.send(ctx, tx); err != nil {
 			return err
 		}
@@ -132,30 +190,18 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 			verdict, seen = payment.Verdict(kept.Verdict), true
 			return nil
 		}
-		if row == nil {
-			return errors.New("the order of a callback is gone")
-		}
-		if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
-			refund, err := refundMeant(ctx, tx, row, pick)
-			if err != nil {
-				return err
-			}
-			if refund != nil {
-				parents, row = []*db.Order{row}, refund
-			}
-		}
-		o, err := s.loaded(ctx, row, parentOf(row, parents))
+		o, err := locked.order(ctx, tx)
 		if err != nil {
 			return err
 		}
 		var reason string
 		verdict, reason = fn(o.Order)
 		saved = o.Order
-		judged, err := keptCallback(&cb, o, func() (payment.Verdict, string) { return verdict, reason })
+		judged, err := keptCallback(cb, o, func() (payment.Verdict, string) { return verdict, reason })
 		if err != nil {
 			return err
 		}
-		all = changes{store: s, shop: s.oneShop(row.ShopID), callbacks: []db.InsertCallbackParams{judged}}
+		all = changes{store: s, shop: s.oneShop(o.ShopID), callbacks: []db.InsertCallbackParams{judged}}
 		if err := all.add(ctx, o); err != nil {
 			return err
 		}
@@ -169,6 +215,22 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		all.committed()
 	}
 	return verdict, seen, nil
+}
+
+// endedAttemptCalled returns the attempt that has ended and that a callback is about, nil for none.
+func (s *Store) endedAttemptCalled(ctx context.Context, cb *payment.Callback, named *uuid.UUID) (attempt *db.OrderAttempt, err error) {
+	err = s.read(ctx, "find the attempt of a callback", func(ctx context.Context, q *db.Queries) error {
+		attempt = nil
+		found, err := q.EndedAttemptCalled(ctx, db.EndedAttemptCalledParams{ProviderOrderID: text(cb.ProviderOrderID), AccountID: cb.AccountID, ShopID: named})
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return nil
+		case err == nil:
+			attempt = &found
+		}
+		return err
+	})
+	return attempt, err
 }
 
 // parentOf returns the payment of a refund among locked ones, nil for none.

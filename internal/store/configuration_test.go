@@ -79,7 +79,7 @@ func otherValue(column, kind string) string {
 	case kind == "text[]":
 		return column + " || '{0.0.0.0/0}'"
 	}
-	values := map[string]string{"mode": "CASE mode WHEN 'enforce' THEN 'observe' ELSE 'drain' END", "stage": "'previous'", "currency": "'UAH'", "purpose": "'payouts'", "class": "'reads'", "state": "'retired'", "kind": "'refund'", "rule": "'hour'", "flow": "'direct'", "on_surplus": "'refund'"}
+	values := map[string]string{"mode": "CASE mode WHEN 'enforce' THEN 'observe' ELSE 'drain' END", "stage": "'previous'", "currency": "'UAH'", "purpose": "'payouts'", "class": "'reads'", "state": "'retired'", "kind": "'refund'", "rule": "'hour'", "flow": "'direct'", "on_surplus": "'refund'", "cascade": "'issuer'"}
 	if column == "scope" || column == "object_id" { // a limit of one thing becomes that of another
 		return "CASE WHEN scope IN ('shop', 'account') THEN " + map[string]string{"scope": "CASE scope WHEN 'shop' THEN 'account' ELSE 'shop' END", "object_id": "gen_random_uuid()::text"}[column] + " ELSE " + column + " END"
 	}

@@ -62,6 +62,8 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 	}
 	const firstStep = " INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, at) SELECT shop_id, id, 1, '', 'created', 'request', now() FROM n"
 	const ended = "INSERT INTO order_attempts SELECT shop_id, id, 1, provider, account_id, account_name, provider_order_id, 'not_sent', now() FROM orders"
+	declined := func(reason string) string { return strings.Replace(ended, "not_sent", reason, 1) }
+	const movesCreated = "UPDATE orders SET provider_order_id = 'other' WHERE status = 'created'"
 	whole := func(members string) string {
 		return "WITH n AS (INSERT INTO orders " + another(members) + " RETURNING *), r AS (INSERT INTO order_references (shop_id, kind, reference, order_id, parent_id) SELECT shop_id, kind, reference, id, parent_id FROM n)" + firstStep
 	}
@@ -101,26 +103,30 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 			"INSERT INTO accounts SELECT r.* FROM accounts a CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'name', 'second', 'callback_token_hash', '\\x00', 'mode', 'drain')) r",
 			"UPDATE orders SET account_id = (SELECT id FROM accounts WHERE mode = 'drain') WHERE status = 'created'",
 		}},
-		"unknown parent":   {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
-		"other account":    {"orders_account_proof", []string{"UPDATE orders SET account_id = gen_random_uuid()"}},
-		"other id there":   {"orders_account_proof", []string{"UPDATE orders SET provider_order_id = 'other'"}},
-		"moved too late":   {"orders_account_proof", []string{ended, "UPDATE orders SET account_id = gen_random_uuid()"}},
-		"ended, undone":    {"order_attempts_append_only", []string{ended, "DELETE FROM order_attempts"}},
-		"ended, changed":   {"order_attempts_append_only", []string{ended, "UPDATE order_attempts SET reason = 'other'"}},
-		"status alone":     {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
-		"sequence alone":   {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},
-		"final, no time":   {"orders_final", []string{step("3", "processing", "failed"), "UPDATE orders SET status = 'failed', sequence = 3"}},
-		"too much":         {"orders_captured_within_amount", []string{step("3", "processing", "succeeded"), "UPDATE orders SET status = 'succeeded', sequence = 3, finalized_at = now(), amount_captured = 1001"}},
-		"captured, open":   {"orders_captured_only_when_succeeded", []string{"UPDATE orders SET amount_captured = 1"}},
-		"refunded, unpaid": {"orders_refunds_within_captured", []string{"UPDATE orders SET amount_reserved = 1"}},
-		"refund, unasked":  {"orders_refunded_within_reserved", []string{"UPDATE orders SET amount_refunded = 1"}},
-		"no order":         {"order_transitions_order", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
-		"news of no step":  {"notifications_transition", []string{"INSERT INTO notifications SELECT shop_id, order_id, 9, id, type, payload, url, created_at, 9 FROM notifications"}},
-		"delivers nothing": {"deliveries_notification", []string{"INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at) SELECT shop_id, order_id, 9, state, url, now(), now() FROM deliveries"}},
-		"goes nowhere":     {"deliveries_url", []string{"UPDATE deliveries SET url = ''"}},
-		"delivered state":  {"deliveries_state", []string{"UPDATE deliveries SET state = 'delivered'"}},
-		"tries nothing":    {"notification_attempts_notification", []string{"INSERT INTO notification_attempts SELECT shop_id, order_id, 9, 1, now(), 1 FROM notifications"}},
-		"second place":     {"notifications_feed", []string{"INSERT INTO notifications SELECT shop_id, order_id, 1, id, type, payload, url, created_at, position FROM notifications"}},
+		"unknown parent":       {"orders_parent", []string{whole("'reference', 'other', 'parent_id', gen_random_uuid()")}},
+		"other account":        {"orders_account_proof", []string{"UPDATE orders SET account_id = gen_random_uuid()"}},
+		"other id there":       {"orders_account_proof", []string{"UPDATE orders SET provider_order_id = 'other'"}},
+		"moved too late":       {"orders_account_proof", []string{ended, "UPDATE orders SET account_id = gen_random_uuid()"}},
+		"no cascade asked for": {"orders_account_proof", []string{whole("'reference', 'other'"), declined("declined_by_provider"), movesCreated}},
+		"not the issuer's":     {"orders_account_proof", []string{whole("'reference', 'other', 'cascade', 'provider'"), declined("declined_by_issuer"), movesCreated}},
+		"an unlisted decline":  {"orders_account_proof", []string{whole("'reference', 'other', 'cascade', 'provider'"), declined("declined_by_nobody"), movesCreated}},
+		"cascaded twice":       {"order_attempts_one_cascade", []string{declined("declined_by_provider"), strings.Replace(declined("declined_by_issuer"), " 1, ", " 2, ", 1)}},
+		"ended, undone":        {"order_attempts_append_only", []string{ended, "DELETE FROM order_attempts"}},
+		"ended, changed":       {"order_attempts_append_only", []string{ended, "UPDATE order_attempts SET reason = 'other'"}},
+		"status alone":         {"orders_status_has_history", []string{"UPDATE orders SET status = 'authorized'"}},
+		"sequence alone":       {"orders_status_has_history", []string{"UPDATE orders SET sequence = 3"}},
+		"final, no time":       {"orders_final", []string{step("3", "processing", "failed"), "UPDATE orders SET status = 'failed', sequence = 3"}},
+		"too much":             {"orders_captured_within_amount", []string{step("3", "processing", "succeeded"), "UPDATE orders SET status = 'succeeded', sequence = 3, finalized_at = now(), amount_captured = 1001"}},
+		"captured, open":       {"orders_captured_only_when_succeeded", []string{"UPDATE orders SET amount_captured = 1"}},
+		"refunded, unpaid":     {"orders_refunds_within_captured", []string{"UPDATE orders SET amount_reserved = 1"}},
+		"refund, unasked":      {"orders_refunded_within_reserved", []string{"UPDATE orders SET amount_refunded = 1"}},
+		"no order":             {"order_transitions_order", []string{"INSERT INTO order_transitions VALUES (gen_random_uuid(), gen_random_uuid(), 1, '', 'created', 'request', '{}', now())"}},
+		"news of no step":      {"notifications_transition", []string{"INSERT INTO notifications SELECT shop_id, order_id, 9, id, type, payload, url, created_at, 9 FROM notifications"}},
+		"delivers nothing":     {"deliveries_notification", []string{"INSERT INTO deliveries (shop_id, order_id, sequence, state, url, next_attempt_at, created_at) SELECT shop_id, order_id, 9, state, url, now(), now() FROM deliveries"}},
+		"goes nowhere":         {"deliveries_url", []string{"UPDATE deliveries SET url = ''"}},
+		"delivered state":      {"deliveries_state", []string{"UPDATE deliveries SET state = 'delivered'"}},
+		"tries nothing":        {"notification_attempts_notification", []string{"INSERT INTO notification_attempts SELECT shop_id, order_id, 9, 1, now(), 1 FROM notifications"}},
+		"second place":         {"notifications_feed", []string{"INSERT INTO notifications SELECT shop_id, order_id, 1, id, type, payload, url, created_at, position FROM notifications"}},
 	} {
 		require.Equal(t, c.constraint, b.refuses(t, c.statements...), name)
 	}

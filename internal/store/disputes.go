@@ -89,7 +89,7 @@ func (c *changes) addLate(ctx context.Context, o *lockedOrder) error {
 	if late == nil {
 		return nil
 	}
-	if err := c.addBorn(ctx, late.Order, late.Complete); err != nil {
+	if err := c.addBorn(ctx, late.Order, late.Complete); err != nil || o.SupersededBy == nil || *o.SupersededBy != late.Order.ID {
 		return err
 	}
 	_, err := db.New(&c.rare).SupersedeOrder(ctx, db.SupersedeOrderParams{SupersededBy: &late.Order.ID, ShopID: o.ShopID, ID: o.ID})

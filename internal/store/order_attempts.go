@@ -12,7 +12,7 @@ import (
 // chainedAttempt is what the chain of an attempt covers: the chain of the order's step or attempt before it, and its row.
 func chainedAttempt(before []byte, a *db.InsertOrderAttemptParams) *seal.Row {
 	return seal.Of("order_attempts").Bytes(before).UUID(a.ShopID).UUID(a.OrderID).Int(int64(a.Number)).Text(a.Provider).UUID(a.AccountID).
-		Text(a.AccountName).Text(a.ProviderOrderID).Text(a.Reason).Time(a.EndedAt)
+		Text(a.AccountName).Text(a.ProviderOrderID).Text(a.Reason).Text(a.FailureCode).Time(a.EndedAt)
 }
 
 // endedAttempts are the attempts of an order that ended since it was loaded, as rows, and the chain with which the order goes on.
@@ -29,7 +29,7 @@ func (s *Store) endedAttempts(ctx context.Context, o *lockedOrder) (rows []db.In
 	for _, e := range ended {
 		row := db.InsertOrderAttemptParams{
 			ShopID: o.ShopID, OrderID: o.ID, Number: int32(e.Number), Provider: e.Provider, AccountID: e.AccountID, //nolint:gosec // at most payment's attempts
-			AccountName: e.AccountName, ProviderOrderID: e.ProviderOrderID, Reason: text(e.Reason), EndedAt: e.At,
+			AccountName: e.AccountName, ProviderOrderID: e.ProviderOrderID, Reason: text(e.Reason), FailureCode: text(e.FailureCode), EndedAt: e.At,
 		}
 		chain = sealer.Seal(chainedAttempt(chain, &row))
 		row.Chain = chain
@@ -38,7 +38,7 @@ func (s *Store) endedAttempts(ctx context.Context, o *lockedOrder) (rows []db.In
 	return rows, chain, nil
 }
 
-// moveOrder writes down the attempts that sent nothing, and gives the order its next account after each: the database demands that order.
+// moveOrder writes down the attempts that ended, and gives the order its next account after each: the database demands that order.
 func (s *Store) moveOrder(ctx context.Context, q *db.Queries, o *lockedOrder) error {
 	rows, _, err := s.endedAttempts(ctx, o)
 	if err != nil {
@@ -73,6 +73,13 @@ func brokenAttempt(sealer *seal.Sealer, before []byte, attempts []db.OrderAttemp
 	return 0, ""
 }
 
+func endedAttempt(r db.OrderAttempt) payment.EndedAttempt {
+	return payment.EndedAttempt{
+		Number: int(r.Number), Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
+		Reason: r.Reason, FailureCode: r.FailureCode, At: r.EndedAt.UTC(),
+	}
+}
+
 // EndedAttempts implements payment.Store.
 func (s *Store) EndedAttempts(ctx context.Context, key payment.Key) ([]payment.EndedAttempt, error) {
 	attempts, whole, err := s.StoredAttempts(ctx, key)
@@ -99,10 +106,7 @@ func (s *Store) StoredAttempts(ctx context.Context, key payment.Key) (attempts [
 		return nil, false, payment.ErrNotFound
 	}
 	for _, r := range rows {
-		attempts = append(attempts, payment.EndedAttempt{
-			Number: int(r.Number), Provider: r.Provider, AccountID: r.AccountID, AccountName: r.AccountName, ProviderOrderID: r.ProviderOrderID,
-			Reason: r.Reason, At: r.EndedAt.UTC(),
-		})
+		attempts = append(attempts, endedAttempt(r))
 	}
 	if whole, err = s.checkChain(ctx, history); err != nil || !whole {
 		return attempts, false, err

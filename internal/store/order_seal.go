@@ -28,7 +28,7 @@ func sealedOrder(o *payment.Order, chain []byte) *seal.Row {
 	r.Int(o.Amount.Minor()).Text(string(o.Amount.Currency())).Int(o.Authorized).Int(o.Captured).Int(o.Refunded).Int(o.RefundReserved).Int(o.CaptureAmount)
 	r.Int(o.Disputed).Int(o.Overdrawn).Int(int64(o.DisputesOpen))
 	seal.Nullable(r, o.ReportedAmount, (*seal.Row).Int)
-	r.Text(string(o.Flow)).Bool(o.Recurring).Text(o.Provider).UUID(o.AccountID).Text(o.AccountName).Text(o.ProviderOrderID)
+	r.Text(string(o.Flow)).Bool(o.Recurring).Text(string(o.Cascade)).Text(o.Provider).UUID(o.AccountID).Text(o.AccountName).Text(o.ProviderOrderID)
 	r.Text(text(o.ProviderReference)).Text(o.NotificationURL).Time(o.CreatedAt)
 	seal.Nullable(r, o.FinalizedAt, (*seal.Row).Time)
 	r.Time(o.PollsSince).Int(int64(o.Denials)).Bool(o.Acknowledged).Bool(o.CommandAccepted).Text(string(o.PendingStatus))

@@ -111,7 +111,7 @@ func (s *Store) ShopName(ctx context.Context, id uuid.UUID) (name string, err er
 func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, OnSurplus: shop.Surplus(r.OnSurplus), Mode: shop.Mode(r.Mode),
-		Defaults:  shop.Defaults{SiteURL: r.SiteUrl, ReturnURL: r.ReturnUrl, SuccessURL: r.SuccessUrl, FailURL: r.FailUrl, Flow: r.Flow},
+		Defaults:  shop.Defaults{SiteURL: r.SiteUrl, ReturnURL: r.ReturnUrl, SuccessURL: r.SuccessUrl, FailURL: r.FailUrl, Flow: r.Flow, Cascade: r.Cascade},
 		CreatedAt: r.CreatedAt.UTC(),
 	}
 }
@@ -176,7 +176,7 @@ func (s *Store) SetShop(ctx context.Context, name string, change ShopChange) err
 		}
 		if d := change.Defaults; d != nil {
 			now.Defaults = *d
-			_, err = q.SetShopDefaults(ctx, db.SetShopDefaultsParams{Name: name, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow})
+			_, err = q.SetShopDefaults(ctx, db.SetShopDefaultsParams{Name: name, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow, Cascade: d.Cascade})
 		}
 		if change.OnSurplus != "" && err == nil {
 			now.OnSurplus = change.OnSurplus

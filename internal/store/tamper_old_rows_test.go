@@ -148,6 +148,7 @@ func TestAttemptsArePartOfTheChain(t *testing.T) {
 	for name, change := range map[string]string{
 		"removed": "DELETE FROM order_attempts",
 		"changed": "UPDATE order_attempts SET reason = 'other'",
+		"recoded": "UPDATE order_attempts SET failure_code = 'OTHER'",
 		"added":   "INSERT INTO order_attempts SELECT shop_id, order_id, 2, provider, account_id, account_name, provider_order_id, reason, ended_at, chain FROM order_attempts",
 	} {
 		b := newTampered(t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -161,7 +160,8 @@ func (s *Store) computedID(ctx context.Context, o *payment.Order, attempt int) (
 			return nil, err
 		}
 		content, _ := codec.Read(o.ProviderOrderID)
-		reference, attempt = strings.TrimSuffix(reference, payment.LateSuffix), max(1, content.Attempt)
+		reference, _ = payment.BeforeLate(reference)
+		attempt = max(1, content.Attempt)
 	}
 	id, err := s.ProviderOrderID(ctx, o.ShopID, o.Kind, reference, min(attempt, orderid.LargestAttempt))
 	return &id, err

@@ -51,6 +51,7 @@ type attemptView struct {
 	Account         string
 	ProviderOrderID string `json:"provider_order_id"`
 	Status, Reason  string
+	FailureCode     string `json:"failure_code"`
 }
 
 func (d *dev) attempts(id string) []attemptView {
@@ -116,9 +117,9 @@ func TestTwoAccountsOneDies(t *testing.T) {
 		d.ends(o.ID, "succeeded")
 		list := d.attempts(o.ID)
 		last := list[len(list)-1]
-		require.Equal(t, attemptView{len(list), "EUR-second", o.ProviderOrderID, "succeeded", ""}, last)
+		require.Equal(t, attemptView{len(list), "EUR-second", o.ProviderOrderID, "succeeded", "", ""}, last)
 		for _, ended := range list[:len(list)-1] {
-			require.Equal(t, attemptView{1, "EUR-sandbox", ended.ProviderOrderID, "failed", "not_sent"}, ended)
+			require.Equal(t, attemptView{1, "EUR-sandbox", ended.ProviderOrderID, "failed", "not_sent", ""}, ended)
 			require.Empty(t, d.merchantOf(ended.ProviderOrderID))
 		}
 	}

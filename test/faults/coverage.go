@@ -19,7 +19,7 @@ var Actions = []string{
 	"sent twice at once", "sent again without its key", "captured", "captured in part", "canceled", "captured while canceled", "canceled while captured",
 	"refunded", "refunded by halves", "refunded many at once", "refunded after too much was asked for", "right code", "wrong code", "paid to a left card",
 	"imported", "contradiction",
-	"money moved by itself: refund", "money moved by itself: chargeback", "money moved by itself: charged_twice",
+	"money moved by itself: refund", "money moved by itself: chargeback", "money moved by itself: charged_twice", "money moved by itself: late_success",
 }
 
 // Campaign is what many runs together have tried. The zero value is ready for use.

@@ -21,19 +21,26 @@ func (s *shopper) attempts(ctx context.Context, rows []Row) map[string][]Attempt
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			for range 5 {
-				status, v, err := s.once(ctx, http.MethodGet, "/v1/orders/"+row.ID+"/attempts", "", "")
-				var list struct{ Data []Attempt }
-				if err == nil && status == http.StatusOK && json.Unmarshal([]byte(v.Text), &list) == nil {
-					mu.Lock()
-					defer mu.Unlock()
-					all[row.ID] = list.Data
-					return
-				}
-				wait(ctx, 300*time.Millisecond)
+			if list := s.attemptsOf(ctx, row.ID); list != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				all[row.ID] = list
 			}
 		})
 	}
 	wg.Wait()
 	return all
+}
+
+// attemptsOf asks for the attempts of one payment, nil if they cannot be had.
+func (s *shopper) attemptsOf(ctx context.Context, id string) []Attempt {
+	for range 5 {
+		status, v, err := s.once(ctx, http.MethodGet, "/v1/orders/"+id+"/attempts", "", "")
+		var list struct{ Data []Attempt }
+		if err == nil && status == http.StatusOK && json.Unmarshal([]byte(v.Text), &list) == nil {
+			return list.Data
+		}
+		wait(ctx, 300*time.Millisecond)
+	}
+	return nil
 }

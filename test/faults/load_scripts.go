@@ -89,7 +89,7 @@ func (p *player) playPayment(ctx, waiting context.Context, s *shopper, o Order, 
 		return
 	}
 	if o.Then == "" {
-		if p.moveMoney(waiting, s, o, v) {
+		if p.payLate(waiting, s, o, v) || p.moveMoney(waiting, s, o, v) {
 			return
 		}
 		if o.Script != "uapay_recurring" { // a subscription's callbacks prove nothing: later charges carry the same order
@@ -241,6 +241,9 @@ func paymentBody(o Order) string {
 		more = `,"flow":"direct","capture":"manual"` + card(o)
 	case "direct":
 		more = `,"flow":"direct"` + card(o)
+		if o.Cascade != "" {
+			more += fmt.Sprintf(`,"attempts":{"cascade":%q}`, o.Cascade)
+		}
 	case "recurring":
 		more = `,"recurring":{"enabled":true}`
 		if onCard(o) {

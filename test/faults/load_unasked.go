@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/smartcore"
@@ -13,6 +14,31 @@ type movement struct {
 	order, provider string // our id, and what the order is called at its provider
 	what            string
 	amount          int64
+}
+
+// payLate pays an attempt that its provider had declined, after the order was paid at another account. It reports whether it did.
+func (p *player) payLate(waiting context.Context, s *shopper, o Order, v view) bool {
+	if o.Cascade == "" || o.Part%2 == 0 {
+		return false
+	}
+	v, ok := s.until(waiting, v.ID, "succeeded", "failed", "canceled")
+	if !ok || v.Status != "succeeded" {
+		return false
+	}
+	declined := ""
+	for _, a := range s.attemptsOf(waiting, v.ID) {
+		if strings.HasPrefix(a.Reason, "declined_by_") {
+			declined = a.ProviderOrderID
+		}
+	}
+	if declined == "" || p.simulators.SmartCore().Later(declined, control.Later{What: control.LateSuccess}) != nil {
+		return false
+	}
+	p.did("money moved by itself: " + control.LateSuccess)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.movements = append(p.movements, movement{v.ID, declined, control.LateSuccess, v.Amount})
+	return true
 }
 
 // moveMoney lets money of a payment that succeeded move by itself. It reports whether it did.
@@ -48,10 +74,10 @@ func (p *player) movedBySelf() (list []Movement) {
 		all := p.simulators.SmartCore().Refunds(m.provider)
 		all = slices.DeleteFunc(all, func(r smartcore.Order) bool { return r.Operation == smartcore.OpRefund })
 		rrn := ""
-		if o, ok := p.simulators.SmartCore().Order(m.provider); ok && m.what == control.ChargedTwice {
+		if o, ok := p.simulators.SmartCore().Order(m.provider); ok && (m.what == control.ChargedTwice || m.what == control.LateSuccess) {
 			all, rrn = []smartcore.Order{o}, o.RRN
 		}
-		said := Movement{Order: m.order, What: m.what, Amount: m.amount}
+		said := Movement{Order: m.order, Provider: m.provider, What: m.what, Amount: m.amount}
 		for _, o := range all {
 			said.Acknowledged = said.Acknowledged || slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
 				return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) && (rrn == "" || c.Fields["rrn"] == rrn)

@@ -9,6 +9,7 @@ import (
 
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/host"
+	"payrelay/internal/sandbox/smartcore"
 )
 
 // clockSlack is how far apart two replicas' idea of the database's time may be: each is exact to half a round trip to it,
@@ -19,11 +20,14 @@ const clockSlack = time.Second
 var Points = []string{
 	"order-written", "provider-answered", "outcome-written", "callback-verified", "callback-kept", "job-begun", "check-answered", "notification-sent",
 	"batch-claimed", "batch-judged", "batch-committed",
-	"answer-kept", "command-written", pointMoved,
+	"answer-kept", "command-written", pointMoved, pointProven,
 }
 
 // pointMoved is where an order has gone to another account, and its next attempt is not sent.
 const pointMoved = "order-moved"
+
+// pointProven is where a provider has shown that it declined an order which may go elsewhere, and that is not written down.
+const pointProven = "decline-proven"
 
 // How an account can be dead: nobody listens at its host, no connection to it is ever made, its certificate is a stranger's, or it has
 // no name.
@@ -46,6 +50,8 @@ type Order struct {
 	Pause   time.Duration
 	Then    string
 	Part    int64
+	// Cascade is which declines may lead to another account, "" if the request does not say.
+	Cascade string
 	// Double sends the first request twice at the same time, with one Idempotency-Key.
 	Double bool
 }
@@ -111,6 +117,8 @@ type Plan struct {
 	ChargeForm     bool // a charge of a kept card needs the customer
 	ChargeSuccess  bool // what an accepted charge is answered, which means nothing
 	ExportsFail    bool
+	// SlowDecisions has SmartCore decide about a card later than a request waits for it.
+	SlowDecisions bool
 }
 
 // scripts and how often each is drawn, of a hundred.
@@ -173,6 +181,7 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 		}
 		o.Outcome = []string{"success", "success", "success", "success", "fail", "abandon", "challenge"}[r.IntN(7)]
 		o.Then = []string{"", "refund", "halves", "race", "beyond", "capture", "part", "cancel", "both"}[r.IntN(9)]
+		o.cascade(r)
 		o.Part, o.Double = 1+r.Int64N(o.Minor-1), r.IntN(8) == 0
 		p.Orders = append(p.Orders, o)
 	}
@@ -212,17 +221,57 @@ func NewPlan(seed int64, orders, replicas int) Plan {
 	return p
 }
 
+// declineCodes are of each class: another account may help, the same one later, only the customer, never, and nobody knows.
+var declineCodes = []string{
+	"TECHNICAL_PROCESSING_ERROR", "PROCESSOR_DENIAL_PROCESSING_ERROR", "PLATFORM_ERROR_GATE_SKIPPED", "EMITTER_DENIAL_PROCESSING_ERROR", "LIMIT_PROCESSING_ERROR",
+	"INSUFFICIENT_FUNDS_PROCESSING_ERROR", "AUTHENTICATION_PROCESSING_ERROR", "DO_NOT_HONOUR_PROCESSING_ERROR", "PROCESSING_ERROR",
+}
+
+// helped are those after which an order may go to another account, by its cascade.
+var helped = map[string][]string{"provider": declineCodes[:3], "issuer": declineCodes[:5]}
+
+// declinedSum is the first of the sums that SmartCore declines: one for each merchant and code. No other order has such a sum.
+const declinedSum = 40_000
+
+// declineRules are what the simulator of SmartCore declines: each sum at one merchant, or at both.
+func declineRules() (rules []smartcore.Rule) {
+	for _, merchant := range []string{"test", "second", ""} {
+		for _, code := range declineCodes {
+			rules = append(rules, smartcore.Rule{Amount: declinedSum + 2*int64(len(rules)), Merchant: merchant, Code: code})
+		}
+	}
+	return rules
+}
+
+// cascade has most direct payments ask for a cascade, and most of those be declined by an account.
+func (o *Order) cascade(r *rand.Rand) {
+	if o.Script != "direct" || r.IntN(4) == 0 {
+		return
+	}
+	o.Cascade = []string{"", "none", "provider", "provider", "issuer", "issuer"}[r.IntN(6)]
+	if rules := declineRules(); r.IntN(4) > 0 {
+		i := r.IntN(len(rules))
+		if r.IntN(2) == 0 { // the classes after which an order may move, at one merchant
+			i = len(declineCodes)*r.IntN(2) + r.IntN(5)
+		}
+		o.Minor, o.Outcome = rules[i].Amount, "success"
+	}
+}
+
 // deadAccounts are always one account that dies while there is much to do, and half of the time a process that ends, or stops, when
 // an order has gone elsewhere.
 func deadAccounts(r *rand.Rand, p Plan) []Fault {
 	dead := Fault{Kind: "account_dead", At: time.Duration(r.Int64N(int64(p.Load / 3)))}
 	dead.die(r, p)
+	all := []Fault{dead}
 	kinds := []string{"kill_point", "pause_point", "", ""}
-	f := Fault{Kind: kinds[r.IntN(len(kinds))], Replica: r.IntN(p.Replicas), Point: pointMoved, Nth: nth(r, pointMoved, 6), For: pause(r)}
-	if f.Kind == "" {
-		return []Fault{dead}
+	for _, point := range []string{pointMoved, pointProven} {
+		f := Fault{Kind: kinds[r.IntN(len(kinds))], Replica: r.IntN(p.Replicas), Point: point, Nth: nth(r, point, 6), For: pause(r)}
+		if f.Kind != "" {
+			all = append(all, f)
+		}
 	}
-	return []Fault{dead, f}
+	return all
 }
 
 // die draws which account a fault kills, and how. Only hosts with TLS can show a certificate. The service learns of another host
@@ -262,6 +311,8 @@ func (p *Plan) Provoke(safeguards string) {
 			for i := range 3 * p.Replicas {
 				add(0, Fault{Kind: "kill_point", Replica: i % p.Replicas, Point: "provider-answered", Nth: 4 + 7*(i/p.Replicas)})
 			}
+		case "cascade": // nobody knows yet whether an order is declined for which a shop has another account
+			p.SlowDecisions = true
 		case "failover": // answers are lost for which a shop has another account
 			for _, endpoint := range []string{"initPayment", "initPaymentHost2Host", "authorize"} {
 				add(0, simulator("smartcore", fault.Fault{Kind: fault.DropAfter, Endpoint: endpoint, Count: 12}))
@@ -284,7 +335,7 @@ func nth(r *rand.Rand, point string, most int) int {
 	switch point {
 	case "command-written":
 		most = min(most, 4)
-	case pointMoved:
+	case pointMoved, pointProven:
 		most = min(most, 6)
 	}
 	return 1 + r.IntN(most)

@@ -58,6 +58,10 @@ func (r *run) startSimulators(ctx context.Context) error {
 	sc, ua := smartcore.DefaultSettings(), uapay.DefaultSettings()
 	retries := []int{200, 400, 800, 1500, 3000, 5000, 5000, 10_000}
 	sc.ProcessingMS, sc.WithdrawalMS, sc.CallbackRetryMS, sc.CallbackTimeoutMS = 150, 200, retries, 3000
+	sc.Rules = declineRules()
+	if r.plan.SlowDecisions {
+		sc.ProcessingMS = 2500
+	}
 	sc.CapturePendingMS, sc.CaptureAnswer, sc.UnknownOrder = r.plan.CapturePending, r.plan.CaptureAnswer, r.plan.UnknownOrder
 	sc.RecurrentForm, sc.RecurrentSuccess, sc.ExportFails = r.plan.ChargeForm, r.plan.ChargeSuccess, r.plan.ExportsFail
 	ua.ProcessingMS, ua.CallbackRetryMS, ua.CallbackTimeoutMS, ua.AutoCancelMS = 150, retries, 3000, 4000

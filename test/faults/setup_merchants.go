@@ -132,7 +132,14 @@ func merchantOf(account string) string {
 	return ""
 }
 
-// seedAccounts makes the accounts and gives each its place in each shop's routing.
+// runRules route the second shop's payments: splits by customer and by order, and accounts in an order.
+const runRules = `{"rules": [
+	{"name": "large", "when": {"currency": ["EUR"], "amount": {"gte": 30000}}, "then": {"split": {"EUR-sandbox": 50, "EUR-second": 50}, "sticky": "customer"}},
+	{"name": "direct", "when": {"currency": ["EUR"], "flow": ["direct"]}, "then": {"split": {"EUR-sandbox": 20, "EUR-second": 80}}},
+	{"name": "hryvnia", "when": {"currency": ["UAH"]}, "then": {"accounts": ["UAH-second", "UAH-sandbox"]}}],
+	"otherwise": "by_priority"}`
+
+// seedAccounts makes the accounts, gives each its place in each shop's routing, and the second shop rules.
 func (r *run) seedAccounts(ctx context.Context, shops []string) error {
 	r.front.accounts = map[string]account{}
 	for _, a := range runAccounts {
@@ -150,7 +157,8 @@ func (r *run) seedAccounts(ctx context.Context, shops []string) error {
 			}
 		}
 	}
-	return nil
+	_, err := r.store.AddRoutingSet(ctx, shops[1], []byte(runRules), true)
+	return err
 }
 
 // reach changes at which host the service finds a merchant's account: its own, or one that is given.

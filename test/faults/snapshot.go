@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"strings"
 	"time"
 
 	"payrelay/internal/store"
@@ -31,6 +32,7 @@ type Effect struct {
 	State     State
 	Sum       int64  // what moved or is held, minor units
 	Currency  string // empty where the provider's records do not say
+	Code      string // why it failed, where the provider says
 	// Acknowledged says that the provider's genuine callback about how it ended was acknowledged.
 	Acknowledged bool
 	// Begun and Ended are the provider's own times of a refund, zero where it keeps none.
@@ -84,6 +86,7 @@ type Dispute struct {
 // Movement is money of a payment that moved at its provider without a request.
 type Movement struct {
 	Order        string
+	Provider     string // what the order is called at its provider, in the attempt that the money is of
 	What         string // as the simulator calls it
 	Amount       int64
 	Acknowledged bool // a genuine callback that tells of it was
@@ -96,9 +99,16 @@ type Ended struct {
 	ProviderOrderID string
 	Reason          string
 	At              time.Time
+	// FailureCode is the provider's, of a decline.
+	FailureCode string
 	// Outcomes are those of the calls that were to make the order and had begun when the attempt ended.
 	Outcomes []string
+	// Shown says that a question was on record then whose answer showed the order as failed.
+	Shown bool
 }
+
+// Declined reports whether the attempt ended because of a decline.
+func (e Ended) Declined() bool { return strings.HasPrefix(e.Reason, "declined_by_") }
 
 // Attempt is one attempt of an order as its shop is shown it.
 type Attempt struct {
@@ -107,6 +117,7 @@ type Attempt struct {
 	ProviderOrderID string `json:"provider_order_id"`
 	Status          string `json:"status"`
 	Reason          string `json:"reason"`
+	FailureCode     string `json:"failure_code"`
 }
 
 // Notice is one notification as a shop received it.

@@ -32,7 +32,7 @@ func ledger(simulators *sandbox.Sandbox) []Effect {
 const kindUnasked = "unasked"
 
 func smartcoreEffect(o smartcore.Order) Effect {
-	e := Effect{Provider: "smartcore", Merchant: o.Merchant, ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency}
+	e := Effect{Provider: "smartcore", Merchant: o.Merchant, ID: o.OrderID, Reference: o.Purpose, Kind: "payment", Sum: o.FinalAmount, Currency: o.Currency, Code: o.Error}
 	switch {
 	case o.Operation == smartcore.OpRefund:
 		e.Kind, e.RefundID, e.Started = "refund", o.UUID, o.CreatedAt
@@ -216,16 +216,18 @@ func readDatabase(ctx context.Context, address string) (Snapshot, error) {
 
 // readAttempts reads the attempts that ended.
 func readAttempts(ctx context.Context, conn pgx.Tx, each func(order string, e Ended)) error {
-	rows, err := conn.Query(ctx, `SELECT a.order_id::text, a.number, a.account_name, a.provider_order_id, a.reason, a.ended_at,
+	rows, err := conn.Query(ctx, `SELECT a.order_id::text, a.number, a.account_name, a.provider_order_id, a.reason, a.failure_code, a.ended_at,
 		(SELECT coalesce(array_agg(DISTINCT c.outcome), '{}') FROM provider_calls c
-			WHERE c.shop_id = a.shop_id AND c.order_id = a.order_id AND c.operation = 'create_payment' AND c.started_at < a.ended_at)
+			WHERE c.shop_id = a.shop_id AND c.order_id = a.order_id AND c.operation = 'create_payment' AND c.started_at < a.ended_at),
+		EXISTS (SELECT 1 FROM provider_calls c
+			WHERE c.shop_id = a.shop_id AND c.order_id = a.order_id AND c.operation = 'fetch' AND c.outcome = 'failed' AND c.started_at < a.ended_at)
 		FROM order_attempts a ORDER BY a.order_id, a.number`)
 	if err != nil {
 		return fmt.Errorf("read attempts: %w", err)
 	}
 	var id string
 	var e Ended
-	if _, err := pgx.ForEachRow(rows, []any{&id, &e.Number, &e.Account, &e.ProviderOrderID, &e.Reason, &e.At, &e.Outcomes}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&id, &e.Number, &e.Account, &e.ProviderOrderID, &e.Reason, &e.FailureCode, &e.At, &e.Outcomes, &e.Shown}, func() error {
 		next := e
 		next.Outcomes = append([]string(nil), e.Outcomes...)
 		each(id, next)

@@ -14,6 +14,7 @@ type Request struct {
 	Amount    int64  // minor units; 0 for all that is held, for a cancel and for a payout card
 	Currency  string // empty where the request follows the payment's
 	Manual    bool   // the money is to be held first
+	Cascade   string // the declines after which it may go to another account
 }
 
 // View is what one answer of 2xx showed of an order.
@@ -58,11 +59,12 @@ func requestOf(shop, path, body string) (Request, bool) {
 	var b struct {
 		Reference, Currency, Account, Capture string
 		Amount                                int64
+		Attempts                              struct{ Cascade string }
 	}
 	if body != "" && json.Unmarshal([]byte(body), &b) != nil {
 		return Request{}, false
 	}
-	q := Request{Shop: shop, Reference: b.Reference, Amount: b.Amount, Currency: b.Currency, Manual: b.Capture == "manual"}
+	q := Request{Shop: shop, Reference: b.Reference, Amount: b.Amount, Currency: b.Currency, Manual: b.Capture == "manual", Cascade: b.Attempts.Cascade}
 	parts := strings.Split(strings.TrimPrefix(path, "/v1/"), "/")
 	if len(parts) == 3 && parts[0] == "payments" {
 		q.Order, q.Kind = parts[1], map[string]string{"refunds": "refund", "charges": "payment", "capture": "capture", "cancel": "cancel"}[parts[2]]

@@ -235,7 +235,7 @@ func (x indexed) effects(r *Result) {
 			}
 		}
 		for _, e := range list {
-			if e.Reference != "" && e.moved() {
+			if e.Reference != "" && e.moved() && !x.paidLate(e.ID) {
 				named[e.Kind+" "+e.Reference] = append(named[e.Kind+" "+e.Reference], e)
 			}
 		}

@@ -44,6 +44,10 @@ func (x indexed) ended(r *Result, row Row, i int, e Ended) {
 	unproven := func(format string, args ...any) {
 		r.add(AttemptUnproven, row.ID, "attempt %d at %s ended as %s, and %s", e.Number, e.Account, e.Reason, fmt.Sprintf(format, args...))
 	}
+	if e.Declined() {
+		x.declined(row, i, e, unproven)
+		return
+	}
 	outcomes, known := proofs[e.Reason]
 	switch {
 	case !known:
@@ -65,6 +69,38 @@ func (x indexed) ended(r *Result, row Row, i int, e Ended) {
 	}
 	for _, seen := range x.seen(e, slices.Equal(outcomes, []string{"not_sent"})) {
 		unproven("%s", seen)
+	}
+}
+
+// declined holds an attempt that ended because of a decline to what its shop asked for, to the answer that showed the decline, and to
+// the provider's own record, which is of a failure unless the money came later.
+func (x indexed) declined(row Row, i int, e Ended, unproven func(format string, args ...any)) {
+	asked := ""
+	for _, q := range x.Requests {
+		if q.Shop == row.Shop && q.Kind == row.Kind && q.Reference == row.Reference {
+			asked = q.Cascade
+		}
+	}
+	switch {
+	case e.Number != i+1:
+		unproven("it is the %d. of the order", i+1)
+	case !slices.Contains(helped[asked], e.FailureCode):
+		unproven("its code is %s, and the shop asked for cascade %q", e.FailureCode, asked)
+	case slices.ContainsFunc(row.Ended[:i], Ended.Declined):
+		unproven("a decline had led elsewhere before")
+	case !e.Shown:
+		unproven("no answer had shown it")
+	case slices.Contains(e.Outcomes, "unknown"):
+		unproven("a call before had an unknown outcome")
+	}
+	list := x.orders[e.ProviderOrderID]
+	if len(list) != 1 {
+		unproven("the provider has %d orders of it", len(list))
+		return
+	}
+	late := x.paidLate(e.ProviderOrderID)
+	if there := list[0]; there.State != Failed && !(late && there.State == Paid) || there.State == Failed && there.Code != e.FailureCode {
+		unproven("%s has it as %s because of %q", there.Provider, there.State, there.Code)
 	}
 }
 
@@ -97,9 +133,9 @@ func (x indexed) attemptsShown(r *Result, row Row) {
 	shown, ok := x.Attempts[row.ID]
 	want := make([]Attempt, 0, len(row.Ended)+1)
 	for _, e := range row.Ended {
-		want = append(want, Attempt{e.Number, e.Account, e.ProviderOrderID, "failed", e.Reason})
+		want = append(want, Attempt{e.Number, e.Account, e.ProviderOrderID, "failed", e.Reason, e.FailureCode})
 	}
-	last := Attempt{len(row.Ended) + 1, row.Account, row.ProviderOrderID, row.Status, ""}
+	last := Attempt{len(row.Ended) + 1, row.Account, row.ProviderOrderID, row.Status, "", ""}
 	if n := len(shown); n > 0 && !final(row.Status) { // it may have gone on
 		last.Status = shown[n-1].Status
 	}

@@ -14,12 +14,12 @@ func moved() Snapshot {
 	paid := b.row("paid")
 	paid.Account = "EUR-second"
 	paid.Steps[1].At, paid.Steps[2].At = at.Add(10*time.Second), at.Add(20*time.Second)
-	paid.Ended = []Ended{{1, "EUR-sandbox", "pr-paid-first", "not_sent", at.Add(5 * time.Second), []string{"not_sent"}}}
+	paid.Ended = []Ended{{Number: 1, Account: "EUR-sandbox", ProviderOrderID: "pr-paid-first", Reason: "not_sent", At: at.Add(5 * time.Second), Outcomes: []string{"not_sent"}}}
 	b.effect("ref-paid").Merchant = "second"
 	b.Attempts = map[string][]Attempt{
-		"paid":   {{1, "EUR-sandbox", "pr-paid-first", "failed", "not_sent"}, {2, "EUR-second", "pr-paid", "succeeded", ""}},
-		"failed": {{1, "", "pr-failed", "failed", ""}}, "waits": {{1, "", "pr-waits", "created", ""}}, "held": {{1, "", "pr-held", "authorized", ""}},
-		"absent": {{1, "", "pr-absent", "failed", ""}},
+		"paid":   {{1, "EUR-sandbox", "pr-paid-first", "failed", "not_sent", ""}, {2, "EUR-second", "pr-paid", "succeeded", "", ""}},
+		"failed": {{1, "", "pr-failed", "failed", "", ""}}, "waits": {{1, "", "pr-waits", "created", "", ""}}, "held": {{1, "", "pr-held", "authorized", "", ""}},
+		"absent": {{1, "", "pr-absent", "failed", "", ""}},
 	}
 	return b
 }
@@ -75,5 +75,93 @@ func TestAttemptsAreHeldToTheirProof(t *testing.T) {
 			}
 			require.Equal(t, c.want, slices.Compact(kinds), Check(b).Violations)
 		})
+	}
+}
+
+// declinedFirst is a good snapshot whose paid order was declined at another account first.
+func declinedFirst() Snapshot {
+	b := moved()
+	first := &b.row("paid").Ended[0]
+	first.Reason, first.FailureCode, first.Outcomes, first.Shown = "declined_by_provider", "TECHNICAL_PROCESSING_ERROR", []string{"requires_action"}, true
+	b.Attempts["paid"][0].Reason, b.Attempts["paid"][0].FailureCode = first.Reason, first.FailureCode
+	b.Effects = append(b.Effects, Effect{
+		Provider: "smartcore", Merchant: "test", ID: "pr-paid-first", Reference: "ref-paid", Kind: "payment", State: Failed, Sum: 1000, Code: first.FailureCode,
+	})
+	for i := range b.Requests {
+		if b.Requests[i].Reference == "ref-paid" {
+			b.Requests[i].Cascade = "provider"
+		}
+	}
+	return b
+}
+
+func TestADeclineIsHeldToItsProof(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, Check(declinedFirst()).Violations)
+	ended := func(change func(*Ended)) func(*Snapshot) {
+		return func(b *Snapshot) { change(&b.row("paid").Ended[0]); b.Attempts = nil }
+	}
+	there := func(change func(*Effect)) func(*Snapshot) {
+		return func(b *Snapshot) { change(&b.Effects[len(b.Effects)-1]) }
+	}
+	for name, c := range map[string]struct {
+		harm func(*Snapshot)
+		want []Kind
+	}{
+		"both accounts took the money":     {there(func(e *Effect) { e.State, e.Code = Paid, "" }), []Kind{AttemptUnproven, DoubleEffect}},
+		"the provider works on it":         {there(func(e *Effect) { e.State, e.Code = Open, "" }), []Kind{AttemptUnproven}},
+		"the provider has another reason":  {there(func(e *Effect) { e.Code = "PROCESSING_ERROR" }), []Kind{AttemptUnproven}},
+		"the provider does not have it":    {func(b *Snapshot) { b.Effects = b.Effects[:len(b.Effects)-1] }, []Kind{AttemptUnproven}},
+		"nobody had been asked":            {ended(func(e *Ended) { e.Shown = false }), []Kind{AttemptUnproven}},
+		"the call's outcome was unknown":   {ended(func(e *Ended) { e.Outcomes = []string{"unknown"} }), []Kind{AttemptUnproven}},
+		"the code lets nothing go on":      {ended(func(e *Ended) { e.FailureCode = "DO_NOT_HONOUR_PROCESSING_ERROR" }), []Kind{AttemptUnproven}},
+		"the shop had not asked for that":  {func(b *Snapshot) { b.Requests = slices.Clone(b.Requests); clearCascade(b) }, []Kind{AttemptUnproven}},
+		"the shop asked for the others":    {ended(func(e *Ended) { e.FailureCode = "EMITTER_DENIAL_PROCESSING_ERROR" }), []Kind{AttemptUnproven}},
+		"the shop is shown another code":   {func(b *Snapshot) { b.Attempts["paid"][0].FailureCode = "" }, []Kind{AttemptsDiffer}},
+		"it is paid late, with no dispute": {func(b *Snapshot) { payLate(b); b.row("late").Disputes = nil }, []Kind{MissedDispute}},
+		"it is paid late, with no order": {func(b *Snapshot) {
+			payLate(b)
+			b.Rows = b.Rows[:len(b.Rows)-1]
+			b.Notices = slices.DeleteFunc(b.Notices, func(n Notice) bool { return n.Order == "late" })
+		}, []Kind{MissedDispute}},
+		"nobody had paid it late": {func(b *Snapshot) { payLate(b); b.Movements = nil }, []Kind{AttemptUnproven, DoubleEffect, FalseDispute, NotAsked}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := declinedFirst()
+			c.harm(&b)
+			var kinds []Kind
+			for _, v := range Check(b).Violations {
+				kinds = append(kinds, v.Kind)
+			}
+			require.Equal(t, c.want, slices.Compact(kinds), Check(b).Violations)
+		})
+	}
+	late := declinedFirst()
+	payLate(&late)
+	require.Empty(t, Check(late).Violations)
+}
+
+func clearCascade(b *Snapshot) {
+	for i := range b.Requests {
+		b.Requests[i].Cascade = ""
+	}
+}
+
+// payLate has the attempt paid that was declined, and an order that carries the money.
+func payLate(b *Snapshot) {
+	there := &b.Effects[len(b.Effects)-1]
+	there.State, there.Code = Paid, ""
+	b.Movements = []Movement{{"paid", "pr-paid-first", "late_success", 1000, true}}
+	late := *b.row("paid")
+	late.ID, late.Reference, late.Parent, late.ProviderOrderID, late.Account = "late", "ref-paid~late1", "paid", "pr-paid-first", "EUR-sandbox"
+	late.Ended, late.Disputes, late.Refunded, late.Reserved = nil, []Dispute{{"late_success", 1000}}, 0, 0
+	b.Rows = append(b.Rows, late)
+	b.Attempts = nil
+	for _, n := range b.Notices {
+		if n.Order == "paid" {
+			n.Order, n.Payload = "late", "late"+n.Payload
+			b.Notices = append(b.Notices, n)
+		}
 	}
 }

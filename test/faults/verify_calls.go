@@ -157,7 +157,7 @@ func (x indexed) repeats(r *Result) {
 	}
 	was := index(Snapshot{Rows: x.Before.Rows, Effects: x.Before.Effects})
 	for _, row := range x.Rows {
-		if was.byID[row.ID] == nil {
+		if was.byID[row.ID] == nil && !x.takenOver(row) {
 			r.add(DoubleEffect, row.ID, "a %s of reference %q came to be when requests were sent again", row.Kind, row.Reference)
 		}
 	}

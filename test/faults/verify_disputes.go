@@ -11,8 +11,15 @@ import (
 func (x indexed) disputes(r *Result) {
 	moved := map[string]Movement{}
 	for _, m := range x.Movements {
-		moved[m.Order] = m
 		row := x.byID[m.Order]
+		if m.What == control.LateSuccess { // an order of its own carries the money
+			if row = x.byProvider[m.Provider]; row == nil && m.Acknowledged {
+				r.add(MissedDispute, m.Order, "attempt %s of it was paid after all, and no order carries the money", m.Provider)
+			}
+		}
+		if row != nil {
+			moved[row.ID] = m
+		}
 		if row == nil || !m.Acknowledged {
 			continue
 		}
@@ -29,8 +36,19 @@ func (x indexed) disputes(r *Result) {
 
 // kinds are those that a dispute about the money may be of.
 func (m Movement) kinds() []string {
-	if m.What == control.ChargedTwice {
+	switch m.What {
+	case control.ChargedTwice:
 		return []string{"duplicate_charge"}
+	case control.LateSuccess:
+		return []string{"late_success"}
 	}
 	return []string{"external_refund", "reversal"}
 }
+
+// paidLate reports whether money of an attempt moved after its provider had declined it.
+func (x indexed) paidLate(providerOrderID string) bool {
+	return slices.ContainsFunc(x.Movements, func(m Movement) bool { return m.What == control.LateSuccess && m.Provider == providerOrderID })
+}
+
+// takenOver reports whether an order carries the money of an attempt that had ended.
+func (x indexed) takenOver(row Row) bool { return row.Parent != "" && x.paidLate(row.ProviderOrderID) }

@@ -10,7 +10,7 @@ func TestMoneyThatMovedByItselfIsOnRecord(t *testing.T) {
 	t.Parallel()
 	disputed := func(what, kind string, amount int64) Snapshot {
 		b := good()
-		b.Movements = []Movement{{"paid", what, amount, true}}
+		b.Movements = []Movement{{"paid", "pr-paid", what, amount, true}}
 		b.row("paid").Disputes = []Dispute{{kind, amount}}
 		if what != "charged_twice" {
 			b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", Kind: kindUnasked, State: Paid, Sum: amount})

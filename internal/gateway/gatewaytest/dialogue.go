@@ -164,6 +164,7 @@ func (s Subject) testReadings(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, r.Status, result.Status, name)
 		require.Equal(t, r.Status == gateway.StatusFailed, result.Failure != nil, name)
+		requireClass(t, result, name)
 		if result.Amount != nil {
 			require.Equal(t, r.Ref.Amount.Minor(), *result.Amount, "%s: the amount is the order's, without what was charged beside it", name)
 		}

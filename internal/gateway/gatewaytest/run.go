@@ -134,6 +134,14 @@ func everythingOf(value any) string {
 	return byChance.ReplaceAllString(text, "")
 }
 
+// requireClass holds that a decline says what may follow it, if only that nobody knows.
+func requireClass(t testing.TB, r gateway.Result, name string) {
+	t.Helper()
+	if r.Failure != nil {
+		require.Contains(t, gateway.RetryClasses, r.Failure.Retry, name)
+	}
+}
+
 // refusals is an answer that refuses a call in the words of every provider. Beside a status of which nobody knows whether the
 // call is carried out, it refuses nothing.
 const refusals = `{"status":-1,"success":false,"err":"VALIDATION_PROCESSING_ERROR","error":{"code":"FORMAT_ERROR"}}`
@@ -239,6 +247,7 @@ func (s Subject) testGoodDay(t *testing.T) {
 		require.NotEmpty(t, result.Status, op.name)
 		require.NotEmpty(t, result.ProviderData, op.name)
 		require.Equal(t, result.Status == gateway.StatusFailed, result.Failure != nil, op.name)
+		requireClass(t, result, op.name)
 		s.requireClean(t, op.name, result, log.String())
 		require.GreaterOrEqual(t, strings.Count(log.String(), "\n"), int(srv.requests.Load()), op.name+": a line for each call")
 	}

@@ -53,6 +53,7 @@ func (*Driver) Name() string { return Name }
 // Describe implements gateway.Driver. Both durations are assumptions: the documents name neither.
 func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
+		FailedIsFinal: true, // smartcore.md 7
 		Settings: []gateway.Setting{
 			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro", Host: true},
 			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro", Host: true},

@@ -17,35 +17,37 @@ const codeNoRoute = "PLATFORM_ERROR_GATE_NOT_FOUND"
 type meaning struct {
 	category gateway.FailureCategory
 	advice   gateway.Advice
+	retry    gateway.RetryClass
 }
 
 // dictionary is smartcore.md 8. "After check" there means that a new attempt is safe once a check has shown the
 // failure. No code of the provider's own trouble reaches a shop without one (see declines), so it reads retry_later
-// here.
+// here. What may follow a decline is the column "new attempt" there: another account may help against the provider's own
+// trouble, and against an issuer that refuses this account's payments.
 var dictionary = map[string]meaning{
-	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater},
-	"AUTHENTICATION_PROCESSING_ERROR":                {gateway.FailureAuthentication, gateway.AdviceCustomerMayRetry},
-	"DO_NOT_HONOUR_PROCESSING_ERROR":                 {gateway.FailureFraud, gateway.AdviceDoNotRetry}, // smartcore.md A26
-	"EMITTER_DENIAL_PROCESSING_ERROR":                {gateway.FailureDeclined, gateway.AdviceCustomerMayRetry},
-	"FORM_TIMEOUT_PROCESSING_ERROR":                  {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
-	"INSUFFICIENT_FUNDS_PROCESSING_ERROR":            {gateway.FailureFunds, gateway.AdviceCustomerMayRetry},
-	"LIMIT_PROCESSING_ERROR":                         {gateway.FailureLimit, gateway.AdviceCustomerMayRetry},
-	"PROCESSOR_DENIAL_PROCESSING_ERROR":              {gateway.FailureUnavailable, gateway.AdviceRetryLater},
-	"3DS_REDIRECT_TIMEOUT_PROCESSING_ERROR":          {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
-	"3DS_TIMEOUT_PROCESSING_ERROR":                   {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry},
-	"TECHNICAL_PROCESSING_ERROR":                     {gateway.FailureUnavailable, gateway.AdviceRetryLater},
-	"VALIDATION_PROCESSING_ERROR":                    {gateway.FailureInvalid, gateway.AdviceFixRequest},
-	codeDuplicate:                                    {gateway.FailureDuplicate, gateway.AdviceDoNotRetry},
-	"PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED": {gateway.FailureUnavailable, gateway.AdviceContactProvider},
-	"PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED":       {gateway.FailureUnavailable, gateway.AdviceContactProvider}, // smartcore.md A27
-	codeNoRoute:                             {gateway.FailureUnavailable, gateway.AdviceRetryLater},
-	"PLATFORM_ORDER_BILLING_ERROR":          {gateway.FailureUnknown, gateway.AdviceRetryLater},
-	"CARD_TIME_LIMIT_PROCESSING_ERROR":      {gateway.FailureLimit, gateway.AdviceRetryLater},
-	"3DS Redirect Timeout":                  {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry}, // smartcore.md A27
-	"3DS_CANCEL_PROCESSING_ERROR":           {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry},
-	"PLATFORM_ERROR_ANTIFRAUD_RULES":        {gateway.FailureFraud, gateway.AdviceDoNotRetry},
-	"PLATFORM_ERROR_GATE_SKIPPED":           {gateway.FailureUnavailable, gateway.AdviceRetryLater},
-	"PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE": {gateway.FailureInvalid, gateway.AdviceCustomerMayRetry},
+	"PROCESSING_ERROR":                               {gateway.FailureUnknown, gateway.AdviceRetryLater, gateway.RetryUnknown},
+	"AUTHENTICATION_PROCESSING_ERROR":                {gateway.FailureAuthentication, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
+	"DO_NOT_HONOUR_PROCESSING_ERROR":                 {gateway.FailureFraud, gateway.AdviceDoNotRetry, gateway.RetryNever}, // smartcore.md A26
+	"EMITTER_DENIAL_PROCESSING_ERROR":                {gateway.FailureDeclined, gateway.AdviceCustomerMayRetry, gateway.RetryIssuer},
+	"FORM_TIMEOUT_PROCESSING_ERROR":                  {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
+	"INSUFFICIENT_FUNDS_PROCESSING_ERROR":            {gateway.FailureFunds, gateway.AdviceCustomerMayRetry, gateway.RetrySameLater},
+	"LIMIT_PROCESSING_ERROR":                         {gateway.FailureLimit, gateway.AdviceCustomerMayRetry, gateway.RetryIssuer},
+	"PROCESSOR_DENIAL_PROCESSING_ERROR":              {gateway.FailureUnavailable, gateway.AdviceRetryLater, gateway.RetryOtherAccount},
+	"3DS_REDIRECT_TIMEOUT_PROCESSING_ERROR":          {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
+	"3DS_TIMEOUT_PROCESSING_ERROR":                   {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
+	"TECHNICAL_PROCESSING_ERROR":                     {gateway.FailureUnavailable, gateway.AdviceRetryLater, gateway.RetryOtherAccount},
+	"VALIDATION_PROCESSING_ERROR":                    {gateway.FailureInvalid, gateway.AdviceFixRequest, gateway.RetryNever},
+	codeDuplicate:                                    {gateway.FailureDuplicate, gateway.AdviceDoNotRetry, gateway.RetryNever},
+	"PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED": {gateway.FailureUnavailable, gateway.AdviceContactProvider, gateway.RetryNever},
+	"PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED":       {gateway.FailureUnavailable, gateway.AdviceContactProvider, gateway.RetryNever}, // smartcore.md A27
+	codeNoRoute:                             {gateway.FailureUnavailable, gateway.AdviceRetryLater, gateway.RetryOtherAccount},
+	"PLATFORM_ORDER_BILLING_ERROR":          {gateway.FailureUnknown, gateway.AdviceRetryLater, gateway.RetryUnknown},
+	"CARD_TIME_LIMIT_PROCESSING_ERROR":      {gateway.FailureLimit, gateway.AdviceRetryLater, gateway.RetrySameLater},
+	"3DS Redirect Timeout":                  {gateway.FailureAuthTimeout, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer}, // smartcore.md A27
+	"3DS_CANCEL_PROCESSING_ERROR":           {gateway.FailureAbandoned, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
+	"PLATFORM_ERROR_ANTIFRAUD_RULES":        {gateway.FailureFraud, gateway.AdviceDoNotRetry, gateway.RetryNever},
+	"PLATFORM_ERROR_GATE_SKIPPED":           {gateway.FailureUnavailable, gateway.AdviceRetryLater, gateway.RetryOtherAccount},
+	"PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE": {gateway.FailureInvalid, gateway.AdviceCustomerMayRetry, gateway.RetryCustomer},
 }
 
 // declines reports whether a code is a documented decline of what was asked. Unlisted codes are not. Nor are codes about
@@ -79,7 +81,7 @@ var sentences = map[gateway.FailureCategory]string{
 func failureOf(code string, routes cascade, hide kit.Redactor) *gateway.Failure {
 	m, ok := dictionary[code]
 	if !ok {
-		m = meaning{gateway.FailureUnknown, gateway.AdviceContactProvider}
+		m = meaning{gateway.FailureUnknown, gateway.AdviceContactProvider, gateway.RetryUnknown}
 	}
 	if code == codeNoRoute {
 		best := len(telling)
@@ -90,11 +92,29 @@ func failureOf(code string, routes cascade, hide kit.Redactor) *gateway.Failure 
 			}
 		}
 	}
-	f := &gateway.Failure{Category: m.category, Code: hide.Text(code), Message: sentences[m.category], Advice: m.advice, Cascade: []gateway.CascadeError{}}
+	f := &gateway.Failure{
+		Category: m.category, Code: hide.Text(code), Message: sentences[m.category], Advice: m.advice, Cascade: []gateway.CascadeError{}, Retry: retryOf(m.retry, routes),
+	}
 	for _, route := range routes {
 		f.Cascade = append(f.Cascade, gateway.CascadeError{Priority: int(route.Priority.Value), Code: hide.Text(string(route.Code))})
 	}
 	return f
+}
+
+// strictness orders what may follow a decline, the strictest first.
+var strictness = []gateway.RetryClass{gateway.RetryNever, gateway.RetryUnknown, gateway.RetryCustomer, gateway.RetrySameLater, gateway.RetryIssuer, gateway.RetryOtherAccount}
+
+// retryOf is what may follow a decline whose own code says class: each of the provider's own routes counts, and the strictest decides.
+func retryOf(class gateway.RetryClass, routes cascade) gateway.RetryClass {
+	strictest := slices.Index(strictness, class)
+	for _, route := range routes {
+		r := gateway.RetryUnknown
+		if m, ok := dictionary[string(route.Code)]; ok {
+			r = m.retry
+		}
+		strictest = min(strictest, slices.Index(strictness, r))
+	}
+	return strictness[strictest]
 }
 
 // notFound lists the words that can only mean "no such order", without the provider's prefixes and suffixes. No

@@ -40,9 +40,43 @@ func TestUnlistedCodesStayAsTheyAre(t *testing.T) {
 	f := failureOf("Something New 17", nil, nil)
 	require.Equal(t, &gateway.Failure{
 		Category: gateway.FailureUnknown, Code: "Something New 17", Advice: gateway.AdviceContactProvider,
-		Message: sentences[gateway.FailureUnknown], Cascade: []gateway.CascadeError{},
+		Message: sentences[gateway.FailureUnknown], Cascade: []gateway.CascadeError{}, Retry: gateway.RetryUnknown,
 	}, f)
 	require.Equal(t, "card 401200******3010 refused", failureOf("card 4012 0000 0000 3010 refused", nil, nil).Code)
+}
+
+// What may follow a decline, by the column "new attempt": only the provider's own trouble and an issuer's refusal may be mended by
+// another account. Each of the provider's own routes counts, and a word in no table stops.
+func TestWhatMayFollowADecline(t *testing.T) {
+	t.Parallel()
+	classes := map[gateway.RetryClass][]string{
+		gateway.RetryOtherAccount: {"PROCESSOR_DENIAL_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR", codeNoRoute, "PLATFORM_ERROR_GATE_SKIPPED"},
+		gateway.RetryIssuer:       {"EMITTER_DENIAL_PROCESSING_ERROR", "LIMIT_PROCESSING_ERROR"},
+		gateway.RetrySameLater:    {"INSUFFICIENT_FUNDS_PROCESSING_ERROR", "CARD_TIME_LIMIT_PROCESSING_ERROR"},
+		gateway.RetryCustomer: {
+			"AUTHENTICATION_PROCESSING_ERROR", "FORM_TIMEOUT_PROCESSING_ERROR", "3DS_REDIRECT_TIMEOUT_PROCESSING_ERROR", "3DS_TIMEOUT_PROCESSING_ERROR", "3DS Redirect Timeout",
+			"3DS_CANCEL_PROCESSING_ERROR", "PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE",
+		},
+		gateway.RetryNever: {
+			"DO_NOT_HONOUR_PROCESSING_ERROR", "VALIDATION_PROCESSING_ERROR", codeDuplicate, "PLATFORM_ERROR_ERROR_GATE_EXCHANGE_NOT_ALLOWED", "PLATFORM_ERROR_GATE_EXCHANGE_NOT_ALLOWED",
+			"PLATFORM_ERROR_ANTIFRAUD_RULES",
+		},
+		gateway.RetryUnknown: {"PROCESSING_ERROR", "PLATFORM_ORDER_BILLING_ERROR", "Something New 17"},
+	}
+	listed := 0
+	for class, codes := range classes {
+		listed += len(codes)
+		for _, code := range codes {
+			require.Equal(t, class, failureOf(code, nil, nil).Retry, code)
+		}
+	}
+	require.Equal(t, len(dictionary)+1, listed)
+	for code, class := range map[string]gateway.RetryClass{
+		"PLATFORM_ERROR_GATE_SKIPPED": gateway.RetryOtherAccount, "EMITTER_DENIAL_PROCESSING_ERROR": gateway.RetryIssuer, "INSUFFICIENT_FUNDS_PROCESSING_ERROR": gateway.RetrySameLater,
+		"PLATFORM_ERROR_ANTIFRAUD_RULES": gateway.RetryNever, "Something New 17": gateway.RetryUnknown,
+	} {
+		require.Equal(t, class, failureOf(codeNoRoute, cascade{{Code: text("PLATFORM_ERROR_GATE_SKIPPED")}, {Code: text(code)}}, nil).Retry, code)
+	}
 }
 
 func TestCascadeInEveryEncoding(t *testing.T) {

@@ -209,6 +209,7 @@ func TestGoldenAnswers(t *testing.T) {
 				{Priority: 1, Code: "PLATFORM_ERROR_GATE_SKIPPED"},
 				{Priority: 2, Code: "PLATFORM_ERROR_CARD_BRAND_UNAVAILABLE"},
 			},
+			Retry: gateway.RetryNever,
 		},
 	}
 	captured := succeeded

@@ -181,11 +181,7 @@ func (g *Gateway) confirm(ctx context.Context, e endpoint, ref gateway.Ref, r re
 	checked, err := g.Fetch(ctx, withReference(ref, claimed.ProviderReference))
 	switch {
 	case err == nil:
-		checked.ProviderReference = claimed.ProviderReference
-		if checked.Failure != nil && checked.Failure.Code == "" && claimed.Failure != nil {
-			checked.Failure = claimed.Failure
-		}
-		return checked, nil
+		return checked.After(claimed), nil
 	case claimed.Status != gateway.StatusFailed:
 		claimed.Status = gateway.StatusProcessing
 		return claimed, nil

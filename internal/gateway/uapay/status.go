@@ -176,7 +176,7 @@ func settled(a answer, ref gateway.Ref) (moved, amount *int64) {
 // rejected says that the provider declined. It never gives a reason.
 func rejected() *gateway.Failure {
 	return &gateway.Failure{
-		Category: gateway.FailureUnknown, Code: "REJECTED", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{},
+		Category: gateway.FailureUnknown, Code: "REJECTED", Advice: gateway.AdviceCustomerMayRetry, Cascade: []gateway.CascadeError{}, Retry: gateway.RetryUnknown,
 		Message: "The provider or the card's bank refused, and the provider does not say why.",
 	}
 }

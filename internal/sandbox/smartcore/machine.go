@@ -107,7 +107,7 @@ func (t *Simulator) decline(o *Order) (code string, failed bool) {
 func (t *Simulator) rule(o *Order) *Rule {
 	for i, r := range t.settings.Rules {
 		if (r.OrderPrefix == "" || strings.HasPrefix(o.OrderID, r.OrderPrefix)) && (r.Amount == 0 || r.Amount == o.Amount) &&
-			!o.Back() {
+			(r.Merchant == "" || r.Merchant == o.Merchant) && !o.Back() {
 			return &t.settings.Rules[i]
 		}
 	}

@@ -98,9 +98,10 @@ type Settings struct {
 
 // Rule forces the outcome of orders.
 type Rule struct {
-	// OrderPrefix and Amount (minor units) select orders; empty and 0 fit all, but one of them must be set.
+	// OrderPrefix, Amount (minor units) and Merchant (a key) select orders; empty and 0 fit all, but one of them must be set.
 	OrderPrefix string `json:"order_prefix,omitempty"`
 	Amount      int64  `json:"amount,omitempty"`
+	Merchant    string `json:"merchant,omitempty"`
 	// Code is the error with which the order fails; empty means success whatever the card.
 	Code    string         `json:"code,omitempty"`
 	Cascade []CascadeError `json:"cascade,omitempty"`
@@ -150,8 +151,8 @@ func (s Settings) Validate() error {
 		return fmt.Errorf("setting authorized_status: %d is neither 2 nor 1", s.AuthorizedStatus)
 	}
 	for _, r := range s.Rules {
-		if r.OrderPrefix == "" && r.Amount == 0 {
-			return fmt.Errorf("setting rules: a rule needs order_prefix or amount")
+		if r.OrderPrefix == "" && r.Amount == 0 && r.Merchant == "" {
+			return fmt.Errorf("setting rules: a rule needs order_prefix, amount or merchant")
 		}
 	}
 	for _, n := range append([]int{

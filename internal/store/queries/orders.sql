@@ -1,7 +1,7 @@
 -- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -13,7 +13,7 @@ SELECT orders.* FROM orders WHERE shop_id = $1 AND id = ANY(@ids::uuid[]);
 -- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -22,7 +22,7 @@ FROM orders WHERE shop_id = $1 AND id = $2 FOR NO KEY UPDATE;
 -- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -39,7 +39,7 @@ ORDER BY account_id = @account_id DESC, created_at LIMIT 1;
 -- An id that two accounts share is the calling account's, and one that two orders share that of the order with the money. Its shop comes from ShopOfProviderOrder.
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -53,13 +53,14 @@ SELECT orders.* FROM orders WHERE (sqlc.narg('shop_id')::uuid IS NULL OR orders.
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = sqlc.narg('id')::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = @name
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = @name
+    UNION SELECT t.shop_id, t.order_id FROM order_attempts t WHERE t.provider_order_id = @name
     UNION SELECT n.shop_id, n.order_id FROM order_names n WHERE n.name_hash = md5(@name::text)::uuid
 ) ORDER BY COALESCE(orders.id = sqlc.narg('id')::uuid, false) OR orders.provider_order_id = @name DESC, orders.id DESC LIMIT @max_rows;
 
 -- name: StuckOrders :many
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
-    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.cascade, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.routing, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
@@ -116,7 +117,7 @@ WITH r AS (
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
-    capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+    capture_amount, reported_amount, flow, recurring, cascade, provider, account_id, account_name, provider_order_id,
     provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
@@ -124,7 +125,7 @@ INSERT INTO orders (
     @shop_id, @id, @kind, @reference, @request_hash, sqlc.narg('parent_id'), @status, @status_reason, @operation,
     @manual_capture, @form_lost, @sequence, @conflicts, sqlc.narg('amount'), sqlc.narg('currency'), @amount_authorized,
     @amount_captured, @amount_refunded, @amount_reserved, @capture_amount, sqlc.narg('reported_amount'), @flow,
-    @recurring, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
+    @recurring, @cascade, @provider, @account_id, @account_name, @provider_order_id, @provider_reference,
     sqlc.narg('bank_references'), @data_key, sqlc.narg('provider_state'), sqlc.narg('next_action'), sqlc.narg('payment_method'),
     sqlc.narg('failure'), sqlc.narg('routing'), sqlc.narg('details'), @description, @metadata, @notification_url, @created_at, @updated_at,
     sqlc.narg('finalized_at'), sqlc.narg('next_poll_at'), @polls_since, @polls_done, @denials,
@@ -207,8 +208,8 @@ SELECT sqlc.embed(t), o.data_key, o.chain AS head, (
 WHERE t.shop_id = @shop_id AND t.order_id = @order_id ORDER BY t.sequence;
 
 -- name: InsertOrderAttempt :execrows
-INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: MoveOrder :execrows
 -- After the attempt that proves that nothing was sent.
@@ -217,6 +218,11 @@ WHERE shop_id = @shop_id AND id = @id;
 
 -- name: OrderAttempts :many
 SELECT * FROM order_attempts WHERE shop_id = @shop_id AND order_id = @order_id ORDER BY number;
+
+-- name: EndedAttemptCalled :one
+-- The attempt that has ended and has an id at an account; of any shop if none is named.
+SELECT * FROM order_attempts WHERE provider_order_id = @provider_order_id AND account_id = @account_id
+    AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY ended_at LIMIT 1;
 
 -- name: InsertConflict :execrows
 INSERT INTO order_conflicts (shop_id, order_id, id, source, reported, reason, provider_data, at)

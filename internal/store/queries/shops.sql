@@ -2,10 +2,10 @@
 INSERT INTO shops (id, name, notification_url, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops ORDER BY name;
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops ORDER BY name;
 
 -- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops WHERE name = $1;
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops WHERE name = $1;
 
 -- name: InsertWebhookSecret :execrows
 INSERT INTO webhook_secrets (shop_id, id, secret, created_at) VALUES ($1, $2, $3, $4);
@@ -27,7 +27,7 @@ DELETE FROM webhook_secrets WHERE shop_id = @shop_id AND expires_at <= @now::tim
 UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs WHERE name = @name;
 
 -- name: SetShopDefaults :execrows
-UPDATE shops SET site_url = @site_url, return_url = @return_url, success_url = @success_url, fail_url = @fail_url, flow = @flow WHERE name = @name;
+UPDATE shops SET site_url = @site_url, return_url = @return_url, success_url = @success_url, fail_url = @fail_url, flow = @flow, cascade = @cascade WHERE name = @name;
 
 -- name: SetShopSurplus :execrows
 UPDATE shops SET on_surplus = @on_surplus WHERE name = @name;

@@ -40,6 +40,12 @@ var All = map[string]Bug{
 		Old:  "\tcase gateway.KindNotSent:\n",
 		New:  "\tcase gateway.KindUnknown:\n\t\treturn codeNotSent, true\n\tcase gateway.KindNotSent:\n",
 	}}},
+	// A declined order goes to another account without the proof, while the provider is still at work.
+	"cascade": {"payrelay/internal/payment", []overlay.Edit{{
+		File: "internal/payment/cascade.go",
+		Old:  "case err != nil || shown.Status == gateway.StatusProcessing:\n\t\t\tcontinue\n",
+		New:  "case err != nil || shown.Status == gateway.StatusProcessing:\n\t\t\treturn answer, ending{ReasonDeclinedByProvider, \"TECHNICAL_PROCESSING_ERROR\"}, polls\n",
+	}}},
 	// No row is locked while an observation is judged.
 	"rowlock": {"payrelay/internal/store", []overlay.Edit{{
 		File: "internal/store/tx.go",

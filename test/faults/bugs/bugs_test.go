@@ -38,5 +38,5 @@ func TestEditsKnowsTheNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, none)
 	_, err = Edits("dedupe,lock")
-	require.ErrorContains(t, err, `no safeguard "lock"; there are dedupe, failover, rowlock, timer, writeahead`)
+	require.ErrorContains(t, err, `no safeguard "lock"; there are cascade, dedupe, failover, rowlock, timer, writeahead`)
 }

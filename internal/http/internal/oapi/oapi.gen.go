@@ -13,6 +13,13 @@ import (
 	"github.com/google/uuid"
 )
 
+// Defines values for AttemptsCascade.
+const (
+	AttemptsCascadeIssuer   AttemptsCascade = "issuer"
+	AttemptsCascadeNone     AttemptsCascade = "none"
+	AttemptsCascadeProvider AttemptsCascade = "provider"
+)
+
 // Defines values for CardFrameRequestFor.
 const (
 	CardFrameRequestForPayments CardFrameRequestFor = "payments"
@@ -199,14 +206,17 @@ type Attempt struct {
 	Account string `json:"account"`
 
 	// EndedAt When the order went elsewhere. `null` for the last attempt.
-	EndedAt  *time.Time `json:"ended_at"`
-	Number   int        `json:"number"`
-	Provider string     `json:"provider"`
+	EndedAt *time.Time `json:"ended_at"`
+
+	// FailureCode The provider's own code of the decline after which the order went elsewhere, else `null`.
+	FailureCode *string `json:"failure_code"`
+	Number      int     `json:"number"`
+	Provider    string  `json:"provider"`
 
 	// ProviderOrderId The order's name at the provider in this attempt.
 	ProviderOrderId string `json:"provider_order_id"`
 
-	// Reason Why the order went elsewhere, such as `not_sent` or `credentials_refused`: nothing was done with the money. `null` for the last attempt.
+	// Reason Why the order went elsewhere. `declined_by_provider` or `declined_by_issuer`: the payment was declined, and the provider showed that. Any other, such as `not_sent` or `credentials_refused`: nothing was done with the money. `null` for the last attempt.
 	Reason *string `json:"reason"`
 
 	// Status Known values: `created`, `unknown`, `processing`, `requires_action`, `authorized`, `succeeded`, `failed`, `canceled`. Take one that you do not know for not final.
@@ -218,6 +228,18 @@ type AttemptList struct {
 	Data       []Attempt `json:"data"`
 	NextCursor *string   `json:"next_cursor"`
 }
+
+// Attempts Whether the payment may go to another of your accounts in the same request. Both do nothing for an order whose `account` is named, so they are refused beside it.
+type Attempts struct {
+	// Cascade Where a card is declined, for `flow: direct` with a card and `capture: automatic`. `provider`: after a decline for the provider's own trouble. `issuer`: also after one of the card's issuer, or because of a limit of the card. The provider must show first that the attempt is over. Never after a suspicion of fraud or too little money, and at most once for an order. Your shop's default if you leave it out, else `none`.
+	Cascade *AttemptsCascade `json:"cascade,omitempty"`
+
+	// Failover Where an account proves that nothing was sent or done. `true` if you leave it out.
+	Failover *bool `json:"failover,omitempty"`
+}
+
+// AttemptsCascade Where a card is declined, for `flow: direct` with a card and `capture: automatic`. `provider`: after a decline for the provider's own trouble. `issuer`: also after one of the card's issuer, or because of a limit of the card. The provider must show first that the attempt is over. Never after a suspicion of fraud or too little money, and at most once for an order. Your shop's default if you leave it out, else `none`.
+type AttemptsCascade string
 
 // Balance defines model for Balance.
 type Balance struct {
@@ -307,7 +329,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 }
 
@@ -646,7 +668,7 @@ type Order struct {
 	// Object Always `order`.
 	Object string `json:"object"`
 
-	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id` had ended; its `reference` is that one's with `~late`. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. Known values: `request`, `late_success`, `provider_schedule`.
+	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. Known values: `request`, `late_success`, `provider_schedule`.
 	Origin string `json:"origin"`
 
 	// ParentId The payment that a refund, a charge or late money belongs to: of a charge it is the mandate.
@@ -747,6 +769,9 @@ type PaymentRequest struct {
 	// Amount Minor units, at most 2^53 − 1: the largest number that every JSON reader keeps exactly.
 	Amount Amount `json:"amount"`
 
+	// Attempts Whether the payment may go to another of your accounts in the same request. Both do nothing for an order whose `account` is named, so they are refused beside it.
+	Attempts *Attempts `json:"attempts,omitempty"`
+
 	// Browser For 3-D Secure, with a direct payment. What the provider has no field for is kept in the order's `details`.
 	Browser *Browser `json:"browser,omitempty"`
 
@@ -776,7 +801,7 @@ type PaymentRequest struct {
 	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -800,7 +825,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -861,7 +886,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// SiteUrl Your shop's default if you leave it out.
@@ -925,7 +950,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -941,7 +966,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 }
 
@@ -1059,7 +1084,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.

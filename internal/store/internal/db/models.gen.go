@@ -318,6 +318,7 @@ type Order struct {
 	DisputesOpen      int32           `db:"disputes_open"`
 	Flow              string          `db:"flow"`
 	Recurring         bool            `db:"recurring"`
+	Cascade           string          `db:"cascade"`
 	Provider          string          `db:"provider"`
 	AccountID         uuid.UUID       `db:"account_id"`
 	AccountName       string          `db:"account_name"`
@@ -361,6 +362,7 @@ type OrderAttempt struct {
 	Reason          string    `db:"reason"`
 	EndedAt         time.Time `db:"ended_at"`
 	Chain           []byte    `db:"chain"`
+	FailureCode     string    `db:"failure_code"`
 }
 
 type OrderConflict struct {
@@ -517,6 +519,7 @@ type Shop struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`

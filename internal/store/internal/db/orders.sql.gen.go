@@ -169,6 +169,37 @@ func (q *Queries) CountStuckOrders(ctx context.Context, arg CountStuckOrdersPara
 	return count, err
 }
 
+const EndedAttemptCalled = `-- name: EndedAttemptCalled :one
+SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code FROM order_attempts WHERE provider_order_id = $1 AND account_id = $2
+    AND ($3::uuid IS NULL OR shop_id = $3::uuid) ORDER BY ended_at LIMIT 1
+`
+
+type EndedAttemptCalledParams struct {
+	ProviderOrderID string     `db:"provider_order_id"`
+	AccountID       uuid.UUID  `db:"account_id"`
+	ShopID          *uuid.UUID `db:"shop_id"`
+}
+
+// The attempt that has ended and has an id at an account; of any shop if none is named.
+func (q *Queries) EndedAttemptCalled(ctx context.Context, arg EndedAttemptCalledParams) (OrderAttempt, error) {
+	row := q.db.QueryRow(ctx, EndedAttemptCalled, arg.ProviderOrderID, arg.AccountID, arg.ShopID)
+	var i OrderAttempt
+	err := row.Scan(
+		&i.ShopID,
+		&i.OrderID,
+		&i.Number,
+		&i.Provider,
+		&i.AccountID,
+		&i.AccountName,
+		&i.ProviderOrderID,
+		&i.Reason,
+		&i.EndedAt,
+		&i.Chain,
+		&i.FailureCode,
+	)
+	return i, err
+}
+
 const History = `-- name: History :many
 SELECT t.shop_id, t.order_id, t.sequence, t.from_status, t.to_status, t.source, t.provider_data, t.at, t.captured, t.refunded, t.chain, o.data_key, o.chain AS head, (
     SELECT a.chain FROM order_attempts a WHERE a.shop_id = $1 AND a.order_id = $2 ORDER BY a.number DESC LIMIT 1
@@ -291,16 +322,16 @@ func (q *Queries) InsertConflict(ctx context.Context, arg InsertConflictParams) 
 
 const InsertOrder = `-- name: InsertOrder :execrows
 WITH r AS (
-    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES ($1, $3, $4, $2, $54, $6)
+    INSERT INTO order_references (shop_id, kind, reference, order_id, key_id, parent_id) VALUES ($1, $3, $4, $2, $55, $6)
     ON CONFLICT (reference, shop_id, kind) DO NOTHING RETURNING order_id
 ), t AS (
     INSERT INTO order_transitions (shop_id, order_id, sequence, from_status, to_status, source, provider_data, at, captured, refunded, chain)
-    SELECT $1, r.order_id, $12, '', $7, $55, $56, $57, $17, $18, $52 FROM r
+    SELECT $1, r.order_id, $12, '', $7, $56, $57, $58, $17, $18, $53 FROM r
 )
 INSERT INTO orders (
     shop_id, id, kind, reference, request_hash, parent_id, status, status_reason, operation, manual_capture, form_lost,
     sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved,
-    capture_amount, reported_amount, flow, recurring, provider, account_id, account_name, provider_order_id,
+    capture_amount, reported_amount, flow, recurring, cascade, provider, account_id, account_name, provider_order_id,
     provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata,
     notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials,
     first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal
@@ -308,11 +339,11 @@ INSERT INTO orders (
     $1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14, $15, $16,
     $17, $18, $19, $20, $21, $22,
-    $23, $24, $25, $26, $27, $28,
-    $29, $30, $31, $32, $33,
-    $34, $35, $36, $37, $38, $39, $40, $41,
-    $42, $43, $44, $45, $46,
-    $47, $48, $49, $50, $51, $52, $53
+    $23, $24, $25, $26, $27, $28, $29,
+    $30, $31, $32, $33, $34,
+    $35, $36, $37, $38, $39, $40, $41, $42,
+    $43, $44, $45, $46, $47,
+    $48, $49, $50, $51, $52, $53, $54
 FROM r
 `
 
@@ -340,6 +371,7 @@ type InsertOrderParams struct {
 	ReportedAmount    *int64          `db:"reported_amount"`
 	Flow              string          `db:"flow"`
 	Recurring         bool            `db:"recurring"`
+	Cascade           string          `db:"cascade"`
 	Provider          string          `db:"provider"`
 	AccountID         uuid.UUID       `db:"account_id"`
 	AccountName       string          `db:"account_name"`
@@ -403,6 +435,7 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 		arg.ReportedAmount,
 		arg.Flow,
 		arg.Recurring,
+		arg.Cascade,
 		arg.Provider,
 		arg.AccountID,
 		arg.AccountName,
@@ -445,8 +478,8 @@ func (q *Queries) InsertOrder(ctx context.Context, arg InsertOrderParams) (int64
 }
 
 const InsertOrderAttempt = `-- name: InsertOrderAttempt :execrows
-INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO order_attempts (shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 `
 
 type InsertOrderAttemptParams struct {
@@ -460,6 +493,7 @@ type InsertOrderAttemptParams struct {
 	Reason          string    `db:"reason"`
 	EndedAt         time.Time `db:"ended_at"`
 	Chain           []byte    `db:"chain"`
+	FailureCode     string    `db:"failure_code"`
 }
 
 func (q *Queries) InsertOrderAttempt(ctx context.Context, arg InsertOrderAttemptParams) (int64, error) {
@@ -474,6 +508,7 @@ func (q *Queries) InsertOrderAttempt(ctx context.Context, arg InsertOrderAttempt
 		arg.Reason,
 		arg.EndedAt,
 		arg.Chain,
+		arg.FailureCode,
 	)
 	if err != nil {
 		return 0, err
@@ -604,7 +639,7 @@ func (q *Queries) LegalTransitions(ctx context.Context) ([]LegalTransition, erro
 }
 
 const LockParent = `-- name: LockParent :one
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.cascade, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.shop_id = $1 AND c.id = $2 AND c.kind = 'refund' FOR NO KEY UPDATE OF p
 `
 
@@ -645,6 +680,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
+		&i.Cascade,
 		&i.Provider,
 		&i.AccountID,
 		&i.AccountName,
@@ -680,7 +716,7 @@ func (q *Queries) LockParent(ctx context.Context, arg LockParentParams) (Order, 
 }
 
 const LockParentByProviderOrderID = `-- name: LockParentByProviderOrderID :many
-SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
+SELECT p.shop_id, p.id, p.kind, p.reference, p.request_hash, p.parent_id, p.superseded_by, p.status, p.status_reason, p.operation, p.manual_capture, p.form_lost, p.sequence, p.conflicts, p.amount, p.currency, p.amount_authorized, p.amount_captured, p.amount_refunded, p.amount_reserved, p.capture_amount, p.reported_amount, p.amount_disputed, p.amount_overdrawn, p.disputes_open, p.flow, p.recurring, p.cascade, p.provider, p.account_id, p.account_name, p.provider_order_id, p.provider_reference, p.bank_references, p.data_key, p.provider_state, p.next_action, p.payment_method, p.failure, p.routing, p.details, p.description, p.metadata, p.notification_url, p.created_at, p.updated_at, p.finalized_at, p.next_poll_at, p.polls_since, p.polls_done, p.denials, p.first_denial_at, p.acknowledged, p.command_accepted, p.pending_since, p.pending_status, p.chain, p.seal FROM orders c JOIN orders p ON p.shop_id = c.shop_id AND p.id = c.parent_id
 WHERE c.provider_order_id = $1 AND c.shop_id = $2 AND c.kind = 'refund' ORDER BY p.id FOR NO KEY UPDATE OF p
 `
 
@@ -726,6 +762,7 @@ func (q *Queries) LockParentByProviderOrderID(ctx context.Context, arg LockParen
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
@@ -832,7 +869,7 @@ func (q *Queries) MoveParent(ctx context.Context, arg MoveParentParams) (int64, 
 }
 
 const OrderAttempts = `-- name: OrderAttempts :many
-SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain FROM order_attempts WHERE shop_id = $1 AND order_id = $2 ORDER BY number
+SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code FROM order_attempts WHERE shop_id = $1 AND order_id = $2 ORDER BY number
 `
 
 type OrderAttemptsParams struct {
@@ -860,6 +897,7 @@ func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([
 			&i.Reason,
 			&i.EndedAt,
 			&i.Chain,
+			&i.FailureCode,
 		); err != nil {
 			return nil, err
 		}
@@ -874,7 +912,7 @@ func (q *Queries) OrderAttempts(ctx context.Context, arg OrderAttemptsParams) ([
 const OrderByID = `-- name: OrderByID :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -917,6 +955,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
+		&i.Cascade,
 		&i.Provider,
 		&i.AccountID,
 		&i.AccountName,
@@ -954,7 +993,7 @@ func (q *Queries) OrderByID(ctx context.Context, arg OrderByIDParams) (Order, er
 const OrderByProviderOrderIDForUpdate = `-- name: OrderByProviderOrderIDForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -1000,6 +1039,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
+		&i.Cascade,
 		&i.Provider,
 		&i.AccountID,
 		&i.AccountName,
@@ -1037,7 +1077,7 @@ func (q *Queries) OrderByProviderOrderIDForUpdate(ctx context.Context, arg Order
 const OrderByReference = `-- name: OrderByReference :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -1083,6 +1123,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
+		&i.Cascade,
 		&i.Provider,
 		&i.AccountID,
 		&i.AccountName,
@@ -1120,7 +1161,7 @@ func (q *Queries) OrderByReference(ctx context.Context, arg OrderByReferencePara
 const OrderForUpdate = `-- name: OrderForUpdate :one
 SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence,
     conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount,
-    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
+    reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references,
     data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at,
     finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since,
     pending_status, chain, seal
@@ -1163,6 +1204,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 		&i.DisputesOpen,
 		&i.Flow,
 		&i.Recurring,
+		&i.Cascade,
 		&i.Provider,
 		&i.AccountID,
 		&i.AccountName,
@@ -1198,7 +1240,7 @@ func (q *Queries) OrderForUpdate(ctx context.Context, arg OrderForUpdateParams) 
 }
 
 const OrdersByID = `-- name: OrdersByID :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[])
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.cascade, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[])
 `
 
 type OrdersByIDParams struct {
@@ -1243,6 +1285,7 @@ func (q *Queries) OrdersByID(ctx context.Context, arg OrdersByIDParams) ([]Order
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
@@ -1285,10 +1328,11 @@ func (q *Queries) OrdersByID(ctx context.Context, arg OrdersByIDParams) ([]Order
 }
 
 const OrdersCalled = `-- name: OrdersCalled :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.cascade, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE ($1::uuid IS NULL OR orders.shop_id = $1::uuid) AND (orders.shop_id, orders.id) IN (
     SELECT s.id, o.id FROM shops s JOIN orders o ON o.shop_id = s.id AND o.id = $2::uuid
     UNION SELECT r.shop_id, r.order_id FROM order_references r WHERE r.reference = $3
     UNION SELECT o.shop_id, o.id FROM orders o WHERE o.provider_order_id = $3
+    UNION SELECT t.shop_id, t.order_id FROM order_attempts t WHERE t.provider_order_id = $3
     UNION SELECT n.shop_id, n.order_id FROM order_names n WHERE n.name_hash = md5($3::text)::uuid
 ) ORDER BY COALESCE(orders.id = $2::uuid, false) OR orders.provider_order_id = $3 DESC, orders.id DESC LIMIT $4
 `
@@ -1344,6 +1388,7 @@ func (q *Queries) OrdersCalled(ctx context.Context, arg OrdersCalledParams) ([]O
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
@@ -1429,7 +1474,7 @@ func (q *Queries) ReferenceTaken(ctx context.Context, arg ReferenceTakenParams) 
 }
 
 const RefundRows = `-- name: RefundRows :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.cascade, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
     SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund'
     UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'refund'
 ))
@@ -1478,6 +1523,7 @@ func (q *Queries) RefundRows(ctx context.Context, arg RefundRowsParams) ([]Order
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
@@ -1629,7 +1675,7 @@ func (q *Queries) ShopsOfDuePolls(ctx context.Context, arg ShopsOfDuePollsParams
 const StuckOrders = `-- name: StuckOrders :many
 SELECT o.shop_id, o.id, o.kind, o.reference, o.request_hash, o.parent_id, o.superseded_by, o.status, o.status_reason, o.operation, o.manual_capture, o.form_lost, o.sequence,
     o.conflicts, o.amount, o.currency, o.amount_authorized, o.amount_captured, o.amount_refunded, o.amount_reserved, o.capture_amount,
-    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
+    o.reported_amount, o.amount_disputed, o.amount_overdrawn, o.disputes_open, o.flow, o.recurring, o.cascade, o.provider, o.account_id, o.account_name, o.provider_order_id, o.provider_reference, o.bank_references,
     o.data_key, o.provider_state, o.next_action, o.payment_method, o.failure, o.routing, o.details, o.description, o.metadata, o.notification_url, o.created_at, o.updated_at,
     o.finalized_at, o.next_poll_at, o.polls_since, o.polls_done, o.denials, o.first_denial_at, o.acknowledged, o.command_accepted, o.pending_since,
     o.pending_status, o.chain, o.seal
@@ -1682,6 +1728,7 @@ func (q *Queries) StuckOrders(ctx context.Context, arg StuckOrdersParams) ([]Ord
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,

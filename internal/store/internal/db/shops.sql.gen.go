@@ -136,7 +136,7 @@ func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURL
 }
 
 const SetShopDefaults = `-- name: SetShopDefaults :execrows
-UPDATE shops SET site_url = $1, return_url = $2, success_url = $3, fail_url = $4, flow = $5 WHERE name = $6
+UPDATE shops SET site_url = $1, return_url = $2, success_url = $3, fail_url = $4, flow = $5, cascade = $6 WHERE name = $7
 `
 
 type SetShopDefaultsParams struct {
@@ -145,6 +145,7 @@ type SetShopDefaultsParams struct {
 	SuccessUrl string `db:"success_url"`
 	FailUrl    string `db:"fail_url"`
 	Flow       string `db:"flow"`
+	Cascade    string `db:"cascade"`
 	Name       string `db:"name"`
 }
 
@@ -155,6 +156,7 @@ func (q *Queries) SetShopDefaults(ctx context.Context, arg SetShopDefaultsParams
 		arg.SuccessUrl,
 		arg.FailUrl,
 		arg.Flow,
+		arg.Cascade,
 		arg.Name,
 	)
 	if err != nil {
@@ -198,7 +200,7 @@ func (q *Queries) SetShopSurplus(ctx context.Context, arg SetShopSurplusParams) 
 }
 
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
@@ -211,6 +213,7 @@ type ShopByNameRow struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
@@ -229,6 +232,7 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.SuccessUrl,
 		&i.FailUrl,
 		&i.Flow,
+		&i.Cascade,
 		&i.OnSurplus,
 		&i.Mode,
 		&i.CreatedAt,
@@ -259,7 +263,7 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, on_surplus, mode, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
@@ -272,6 +276,7 @@ type ShopsRow struct {
 	SuccessUrl      string    `db:"success_url"`
 	FailUrl         string    `db:"fail_url"`
 	Flow            string    `db:"flow"`
+	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
 	CreatedAt       time.Time `db:"created_at"`
@@ -296,6 +301,7 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.SuccessUrl,
 			&i.FailUrl,
 			&i.Flow,
+			&i.Cascade,
 			&i.OnSurplus,
 			&i.Mode,
 			&i.CreatedAt,

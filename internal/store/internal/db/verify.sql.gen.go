@@ -105,7 +105,7 @@ func (q *Queries) AppliedCallbacksToVerify(ctx context.Context, arg AppliedCallb
 }
 
 const AttemptsToVerify = `-- name: AttemptsToVerify :many
-SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain FROM order_attempts WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, number
+SELECT shop_id, order_id, number, provider, account_id, account_name, provider_order_id, reason, ended_at, chain, failure_code FROM order_attempts WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3 ORDER BY order_id, number
 `
 
 type AttemptsToVerifyParams struct {
@@ -134,6 +134,7 @@ func (q *Queries) AttemptsToVerify(ctx context.Context, arg AttemptsToVerifyPara
 			&i.Reason,
 			&i.EndedAt,
 			&i.Chain,
+			&i.FailureCode,
 		); err != nil {
 			return nil, err
 		}
@@ -478,7 +479,7 @@ func (q *Queries) NotificationsToVerify(ctx context.Context, arg NotificationsTo
 }
 
 const OrdersToVerify = `-- name: OrdersToVerify :many
-SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, provider, account_id, account_name, provider_order_id, provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal FROM orders WHERE shop_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4
+SELECT shop_id, id, kind, reference, request_hash, parent_id, superseded_by, status, status_reason, operation, manual_capture, form_lost, sequence, conflicts, amount, currency, amount_authorized, amount_captured, amount_refunded, amount_reserved, capture_amount, reported_amount, amount_disputed, amount_overdrawn, disputes_open, flow, recurring, cascade, provider, account_id, account_name, provider_order_id, provider_reference, bank_references, data_key, provider_state, next_action, payment_method, failure, routing, details, description, metadata, notification_url, created_at, updated_at, finalized_at, next_poll_at, polls_since, polls_done, denials, first_denial_at, acknowledged, command_accepted, pending_since, pending_status, chain, seal FROM orders WHERE shop_id = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4
 `
 
 type OrdersToVerifyParams struct {
@@ -530,6 +531,7 @@ func (q *Queries) OrdersToVerify(ctx context.Context, arg OrdersToVerifyParams) 
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
