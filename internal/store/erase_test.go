@@ -416,3 +416,38 @@ func TestChargesGoWithTheFirstPayment(t *testing.T) {
 		require.Empty(t, o.Description)
 	}
 }
+
+// Money may move after an erasure, too. It is written down, the shop is told, also at a second try, and no text is kept.
+func TestMoneyThatMovesAfterAnErasureIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid, _ := b.described(t, "paid")
+	failed := b.create(t, "failed", 700)
+	b.report(t, failed.Key(), payment.StatusFailed)
+	b.exec(t, "DELETE FROM deliveries")
+	for _, o := range []*payment.Order{paid, failed} {
+		_, err := b.erase(t.Context(), store.Erasure{Order: o.Key(), Force: true})
+		require.NoError(t, err)
+	}
+	b.chargeback(t, paid.Key(), 100)
+	_, err := b.UpdateOrder(t.Context(), failed.Key(), func(o *payment.Order) error {
+		r := b.newReport(payment.StatusSucceeded)
+		r.AsOf = o.Sequence
+		o.Record(r)
+		return nil
+	})
+	require.NoError(t, err)
+
+	disputed, err := b.Order(t.Context(), paid.Key())
+	require.NoError(t, err)
+	require.Equal(t, int64(100), disputed.Disputed)
+	superseded, err := b.Order(t.Context(), failed.Key())
+	require.NoError(t, err)
+	require.NotNil(t, superseded.SupersededBy)
+	for _, o := range []*payment.Order{disputed, superseded} {
+		require.NotEmpty(t, b.lease(t, o.Key()).Payload, "a second try is rendered again")
+		require.Equal(t, 1, b.count(t, "SELECT count(*) FROM notifications WHERE order_id = $1 AND sequence = $2 AND payload IS NULL", o.ID, o.Sequence))
+	}
+	require.NotEmpty(t, b.lease(t, payment.Key{Shop: paid.ShopID, Order: *superseded.SupersededBy}).Payload)
+	require.Empty(t, b.verify(t))
+}

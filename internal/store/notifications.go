@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -32,6 +33,7 @@ type notificationRow struct {
 	ID          uuid.UUID  `db:"id"`
 	Type        string     `db:"type"`
 	Payload     []byte     `db:"payload"`
+	Digest      []byte     `db:"digest"` // of the payload, if the order was erased: then it is sent, and not kept
 	Own         string     `db:"own"` // the order's own address, "" for the shop's
 	At          time.Time  `db:"at"`
 	Expected    string     `db:"expected"`
@@ -59,8 +61,8 @@ var insertNotifications = `WITH said AS MATERIALIZED (
     THEN a.leased_until END AS until
     FROM addressed a
 ), written AS (
-    INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, url, created_at, position)
-    SELECT shop_id, order_id, sequence, id, type, payload, url, at, position FROM leased
+    INSERT INTO notifications (shop_id, order_id, sequence, id, type, payload, payload_digest, url, created_at, position)
+    SELECT shop_id, order_id, sequence, id, type, payload, digest, url, at, position FROM leased
 ), waiting AS (
     INSERT INTO deliveries (shop_id, order_id, sequence, state, url, attempts, next_attempt_at, leased_until, created_at)
     SELECT shop_id, order_id, sequence, 'pending', url, CASE WHEN until IS NULL THEN 0 ELSE 1 END, at, until, at FROM leased WHERE url <> ''
@@ -98,6 +100,10 @@ func (c *changes) addNotifications(o *lockedOrder) error {
 		row := notificationRow{
 			ShopID: o.ShopID, OrderID: o.ID, Sequence: int32(t.Sequence), ID: id, Type: typ, Payload: o.key.Seal(payload, placePayload), //nolint:gosec // a count
 			Own: o.NotificationURL, At: c.store.Now(),
+		}
+		if o.key == nil {
+			digest := sha256.Sum256(payload)
+			row.Digest = digest[:]
 		}
 		n := news{notificationRow: row, payload: payload, account: o.AccountName}
 		c.store.leaseAtBirth(&n)

@@ -85,10 +85,24 @@ func (s *Store) leaseOnce(ctx context.Context, key payment.Key, lease time.Durat
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if delivery != nil {
-		delivery.Secrets = secrets
+	if delivery == nil {
+		return nil, repeated, nil
 	}
-	return delivery, repeated, nil
+	delivery.Secrets = secrets
+	if delivery.Payload == nil {
+		err = s.renderErased(ctx, delivery)
+	}
+	return delivery, repeated, err
+}
+
+// renderErased makes the payload of a step that came after its order was erased: none is kept.
+func (s *Store) renderErased(ctx context.Context, d *payment.Delivery) error {
+	var item payment.FeedItem
+	err := s.addOld(ctx, &item, d.Key, d.Sequence)
+	if err == nil {
+		_, d.Payload, err = s.Render(item.Order, item.Transition, d.ID)
+	}
+	return err
 }
 
 func (s *Store) lease(ctx context.Context, tx pgx.Tx, key payment.Key, of shop.Shop, lease time.Duration, room func(url string) time.Time) (*payment.Delivery, time.Time, error) {
