@@ -598,6 +598,18 @@ CREATE TRIGGER mandates_changed BEFORE UPDATE ON mandates FOR EACH ROW EXECUTE F
 CREATE TRIGGER mandates_append_only BEFORE DELETE ON mandates FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER mandates_no_truncate BEFORE TRUNCATE ON mandates FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
+-- A row for each decision about a mandate. Its seal is over the seal that the mandate had then, so an older row of a mandate shows.
+CREATE TABLE mandate_decisions (
+    shop_id     uuid NOT NULL,
+    mandate_id  uuid NOT NULL,
+    number      integer NOT NULL CONSTRAINT mandate_decisions_number CHECK (number > 0), -- from 1 on
+    at          timestamptz NOT NULL,
+    seal        bytea NOT NULL CONSTRAINT mandate_decisions_seal_length CHECK (length(seal) = 16), -- see docs/integrity.md
+    PRIMARY KEY (shop_id, mandate_id, number)
+);
+CREATE TRIGGER mandate_decisions_append_only BEFORE UPDATE OR DELETE ON mandate_decisions FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER mandate_decisions_no_truncate BEFORE TRUNCATE ON mandate_decisions FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+
 -- When something is to be done about a mandate next. What is done follows from the mandate alone.
 CREATE TABLE mandate_runs (
     shop_id     uuid NOT NULL,
@@ -1251,7 +1263,7 @@ DROP FUNCTION audit_log_append_only;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
-DROP TABLE mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
+DROP TABLE mandate_decisions, mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;

@@ -96,6 +96,7 @@ var tableRights = []rights{
 	{"dispute_steps", readAndAdd, ""},
 	{"disputes", "SELECT, INSERT, UPDATE (" + disputesUpdated + ")", ""},
 	{"mandates", "SELECT, INSERT, UPDATE (decision, decided_at, schedule_ends_at, seal)", ""},
+	{"mandate_decisions", readAndAdd, ""},
 	{"mandate_runs", all, ""},
 	{"order_conflicts", readAndAdd, "UPDATE (reason)"},
 	{"audit_log", readAndAdd, ""},

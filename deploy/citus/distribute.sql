@@ -25,6 +25,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('disputes', 'shop', ''),
     ('dispute_steps', 'shop', ''),
     ('mandates', 'shop', ''),
+    ('mandate_decisions', 'shop', ''),
     ('mandate_runs', 'shop', ''),
     ('order_holds', 'shop', ''),
     ('provider_calls', 'shop', ''),

@@ -159,7 +159,7 @@ func waitingOf(shopName string, a db.PayoutApproval) WaitingPayout {
 
 // WaitingPayouts lists the payouts that operators must release, and those that were released and are not sent yet, the longest first.
 func (s *Store) WaitingPayouts(ctx context.Context) (list []WaitingPayout, err error) {
-	err = s.read(ctx, "list payouts that wait", func(ctx context.Context, q *db.Queries) error {
+	err = s.snapshot(ctx, "list payouts that wait", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.Approvals(ctx, s.Now())
 		if err != nil {
 			return err

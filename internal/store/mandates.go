@@ -26,6 +26,26 @@ func sealedMandate(m *db.Mandate) *seal.Row {
 	return seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time)
 }
 
+// mandateRow is a mandate with the newest decision about it. Decisions is that one's number, 0 if there is none.
+type mandateRow db.MandateByIDRow
+
+// sealedDecision is what the seal of the newest decision covers: the mandate as it is since.
+func (r *mandateRow) sealedDecision() *seal.Row {
+	return seal.Of("mandate_decisions").UUID(r.Mandate.ShopID).UUID(r.Mandate.ID).Int(int64(r.Decisions)).Time(r.DecisionAt).Bytes(r.Mandate.Seal)
+}
+
+// asWritten reports whether payrelay has written the mandate, and nothing was decided since: its row from before a decision has a seal, too.
+func (r *mandateRow) asWritten(sealer *seal.Sealer) bool {
+	m := &r.Mandate
+	switch {
+	case !sealer.Matches(sealedMandate(m), m.Seal):
+		return false
+	case r.Decisions == 0:
+		return m.Decision == "" && m.DecidedAt == nil && m.ScheduleEndsAt == nil
+	}
+	return sealer.Matches(r.sealedDecision(), r.DecisionSeal)
+}
+
 // insertMandate writes the mandate that a recurring payment makes, if it makes one.
 func (s *Store) insertMandate(ctx context.Context, q *db.Queries, o *payment.Order) error {
 	if o.Terms == nil {
@@ -97,37 +117,67 @@ func (s *Store) CreateCharge(ctx context.Context, o *payment.Order, check func(*
 
 // lockMandate locks a mandate and returns it as it is then. taken says that an order of the new charge's reference is there.
 func (s *Store) lockMandate(ctx context.Context, tx pgx.Tx, key payment.Key, charge *payment.Order) (m *payment.Mandate, taken bool, err error) {
-	type found struct {
+	type named struct {
 		ID uuid.UUID `db:"id"`
 	}
 	var row *db.Mandate
+	var last *db.LastMandateDecisionRow
 	var first *db.Order
 	var facts *db.ChargesOfRow
-	var same *found
+	var same, lost *named
+	var charges []*db.Order
 	var batch queue
 	ask(&batch, &row, db.MandateForUpdate, key.Shop, key.Order)
+	ask(&batch, &last, db.LastMandateDecision, key.Shop, key.Order)
 	ask(&batch, &first, db.OrderByID, key.Shop, key.Order)
 	ask(&batch, &facts, db.ChargesOf, key.Shop, []uuid.UUID{key.Order})
 	if charge != nil {
 		ask(&batch, &same, db.ReferenceTaken, charge.ShopID, string(charge.Kind), charge.Reference)
+		askAll(&batch, func(rows []*db.Order) { charges = rows }, db.ChargeRows, key.Shop, key.Order)
+		ask(&batch, &lost, db.LostCharge, key.Shop, key.Order)
 	}
 	switch err := batch.send(ctx, tx); {
 	case err != nil:
 		return nil, false, err
 	case row == nil || first == nil:
 		return nil, false, payment.ErrNoMandate
+	case lost != nil:
+		s.sealBroken(Finding{"orders", lost.ID.String(), "the order is missing, and its reference says that it is a charge of " + key.Order.String()})
+		return nil, false, payment.ErrFrozen
 	}
-	m, err = s.mandate(ctx, row, first, facts)
+	if err := s.chargesUsable(ctx, charges); err != nil {
+		return nil, false, err
+	}
+	found := mandateRow{Mandate: *row}
+	if last != nil {
+		found.Decisions, found.DecisionAt, found.DecisionSeal = last.Number, last.At, last.Seal
+	}
+	m, err = s.mandate(ctx, &found, first, facts)
 	return m, same != nil, err
 }
 
+// chargesUsable returns an error if a charge is not as payrelay wrote it: the terms of its mandate are counted by it.
+func (s *Store) chargesUsable(ctx context.Context, charges []*db.Order) error {
+	for _, row := range charges {
+		o, err := s.facts(ctx, row)
+		if err == nil {
+			err = s.usable(o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mandate puts a mandate together. One that something else than payrelay has changed is frozen, and so is one of such a payment.
-func (s *Store) mandate(ctx context.Context, row *db.Mandate, first *db.Order, facts *db.ChargesOfRow) (*payment.Mandate, error) {
+func (s *Store) mandate(ctx context.Context, found *mandateRow, first *db.Order, facts *db.ChargesOfRow) (*payment.Mandate, error) {
+	row := &found.Mandate
 	sealer, err := s.sealer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if first == nil || !sealer.Matches(sealedMandate(row), row.Seal) {
+	if first == nil || !found.asWritten(sealer) {
 		s.sealBroken(Finding{"mandates", row.ID.String(), mandateFinding})
 		return nil, payment.ErrFrozen
 	}
@@ -160,9 +210,10 @@ func (s *Store) mandate(ctx context.Context, row *db.Mandate, first *db.Order, f
 
 // Mandate implements payment.Store.
 func (s *Store) Mandate(ctx context.Context, key payment.Key) (*payment.Mandate, error) {
-	var row db.Mandate
-	err := s.read(ctx, "load a mandate", func(ctx context.Context, q *db.Queries) (err error) {
-		row, err = q.MandateByID(ctx, db.MandateByIDParams{ShopID: key.Shop, ID: key.Order})
+	var row mandateRow
+	err := s.read(ctx, "load a mandate", func(ctx context.Context, q *db.Queries) error {
+		found, err := q.MandateByID(ctx, db.MandateByIDParams{ShopID: key.Shop, ID: key.Order})
+		row = mandateRow(found)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return payment.ErrNoMandate
 		}
@@ -171,7 +222,7 @@ func (s *Store) Mandate(ctx context.Context, key payment.Key) (*payment.Mandate,
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.mandates(ctx, key.Shop, []db.Mandate{row}, false)
+	all, err := s.mandates(ctx, key.Shop, []mandateRow{row}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -190,9 +241,13 @@ func (s *Store) Mandates(ctx context.Context, shop uuid.UUID, cursor string, lim
 		}
 		p.Cursor = &id
 	}
-	var rows []db.Mandate
-	err = s.read(ctx, "list mandates", func(ctx context.Context, q *db.Queries) (err error) {
-		rows, err = q.MandatesOf(ctx, p)
+	var rows []mandateRow
+	err = s.read(ctx, "list mandates", func(ctx context.Context, q *db.Queries) error {
+		found, err := q.MandatesOf(ctx, p)
+		rows = rows[:0]
+		for _, r := range found {
+			rows = append(rows, mandateRow(r))
+		}
 		return err
 	})
 	if err != nil {
@@ -200,17 +255,17 @@ func (s *Store) Mandates(ctx context.Context, shop uuid.UUID, cursor string, lim
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		page.Next = base64.RawURLEncoding.EncodeToString(rows[limit-1].ID[:])
+		page.Next = base64.RawURLEncoding.EncodeToString(rows[limit-1].Mandate.ID[:])
 	}
 	page.Items, err = s.mandates(ctx, shop, rows, true)
 	return page, err
 }
 
 // mandates completes mandates by their payments and charges. What is frozen is left out or an error.
-func (s *Store) mandates(ctx context.Context, shop uuid.UUID, rows []db.Mandate, leaveOut bool) ([]*payment.Mandate, error) {
+func (s *Store) mandates(ctx context.Context, shop uuid.UUID, rows []mandateRow, leaveOut bool) ([]*payment.Mandate, error) {
 	ids := make([]uuid.UUID, len(rows))
 	for i := range rows {
-		ids[i] = rows[i].ID
+		ids[i] = rows[i].Mandate.ID
 	}
 	firsts, facts := map[uuid.UUID]*db.Order{}, map[uuid.UUID]*db.ChargesOfRow{}
 	err := s.read(ctx, "load the payments of mandates", func(ctx context.Context, q *db.Queries) error {
@@ -232,7 +287,7 @@ func (s *Store) mandates(ctx context.Context, shop uuid.UUID, rows []db.Mandate,
 	}
 	all := []*payment.Mandate{}
 	for i := range rows {
-		m, err := s.mandate(ctx, &rows[i], firsts[rows[i].ID], facts[rows[i].ID])
+		m, err := s.mandate(ctx, &rows[i], firsts[ids[i]], facts[ids[i]])
 		switch {
 		case err == nil:
 			all = append(all, m)
@@ -277,9 +332,13 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 	if n := int32(m.MaxCharges); n > 0 { //nolint:gosec // as it was read
 		row.MaxCharges = &n
 	}
+	row.Seal = sealer.Seal(sealedMandate(&row))
 	if _, err := q.DecideMandate(ctx, db.DecideMandateParams{
-		Decision: row.Decision, DecidedAt: row.DecidedAt, ScheduleEndsAt: row.ScheduleEndsAt, Seal: sealer.Seal(sealedMandate(&row)), ShopID: row.ShopID, ID: row.ID,
-	}); err != nil || s.Operator == nil {
+		Decision: row.Decision, DecidedAt: row.DecidedAt, ScheduleEndsAt: row.ScheduleEndsAt, Seal: row.Seal, ShopID: row.ShopID, ID: row.ID,
+	}); err != nil {
+		return err
+	}
+	if err := s.addDecision(ctx, q, sealer, &row); err != nil || s.Operator == nil {
 		return err
 	}
 	name, err := q.ShopName(ctx, row.ShopID)
@@ -290,6 +349,20 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 		action: decisionActs[m.Decision], kind: "mandate", object: row.ID.String(), shop: name,
 		before: map[string]any{"decision": before}, after: map[string]any{"decision": m.Decision, "schedule_ends_at": row.ScheduleEndsAt},
 	})
+}
+
+// addDecision writes down that a mandate, which is locked, is as it is from now on.
+func (s *Store) addDecision(ctx context.Context, q *db.Queries, sealer *seal.Sealer, m *db.Mandate) error {
+	last, err := q.LastMandateDecision(ctx, db.LastMandateDecisionParams{ShopID: m.ShopID, MandateID: m.ID})
+	if err != nil {
+		return err
+	}
+	d := mandateRow{Mandate: *m, Decisions: 1, DecisionAt: s.Now().UTC().Truncate(time.Microsecond)}
+	if len(last) > 0 {
+		d.Decisions = last[0].Number + 1
+	}
+	_, err = q.InsertMandateDecision(ctx, db.InsertMandateDecisionParams{ShopID: m.ShopID, MandateID: m.ID, Number: d.Decisions, At: d.DecisionAt, Seal: sealer.Seal(d.sealedDecision())})
+	return err
 }
 
 // decisionActs are the operators' acts that lead to each decision.

@@ -135,9 +135,15 @@ func TestAChargeThatIsPaidLateCounts(t *testing.T) {
 	_, err = b.charge(t.Context(), s, key, "c-2", 1000)
 	require.Equal(t, payment.CodeMandateLimit, payment.CodeOf(err))
 
+	s = b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil }))
 	contested, err := b.charge(t.Context(), s, b.mandated(t, s, "other", payment.MandateTerms{}), "c-3", 1000)
 	require.NoError(t, err)
-	b.exec(t, "UPDATE orders SET conflicts = 1 WHERE id = $1", contested.ID)
+	contested, err = b.UpdateOrder(t.Context(), contested.Key(), func(o *payment.Order) error {
+		o.Record(b.newReport(payment.StatusFailed))
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, contested.Conflicts)
 	_, err = b.charge(t.Context(), s, payment.Key{Shop: contested.ShopID, Order: *contested.ParentID}, "c-4", 1000)
 	require.Equal(t, payment.CodeMandateChargeOpen, payment.CodeOf(err))
 }
@@ -281,5 +287,64 @@ func (b *fixture) settleUnknown(t *testing.T) {
 	require.NoError(t, rows.Err())
 	for _, key := range keys {
 		b.report(t, key, payment.StatusSucceeded)
+	}
+}
+
+// A mandate's row from before a decision has a seal that holds. The decisions, which nobody takes away, say what was decided since.
+func TestADecisionAboutAMandateIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	for name, decide := range map[string]func(*payment.Service, context.Context, payment.Key) (*payment.Mandate, error){
+		"pause": (*payment.Service).PauseMandate, "revoke": (*payment.Service).RevokeMandate,
+	} {
+		b := newFixture(t)
+		s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil }))
+		key := b.mandated(t, s, "first", payment.MandateTerms{})
+		_, err := s.PauseMandate(t.Context(), key)
+		require.NoError(t, err)
+		_, err = s.ResumeMandate(t.Context(), key)
+		require.NoError(t, err)
+		_, err = b.charge(t.Context(), s, key, "c-1", 1)
+		require.NoError(t, err)
+		b.exec(t, "CREATE TABLE old AS SELECT * FROM mandates")
+		_, err = decide(s, t.Context(), key)
+		require.NoError(t, err)
+		require.Empty(t, b.verify(t))
+		b.exec(t, "ALTER TABLE mandates DISABLE TRIGGER USER")
+		b.exec(t, "UPDATE mandates m SET decision = old.decision, decided_at = old.decided_at, seal = old.seal FROM old")
+		_, err = b.charge(t.Context(), s, key, "c-2", 1)
+		require.ErrorIs(t, err, payment.ErrFrozen, name)
+		_, err = s.Mandate(t.Context(), key)
+		require.ErrorIs(t, err, payment.ErrFrozen, name)
+		require.Equal(t, "mandates "+key.Order.String(), findingNames(b.verify(t)), name)
+		_, err = b.pool.Exec(t.Context(), "DELETE FROM mandate_decisions")
+		require.ErrorContains(t, err, "keeps its rows")
+		b.exec(t, "ALTER TABLE mandate_decisions DISABLE TRIGGER USER")
+		b.exec(t, "DELETE FROM mandate_decisions")
+		require.Equal(t, "mandates "+key.Order.String(), findingNames(b.verify(t)), name)
+	}
+}
+
+// The terms are counted by charges that payrelay wrote: one that was changed, hidden or removed stops the next.
+func TestTheTermsAreCountedByChargesAsTheyWereWritten(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"failed":                   "UPDATE orders SET status = 'failed', amount_captured = 0 WHERE reference = 'c-1'",
+		"long ago":                 "UPDATE orders SET finalized_at = '2020-01-01' WHERE reference = 'c-1'",
+		"given to another mandate": "UPDATE orders SET parent_id = (SELECT id FROM orders WHERE reference = 'other') WHERE reference = 'c-1'",
+		"a refund now":             "UPDATE orders SET kind = 'refund' WHERE reference = 'c-1'",
+		"removed":                  "DELETE FROM orders WHERE reference = 'c-1'",
+	} {
+		b := newTampered(t)
+		s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil }))
+		b.mandated(t, s, "other", payment.MandateTerms{})
+		key := b.mandated(t, s, "first", payment.MandateTerms{MaxCharges: 1})
+		_, err := b.charge(t.Context(), s, key, "c-1", 1)
+		require.NoError(t, err)
+		_, err = b.charge(t.Context(), s, key, "c-2", 1)
+		require.Equal(t, payment.CodeMandateLimit, payment.CodeOf(err), name)
+		b.tamper(t, change)
+		_, err = b.charge(t.Context(), s, key, "c-2", 1)
+		require.ErrorIs(t, err, payment.ErrFrozen, name)
+		require.NotEmpty(t, b.verify(t), name)
 	}
 }

@@ -173,7 +173,7 @@ func TestEveryProtectedColumnIsFound(t *testing.T) {
 var otherTables = map[string]string{
 	"shops": "sealed by the audit log", "shop_keys": "sealed by the audit log", "webhook_secrets": "sealed by the audit log", "shop_rates": "sealed by the audit log",
 	"limits": "sealed by the audit log", "accounts": "sealed by the audit log", "account_secrets": "sealed by the audit log", "account_shops": "sealed by the audit log", "routing_sets": "sealed by the audit log",
-	"audit_log": "a chain of its own", "payout_approvals": "sealed, TestAReleaseIsAnOperators", "mandates": "sealed, TestAnAlteredMandateIsNotCharged", "mandate_runs": "schedules, what is done follows from the mandate",
+	"audit_log": "a chain of its own", "payout_approvals": "sealed, TestAReleaseIsAnOperators", "mandates": "sealed, TestAnAlteredMandateIsNotCharged", "mandate_decisions": "sealed with the mandate, TestADecisionAboutAMandateIsNotTakenBack", "mandate_runs": "schedules, what is done follows from the mandate",
 	"service_keys": "encrypted, bound to the name; TestALostServiceKeyIsNotMadeAnew", "idempotency_keys": "encrypted, bound to the shop and the key",
 	"limit_uses": "compared with limit_reservations, TestWhatIsUsedOfALimitIsVerified", "limit_reservations": "compared with the orders, the same", "paused_shops": "compared with the counters and the audit log, TestARemovedPauseIsFound", "order_fingerprints": "only asks about duplicates",
 	"open_orders": "schedules polls", "order_holds": "sealed by the audit log",

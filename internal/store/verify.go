@@ -227,7 +227,7 @@ func (v *verification) readReceipts(ctx context.Context, q *db.Queries) error {
 
 // releases verifies that payrelay wrote the payouts of a shop that wait, and that operators decided about those that were.
 func (v *verification) releases(ctx context.Context, shop uuid.UUID) error {
-	return v.store.readWithin(ctx, verifyLimit, "read payouts that wait", func(ctx context.Context, q *db.Queries) error {
+	return v.store.snapshot(ctx, "read payouts that wait", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.ShopApprovals(ctx, shop)
 		for i := range rows {
 			written, err := v.store.asWritten(ctx, q, &rows[i])
@@ -248,11 +248,11 @@ func (v *verification) mandates(ctx context.Context, shop uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	return v.store.read(ctx, "read mandates", func(ctx context.Context, q *db.Queries) error {
+	return v.store.readWithin(ctx, verifyLimit, "read mandates", func(ctx context.Context, q *db.Queries) error {
 		rows, err := q.ShopMandates(ctx, shop)
-		for i := range rows {
-			if !sealer.Matches(sealedMandate(&rows[i]), rows[i].Seal) {
-				v.found(Finding{"mandates", rows[i].ID.String(), mandateFinding})
+		for _, r := range rows {
+			if m := mandateRow(r); !m.asWritten(sealer) {
+				v.found(Finding{"mandates", m.Mandate.ID.String(), mandateFinding})
 			}
 		}
 		return err

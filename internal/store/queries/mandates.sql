@@ -6,17 +6,26 @@ VALUES (@shop_id, @id, @max_amount, @min_days, @expires_at, @max_charges, @seal)
 SELECT * FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: MandateByID :one
-SELECT * FROM mandates WHERE shop_id = $1 AND id = $2;
+-- With the newest decision, as of the same moment.
+SELECT sqlc.embed(m), coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = $1 AND m.id = $2;
 
 -- name: MandatesOf :many
-SELECT * FROM mandates WHERE shop_id = @shop_id AND (sqlc.narg('cursor')::uuid IS NULL OR id < sqlc.narg('cursor')::uuid)
-ORDER BY id DESC LIMIT @max_rows;
+SELECT sqlc.embed(m), coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = @shop_id AND (sqlc.narg('cursor')::uuid IS NULL OR m.id < sqlc.narg('cursor')::uuid)
+ORDER BY m.id DESC LIMIT @max_rows;
 
 -- name: ChargesOf :many
 -- What counts of the charges of mandates; the epoch and the id of zeros stand for none. One whose end is called into question is as open
 -- as one that has none, and one whose money came late, as an order of its own, succeeded then.
 SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by IS NOT NULL) AS succeeded,
-    coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN updated_at WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
+    coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN greatest(updated_at, finalized_at) WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
     coalesce((array_agg(id ORDER BY id DESC) FILTER (WHERE finalized_at IS NULL OR conflicts > 0 OR (next_poll_at IS NOT NULL AND status <> 'succeeded')))[1],
         '00000000-0000-0000-0000-000000000000')::uuid AS open
 FROM orders WHERE shop_id = $1 AND parent_id = ANY(@ids::uuid[]) AND kind = 'payment' GROUP BY parent_id;
@@ -24,8 +33,31 @@ FROM orders WHERE shop_id = $1 AND parent_id = ANY(@ids::uuid[]) AND kind = 'pay
 -- name: DecideMandate :execrows
 UPDATE mandates SET decision = @decision, decided_at = @decided_at, schedule_ends_at = @schedule_ends_at, seal = @seal WHERE shop_id = @shop_id AND id = @id;
 
+-- name: LastMandateDecision :many
+-- The newest decision about a mandate, or none.
+SELECT number, at, seal FROM mandate_decisions WHERE shop_id = $1 AND mandate_id = $2 ORDER BY number DESC LIMIT 1;
+
+-- name: InsertMandateDecision :execrows
+INSERT INTO mandate_decisions (shop_id, mandate_id, number, at, seal) VALUES ($1, $2, $3, $4, $5);
+
+-- name: ChargeRows :many
+-- A mandate's charges, by their rows and by their references, as RefundRows.
+SELECT orders.* FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+    SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'payment'
+    UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'payment'
+));
+
+-- name: LostCharge :one
+-- A charge whose row is gone.
+SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = @parent_id AND r.kind = 'payment'
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id) LIMIT 1;
+
 -- name: ShopMandates :many
-SELECT * FROM mandates WHERE shop_id = @shop_id ORDER BY id;
+SELECT sqlc.embed(m), coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = @shop_id ORDER BY m.id;
 
 -- name: KnownReferences :many
 SELECT reference FROM order_references WHERE shop_id = @shop_id AND kind = 'payment' AND reference = ANY(@names::text[]);

@@ -12,9 +12,100 @@ import (
 	"github.com/google/uuid"
 )
 
+const ChargeRows = `-- name: ChargeRows :many
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+    SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'payment'
+    UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'payment'
+))
+`
+
+type ChargeRowsParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// A mandate's charges, by their rows and by their references, as RefundRows.
+func (q *Queries) ChargeRows(ctx context.Context, arg ChargeRowsParams) ([]Order, error) {
+	rows, err := q.db.Query(ctx, ChargeRows, arg.ShopID, arg.ParentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Order
+	for rows.Next() {
+		var i Order
+		if err := rows.Scan(
+			&i.ShopID,
+			&i.ID,
+			&i.Kind,
+			&i.Reference,
+			&i.RequestHash,
+			&i.ParentID,
+			&i.SupersededBy,
+			&i.Status,
+			&i.StatusReason,
+			&i.Operation,
+			&i.ManualCapture,
+			&i.FormLost,
+			&i.Sequence,
+			&i.Conflicts,
+			&i.Amount,
+			&i.Currency,
+			&i.AmountAuthorized,
+			&i.AmountCaptured,
+			&i.AmountRefunded,
+			&i.AmountReserved,
+			&i.CaptureAmount,
+			&i.ReportedAmount,
+			&i.AmountDisputed,
+			&i.AmountOverdrawn,
+			&i.DisputesOpen,
+			&i.Flow,
+			&i.Recurring,
+			&i.Provider,
+			&i.AccountID,
+			&i.AccountName,
+			&i.ProviderOrderID,
+			&i.ProviderReference,
+			&i.BankReferences,
+			&i.DataKey,
+			&i.ProviderState,
+			&i.NextAction,
+			&i.PaymentMethod,
+			&i.Failure,
+			&i.Routing,
+			&i.Details,
+			&i.Description,
+			&i.Metadata,
+			&i.NotificationUrl,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.FinalizedAt,
+			&i.NextPollAt,
+			&i.PollsSince,
+			&i.PollsDone,
+			&i.Denials,
+			&i.FirstDenialAt,
+			&i.Acknowledged,
+			&i.CommandAccepted,
+			&i.PendingSince,
+			&i.PendingStatus,
+			&i.Chain,
+			&i.Seal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ChargesOf = `-- name: ChargesOf :many
 SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by IS NOT NULL) AS succeeded,
-    coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN updated_at WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
+    coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN greatest(updated_at, finalized_at) WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
     coalesce((array_agg(id ORDER BY id DESC) FILTER (WHERE finalized_at IS NULL OR conflicts > 0 OR (next_poll_at IS NOT NULL AND status <> 'succeeded')))[1],
         '00000000-0000-0000-0000-000000000000')::uuid AS open
 FROM orders WHERE shop_id = $1 AND parent_id = ANY($2::uuid[]) AND kind = 'payment' GROUP BY parent_id
@@ -118,6 +209,32 @@ func (q *Queries) InsertMandate(ctx context.Context, arg InsertMandateParams) (i
 	return result.RowsAffected(), nil
 }
 
+const InsertMandateDecision = `-- name: InsertMandateDecision :execrows
+INSERT INTO mandate_decisions (shop_id, mandate_id, number, at, seal) VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertMandateDecisionParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	MandateID uuid.UUID `db:"mandate_id"`
+	Number    int32     `db:"number"`
+	At        time.Time `db:"at"`
+	Seal      []byte    `db:"seal"`
+}
+
+func (q *Queries) InsertMandateDecision(ctx context.Context, arg InsertMandateDecisionParams) (int64, error) {
+	result, err := q.db.Exec(ctx, InsertMandateDecision,
+		arg.ShopID,
+		arg.MandateID,
+		arg.Number,
+		arg.At,
+		arg.Seal,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const KnownReferences = `-- name: KnownReferences :many
 SELECT reference FROM order_references WHERE shop_id = $1 AND kind = 'payment' AND reference = ANY($2::text[])
 `
@@ -140,6 +257,42 @@ func (q *Queries) KnownReferences(ctx context.Context, arg KnownReferencesParams
 			return nil, err
 		}
 		items = append(items, reference)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const LastMandateDecision = `-- name: LastMandateDecision :many
+SELECT number, at, seal FROM mandate_decisions WHERE shop_id = $1 AND mandate_id = $2 ORDER BY number DESC LIMIT 1
+`
+
+type LastMandateDecisionParams struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	MandateID uuid.UUID `db:"mandate_id"`
+}
+
+type LastMandateDecisionRow struct {
+	Number int32     `db:"number"`
+	At     time.Time `db:"at"`
+	Seal   []byte    `db:"seal"`
+}
+
+// The newest decision about a mandate, or none.
+func (q *Queries) LastMandateDecision(ctx context.Context, arg LastMandateDecisionParams) ([]LastMandateDecisionRow, error) {
+	rows, err := q.db.Query(ctx, LastMandateDecision, arg.ShopID, arg.MandateID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LastMandateDecisionRow
+	for rows.Next() {
+		var i LastMandateDecisionRow
+		if err := rows.Scan(&i.Number, &i.At, &i.Seal); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -193,8 +346,30 @@ func (q *Queries) LeaseDueMandates(ctx context.Context, arg LeaseDueMandatesPara
 	return items, nil
 }
 
+const LostCharge = `-- name: LostCharge :one
+SELECT r.order_id AS id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'payment'
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = r.order_id) LIMIT 1
+`
+
+type LostChargeParams struct {
+	ShopID   uuid.UUID  `db:"shop_id"`
+	ParentID *uuid.UUID `db:"parent_id"`
+}
+
+// A charge whose row is gone.
+func (q *Queries) LostCharge(ctx context.Context, arg LostChargeParams) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, LostCharge, arg.ShopID, arg.ParentID)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const MandateByID = `-- name: MandateByID :one
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = $1 AND m.id = $2
 `
 
 type MandateByIDParams struct {
@@ -202,20 +377,31 @@ type MandateByIDParams struct {
 	ID     uuid.UUID `db:"id"`
 }
 
-func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Mandate, error) {
+type MandateByIDRow struct {
+	Mandate      Mandate   `db:"mandate"`
+	Decisions    int32     `db:"decisions"`
+	DecisionAt   time.Time `db:"decision_at"`
+	DecisionSeal []byte    `db:"decision_seal"`
+}
+
+// With the newest decision, as of the same moment.
+func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (MandateByIDRow, error) {
 	row := q.db.QueryRow(ctx, MandateByID, arg.ShopID, arg.ID)
-	var i Mandate
+	var i MandateByIDRow
 	err := row.Scan(
-		&i.ShopID,
-		&i.ID,
-		&i.MaxAmount,
-		&i.MinDays,
-		&i.ExpiresAt,
-		&i.MaxCharges,
-		&i.Decision,
-		&i.DecidedAt,
-		&i.ScheduleEndsAt,
-		&i.Seal,
+		&i.Mandate.ShopID,
+		&i.Mandate.ID,
+		&i.Mandate.MaxAmount,
+		&i.Mandate.MinDays,
+		&i.Mandate.ExpiresAt,
+		&i.Mandate.MaxCharges,
+		&i.Mandate.Decision,
+		&i.Mandate.DecidedAt,
+		&i.Mandate.ScheduleEndsAt,
+		&i.Mandate.Seal,
+		&i.Decisions,
+		&i.DecisionAt,
+		&i.DecisionSeal,
 	)
 	return i, err
 }
@@ -248,8 +434,12 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 }
 
 const MandatesOf = `-- name: MandatesOf :many
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND ($2::uuid IS NULL OR id < $2::uuid)
-ORDER BY id DESC LIMIT $3
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = $1 AND ($2::uuid IS NULL OR m.id < $2::uuid)
+ORDER BY m.id DESC LIMIT $3
 `
 
 type MandatesOfParams struct {
@@ -258,26 +448,36 @@ type MandatesOfParams struct {
 	MaxRows int32      `db:"max_rows"`
 }
 
-func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Mandate, error) {
+type MandatesOfRow struct {
+	Mandate      Mandate   `db:"mandate"`
+	Decisions    int32     `db:"decisions"`
+	DecisionAt   time.Time `db:"decision_at"`
+	DecisionSeal []byte    `db:"decision_seal"`
+}
+
+func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]MandatesOfRow, error) {
 	rows, err := q.db.Query(ctx, MandatesOf, arg.ShopID, arg.Cursor, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Mandate
+	var items []MandatesOfRow
 	for rows.Next() {
-		var i Mandate
+		var i MandatesOfRow
 		if err := rows.Scan(
-			&i.ShopID,
-			&i.ID,
-			&i.MaxAmount,
-			&i.MinDays,
-			&i.ExpiresAt,
-			&i.MaxCharges,
-			&i.Decision,
-			&i.DecidedAt,
-			&i.ScheduleEndsAt,
-			&i.Seal,
+			&i.Mandate.ShopID,
+			&i.Mandate.ID,
+			&i.Mandate.MaxAmount,
+			&i.Mandate.MinDays,
+			&i.Mandate.ExpiresAt,
+			&i.Mandate.MaxCharges,
+			&i.Mandate.Decision,
+			&i.Mandate.DecidedAt,
+			&i.Mandate.ScheduleEndsAt,
+			&i.Mandate.Seal,
+			&i.Decisions,
+			&i.DecisionAt,
+			&i.DecisionSeal,
 		); err != nil {
 			return nil, err
 		}
@@ -306,29 +506,43 @@ func (q *Queries) PlanMandate(ctx context.Context, arg PlanMandateParams) error 
 }
 
 const ShopMandates = `-- name: ShopMandates :many
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 ORDER BY id
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+FROM mandates m LEFT JOIN LATERAL (
+    SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
+) d ON true
+WHERE m.shop_id = $1 ORDER BY m.id
 `
 
-func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]Mandate, error) {
+type ShopMandatesRow struct {
+	Mandate      Mandate   `db:"mandate"`
+	Decisions    int32     `db:"decisions"`
+	DecisionAt   time.Time `db:"decision_at"`
+	DecisionSeal []byte    `db:"decision_seal"`
+}
+
+func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]ShopMandatesRow, error) {
 	rows, err := q.db.Query(ctx, ShopMandates, shopID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Mandate
+	var items []ShopMandatesRow
 	for rows.Next() {
-		var i Mandate
+		var i ShopMandatesRow
 		if err := rows.Scan(
-			&i.ShopID,
-			&i.ID,
-			&i.MaxAmount,
-			&i.MinDays,
-			&i.ExpiresAt,
-			&i.MaxCharges,
-			&i.Decision,
-			&i.DecidedAt,
-			&i.ScheduleEndsAt,
-			&i.Seal,
+			&i.Mandate.ShopID,
+			&i.Mandate.ID,
+			&i.Mandate.MaxAmount,
+			&i.Mandate.MinDays,
+			&i.Mandate.ExpiresAt,
+			&i.Mandate.MaxCharges,
+			&i.Mandate.Decision,
+			&i.Mandate.DecidedAt,
+			&i.Mandate.ScheduleEndsAt,
+			&i.Mandate.Seal,
+			&i.Decisions,
+			&i.DecisionAt,
+			&i.DecisionSeal,
 		); err != nil {
 			return nil, err
 		}

@@ -248,6 +248,14 @@ type Mandate struct {
 	Seal           []byte     `db:"seal"`
 }
 
+type MandateDecision struct {
+	ShopID    uuid.UUID `db:"shop_id"`
+	MandateID uuid.UUID `db:"mandate_id"`
+	Number    int32     `db:"number"`
+	At        time.Time `db:"at"`
+	Seal      []byte    `db:"seal"`
+}
+
 type MandateRun struct {
 	ShopID uuid.UUID `db:"shop_id"`
 	ID     uuid.UUID `db:"id"`
