@@ -210,6 +210,7 @@ func TestAnAlteredMandateIsNotCharged(t *testing.T) {
 		require.Len(t, page.Items, 1, "the altered one is left out")
 		require.Equal(t, other, page.Items[0].Key())
 		b.exec(t, "DELETE FROM mandates WHERE id = $1", key.Order)
+		require.Equal(t, []store.Finding{{Table: "mandates", ID: key.Order.String(), What: "the mandate of this payment is missing"}}, b.verify(t))
 		b.exec(t, "INSERT INTO mandates SELECT * FROM kept")
 		b.exec(t, "DROP TABLE kept")
 		b.exec(t, "ALTER TABLE mandates ENABLE TRIGGER USER")

@@ -29,6 +29,7 @@ type verifiedPage struct {
 	conflicts   map[uuid.UUID][]db.ConflictsToVerifyRow
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
 	remnants    []db.RemnantsToVerifyRow // of orders that are gone
+	unmandated  []uuid.UUID              // payments whose mandates are gone
 }
 
 // readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
@@ -116,7 +117,10 @@ func (p *verifiedPage) readMore(ctx context.Context, q *db.Queries, after uuid.U
 	if err != nil {
 		return err
 	}
-	p.remnants, err = q.RemnantsToVerify(ctx, db.RemnantsToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if p.remnants, err = q.RemnantsToVerify(ctx, db.RemnantsToVerifyParams{ShopID: p.shop, After: after, Until: p.until}); err != nil {
+		return err
+	}
+	p.unmandated, err = q.UnmandatedPayments(ctx, db.UnmandatedPaymentsParams{ShopID: p.shop, After: after, Until: p.until})
 	return err
 }
 
@@ -160,6 +164,9 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		if p.orders[id] == nil {
 			v.found(Finding{"orders", id.String(), "the order is missing, and its attempts are there"})
 		}
+	}
+	for _, id := range p.unmandated {
+		v.found(Finding{"mandates", id.String(), "the mandate of this payment is missing"})
 	}
 	for _, r := range p.remnants {
 		v.found(Finding{"orders", r.OrderID.String(), "the order is missing, and " + r.NamedIn + " names it"})

@@ -80,3 +80,8 @@ RETURNING mandate_runs.shop_id, mandate_runs.id;
 -- name: ShopsOfDueMandates :many
 -- For LeaseDueMandates of one shop after the other, the longest due first.
 SELECT shop_id FROM mandate_runs WHERE due_at <= @now::timestamptz GROUP BY shop_id ORDER BY min(due_at) LIMIT @max_rows;
+
+-- name: UnmandatedPayments :many
+-- Payments that must have a mandate, and have none.
+SELECT o.id FROM orders o WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until AND o.recurring AND o.kind = 'payment'
+    AND NOT EXISTS (SELECT 1 FROM mandates m WHERE m.shop_id = o.shop_id AND m.id = o.id) ORDER BY o.id;

@@ -13,7 +13,7 @@ import (
 )
 
 const ChargeRows = `-- name: ChargeRows :many
-SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
+SELECT orders.shop_id, orders.id, orders.kind, orders.reference, orders.request_hash, orders.parent_id, orders.superseded_by, orders.status, orders.status_reason, orders.operation, orders.manual_capture, orders.form_lost, orders.sequence, orders.conflicts, orders.amount, orders.currency, orders.amount_authorized, orders.amount_captured, orders.amount_refunded, orders.amount_reserved, orders.capture_amount, orders.reported_amount, orders.amount_disputed, orders.amount_overdrawn, orders.disputes_open, orders.flow, orders.recurring, orders.cascade, orders.provider, orders.account_id, orders.account_name, orders.provider_order_id, orders.provider_reference, orders.bank_references, orders.data_key, orders.provider_state, orders.next_action, orders.payment_method, orders.failure, orders.routing, orders.details, orders.description, orders.metadata, orders.notification_url, orders.created_at, orders.updated_at, orders.finalized_at, orders.next_poll_at, orders.polls_since, orders.polls_done, orders.denials, orders.first_denial_at, orders.acknowledged, orders.command_accepted, orders.pending_since, orders.pending_status, orders.chain, orders.seal FROM orders WHERE orders.shop_id = $1 AND orders.id = ANY (ARRAY(
     SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'payment'
     UNION SELECT r.order_id FROM order_references r WHERE r.shop_id = $1 AND r.parent_id = $2 AND r.kind = 'payment'
 ))
@@ -62,6 +62,7 @@ func (q *Queries) ChargeRows(ctx context.Context, arg ChargeRowsParams) ([]Order
 			&i.DisputesOpen,
 			&i.Flow,
 			&i.Recurring,
+			&i.Cascade,
 			&i.Provider,
 			&i.AccountID,
 			&i.AccountName,
@@ -577,6 +578,38 @@ func (q *Queries) ShopsOfDueMandates(ctx context.Context, arg ShopsOfDueMandates
 			return nil, err
 		}
 		items = append(items, shop_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const UnmandatedPayments = `-- name: UnmandatedPayments :many
+SELECT o.id FROM orders o WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3 AND o.recurring AND o.kind = 'payment'
+    AND NOT EXISTS (SELECT 1 FROM mandates m WHERE m.shop_id = o.shop_id AND m.id = o.id) ORDER BY o.id
+`
+
+type UnmandatedPaymentsParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+// Payments that must have a mandate, and have none.
+func (q *Queries) UnmandatedPayments(ctx context.Context, arg UnmandatedPaymentsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, UnmandatedPayments, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
