@@ -24,6 +24,7 @@ CREATE TABLE shops (
     cascade             text NOT NULL DEFAULT '' CONSTRAINT shops_cascade CHECK (cascade IN ('', 'provider', 'issuer')), -- the declines after which a payment may go to another account
     on_surplus          text NOT NULL DEFAULT 'hold' CONSTRAINT shops_on_surplus CHECK (on_surplus IN ('hold', 'refund')), -- what becomes of money that nobody asked for
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT shops_mode CHECK (mode IN ('enabled', 'drain', 'off')),
+    version             bigint NOT NULL DEFAULT 1,          -- how often the row was changed, so that nobody undoes what they have not seen
     created_at          timestamptz NOT NULL
 );
 

@@ -83,6 +83,7 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 		type row struct {
 			ID              string        `json:"id"`
 			Name            string        `json:"name"`
+			Version         int64         `json:"version"`
 			NotificationURL string        `json:"notification_url"`
 			AllowCIDRs      []string      `json:"allow_cidrs"`
 			Defaults        shop.Defaults `json:"defaults"`
@@ -92,7 +93,7 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		rows := []row{}
 		for _, s := range shops {
-			rows = append(rows, row{s.ID.String(), s.Name, s.NotificationURL, s.AllowCIDRs, s.Defaults, s.OnSurplus, offRows(off[s.ID]), s.CreatedAt})
+			rows = append(rows, row{s.ID.String(), s.Name, s.Version, s.NotificationURL, s.AllowCIDRs, s.Defaults, s.OnSurplus, offRows(off[s.ID]), s.CreatedAt})
 		}
 		return printJSON(io, rows)
 	}

@@ -20,6 +20,7 @@ type shopSetCmd struct {
 	AllowCIDR       []string `name:"allow-cidr" placeholder:"NETWORK:PORT" sep:"none" help:"An internal target that notifications may go to, such as 10.0.0.5:8080 or 10.0.0.0/8:443, in place of those from before. May be given several times."`
 	Resume          bool     `name:"resume" help:"Send notifications again to addresses that an answer of 410 switched off, those first that were held back. --notification-url and --allow-cidr do so, too."`
 	OnSurplus       string   `name:"on-surplus" enum:",hold,refund" default:"" help:"What becomes of money that nobody asked for and that has an order of its own, such as a late success: hold, so that the shop decides, or refund, at once."`
+	ExpectVersion   int64    `placeholder:"N" help:"Change nothing if the shop has another version than this one by now. 'server shop list --json' says which it has."`
 	JSON            bool     `name:"json" help:"Print JSON."`
 	shopDefaultFlags
 	reasonFlag
@@ -83,24 +84,22 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	if err := cmp.Or(operatorText{"--notification-url", c.NotificationURL}.check(), checkCIDRs(c.AllowCIDR)); err != nil {
 		return err
 	}
+	if c.ExpectVersion < 0 {
+		return errors.New("--expect-version counts from 1 on")
+	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
 	}
 	defer db.close()
-	now, err := db.store.ShopByName(ctx, c.Name)
+	now, err := db.store.SetShop(ctx, c.Name, store.ShopChange{
+		Expect: c.ExpectVersion, Resume: notifications, Apply: func(now *shop.Shop) error { return c.change(now, notifications, defaults) },
+	})
 	if err != nil {
-		return err
-	}
-	change, err := c.change(&now, notifications, defaults)
-	if err != nil {
-		return err
-	}
-	if err := db.store.SetShop(ctx, c.Name, change); err != nil {
 		return err
 	}
 	if c.JSON {
-		return printJSON(io, map[string]any{"name": now.Name, "notification_url": now.NotificationURL, "allow_cidrs": now.AllowCIDRs, "defaults": now.Defaults, "on_surplus": now.OnSurplus})
+		return printJSON(io, map[string]any{"name": now.Name, "version": now.Version, "notification_url": now.NotificationURL, "allow_cidrs": now.AllowCIDRs, "defaults": now.Defaults, "on_surplus": now.OnSurplus})
 	}
 	if notifications {
 		to := cmp.Or(now.NotificationURL, "the address that an order names, if it names one")
@@ -115,30 +114,25 @@ func (c shopSetCmd) Run(ctx context.Context, io *Streams) error {
 	return nil
 }
 
-// change is what the command line changes of a shop, which it changes, too.
-func (c shopSetCmd) change(now *shop.Shop, notifications, defaults bool) (change store.ShopChange, err error) {
+// change changes a shop as the command line says.
+func (c shopSetCmd) change(now *shop.Shop, notifications, defaults bool) error {
 	if len(c.AllowCIDR) > 0 {
 		now.AllowCIDRs = c.AllowCIDR
 	}
 	if c.NotificationURL != "" {
 		now.NotificationURL = c.NotificationURL
 	}
-	if notifications {
-		if now.NotificationURL != "" {
-			if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
-				return change, fmt.Errorf("the notification URL: %w. Nothing was changed", err)
-			}
+	if notifications && now.NotificationURL != "" {
+		if err := notify.CheckTarget(now.NotificationURL, now.AllowCIDRs); err != nil {
+			return fmt.Errorf("the notification URL: %w. Nothing was changed", err)
 		}
-		change.Notifications = &store.Notifications{URL: now.NotificationURL, AllowCIDRs: now.AllowCIDRs}
 	}
 	if c.OnSurplus != "" {
 		now.OnSurplus = shop.Surplus(c.OnSurplus)
-		change.OnSurplus = now.OnSurplus
 	}
-	if defaults {
-		now.Defaults, _ = c.over(now.Defaults)
-		change.Defaults = &now.Defaults
-		err = checkDefaults(now.Defaults, now.AllowCIDRs)
+	if !defaults {
+		return nil
 	}
-	return change, err
+	now.Defaults, _ = c.over(now.Defaults)
+	return checkDefaults(now.Defaults, now.AllowCIDRs)
 }

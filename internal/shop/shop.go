@@ -20,7 +20,9 @@ type Shop struct {
 	Defaults   Defaults
 	OnSurplus  Surplus
 	Mode       Mode
-	CreatedAt  time.Time
+	// Version counts the changes of the shop, from 1 on.
+	Version   int64
+	CreatedAt time.Time
 }
 
 // Surplus is what becomes of money that nobody asked for and that has an order of its own, such as a late success.

@@ -38,7 +38,7 @@ type configTable struct {
 }
 
 var configTables = []configTable{
-	{name: tableShops, owner: "t.id", columns: []string{"number", "name", "notification_url", "allow_cidrs", "site_url", "return_url", "success_url", "fail_url", "flow", "cascade", "on_surplus", "mode", "created_at"}},
+	{name: tableShops, owner: "t.id", columns: []string{"number", "name", "notification_url", "allow_cidrs", "site_url", "return_url", "success_url", "fail_url", "flow", "cascade", "on_surplus", "mode", "version", "created_at"}},
 	{
 		name: tableShopKeys, owner: "t.shop_id", key: []string{"id"},
 		columns: []string{"mac", "name", "scopes", "allow_cidrs", "mode", "created_at", "expires_at", "replaced_by", "revoked_at", "revoked_by", "revoked_reason"},

@@ -43,7 +43,11 @@ func TestLateMoneyGoesBackAtOnce(t *testing.T) {
 	shops, err := b.ShopsRefundingSurplus(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, shops, "it is held")
-	require.NoError(t, b.SetShop(t.Context(), b.shop.Name, store.ShopChange{OnSurplus: shop.RefundSurplus}))
+	_, err = b.SetShop(t.Context(), b.shop.Name, store.ShopChange{Apply: func(now *shop.Shop) error {
+		now.OnSurplus = shop.RefundSurplus
+		return nil
+	}})
+	require.NoError(t, err)
 	shops, err = b.ShopsRefundingSurplus(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []uuid.UUID{b.shop.ID}, shops)

@@ -27,7 +27,7 @@ var operatorsOnly = []string{
 	"EndWebhookSecrets", "InsertAccount", "InsertDemoKey", "InsertShop", "InsertShopKey", "InsertWebhookSecret",
 	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey", "ResumeShop",
 	"RetireSecrets", "RevokeKey", "RewindFeeds", "RotateCallbackToken", "SetAccountMode", "SetAccountSecret", "SetKeyMode",
-	"SetLimit", "SetNotificationURL", "SetRate", "SetReencryptionProgress", "SetShopDefaults", "SetShopSurplus", "SetShopMode", "SetWithheld", "SwitchOffAccount", "UnlinkAccount", "UpdateAccountSettings",
+	"SetLimit", "SetRate", "SetReencryptionProgress", "SetShop", "SetShopMode", "SetWithheld", "SwitchOffAccount", "UnlinkAccount", "UpdateAccountSettings",
 	"UpsertDemoShop", "InsertRoutingSet", "ActivateRoutingSet", "RetireRoutingSet",
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,7 @@ type NewShop struct {
 // CreateShop makes a shop with its first key. A name that is taken or cannot be one is a payment.Error of CodeInvalid
 // that says so.
 func (s *Store) CreateShop(ctx context.Context, n NewShop) (shop.Shop, error) {
-	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), OnSurplus: shop.HoldSurplus, Mode: shop.ModeEnabled, CreatedAt: s.Now()}
+	created := shop.Shop{ID: s.NewID(), Name: n.Name, NotificationURL: n.NotificationURL, AllowCIDRs: orEmpty(n.AllowCIDRs), OnSurplus: shop.HoldSurplus, Mode: shop.ModeEnabled, Version: 1, CreatedAt: s.Now()}
 	secret, err := s.seal([]byte(n.WebhookSecret.Reveal()), shopOwner(created.ID), fieldWebhookSecret)
 	if err != nil {
 		return shop.Shop{}, err
@@ -112,6 +113,7 @@ func shopOf(r db.ShopsRow) shop.Shop {
 	return shop.Shop{
 		ID: r.ID, Name: r.Name, NotificationURL: r.NotificationUrl, AllowCIDRs: r.AllowCidrs, OnSurplus: shop.Surplus(r.OnSurplus), Mode: shop.Mode(r.Mode),
 		Defaults:  shop.Defaults{SiteURL: r.SiteUrl, ReturnURL: r.ReturnUrl, SuccessURL: r.SuccessUrl, FailURL: r.FailUrl, Flow: r.Flow, Cascade: r.Cascade},
+		Version:   r.Version,
 		CreatedAt: r.CreatedAt.UTC(),
 	}
 }
@@ -133,58 +135,69 @@ func (s *Store) ShopsRefundingSurplus(ctx context.Context) ([]uuid.UUID, error) 
 
 // ShopChange is what becomes different of a shop.
 type ShopChange struct {
-	// Notifications says where notifications go from now on, those that wait too. Addresses that answered 410 are switched on again,
-	// and what was held back and what waits is due then, in order. nil changes nothing of them.
-	Notifications *Notifications
-	// Defaults replace those before, nil if they stay.
-	Defaults *shop.Defaults
-	// OnSurplus is what becomes of money that comes late, "" if that stays.
-	OnSurplus shop.Surplus
-}
-
-// Notifications is where a shop's notifications go.
-type Notifications struct {
-	URL        string
-	AllowCIDRs []string
+	// Expect is the version that the shop must have, 0 for any.
+	Expect int64
+	// Apply changes the shop as it is now, or refuses to. It may run twice.
+	Apply func(*shop.Shop) error
+	// Resume switches addresses on again that answered 410. What was held back and what waits is due then, in order.
+	Resume bool
 }
 
 // SetNotificationURL is SetShop for where notifications go.
 func (s *Store) SetNotificationURL(ctx context.Context, name, url string, allowCIDRs []string) error {
-	return s.SetShop(ctx, name, ShopChange{Notifications: &Notifications{url, allowCIDRs}})
+	_, err := s.SetShop(ctx, name, ShopChange{Resume: true, Apply: func(now *shop.Shop) error {
+		now.NotificationURL, now.AllowCIDRs = url, allowCIDRs
+		return nil
+	}})
+	return err
 }
 
-// SetShop changes a shop. One that does not exist is a payment.Error of CodeNotFound.
-func (s *Store) SetShop(ctx context.Context, name string, change ShopChange) error {
-	return s.act(ctx, "set shop", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
+// SetShop changes a shop. One that does not exist is a payment.Error of CodeNotFound; one of another version than expected, of
+// CodeInvalidState.
+func (s *Store) SetShop(ctx context.Context, name string, change ShopChange) (set shop.Shop, err error) {
+	err = s.act(ctx, "set shop", shopNamed(name), func(ctx context.Context, tx pgx.Tx) (act, error) {
 		q := db.New(tx)
-		id, err := lockShop(ctx, q, name)
-		if err != nil {
+		if _, err := lockShop(ctx, q, name); err != nil {
 			return act{}, err
 		}
 		row, err := q.ShopByName(ctx, name)
 		if err != nil {
 			return act{}, err
 		}
-		now := shopOf(db.ShopsRow(row))
-		done := act{action: "shop set", kind: "shop", object: name, shop: name, before: factsOf(now)}
-		if n := change.Notifications; n != nil {
-			now.NotificationURL, now.AllowCIDRs = n.URL, orEmpty(n.AllowCIDRs)
-			_, err = q.SetNotificationURL(ctx, db.SetNotificationURLParams{Name: name, NotificationUrl: n.URL, AllowCidrs: now.AllowCIDRs})
-			if err = errors.Join(err, s.resume(ctx, tx, id)); err != nil {
-				return act{}, err
-			}
+		set = shopOf(db.ShopsRow(row))
+		if change.Expect != 0 && change.Expect != set.Version {
+			return act{}, otherShopVersion(set, change.Expect)
 		}
-		if d := change.Defaults; d != nil {
-			now.Defaults = *d
-			_, err = q.SetShopDefaults(ctx, db.SetShopDefaultsParams{Name: name, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow, Cascade: d.Cascade})
+		done := act{action: "shop set", kind: "shop", object: name, shop: name, before: factsOf(set)}
+		if err := change.Apply(&set); err != nil {
+			return act{}, err
 		}
-		if change.OnSurplus != "" && err == nil {
-			now.OnSurplus = change.OnSurplus
-			_, err = q.SetShopSurplus(ctx, db.SetShopSurplusParams{Name: name, OnSurplus: string(change.OnSurplus)})
+		set.AllowCIDRs = orEmpty(set.AllowCIDRs)
+		set.Version++
+		d := set.Defaults
+		_, err = q.SetShop(ctx, db.SetShopParams{
+			ID: set.ID, NotificationUrl: set.NotificationURL, AllowCidrs: set.AllowCIDRs, SiteUrl: d.SiteURL, ReturnUrl: d.ReturnURL, SuccessUrl: d.SuccessURL, FailUrl: d.FailURL, Flow: d.Flow, Cascade: d.Cascade, OnSurplus: string(set.OnSurplus),
+		})
+		if err == nil && change.Resume {
+			err = s.resume(ctx, tx, set.ID)
 		}
-		done.after = factsOf(now)
+		done.after = factsOf(set)
 		return done, err
 	})
+	return set, err
+}
+
+// otherShopVersion tells who changes a shop that somebody else has changed meanwhile how it is now.
+func otherShopVersion(now shop.Shop, expected int64) error {
+	d := now.Defaults
+	settings := []string{"notification_url=" + now.NotificationURL, "allow_cidrs=" + strings.Join(now.AllowCIDRs, ","), "on_surplus=" + string(now.OnSurplus)}
+	for _, set := range [][2]string{{"site_url", d.SiteURL}, {"return_url", d.ReturnURL}, {"success_url", d.SuccessURL}, {"fail_url", d.FailURL}, {"flow", d.Flow}, {"cascade", d.Cascade}} {
+		if set[1] != "" {
+			settings = append(settings, set[0]+"="+set[1])
+		}
+	}
+	return &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf(
+		"Shop %s is at version %d, and not %d: somebody has changed it. It is %s now, with %s. Nothing was changed.", now.Name, now.Version, expected, now.Mode, strings.Join(settings, " "))}
 }
 
 // lockShop locks a shop until the end of the transaction.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"strconv"
 	"testing"
 
 	"github.com/google/uuid"
@@ -39,6 +40,46 @@ func TestShopsAreNamedOnce(t *testing.T) {
 	require.Equal(t, []gateway.Secret{gateway.Secret(b.secret)}, live)
 	_, err = b.WebhookSecrets(t.Context(), uuid.New())
 	require.ErrorIs(t, err, payment.ErrNotFound)
+}
+
+// Changes of a shop that are made at once all stay. One that was meant for another version is refused, with the shop as it is.
+func TestNoChangeOfAShopUndoesAnother(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	members := []func(*shop.Defaults) *string{
+		func(d *shop.Defaults) *string { return &d.SiteURL }, func(d *shop.Defaults) *string { return &d.ReturnURL },
+		func(d *shop.Defaults) *string { return &d.SuccessURL }, func(d *shop.Defaults) *string { return &d.FailURL },
+	}
+	change := func(i int, expect int64) (shop.Shop, error) {
+		return b.SetShop(t.Context(), "first", store.ShopChange{Expect: expect, Apply: func(now *shop.Shop) error {
+			*members[i](&now.Defaults) = "https://shop.example/" + strconv.Itoa(i)
+			return nil
+		}})
+	}
+	for _, err := range race(len(members), func(i int) error {
+		_, err := change(i, 0)
+		return err
+	}) {
+		require.NoError(t, err)
+	}
+	now, err := b.ShopByName(t.Context(), "first")
+	require.NoError(t, err)
+	for i, member := range members {
+		require.Equal(t, "https://shop.example/"+strconv.Itoa(i), *member(&now.Defaults))
+	}
+	require.EqualValues(t, 5, now.Version)
+	require.Equal(t, "https://shop.example/hook", now.NotificationURL)
+
+	require.NoError(t, b.SetShopMode(t.Context(), "first", shop.ModeDrain))
+	_, err = change(0, 5)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, "is at version 6, and not 5: somebody has changed it. It is drain now, with notification_url=https://shop.example/hook")
+	set, err := change(0, 6)
+	require.NoError(t, err)
+	require.EqualValues(t, 7, set.Version)
+	findings, err := b.CheckConfiguration(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, findings)
 }
 
 func TestAccountsComeBackWithTheirSecrets(t *testing.T) {

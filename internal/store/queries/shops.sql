@@ -2,10 +2,10 @@
 INSERT INTO shops (id, name, notification_url, allow_cidrs, created_at) VALUES ($1, $2, $3, $4, $5);
 
 -- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops ORDER BY name;
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, version, created_at FROM shops ORDER BY name;
 
 -- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops WHERE name = $1;
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, version, created_at FROM shops WHERE name = $1;
 
 -- name: InsertWebhookSecret :execrows
 INSERT INTO webhook_secrets (shop_id, id, secret, created_at) VALUES ($1, $2, $3, $4);
@@ -23,14 +23,9 @@ UPDATE webhook_secrets SET expires_at = least(expires_at, @expires_at::timestamp
 -- name: DeleteEndedWebhookSecrets :exec
 DELETE FROM webhook_secrets WHERE shop_id = @shop_id AND expires_at <= @now::timestamptz;
 
--- name: SetNotificationURL :execrows
-UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs WHERE name = @name;
-
--- name: SetShopDefaults :execrows
-UPDATE shops SET site_url = @site_url, return_url = @return_url, success_url = @success_url, fail_url = @fail_url, flow = @flow, cascade = @cascade WHERE name = @name;
-
--- name: SetShopSurplus :execrows
-UPDATE shops SET on_surplus = @on_surplus WHERE name = @name;
+-- name: SetShop :execrows
+UPDATE shops SET notification_url = @notification_url, allow_cidrs = @allow_cidrs, site_url = @site_url, return_url = @return_url, success_url = @success_url,
+    fail_url = @fail_url, flow = @flow, cascade = @cascade, on_surplus = @on_surplus, version = version + 1 WHERE id = @id;
 
 -- name: LockShop :one
 SELECT id FROM shops WHERE name = $1 FOR NO KEY UPDATE;
@@ -47,7 +42,7 @@ RETURNING s.id;
 SELECT name FROM shops WHERE id = $1;
 
 -- name: SetShopMode :execrows
-UPDATE shops SET mode = @mode WHERE id = @id;
+UPDATE shops SET mode = @mode, version = version + 1 WHERE id = @id;
 
 -- name: ShopIDByName :one
 SELECT id FROM shops WHERE name = $1;

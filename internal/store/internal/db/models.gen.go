@@ -530,6 +530,7 @@ type Shop struct {
 	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
+	Version         int64     `db:"version"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 

@@ -117,47 +117,36 @@ func (q *Queries) LockShop(ctx context.Context, name string) (uuid.UUID, error) 
 	return id, err
 }
 
-const SetNotificationURL = `-- name: SetNotificationURL :execrows
-UPDATE shops SET notification_url = $1, allow_cidrs = $2 WHERE name = $3
+const SetShop = `-- name: SetShop :execrows
+UPDATE shops SET notification_url = $1, allow_cidrs = $2, site_url = $3, return_url = $4, success_url = $5,
+    fail_url = $6, flow = $7, cascade = $8, on_surplus = $9, version = version + 1 WHERE id = $10
 `
 
-type SetNotificationURLParams struct {
-	NotificationUrl string   `db:"notification_url"`
-	AllowCidrs      []string `db:"allow_cidrs"`
-	Name            string   `db:"name"`
+type SetShopParams struct {
+	NotificationUrl string    `db:"notification_url"`
+	AllowCidrs      []string  `db:"allow_cidrs"`
+	SiteUrl         string    `db:"site_url"`
+	ReturnUrl       string    `db:"return_url"`
+	SuccessUrl      string    `db:"success_url"`
+	FailUrl         string    `db:"fail_url"`
+	Flow            string    `db:"flow"`
+	Cascade         string    `db:"cascade"`
+	OnSurplus       string    `db:"on_surplus"`
+	ID              uuid.UUID `db:"id"`
 }
 
-func (q *Queries) SetNotificationURL(ctx context.Context, arg SetNotificationURLParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetNotificationURL, arg.NotificationUrl, arg.AllowCidrs, arg.Name)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
-const SetShopDefaults = `-- name: SetShopDefaults :execrows
-UPDATE shops SET site_url = $1, return_url = $2, success_url = $3, fail_url = $4, flow = $5, cascade = $6 WHERE name = $7
-`
-
-type SetShopDefaultsParams struct {
-	SiteUrl    string `db:"site_url"`
-	ReturnUrl  string `db:"return_url"`
-	SuccessUrl string `db:"success_url"`
-	FailUrl    string `db:"fail_url"`
-	Flow       string `db:"flow"`
-	Cascade    string `db:"cascade"`
-	Name       string `db:"name"`
-}
-
-func (q *Queries) SetShopDefaults(ctx context.Context, arg SetShopDefaultsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetShopDefaults,
+func (q *Queries) SetShop(ctx context.Context, arg SetShopParams) (int64, error) {
+	result, err := q.db.Exec(ctx, SetShop,
+		arg.NotificationUrl,
+		arg.AllowCidrs,
 		arg.SiteUrl,
 		arg.ReturnUrl,
 		arg.SuccessUrl,
 		arg.FailUrl,
 		arg.Flow,
 		arg.Cascade,
-		arg.Name,
+		arg.OnSurplus,
+		arg.ID,
 	)
 	if err != nil {
 		return 0, err
@@ -166,7 +155,7 @@ func (q *Queries) SetShopDefaults(ctx context.Context, arg SetShopDefaultsParams
 }
 
 const SetShopMode = `-- name: SetShopMode :execrows
-UPDATE shops SET mode = $1 WHERE id = $2
+UPDATE shops SET mode = $1, version = version + 1 WHERE id = $2
 `
 
 type SetShopModeParams struct {
@@ -182,25 +171,8 @@ func (q *Queries) SetShopMode(ctx context.Context, arg SetShopModeParams) (int64
 	return result.RowsAffected(), nil
 }
 
-const SetShopSurplus = `-- name: SetShopSurplus :execrows
-UPDATE shops SET on_surplus = $1 WHERE name = $2
-`
-
-type SetShopSurplusParams struct {
-	OnSurplus string `db:"on_surplus"`
-	Name      string `db:"name"`
-}
-
-func (q *Queries) SetShopSurplus(ctx context.Context, arg SetShopSurplusParams) (int64, error) {
-	result, err := q.db.Exec(ctx, SetShopSurplus, arg.OnSurplus, arg.Name)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const ShopByName = `-- name: ShopByName :one
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops WHERE name = $1
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, version, created_at FROM shops WHERE name = $1
 `
 
 type ShopByNameRow struct {
@@ -216,6 +188,7 @@ type ShopByNameRow struct {
 	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
+	Version         int64     `db:"version"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
@@ -235,6 +208,7 @@ func (q *Queries) ShopByName(ctx context.Context, name string) (ShopByNameRow, e
 		&i.Cascade,
 		&i.OnSurplus,
 		&i.Mode,
+		&i.Version,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -263,7 +237,7 @@ func (q *Queries) ShopName(ctx context.Context, id uuid.UUID) (string, error) {
 }
 
 const Shops = `-- name: Shops :many
-SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, created_at FROM shops ORDER BY name
+SELECT id, name, notification_url, allow_cidrs, site_url, return_url, success_url, fail_url, flow, cascade, on_surplus, mode, version, created_at FROM shops ORDER BY name
 `
 
 type ShopsRow struct {
@@ -279,6 +253,7 @@ type ShopsRow struct {
 	Cascade         string    `db:"cascade"`
 	OnSurplus       string    `db:"on_surplus"`
 	Mode            string    `db:"mode"`
+	Version         int64     `db:"version"`
 	CreatedAt       time.Time `db:"created_at"`
 }
 
@@ -304,6 +279,7 @@ func (q *Queries) Shops(ctx context.Context) ([]ShopsRow, error) {
 			&i.Cascade,
 			&i.OnSurplus,
 			&i.Mode,
+			&i.Version,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
