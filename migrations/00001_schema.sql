@@ -1266,6 +1266,6 @@ DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
 DROP TABLE mandate_decisions, mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
+DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_demotions, account_health, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

@@ -133,14 +133,22 @@ func (s *Service) beginAtOne(ctx context.Context, in intake, candidates []Accoun
 	}
 	decision.PassOver(taken, routing.Limit)
 	stored, isNew, next := s.beginAtOne(ctx, in, candidates[at+1:], decision)
-	switch CodeOf(next) { //nolint:exhaustive // the others say that something may be stored, or is wrong with the database
-	case CodeLimitExceeded, CodeMissingFields, CodeUnsupported, CodeInvalid, CodeDisabled: // it cannot be begun there either
+	if takesNeither(next) {
 		return nil, false, err
 	}
 	if isNew {
 		s.Observe(Event{Provider: o.Provider, Kind: o.Kind, Order: stored.ID, Account: taken, Elsewhere: stored.AccountName, Reason: string(routing.Limit)})
 	}
 	return stored, isNew, next
+}
+
+// takesNeither reports whether an order cannot be begun at the next accounts either, after a limit of the first refused it.
+func takesNeither(next error) bool {
+	switch CodeOf(next) { //nolint:exhaustive // the others say that something may be stored, or is wrong with the database
+	case CodeLimitExceeded, CodeMissingFields, CodeUnsupported, CodeInvalid, CodeDisabled:
+		return true
+	}
+	return false
 }
 
 // firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be

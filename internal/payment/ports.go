@@ -47,6 +47,9 @@ type Store interface {
 	// twice.
 	ApplyCallback(ctx context.Context, cb Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
+	// CheckLimits refuses a new order as CreateOrder would because of limits, and counts nothing.
+	CheckLimits(ctx context.Context, o *Order) error
+
 	// ProviderOrderID returns the id by which the provider is to know an order: always the same for a shop, a kind, the shop's
 	// reference and the number of the attempt, whatever was lost in between.
 	ProviderOrderID(ctx context.Context, shop uuid.UUID, kind gateway.Kind, reference string, attempt int) (string, error)

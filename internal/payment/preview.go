@@ -39,30 +39,19 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 		return nil, err
 	}
 	p := &Preview{}
-	passedOver := map[string]bool{}
-	var refused error // by the first, as firstOffer does
-	for _, a := range candidates {
-		reason := s.wouldTake(in, a)
-		if reason == nil {
-			p.Account = a
-			break
-		}
-		if refused == nil {
-			refused = reason
-		}
-		if !isHeldBack(refused) {
-			break
-		}
-		passedOver[a.Name] = isHeldBack(reason)
-	}
-	if p.Account.Name == "" {
-		return nil, refused
+	passedOver := map[string]routing.Reason{}
+	if p.Account, err = s.previewAt(ctx, in, candidates, passedOver); err != nil {
+		return nil, err
 	}
 	if decision != nil {
 		p.Rule = decision.Rule
 	}
 	for _, a := range candidates {
-		p.add(a, p.reasonOf(a, passedOver[a.Name]))
+		reason := passedOver[a.Name]
+		if reason == "" && a.Demoted && a.Name != p.Account.Name {
+			reason = routing.Unhealthy
+		}
+		p.add(a, reason)
 	}
 	for _, a := range accounts {
 		reason := reasonNotToTake(a, it.currency, it.purpose)
@@ -74,21 +63,56 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 	return p, nil
 }
 
-// reasonOf says why the payment would not go to one of the candidates.
-func (p *Preview) reasonOf(a Account, passedOver bool) routing.Reason {
-	switch {
-	case passedOver:
-		return routing.CircuitOpen
-	case a.Demoted && a.Name != p.Account.Name:
-		return routing.Unhealthy
-	}
-	return ""
-}
-
 func (p *Preview) add(a Account, reason routing.Reason) {
 	if !slices.ContainsFunc(p.Candidates, func(c PreviewCandidate) bool { return c.Account.Name == a.Name }) {
 		p.Candidates = append(p.Candidates, PreviewCandidate{a, reason})
 	}
+}
+
+// previewAt is the account that beginAtOne would begin a payment at. It notes why others before it are passed over.
+func (s *Service) previewAt(ctx context.Context, in NewPayment, candidates []Account, passedOver map[string]routing.Reason) (Account, error) {
+	at, err := s.firstTaking(in, candidates, passedOver)
+	if err != nil {
+		return Account{}, err
+	}
+	taking := candidates[at]
+	err = s.Store.CheckLimits(ctx, s.trialOrder(in, taking))
+	if err == nil || !limitedBy(err, taking) || at+1 == len(candidates) {
+		return taking, err
+	}
+	passedOver[taking.Name] = routing.Limit
+	next, nextErr := s.previewAt(ctx, in, candidates[at+1:], passedOver)
+	if takesNeither(nextErr) {
+		return Account{}, err
+	}
+	return next, nextErr
+}
+
+// firstTaking is the place of the account that firstOffer would offer a payment to.
+func (s *Service) firstTaking(in NewPayment, candidates []Account, passedOver map[string]routing.Reason) (at int, refused error) {
+	for i, a := range candidates {
+		reason := s.wouldTake(in, a)
+		if reason == nil {
+			return i, nil
+		}
+		if refused == nil {
+			refused = reason
+		}
+		if !isHeldBack(refused) {
+			break
+		}
+		if isHeldBack(reason) {
+			passedOver[a.Name] = routing.CircuitOpen
+		}
+	}
+	return 0, refused
+}
+
+// trialOrder is a payment as it would be counted with the limits of an account.
+func (s *Service) trialOrder(in NewPayment, a Account) *Order {
+	o := s.paymentIntake(in).order.at(a)
+	o.ID, o.CardFingerprint = s.NewID(), s.cardFingerprint(in.Method.Card)
+	return &o
 }
 
 // wouldTake says why an account would not take a payment now.

@@ -230,3 +230,46 @@ func TestAPreviewSendsAndStoresNothing(t *testing.T) {
 		require.Empty(t, fake.Calls(), name)
 	}
 }
+
+// A preview passes an account over whose limit would refuse the payment, as the payment itself does.
+func TestAPreviewPassesOverWhatALimitRefuses(t *testing.T) {
+	t.Parallel()
+	s, service, providers := underRules(t, oneRule(`{}`, `{"accounts": ["spare", "first", "second"]}`))
+	limited := func(names ...string) {
+		clear(s.failures)
+		for _, a := range s.accounts {
+			for _, name := range names {
+				if a.Name == name {
+					s.failures["CheckLimits "+name] = LimitExceeded([]LimitHit{{Limit: Limit{Scope: LimitAccount, ObjectID: a.ID.String(), Kind: gateway.KindPayment, Rule: LimitOrder, Amount: 1, Currency: "EUR"}}})
+				}
+			}
+		}
+	}
+	previews := func() (account string, reasons []string) {
+		t.Helper()
+		p, err := service.PreviewPayment(t.Context(), euros())
+		require.NoError(t, err)
+		for _, c := range p.Candidates {
+			reasons = append(reasons, c.Account.Name+" "+string(c.Reason))
+		}
+		return p.Account.Name, reasons
+	}
+	limited("spare")
+	account, reasons := previews()
+	require.Equal(t, "first", account)
+	require.Equal(t, []string{"spare limit", "first ", "second "}, reasons)
+
+	providers["first"].HeldBackFunc = func(gateway.Ref) time.Duration { return time.Second }
+	account, reasons = previews()
+	require.Equal(t, "second", account)
+	require.Equal(t, []string{"spare limit", "first circuit_open", "second "}, reasons)
+
+	limited("spare", "second")
+	_, err := service.PreviewPayment(t.Context(), euros())
+	require.Equal(t, CodeLimitExceeded, CodeOf(err))
+	require.Equal(t, s.accounts[2].ID.String(), err.(*Error).Limit.ObjectID, "the limit of the first") //nolint:errorlint,forcetypeassert // it is one
+
+	s.failures["CheckLimits spare"] = LimitExceeded([]LimitHit{{Limit: Limit{Scope: LimitShop, Kind: gateway.KindPayment, Rule: LimitOrder, Amount: 1, Currency: "EUR"}}})
+	_, err = service.PreviewPayment(t.Context(), euros())
+	require.Equal(t, CodeLimitExceeded, CodeOf(err), "a limit of the shop counts everywhere")
+}

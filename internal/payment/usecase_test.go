@@ -44,6 +44,10 @@ func (s *shopStore) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) 
 	return s.accounts, s.failures["ShopAccounts"]
 }
 
+func (s *shopStore) CheckLimits(_ context.Context, o *Order) error {
+	return s.failures["CheckLimits "+o.AccountName]
+}
+
 func (s *shopStore) Account(_ context.Context, id uuid.UUID) (Account, error) {
 	for _, a := range s.accounts {
 		if a.ID == id {

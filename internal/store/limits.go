@@ -148,6 +148,32 @@ func (c *counting) reserve(ctx context.Context, tx pgx.Tx, o *payment.Order) err
 	return nil
 }
 
+// errNotCounted takes back what was counted.
+var errNotCounted = errors.New("the order is not counted")
+
+// CheckLimits implements payment.Store: it counts the order, and takes that back.
+func (s *Store) CheckLimits(ctx context.Context, o *payment.Order) error {
+	c, err := s.countingOf(ctx, o)
+	switch {
+	case err != nil:
+		return err
+	case c.paused:
+		return payment.CardPaymentsPaused()
+	case len(c.limits) == 0:
+		return nil
+	}
+	err = s.write(ctx, "check limits", func(ctx context.Context, tx pgx.Tx) error {
+		if err := c.reserve(ctx, tx, o); err != nil {
+			return err
+		}
+		return errNotCounted
+	})
+	if errors.Is(err, errNotCounted) {
+		return nil
+	}
+	return err
+}
+
 // claim refuses an order that looks like another one, unless it is meant.
 func (c *counting) claim(ctx context.Context, q *db.Queries, o *payment.Order) error {
 	if c.duplicate == nil {

@@ -295,3 +295,27 @@ func TestALimitOfAnAccountPassesPaymentsOn(t *testing.T) {
 	require.Equal(t, payment.CodeLimitExceeded, payment.CodeOf(err))
 	require.Equal(t, 4, b.count(t, "SELECT count(*) FROM orders"))
 }
+
+// A question whether an order goes beyond a limit is answered as the order would be, and counts nothing.
+func TestAQuestionIsNotCounted(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitAccount, Rule: payment.LimitDay, Amount: 1_000, Enforced: true}, "EUR-1")
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitHour, Orders: 1}, "first")
+	reported := 0
+	b.LimitHit = func(context.Context, payment.LimitHit) { reported++ }
+	for range 3 {
+		require.NoError(t, b.CheckLimits(t.Context(), b.draft(t, "asked", 1_000)))
+	}
+	err := b.CheckLimits(t.Context(), b.draft(t, "asked", 1_001))
+	require.Equal(t, payment.CodeLimitExceeded, payment.CodeOf(err))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM limit_uses"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM limit_reservations"))
+
+	b.create(t, "made", 600)
+	require.NoError(t, b.CheckLimits(t.Context(), b.draft(t, "asked", 400)))
+	asked, _ := errors.AsType[*payment.Error](b.CheckLimits(t.Context(), b.draft(t, "asked", 401)))
+	require.EqualValues(t, 600, asked.Limit.UsedAmount)
+	require.Zero(t, reported)
+	require.Equal(t, asked.Limit.FreeAt, b.exceeds(t, t.Context(), "asked", 401).FreeAt)
+}

@@ -60,6 +60,7 @@ func TestALimitIsWatchedAndThenEnforced(t *testing.T) {
 	set("enforce", "order", "--amount", "100")
 	require.Nil(t, d.beyond("/v1/payments", body("limited-4", 101)).FreeAt)
 	require.Contains(t, d.operator("limit", "list"), "2500")
+	d.refuses("/v1/payments/preview", body("limited-4", 101), http.StatusUnprocessableEntity, "limit_exceeded")
 	d.operator("limit", "remove", "--shop", "demo", "--kind", "payment", "--rule", "order", "--currency", "EUR")
 	d.operator("limit", "remove", "--shop", "demo", "--kind", "payment", "--rule", "day", "--currency", "EUR")
 	d.paid("limited-4", 101, "")

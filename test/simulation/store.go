@@ -117,6 +117,9 @@ func (s *store) CreateOrder(_ context.Context, o *payment.Order) (*payment.Order
 	return s.insert(o)
 }
 
+// CheckLimits implements payment.Store: there are none.
+func (s *store) CheckLimits(context.Context, *payment.Order) error { return nil }
+
 // insert writes a new order, unless its reference is taken.
 func (s *store) insert(o *payment.Order) (*payment.Order, bool, error) {
 	if r := s.byReference(o); r != nil {
