@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -96,13 +97,25 @@ func (c auditExportCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if err := db.store.EachAudit(ctx, c.filter(), func(e store.AuditEntry) error {
-		return w.Write([]string{
+		row := []string{
 			e.ID.String(), e.At.Format(time.RFC3339Nano), e.Actor, e.ActorKind, e.Host, e.ClaimedBy, e.Action, e.ObjectKind, e.ObjectID, e.Shop,
 			string(e.Before), string(e.After), e.Reason,
-		})
+		}
+		for i := range row {
+			row[i] = noFormula(row[i])
+		}
+		return w.Write(row)
 	}); err != nil {
 		return err
 	}
 	w.Flush()
 	return w.Error()
+}
+
+// noFormula keeps a spreadsheet from executing a cell.
+func noFormula(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		return "'" + cell
+	}
+	return cell
 }

@@ -387,10 +387,29 @@ func TestAuditLogIsSelectedAndExported(t *testing.T) {
 	require.JSONEq(t, `{"allow_cidrs": [], "notification_url": "https://shop.example/hook"}`, string(entries[2].Before))
 	require.JSONEq(t, `{"allow_cidrs": [], "notification_url": "https://shop.example/other"}`, string(entries[2].After))
 
+	b.command(t, "shop", "set", "second", "--site-url", "https://shop.example/", "--as", "@SUM(1)", "--reason", `=HYPERLINK("https://elsewhere.example")`)
 	rows, err := csv.NewReader(strings.NewReader(b.command(t, "audit", "export", "--format", "csv", "--shop", "second"))).ReadAll()
 	require.NoError(t, err)
-	require.Len(t, rows, 2)
+	require.Len(t, rows, 3)
 	require.Equal(t, `a "quoted", reason`, rows[1][len(rows[0])-1])
+	require.Equal(t, `'=HYPERLINK("https://elsewhere.example")`, rows[2][len(rows[0])-1], "no formula")
+	require.Contains(t, rows[2], "'@SUM(1)")
+}
+
+// A text with a line break would forge an entry where the log is listed.
+func TestTextsWithControlCharactersAreRefused(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	before := b.contents(t)
+	for _, args := range [][]string{
+		{"shop", "create", "second", "--reason", "a\n2031-01-01T00:00:00Z ann@host shop set"}, {"shop", "create", "second", "--as", "a\x1b[31mb"}, {"key", "create", "first", "--name", "a\rb"},
+	} {
+		require.Contains(t, b.refused(t, args...), "has control characters", "%q", args)
+	}
+	for flag, wrong := range map[string]string{"--days": "0", "--from": "::ffff:127.0.0.1/128"} {
+		require.Contains(t, b.refused(t, "key", "create", "first", flag, wrong), flag)
+	}
+	require.Equal(t, before, b.contents(t))
 }
 
 // A reason that is given says something.

@@ -50,8 +50,8 @@ const maxKeyDays = 1095
 
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 
-func checkDays(n int) error {
-	if n < 0 || n > maxKeyDays {
+func checkDays(n *int) error {
+	if n != nil && (*n < 1 || *n > maxKeyDays) {
 		return fmt.Errorf("--days is from 1 to %d", maxKeyDays)
 	}
 	return nil
@@ -62,6 +62,8 @@ func checkNetworks(flag string, networks []string) error {
 	for _, network := range networks {
 		if prefix, err := netip.ParsePrefix(network); err != nil || prefix != prefix.Masked() {
 			return fmt.Errorf("--%s %q is not a network such as 203.0.113.0/24 or 2001:db8::/48", flag, network)
+		} else if prefix.Addr().Is4In6() { // callers are seen by their IPv4 address
+			return fmt.Errorf("--%s %q is a network of IPv4 addresses: write it as one, such as 203.0.113.0/24", flag, network)
 		}
 	}
 	return nil
@@ -71,7 +73,7 @@ type keyCreateCmd struct {
 	Shop string   `arg:"" help:"The shop."`
 	Name string   `placeholder:"TEXT" help:"What it is for, such as 'checkout'."`
 	From []string `placeholder:"CIDR" sep:"none" help:"A network that calls with it may come from. May be given several times; any without it."`
-	Days int      `help:"For how many days it works; 365, or 90 with the scope payouts, without it."`
+	Days *int     `help:"For how many days it works; 365, or 90 with the scope payouts, without it."`
 	JSON bool     `name:"json" help:"Print JSON."`
 	keyScopes
 	reasonFlag
@@ -79,7 +81,7 @@ type keyCreateCmd struct {
 
 // Run implements the command.
 func (c keyCreateCmd) Run(ctx context.Context, io *Streams) error {
-	if err := errors.Join(checkDays(c.Days), checkNetworks("from", c.From)); err != nil {
+	if err := errors.Join(checkDays(c.Days), checkNetworks("from", c.From), operatorText{"--name", c.Name}.check()); err != nil {
 		return err
 	}
 	db, err := operate(ctx, io, c.Reason)
@@ -88,7 +90,7 @@ func (c keyCreateCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer db.close()
 	key := shop.NewKey()
-	made, err := db.store.CreateKey(ctx, c.Shop, store.NewKey{Key: key, Name: c.Name, Scopes: c.scopes(), AllowCIDRs: c.From, Life: time.Duration(c.Days) * 24 * time.Hour})
+	made, err := db.store.CreateKey(ctx, c.Shop, store.NewKey{Key: key, Name: c.Name, Scopes: c.scopes(), AllowCIDRs: c.From, Life: time.Duration(orZero(c.Days)) * 24 * time.Hour})
 	if err != nil {
 		return err
 	}
@@ -255,14 +257,14 @@ func (c keyRevokeCmd) Run(ctx context.Context, io *Streams) error {
 type keyNarrowCmd struct {
 	ID   string   `arg:"" help:"The key's id; it stands in the key behind prk_live_."`
 	From []string `placeholder:"CIDR" sep:"none" help:"A network that calls with it may come from, within those from before. May be given several times."`
-	Days int      `help:"From now on it works for so many days, fewer than before."`
+	Days *int     `help:"From now on it works for so many days, fewer than before."`
 	keyScopes
 	reasonFlag
 }
 
 // Run implements the command.
 func (c keyNarrowCmd) Run(ctx context.Context, io *Streams) error {
-	if len(c.Scope) == 0 && len(c.From) == 0 && c.Days == 0 {
+	if len(c.Scope) == 0 && len(c.From) == 0 && c.Days == nil {
 		return errors.New("nothing to change: give --scope, --from or --days")
 	}
 	if err := errors.Join(checkDays(c.Days), checkNetworks("from", c.From)); err != nil {
@@ -274,8 +276,8 @@ func (c keyNarrowCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer db.close()
 	n := store.Narrowing{Scopes: c.given(), AllowCIDRs: c.From}
-	if c.Days > 0 {
-		n.ExpiresAt = db.clock.Now().Add(time.Duration(c.Days) * 24 * time.Hour)
+	if c.Days != nil {
+		n.ExpiresAt = db.clock.Now().Add(time.Duration(*c.Days) * 24 * time.Hour)
 	}
 	k, err := db.store.NarrowKey(ctx, c.ID, n)
 	if err != nil {

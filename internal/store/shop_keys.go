@@ -119,6 +119,9 @@ func (s *Store) RotateKey(ctx context.Context, id, key string, overlap time.Dura
 		if old.ReplacedBy != nil {
 			return act{}, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The key %s was rotated before: %s stands in its place, and it works until %s.", id, *old.ReplacedBy, old.ExpiresAt.UTC().Format(time.RFC3339))}
 		}
+		if old.Mode != string(shop.ModeEnabled) {
+			return act{}, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("The key %s is not enabled (%s), and its successor would be. Run 'server key enable %s' first, or 'server key revoke %s'. Nothing was changed.", id, old.Mode, id, id)}
+		}
 		row := fresh
 		row.Name, row.Scopes, row.AllowCidrs = old.Name, old.Scopes, old.AllowCidrs
 		row.ExpiresAt = row.CreatedAt.Add(old.ExpiresAt.Sub(old.CreatedAt))
