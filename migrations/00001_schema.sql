@@ -574,6 +574,7 @@ CREATE TABLE mandates (
     min_days    integer NOT NULL CONSTRAINT mandates_min_days CHECK (min_days BETWEEN 0 AND 366), -- between two payments; 0 is any
     expires_at  timestamptz,
     max_charges integer CONSTRAINT mandates_max_charges CHECK (max_charges > 0), -- after the payment
+    schedule    text NOT NULL DEFAULT '' CONSTRAINT mandates_schedule_length CHECK (length(schedule) <= 1000), -- when payrelay charges unasked, as JSON; '' is never
     decision    text NOT NULL DEFAULT '' CONSTRAINT mandates_decision CHECK (decision IN ('', 'paused', 'resumed', 'revoked')),
     decided_at  timestamptz,
     schedule_ends_at timestamptz CONSTRAINT mandates_schedule CHECK (schedule_ends_at IS NULL OR decision = 'revoked'), -- until when a provider may charge what it had planned
@@ -586,8 +587,8 @@ CREATE TABLE mandates (
 -- +goose StatementBegin
 CREATE FUNCTION mandates_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (OLD.shop_id, OLD.id, OLD.max_amount, OLD.min_days, OLD.expires_at, OLD.max_charges) IS DISTINCT FROM
-            (NEW.shop_id, NEW.id, NEW.max_amount, NEW.min_days, NEW.expires_at, NEW.max_charges) THEN
+    IF (OLD.shop_id, OLD.id, OLD.max_amount, OLD.min_days, OLD.expires_at, OLD.max_charges, OLD.schedule) IS DISTINCT FROM
+            (NEW.shop_id, NEW.id, NEW.max_amount, NEW.min_days, NEW.expires_at, NEW.max_charges, NEW.schedule) THEN
         PERFORM violated('mandates_terms', 'the terms of a mandate never change');
     ELSIF OLD.decision = 'revoked' AND NEW.decision <> 'revoked' THEN
         PERFORM violated('mandates_revoked', 'a revoked mandate stays revoked');

@@ -64,6 +64,9 @@ func origin(o *payment.Order) string {
 	case o.Scheduled():
 		return "provider_schedule"
 	}
+	if _, due := o.Due(); due {
+		return "schedule"
+	}
 	return "request"
 }
 
@@ -229,7 +232,7 @@ func newPayment(ctx context.Context, b *oapi.PaymentRequest) (payment.NewPayment
 		if b.Recurring != nil {
 			bad.add("recurring", "is the earlier way to say mandate: send one of the two")
 		}
-		in.MandateNamed, in.Mandate = true, payment.MandateTerms{MaxAmount: valueOf(m.MaxAmount), MaxCharges: valueOf(m.MaxCharges)}
+		in.MandateNamed, in.Mandate = true, payment.MandateTerms{MaxAmount: valueOf(m.MaxAmount), MaxCharges: valueOf(m.MaxCharges), Schedule: mandateSchedule(m.Schedule)}
 		in.Recurring = gateway.Recurring{Enabled: true, FrequencyDays: valueOf(m.MinDays), ExpiresAt: valueOf(m.ExpiresAt)}
 	}
 	return in, bad.err()
@@ -259,6 +262,16 @@ func attempts(in *payment.NewPayment, b *oapi.PaymentRequest, standard string, b
 		bad.add("attempts.cascade", "cannot be done for an order that names its account: leave one of the two out")
 	case in.Flow != gateway.FlowDirect || in.Method.Card == nil || in.Manual:
 		bad.add("attempts.cascade", "is for flow direct with a card and capture automatic only: use none, or leave it out")
+	}
+}
+
+// mandateSchedule is when a mandate is charged unasked, nil for never.
+func mandateSchedule(s *oapi.MandateScheduleRequest) *payment.MandateSchedule {
+	if s == nil {
+		return nil
+	}
+	return &payment.MandateSchedule{
+		Every: payment.ScheduleUnit(s.Every), Interval: max(valueOf(s.Interval), 1), Amount: valueOf(s.Amount), RetryDays: valueOf(s.RetryDays),
 	}
 }
 
@@ -337,7 +350,7 @@ func wallet(m *oapi.PaymentMethodInput, bad *problems) *gateway.Wallet {
 // badReference complains about a reference that belongs to payrelay.
 func badReference(reference string, bad *problems) {
 	if payment.ReservedReference(reference) {
-		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with that and a digit, nor with "+payment.ScheduledMark+" and 16 hexadecimal digits: so do those of orders that payrelay makes for money that came late, or by a provider's schedule")
+		bad.add("reference", "must not end with "+payment.LateSuffix+", nor with that and a digit, nor with "+payment.ScheduledMark+" and 16 hexadecimal digits, nor with "+payment.DueMark+" and two numbers: so do those of orders that payrelay makes for money that came late, or by a schedule")
 	}
 }
 

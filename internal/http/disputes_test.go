@@ -51,9 +51,10 @@ func TestAShopDecidesAboutADispute(t *testing.T) {
 func TestAReferenceOfPayrelaysOwnIsRefused(t *testing.T) {
 	t.Parallel()
 	for path, body := range map[string]string{
-		"/v1/payments":                         `{"reference":"shop-1~late","amount":1000,"currency":"EUR"}`,
-		"/v1/payments/" + orderID + "/charges": `{"reference":"shop-1~late","amount":1000,"description":"December"}`,
-		"/v1/mandates/" + orderID + "/charges": `{"reference":"shop-1~sub-0123456789abcdef","amount":1000,"description":"December"}`,
+		"/v1/payments":                          `{"reference":"shop-1~late","amount":1000,"currency":"EUR"}`,
+		"/v1/payments/" + orderID + "/charges":  `{"reference":"shop-1~late","amount":1000,"description":"December"}`,
+		"/v1/payments/" + orderID + "/charges?": `{"reference":"shop-1~due-2-0","amount":1000,"description":"December"}`,
+		"/v1/mandates/" + orderID + "/charges":  `{"reference":"shop-1~sub-0123456789abcdef","amount":1000,"description":"December"}`,
 	} {
 		res := setup(t).send(t, http.MethodPost, path, body)
 		require.Equal(t, http.StatusUnprocessableEntity, res.Code, path)

@@ -45,6 +45,9 @@ func RenderMandate(m *payment.Mandate) oapi.Mandate {
 	if m.MaxCharges > 0 {
 		out.MaxCharges = &m.MaxCharges
 	}
+	if s := m.Schedule; s != nil {
+		out.Schedule = &oapi.MandateSchedule{Every: string(s.Every), Interval: s.Interval, Amount: s.Amount, RetryDays: append([]int{}, s.RetryDays...)}
+	}
 	if m.ByProvider {
 		out.Driver = "provider"
 	}

@@ -17,7 +17,7 @@ func TestMandateIsAnswered(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const want = `{"id":"` + orderID + `","object":"mandate","status":"active","reference":"shop-1015","provider":"smartcore","account":"EUR-sandbox","driver":"on_demand",
-		"currency":"EUR","max_amount":500,"min_days":30,"expires_at":null,"max_charges":null,"charges":0,"last_charged_at":null,"next_charge_from":"2026-02-13T09:00:00Z",
+		"currency":"EUR","max_amount":500,"min_days":30,"expires_at":null,"max_charges":null,"schedule":null,"charges":0,"last_charged_at":null,"next_charge_from":"2026-02-13T09:00:00Z",
 		"open_charge_id":null,"decided_at":null,"schedule_ends_at":null,"created_at":"2026-01-15T09:00:00Z"}`
 	for _, what := range []string{"", "/pause", "/resume", "/revoke"} {
 		method := "POST"
@@ -46,6 +46,11 @@ func TestAPaymentNamesItsTerms(t *testing.T) {
 	require.True(t, b.payment.MandateNamed)
 	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", with("mandate", `{}`)).Code)
 	require.Equal(t, gateway.Recurring{Enabled: true}, b.payment.Recurring)
+	require.Equal(t, 201, b.send(t, "POST", "/v1/payments", with("mandate", `{"schedule":{"every":"month","amount":500,"retry_days":[1,3]}}`)).Code)
+	require.Equal(t, &payment.MandateSchedule{Every: payment.EveryMonth, Interval: 1, Amount: 500, RetryDays: []int{1, 3}}, b.payment.Mandate.Schedule)
+	for _, schedule := range []string{`{}`, `{"every":"year"}`, `{"every":"day","interval":0}`, `{"every":"day","retry_days":[0]}`, `{"every":"day","retry_days":[1,2,3,4,5,6,7,8,9]}`} {
+		require.Equal(t, 422, b.send(t, "POST", "/v1/payments", with("mandate", `{"schedule":`+schedule+`}`)).Code, schedule)
+	}
 	for _, terms := range []string{`{"max_amount":0}`, `{"min_days":0}`, `{"min_days":367}`, `{"max_charges":0}`, `{"expires_at":"soon"}`, `{"amount":5}`} {
 		require.Equal(t, 422, b.send(t, "POST", "/v1/payments", with("mandate", terms)).Code, terms)
 	}

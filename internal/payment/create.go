@@ -88,7 +88,7 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 			req := s.paymentRequest(in, o.Ref(), to.account, to.gateway)
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)
-			}}, refusalOf(in.named(expired(req, s.Now())), in.named(to.gateway.Check(req)), to.account)
+			}}, refusalOf(append(in.named(expired(req, s.Now())), in.scheduleComplaints(to.gateway)...), in.named(to.gateway.Check(req)), to.account)
 		},
 	}
 }

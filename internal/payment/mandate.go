@@ -19,6 +19,8 @@ type MandateTerms struct {
 	ExpiresAt *time.Time
 	// MaxCharges is how many charges there may be after the first payment.
 	MaxCharges int
+	// Schedule is when payrelay charges without being asked, nil for never.
+	Schedule *MandateSchedule
 }
 
 // MandateStatus is how a mandate stands.

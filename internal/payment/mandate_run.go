@@ -17,33 +17,49 @@ const (
 
 // FirstRun is when something is to be done about a new mandate first: nothing is charged before.
 func (t MandateTerms) FirstRun(created time.Time) time.Time {
+	if t.Schedule != nil {
+		return t.Schedule.dueAt(created, 1)
+	}
 	return created.AddDate(0, 0, max(t.MinDays, 1)).Add(chargeSettles)
 }
 
-// RunMandate does what is due about a mandate: it asks the provider for the charges of its own schedule. Then it plans the next time.
-// Two that do so at once do no harm.
+// RunMandate does what is due about a mandate: it charges by the mandate's schedule, or asks the provider for the charges of its own.
+// Then it plans the next time. Two that do so at once do no harm.
 func (s *Service) RunMandate(ctx context.Context, key Key) error {
 	m, err := s.Mandate(ctx, key)
 	if err != nil {
 		return err
 	}
-	next := m.nextRun(m.AsOf)
-	if m.ByProvider && m.First.Status == StatusSucceeded {
-		_, shown, err := s.poll(ctx, m.First, false)
-		if err != nil {
-			return err
-		}
-		if shown.Status == "" { // it gave no answer
-			at := m.AsOf.Add(failedRun)
-			next = &at
-		}
+	var next *time.Time
+	switch {
+	case m.ByProvider:
+		next, err = s.seeCharges(ctx, m)
+	case m.Schedule != nil:
+		next, err = s.runSchedule(ctx, m)
+	}
+	if err != nil {
+		return err
 	}
 	return s.Store.PlanMandate(ctx, key, next)
 }
 
-// nextRun is when something is to be done about the mandate next, nil for never again.
+// seeCharges asks the provider for the charges of its own schedule, and returns when to ask next, nil for never again.
+func (s *Service) seeCharges(ctx context.Context, m *Mandate) (*time.Time, error) {
+	next := m.nextRun(m.AsOf)
+	if m.First.Status != StatusSucceeded {
+		return next, nil
+	}
+	_, shown, err := s.poll(ctx, m.First, false)
+	if err == nil && shown.Status == "" { // it gave no answer
+		at := m.AsOf.Add(failedRun)
+		next = &at
+	}
+	return next, err
+}
+
+// nextRun is when the provider is asked next for the charges of its own schedule, nil for never again.
 func (m *Mandate) nextRun(now time.Time) *time.Time {
-	if !m.ByProvider || m.First.endedWithoutMoney() {
+	if m.First.endedWithoutMoney() {
 		return nil
 	}
 	if m.First.Status != StatusSucceeded {

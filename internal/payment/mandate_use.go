@@ -120,6 +120,10 @@ func (s *Service) decideMandate(ctx context.Context, key Key, to MandateDecision
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which can be ended by a revoke and not be paused."}
 	}
 	m, err = s.Store.DecideMandate(ctx, key, func(m *Mandate) error { return m.decide(to, s.Now()) })
+	if err == nil && to == MandateResume && m.Schedule != nil {
+		now := s.Now()
+		err = s.Store.PlanMandate(ctx, key, &now)
+	}
 	return s.shown(ctx, m, err)
 }
 
@@ -136,7 +140,30 @@ func (in NewPayment) terms() *MandateTerms {
 	if until := in.Recurring.ExpiresAt; !until.IsZero() {
 		t.ExpiresAt = &until
 	}
+	if t.Schedule != nil {
+		schedule := *t.Schedule
+		if schedule.Amount == 0 {
+			schedule.Amount = in.Amount.Minor()
+		}
+		t.Schedule = &schedule
+	}
 	return &t
+}
+
+// scheduleComplaints is what is wrong with the schedule of a new mandate at a provider.
+func (in NewPayment) scheduleComplaints(gw gateway.Gateway) []gateway.FieldError {
+	t := in.terms()
+	if t == nil || t.Schedule == nil {
+		return nil
+	}
+	if _, onDemand := gw.(gateway.Charger); !onDemand {
+		return []gateway.FieldError{{Field: "mandate.schedule", Message: "the provider charges by its own schedule: leave this one out"}}
+	}
+	bad := t.Schedule.complaints(t.MaxAmount)
+	if in.Description == "" {
+		bad = append(bad, gateway.FieldError{Field: "description", Message: "required with a schedule: its charges have it, too"})
+	}
+	return bad
 }
 
 // named are complaints about terms, by the names that the request has for them.

@@ -26,7 +26,7 @@ func (s *Service) Check(ctx context.Context, in Request) []gateway.FieldError {
 func (in NewPayment) check(ctx context.Context, s *Service) []gateway.FieldError {
 	return s.checkAt(ctx, s.paymentIntake(in), func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		req := s.trialPayment(in, a, gw)
-		return in.named(append(expired(req, s.Now()), gw.Check(req)...))
+		return append(in.named(append(expired(req, s.Now()), gw.Check(req)...)), in.scheduleComplaints(gw)...)
 	})
 }
 

@@ -23,10 +23,10 @@ const ScheduledMark = "~sub-"
 
 var scheduledReference = regexp.MustCompile(`~sub-[0-9a-f]{16}$`)
 
-// ReservedReference reports whether only payrelay gives a reference: that of late money, or of a charge by a provider's schedule.
+// ReservedReference reports whether only payrelay gives a reference: that of late money, or of a charge by a schedule.
 func ReservedReference(reference string) bool {
 	_, late := BeforeLate(reference)
-	return late || scheduledReference.MatchString(reference)
+	return late || scheduledReference.MatchString(reference) || dueReference.MatchString(reference)
 }
 
 // Scheduled reports whether the provider made this charge by its own schedule.

@@ -28,7 +28,12 @@ func (s *Service) create(ctx context.Context, o *Order) (*Order, bool, error) {
 		case o.Kind == gateway.KindRefund:
 			stored, created, err = s.Store.CreateRefund(ctx, o, o.mayBegin)
 		case o.charges():
-			stored, created, err = s.Store.CreateCharge(ctx, o, func(m *Mandate) error { return m.allows(o.Amount.Minor(), s.Now()) })
+			stored, created, err = s.Store.CreateCharge(ctx, o, func(m *Mandate) error {
+				if err := m.stillDue(o, s.Now()); err != nil {
+					return err
+				}
+				return m.allows(o.Amount.Minor(), s.Now())
+			})
 		default:
 			stored, created, err = s.Store.CreateOrder(ctx, o)
 		}

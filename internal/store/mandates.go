@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,7 +25,16 @@ func sealedMandate(m *db.Mandate) *seal.Row {
 	seal.Nullable(r, m.ExpiresAt, (*seal.Row).Time)
 	seal.Nullable(r, m.MaxCharges, func(r *seal.Row, n int32) *seal.Row { return r.Int(int64(n)) })
 	seal.Nullable(r.Text(m.Decision), m.DecidedAt, (*seal.Row).Time)
-	return seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time)
+	return seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time).Text(m.Schedule)
+}
+
+// scheduleText is a schedule as it is stored, "" for none.
+func scheduleText(s *payment.MandateSchedule) string {
+	if s == nil {
+		return ""
+	}
+	text, _ := json.Marshal(s) // texts and numbers
+	return string(text)
 }
 
 // mandateRow is a mandate with the newest decision about it. Decisions is that one's number, 0 if there is none.
@@ -57,12 +68,13 @@ func (s *Store) insertMandate(ctx context.Context, q *db.Queries, o *payment.Ord
 	}
 	m := db.Mandate{
 		ShopID: o.ShopID, ID: o.ID, MaxAmount: o.Terms.MaxAmount, MinDays: int32(o.Terms.MinDays), ExpiresAt: micros(o.Terms.ExpiresAt), //nolint:gosec // the contract bounds it
+		Schedule: scheduleText(o.Terms.Schedule),
 	}
 	if n := int32(o.Terms.MaxCharges); n > 0 { //nolint:gosec // the contract bounds it
 		m.MaxCharges = &n
 	}
 	_, err = q.InsertMandate(ctx, db.InsertMandateParams{
-		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges,
+		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges, Schedule: m.Schedule,
 		Seal: sealer.Seal(sealedMandate(&m)),
 	})
 	if err != nil {
@@ -194,6 +206,12 @@ func (s *Store) mandate(ctx context.Context, found *mandateRow, first *db.Order,
 	}
 	if row.MaxCharges != nil {
 		m.MaxCharges = int(*row.MaxCharges)
+	}
+	if row.Schedule != "" {
+		m.Schedule = &payment.MandateSchedule{}
+		if err := json.Unmarshal([]byte(row.Schedule), m.Schedule); err != nil {
+			return nil, fmt.Errorf("read the schedule of mandate %s: %w", row.ID, err)
+		}
 	}
 	if facts == nil {
 		return m, nil
@@ -328,6 +346,7 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 	row := db.Mandate{
 		ShopID: m.First.ShopID, ID: m.First.ID, MaxAmount: m.MaxAmount, MinDays: int32(m.MinDays), ExpiresAt: m.ExpiresAt, //nolint:gosec // as it was read
 		Decision: string(m.Decision), DecidedAt: micros(m.DecidedAt), ScheduleEndsAt: micros(m.ScheduleEndsAt),
+		Schedule: scheduleText(m.Schedule),
 	}
 	if n := int32(m.MaxCharges); n > 0 { //nolint:gosec // as it was read
 		row.MaxCharges = &n

@@ -21,7 +21,7 @@ import (
 func (b *fixture) mandated(t *testing.T, s *payment.Service, reference string, terms payment.MandateTerms) payment.Key {
 	t.Helper()
 	in := payment.NewPayment{
-		Shop: b.shop.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
+		Shop: b.shop.ID, Reference: reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference), Description: "Socks",
 		Mandate: terms, Recurring: gateway.Recurring{Enabled: true, FrequencyDays: terms.MinDays},
 	}
 	if terms.ExpiresAt != nil {
@@ -196,7 +196,7 @@ func TestAnAlteredMandateIsNotCharged(t *testing.T) {
 	key := b.mandated(t, s, "first", payment.MandateTerms{ExpiresAt: &end, MaxCharges: 3, MinDays: 1})
 	other := b.mandated(t, s, "other", payment.MandateTerms{})
 	require.Empty(t, b.verify(t))
-	for _, change := range []string{"max_amount = 5000", "min_days = 0", "expires_at = NULL", "max_charges = NULL", "decision = 'resumed', decided_at = now()", "decided_at = now()", "decision = 'revoked', decided_at = now(), schedule_ends_at = now()"} {
+	for _, change := range []string{"max_amount = 5000", "min_days = 0", "expires_at = NULL", "max_charges = NULL", "schedule = '{}'", "decision = 'resumed', decided_at = now()", "decided_at = now()", "decision = 'revoked', decided_at = now(), schedule_ends_at = now()"} {
 		b.exec(t, "CREATE TABLE kept AS SELECT * FROM mandates WHERE id = $1", key.Order)
 		b.exec(t, "ALTER TABLE mandates DISABLE TRIGGER USER")
 		b.exec(t, "UPDATE mandates SET "+change+" WHERE id = $1", key.Order)

@@ -82,6 +82,7 @@ func number(name string, value int) probe {
 func probes() map[string]probe {
 	until := time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 	schedule := map[string]any{"recurring.enabled": true, "recurring.frequency_days": 77, "recurring.expires_at": until.Format(time.RFC3339)}
+	plan := map[string]any{"mandate.schedule.every": "day", "description": "Socks"}
 	terms := map[string]any{"mandate.min_days": 77, "mandate.expires_at": until.Format(time.RFC3339)}
 	p := map[string]probe{
 		"customer.first_name": text("Qfirst"), "customer.last_name": text("Qlast"), "customer.middle_name": text("Qmiddle"),
@@ -102,14 +103,18 @@ func probes() map[string]probe {
 		"metadata": {value: map[string]string{"q": "Qmeta"}, reads: []string{"Qmeta"}}, "notification_url": text("https://q.example/notify"),
 		"return_urls.success": text("https://q.example/success"), "return_urls.fail": text("https://q.example/fail"), "return_urls.status": text("https://q.example/status"),
 
-		"recurring.enabled":        {value: true, reads: []string{`"recurrent":true`, "SUBSCRIBE"}, withUAH: schedule},
-		"recurring.frequency_days": {value: 77, reads: []string{`"min_days":77`}, with: schedule},
-		"recurring.expires_at":     {value: until.Format(time.RFC3339), reads: []string{`"expires_at":"2031-02-03T04:05:06Z"`}, with: schedule},
-		"mandate.max_amount":       {value: 777, reads: []string{`"max_amount":777`}, withUAH: terms},
-		"mandate.min_days":         {value: 77, reads: []string{`"min_days":77`}, withUAH: terms},
-		"mandate.expires_at":       {value: until.Format(time.RFC3339), reads: []string{`"expires_at":"2031-02-03T04:05:06Z"`}, withUAH: terms},
-		"mandate.max_charges":      {value: 7, reads: []string{`"max_charges":7`}, withUAH: terms},
-		"period":                   {value: "quarterly", reads: []string{`"recur_period":"09"`}},
+		"recurring.enabled":           {value: true, reads: []string{`"recurrent":true`, "SUBSCRIBE"}, withUAH: schedule},
+		"recurring.frequency_days":    {value: 77, reads: []string{`"min_days":77`}, with: schedule},
+		"recurring.expires_at":        {value: until.Format(time.RFC3339), reads: []string{`"expires_at":"2031-02-03T04:05:06Z"`}, with: schedule},
+		"mandate.max_amount":          {value: 777, reads: []string{`"max_amount":777`}, withUAH: terms},
+		"mandate.min_days":            {value: 77, reads: []string{`"min_days":77`}, withUAH: terms},
+		"mandate.expires_at":          {value: until.Format(time.RFC3339), reads: []string{`"expires_at":"2031-02-03T04:05:06Z"`}, withUAH: terms},
+		"mandate.max_charges":         {value: 7, reads: []string{`"max_charges":7`}, withUAH: terms},
+		"mandate.schedule.every":      {value: "week", reads: []string{`"every":"week"`}, with: plan},
+		"mandate.schedule.interval":   {value: 77, reads: []string{`"interval":77`}, with: plan},
+		"mandate.schedule.amount":     {value: 77, reads: []string{`"amount":77`}, with: plan},
+		"mandate.schedule.retry_days": {value: []int{7, 19}, reads: []string{`"retry_days":[7,19]`}, with: plan},
+		"period":                      {value: "quarterly", reads: []string{`"recur_period":"09"`}},
 
 		"payment_method.token":   {value: "eyJxIjoicSJ9", reads: []string{"eyJxIjoicSJ9"}, with: map[string]any{"payment_method.type": "apple_pay"}},
 		"payment_method.network": {value: "Qnet", reads: []string{"Qnet"}, with: map[string]any{"payment_method.type": "apple_pay"}},

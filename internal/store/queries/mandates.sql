@@ -1,6 +1,6 @@
 -- name: InsertMandate :execrows
-INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, seal)
-VALUES (@shop_id, @id, @max_amount, @min_days, @expires_at, @max_charges, @seal);
+INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, seal)
+VALUES (@shop_id, @id, @max_amount, @min_days, @expires_at, @max_charges, @schedule, @seal);
 
 -- name: MandateForUpdate :one
 SELECT * FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE;

@@ -52,6 +52,8 @@ func set(to reflect.Value, value any, at string) error {
 		}
 	case map[string]any:
 		return setMembers(to, v, at)
+	case []any:
+		return setItems(to, v, at)
 	}
 	return &Error{at, plain(to)}
 }
@@ -96,6 +98,21 @@ func setMembers(to reflect.Value, members map[string]any, at string) error {
 	return &Error{at, plain(to)}
 }
 
+// setItems fills a list.
+func setItems(to reflect.Value, items []any, at string) error {
+	if to.Kind() != reflect.Slice {
+		return &Error{at, plain(to)}
+	}
+	filled := reflect.MakeSlice(to.Type(), len(items), len(items))
+	for i, item := range items {
+		if err := set(filled.Index(i), item, below(at, strconv.Itoa(i))); err != nil {
+			return err
+		}
+	}
+	to.Set(filled)
+	return nil
+}
+
 func below(at, name string) string {
 	if at == "" {
 		return name
@@ -112,6 +129,8 @@ func plain(to reflect.Value) string {
 		return "text in double quotes"
 	case reflect.Bool:
 		return "true or false"
+	case reflect.Slice:
+		return "a list in brackets"
 	}
 	return "of another type"
 }

@@ -21,6 +21,7 @@ type model struct {
 	At      time.Time         `json:"at"`
 	Texts   map[string]string `json:"texts"`
 	Inner   *model            `json:"inner,omitempty"`
+	List    *[]int            `json:"list,omitempty"`
 	Ignored int
 }
 
@@ -28,7 +29,7 @@ func TestAModelIsFilledAsByJSON(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
 		`{}`, `{"text":"a","maybe":null,"count":-7,"yes":false,"id":"0193f0a2-6d1c-7c7b-9d53-0f6f1c2b7a10","at":"2026-01-31T12:00:00+02:00"}`,
-		`{"count":9007199254740993,"texts":{"a":"b","":"ä"},"inner":{"inner":{"maybe":"x","texts":{}},"yes":true},"unknown":[1]}`, `null`,
+		`{"count":9007199254740993,"texts":{"a":"b","":"ä"},"inner":{"inner":{"maybe":"x","texts":{}},"yes":true},"unknown":[1]}`, `null`, `{"list":[3,1]}`, `{"list":[]}`,
 	} {
 		var want, got model
 		require.NoError(t, json.Unmarshal([]byte(text), &want))
@@ -41,7 +42,7 @@ func TestWhatDoesNotFitIsNamedAndNotRepeated(t *testing.T) {
 	t.Parallel()
 	for text, field := range map[string]string{
 		`{"text":1}`: "text", `{"maybe":true}`: "maybe", `{"count":"77"}`: "count", `{"count":9223372036854775808}`: "count", `{"count":1.5}`: "count", `{"count":1e3}`: "count",
-		`{"yes":"yes"}`: "yes", `{"id":"77"}`: "id", `{"at":"77"}`: "at", `{"inner":{"texts":{"a":77}}}`: "inner.texts.a", `{"inner":[77]}`: "inner", `{"text":{}}`: "text", `[]`: "", `77`: "",
+		`{"yes":"yes"}`: "yes", `{"id":"77"}`: "id", `{"at":"77"}`: "at", `{"inner":{"texts":{"a":77}}}`: "inner.texts.a", `{"inner":[77]}`: "inner", `{"text":{}}`: "text", `{"list":77}`: "list", `{"list":[1,"77"]}`: "list.1", `{"text":[]}`: "text", `[]`: "", `77`: "",
 	} {
 		err := bind.To(parsed(t, text), &model{})
 		var wrong *bind.Error

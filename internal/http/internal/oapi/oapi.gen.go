@@ -41,6 +41,13 @@ const (
 	DisputeResolutionActionRefund DisputeResolutionAction = "refund"
 )
 
+// Defines values for MandateScheduleRequestEvery.
+const (
+	MandateScheduleRequestEveryDay   MandateScheduleRequestEvery = "day"
+	MandateScheduleRequestEveryMonth MandateScheduleRequestEvery = "month"
+	MandateScheduleRequestEveryWeek  MandateScheduleRequestEvery = "week"
+)
+
 // Defines values for PaymentMethodInputType.
 const (
 	PaymentMethodInputTypeApplePay   PaymentMethodInputType = "apple_pay"
@@ -329,7 +336,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 }
 
@@ -535,6 +542,9 @@ type Mandate struct {
 	// Reference Of the payment that made it.
 	Reference string `json:"reference"`
 
+	// Schedule When payrelay charges without a request of yours; `null` for never.
+	Schedule *MandateSchedule `json:"schedule"`
+
 	// ScheduleEndsAt After a revoke where the provider begins charges: from then on none can come that it had planned. `null` while the provider has not confirmed that its schedule ends: revoke once more.
 	ScheduleEndsAt *time.Time `json:"schedule_ends_at"`
 
@@ -561,7 +571,43 @@ type MandateRequest struct {
 
 	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. UAPAY requires it: it is the interval of its schedule.
 	MinDays *int `json:"min_days,omitempty"`
+
+	// Schedule When payrelay charges without a request of yours. Never if you leave it out.
+	Schedule *MandateScheduleRequest `json:"schedule,omitempty"`
 }
+
+// MandateSchedule defines model for MandateSchedule.
+type MandateSchedule struct {
+	// Amount The sum of each charge.
+	Amount int64 `json:"amount"`
+
+	// Every Known values: `day`, `week`, `month`.
+	Every string `json:"every"`
+
+	// Interval How many of them a period has.
+	Interval int `json:"interval"`
+
+	// RetryDays When a charge that failed is tried again, in days after the first try of its period.
+	RetryDays []int `json:"retry_days"`
+}
+
+// MandateScheduleRequest When payrelay charges without a request of yours. Never if you leave it out.
+type MandateScheduleRequest struct {
+	// Amount The sum of each charge, `max_amount` at most. The first payment's amount if you leave it out.
+	Amount *int64 `json:"amount,omitempty"`
+
+	// Every Periods are counted from the first payment's success, by UTC. A day that a month lacks is the month's last.
+	Every MandateScheduleRequestEvery `json:"every"`
+
+	// Interval How many days, weeks or months a period has; 1 if you leave it out.
+	Interval *int `json:"interval,omitempty"`
+
+	// RetryDays When a charge that failed is tried again, in days after the first try of its period. Rising. Never if you leave it out.
+	RetryDays *[]int `json:"retry_days,omitempty"`
+}
+
+// MandateScheduleRequestEvery Periods are counted from the first payment's success, by UTC. A day that a month lacks is the month's last.
+type MandateScheduleRequestEvery string
 
 // Metadata Yours; it is never sent to the provider.
 type Metadata map[string]string
@@ -668,7 +714,7 @@ type Order struct {
 	// Object Always `order`.
 	Object string `json:"object"`
 
-	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. Known values: `request`, `late_success`, `provider_schedule`.
+	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. `schedule`: payrelay charged the mandate by its `schedule`; its `reference` is that one's with `~due-PERIOD-TRY`. Known values: `request`, `late_success`, `provider_schedule`, `schedule`.
 	Origin string `json:"origin"`
 
 	// ParentId The payment that a refund, a charge or late money belongs to: of a charge it is the mandate.
@@ -801,7 +847,7 @@ type PaymentRequest struct {
 	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -825,7 +871,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -886,7 +932,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 
 	// SiteUrl Your shop's default if you leave it out.
@@ -950,7 +996,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -966,7 +1012,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 }
 
@@ -1084,7 +1130,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.

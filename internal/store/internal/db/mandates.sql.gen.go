@@ -180,8 +180,8 @@ func (q *Queries) DecideMandate(ctx context.Context, arg DecideMandateParams) (i
 }
 
 const InsertMandate = `-- name: InsertMandate :execrows
-INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, seal)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertMandateParams struct {
@@ -191,6 +191,7 @@ type InsertMandateParams struct {
 	MinDays    int32      `db:"min_days"`
 	ExpiresAt  *time.Time `db:"expires_at"`
 	MaxCharges *int32     `db:"max_charges"`
+	Schedule   string     `db:"schedule"`
 	Seal       []byte     `db:"seal"`
 }
 
@@ -202,6 +203,7 @@ func (q *Queries) InsertMandate(ctx context.Context, arg InsertMandateParams) (i
 		arg.MinDays,
 		arg.ExpiresAt,
 		arg.MaxCharges,
+		arg.Schedule,
 		arg.Seal,
 	)
 	if err != nil {
@@ -366,7 +368,7 @@ func (q *Queries) LostCharge(ctx context.Context, arg LostChargeParams) (uuid.UU
 }
 
 const MandateByID = `-- name: MandateByID :one
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -396,6 +398,7 @@ func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Manda
 		&i.Mandate.MinDays,
 		&i.Mandate.ExpiresAt,
 		&i.Mandate.MaxCharges,
+		&i.Mandate.Schedule,
 		&i.Mandate.Decision,
 		&i.Mandate.DecidedAt,
 		&i.Mandate.ScheduleEndsAt,
@@ -408,7 +411,7 @@ func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Manda
 }
 
 const MandateForUpdate = `-- name: MandateForUpdate :one
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
 `
 
 type MandateForUpdateParams struct {
@@ -426,6 +429,7 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 		&i.MinDays,
 		&i.ExpiresAt,
 		&i.MaxCharges,
+		&i.Schedule,
 		&i.Decision,
 		&i.DecidedAt,
 		&i.ScheduleEndsAt,
@@ -435,7 +439,7 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 }
 
 const MandatesOf = `-- name: MandatesOf :many
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -472,6 +476,7 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 			&i.Mandate.MinDays,
 			&i.Mandate.ExpiresAt,
 			&i.Mandate.MaxCharges,
+			&i.Mandate.Schedule,
 			&i.Mandate.Decision,
 			&i.Mandate.DecidedAt,
 			&i.Mandate.ScheduleEndsAt,
@@ -507,7 +512,7 @@ func (q *Queries) PlanMandate(ctx context.Context, arg PlanMandateParams) error 
 }
 
 const ShopMandates = `-- name: ShopMandates :many
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -537,6 +542,7 @@ func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]ShopMan
 			&i.Mandate.MinDays,
 			&i.Mandate.ExpiresAt,
 			&i.Mandate.MaxCharges,
+			&i.Mandate.Schedule,
 			&i.Mandate.Decision,
 			&i.Mandate.DecidedAt,
 			&i.Mandate.ScheduleEndsAt,

@@ -242,6 +242,7 @@ type Mandate struct {
 	MinDays        int32      `db:"min_days"`
 	ExpiresAt      *time.Time `db:"expires_at"`
 	MaxCharges     *int32     `db:"max_charges"`
+	Schedule       string     `db:"schedule"`
 	Decision       string     `db:"decision"`
 	DecidedAt      *time.Time `db:"decided_at"`
 	ScheduleEndsAt *time.Time `db:"schedule_ends_at"`
