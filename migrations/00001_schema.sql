@@ -1159,6 +1159,17 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only();
+-- Whoever may add an entry cannot use up the numbers of those to come.
+-- +goose StatementBegin
+CREATE FUNCTION audit_log_numbered() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.seq <> (SELECT coalesce(max(a.seq), 0) + 1 FROM audit_log a) THEN
+        RAISE EXCEPTION 'an entry of the audit log has the number after the newest one' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'audit_log_numbered';
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER audit_log_numbered BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_log_numbered();
 
 -- Retention ------------------------------------------------------------------------------------------------------
 -- What is kept for a while is deleted by one process at a time, in small transactions. Each adds what it removed here. The run's end
@@ -1261,7 +1272,7 @@ DROP TABLE retention;
 DROP TABLE orderless_callbacks, callback_keys, callbacks, provider_calls;
 DROP FUNCTION make_partitions, drop_partition, owns_tables, first_id, callbacks_added;
 DROP TABLE audit_log;
-DROP FUNCTION audit_log_append_only;
+DROP FUNCTION audit_log_append_only, audit_log_numbered;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;

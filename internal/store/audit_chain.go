@@ -25,10 +25,20 @@ func auditRow(before []byte, e db.AuditLog) *seal.Row {
 
 // trail is what the audit log says, as far as it was read. It is never changed.
 type trail struct {
+	// seq and seal are of the newest entry with a right seal. What is behind it is read again each time.
 	seq      int64
-	seal     []byte // of the last entry that was read
+	seal     []byte
 	seals    map[uuid.UUID]rowSeals
 	findings []Finding
+	// last is where the reader is. behind are the findings of entries behind the newest one with a right seal.
+	last   logPlace
+	behind []Finding
+}
+
+// logPlace is an entry of the audit log, right or not.
+type logPlace struct {
+	seq  int64
+	seal []byte
 }
 
 // errLogCut says that the audit log does not hold an entry any more that this process has seen.
@@ -47,7 +57,7 @@ func holds(ctx context.Context, q *db.Queries, seq int64, seal []byte) (bool, er
 
 // follow reads the entries behind those that are known. It returns errLogCut if the log does not hold those.
 func (s *Store) follow(ctx context.Context, q *db.Queries, sealer *seal.Sealer, known *trail) (*trail, error) {
-	t := &trail{seals: map[uuid.UUID]rowSeals{}}
+	t := trailFrom(logPlace{})
 	if known != nil && known.seq > 0 {
 		there, err := holds(ctx, q, known.seq, known.seal)
 		if err != nil {
@@ -56,10 +66,11 @@ func (s *Store) follow(ctx context.Context, q *db.Queries, sealer *seal.Sealer, 
 		if !there {
 			return nil, errLogCut
 		}
-		t = &trail{known.seq, known.seal, maps.Clone(known.seals), slices.Clone(known.findings)}
+		t = trailFrom(logPlace{known.seq, known.seal})
+		t.seals, t.findings = maps.Clone(known.seals), slices.Clone(known.findings)
 	}
 	for {
-		entries, err := q.AuditAfter(ctx, db.AuditAfterParams{AfterSeq: t.seq, MaxRows: auditPage})
+		entries, err := q.AuditAfter(ctx, db.AuditAfterParams{AfterSeq: t.last.seq, MaxRows: auditPage})
 		if err != nil {
 			return nil, err
 		}
@@ -72,20 +83,27 @@ func (s *Store) follow(ctx context.Context, q *db.Queries, sealer *seal.Sealer, 
 	}
 }
 
+// trailFrom is a trail that begins behind an entry.
+func trailFrom(p logPlace) *trail {
+	return &trail{seq: p.seq, seal: p.seal, last: p, seals: map[uuid.UUID]rowSeals{}}
+}
+
 // add takes in the next entry. One that does not have its seal is believed in nothing.
 func (t *trail) add(sealer *seal.Sealer, e db.AuditLog) {
 	switch {
-	case e.Seq != t.seq+1:
-		t.findings = append(t.findings, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entries %d to %d before it are missing", t.seq+1, e.Seq-1)})
-	case !sealer.Matches(auditRow(t.seal, e), e.Seal):
-		t.findings = append(t.findings, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entry %d, or the one before it, was changed", e.Seq)})
-	case e.OwnerID != nil:
+	case e.Seq != t.last.seq+1:
+		t.behind = append(t.behind, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entries %d to %d before it are missing", t.last.seq+1, e.Seq-1)})
+	case !sealer.Matches(auditRow(t.last.seal, e), e.Seal):
+		t.behind = append(t.behind, Finding{"audit_log", e.ID.String(), fmt.Sprintf("the entry %d, or the one before it, was changed", e.Seq)})
+	default:
+		t.seq, t.seal = e.Seq, e.Seal
+		t.findings, t.behind = append(t.findings, t.behind...), nil
 		seals := rowSeals{}
-		if json.Unmarshal(e.Seals, &seals) == nil {
+		if e.OwnerID != nil && json.Unmarshal(e.Seals, &seals) == nil {
 			t.seals[*e.OwnerID] = seals
 		}
 	}
-	t.seq, t.seal = e.Seq, e.Seal
+	t.last = logPlace{e.Seq, e.Seal}
 }
 
 // The ways in which a row differs from the audit log.
@@ -149,10 +167,11 @@ func checkedSeals(ctx context.Context, q *db.Queries, sealer *seal.Sealer, owner
 	if err != nil {
 		return nil, err
 	}
-	t := trail{seq: newest[0].Seq - 1, seals: map[uuid.UUID]rowSeals{}}
+	p := logPlace{seq: newest[0].Seq - 1}
 	if len(before) > 0 {
-		t.seal = before[0]
+		p.seal = before[0]
 	}
+	t := trailFrom(p)
 	t.add(sealer, newest[0])
 	return t.seals[owner], nil
 }

@@ -291,6 +291,35 @@ func TestAnAuditLogThatWasCutIsNoticed(t *testing.T) {
 	require.Contains(t, findings[0].What, "was cut or set back")
 }
 
+// A forged entry uses up no numbers, so operators go on; and nobody remembers it.
+func TestAForgedEntryStopsNoOperator(t *testing.T) {
+	t.Parallel()
+	b := configured(t)
+	forge := func(seq string) error {
+		_, err := b.pool.Exec(t.Context(), `INSERT INTO audit_log (id, seq, at, actor, actor_kind, action, object_kind, object_id, seal)
+			SELECT gen_random_uuid(), `+seq+`, now(), 'x', 'service', 'shop set', 'shop', 'first', decode(repeat('00', 16), 'hex') FROM audit_log`)
+		return err
+	}
+	for _, seq := range []string{"9223372036854775807", "max(seq) + 2", "max(seq)", "0", "-1"} {
+		require.ErrorContains(t, forge(seq), "number after the newest one", seq)
+	}
+	head := b.AuditHead()
+	require.NoError(t, forge("max(seq) + 1"))
+	require.Len(t, b.altered(t), 1)
+	require.Equal(t, head, b.AuditHead(), "it is not the newest entry that payrelay wrote")
+	key := shop.NewKey()
+	made, err := b.CreateKey(t.Context(), "first", store.NewKey{Key: key, Scopes: []shop.Scope{shop.ScopeRead}})
+	require.NoError(t, err)
+	require.Empty(t, b.reason(t, key))
+
+	require.NoError(t, forge("max(seq) + 1"))
+	require.Len(t, b.altered(t), 2)
+	b.byHand(t, "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)") // as whoever puts it right
+	require.NoError(t, b.RevokeKey(t.Context(), made.ID))
+	require.Equal(t, shop.KeyRevoked, b.reason(t, key), "the log was not cut: what was deleted was never believed")
+	require.Len(t, b.altered(t), 1)
+}
+
 // A key that was revoked does not come back to life by its old row and an audit log that says nothing of the end.
 func TestARevokedKeyStaysDeadWhenItsRowAndTheLogAreSetBack(t *testing.T) {
 	t.Parallel()

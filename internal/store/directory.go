@@ -223,7 +223,7 @@ func (s *Store) check(ctx context.Context, tx pgx.Tx, sealer *seal.Sealer, old, 
 			fresh.frozen[owner] = true
 		}
 	}
-	fresh.findings = append(altered, fresh.trail.findings...)
+	fresh.findings = slices.Concat(altered, fresh.trail.findings, fresh.trail.behind)
 	return nil
 }
 
