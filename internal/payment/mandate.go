@@ -100,9 +100,9 @@ func (m *Mandate) Status(now time.Time) MandateStatus {
 	return MandateActive
 }
 
-// givenBack reports whether the first payment went back whole: the customer may have left.
+// givenBack reports whether the first payment went back whole, by refunds or by disputes: the customer may have left.
 func (m *Mandate) givenBack() bool {
-	return m.First.Captured > 0 && m.First.Refunded == m.First.Captured
+	return m.First.Captured > 0 && m.First.Refunded+m.First.Disputed >= m.First.Captured
 }
 
 // lastSuccess is when the customer was last charged, the first payment included.

@@ -27,11 +27,11 @@ func TestHowAMandateStands(t *testing.T) {
 	t.Parallel()
 	end := epoch.Add(time.Hour)
 	for name, tc := range map[string]struct {
-		first    Status
-		decision MandateDecision
-		refunded int64
-		at       time.Duration
-		want     MandateStatus
+		first              Status
+		decision           MandateDecision
+		refunded, disputed int64
+		at                 time.Duration
+		want               MandateStatus
 	}{
 		"its payment is under way":         {first: StatusUnknown, want: MandatePending},
 		"paused before its payment ended":  {first: StatusProcessing, decision: MandatePause, want: MandatePending},
@@ -42,6 +42,10 @@ func TestHowAMandateStands(t *testing.T) {
 		"a part went back":                 {first: StatusSucceeded, refunded: 999, want: MandateActive},
 		"all went back":                    {first: StatusSucceeded, refunded: 1000, want: MandatePaused},
 		"resumed after all went back":      {first: StatusSucceeded, refunded: 1000, decision: MandateResume, want: MandateActive},
+		"all was charged back":             {first: StatusSucceeded, disputed: 1000, want: MandatePaused},
+		"a part went back each way":        {first: StatusSucceeded, refunded: 400, disputed: 600, want: MandatePaused},
+		"a part was charged back":          {first: StatusSucceeded, refunded: 400, disputed: 599, want: MandateActive},
+		"resumed after a chargeback":       {first: StatusSucceeded, disputed: 1000, decision: MandateResume, want: MandateActive},
 		"paused":                           {first: StatusSucceeded, decision: MandatePause, want: MandatePaused},
 		"revoked":                          {first: StatusSucceeded, decision: MandateRevoke, want: MandateRevoked},
 		"a moment before its end":          {first: StatusSucceeded, at: time.Hour - 1, want: MandateActive},
@@ -49,7 +53,7 @@ func TestHowAMandateStands(t *testing.T) {
 		"paused at its end":                {first: StatusSucceeded, decision: MandatePause, at: time.Hour, want: MandateExpired},
 	} {
 		m := consent(tc.first, MandateTerms{MaxAmount: 1, ExpiresAt: &end})
-		m.Decision, m.First.Refunded = tc.decision, tc.refunded
+		m.Decision, m.First.Refunded, m.First.Disputed = tc.decision, tc.refunded, tc.disputed
 		require.Equal(t, tc.want, m.Status(epoch.Add(tc.at)), name)
 	}
 }

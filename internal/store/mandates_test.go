@@ -349,3 +349,24 @@ func TestTheTermsAreCountedByChargesAsTheyWereWritten(t *testing.T) {
 		require.NotEmpty(t, b.verify(t), name)
 	}
 }
+
+// A bank took the whole first payment back: the customer is not charged again. Once the money is back the mandate is active.
+func TestAChargebackOfTheFirstPaymentPauses(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil }))
+	key := b.mandated(t, s, "first", payment.MandateTerms{})
+	part := b.chargeback(t, key, 400)
+	_, err := b.charge(t.Context(), s, key, "c-1", 1)
+	require.NoError(t, err)
+	rest := b.chargeback(t, key, 600)
+	_, err = b.charge(t.Context(), s, key, "c-2", 1)
+	require.Equal(t, payment.CodeMandateNotActive, payment.CodeOf(err))
+	won := payment.DisputeWon
+	for _, d := range []payment.Dispute{part, rest} {
+		_, err = b.cases().ChangeDispute(t.Context(), b.shop.ID, d.ID, payment.DisputeChange{Status: &won, Reason: "a letter"})
+		require.NoError(t, err)
+	}
+	_, err = b.charge(t.Context(), s, key, "c-2", 1)
+	require.NoError(t, err)
+}

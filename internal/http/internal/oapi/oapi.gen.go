@@ -548,7 +548,7 @@ type Mandate struct {
 	// ScheduleEndsAt After a revoke where the provider begins charges: from then on none can come that it had planned. `null` while the provider has not confirmed that its schedule ends: revoke once more.
 	ScheduleEndsAt *time.Time `json:"schedule_ends_at"`
 
-	// Status Only an `active` one is charged. `pending`: its payment has not ended. `failed`: its payment took no money. `paused` also after its payment was given back whole. `revoking`: a provider that charges by its own schedule may still charge what it had planned, until `schedule_ends_at`. Known values: `pending`, `active`, `paused`, `revoking`, `revoked`, `expired`, `failed`.
+	// Status Only an `active` one is charged. `pending`: its payment has not ended. `failed`: its payment took no money. `paused` also after its payment was given back or charged back whole. `revoking`: a provider that charges by its own schedule may still charge what it had planned, until `schedule_ends_at`. Known values: `pending`, `active`, `paused`, `revoking`, `revoked`, `expired`, `failed`.
 	Status string `json:"status"`
 }
 
