@@ -139,3 +139,27 @@ func TestAnAlteredHistoryIsNotTold(t *testing.T) {
 		require.False(t, whole, name)
 	}
 }
+
+// Work that the service's own role takes away from the lists of what is to be done is missed.
+func TestWorkThatWasTakenAwayIsFound(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	for _, table := range []string{"open_orders", "deliveries"} {
+		b.exec(t, "CREATE TABLE saved_"+table+" AS SELECT * FROM "+table)
+	}
+	of := " WHERE order_id = '" + b.open.Order.String() + "'"
+	for change, want := range map[string]string{
+		"DELETE FROM open_orders" + of:                      "open_orders " + b.open.Order.String(),
+		"UPDATE open_orders SET next_poll_at = NULL" + of:   "open_orders " + b.open.Order.String(),
+		"UPDATE open_orders SET status = 'authorized'" + of: "open_orders " + b.open.Order.String(),
+		"DELETE FROM deliveries" + of + " AND sequence = 2": "deliveries " + b.open.Order.String() + "/2",
+	} {
+		b.exec(t, change)
+		require.Equal(t, want, findingNames(b.verify(t)), change)
+		for _, table := range []string{"open_orders", "deliveries"} {
+			b.exec(t, "DELETE FROM "+table)
+			b.exec(t, "INSERT INTO "+table+" SELECT * FROM saved_"+table)
+		}
+		require.Empty(t, b.verify(t))
+	}
+}

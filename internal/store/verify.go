@@ -191,6 +191,10 @@ func (v *verification) readPage(ctx context.Context, q *db.Queries, shop, after,
 	if err != nil {
 		return nil, err
 	}
+	p.undone, err = q.WorkToVerify(ctx, db.WorkToVerifyParams{ShopID: shop, After: after, Until: p.until, Since: v.store.Now().Add(-24 * time.Hour)})
+	if err != nil {
+		return nil, err
+	}
 	for _, o := range p.orders {
 		if o.DataKey == nil {
 			return p, v.readReceipts(ctx, q)

@@ -30,6 +30,7 @@ type verifiedPage struct {
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
 	remnants    []db.RemnantsToVerifyRow // of orders that are gone
 	unmandated  []uuid.UUID              // payments whose mandates are gone
+	undone      []db.WorkToVerifyRow     // orders that are not polled, and notifications that are not sent
 }
 
 // readPage reads the orders after one until another, at most as many as a page has. until of the page is the last that it covers.
@@ -165,6 +166,9 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 			v.found(Finding{"orders", id.String(), "the order is missing, and its attempts are there"})
 		}
 	}
+	for _, u := range p.undone {
+		v.found(undoneFinding(u))
+	}
 	for _, id := range p.unmandated {
 		v.found(Finding{"mandates", id.String(), "the mandate of this payment is missing"})
 	}
@@ -172,6 +176,13 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		v.found(Finding{"orders", r.OrderID.String(), "the order is missing, and " + r.NamedIn + " names it"})
 	}
 	return nil
+}
+
+func undoneFinding(u db.WorkToVerifyRow) Finding {
+	if u.MissingIn == "open_orders" {
+		return Finding{u.MissingIn, u.ID.String(), "the row by which the order is polled and listed is not as the order, or is missing"}
+	}
+	return Finding{u.MissingIn, fmt.Sprintf("%s/%d", u.ID, u.Sequence), "the notification was not delivered, and nobody is to deliver it"}
 }
 
 // moved is the chain of an order's newest attempt that ended, nil for none.

@@ -131,3 +131,17 @@ SELECT seq, after FROM audit_log WHERE seq > @after_seq AND action = 'audit anch
 
 -- name: EventsAt :many
 SELECT position, id FROM notifications WHERE shop_id = @shop_id AND position = ANY(@positions::bigint[]);
+
+-- name: WorkToVerify :many
+-- Orders whose rows in open_orders, by which they are polled and listed, are not as they are; and notifications of the last day that are
+-- neither delivered nor to be. What is older may have lost its attempts by retention, and what was erased was given up.
+SELECT 'open_orders'::text AS missing_in, o.id, 0::integer AS sequence FROM orders o LEFT JOIN open_orders p ON p.shop_id = o.shop_id AND p.order_id = o.id
+WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until
+    AND CASE WHEN o.finalized_at IS NULL OR o.next_poll_at IS NOT NULL OR o.conflicts > 0
+        THEN (p.order_id, p.provider, p.kind, p.status, p.in_conflict, p.next_poll_at) IS DISTINCT FROM (o.id, o.provider, o.kind, o.status, o.conflicts > 0, o.next_poll_at)
+        ELSE p.order_id IS NOT NULL END
+UNION ALL
+SELECT 'deliveries', n.order_id, n.sequence FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = @shop_id AND n.order_id > @after AND n.order_id <= @until AND n.created_at > @since::timestamptz AND n.url <> '' AND o.data_key IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.shop_id = n.shop_id AND d.order_id = n.order_id AND d.sequence = n.sequence)
+    AND NOT EXISTS (SELECT 1 FROM notification_attempts a WHERE a.shop_id = n.shop_id AND a.order_id = n.order_id AND a.sequence = n.sequence AND a.error = '');

@@ -857,3 +857,56 @@ func (q *Queries) UsesToVerify(ctx context.Context, now time.Time) ([]UsesToVeri
 	}
 	return items, nil
 }
+
+const WorkToVerify = `-- name: WorkToVerify :many
+SELECT 'open_orders'::text AS missing_in, o.id, 0::integer AS sequence FROM orders o LEFT JOIN open_orders p ON p.shop_id = o.shop_id AND p.order_id = o.id
+WHERE o.shop_id = $1 AND o.id > $2 AND o.id <= $3
+    AND CASE WHEN o.finalized_at IS NULL OR o.next_poll_at IS NOT NULL OR o.conflicts > 0
+        THEN (p.order_id, p.provider, p.kind, p.status, p.in_conflict, p.next_poll_at) IS DISTINCT FROM (o.id, o.provider, o.kind, o.status, o.conflicts > 0, o.next_poll_at)
+        ELSE p.order_id IS NOT NULL END
+UNION ALL
+SELECT 'deliveries', n.order_id, n.sequence FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_id
+WHERE n.shop_id = $1 AND n.order_id > $2 AND n.order_id <= $3 AND n.created_at > $4::timestamptz AND n.url <> '' AND o.data_key IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.shop_id = n.shop_id AND d.order_id = n.order_id AND d.sequence = n.sequence)
+    AND NOT EXISTS (SELECT 1 FROM notification_attempts a WHERE a.shop_id = n.shop_id AND a.order_id = n.order_id AND a.sequence = n.sequence AND a.error = '')
+`
+
+type WorkToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+	Since  time.Time `db:"since"`
+}
+
+type WorkToVerifyRow struct {
+	MissingIn string    `db:"missing_in"`
+	ID        uuid.UUID `db:"id"`
+	Sequence  int32     `db:"sequence"`
+}
+
+// Orders whose rows in open_orders, by which they are polled and listed, are not as they are; and notifications of the last day that are
+// neither delivered nor to be. What is older may have lost its attempts by retention, and what was erased was given up.
+func (q *Queries) WorkToVerify(ctx context.Context, arg WorkToVerifyParams) ([]WorkToVerifyRow, error) {
+	rows, err := q.db.Query(ctx, WorkToVerify,
+		arg.ShopID,
+		arg.After,
+		arg.Until,
+		arg.Since,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WorkToVerifyRow
+	for rows.Next() {
+		var i WorkToVerifyRow
+		if err := rows.Scan(&i.MissingIn, &i.ID, &i.Sequence); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
