@@ -27,8 +27,9 @@ type Effect struct {
 	Merchant  string // the provider's name of whom the order is of
 	ID        string // what we call the order towards the provider; for a refund, its payment's
 	RefundID  string // the provider's id of a refund, empty for orders and for providers that give none
+	ChargeID  string // the provider's id of a charge that it made by its own schedule
 	Reference string // of the shop's order, as it travelled in the description; empty if it did not travel
-	Kind      string // payment, payout, payout_card, transfer, refund, or unasked: given back without a request
+	Kind      string // payment, payout, payout_card, transfer, refund; unasked: given back without a request; scheduled: charged without one
 	State     State
 	Sum       int64  // what moved or is held, minor units
 	Currency  string // empty where the provider's records do not say

@@ -28,6 +28,9 @@ func ledger(simulators *sandbox.Sandbox) []Effect {
 	return all
 }
 
+// kindScheduled is of a later charge that the provider made by its own schedule.
+const kindScheduled = "scheduled"
+
 // kindUnasked is of money that went back without a request of ours.
 const kindUnasked = "unasked"
 
@@ -89,11 +92,11 @@ func uapayEffects(o uapay.Order) []Effect {
 	}
 	var all []Effect
 	for _, p := range o.Payments {
-		if o.Type == "SUBSCRIBE" && slices.ContainsFunc(all, Effect.moved) {
-			break // the provider made the other charges, by its own schedule; they are nobody's order
-		}
 		one := e
 		one.Sum = p.Amount
+		if o.Type == "SUBSCRIBE" && slices.ContainsFunc(all, Effect.moved) { // the provider made it by its own schedule
+			one.Kind, one.Reference, one.ChargeID = kindScheduled, "", p.ID
+		}
 		switch p.System {
 		case uapay.SystemFinished, uapay.SystemReversed:
 			one.State = Paid

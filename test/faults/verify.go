@@ -83,6 +83,7 @@ func Check(b Snapshot) Result {
 	}
 	x.attempts(&r)
 	x.disputes(&r)
+	x.scheduled(&r)
 	x.overlaps(&r)
 	x.open(&r)
 	x.sentTwice(&r)
@@ -145,7 +146,7 @@ func index(b Snapshot) indexed {
 			x.refunds[e.ID] = append(x.refunds[e.ID], e)
 			continue
 		}
-		if e.Kind != kindUnasked {
+		if e.Kind != kindUnasked && e.Kind != kindScheduled {
 			x.orders[e.ID] = append(x.orders[e.ID], e)
 		}
 	}

@@ -20,7 +20,7 @@ func (x indexed) requests(r *Result) {
 	for _, row := range x.Rows {
 		q, ok := asked[[3]string{row.Shop, row.Kind, row.Reference}]
 		switch {
-		case !ok && x.takenOver(row):
+		case !ok && (x.takenOver(row) || row.scheduled()):
 			continue
 		case !ok:
 			r.add(NotAsked, row.ID, "no shop asked for this %s of %d (reference %q)", row.Kind, row.Amount, row.Reference)

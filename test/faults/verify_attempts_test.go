@@ -165,3 +165,41 @@ func payLate(b *Snapshot) {
 		}
 	}
 }
+
+// A charge by a provider's schedule is an order that no shop asked for. It is held to the provider's record of it.
+func TestAChargeByAProvidersScheduleIsHeldToItsRecord(t *testing.T) {
+	t.Parallel()
+	charged := func() Snapshot {
+		b := good()
+		row := *b.row("paid")
+		row.ID, row.Reference, row.Parent, row.ProviderOrderID, row.ProviderReference = "later", "ref-paid~sub-0123456789abcdef", "paid", "pr-later", "charge-2"
+		row.Refunded, row.Reserved = 0, 0
+		b.Rows = append(b.Rows, row)
+		b.Effects = append(b.Effects, Effect{Provider: "smartcore", ID: "pr-paid", ChargeID: "charge-2", Kind: kindScheduled, State: Paid, Sum: 1000})
+		for _, n := range b.Notices {
+			if n.Order == "paid" {
+				n.Order, n.Payload = "later", "later"+n.Payload
+				b.Notices = append(b.Notices, n)
+			}
+		}
+		return b
+	}
+	require.Empty(t, Check(charged()).Violations)
+	for name, c := range map[string]struct {
+		harm func(*Snapshot)
+		want []Kind
+	}{
+		"the provider made none":     {func(b *Snapshot) { b.Effects = b.Effects[:len(b.Effects)-1] }, []Kind{FalsePaid, NotAsked}},
+		"the provider's failed":      {func(b *Snapshot) { b.Effects[len(b.Effects)-1].State = Failed }, []Kind{FalsePaid}},
+		"it is of another sum":       {func(b *Snapshot) { b.Effects[len(b.Effects)-1].Sum = 999 }, []Kind{AmountMismatch}},
+		"two orders are of the same": {func(b *Snapshot) { b.Rows = append(b.Rows, *b.row("later")) }, []Kind{DoubleEffect}},
+	} {
+		b := charged()
+		c.harm(&b)
+		var kinds []Kind
+		for _, v := range Check(b).Violations {
+			kinds = append(kinds, v.Kind)
+		}
+		require.Equal(t, c.want, slices.Compact(kinds), "%s: %v", name, Check(b).Violations)
+	}
+}

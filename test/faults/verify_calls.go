@@ -157,7 +157,7 @@ func (x indexed) repeats(r *Result) {
 	}
 	was := index(Snapshot{Rows: x.Before.Rows, Effects: x.Before.Effects})
 	for _, row := range x.Rows {
-		if was.byID[row.ID] == nil && !x.takenOver(row) {
+		if was.byID[row.ID] == nil && !x.takenOver(row) && !row.scheduled() {
 			r.add(DoubleEffect, row.ID, "a %s of reference %q came to be when requests were sent again", row.Kind, row.Reference)
 		}
 	}
@@ -189,7 +189,7 @@ func (x indexed) repeats(r *Result) {
 func moves(list []Effect) map[string]int64 {
 	sums := map[string]int64{}
 	for _, e := range list {
-		if e.State == Paid {
+		if e.State == Paid && e.Kind != kindScheduled {
 			sums[e.ID+" "+e.Kind] += e.Sum
 		}
 	}

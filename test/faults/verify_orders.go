@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"payrelay/internal/payment"
 )
 
 // row compares one order with the provider's records.
@@ -17,6 +19,9 @@ func (x indexed) row(r *Result, row Row) {
 		return
 	}
 	truth := decisive(x.orders[row.ProviderOrderID])
+	if row.scheduled() {
+		truth = x.charged(row)
+	}
 	x.end(r, row, truth)
 	x.amounts(r, row, truth)
 	x.sums(r, row)
@@ -209,6 +214,41 @@ func (x indexed) overlaps(r *Result) {
 			if before.FinalizedAt == nil || before.FinalizedAt.After(after.Called.Add(clockSlack)) {
 				r.add(DoubleEffect, payment, "refunds %s and %s were under way at the same time", before.ID, after.ID)
 			}
+		}
+	}
+}
+
+// scheduled reports whether the provider made the charge by its own schedule.
+func (row Row) scheduled() bool {
+	return row.Parent != "" && strings.Contains(row.Reference, payment.ScheduledMark)
+}
+
+// charged is what the provider has of a charge that it made by its own schedule.
+func (x indexed) charged(row Row) Effect {
+	if parent := x.byID[row.Parent]; parent != nil {
+		for _, e := range x.Effects {
+			if e.Kind == kindScheduled && e.ID == parent.ProviderOrderID && e.ChargeID == row.ProviderReference {
+				return e
+			}
+		}
+	}
+	return Effect{State: Absent}
+}
+
+// scheduled holds the orders for charges by a provider's schedule to its record: each is of one charge, and no two of the same.
+func (x indexed) scheduled(r *Result) {
+	seen := map[string]bool{}
+	for _, row := range x.Rows {
+		if !row.scheduled() {
+			continue
+		}
+		if x.charged(row).State == Absent {
+			r.add(NotAsked, row.ID, "%s made no charge %q", row.Provider, row.ProviderReference)
+		}
+		if name := row.Parent + " " + row.ProviderReference; seen[name] {
+			r.add(DoubleEffect, row.ID, "another order is of the same charge %q", row.ProviderReference)
+		} else {
+			seen[name] = true
 		}
 	}
 }
