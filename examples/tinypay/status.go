@@ -13,15 +13,15 @@ var statuses = map[string]gateway.Status{
 
 // reasons are Tinypay's reasons for a decline.
 var reasons = map[string]gateway.Failure{
-	"no_funds": {Category: gateway.FailureFunds, Advice: gateway.AdviceCustomerMayRetry, Message: "There is not enough money on the card."},
-	"fraud":    {Category: gateway.FailureFraud, Advice: gateway.AdviceDoNotRetry, Message: "The payment looks like fraud."},
+	"no_funds": {Category: gateway.FailureFunds, Advice: gateway.AdviceCustomerMayRetry, Message: "There is not enough money on the card.", Retry: gateway.RetrySameLater},
+	"fraud":    {Category: gateway.FailureFraud, Advice: gateway.AdviceDoNotRetry, Message: "The payment looks like fraud.", Retry: gateway.RetryNever},
 }
 
 // failure says why a payment was declined. A reason that is not documented is not repeated: nobody knows what is in it.
 func failure(reason string) *gateway.Failure {
 	f, known := reasons[reason]
 	if !known {
-		f, reason = gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "Tinypay declined the payment."}, "other"
+		f, reason = gateway.Failure{Category: gateway.FailureUnknown, Advice: gateway.AdviceContactProvider, Message: "Tinypay declined the payment.", Retry: gateway.RetryUnknown}, "other"
 	}
 	f.Code, f.Cascade = reason, []gateway.CascadeError{}
 	return &f

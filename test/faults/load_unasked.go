@@ -78,10 +78,15 @@ func (p *player) movedBySelf() (list []Movement) {
 			all, rrn = []smartcore.Order{o}, o.RRN
 		}
 		said := Movement{Order: m.order, Provider: m.provider, What: m.what, Amount: m.amount}
-		for _, o := range all {
-			said.Acknowledged = said.Acknowledged || slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
-				return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) && (rrn == "" || c.Fields["rrn"] == rrn)
+		reported := func(o smartcore.Order, rrns ...string) bool {
+			return slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
+				return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) && (rrns[0] == "" || slices.Contains(rrns, c.Fields["rrn"]))
 			})
+		}
+		for _, o := range all {
+			// Where no callback has reported the first RRN, payrelay takes the second one for it.
+			known := m.what != control.ChargedTwice || reported(o, o.EarlierRRNs...)
+			said.Acknowledged = said.Acknowledged || known && reported(o, rrn)
 		}
 		list = append(list, said)
 	}
