@@ -63,7 +63,7 @@ func (c routeSetCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil {
 		return fmt.Errorf("read the rules: %w", err)
 	}
-	if err := (operatorText{"the file", string(body)}).check(); err != nil {
+	if err := (operatorText{"the file", string(body)}).checkCards(); err != nil {
 		return err
 	}
 	db, err := operate(ctx, io, c.Reason)

@@ -48,12 +48,16 @@ func operate(ctx context.Context, io *Streams, reason operatorReason) (*database
 // operatorText is a text that an operator types and that is kept.
 type operatorText struct{ flag, text string }
 
-// check refuses what may be a card number, and characters that would forge lines where the text is listed. A person, unlike a shop's
-// program, can say it in other words.
+// check refuses what may be a card number, and characters that would forge lines where the text is listed.
 func (t operatorText) check() error {
 	if strings.ContainsFunc(t.text, unicode.IsControl) {
 		return fmt.Errorf("%s has control characters, such as a line break: leave them out. Nothing was changed", t.flag)
 	}
+	return t.checkCards()
+}
+
+// checkCards refuses what may be a card number. A person, unlike a shop's program, can say it in other words.
+func (t operatorText) checkCards() error {
 	if detect.Judge(t.text) != detect.Clean {
 		return fmt.Errorf("%s has digits that may be a card number, which must not be kept: name the order by its id, and a card by its last four digits. Nothing was changed", t.flag)
 	}
