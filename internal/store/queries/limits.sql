@@ -47,10 +47,10 @@ WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint AND NOT EXISTS (
 
 -- name: ClaimedFingerprint :one
 -- The newest order that asked for the same and may have moved money.
-SELECT same::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) same
+SELECT same.id::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) WITH ORDINALITY same (id, place)
 WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same AND o.status IN ('failed', 'canceled'))
-ORDER BY same DESC LIMIT 1;
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same.id AND o.status IN ('failed', 'canceled'))
+ORDER BY same.place DESC LIMIT 1;
 
 -- name: JoinFingerprint :exec
 -- One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.

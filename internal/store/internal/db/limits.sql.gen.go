@@ -42,10 +42,10 @@ func (q *Queries) ClaimFingerprint(ctx context.Context, arg ClaimFingerprintPara
 }
 
 const ClaimedFingerprint = `-- name: ClaimedFingerprint :one
-SELECT same::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) same
+SELECT same.id::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) WITH ORDINALITY same (id, place)
 WHERE f.shop_id = $1 AND f.fingerprint = $2
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = same AND o.status IN ('failed', 'canceled'))
-ORDER BY same DESC LIMIT 1
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = same.id AND o.status IN ('failed', 'canceled'))
+ORDER BY same.place DESC LIMIT 1
 `
 
 type ClaimedFingerprintParams struct {
@@ -56,9 +56,9 @@ type ClaimedFingerprintParams struct {
 // The newest order that asked for the same and may have moved money.
 func (q *Queries) ClaimedFingerprint(ctx context.Context, arg ClaimedFingerprintParams) (uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, ClaimedFingerprint, arg.ShopID, arg.Fingerprint)
-	var same uuid.UUID
-	err := row.Scan(&same)
-	return same, err
+	var same_id uuid.UUID
+	err := row.Scan(&same_id)
+	return same_id, err
 }
 
 const CopyKeyLimits = `-- name: CopyKeyLimits :exec
