@@ -791,6 +791,7 @@ INSERT INTO legal_dispute_steps (from_status, to_status) VALUES
     ('needs_response', 'needs_response'), ('needs_response', 'under_review'),
     ('needs_response', 'won'), ('needs_response', 'lost'), ('needs_response', 'accepted'), ('needs_response', 'expired'), ('needs_response', 'closed'),
     ('under_review', 'under_review'),
+    ('open', 'refunding'), ('needs_response', 'refunding'), ('under_review', 'refunding'), ('refunding', 'open'), ('refunding', 'closed'),
     ('under_review', 'won'), ('under_review', 'lost'), ('under_review', 'accepted'), ('under_review', 'expired'), ('under_review', 'closed');
 
 CREATE TABLE disputes (

@@ -28,6 +28,7 @@ func (a *app) tasks(reg prometheus.Registerer) []worker.Task {
 		{Name: "make partitions", Every: partitionsEvery, Run: a.makePartitions},
 		{Name: "check the configuration", Every: configurationEvery, Run: a.checkConfiguration},
 		{Name: "refund surplus money", Every: surplusEvery, Run: a.refundSurplus},
+		{Name: "finish refunds of disputes", Every: time.Minute, Run: func(ctx context.Context) error { return a.service.FinishRefunds(ctx) }},
 	}
 	if a.config.RetentionOn {
 		tasks = append(tasks, worker.Task{Name: "remove what is old", Every: retentionEvery, Run: newRetainer(a.store, a.config.Retention, reg).run})

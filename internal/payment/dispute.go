@@ -78,6 +78,8 @@ const (
 	DisputeNeedsResponse DisputeStatus = "needs_response"
 	// DisputeUnderReview: evidence was handed in.
 	DisputeUnderReview DisputeStatus = "under_review"
+	// DisputeRefunding: its money is being given back by a refund, so nobody decides otherwise meanwhile.
+	DisputeRefunding DisputeStatus = "refunding"
 	// DisputeWon: the money came back to the shop. Final.
 	DisputeWon DisputeStatus = "won"
 	// DisputeLost: the money is gone. Final.
@@ -92,7 +94,7 @@ const (
 
 // DisputeStatuses lists every status.
 var DisputeStatuses = []DisputeStatus{
-	DisputeOpen, DisputeNeedsResponse, DisputeUnderReview, DisputeWon, DisputeLost, DisputeAccepted, DisputeExpired, DisputeClosed,
+	DisputeOpen, DisputeNeedsResponse, DisputeUnderReview, DisputeRefunding, DisputeWon, DisputeLost, DisputeAccepted, DisputeExpired, DisputeClosed,
 }
 
 var disputeEnds = []DisputeStatus{DisputeWon, DisputeLost, DisputeAccepted, DisputeExpired, DisputeClosed}
@@ -100,9 +102,10 @@ var disputeEnds = []DisputeStatus{DisputeWon, DisputeLost, DisputeAccepted, Disp
 // disputeSteps is the table of legal steps. A step to the same status tells of a new fact, such as a date.
 var disputeSteps = map[DisputeStatus][]DisputeStatus{
 	"":                   {DisputeOpen},
-	DisputeOpen:          append([]DisputeStatus{DisputeOpen, DisputeNeedsResponse, DisputeUnderReview}, disputeEnds...),
-	DisputeNeedsResponse: append([]DisputeStatus{DisputeNeedsResponse, DisputeUnderReview}, disputeEnds...),
-	DisputeUnderReview:   append([]DisputeStatus{DisputeUnderReview}, disputeEnds...),
+	DisputeOpen:          append([]DisputeStatus{DisputeOpen, DisputeNeedsResponse, DisputeUnderReview, DisputeRefunding}, disputeEnds...),
+	DisputeNeedsResponse: append([]DisputeStatus{DisputeNeedsResponse, DisputeUnderReview, DisputeRefunding}, disputeEnds...),
+	DisputeUnderReview:   append([]DisputeStatus{DisputeUnderReview, DisputeRefunding}, disputeEnds...),
+	DisputeRefunding:     {DisputeOpen, DisputeClosed}, // and none to itself: its step names the refund
 }
 
 // DisputeSteps returns every legal step as pairs from, to.

@@ -2,7 +2,6 @@ package payment
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -214,71 +213,15 @@ func (s *Service) ResolveDispute(ctx context.Context, shop, id uuid.UUID, action
 	if err != nil {
 		return Dispute{}, err
 	}
-	return s.resolveDispute(ctx, d, action, "the shop decided: "+string(action))
-}
-
-func (s *Service) resolveDispute(ctx context.Context, d Dispute, action DisputeAction, reason string) (Dispute, error) {
-	to, failed := DisputeAccepted, error(nil)
+	reason := "the shop decided: " + string(action)
 	if action == RefundDispute {
-		refund, err := s.giveBack(ctx, d)
-		if err != nil {
-			return Dispute{}, err
-		}
-		if to = DisputeClosed; refund.Status == StatusFailed {
-			to, reason = d.Status, "the refund failed"
-			failed = &Error{Code: CodeProviderFailed, Message: fmt.Sprintf("The refund %s failed, so the dispute is as before. See why, and decide again.", refund.ID)}
-		}
+		return s.refundDispute(ctx, d, reason)
 	}
+	return s.resolveDispute(ctx, d, DisputeAccepted, reason)
+}
+
+// resolveDispute takes a dispute to another status by its shop's decision.
+func (s *Service) resolveDispute(ctx context.Context, d Dispute, to DisputeStatus, reason string) (Dispute, error) {
 	r := Observation{Source: SourceRequest, Status: StatusSucceeded, At: s.Now()}
-	d, err := s.changeDispute(ctx, d.ShopID, d.ID, DisputeChange{Status: &to, Reason: reason}, r)
-	if err == nil {
-		err = failed
-	}
-	return d, err
-}
-
-// RefundSurplus gives back what came beside to a shop that wants it so, where it is on an order of its own and nobody has decided
-// anything. A refund that fails is not tried once more: the dispute is the shop's then. A refund is named by its dispute, so that none
-// begins twice, whoever dies in between.
-func (s *Service) RefundSurplus(ctx context.Context, shop uuid.UUID) error {
-	var failed error
-	for cursor := ""; ; {
-		page, err := s.Disputes(ctx, DisputeFilter{Shop: shop, Status: DisputeOpen, Cursor: cursor})
-		if err != nil {
-			return errors.Join(failed, err)
-		}
-		for _, d := range page.Items {
-			if d.Sequence > 1 || !d.Kind.brings() {
-				continue
-			}
-			if _, err := s.resolveDispute(ctx, d, RefundDispute, "the shop has such money refunded at once"); err != nil && CodeOf(err) != CodeInvalidState && CodeOf(err) != CodeProviderFailed {
-				failed = errors.Join(failed, fmt.Errorf("refund the money of dispute %s: %w", d.ID, err))
-			}
-		}
-		if cursor = page.Next; cursor == "" {
-			return failed
-		}
-	}
-}
-
-// giveBack refunds the order that carries the money which a dispute brought. Called again at the same step of the dispute, it finds the
-// refund of the first time.
-func (s *Service) giveBack(ctx context.Context, d Dispute) (*Order, error) {
-	switch {
-	case d.Status.Final():
-		return nil, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("The dispute is %s already.", d.Status)}
-	case !d.Kind.brings():
-		return nil, &Error{Code: CodeInvalidState, Message: "Only the money of a late_success or unauthorized_charge can be given back so: it is on an order of its own. Other money that came beside is given back by the provider: ask the operators. Then accept the dispute."}
-	}
-	reason := "The payment succeeded after it had ended without money."
-	if d.Kind == DisputeUnauthorizedCharge {
-		reason = "The provider charged what the mandate does not allow."
-	}
-	reference := fmt.Sprintf("dispute-%s-%d", d.ID, d.Sequence)
-	hash := sha256.Sum256([]byte(reference))
-	refund, _, err := s.Refund(ctx, NewRefund{
-		Shop: d.ShopID, Payment: d.OrderID, Reference: reference, Reason: reason, AllowDuplicate: true,
-		settlesDispute: true, RequestHash: hash[:],
-	})
-	return refund, err
+	return s.changeDispute(ctx, d.ShopID, d.ID, DisputeChange{Status: &to, Reason: reason}, r)
 }

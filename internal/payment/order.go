@@ -92,8 +92,8 @@ type Order struct {
 	// the same. Neither is stored with the order.
 	Fingerprint    []byte
 	AllowDuplicate bool
-	// SettlesDispute says that a new refund is how an open dispute of its payment ends. It is not stored.
-	SettlesDispute bool
+	// SettlesDisputes is how many open disputes of its payment end by a new refund. It is not stored.
+	SettlesDisputes int
 	// EndedAttempt is the attempt of the order that has ended and that a callback is about, nil for one about the order as it is. It
 	// is not stored.
 	EndedAttempt *EndedAttempt

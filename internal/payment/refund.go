@@ -25,7 +25,7 @@ type NewRefund struct {
 	AllowDuplicate  bool
 	RequestHash     []byte
 
-	settlesDispute bool // the refund is how an open dispute of the payment ends
+	settlesDisputes int // how many open disputes of the payment end by the refund
 }
 
 // Refund gives back all or part of a succeeded payment, as an order of its own. The sum of refunds never exceeds what
@@ -37,7 +37,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindRefund, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Description: in.Reason, Metadata: in.Metadata, NotificationURL: in.NotificationURL, AllowDuplicate: in.AllowDuplicate,
-			SettlesDispute: in.settlesDispute,
+			SettlesDisputes: in.settlesDisputes,
 		},
 		complete: func(_ context.Context, parent *Order, to target, o *Order) error {
 			_, ok := to.gateway.(gateway.Refunder)
@@ -46,7 +46,7 @@ func (s *Service) Refund(ctx context.Context, in NewRefund) (*Order, bool, error
 				return &Error{Code: CodeUnsupported, Message: "The provider of this account cannot refund."}
 			case parent.Status != StatusSucceeded:
 				return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be refunded; this one is %s.", parent.Status)}
-			case parent.DisputesOpen > 0 && !in.settlesDispute:
+			case parent.DisputesOpen > in.settlesDisputes:
 				return PaymentDisputed()
 			}
 			minor, err := refundable(parent, in.Minor)

@@ -223,7 +223,7 @@ func (s *Store) moveParent(ctx context.Context, q *db.Queries, parent *db.Order,
 	if err != nil {
 		return err
 	}
-	if reserved > 0 && p.DisputesOpen > 0 && !o.SettlesDispute {
+	if reserved > 0 && p.DisputesOpen > o.SettlesDisputes {
 		return payment.PaymentDisputed()
 	}
 	p.MoveRefunds(reserved, refunded)

@@ -173,7 +173,7 @@ func TestRefundsAgainstChargebacks(t *testing.T) {
 		paid[p] = b.paid(t, "p-"+strconv.Itoa(p), 100_000)
 		for i := range refunds {
 			draft := b.draftRefund(t, paid[p], fmt.Sprintf("r-%d-%d", p, i), each)
-			draft.SettlesDispute = true // as if an operator allowed refunds: only the sum binds
+			draft.SettlesDisputes = chargebacks // as if an operator allowed refunds: only the sum binds
 			drafts[p] = append(drafts[p], draft)
 		}
 	}
@@ -333,7 +333,7 @@ func TestALateSuccessWhoseRefundFails(t *testing.T) {
 	require.Equal(t, payment.CodeProviderFailed, payment.CodeOf(err), "%v", err)
 	d, err := b.Dispute(t.Context(), b.shop.ID, id)
 	require.NoError(t, err)
-	require.Equal(t, []any{payment.DisputeOpen, 2}, []any{d.Status, d.Sequence})
+	require.Equal(t, []any{payment.DisputeOpen, 3}, []any{d.Status, d.Sequence})
 	d, err = b.casesAt(gateway.StatusSucceeded).ResolveDispute(t.Context(), b.shop.ID, id, payment.RefundDispute)
 	require.NoError(t, err)
 	require.Equal(t, payment.DisputeClosed, d.Status)

@@ -112,6 +112,7 @@ const (
 	ListDisputesParamsStatusLost          ListDisputesParamsStatus = "lost"
 	ListDisputesParamsStatusNeedsResponse ListDisputesParamsStatus = "needs_response"
 	ListDisputesParamsStatusOpen          ListDisputesParamsStatus = "open"
+	ListDisputesParamsStatusRefunding     ListDisputesParamsStatus = "refunding"
 	ListDisputesParamsStatusUnderReview   ListDisputesParamsStatus = "under_review"
 	ListDisputesParamsStatusWon           ListDisputesParamsStatus = "won"
 )
@@ -429,7 +430,7 @@ type Dispute struct {
 	// Source On which road it was opened. Known values: `answer`, `callback`, `check`, `operator`.
 	Source string `json:"source"`
 
-	// Status `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
+	// Status `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. `refunding`: its money is being given back. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
 	Status    DisputeStatus `json:"status"`
 	UpdatedAt time.Time     `json:"updated_at"`
 }
@@ -452,7 +453,7 @@ type DisputeResolution struct {
 // DisputeResolutionAction `accept`: take it as it is. `refund`: give it back, for a `late_success` or `unauthorized_charge`.
 type DisputeResolutionAction string
 
-// DisputeStatus `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
+// DisputeStatus `open`: known, nobody has done anything. `needs_response`: the bank waits for evidence until `due_at`. `under_review`: evidence was handed in. `refunding`: its money is being given back. The others are final. `won`: the money came back to you. `lost`, `expired`: it is gone. `accepted`: you take it as it is. `closed`: there is nothing to it, or the surplus was given back. Take one that you do not know for open.
 type DisputeStatus = string
 
 // Failure defines model for Failure.
