@@ -60,4 +60,7 @@ func TestAReferenceOfPayrelaysOwnIsRefused(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, res.Code, path)
 		require.Contains(t, res.Body.String(), "must not end with ~late")
 	}
+	res := setup(t).send(t, http.MethodPost, "/v1/payments/"+orderID+"/refunds", `{"reference":"dispute-`+orderID+`-1","amount":400,"reason":"returned"}`)
+	require.Equal(t, http.StatusUnprocessableEntity, res.Code)
+	require.Contains(t, res.Body.String(), "must not be dispute-ID-NUMBER")
 }

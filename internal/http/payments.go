@@ -69,6 +69,9 @@ func (s *server) refundPayment(ctx context.Context, of payment.Key, b *oapi.Refu
 	if err := checkCommon(ctx, map[string]*string{"notification_url": b.NotificationUrl}, b.Metadata); err != nil {
 		return s.earlier(ctx, gateway.KindRefund, b.Reference, err)
 	}
+	if payment.ReservedRefundReference(b.Reference) {
+		return nil, false, problems{{Field: "reference", Message: "must not be dispute-ID-NUMBER: so are those of the refunds that payrelay makes for disputes"}}.err()
+	}
 	return s.Orders.Refund(ctx, payment.NewRefund{
 		Shop: of.Shop, Payment: of.Order, Reference: b.Reference, Minor: valueOf(b.Amount), Reason: b.Reason,
 		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), AllowDuplicate: valueOf(b.AllowDuplicate), RequestHash: requestHash(ctx),

@@ -117,7 +117,7 @@ func (s *Service) readBySpare(account Account, raw gateway.RawCallback) (gateway
 func callbackOf(account Account, n gateway.Notification, raw gateway.RawCallback) Callback {
 	cb := Callback{
 		AccountID: account.ID, DedupeKey: dedupeKey(account, n, raw), ProviderOrderID: n.OrderID, Kind: n.Result.Kind,
-		Reported: string(n.Result.Status), ProviderData: n.Result.ProviderData, ReceivedAt: raw.ReceivedAt,
+		Reported: string(n.Result.Status), ProviderData: n.Result.ProviderData, BankReferences: n.Result.BankReferences, ReceivedAt: raw.ReceivedAt,
 	}
 	if n.Result.Amount != nil {
 		cb.Minor = *n.Result.Amount
@@ -172,7 +172,7 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 		return ruleInCall, "the call that it is about is under way, and may take the order to another account"
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
-	case o.sameSumRefunds > 0 && (!final || o.carriedOut(r) && o.ProviderReference != ""):
+	case o.sameSumRefunds > 0 && o.tellsApart(r):
 		// It names the payment alone, and another refund of the same sum may be the one that it is about.
 		return ruleSameSum, "the payment has another refund of this sum"
 	case o.otherHoldUnderCommand(r):
@@ -188,6 +188,12 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
 	}
 	return "", ""
+}
+
+// tellsApart reports whether asking the provider may tell which of two refunds of a sum a callback is about: of an open one, or of one
+// that failed and has an id of its own.
+func (o *Order) tellsApart(r Observation) bool {
+	return !o.Status.Final() || o.carriedOut(r) && o.ProviderReference != ""
 }
 
 // weak says why a callback proves nothing by itself: because of how it is signed, or because the operators want each to be
@@ -234,16 +240,7 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	if n.VerifyReason != "" || r.Status.Final() { // what is on its way the order overtakes
 		o.Verification = o.OnPending(o.facts(), r.Status, now)
 	}
-	switch rule {
-	case ruleCommand, ruleHoldsSum:
-		o.keepReportedAmount(r)
-	case rulePaidLate:
-		o.keepLateClaim(r)
-	case ruleSameSum:
-		if o.carriedOut(r) {
-			o.keepLateClaim(r)
-		}
-	}
+	o.keepClaim(rule, r)
 	if rule == ruleOtherMoney || rule == ruleOtherOrder { // kept for a search: whether such a thing happened is to be seen
 		o.noteReferences(r.BankReferences, StatusProcessing)
 	} else {
@@ -251,6 +248,16 @@ func (s *Service) applyCallback(o *Order, account Account, n gateway.Notificatio
 	}
 	o.verify(now)
 	return Verify, rule, reason
+}
+
+// keepClaim keeps the sum that a callback names, for the poll that settles it.
+func (o *Order) keepClaim(rule string, r Observation) {
+	switch {
+	case rule == ruleCommand, rule == ruleHoldsSum:
+		o.keepReportedAmount(r)
+	case rule == rulePaidLate, rule == ruleSameSum && o.carriedOut(r):
+		o.keepLateClaim(r)
+	}
 }
 
 // observeUnrecordedRefund judges a callback about a refund of which nothing is on record. It was made elsewhere, or is a

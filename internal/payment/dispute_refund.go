@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,11 @@ import (
 // The money that a dispute brought is on an order of its own, and goes back by a refund of that. The dispute is refunding first, and
 // the refund begins then: of several decisions at once one counts, and no money goes back whose dispute was accepted. The refund is
 // named by the dispute's step, so that it begins once, whoever finishes it.
+
+var disputeReference = regexp.MustCompile(`^dispute-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]+$`)
+
+// ReservedRefundReference reports whether only payrelay gives a reference to a refund: it names a dispute's step.
+func ReservedRefundReference(reference string) bool { return disputeReference.MatchString(reference) }
 
 // refundDispute gives the money back that a dispute brought, or goes on with that.
 func (s *Service) refundDispute(ctx context.Context, d Dispute, reason string) (Dispute, error) {

@@ -82,9 +82,15 @@ func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Disput
 		if o.Kind != gateway.KindPayment || o.Status != StatusSucceeded {
 			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Only a succeeded payment can be disputed; this is a %s that is %s.", o.Kind, o.Status)}
 		}
-		minor := in.Minor
-		if minor == 0 {
+		minor, most := in.Minor, o.Amount.Minor()
+		if in.Kind.takes() {
+			most = o.Captured
+		}
+		switch {
+		case minor == 0:
 			minor = o.Captured
+		case minor > most:
+			return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount %d is more than the %d that this payment is about: look for a digit too many. What a bank took beyond that, such as a fee, is told in the reason. Nothing was changed.", minor, most)}
 		}
 		opened = o.openDispute(Dispute{
 			Kind: in.Kind, Amount: money.New(minor, o.Amount.Currency()), ReasonCode: in.ReasonCode, ProviderCase: in.ProviderCase, DueAt: in.DueAt,

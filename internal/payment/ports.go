@@ -126,10 +126,12 @@ type Callback struct {
 	// Kind is the kind of order that the callback talks about, empty if it does not say.
 	Kind gateway.Kind
 	// Minor is the sum that the callback names, in minor units, 0 if it names none.
-	Minor        int64
-	Reported     string
-	ProviderData gateway.ProviderData
-	ReceivedAt   time.Time
+	Minor    int64
+	Reported string
+	// BankReferences are the names of movements of money, such as RRNs, that the callback gives.
+	BankReferences []string
+	ProviderData   gateway.ProviderData
+	ReceivedAt     time.Time
 }
 
 // Filter selects a shop's orders. Zero members select everything.

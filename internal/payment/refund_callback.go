@@ -19,6 +19,8 @@ type RefundFacts struct {
 	FailureCode       string
 	// CarriedOut says that it failed here, and that the provider carried it out after all, which is on record.
 	CarriedOut bool
+	// BankReferences are as in Order.
+	BankReferences map[string]Status
 	// Judged are the callbacks about the refund so far.
 	Judged []JudgedCallback
 }
@@ -32,12 +34,12 @@ type JudgedCallback struct {
 // RefundMeant returns the refund that a callback on its payment is about, and how many others it could as well be about. It is
 // nil for a callback about the payment itself: it has no such refund, or a sum went back that no refund asked for.
 //
-// A refund fits if it is open, has the sum named, or is the only one. Of those that fit, the first rule of preferred decides
+// A refund fits if it is open, has the sum named, or is the only one, and if no other movement of money is known for it. Of those that fit, the first rule of preferred decides
 // that tells two apart.
 func (cb Callback) RefundMeant(refunds []RefundFacts) (meant *RefundFacts, sameSum int) {
 	for i := range refunds {
 		r := &refunds[i]
-		if fits := !r.Status.Final() || r.Minor == cb.Minor || len(refunds) == 1; fits && (meant == nil || cb.preferred(r, meant)) {
+		if cb.fits(r, len(refunds) == 1) && (meant == nil || cb.preferred(r, meant)) {
 			meant = r
 		}
 	}
@@ -45,11 +47,28 @@ func (cb Callback) RefundMeant(refunds []RefundFacts) (meant *RefundFacts, sameS
 		return nil, 0
 	}
 	for i := range refunds {
-		if other := &refunds[i]; other != meant && other.Minor == meant.Minor && other.mayBeMeantToo(meant) {
+		if other := &refunds[i]; other != meant && other.Minor == meant.Minor && other.mayBeMeantToo(meant) && !cb.otherMovement(other) {
 			sameSum++
 		}
 	}
 	return meant, sameSum
+}
+
+// fits reports whether a callback may be about a refund.
+func (cb Callback) fits(r *RefundFacts, only bool) bool {
+	return (!r.Status.Final() || r.Minor == cb.Minor || only) && !cb.otherMovement(r)
+}
+
+// otherMovement reports whether a callback tells of a success by names none of which is known of a refund that succeeded by another one.
+func (cb Callback) otherMovement(r *RefundFacts) bool {
+	known := false
+	for name, status := range r.BankReferences {
+		if slices.Contains(cb.BankReferences, name) {
+			return false
+		}
+		known = known || status == StatusSucceeded
+	}
+	return known && len(cb.BankReferences) > 0 && cb.Reported == string(StatusSucceeded) && r.end() == string(StatusSucceeded)
 }
 
 // preferred reports whether a callback is about r rather than about other: about the open one of the sum named, else one of that

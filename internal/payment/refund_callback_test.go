@@ -20,6 +20,10 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 		return JudgedCallback{string(reported), verdict}
 	}
 	carriedOut := func(r RefundFacts) RefundFacts { r.CarriedOut = true; return r }
+	named := func(r RefundFacts, name string, s Status) RefundFacts {
+		r.BankReferences = map[string]Status{name: s}
+		return r
+	}
 	known := func(r RefundFacts) RefundFacts { r.ProviderReference = "id"; return r }
 	failedAs := func(code string) RefundFacts {
 		r := refund(300, StatusFailed, at(1))
@@ -31,6 +35,7 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 	for name, tc := range map[string]struct {
 		minor    int64
 		reported Status
+		names    []string // of movements, by the callback
 		refunds  []RefundFacts
 		want     int // its place
 		sameSum  int
@@ -49,6 +54,12 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 		"it ended as reported":                         {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusFailed, at(2)), refund(300, StatusSucceeded, at(1))}, want: 1, sameSum: 1},
 		"its end was repeated by a callback":           {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Repeat, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
 		"its end was applied from a callback":          {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Apply, StatusSucceeded)), refund(300, StatusFailed, at(2))}, want: 1},
+		"another movement of its sum":                  {minor: 300, reported: StatusSucceeded, names: []string{"2"}, refunds: []RefundFacts{named(refund(300, StatusSucceeded, at(1)), "1", StatusSucceeded)}, want: none},
+		"its own movement once more":                   {minor: 300, reported: StatusSucceeded, names: []string{"1"}, refunds: []RefundFacts{named(refund(300, StatusSucceeded, at(1)), "1", StatusSucceeded)}},
+		"another movement, and it was refused":         {minor: 300, reported: StatusFailed, names: []string{"2"}, refunds: []RefundFacts{named(refund(300, StatusSucceeded, at(1)), "1", StatusSucceeded)}},
+		"a movement, and none of it is known":          {minor: 300, reported: StatusSucceeded, names: []string{"2"}, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1))}},
+		"a movement of one that had been refused":      {minor: 300, reported: StatusSucceeded, names: []string{"2"}, refunds: []RefundFacts{named(refund(300, StatusFailed, at(1)), "1", StatusFailed)}},
+		"another movement than the one of two":         {minor: 300, reported: StatusSucceeded, names: []string{"2"}, refunds: []RefundFacts{named(refund(300, StatusSucceeded, at(2)), "1", StatusSucceeded), refund(300, StatusFailed, at(1))}, want: 1},
 		"one was carried out, and that was told":       {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{carriedOut(refund(300, StatusFailed, at(2), said(Apply, StatusSucceeded))), refund(300, StatusFailed, at(1))}, want: 1},
 		"one was carried out, and no callback said so": {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{carriedOut(refund(300, StatusFailed, at(1))), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
 		"a callback contradicted its end":              {minor: 300, reported: StatusSucceeded, refunds: []RefundFacts{refund(300, StatusSucceeded, at(1), said(Conflict, StatusFailed)), refund(300, StatusFailed, at(2))}, want: 0, sameSum: 1},
@@ -70,7 +81,7 @@ func TestWhichRefundACallbackOnItsPaymentMeans(t *testing.T) {
 			for i := range tc.refunds {
 				tc.refunds[i].ID = uuid.UUID{15: byte(i + 1)}
 			}
-			meant, sameSum := Callback{Minor: tc.minor, Reported: string(tc.reported)}.RefundMeant(tc.refunds)
+			meant, sameSum := Callback{Minor: tc.minor, Reported: string(tc.reported), BankReferences: tc.names}.RefundMeant(tc.refunds)
 			require.Equal(t, tc.sameSum, sameSum)
 			if tc.want == none {
 				require.Nil(t, meant)

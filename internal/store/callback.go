@@ -250,7 +250,11 @@ func refundMeant(ctx context.Context, tx pgx.Tx, paid *db.Order, pick func([]pay
 	if err != nil {
 		return nil, err
 	}
-	meant := pick(refundFacts(rows))
+	facts, err := refundFacts(rows)
+	if err != nil {
+		return nil, err
+	}
+	meant := pick(facts)
 	if meant == nil {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
@@ -261,13 +265,16 @@ func refundMeant(ctx context.Context, tx pgx.Tx, paid *db.Order, pick func([]pay
 }
 
 // refundFacts gathers the rows of each refund, which has one for each thing that callbacks said of it.
-func refundFacts(rows []db.RefundsOfRow) []payment.RefundFacts {
-	var facts []payment.RefundFacts
+func refundFacts(rows []db.RefundsOfRow) (facts []payment.RefundFacts, err error) {
 	for _, row := range rows {
 		if n := len(facts); n == 0 || facts[n-1].ID != row.ID {
+			var references map[string]payment.Status
+			if err := fromJSON(row.BankReferences, &references); err != nil {
+				return nil, err
+			}
 			facts = append(facts, payment.RefundFacts{
 				ID: row.ID, Minor: row.Minor, Status: payment.Status(row.Status), FinalizedAt: row.FinalizedAt,
-				ProviderReference: row.ProviderReference, FailureCode: row.FailureCode, CarriedOut: row.CarriedOut,
+				ProviderReference: row.ProviderReference, FailureCode: row.FailureCode, CarriedOut: row.CarriedOut, BankReferences: references,
 			})
 		}
 		if row.Verdict != "" {
@@ -275,5 +282,5 @@ func refundFacts(rows []db.RefundsOfRow) []payment.RefundFacts {
 			last.Judged = append(last.Judged, payment.JudgedCallback{Reported: row.Reported, Verdict: payment.Verdict(row.Verdict)})
 		}
 	}
-	return facts
+	return facts, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,26 @@ func (b *fixture) casesAt(refunds gateway.Status) *payment.Service {
 		return gateway.Result{Status: refunds}, nil
 	}}
 	return payment.New(payment.Config{Store: b.Store, DisputeStore: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
+}
+
+// A sum that cannot be is refused in plain words: it is a digit too many.
+func TestADisputeOfMoreThanThePaymentIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid := b.paid(t, "p", 1000)
+	for _, kind := range payment.DisputeKinds {
+		if kind == payment.DisputeLateSuccess || kind == payment.DisputeUnauthorizedCharge {
+			continue
+		}
+		for _, minor := range []int64{1001, math.MaxInt64} {
+			_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: kind, Minor: minor, Reason: "a letter", Operator: "ann"})
+			require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), kind)
+			require.ErrorContains(t, err, "a digit too many")
+		}
+		_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: kind, Minor: 1000, Reason: "a letter", Operator: "ann"})
+		require.NoError(t, err, kind)
+	}
+	require.Empty(t, b.verify(t))
 }
 
 // A case is of one dispute of a payment, also if two operators write it down at once.
@@ -255,7 +276,7 @@ func TestATamperedDisputeIsFound(t *testing.T) {
 	b := newTampered(t)
 	page, err := b.Disputes(t.Context(), payment.DisputeFilter{Shop: b.shop.ID})
 	require.NoError(t, err)
-	require.Len(t, page.Items, 1)
+	require.Len(t, page.Items, 2)
 	d := page.Items[0]
 	b.tamper(t, "CREATE TABLE kept AS SELECT * FROM disputes")
 	b.tamper(t, "DELETE FROM disputes")

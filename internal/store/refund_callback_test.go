@@ -258,6 +258,38 @@ func TestASumThatNoRefundAskedForIsADispute(t *testing.T) {
 	}
 }
 
+// A refund in the cabinet of the same sum as one of ours has another RRN: it is another movement, and a dispute.
+func TestARefundOfTheSameSumElsewhereIsADispute(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	parent := b.paid(t, "p", 1000)
+	ours, _, err := b.createRefund(t.Context(), b.draftRefund(t, parent, "r-1", 300))
+	require.NoError(t, err)
+	say := func(body, rrn string) payment.Verdict {
+		minor := int64(300)
+		fake := &gatewaytest.Fake{ReadCallbackFunc: func(raw gateway.RawCallback) (gateway.Notification, error) {
+			return gateway.Notification{OrderID: parent.ProviderOrderID, Fingerprint: raw.Body, Result: gateway.Result{
+				Status: gateway.StatusSucceeded, Kind: gateway.KindRefund, Amount: &minor, Currency: "EUR", BankReferences: []string{rrn},
+			}}, nil
+		}}
+		service := payment.New(payment.Config{Store: b.Store, Drivers: gateway.NewRegistry(fake), Now: b.clock.Now})
+		verdict, err := service.HandleCallback(t.Context(), "fake", b.account.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte(body), ReceivedAt: b.clock.Now()})
+		require.NoError(t, err)
+		return verdict
+	}
+	require.Equal(t, payment.Apply, say("ours", "111"))
+	require.Equal(t, payment.Repeat, say("ours, in other words", "111"))
+	require.Equal(t, payment.Apply, say("the cabinet's", "222"))
+	require.Equal(t, payment.Repeat, say("the cabinet's, in other words", "222"))
+	d := b.disputeOf(t, parent.ID)
+	require.Equal(t, []any{payment.DisputeExternalRefund, int64(300), true}, []any{d.Kind, d.Amount.Minor(), d.RefundID == nil})
+	ours, err = b.Order(t.Context(), ours.Key())
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.StatusSucceeded, 0}, []any{ours.Status, ours.Conflicts})
+	require.Equal(t, payment.CodePaymentDisputed, b.asksToRefund(t, parent, "r-2", 700))
+	require.Empty(t, b.verify(t))
+}
+
 // What payment picks by is what the rows say.
 func TestARefundsFactsTellWhatCallbacksSaidOfIt(t *testing.T) {
 	t.Parallel()

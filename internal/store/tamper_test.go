@@ -62,7 +62,9 @@ func newTampered(t *testing.T) *tampered {
 	b.paid = b.fixture.paid(t, "paid-1", 1000).Key()
 	b.refund = b.partlyRefunded(t, b.paid, 400)
 	b.open = b.report(t, b.create(t, "open-1", 700).Key(), payment.StatusProcessing).Key()
-	b.chargeback(t, b.fixture.paid(t, "disputed-1", 500).Key(), 600)
+	disputed := b.fixture.paid(t, "disputed-1", 500).Key()
+	b.chargeback(t, disputed, 500)
+	b.chargeback(t, disputed, 100)
 	b.moved = b.movedAndContradicted(t).Key()
 	b.exec(t, `DO $$ DECLARE c record; BEGIN
 		FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint WHERE contype IN ('c', 'f') AND connamespace = current_schema()::regnamespace AND conparentid = 0 AND coninhcount = 0 LOOP

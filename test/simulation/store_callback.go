@@ -54,7 +54,7 @@ func (s *store) refundFacts(paid *record) []payment.RefundFacts {
 	var facts []payment.RefundFacts
 	for _, r := range s.refunds(paid) {
 		o := &r.order
-		f := payment.RefundFacts{ID: o.ID, Minor: o.Amount.Minor(), Status: o.Status, FinalizedAt: o.FinalizedAt, ProviderReference: o.ProviderReference, CarriedOut: o.SupersededBy != nil}
+		f := payment.RefundFacts{ID: o.ID, Minor: o.Amount.Minor(), Status: o.Status, FinalizedAt: o.FinalizedAt, ProviderReference: o.ProviderReference, CarriedOut: o.SupersededBy != nil, BankReferences: o.BankReferences}
 		if o.Failure != nil {
 			f.FailureCode = o.Failure.Code
 		}

@@ -100,7 +100,7 @@ SELECT (SELECT t.chain FROM order_transitions t WHERE t.shop_id = $1 AND t.order
 -- A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
 -- one of empty words.
 SELECT DISTINCT o.id, coalesce(o.amount, 0)::bigint AS minor, o.status, o.finalized_at, o.provider_reference,
-    coalesce(o.failure ->> 'code', '')::text AS failure_code, (o.superseded_by IS NOT NULL)::boolean AS carried_out, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
+    coalesce(o.failure ->> 'code', '')::text AS failure_code, (o.superseded_by IS NOT NULL)::boolean AS carried_out, o.bank_references, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
 FROM orders o LEFT JOIN callbacks c ON c.shop_id = o.shop_id AND c.order_id = o.id
 WHERE o.shop_id = $1 AND o.parent_id = @parent_id AND o.kind = 'refund' ORDER BY o.id;
 

@@ -337,7 +337,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 }
 
@@ -848,7 +848,7 @@ type PaymentRequest struct {
 	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -872,7 +872,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -933,7 +933,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// SiteUrl Your shop's default if you leave it out.
@@ -997,7 +997,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -1013,7 +1013,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 }
 
@@ -1131,7 +1131,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.

@@ -1567,7 +1567,7 @@ func (q *Queries) RefundRows(ctx context.Context, arg RefundRowsParams) ([]Order
 
 const RefundsOf = `-- name: RefundsOf :many
 SELECT DISTINCT o.id, coalesce(o.amount, 0)::bigint AS minor, o.status, o.finalized_at, o.provider_reference,
-    coalesce(o.failure ->> 'code', '')::text AS failure_code, (o.superseded_by IS NOT NULL)::boolean AS carried_out, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
+    coalesce(o.failure ->> 'code', '')::text AS failure_code, (o.superseded_by IS NOT NULL)::boolean AS carried_out, o.bank_references, coalesce(c.reported, '')::text AS reported, coalesce(c.verdict, '')::text AS verdict
 FROM orders o LEFT JOIN callbacks c ON c.shop_id = o.shop_id AND c.order_id = o.id
 WHERE o.shop_id = $1 AND o.parent_id = $2 AND o.kind = 'refund' ORDER BY o.id
 `
@@ -1578,15 +1578,16 @@ type RefundsOfParams struct {
 }
 
 type RefundsOfRow struct {
-	ID                uuid.UUID  `db:"id"`
-	Minor             int64      `db:"minor"`
-	Status            string     `db:"status"`
-	FinalizedAt       *time.Time `db:"finalized_at"`
-	ProviderReference string     `db:"provider_reference"`
-	FailureCode       string     `db:"failure_code"`
-	CarriedOut        bool       `db:"carried_out"`
-	Reported          string     `db:"reported"`
-	Verdict           string     `db:"verdict"`
+	ID                uuid.UUID       `db:"id"`
+	Minor             int64           `db:"minor"`
+	Status            string          `db:"status"`
+	FinalizedAt       *time.Time      `db:"finalized_at"`
+	ProviderReference string          `db:"provider_reference"`
+	FailureCode       string          `db:"failure_code"`
+	CarriedOut        bool            `db:"carried_out"`
+	BankReferences    json.RawMessage `db:"bank_references"`
+	Reported          string          `db:"reported"`
+	Verdict           string          `db:"verdict"`
 }
 
 // A payment's refunds, each with the different things that callbacks said of it and the verdicts on them: one row each, or
@@ -1608,6 +1609,7 @@ func (q *Queries) RefundsOf(ctx context.Context, arg RefundsOfParams) ([]Refunds
 			&i.ProviderReference,
 			&i.FailureCode,
 			&i.CarriedOut,
+			&i.BankReferences,
 			&i.Reported,
 			&i.Verdict,
 		); err != nil {
