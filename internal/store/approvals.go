@@ -74,7 +74,7 @@ func (s *Store) asWritten(ctx context.Context, q *db.Queries, a *db.PayoutApprov
 	newest, err := q.NewestAuditAbout(ctx, db.NewestAuditAboutParams{ObjectKind: approvalKind, ObjectID: a.ID.String()})
 	last := ""
 	for _, e := range newest {
-		if last = e.AuditLog.Action; !sealer.Matches(auditRow(e.BeforeSeal, e.AuditLog), e.AuditLog.Seal) {
+		if last = e.AuditLog.Action; !sealedBehind(sealer, e.BeforeSeal, e.AuditLog) {
 			return false, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -157,21 +158,34 @@ func differences(owner uuid.UUID, there, said rowSeals) (findings []Finding) {
 	return findings
 }
 
-// checkedSeals returns what the newest entry of an owner says of its rows, or nothing if there is none that can be believed.
+// checkedSeals returns what the newest entry of an owner with a right seal says of its rows, as the service believes it; nothing if there
+// is none.
 func checkedSeals(ctx context.Context, q *db.Queries, sealer *seal.Sealer, owner uuid.UUID) (rowSeals, error) {
-	newest, err := q.NewestAuditOf(ctx, owner)
-	if err != nil || len(newest) == 0 {
-		return nil, err
+	for before := int64(math.MaxInt64); ; {
+		entries, err := q.AuditOfOwner(ctx, db.AuditOfOwnerParams{OwnerID: owner, BeforeSeq: before, MaxRows: ownerPage})
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			before = e.AuditLog.Seq
+			seals := rowSeals{}
+			if sealedBehind(sealer, e.BeforeSeal, e.AuditLog) && json.Unmarshal(e.AuditLog.Seals, &seals) == nil {
+				return seals, nil
+			}
+		}
+		if len(entries) < ownerPage {
+			return nil, nil
+		}
 	}
-	before, err := q.AuditSeal(ctx, newest[0].Seq-1)
-	if err != nil {
-		return nil, err
-	}
-	p := logPlace{seq: newest[0].Seq - 1}
-	if len(before) > 0 {
-		p.seal = before[0]
-	}
-	t := trailFrom(p)
-	t.add(sealer, newest[0])
-	return t.seals[owner], nil
 }
+
+// sealedBehind reports whether an entry has a right seal behind the entry with that seal, empty for none.
+func sealedBehind(sealer *seal.Sealer, before []byte, e db.AuditLog) bool {
+	if len(before) == 0 {
+		before = nil
+	}
+	return sealer.Matches(auditRow(before, e), e.Seal)
+}
+
+// ownerPage is how many entries of an owner are read at once. The first is right, unless somebody forged others.
+const ownerPage = 20

@@ -312,12 +312,23 @@ func TestAForgedEntryStopsNoOperator(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, b.reason(t, key))
 
-	require.NoError(t, forge("max(seq) + 1"))
+	b.exec(t, `INSERT INTO audit_log (id, seq, at, actor, actor_kind, action, object_kind, object_id, owner_id, seals, seal)
+		SELECT gen_random_uuid(), max(seq) + 1, now(), 'x', 'service', 'shop set', 'shop', 'first', $1, '{}', decode(repeat('00', 16), 'hex') FROM audit_log`, b.shop.ID)
 	require.Len(t, b.altered(t), 2)
+	another, err := b.CreateKey(t.Context(), "first", store.NewKey{Key: shop.NewKey(), Scopes: []shop.Scope{shop.ScopeRead}})
+	require.NoError(t, err)
+	require.NoError(t, b.RevokeKey(t.Context(), another.ID), "also after one that says something of the shop")
+	require.NoError(t, b.SetShopMode(t.Context(), "first", shop.ModeOff))
+	require.NoError(t, b.SetShopMode(t.Context(), "first", shop.ModeEnabled))
+	require.Len(t, b.altered(t), 2)
+	require.Empty(t, b.reason(t, key), "the shop is not frozen")
+
+	require.NoError(t, forge("max(seq) + 1"))
+	require.Len(t, b.altered(t), 3)
 	b.byHand(t, "DELETE FROM audit_log WHERE seq = (SELECT max(seq) FROM audit_log)") // as whoever puts it right
 	require.NoError(t, b.RevokeKey(t.Context(), made.ID))
 	require.Equal(t, shop.KeyRevoked, b.reason(t, key), "the log was not cut: what was deleted was never believed")
-	require.Len(t, b.altered(t), 1)
+	require.Len(t, b.altered(t), 2)
 }
 
 // A key that was revoked does not come back to life by its old row and an audit log that says nothing of the end.

@@ -386,7 +386,7 @@ func TestAnErasureTakesTheOrderOfLateMoneyAlong(t *testing.T) {
 	_, err = b.cases().ResolveDispute(t.Context(), b.shop.ID, page.Items[0].ID, payment.RefundDispute)
 	require.NoError(t, err)
 	b.report(t, payment.Key{Shop: b.shop.ID, Order: b.onlyRefund(t, *old.SupersededBy)}, payment.StatusSucceeded)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	receipt, err := b.erase(t.Context(), store.Erasure{Order: old.Key(), Force: true})
 	require.NoError(t, err)
 	require.Len(t, receipt.Orders, 3)

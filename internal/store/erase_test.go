@@ -73,7 +73,7 @@ func (b *fixture) described(t *testing.T, reference string) (order, refund *paym
 	st := b.transactionReport(t)
 	require.NoError(t, b.SaveTransactionReportRows(t.Context(), st, []payment.TransactionReportRow{{Order: order.ID, Fields: map[string]string{"holder": mark("row")}}}))
 	b.answer(t, "names it", `{"id":"`+order.ID.String()+`","note":"`+mark("answer")+`"}`)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	return order, refund
 }
 
@@ -248,7 +248,7 @@ func TestErasureIsRefused(t *testing.T) {
 		"disputed": {func(t *testing.T, b *fixture, o *payment.Order) {
 			t.Helper()
 			b.chargeback(t, o.Key(), 100)
-			b.exec(t, "DELETE FROM deliveries")
+			b.allDelivered(t)
 		}, true, "has the open dispute"},
 		"to be delivered": {func(t *testing.T, b *fixture, o *payment.Order) { t.Helper(); b.undelivered(t, o, "pending") }, true, "is pending"},
 		"not deliverable": {func(t *testing.T, b *fixture, o *payment.Order) { t.Helper(); b.undelivered(t, o, "dead_lettered") }, false, "with --force"},
@@ -327,7 +327,7 @@ func TestHoldKeepsRowsFromRetention(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
 	held, other := b.lived(t, "held", true), b.lived(t, "other", true)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	require.NoError(t, b.AddHold(t.Context(), held.Key(), "dispute 7"))
 	require.ErrorContains(t, b.AddHold(t.Context(), held.Key(), "dispute 8"), "already")
 	list, err := b.Holds(t.Context())
@@ -402,11 +402,11 @@ func TestChargesGoWithTheFirstPayment(t *testing.T) {
 	require.NoError(t, err)
 	refund, _, err := b.createRefund(t.Context(), b.draftRefund(t, charge, "back", 100))
 	require.NoError(t, err)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
 	require.ErrorContains(t, err, "refund "+refund.ID.String()+" is created: money may still move")
 	b.report(t, refund.Key(), payment.StatusSucceeded)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
 	require.NoError(t, err)
 	for _, key := range []payment.Key{first, charge.Key(), refund.Key()} {
@@ -424,7 +424,7 @@ func TestMoneyThatMovesAfterAnErasureIsWrittenDown(t *testing.T) {
 	paid, _ := b.described(t, "paid")
 	failed := b.create(t, "failed", 700)
 	b.report(t, failed.Key(), payment.StatusFailed)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	for _, o := range []*payment.Order{paid, failed} {
 		_, err := b.erase(t.Context(), store.Erasure{Order: o.Key(), Force: true})
 		require.NoError(t, err)

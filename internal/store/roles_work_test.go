@@ -33,7 +33,7 @@ func TestRolesMayRemoveAndErase(t *testing.T) {
 	b.exec(t, "SELECT make_partitions($1::text::date)", b.clock.Now().Format(time.DateOnly))
 	order, _ := b.described(t, "erased")
 	b.lived(t, "old", true)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	options := b.Options
 	options.Sender = nil
 	b.clock.Add(rested)

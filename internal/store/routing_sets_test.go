@@ -244,7 +244,7 @@ func TestADecisionIsKeptWithItsOrder(t *testing.T) {
 	require.NoError(t, err)
 	require.JSONEq(t, string(draft.Routing), string(o.Routing))
 
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	_, err = b.Erase(t.Context(), store.Erasure{Order: o.Key(), Command: "erase order", Force: true})
 	require.NoError(t, err)
 	o, err = b.Order(t.Context(), o.Key())

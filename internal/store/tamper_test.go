@@ -133,6 +133,14 @@ func (b *fixture) verify(t *testing.T) []store.Finding {
 	return all
 }
 
+// allDelivered makes all notifications those that the shop has taken.
+func (b *fixture) allDelivered(t *testing.T) {
+	t.Helper()
+	b.exec(t, `INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, http_status)
+		SELECT shop_id, order_id, sequence, attempts + 1, now(), 1, 200 FROM deliveries`)
+	b.exec(t, "DELETE FROM deliveries")
+}
+
 // columns are a table's columns, with their types.
 func (b *fixture) columns(t *testing.T, table string) map[string]string {
 	t.Helper()

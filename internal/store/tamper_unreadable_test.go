@@ -65,7 +65,7 @@ func TestALostDataKeyHasAReceipt(t *testing.T) {
 	b.tamper(t, "UPDATE orders SET data_key = NULL, details = NULL, provider_state = NULL, next_action = NULL WHERE reference = 'paid-1'")
 	require.Equal(t, "orders "+b.paid.Order.String(), findingNames(b.verify(t)))
 	b.tamper(t, old...)
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	_, err := b.Erase(t.Context(), store.Erasure{Order: b.paid, Command: "erase order", Force: true})
 	require.NoError(t, err)
 	require.Empty(t, b.verify(t), "the payment and its refund have a receipt")
@@ -82,7 +82,7 @@ func TestAnAlteredPayloadStopsNoRemoval(t *testing.T) {
 	b := newTampered(t)
 	var heard []string
 	b.SealBroken = func(f store.Finding) { heard = append(heard, f.Table+" "+f.ID) }
-	b.exec(t, "DELETE FROM deliveries")
+	b.allDelivered(t)
 	payloads := b.count(t, "SELECT count(*) FROM notifications WHERE payload IS NOT NULL")
 	b.tamper(t, "UPDATE notifications SET "+flip("payload")+" WHERE order_id = '"+b.paid.Order.String()+"'")
 	receipt, err := b.erase(t.Context(), store.Erasure{Order: b.paid, Force: true})

@@ -20,10 +20,10 @@ SELECT seal FROM audit_log WHERE seq = $1;
 SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
 WHERE seq > @after_seq ORDER BY seq LIMIT @max_rows;
 
--- name: NewestAuditOf :many
--- The newest entry of a shop or account, or none.
-SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
-WHERE owner_id = @owner_id::uuid ORDER BY seq DESC LIMIT 1;
+-- name: AuditOfOwner :many
+-- The entries of a shop or account before a number, the newest first, each with the seal of the entry before it.
+SELECT sqlc.embed(a), coalesce((SELECT b.seal FROM audit_log b WHERE b.seq = a.seq - 1), '')::bytea AS before_seal FROM audit_log a
+WHERE a.owner_id = @owner_id::uuid AND a.seq < @before_seq ORDER BY a.seq DESC LIMIT @max_rows;
 
 -- name: NewestAuditAbout :many
 -- The newest entry about an object, or none, with the seal of the entry before it.

@@ -191,6 +191,62 @@ func (q *Queries) AuditHead(ctx context.Context) ([]AuditHeadRow, error) {
 	return items, nil
 }
 
+const AuditOfOwner = `-- name: AuditOfOwner :many
+SELECT a.id, a.seq, a.at, a.actor, a.actor_kind, a.host, a.claimed_by, a.action, a.object_kind, a.object_id, a.shop, a.before, a.after, a.reason, a.owner_id, a.seals, a.seal, coalesce((SELECT b.seal FROM audit_log b WHERE b.seq = a.seq - 1), '')::bytea AS before_seal FROM audit_log a
+WHERE a.owner_id = $1::uuid AND a.seq < $2 ORDER BY a.seq DESC LIMIT $3
+`
+
+type AuditOfOwnerParams struct {
+	OwnerID   uuid.UUID `db:"owner_id"`
+	BeforeSeq int64     `db:"before_seq"`
+	MaxRows   int32     `db:"max_rows"`
+}
+
+type AuditOfOwnerRow struct {
+	AuditLog   AuditLog `db:"audit_log"`
+	BeforeSeal []byte   `db:"before_seal"`
+}
+
+// The entries of a shop or account before a number, the newest first, each with the seal of the entry before it.
+func (q *Queries) AuditOfOwner(ctx context.Context, arg AuditOfOwnerParams) ([]AuditOfOwnerRow, error) {
+	rows, err := q.db.Query(ctx, AuditOfOwner, arg.OwnerID, arg.BeforeSeq, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditOfOwnerRow
+	for rows.Next() {
+		var i AuditOfOwnerRow
+		if err := rows.Scan(
+			&i.AuditLog.ID,
+			&i.AuditLog.Seq,
+			&i.AuditLog.At,
+			&i.AuditLog.Actor,
+			&i.AuditLog.ActorKind,
+			&i.AuditLog.Host,
+			&i.AuditLog.ClaimedBy,
+			&i.AuditLog.Action,
+			&i.AuditLog.ObjectKind,
+			&i.AuditLog.ObjectID,
+			&i.AuditLog.Shop,
+			&i.AuditLog.Before,
+			&i.AuditLog.After,
+			&i.AuditLog.Reason,
+			&i.AuditLog.OwnerID,
+			&i.AuditLog.Seals,
+			&i.AuditLog.Seal,
+			&i.BeforeSeal,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const AuditSeal = `-- name: AuditSeal :many
 SELECT seal FROM audit_log WHERE seq = $1
 `
@@ -394,50 +450,6 @@ func (q *Queries) NewestAuditAbout(ctx context.Context, arg NewestAuditAboutPara
 			&i.AuditLog.Seals,
 			&i.AuditLog.Seal,
 			&i.BeforeSeal,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const NewestAuditOf = `-- name: NewestAuditOf :many
-SELECT id, seq, at, actor, actor_kind, host, claimed_by, action, object_kind, object_id, shop, before, after, reason, owner_id, seals, seal FROM audit_log
-WHERE owner_id = $1::uuid ORDER BY seq DESC LIMIT 1
-`
-
-// The newest entry of a shop or account, or none.
-func (q *Queries) NewestAuditOf(ctx context.Context, ownerID uuid.UUID) ([]AuditLog, error) {
-	rows, err := q.db.Query(ctx, NewestAuditOf, ownerID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AuditLog
-	for rows.Next() {
-		var i AuditLog
-		if err := rows.Scan(
-			&i.ID,
-			&i.Seq,
-			&i.At,
-			&i.Actor,
-			&i.ActorKind,
-			&i.Host,
-			&i.ClaimedBy,
-			&i.Action,
-			&i.ObjectKind,
-			&i.ObjectID,
-			&i.Shop,
-			&i.Before,
-			&i.After,
-			&i.Reason,
-			&i.OwnerID,
-			&i.Seals,
-			&i.Seal,
 		); err != nil {
 			return nil, err
 		}
