@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/routing"
@@ -61,7 +62,11 @@ func (c routeTryCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	facts.Shop = c.Shop
-	d := rules.Decide(facts, payment.Considered(accounts, money.Currency(facts.Currency), payment.PurposePayments))
+	purpose := payment.PurposePayments
+	if facts.Kind == string(gateway.KindPayout) {
+		purpose = payment.PurposePayouts
+	}
+	d := rules.Decide(facts, payment.Considered(accounts, money.Currency(facts.Currency), purpose))
 	d.Set = set.ID.String()
 	if c.JSON {
 		return printJSON(io, d)
@@ -106,7 +111,7 @@ func printDecision(io *Streams, d routing.Decision, set store.RoutingSet) {
 	}
 	_ = w.Flush()
 	if len(d.Accounts()) == 0 {
-		fmt.Fprintln(io.Out, "No account takes it: the payment is refused with no_route.")
+		fmt.Fprintln(io.Out, "No account takes it: it is refused with no_route.")
 	}
 }
 

@@ -40,7 +40,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_failovers_total", Help: "Orders that went to another account, by reason: nothing was sent, or the payment was declined.",
 		}, []string{"from", "to", "reason"}),
 		routed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_routed_payments_total", Help: "New payments of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
+			Name: "payrelay_routed_payments_total", Help: "New payments and payouts of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
 		}, []string{"rule", "account"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason; method is empty where none is known.",

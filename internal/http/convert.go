@@ -442,7 +442,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 	b.SiteUrl = orDefault(b.SiteUrl, principal(ctx).Shop.Defaults.SiteURL)
 	badMetadata(b.Metadata, &bad)
 	in := payment.NewPayout{
-		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: b.Account, Customer: customer(b.Customer, &bad),
+		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: valueOf(b.Account), Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Details: details(b.Customer, nil, b.SiteUrl),
 		Metadata: valueOf(b.Metadata), NotificationURL: valueOf(b.NotificationUrl), AllowDuplicate: valueOf(b.AllowDuplicate), RequestHash: requestHash(ctx),
 	}

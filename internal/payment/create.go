@@ -78,7 +78,7 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 			Operation: in.operation(), Manual: in.Manual, Amount: in.Amount, Flow: in.Flow, Recurring: in.Recurring.Enabled, Terms: in.terms(), Cascade: in.cascades(),
 			Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 		},
-		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments, noFailover: in.NoFailover,
+		account: in.Account, currency: in.Amount.Currency(), purpose: PurposePayments, failover: !in.NoFailover,
 		facts: func(shop string) routing.Facts { return s.paymentFacts(in, shop) },
 		offer: func(_ context.Context, to target, o *Order) (offer, error) {
 			o.CardFingerprint = s.cardFingerprint(in.Method.Card)

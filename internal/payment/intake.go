@@ -28,10 +28,10 @@ type intake struct {
 	account  string
 	currency money.Currency
 	purpose  Purpose
-	// noFailover keeps it at the first account.
-	noFailover bool
 	// facts are what routing rules ask about, by the name of the shop; nil for an order that no rule routes.
 	facts func(shop string) routing.Facts
+	// failover says that the order goes on to the next account where the first proves that nothing was sent.
+	failover bool
 	// minor is the order's amount where the account says in which currency.
 	minor int64
 	// offer says what would be sent, or why it cannot be.
@@ -115,6 +115,7 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 // beginAtOne begins an order at the first of the candidates that no limit of its own keeps from it. If each has one, that of the
 // first counts.
 func (s *Service) beginAtOne(ctx context.Context, in intake, candidates []Account, decision *routing.Decision) (*Order, bool, error) {
+	in.failover = in.failover || decision != nil && decision.Failover
 	o, a, err := s.firstOffer(ctx, in, candidates, 1)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
@@ -157,7 +158,7 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 	for i, account := range candidates {
 		o, of, reason := s.offerAt(ctx, in, account, number)
 		if reason == nil {
-			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number, failover: !in.noFailover, cascade: o.Cascade}
+			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number, failover: in.failover, cascade: o.Cascade}
 			if rest := unlimited(candidates[i+1:]); len(rest) > 0 && number < mostAttempts && (a.failover || a.cascade != CascadeNone) {
 				a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
 			}

@@ -8,6 +8,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
+	"payrelay/internal/routing"
 )
 
 // NewPayout asks to send money out.
@@ -31,13 +32,46 @@ type NewPayout struct {
 
 // Payout sends money out. It is never sent twice, whatever becomes of the first try.
 func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error) {
-	return s.accept(ctx, intake{
+	it := s.payoutIntake(in)
+	account, err := s.payoutAccount(ctx, in)
+	if err != nil {
+		return s.rejectOrReplay(ctx, &it.order, err)
+	}
+	it.account = account
+	return s.accept(ctx, it)
+}
+
+// payoutAccount is the account that a payout must go to, "" for one that is routed: the one that it names, that has its payout card, or
+// that an operator is asked to release it for.
+func (s *Service) payoutAccount(ctx context.Context, in NewPayout) (string, error) {
+	switch {
+	case in.Account != "":
+		return in.Account, nil
+	case in.PayoutCard != nil:
+		c, err := s.payoutCardOf(ctx, in)
+		if err != nil {
+			return "", err
+		}
+		return c.AccountName, nil
+	case in.Currency == "":
+		return "", &Error{
+			Code: CodeInvalid, Message: "The request is not valid.",
+			Fields: []gateway.FieldError{{Field: "currency", Message: "is needed where no account is named: send it, or the name of an account"}},
+		}
+	}
+	return s.Store.ApprovalAccount(ctx, in.Shop, in.Reference, in.RequestHash)
+}
+
+// payoutIntake is a payout as every new order is taken in.
+func (s *Service) payoutIntake(in NewPayout) intake {
+	return intake{
 		order: Order{
 			ShopID: in.Shop, Kind: gateway.KindPayout, Reference: in.Reference, RequestHash: in.RequestHash, Operation: gateway.OpSale,
 			Flow: gateway.FlowDirect, Description: in.Description, Details: in.Details, Metadata: in.Metadata, NotificationURL: in.NotificationURL,
 			AllowDuplicate: in.AllowDuplicate,
 		},
 		account: in.Account, currency: in.Currency, purpose: PurposePayouts, minor: in.Minor,
+		facts: func(shop string) routing.Facts { return s.payoutFacts(in, shop) },
 		offer: func(ctx context.Context, to target, o *Order) (_ offer, err error) {
 			payer, ok := to.gateway.(gateway.Payer)
 			if !ok {
@@ -58,26 +92,34 @@ func (s *Service) Payout(ctx context.Context, in NewPayout) (*Order, bool, error
 			return offer{"payout", req.Ref, func(ctx context.Context) (gateway.Result, error) { return payer.Payout(ctx, req) }},
 				refusalOf(cardOver("method.card", in.Method.Card, s.Now()), to.gateway.Check(req), to.account)
 		},
-	})
+	}
 }
 
 // payoutCard returns the provider's key of a payout card of the same shop and account.
 func (s *Service) payoutCard(ctx context.Context, in NewPayout, account Account) (string, error) {
-	wrong := func(text string) error {
-		return &Error{Code: CodeInvalid, Message: "The payout card cannot be used.", Fields: []gateway.FieldError{{Field: "method.payout_card_id", Message: text}}}
-	}
-	c, err := s.Store.Order(ctx, Key{in.Shop, *in.PayoutCard})
+	c, err := s.payoutCardOf(ctx, in)
 	switch {
-	case CodeOf(err) == CodeNotFound, err == nil && c.Kind != gateway.KindPayoutCard:
-		return "", wrong("is not a payout card of this shop")
 	case err != nil:
 		return "", err
 	case c.AccountID != account.ID:
-		return "", wrong("belongs to another account: " + c.AccountName)
+		return "", wrongPayoutCard("belongs to another account: " + c.AccountName)
 	case c.Status != StatusSucceeded:
-		return "", wrong(fmt.Sprintf("is %s: the customer must complete its form first", c.Status))
+		return "", wrongPayoutCard(fmt.Sprintf("is %s: the customer must complete its form first", c.Status))
 	}
 	return c.ProviderOrderID, nil
+}
+
+// payoutCardOf is the payout card that a payout names.
+func (s *Service) payoutCardOf(ctx context.Context, in NewPayout) (*Order, error) {
+	c, err := s.Store.Order(ctx, Key{in.Shop, *in.PayoutCard})
+	if CodeOf(err) == CodeNotFound || err == nil && c.Kind != gateway.KindPayoutCard {
+		return nil, wrongPayoutCard("is not a payout card of this shop")
+	}
+	return c, err
+}
+
+func wrongPayoutCard(text string) error {
+	return &Error{Code: CodeInvalid, Message: "The payout card cannot be used.", Fields: []gateway.FieldError{{Field: "method.payout_card_id", Message: text}}}
 }
 
 // NewPayoutCard asks for a form on which the customer leaves a card for payouts.

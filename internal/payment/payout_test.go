@@ -42,7 +42,7 @@ func TestWhichPayoutCardCanBeUsed(t *testing.T) {
 		s, service := newShop(fake)
 		card := orderIn(t, StatusSucceeded)
 		card.Kind, card.ProviderOrderID = gateway.KindPayoutCard, "card-1"
-		in := NewPayout{Shop: card.ShopID, Reference: "r", Minor: 500, Currency: "EUR", PayoutCard: &card.ID}
+		in := NewPayout{Shop: card.ShopID, Reference: "r", Minor: 500, Currency: "EUR", Account: "main", PayoutCard: &card.ID}
 		tc.change(s, s.with(card))
 		if tc.unknown {
 			id := uuid.New()

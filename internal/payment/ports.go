@@ -47,6 +47,8 @@ type Store interface {
 	// twice.
 	ApplyCallback(ctx context.Context, cb Callback, pick func([]RefundFacts) *RefundFacts, fn func(*Order) (Verdict, string)) (verdict Verdict, seen bool, err error)
 
+	// ApprovalAccount is the account of a payout that an operator is asked to release, "" for one that nobody is asked about.
+	ApprovalAccount(ctx context.Context, shop uuid.UUID, reference string, requestHash []byte) (string, error)
 	// CheckLimits refuses a new order as CreateOrder would because of limits, and counts nothing.
 	CheckLimits(ctx context.Context, o *Order) error
 

@@ -36,7 +36,13 @@ func (s *Service) trialPayment(in NewPayment, a Account, gw gateway.Gateway) gat
 }
 
 func (in NewPayout) check(ctx context.Context, s *Service) []gateway.FieldError {
-	return s.checkAt(ctx, intake{order: Order{ShopID: in.Shop}, account: in.Account, currency: in.Currency, purpose: PurposePayouts}, func(a Account, gw gateway.Gateway) []gateway.FieldError {
+	it := s.payoutIntake(in)
+	account, err := s.payoutAccount(ctx, in)
+	if err != nil {
+		return fieldsOf(err)
+	}
+	it.account = account
+	return s.checkAt(ctx, it, func(a Account, gw gateway.Gateway) []gateway.FieldError {
 		if _, ok := gw.(gateway.Payer); !ok {
 			return nil
 		}

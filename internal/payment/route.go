@@ -37,7 +37,7 @@ func (s *Service) candidates(ctx context.Context, shop uuid.UUID, name string, c
 		return []Account{a}, takes(ctx, a, purpose)
 	}
 	fitting := slices.DeleteFunc(slices.Clone(accounts), func(a Account) bool {
-		return a.Currency != currency || a.Purpose != PurposeAny && a.Purpose != purpose
+		return a.Currency != currency || !a.serves(purpose)
 	})
 	if len(fitting) == 0 {
 		if i := slices.IndexFunc(accounts, func(a Account) bool { return a.Unusable != nil }); i >= 0 {
@@ -58,6 +58,14 @@ func (s *Service) candidates(ctx context.Context, shop uuid.UUID, name string, c
 		return nil, takes(ctx, first, purpose)
 	}
 	return routed, nil
+}
+
+// serves reports whether routing may pick the account for orders of a purpose.
+func (a Account) serves(purpose Purpose) bool {
+	if purpose == PurposePayouts && a.Withheld[canPayout] != "" {
+		return false
+	}
+	return a.Purpose == PurposeAny || a.Purpose == purpose
 }
 
 // named picks the account that a request names, if it fits.
@@ -89,7 +97,7 @@ func named(accounts []Account, name string, currency money.Currency, purpose Pur
 
 // noAccountFits says why none of a shop's accounts can be picked: it has none, none is for the purpose, or none holds the currency.
 func noAccountFits(accounts []Account, purpose Purpose) error {
-	fit := slices.ContainsFunc(accounts, func(a Account) bool { return a.Purpose == PurposeAny || a.Purpose == purpose })
+	fit := slices.ContainsFunc(accounts, func(a Account) bool { return a.serves(purpose) })
 	switch {
 	case len(accounts) == 0:
 		return noAccounts()

@@ -18,7 +18,7 @@ import (
 	"payrelay/internal/shop"
 )
 
-// RoutingRules are the rules that route a shop's payments.
+// RoutingRules are the rules that route a shop's payments and payouts.
 type RoutingRules struct {
 	ID   string // of the set
 	Shop string // the shop's name
@@ -86,7 +86,7 @@ func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routin
 		return routing.Frozen
 	case a.Currency != currency || !a.Currency.Circulates():
 		return routing.Currency
-	case a.Purpose != PurposeAny && a.Purpose != purpose:
+	case !a.serves(purpose):
 		return routing.Purpose
 	case a.Mode == shop.ModeDrain:
 		return routing.Draining
@@ -98,9 +98,9 @@ func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routin
 	return ""
 }
 
-// noRoute answers a payment that the rules leave without an account. It names accounts that the shop may use, and no others.
+// noRoute answers an order that the rules leave without an account. It names accounts that the shop may use, and no others.
 func noRoute(d routing.Decision, accounts []Account) error {
-	e := &Error{Code: CodeNoRoute, Message: "No routing rule leads this payment to an account that takes it. Nothing was stored or sent. Name an account, or ask the operators."}
+	e := &Error{Code: CodeNoRoute, Message: "No routing rule leads this order to an account that takes it. Nothing was stored or sent. Name an account, or ask the operators."}
 	for _, c := range d.Candidates {
 		if slices.ContainsFunc(accounts, func(a Account) bool { return a.Name == c.Account }) {
 			e.Fields = append(e.Fields, gateway.FieldError{Field: "account", Message: fmt.Sprintf("is not %s: %s", c.Account, reasonWords[c.Reason])})
@@ -111,7 +111,7 @@ func noRoute(d routing.Decision, accounts []Account) error {
 
 // reasonWords say more than a reason's word.
 var reasonWords = map[routing.Reason]string{
-	routing.Frozen: "it was changed past payrelay", routing.Currency: "it holds another currency", routing.Purpose: "it is for payouts only",
+	routing.Frozen: "it was changed past payrelay", routing.Currency: "it holds another currency", routing.Purpose: "it is for other orders",
 	routing.Draining: "it begins nothing new at the moment", routing.Disabled: "it is switched off",
 }
 
@@ -152,6 +152,27 @@ func (s *Service) paymentFacts(in NewPayment, shop string) routing.Facts {
 		f.Method = "stored_card"
 	case m.Mobile != nil:
 		f.Method = "mobile"
+	}
+	return f
+}
+
+// payoutFacts are what rules may ask about a payout.
+func (s *Service) payoutFacts(in NewPayout, shop string) routing.Facts {
+	f := routing.Facts{
+		Shop: shop, Kind: string(gateway.KindPayout), Currency: string(in.Currency), Amount: in.Minor, Flow: string(gateway.FlowDirect), Capture: "automatic",
+		CustomerCountry: in.Customer.Address.Country, Metadata: in.Metadata,
+		CustomerKey: s.stickyKey(in.Shop, "customer", orElse(in.Metadata["customer_id"], strings.ToLower(in.Customer.Email))),
+		OrderKey:    s.stickyKey(in.Shop, "order", in.Reference),
+	}
+	switch m := in.Method; {
+	case m.Card != nil:
+		f.Method, f.CardBIN, f.CardBrand = "card", m.Card.Number.Leading(), m.Card.Number.Brand()
+	case m.BankAccount != nil:
+		f.Method = "bank_account"
+	case m.Phone != "":
+		f.Method = "phone"
+	default:
+		f.Method = "payout_card"
 	}
 	return f
 }

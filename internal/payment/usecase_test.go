@@ -21,6 +21,7 @@ type shopStore struct {
 	orders   map[uuid.UUID]*Order
 	open     []uuid.UUID    // the open refunds of any payment
 	ended    []EndedAttempt // of any order
+	approved string         // the account of any payout that waits for a release
 	failures map[string]error
 }
 
@@ -42,6 +43,10 @@ func (s *shopStore) with(o *Order) *Order {
 
 func (s *shopStore) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) {
 	return s.accounts, s.failures["ShopAccounts"]
+}
+
+func (s *shopStore) ApprovalAccount(context.Context, uuid.UUID, string, []byte) (string, error) {
+	return s.approved, s.failures["ApprovalAccount"]
 }
 
 func (s *shopStore) CheckLimits(_ context.Context, o *Order) error {

@@ -8,8 +8,8 @@ import (
 // KnownAccount is an account that rules may name.
 type KnownAccount struct {
 	Name, Currency string
-	// Payments says that it is for payments, and Begins that it begins orders now.
-	Payments, Begins bool
+	// Payments and Payouts say what it is for, and Begins that it begins orders now.
+	Payments, Payouts, Begins bool
 	// Shops are those that may use it, Prioritized those where it has a priority.
 	Shops, Prioritized []string
 }
@@ -101,15 +101,15 @@ func (s *Set) unfit(name string, r *Rule, own region, shop string, accounts []Kn
 	}
 	a := accounts[i]
 	switch {
-	case !a.Payments:
+	case !a.Payments && !own.facts[fieldKind].allows(kindPayout):
 		return fmt.Sprintf("account %s is for payouts only", name)
+	case !a.Payouts && !own.facts[fieldKind].allows(kindPayment):
+		return fmt.Sprintf("account %s is for payments only", name)
 	case shop != "" && !slices.Contains(a.Shops, shop):
 		return fmt.Sprintf("shop %s may not use account %s. 'server account link %s --shop %s --by-name' lets it", shop, name, name, shop)
-	case own.with(fieldCurrency, own.facts[fieldCurrency].among([]string{a.Currency}, false)).empty():
+	case !own.facts[fieldCurrency].allows(a.Currency):
 		return fmt.Sprintf("account %s holds %s, which no payment of this rule has", name, a.Currency)
-	case !slices.ContainsFunc(a.Shops, func(shop string) bool {
-		return !own.with(fieldShop, own.facts[fieldShop].among([]string{shop}, false)).empty()
-	}):
+	case !slices.ContainsFunc(a.Shops, func(shop string) bool { return own.facts[fieldShop].allows(shop) }):
 		return fmt.Sprintf("no shop of this rule may use account %s: link it with 'server account link %s --shop NAME --by-name'", name, name)
 	}
 	return ""
@@ -131,7 +131,8 @@ func (s *Set) Gap(shop, currency string, accounts []KnownAccount) string {
 		most: stepsForGap, rules: s.Rules, usable: byRule,
 		otherwise: s.ByPriority && slices.ContainsFunc(accounts, func(a KnownAccount) bool { return byPriority(a.Name) }),
 	}
-	hole := find.hole(s.everything(shop, currency), 0)
+	payments := s.everything(shop, currency)
+	hole := find.hole(payments.with(fieldKind, payments.facts[fieldKind].among([]string{kindPayment}, false)), 0)
 	switch {
 	case find.tooMuch():
 		return "the rules are too many to tell whether each payment has an account: end them with a rule whose when is {}"

@@ -12,7 +12,7 @@ var known = []KnownAccount{
 	{Name: "EUR-second", Currency: "EUR", Payments: true, Begins: true, Shops: []string{"books", "toys"}},
 	{Name: "EUR-drained", Currency: "EUR", Payments: true, Shops: []string{"books"}},
 	{Name: "USD-main", Currency: "USD", Payments: true, Begins: true, Shops: []string{"books"}},
-	{Name: "EUR-payouts", Currency: "EUR", Begins: true, Shops: []string{"books"}},
+	{Name: "EUR-payouts", Currency: "EUR", Payouts: true, Begins: true, Shops: []string{"books"}},
 	{Name: "EUR-alone", Currency: "EUR", Payments: true, Begins: true},
 }
 
@@ -29,6 +29,16 @@ func TestASetIsAnalysed(t *testing.T) {
 		"linked to nobody":           {rules("refuse", "a", `{}`, `{"accounts": ["EUR-alone"]}`), "", `no shop of this rule may use account EUR-alone`},
 		"other currency":             {rules("refuse", "a", `{"currency": ["EUR"]}`, `{"accounts": ["USD-main"]}`), "", `account USD-main holds USD, which no payment of this rule has`},
 		"for payouts":                {rules("refuse", "a", `{}`, `{"accounts": ["EUR-payouts"]}`), "", `account EUR-payouts is for payouts only`},
+		"a payout at one of those":   {rules("refuse", "a", `{"kind": ["payout"]}`, `{"accounts": ["EUR-payouts"]}`), "", ""},
+		"both at one of those":       {rules("refuse", "a", `{"kind": ["payout", "payment"]}`, `{"accounts": ["EUR-payouts", "EUR-main"]}`), "", ""},
+		"for payments":               {rules("refuse", "a", `{"kind": ["payout"]}`, main), "", `account EUR-main is for payments only`},
+		"payments before payouts":    {rules("refuse", "a", `{}`, main, "b", `{"kind": ["payout"]}`, `{"accounts": ["EUR-payouts"]}`), "", ""},
+		"payouts twice":              {rules("refuse", "a", `{"kind": ["payout"]}`, `{"accounts": ["EUR-payouts"]}`, "b", `{"kind": ["payout"], "method": ["phone"]}`, `{"accounts": ["EUR-payouts"]}`), "", `rule "b": rule "a" before it`},
+		"each method of payouts":     {rules("refuse", "a", `{"kind": ["payout"], "method": ["card", "phone"]}`, `{"accounts": ["EUR-payouts"]}`, "b", `{"kind": ["payout"], "method": ["payout_card", "bank_account"]}`, `{"accounts": ["EUR-payouts"]}`, "c", `{"kind": ["payout"]}`, `{"accounts": ["EUR-payouts"]}`), "", `rule "c": the rules before it take all`},
+		"a hosted payout":            {rules("refuse", "a", `{"kind": ["payout"], "flow": ["hosted"]}`, `{"accounts": ["EUR-payouts"]}`), "", `no payment meets all conditions`},
+		"a wallet for a payout":      {rules("refuse", "a", `{"kind": ["payout"], "method": ["apple_pay"]}`, `{"accounts": ["EUR-payouts"]}`), "", `no payment meets all conditions`},
+		"a payment to a phone":       {rules("refuse", "a", `{"method": ["phone"]}`, main), "", `no payment meets all conditions`},
+		"a BIN of a payout":          {rules("refuse", "a", `{"kind": ["payout"], "card.bin": ["401200"]}`, `{"accounts": ["EUR-payouts"]}`), "", ""},
 		"a broad rule first":         {rules("refuse", "a", `{"currency": ["EUR"]}`, main, "b", `{"currency": ["EUR"], "flow": ["direct"]}`, main), "", `rule "b": rule "a" before it takes all of its payments`},
 		"a narrow rule first":        {rules("refuse", "a", `{"currency": ["EUR"], "flow": ["direct"]}`, main, "b", `{"currency": ["EUR"]}`, main), "", ""},
 		"two that take all together": {rules("refuse", "a", `{"flow": ["direct"]}`, main, "b", `{"flow": ["hosted"]}`, main, "c", `{"currency": ["EUR"]}`, main), "", `rule "c": the rules before it take all of its payments together`},
@@ -67,6 +77,8 @@ func TestAGapIsDescribed(t *testing.T) {
 		"only a drained account":     {rules("refuse", "a", `{"currency": ["EUR"]}`, `{"accounts": ["EUR-drained"]}`), "books", "EUR", "has no account that begins orders"},
 		"a drained one and the next": {rules("refuse", "a", `{"flow": ["direct"]}`, `{"accounts": ["EUR-drained"]}`, "b", `{}`, main), "books", "EUR", ""},
 		"a refusal before the next":  {rules("refuse", "a", `{"flow": ["direct"]}`, `{"accounts": ["EUR-drained"], "if_none": "refuse"}`, "b", `{}`, main), "books", "EUR", "flow direct"},
+		"payouts alone":              {rules("refuse", "a", `{"kind": ["payout"]}`, main), "books", "EUR", "a payment with shop books, currency EUR has no account"},
+		"each method of payments":    {rules("refuse", "a", `{"flow": ["hosted"]}`, main, "b", `{"method": ["card", "apple_pay", "google_pay", "stored_card"]}`, main), "books", "EUR", ""},
 		"not linked":                 {rules("refuse", "a", `{}`, main), "toys", "EUR", "has no account"},
 	} {
 		gap := parsed(t, c.body).Gap(c.shop, c.currency, known)

@@ -49,6 +49,8 @@ type Decision struct {
 	Facts Facts  `json:"facts"`
 	// Candidates are all accounts that were considered, in their order.
 	Candidates []Candidate `json:"candidates"`
+	// Failover says that a payout may go on to the next candidate.
+	Failover bool `json:"failover,omitempty"`
 	// Draw is by what a split was drawn: StickyCustomer, or StickyOrder also where the customer is not known.
 	Draw string `json:"draw,omitempty"`
 }
@@ -62,7 +64,7 @@ func (s *Set) Decide(f Facts, accounts []Account) Decision {
 			return false
 		}
 		if taken := d.consider(r, accounts); taken || r.Refuse {
-			d.Rule = r.Name
+			d.Rule, d.Failover = r.Name, r.Failover
 			return true
 		}
 		return false

@@ -5,10 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
-// Facts are what rules may ask about a payment. There is no card number, no name and no address among them: a BIN is at most eight
+// Facts are what rules may ask about a payment or payout. There is no card number, no name and no address among them: a BIN is at most eight
 // digits, and the keys of sticky splits are keyed hashes. An empty text is a fact that is not known.
 type Facts struct {
 	Shop      string `json:"shop"`
@@ -50,19 +51,27 @@ var fieldNames = [fixedFields]string{"shop", "kind", "currency", "flow", "captur
 // The words of fields that have few.
 const (
 	kindPayment = "payment"
+	kindPayout  = "payout"
 	yes         = "true"
 	no          = "false"
 	hosted      = "hosted"
 	direct      = "direct"
+	automatic   = "automatic"
 	mobile      = "mobile"
 	methodCard  = "card"
 )
 
+// The methods of each kind.
+var (
+	paymentMethods = []string{methodCard, "apple_pay", "google_pay", "stored_card", mobile}
+	payoutMethods  = []string{methodCard, "payout_card", "phone", "bank_account"}
+)
+
 var fieldWords = [fixedFields][]string{
-	fieldKind:      {kindPayment},
+	fieldKind:      {kindPayment, kindPayout},
 	fieldFlow:      {hosted, direct},
-	fieldCapture:   {"automatic", "manual"},
-	fieldMethod:    {methodCard, "apple_pay", "google_pay", "stored_card", mobile},
+	fieldCapture:   {automatic, "manual"},
+	fieldMethod:    slices.Concat(paymentMethods, payoutMethods[1:]),
 	fieldRecurring: {yes, no},
 }
 
@@ -98,7 +107,7 @@ func (s *Set) Kept(f Facts) Facts {
 
 // ParseFacts reads facts as a decision shows them. A payment of no flow, kind or capture is a hosted payment, captured at once.
 func ParseFacts(body []byte) (Facts, error) {
-	f := Facts{Kind: kindPayment, Flow: hosted, Capture: fieldWords[fieldCapture][0]}
+	f := Facts{Kind: kindPayment, Flow: hosted, Capture: automatic}
 	o, err := readJSON(body)
 	if err != nil {
 		return f, fmt.Errorf("the file with facts %w", err)

@@ -42,7 +42,7 @@ const metadataPrefix = "metadata."
 var (
 	setMembers   = []string{"rules", "otherwise"}
 	ruleMembers  = []string{"name", "when", "then"}
-	thenMembers  = []string{"accounts", "split", "sticky", "fallback", "if_none"}
+	thenMembers  = []string{"accounts", "split", "sticky", "fallback", "if_none", "failover"}
 	whenMembers  = append([]string{"amount", "metadata.KEY"}, fieldNames[:]...)
 	spanMembers  = []string{"gte", "gt", "lte", "lt"}
 	otherwise    = []string{"by_priority", "refuse"}
@@ -128,6 +128,9 @@ func (p *parser) readRule(o object) Rule {
 		p.add("when must be an object; {} is for every payment")
 	}
 	p.when(when, &r)
+	if r.on(fieldKind) == nil {
+		r.conditions = append(r.conditions, condition{field: fieldKind, values: []string{kindPayment}})
+	}
 	then, ok := o.get("then").(object)
 	if !ok {
 		p.add("then must be an object with accounts or split")
@@ -207,8 +210,8 @@ func badValue(field int, text string) string {
 	switch {
 	case text == "" || field >= fixedFields:
 		return ""
-	case field == fieldKind && text != kindPayment:
-		return fmt.Sprintf("%q is never routed: only payments are, every other order names its account", text)
+	case field == fieldKind && !slices.Contains(fieldWords[fieldKind], text):
+		return fmt.Sprintf("%q is never routed: payments and payouts are, every other order names its account", text)
 	case fieldWords[field] != nil && !slices.Contains(fieldWords[field], text):
 		return unknown(text, fieldWords[field])
 	case field == fieldCurrency && !money.Currency(text).Circulates():
@@ -272,6 +275,22 @@ func (p *parser) then(o object, r *Rule) {
 		}
 	}
 	r.Refuse = p.word(o, "if_none", noneWords) == "refuse"
+	if value := o.get("failover"); value != nil {
+		r.Failover, _ = value.(bool)
+		if kinds := r.on(fieldKind); !r.Failover || kinds == nil || slices.Contains(kinds.values, kindPayout) == kinds.not {
+			p.add("failover must be true, and belongs to rules for payouts: payments go on to the next account without it")
+		}
+	}
+}
+
+// on is the rule's condition on a field, nil if it has none.
+func (r *Rule) on(field int) *condition {
+	for i := range r.conditions {
+		if r.conditions[i].field == field {
+			return &r.conditions[i]
+		}
+	}
+	return nil
 }
 
 func (p *parser) accounts(name string, value any, r *Rule) {

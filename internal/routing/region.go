@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// region is a part of all payments: those whose amount is in a range and whose facts are among some values each.
+// region is a part of all payments and payouts: those whose amount is in a range and whose facts are among some values each.
 type region struct {
 	amount span
 	facts  []values
@@ -144,6 +144,12 @@ func (v values) touches(c *condition) bool {
 	})
 }
 
+// allows reports whether the fact may have a value.
+func (v values) allows(value string) bool {
+	_, ok := v.among([]string{value}, false).some()
+	return ok
+}
+
 func (v values) excludes(a string) bool {
 	return slices.ContainsFunc(v.out, func(b string) bool { return covers(v.field, b, a) })
 }
@@ -156,8 +162,8 @@ func (g region) empty() bool {
 	})
 }
 
-// tightened are the facts with what some of them say of others: a card is known of a card payment only, and a hosted form is given
-// no method but a phone.
+// tightened are the facts with what some of them say of others: a card is known of a card payment only, a hosted form is given no
+// method but a phone, and a payout has methods of its own.
 func (g region) tightened() []values {
 	f := slices.Clone(g.facts)
 	if !f[fieldBIN].unknown {
@@ -165,6 +171,15 @@ func (g region) tightened() []values {
 	}
 	if !f[fieldBrand].unknown {
 		f[fieldMethod] = f[fieldMethod].among([]string{methodCard, "apple_pay", "google_pay"}, false)
+	}
+	switch payment, payout := f[fieldKind].allows(kindPayment), f[fieldKind].allows(kindPayout); {
+	case payment && !payout:
+		f[fieldMethod] = f[fieldMethod].among(paymentMethods, f[fieldMethod].unknown)
+	case payout && !payment:
+		f[fieldMethod] = f[fieldMethod].among(payoutMethods, false)
+		f[fieldFlow], f[fieldCapture] = f[fieldFlow].among([]string{direct}, false), f[fieldCapture].among([]string{automatic}, false)
+		f[fieldRecurring] = f[fieldRecurring].among([]string{no}, false)
+		return f
 	}
 	if !f[fieldMethod].unknown {
 		if _, ok := f[fieldMethod].among([]string{mobile}, false).some(); !ok {
@@ -213,7 +228,7 @@ func (s *Set) fieldName(field int) string {
 func (v values) describe() string {
 	value, ok := v.some()
 	switch {
-	case v.field == fieldKind, v.in == nil && len(v.out) == 0, v.field < fixedFields && len(v.in) == len(fieldWords[v.field]) && len(v.out) == 0:
+	case v.field == fieldKind, v.in == nil && len(v.out) == 0, v.field == fieldMethod && len(v.in) == len(paymentMethods) && len(v.out) == 0, v.field < fixedFields && len(v.in) == len(fieldWords[v.field]) && len(v.out) == 0:
 		return ""
 	case v.unknown:
 		return "not known"

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,6 +42,30 @@ func (c *counting) useApproval(ctx context.Context, q *db.Queries, o *payment.Or
 		return errNotReleased
 	}
 	return nil
+}
+
+// ApprovalAccount implements payment.Store. Without a limit that asks for approvals nothing is read.
+func (s *Store) ApprovalAccount(ctx context.Context, shop uuid.UUID, reference string, requestHash []byte) (string, error) {
+	e, err := s.entries(ctx)
+	if err != nil || !slices.ContainsFunc(e.limits, func(l payment.Limit) bool { return l.Rule == payment.LimitApproval }) {
+		return "", err
+	}
+	account := ""
+	err = s.read(ctx, "load an approval", func(ctx context.Context, q *db.Queries) error {
+		found, err := q.ApprovalOfReference(ctx, db.ApprovalOfReferenceParams{ShopID: shop, Reference: text(reference)})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
+		if err != nil || !bytes.Equal(found.RequestHash, requestHash) || !found.ExpiresAt.After(s.Now()) {
+			return err
+		}
+		written, err := s.isWritten(ctx, q, &found)
+		if written {
+			account = found.AccountName
+		}
+		return err
+	})
+	return account, err
 }
 
 // asksFor reports whether an order is what the operator saw. The order's own request says what is sent.

@@ -141,7 +141,8 @@ func (s *Store) knownAccounts(ctx context.Context, q *db.Queries) ([]routing.Kno
 	known := make([]routing.KnownAccount, len(accounts))
 	for i, a := range accounts {
 		known[i] = routing.KnownAccount{
-			Name: a.Name, Currency: a.Currency, Payments: payment.Purpose(a.Purpose) != payment.PurposePayouts, Begins: shop.Mode(a.Mode) == shop.ModeEnabled,
+			Name: a.Name, Currency: a.Currency, Payments: payment.Purpose(a.Purpose) != payment.PurposePayouts,
+			Payouts: payment.Purpose(a.Purpose) != payment.PurposePayments, Begins: shop.Mode(a.Mode) == shop.ModeEnabled,
 		}
 		for _, l := range links {
 			if l.Account != a.Name {

@@ -911,7 +911,8 @@ type PayoutMethodInputType string
 
 // PayoutRequest defines model for PayoutRequest.
 type PayoutRequest struct {
-	Account string `json:"account"`
+	// Account Leave it out, and send `currency`, to have the routing choose one of your accounts for payouts. A payout to a payout card goes to the account of that card.
+	Account *string `json:"account,omitempty"`
 
 	// AllowDuplicate With `true`, this order is meant, although another looks like it: see `possible_duplicate`.
 	AllowDuplicate *AllowDuplicate `json:"allow_duplicate,omitempty"`
