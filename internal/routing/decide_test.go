@@ -308,3 +308,18 @@ func TestAShareThatIsAlmostNothing(t *testing.T) {
 	require.False(t, math.IsNaN(score(Share{"A", 1}, "", "")))
 	require.Positive(t, score(Share{"A", mostWeight}, "", ""))
 }
+
+// A rule is for payments, unless it says otherwise.
+func TestPayoutsHaveRulesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := parsed(t, rules("by_priority", "payments", `{}`, `{"accounts": ["A"]}`, "payouts", `{"kind": ["payout"], "method": ["phone"]}`, `{"accounts": ["B"], "failover": true}`))
+	accounts := []Account{{Name: "C", Priority: 1}, {Name: "A"}, {Name: "B"}}
+	for kind, want := range map[string][]string{"payment": {"A"}, "payout": {"B"}} {
+		d := s.Decide(Facts{Kind: kind, Method: "phone"}, accounts)
+		require.Equal(t, want, d.Accounts(), kind)
+		require.Equal(t, kind == "payout", d.Failover)
+	}
+	d := s.Decide(Facts{Kind: "payout", Method: "card"}, accounts)
+	require.Equal(t, []string{"C"}, d.Accounts(), "no rule fits")
+	require.False(t, d.Failover)
+}
