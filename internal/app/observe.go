@@ -43,7 +43,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_routed_payments_total", Help: "New payments and payouts of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
 		}, []string{"rule", "account"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason; method is empty where none is known.",
+			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason. Kind charge is a later charge of a mandate; method is empty where none is known.",
 		}, []string{"provider", "account", "kind", "method", "outcome", "category"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
@@ -118,7 +118,7 @@ func (o *observer) observe(e payment.Event) {
 		o.mandateCharges.WithLabelValues(e.Charge).Inc()
 	}
 	if e.Ended != nil {
-		o.ended.WithLabelValues(e.Provider, e.Account, string(e.Kind), e.Ended.Method, string(e.Ended.Status), e.Ended.Category).Inc()
+		o.ended.WithLabelValues(e.Provider, e.Account, e.Ended.Kind, e.Ended.Method, string(e.Ended.Status), e.Ended.Category).Inc()
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -4,6 +4,8 @@ import "slices"
 
 // Ended is an order that came to its end, for counting.
 type Ended struct {
+	// Kind is the order's, or kindCharge.
+	Kind   string
 	Status Status
 	// Method is one of countedMethods, methodOther, or "" where none is known.
 	Method string
@@ -11,7 +13,10 @@ type Ended struct {
 	Category string
 }
 
-const methodOther = "other"
+const (
+	methodOther = "other"
+	kindCharge  = "charge" // of a mandate
+)
 
 // countedMethods are the methods that are counted apart: providers' words are many.
 var countedMethods = []string{"card", "mobile", "apple_pay", "google_pay", "stored_card"}
@@ -21,7 +26,10 @@ func (o *Order) endedNow() *Ended {
 	if !slices.ContainsFunc(o.transitions, func(t Transition) bool { return t.To.Final() && !t.From.Final() }) || !o.Status.Final() {
 		return nil
 	}
-	e := &Ended{Status: o.Status}
+	e := &Ended{Kind: string(o.Kind), Status: o.Status}
+	if o.charges() {
+		e.Kind = kindCharge
+	}
 	if o.PaymentMethod != nil {
 		if e.Method = o.PaymentMethod.Type; !slices.Contains(countedMethods, e.Method) {
 			e.Method = methodOther

@@ -47,6 +47,7 @@ func TestRulesChooseTheAccountsOfPayouts(t *testing.T) {
 		{"name": "out", "when": {"kind": ["payout"]}, "then": {"accounts": ["out-dead", "out-second"], "failover": true}}],
 		"otherwise": "by_priority"}`)
 	d.operator("route", "set", rules, "--shop", "demo", "--activate", "--reason", "payouts apart")
+	d.heard()
 	require.Equal(t, "out-second", pays(5000).Account)
 	require.Equal(t, "EUR-sandbox", d.paid("a-payment", 6000, "").Account, "no rule is for payments")
 	require.Equal(t, "EUR-sandbox-payout", d.makes("/v1/payouts", payout("named", 700, payoutTo(cardSuccess)), http.StatusCreated).Account)
@@ -75,6 +76,7 @@ func TestRulesChooseTheAccountsOfPayouts(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &asked))
 	require.Equal(t, "approval_pending", asked.Code, "%s", text)
 	d.operator("route", "deactivate", "--shop", "demo", "--reason", "back to priorities")
+	d.heard()
 	require.Equal(t, "EUR-sandbox-payout", pays(701).Account)
 	require.Equal(t, moved.ID, d.makes("/v1/payouts", on, http.StatusOK).ID, "a repeat does not move")
 	d.operator("payout", "release", asked.Approval.ID, "--reason", "a test")
