@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -32,6 +33,10 @@ type intake struct {
 	facts func(shop string) routing.Facts
 	// failover says that the order goes on to the next account where the first proves that nothing was sent.
 	failover bool
+	// skipIncomplete says that an account is passed over whose provider needs more than the request has, or cannot do what it asks.
+	skipIncomplete bool
+	// passedOver says why accounts were passed over. It is made where an order is begun.
+	passedOver map[string]routing.Reason
 	// minor is the order's amount where the account says in which currency.
 	minor int64
 	// offer says what would be sent, or why it cannot be.
@@ -115,12 +120,13 @@ func (s *Service) acceptOnce(ctx context.Context, in intake) (*Order, bool, erro
 // beginAtOne begins an order at the first of the candidates that no limit of its own keeps from it. If each has one, that of the
 // first counts.
 func (s *Service) beginAtOne(ctx context.Context, in intake, candidates []Account, decision *routing.Decision) (*Order, bool, error) {
-	in.failover = in.failover || decision != nil && decision.Failover
+	in.passedOver = map[string]routing.Reason{}
+	in.obey(decision)
 	o, a, err := s.firstOffer(ctx, in, candidates, 1)
 	if err != nil {
 		return s.rejectOrReplay(ctx, &in.order, err)
 	}
-	if o.Routing, err = decisionOf(decision, candidates, o.AccountID); err != nil {
+	if o.Routing, err = decisionOf(decision, in.passedOver); err != nil {
 		return nil, false, err
 	}
 	taken := o.AccountName
@@ -152,8 +158,26 @@ func takesNeither(next error) bool {
 	return false
 }
 
+// obey takes in what a decision says of how its accounts are tried.
+func (in *intake) obey(d *routing.Decision) {
+	if d != nil {
+		in.failover, in.skipIncomplete = in.failover || d.Failover, d.SkipIncomplete
+	}
+}
+
+// passOver says why the next account may be tried after one that refused the order, "" if it may not.
+func (in *intake) passOver(refusal error) routing.Reason {
+	switch code := CodeOf(refusal); {
+	case isHeldBack(refusal):
+		return routing.CircuitOpen
+	case in.skipIncomplete && (code == CodeMissingFields || code == CodeUnsupported):
+		return routing.Incomplete
+	}
+	return ""
+}
+
 // firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be
-// sent, so the next account may take it. What is wrong with the request at the first candidate is not evaded.
+// sent, so the next account may take it. What is wrong with the request at the first candidate is not evaded, unless a rule says so.
 func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Account, number int) (o *Order, a attempt, err error) {
 	for i, account := range candidates {
 		o, of, reason := s.offerAt(ctx, in, account, number)
@@ -167,9 +191,10 @@ func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Accoun
 		if err == nil {
 			err = reason
 		}
-		if !isHeldBack(err) {
+		if in.passOver(err) == "" {
 			break
 		}
+		in.passedOver[account.Name] = cmp.Or(in.passOver(reason), routing.Incomplete)
 	}
 	return nil, attempt{}, err
 }

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -39,15 +40,16 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 		return nil, err
 	}
 	p := &Preview{}
-	passedOver := map[string]routing.Reason{}
-	if p.Account, err = s.previewAt(ctx, in, candidates, passedOver); err != nil {
+	it.passedOver = map[string]routing.Reason{}
+	it.obey(decision)
+	if p.Account, err = s.previewAt(ctx, in, it, candidates); err != nil {
 		return nil, err
 	}
 	if decision != nil {
 		p.Rule = decision.Rule
 	}
 	for _, a := range candidates {
-		reason := passedOver[a.Name]
+		reason := it.passedOver[a.Name]
 		if reason == "" && a.Demoted && a.Name != p.Account.Name {
 			reason = routing.Unhealthy
 		}
@@ -70,8 +72,8 @@ func (p *Preview) add(a Account, reason routing.Reason) {
 }
 
 // previewAt is the account that beginAtOne would begin a payment at. It notes why others before it are passed over.
-func (s *Service) previewAt(ctx context.Context, in NewPayment, candidates []Account, passedOver map[string]routing.Reason) (Account, error) {
-	at, err := s.firstTaking(in, candidates, passedOver)
+func (s *Service) previewAt(ctx context.Context, in NewPayment, it intake, candidates []Account) (Account, error) {
+	at, err := s.firstTaking(in, it, candidates)
 	if err != nil {
 		return Account{}, err
 	}
@@ -80,8 +82,8 @@ func (s *Service) previewAt(ctx context.Context, in NewPayment, candidates []Acc
 	if err == nil || !limitedBy(err, taking) || at+1 == len(candidates) {
 		return taking, err
 	}
-	passedOver[taking.Name] = routing.Limit
-	next, nextErr := s.previewAt(ctx, in, candidates[at+1:], passedOver)
+	it.passedOver[taking.Name] = routing.Limit
+	next, nextErr := s.previewAt(ctx, in, it, candidates[at+1:])
 	if takesNeither(nextErr) {
 		return Account{}, err
 	}
@@ -89,7 +91,7 @@ func (s *Service) previewAt(ctx context.Context, in NewPayment, candidates []Acc
 }
 
 // firstTaking is the place of the account that firstOffer would offer a payment to.
-func (s *Service) firstTaking(in NewPayment, candidates []Account, passedOver map[string]routing.Reason) (at int, refused error) {
+func (s *Service) firstTaking(in NewPayment, it intake, candidates []Account) (at int, refused error) {
 	for i, a := range candidates {
 		reason := s.wouldTake(in, a)
 		if reason == nil {
@@ -98,12 +100,10 @@ func (s *Service) firstTaking(in NewPayment, candidates []Account, passedOver ma
 		if refused == nil {
 			refused = reason
 		}
-		if !isHeldBack(refused) {
+		if it.passOver(refused) == "" {
 			break
 		}
-		if isHeldBack(reason) {
-			passedOver[a.Name] = routing.CircuitOpen
-		}
+		it.passedOver[a.Name] = cmp.Or(it.passOver(reason), routing.Incomplete)
 	}
 	return 0, refused
 }

@@ -115,17 +115,13 @@ var reasonWords = map[routing.Reason]string{
 	routing.Draining: "it begins nothing new at the moment", routing.Disabled: "it is switched off",
 }
 
-// decisionOf is a decision as it is stored with its order, nil for none. The candidates before the account that took the order were
-// passed over, because their hosts fail.
-func decisionOf(d *routing.Decision, candidates []Account, taken uuid.UUID) ([]byte, error) {
+// decisionOf is a decision as it is stored with its order, nil for none.
+func decisionOf(d *routing.Decision, passedOver map[string]routing.Reason) ([]byte, error) {
 	if d == nil {
 		return nil, nil
 	}
-	for _, a := range candidates {
-		if a.ID == taken {
-			break
-		}
-		d.PassOver(a.Name, routing.CircuitOpen)
+	for account, reason := range passedOver {
+		d.PassOver(account, reason)
 	}
 	return json.Marshal(d)
 }

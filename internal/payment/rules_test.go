@@ -273,3 +273,42 @@ func TestAPreviewPassesOverWhatALimitRefuses(t *testing.T) {
 	_, err = service.PreviewPayment(t.Context(), euros())
 	require.Equal(t, CodeLimitExceeded, CodeOf(err), "a limit of the shop counts everywhere")
 }
+
+// A rule may pass over an account whose provider needs more than the request has. Without that a forgotten field moves nothing.
+func TestARuleMayPassOverWhatIsIncomplete(t *testing.T) {
+	t.Parallel()
+	incomplete := func(gateway.Request) []gateway.FieldError {
+		return []gateway.FieldError{{Field: "description", Message: "is needed"}}
+	}
+	for name, c := range map[string]struct {
+		then       string
+		incomplete []string
+		want       string
+	}{
+		"it may":        {`{"accounts": ["spare", "second", "first"], "skip_incomplete": true}`, []string{"spare", "second"}, "first"},
+		"it may not":    {`{"accounts": ["spare", "first"]}`, []string{"spare"}, ""},
+		"none takes it": {`{"accounts": ["spare", "first"], "skip_incomplete": true}`, []string{"spare", "first"}, ""},
+	} {
+		s, service, providers := underRules(t, oneRule(`{}`, c.then))
+		for _, account := range c.incomplete {
+			providers[account].CheckFunc = incomplete
+		}
+		in := euros()
+		preview, previewErr := service.PreviewPayment(t.Context(), in)
+		o, _, err := service.CreatePayment(t.Context(), in)
+		require.Equal(t, CodeOf(err), CodeOf(previewErr), name)
+		if c.want == "" {
+			require.Equal(t, CodeMissingFields, CodeOf(err), name)
+			require.Empty(t, s.orders, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, o.AccountName, name)
+		require.Equal(t, c.want, preview.Account.Name, name)
+		d := decided(t, service, o)
+		for i, account := range c.incomplete {
+			require.Equal(t, routing.Candidate{Account: account, Reason: routing.Incomplete}, d.Candidates[i], name)
+			require.Equal(t, routing.Incomplete, preview.Candidates[i].Reason, name)
+		}
+	}
+}

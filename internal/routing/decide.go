@@ -24,6 +24,7 @@ const (
 	Currency    Reason = "currency"
 	CircuitOpen Reason = "circuit_open" // its host fails again and again
 	Limit       Reason = "limit"        // an enforced limit of its own refuses the order
+	Incomplete  Reason = "incomplete"   // its provider needs more than the request has, or cannot do what it asks
 	Unhealthy   Reason = "unhealthy"    // too many of its calls fail, so it comes last
 )
 
@@ -51,6 +52,8 @@ type Decision struct {
 	Candidates []Candidate `json:"candidates"`
 	// Failover says that a payout may go on to the next candidate.
 	Failover bool `json:"failover,omitempty"`
+	// SkipIncomplete passes over candidates that cannot take the request as it is.
+	SkipIncomplete bool `json:"skip_incomplete,omitempty"`
 	// Draw is by what a split was drawn: StickyCustomer, or StickyOrder also where the customer is not known.
 	Draw string `json:"draw,omitempty"`
 }
@@ -64,7 +67,7 @@ func (s *Set) Decide(f Facts, accounts []Account) Decision {
 			return false
 		}
 		if taken := d.consider(r, accounts); taken || r.Refuse {
-			d.Rule, d.Failover = r.Name, r.Failover
+			d.Rule, d.Failover, d.SkipIncomplete = r.Name, r.Failover, r.SkipIncomplete
 			return true
 		}
 		return false

@@ -42,7 +42,7 @@ const metadataPrefix = "metadata."
 var (
 	setMembers   = []string{"rules", "otherwise"}
 	ruleMembers  = []string{"name", "when", "then"}
-	thenMembers  = []string{"accounts", "split", "sticky", "fallback", "if_none", "failover"}
+	thenMembers  = []string{"accounts", "split", "sticky", "fallback", "if_none", "failover", "skip_incomplete"}
 	whenMembers  = append([]string{"amount", "metadata.KEY"}, fieldNames[:]...)
 	spanMembers  = []string{"gte", "gt", "lte", "lt"}
 	otherwise    = []string{"by_priority", "refuse"}
@@ -275,6 +275,11 @@ func (p *parser) then(o object, r *Rule) {
 		}
 	}
 	r.Refuse = p.word(o, "if_none", noneWords) == "refuse"
+	if value := o.get("skip_incomplete"); value != nil {
+		if r.SkipIncomplete, _ = value.(bool); !r.SkipIncomplete {
+			p.add("skip_incomplete must be true, or left out")
+		}
+	}
 	if value := o.get("failover"); value != nil {
 		r.Failover, _ = value.(bool)
 		if kinds := r.on(fieldKind); !r.Failover || kinds == nil || slices.Contains(kinds.values, kindPayout) == kinds.not {

@@ -65,6 +65,7 @@ func TestWhatIsWrongWithASetIsNamed(t *testing.T) {
 		one(`{"amount": {"gte": 9, "lt": 9}, "currency": ["EUR"]}`, to):       `the rule can never match`,
 		one(`{"flow": ["hostd"]}`, to):                                        `"hostd" is not known: did you mean "hosted"?`,
 		one(`{"kind": ["transfer"]}`, to):                                     `"transfer" is never routed`,
+		one(`{}`, `{"accounts": ["A"], "skip_incomplete": "yes"}`):            `skip_incomplete must be true`,
 		one(`{}`, `{"accounts": ["A"], "failover": true}`):                    `failover must be true, and belongs to rules for payouts`,
 		one(`{"kind": ["payout"]}`, `{"accounts": ["A"], "failover": "yes"}`): `failover must be true`,
 		one(`{"recurring": ["true"]}`, to):                                    `recurring must be true or false`,

@@ -24,6 +24,8 @@ type Rule struct {
 	Split    []Share
 	// Sticky is what a split keeps together: StickyOrder or StickyCustomer.
 	Sticky string
+	// SkipIncomplete passes over an account whose provider needs more than the request has, or cannot do what it asks.
+	SkipIncomplete bool
 	// Failover says that a payout goes on to the next account where nothing was sent. Payments always do.
 	Failover bool
 	// Refuse says that no later rule is asked if none of the accounts takes the payment.
