@@ -18,9 +18,9 @@ type MandateStore interface {
 	Mandate(ctx context.Context, key Key) (*Mandate, error)
 	// Mandates returns a shop's mandates, newest first.
 	Mandates(ctx context.Context, shop uuid.UUID, cursor string, limit int) (Page[*Mandate], error)
-	// CreateScheduledCharges locks a mandate, and writes down the orders that make returns. known are those of the references that
-	// orders have already. make may run twice. All are written or none.
-	CreateScheduledCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]bool) []*ScheduledCharge) ([]*ScheduledCharge, error)
+	// CreateScheduledCharges locks a mandate, and writes down the orders that make returns. known are the orders that have one
+	// of the references already, by that. make may run twice. All are written or none.
+	CreateScheduledCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]KnownCharge) []*ScheduledCharge) ([]*ScheduledCharge, error)
 	// PlanMandate says when something is to be done about a mandate next, nil for never again.
 	PlanMandate(ctx context.Context, key Key, at *time.Time) error
 	// DecideMandate loads a mandate under its lock, runs fn, and saves the decision. An error of fn is returned and nothing is saved.
@@ -93,6 +93,11 @@ func (s *Service) endSchedule(ctx context.Context, m *Mandate) (*Mandate, error)
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which cannot be ended from here. Ask the provider to end it."}
 	case m.Status(s.Now()) == MandatePending:
 		return nil, &Error{Code: CodeMandateNotActive, Message: "The first payment has not ended, so there is no schedule to end. Cancel the payment, or wait for its end. Nothing was changed."}
+	}
+	if m.Decision != MandateRevoke { // so that a charge that came before is not taken for one after the revoke
+		if _, _, err := s.poll(ctx, m.First, false); err != nil {
+			return nil, err
+		}
 	}
 	if m, err = s.Store.DecideMandate(ctx, m.Key(), func(m *Mandate) error { return m.decide(MandateRevoke, s.Now()) }); err != nil || m.ScheduleEndsAt != nil {
 		return s.shown(ctx, m, err)

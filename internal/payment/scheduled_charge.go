@@ -57,7 +57,13 @@ type shownCharge struct {
 	reference, orderID string
 }
 
-// readable reports whether a charge says by itself which one it is, and of what sum.
+// KnownCharge is a charge that has an order already.
+type KnownCharge struct {
+	Key    Key
+	Status Status
+}
+
+// readableCharge reports whether a charge says by itself which one it is, and of what sum.
 func readableCharge(r gateway.Result) bool {
 	return r.ProviderReference != "" && r.Amount != nil && *r.Amount > 0
 }
@@ -87,7 +93,9 @@ func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gatew
 		}
 		shown, references = append(shown, shownCharge{r, reference, id}), append(references, reference)
 	}
-	made, err := s.Store.CreateScheduledCharges(ctx, first.Key(), references, func(m *Mandate, known map[string]bool) []*ScheduledCharge {
+	var known map[string]KnownCharge
+	made, err := s.Store.CreateScheduledCharges(ctx, first.Key(), references, func(m *Mandate, there map[string]KnownCharge) []*ScheduledCharge {
+		known = there
 		return m.scheduledCharges(shown, known, s.Now())
 	})
 	for _, c := range made {
@@ -95,13 +103,35 @@ func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gatew
 			Provider: first.Provider, Source: SourceStatusPoll, Verdict: Apply, Kind: first.Kind, Order: c.Order.ID, Account: first.AccountName, Charge: c.result(),
 		})
 	}
+	for _, c := range shown {
+		if k, ok := known[c.reference]; err == nil && ok && (Status(c.Status) != k.Status || c.Refunded != nil) {
+			err = s.observeScheduled(ctx, k, c)
+		}
+	}
 	return err
 }
 
+// observeScheduled records what the provider shows of a charge that has an order: nobody else asks about it any more. Its money may
+// have gone back since, or have come although it was refused.
+func (s *Service) observeScheduled(ctx context.Context, known KnownCharge, c shownCharge) error {
+	event := Event{Source: SourceStatusPoll}
+	o, err := s.Store.UpdateOrder(ctx, known.Key, func(o *Order) error {
+		event.Verdict = o.observe(s.policy(), ObservationOf(c.Result, SourceStatusPoll, 0, s.Now()))
+		event.Conflicts = len(o.NewConflicts())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	event.Provider, event.Kind, event.Order, event.Account = o.Provider, o.Kind, o.ID, o.AccountName
+	s.Observe(event)
+	return nil
+}
+
 // scheduledCharges are the new orders for the charges that are not known, in their order.
-func (m *Mandate) scheduledCharges(shown []shownCharge, known map[string]bool, now time.Time) (all []*ScheduledCharge) {
+func (m *Mandate) scheduledCharges(shown []shownCharge, known map[string]KnownCharge, now time.Time) (all []*ScheduledCharge) {
 	for _, c := range shown {
-		if known[c.reference] {
+		if _, there := known[c.reference]; there {
 			continue
 		}
 		charge := m.scheduledCharge(c, now)

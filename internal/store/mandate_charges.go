@@ -13,7 +13,7 @@ import (
 
 // CreateScheduledCharges implements payment.MandateStore. Whoever comes second waits for the mandate's lock, and finds the references
 // of the first. That no reference is given twice, the table of references holds.
-func (s *Store) CreateScheduledCharges(ctx context.Context, key payment.Key, references []string, charges func(*payment.Mandate, map[string]bool) []*payment.ScheduledCharge) ([]*payment.ScheduledCharge, error) {
+func (s *Store) CreateScheduledCharges(ctx context.Context, key payment.Key, references []string, charges func(*payment.Mandate, map[string]payment.KnownCharge) []*payment.ScheduledCharge) ([]*payment.ScheduledCharge, error) {
 	if _, err := s.distributed(ctx); err != nil { // else oneShop does not know
 		return nil, err
 	}
@@ -25,7 +25,7 @@ func (s *Store) CreateScheduledCharges(ctx context.Context, key payment.Key, ref
 		if err != nil {
 			return err
 		}
-		known, err := knownReferences(ctx, db.New(tx), key.Shop, references)
+		known, err := knownCharges(ctx, db.New(tx), key.Shop, references)
 		if err != nil {
 			return err
 		}
@@ -47,12 +47,12 @@ func (s *Store) CreateScheduledCharges(ctx context.Context, key payment.Key, ref
 	return made, nil
 }
 
-// knownReferences are those of the references that payments of a shop have.
-func knownReferences(ctx context.Context, q *db.Queries, shop uuid.UUID, references []string) (map[string]bool, error) {
-	taken, err := q.KnownReferences(ctx, db.KnownReferencesParams{ShopID: shop, Names: references})
-	known := map[string]bool{}
-	for _, reference := range taken {
-		known[reference] = true
+// knownCharges are the orders that a shop has of these references.
+func knownCharges(ctx context.Context, q *db.Queries, shop uuid.UUID, references []string) (map[string]payment.KnownCharge, error) {
+	rows, err := q.ChargesCalled(ctx, db.ChargesCalledParams{ShopID: shop, Names: references})
+	known := map[string]payment.KnownCharge{}
+	for _, r := range rows {
+		known[r.Reference] = payment.KnownCharge{Key: payment.Key{Shop: shop, Order: r.ID}, Status: payment.Status(r.Status)}
 	}
 	return known, err
 }

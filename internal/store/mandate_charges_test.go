@@ -211,3 +211,38 @@ func TestAProvidersChargeWithoutASumIsAConflict(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "SELECT conflicts FROM orders"))
 	require.Empty(t, b.verify(t))
 }
+
+// What becomes of a charge later is seen with the others: its money goes back, or comes although the charge was refused.
+func TestWhatBecomesOfAProvidersCharge(t *testing.T) {
+	t.Parallel()
+	b, p := newFixture(t), &scheduler{}
+	s := b.service(p.fake())
+	end := b.clock.Now().AddDate(1, 0, 0)
+	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, ExpiresAt: &end})
+	p.charges("paid", 1000, gateway.StatusSucceeded)
+	p.charges("refused", 1000, gateway.StatusFailed)
+	p.charges("quiet", 1000, gateway.StatusSucceeded)
+	require.NoError(t, s.RunMandate(t.Context(), key))
+	of := func(id string) *payment.Order {
+		page, err := s.Orders(t.Context(), payment.Filter{Shop: b.shop.ID, ParentID: &key.Order, ProviderReference: id})
+		require.NoError(t, err)
+		require.Len(t, page.Items, 1)
+		return page.Items[0]
+	}
+	all := int64(1000)
+	p.shown[0].Refunded, p.shown[1].Status = &all, gateway.StatusSucceeded
+	for range 2 { // and is told of once
+		b.clock.Add(time.Hour)
+		require.NoError(t, s.RunMandate(t.Context(), key))
+	}
+	paid, refused, quiet := of("paid"), of("refused"), of("quiet")
+	require.Equal(t, []any{payment.StatusSucceeded, int64(1000), 1}, []any{paid.Status, paid.Disputed, paid.DisputesOpen}, "it went back, and nobody here did it")
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM disputes WHERE kind = 'reversal' AND order_id = $1", paid.ID))
+	require.Equal(t, payment.StatusFailed, refused.Status)
+	late, err := b.Order(t.Context(), payment.Key{Shop: b.shop.ID, Order: *refused.SupersededBy})
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.StatusSucceeded, refused.Reference + "~late", int64(1000)}, []any{late.Status, late.Reference, late.Captured})
+	require.Equal(t, 2, quiet.Sequence, "nothing happened to it")
+	require.Equal(t, 5, b.count(t, "SELECT count(*) FROM orders"))
+	require.Empty(t, b.verify(t))
+}

@@ -159,9 +159,10 @@ func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
 	o := d.opens("sub", `"mandate":{"min_days":30,"expires_at":"`+time.Now().AddDate(0, 0, 95).UTC().Format(time.RFC3339)+`"}`)
 	d.pays(o, uahSuccess, "")
 	o = d.ends(o.ID, "succeeded")
-	charges := func() {
-		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "subscription_charge"})
+	happens := func(what string, quiet bool) {
+		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": what, "no_callback": quiet})
 	}
+	charges := func() { happens("subscription_charge", false) }
 	charges()
 	c := d.laterCharge(o, 1)
 	require.Equal(t, []any{"succeeded", "provider_schedule", &o.ID, int64(1000)}, []any{c.Status, c.Origin, c.ParentID, c.AmountCaptured})
@@ -173,20 +174,28 @@ func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
 	payments := d.simulator(o).Payments
 	require.Equal(t, []int64{0, 1000}, []int64{payments[0].Refunded, payments[1].Refunded}, "the charge was given back, and not the first payment")
 
+	charges()
+	c = d.laterCharge(o, 2)
+	happens("chargeback", false)
+	require.Equal(t, []any{"reversal", c.ID}, []any{d.disputed(c).Kind, d.disputed(c).OrderID}, "of this charge, and not of the first payment")
+
 	d.settings(map[string]any{"rules": []map[string]any{{"external_prefix": o.ProviderOrderID, "outcome": "fail"}}})
 	charges()
-	require.Equal(t, "failed", d.laterCharge(o, 2).Status)
+	require.Equal(t, "failed", d.laterCharge(o, 3).Status)
 	d.settings(map[string]any{"rules": []map[string]any{}})
 
+	happens("subscription_charge", true)
 	require.Contains(t, d.operator("mandate", "revoke", o.ID, "--reason", "the customer wrote"), "revoking")
+	c = d.laterCharge(o, 4)
+	require.Empty(t, d.disputesOf(c), "it came before the revoke, of which nobody had told")
 	charges()
-	c = d.laterCharge(o, 3)
+	c = d.laterCharge(o, 5)
 	dispute := d.disputed(c)
 	require.Equal(t, []any{"unauthorized_charge", int64(1000)}, []any{dispute.Kind, dispute.Amount})
 	require.Equal(t, "closed", d.resolves(dispute, "refund").Status)
 	require.Eventually(t, func() bool { return d.full(c.ID).AmountRefunded == 1000 }, waitTimeout, 25*time.Millisecond)
 	_, metrics := d.adminGet("/metrics")
-	for result, n := range map[string]int{"succeeded": 1, "failed": 1, "unauthorized": 1} {
+	for result, n := range map[string]int{"succeeded": 2, "failed": 1, "unauthorized": 1} {
 		require.Contains(t, metrics, fmt.Sprintf("payrelay_mandate_charges_total{result=%q} %d", result, n))
 	}
 }

@@ -59,8 +59,9 @@ FROM mandates m LEFT JOIN LATERAL (
 ) d ON true
 WHERE m.shop_id = @shop_id ORDER BY m.id;
 
--- name: KnownReferences :many
-SELECT reference FROM order_references WHERE shop_id = @shop_id AND kind = 'payment' AND reference = ANY(@names::text[]);
+-- name: ChargesCalled :many
+SELECT r.reference, o.id, o.status FROM order_references r JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
+WHERE r.shop_id = @shop_id AND r.kind = 'payment' AND r.reference = ANY(@names::text[]);
 
 -- name: PlanMandate :exec
 INSERT INTO mandate_runs (shop_id, id, due_at) VALUES (@shop_id, @id, @due_at)

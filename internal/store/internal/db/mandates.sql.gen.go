@@ -104,6 +104,42 @@ func (q *Queries) ChargeRows(ctx context.Context, arg ChargeRowsParams) ([]Order
 	return items, nil
 }
 
+const ChargesCalled = `-- name: ChargesCalled :many
+SELECT r.reference, o.id, o.status FROM order_references r JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
+WHERE r.shop_id = $1 AND r.kind = 'payment' AND r.reference = ANY($2::text[])
+`
+
+type ChargesCalledParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	Names  []string  `db:"names"`
+}
+
+type ChargesCalledRow struct {
+	Reference string    `db:"reference"`
+	ID        uuid.UUID `db:"id"`
+	Status    string    `db:"status"`
+}
+
+func (q *Queries) ChargesCalled(ctx context.Context, arg ChargesCalledParams) ([]ChargesCalledRow, error) {
+	rows, err := q.db.Query(ctx, ChargesCalled, arg.ShopID, arg.Names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ChargesCalledRow
+	for rows.Next() {
+		var i ChargesCalledRow
+		if err := rows.Scan(&i.Reference, &i.ID, &i.Status); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ChargesOf = `-- name: ChargesOf :many
 SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by IS NOT NULL) AS succeeded,
     coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN greatest(updated_at, finalized_at) WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
@@ -236,35 +272,6 @@ func (q *Queries) InsertMandateDecision(ctx context.Context, arg InsertMandateDe
 		return 0, err
 	}
 	return result.RowsAffected(), nil
-}
-
-const KnownReferences = `-- name: KnownReferences :many
-SELECT reference FROM order_references WHERE shop_id = $1 AND kind = 'payment' AND reference = ANY($2::text[])
-`
-
-type KnownReferencesParams struct {
-	ShopID uuid.UUID `db:"shop_id"`
-	Names  []string  `db:"names"`
-}
-
-func (q *Queries) KnownReferences(ctx context.Context, arg KnownReferencesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, KnownReferences, arg.ShopID, arg.Names)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var reference string
-		if err := rows.Scan(&reference); err != nil {
-			return nil, err
-		}
-		items = append(items, reference)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const LastMandateDecision = `-- name: LastMandateDecision :many
