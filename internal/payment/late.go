@@ -62,7 +62,11 @@ func (o *Order) denyLateClaim(answered Answer, r Observation) {
 	if answered != AnswerEnded || o.NextPollAt != nil || o.ReportedAmount == nil || o.Manual || !o.endedWithoutMoney() {
 		return
 	}
-	o.contradict(r, fmt.Sprintf("a callback says that %d was paid, and the provider's own answers that the payment is %s", *o.ReportedAmount, o.Status))
+	moved := "was paid"
+	if o.Kind == gateway.KindRefund {
+		moved = "went back"
+	}
+	o.contradict(r, fmt.Sprintf("a callback says that %d %s, and the provider's own answers that the %s is %s", *o.ReportedAmount, moved, o.Kind, o.Status))
 	o.ReportedAmount = nil
 }
 

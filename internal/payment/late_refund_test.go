@@ -166,6 +166,9 @@ func TestALateRefundIsVerified(t *testing.T) {
 			}
 			require.Equal(t, tc.disputed, paid.DisputesOpen == 1)
 			require.Equal(t, tc.conflicts, o.Conflicts)
+			if tc.conflicts > 0 {
+				require.Equal(t, "a callback says that 600 went back, and the provider's own answers that the refund is failed", o.NewConflicts()[0].Reason)
+			}
 			require.Nil(t, o.NextPollAt)
 			require.Equal(t, StatusFailed, o.Status)
 		})

@@ -205,12 +205,13 @@ func TestMoneyThatWentBackBeforeItWasSeen(t *testing.T) {
 	shown := gone("back-shown", 400) // or it shows REVERSED, and no sum: all counts as gone
 	require.EqualValues(t, 1000, shown.AmountRefunded)
 
-	// Money that goes back after it was seen contradicts nothing that the shop was told, and is kept for people to see.
+	// Money that goes back after it was seen contradicts nothing that the shop was told: it is a dispute, once a poll confirms it.
 	late := d.paid("back-late", "")
 	d.reverses(late, 0)
 	eventually(t, func() bool { return len(d.verdicts(late.ID)) == 2 })
 	require.Equal(t, []string{"apply", "verify"}, d.verdicts(late.ID))
-	require.Equal(t, late.Sequence, d.full(late.ID).Sequence)
+	require.Equal(t, "reversal", d.disputed(late).Kind)
+	require.Equal(t, "succeeded", d.full(late.ID).Status)
 }
 
 func TestSubscriptionsAtUAPAY(t *testing.T) {
