@@ -74,6 +74,8 @@ func TestAnUnhealthyAccountIsPutLast(t *testing.T) {
 	}
 	eventually(t, func() bool { return !strings.Contains(d.operator("account", "list"), "unhealthy since") })
 	require.Contains(t, d.log.String(), "an account was restored")
+	_, metrics = d.adminGet("/metrics")
+	require.Regexp(t, `payrelay_orders_final_total\{account="EUR-second",category="",kind="payment",method="card",outcome="succeeded",provider="smartcore"\} [1-9]`, metrics)
 	require.Equal(t, map[string]int{"EUR-sandbox": 5}, at(5))
 	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")
 }
