@@ -33,7 +33,7 @@ func TestCommandsSayWhatIsWrong(t *testing.T) {
 		{`The shop name "demo" is taken already.`, []string{"shop", "create", "demo"}},
 		{`"a b" cannot be a name`, account("a b", "smartcore", "EUR", "--merchant-key", "k")},
 		{`cannot be a name`, []string{"shop", "create", strings.Repeat("a", 65)}},
-		{`cannot be stored`, []string{"shop", "create", "a\x00b"}},
+		{`has control characters`, []string{"shop", "create", "a\x00b"}},
 		{`cannot be a name`, account("a\xff", "smartcore", "EUR", "--merchant-key", "k")},
 		{`There is no shop named "nobody".`, account("new", "smartcore", "EUR", "--merchant-key", "k", "--shop", "nobody")},
 		{"SmartCore counts in hundredths, and JPY has 0 decimals", account("new", "smartcore", "JPY", "--merchant-key", "k")},
