@@ -34,7 +34,7 @@ type notificationRow struct {
 	Type        string     `db:"type"`
 	Payload     []byte     `db:"payload"`
 	Digest      []byte     `db:"digest"` // of the payload, if the order was erased: then it is sent, and not kept
-	Own         string     `db:"own"` // the order's own address, "" for the shop's
+	Own         string     `db:"own"`    // the order's own address, "" for the shop's
 	At          time.Time  `db:"at"`
 	Expected    string     `db:"expected"`
 	Destination string     `db:"destination"`

@@ -151,6 +151,12 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		v.end(p, row, history)
 		v.steps(p, id, history)
 	}
+	v.missing(p)
+	return nil
+}
+
+// missing reports what is not there, although something else of a page names it.
+func (v *verification) missing(p *verifiedPage) {
 	for id := range p.histories {
 		if p.orders[id] == nil {
 			v.found(Finding{"orders", id.String(), "the order is missing, and its history is there"})
@@ -175,7 +181,6 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 	for _, r := range p.remnants {
 		v.found(Finding{"orders", r.OrderID.String(), "the order is missing, and " + r.NamedIn + " names it"})
 	}
-	return nil
 }
 
 func undoneFinding(u db.WorkToVerifyRow) Finding {
