@@ -168,8 +168,6 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 	switch wrong := o.wrongMoney(r); {
 	case wrong != "":
 		return ruleOtherMoney, wrong
-	case o.leftToItsCall(s.policy(), r.Status, r.At):
-		return ruleInCall, "the call that it is about is under way, and may take the order to another account"
 	case o.Kind == gateway.KindPayment && o.ProviderReference != "" && r.ProviderReference != "" && r.ProviderReference != o.ProviderReference:
 		return ruleOtherOrder, "the provider knows this order by another id"
 	case o.sameSumRefunds > 0 && o.tellsApart(r):
@@ -196,8 +194,8 @@ func (o *Order) tellsApart(r Observation) bool {
 	return !o.Status.Final() || o.carriedOut(r) && o.ProviderReference != ""
 }
 
-// weak says why a callback proves nothing by itself: because of how it is signed, or because the operators want each to be
-// verified.
+// weak says why a callback proves nothing by itself: because of how it is signed, because the operators want each to be verified,
+// because the attempt had ended, or because the call that it is about has the last word.
 func (s *Service) weak(o *Order, n gateway.Notification, r Observation) (rule, reason string) {
 	verdict, _ := o.Judge(r)
 	final := o.Status.Final()
@@ -208,6 +206,10 @@ func (s *Service) weak(o *Order, n gateway.Notification, r Observation) (rule, r
 		return n.Rule, n.Weak
 	case s.AlwaysConfirm && !final:
 		return rulePolicy, "policy"
+	case o.ofEndedAttempt() && !final:
+		return ruleEndedAttempt, "it is about an attempt that had ended"
+	case o.leftToItsCall(s.policy(), r.Status, r.At):
+		return ruleInCall, "the call that it is about is under way, and may take the order to another account"
 	}
 	return "", ""
 }

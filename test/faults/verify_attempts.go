@@ -75,12 +75,7 @@ func (x indexed) ended(r *Result, row Row, i int, e Ended) {
 // declined holds an attempt that ended because of a decline to what its shop asked for, to the answer that showed the decline, and to
 // the provider's own record, which is of a failure unless the money came later.
 func (x indexed) declined(row Row, i int, e Ended, unproven func(format string, args ...any)) {
-	asked := ""
-	for _, q := range x.Requests {
-		if q.Shop == row.Shop && q.Kind == row.Kind && q.Reference == row.Reference {
-			asked = q.Cascade
-		}
-	}
+	asked := x.cascadeOf(row)
 	switch {
 	case e.Number != i+1:
 		unproven("it is the %d. of the order", i+1)
@@ -93,15 +88,30 @@ func (x indexed) declined(row Row, i int, e Ended, unproven func(format string, 
 	case slices.Contains(e.Outcomes, "unknown"):
 		unproven("a call before had an unknown outcome")
 	}
-	list := x.orders[e.ProviderOrderID]
-	if len(list) != 1 {
+	switch list := x.orders[e.ProviderOrderID]; {
+	case len(list) != 1:
 		unproven("the provider has %d orders of it", len(list))
-		return
+	case !x.agrees(e, list[0]):
+		unproven("%s has it as %s because of %q", list[0].Provider, list[0].State, list[0].Code)
 	}
-	late := x.paidLate(e.ProviderOrderID)
-	if there := list[0]; there.State != Failed && !(late && there.State == Paid) || there.State == Failed && there.Code != e.FailureCode {
-		unproven("%s has it as %s because of %q", there.Provider, there.State, there.Code)
+}
+
+// cascadeOf is what an order's shop asked for.
+func (x indexed) cascadeOf(row Row) string {
+	for _, q := range x.Requests {
+		if q.Shop == row.Shop && q.Kind == row.Kind && q.Reference == row.Reference {
+			return q.Cascade
+		}
 	}
+	return ""
+}
+
+// agrees reports whether a provider's order has failed as an attempt was declined, or was paid late.
+func (x indexed) agrees(e Ended, there Effect) bool {
+	if there.State == Paid {
+		return x.paidLate(e.ProviderOrderID)
+	}
+	return there.State == Failed && there.Code == e.FailureCode
 }
 
 // seen tells what of an attempt left for a provider or is at one. One that was refused may have been received.

@@ -156,11 +156,7 @@ func (x indexed) repeats(r *Result) {
 		return
 	}
 	was := index(Snapshot{Rows: x.Before.Rows, Effects: x.Before.Effects})
-	for _, row := range x.Rows {
-		if was.byID[row.ID] == nil && !x.takenOver(row) && !row.scheduled() {
-			r.add(DoubleEffect, row.ID, "a %s of reference %q came to be when requests were sent again", row.Kind, row.Reference)
-		}
-	}
+	x.appeared(r, was)
 	sums := func(r Row) string {
 		return fmt.Sprintf("%s, captured %d, refunded %d, reserved %d", r.Status, r.Captured, r.Refunded, r.Reserved)
 	}
@@ -181,6 +177,15 @@ func (x indexed) repeats(r *Result) {
 	for name, sum := range now {
 		if sum > before[name] && !was.pending(name) {
 			r.add(DoubleEffect, name, "%d had moved at the provider, and %d after requests were sent again", before[name], sum)
+		}
+	}
+}
+
+// appeared finds orders that requests which were sent again have made.
+func (x indexed) appeared(r *Result, was indexed) {
+	for _, row := range x.Rows {
+		if was.byID[row.ID] == nil && !x.takenOver(row) && !row.scheduled() {
+			r.add(DoubleEffect, row.ID, "a %s of reference %q came to be when requests were sent again", row.Kind, row.Reference)
 		}
 	}
 }

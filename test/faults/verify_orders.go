@@ -179,7 +179,7 @@ func (x indexed) history(r *Result, row Row) {
 		if !x.Legal[[2]string{s.From, s.To}] {
 			r.add(HistoryBroken, row.ID, "no step leads from %q to %q", s.From, s.To)
 		}
-		if s.Cause == "callback" && !(i < 2 && x.takenOver(row)) { // the callback that began it is kept with its parent
+		if s.Cause == "callback" && (i >= 2 || !x.takenOver(row)) { // the callback that began it is kept with its parent
 			callbacks++
 		}
 		last = s.To

@@ -145,7 +145,7 @@ SELECT parent_id, count(*) FILTER (WHERE status = 'succeeded' OR superseded_by I
     coalesce(max(CASE WHEN superseded_by IS NOT NULL THEN greatest(updated_at, finalized_at) WHEN status = 'succeeded' THEN finalized_at END), 'epoch')::timestamptz AS last_at,
     coalesce((array_agg(id ORDER BY id DESC) FILTER (WHERE finalized_at IS NULL OR conflicts > 0 OR (next_poll_at IS NOT NULL AND status <> 'succeeded')))[1],
         '00000000-0000-0000-0000-000000000000')::uuid AS open
-FROM orders WHERE shop_id = $1 AND parent_id = ANY($2::uuid[]) AND kind = 'payment' GROUP BY parent_id
+FROM orders WHERE shop_id = $1 AND parent_id = ANY($2::uuid[]) AND kind = 'payment' AND reference !~ '~late[0-9]$' GROUP BY parent_id
 `
 
 type ChargesOfParams struct {
@@ -160,7 +160,7 @@ type ChargesOfRow struct {
 	Open      uuid.UUID  `db:"open"`
 }
 
-// What counts of the charges of mandates; the epoch and the id of zeros stand for none. One whose end is called into question is as open
+// What counts of the charges of mandates, an attempt of the first payment that was paid late aside; the epoch and the id of zeros stand for none. One whose end is called into question is as open
 // as one that has none, and one whose money came late, as an order of its own, succeeded then.
 func (q *Queries) ChargesOf(ctx context.Context, arg ChargesOfParams) ([]ChargesOfRow, error) {
 	rows, err := q.db.Query(ctx, ChargesOf, arg.ShopID, arg.Ids)

@@ -1,0 +1,96 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/gateway"
+	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/payment"
+	"payrelay/internal/store"
+)
+
+// However many callbacks say at once that an ended attempt was paid, one order takes it over. It is polled, has a dispute when it is
+// paid, and is no charge of the mandate that the payment made.
+func TestAnEndedAttemptIsTakenOverOnce(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.newAccount(t, "EUR-2", "first")
+	_, err := b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
+	require.NoError(t, err)
+	fake := charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusProcessing}, nil })
+	var first gateway.Ref
+	create := fake.CreatePaymentFunc
+	fake.CreatePaymentFunc = func(ctx context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
+		if first.OrderID == "" {
+			first = req.Ref
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: "create_payment"}
+		}
+		return create(ctx, req)
+	}
+	minor := int64(1000)
+	paid := gateway.Result{Kind: gateway.KindPayment, Status: gateway.StatusSucceeded, Settled: &minor, Amount: &minor, Currency: "EUR"}
+	fake.ReadCallbackFunc = func(raw gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: first.OrderID, Fingerprint: raw.Body, Result: paid}, nil
+	}
+	fake.FetchFunc = func(_ context.Context, ref gateway.Ref) (gateway.Result, error) {
+		require.Equal(t, first.OrderID, ref.OrderID)
+		return paid, nil
+	}
+	s := b.service(fake)
+	key := b.mandated(t, s, "moved", payment.MandateTerms{MaxCharges: 1})
+	accounts, err := b.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	at := accounts[slices.IndexFunc(accounts, func(a payment.Account) bool { return a.Name == "EUR-1" })]
+	call := func(i int) (payment.Verdict, error) {
+		return s.HandleCallback(context.Background(), "fake", at.CallbackToken.Reveal(), gateway.RawCallback{Body: fmt.Appendf(nil, "callback %d", i), ReceivedAt: b.clock.Now()})
+	}
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() { _, _ = call(i) }) // one that is refused is sent again by its provider
+	}
+	all.Wait()
+	for i := range 6 {
+		_, err := call(i)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders WHERE reference = 'moved~late1'"))
+	require.Equal(t, 6, b.count(t, "SELECT count(*) FROM callbacks"))
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orderless_callbacks"))
+	late, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindPayment, "moved~late1")
+	require.NoError(t, err)
+	require.Equal(t, [3]any{payment.StatusUnknown, "EUR-1", &key.Order}, [3]any{late.Status, late.AccountName, late.ParentID})
+	late, err = s.Poll(t.Context(), late.Key())
+	require.NoError(t, err)
+	require.Equal(t, [3]any{payment.StatusSucceeded, int64(1000), 1}, [3]any{late.Status, late.Captured, late.DisputesOpen})
+	_, err = b.charge(t.Context(), s, key, "charge", 1000)
+	require.NoError(t, err, "the mandate allows one charge, and the late money is none")
+	require.Empty(t, b.verify(t))
+}
+
+// A callback that repeats the decline of an ended attempt changes nothing, and is not kept as one of no order.
+func TestADeclineOfAnEndedAttemptIsARepeat(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	o := b.movedAndContradicted(t)
+	ended, err := b.EndedAttempts(t.Context(), o.Key())
+	require.NoError(t, err)
+	s := b.service(&gatewaytest.Fake{ReadCallbackFunc: func(gateway.RawCallback) (gateway.Notification, error) {
+		return gateway.Notification{OrderID: ended[0].ProviderOrderID, Result: gateway.Result{Kind: gateway.KindPayment, Status: gateway.StatusFailed, Failure: &gateway.Failure{Code: "x"}}}, nil
+	}})
+	accounts, err := b.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	at := accounts[slices.IndexFunc(accounts, func(a payment.Account) bool { return a.ID == ended[0].AccountID })]
+	for range 2 {
+		verdict, err := s.HandleCallback(t.Context(), "fake", at.CallbackToken.Reveal(), gateway.RawCallback{Body: []byte("x"), ReceivedAt: b.clock.Now()})
+		require.NoError(t, err)
+		require.Equal(t, payment.Repeat, verdict)
+	}
+	require.Zero(t, b.count(t, "SELECT count(*) FROM orderless_callbacks"))
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders"))
+}
