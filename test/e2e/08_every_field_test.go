@@ -155,7 +155,7 @@ func probes() map[string]probe {
 
 // spoken are the fields that every order answers with, that pick the call, or that say whether there is to be an order at all:
 // TestWhatLooksLikeADuplicateIsAskedAbout sends those.
-var spoken = []string{"reference", "amount", "currency", "account", "flow", "capture", "payment_method.type", "method.type", "allow_duplicate"}
+var spoken = []string{"reference", "amount", "currency", "account", "flow", "capture", "payment_method.type", "method.type", "allow_duplicate", "attempts.failover", "attempts.cascade"}
 
 // leaves lists the fields of a schema, dotted.
 func leaves(schema *openapi3.Schema, at string) (names []string) {
