@@ -199,3 +199,17 @@ func TestUAPAYsLaterChargesAreOrders(t *testing.T) {
 		require.Regexp(t, fmt.Sprintf(`payrelay_mandate_charges_total\{result=%q\} %s\n`, result, n), metrics)
 	}
 }
+
+// A schedule is a term of the mandate. A provider that charges by its own takes none, and one that cannot be kept is refused by name.
+func TestAScheduleIsATermOfTheMandate(t *testing.T) {
+	t.Parallel()
+	d := startUAPAY(t)
+	o := d.dev.paid("plan", 1000, `"mandate":{"schedule":{"every":"month","retry_days":[1,3]}}`)
+	_, answer := d.raw(http.MethodGet, "/v1/mandates/"+o.ID, "", nil)
+	require.Contains(t, string(answer), `"schedule":{"amount":1000,"every":"month","interval":1,"retry_days":[1,3]}`)
+	p := d.refuses("/v1/payments", hosted("much", 1000, `"mandate":{"max_amount":500,"schedule":{"every":"day","amount":501}}`), http.StatusUnprocessableEntity, "invalid_request")
+	require.Equal(t, []string{"mandate.schedule.amount"}, p.fields())
+	until := time.Now().AddDate(0, 0, 75).UTC().Format(time.RFC3339)
+	p = d.refuses("/v1/payments", uah("own", 1000, `"mandate":{"min_days":30,"expires_at":"`+until+`","schedule":{"every":"day"}}`), http.StatusUnprocessableEntity, "invalid_request")
+	require.Equal(t, []string{"mandate.schedule"}, p.fields())
+}
