@@ -221,3 +221,20 @@ func TestARefundThatIsRemovedAltogetherIsFound(t *testing.T) {
 	b.fixture.paid(t, "later-2", 100)
 	require.Equal(t, "notifications "+b.shop.ID.String(), findingNames(b.verify(t)), "the places of the refund's events are taken")
 }
+
+// The mark by which a duplicate is asked about names all orders that asked for the same, also one that is gone.
+func TestAMarkOfDuplicatesNamesAnOrderThatIsGone(t *testing.T) {
+	t.Parallel()
+	b := newTampered(t)
+	b.setLimit(t, payment.Limit{Scope: payment.LimitShop, Rule: payment.LimitDuplicate, Kind: gateway.KindPayout, Enforced: true}, "first")
+	first, _, err := b.CreateOrder(t.Context(), b.draftLike(t, "one", "a"))
+	require.NoError(t, err)
+	second := b.draftLike(t, "two", "a")
+	second.AllowDuplicate = true
+	_, _, err = b.CreateOrder(t.Context(), second)
+	require.NoError(t, err)
+	require.Empty(t, b.verify(t))
+	of := " WHERE order_id = '" + first.ID.String() + "'"
+	b.tamper(t, "DELETE FROM order_transitions"+of, "DELETE FROM order_references"+of, "DELETE FROM open_orders"+of, "DELETE FROM notifications"+of, "DELETE FROM orders WHERE id = '"+first.ID.String()+"'")
+	require.Contains(t, b.verify(t), store.Finding{Table: "orders", ID: first.ID.String(), What: "the order is missing, and order_fingerprints names it"})
+}

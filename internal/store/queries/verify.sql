@@ -118,8 +118,8 @@ SELECT r.named_in, r.order_id FROM (
 
 -- name: LostFingerprints :many
 -- Orders that are gone, and are known by what they asked for.
-SELECT f.order_id FROM order_fingerprints f WHERE f.shop_id = @shop_id
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id) ORDER BY f.order_id;
+SELECT DISTINCT same.id::uuid AS order_id FROM order_fingerprints f, unnest(f.earlier || f.order_id) same (id) WHERE f.shop_id = @shop_id
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same.id) ORDER BY 1;
 
 -- name: FeedEnd :many
 -- The newest event of a shop, if it has any.

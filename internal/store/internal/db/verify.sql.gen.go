@@ -323,8 +323,8 @@ func (q *Queries) LastFeedPosition(ctx context.Context, shopID uuid.UUID) (int64
 }
 
 const LostFingerprints = `-- name: LostFingerprints :many
-SELECT f.order_id FROM order_fingerprints f WHERE f.shop_id = $1
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = f.shop_id AND o.id = f.order_id) ORDER BY f.order_id
+SELECT DISTINCT same.id::uuid AS order_id FROM order_fingerprints f, unnest(f.earlier || f.order_id) same (id) WHERE f.shop_id = $1
+    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = same.id) ORDER BY 1
 `
 
 // Orders that are gone, and are known by what they asked for.
