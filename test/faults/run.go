@@ -199,7 +199,7 @@ func (r *run) count(report *Report, snapshot Snapshot) {
 		"contradictions": len(snapshot.Contradictions), "money that moved by itself": len(snapshot.Movements), "statements": len(snapshot.Listings), "requests": len(snapshot.Requests),
 		"orders that went to another account": count(snapshot.Rows, func(row Row) bool { return len(row.Ended) > 0 }), "attempts of payments": len(snapshot.Attempts),
 		"declines that led to another account": count(snapshot.Rows, func(row Row) bool { return slices.ContainsFunc(row.Ended, Ended.Declined) }),
-		"views of orders": len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
+		"views of orders":                      len(snapshot.Views), "probes": len(snapshot.Probes), "subscriptions that UAPAY charged again": recharged(r.simulators.UAPAY().Orders(0)),
 	}
 	report.Orders, report.Faults = len(snapshot.Rows), injectedFaults(snapshot.Injections)
 }
