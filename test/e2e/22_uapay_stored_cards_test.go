@@ -42,7 +42,7 @@ func TestStoredCardsAtUAPAY(t *testing.T) {
 			o := d.makes("/v1/payments", uah("held", 1000, `"capture":"manual",`+storedCard(d.card(uahSuccess), d.ShopPage)), http.StatusCreated)
 			d.ends(o.ID, "authorized")
 			require.Equal(t, "succeeded", d.makes(captureOf(o), `{}`, http.StatusOK).Status)
-			d.requireTimeline(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer")
+			d.requireTimeline(o.ID, "created by request", "authorized by callback|answer|check", "processing by request", "succeeded by answer|check")
 		},
 		"refused": func(t *testing.T, d uapayDev) {
 			o := d.charges("refused", uahReject, http.StatusCreated)
