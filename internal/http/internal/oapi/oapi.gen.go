@@ -577,7 +577,7 @@ type MandateRequest struct {
 	Schedule *MandateScheduleRequest `json:"schedule,omitempty"`
 }
 
-// MandateSchedule defines model for MandateSchedule.
+// MandateSchedule When payrelay charges without a request of yours; `null` for never.
 type MandateSchedule struct {
 	// Amount The sum of each charge.
 	Amount int64 `json:"amount"`
