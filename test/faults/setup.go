@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/limit"
 	"payrelay/internal/sandbox"
 	"payrelay/internal/sandbox/smartcore"
 	"payrelay/internal/sandbox/uapay"
@@ -117,6 +118,11 @@ func (r *run) seed(ctx context.Context, keyset gateway.Secret) error {
 			Name: name, NotificationURL: "http://" + rec.address + "/notifications", AllowCIDRs: []string{"127.0.0.0/8:*"}, Key: key, Scopes: shop.Scopes,
 			WebhookSecret: gateway.Secret(secret),
 		})
+		if err != nil {
+			return err
+		}
+		// Twenty statements a day are the rate without this: repeats alone may use them up.
+		err = st.SetShopRate(ctx, store.ShopRate{Shop: name, Class: shop.RateStatements, Rate: limit.Rate{Quota: 1000, Window: time.Hour}})
 		if err != nil {
 			return err
 		}
