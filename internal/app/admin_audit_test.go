@@ -274,7 +274,8 @@ func (b *operated) mandated(t *testing.T, reference string) string {
 	})})
 	o, _, err := service.CreatePayment(t.Context(), payment.NewPayment{
 		Shop: b.paid.Shop, Reference: reference, Account: "EUR-" + reference, Amount: money.New(1000, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte(reference),
-		Recurring: gateway.Recurring{Enabled: true, FrequencyDays: 30}, Mandate: payment.MandateTerms{MaxAmount: 700},
+		Recurring: gateway.Recurring{Enabled: true, FrequencyDays: 30}, Description: "Socks",
+		Mandate: payment.MandateTerms{MaxAmount: 700, Schedule: &payment.MandateSchedule{Every: payment.EveryMonth, Interval: 1, Amount: 500, RetryDays: []int{1, 3}}},
 	})
 	require.NoError(t, err)
 	return o.ID.String()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -188,7 +189,8 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 	for _, line := range [][2]string{
 		{"first payment", fmt.Sprintf("%s, %s, of account %s: 'server order show' has its whole history", m.First.Reference, m.First.Status, m.First.AccountName)},
 		{"charged by", driverOf(m)},
-		{"at most", fmt.Sprintf("%d %s each, %d days apart, %d charges; 0 is no bound", m.MaxAmount, m.First.Amount.Currency(), m.MinDays, m.MaxCharges)},
+		{"terms", termsOf(m)},
+		{"schedule", scheduleOf(m)},
 		{"expires", timeOrDash(m.ExpiresAt)},
 		{"charges", fmt.Sprintf("%d, the last %s", m.Succeeded, timeOrDash(m.LastAt))},
 		{"open charge", openChargeOf(m)},
@@ -198,6 +200,33 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 		fmt.Fprintf(io.Out, "%-15s %s\n", line[0], line[1])
 	}
 	return nil
+}
+
+// termsOf says what bounds the charges.
+func termsOf(m *payment.Mandate) string {
+	terms := fmt.Sprintf("%d %s each at most", m.MaxAmount, m.First.Amount.Currency())
+	if m.MinDays > 0 {
+		terms += fmt.Sprintf(", %d days apart", m.MinDays)
+	}
+	if m.MaxCharges > 0 {
+		terms += fmt.Sprintf(", %d charges", m.MaxCharges)
+	}
+	return terms
+}
+
+// scheduleOf says when payrelay charges without a request.
+func scheduleOf(m *payment.Mandate) string {
+	if m.Schedule == nil {
+		return "-"
+	}
+	text := fmt.Sprintf("%d %s each %s", m.Schedule.Amount, m.First.Amount.Currency(), m.Schedule.Every)
+	if m.Schedule.Interval > 1 {
+		text = fmt.Sprintf("%d %s every %d %ss", m.Schedule.Amount, m.First.Amount.Currency(), m.Schedule.Interval, m.Schedule.Every)
+	}
+	if len(m.Schedule.RetryDays) > 0 {
+		text += fmt.Sprintf(", tried again %s days after the first try", strings.Trim(strings.ReplaceAll(fmt.Sprint(m.Schedule.RetryDays), " ", ", "), "[]"))
+	}
+	return text
 }
 
 func openChargeOf(m *payment.Mandate) string {

@@ -16,7 +16,10 @@ func TestMandateCommands(t *testing.T) {
 	require.NotContains(t, b.command(t, "mandate", "list", "--status", "paused"), id)
 	require.Contains(t, b.fails(t, "mandate", "list", "--shop", "nobody"), "there is no shop named")
 	require.Contains(t, b.command(t, "mandate", "pause", "mandate-1", "--reason", "asked by the customer"), id+" of first: paused")
-	require.Contains(t, b.command(t, "mandate", "show", id), "decided         paused, ")
+	text := b.command(t, "mandate", "show", id)
+	for _, line := range []string{"terms           700 EUR each at most, 30 days apart\n", "schedule        500 EUR each month, tried again 1, 3 days after the first try\n", "decided         paused, "} {
+		require.Contains(t, text, line)
+	}
 	require.Contains(t, b.command(t, "mandate", "resume", id, "--reason", "x"), "active")
 	var shown map[string]any
 	require.NoError(t, json.Unmarshal([]byte(b.command(t, "mandate", "revoke", id, "--json", "--reason", "a letter")), &shown))
