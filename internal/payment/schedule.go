@@ -141,8 +141,8 @@ func (v Verification) verifyEnd(p Policy, q Poll) (after Verification, gaveUp bo
 	}
 	at := q.Answered.Add(longestPause)
 	v.NextPollAt = &at
-	if v.PollsDone < len(p.Schedule) {
-		v = v.notAfter(v.PollsSince.Add(p.Schedule[v.PollsDone]), q.Answered)
+	for _, after := range p.Schedule[min(v.PollsDone, len(p.Schedule)):] {
+		v = v.notAfter(v.PollsSince.Add(after), q.Answered) // the first that is still to come: a poll may take long
 	}
 	return v.notAfter(knows, q.Answered), false
 }

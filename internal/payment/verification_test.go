@@ -121,9 +121,14 @@ var examples = map[string][]example{
 		{at: "0s", event: "step to succeeded", next: "-"},
 		{at: "1h0m0s", event: "callback", next: "1h0m0s"},
 		{at: "1h0m0s", event: "poll: unlisted", next: "1h0m3s"},
-		{at: "1h1m0s", event: "poll: none", next: "1h3m0s"},
+		{at: "1h1m0s", event: "poll: none", next: "1h2m0s"}, // times that are past by now are left out
 		{at: "1h3m0s", event: "poll: shown", next: "1h5m0s"}, // names no end
 		{at: "1h5m0s", event: "poll: ended", next: "-"},
+	},
+	"a callback about an order that has ended, and a poll that takes long": {
+		{at: "0s", event: "step to failed", next: "-"},
+		{at: "1h0m0s", event: "callback: succeeded", next: "1h0m0s"},
+		{at: "1h0m4s", event: "poll asked at 1h0m0s: none", next: "1h0m10s"},
 	},
 	"a callback that nobody can settle": {
 		{at: "0s", event: "step to failed", next: "-"},
