@@ -213,6 +213,7 @@ func TestACallbackAboutAnEndedAttempt(t *testing.T) {
 			continue
 		}
 		late.Complete()
+		require.Equal(t, c.result.Status == gateway.StatusSucceeded, late.Order.ReportedAmount != nil, "what a strong callback claims is kept")
 		require.Equal(t, []any{"r~late1", StatusUnknown, "first", "one", &o.ID}, []any{late.Order.Reference, late.Order.Status, late.Order.AccountName, late.Order.ProviderOrderID, late.Order.ParentID}, name)
 		require.Equal(t, epoch, *late.Order.NextPollAt, name)
 		require.True(t, late.Order.Late())
@@ -221,4 +222,21 @@ func TestACallbackAboutAnEndedAttempt(t *testing.T) {
 		require.Equal(t, 1, late.Order.DisputesOpen, name)
 		require.Equal(t, DisputeLateSuccess, late.Order.Transitions()[len(late.Order.Transitions())-1].Dispute.After.Kind)
 	}
+}
+
+// A callback that proves nothing by itself has the provider asked about an ended attempt, and nobody is called if it denies.
+func TestAWeakCallbackAboutAnEndedAttempt(t *testing.T) {
+	t.Parallel()
+	s, service, _ := cascadeShop()
+	o := orderIn(t, StatusSucceeded)
+	o.Reference, o.AccountID, o.AccountName, o.ProviderOrderID = "r", s.accounts[1].ID, "second", "two"
+	o.EndedAttempt = &EndedAttempt{Number: 1, Provider: "first", AccountID: s.accounts[0].ID, AccountName: "first", ProviderOrderID: "one", Reason: ReasonDeclinedByProvider}
+	n := gateway.Notification{OrderID: "one", Result: gateway.Result{Status: gateway.StatusSucceeded}, Weak: "it names no settled sum"}
+	verdict, _, _ := service.applyCallback(o, s.accounts[0], n)
+	require.Equal(t, Verify, verdict)
+	late := o.NewLate()
+	require.NotNil(t, late)
+	late.Complete()
+	require.Nil(t, late.Order.ReportedAmount)
+	require.Equal(t, epoch, *late.Order.NextPollAt)
 }

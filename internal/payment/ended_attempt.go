@@ -24,7 +24,7 @@ func (o *Order) observeEndedAttempt(a EndedAttempt, n gateway.Notification, at t
 		return Conflict, "", reason
 	case moved, !a.Declined() && r.Status.Valid() && !r.Status.Final():
 		reason = fmt.Sprintf("attempt %d had ended, and is reported as %s", a.Number, r.Status)
-		o.takeOver(a, r)
+		o.takeOver(a, r, n.Weak == "" && n.VerifyReason == "")
 		return Verify, ruleEndedAttempt, reason
 	case r.Status.Final():
 		return Repeat, "", "the attempt has ended without money"
@@ -32,17 +32,18 @@ func (o *Order) observeEndedAttempt(a EndedAttempt, n gateway.Notification, at t
 	return Stale, "", "the attempt has ended"
 }
 
-// takeOver makes an order of an attempt that had ended, which is polled at once.
-func (o *Order) takeOver(a EndedAttempt, r Observation) {
+// takeOver makes an order of an attempt that had ended, which is polled at once. If the provider denies what a strong callback says, a
+// person is called.
+func (o *Order) takeOver(a EndedAttempt, r Observation, strong bool) {
 	at := *o
 	at.Provider, at.AccountID, at.AccountName, at.ProviderOrderID = a.Provider, a.AccountID, a.AccountName, a.ProviderOrderID
 	at.ProviderReference, at.BankReferences, at.ProviderState, at.PaymentMethod = "", nil, nil, nil
 	late := at.lateOrder(fmt.Sprintf("%s%d", LateSuffix, a.Number), r)
-	o.late = &LateSuccess{Order: late, complete: func() { late.beAsked(r) }}
+	o.late = &LateSuccess{Order: late, complete: func() { late.beAsked(r, strong) }}
 }
 
 // beAsked makes an order that was taken over due for a poll. The provider has it, so no denial ends it.
-func (o *Order) beAsked(r Observation) {
+func (o *Order) beAsked(r Observation, strong bool) {
 	o.Record(Observation{
 		Source: r.Source, Status: StatusUnknown, Reason: "An attempt that had ended is reported as " + string(r.Status) + ". The provider is being asked.",
 		ProviderData: maps.Clone(r.ProviderData), At: r.At,
@@ -50,7 +51,9 @@ func (o *Order) beAsked(r Observation) {
 	o.Verification = o.OnAcknowledgment(o.facts())
 	if r.Status.Final() {
 		o.Verification = o.OnPending(o.facts(), r.Status, r.At)
-		o.keepLateClaim(r)
+		if strong {
+			o.keepLateClaim(r)
+		}
 	}
 	o.verify(r.At)
 }

@@ -140,6 +140,14 @@ func TestADeclineIsHeldToItsProof(t *testing.T) {
 	late := declinedFirst()
 	payLate(&late)
 	require.Empty(t, Check(late).Violations)
+	claimed := declinedFirst() // by a forged callback
+	x := index(claimed)
+	asked := Row{ID: "asked", Parent: "paid", ProviderOrderID: "pr-paid-first", Status: "failed"}
+	require.True(t, x.takenOver(asked), "it was made to ask about the attempt")
+	asked.Status = "succeeded"
+	require.False(t, x.takenOver(asked))
+	asked.Status, asked.ProviderOrderID = "failed", "pr-another"
+	require.False(t, x.takenOver(asked))
 }
 
 func clearCascade(b *Snapshot) {

@@ -50,5 +50,14 @@ func (x indexed) paidLate(providerOrderID string) bool {
 	return slices.ContainsFunc(x.Movements, func(m Movement) bool { return m.What == control.LateSuccess && m.Provider == providerOrderID })
 }
 
-// takenOver reports whether an order carries the money of an attempt that had ended.
-func (x indexed) takenOver(row Row) bool { return row.Parent != "" && x.paidLate(row.ProviderOrderID) }
+// takenOver reports whether an order carries the money of an attempt that had ended, or was made to ask about it.
+func (x indexed) takenOver(row Row) bool {
+	return row.Parent != "" && (x.paidLate(row.ProviderOrderID) || x.deniedLate(row))
+}
+
+// deniedLate reports whether an order was made because a callback claimed that an attempt was paid that had ended, and took no money.
+func (x indexed) deniedLate(row Row) bool {
+	parent := x.byID[row.Parent]
+	return parent != nil && row.Status == "failed" && !decisive(x.orders[row.ProviderOrderID]).moved() &&
+		slices.ContainsFunc(parent.Ended, func(e Ended) bool { return e.ProviderOrderID == row.ProviderOrderID })
+}
