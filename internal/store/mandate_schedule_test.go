@@ -58,7 +58,8 @@ func TestAScheduleCharges(t *testing.T) {
 
 	answer.Status = gateway.StatusFailed
 	until("2030-03-01")
-	require.Zero(t, b.runs(t, s))
+	b.runs(t, s) // one of the six may have found the charge under way, and looks once more
+	require.Equal(t, want, charges(), "nothing is due before the second month is over")
 	for _, at := range []string{"2030-03-02", "2030-03-03", "2030-03-04", "2030-03-06", "2030-03-07", "2030-03-20"} {
 		until(at)
 		b.runs(t, s)
