@@ -38,19 +38,16 @@ INSERT INTO order_fingerprints AS f (shop_id, fingerprint, order_id, at) VALUES 
 ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, earlier = '{}', at = excluded.at
 WHERE f.at <= sqlc.arg('old')::timestamptz;
 
--- name: InheritFingerprint :execrows
--- The orders that asked for the same moved no money.
-UPDATE order_fingerprints f SET order_id = @order_id, earlier = '{}', at = @at
-WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint AND NOT EXISTS (
-    SELECT 1 FROM unnest(f.earlier || f.order_id) same
-    WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same AND o.status IN ('failed', 'canceled')));
+-- name: FingerprintOrders :one
+-- The orders that asked for the same, the oldest first. Whoever tried to claim the fingerprint has its row locked.
+SELECT (earlier || order_id)::uuid[] FROM order_fingerprints WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
--- name: ClaimedFingerprint :one
--- The newest order that asked for the same and may have moved money.
-SELECT same.id::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) WITH ORDINALITY same (id, place)
-WHERE f.shop_id = @shop_id AND f.fingerprint = @fingerprint
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = @shop_id AND o.id = same.id AND o.status IN ('failed', 'canceled'))
-ORDER BY same.place DESC LIMIT 1;
+-- name: OrdersWithoutMoney :many
+SELECT id FROM orders WHERE shop_id = @shop_id AND id = ANY(@orders::uuid[]) AND status IN ('failed', 'canceled');
+
+-- name: InheritFingerprint :exec
+-- The orders that asked for the same moved no money.
+UPDATE order_fingerprints SET order_id = @order_id, earlier = '{}', at = @at WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: JoinFingerprint :exec
 -- One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.

@@ -41,26 +41,6 @@ func (q *Queries) ClaimFingerprint(ctx context.Context, arg ClaimFingerprintPara
 	return result.RowsAffected(), nil
 }
 
-const ClaimedFingerprint = `-- name: ClaimedFingerprint :one
-SELECT same.id::uuid FROM order_fingerprints f, unnest(f.earlier || f.order_id) WITH ORDINALITY same (id, place)
-WHERE f.shop_id = $1 AND f.fingerprint = $2
-    AND NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $1 AND o.id = same.id AND o.status IN ('failed', 'canceled'))
-ORDER BY same.place DESC LIMIT 1
-`
-
-type ClaimedFingerprintParams struct {
-	ShopID      uuid.UUID `db:"shop_id"`
-	Fingerprint []byte    `db:"fingerprint"`
-}
-
-// The newest order that asked for the same and may have moved money.
-func (q *Queries) ClaimedFingerprint(ctx context.Context, arg ClaimedFingerprintParams) (uuid.UUID, error) {
-	row := q.db.QueryRow(ctx, ClaimedFingerprint, arg.ShopID, arg.Fingerprint)
-	var same_id uuid.UUID
-	err := row.Scan(&same_id)
-	return same_id, err
-}
-
 const CopyKeyLimits = `-- name: CopyKeyLimits :exec
 INSERT INTO limits (id, scope, object_id, kind, currency, rule, amount, orders, mode)
 SELECT gen_random_uuid(), l.scope, $1::text, l.kind, l.currency, l.rule, l.amount, l.orders, l.mode FROM limits l
@@ -78,6 +58,23 @@ func (q *Queries) CopyKeyLimits(ctx context.Context, arg CopyKeyLimitsParams) er
 	return err
 }
 
+const FingerprintOrders = `-- name: FingerprintOrders :one
+SELECT (earlier || order_id)::uuid[] FROM order_fingerprints WHERE shop_id = $1 AND fingerprint = $2
+`
+
+type FingerprintOrdersParams struct {
+	ShopID      uuid.UUID `db:"shop_id"`
+	Fingerprint []byte    `db:"fingerprint"`
+}
+
+// The orders that asked for the same, the oldest first. Whoever tried to claim the fingerprint has its row locked.
+func (q *Queries) FingerprintOrders(ctx context.Context, arg FingerprintOrdersParams) ([]uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, FingerprintOrders, arg.ShopID, arg.Fingerprint)
+	var column_1 []uuid.UUID
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const ForgetDeclines = `-- name: ForgetDeclines :exec
 DELETE FROM limit_uses u USING limits l WHERE l.id = u.limit_id AND l.rule = 'pause' AND l.scope = 'shop' AND l.object_id = $1::text
 `
@@ -88,11 +85,8 @@ func (q *Queries) ForgetDeclines(ctx context.Context, shopID string) error {
 	return err
 }
 
-const InheritFingerprint = `-- name: InheritFingerprint :execrows
-UPDATE order_fingerprints f SET order_id = $1, earlier = '{}', at = $2
-WHERE f.shop_id = $3 AND f.fingerprint = $4 AND NOT EXISTS (
-    SELECT 1 FROM unnest(f.earlier || f.order_id) same
-    WHERE NOT EXISTS (SELECT 1 FROM orders o WHERE o.shop_id = $3 AND o.id = same AND o.status IN ('failed', 'canceled')))
+const InheritFingerprint = `-- name: InheritFingerprint :exec
+UPDATE order_fingerprints SET order_id = $1, earlier = '{}', at = $2 WHERE shop_id = $3 AND fingerprint = $4
 `
 
 type InheritFingerprintParams struct {
@@ -103,17 +97,14 @@ type InheritFingerprintParams struct {
 }
 
 // The orders that asked for the same moved no money.
-func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprintParams) (int64, error) {
-	result, err := q.db.Exec(ctx, InheritFingerprint,
+func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprintParams) error {
+	_, err := q.db.Exec(ctx, InheritFingerprint,
 		arg.OrderID,
 		arg.At,
 		arg.ShopID,
 		arg.Fingerprint,
 	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	return err
 }
 
 const JoinFingerprint = `-- name: JoinFingerprint :exec
@@ -273,6 +264,35 @@ func (q *Queries) NamedLimits(ctx context.Context, now time.Time) ([]NamedLimits
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OrdersWithoutMoney = `-- name: OrdersWithoutMoney :many
+SELECT id FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[]) AND status IN ('failed', 'canceled')
+`
+
+type OrdersWithoutMoneyParams struct {
+	ShopID uuid.UUID   `db:"shop_id"`
+	Orders []uuid.UUID `db:"orders"`
+}
+
+func (q *Queries) OrdersWithoutMoney(ctx context.Context, arg OrdersWithoutMoneyParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, OrdersWithoutMoney, arg.ShopID, arg.Orders)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
