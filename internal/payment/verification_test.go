@@ -121,7 +121,7 @@ var examples = map[string][]example{
 		{at: "0s", event: "step to succeeded", next: "-"},
 		{at: "1h0m0s", event: "callback", next: "1h0m0s"},
 		{at: "1h0m0s", event: "poll: unlisted", next: "1h0m3s"},
-		{at: "1h1m0s", event: "poll: none", next: "1h2m0s"}, // times that are past by now are left out
+		{at: "1h1m0s", event: "poll: none", next: "1h2m0s"},  // times that are past by now are left out
 		{at: "1h3m0s", event: "poll: shown", next: "1h5m0s"}, // names no end
 		{at: "1h5m0s", event: "poll: ended", next: "-"},
 	},
