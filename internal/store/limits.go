@@ -208,8 +208,7 @@ func (c *counting) claim(ctx context.Context, q *db.Queries, o *payment.Order) e
 	return payment.PossibleDuplicate(o.Kind, other)
 }
 
-// newestWithMoney returns the newest order that asked for the same and may have moved money, uuid.Nil for none. Plain statements: a
-// Citus coordinator of version 13 ends at one that looks into the array and into orders at once.
+// newestWithMoney returns the newest order that asked for the same and may have moved money, uuid.Nil for none.
 func newestWithMoney(ctx context.Context, q *db.Queries, o *payment.Order) (uuid.UUID, error) {
 	same, err := q.FingerprintOrders(ctx, db.FingerprintOrdersParams{ShopID: o.ShopID, Fingerprint: o.Fingerprint})
 	if err != nil {
