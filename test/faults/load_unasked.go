@@ -3,6 +3,7 @@ package faults
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	"payrelay/internal/sandbox/control"
@@ -71,24 +72,40 @@ func (p *player) movedBySelf() (list []Movement) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, m := range p.movements {
-		all := p.simulators.SmartCore().Refunds(m.provider)
-		all = slices.DeleteFunc(all, func(r smartcore.Order) bool { return r.Operation == smartcore.OpRefund })
-		rrn := ""
-		if o, ok := p.simulators.SmartCore().Order(m.provider); ok && (m.what == control.ChargedTwice || m.what == control.LateSuccess) {
-			all, rrn = []smartcore.Order{o}, o.RRN
+		payment, ok := p.simulators.SmartCore().Order(m.provider)
+		if !ok {
+			continue
 		}
-		said := Movement{Order: m.order, Provider: m.provider, What: m.what, Amount: m.amount}
-		reported := func(o smartcore.Order, rrns ...string) bool {
-			return slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
-				return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) && (rrns[0] == "" || slices.Contains(rrns, c.Fields["rrn"]))
-			})
+		if said, moved := m.in(payment, p.simulators.SmartCore().Refunds(m.provider)); moved {
+			list = append(list, said)
 		}
-		for _, o := range all {
-			// Where no callback has reported the first RRN, payrelay takes the second one for it.
-			known := m.what != control.ChargedTwice || reported(o, o.EarlierRRNs...)
-			said.Acknowledged = said.Acknowledged || known && reported(o, rrn)
-		}
-		list = append(list, said)
 	}
 	return list
+}
+
+// in is the movement as the provider's records have it. It reports false of money that was to go back, and did not.
+func (m movement) in(payment smartcore.Order, back []smartcore.Order) (said Movement, moved bool) {
+	said = Movement{Order: m.order, Provider: m.provider, What: m.what, Amount: m.amount}
+	switch m.what {
+	case control.LateSuccess:
+		said.Acknowledged = successAcknowledged(payment, payment.RRN)
+		return said, true
+	case control.ChargedTwice: // where no callback has reported the first RRN, payrelay takes the second one for it
+		said.Acknowledged = successAcknowledged(payment, payment.EarlierRRNs...) && successAcknowledged(payment, payment.RRN)
+		return said, true
+	}
+	for _, o := range back {
+		if o.Operation != smartcore.OpRefund && o.Status != smartcore.StatusFailed {
+			said.Acknowledged, moved = said.Acknowledged || successAcknowledged(o, o.RRN), true
+		}
+	}
+	return said, moved
+}
+
+// successAcknowledged reports whether a genuine callback was acknowledged that tells of a success of o by one of its RRNs.
+func successAcknowledged(o smartcore.Order, rrns ...string) bool {
+	return slices.ContainsFunc(o.Callbacks, func(c *smartcore.Callback) bool {
+		return c.Variant == smartcore.VariantGenuine && acknowledged(c.Delivery) &&
+			c.Fields["status"] == strconv.Itoa(smartcore.StatusSuccess) && slices.Contains(rrns, c.Fields["rrn"])
+	})
 }
