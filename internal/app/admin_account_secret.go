@@ -20,6 +20,7 @@ type accountSecretCmd struct {
 type accountSecretStageCmd struct {
 	Name        string `arg:"" help:"The account."`
 	MerchantKey string `placeholder:"VALUE" help:"smartcore: the new MerchantKey itself, instead of its file."`
+	Replace     bool   `help:"Delete another value that is staged already. Callbacks that are signed with it are refused from then on."`
 	accountFlags
 	reasonFlag
 }
@@ -44,7 +45,7 @@ func (c accountSecretStageCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	if err := db.store.StageSecrets(ctx, c.Name, secrets, func(a payment.Account) error {
+	if err := db.store.StageSecrets(ctx, c.Name, secrets, c.Replace, func(a payment.Account) error {
 		return c.check(offlineDrivers(), a.Provider, gateway.Account{Name: a.Name, Currency: a.Currency, Settings: a.Settings, Secrets: a.Secrets})
 	}); err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,17 +85,47 @@ func (s *Store) actOnAccount(ctx context.Context, action, name string, change fu
 }
 
 // StageSecrets writes down secrets that will replace an account's. They verify callbacks from now on, and no call uses them. check
-// looks at the account as it will be, and an error of it changes nothing.
-func (s *Store) StageSecrets(ctx context.Context, name string, secrets map[string]gateway.Secret, check func(payment.Account) error) error {
+// looks at the account as it will be, and an error of it changes nothing. Another value that is staged already may be installed at the
+// provider, so it is replaced only if replace is given.
+func (s *Store) StageSecrets(ctx context.Context, name string, secrets map[string]gateway.Secret, replace bool, check func(payment.Account) error) error {
 	return s.actOnAccount(ctx, "account secret stage", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+		replaced, fresh := replacedByStaging(a, secrets)
+		if len(replaced) > 0 && !replace {
+			return nil, nil, otherStaged(a, replaced)
+		}
 		staged := WithStaged(a)
 		maps.Copy(staged.Secrets, secrets)
 		if err := check(staged); err != nil {
 			return nil, nil, err
 		}
-		return map[string]any{"staged": fingerprints(fingerprint, a.Staged)}, map[string]any{"staged": fingerprints(fingerprint, secrets)},
-			s.setSecrets(ctx, q, a.ID, stageStaged, secrets)
+		after := map[string]any{"staged": fingerprints(fingerprint, secrets)}
+		if len(replaced) > 0 {
+			after["replaced"] = fingerprints(fingerprint, replaced)
+		}
+		return map[string]any{"staged": fingerprints(fingerprint, a.Staged)}, after, s.setSecrets(ctx, q, a.ID, stageStaged, fresh)
 	})
+}
+
+// replacedByStaging returns the staged secrets that others of their name replace, and the secrets that are not staged yet.
+func replacedByStaging(a payment.Account, secrets map[string]gateway.Secret) (replaced, fresh map[string]gateway.Secret) {
+	replaced, fresh = map[string]gateway.Secret{}, map[string]gateway.Secret{}
+	for name, secret := range secrets {
+		staged, ok := a.Staged[name]
+		if ok && staged == secret {
+			continue
+		}
+		fresh[name] = secret
+		if ok {
+			replaced[name] = staged
+		}
+	}
+	return replaced, fresh
+}
+
+// otherStaged refuses to replace staged secrets.
+func otherStaged(a payment.Account, replaced map[string]gateway.Secret) error {
+	names := strings.Join(slices.Sorted(maps.Keys(replaced)), ", ")
+	return &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("Another value of %s is staged for %s. Promote it first ('server account secret promote'); or give --replace, if the provider does not use it: that deletes it.", names, a.Name)}
 }
 
 // WithStaged is an account as it will be after a promotion.

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	}
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.PromoteSecrets(t.Context(), "EUR-1", false)), "nothing is staged")
 	var seen payment.Account
-	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "new", "more": "m"}, func(a payment.Account) error { seen = a; return nil }))
+	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "new", "more": "m"}, false, func(a payment.Account) error { seen = a; return nil }))
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, seen.Secrets, "it is checked as it will be")
 	a := account()
 	require.Equal(t, secretMap{"secret": "hunter2"}, a.Secrets, "calls use the current one")
@@ -43,10 +44,50 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Nil(t, account().Previous)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.RetireSecrets(t.Context(), "EUR-1", false)), "there is none")
 
-	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "newer"}, fits))
+	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "newer"}, false, fits))
 	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
 	require.NoError(t, b.RetireSecrets(t.Context(), "EUR-1", true), "after a leak")
-	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.StageSecrets(t.Context(), "nobody", secretMap{"secret": "x"}, fits)))
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.StageSecrets(t.Context(), "nobody", secretMap{"secret": "x"}, false, fits)))
+}
+
+// A staged secret may be installed at the provider: another one takes its place only if the operator says so, and the audit log names
+// what was lost.
+func TestAStagedSecretIsNotReplacedByAccident(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	stage := func(replace bool, secrets secretMap) error {
+		return b.StageSecrets(t.Context(), "EUR-1", secrets, replace, fits)
+	}
+	staged := func(want secretMap) {
+		t.Helper()
+		a, err := b.Account(t.Context(), b.account.ID)
+		require.NoError(t, err)
+		require.Equal(t, want, a.Staged)
+	}
+	last := func() (after struct{ Staged, Replaced map[string]string }) {
+		t.Helper()
+		var row []byte
+		require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT after FROM audit_log WHERE action = 'account secret stage' ORDER BY seq DESC LIMIT 1").Scan(&row))
+		require.NoError(t, json.Unmarshal(row, &after))
+		return after
+	}
+	require.NoError(t, stage(false, secretMap{"secret": "first"}))
+	first := last().Staged["secret"]
+	require.NotEmpty(t, first)
+
+	err := stage(false, secretMap{"secret": "second", "more": "m"})
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, "secret is staged for EUR-1")
+	require.ErrorContains(t, err, "--replace")
+	staged(secretMap{"secret": "first"})
+	require.NoError(t, stage(false, secretMap{"secret": "first"}), "the same value again is a repeat")
+	require.NoError(t, stage(false, secretMap{"more": "m"}), "one of another name")
+	staged(secretMap{"secret": "first", "more": "m"})
+	require.Empty(t, last().Replaced)
+
+	require.NoError(t, stage(true, secretMap{"secret": "second"}))
+	staged(secretMap{"secret": "second", "more": "m"})
+	require.Equal(t, map[string]string{"secret": first}, last().Replaced)
 }
 
 // A second promotion while callbacks may still be signed with the previous secret would delete that one.
@@ -55,7 +96,7 @@ func TestASecondPromotionWaitsForCallbacksSignedBefore(t *testing.T) {
 	b := newFixture(t)
 	stage := func(name string, secret gateway.Secret) {
 		t.Helper()
-		require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{name: secret}, fits))
+		require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{name: secret}, true, fits))
 	}
 	has := func(current, previous secretMap) {
 		t.Helper()

@@ -73,7 +73,7 @@ func TestEverythingIsRewrittenUnderANewKey(t *testing.T) {
 	b := newFixture(t)
 	orders := b.sealedOrders(t, 25)
 	slices.SortFunc(orders, func(a, b payment.Key) int { return bytes.Compare(a.Order[:], b.Order[:]) }) // as they are rewritten
-	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", map[string]gateway.Secret{"secret": "next"}, func(payment.Account) error { return nil }))
+	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", map[string]gateway.Secret{"secret": "next"}, false, func(payment.Account) error { return nil }))
 	newest := b.draft(t, "newest", 1000)
 	first := b.box.Primary()
 	added, second, err := secrets.AddKey(gateway.Secret(b.keyset))

@@ -200,6 +200,19 @@ func TestAnOperatorChangesAnAccountsSecret(t *testing.T) {
 		require.Contains(t, text, want)
 	}
 	d.paid("secret-4", 1000, "") // nothing was changed by any of them
+
+	stage := func(secret string, args ...string) (int, string) {
+		require.NoError(t, os.WriteFile(file, []byte(secret+"\n"), 0o600))
+		code, _, text := command(environ, append([]string{"account", "secret", "stage", "EUR-sandbox", "--secret-file", file}, args...)...)
+		return code, text
+	}
+	code, _ := stage("installed at the provider")
+	require.Zero(t, code)
+	code, text := stage("of somebody else")
+	require.Equal(t, 1, code)
+	require.Contains(t, text, "Another value of secret is staged for EUR-sandbox")
+	code, text = stage("of somebody else", "--replace")
+	require.Zero(t, code, text)
 }
 
 // A setting that was wrong is changed without a new account.
