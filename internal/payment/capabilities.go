@@ -39,10 +39,9 @@ type CapabilityOff struct {
 	Reason     string `json:"reason"`
 }
 
-// Accounts lists the accounts a shop may use. One that cannot be used, or whose settings its provider does not take any more, is left
-// out.
+// Accounts lists the accounts a shop may use. One that cannot be used is left out.
 func (s *Service) Accounts(ctx context.Context, shop uuid.UUID) ([]AccountInfo, error) {
-	accounts, err := s.Store.ShopAccounts(ctx, shop)
+	accounts, err := s.accountsOf(ctx, shop)
 	if err != nil {
 		return nil, err
 	}

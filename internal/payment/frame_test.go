@@ -3,6 +3,7 @@ package payment
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func (s frameStore) ShopAccounts(_ context.Context, shop uuid.UUID) ([]Account, 
 	if shop != s.shop {
 		return nil, nil
 	}
-	return s.accounts, nil
+	return slices.Clone(s.accounts), nil
 }
 
 // frameDriver makes gateways that have a card form.

@@ -35,7 +35,7 @@ func (s *Service) PreviewPayment(ctx context.Context, in NewPayment) (*Preview, 
 	if err != nil {
 		return nil, err
 	}
-	accounts, err := s.Store.ShopAccounts(ctx, in.Shop)
+	accounts, err := s.accountsOf(ctx, in.Shop)
 	if err != nil {
 		return nil, err
 	}

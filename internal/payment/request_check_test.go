@@ -22,7 +22,9 @@ type shelf struct {
 	order    *Order
 }
 
-func (s *shelf) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) { return s.accounts, nil }
+func (s *shelf) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) {
+	return slices.Clone(s.accounts), nil
+}
 
 func (s *shelf) OrderByReference(context.Context, uuid.UUID, gateway.Kind, string) (*Order, error) {
 	if s.order == nil {

@@ -22,10 +22,21 @@ func (s *Service) route(ctx context.Context, shop uuid.UUID, name string, curren
 	return candidates[0], nil
 }
 
+// accountsOf are a shop's accounts. One that its provider does not open is Unusable, and keeps no order from the others.
+func (s *Service) accountsOf(ctx context.Context, shop uuid.UUID) ([]Account, error) {
+	accounts, err := s.Store.ShopAccounts(ctx, shop)
+	for i := range accounts {
+		if accounts[i].Unusable == nil {
+			_, accounts[i].Unusable = s.open(accounts[i])
+		}
+	}
+	return accounts, err
+}
+
 // candidates lists the accounts that a new order may go to: only the one named, or those that fit the currency and purpose, in the
 // order of the shop's routing. Without an error there is at least one.
 func (s *Service) candidates(ctx context.Context, shop uuid.UUID, name string, currency money.Currency, purpose Purpose) ([]Account, error) {
-	accounts, err := s.Store.ShopAccounts(ctx, shop)
+	accounts, err := s.accountsOf(ctx, shop)
 	if err != nil {
 		return nil, err
 	}

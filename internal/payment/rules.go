@@ -46,7 +46,7 @@ func (s *Service) routed(ctx context.Context, in intake) ([]Account, *routing.De
 
 // byRules lists the accounts that routing rules choose.
 func (s *Service) byRules(ctx context.Context, in intake, rules *RoutingRules) ([]Account, *routing.Decision, error) {
-	accounts, err := s.Store.ShopAccounts(ctx, in.order.ShopID)
+	accounts, err := s.accountsOf(ctx, in.order.ShopID)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -82,8 +82,10 @@ func Considered(accounts []Account, currency money.Currency, purpose Purpose) []
 // reasonNotToTake says in a word why an account takes no new order of a currency and purpose, "" if it does.
 func reasonNotToTake(a Account, currency money.Currency, purpose Purpose) routing.Reason {
 	switch {
-	case a.Unusable != nil:
+	case CodeOf(a.Unusable) == CodeAccountFrozen:
 		return routing.Frozen
+	case a.Unusable != nil:
+		return routing.Unusable
 	case a.Currency != currency || !a.Currency.Circulates():
 		return routing.Currency
 	case !a.serves(purpose):
@@ -112,7 +114,7 @@ func noRoute(d routing.Decision, accounts []Account) error {
 // reasonWords say more than a reason's word.
 var reasonWords = map[routing.Reason]string{
 	routing.Frozen: "it was changed past payrelay", routing.Currency: "it holds another currency", routing.Purpose: "it is for other orders",
-	routing.Draining: "it begins nothing new at the moment", routing.Disabled: "it is switched off",
+	routing.Unusable: "it cannot be used until the operators have mended it", routing.Draining: "it begins nothing new at the moment", routing.Disabled: "it is switched off",
 }
 
 // decisionOf is a decision as it is stored with its order, nil for none.

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func (s *shopStore) with(o *Order) *Order {
 }
 
 func (s *shopStore) ShopAccounts(context.Context, uuid.UUID) ([]Account, error) {
-	return s.accounts, s.failures["ShopAccounts"]
+	return slices.Clone(s.accounts), s.failures["ShopAccounts"]
 }
 
 func (s *shopStore) ApprovalAccount(context.Context, uuid.UUID, string, []byte) (string, error) {

@@ -19,7 +19,8 @@ const (
 	NotLinked   Reason = "not_linked"
 	Disabled    Reason = "disabled"
 	Draining    Reason = "draining"
-	Frozen      Reason = "frozen" // changed past payrelay
+	Frozen      Reason = "frozen"   // changed past payrelay
+	Unusable    Reason = "unusable" // its settings or secrets cannot be read, or its provider does not take them
 	Purpose     Reason = "purpose"
 	Currency    Reason = "currency"
 	CircuitOpen Reason = "circuit_open" // its host fails again and again

@@ -439,7 +439,7 @@ func (s *store) Account(_ context.Context, id uuid.UUID) (payment.Account, error
 
 // ShopAccounts implements payment.Store.
 func (s *store) ShopAccounts(context.Context, uuid.UUID) ([]payment.Account, error) {
-	return s.accounts, nil
+	return slices.Clone(s.accounts), nil
 }
 
 // AccountByCallbackToken implements payment.Store.

@@ -954,7 +954,7 @@ type PreviewCandidate struct {
 	// Reason Why the payment would not go there, `null` if it may. Known values: `circuit_open` (its host fails again and again), `currency`, `disabled`,
 	// `draining` (it begins nothing new), `frozen` (it was changed past payrelay), `incomplete` (its provider needs more than the request has),
 	// `limit` (a limit of the account refuses it now), `not_routed` (the routing does not lead there), `purpose` (it is for other orders),
-	// `unhealthy` (too many of its calls fail, so it comes last).
+	// `unhealthy` (too many of its calls fail, so it comes last), `unusable` (only the operators can mend it).
 	Reason *string `json:"reason"`
 }
 
