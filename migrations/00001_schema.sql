@@ -1179,7 +1179,8 @@ CREATE TABLE retention (
     one_row      boolean PRIMARY KEY DEFAULT true CONSTRAINT retention_one_row CHECK (one_row),
     leased_until timestamptz NOT NULL,
     last_run_at  timestamptz NOT NULL,                      -- when the last one removed everything that is old
-    removed      jsonb NOT NULL DEFAULT '{}'                -- rows by table, since then
+    removed      jsonb NOT NULL DEFAULT '{}',               -- rows by table, since then
+    attempts_removed_before timestamptz NOT NULL DEFAULT 'epoch' -- what is older may have lost its attempts
 );
 INSERT INTO retention (leased_until, last_run_at) VALUES ('epoch', now());
 

@@ -66,6 +66,8 @@ const (
 	NotificationHeld      NotificationState = "held"          // its address answered 410, and no operator has resumed yet
 	NotificationDead      NotificationState = "dead_lettered" // given up on until an operator sends it again
 	NotificationFeed      NotificationState = "feed"          // had no address to go to; the feed has it
+	// NotificationUnrecorded is one that nothing delivers any more, and no attempt proves that the shop has it.
+	NotificationUnrecorded NotificationState = "unrecorded"
 )
 
 // Notified is where the notification about a transition stands.

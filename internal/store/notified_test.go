@@ -44,3 +44,34 @@ func TestWhereNotificationsStand(t *testing.T) {
 	require.NotNil(t, stands()[0].DeliveredAt)
 	require.Equal(t, payment.NotificationPending, stands()[1].State)
 }
+
+// Without a recorded attempt that the shop took, nothing says that it was delivered: neither when its delivery was deleted past payrelay,
+// nor when an erasure gave it up. What may have lost its attempts by retention is delivered as before.
+func TestNothingIsDeliveredWithoutAnAttempt(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	stateOf := func(o *payment.Order) payment.NotificationState {
+		t.Helper()
+		list, err := b.Notified(t.Context(), o.Key())
+		require.NoError(t, err)
+		return list[0].State
+	}
+	lost := b.lived(t, "lost", true)
+	require.Equal(t, payment.NotificationPending, stateOf(lost))
+	b.exec(t, "DELETE FROM deliveries WHERE order_id = $1", lost.ID)
+	require.Equal(t, payment.NotificationUnrecorded, stateOf(lost))
+	b.exec(t, `INSERT INTO notification_attempts (shop_id, order_id, sequence, attempt, at, duration_ms, error) VALUES ($1, $2, 2, 1, $3, 5, 'no answer')`,
+		lost.ShopID, lost.ID, b.clock.Now())
+	require.Equal(t, payment.NotificationUnrecorded, stateOf(lost), "an attempt that failed is no proof")
+
+	b.clock.Add(80 * day)
+	later := b.lived(t, "later", true)
+	b.exec(t, "DELETE FROM deliveries WHERE order_id = $1", later.ID)
+	require.NoError(t, b.ResendNotification(t.Context(), later.Key(), 2))
+	require.Equal(t, payment.NotificationPending, stateOf(later), "an operator can send it again")
+	b.exec(t, "DELETE FROM deliveries WHERE order_id = $1", later.ID)
+	b.clock.Add(60 * day)
+	b.remove(t)
+	require.Equal(t, payment.NotificationDelivered, stateOf(lost), "its attempts may have been removed")
+	require.Equal(t, payment.NotificationUnrecorded, stateOf(later), "those of this one were not")
+}

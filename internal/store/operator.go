@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -188,7 +189,7 @@ type Notification struct {
 	ID       uuid.UUID
 	Type     string
 	URL      string
-	// State is pending, delivered, dead_lettered, held or feed.
+	// State is pending, delivered, dead_lettered, held, feed or unrecorded.
 	State         string
 	Attempts      int
 	NextAttemptAt time.Time
@@ -199,8 +200,12 @@ type Notification struct {
 // NotificationsOf returns an order's notifications in the order of its history.
 func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notification, error) {
 	var rows []db.NotificationsOfRow
+	var removedBefore time.Time
 	err := s.read(ctx, "load notifications", func(ctx context.Context, q *db.Queries) (err error) {
 		rows, err = q.NotificationsOf(ctx, db.NotificationsOfParams{ShopID: key.Shop, OrderID: key.Order})
+		if err == nil && slices.ContainsFunc(rows, func(r db.NotificationsOfRow) bool { return r.State == stateUnrecorded }) {
+			removedBefore, err = q.AttemptsRemovedBefore(ctx)
+		}
 		return err
 	})
 	if err != nil {
@@ -214,6 +219,9 @@ func (s *Store) NotificationsOf(ctx context.Context, key payment.Key) ([]Notific
 		}
 		if r.DeliveredAt.Unix() > 0 {
 			list[i].DeliveredAt = utc(&r.DeliveredAt)
+		}
+		if r.State == stateUnrecorded && r.CreatedAt.Before(removedBefore) {
+			list[i].State = stateDelivered // the attempt that proved it was removed for its age
 		}
 	}
 	return list, nil

@@ -19,6 +19,8 @@ const (
 	statePending      = "pending"       // waits for its turn or its next attempt
 	stateHeld         = "held"          // its address answered 410; holds back those behind it until an operator resumes
 	stateDeadLettered = "dead_lettered" // given up on until an operator sends it again; holds back those behind it
+	stateDelivered    = "delivered"     // by an attempt that is recorded, or was removed for its age
+	stateUnrecorded   = "unrecorded"    // nothing delivers it, and no attempt did
 )
 
 // LeaseDelivery implements payment.Outbox. Every lease counts as an attempt, also one whose process died.

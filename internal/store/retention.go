@@ -241,7 +241,7 @@ func (r *removal) apply(ctx context.Context, rule retentionRule) (Removed, error
 
 // batch removes up to a batch of rows in one transaction.
 func (r *removal) batch(ctx context.Context, rule retentionRule, table string, before time.Time) (n int64, err error) {
-	err = r.step(ctx, rule, func(ctx context.Context, tx pgx.Tx) (int64, error) {
+	err = r.step(ctx, rule, before, func(ctx context.Context, tx pgx.Tx) (int64, error) {
 		if rule.batch != nil {
 			n, err = rule.batch(r.store, ctx, tx, rule.old, before)
 			return n, err
@@ -258,7 +258,7 @@ func (r *removal) drop(ctx context.Context, rule retentionRule, table string, be
 	if needed, err := r.store.anyKept(ctx, r.store.pool, rule, table, before); err != nil || needed {
 		return 0, false, err
 	}
-	err = r.step(ctx, rule, func(ctx context.Context, tx pgx.Tx) (int64, error) {
+	err = r.step(ctx, rule, before, func(ctx context.Context, tx pgx.Tx) (int64, error) {
 		n, dropped = 0, false
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+partitionLockLimit+"'; LOCK TABLE "+table+" IN SHARE MODE"); err != nil {
 			return 0, err
@@ -277,14 +277,14 @@ func (r *removal) drop(ctx context.Context, rule retentionRule, table string, be
 }
 
 // step does something in a transaction that also renews the lease and counts what was removed.
-func (r *removal) step(ctx context.Context, rule retentionRule, do func(ctx context.Context, tx pgx.Tx) (int64, error)) error {
+func (r *removal) step(ctx context.Context, rule retentionRule, before time.Time, do func(ctx context.Context, tx pgx.Tx) (int64, error)) error {
 	until := r.store.Now().Add(retentionLease)
 	err := r.store.writeWithin(ctx, retentionLimit, "remove old rows", func(ctx context.Context, tx pgx.Tx) error {
 		n, err := do(ctx, tx)
 		if err != nil {
 			return err
 		}
-		counted, err := db.New(tx).CountRemoved(ctx, db.CountRemovedParams{LeasedUntil: until, HeldUntil: r.held, Name: rule.table, Rows: n})
+		counted, err := db.New(tx).CountRemoved(ctx, db.CountRemovedParams{LeasedUntil: until, HeldUntil: r.held, Name: rule.table, Rows: n, Before: before})
 		if err == nil && counted == 0 {
 			err = errRetentionLost
 		}

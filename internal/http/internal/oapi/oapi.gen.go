@@ -1179,7 +1179,7 @@ type TransitionNotification struct {
 	// NextAttemptAt `null` if no attempt is planned.
 	NextAttemptAt *time.Time `json:"next_attempt_at"`
 
-	// State `pending`: waits for its turn or its next attempt. `delivered`: your shop answered 2xx. `held`: the address answered 410, and no operator has resumed yet. `dead_lettered`: given up on until an operator sends it again; later ones of the order wait behind it. `feed`: had no address to go to. More values may come.
+	// State `pending`: waits for its turn or its next attempt. `delivered`: your shop answered 2xx. `held`: the address answered 410, and no operator has resumed yet. `dead_lettered`: given up on until an operator sends it again; later ones of the order wait behind it. `feed`: had no address to go to. `unrecorded`: no attempt is recorded that your shop took, and none is planned; read the order, or have an operator send it again. More values may come.
 	//
 	// Example: delivered
 	State string `json:"state"`

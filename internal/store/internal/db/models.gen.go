@@ -492,10 +492,11 @@ type Replica struct {
 }
 
 type Retention struct {
-	OneRow      bool            `db:"one_row"`
-	LeasedUntil time.Time       `db:"leased_until"`
-	LastRunAt   time.Time       `db:"last_run_at"`
-	Removed     json.RawMessage `db:"removed"`
+	OneRow                bool            `db:"one_row"`
+	LeasedUntil           time.Time       `db:"leased_until"`
+	LastRunAt             time.Time       `db:"last_run_at"`
+	Removed               json.RawMessage `db:"removed"`
+	AttemptsRemovedBefore time.Time       `db:"attempts_removed_before"`
 }
 
 type RoutingSet struct {

@@ -364,7 +364,7 @@ func (q *Queries) NotificationHasPayload(ctx context.Context, arg NotificationHa
 
 const NotificationsOf = `-- name: NotificationsOf :many
 SELECT n.sequence, n.id, n.type, coalesce(d.url, nullif(t.moved_to, ''), n.url)::text AS url,
-    coalesce(d.state, CASE WHEN n.url = '' AND t.attempts IS NULL THEN 'feed' ELSE 'delivered' END)::text AS state,
+    coalesce(d.state, CASE WHEN t.delivered_at IS NOT NULL THEN 'delivered' WHEN n.url = '' AND t.attempts IS NULL THEN 'feed' ELSE 'unrecorded' END)::text AS state,
     coalesce(d.attempts, t.attempts, 0)::integer AS attempts, coalesce(d.next_attempt_at, n.created_at)::timestamptz AS next_attempt_at,
     coalesce(CASE WHEN d.state IS NULL THEN t.delivered_at END, 'epoch')::timestamptz AS delivered_at, n.created_at
 FROM notifications n LEFT JOIN deliveries d ON d.shop_id = n.shop_id AND d.order_id = n.order_id AND d.sequence = n.sequence
@@ -393,7 +393,7 @@ type NotificationsOfRow struct {
 	CreatedAt     time.Time `db:"created_at"`
 }
 
-// What no attempt delivered has the beginning of 1970 as delivered_at.
+// What no attempt delivered has the beginning of 1970 as delivered_at, and is unrecorded if nothing is to deliver it any more.
 func (q *Queries) NotificationsOf(ctx context.Context, arg NotificationsOfParams) ([]NotificationsOfRow, error) {
 	rows, err := q.db.Query(ctx, NotificationsOf, arg.ShopID, arg.OrderID)
 	if err != nil {

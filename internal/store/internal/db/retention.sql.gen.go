@@ -11,6 +11,17 @@ import (
 	"time"
 )
 
+const AttemptsRemovedBefore = `-- name: AttemptsRemovedBefore :one
+SELECT attempts_removed_before FROM retention
+`
+
+func (q *Queries) AttemptsRemovedBefore(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, AttemptsRemovedBefore)
+	var attempts_removed_before time.Time
+	err := row.Scan(&attempts_removed_before)
+	return attempts_removed_before, err
+}
+
 const ClaimRetention = `-- name: ClaimRetention :execrows
 UPDATE retention SET leased_until = $1::timestamptz WHERE leased_until <= $2::timestamptz AND last_run_at <= $3::timestamptz
 `
@@ -31,15 +42,17 @@ func (q *Queries) ClaimRetention(ctx context.Context, arg ClaimRetentionParams) 
 
 const CountRemoved = `-- name: CountRemoved :execrows
 UPDATE retention SET leased_until = $1::timestamptz,
-    removed = CASE WHEN $2::bigint = 0 THEN removed
-        ELSE jsonb_set(removed, ARRAY[$3::text], to_jsonb(coalesce((removed ->> $3::text)::bigint, 0) + $2::bigint)) END
-WHERE leased_until = $4::timestamptz
+    attempts_removed_before = CASE WHEN $2::text = 'notification_attempts' THEN greatest(attempts_removed_before, $3::timestamptz) ELSE attempts_removed_before END,
+    removed = CASE WHEN $4::bigint = 0 THEN removed
+        ELSE jsonb_set(removed, ARRAY[$2::text], to_jsonb(coalesce((removed ->> $2::text)::bigint, 0) + $4::bigint)) END
+WHERE leased_until = $5::timestamptz
 `
 
 type CountRemovedParams struct {
 	LeasedUntil time.Time `db:"leased_until"`
-	Rows        int64     `db:"rows"`
 	Name        string    `db:"name"`
+	Before      time.Time `db:"before"`
+	Rows        int64     `db:"rows"`
 	HeldUntil   time.Time `db:"held_until"`
 }
 
@@ -47,8 +60,9 @@ type CountRemovedParams struct {
 func (q *Queries) CountRemoved(ctx context.Context, arg CountRemovedParams) (int64, error) {
 	result, err := q.db.Exec(ctx, CountRemoved,
 		arg.LeasedUntil,
-		arg.Rows,
 		arg.Name,
+		arg.Before,
+		arg.Rows,
 		arg.HeldUntil,
 	)
 	if err != nil {
