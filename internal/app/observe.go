@@ -37,7 +37,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_callback_verifications_total", Help: "Genuine callbacks that were settled by asking the provider, by account and rule. A rule asked_… is no fault of the callback.",
 		}, []string{"provider", "account", "rule"}),
 		failovers: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_failovers_total", Help: "Orders that went to another account, by reason: nothing was sent, or the payment was declined.",
+			Name: "payrelay_failovers_total", Help: "Orders that went to another account, by reason: nothing was sent, a decline, or a limit of the account.",
 		}, []string{"from", "to", "reason"}),
 		routed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_routed_payments_total", Help: "New payments and payouts of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
@@ -62,7 +62,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		}, []string{"result"}),
 		log: log,
 	}
-	for _, result := range []string{"succeeded", "failed", "canceled", payment.ChargeUnauthorized} { // from zero on, or the first would be no increase
+	for _, result := range []string{"succeeded", "failed", "canceled", chargeUnauthorized} { // from zero on, or the first would be no increase
 		o.mandateCharges.WithLabelValues(result)
 	}
 	o.sealsBroken.WithLabelValues("orders")
@@ -99,6 +99,20 @@ func (o *observer) sealBroken(f store.Finding) {
 	alteredLogger(o.log)(f)
 }
 
+// chargeUnauthorized is the result of a charge that took money against the terms. Any other has its status.
+const chargeUnauthorized = "unauthorized"
+
+// countEnd counts an order that came to its end.
+func (o *observer) countEnd(provider, account string, e payment.Ended) {
+	o.ended.WithLabelValues(provider, account, e.Kind, e.Method, string(e.Status), e.Category).Inc()
+	switch {
+	case e.Unauthorized:
+		o.mandateCharges.WithLabelValues(chargeUnauthorized).Inc()
+	case e.Kind == payment.KindCharge:
+		o.mandateCharges.WithLabelValues(string(e.Status)).Inc()
+	}
+}
+
 // observe is payment.Config.Observe.
 func (o *observer) observe(e payment.Event) {
 	if e.Callback != "" {
@@ -109,16 +123,13 @@ func (o *observer) observe(e payment.Event) {
 	}
 	if e.Elsewhere != "" {
 		o.failovers.WithLabelValues(e.Account, e.Elsewhere, e.Reason).Inc()
-		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("nothing was sent, or the payment was declined: the order goes to another account")
+		o.log.Warn().Str("account", e.Account).Str("elsewhere", e.Elsewhere).Str("reason", e.Reason).Stringer("order_id", e.Order).Msg("the order goes to another account")
 	}
 	if e.Routed != "" {
 		o.routed.WithLabelValues(e.Routed, cmp.Or(e.Account, "none")).Inc()
 	}
-	if e.Charge != "" {
-		o.mandateCharges.WithLabelValues(e.Charge).Inc()
-	}
 	if e.Ended != nil {
-		o.ended.WithLabelValues(e.Provider, e.Account, e.Ended.Kind, e.Ended.Method, string(e.Ended.Status), e.Ended.Category).Inc()
+		o.countEnd(e.Provider, e.Account, *e.Ended)
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

@@ -79,16 +79,15 @@ func (s *Service) attempt(ctx context.Context, stored *Order, a attempt) (o *Ord
 	event := Event{Source: SourceAnswer, CredentialsRefused: credentialsRefused(callErr)}
 	o, recorded, err := s.retryWrite(ctx, stored.Key(), func(o *Order) error {
 		o.addCalls(calls)
-		before := o.Status
 		event.Verdict = s.recordAnswer(o, stored, a, result, callErr)
-		event.Conflicts, event.Charge, event.Ended = len(o.NewConflicts()), o.chargeEnded(before), o.endedNow()
+		event.Conflicts, event.Ended = len(o.NewConflicts()), o.endedNow()
 		return nil
 	})
 	if err != nil {
 		return nil, callErr, err
 	}
 	if recorded {
-		event.Verdict, event.Conflicts, event.Charge, event.Ended = Repeat, 0, "", nil
+		event.Verdict, event.Conflicts, event.Ended = Repeat, 0, nil
 	}
 	faultpoint.Hit("outcome-written")
 	event.Provider, event.Kind, event.Order, event.Account = o.Provider, o.Kind, o.ID, o.AccountName

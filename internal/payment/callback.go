@@ -33,18 +33,17 @@ func (s *Service) HandleCallback(ctx context.Context, provider, token string, ra
 	}
 	verdict, seen, err := s.Store.ApplyCallback(ctx, cb, pick, func(o *Order) (Verdict, string) {
 		o.sameSumRefunds = sameSum
-		before := o.Status
 		verdict, rule, reason := s.applyCallback(o, account, n)
 		s.AnnotateRequest(ctx, o)
-		event.Kind, event.Order, event.Verdict, event.Rule, event.Conflicts = o.Kind, o.ID, verdict, rule, len(o.NewConflicts())
-		event.Charge, event.Ended = o.chargeEnded(before), o.endedNow()
+		event.Kind, event.Order, event.Verdict, event.Rule = o.Kind, o.ID, verdict, rule
+		event.Conflicts, event.Ended = len(o.NewConflicts()), o.endedNow()
 		return verdict, reason
 	})
 	if err != nil {
 		return "", err
 	}
 	if seen {
-		verdict, event.Rule, event.Charge, event.Ended = Repeat, "", "", nil
+		verdict, event.Rule, event.Ended = Repeat, "", nil
 	}
 	event.Callback = string(verdict)
 	s.Observe(event)

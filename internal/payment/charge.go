@@ -61,12 +61,6 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 }
 
 // charges reports whether the order is a charge of a mandate.
-func (o *Order) charges() bool { return o.Kind == gateway.KindPayment && o.ParentID != nil }
-
-// chargeEnded is what became of a charge that ended since it had the status before, for counting; "" for everything else.
-func (o *Order) chargeEnded(before Status) string {
-	if !o.charges() || before.Final() || !o.Status.Final() {
-		return ""
-	}
-	return string(o.Status)
+func (o *Order) charges() bool {
+	return o.Kind == gateway.KindPayment && o.ParentID != nil && !o.Late()
 }

@@ -4,19 +4,21 @@ import "slices"
 
 // Ended is an order that came to its end, for counting.
 type Ended struct {
-	// Kind is the order's, or kindCharge.
+	// Kind is the order's, or KindCharge.
 	Kind   string
 	Status Status
 	// Method is one of countedMethods, methodOther, or "" where none is known.
 	Method string
 	// Category is that of the failure, "" without one.
 	Category string
+	// Unauthorized says that it is a charge which a provider made against the terms of its mandate.
+	Unauthorized bool
 }
 
-const (
-	methodOther = "other"
-	kindCharge  = "charge" // of a mandate
-)
+// KindCharge stands in Ended.Kind for a charge of a mandate.
+const KindCharge = "charge"
+
+const methodOther = "other"
 
 // countedMethods are the methods that are counted apart: providers' words are many.
 var countedMethods = []string{"card", "mobile", "apple_pay", "google_pay", "stored_card"}
@@ -26,9 +28,14 @@ func (o *Order) endedNow() *Ended {
 	if !slices.ContainsFunc(o.transitions, func(t Transition) bool { return t.To.Final() && !t.From.Final() }) || !o.Status.Final() {
 		return nil
 	}
+	return o.asEnded()
+}
+
+// asEnded is how an order that has ended is counted.
+func (o *Order) asEnded() *Ended {
 	e := &Ended{Kind: string(o.Kind), Status: o.Status}
 	if o.charges() {
-		e.Kind = kindCharge
+		e.Kind = KindCharge
 	}
 	if o.PaymentMethod != nil {
 		if e.Method = o.PaymentMethod.Type; !slices.Contains(countedMethods, e.Method) {

@@ -59,6 +59,8 @@ func TestAChargeOfAMandateIsAKindOfItsOwn(t *testing.T) {
 	parent := uuid.New()
 	o := &Order{Kind: gateway.KindPayment, ParentID: &parent, Status: StatusSucceeded, transitions: []Transition{{From: StatusProcessing, To: StatusSucceeded}}}
 	require.Equal(t, &Ended{Kind: "charge", Status: StatusSucceeded}, o.endedNow())
+	o.Reference = "r~late2" // an attempt that was taken over is the payment itself, once more
+	require.Equal(t, &Ended{Kind: "payment", Status: StatusSucceeded}, o.endedNow())
 	o.transitions = []Transition{{From: StatusSucceeded, To: StatusSucceeded}} // the step of a dispute
 	require.Nil(t, o.endedNow())
 }

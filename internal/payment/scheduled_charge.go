@@ -100,7 +100,7 @@ func (s *Service) recordScheduled(ctx context.Context, first *Order, all []gatew
 	})
 	for _, c := range made {
 		s.Observe(Event{
-			Provider: first.Provider, Source: SourceStatusPoll, Verdict: Apply, Kind: first.Kind, Order: c.Order.ID, Account: first.AccountName, Charge: c.result(),
+			Provider: first.Provider, Source: SourceStatusPoll, Verdict: Apply, Kind: first.Kind, Order: c.Order.ID, Account: first.AccountName, Ended: c.ended(),
 		})
 	}
 	for _, c := range shown {
@@ -117,7 +117,7 @@ func (s *Service) observeScheduled(ctx context.Context, known KnownCharge, c sho
 	event := Event{Source: SourceStatusPoll}
 	o, err := s.Store.UpdateOrder(ctx, known.Key, func(o *Order) error {
 		event.Verdict = o.observe(s.policy(), ObservationOf(c.Result, SourceStatusPoll, 0, s.Now()))
-		event.Conflicts = len(o.NewConflicts())
+		event.Conflicts, event.Ended = len(o.NewConflicts()), o.endedNow()
 		return nil
 	})
 	if err != nil {
@@ -176,15 +176,14 @@ func (m *Mandate) outside(minor int64, now time.Time) string {
 	return ""
 }
 
-// ChargeUnauthorized is what became of a charge that took money against the terms, for counting. Any other is counted by its status.
-const ChargeUnauthorized = "unauthorized"
-
-// result is what became of the charge, for counting.
-func (c *ScheduledCharge) result() string {
-	if c.against != "" {
-		return ChargeUnauthorized
+// ended is how the charge came to its end, for counting.
+func (c *ScheduledCharge) ended() *Ended {
+	if !c.Order.Status.Final() {
+		return nil
 	}
-	return string(c.Order.Status)
+	e := c.Order.asEnded()
+	e.Unauthorized = c.against != ""
+	return e
 }
 
 // noteUnreadable calls a person about charges that the provider shows without a sum: no order can be made of them. Each is told of once.

@@ -93,8 +93,6 @@ type Event struct {
 	Elsewhere, Reason string
 	// Routed is the rule by which a new payment went to Account, or RoutedOtherwise; an empty Account is for one that no account takes.
 	Routed string
-	// Charge is what became of a charge of a mandate that has just ended: its status, or ChargeUnauthorized; empty for everything else.
-	Charge string
 	// Ended is how the order came to its end by this, nil if it did not.
 	Ended *Ended
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.

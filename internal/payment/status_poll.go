@@ -64,9 +64,8 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 	saved, err = s.Store.UpdateOrder(ctx, o.Key(), func(o *Order) error {
 		o.AddCall(made)
 		a.Answered = s.Now()
-		before := o.Status
 		event.Verdict = o.observePoll(s.policy(), a)
-		event.Conflicts, event.Charge, event.Ended = len(o.NewConflicts()), o.chargeEnded(before), o.endedNow()
+		event.Conflicts, event.Ended = len(o.NewConflicts()), o.endedNow()
 		return nil
 	})
 	if err != nil {

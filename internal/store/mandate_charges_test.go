@@ -135,6 +135,32 @@ func TestAProvidersChargeIsOneOrder(t *testing.T) {
 	require.Empty(t, b.verify(t))
 }
 
+// A provider's charge has ended when it is seen, and is counted like any other, once.
+func TestAProvidersChargeIsCountedAsAnEnd(t *testing.T) {
+	t.Parallel()
+	b, p := newFixture(t), &scheduler{}
+	s := b.service(p.fake())
+	end := b.clock.Now().AddDate(1, 0, 0)
+	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, MaxAmount: 900, ExpiresAt: &end})
+	var ended []payment.Ended
+	s.Observe = func(e payment.Event) {
+		if e.Ended != nil {
+			ended = append(ended, *e.Ended)
+		}
+	}
+	p.charges("good", 900, gateway.StatusSucceeded)
+	p.charges("bad", 900, gateway.StatusFailed)
+	p.charges("much", 901, gateway.StatusSucceeded)
+	for range 2 {
+		require.NoError(t, s.RunMandate(t.Context(), key))
+	}
+	require.Equal(t, []payment.Ended{
+		{Kind: payment.KindCharge, Status: payment.StatusSucceeded},
+		{Kind: payment.KindCharge, Status: payment.StatusFailed, Category: "unknown"},
+		{Kind: payment.KindCharge, Status: payment.StatusSucceeded, Unauthorized: true},
+	}, ended)
+}
+
 // A charge that the terms do not allow took money: it is an order with a dispute, and the shop gives it back.
 func TestAnUnauthorizedChargeIsADispute(t *testing.T) {
 	t.Parallel()
