@@ -86,9 +86,10 @@ func (s *Service) paymentIntake(in NewPayment) intake {
 				return offer{}, err
 			}
 			req := s.paymentRequest(in, o.Ref(), to.account, to.gateway)
+			late, needs := in.complaints(req, to.gateway, s.Now())
 			return offer{"create_payment", req.Ref, func(ctx context.Context) (gateway.Result, error) {
 				return to.gateway.CreatePayment(ctx, req)
-			}}, refusalOf(append(in.named(expired(req, s.Now())), in.scheduleComplaints(to.gateway)...), in.named(to.gateway.Check(req)), to.account)
+			}}, refusalOf(late, needs, to.account)
 		},
 	}
 }

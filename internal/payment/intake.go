@@ -176,27 +176,40 @@ func (in *intake) passOver(refusal error) routing.Reason {
 	return ""
 }
 
-// firstOffer is the order, and its attempt, at the first of the candidates where it would not be held back: there nothing would be
-// sent, so the next account may take it. What is wrong with the request at the first candidate is not evaded, unless a rule says so.
-func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Account, number int) (o *Order, a attempt, err error) {
-	for i, account := range candidates {
-		o, of, reason := s.offerAt(ctx, in, account, number)
-		if reason == nil {
-			a := attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number, failover: in.failover, cascade: o.Cascade}
-			if rest := unlimited(candidates[i+1:]); len(rest) > 0 && number < mostAttempts && (a.failover || a.cascade != CascadeNone) {
-				a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
-			}
-			return o, a, nil
+// firstTaking is the place of the first candidate that does not refuse the order. One where the order would be held back is passed
+// over: nothing would be sent there. What is wrong with the request at the first candidate is not evaded, unless a rule says so.
+func (in *intake) firstTaking(candidates []Account, refusal func(Account) error) (at int, first error) {
+	for i, a := range candidates {
+		refused := refusal(a)
+		if refused == nil {
+			return i, nil
 		}
-		if err == nil {
-			err = reason
+		if first == nil {
+			first = refused
 		}
-		if in.passOver(err) == "" {
+		if in.passOver(first) == "" {
 			break
 		}
-		in.passedOver[account.Name] = cmp.Or(in.passOver(reason), routing.Incomplete)
+		in.passedOver[a.Name] = cmp.Or(in.passOver(refused), routing.Incomplete)
 	}
-	return nil, attempt{}, err
+	return 0, first
+}
+
+// firstOffer is the order, and its attempt, at the first of the candidates that takes it.
+func (s *Service) firstOffer(ctx context.Context, in intake, candidates []Account, number int) (o *Order, a attempt, err error) {
+	var of offer
+	at, err := in.firstTaking(candidates, func(account Account) (refused error) {
+		o, of, refused = s.offerAt(ctx, in, account, number)
+		return refused
+	})
+	if err != nil {
+		return nil, attempt{}, err
+	}
+	a = attempt{operation: of.operation, call: of.call, until: s.latest(o), number: number, failover: in.failover, cascade: o.Cascade}
+	if rest := unlimited(candidates[at+1:]); len(rest) > 0 && number < mostAttempts && (a.failover || a.cascade != CascadeNone) {
+		a.elsewhere = func(ctx context.Context) (*Order, attempt, error) { return s.firstOffer(ctx, in, rest, number+1) }
+	}
+	return o, a, nil
 }
 
 // unlimited leaves out the accounts with limits of their own.

@@ -1,7 +1,6 @@
 package payment
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -73,7 +72,7 @@ func (p *Preview) add(a Account, reason routing.Reason) {
 
 // previewAt is the account that beginAtOne would begin a payment at. It notes why others before it are passed over.
 func (s *Service) previewAt(ctx context.Context, in NewPayment, it intake, candidates []Account) (Account, error) {
-	at, err := s.firstTaking(in, it, candidates)
+	at, err := it.firstTaking(candidates, func(a Account) error { return s.wouldTake(in, a) })
 	if err != nil {
 		return Account{}, err
 	}
@@ -88,24 +87,6 @@ func (s *Service) previewAt(ctx context.Context, in NewPayment, it intake, candi
 		return Account{}, err
 	}
 	return next, nextErr
-}
-
-// firstTaking is the place of the account that firstOffer would offer a payment to.
-func (s *Service) firstTaking(in NewPayment, it intake, candidates []Account) (at int, refused error) {
-	for i, a := range candidates {
-		reason := s.wouldTake(in, a)
-		if reason == nil {
-			return i, nil
-		}
-		if refused == nil {
-			refused = reason
-		}
-		if it.passOver(refused) == "" {
-			break
-		}
-		it.passedOver[a.Name] = cmp.Or(it.passOver(reason), routing.Incomplete)
-	}
-	return 0, refused
 }
 
 // trialOrder is a payment as it would be counted with the limits of an account.
@@ -125,7 +106,8 @@ func (s *Service) wouldTake(in NewPayment, a Account) error {
 		return err
 	}
 	req := s.trialPayment(in, a, gw.gateway)
-	if err := refusalOf(expired(req, s.Now()), gw.gateway.Check(req), a); err != nil {
+	late, needs := in.complaints(req, gw.gateway, s.Now())
+	if err := refusalOf(late, needs, a); err != nil {
 		return err
 	}
 	return heldBack(gw.gateway, req.Ref)

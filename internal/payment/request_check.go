@@ -25,9 +25,15 @@ func (s *Service) Check(ctx context.Context, in Request) []gateway.FieldError {
 
 func (in NewPayment) check(ctx context.Context, s *Service) []gateway.FieldError {
 	return s.checkAt(ctx, s.paymentIntake(in), func(a Account, gw gateway.Gateway) []gateway.FieldError {
-		req := s.trialPayment(in, a, gw)
-		return append(in.named(append(expired(req, s.Now()), gw.Check(req)...)), in.scheduleComplaints(gw)...)
+		late, needs := in.complaints(s.trialPayment(in, a, gw), gw, s.Now())
+		return append(late, needs...)
 	})
+}
+
+// complaints are what is wrong with a payment as refusalOf takes it: what does not hold any more or is no term that a mandate can
+// have, and what the provider needs or cannot do. Fields have the names of the request.
+func (in NewPayment) complaints(req gateway.PaymentRequest, gw gateway.Gateway, now time.Time) (late, needs []gateway.FieldError) {
+	return append(in.named(expired(req, now)), in.scheduleComplaints(gw)...), in.named(gw.Check(req))
 }
 
 // trialPayment is what the provider of an account would be told of a payment.

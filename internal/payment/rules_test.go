@@ -231,6 +231,25 @@ func TestAPreviewSendsAndStoresNothing(t *testing.T) {
 	}
 }
 
+// A preview refuses a mandate's schedule as the payment itself does, by the names of the request.
+func TestAPreviewRefusesWhatAMandateCannotHave(t *testing.T) {
+	t.Parallel()
+	fake := &gatewaytest.Fake{Plain: true}
+	_, service := newShop(fake)
+	in := euros(func(in *NewPayment) {
+		in.MandateNamed, in.Mandate.Schedule = true, &MandateSchedule{Every: EveryMonth, Interval: 1}
+		in.Recurring = gateway.Recurring{Enabled: true, ExpiresAt: service.Now().Add(-time.Hour)}
+	})
+	_, _, want := service.CreatePayment(t.Context(), in)
+	require.Equal(t, CodeInvalid, CodeOf(want))
+	fields := fieldsOf(want)
+	require.Len(t, fields, 2)
+	require.Equal(t, []string{"mandate.expires_at", "mandate.schedule"}, []string{fields[0].Field, fields[1].Field})
+	_, err := service.PreviewPayment(t.Context(), in)
+	require.Equal(t, want, err)
+	require.Empty(t, fake.Calls())
+}
+
 // A preview passes an account over whose limit would refuse the payment, as the payment itself does.
 func TestAPreviewPassesOverWhatALimitRefuses(t *testing.T) {
 	t.Parallel()
