@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ func (s *Store) CloseAccount(ctx context.Context, name string) error {
 			return nil, nil, closed(name)
 		}
 		// Whoever adds an order, or moves one here, waits until the commit and finds the account closed.
-		if err := q.LockOrders(ctx); err != nil {
+		if err := errors.Join(q.OneShardAtATime(ctx), q.LockOrders(ctx)); err != nil {
 			return nil, nil, err
 		}
 		open, err := s.openAt(ctx, q, a)

@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +34,21 @@ func TestWhatIsOfOneShopTouchesOneShard(t *testing.T) {
 		} else {
 			require.Regexp(t, `shop_id = '`+b.shop.ID.String(), plan, name)
 		}
+	}
+}
+
+// A coordinator of Citus 13 crashes on an UPDATE that reads an element or a slice of an array.
+func TestNoUpdateReadsAPartOfAnArray(t *testing.T) {
+	t.Parallel()
+	part := regexp.MustCompile(`UPDATE[^;]*(\)|\b[a-z_]+)\[[^\]]`) // ARRAY[...] and uuid[] are none
+	require.Regexp(t, part, "UPDATE f SET earlier = (earlier || order_id)[1:50]")
+	files, err := filepath.Glob("queries/*.sql")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.NotRegexp(t, part, string(text), file)
 	}
 }
 

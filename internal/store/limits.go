@@ -218,7 +218,7 @@ func newestWithMoney(ctx context.Context, q *db.Queries, o *payment.Order) (uuid
 	if err != nil {
 		return uuid.Nil, err
 	}
-	for _, id := range slices.Backward(same) {
+	for _, id := range same {
 		if !slices.Contains(without, id) {
 			return id, nil
 		}

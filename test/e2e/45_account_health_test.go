@@ -24,10 +24,11 @@ func TestAnUnhealthyAccountIsPutLast(t *testing.T) {
 	db, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close(context.Background()) })
-	// passes lets time pass for what is known of accounts.
+	// passes lets time pass for what is known of accounts. A Citus coordinator takes the detour by UTC, which depends on no setting.
 	passes := func() {
 		t.Helper()
-		_, err := db.Exec(t.Context(), "UPDATE account_health SET minute = minute - interval '6 minutes'; UPDATE account_demotions SET changed_at = changed_at - interval '6 minutes'")
+		_, err := db.Exec(t.Context(), `UPDATE account_health SET minute = (minute AT TIME ZONE 'UTC' - interval '6 minutes') AT TIME ZONE 'UTC';
+			UPDATE account_demotions SET changed_at = (changed_at AT TIME ZONE 'UTC' - interval '6 minutes') AT TIME ZONE 'UTC'`)
 		require.NoError(t, err)
 	}
 	made := 0

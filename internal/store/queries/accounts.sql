@@ -103,6 +103,10 @@ SELECT id FROM accounts WHERE name = $1;
 -- A closed one stays closed.
 UPDATE accounts SET mode = CASE WHEN mode = 'closed' THEN mode ELSE 'off' END, version = version + 1 WHERE id = $1 RETURNING mode;
 
+-- name: OneShardAtATime :exec
+-- A Citus cluster then changes a reference table after a statement over all shards. Elsewhere the setting has no effect.
+SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true);
+
 -- name: LockOrders :exec
 -- Nobody adds or changes an order until the caller commits.
 LOCK TABLE orders IN SHARE MODE;

@@ -39,8 +39,8 @@ ON CONFLICT (shop_id, fingerprint) DO UPDATE SET order_id = excluded.order_id, e
 WHERE f.at <= sqlc.arg('old')::timestamptz;
 
 -- name: FingerprintOrders :one
--- The orders that asked for the same, the oldest first. Whoever tried to claim the fingerprint has its row locked.
-SELECT (earlier || order_id)::uuid[] FROM order_fingerprints WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
+-- The orders that asked for the same, the newest first. Whoever tried to claim the fingerprint has its row locked.
+SELECT (order_id || earlier)::uuid[] FROM order_fingerprints WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: OrdersWithoutMoney :many
 SELECT id FROM orders WHERE shop_id = @shop_id AND id = ANY(@orders::uuid[]) AND status IN ('failed', 'canceled');
@@ -50,8 +50,9 @@ SELECT id FROM orders WHERE shop_id = @shop_id AND id = ANY(@orders::uuid[]) AND
 UPDATE order_fingerprints SET order_id = @order_id, earlier = '{}', at = @at WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: JoinFingerprint :exec
--- One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.
-UPDATE order_fingerprints SET order_id = @order_id, earlier = (earlier || order_id)[greatest(1, cardinality(earlier) - 48):], at = @at
+-- One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known, the
+-- newest first.
+UPDATE order_fingerprints SET order_id = @order_id, earlier = trim_array(order_id || earlier, greatest(0, cardinality(earlier) - 48)), at = @at
 WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: PausedShops :many

@@ -492,6 +492,16 @@ func (q *Queries) NewestPreviousSecret(ctx context.Context, accountID uuid.UUID)
 	return since, err
 }
 
+const OneShardAtATime = `-- name: OneShardAtATime :exec
+SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)
+`
+
+// A Citus cluster then changes a reference table after a statement over all shards. Elsewhere the setting has no effect.
+func (q *Queries) OneShardAtATime(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, OneShardAtATime)
+	return err
+}
+
 const OpenAtAccount = `-- name: OpenAtAccount :many
 SELECT o.kind, p.status, p.in_conflict, count(*) AS orders FROM open_orders p JOIN orders o ON o.shop_id = p.shop_id AND o.id = p.order_id
 WHERE o.account_id = $1 GROUP BY o.kind, p.status, p.in_conflict ORDER BY o.kind, p.status, p.in_conflict

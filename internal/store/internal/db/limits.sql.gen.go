@@ -59,7 +59,7 @@ func (q *Queries) CopyKeyLimits(ctx context.Context, arg CopyKeyLimitsParams) er
 }
 
 const FingerprintOrders = `-- name: FingerprintOrders :one
-SELECT (earlier || order_id)::uuid[] FROM order_fingerprints WHERE shop_id = $1 AND fingerprint = $2
+SELECT (order_id || earlier)::uuid[] FROM order_fingerprints WHERE shop_id = $1 AND fingerprint = $2
 `
 
 type FingerprintOrdersParams struct {
@@ -67,7 +67,7 @@ type FingerprintOrdersParams struct {
 	Fingerprint []byte    `db:"fingerprint"`
 }
 
-// The orders that asked for the same, the oldest first. Whoever tried to claim the fingerprint has its row locked.
+// The orders that asked for the same, the newest first. Whoever tried to claim the fingerprint has its row locked.
 func (q *Queries) FingerprintOrders(ctx context.Context, arg FingerprintOrdersParams) ([]uuid.UUID, error) {
 	row := q.db.QueryRow(ctx, FingerprintOrders, arg.ShopID, arg.Fingerprint)
 	var column_1 []uuid.UUID
@@ -108,7 +108,7 @@ func (q *Queries) InheritFingerprint(ctx context.Context, arg InheritFingerprint
 }
 
 const JoinFingerprint = `-- name: JoinFingerprint :exec
-UPDATE order_fingerprints SET order_id = $1, earlier = (earlier || order_id)[greatest(1, cardinality(earlier) - 48):], at = $2
+UPDATE order_fingerprints SET order_id = $1, earlier = trim_array(order_id || earlier, greatest(0, cardinality(earlier) - 48)), at = $2
 WHERE shop_id = $3 AND fingerprint = $4
 `
 
@@ -119,7 +119,8 @@ type JoinFingerprintParams struct {
 	Fingerprint []byte    `db:"fingerprint"`
 }
 
-// One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known.
+// One more order may ask for the same, and the time counts from it. Of a row of such orders the last fifty are known, the
+// newest first.
 func (q *Queries) JoinFingerprint(ctx context.Context, arg JoinFingerprintParams) error {
 	_, err := q.db.Exec(ctx, JoinFingerprint,
 		arg.OrderID,
