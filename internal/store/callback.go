@@ -106,6 +106,9 @@ type callbackLock struct {
 	order func(context.Context, pgx.Tx) (*lockedOrder, error)
 }
 
+// errMoved says that an order went to another account while its lock was awaited.
+var errMoved = errors.New("the order of a callback has gone to another account")
+
 // applyAlone waits for the order's lock, keeps a callback that no order is known for, and finds the refund that one means.
 func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid.UUID, pick func([]payment.RefundFacts) *payment.RefundFacts, fn func(*payment.Order) (payment.Verdict, string)) (payment.Verdict, bool, error) {
 	shop, err := s.shopWith(ctx, &cb, named)
@@ -118,7 +121,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 	id := text(cb.ProviderOrderID)
 	var parents []*db.Order
 	var row *db.Order
-	return s.judgeAlone(ctx, &cb, *shop, fn, callbackLock{
+	verdict, seen, err := s.judgeAlone(ctx, &cb, *shop, fn, callbackLock{
 		ask: func(lock *queue) {
 			parents, row = nil, nil
 			askAll(lock, func(found []*db.Order) { parents = found }, db.LockParentByProviderOrderID, id, *shop)
@@ -126,7 +129,7 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 		},
 		order: func(ctx context.Context, tx pgx.Tx) (*lockedOrder, error) {
 			if row == nil {
-				return nil, errors.New("the order of a callback is gone")
+				return nil, errMoved
 			}
 			if cb.Kind == gateway.KindRefund && row.Kind == string(gateway.KindPayment) {
 				refund, err := refundMeant(ctx, tx, row, pick)
@@ -140,6 +143,10 @@ func (s *Store) applyAlone(ctx context.Context, cb payment.Callback, named *uuid
 			return s.loaded(ctx, row, parentOf(row, parents))
 		},
 	})
+	if errors.Is(err, errMoved) {
+		return s.applyToEnded(ctx, cb, named, fn)
+	}
+	return verdict, seen, err
 }
 
 // applyToEnded has a callback judged that is about an attempt which has ended, or else keeps it as one that no order is known for.

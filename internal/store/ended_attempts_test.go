@@ -6,11 +6,15 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -71,6 +75,60 @@ func TestAnEndedAttemptIsTakenOverOnce(t *testing.T) {
 	_, err = b.charge(t.Context(), s, key, "charge", 1000)
 	require.NoError(t, err, "the mandate allows one charge, and the late money is none")
 	require.Empty(t, b.verify(t))
+}
+
+// A callback that waits for its order's lock while the order goes to another account is about the attempt that ended.
+func TestACallbackMeetsAMove(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.newAccount(t, "EUR-2", "first")
+	_, err := b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
+	require.NoError(t, err)
+	accounts, err := b.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	first := accounts[slices.IndexFunc(accounts, func(a payment.Account) bool { return a.Name == "EUR-1" })]
+	waiting := func(sessions int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			return b.count(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == sessions
+		}, time.Minute, 5*time.Millisecond)
+	}
+	locked := make(chan string)
+	var release pgx.Tx
+	calls := 0
+	s := b.service(&gatewaytest.Fake{CreatePaymentFunc: func(_ context.Context, req gateway.PaymentRequest) (gateway.Result, error) {
+		if calls++; calls > 1 {
+			return gateway.Result{Status: gateway.StatusSucceeded}, nil
+		}
+		release, err = b.pool.Begin(t.Context())
+		if err == nil {
+			_, err = release.Exec(t.Context(), "SELECT FROM orders WHERE provider_order_id = $1 FOR UPDATE", req.Ref.OrderID)
+		}
+		locked <- req.Ref.OrderID
+		return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Op: "create_payment"}
+	}})
+	var all sync.WaitGroup
+	all.Go(func() {
+		_, _, err := s.CreatePayment(t.Context(), payment.NewPayment{
+			Shop: b.shop.ID, Reference: "moved-1", Amount: money.New(300, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte("h"),
+		})
+		assert.NoError(t, err)
+	})
+	id := <-locked
+	require.NoError(t, err)
+	waiting(1) // the move
+	all.Go(func() {
+		cb := payment.Callback{AccountID: first.ID, DedupeKey: []byte("k"), ProviderOrderID: id, Kind: gateway.KindPayment, Reported: "failed", ReceivedAt: b.clock.Now()}
+		_, _, err := b.applyCallback(t.Context(), cb, func(o *payment.Order) (payment.Verdict, string) {
+			assert.NotNil(t, o.EndedAttempt)
+			return payment.Repeat, ""
+		})
+		assert.NoError(t, err)
+	})
+	waiting(2)
+	require.NoError(t, release.Commit(t.Context()))
+	all.Wait()
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM callbacks"))
 }
 
 // A callback that repeats the decline of an ended attempt changes nothing, and is not kept as one of no order.
