@@ -134,6 +134,9 @@ func (a attempt) ending(shown, answered *gateway.Failure) ending {
 
 // wait pauses a request.
 func wait(pause time.Duration) {
+	if pause <= 0 {
+		return
+	}
 	timer := time.NewTimer(pause)
 	<-timer.C
 }

@@ -175,7 +175,7 @@ func (p *provider) hand(i int) {
 	body := binary.BigEndian.AppendUint32(nil, uint32(i)) //nolint:gosec // a scenario has few callbacks
 	body = append(body, byte(w.rng.Uint32()&0xff))        //nolint:gosec // one random byte
 	raw := gateway.RawCallback{Method: "POST", Body: body, ReceivedAt: w.now()}
-	verdict, err := w.service.HandleCallback(background, m.d.manner.name, "token-"+m.d.manner.name, raw)
+	verdict, err := w.service.HandleCallback(background, m.d.manner.name, tokenOf(m.d.account).Reveal(), raw)
 	switch {
 	case m.forged && payment.CodeOf(err) != payment.CodeCallbackForged:
 		w.violate("a forged callback is answered with %q, %v", verdict, err)

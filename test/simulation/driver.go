@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"payrelay/internal/gateway"
@@ -19,12 +20,12 @@ func (d *driver) Name() string { return d.manner.name }
 
 // Describe implements gateway.Driver.
 func (d *driver) Describe() gateway.Description {
-	return gateway.Description{VisibilityDelay: d.manner.visibility, Horizon: 24 * time.Hour}
+	return gateway.Description{VisibilityDelay: d.manner.visibility, FailedIsFinal: d.manner.failedIsFinal, Horizon: 24 * time.Hour}
 }
 
 // Open implements gateway.Driver.
-func (d *driver) Open(gateway.Account) (gateway.Gateway, error) {
-	g := &model{w: d.w, p: d.w.provider, manner: d.manner}
+func (d *driver) Open(a gateway.Account) (gateway.Gateway, error) {
+	g := &model{w: d.w, p: d.w.provider, manner: d.manner, account: a.Name}
 	if d.manner.probes {
 		return &probingModel{g}, nil
 	}
@@ -33,9 +34,10 @@ func (d *driver) Open(gateway.Account) (gateway.Gateway, error) {
 
 // model is the gateway of an account at the model of the provider.
 type model struct {
-	w      *world
-	p      *provider
-	manner *manner
+	w       *world
+	p       *provider
+	manner  *manner
+	account string
 }
 
 // probingModel is a model whose hold must be read before each capture and cancel.
@@ -101,8 +103,11 @@ func (g *model) OpenPayoutCard(ctx context.Context, req gateway.PayoutCardReques
 
 // create sends a request that makes an order with an id of its own.
 func (g *model) create(ctx context.Context, op string, ref gateway.Ref, d deal) (gateway.Result, error) {
-	d.manner, d.kind, d.id, d.amount = g.manner, ref.Kind, ref.OrderID, ref.Amount.Minor()
+	d.manner, d.account, d.kind, d.id, d.amount = g.manner, g.account, ref.Kind, ref.OrderID, ref.Amount.Minor()
 	g.p.count(op, ref.OrderID)
+	if slices.Contains(g.w.faults.closed, g.account) {
+		return g.w.refuse(op, ref.OrderID)
+	}
 	return g.w.send(op, ref.OrderID, g.w.ends(ctx, creation(ref)), true, func() answer { return g.p.accept(op, d) })
 }
 
@@ -114,7 +119,7 @@ func (g *model) Refund(ctx context.Context, req gateway.RefundRequest) (gateway.
 		state[lastState] = "true"
 	}
 	result, err := g.w.send("refund", req.Refund.OrderID, g.w.ends(ctx, creation(req.Refund)), false, func() answer {
-		return g.p.refund(g.manner, req)
+		return g.p.refund(g, req)
 	})
 	if err == nil && g.manner.acknowledges {
 		state[acknowledgedState] = "true"

@@ -10,10 +10,14 @@ type faults struct {
 	commandDeclined, retriedCommit                                                            float64
 	// reverses: what failed succeeds after all, soon or late. chargesTwice: a payment is taken a second time.
 	reverses, chargesTwice float64
+	// declined: what begins is often declined, and soon.
+	declined float64
 	// forgets: once the provider has acknowledged an order it denies it for a long time.
 	forgets float64
 
 	outages []outage
+	// closed are the accounts at which no order can be begun: their host refuses connections, or does not take our secrets.
+	closed []string
 
 	crashAt, crashes, pauseAt, pauses int
 }

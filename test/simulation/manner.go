@@ -29,13 +29,15 @@ type manner struct {
 	namesMovements bool
 	// acknowledges: the answer to a capture or cancel only acknowledges it (uapay.md 15.1).
 	acknowledges bool
+	// failedIsFinal: a payment that a status poll shows as failed is not paid any more (smartcore.md 7). The model does not keep to it always.
+	failedIsFinal bool
 	// verifyTransfers: a callback about a transfer must be verified by asking (uapay.md 10).
 	verifyTransfers bool
 }
 
 // manners are the providers that scenarios happen at.
 var manners = []manner{
-	{name: "card", visibility: time.Minute, probes: true, refundIDs: true, namesSums: true, showsPayouts: true, oneWord: true, namesMovements: true},
-	{name: "cardold", visibility: time.Minute, probes: true, refundIDs: true, takesAll: true, showsPayouts: true, oneWord: true},
+	{name: "card", visibility: time.Minute, probes: true, refundIDs: true, namesSums: true, showsPayouts: true, oneWord: true, namesMovements: true, failedIsFinal: true},
+	{name: "cardold", visibility: time.Minute, probes: true, refundIDs: true, takesAll: true, showsPayouts: true, oneWord: true, failedIsFinal: true},
 	{name: "invoice", visibility: 2 * time.Minute, namesSums: true, formRetried: true, cancelsUnpaid: true, acknowledges: true, verifyTransfers: true},
 }

@@ -22,8 +22,11 @@ type provider struct {
 
 // deal is one order, refund, payout or transfer as the provider has it.
 type deal struct {
-	manner *manner
-	kind   gateway.Kind
+	manner  *manner
+	account string
+	kind    gateway.Kind
+	// failure is how a payment was declined, nil for one that was not.
+	failure *gateway.Failure
 	// id is our id of it; a refund has the payment's, and its own number.
 	id string
 	// reference is the provider's own id.
@@ -180,7 +183,7 @@ func (p *provider) proceed(d *deal) {
 	case d.kind == gateway.KindPayment && w.chance(0.2):
 		p.become(d, fact{status: gateway.StatusRequiresAction}) // the bank asks the customer
 		p.customer(d)
-	case w.chance(0.3):
+	case w.chance(max(0.3, w.faults.declined)):
 		p.finish(d) // at once
 	default:
 		p.become(d, fact{status: gateway.StatusProcessing})
@@ -230,7 +233,7 @@ func (p *provider) finishLater(d *deal, after time.Duration) {
 func (p *provider) finish(d *deal) {
 	w := p.w
 	switch {
-	case w.chance(0.2):
+	case w.chance(max(0.2, w.faults.declined)):
 		p.fail(d)
 	case d.hold:
 		p.become(d, fact{status: gateway.StatusAuthorized, settled: d.amount})
@@ -251,6 +254,9 @@ func (p *provider) finish(d *deal) {
 // fail ends a deal without money. Some providers think better of it.
 func (p *provider) fail(d *deal) {
 	w := p.w
+	if d.kind == gateway.KindPayment {
+		d.failure = failures[w.rng.IntN(len(failures))]
+	}
 	p.become(d, fact{status: gateway.StatusFailed})
 	if d.hold || !w.chance(w.faults.reverses) {
 		return

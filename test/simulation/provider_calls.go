@@ -21,6 +21,8 @@ func (p *provider) accept(op string, d deal) answer {
 		w.violate("%s comes in of an order that is not written down", op)
 	} else if r.order.Status.Final() {
 		w.violate("%s comes in of an order that is %s already", op, r.order.Status)
+	} else {
+		w.checkAttempts(r)
 	}
 	if before := p.find(d.id); before != nil {
 		before.mayConflict = true
@@ -64,13 +66,13 @@ func operationOf(d *deal) gateway.Operation {
 }
 
 // refund is a request for a refund coming in. Each is done: the provider cannot tell one from its repetition.
-func (p *provider) refund(m *manner, req gateway.RefundRequest) answer {
-	w := p.w
+func (p *provider) refund(g *model, req gateway.RefundRequest) answer {
+	w, m := p.w, g.manner
 	paid := p.find(req.Payment.OrderID)
 	if paid == nil || w.chance(w.faults.refused) {
 		return answer{err: errorOf(gateway.KindDeclined, "refund", "refused")}
 	}
-	d := p.add(deal{manner: m, kind: gateway.KindRefund, id: req.Refund.OrderID, amount: req.Refund.Amount.Minor(), parent: paid})
+	d := p.add(deal{manner: m, account: g.account, kind: gateway.KindRefund, id: req.Refund.OrderID, amount: req.Refund.Amount.Minor(), parent: paid})
 	if !m.refundIDs {
 		d.reference = ""
 		p.become(d, fact{status: gateway.StatusSucceeded, settled: d.amount})
@@ -312,6 +314,9 @@ func (p *provider) result(d *deal, f fact, ref gateway.Ref) gateway.Result {
 		}
 	case gateway.StatusFailed:
 		r.Failure = declined
+		if d.failure != nil {
+			r.Failure = d.failure
+		}
 	case gateway.StatusCanceled:
 		if d.manner.oneWord && ref.Operation != gateway.OpCancel {
 			r.Status = gateway.StatusFailed // smartcore.md 14.4: the provider has one word for both

@@ -161,11 +161,10 @@ func (w *world) checkEnd() {
 		w.checkRest(r)
 		w.checkNotifications(r)
 		w.checkRefunds(r)
+		w.checkSurplus(r)
 	}
 	for _, d := range w.provider.deals {
-		if r := w.store.byProviderOrderID(d.id); r == nil && !d.elsewhere {
-			w.violate("the provider has a %s that we do not know", d.kind)
-		}
+		w.checkDeal(d)
 	}
 }
 

@@ -27,16 +27,23 @@ func (v Violation) String() string {
 // Summary is what a run did.
 type Summary struct {
 	Scenarios, Orders, Polls, Callbacks, Transitions int64
-	Took                                             time.Duration
+	// Ended counts the attempts that ended before another one, by reason.
+	Ended map[string]int64
+	Took  time.Duration
 	// Statuses counts the orders by kind and status at their end.
 	Statuses map[string]int64
 }
+
+func newSummary() Summary { return Summary{Ended: map[string]int64{}, Statuses: map[string]int64{}} }
 
 func (s *Summary) add(o Summary) {
 	s.Scenarios, s.Orders, s.Polls = s.Scenarios+o.Scenarios, s.Orders+o.Orders, s.Polls+o.Polls
 	s.Callbacks, s.Transitions = s.Callbacks+o.Callbacks, s.Transitions+o.Transitions
 	for k, n := range o.Statuses {
 		s.Statuses[k] += n
+	}
+	for k, n := range o.Ended {
+		s.Ended[k] += n
 	}
 }
 
@@ -48,13 +55,13 @@ func Run(seed uint64, orders int64, workers int) (Summary, *Violation) {
 	var next, done atomic.Int64
 	var stop atomic.Bool
 	var mu sync.Mutex
-	total := Summary{Statuses: map[string]int64{}}
+	total := newSummary()
 	var found *Violation
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
 			w := newWorld()
-			own := Summary{Statuses: map[string]int64{}}
+			own := newSummary()
 			for !stop.Load() && done.Load() < orders {
 				scenario := uint64(next.Add(1) - 1) //nolint:gosec // a count
 				w.play(seed, scenario)
@@ -98,6 +105,9 @@ func (w *world) sum(s *Summary) int64 {
 	s.Callbacks += int64(len(w.provider.sent))
 	for _, r := range w.store.orders {
 		s.Transitions += int64(len(r.transitions))
+		for _, e := range r.ended {
+			s.Ended[e.Reason]++
+		}
 		s.Statuses[string(r.order.Kind)+" "+string(r.order.Status)]++
 	}
 	return n

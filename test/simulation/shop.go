@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
@@ -32,42 +33,66 @@ func (s *shop) begin() {
 	w := s.w
 	s.manner = &manners[w.rng.IntN(len(manners))]
 	s.hold, s.references, s.commands, s.refunds, s.charged = false, 0, 0, 0, false
+	w.store.route(s.manner)
+	account := w.store.accounts[0].Name
 	amount := 100 + w.rng.Int64N(100000)
 	reference := s.reference()
 	switch n := w.rng.IntN(100); {
 	case n < 3:
-		s.importTransfer(amount)
+		s.importTransfer(account, amount)
 	case n < 72:
 		in := payment.NewPayment{
-			Shop: s.id, Reference: reference, Amount: money.New(amount, currency), Account: s.manner.name, Flow: gateway.FlowDirect,
+			Shop: s.id, Reference: reference, Amount: money.New(amount, currency), Account: account,
 			Manual: w.chance(0.45), RequestHash: []byte(reference), Recurring: gateway.Recurring{Enabled: w.chance(0.15)},
 		}
-		if w.chance(0.6) {
+		if in.Flow = gateway.FlowDirect; w.chance(0.6) {
 			in.Flow = gateway.FlowHosted
+		}
+		if w.chance(0.6) {
+			s.letRoute(&in)
 		}
 		s.ask("create payment", func() error { return err(w.service.CreatePayment(background, in)) })
 	case n < 86:
 		in := payment.NewPayout{
-			Shop: s.id, Reference: reference, Minor: amount, Currency: currency, Account: s.manner.name, RequestHash: []byte(reference),
+			Shop: s.id, Reference: reference, Minor: amount, Currency: currency, Account: account, RequestHash: []byte(reference),
 		}
 		s.ask("create payout", func() error { return err(w.service.Payout(background, in)) })
 	case n < 95:
 		in := payment.NewTransfer{
-			Shop: s.id, Reference: reference, Amount: money.New(amount, currency), Account: s.manner.name, RequestHash: []byte(reference),
+			Shop: s.id, Reference: reference, Amount: money.New(amount, currency), Account: account, RequestHash: []byte(reference),
 		}
 		s.ask("create transfer", func() error { return err(w.service.Transfer(background, in)) })
 	default:
-		in := payment.NewPayoutCard{Shop: s.id, Reference: reference, Account: s.manner.name, RequestHash: []byte(reference)}
+		in := payment.NewPayoutCard{Shop: s.id, Reference: reference, Account: account, RequestHash: []byte(reference)}
 		s.ask("open payout card", func() error { return err(w.service.OpenPayoutCard(background, in)) })
 	}
 }
 
-// importTransfer asks to follow a transfer that was started elsewhere, some time after that.
-func (s *shop) importTransfer(amount int64) {
+// letRoute leaves it to the routing where a payment goes, and whether a decline leads it elsewhere.
+func (s *shop) letRoute(in *payment.NewPayment) {
 	w := s.w
-	d := w.provider.add(deal{manner: s.manner, kind: gateway.KindTransfer, id: "elsewhere", amount: amount, elsewhere: true})
+	in.Account, in.NoFailover = "", w.chance(0.1)
+	in.Cascade = []payment.Cascade{payment.CascadeNone, payment.CascadeProvider, payment.CascadeIssuer}[w.rng.IntN(3)]
+	if w.chance(0.3) { // by card in the shop's own form, where payments are declined often
+		in.Flow, in.Manual, w.faults.declined = gateway.FlowDirect, false, 0.6
+		if w.chance(0.3) {
+			w.faults.reverses = 0.5
+		}
+	}
+	if in.Flow == gateway.FlowDirect {
+		in.Method.Card = &payCard
+	}
+}
+
+// payCard is what direct payments are made with.
+var payCard = card.Card{Expiry: card.Expiry{Month: 12, Year: 2099}}
+
+// importTransfer asks to follow a transfer that was started elsewhere, some time after that.
+func (s *shop) importTransfer(account string, amount int64) {
+	w := s.w
+	d := w.provider.add(deal{manner: s.manner, account: account, kind: gateway.KindTransfer, id: "elsewhere", amount: amount, elsewhere: true})
 	w.provider.proceed(d)
-	in := payment.TransferImport{Shop: s.id, Account: s.manner.name, Query: gateway.TransferQuery{ProviderID: d.reference}}
+	in := payment.TransferImport{Shop: s.id, Account: account, Query: gateway.TransferQuery{ProviderID: d.reference}}
 	w.plan(w.between(time.Second, time.Hour), true, func() {
 		s.ask("import transfer", func() error { return err(w.service.ImportTransfer(background, in)) })
 	})

@@ -23,6 +23,9 @@ func TestNoOrderEndsFalsely(t *testing.T) {
 	for k, n := range s.Statuses {
 		t.Logf("%8d %s", n, k)
 	}
+	for k, n := range s.Ended {
+		t.Logf("%8d attempts ended: %s", n, k)
+	}
 	if v != nil {
 		t.Fatal(v)
 	}

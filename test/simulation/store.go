@@ -19,7 +19,7 @@ type store struct {
 	payment.MandateStore // CreateCharge is all that the scenarios use of it
 	w                    *world
 	orders               []*record
-	accounts             []payment.Account
+	accounts             []payment.Account // in the order of the scenario's routing
 	received             map[string]*received
 	places               [][]payment.Order
 	used                 int
@@ -31,6 +31,7 @@ type record struct {
 	transitions   []payment.Transition
 	conflicts     []payment.ConflictRecord
 	calls         []uuid.UUID
+	ended         []payment.EndedAttempt
 	notifications []notification
 	// pollAt is when the next status poll is planned, or negative.
 	pollAt time.Duration
@@ -51,14 +52,7 @@ type received struct {
 }
 
 func newStore(w *world) *store {
-	s := &store{w: w, received: map[string]*received{}}
-	for i, m := range manners {
-		s.accounts = append(s.accounts, payment.Account{
-			ID: uuid.UUID{0: 1, 15: byte(i + 1)}, Name: m.name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny, Priority: 1,
-			CallbackToken: gateway.Secret("token-" + m.name), CreatedAt: epoch,
-		})
-	}
-	return s
+	return &store{w: w, received: map[string]*received{}, accounts: allAccounts()}
 }
 
 func (s *store) reset() {
@@ -280,7 +274,13 @@ func (s *store) commit(r *record, o *payment.Order) {
 		parent.order.MoveRefunds(reserved, refunded)
 		s.w.checkSums(parent)
 	}
+	for _, e := range o.NewEndedAttempts() {
+		s.w.checkMove(&before, r, e)
+		s.w.say("%s: attempt %d at %s has ended (%s), it goes to %s", s.name(r, o), e.Number, e.AccountName, e.Reason, o.AccountName)
+		r.ended = append(r.ended, e)
+	}
 	fresh, late := o.Transitions(), o.NewLate()
+	o.EndedAttempt = nil
 	o.Saved()
 	r.order = *o
 	s.w.checkSums(r)
@@ -371,14 +371,17 @@ func (s *store) poll(r *record) {
 // orderIDs makes the ids at the provider.
 var orderIDs = orderid.New([]byte("a key of the simulation"))
 
-// EndedAttempts implements payment.Store. Each provider has one account, so no order goes elsewhere.
-func (s *store) EndedAttempts(context.Context, payment.Key) ([]payment.EndedAttempt, error) {
-	return nil, nil
+// EndedAttempts implements payment.Store.
+func (s *store) EndedAttempts(_ context.Context, key payment.Key) ([]payment.EndedAttempt, error) {
+	if r := s.find(key); r != nil {
+		return r.ended, nil
+	}
+	return nil, payment.ErrNotFound
 }
 
 // ProviderOrderID implements payment.Store.
-func (s *store) ProviderOrderID(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string, _ int) (string, error) {
-	return orderIDs.Make(orderid.Subject{ShopNumber: 1, Shop: shop, Kind: kind, Reference: reference, Attempt: 1})
+func (s *store) ProviderOrderID(_ context.Context, shop uuid.UUID, kind gateway.Kind, reference string, attempt int) (string, error) {
+	return orderIDs.Make(orderid.Subject{ShopNumber: 1, Shop: shop, Kind: kind, Reference: reference, Attempt: attempt})
 }
 
 // Order implements payment.Store.

@@ -15,21 +15,29 @@ func (s *store) ApplyCallback(_ context.Context, cb payment.Callback, pick func(
 		return before.verdict, true, nil
 	}
 	r := s.byProviderOrderID(cb.ProviderOrderID)
-	if r == nil || r.order.AccountID != cb.AccountID {
+	var ended *payment.EndedAttempt
+	if r == nil {
+		if r, ended = s.endedCalled(cb.ProviderOrderID); ended != nil && ended.AccountID != cb.AccountID {
+			r = nil
+		}
+	}
+	if r == nil || ended == nil && r.order.AccountID != cb.AccountID {
 		s.received[key] = &received{verdict: payment.NoOrder}
 		s.w.step(true)
 		return payment.NoOrder, false, nil
 	}
-	if cb.Kind == gateway.KindRefund && r.order.Kind == gateway.KindPayment {
+	if ended == nil && cb.Kind == gateway.KindRefund && r.order.Kind == gateway.KindPayment {
 		if meant := pick(s.refundFacts(r)); meant != nil {
 			r = s.find(payment.Key{Shop: r.order.ShopID, Order: meant.ID})
 		}
 	}
 	if s.w.chance(s.w.faults.retriedCommit) {
 		retried, _ := s.loaded(r)
+		retried.EndedAttempt = ended
 		fn(retried)
 	}
 	o, paid := s.loaded(r)
+	o.EndedAttempt = ended
 	verdict, reason := fn(o)
 	s.received[key] = &received{order: r, reported: cb.Reported, verdict: verdict}
 	s.w.say("%s: the callback (%s) is taken in: %s %s", s.name(r, o), cb.Reported, verdict, reason)

@@ -64,7 +64,7 @@ func newWorld() *world {
 	}
 	w.service = payment.New(payment.Config{
 		Store: w.store, Drivers: gateway.NewRegistry(drivers...), PublicURL: "https://pay.example",
-		ProviderTimeout: providerTimeout, CheckTimeout: pollTimeout, Now: w.now, NewID: w.newID,
+		ProviderTimeout: providerTimeout, CheckTimeout: pollTimeout, DeclinePolls: make([]time.Duration, 3), Now: w.now, NewID: w.newID,
 	})
 	return w
 }

@@ -84,4 +84,44 @@ var All = []Bug{
 		Old:  "return r.Status == StatusSucceeded && !o.Status.Final() &&",
 		New:  "return false && r.Status == StatusSucceeded && !o.Status.Final() &&",
 	}},
+	{"second-after-unknown", "an order goes to another account after a call without an answer", overlay.Edit{
+		File: "internal/payment/elsewhere.go",
+		Old:  "\tcase gateway.KindCredentials:\n\t\treturn \"credentials_refused\", true\n",
+		New:  "\tcase gateway.KindCredentials, gateway.KindUnknown:\n\t\treturn \"credentials_refused\", true\n",
+	}},
+	{"decline-not-found", "an attempt that a poll does not find counts as declined", overlay.Edit{
+		File: "internal/payment/cascade.go",
+		Old:  "\t\tcase err != nil || shown.Status == gateway.StatusProcessing:\n",
+		New:  "\t\tcase gateway.KindOf(err) == gateway.KindNotFound:\n\t\t\treturn answer, ending{reason: ReasonDeclinedByProvider}, polls\n\t\tcase err != nil || shown.Status == gateway.StatusProcessing:\n",
+	}},
+	{"decline-unproven", "an attempt that is still under way after the polls counts as declined", overlay.Edit{
+		File: "internal/payment/cascade.go",
+		Old:  "\t\treturn answer, ending{}, polls\n\t}\n\treturn answer, ending{}, polls\n",
+		New:  "\t\treturn answer, ending{}, polls\n\t}\n\treturn answer, ending{reason: ReasonDeclinedByProvider}, polls\n",
+	}},
+	{"decline-class", "an order goes elsewhere after a decline of the issuer, and its shop asks for those of the provider only", overlay.Edit{
+		File: "internal/payment/cascade.go",
+		Old:  "case f.Retry == gateway.RetryIssuer && c == CascadeIssuer:\n",
+		New:  "case f.Retry == gateway.RetryIssuer:\n",
+	}},
+	{"decline-twice", "a second decline leads to a third account", overlay.Edit{
+		File: "internal/payment/elsewhere.go",
+		Old:  "if next.cascade = a.cascade; end.declined() {\n",
+		New:  "if next.cascade = a.cascade; false {\n",
+	}},
+	{"overtaken-move", "an order goes to another account although it has gone on during its call", overlay.Edit{
+		File: "internal/payment/elsewhere.go",
+		Old:  "if o.Sequence != stored.Sequence || o.ProviderOrderID != stored.ProviderOrderID {\n",
+		New:  "if o.ProviderOrderID != stored.ProviderOrderID {\n",
+	}},
+	{"ended-attempt-paid", "the money of an attempt that had ended is forgotten", overlay.Edit{
+		File: "internal/payment/ended_attempt.go",
+		Old:  "\tcase moved, !a.Declined() && r.Status.Valid() && !r.Status.Final():\n",
+		New:  "\tcase moved:\n\t\treturn Stale, \"\", \"the attempt has ended\"\n\tcase !a.Declined() && r.Status.Valid() && !r.Status.Final():\n",
+	}},
+	{"surplus-unasked", "the money of an attempt that had ended is kept beside the order's, and no dispute asks about it", overlay.Edit{
+		File: "internal/payment/ended_attempt.go",
+		Old:  "if !o.ofEndedAttempt() || o.Manual || o.Status != StatusSucceeded {\n",
+		New:  "if o.Kind != \"\" || !o.ofEndedAttempt() || o.Manual || o.Status != StatusSucceeded {\n",
+	}},
 }
