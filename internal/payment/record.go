@@ -12,8 +12,8 @@ import (
 func (o *Order) Record(r Observation) Verdict {
 	r = o.reading(r)
 	verdict, reason := o.judge(r)
-	if r.Status == StatusSucceeded && r.Source != SourceCallback && (r.Source != SourceAnswer || !o.needsSum(r)) {
-		o.ReportedAmount = nil // it was asked about, and judged with this observation
+	if o.settlesClaim(r) {
+		o.ReportedAmount = nil
 	}
 	switch verdict { //nolint:exhaustive // Apply goes on below
 	case Conflict:

@@ -118,11 +118,30 @@ func (o *Order) reading(r Observation) Observation {
 			r.Reason = released
 		}
 	}
-	if o.ReportedAmount != nil && r.Status == StatusSucceeded && r.Settled == nil && (r.Source == SourceStatusPoll || r.Source == SourceAnswer) &&
-		(o.Status.Final() || *o.ReportedAmount == o.asked()) {
+	if o.ReportedAmount != nil && r.Status == StatusSucceeded && r.Settled == nil && o.confirms(r.Source) {
 		r.Settled = o.ReportedAmount // a callback said so, and the provider confirms that it was done
 	}
 	return r
+}
+
+// confirms reports whether a success without a sum confirms the one that a callback named. The answer to a capture that has a recorded
+// end says nothing of what was reported since.
+func (o *Order) confirms(source Source) bool {
+	if o.Status.Final() {
+		return source == SourceStatusPoll
+	}
+	return (source == SourceStatusPoll || source == SourceAnswer) && *o.ReportedAmount == o.asked()
+}
+
+// settlesClaim reports whether the sum that a callback named is judged with an observation.
+func (o *Order) settlesClaim(r Observation) bool {
+	switch r.Source {
+	case SourceCallback:
+		return false
+	case SourceAnswer:
+		return r.Status == StatusSucceeded && !o.needsSum(r) && (r.Settled != nil || !o.Status.Final())
+	}
+	return r.Status == StatusSucceeded
 }
 
 // unexplained reports whether a failure has no cause that the provider named.

@@ -252,6 +252,27 @@ func TestTheHoldsSumBeforeTheAnswerToACapture(t *testing.T) {
 	}
 }
 
+// The same after a poll has shown the part: the answer to the capture, which comes last, names no sum. The next poll settles what the
+// callback claims.
+func TestTheAnswerToACaptureConfirmsNoSumAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		polled    *int64
+		conflicts int
+	}{"a poll names the part": {ptr(900), 0}, "a poll names all": {ptr(1000), 1}, "nobody names it": {nil, 1}} {
+		o := capturing(t, 900)
+		require.Equal(t, Apply, o.Record(succeededWith(SourceStatusPoll, ptr(900))), name)
+		o.keepReportedAmount(succeededWith(SourceCallback, ptr(1000)))
+		require.Equal(t, Repeat, o.Record(succeededWith(SourceAnswer, nil)), name)
+		require.Zero(t, o.Conflicts, name)
+		require.Equal(t, ptr(1000), o.ReportedAmount, name)
+		o.Record(succeededWith(SourceStatusPoll, tc.polled))
+		require.Equal(t, tc.conflicts, o.Conflicts, name)
+		require.EqualValues(t, 900, o.Captured, name)
+		require.Nil(t, o.ReportedAmount, name)
+	}
+}
+
 // A sum that was named of one capture says nothing of the next.
 func TestASumNamedOfAnEarlierCaptureIsForgotten(t *testing.T) {
 	t.Parallel()
