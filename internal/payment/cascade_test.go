@@ -224,6 +224,22 @@ func TestACallbackAboutAnEndedAttempt(t *testing.T) {
 	}
 }
 
+// A shop that follows the advice of a failed order must not charge a customer who has paid an earlier attempt of it.
+func TestAPaidAttemptOfAFailedOrderAdvisesAgainstARetry(t *testing.T) {
+	t.Parallel()
+	s, service, _ := cascadeShop()
+	o := orderIn(t, StatusFailed)
+	o.AccountID, o.Failure = s.accounts[1].ID, &gateway.Failure{Code: "GONE", Advice: gateway.AdviceRetryLater}
+	said := o.Failure
+	o.EndedAttempt = &EndedAttempt{Number: 1, Provider: "first", AccountID: s.accounts[0].ID, ProviderOrderID: "one", Reason: ReasonDeclinedByProvider}
+	verdict, _, _ := service.applyCallback(o, s.accounts[0], gateway.Notification{OrderID: "one", Result: gateway.Result{Status: gateway.StatusSucceeded}})
+	require.Equal(t, Verify, verdict)
+	require.Equal(t, gateway.AdviceDoNotRetry, o.Failure.Advice)
+	require.Contains(t, o.StatusReason, "Order "+o.NewLate().Order.ID.String()+" shows what became of it")
+	require.Equal(t, gateway.AdviceRetryLater, said.Advice, "what was notified stays as it was")
+	require.Nil(t, o.SupersededBy, "money of the last attempt may still come late")
+}
+
 // A callback that proves nothing by itself has the provider asked about an ended attempt, and nobody is called if it denies.
 func TestAWeakCallbackAboutAnEndedAttempt(t *testing.T) {
 	t.Parallel()

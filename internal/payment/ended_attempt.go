@@ -40,6 +40,9 @@ func (o *Order) takeOver(a EndedAttempt, r Observation, strong bool) {
 	at.ProviderReference, at.BankReferences, at.ProviderState, at.PaymentMethod = "", nil, nil, nil
 	late := at.lateOrder(fmt.Sprintf("%s%d", LateSuffix, a.Number), r)
 	o.late = &LateSuccess{Order: late, complete: func() { late.beAsked(r, strong) }}
+	if o.endedWithoutMoney() {
+		o.adviseAgainstRetry(fmt.Sprintf("Attempt %d is reported as %s. Order %s shows what became of it. Do not charge the customer again while it may be paid.", a.Number, r.Status, late.ID))
+	}
 }
 
 // beAsked makes an order that was taken over due for a poll. The provider has it, so no denial ends it.

@@ -90,14 +90,19 @@ func (o *Order) supersede(r Observation) {
 // supersededBy names the record that carries the money of an order which had ended without any.
 func (o *Order) supersededBy(id uuid.UUID, reason string, r Observation) {
 	o.SupersededBy = &id
+	o.adviseAgainstRetry(reason)
+	o.step(o.Status, r.Source, withField(r.providerData(), "superseded_by", id.String()), r.At)
+	o.snapshot()
+}
+
+// adviseAgainstRetry tells the shop of a payment or refund without money not to try another one.
+func (o *Order) adviseAgainstRetry(reason string) {
 	if o.Failure != nil {
 		failure := *o.Failure // snapshots share it
 		failure.Advice = gateway.AdviceDoNotRetry
 		o.Failure = &failure
 	}
 	o.StatusReason = reason
-	o.step(o.Status, r.Source, withField(r.providerData(), "superseded_by", id.String()), r.At)
-	o.snapshot()
 }
 
 // lateOrder is a new order for the money of this one, at the same place of the provider.

@@ -120,3 +120,20 @@ func TestADeclineThatIsPaidAfterAllIsADispute(t *testing.T) {
 	require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
 	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")
 }
+
+// Two accounts decline, and the first attempt is paid after all: the failed order tells the shop not to charge the customer again.
+func TestAFailedOrderOfAPaidAttemptIsNotToBeRetried(t *testing.T) {
+	t.Parallel()
+	d := startDevWith(t, storetest.URL(t), []string{"VISIBILITY_DELAY=1s"}, twoHosts...)
+	d.secondAccount(t.TempDir())
+	d.settings(map[string]any{"rules": []map[string]any{{"amount": 1000, "code": "TECHNICAL_PROCESSING_ERROR"}}})
+	o := d.makes("/v1/payments", direct("advice", 1000, cardMethod(cardSuccess), cascades("provider")), http.StatusCreated)
+	o = d.ends(o.ID, "failed")
+	require.NotEqual(t, "do_not_retry", o.Failure.Advice)
+	var there full
+	there.ProviderOrderID = d.attempts(o.ID)[0].ProviderOrderID
+	d.later(there, "late_success", 0)
+	eventually(t, func() bool { return d.full(o.ID).Failure.Advice == "do_not_retry" })
+	require.Contains(t, *d.full(o.ID).StatusReason, "Attempt 1 is reported as succeeded.")
+	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")
+}
