@@ -110,6 +110,7 @@ type Service struct {
 	Config
 	gateways sync.Map // openedAs → *opened
 	files    *limit.Limiter
+	reading  *limit.Limiter // of transaction reports
 }
 
 // New returns the use cases. Store and Drivers are required.
@@ -151,7 +152,7 @@ func New(c Config) *Service {
 		c.BeginExternalCall = func(ctx context.Context, _ Subject) (context.Context, func()) { return ctx, func() {} }
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	return &Service{Config: c, files: newFileSlots()}
+	return &Service{Config: c, files: newFileSlots(), reading: limit.New(limit.Bounds{All: transactionReportsRead})}
 }
 
 // openedAs is an account with its secrets of a stage.

@@ -51,6 +51,13 @@ type TransactionReportKey struct {
 	Shop, TransactionReport uuid.UUID
 }
 
+// DueTransactionReport is a transaction report whose next step is due, and the account whose host is asked.
+type DueTransactionReport struct {
+	TransactionReportKey
+
+	Account uuid.UUID
+}
+
 // ErrTransactionReportNotFound is returned for a transaction report that does not exist or belongs to another shop.
 var ErrTransactionReportNotFound = &Error{Code: CodeNotFound, Message: "There is no such transaction report. Check the id, and that the key belongs to the shop that asked for it."}
 

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,56 +83,42 @@ func (s *Service) stepTransactionReport(ctx context.Context, st *TransactionRepo
 	if !ready {
 		return nil
 	}
-	list, _, err := callProvider(ctx, s, st.subject(), s.ProviderTimeout, func(ctx context.Context) (sheet, error) {
-		return s.readTransactionReport(ctx, exporter, st.Task)
+	file, _, err := callProvider(ctx, s, st.subject(), s.ProviderTimeout, func(ctx context.Context) (*bytes.Buffer, error) {
+		file := &bytes.Buffer{}
+		return file, exporter.DownloadTransactionReport(ctx, st.Task, file)
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("download the transaction report: %w", err)
 	}
-	rows, err := s.ownRows(ctx, st, list.columns, list.rows)
+	return s.readTransactionReport(ctx, st, file)
+}
+
+// transactionReportsRead is how many lists are read at once: each takes many times its size in memory. Who waits for a provider reads none.
+const transactionReportsRead = 2
+
+// readTransactionReport takes the shop's rows out of the provider's list.
+func (s *Service) readTransactionReport(ctx context.Context, st *TransactionReport, file io.Reader) error {
+	if err := s.reading.Take(ctx, ""); err != nil {
+		return fmt.Errorf("wait to read the transaction report: %w", err)
+	}
+	defer s.reading.Give("")
+	columns, all, err := s.ReadSheet(file)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	rows, err := s.ownRows(ctx, st, columns, all)
 	if err != nil {
 		return err
 	}
 	if err := s.TransactionReports.SaveTransactionReportRows(ctx, st, rows); err != nil {
 		return err
 	}
-	st.State, st.Columns, st.Rows = TransactionReportReady, list.columns, len(rows)
+	st.State, st.Columns, st.Rows = TransactionReportReady, columns, len(rows)
 	return nil
 }
 
-var (
-	// errUnreadable says that the provider's list came whole and makes no sense, so that it would not the next time.
-	errUnreadable = errors.New("the provider's list cannot be read")
-	// errReadEnough ends a download whose reader is done.
-	errReadEnough = errors.New("the rest is not wanted")
-)
-
-// sheet is a provider's list as it was read.
-type sheet struct {
-	columns []string
-	rows    []map[string]string
-}
-
-// readTransactionReport downloads a list and reads it.
-func (s *Service) readTransactionReport(ctx context.Context, exporter gateway.TransactionReportExporter, task string) (list sheet, err error) {
-	r, w := io.Pipe()
-	defer func() { _ = r.Close() }() // also when the reader panics
-	downloaded := make(chan error, 1)
-	go func() {
-		err := exporter.DownloadTransactionReport(ctx, task, w)
-		_ = w.CloseWithError(err)
-		downloaded <- err
-	}()
-	list.columns, list.rows, err = s.ReadSheet(r)
-	_ = r.CloseWithError(errReadEnough)
-	if downloadErr := <-downloaded; downloadErr != nil && !errors.Is(downloadErr, errReadEnough) {
-		return sheet{}, fmt.Errorf("download the transaction report: %w", downloadErr)
-	}
-	if err != nil {
-		return sheet{}, fmt.Errorf("%w: %w", errUnreadable, err)
-	}
-	return list, nil
-}
+// errUnreadable says that the provider's list came whole and makes no sense, so that it would not the next time.
+var errUnreadable = errors.New("the provider's list cannot be read")
 
 func (s *Service) exporter(ctx context.Context, st *TransactionReport) (gateway.TransactionReportExporter, error) {
 	to, err := s.targetAt(ctx, st.AccountID)

@@ -216,8 +216,7 @@ func TestStatementThatCannotBeReadFails(t *testing.T) {
 	t.Parallel()
 	b := newReportFixture(t)
 	b.started(t)
-	b.ReadSheet = func(r io.Reader) ([]string, []map[string]string, error) { // gives up with the download under way
-		_, _ = r.Read(make([]byte, 1))
+	b.ReadSheet = func(io.Reader) ([]string, []map[string]string, error) {
 		return nil, nil, errors.New("not a workbook")
 	}
 	require.ErrorContains(t, b.advance(t.Context()), "not a workbook")
@@ -322,19 +321,50 @@ func TestStatementFilesAreGivenOutAFewAtOnce(t *testing.T) {
 	require.False(t, f.TryTake(shops[0]))
 }
 
-func TestStatementReaderThatPanicsLetsItsDownloadEnd(t *testing.T) {
+// A list is read once it is here: a provider that hangs keeps nobody from reading another one. So many are read at once.
+func TestStatementsAreReadAFewAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newReportFixture(t)
 	b.started(t)
-	ended := make(chan error, 1)
-	b.fake.DownloadTransactionReportFunc = func(_ context.Context, _ string, w io.Writer) error {
-		_, err := io.WriteString(w, "one\n")
-		ended <- err
-		return err
+	reading, read, hanging, end := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
+	b.ReadSheet = func(io.Reader) ([]string, []map[string]string, error) {
+		reading <- true
+		<-read
+		return nil, nil, errors.New("not a workbook")
 	}
+	whole := b.fake.DownloadTransactionReportFunc
+	b.fake.DownloadTransactionReportFunc = func(context.Context, string, io.Writer) error {
+		hanging <- true
+		<-end
+		return &gateway.Error{Kind: gateway.KindUnknown, Op: "export"}
+	}
+	var all errgroup.Group
+	step := func(ctx context.Context) error { st := b.kept; return b.stepTransactionReport(ctx, &st) }
+	for range 2 * transactionReportsRead {
+		all.Go(func() error { return step(t.Context()) })
+		<-hanging
+	}
+	b.fake.DownloadTransactionReportFunc = whole
+	for range transactionReportsRead {
+		all.Go(func() error { return step(t.Context()) })
+		<-reading
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, step(ctx), context.Canceled, "another one waits")
+	close(read)
+	close(end)
+	require.Error(t, all.Wait())
+	require.Equal(t, transactionReportsRead, b.reading.Free())
+}
+
+func TestStatementReaderThatPanicsLeavesRoomForTheNext(t *testing.T) {
+	t.Parallel()
+	b := newReportFixture(t)
+	b.started(t)
 	b.ReadSheet = func(io.Reader) ([]string, []map[string]string, error) { panic("malformed") }
 	require.Panics(t, func() { _ = b.advance(t.Context()) })
-	require.ErrorIs(t, <-ended, io.ErrClosedPipe)
+	require.Equal(t, transactionReportsRead, b.reading.Free())
 }
 
 // A step is taken for as long as the statement may take, and to the end of it.

@@ -236,26 +236,28 @@ func errTransactionReportMoved(st *payment.TransactionReport) error {
 	return fmt.Errorf("statement %s is not as it was loaded: somebody else took this step", st.ID)
 }
 
-// LeaseDueTransactionReports returns up to limit statements whose next step is due, the longest due first. Each is due again after
-// lease: a step that came to its end has set a time of its own by then, and one whose process died is made up for. Several
-// processes may call it at once and never get the same statement.
-func (s *Store) LeaseDueTransactionReports(ctx context.Context, limit int, lease time.Duration) ([]payment.TransactionReportKey, error) {
-	var keys []payment.TransactionReportKey
+// LeaseDueTransactionReports returns up to limit statements whose next step is due, the longest due first: of each account one, and of
+// busy ones none. Each is due again after lease: a step that came to its end has set a time of its own by then, and one whose process
+// died is made up for. Several processes may call it at once and never get the same statement.
+func (s *Store) LeaseDueTransactionReports(ctx context.Context, busy []uuid.UUID, limit int, lease time.Duration) ([]payment.DueTransactionReport, error) {
+	var leased []payment.DueTransactionReport
+	busy = append([]uuid.UUID{}, busy...)
 	now := s.Now()
 	err := s.leaseDue(ctx, due{
 		doing: "lease due statements",
 		shops: func(ctx context.Context, q *db.Queries, most int32) ([]uuid.UUID, error) {
-			return q.ShopsOfDueTransactionReports(ctx, db.ShopsOfDueTransactionReportsParams{Now: now, MaxRows: most})
+			return q.ShopsOfDueTransactionReports(ctx, db.ShopsOfDueTransactionReportsParams{Now: now, Busy: busy, MaxRows: most})
 		},
 		take: func(ctx context.Context, q *db.Queries, shop *uuid.UUID, most int32) (int, error) {
-			rows, err := q.LeaseDueTransactionReports(ctx, db.LeaseDueTransactionReportsParams{Now: now, ShopID: shop, LeasedUntil: now.Add(lease), MaxRows: most})
+			rows, err := q.LeaseDueTransactionReports(ctx, db.LeaseDueTransactionReportsParams{Now: now, ShopID: shop, Busy: busy, LeasedUntil: now.Add(lease), MaxRows: most})
 			for _, r := range rows {
-				keys = append(keys, payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID})
+				leased = append(leased, payment.DueTransactionReport{TransactionReportKey: payment.TransactionReportKey{Shop: r.ShopID, TransactionReport: r.ID}, Account: r.AccountID})
+				busy = append(busy, r.AccountID)
 			}
 			return len(rows), err
 		},
 	}, limit)
-	return keys, err
+	return leased, err
 }
 
 // RenewTransactionReport lets the lease of a statement end later. One that is ready or failed meanwhile is left alone.

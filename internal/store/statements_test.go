@@ -275,12 +275,22 @@ func TestEndOfAStatementIsFinal(t *testing.T) {
 	}
 }
 
+// Of each account one is leased, however many processes ask, and none of a busy account.
 func TestDueStatementsAreLeasedOnce(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	const due = 30
-	for range due {
-		b.transactionReport(t)
+	const accounts, each = 6, 3
+	for n := range accounts {
+		account := b.account
+		if n > 0 {
+			var err error
+			account, err = b.CreateAccount(t.Context(), store.NewAccount{Name: fmt.Sprintf("EUR-report-%d", n), Provider: "fake", Currency: "EUR", Shops: []string{b.shop.Name}})
+			require.NoError(t, err)
+		}
+		for range each {
+			st := b.transactionReport(t)
+			b.exec(t, "UPDATE transaction_reports SET account_id = $1 WHERE id = $2", account.ID, st.ID)
+		}
 	}
 	b.saved(t, b.transactionReport(t), payment.TransactionReportReady)
 	later := b.transactionReport(t)
@@ -288,33 +298,45 @@ func TestDueStatementsAreLeasedOnce(t *testing.T) {
 	later.Polls, later.NextPollAt = 1, &at
 	require.NoError(t, b.SaveTransactionReport(t.Context(), later))
 
-	leased := make([][]payment.TransactionReportKey, 8)
+	first, err := b.LeaseDueTransactionReports(t.Context(), nil, 4, 20*time.Second)
+	require.NoError(t, err)
+	require.Len(t, first, 4)
+	var busy []uuid.UUID
+	for _, due := range first {
+		require.NotContains(t, busy, due.Account, "of each account one")
+		busy = append(busy, due.Account)
+	}
+	second, err := b.LeaseDueTransactionReports(t.Context(), busy, 4, 20*time.Second)
+	require.NoError(t, err)
+	require.Len(t, second, accounts-4, "of busy accounts none")
+
+	leased := make([][]payment.DueTransactionReport, 8)
 	errs := race(len(leased), func(i int) (err error) {
-		leased[i], err = b.LeaseDueTransactionReports(context.Background(), 7, 20*time.Second)
+		leased[i], err = b.LeaseDueTransactionReports(context.Background(), nil, 7, 20*time.Second)
 		return err
 	})
 	require.NoError(t, errors.Join(errs...))
-	all := slices.Concat(leased...)
-	for len(all) < due { // whoever came while others held everything has skipped it
-		keys, err := b.LeaseDueTransactionReports(t.Context(), 7, 20*time.Second)
+	all := slices.Concat(append(leased, first, second)...)
+	for len(all) < accounts*each { // whoever came while others held everything has skipped it
+		due, err := b.LeaseDueTransactionReports(t.Context(), nil, 7, 20*time.Second)
 		require.NoError(t, err)
-		require.NotEmpty(t, keys)
-		all = append(all, keys...)
+		require.NotEmpty(t, due)
+		all = append(all, due...)
 	}
 	different := map[payment.TransactionReportKey]bool{}
-	for _, k := range all {
-		different[k] = true
+	for _, due := range all {
+		different[due.TransactionReportKey] = true
 	}
-	require.Len(t, all, due)
-	require.Len(t, different, due)
+	require.Len(t, all, accounts*each)
+	require.Len(t, different, accounts*each)
 	require.False(t, different[payment.TransactionReportKey{Shop: later.Shop, TransactionReport: later.ID}])
-	keys, err := b.LeaseDueTransactionReports(t.Context(), 100, 20*time.Second)
+	due, err := b.LeaseDueTransactionReports(t.Context(), nil, 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Empty(t, keys)
+	require.Empty(t, due)
 	b.clock.Add(20 * time.Second)
-	keys, err = b.LeaseDueTransactionReports(t.Context(), 100, 20*time.Second)
+	due, err = b.LeaseDueTransactionReports(t.Context(), nil, 100, 20*time.Second)
 	require.NoError(t, err)
-	require.Len(t, keys, due+1, "a lease that nobody ended runs out")
+	require.Len(t, due, accounts, "a lease that nobody ended runs out")
 }
 
 func TestTheLeaseOfAStatementIsRenewed(t *testing.T) {
@@ -323,7 +345,7 @@ func TestTheLeaseOfAStatementIsRenewed(t *testing.T) {
 	st := b.transactionReport(t)
 	key := payment.TransactionReportKey{Shop: st.Shop, TransactionReport: st.ID}
 	due := func() int {
-		keys, err := b.LeaseDueTransactionReports(t.Context(), 10, 20*time.Second)
+		keys, err := b.LeaseDueTransactionReports(t.Context(), nil, 10, 20*time.Second)
 		require.NoError(t, err)
 		return len(keys)
 	}
@@ -353,6 +375,6 @@ func TestStatementsOfADatabaseThatIsDown(t *testing.T) {
 	_, err = s.TransactionReport(t.Context(), uuid.New(), uuid.New())
 	requireUnavailable(t, err)
 	requireUnavailable(t, s.SaveTransactionReport(t.Context(), &payment.TransactionReport{}))
-	_, err = s.LeaseDueTransactionReports(t.Context(), 1, time.Second)
+	_, err = s.LeaseDueTransactionReports(t.Context(), nil, 1, time.Second)
 	requireUnavailable(t, err)
 }

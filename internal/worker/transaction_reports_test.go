@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,39 +17,55 @@ import (
 	"payrelay/internal/payment"
 )
 
-// dueTransactionReports are statements whose steps are due, with their leases.
+// dueTransactionReports are statements whose steps are due, with their leases, each of its own account.
 type dueTransactionReports struct {
 	mu    sync.Mutex
-	due   map[payment.TransactionReportKey]time.Time
+	due   map[payment.DueTransactionReport]time.Time
 	step  func(ctx context.Context, id uuid.UUID) error
 	taken atomic.Int64
 }
 
 func newDueTransactionReports(n int) *dueTransactionReports {
-	d := &dueTransactionReports{due: map[payment.TransactionReportKey]time.Time{}}
+	d := &dueTransactionReports{due: map[payment.DueTransactionReport]time.Time{}}
 	for range n {
-		d.due[payment.TransactionReportKey{Shop: uuid.New(), TransactionReport: uuid.New()}] = time.Now()
+		d.add(uuid.New())
 	}
 	return d
 }
 
-func (d *dueTransactionReports) LeaseDueTransactionReports(_ context.Context, limit int, lease time.Duration) (keys []payment.TransactionReportKey, err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for key, at := range d.due {
-		if len(keys) < limit && !at.After(time.Now()) {
-			d.due[key] = time.Now().Add(lease)
-			keys = append(keys, key)
+func (d *dueTransactionReports) add(account uuid.UUID) (id uuid.UUID) {
+	id = uuid.New()
+	d.due[payment.DueTransactionReport{TransactionReportKey: payment.TransactionReportKey{Shop: uuid.New(), TransactionReport: id}, Account: account}] = time.Now()
+	return id
+}
+
+func (d *dueTransactionReports) of(key payment.TransactionReportKey) (of payment.DueTransactionReport) {
+	for of = range d.due {
+		if of.TransactionReportKey == key {
+			return of
 		}
 	}
-	return keys, nil
+	return payment.DueTransactionReport{}
+}
+
+func (d *dueTransactionReports) LeaseDueTransactionReports(_ context.Context, busy []uuid.UUID, limit int, lease time.Duration) (leased []payment.DueTransactionReport, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	busy = slices.Clone(busy)
+	for due, at := range d.due {
+		if len(leased) < limit && !at.After(time.Now()) && !slices.Contains(busy, due.Account) {
+			d.due[due] = time.Now().Add(lease)
+			leased, busy = append(leased, due), append(busy, due.Account)
+		}
+	}
+	return leased, nil
 }
 
 func (d *dueTransactionReports) RenewTransactionReport(_ context.Context, key payment.TransactionReportKey, lease time.Duration) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, open := d.due[key]; open {
-		d.due[key] = time.Now().Add(lease)
+	if due := d.of(key); due.Account != uuid.Nil {
+		d.due[due] = time.Now().Add(lease)
 	}
 	return nil
 }
@@ -59,7 +76,7 @@ func (d *dueTransactionReports) AdvanceTransactionReport(ctx context.Context, sh
 	if err == nil {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		delete(d.due, payment.TransactionReportKey{Shop: shop, TransactionReport: id})
+		delete(d.due, d.of(payment.TransactionReportKey{Shop: shop, TransactionReport: id}))
 	}
 	return err
 }
@@ -75,7 +92,7 @@ func (d *dueTransactionReports) run(length time.Duration, log *lines) {
 func TestALongStepIsTakenOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		d := newDueTransactionReports(6)
+		d := newDueTransactionReports(20)
 		var running, most atomic.Int64
 		d.step = func(context.Context, uuid.UUID) error {
 			most.Store(max(most.Load(), running.Add(1)))
@@ -88,7 +105,7 @@ func TestALongStepIsTakenOnce(t *testing.T) {
 			replicas.Go(func() { d.run(5*time.Minute, &lines{}) })
 		}
 		replicas.Wait()
-		require.EqualValues(t, 6, d.taken.Load())
+		require.EqualValues(t, 20, d.taken.Load())
 		require.EqualValues(t, 2*transactionReportWorkers, most.Load())
 	})
 }
@@ -98,7 +115,7 @@ func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		d, log := newDueTransactionReports(1), &lines{}
-		dead, err := d.LeaseDueTransactionReports(context.Background(), 1, TransactionReportLease) // by a process that is killed now
+		dead, err := d.LeaseDueTransactionReports(context.Background(), nil, 1, TransactionReportLease) // by a process that is killed now
 		require.NoError(t, err)
 		require.Len(t, dead, 1)
 		begin, at := time.Now(), []time.Duration{}
@@ -121,6 +138,42 @@ func TestAStepThatWasNotDoneIsTakenAgain(t *testing.T) {
 		require.Equal(t, 1, log.count("a step of a transaction report panicked"))
 		require.Zero(t, log.count("a secret"))
 		require.Equal(t, 1, log.count("a step of a transaction report failed"))
+	})
+}
+
+// A host that hangs holds up the reports of its own account, one at a time, and nobody else's.
+func TestAHostThatHangsDelaysItsOwnReportsOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d, away, begin := newDueTransactionReports(0), uuid.New(), time.Now()
+		hanging := map[uuid.UUID]bool{}
+		for range 20 {
+			hanging[d.add(away)] = true
+		}
+		well := uuid.New()
+		for range 5 {
+			d.add(well)
+		}
+		for range 10 {
+			d.add(uuid.New())
+		}
+		var waiting, most, done atomic.Int64
+		var slowest time.Duration
+		d.step = func(ctx context.Context, id uuid.UUID) error {
+			if hanging[id] {
+				most.Store(max(most.Load(), waiting.Add(1)))
+				defer waiting.Add(-1)
+				<-time.After(10 * time.Second)
+				return ctx.Err()
+			}
+			slowest = max(slowest, time.Since(begin))
+			done.Add(1)
+			return nil
+		}
+		d.run(time.Minute, &lines{})
+		require.EqualValues(t, 15, done.Load())
+		require.LessOrEqual(t, slowest, 2*transactionReportSweepEvery)
+		require.EqualValues(t, 1, most.Load())
 	})
 }
 

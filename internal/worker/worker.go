@@ -44,7 +44,7 @@ type Config struct {
 type Workers struct {
 	polls              []*leases[payment.Key]
 	deliveries         *leases[task]
-	transactionReports *leases[payment.TransactionReportKey]
+	transactionReports *leases[payment.DueTransactionReport]
 	mandates           *leases[payment.Key]
 	tasks              []Task
 	log                zerolog.Logger

@@ -51,16 +51,21 @@ SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference
 WHERE provider_reference = ANY(@ids::text[]) AND provider_reference <> '';
 
 -- name: LeaseDueTransactionReports :many
-WITH due AS (
-    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid) ORDER BY next_poll_at LIMIT @max_rows FOR NO KEY UPDATE SKIP LOCKED
+-- Of each account the report that is due the longest, unless the account is busy.
+WITH first AS MATERIALIZED (
+    SELECT DISTINCT ON (account_id) shop_id, id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR shop_id = sqlc.narg('shop_id')::uuid)
+        AND account_id <> ALL(@busy::uuid[]) ORDER BY account_id, next_poll_at, id
+), due AS (
+    SELECT t.shop_id, t.id FROM transaction_reports t JOIN first USING (shop_id, id) WHERE t.next_poll_at <= @now::timestamptz AND (sqlc.narg('shop_id')::uuid IS NULL OR t.shop_id = sqlc.narg('shop_id')::uuid)
+    ORDER BY t.next_poll_at LIMIT @max_rows FOR NO KEY UPDATE OF t SKIP LOCKED
 )
 UPDATE transaction_reports SET next_poll_at = @leased_until::timestamptz FROM due
 WHERE transaction_reports.shop_id = due.shop_id AND transaction_reports.id = due.id
     AND (sqlc.narg('shop_id')::uuid IS NULL OR transaction_reports.shop_id = sqlc.narg('shop_id')::uuid)
-RETURNING transaction_reports.shop_id, transaction_reports.id;
+RETURNING transaction_reports.shop_id, transaction_reports.id, transaction_reports.account_id;
 
 -- name: ShopsOfDueTransactionReports :many
-SELECT shop_id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT @max_rows;
+SELECT shop_id FROM transaction_reports WHERE next_poll_at <= @now::timestamptz AND account_id <> ALL(@busy::uuid[]) GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT @max_rows;
 
 -- name: RenewTransactionReport :execrows
 UPDATE transaction_reports SET next_poll_at = @leased_until::timestamptz

@@ -169,32 +169,40 @@ func (q *Queries) LatestTransactionReports(ctx context.Context, maxRows int32) (
 }
 
 const LeaseDueTransactionReports = `-- name: LeaseDueTransactionReports :many
-WITH due AS (
-    SELECT shop_id, id FROM transaction_reports WHERE next_poll_at <= $3::timestamptz AND ($2::uuid IS NULL OR shop_id = $2::uuid) ORDER BY next_poll_at LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+WITH first AS MATERIALIZED (
+    SELECT DISTINCT ON (account_id) shop_id, id FROM transaction_reports WHERE next_poll_at <= $3::timestamptz AND ($2::uuid IS NULL OR shop_id = $2::uuid)
+        AND account_id <> ALL($4::uuid[]) ORDER BY account_id, next_poll_at, id
+), due AS (
+    SELECT t.shop_id, t.id FROM transaction_reports t JOIN first USING (shop_id, id) WHERE t.next_poll_at <= $3::timestamptz AND ($2::uuid IS NULL OR t.shop_id = $2::uuid)
+    ORDER BY t.next_poll_at LIMIT $5 FOR NO KEY UPDATE OF t SKIP LOCKED
 )
 UPDATE transaction_reports SET next_poll_at = $1::timestamptz FROM due
 WHERE transaction_reports.shop_id = due.shop_id AND transaction_reports.id = due.id
     AND ($2::uuid IS NULL OR transaction_reports.shop_id = $2::uuid)
-RETURNING transaction_reports.shop_id, transaction_reports.id
+RETURNING transaction_reports.shop_id, transaction_reports.id, transaction_reports.account_id
 `
 
 type LeaseDueTransactionReportsParams struct {
-	LeasedUntil time.Time  `db:"leased_until"`
-	ShopID      *uuid.UUID `db:"shop_id"`
-	Now         time.Time  `db:"now"`
-	MaxRows     int32      `db:"max_rows"`
+	LeasedUntil time.Time   `db:"leased_until"`
+	ShopID      *uuid.UUID  `db:"shop_id"`
+	Now         time.Time   `db:"now"`
+	Busy        []uuid.UUID `db:"busy"`
+	MaxRows     int32       `db:"max_rows"`
 }
 
 type LeaseDueTransactionReportsRow struct {
-	ShopID uuid.UUID `db:"shop_id"`
-	ID     uuid.UUID `db:"id"`
+	ShopID    uuid.UUID `db:"shop_id"`
+	ID        uuid.UUID `db:"id"`
+	AccountID uuid.UUID `db:"account_id"`
 }
 
+// Of each account the report that is due the longest, unless the account is busy.
 func (q *Queries) LeaseDueTransactionReports(ctx context.Context, arg LeaseDueTransactionReportsParams) ([]LeaseDueTransactionReportsRow, error) {
 	rows, err := q.db.Query(ctx, LeaseDueTransactionReports,
 		arg.LeasedUntil,
 		arg.ShopID,
 		arg.Now,
+		arg.Busy,
 		arg.MaxRows,
 	)
 	if err != nil {
@@ -204,7 +212,7 @@ func (q *Queries) LeaseDueTransactionReports(ctx context.Context, arg LeaseDueTr
 	var items []LeaseDueTransactionReportsRow
 	for rows.Next() {
 		var i LeaseDueTransactionReportsRow
-		if err := rows.Scan(&i.ShopID, &i.ID); err != nil {
+		if err := rows.Scan(&i.ShopID, &i.ID, &i.AccountID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -296,16 +304,17 @@ func (q *Queries) RenewTransactionReport(ctx context.Context, arg RenewTransacti
 }
 
 const ShopsOfDueTransactionReports = `-- name: ShopsOfDueTransactionReports :many
-SELECT shop_id FROM transaction_reports WHERE next_poll_at <= $1::timestamptz GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT $2
+SELECT shop_id FROM transaction_reports WHERE next_poll_at <= $1::timestamptz AND account_id <> ALL($2::uuid[]) GROUP BY shop_id ORDER BY min(next_poll_at) LIMIT $3
 `
 
 type ShopsOfDueTransactionReportsParams struct {
-	Now     time.Time `db:"now"`
-	MaxRows int32     `db:"max_rows"`
+	Now     time.Time   `db:"now"`
+	Busy    []uuid.UUID `db:"busy"`
+	MaxRows int32       `db:"max_rows"`
 }
 
 func (q *Queries) ShopsOfDueTransactionReports(ctx context.Context, arg ShopsOfDueTransactionReportsParams) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, ShopsOfDueTransactionReports, arg.Now, arg.MaxRows)
+	rows, err := q.db.Query(ctx, ShopsOfDueTransactionReports, arg.Now, arg.Busy, arg.MaxRows)
 	if err != nil {
 		return nil, err
 	}
