@@ -575,6 +575,7 @@ CREATE TABLE mandates (
     expires_at  timestamptz,
     max_charges integer CONSTRAINT mandates_max_charges CHECK (max_charges > 0), -- after the payment
     schedule    text NOT NULL DEFAULT '' CONSTRAINT mandates_schedule_length CHECK (length(schedule) <= 1000), -- when payrelay charges unasked, as JSON; '' is never
+    counts_from timestamptz,                                -- from when min_days and the schedule count; null is the payment's success
     decision    text NOT NULL DEFAULT '' CONSTRAINT mandates_decision CHECK (decision IN ('', 'paused', 'resumed', 'revoked')),
     decided_at  timestamptz,
     schedule_ends_at timestamptz CONSTRAINT mandates_schedule CHECK (schedule_ends_at IS NULL OR decision = 'revoked'), -- until when a provider may charge what it had planned
@@ -587,8 +588,8 @@ CREATE TABLE mandates (
 -- +goose StatementBegin
 CREATE FUNCTION mandates_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF (OLD.shop_id, OLD.id, OLD.max_amount, OLD.min_days, OLD.expires_at, OLD.max_charges, OLD.schedule) IS DISTINCT FROM
-            (NEW.shop_id, NEW.id, NEW.max_amount, NEW.min_days, NEW.expires_at, NEW.max_charges, NEW.schedule) THEN
+    IF (OLD.shop_id, OLD.id, OLD.max_amount, OLD.min_days, OLD.expires_at, OLD.max_charges, OLD.schedule, OLD.counts_from) IS DISTINCT FROM
+            (NEW.shop_id, NEW.id, NEW.max_amount, NEW.min_days, NEW.expires_at, NEW.max_charges, NEW.schedule, NEW.counts_from) THEN
         PERFORM violated('mandates_terms', 'the terms of a mandate never change');
     ELSIF OLD.decision = 'revoked' AND NEW.decision <> 'revoked' THEN
         PERFORM violated('mandates_revoked', 'a revoked mandate stays revoked');
@@ -599,6 +600,20 @@ END $$;
 CREATE TRIGGER mandates_changed BEFORE UPDATE ON mandates FOR EACH ROW EXECUTE FUNCTION mandates_changed();
 CREATE TRIGGER mandates_append_only BEFORE DELETE ON mandates FOR EACH ROW EXECUTE FUNCTION append_only();
 CREATE TRIGGER mandates_no_truncate BEFORE TRUNCATE ON mandates FOR EACH STATEMENT EXECUTE FUNCTION append_only();
+
+-- The payments that were made elsewhere and became parents of mandates here. No two shops, and no two orders, have the same one.
+CREATE TABLE imported_orders (
+    merchant          bytea NOT NULL CONSTRAINT imported_orders_merchant_length CHECK (length(merchant) = 32), -- keyed hash of the provider and its merchant
+    provider_order_id text NOT NULL,                        -- as the order's: no id of ours
+    account_id        uuid NOT NULL,
+    shop_id           uuid NOT NULL,
+    order_id          uuid NOT NULL,
+    CONSTRAINT imported_orders_key PRIMARY KEY (merchant, provider_order_id),
+    CONSTRAINT imported_orders_account_key UNIQUE (account_id, provider_order_id), -- also if the merchant's name at the provider changes
+    CONSTRAINT imported_orders_order_key UNIQUE (shop_id, order_id)
+);
+CREATE TRIGGER imported_orders_append_only BEFORE UPDATE OR DELETE ON imported_orders FOR EACH ROW EXECUTE FUNCTION append_only();
+CREATE TRIGGER imported_orders_no_truncate BEFORE TRUNCATE ON imported_orders FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- A row for each decision about a mandate. Its seal is over the seal that the mandate had then, so an older row of a mandate shows.
 CREATE TABLE mandate_decisions (
@@ -1278,7 +1293,7 @@ DROP FUNCTION audit_log_append_only, audit_log_numbered;
 DROP TABLE transaction_report_rows, transaction_reports, idempotency_keys, notification_attempts, deliveries, notifications, feed_rewinds, feed_epochs, feed_positions, failing_destinations, addresses_off, order_attempts, order_conflicts, order_holds;
 DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
-DROP TABLE mandate_decisions, mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
+DROP TABLE imported_orders, mandate_decisions, mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
 DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_demotions, account_health, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;

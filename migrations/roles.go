@@ -98,6 +98,7 @@ var tableRights = []rights{
 	{"mandates", "SELECT, INSERT, UPDATE (decision, decided_at, schedule_ends_at, seal)", ""},
 	{"mandate_decisions", readAndAdd, ""},
 	{"mandate_runs", all, ""},
+	{"imported_orders", "SELECT", "INSERT"},
 	{"order_conflicts", readAndAdd, "UPDATE (reason)"},
 	{"audit_log", readAndAdd, ""},
 

@@ -27,6 +27,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('mandates', 'shop', ''),
     ('mandate_decisions', 'shop', ''),
     ('mandate_runs', 'shop', ''),
+    ('imported_orders', 'local', 'one parent for all shops, written by operators only'),
     ('order_holds', 'shop', ''),
     ('provider_calls', 'shop', ''),
     ('callbacks', 'shop', ''),

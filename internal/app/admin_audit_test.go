@@ -196,6 +196,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"mandate pause":                 {"mandate", "pause", mandate},
 		"mandate resume":                {"mandate", "resume", paused},
 		"mandate revoke":                {"mandate", "revoke", mandate},
+		"mandate import":                {"mandate", "import", secretIn(t, importHeader+"old-1,their-1,1000,EUR\n"), "--shop", "first", "--account", b.importing(t)},
 		"dispute open":                  {"dispute", "open", b.contested.Order.String(), "--kind", "chargeback", "--amount", "10", "--case", "CB-1"},
 		"dispute set":                   {"dispute", "set", b.disputed(t).String(), "--status", "needs_response", "--note", "a parcel", "--evidence", secretIn(t, "signed for")},
 		"dispute resolve":               {"dispute", "resolve", b.disputed(t).String(), "--outcome", "won"},

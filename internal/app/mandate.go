@@ -22,6 +22,7 @@ type mandateCmd struct {
 	Pause  mandatePauseCmd  `cmd:"" help:"Let a mandate be charged no more until it is resumed."`
 	Resume mandateResumeCmd `cmd:"" help:"End the pause of a mandate."`
 	Revoke mandateRevokeCmd `cmd:"" help:"End a mandate for good. Where the provider charges by its own schedule, it is asked to end that."`
+	Import mandateImportCmd `cmd:"" help:"Bring the agreements that customers made before payrelay, from a CSV file."`
 }
 
 // mandates are the use cases about mandates, for a command. A command that may call the provider is online.

@@ -43,6 +43,8 @@ type Setting struct {
 	Required            bool
 	// Host says that the setting is the address that calls go to.
 	Host bool
+	// Merchant says that it names the merchant: no two payments of one share an id.
+	Merchant bool
 }
 
 // Account is a merchant account at a provider, as an operator set it up.

@@ -63,6 +63,8 @@ func origin(o *payment.Order) string {
 		return "late_success"
 	case o.Scheduled():
 		return "provider_schedule"
+	case o.Imported():
+		return "imported"
 	}
 	if _, due := o.Due(); due {
 		return "schedule"
@@ -100,6 +102,8 @@ func renderRemoved(item payment.FeedItem) ([]byte, error) {
 func notificationOf(o *payment.Order, t payment.Transition, id uuid.UUID) oapi.Notification {
 	typ := string(o.Kind) + "." + string(t.To)
 	switch {
+	case o.Kind == gateway.KindPayment && o.Imported() && t.From == payment.StatusCreated: // it was paid long ago: whoever acts on succeeded must not
+		typ = string(o.Kind) + ".imported"
 	case t.From == t.To && t.To == payment.StatusSucceeded: // money came back: whoever acts on succeeded must not act twice
 		typ = string(o.Kind) + ".returned"
 	case t.From == t.To:

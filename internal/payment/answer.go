@@ -90,7 +90,7 @@ func (o *Order) commandFailed(r Observation, err error) Observation {
 // notListed is what an order becomes whose first answer names a state that is not listed, and why. A transfer that was found
 // is with the provider; whether it took what was sent, only a state that is understood tells.
 func notListed(o *Order) (Status, string) {
-	if o.imported() {
+	if o.Imported() {
 		return StatusProcessing, "The provider names a state that is not listed. It is being asked."
 	}
 	return StatusUnknown, "The provider answered with a state that is not listed. It is being asked."

@@ -21,6 +21,9 @@ type MandateTerms struct {
 	MaxCharges int
 	// Schedule is when payrelay charges without being asked, nil for never.
 	Schedule *MandateSchedule
+	// CountsFrom is from when MinDays and the periods of Schedule count, nil for the first payment's success. An agreement that was
+	// imported may have been charged elsewhere since.
+	CountsFrom *time.Time
 }
 
 // MandateStatus is how a mandate stands.
@@ -105,9 +108,17 @@ func (m *Mandate) givenBack() bool {
 	return m.First.Captured > 0 && m.First.Refunded+m.First.Disputed >= m.First.Captured
 }
 
+// countsFrom is from when days and periods count, for a mandate whose first payment has ended.
+func (m *Mandate) countsFrom() time.Time {
+	if m.CountsFrom != nil {
+		return *m.CountsFrom
+	}
+	return *m.First.FinalizedAt
+}
+
 // lastSuccess is when the customer was last charged, the first payment included.
 func (m *Mandate) lastSuccess() time.Time {
-	last := *m.First.FinalizedAt
+	last := m.countsFrom()
 	if m.LastAt != nil && m.LastAt.After(last) {
 		last = *m.LastAt
 	}

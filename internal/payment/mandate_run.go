@@ -18,7 +18,11 @@ const (
 // FirstRun is when something is to be done about a new mandate first: nothing is charged before.
 func (t MandateTerms) FirstRun(created time.Time) time.Time {
 	if t.Schedule != nil {
-		return t.Schedule.dueAt(created, 1)
+		from := created
+		if t.CountsFrom != nil {
+			from = *t.CountsFrom
+		}
+		return t.Schedule.dueAt(from, 1)
 	}
 	return created.AddDate(0, 0, max(t.MinDays, 1)).Add(chargeSettles)
 }
@@ -91,7 +95,7 @@ func (m *Mandate) chargesEnd() *time.Time {
 
 // nextPlanned is when a charge of the provider's schedule is looked for next: soon after each planned time, and a day later.
 func (m *Mandate) nextPlanned(now time.Time) time.Time {
-	first, days := *m.First.FinalizedAt, max(m.MinDays, 1)
+	first, days := m.countsFrom(), max(m.MinDays, 1)
 	for n := max(int(now.Sub(first)/(24*time.Hour))/days-1, 1); ; n++ {
 		planned := first.AddDate(0, 0, n*days)
 		for _, after := range []time.Duration{chargeSettles, chargeComesWithin} {

@@ -110,7 +110,7 @@ func (m *Mandate) scheduleStep(tries []*Order, now time.Time) scheduleStep {
 	case status != MandateActive, m.MaxCharges > 0 && m.Succeeded >= m.MaxCharges:
 		return scheduleStep{}
 	}
-	first := *m.First.FinalizedAt
+	first := m.countsFrom()
 	period := m.Schedule.periodAt(first, now)
 	next := m.Schedule.dueAt(first, period+1)
 	switch {
@@ -158,7 +158,7 @@ func (o *Order) inconclusive() bool {
 // stillDue refuses a scheduled charge of a period that is over: whoever decided on it was slow.
 func (m *Mandate) stillDue(o *Order, now time.Time) error {
 	period, ok := o.Due()
-	if !ok || m.Schedule == nil || m.First.FinalizedAt == nil || m.Schedule.periodAt(*m.First.FinalizedAt, now) == period {
+	if !ok || m.Schedule == nil || m.First.FinalizedAt == nil || m.Schedule.periodAt(m.countsFrom(), now) == period {
 		return nil
 	}
 	return refusedBy(CodeMandateTooSoon, "schedule", fmt.Sprintf("Period %d of the schedule is not the present one.", period))
@@ -208,7 +208,7 @@ func (s *Service) triesOf(ctx context.Context, m *Mandate, now time.Time) (tries
 	if m.First.FinalizedAt == nil {
 		return nil, nil
 	}
-	c := dueCharge{Period: m.Schedule.periodAt(*m.First.FinalizedAt, now)}
+	c := dueCharge{Period: m.Schedule.periodAt(m.countsFrom(), now)}
 	for ; c.Try <= len(m.Schedule.RetryDays); c.Try++ {
 		o, err := s.Store.OrderByReference(ctx, m.First.ShopID, gateway.KindPayment, c.reference(m.First))
 		if CodeOf(err) == CodeNotFound {

@@ -18,7 +18,7 @@ func (o *Order) facts() Facts {
 	if n := len(o.transitions); n > 0 {
 		f.Decided = o.transitions[n-1].Source == SourceOperator
 	}
-	if o.imported() && o.mayComeBack() {
+	if o.Imported() && o.mayComeBack() {
 		f.ReversibleSince = o.FinalizedAt
 	}
 	return f

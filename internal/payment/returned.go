@@ -12,9 +12,6 @@ func (o *Order) sendsMoney() bool {
 	return o.Kind == gateway.KindTransfer || o.Kind == gateway.KindPayout
 }
 
-// imported reports whether the order is a transfer that was started elsewhere: no shop chose a flow for it.
-func (o *Order) imported() bool { return o.Kind == gateway.KindTransfer && o.Flow == "" }
-
 // mayComeBack reports whether money of the order is out and could come back.
 func (o *Order) mayComeBack() bool {
 	return o.sendsMoney() && o.Status == StatusSucceeded && o.Refunded < o.Captured

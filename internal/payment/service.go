@@ -22,6 +22,8 @@ type Config struct {
 	Drivers *gateway.Registry
 	// DisputeStore is needed for disputes only.
 	DisputeStore DisputeStore
+	// Imports is needed for the import of mandates only.
+	Imports ImportStore
 	// TransactionReports, ReadSheet and WriteSheet are needed for transaction reports only.
 	TransactionReports TransactionReportStore
 	ReadSheet          SheetReader

@@ -29,6 +29,8 @@ type NamedOrder struct {
 	Account                            uuid.UUID
 	Parent                             *uuid.UUID
 	ProviderOrderID, ProviderReference string
+	// Imported says that the ids are not ours: another merchant of the provider may have the same ones.
+	Imported bool
 }
 
 // lookupBatch is how many rows of a list are looked up at once.
@@ -101,6 +103,9 @@ func ownerOf(st *TransactionReport, columns []string, fields map[string]string, 
 	var found []NamedOrder
 	for _, column := range columns {
 		for _, o := range named[fields[column]] {
+			if o.Imported && o.Account != st.AccountID { // another merchant's, which has an id of the same letters
+				continue
+			}
 			if o.Key.Shop != st.Shop || o.Account != st.AccountID {
 				return uuid.Nil, false
 			}

@@ -25,7 +25,8 @@ func sealedMandate(m *db.Mandate) *seal.Row {
 	seal.Nullable(r, m.ExpiresAt, (*seal.Row).Time)
 	seal.Nullable(r, m.MaxCharges, func(r *seal.Row, n int32) *seal.Row { return r.Int(int64(n)) })
 	seal.Nullable(r.Text(m.Decision), m.DecidedAt, (*seal.Row).Time)
-	return seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time).Text(m.Schedule)
+	seal.Nullable(r, m.ScheduleEndsAt, (*seal.Row).Time).Text(m.Schedule)
+	return seal.Nullable(r, m.CountsFrom, (*seal.Row).Time)
 }
 
 // scheduleText is a schedule as it is stored, "" for none.
@@ -68,13 +69,13 @@ func (s *Store) insertMandate(ctx context.Context, q *db.Queries, o *payment.Ord
 	}
 	m := db.Mandate{
 		ShopID: o.ShopID, ID: o.ID, MaxAmount: o.Terms.MaxAmount, MinDays: int32(o.Terms.MinDays), ExpiresAt: micros(o.Terms.ExpiresAt), //nolint:gosec // the contract bounds it
-		Schedule: scheduleText(o.Terms.Schedule),
+		Schedule: scheduleText(o.Terms.Schedule), CountsFrom: micros(o.Terms.CountsFrom),
 	}
 	if n := int32(o.Terms.MaxCharges); n > 0 { //nolint:gosec // the contract bounds it
 		m.MaxCharges = &n
 	}
 	_, err = q.InsertMandate(ctx, db.InsertMandateParams{
-		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges, Schedule: m.Schedule,
+		ShopID: m.ShopID, ID: m.ID, MaxAmount: m.MaxAmount, MinDays: m.MinDays, ExpiresAt: m.ExpiresAt, MaxCharges: m.MaxCharges, Schedule: m.Schedule, CountsFrom: m.CountsFrom,
 		Seal: sealer.Seal(sealedMandate(&m)),
 	})
 	if err != nil {
@@ -201,7 +202,7 @@ func (s *Store) mandate(ctx context.Context, found *mandateRow, first *db.Order,
 		return nil, err
 	}
 	m := &payment.Mandate{
-		MandateTerms: payment.MandateTerms{MaxAmount: row.MaxAmount, MinDays: int(row.MinDays), ExpiresAt: utc(row.ExpiresAt)},
+		MandateTerms: payment.MandateTerms{MaxAmount: row.MaxAmount, MinDays: int(row.MinDays), ExpiresAt: utc(row.ExpiresAt), CountsFrom: utc(row.CountsFrom)},
 		Decision:     payment.MandateDecision(row.Decision), DecidedAt: utc(row.DecidedAt), ScheduleEndsAt: utc(row.ScheduleEndsAt), First: o,
 	}
 	if row.MaxCharges != nil {
@@ -346,7 +347,7 @@ func (s *Store) saveDecision(ctx context.Context, q *db.Queries, m *payment.Mand
 	row := db.Mandate{
 		ShopID: m.First.ShopID, ID: m.First.ID, MaxAmount: m.MaxAmount, MinDays: int32(m.MinDays), ExpiresAt: m.ExpiresAt, //nolint:gosec // as it was read
 		Decision: string(m.Decision), DecidedAt: micros(m.DecidedAt), ScheduleEndsAt: micros(m.ScheduleEndsAt),
-		Schedule: scheduleText(m.Schedule),
+		Schedule: scheduleText(m.Schedule), CountsFrom: m.CountsFrom,
 	}
 	if n := int32(m.MaxCharges); n > 0 { //nolint:gosec // as it was read
 		row.MaxCharges = &n

@@ -110,7 +110,7 @@ func render(o *payment.Order, t payment.Transition, id uuid.UUID) (string, []byt
 	typ := string(o.Kind) + "." + string(t.To)
 	b, err := json.Marshal(map[string]any{"id": id, "type": typ, "status": o.Status, "sequence": t.Sequence, "order": map[string]any{
 		"amount": o.Amount.Minor(), "currency": o.Amount.Currency(), "amount_authorized": o.Authorized, "amount_disputed": o.Disputed, "superseded_by": o.SupersededBy, "capture": "automatic", "flow": o.Flow, "recurring": o.Recurring,
-		"provider": o.Provider, "account": o.AccountName, "provider_reference": o.ProviderReference,
+		"provider": o.Provider, "account": o.AccountName, "provider_order_id": o.ProviderOrderID, "provider_reference": o.ProviderReference,
 	}})
 	return typ, b, err
 }

@@ -226,7 +226,7 @@ func (s *Store) OrdersNamed(ctx context.Context, ids []string) ([]payment.NamedO
 	for i, r := range rows {
 		orders[i] = payment.NamedOrder{
 			Key: payment.Key{Shop: r.ShopID, Order: r.ID}, Account: r.AccountID, Parent: r.ParentID,
-			ProviderOrderID: r.ProviderOrderID, ProviderReference: r.ProviderReference,
+			ProviderOrderID: r.ProviderOrderID, ProviderReference: r.ProviderReference, Imported: r.Imported,
 		}
 	}
 	return orders, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/gateway"
 	"payrelay/internal/orderid"
 	"payrelay/internal/payment"
 	"payrelay/internal/store/internal/db"
@@ -57,7 +58,7 @@ func (s *Store) unconfirmed(ctx context.Context, e *entries, o *payment.Order, r
 	for i := range facts {
 		f := &facts[i]
 		switch {
-		case f.name == "provider_order_id":
+		case f.name == "provider_order_id" && !parentOfMandate(o): // whose id is the provider's or somebody else's
 			f.by = "its computation"
 			f.said, err = s.computedID(ctx, o, len(page.attempts[o.ID])+1)
 		case f.name == "account_id":
@@ -166,6 +167,9 @@ func (s *Store) computedID(ctx context.Context, o *payment.Order, attempt int) (
 	id, err := s.ProviderOrderID(ctx, o.ShopID, o.Kind, reference, min(attempt, orderid.LargestAttempt))
 	return &id, err
 }
+
+// parentOfMandate reports whether an order has an id at its provider that payrelay did not make.
+func parentOfMandate(o *payment.Order) bool { return o.Kind == gateway.KindPayment && o.Imported() }
 
 // accountNamed is the id of the account that an order names, nil if the settings have none.
 func (e *entries) accountNamed(o *payment.Order) *string {

@@ -30,6 +30,7 @@ type verifiedPage struct {
 	refunds     map[uuid.UUID]db.RefundsToVerifyRow
 	remnants    []db.RemnantsToVerifyRow // of orders that are gone
 	unmandated  []uuid.UUID              // payments whose mandates are gone
+	imported    map[uuid.UUID]bool       // parents that nobody can import again
 	undone      []db.WorkToVerifyRow     // orders that are not polled, and notifications that are not sent
 }
 
@@ -38,7 +39,7 @@ func readPage(ctx context.Context, q *db.Queries, shop, after, until uuid.UUID) 
 	p := &verifiedPage{
 		shop: shop, until: until, orders: map[uuid.UUID]*db.Order{}, histories: map[uuid.UUID][]db.OrderTransition{}, attempts: map[uuid.UUID][]db.OrderAttempt{},
 		notified: map[uuid.UUID][]db.NotificationsToVerifyRow{}, applied: map[uuid.UUID]int64{}, unnamed: map[uuid.UUID]bool{},
-		unfound: map[uuid.UUID]bool{}, conflicts: map[uuid.UUID][]db.ConflictsToVerifyRow{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
+		unfound: map[uuid.UUID]bool{}, imported: map[uuid.UUID]bool{}, conflicts: map[uuid.UUID][]db.ConflictsToVerifyRow{}, refunds: map[uuid.UUID]db.RefundsToVerifyRow{},
 	}
 	orders, err := q.OrdersToVerify(ctx, db.OrdersToVerifyParams{ShopID: shop, After: after, Until: until, MaxRows: verifyPage})
 	if err != nil {
@@ -121,6 +122,13 @@ func (p *verifiedPage) readMore(ctx context.Context, q *db.Queries, after uuid.U
 	if p.remnants, err = q.RemnantsToVerify(ctx, db.RemnantsToVerifyParams{ShopID: p.shop, After: after, Until: p.until}); err != nil {
 		return err
 	}
+	imported, err := q.ImportedOrdersToVerify(ctx, db.ImportedOrdersToVerifyParams{ShopID: p.shop, After: after, Until: p.until})
+	if err != nil {
+		return err
+	}
+	for _, id := range imported {
+		p.imported[id] = true
+	}
 	p.unmandated, err = q.UnmandatedPayments(ctx, db.UnmandatedPaymentsParams{ShopID: p.shop, After: after, Until: p.until})
 	return err
 }
@@ -142,6 +150,9 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		}
 		v.encrypted(p, o, row)
 		v.names(p, row)
+		if parentOfMandate(o) && !p.imported[id] {
+			v.found(Finding{"imported_orders", id.String(), "nothing keeps the parent of this mandate from being imported again"})
+		}
 		history := p.histories[id]
 		v.done.Transitions += len(history)
 		if step, what := brokenStep(sealer, history, p.moved(id)); what != "" {

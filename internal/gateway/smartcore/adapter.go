@@ -65,7 +65,7 @@ func (*Driver) Describe() gateway.Description {
 			{Name: settingPart, Help: "captures of a part of a hold: yes or no; say no for an installation that takes all of it whatever it is asked for", Default: "yes"},
 		},
 		Secrets: []gateway.Setting{
-			{Name: secretKey, Help: "MerchantKey, the user name towards the API", Required: true},
+			{Name: secretKey, Help: "MerchantKey, the user name towards the API", Required: true, Merchant: true},
 			{Name: secretSecret, Help: "Secret, the password towards the API", Required: true},
 			{Name: secretCallback, Help: "what callbacks are signed with, if it is not the secret"},
 		},

@@ -1,6 +1,20 @@
 -- name: InsertMandate :execrows
-INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, seal)
-VALUES (@shop_id, @id, @max_amount, @min_days, @expires_at, @max_charges, @schedule, @seal);
+INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, counts_from, seal)
+VALUES (@shop_id, @id, @max_amount, @min_days, @expires_at, @max_charges, @schedule, @counts_from, @seal);
+
+-- name: InsertImportedOrder :exec
+INSERT INTO imported_orders (merchant, provider_order_id, account_id, shop_id, order_id) VALUES ($1, $2, $3, $4, $5);
+
+-- name: ImportedAs :many
+-- The order of a parent, or none.
+SELECT shop_id, order_id FROM imported_orders WHERE provider_order_id = @provider_order_id AND (merchant = @merchant OR account_id = @account_id) LIMIT 1;
+
+-- name: OwnOrderCalled :many
+-- The order that payrelay made under an id at a provider, or none.
+SELECT shop_id, id AS order_id FROM orders WHERE provider_order_id = @provider_order_id AND NOT (kind = 'payment' AND recurring AND flow = '') LIMIT 1;
+
+-- name: ImportedOrdersToVerify :many
+SELECT order_id FROM imported_orders WHERE shop_id = @shop_id AND order_id > @after AND order_id <= @until;
 
 -- name: MandateForUpdate :one
 SELECT * FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE;

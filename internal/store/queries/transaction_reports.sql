@@ -44,10 +44,10 @@ SELECT id, data_key FROM orders WHERE shop_id = $1 AND id = ANY(@orders::uuid[])
 
 -- name: OrdersNamed :many
 -- Orders of all shops that the provider knows by one of these ids, ours or its own.
-SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference, (kind = 'payment' AND recurring AND flow = '')::boolean AS imported FROM orders
 WHERE provider_order_id = ANY(@ids::text[])
 UNION
-SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference, (kind = 'payment' AND recurring AND flow = '')::boolean AS imported FROM orders
 WHERE provider_reference = ANY(@ids::text[]) AND provider_reference <> '';
 
 -- name: LeaseDueTransactionReports :many

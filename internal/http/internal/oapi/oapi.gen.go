@@ -642,9 +642,9 @@ type Notification struct {
 	// Sequence The transition that it tells of.
 	Sequence int `json:"sequence"`
 
-	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back; for a step of a dispute `dispute`, a dot, and what it did. Known values:
+	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back; `payment.imported` for a payment that was paid before it was imported; for a step of a dispute `dispute`, a dot, and what it did. Known values:
 	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
-	// `payment.canceled`, `payment.late_success`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `refund.late_success`, `payout.unknown`,
+	// `payment.canceled`, `payment.late_success`, `payment.imported`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `refund.late_success`, `payout.unknown`,
 	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
 	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
 	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`,
@@ -698,7 +698,7 @@ type Order struct {
 	Failure     *Failure   `json:"failure"`
 	FinalizedAt *time.Time `json:"finalized_at"`
 
-	// Flow Known values: `hosted`, `direct`. `null` where no customer takes part.
+	// Flow Known values: `hosted`, `direct`. `null` where no customer takes part, and of what was imported.
 	Flow *string   `json:"flow"`
 	Id   uuid.UUID `json:"id"`
 
@@ -715,7 +715,7 @@ type Order struct {
 	// Object Always `order`.
 	Object string `json:"object"`
 
-	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. `schedule`: payrelay charged the mandate by its `schedule`; its `reference` is that one's with `~due-PERIOD-TRY`. Known values: `request`, `late_success`, `provider_schedule`, `schedule`.
+	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. `schedule`: payrelay charged the mandate by its `schedule`; its `reference` is that one's with `~due-PERIOD-TRY`. `imported`: it was started elsewhere, and the provider was asked about it: a transfer, or the first payment of a mandate that an operator imported. Known values: `request`, `late_success`, `provider_schedule`, `schedule`, `imported`.
 	Origin string `json:"origin"`
 
 	// ParentId The payment that a refund, a charge or late money belongs to: of a charge it is the mandate.

@@ -215,9 +215,98 @@ func (q *Queries) DecideMandate(ctx context.Context, arg DecideMandateParams) (i
 	return result.RowsAffected(), nil
 }
 
+const ImportedAs = `-- name: ImportedAs :many
+SELECT shop_id, order_id FROM imported_orders WHERE provider_order_id = $1 AND (merchant = $2 OR account_id = $3) LIMIT 1
+`
+
+type ImportedAsParams struct {
+	ProviderOrderID string    `db:"provider_order_id"`
+	Merchant        []byte    `db:"merchant"`
+	AccountID       uuid.UUID `db:"account_id"`
+}
+
+type ImportedAsRow struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+// The order of a parent, or none.
+func (q *Queries) ImportedAs(ctx context.Context, arg ImportedAsParams) ([]ImportedAsRow, error) {
+	rows, err := q.db.Query(ctx, ImportedAs, arg.ProviderOrderID, arg.Merchant, arg.AccountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ImportedAsRow
+	for rows.Next() {
+		var i ImportedAsRow
+		if err := rows.Scan(&i.ShopID, &i.OrderID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ImportedOrdersToVerify = `-- name: ImportedOrdersToVerify :many
+SELECT order_id FROM imported_orders WHERE shop_id = $1 AND order_id > $2 AND order_id <= $3
+`
+
+type ImportedOrdersToVerifyParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	After  uuid.UUID `db:"after"`
+	Until  uuid.UUID `db:"until"`
+}
+
+func (q *Queries) ImportedOrdersToVerify(ctx context.Context, arg ImportedOrdersToVerifyParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, ImportedOrdersToVerify, arg.ShopID, arg.After, arg.Until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var order_id uuid.UUID
+		if err := rows.Scan(&order_id); err != nil {
+			return nil, err
+		}
+		items = append(items, order_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const InsertImportedOrder = `-- name: InsertImportedOrder :exec
+INSERT INTO imported_orders (merchant, provider_order_id, account_id, shop_id, order_id) VALUES ($1, $2, $3, $4, $5)
+`
+
+type InsertImportedOrderParams struct {
+	Merchant        []byte    `db:"merchant"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	AccountID       uuid.UUID `db:"account_id"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+}
+
+func (q *Queries) InsertImportedOrder(ctx context.Context, arg InsertImportedOrderParams) error {
+	_, err := q.db.Exec(ctx, InsertImportedOrder,
+		arg.Merchant,
+		arg.ProviderOrderID,
+		arg.AccountID,
+		arg.ShopID,
+		arg.OrderID,
+	)
+	return err
+}
+
 const InsertMandate = `-- name: InsertMandate :execrows
-INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, seal)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO mandates (shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, counts_from, seal)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
 
 type InsertMandateParams struct {
@@ -228,6 +317,7 @@ type InsertMandateParams struct {
 	ExpiresAt  *time.Time `db:"expires_at"`
 	MaxCharges *int32     `db:"max_charges"`
 	Schedule   string     `db:"schedule"`
+	CountsFrom *time.Time `db:"counts_from"`
 	Seal       []byte     `db:"seal"`
 }
 
@@ -240,6 +330,7 @@ func (q *Queries) InsertMandate(ctx context.Context, arg InsertMandateParams) (i
 		arg.ExpiresAt,
 		arg.MaxCharges,
 		arg.Schedule,
+		arg.CountsFrom,
 		arg.Seal,
 	)
 	if err != nil {
@@ -375,7 +466,7 @@ func (q *Queries) LostCharge(ctx context.Context, arg LostChargeParams) (uuid.UU
 }
 
 const MandateByID = `-- name: MandateByID :one
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.counts_from, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -406,6 +497,7 @@ func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Manda
 		&i.Mandate.ExpiresAt,
 		&i.Mandate.MaxCharges,
 		&i.Mandate.Schedule,
+		&i.Mandate.CountsFrom,
 		&i.Mandate.Decision,
 		&i.Mandate.DecidedAt,
 		&i.Mandate.ScheduleEndsAt,
@@ -418,7 +510,7 @@ func (q *Queries) MandateByID(ctx context.Context, arg MandateByIDParams) (Manda
 }
 
 const MandateForUpdate = `-- name: MandateForUpdate :one
-SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
+SELECT shop_id, id, max_amount, min_days, expires_at, max_charges, schedule, counts_from, decision, decided_at, schedule_ends_at, seal FROM mandates WHERE shop_id = $1 AND id = $2 FOR UPDATE
 `
 
 type MandateForUpdateParams struct {
@@ -437,6 +529,7 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 		&i.ExpiresAt,
 		&i.MaxCharges,
 		&i.Schedule,
+		&i.CountsFrom,
 		&i.Decision,
 		&i.DecidedAt,
 		&i.ScheduleEndsAt,
@@ -446,7 +539,7 @@ func (q *Queries) MandateForUpdate(ctx context.Context, arg MandateForUpdatePara
 }
 
 const MandatesOf = `-- name: MandatesOf :many
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.counts_from, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -484,6 +577,7 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 			&i.Mandate.ExpiresAt,
 			&i.Mandate.MaxCharges,
 			&i.Mandate.Schedule,
+			&i.Mandate.CountsFrom,
 			&i.Mandate.Decision,
 			&i.Mandate.DecidedAt,
 			&i.Mandate.ScheduleEndsAt,
@@ -492,6 +586,36 @@ func (q *Queries) MandatesOf(ctx context.Context, arg MandatesOfParams) ([]Manda
 			&i.DecisionAt,
 			&i.DecisionSeal,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const OwnOrderCalled = `-- name: OwnOrderCalled :many
+SELECT shop_id, id AS order_id FROM orders WHERE provider_order_id = $1 AND NOT (kind = 'payment' AND recurring AND flow = '') LIMIT 1
+`
+
+type OwnOrderCalledRow struct {
+	ShopID  uuid.UUID `db:"shop_id"`
+	OrderID uuid.UUID `db:"order_id"`
+}
+
+// The order that payrelay made under an id at a provider, or none.
+func (q *Queries) OwnOrderCalled(ctx context.Context, providerOrderID string) ([]OwnOrderCalledRow, error) {
+	rows, err := q.db.Query(ctx, OwnOrderCalled, providerOrderID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OwnOrderCalledRow
+	for rows.Next() {
+		var i OwnOrderCalledRow
+		if err := rows.Scan(&i.ShopID, &i.OrderID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -519,7 +643,7 @@ func (q *Queries) PlanMandate(ctx context.Context, arg PlanMandateParams) error 
 }
 
 const ShopMandates = `-- name: ShopMandates :many
-SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
+SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.counts_from, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
     SELECT d.number, d.at, d.seal FROM mandate_decisions d WHERE d.shop_id = m.shop_id AND d.mandate_id = m.id ORDER BY d.number DESC LIMIT 1
 ) d ON true
@@ -550,6 +674,7 @@ func (q *Queries) ShopMandates(ctx context.Context, shopID uuid.UUID) ([]ShopMan
 			&i.Mandate.ExpiresAt,
 			&i.Mandate.MaxCharges,
 			&i.Mandate.Schedule,
+			&i.Mandate.CountsFrom,
 			&i.Mandate.Decision,
 			&i.Mandate.DecidedAt,
 			&i.Mandate.ScheduleEndsAt,

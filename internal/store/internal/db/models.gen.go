@@ -196,6 +196,14 @@ type IdempotencyKey struct {
 	CreatedAt   time.Time       `db:"created_at"`
 }
 
+type ImportedOrder struct {
+	Merchant        []byte    `db:"merchant"`
+	ProviderOrderID string    `db:"provider_order_id"`
+	AccountID       uuid.UUID `db:"account_id"`
+	ShopID          uuid.UUID `db:"shop_id"`
+	OrderID         uuid.UUID `db:"order_id"`
+}
+
 type LegalDisputeStep struct {
 	FromStatus string `db:"from_status"`
 	ToStatus   string `db:"to_status"`
@@ -243,6 +251,7 @@ type Mandate struct {
 	ExpiresAt      *time.Time `db:"expires_at"`
 	MaxCharges     *int32     `db:"max_charges"`
 	Schedule       string     `db:"schedule"`
+	CountsFrom     *time.Time `db:"counts_from"`
 	Decision       string     `db:"decision"`
 	DecidedAt      *time.Time `db:"decided_at"`
 	ScheduleEndsAt *time.Time `db:"schedule_ends_at"`

@@ -240,10 +240,10 @@ func (q *Queries) LockOpenTransactionReport(ctx context.Context, arg LockOpenTra
 }
 
 const OrdersNamed = `-- name: OrdersNamed :many
-SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference, (kind = 'payment' AND recurring AND flow = '')::boolean AS imported FROM orders
 WHERE provider_order_id = ANY($1::text[])
 UNION
-SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference FROM orders
+SELECT shop_id, id, account_id, parent_id, provider_order_id, provider_reference, (kind = 'payment' AND recurring AND flow = '')::boolean AS imported FROM orders
 WHERE provider_reference = ANY($1::text[]) AND provider_reference <> ''
 `
 
@@ -254,6 +254,7 @@ type OrdersNamedRow struct {
 	ParentID          *uuid.UUID `db:"parent_id"`
 	ProviderOrderID   string     `db:"provider_order_id"`
 	ProviderReference string     `db:"provider_reference"`
+	Imported          bool       `db:"imported"`
 }
 
 // Orders of all shops that the provider knows by one of these ids, ours or its own.
@@ -273,6 +274,7 @@ func (q *Queries) OrdersNamed(ctx context.Context, ids []string) ([]OrdersNamedR
 			&i.ParentID,
 			&i.ProviderOrderID,
 			&i.ProviderReference,
+			&i.Imported,
 		); err != nil {
 			return nil, err
 		}
