@@ -1,30 +1,12 @@
 package httpapi
 
 import (
-	_ "embed"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-//go:embed testdata/iso3166.tsv
-var standardCountries string
-
-func TestCountriesAreTheStandards(t *testing.T) {
-	t.Parallel()
-	var codes []string
-	for line := range strings.Lines(standardCountries) {
-		if !strings.HasPrefix(line, "#") {
-			codes = append(codes, strings.Split(line, "\t")[0])
-		}
-	}
-	slices.Sort(codes)
-	require.Len(t, codes, 249)
-	require.Equal(t, codes, countries)
-}
 
 func TestACountryIsOneOfISO3166(t *testing.T) {
 	t.Parallel()
