@@ -169,6 +169,16 @@ CREATE TABLE routing_sets (
 );
 CREATE UNIQUE INDEX routing_sets_active ON routing_sets (shop_id) NULLS NOT DISTINCT WHERE state = 'active';
 
+-- In which countries cards were issued, by their first digits: the list that was imported last. See docs/routing.md.
+CREATE TABLE bin_table (
+    one_row     boolean PRIMARY KEY DEFAULT true CONSTRAINT bin_table_one_row CHECK (one_row),
+    version     integer NOT NULL CONSTRAINT bin_table_version CHECK (version >= 1), -- counts imports
+    content     bytea NOT NULL CONSTRAINT bin_table_content CHECK (length(content) BETWEEN 1 AND 16777216), -- sorted and packed
+    author      text NOT NULL,
+    reason      text NOT NULL,                              -- why it was imported
+    imported_at timestamptz NOT NULL
+);
+
 -- Every replica keeps shops, keys and accounts in memory, and reads them anew when this number has moved.
 CREATE TABLE directory (
     one_row     boolean PRIMARY KEY DEFAULT true CONSTRAINT directory_one_row CHECK (one_row),
@@ -194,6 +204,7 @@ CREATE TRIGGER paused_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE
 CREATE TRIGGER accounts_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON accounts FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_secrets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_secrets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER routing_sets_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON routing_sets FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
+CREATE TRIGGER bin_table_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON bin_table FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 CREATE TRIGGER account_shops_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON account_shops FOR EACH STATEMENT EXECUTE FUNCTION directory_changed();
 
 -- Keys that the service makes for itself, such as the one that request bodies are compared by.
@@ -1295,6 +1306,6 @@ DROP TABLE dispute_steps, disputes, legal_dispute_steps;
 DROP TABLE payout_approvals, order_fingerprints, limit_reservations, limit_uses, limits, paused_shops;
 DROP TABLE imported_orders, mandate_decisions, mandate_runs, mandates, order_transitions, open_orders, order_names, order_references, orders;
 DROP FUNCTION mandates_changed, dispute_steps_check, reserve_limits, release_limits, use_limit, limit_left, limit_part, notifications_check, notified_check, order_transitions_check, orders_added, orders_changed, append_only, violated;
-DROP TABLE legal_transitions, service_keys, replicas, reencryptions, routing_sets, account_demotions, account_health, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
+DROP TABLE legal_transitions, service_keys, replicas, reencryptions, bin_table, routing_sets, account_demotions, account_health, account_shops, account_secrets, accounts, shop_key_uses, shop_keys, webhook_secrets, shops, directory;
 DROP SEQUENCE shop_numbers;
 DROP FUNCTION directory_changed;

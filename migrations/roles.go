@@ -80,6 +80,7 @@ var tableRights = []rights{
 	{"account_secrets", "SELECT", all},
 	{"account_shops", "SELECT", all},
 	{"routing_sets", "SELECT", readAndAdd + ", UPDATE (state, activated_at)"},
+	{"bin_table", "SELECT", readAndAdd + ", UPDATE"},
 	{"directory", "SELECT", "UPDATE"},
 	{"shop_key_uses", "SELECT, INSERT, UPDATE", ""},
 	{"service_keys", readAndAdd, "UPDATE"},

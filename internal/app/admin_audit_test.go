@@ -209,6 +209,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"route activate":                {"route", "activate", "1", "--shop", "first", "--expect-version", "0"},
 		"route deactivate":              {"route", "deactivate", "--shop", "first"},
 		"route rollback":                {"route", "rollback", "--shop", "first", "--expect-version", "0"},
+		"bin import":                    {"bin", "import", secretIn(t, "bin,country\n401200,GB\n")},
 		"limit set":                     {"limit", "set", "--shop", "first", "--kind", "payout", "--rule", "day", "--orders", "5"},
 		"limit remove":                  {"limit", "remove", "--shop", "first", "--kind", "payout", "--rule", "day"},
 		"erase order":                   {"erase", "order", b.rested[0].Order.String(), "--force"},
@@ -293,7 +294,7 @@ func (b *operated) disputed(t *testing.T) uuid.UUID {
 
 // reading is each command that changes nothing in the database of a service.
 var reading = []string{
-	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show", "mandate list", "mandate show",
+	"dev", "sandbox", "run", "migrate up", "migrate status", "roles sql", "keyset new", "keyset status", "shop list", "key list", "key activity", "route list", "route show", "route diff", "route try", "route explain", "route replay", "bin show", "bin status", "rate list", "limit list", "payout list", "account list", "account show", "order list", "order show", "dispute list", "dispute show", "mandate list", "mandate show",
 	"statement list", "statement file", "hold list", "audit list", "audit export", "audit verify", "version", "healthcheck",
 }
 

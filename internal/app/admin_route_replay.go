@@ -11,8 +11,10 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"payrelay/internal/bintable"
 	"payrelay/internal/payment"
 	"payrelay/internal/routing"
+	"payrelay/internal/shop"
 )
 
 type routeReplayCmd struct {
@@ -61,27 +63,15 @@ func (c routeReplayCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	sum := replay{rules: rules, all: c.All, sums: map[replayedSum]*replayedSum{}}
+	if sum.bins, err = binsFor(ctx, db, rules); err != nil {
+		return err
+	}
 	for _, shop := range shops {
 		if c.Shop != "" && shop.Name != c.Shop {
 			continue
 		}
-		if sum.accounts, err = db.store.ShopAccounts(ctx, shop.ID); err != nil {
+		if err := sum.addShop(ctx, db, shop, c.Days); err != nil {
 			return err
-		}
-		f := payment.Filter{Shop: shop.ID, Kind: "payment", CreatedFrom: db.clock.Now().Add(-time.Duration(c.Days) * 24 * time.Hour), Limit: 100}
-		for {
-			page, err := db.store.Orders(ctx, f)
-			if err != nil {
-				return err
-			}
-			for _, o := range page.Items {
-				if err := sum.add(shop.Name, o); err != nil {
-					return err
-				}
-			}
-			if f.Cursor = page.Next; f.Cursor == "" {
-				break
-			}
 		}
 	}
 	return c.print(io, sum.result())
@@ -111,8 +101,31 @@ type replay struct {
 	rules    *routing.Set
 	all      bool
 	accounts []payment.Account // of the shop
+	bins     *bintable.Table   // where the rules ask for it
 	sum      replayed
 	sums     map[replayedSum]*replayedSum
+}
+
+// addShop runs the rules over a shop's payments of the last days.
+func (r *replay) addShop(ctx context.Context, db *database, of shop.Shop, days int) (err error) {
+	if r.accounts, err = db.store.ShopAccounts(ctx, of.ID); err != nil {
+		return err
+	}
+	f := payment.Filter{Shop: of.ID, Kind: "payment", CreatedFrom: db.clock.Now().Add(-time.Duration(days) * 24 * time.Hour), Limit: 100}
+	for {
+		page, err := db.store.Orders(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Items {
+			if err := r.add(of.Name, o); err != nil {
+				return err
+			}
+		}
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return nil
+		}
+	}
 }
 
 func (r *replay) add(shop string, o *payment.Order) error {
@@ -137,7 +150,7 @@ func (r *replay) add(shop string, o *payment.Order) error {
 		before.Facts.Metadata = o.Metadata
 	}
 	r.sum.Payments++
-	after := r.rules.Decide(before.Facts, r.considered(&before, o))
+	after := r.rules.Decide(r.rules.Located(before.Facts, r.bins), r.considered(&before, o))
 	to := ""
 	if first := after.Accounts(); len(first) > 0 {
 		to = first[0]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/bintable"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/payment"
@@ -62,6 +63,11 @@ func (c routeTryCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	facts.Shop = c.Shop
+	bins, err := binsFor(ctx, db, rules)
+	if err != nil {
+		return err
+	}
+	facts = rules.Located(facts, bins)
 	purpose := payment.PurposePayments
 	if facts.Kind == string(gateway.KindPayout) {
 		purpose = payment.PurposePayouts
@@ -73,6 +79,15 @@ func (c routeTryCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	printDecision(io, d, set)
 	return nil
+}
+
+// binsFor is the BIN table that rules ask for, nil if they do not.
+func binsFor(ctx context.Context, db *database, rules *routing.Set) (*bintable.Table, error) {
+	if !rules.AsksCardCountry() {
+		return nil, nil //nolint:nilnil // a table without BINs
+	}
+	bins, err := usableBINs(ctx, db)
+	return bins.Table, err
 }
 
 // rulesOf returns a version of a shop's rules, or of those of all shops. Version 0 is the active one that the shop's payments go by.

@@ -26,6 +26,7 @@ type cli struct {
 	Shop              shopCmd              `cmd:"" help:"Shops."`
 	Key               keyCmd               `cmd:"" help:"API keys of shops."`
 	Route             routeCmd             `cmd:"" help:"Rules that choose the accounts of payments."`
+	BIN               binCmd               `cmd:"" name:"bin" help:"The list that says in which countries cards were issued, for routing rules."`
 	Rate              rateCmd              `cmd:"" help:"How often shops may ask."`
 	Payout            payoutCmd            `cmd:"" help:"Payouts that wait for a release."`
 	Limit             limitCmd             `cmd:"" help:"How much money orders may move."`

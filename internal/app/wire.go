@@ -114,7 +114,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	if err != nil {
 		return fmt.Errorf("read the key that orders are recognized by: %w", err)
 	}
-	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.KeyCollector(), a.store.PauseCollector(), a.store.AlteredCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
+	reg.MustRegister(store.PoolCollector(a.pool), a.store.DirectoryCollector(), a.store.KeyCollector(), a.store.PauseCollector(), a.store.AlteredCollector(), a.store.BINTableCollector(), a.store.ReencryptionCollector(), newGauges(a.store.Gauges), thisBuild().collector(), connectionCollector(a.connections), linkGauge(a.pool, a.log))
 	observer := newObserver(reg, a.log)
 	a.store.LimitHit = func(ctx context.Context, h payment.LimitHit) { observer.limitHit(ctx, a.shopName(ctx, h.Shop), h) }
 	a.store.SealBroken = observer.sealBroken

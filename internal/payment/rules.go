@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/bintable"
 	"payrelay/internal/gateway"
 	"payrelay/internal/money"
 	"payrelay/internal/routing"
@@ -23,6 +24,7 @@ type RoutingRules struct {
 	ID   string // of the set
 	Shop string // the shop's name
 	Set  *routing.Set
+	BINs *bintable.Table // where the set asks for it
 }
 
 // RoutedOtherwise stands in Event.Routed where no rule decided.
@@ -56,7 +58,7 @@ func (s *Service) byRules(ctx context.Context, in intake, rules *RoutingRules) (
 	if err := begins(ctx, Account{}); err != nil { // the caller begins nothing
 		return nil, nil, err
 	}
-	d := rules.Set.Decide(in.facts(rules.Shop), Considered(accounts, in.currency, in.purpose))
+	d := rules.Set.Decide(rules.Set.Located(in.facts(rules.Shop), rules.BINs), Considered(accounts, in.currency, in.purpose))
 	d.Set = rules.ID
 	names := d.Accounts()
 	if len(names) == 0 {

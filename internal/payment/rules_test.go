@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/bintable"
 	"payrelay/internal/card"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
@@ -27,7 +28,7 @@ func underRules(t *testing.T, body string) (s *shopStore, service *Service, prov
 	require.Empty(t, problems)
 	service.FingerprintKey = []byte("key")
 	service.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) {
-		return &RoutingRules{"set-1", "books", set}, nil
+		return &RoutingRules{ID: "set-1", Shop: "books", Set: set}, nil
 	}
 	return s, service, providers
 }
@@ -191,6 +192,58 @@ func TestADecisionHoldsNoPersonalData(t *testing.T) {
 	other, _, err := service.CreatePayment(t.Context(), in)
 	require.NoError(t, err)
 	require.Equal(t, o.AccountName, other.AccountName, "the same customer")
+}
+
+// The country of a card is a fact of payments and payouts by card alone. It is kept with the decision, so a later table changes nothing.
+func TestACardIsRoutedByItsCountry(t *testing.T) {
+	t.Parallel()
+	list, err := bintable.Read([]byte("bin,country\n401200,GB\n"))
+	require.NoError(t, err)
+	pan, err := card.ParsePAN("4012000000003010")
+	require.NoError(t, err)
+	direct := func(in *NewPayment) {
+		in.Flow, in.Method.Card = gateway.FlowDirect, &card.Card{Number: pan, Expiry: card.Expiry{Month: 12, Year: 2099}}
+	}
+	const when = `{"kind": ["payment", "payout"], "card.country": ["GB"]}`
+	for name, c := range map[string]struct {
+		bins *bintable.Table
+		make func(*Service) (*Order, error)
+		code Code
+	}{
+		"a card": {list.Table, func(s *Service) (o *Order, err error) {
+			o, _, err = s.CreatePayment(t.Context(), euros(direct))
+			return o, err
+		}, ""},
+		"a payout to a card": {list.Table, func(s *Service) (o *Order, err error) {
+			o, _, err = s.Payout(t.Context(), phonePayout(func(in *NewPayout) { in.Method = gateway.PayoutMethod{Card: &card.Card{Number: pan}} }))
+			return o, err
+		}, ""},
+		"no table": {nil, func(s *Service) (o *Order, err error) {
+			o, _, err = s.CreatePayment(t.Context(), euros(direct))
+			return o, err
+		}, CodeNoRoute},
+		"the provider's form": {list.Table, func(s *Service) (o *Order, err error) {
+			o, _, err = s.CreatePayment(t.Context(), euros())
+			return o, err
+		}, CodeNoRoute},
+		"a phone": {list.Table, func(s *Service) (o *Order, err error) {
+			o, _, err = s.Payout(t.Context(), phonePayout())
+			return o, err
+		}, CodeNoRoute},
+	} {
+		_, service, _ := underRules(t, oneRule(when, `{"accounts": ["spare"]}`))
+		rules, err := service.RoutingRules(t.Context(), uuid.Nil)
+		require.NoError(t, err)
+		rules.BINs = c.bins
+		service.RoutingRules = func(context.Context, uuid.UUID) (*RoutingRules, error) { return rules, nil }
+		o, err := c.make(service)
+		require.Equal(t, c.code, CodeOf(err), "%s: %v", name, err)
+		if c.code == "" {
+			require.Equal(t, "spare", o.AccountName, name)
+			rules.BINs = nil
+			require.Equal(t, "GB", decided(t, service, o).Facts.CardCountry, name)
+		}
+	}
 }
 
 func TestAPreviewSendsAndStoresNothing(t *testing.T) {

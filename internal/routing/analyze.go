@@ -43,6 +43,16 @@ func (s *Set) Check(shop string, accounts []KnownAccount) []Problem {
 	return problems
 }
 
+// WithoutBINs says which rules can never match while no BIN table is there.
+func (s *Set) WithoutBINs() (problems []Problem) {
+	for i := range s.Rules {
+		if r := &s.Rules[i]; r.on(fieldCardCountry) != nil {
+			problems = append(problems, Problem{r.Name, "asks for card.country, and no BIN table is there, so the rule can never match: import one with 'server bin import FILE'"})
+		}
+	}
+	return problems
+}
+
 // impossible says more about a rule that can never match, where that is plain.
 func impossible(r *Rule, shop string) string {
 	has := func(field int) bool {
@@ -51,8 +61,8 @@ func impossible(r *Rule, shop string) string {
 	switch {
 	case shop != "" && has(fieldShop):
 		return ": the set is for shop " + shop + " alone"
-	case has(fieldBIN) || has(fieldBrand):
-		return ": a card is known only with flow direct, and its BIN only with method card"
+	case has(fieldBIN) || has(fieldBrand) || has(fieldCardCountry):
+		return ": a card is known only with flow direct, and its BIN and country only with method card"
 	}
 	return ""
 }

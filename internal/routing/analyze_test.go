@@ -52,6 +52,11 @@ func TestASetIsAnalysed(t *testing.T) {
 		"a BIN of a wallet":          {rules("refuse", "a", `{"method": ["apple_pay"], "card.bin": ["401200"]}`, main), "", `no payment meets all conditions`},
 		"a hosted stored card":       {rules("refuse", "a", `{"flow": ["hosted"], "method": ["stored_card"]}`, main), "", `no payment meets all conditions`},
 		"no flow":                    {rules("refuse", "a", `{"flow": {"not": ["hosted", "direct"]}}`, main), "", `no payment meets all conditions`},
+		"a country of a payout":      {rules("refuse", "a", `{"kind": ["payout"], "card.country": ["GB"]}`, `{"accounts": ["EUR-payouts"]}`), "", ""},
+		"a country in a hosted form": {rules("refuse", "a", `{"flow": ["hosted"], "card.country": ["GB"]}`, main), "", `its BIN and country only with method card`},
+		"a country of a wallet":      {rules("refuse", "a", `{"method": ["apple_pay"], "card.country": {"not": ["GB"]}}`, main), "", `no payment meets all conditions`},
+		"a country twice":            {rules("refuse", "a", `{"card.country": ["GB", "DE"]}`, main, "b", `{"card.country": ["DE"]}`, main), "", `rule "a" before it`},
+		"all but a country":          {rules("refuse", "a", `{"card.country": {"not": ["GB"]}}`, main, "b", `{"card.country": ["GB"]}`, main, "c", `{"method": ["card"]}`, main), "", ""},
 		"another shop's":             {rules("refuse", "a", `{"shop": ["toys"]}`, main), "books", `the set is for shop books alone`},
 	} {
 		problems := parsed(t, c.body).Check(c.shop, known)

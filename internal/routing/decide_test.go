@@ -10,12 +10,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"payrelay/internal/bintable"
 )
 
 func euro() Facts {
 	return Facts{
 		Shop: "books", Kind: "payment", Currency: "EUR", Amount: 60000, Flow: "direct", Capture: "automatic", Method: "card",
-		CardBIN: "40120000", CardBrand: "VISA", Metadata: map[string]string{"channel": "web", "customer_id": "17"}, CustomerKey: "c17", OrderKey: "o1",
+		CardBIN: "40120000", CardBrand: "VISA", CardCountry: "GB", Metadata: map[string]string{"channel": "web", "customer_id": "17"}, CustomerKey: "c17", OrderKey: "o1",
 	}
 }
 
@@ -77,6 +79,10 @@ func TestEachKindOfCondition(t *testing.T) {
 		`{"card.bin": [` + strings.Join(many, ",") + `]}`:              false,
 		`{"card.brand": ["VISA"]}`:                                     true,
 		`{"customer.country": ["DE"]}`:                                 false,
+		`{"card.country": ["GB", "FR"]}`:                               true,
+		`{"card.country": ["FR"]}`:                                     false,
+		`{"card.country": {"not": ["FR"]}}`:                            true,
+		`{"card.country": {"not": ["GB"]}}`:                            false,
 		`{"metadata.channel": ["web", "app"]}`:                         true,
 		`{"currency": ["EUR"], "amount": {"gt": 59999, "lte": 60000}}`: true,
 		`{"currency": ["EUR"], "amount": {"gt": 60000}}`:               false,
@@ -187,7 +193,7 @@ func TestAnUnhealthyAccountComesLast(t *testing.T) {
 func drawSet(t *rapid.T) string {
 	when := rapid.SampledFrom([]string{
 		`{}`, `{"currency": ["EUR"]}`, `{"currency": ["EUR", "USD"]}`, `{"currency": ["EUR"], "amount": {"gte": 500}}`, `{"currency": ["USD"], "amount": {"lt": 700}}`,
-		`{"flow": ["direct"]}`, `{"flow": {"not": ["direct"]}}`, `{"recurring": true}`, `{"card.brand": ["VISA"]}`, `{"card.bin": ["401200"]}`, `{"card.bin": {"not": ["40120000"]}}`,
+		`{"flow": ["direct"]}`, `{"flow": {"not": ["direct"]}}`, `{"recurring": true}`, `{"card.brand": ["VISA"]}`, `{"card.bin": ["401200"]}`, `{"card.bin": {"not": ["40120000"]}}`, `{"card.country": ["GB", "FR"]}`, `{"card.country": {"not": ["GB"]}}`,
 		`{"method": ["card", "apple_pay"]}`, `{"metadata.channel": ["web"]}`, `{"metadata.channel": {"not": ["web", "app"]}}`, `{"shop": ["books"]}`, `{"capture": ["manual"], "flow": ["direct"]}`,
 	})
 	then := rapid.SampledFrom([]string{`{"accounts": ["A"]}`, `{"accounts": ["B", "A"]}`, `{"accounts": ["C"], "if_none": "refuse"}`, `{"split": {"A": 8, "B": 2}, "sticky": "customer"}`, `{"split": {"A": 1, "C": 1}, "fallback": ["B"]}`})
@@ -213,7 +219,7 @@ func drawFacts(t *rapid.T) Facts {
 		return f
 	}
 	if f.Method = pick("method", "card", "apple_pay", "stored_card"); f.Method == "card" {
-		f.CardBIN, f.CardBrand = pick("bin", "40120000", "40120099", "54540000"), pick("brand", "", "VISA", "MASTERCARD")
+		f.CardBIN, f.CardBrand, f.CardCountry = pick("bin", "40120000", "40120099", "54540000"), pick("brand", "", "VISA", "MASTERCARD"), pick("country", "", "GB", "FR", "DE")
 	}
 	return f
 }
@@ -322,4 +328,38 @@ func TestPayoutsHaveRulesOfTheirOwn(t *testing.T) {
 	d := s.Decide(Facts{Kind: "payout", Method: "card"}, accounts)
 	require.Equal(t, []string{"C"}, d.Accounts(), "no rule fits")
 	require.False(t, d.Failover)
+}
+
+// A rule asks for the country of a card, which the table says; where it does not, the condition does not hold.
+func TestTheCountryOfACardIsAFact(t *testing.T) {
+	t.Parallel()
+	list, err := bintable.Read([]byte("bin,country\n401200,GB\n40120005,FR\n"))
+	require.NoError(t, err)
+	accounts := []Account{{Name: "A"}, {Name: "B"}, {Name: "C"}}
+	asks := parsed(t, rules("refuse", "french", `{"card.country": ["FR"]}`, `{"accounts": ["A"]}`, "foreign", `{"card.country": {"not": ["FR"]}}`, `{"accounts": ["B"]}`, "others", `{}`, `{"accounts": ["C"]}`))
+	require.True(t, asks.AsksCardCountry())
+	card := Facts{Kind: "payment", Flow: "direct", Method: "card", OrderKey: "o"}
+	for bin, want := range map[string][3]string{
+		"40120000": {"foreign", "GB", "B"}, "40120005": {"french", "FR", "A"}, "54540000": {"others", "", "C"}, "401200": {"others", "", "C"}, "": {"others", "", "C"},
+	} {
+		card.CardBIN = bin
+		d := asks.Decide(asks.Located(card, list.Table), accounts)
+		require.Equal(t, want, [3]string{d.Rule, d.Facts.CardCountry, d.Accounts()[0]}, bin)
+		// The stored decision says it all: another table, or none, changes nothing of it.
+		require.Equal(t, d, asks.Decide(d.Facts, d.Considered()))
+	}
+	card.CardBIN = "40120005"
+	require.Equal(t, "others", asks.Decide(asks.Located(card, nil), accounts).Rule, "there is no table")
+	said := card
+	said.CardCountry = "DE"
+	require.Equal(t, "DE", asks.Located(said, list.Table).CardCountry, "what was stored counts, not what the table says now")
+
+	other := parsed(t, rules("refuse", "all", `{"card.bin": ["401200"]}`, `{"accounts": ["A"]}`))
+	require.False(t, other.AsksCardCountry())
+	require.Equal(t, card, other.Located(card, list.Table), "no rule asks")
+	require.Empty(t, other.Kept(said).CardCountry)
+	require.Empty(t, other.WithoutBINs())
+	problems := asks.WithoutBINs()
+	require.Len(t, problems, 2)
+	require.Contains(t, problems[0].String(), `rule "french": asks for card.country, and no BIN table is there`)
 }

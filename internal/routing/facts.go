@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"payrelay/internal/bintable"
 )
 
 // Facts are what rules may ask about a payment or payout. There is no card number, no name and no address among them: a BIN is at most eight
@@ -22,7 +24,8 @@ type Facts struct {
 	Recurring bool   `json:"recurring,omitempty"`
 	CardBIN   string `json:"card.bin,omitempty"`
 	CardBrand string `json:"card.brand,omitempty"`
-	// CustomerCountry is ISO 3166 alpha-2.
+	// CardCountry is where the card was issued, as the BIN table said. CustomerCountry is that of the address. Both are ISO 3166 alpha-2.
+	CardCountry     string            `json:"card.country,omitempty"`
 	CustomerCountry string            `json:"customer.country,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"`
 	// CustomerKey and OrderKey are what splits keep together.
@@ -41,12 +44,13 @@ const (
 	fieldRecurring
 	fieldBIN
 	fieldBrand
+	fieldCardCountry
 	fieldCountry
 	fixedFields
 )
 
 // fieldNames are what rules call the fields.
-var fieldNames = [fixedFields]string{"shop", "kind", "currency", "flow", "capture", "method", "recurring", "card.bin", "card.brand", "customer.country"}
+var fieldNames = [fixedFields]string{"shop", "kind", "currency", "flow", "capture", "method", "recurring", "card.bin", "card.brand", "card.country", "customer.country"}
 
 // The words of fields that have few.
 const (
@@ -82,7 +86,7 @@ func (f *Facts) texts(keys []string) []string {
 	if f.Recurring {
 		recurring = yes
 	}
-	copy(texts, []string{f.Shop, f.Kind, f.Currency, f.Flow, f.Capture, f.Method, recurring, f.CardBIN, f.CardBrand, f.CustomerCountry})
+	copy(texts, []string{f.Shop, f.Kind, f.Currency, f.Flow, f.Capture, f.Method, recurring, f.CardBIN, f.CardBrand, f.CardCountry, f.CustomerCountry})
 	for i, key := range keys {
 		texts[fixedFields+i] = f.Metadata[key]
 	}
@@ -102,7 +106,18 @@ func (s *Set) Kept(f Facts) Facts {
 		}
 	}
 	kept.CardBIN = f.CardBIN[:min(len(f.CardBIN), s.binDigits)]
+	if !s.asksCardCountry {
+		kept.CardCountry = ""
+	}
 	return kept
+}
+
+// Located are the facts with the country of the card, if the rules ask for it and nobody has said it yet.
+func (s *Set) Located(f Facts, bins *bintable.Table) Facts {
+	if s.asksCardCountry && f.CardCountry == "" {
+		f.CardCountry = bins.Country(f.CardBIN)
+	}
+	return f
 }
 
 // ParseFacts reads facts as a decision shows them. A payment of no flow, kind or capture is a hosted payment, captured at once.

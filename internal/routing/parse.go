@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"payrelay/internal/country"
 	"payrelay/internal/money"
 )
 
@@ -49,10 +50,10 @@ var (
 	stickyWords  = []string{StickyOrder, StickyCustomer}
 	noneWords    = []string{"next", "refuse"}
 	fieldPattern = map[int]*regexp.Regexp{
-		fieldBIN: regexp.MustCompile(`^[0-9]{6,8}$`), fieldCountry: regexp.MustCompile(`^[A-Z]{2}$`), fieldBrand: regexp.MustCompile(`^[A-Z][A-Z0-9]*$`),
+		fieldBIN: regexp.MustCompile(`^[0-9]{6,8}$`), fieldBrand: regexp.MustCompile(`^[A-Z][A-Z0-9]*$`),
 	}
 	patternHelp = map[int]string{
-		fieldBIN: "must be the first 6 to 8 digits of card numbers", fieldCountry: "must be a country of two capital letters", fieldBrand: "must be a brand in capital letters, such as VISA",
+		fieldBIN: "must be the first 6 to 8 digits of card numbers", fieldBrand: "must be a brand in capital letters, such as VISA",
 	}
 )
 
@@ -216,6 +217,8 @@ func badValue(field int, text string) string {
 		return unknown(text, fieldWords[field])
 	case field == fieldCurrency && !money.Currency(text).Circulates():
 		return fmt.Sprintf("%q is no currency in circulation: write three capital letters, such as EUR", text)
+	case (field == fieldCardCountry || field == fieldCountry) && !country.Known(text):
+		return country.Problem(text)
 	case fieldPattern[field] != nil && !fieldPattern[field].MatchString(text):
 		return fmt.Sprintf("%q %s", text, patternHelp[field])
 	}
@@ -375,6 +378,7 @@ func (s *Set) compile() {
 			if c.field == fixedFields {
 				c.field, c.values = s.fieldOf(c.values[0]), c.values[1:]
 			}
+			s.asksCardCountry = s.asksCardCountry || c.field == fieldCardCountry
 			if c.field == fieldBIN {
 				for _, bin := range c.values {
 					s.binDigits = max(s.binDigits, len(bin))

@@ -72,7 +72,10 @@ func TestWhatIsWrongWithASetIsNamed(t *testing.T) {
 		one(`{"card.bin": ["4012"]}`, to):                                     `"4012" must be the first 6 to 8 digits`,
 		one(`{"card.bin": ["401200000000301"]}`, to):                          `must be the first 6 to 8 digits`,
 		one(`{"card.brand": ["visa"]}`, to):                                   `"visa" must be a brand in capital letters`,
-		one(`{"customer.country": ["Germany"]}`, to):                          `must be a country of two capital letters`,
+		one(`{"customer.country": ["Germany"]}`, to):                          `"Germany" is no country of ISO 3166-1: write two capital letters`,
+		one(`{"customer.country": ["UK"]}`, to):                               `"UK" is no country of ISO 3166-1: did you mean "GB"?`,
+		one(`{"card.country": {"not": ["UK"]}}`, to):                          `card.country: "UK" is no country of ISO 3166-1: did you mean "GB"?`,
+		one(`{"card.country": ["de"]}`, to):                                   `did you mean "DE"?`,
 		one(`{"metadata.": ["x"]}`, to):                                       `"metadata." is not known`,
 		one(`{"metadata.x": [""]}`, to):                                       `metadata.x must hold texts that are not empty`,
 		one(`{}`, `{}`):                                                       `then must have accounts, in their order, or split`,
@@ -104,6 +107,7 @@ func TestFactsAreReadStrictly(t *testing.T) {
 		`{"currency": "euro"}`:          `no currency in circulation`,
 		`{"amount": "x"}`:               `amount`,
 		`{"card.bin": "4012000000003"}`: `first 6 to 8 digits`,
+		`{"card.country": "UK"}`:        `did you mean "GB"?`,
 		`x`:                             `no JSON`,
 	} {
 		_, err := ParseFacts([]byte(body))

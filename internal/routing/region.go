@@ -166,7 +166,7 @@ func (g region) empty() bool {
 // method but a phone, and a payout has methods of its own.
 func (g region) tightened() []values {
 	f := slices.Clone(g.facts)
-	if !f[fieldBIN].unknown {
+	if !f[fieldBIN].unknown || !f[fieldCardCountry].unknown {
 		f[fieldMethod] = f[fieldMethod].among([]string{methodCard}, false)
 	}
 	if !f[fieldBrand].unknown {

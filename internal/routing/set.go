@@ -11,10 +11,14 @@ type Set struct {
 	// ByPriority says that a payment no rule takes goes by the priorities of the shop's accounts. Else it is refused.
 	ByPriority bool
 
-	keys      []string // of metadata that the rules ask for
-	binDigits int      // how many digits of a card number they ask for
-	index     []fieldIndex
+	keys            []string // of metadata that the rules ask for
+	binDigits       int      // how many digits of a card number they ask for
+	asksCardCountry bool
+	index           []fieldIndex
 }
+
+// AsksCardCountry reports whether a rule asks for the country of the card, which the BIN table says.
+func (s *Set) AsksCardCountry() bool { return s.asksCardCountry }
 
 // Rule says where payments go for which all of its conditions hold.
 type Rule struct {

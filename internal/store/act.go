@@ -67,6 +67,9 @@ func (s *Store) act(ctx context.Context, doing string, of ownerOf, change func(c
 			if len(altered) == 0 {
 				return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("No row of %s %s was altered past payrelay, so there is nothing to accept. Nothing was changed.", done.kind, done.object)}
 			}
+			if slices.ContainsFunc(altered, func(f Finding) bool { return f.Table == tableBINs }) {
+				return errBINsNotAccepted
+			}
 			done.before, done.seals = map[string]any{"altered": altered}, after[owner]
 		} else if done.seals, err = nextSeals(done, before, after[owner], said); err != nil {
 			return err

@@ -25,6 +25,7 @@ const (
 	tableLimits         = "limits"
 	tableHolds          = "order_holds"
 	tableRoutingSets    = "routing_sets"
+	tableBINs           = "bin_table"
 )
 
 // configTable is such a table. A test compares the list with the schema.
@@ -35,6 +36,8 @@ type configTable struct {
 	// columns are sealed: all others. An encrypted one is sealed by its plaintext, so that another key of the keyset changes no seal.
 	columns   []string
 	encrypted string
+	// large is sealed by its digest, which the database makes.
+	large string
 }
 
 var configTables = []configTable{
@@ -56,6 +59,7 @@ var configTables = []configTable{
 		name: tableRoutingSets, owner: "coalesce(t.shop_id, '00000000-0000-0000-0000-000000000000')", key: []string{"id"},
 		columns: []string{"version", "body", "checksum", "state", "author", "reason", "created_at", "activated_at"},
 	},
+	{name: tableBINs, owner: `'00000000-0000-0000-0000-000000000000'::uuid`, key: []string{"one_row"}, columns: []string{"version", "content", "author", "reason", "imported_at"}, large: "content"},
 	{name: tableHolds, owner: "t.shop_id", key: []string{"order_id"}, columns: []string{"reason", "at"}},
 }
 
@@ -81,11 +85,20 @@ func textsOf(columns []string) string {
 	return "ARRAY[" + strings.Join(cast, ", ") + "]::text[]"
 }
 
+// texts is the expression of the columns as a list of texts.
+func (c configTable) texts() string {
+	list := textsOf(c.columns)
+	if c.large != "" {
+		list = strings.Replace(list, "t."+c.large+"::text", "sha256(t."+c.large+")::text", 1)
+	}
+	return list
+}
+
 // selectConfiguration reads the rows of one owner, or of all for NULL.
 var selectConfiguration = func() string {
 	parts := make([]string, len(configTables))
 	for i, c := range configTables {
-		parts[i] = fmt.Sprintf("SELECT %d AS place, %s AS owner, %s AS key, %s AS columns FROM %s t WHERE $1::uuid IS NULL OR %[2]s = $1", i, c.owner, textsOf(c.key), textsOf(c.columns), c.name)
+		parts[i] = fmt.Sprintf("SELECT %d AS place, %s AS owner, %s AS key, %s AS columns FROM %s t WHERE $1::uuid IS NULL OR %[2]s = $1", i, c.owner, textsOf(c.key), c.texts(), c.name)
 	}
 	return strings.Join(parts, " UNION ALL ")
 }()

@@ -32,6 +32,9 @@ func configured(t *testing.T) *fixture {
 		_, err := b.AddRoutingSet(t.Context(), name, []byte(everythingTo("EUR-1")), true)
 		require.NoError(t, err)
 	}
+	_, err := b.ImportBINs(t.Context(), bins(t, "bin,country", "401200,GB"))
+	require.NoError(t, err)
+	b.exec(t, "ALTER TABLE bin_table DROP CONSTRAINT bin_table_one_row") // its key is changed, too
 	require.Empty(t, b.altered(t))
 	return b
 }
@@ -68,6 +71,8 @@ func otherValue(column, kind string) string {
 		return "coalesce(" + column + ", now()) + interval '1 day'"
 	case kind == "bigint", kind == "integer":
 		return column + " + 1"
+	case kind == "boolean":
+		return "NOT " + column
 	case kind == "uuid":
 		return "gen_random_uuid()"
 	case kind == "bytea":

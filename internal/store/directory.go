@@ -59,6 +59,7 @@ type entries struct {
 	paused     map[uuid.UUID]bool // shops whose direct card payments are
 	shops      map[uuid.UUID]shop.Shop
 	routing    map[uuid.UUID]activeRules // by shop; those of all shops have the zero id
+	bins       binsEntry
 }
 
 // isAltered reports whether a row of the configuration was changed past the service.
@@ -177,7 +178,7 @@ func (s *Store) readDirectory(ctx context.Context, old *entries, state db.Direct
 			if err := s.check(ctx, tx, sealer, old, fresh); err != nil {
 				return err
 			}
-			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh), fillRouting(ctx, q, fresh))
+			return errors.Join(s.fillShops(ctx, q, fresh), s.fillWebhookSecrets(ctx, q, fresh), s.fillAccounts(ctx, q, fresh), fillRouting(ctx, q, fresh), fillBINs(ctx, q, old, fresh))
 		})
 	})
 	switch {

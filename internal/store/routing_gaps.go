@@ -15,10 +15,17 @@ import (
 )
 
 // usableRules reads and analyses a set.
-func usableRules(set RoutingSet, known []routing.KnownAccount) (*routing.Set, error) {
+func usableRules(ctx context.Context, q *db.Queries, set RoutingSet, known []routing.KnownAccount) (*routing.Set, error) {
 	rules, problems := routing.Parse(set.Body)
 	if rules != nil {
+		bins, err := q.BINTableVersion(ctx)
+		if err != nil {
+			return nil, err
+		}
 		problems = rules.Check(set.Shop, known)
+		if len(bins) == 0 {
+			problems = append(problems, rules.WithoutBINs()...)
+		}
 	}
 	if len(problems) == 0 {
 		return rules, nil

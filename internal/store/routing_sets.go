@@ -168,22 +168,17 @@ func (s *Store) AddRoutingSet(ctx context.Context, shop string, body []byte, act
 	err = s.actOnRouting(ctx, "route set", shop, func(ctx context.Context, q *db.Queries, scope *routingScope) (map[string]any, error) {
 		sum := sha256.Sum256(body)
 		set = RoutingSet{
-			ID: s.NewID(), Shop: shop, Version: 1, Body: body, Checksum: hex.EncodeToString(sum[:]), State: RoutingDraft, Author: serviceActor, CreatedAt: s.Now(),
+			ID: s.NewID(), Shop: shop, Version: 1, Body: body, Checksum: hex.EncodeToString(sum[:]), State: RoutingDraft, CreatedAt: s.Now(),
 		}
 		if len(scope.sets) > 0 {
 			set.Version = scope.sets[0].Version + 1
 		}
-		if o := s.Operator; o != nil {
-			set.Author, set.Reason = text(o.User), text(o.Reason)
-			if o.Claimed != "" {
-				set.Author = text(o.Claimed + " (" + o.User + ")")
-			}
-		}
+		set.Author, set.Reason = s.author()
 		known, err := s.knownAccounts(ctx, q)
 		if err != nil {
 			return nil, err
 		}
-		if _, err := usableRules(set, known); err != nil {
+		if _, err := usableRules(ctx, q, set, known); err != nil {
 			return nil, err
 		}
 		if err := q.InsertRoutingSet(ctx, db.InsertRoutingSetParams{
@@ -254,7 +249,7 @@ func (s *Store) changeActive(ctx context.Context, action, shop string, expected 
 
 // activate makes a set the active one of its scope, unless something is wrong with it now, or a shop would be without a route.
 func (s *Store) activate(ctx context.Context, q *db.Queries, scope *routingScope, set RoutingSet, known []routing.KnownAccount) error {
-	rules, err := usableRules(set, known)
+	rules, err := usableRules(ctx, q, set, known)
 	if err != nil {
 		return err
 	}
@@ -370,8 +365,18 @@ func (s *Store) RoutingRules(ctx context.Context, shop uuid.UUID) (*payment.Rout
 	}
 	for _, owner := range []uuid.UUID{shop, uuid.Nil} {
 		if active, ok := e.routing[owner]; ok {
-			return &payment.RoutingRules{ID: active.id.String(), Shop: e.shops[shop].Name, Set: active.rules}, active.err
+			return e.rulesOf(shop, active)
 		}
 	}
 	return nil, nil //nolint:nilnil // no rules are an answer
+}
+
+// rulesOf are active rules for a shop, with the BIN table if they ask for it.
+func (e *entries) rulesOf(shop uuid.UUID, active activeRules) (*payment.RoutingRules, error) {
+	rules := &payment.RoutingRules{ID: active.id.String(), Shop: e.shops[shop].Name, Set: active.rules}
+	if active.err != nil || !active.rules.AsksCardCountry() {
+		return rules, active.err
+	}
+	rules.BINs = e.bins.table
+	return rules, e.bins.err
 }

@@ -86,6 +86,15 @@ type AuditLog struct {
 	Seal       []byte          `db:"seal"`
 }
 
+type BinTable struct {
+	OneRow     bool      `db:"one_row"`
+	Version    int32     `db:"version"`
+	Content    []byte    `db:"content"`
+	Author     string    `db:"author"`
+	Reason     string    `db:"reason"`
+	ImportedAt time.Time `db:"imported_at"`
+}
+
 type Callback struct {
 	ShopID          uuid.UUID `db:"shop_id"`
 	OrderID         uuid.UUID `db:"order_id"`
