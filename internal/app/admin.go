@@ -82,7 +82,7 @@ func openDatabase(ctx context.Context, io *Streams) (*database, error) {
 		pool.Close()
 		return nil, err
 	}
-	st := store.New(pool, store.Options{Keyring: keyring, Render: httpapi.RenderNotification, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Render: httpapi.RenderNotification, Now: clock.Now, OwnSchedules: ownSchedules()})
 	return &database{st, clock, demo, pool.Close}, nil
 }
 

@@ -38,9 +38,10 @@ func mandates(io *Streams, db *database, online bool) (*payment.Service, error) 
 }
 
 type mandateListCmd struct {
-	Shop   string `placeholder:"NAME" help:"Of one shop only."`
-	Status string `enum:",pending,active,paused,revoking,revoked,expired,failed" default:"" help:"Of one status only: pending, active, paused, revoking, revoked, expired or failed."`
-	JSON   bool   `name:"json" help:"Print JSON, one object a line."`
+	Shop    string `placeholder:"NAME" help:"Of one shop only."`
+	Account string `placeholder:"NAME" help:"Of payments at one account only."`
+	Status  string `enum:",pending,active,paused,revoking,revoked,expired,failed" default:"" help:"Of one status only: pending, active, paused, revoking, revoked, expired or failed."`
+	JSON    bool   `name:"json" help:"Print JSON, one object a line."`
 }
 
 // Run implements the command.
@@ -86,7 +87,7 @@ func (c mandateListCmd) listShop(ctx context.Context, io *Streams, w *tabwriter.
 		}
 		for _, m := range page.Items {
 			status := m.Status(m.AsOf)
-			if c.Status != "" && c.Status != string(status) {
+			if c.Status != "" && c.Status != string(status) || c.Account != "" && c.Account != m.First.AccountName {
 				continue
 			}
 			if c.JSON {

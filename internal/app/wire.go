@@ -82,7 +82,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	}
 	lease, timeout := notify.Lease()
 	queue := worker.NewQueue(worker.QueueConfig{Lease: lease, Timeout: timeout, Now: clock.Now})
-	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now})
+	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now, OwnSchedules: ownSchedules()})
 	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients)}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
@@ -276,6 +276,17 @@ func openKeyring(keyset gateway.Secret, demo bool) (*secrets.Keyring, error) {
 // offlineDrivers is the list of providers for commands that only look at accounts.
 func offlineDrivers() *gateway.Registry {
 	return config{}.drivers(prometheus.NewRegistry(), zerolog.Nop(), false)
+}
+
+// ownSchedules names the providers that charge mandates by their own schedule.
+func ownSchedules() (names []string) {
+	drivers := offlineDrivers()
+	for _, name := range drivers.Names() {
+		if d, err := drivers.Driver(name); err == nil && d.Describe().OwnSchedule {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // commandDrivers is the list of providers for commands that call them: where the service may, and nowhere else.

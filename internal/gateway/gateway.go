@@ -33,6 +33,8 @@ type Description struct {
 	VisibilityDelay time.Duration
 	// Horizon is how long the provider can be asked about an order.
 	Horizon time.Duration
+	// OwnSchedule says that the provider charges mandates by its own schedule. Its gateways are no Chargers then.
+	OwnSchedule bool
 	// FailedIsFinal says that a payment which a status poll shows as failed cannot be paid any more, by its documents.
 	FailedIsFinal bool
 }

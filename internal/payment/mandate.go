@@ -103,6 +103,19 @@ func (m *Mandate) Status(now time.Time) MandateStatus {
 	return MandateActive
 }
 
+// Ended reports whether nothing can be charged by the mandate any more: by us, or by the provider's own schedule.
+func (m *Mandate) Ended(now time.Time) bool {
+	if m.First.endedWithoutMoney() {
+		return true
+	}
+	if m.ByProvider {
+		end := m.chargesEnd()
+		return end != nil && !now.Before(*end)
+	}
+	status := m.Status(now)
+	return status == MandateRevoked || status == MandateExpired
+}
+
 // givenBack reports whether the first payment went back whole, by refunds or by disputes: the customer may have left.
 func (m *Mandate) givenBack() bool {
 	return m.First.Captured > 0 && m.First.Refunded+m.First.Disputed >= m.First.Captured

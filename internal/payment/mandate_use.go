@@ -54,8 +54,7 @@ func (s *Service) shown(ctx context.Context, m *Mandate, err error) (*Mandate, e
 	if err != nil {
 		return nil, err
 	}
-	_, onDemand := to.gateway.(gateway.Charger)
-	m.ByProvider, m.AsOf = !onDemand, s.Now()
+	m.ByProvider, m.AsOf = to.description.OwnSchedule, s.Now()
 	return m, nil
 }
 
@@ -69,7 +68,7 @@ func (s *Service) ResumeMandate(ctx context.Context, key Key) (*Mandate, error) 
 	return s.decideMandate(ctx, key, MandateResume)
 }
 
-// RevokeMandate ends a mandate for good. It holds at once.
+// RevokeMandate ends a mandate for good. It holds at once. It moves no money and stops some, so no mode of the shop or account is in its way.
 func (s *Service) RevokeMandate(ctx context.Context, key Key) (*Mandate, error) {
 	m, err := s.Mandate(ctx, key)
 	if err == nil && m.ByProvider {
@@ -82,13 +81,11 @@ func (s *Service) RevokeMandate(ctx context.Context, key Key) (*Mandate, error) 
 // leaves it revoking, and asking again ends the schedule again.
 func (s *Service) endSchedule(ctx context.Context, m *Mandate) (*Mandate, error) {
 	to, err := s.targetAt(ctx, m.First.AccountID)
-	if err == nil {
-		err = continues(ctx, to.account)
+	if err != nil {
+		return nil, err
 	}
 	ender, ok := to.gateway.(gateway.ScheduleEnder)
 	switch {
-	case err != nil:
-		return nil, err
 	case !ok:
 		return nil, &Error{Code: CodeUnsupported, Message: "The provider of this account charges by its own schedule, which cannot be ended from here. Ask the provider to end it."}
 	case m.Status(s.Now()) == MandatePending:

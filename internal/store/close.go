@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
@@ -12,8 +15,8 @@ import (
 	"payrelay/internal/store/internal/db"
 )
 
-// CloseAccount ends an account for good. While an order or dispute there is open, or a payout waits for an operator, that is a payment.Error
-// of CodeInvalidState that says what is open.
+// CloseAccount ends an account for good. While an order or dispute there is open, a payout waits for an operator, or something can be charged
+// by a mandate, that is a payment.Error of CodeInvalidState that says what is open.
 func (s *Store) CloseAccount(ctx context.Context, name string) error {
 	return s.actOnAccount(ctx, "account close", name, func(ctx context.Context, q *db.Queries, a payment.Account, _ func(gateway.Secret) string) (any, any, error) {
 		if a.Mode == shop.ModeClosed {
@@ -58,11 +61,26 @@ func (s *Store) openAt(ctx context.Context, q *db.Queries, a payment.Account) (o
 		open = append(open, fmt.Sprintf("%d × dispute", disputes))
 	}
 	waiting, err := q.ApprovalsAtAccount(ctx, db.ApprovalsAtAccountParams{AccountName: a.Name, Now: s.Now()})
+	if err != nil {
+		return nil, err
+	}
 	if waiting > 0 {
 		open = append(open, fmt.Sprintf("%d × payout that waits for a release or was released", waiting))
 	}
+	mandates, err := s.liveMandates(ctx, q, a, nil)
+	if mandates > 0 {
+		open = append(open, fmt.Sprintf("%d × mandate that has not ended ('server mandate list --account %s' shows each, 'server mandate revoke' ends it)", mandates, a.Name))
+	}
 	return open, err
 }
+
+// liveMandates counts the mandates at an account by which something can still be charged: of one shop, or of all.
+func (s *Store) liveMandates(ctx context.Context, q *db.Queries, a payment.Account, shop *uuid.UUID) (int64, error) {
+	return q.LiveMandatesAt(ctx, db.LiveMandatesAtParams{AccountID: a.ID, ShopID: shop, OwnSchedule: s.ownSchedule(a.Provider), Now: s.Now()})
+}
+
+// ownSchedule reports whether a provider charges mandates by its own schedule.
+func (s *Store) ownSchedule(provider string) bool { return slices.Contains(s.OwnSchedules, provider) }
 
 // closed refuses to change the mode of a closed account.
 func closed(name string) error {

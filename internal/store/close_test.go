@@ -59,6 +59,8 @@ func TestAClosedAccountStaysClosed(t *testing.T) {
 	service := b.mover(m)
 	failed := b.report(t, b.create(t, "failed", 1000).Key(), payment.StatusFailed)
 	parents := map[gateway.Status]payment.Key{gateway.StatusSucceeded: b.parent(t, m, service, "parent", gateway.StatusSucceeded)}
+	_, err := service.RevokeMandate(t.Context(), parents[gateway.StatusSucceeded])
+	require.NoError(t, err)
 	require.NoError(t, b.CloseAccount(t.Context(), "EUR-1"))
 	before := b.count(t, "SELECT count(*) FROM orders")
 	calls := m.asked

@@ -35,6 +35,8 @@ type Options struct {
 	NewID func() uuid.UUID
 	// LimitHit is told of an order that goes beyond a limit, whether it was refused or not; may be nil.
 	LimitHit func(context.Context, payment.LimitHit)
+	// OwnSchedules names the providers that charge mandates by their own schedule.
+	OwnSchedules []string
 	// Operator is who uses the store, for the audit log; nil is the service itself.
 	Operator *Operator
 	// SealBroken is told of each row that is found changed past the service; nil tells nobody.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"payrelay/internal/secrets"
 )
 
 // mandate is a mandate as the API answers.
@@ -125,6 +127,18 @@ func TestARevokeEndsUAPAYsSchedule(t *testing.T) {
 	require.Equal(t, "provider", d.mandate(o.ID).Driver)
 	d.refuses("/v1/mandates/"+o.ID+"/pause", "", http.StatusUnprocessableEntity, "not_supported_by_provider")
 
+	closing := []string{"account", "close", "UAH-sandbox", "--reason", "the contract has ended"}
+	closes := func() string {
+		code, _, text := command([]string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}, closing...)
+		require.Equal(t, 1, code)
+		return text
+	}
+	require.Contains(t, closes(), "1 × mandate that has not ended")
+	require.Contains(t, d.operator("mandate", "list", "--account", "UAH-sandbox"), o.ID)
+	require.NotContains(t, d.operator("mandate", "list", "--account", "EUR-sandbox"), o.ID)
+	d.operator("account", "disable", "UAH-sandbox", "--mode", "off", "--reason", "a breach")
+	d.operator("shop", "disable", "demo", "--mode", "off", "--reason", "a breach")
+
 	d.control(http.MethodPost, "/faults", map[string]any{"kind": "drop_after", "endpoint": "invoicer/subscriptions/update", "count": 1})
 	d.refuses("/v1/mandates/"+o.ID+"/revoke", "", http.StatusBadGateway, "provider_unavailable")
 	m := d.mandate(o.ID)
@@ -136,6 +150,7 @@ func TestARevokeEndsUAPAYsSchedule(t *testing.T) {
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(24*time.Hour), ends, time.Hour)
 	require.Equal(t, m, d.decides(o.ID, "revoke"), "once more changes nothing")
+	require.Contains(t, closes(), "1 × mandate that has not ended", "a planned charge may come")
 
 	d.settings(map[string]any{"time_scale": 86_400_000}) // a day in a millisecond
 	require.Never(t, func() bool { return len(d.simulator(o).Payments) > 1 }, time.Second, 100*time.Millisecond, "it charges no more")

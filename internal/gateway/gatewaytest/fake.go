@@ -20,7 +20,7 @@ type Fake struct {
 	Description gateway.Description
 	// OpenFunc, if set, checks an account.
 	OpenFunc func(gateway.Account) error
-	// Plain makes gateways without optional methods.
+	// Plain makes gateways without optional methods, but for EndScheduleFunc: the provider charges mandates by its own schedule.
 	Plain bool
 
 	CreatePaymentFunc             func(context.Context, gateway.PaymentRequest) (gateway.Result, error)
@@ -38,6 +38,7 @@ type Fake struct {
 	TransferFunc                  func(context.Context, gateway.TransferRequest) (gateway.Result, error)
 	FindTransferFunc              func(context.Context, gateway.TransferQuery) (gateway.Result, error)
 	BalanceFunc                   func(context.Context) (gateway.Balance, error)
+	EndScheduleFunc               func(ref gateway.Ref, days int) (time.Time, error)
 	StartTransactionReportFunc    func(context.Context, gateway.TransactionReportRequest) (string, error)
 	TransactionReportReadyFunc    func(context.Context, string) (bool, error)
 	DownloadTransactionReportFunc func(context.Context, string, io.Writer) error
@@ -65,6 +66,7 @@ func (f *Fake) Describe() gateway.Description {
 	if d.Horizon == 0 {
 		d.Horizon = 24 * time.Hour
 	}
+	d.OwnSchedule = f.Plain
 	return d
 }
 
@@ -75,10 +77,24 @@ func (f *Fake) Open(account gateway.Account) (gateway.Gateway, error) {
 			return nil, err
 		}
 	}
+	if f.Plain && f.EndScheduleFunc != nil {
+		return plainEnder{f.Gateway(), f}, nil
+	}
 	if f.Plain {
 		return struct{ gateway.Gateway }{f.Gateway()}, nil
 	}
 	return f.Gateway(), nil
+}
+
+// plainEnder is a plain gateway that ends schedules.
+type plainEnder struct {
+	gateway.Gateway
+	f *Fake
+}
+
+// EndSchedule implements gateway.ScheduleEnder.
+func (g plainEnder) EndSchedule(_ context.Context, ref gateway.Ref, days int) (time.Time, error) {
+	return g.f.EndScheduleFunc(ref, days)
 }
 
 // Gateway returns the scripted gateway.

@@ -64,6 +64,7 @@ func (*Driver) Describe() gateway.Description {
 		Currencies:      string(currency),
 		VisibilityDelay: 2 * time.Minute,
 		Horizon:         30 * 24 * time.Hour,
+		OwnSchedule:     true,
 	}
 }
 

@@ -41,7 +41,10 @@ func TestEndSchedule(t *testing.T) {
 		}
 		require.True(t, want.Equal(until), "%s: %s", name, until)
 	}
-	_, err := open(t, account("https://nowhere.example")).EndSchedule(t.Context(), gateway.Ref{Kind: gateway.KindPayment, OrderID: "sub-1"}, 30)
+	gw := open(t, account("https://nowhere.example"))
+	require.True(t, New(nil).Describe().OwnSchedule)
+	require.NotImplements(t, (*gateway.Charger)(nil), gw)
+	_, err := gw.EndSchedule(t.Context(), gateway.Ref{Kind: gateway.KindPayment, OrderID: "sub-1"}, 30)
 	require.Equal(t, gateway.KindInvalid, kindOf(t, err))
 }
 

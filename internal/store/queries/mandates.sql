@@ -100,3 +100,12 @@ SELECT shop_id FROM mandate_runs WHERE due_at <= @now::timestamptz GROUP BY shop
 -- Payments that must have a mandate, and have none.
 SELECT o.id FROM orders o WHERE o.shop_id = @shop_id AND o.id > @after AND o.id <= @until AND o.recurring AND o.kind = 'payment'
     AND NOT EXISTS (SELECT 1 FROM mandates m WHERE m.shop_id = o.shop_id AND m.id = o.id) ORDER BY o.id;
+
+-- name: LiveMandatesAt :one
+-- How many mandates there are at an account, of one shop or of all, by which something can still be charged. It says in SQL what
+-- Mandate.Ended says of one: a provider's own charge may be 25 hours late.
+SELECT count(*) FROM mandates m JOIN orders o ON o.shop_id = m.shop_id AND o.id = m.id
+WHERE o.account_id = @account_id AND (sqlc.narg('shop_id')::uuid IS NULL OR m.shop_id = sqlc.narg('shop_id')::uuid) AND o.status NOT IN ('failed', 'canceled')
+    AND CASE WHEN @own_schedule::boolean
+        THEN @now::timestamptz < coalesce(CASE WHEN m.decision = 'revoked' THEN m.schedule_ends_at END, m.expires_at + interval '25 hours', 'infinity')
+        ELSE m.decision <> 'revoked' AND @now::timestamptz < coalesce(m.expires_at, 'infinity') END;
