@@ -43,7 +43,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 			Name: "payrelay_routed_payments_total", Help: "New payments and payouts of shops with routing rules, by the rule that decided and the account; otherwise is for those that no rule took, account none for those that no account takes.",
 		}, []string{"rule", "account"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason. Kind charge is a later charge of a mandate; method is empty where none is known.",
+			Name: "payrelay_orders_final_total", Help: "Orders that came to their end, by the status and, of those that failed, the category of the reason. Outcome declined is an attempt: the order went to another account after it. Kind charge is a later charge of a mandate; method is empty where none is known.",
 		}, []string{"provider", "account", "kind", "method", "outcome", "category"}),
 		credentialsDeclined: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_credentials_refused_total", Help: "Calls that a provider refused because of the account's secrets. The log names the account.",
@@ -102,8 +102,15 @@ func (o *observer) sealBroken(f store.Finding) {
 // chargeUnauthorized is the result of a charge that took money against the terms. Any other has its status.
 const chargeUnauthorized = "unauthorized"
 
-// countEnd counts an order that came to its end.
+// outcomeDeclined is the outcome of an attempt that an account declined before the order went to another one.
+const outcomeDeclined = "declined"
+
+// countEnd counts an order, or an attempt of one, that came to its end.
 func (o *observer) countEnd(provider, account string, e payment.Ended) {
+	if e.Declined {
+		o.ended.WithLabelValues(provider, account, e.Kind, e.Method, outcomeDeclined, e.Category).Inc()
+		return
+	}
 	o.ended.WithLabelValues(provider, account, e.Kind, e.Method, string(e.Status), e.Category).Inc()
 	switch {
 	case e.Unauthorized:

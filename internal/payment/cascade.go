@@ -57,6 +57,8 @@ func (in NewPayment) cascades() Cascade { //nolint:gocritic // as the other meth
 type ending struct {
 	reason string
 	code   string // the provider's, of a decline
+	// category is that of the decline.
+	category gateway.FailureCategory
 }
 
 // declined reports whether an attempt ended because of a decline.
@@ -129,7 +131,7 @@ func (a attempt) ending(shown, answered *gateway.Failure) ending {
 		return ending{}
 	}
 	faultpoint.Hit("decline-proven")
-	return ending{reason, shown.Code}
+	return ending{reason, shown.Code, shown.Category}
 }
 
 // wait pauses a request.

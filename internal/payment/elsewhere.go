@@ -102,7 +102,7 @@ func (s *Service) goElsewhere(ctx context.Context, stored *Order, a attempt, end
 	faultpoint.Hit("order-moved")
 	s.Observe(Event{
 		Provider: stored.Provider, Kind: stored.Kind, Order: stored.ID, Account: stored.AccountName, Elsewhere: moved.AccountName, Reason: end.reason,
-		CredentialsRefused: credentialsRefused(callErr),
+		Ended: stored.declinedAttempt(end), CredentialsRefused: credentialsRefused(callErr),
 	})
 	next.until = s.latest(moved)
 	if next.cascade = a.cascade; end.declined() {

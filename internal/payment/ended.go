@@ -11,6 +11,8 @@ type Ended struct {
 	Method string
 	// Category is that of the failure, "" without one.
 	Category string
+	// Declined says that only an attempt ended: an account declined it, and the order went to another one.
+	Declined bool
 	// Unauthorized says that it is a charge which a provider made against the terms of its mandate.
 	Unauthorized bool
 }
@@ -29,6 +31,17 @@ func (o *Order) endedNow() *Ended {
 		return nil
 	}
 	return o.asEnded()
+}
+
+// declinedAttempt is how an attempt of the order is counted that was declined before the order went to another account, nil for any
+// other.
+func (o *Order) declinedAttempt(end ending) *Ended {
+	if !end.declined() {
+		return nil
+	}
+	e := o.asEnded()
+	e.Declined, e.Category = true, string(end.category)
+	return e
 }
 
 // asEnded is how an order that has ended is counted.

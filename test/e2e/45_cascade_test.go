@@ -51,6 +51,7 @@ func TestADeclinedCardIsPaidElsewhere(t *testing.T) {
 	require.Contains(t, d.operator("order", "show", o.ID), "1: account EUR-sandbox, declined_by_provider (TECHNICAL_PROCESSING_ERROR); the order went to the next account")
 	_, metrics := d.adminGet("/metrics")
 	require.Contains(t, metrics, `payrelay_failovers_total{from="EUR-sandbox",reason="declined_by_provider",to="EUR-second"} 1`)
+	require.Regexp(t, `payrelay_orders_final_total\{account="EUR-sandbox",category="provider_unavailable",kind="payment",method="",outcome="declined",provider="smartcore"\} 1\n`, metrics)
 
 	stays := func(reference, code, more string) {
 		t.Helper()
