@@ -642,7 +642,7 @@ CREATE TRIGGER mandate_decisions_no_truncate BEFORE TRUNCATE ON mandate_decision
 CREATE TABLE mandate_runs (
     shop_id     uuid NOT NULL,
     id          uuid NOT NULL,                              -- of the mandate
-    due_at      timestamptz NOT NULL,                       -- while somebody works at it, when the next one may take over
+    due_at      timestamptz NOT NULL,                       -- while somebody works at it, when the next one may take over; the epoch: at once
     PRIMARY KEY (shop_id, id)
 );
 CREATE INDEX mandate_runs_due ON mandate_runs (due_at);

@@ -41,8 +41,11 @@ var dueReference = regexp.MustCompile(`~due-([0-9]+)-([0-9]+)$`)
 
 // Due reports whether the order is a charge of the mandate's own schedule, and of which period.
 func (o *Order) Due() (period int, ok bool) {
+	if !o.charges() {
+		return 0, false
+	}
 	parts := dueReference.FindStringSubmatch(o.Reference)
-	if parts == nil || !o.charges() {
+	if parts == nil {
 		return 0, false
 	}
 	period, err := strconv.Atoi(parts[1])
@@ -153,6 +156,14 @@ func (m *Mandate) afterTry(tries []*Order, period int, now, next time.Time) sche
 // inconclusive reports whether the money of an order may still move, or has, although it looks as if it had not.
 func (o *Order) inconclusive() bool {
 	return !o.Status.Final() || o.Conflicts > 0 || o.NextPollAt != nil && o.Status != StatusSucceeded
+}
+
+// MovesSchedule reports whether the mandate's schedule goes on now, because of what the order gathered: a charge of it has a sure end.
+// Of an end that the charge's own call brings, the schedule's run knows already.
+func (o *Order) MovesSchedule() bool {
+	_, due := o.Due()
+	n := len(o.transitions)
+	return due && !o.inconclusive() && (n == 0 || o.transitions[n-1].Source != SourceAnswer)
 }
 
 // stillDue refuses a scheduled charge of a period that is over: whoever decided on it was slow.

@@ -217,3 +217,30 @@ func TestTwoSchedulersKeepToTheTerms(t *testing.T) {
 	}
 	require.Greater(t, charged, mandates/4, "the lives are lively")
 }
+
+// A schedule goes on at once when its charge has a sure end that the charge's own call did not bring.
+func TestWhatMovesASchedule(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		reference string
+		source    Source
+		end       Status
+		conflicts int
+		want      bool
+	}{
+		"a poll shows that it failed":     {"first~due-1-0", SourceStatusPoll, StatusFailed, 0, true},
+		"a callback says that it is paid": {"first~due-1-0", SourceCallback, StatusSucceeded, 0, true},
+		"an operator decides":             {"first~due-1-0", SourceOperator, StatusFailed, 0, true},
+		"its call is answered":            {"first~due-1-0", SourceAnswer, StatusFailed, 0, false},
+		"it is under way":                 {"first~due-1-0", SourceStatusPoll, StatusProcessing, 0, false},
+		"its end is in conflict":          {"first~due-1-0", SourceStatusPoll, StatusFailed, 1, false},
+		"the shop charged":                {"of the shop", SourceStatusPoll, StatusFailed, 0, false},
+	} {
+		o := newTestOrder()
+		first := uuid.New()
+		o.ParentID, o.Reference, o.Conflicts = &first, tc.reference, tc.conflicts
+		require.Equal(t, Apply, o.Record(Observation{Source: tc.source, Status: tc.end, AsOf: o.Sequence, At: epoch}), name)
+		o.NextPollAt = nil
+		require.Equal(t, tc.want, o.MovesSchedule(), name)
+	}
+}

@@ -21,7 +21,8 @@ type MandateStore interface {
 	// CreateScheduledCharges locks a mandate, and writes down the orders that make returns. known are the orders that have one
 	// of the references already, by that. make may run twice. All are written or none.
 	CreateScheduledCharges(ctx context.Context, key Key, references []string, make func(m *Mandate, known map[string]KnownCharge) []*ScheduledCharge) ([]*ScheduledCharge, error)
-	// PlanMandate says when something is to be done about a mandate next, nil for never again.
+	// PlanMandate says when something is to be done about a mandate next, nil for never again. A later time does not put off what has
+	// become due since the mandate was leased: by a time that is past, or by an order that MovesSchedule.
 	PlanMandate(ctx context.Context, key Key, at *time.Time) error
 	// DecideMandate loads a mandate under its lock, runs fn, and saves the decision. An error of fn is returned and nothing is saved.
 	DecideMandate(ctx context.Context, key Key, fn func(*Mandate) error) (*Mandate, error)

@@ -113,7 +113,7 @@ func (c *changes) addCalls(o *lockedOrder) error {
 	return nil
 }
 
-// addRare adds the parent's sums, contradictions, and questions that failed: one that failed as the one before it did becomes
+// addRare adds the parent's sums, contradictions, the run of a mandate's schedule, and questions that failed: one that failed as the one before it did becomes
 // part of that one's row.
 func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	statements := db.New(&c.rare)
@@ -130,6 +130,11 @@ func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	}
 	if err := c.store.moveOrder(ctx, statements, o); err != nil {
 		return err
+	}
+	if o.MovesSchedule() {
+		if err := statements.RunMandateAtOnce(ctx, db.RunMandateAtOnceParams{ShopID: o.ShopID, ID: *o.ParentID}); err != nil {
+			return err
+		}
 	}
 	for _, conflict := range o.NewConflicts() {
 		providerData, err := sealData(o.key, conflict.ProviderData, placeConflict)

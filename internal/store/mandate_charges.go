@@ -63,6 +63,9 @@ func (s *Store) PlanMandate(ctx context.Context, key payment.Key, at *time.Time)
 		if at == nil {
 			return q.UnplanMandate(ctx, db.UnplanMandateParams{ShopID: key.Shop, ID: key.Order})
 		}
+		if !at.After(s.Now()) {
+			return q.RunMandateAtOnce(ctx, db.RunMandateAtOnceParams{ShopID: key.Shop, ID: key.Order})
+		}
 		return q.PlanMandate(ctx, db.PlanMandateParams{ShopID: key.Shop, ID: key.Order, DueAt: *at})
 	})
 }

@@ -153,3 +153,52 @@ func TestAScheduleThatCannotBeKeptIsRefused(t *testing.T) {
 	require.Equal(t, []string{"mandate.schedule"}, fields(in(payment.MandateSchedule{Every: payment.EveryDay, Interval: 1})))
 	require.Zero(t, b.count(t, "SELECT count(*) FROM orders"))
 }
+
+// A schedule goes on as soon as its charge has a sure end, however that is learned, and also if that comes while it is being run.
+func TestAScheduleGoesOnWhenItsChargeEnds(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]payment.Status{"succeeds": payment.StatusSucceeded, "fails": payment.StatusFailed} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFixture(t)
+			s := b.service(charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusProcessing}, nil }))
+			schedule := payment.MandateSchedule{Every: payment.EveryMonth, Interval: 1, Amount: 400, RetryDays: []int{1}}
+			key := b.mandated(t, s, "first", payment.MandateTerms{Schedule: &schedule})
+			dueAt := func() time.Time {
+				var at time.Time
+				require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT due_at FROM mandate_runs").Scan(&at))
+				return at.UTC()
+			}
+			b.clock.Add(31 * 24 * time.Hour)
+			require.Equal(t, 1, b.runs(t, s))
+			charge, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindPayment, "first~due-1-0")
+			require.NoError(t, err)
+			b.clock.Add(time.Minute)
+			require.Zero(t, b.runs(t, s), "nothing is done while the charge is open")
+
+			_, err = b.UpdateOrder(t.Context(), charge.Key(), func(o *payment.Order) error {
+				r := b.newReport(end)
+				r.Source, r.AsOf = payment.SourceStatusPoll, o.Sequence
+				require.Equal(t, payment.Apply, o.Record(r))
+				return nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, 1, b.runs(t, s), "at once")
+			want := charge.CreatedAt.AddDate(0, 0, 1) // the retry
+			if end == payment.StatusSucceeded {
+				m, err := s.Mandate(t.Context(), key)
+				require.NoError(t, err)
+				want = m.First.FinalizedAt.AddDate(0, 2, 0) // the next period
+			}
+			require.Equal(t, want.UTC(), dueAt())
+
+			later := b.clock.Now().Add(time.Hour)
+			now := b.clock.Now()
+			require.NoError(t, b.PlanMandate(t.Context(), key, &now))
+			require.NoError(t, b.PlanMandate(t.Context(), key, &later))
+			require.Equal(t, 1, b.runs(t, s), "a run that began before does not put off what is due at once")
+			require.Equal(t, want.UTC(), dueAt())
+			require.Equal(t, 2, b.count(t, "SELECT count(*) FROM orders"))
+		})
+	}
+}

@@ -78,7 +78,12 @@ SELECT r.reference, o.id, o.status FROM order_references r JOIN orders o ON o.sh
 WHERE r.shop_id = @shop_id AND r.kind = 'payment' AND r.reference = ANY(@names::text[]);
 
 -- name: PlanMandate :exec
+-- What became due at once since the mandate was leased stays due.
 INSERT INTO mandate_runs (shop_id, id, due_at) VALUES (@shop_id, @id, @due_at)
+ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at WHERE mandate_runs.due_at <> 'epoch';
+
+-- name: RunMandateAtOnce :exec
+INSERT INTO mandate_runs (shop_id, id, due_at) VALUES (@shop_id, @id, 'epoch')
 ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at;
 
 -- name: UnplanMandate :exec

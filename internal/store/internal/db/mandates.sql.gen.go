@@ -657,7 +657,7 @@ func (q *Queries) OwnOrderCalled(ctx context.Context, providerOrderID string) ([
 
 const PlanMandate = `-- name: PlanMandate :exec
 INSERT INTO mandate_runs (shop_id, id, due_at) VALUES ($1, $2, $3)
-ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at
+ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at WHERE mandate_runs.due_at <> 'epoch'
 `
 
 type PlanMandateParams struct {
@@ -666,8 +666,24 @@ type PlanMandateParams struct {
 	DueAt  time.Time `db:"due_at"`
 }
 
+// What became due at once since the mandate was leased stays due.
 func (q *Queries) PlanMandate(ctx context.Context, arg PlanMandateParams) error {
 	_, err := q.db.Exec(ctx, PlanMandate, arg.ShopID, arg.ID, arg.DueAt)
+	return err
+}
+
+const RunMandateAtOnce = `-- name: RunMandateAtOnce :exec
+INSERT INTO mandate_runs (shop_id, id, due_at) VALUES ($1, $2, 'epoch')
+ON CONFLICT (shop_id, id) DO UPDATE SET due_at = excluded.due_at
+`
+
+type RunMandateAtOnceParams struct {
+	ShopID uuid.UUID `db:"shop_id"`
+	ID     uuid.UUID `db:"id"`
+}
+
+func (q *Queries) RunMandateAtOnce(ctx context.Context, arg RunMandateAtOnceParams) error {
+	_, err := q.db.Exec(ctx, RunMandateAtOnce, arg.ShopID, arg.ID)
 	return err
 }
 
