@@ -13,6 +13,9 @@ const (
 	// pendingRun is when a mandate whose first payment has not ended is looked at again, and failedRun one whose provider gave no answer.
 	pendingRun = 24 * time.Hour
 	failedRun  = time.Hour
+	// firstUnsentPause and longestUnsentPause are after what time a scheduled charge of which nothing was sent is tried again.
+	firstUnsentPause   = 15 * time.Minute
+	longestUnsentPause = 24 * time.Hour
 )
 
 // FirstRun is when something is to be done about a new mandate first: nothing is charged before.

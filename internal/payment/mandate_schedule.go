@@ -117,7 +117,7 @@ func (m *Mandate) scheduleStep(tries []*Order, now time.Time) scheduleStep {
 	period := m.Schedule.periodAt(first, now)
 	next := m.Schedule.dueAt(first, period+1)
 	switch {
-	case period == 0:
+	case period == 0, m.resumedSince(m.Schedule.dueAt(first, period)):
 		return waitUntil(next)
 	case m.LastAt != nil && !m.LastAt.Before(next): // the clock went back
 		return waitUntil(m.Schedule.dueAt(first, m.Schedule.periodAt(first, *m.LastAt)+1))
@@ -127,30 +127,52 @@ func (m *Mandate) scheduleStep(tries []*Order, now time.Time) scheduleStep {
 	return m.afterTry(tries, period, now, next)
 }
 
+// resumedSince reports whether the mandate was paused and goes on since a time: what is left of that period is not charged.
+func (m *Mandate) resumedSince(begin time.Time) bool {
+	return m.DecidedAt != nil && !m.DecidedAt.Before(begin)
+}
+
+// unsent reports whether an order failed because its account could not be used, and nothing happened to the money: it is none of the
+// tries that retry_days count.
+func (o *Order) unsent() bool {
+	return o.Status == StatusFailed && o.Failure != nil && o.Failure.Category == gateway.FailureUnavailable && o.ProviderReference == ""
+}
+
+// afterUnsent is when a charge of which nothing was sent is tried again: in longer and longer pauses, a day at most.
+func afterUnsent(tries []*Order) time.Time {
+	pause := firstUnsentPause
+	for i := len(tries) - 2; i >= 0 && tries[i].unsent() && pause < longestUnsentPause; i-- {
+		pause = min(2*pause, longestUnsentPause)
+	}
+	return tries[len(tries)-1].FinalizedAt.Add(pause)
+}
+
 // afterTry is scheduleStep for a period that was tried.
 func (m *Mandate) afterTry(tries []*Order, period int, now, next time.Time) scheduleStep {
-	last, number := tries[len(tries)-1], len(tries)
+	last := tries[len(tries)-1]
+	sent := slices.DeleteFunc(slices.Clone(tries), (*Order).unsent)
+	var retry time.Time
 	switch {
 	case slices.ContainsFunc(tries, func(o *Order) bool { return o.Status == StatusSucceeded || o.SupersededBy != nil }):
 		return waitUntil(next)
 	case slices.ContainsFunc(tries, (*Order).inconclusive):
 		return waitUntil(now.Add(failedRun))
+	case last.unsent():
+		retry = afterUnsent(tries)
 	case last.Failure != nil && last.Failure.Advice == gateway.AdviceDoNotRetry:
-		if m.DecidedAt != nil && m.DecidedAt.After(*last.FinalizedAt) { // somebody resumed it since
-			return waitUntil(next)
-		}
 		return scheduleStep{Pause: true}
-	case number > len(m.Schedule.RetryDays):
+	case len(sent) > len(m.Schedule.RetryDays):
 		return waitUntil(next)
+	default:
+		retry = sent[0].CreatedAt.AddDate(0, 0, m.Schedule.RetryDays[len(sent)-1])
 	}
-	retry := tries[0].CreatedAt.AddDate(0, 0, m.Schedule.RetryDays[number-1])
 	switch {
 	case !retry.Before(next):
 		return waitUntil(next)
 	case retry.After(now):
 		return waitUntil(retry)
 	}
-	return scheduleStep{Charge: &dueCharge{period, number}}
+	return scheduleStep{Charge: &dueCharge{period, len(tries)}}
 }
 
 // inconclusive reports whether the money of an order may still move, or has, although it looks as if it had not.
@@ -183,14 +205,22 @@ func (s *Service) runSchedule(ctx context.Context, m *Mandate) (*time.Time, erro
 		return nil, err
 	}
 	step := m.scheduleStep(tries, now)
-	switch {
-	case step.Pause:
+	if step.Charge != nil {
+		if step, err = s.chargeDue(ctx, m, tries, *step.Charge); err != nil {
+			return nil, err
+		}
+	}
+	if step.Pause {
 		_, err := s.Store.DecideMandate(ctx, m.Key(), func(m *Mandate) error { return m.decide(MandatePause, s.Now()) })
 		return waitUntil(now.Add(pendingRun)).At, err
-	case step.Charge == nil:
-		return step.At, nil
 	}
-	reference := step.Charge.reference(m.First)
+	return step.At, nil
+}
+
+// chargeDue makes a charge that is due, and returns what is to be done then.
+func (s *Service) chargeDue(ctx context.Context, m *Mandate, tries []*Order, due dueCharge) (scheduleStep, error) {
+	now := m.AsOf
+	reference := due.reference(m.First)
 	hash := sha256.Sum256([]byte(reference))
 	o, _, err := s.Charge(ctx, NewCharge{
 		Shop: m.First.ShopID, Payment: m.First.ID, Reference: reference, Minor: m.Schedule.Amount, Description: m.First.Description, Metadata: m.First.Metadata, RequestHash: hash[:],
@@ -198,20 +228,20 @@ func (s *Service) runSchedule(ctx context.Context, m *Mandate) (*time.Time, erro
 	switch CodeOf(err) { //nolint:exhaustive // any other error is tried again
 	case "":
 		if err != nil {
-			return nil, err
+			return scheduleStep{}, err
 		}
 	case CodeMandateTooSoon, CodeMandateChargeOpen, CodeMandateNotActive, CodeMandateExpired, CodeMandateLimit:
-		return waitUntil(now.Add(max(waitOf(err), failedRun))).At, nil
+		return waitUntil(now.Add(max(waitOf(err), failedRun))), nil
 	case CodeInvalidState: // the first payment was erased: nothing can be charged on it any more
-		return nil, nil //nolint:nilnil // it is over
+		return scheduleStep{}, nil
 	default:
-		return nil, err
+		return scheduleStep{}, err
 	}
-	step = m.scheduleStep(append(tries, o), now)
-	if step.At == nil { // what is due next is not due before the provider has said more
+	step := m.scheduleStep(append(tries, o), now)
+	if step.At == nil && !step.Pause { // what is due next is not due before the provider has said more
 		step = waitUntil(now.Add(failedRun))
 	}
-	return step.At, nil
+	return step, nil
 }
 
 // triesOf are the tries of the present period, in their order.
@@ -220,7 +250,7 @@ func (s *Service) triesOf(ctx context.Context, m *Mandate, now time.Time) (tries
 		return nil, nil
 	}
 	c := dueCharge{Period: m.Schedule.periodAt(m.countsFrom(), now)}
-	for ; c.Try <= len(m.Schedule.RetryDays); c.Try++ {
+	for ; ; c.Try++ {
 		o, err := s.Store.OrderByReference(ctx, m.First.ShopID, gateway.KindPayment, c.reference(m.First))
 		if CodeOf(err) == CodeNotFound {
 			return tries, nil
@@ -230,7 +260,6 @@ func (s *Service) triesOf(ctx context.Context, m *Mandate, now time.Time) (tries
 		}
 		tries = append(tries, o)
 	}
-	return tries, nil
 }
 
 // waitOf is when what an error refuses may be possible, 0 where nobody can say.

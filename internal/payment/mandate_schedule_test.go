@@ -3,6 +3,7 @@ package payment
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +66,11 @@ func TestWhatASchedulesDoes(t *testing.T) {
 		at := epoch.Add(after)
 		return &Order{Status: StatusFailed, CreatedAt: at, FinalizedAt: &at, Failure: &gateway.Failure{Advice: advice}}
 	}
+	unsent := func(after time.Duration) *Order {
+		o := failed(after, gateway.AdviceRetryLater)
+		o.Failure.Category, o.Failure.Code = gateway.FailureUnavailable, codeNotSent
+		return o
+	}
 	try := func(status Status) *Order {
 		at := epoch.Add(10 * d)
 		o := &Order{Status: status, CreatedAt: at}
@@ -76,6 +82,8 @@ func TestWhatASchedulesDoes(t *testing.T) {
 	retry := gateway.AdviceRetryLater
 	superseded, contested, resumed := failed(10*d, retry), failed(10*d, retry), epoch.Add(11*d)
 	superseded.SupersededBy, contested.Conflicts = new(uuid.UUID), 1
+	atProvider := unsent(10 * d)
+	atProvider.ProviderReference = "p-1"
 	for name, tc := range map[string]struct {
 		at     time.Duration
 		tries  []*Order
@@ -97,6 +105,16 @@ func TestWhatASchedulesDoes(t *testing.T) {
 		"the second failed":            {at: 12 * d, tries: []*Order{failed(10*d, retry), failed(11*d, retry)}, next: 13 * d},
 		"all failed":                   {at: 14 * d, tries: []*Order{failed(10*d, retry), failed(11*d, retry), failed(13*d, retry)}, next: 20 * d},
 		"a retry in the next period":   {at: 18 * d, tries: []*Order{failed(18*d, retry), failed(19*d-1, retry)}, next: 20 * d},
+		"nothing was sent":             {at: 10 * d, tries: []*Order{unsent(10 * d)}, next: 10*d + firstUnsentPause},
+		"nothing was sent, once more":  {at: 10*d + firstUnsentPause, tries: []*Order{unsent(10 * d)}, charge: &dueCharge{1, 1}},
+		"nothing was sent thrice":      {at: 11 * d, tries: []*Order{unsent(10 * d), unsent(10*d + 1), unsent(11 * d)}, next: 11*d + 4*firstUnsentPause},
+		"nothing was sent for days":    {at: 17 * d, tries: slices.Repeat([]*Order{unsent(17 * d)}, 12), next: 18 * d},
+		"nothing was sent any more":    {at: 19*d + 1, tries: slices.Repeat([]*Order{unsent(19*d + 1)}, 12), next: 20 * d},
+		"it failed when it was sent":   {at: 11 * d, tries: []*Order{unsent(10 * d), failed(11*d, retry)}, next: 12 * d},
+		"what was sent counts":         {at: 15 * d, tries: []*Order{failed(10*d, retry), unsent(11 * d), failed(12*d, retry), failed(14*d, retry)}, next: 20 * d},
+		"the provider could not":       {at: 10 * d, tries: []*Order{atProvider}, next: 11 * d},
+		"resumed before the period":    {at: 11 * d, change: func(m *Mandate) { before := epoch.Add(9 * d); m.DecidedAt = &before }, charge: &dueCharge{1, 0}},
+		"resumed in the period":        {at: 13 * d, change: func(m *Mandate) { m.DecidedAt = &resumed }, next: 20 * d},
 		"never again":                  {at: 11 * d, tries: []*Order{failed(10*d, gateway.AdviceDoNotRetry)}, pause: true},
 		"never again, and resumed":     {at: 12 * d, tries: []*Order{failed(10*d, gateway.AdviceDoNotRetry)}, change: func(m *Mandate) { m.DecidedAt = &resumed }, next: 20 * d},
 		"the clock went back":          {at: 12 * d, change: func(m *Mandate) { last := epoch.Add(25 * d); m.LastAt, m.Succeeded = &last, 1 }, next: 30 * d},
@@ -193,6 +211,9 @@ func (p *planned) step() string {
 	if p.open != nil && p.life.open == nil {
 		at := p.now
 		p.open.Status, p.open.FinalizedAt = StatusFailed, &at
+		if p.rng.IntN(3) == 0 {
+			p.open.Failure = &gateway.Failure{Category: gateway.FailureUnavailable, Advice: gateway.AdviceRetryLater}
+		}
 		if last := p.charges[len(p.charges)-1]; last.succeeded {
 			p.open.Status = StatusSucceeded
 		}
