@@ -240,6 +240,23 @@ func TestAPaidAttemptOfAFailedOrderAdvisesAgainstARetry(t *testing.T) {
 	require.Nil(t, o.SupersededBy, "money of the last attempt may still come late")
 }
 
+// A callback about an ended attempt that names a sum which cannot be has the provider asked, and claims nothing: no order could keep it.
+func TestASumThatCannotBeOfAnEndedAttempt(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []int64{-5, 0, 1001} {
+		s, service, _ := cascadeShop()
+		o := orderIn(t, StatusSucceeded)
+		o.Reference, o.AccountID, o.AccountName, o.ProviderOrderID = "r", s.accounts[1].ID, "second", "two"
+		o.EndedAttempt = &EndedAttempt{Number: 1, Provider: "first", AccountID: s.accounts[0].ID, AccountName: "first", ProviderOrderID: "one", Reason: ReasonDeclinedByProvider}
+		verdict, _, _ := service.applyCallback(o, s.accounts[0], gateway.Notification{OrderID: "one", Result: gateway.Result{Status: gateway.StatusSucceeded, Settled: &odd}})
+		require.Equal(t, Verify, verdict)
+		late := o.NewLate()
+		late.Complete()
+		require.Nil(t, late.Order.ReportedAmount, odd)
+		require.Equal(t, epoch, *late.Order.NextPollAt)
+	}
+}
+
 // A callback that proves nothing by itself has the provider asked about an ended attempt, and nobody is called if it denies.
 func TestAWeakCallbackAboutAnEndedAttempt(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func (o *Order) beAsked(r Observation, strong bool) {
 	o.Verification = o.OnAcknowledgment(o.facts())
 	if r.Status.Final() {
 		o.Verification = o.OnPending(o.facts(), r.Status, r.At)
-		if strong {
+		if strong && o.impossibleSum(r) == "" { // else the poll alone says what moved
 			o.keepLateClaim(r)
 		}
 	}
