@@ -205,7 +205,7 @@ func (s *Service) weak(o *Order, n gateway.Notification, r Observation) (rule, r
 		return n.Rule, n.Weak
 	case s.AlwaysConfirm && !final:
 		return rulePolicy, "policy"
-	case o.ofEndedAttempt() && !final:
+	case o.ofEndedAttempt() && (!final || o.Status == StatusSucceeded && r.Status == StatusFailed): // the decline that ended it may come once more
 		return ruleEndedAttempt, "it is about an attempt that had ended"
 	case o.leftToItsCall(s.policy(), r.Status, r.At):
 		return ruleInCall, "the call that it is about is under way, and may take the order to another account"

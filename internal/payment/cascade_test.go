@@ -221,6 +221,11 @@ func TestACallbackAboutAnEndedAttempt(t *testing.T) {
 		require.Equal(t, Apply, late.Order.Record(Observation{Source: SourceStatusPoll, Status: StatusSucceeded, AsOf: late.Order.Sequence, Settled: &minor, At: epoch}), name)
 		require.Equal(t, 1, late.Order.DisputesOpen, name)
 		require.Equal(t, DisputeLateSuccess, late.Order.Transitions()[len(late.Order.Transitions())-1].Dispute.After.Kind)
+		verdict, _, _ = service.applyCallback(late.Order, s.accounts[0], gateway.Notification{OrderID: "one", Result: declinedAs(gateway.RetryOtherAccount)})
+		require.Equal(t, [3]any{Verify, StatusSucceeded, 0}, [3]any{verdict, late.Order.Status, late.Order.Conflicts}, "the decline that had ended it comes once more")
+		require.NotNil(t, late.Order.NextPollAt)
+		require.Equal(t, Repeat, late.Order.Record(Observation{Source: SourceStatusPoll, Status: StatusSucceeded, AsOf: late.Order.Sequence, Settled: &minor, At: epoch}))
+		require.Equal(t, Conflict, late.Order.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: late.Order.Sequence, At: epoch}), "the provider itself contradicts")
 	}
 }
 

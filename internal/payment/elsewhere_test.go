@@ -87,6 +87,31 @@ func TestWhatLetsAnOrderGoElsewhere(t *testing.T) {
 	}
 }
 
+// A mandate that the shop charges goes to no account where the provider charges by its own schedule, nor the other way round: the customer
+// agreed to one of the two.
+func TestAMandateGoesOnOnlyWhereItIsChargedAlike(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ first, second, third bool }{
+		"the shop charges":     {false, true, false},
+		"the provider charges": {true, false, true},
+	} {
+		s, service, providers := threeAccounts()
+		s.accounts[2].Priority = 3
+		providers["first"].Plain, providers["second"].Plain, providers["spare"].Plain = c.first, c.second, c.third
+		providers["first"].CreatePaymentFunc = func(context.Context, gateway.PaymentRequest) (gateway.Result, error) {
+			return gateway.Result{}, &gateway.Error{Kind: gateway.KindNotSent, Code: "dial"}
+		}
+		in := NewPayment{Shop: uuid.New(), Reference: "r", Amount: money.New(100, "EUR"), Flow: gateway.FlowHosted, RequestHash: []byte("h")}
+		in.Recurring.Enabled = true
+		p, err := service.PreviewPayment(t.Context(), in)
+		require.NoError(t, err, name)
+		require.Equal(t, []PreviewCandidate{{s.accounts[0], ""}, {s.accounts[2], ""}, {s.accounts[1], notRouted}}, p.Candidates, name)
+		o, _, err := service.CreatePayment(t.Context(), in)
+		require.NoError(t, err, name)
+		require.Equal(t, "spare", o.AccountName, name)
+	}
+}
+
 // When no account is left, the order fails as its last attempt did.
 func TestNoAccountIsLeft(t *testing.T) {
 	t.Parallel()

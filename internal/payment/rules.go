@@ -43,7 +43,20 @@ func (s *Service) routed(ctx context.Context, in intake) ([]Account, *routing.De
 		}
 	}
 	candidates, err := s.candidates(ctx, in.order.ShopID, in.account, in.currency, in.purpose)
-	return s.healthyFirst(candidates, in.order.ShopID, in.order.Reference), nil, err
+	return s.healthyFirst(s.chargedAlike(in, candidates), in.order.ShopID, in.order.Reference), nil, err
+}
+
+// chargedAlike leaves out the accounts where a mandate would be charged otherwise than at the first: at one by the shop, at the other
+// by the provider's own schedule. No failover, limit or demotion may change what the customer agreed to.
+func (s *Service) chargedAlike(in intake, candidates []Account) []Account {
+	if !in.order.Recurring || len(candidates) < 2 {
+		return candidates
+	}
+	first, err := s.open(candidates[0])
+	return slices.DeleteFunc(slices.Clone(candidates), func(a Account) bool {
+		other, otherErr := s.open(a)
+		return err == nil && otherErr == nil && other.description.OwnSchedule != first.description.OwnSchedule
+	})
 }
 
 // byRules lists the accounts that routing rules choose.
@@ -69,7 +82,7 @@ func (s *Service) byRules(ctx context.Context, in intake, rules *RoutingRules) (
 		candidates[i] = accounts[slices.IndexFunc(accounts, func(a Account) bool { return a.Name == name })]
 		candidates[i].Demoted = candidates[i].Demoted && !d.Tries(name)
 	}
-	return candidates, &d, nil
+	return s.chargedAlike(in, candidates), &d, nil
 }
 
 // Considered are a shop's accounts as a decision sees them.
