@@ -113,6 +113,7 @@ CREATE TABLE accounts (
     previous_token_until timestamptz,
     mode                text NOT NULL DEFAULT 'enabled' CONSTRAINT accounts_mode CHECK (mode IN ('enabled', 'drain', 'off', 'closed')),
     version             bigint NOT NULL DEFAULT 1,          -- how often the row was changed, so that nobody undoes what they have not seen
+    moved_at            timestamptz,                        -- when calls last went to another installation or merchant; null: never
     created_at          timestamptz NOT NULL
 );
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -93,4 +94,29 @@ func TestWhatAnAccountCannotBeSetToChangesNothing(t *testing.T) {
 	b.command(t, "account", "set", "EUR-1", "gateway_url=https://api.example.com/v2")
 	b.command(t, "account", "set", "EUR-1", "gateway_url=", "bank_payouts=off", "--expect-version", "3")
 	require.Equal(t, map[string]string{"partial_capture": "no", "bank_payouts": "off"}, b.account(t, "EUR-1").Settings)
+}
+
+// What decides which installation or merchant is asked about an order is known of each provider, and 'account set' says so.
+func TestAnOperatorHearsThatCallsGoElsewhere(t *testing.T) {
+	t.Parallel()
+	moving := map[string][]string{"smartcore": {"pci_url", "gateway_url", "provider_account", "merchant_key"}, "uapay": {"client_id", "api_url", "direct_engine"}}
+	for provider, want := range moving {
+		d, err := offlineDrivers().Driver(provider)
+		require.NoError(t, err)
+		var got []string
+		for _, s := range slices.Concat(d.Describe().Settings, d.Describe().Secrets) {
+			if s.Target || s.Merchant {
+				got = append(got, s.Name)
+			}
+		}
+		require.Equal(t, want, got)
+	}
+	b := newOperated(t)
+	require.NotContains(t, b.command(t, "account", "set", "EUR-1", "partial_capture=no"), "elsewhere")
+	require.NotContains(t, b.command(t, "account", "set", "EUR-1", "reporting_url=http://127.0.0.1:1"), "elsewhere")
+	require.NotContains(t, b.command(t, "account", "set", "EUR-1", "gateway_url=https://api-gateway.smartcore.pro"), "elsewhere", "as it is without the setting")
+	require.Contains(t, b.command(t, "account", "set", "EUR-1", "gateway_url=http://127.0.0.1:1"), "Its calls go elsewhere now. No order was open there.")
+	require.Contains(t, b.command(t, "account", "set", "EUR-1", "provider_account=other", "--json"), `"moved":true`)
+	b.command(t, "account", "secret", "stage", "EUR-1", "--merchant-key-file", secretIn(t, "another"))
+	require.Contains(t, b.command(t, "account", "secret", "promote", "EUR-1"), "Its calls go elsewhere now.")
 }

@@ -67,10 +67,12 @@ func (c accountSecretPromoteCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	if err := db.store.PromoteSecrets(ctx, c.Name, c.Force); err != nil {
+	a, err := db.store.PromoteSecrets(ctx, c.Name, c.Force, movesCalls)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(io.Out, "Calls of %s use the new secrets within 5 s. Callbacks are verified by the ones before, too, until 'server account secret retire %[1]s', which is allowed after %s.\n", c.Name, store.PreviousSecretsKept)
+	printMoved(io, a)
 	return nil
 }
 

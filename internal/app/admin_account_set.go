@@ -33,7 +33,7 @@ func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	a, err := db.store.SetAccount(ctx, c.Name, store.AccountChange{Settings: given, Expect: c.ExpectVersion}, func(a payment.Account) error {
+	a, err := db.store.SetAccount(ctx, c.Name, store.AccountChange{Settings: given, Expect: c.ExpectVersion, Moves: movesCalls}, func(a payment.Account) error {
 		if err := errors.Join(checkSettings(a.Provider, slices.Sorted(maps.Keys(given))), checkHosts(io, a.Provider, given)); err != nil {
 			return fmt.Errorf("%w. Nothing was changed", err)
 		}
@@ -44,10 +44,28 @@ func (c accountSetCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	if c.JSON {
-		return printJSON(io, map[string]any{"name": a.Name, "version": a.Version, "settings": a.Settings})
+		return printJSON(io, map[string]any{"name": a.Name, "version": a.Version, "settings": a.Settings, "moved": a.Moved, "open": orEmpty(a.Open)})
 	}
 	fmt.Fprintf(io.Out, "Account %s is changed, and at version %d. Running services use it so from their next call on, for the orders that are there, too.\n", a.Name, a.Version)
+	printMoved(io, a)
 	return nil
+}
+
+// movesCalls reports whether an account's calls go to another installation of its provider after a change, or as another merchant.
+func movesCalls(before, after payment.Account) bool {
+	d, err := offlineDrivers().Driver(after.Provider)
+	return err == nil && d.Describe().Moves(gatewayAccount(before), gatewayAccount(after))
+}
+
+// printMoved says what becomes of the orders that were open when an account's calls began to go elsewhere.
+func printMoved(io *Streams, a store.AccountSet) {
+	switch {
+	case !a.Moved:
+	case len(a.Open) == 0:
+		fmt.Fprintln(io.Out, "Its calls go elsewhere now. No order was open there.")
+	default:
+		fmt.Fprintf(io.Out, "Its calls go elsewhere now. Open there: %s. If the provider does not know one of them where it is asked now, that proves nothing: it stays unknown, and 'server order resolve' settles it.\n", strings.Join(a.Open, ", "))
+	}
 }
 
 // given reads the settings of the command line.

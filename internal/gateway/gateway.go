@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/url"
@@ -47,6 +48,27 @@ type Setting struct {
 	Host bool
 	// Merchant says that it names the merchant: no two payments of one share an id.
 	Merchant bool
+	// Target says that it decides which installation of the provider, or which part of it, is asked about an order. A denial of
+	// an order that was sent before such a change, or to another merchant, proves nothing.
+	Target bool
+}
+
+// directs reports whether the setting decides where calls about an order go, or as whose.
+func (s Setting) directs() bool { return s.Target || s.Merchant }
+
+// Moves reports whether calls about orders go elsewhere, or are made as somebody else, after an account has changed.
+func (d Description) Moves(before, after Account) bool {
+	for _, s := range d.Settings {
+		if s.directs() && cmp.Or(before.Settings[s.Name], s.Default) != cmp.Or(after.Settings[s.Name], s.Default) {
+			return true
+		}
+	}
+	for _, s := range d.Secrets {
+		if s.directs() && before.Secrets[s.Name] != after.Secrets[s.Name] {
+			return true
+		}
+	}
+	return false
 }
 
 // Account is a merchant account at a provider, as an operator set it up.

@@ -106,6 +106,8 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 	switch {
 	case o.showsOldHold(a):
 		return Stale
+	case (o.deniesCommand(a) || o.deniesOrder(a)) && o.askedElsewhere(o.facts(), a.Poll):
+		return o.deniedElsewhere(p, a)
 	case o.deniesCommand(a):
 		if a.result.Status != gateway.StatusAuthorized {
 			a.result.Status = gateway.StatusRequiresAction
@@ -138,6 +140,23 @@ func (o *Order) countDenial(p Policy, q Poll) (proof bool) {
 // arrived: it may be on its way, or not be visible yet. One that was answered did arrive.
 func (o *Order) deniesCommand(a statusPoll) bool {
 	return a.err == nil && o.modificationPending() && !o.Status.Final() && o.asBefore(a.result.Status)
+}
+
+// deniedAfterMove tells why an order does not end although the provider does not know it, or its command.
+const deniedAfterMove = "The provider does not know of this. But the account's settings were changed after it was sent, so the provider may have it where it was sent. " +
+	"Do not send it again: the operators must find out there, and settle it."
+
+// deniedElsewhere keeps a denial by another installation than the call went to, or to another merchant. It proves nothing.
+func (o *Order) deniedElsewhere(p Policy, a statusPoll) Verdict {
+	if o.inFlight(p, o.facts(), a.Answered) {
+		return Stale
+	}
+	verdict := Stale
+	if o.Status == StatusCreated {
+		verdict = o.Record(Observation{Source: SourceStatusPoll, Status: StatusUnknown, Reason: deniedAfterMove, AsOf: a.asOf, ProviderData: providerDataOf(a.result, a.err), At: a.Answered})
+	}
+	o.StatusReason, o.FormLost = deniedAfterMove, false
+	return verdict
 }
 
 // showsOldHold reports whether an answer shows a hold after its cancel, and was asked for so soon that it may be from before.

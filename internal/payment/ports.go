@@ -103,6 +103,8 @@ type Account struct {
 	Demoted bool
 	// Version counts the changes of the account, from 1 on.
 	Version int64
+	// MovedAt is when calls last went to another installation of the provider, or as another merchant; nil for never.
+	MovedAt *time.Time
 	// Unusable is why an account of a shop cannot be used, nil if it can. Nothing but its name is sure then.
 	Unusable  error
 	CreatedAt time.Time

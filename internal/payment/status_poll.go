@@ -41,16 +41,16 @@ func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 // poll asks the provider about an order and records the answer, which it returns as well: a zero one if there was none.
 // scheduled says that the schedule's time has come.
 func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Order, shown gateway.Result, err error) {
-	gw, ref, err := s.pollee(ctx, o)
+	to, ref, err := s.pollee(ctx, o)
 	if err != nil {
 		return nil, gateway.Result{}, err
 	}
 	a := statusPoll{operation: ref.Operation, name: o.ProviderOrderID, asOf: o.Sequence, since: o.PollsSince}
-	a.Asked, a.VisibilityDelay = s.Now(), gw.description.VisibilityDelay
+	a.Asked, a.VisibilityDelay, a.MovedAt = s.Now(), to.description.VisibilityDelay, to.account.MovedAt
 	a.Due = scheduled && !o.ahead(s.Schedule, a.Asked)
 	var took time.Duration
 	a.result, took, a.err = callProvider(ctx, s, o.subject(), s.CheckTimeout, func(ctx context.Context) (gateway.Result, error) {
-		return gw.gateway.Fetch(ctx, ref)
+		return to.gateway.Fetch(ctx, ref)
 	})
 	made := Call{
 		Operation: "fetch", StartedAt: a.Asked, Duration: took, Outcome: outcomeOf(a.result, a.err),
@@ -83,21 +83,21 @@ func (s *Service) poll(ctx context.Context, o *Order, scheduled bool) (saved *Or
 }
 
 // pollee returns whom to ask about an order, and by which name: a refund's has its payment's with it.
-func (s *Service) pollee(ctx context.Context, o *Order) (*opened, gateway.Ref, error) {
+func (s *Service) pollee(ctx context.Context, o *Order) (target, gateway.Ref, error) {
 	to, err := s.targetAt(ctx, o.AccountID)
 	if err != nil {
-		return nil, gateway.Ref{}, err
+		return target{}, gateway.Ref{}, err
 	}
 	ref := o.Ref()
 	if o.ParentID != nil {
 		parent, err := s.Store.Order(ctx, Key{o.ShopID, *o.ParentID})
 		if err != nil {
-			return nil, gateway.Ref{}, err
+			return target{}, gateway.Ref{}, err
 		}
 		p := parent.Ref()
 		ref.Parent = &p
 	}
-	return to.opened, ref, nil
+	return to, ref, nil
 }
 
 // policy is what verification goes by.

@@ -14,6 +14,8 @@ import (
 //   - A denial ("no such order", or a hold that still stands during its capture) proves nothing by itself. Several in a row do,
 //     if the last was asked for so late that no call was under way and the provider's visibility delay had passed.
 //   - Nothing that the provider has acknowledged can be denied.
+//   - A denial counts only if it comes from where the call went: of an account that was moved to another installation or merchant
+//     after the call it proves nothing, however often it comes. Then an operator decides.
 //   - A callback that cannot be believed by itself stays pending until a poll that was asked for late enough, also beyond the
 //     order's end.
 type Verification struct {
@@ -79,9 +81,14 @@ type Poll struct {
 	Answer          Answer
 	// Due says that the schedule's own time had come; a poll in between uses up none of it.
 	Due bool
+	// MovedAt is when the account that was asked last moved to another installation or merchant, nil for never.
+	MovedAt *time.Time
 	// Stepped and Contradicted say what the answer did to the order.
 	Stepped, Contradicted bool
 }
+
+// moveKnownWithin is within which time of an account's move every process calls it as it is then, on machines whose clocks differ.
+const moveKnownWithin = time.Minute
 
 // denialsNeeded is how many answers in a row must deny an order before it is believed.
 const denialsNeeded = 3
@@ -142,7 +149,7 @@ func (v Verification) OnDenial(p Policy, f Facts, q Poll) (after Verification, p
 	if f.Modification {
 		acknowledged = v.CommandAccepted
 	}
-	if acknowledged || q.Asked.Before(v.PollsSince) {
+	if acknowledged || q.Asked.Before(v.PollsSince) || v.askedElsewhere(f, q) {
 		return v, false
 	}
 	v.Denials++
@@ -155,15 +162,24 @@ func (v Verification) OnDenial(p Policy, f Facts, q Poll) (after Verification, p
 // provableAt is from when on a question whose answer denies a call is late enough: the provider's delay after both the first
 // such answer and the end of any call that may still have been under way.
 func (v Verification) provableAt(p Policy, f Facts, delay time.Duration) time.Time {
-	called := f.CreatedAt
-	if f.Modification {
-		called = v.PollsSince
-	}
-	at := called.Add(p.ProviderTimeout + delay)
+	at := v.calledAt(f).Add(p.ProviderTimeout + delay)
 	if since := v.FirstDenialAt.Add(delay); since.After(at) {
 		at = since
 	}
 	return at
+}
+
+// calledAt is when the call was made that a denial is about.
+func (v Verification) calledAt(f Facts) time.Time {
+	if f.Modification {
+		return v.PollsSince
+	}
+	return f.CreatedAt
+}
+
+// askedElsewhere reports whether a poll may have asked another installation than the call went to, or as another merchant.
+func (v Verification) askedElsewhere(f Facts, q Poll) bool {
+	return q.MovedAt != nil && !v.calledAt(f).After(q.MovedAt.Add(moveKnownWithin))
 }
 
 // OnCallback is when a callback came that cannot be believed by itself, or an answer that contradicts the order's end. The order

@@ -136,9 +136,10 @@ func WithStaged(a payment.Account) payment.Account {
 }
 
 // PromoteSecrets makes an account's staged secrets those that calls use. The ones before verify callbacks still. A promotion deletes
-// the previous ones of the same name, so it is refused while they may sign callbacks, unless force is given.
-func (s *Store) PromoteSecrets(ctx context.Context, name string, force bool) error {
-	return s.actOnAccount(ctx, "account secret promote", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
+// the previous ones of the same name, so it is refused while they may sign callbacks, unless force is given. A secret may name the
+// merchant: moves says whether calls are made as another one then.
+func (s *Store) PromoteSecrets(ctx context.Context, name string, force bool, moves Moves) (set AccountSet, err error) {
+	err = s.actOnAccount(ctx, "account secret promote", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
 		if len(a.Staged) == 0 {
 			return nil, nil, &payment.Error{Code: payment.CodeInvalidState, Message: fmt.Sprintf("No secret of %s is staged. 'server account secret stage' does that.", name)}
 		}
@@ -152,8 +153,13 @@ func (s *Store) PromoteSecrets(ctx context.Context, name string, force bool) err
 		if len(deleted) > 0 {
 			before["previous"], after["forced"] = fingerprints(fingerprint, deleted), force
 		}
-		return before, after, s.promote(ctx, q, a.ID)
+		if err := s.promote(ctx, q, a.ID); err != nil {
+			return nil, nil, err
+		}
+		set, err = s.noteMove(ctx, q, a, WithStaged(a), moves)
+		return before, after, err
 	})
+	return set, err
 }
 
 // deletedByPromotion returns the previous secrets that a promotion deletes. One that is staged again is not lost.

@@ -25,7 +25,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 		require.NoError(t, err)
 		return a
 	}
-	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.PromoteSecrets(t.Context(), "EUR-1", false)), "nothing is staged")
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(promote(t, b, false)), "nothing is staged")
 	var seen payment.Account
 	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "new", "more": "m"}, false, func(a payment.Account) error { seen = a; return nil }))
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, seen.Secrets, "it is checked as it will be")
@@ -33,7 +33,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Equal(t, secretMap{"secret": "hunter2"}, a.Secrets, "calls use the current one")
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, a.Staged)
 
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
+	require.NoError(t, promote(t, b, false))
 	a = account()
 	require.Equal(t, secretMap{"secret": "new", "more": "m"}, a.Secrets)
 	require.Equal(t, secretMap{"secret": "hunter2"}, a.Previous)
@@ -45,7 +45,7 @@ func TestSecretsAreStagedPromotedAndRetired(t *testing.T) {
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(b.RetireSecrets(t.Context(), "EUR-1", false)), "there is none")
 
 	require.NoError(t, b.StageSecrets(t.Context(), "EUR-1", secretMap{"secret": "newer"}, false, fits))
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
+	require.NoError(t, promote(t, b, false))
 	require.NoError(t, b.RetireSecrets(t.Context(), "EUR-1", true), "after a leak")
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.StageSecrets(t.Context(), "nobody", secretMap{"secret": "x"}, false, fits)))
 }
@@ -105,29 +105,29 @@ func TestASecondPromotionWaitsForCallbacksSignedBefore(t *testing.T) {
 		require.Equal(t, []secretMap{current, previous}, []secretMap{a.Secrets, a.Previous})
 	}
 	stage("secret", "second")
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
+	require.NoError(t, promote(t, b, false))
 	until := b.clock.Now().Add(store.PreviousSecretsKept)
 
 	b.clock.Add(store.PreviousSecretsKept - time.Minute)
 	stage("secret", "third")
-	err := b.PromoteSecrets(t.Context(), "EUR-1", false)
+	err := promote(t, b, false)
 	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
 	require.ErrorContains(t, err, until.UTC().Format(time.RFC3339))
 	require.ErrorContains(t, err, "--force")
 	has(secretMap{"secret": "second"}, secretMap{"secret": "hunter2"})
 
 	stage("secret", "hunter2")
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false), "back to the one before, which is not lost")
+	require.NoError(t, promote(t, b, false), "back to the one before, which is not lost")
 	has(secretMap{"secret": "hunter2"}, secretMap{"secret": "second"})
 
 	stage("secret", "third")
-	require.Error(t, b.PromoteSecrets(t.Context(), "EUR-1", false))
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", true), "the operator insists")
+	require.Error(t, promote(t, b, false))
+	require.NoError(t, promote(t, b, true), "the operator insists")
 	has(secretMap{"secret": "third"}, secretMap{"secret": "hunter2"})
 
 	b.clock.Add(store.PreviousSecretsKept)
 	stage("secret", "fourth")
-	require.NoError(t, b.PromoteSecrets(t.Context(), "EUR-1", false), "nobody signs with the previous one any more")
+	require.NoError(t, promote(t, b, false), "nobody signs with the previous one any more")
 	has(secretMap{"secret": "fourth"}, secretMap{"secret": "third"})
 }
 
@@ -163,4 +163,11 @@ func TestTwoCallbackAddressesLiveDuringARotation(t *testing.T) {
 	a, err = b.RotateCallbackToken(t.Context(), "EUR-1", 0)
 	require.NoError(t, err, "after a leak nobody waits")
 	require.Equal(t, []bool{false, false, true}, []bool{known(second), known(third), known(a.CallbackToken)})
+}
+
+// promote promotes the staged secrets of EUR-1.
+func promote(t *testing.T, b *fixture, force bool) error {
+	t.Helper()
+	_, err := b.PromoteSecrets(t.Context(), "EUR-1", force, nil)
+	return err
 }

@@ -114,16 +114,30 @@ type AccountChange struct {
 	Settings map[string]string
 	// Expect is the version that the account must have, 0 for any.
 	Expect int64
+	// Moves says whether calls go to another installation or merchant after the change; nil is for no.
+	Moves Moves
+}
+
+// Moves reports whether calls about orders go elsewhere, or are made as somebody else, after an account has changed.
+type Moves func(before, after payment.Account) bool
+
+// AccountSet is an account as it was changed.
+type AccountSet struct {
+	payment.Account
+	// Moved says that calls go to another installation or merchant now, and Open which orders were open then, and how many.
+	Moved bool
+	Open  []string
 }
 
 // SetAccount changes an account and returns it as it is then. check looks at the account as it will be, and an error of it changes
 // nothing. An account that does not exist is a payment.Error of CodeNotFound; one of another version than expected, of CodeInvalidState.
-func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) (set payment.Account, err error) {
+func (s *Store) SetAccount(ctx context.Context, name string, change AccountChange, check func(payment.Account) error) (set AccountSet, err error) {
 	err = s.actOnAccount(ctx, "account set", name, func(ctx context.Context, q *db.Queries, a payment.Account, fingerprint func(gateway.Secret) string) (any, any, error) {
 		if change.Expect != 0 && change.Expect != a.Version {
 			return nil, nil, otherVersion(a, change.Expect)
 		}
-		before := accountFacts(fingerprint, a)
+		old, before := a, accountFacts(fingerprint, a)
+		a.Settings = maps.Clone(a.Settings)
 		maps.Copy(a.Settings, change.Settings)
 		maps.DeleteFunc(a.Settings, func(_, value string) bool { return value == "" })
 		if err := check(a); err != nil {
@@ -134,10 +148,28 @@ func (s *Store) SetAccount(ctx context.Context, name string, change AccountChang
 			return nil, nil, err
 		}
 		a.Version++
-		set = a
-		_, err = q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, ID: a.ID})
+		if _, err = q.UpdateAccountSettings(ctx, db.UpdateAccountSettingsParams{Settings: settings, ID: a.ID}); err != nil {
+			return nil, nil, err
+		}
+		set, err = s.noteMove(ctx, q, old, a, change.Moves)
 		return before, accountFacts(fingerprint, a), err
 	})
+	return set, err
+}
+
+// noteMove writes down when an account's calls begin to go elsewhere. What was sent before can be denied there, which proves nothing.
+func (s *Store) noteMove(ctx context.Context, q *db.Queries, before, after payment.Account, moves Moves) (AccountSet, error) {
+	set := AccountSet{Account: after, Moved: moves != nil && moves(before, after)}
+	if !set.Moved {
+		return set, nil
+	}
+	now := s.Now()
+	set.MovedAt = &now
+	if _, err := q.MoveAccount(ctx, db.MoveAccountParams{MovedAt: &now, ID: after.ID}); err != nil {
+		return set, err
+	}
+	var err error
+	set.Open, err = ordersAt(ctx, q, after)
 	return set, err
 }
 
@@ -224,6 +256,7 @@ type accountRow struct {
 	PreviousTokenUntil *time.Time
 	Mode               string
 	Version            int64
+	MovedAt            *time.Time
 	CreatedAt          time.Time
 	SecretNames        []string
 	SecretStages       []string
@@ -234,7 +267,7 @@ type accountRow struct {
 func (s *Store) account(r accountRow) (payment.Account, error) {
 	a := payment.Account{
 		ID: r.ID, Name: r.Name, Provider: r.Provider, Currency: money.Currency(r.Currency), Purpose: payment.Purpose(r.Purpose),
-		Mode: shop.Mode(r.Mode), Version: r.Version, CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
+		Mode: shop.Mode(r.Mode), Version: r.Version, MovedAt: utc(r.MovedAt), CreatedAt: r.CreatedAt.UTC(), Secrets: map[string]gateway.Secret{},
 	}
 	if _, err := money.KnownCurrency(r.Currency); err != nil {
 		return a, err

@@ -40,18 +40,23 @@ func (s *Store) CloseAccount(ctx context.Context, name string) error {
 	})
 }
 
-// openAt says what is open at an account, and how much of it.
-func (s *Store) openAt(ctx context.Context, q *db.Queries, a payment.Account) (open []string, err error) {
+// ordersAt says which orders are open at an account, and how many.
+func ordersAt(ctx context.Context, q *db.Queries, a payment.Account) (open []string, err error) {
 	orders, err := q.OpenAtAccount(ctx, a.ID)
-	if err != nil {
-		return nil, err
-	}
 	for _, r := range orders {
 		what := strings.ReplaceAll(r.Kind, "_", " ") + " " + r.Status
 		if r.InConflict {
 			what += " with a conflict"
 		}
 		open = append(open, fmt.Sprintf("%d × %s", r.Orders, what))
+	}
+	return open, err
+}
+
+// openAt says what is open at an account, and how much of it.
+func (s *Store) openAt(ctx context.Context, q *db.Queries, a payment.Account) (open []string, err error) {
+	if open, err = ordersAt(ctx, q, a); err != nil {
+		return nil, err
 	}
 	disputes, err := q.DisputesAtAccount(ctx, a.ID)
 	if err != nil {

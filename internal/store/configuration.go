@@ -50,7 +50,7 @@ var configTables = []configTable{
 	{name: tableShopRates, owner: "t.shop_id", key: []string{"key_id", "class"}, columns: []string{"quota", "seconds"}},
 	{
 		name: tableAccounts, owner: "t.id", encrypted: fieldCallbackToken,
-		columns: []string{"name", "provider", "currency", "purpose", "settings", "withheld", fieldCallbackToken, "callback_token_hash", "previous_token_hash", "previous_token_until", "mode", "version", "created_at"},
+		columns: []string{"name", "provider", "currency", "purpose", "settings", "withheld", fieldCallbackToken, "callback_token_hash", "previous_token_hash", "previous_token_until", "mode", "version", "moved_at", "created_at"},
 	},
 	{name: tableAccountSecrets, owner: "t.account_id", key: []string{"name", "stage"}, columns: []string{"value", "since"}, encrypted: "value"},
 	{name: tableAccountShops, owner: "t.account_id", key: []string{"shop_id"}, columns: []string{"priority"}},

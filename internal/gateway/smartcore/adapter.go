@@ -55,10 +55,10 @@ func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
 		FailedIsFinal: true, // smartcore.md 7
 		Settings: []gateway.Setting{
-			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro", Host: true},
-			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro", Host: true},
+			{Name: settingPCI, Help: "base URL for card data", Default: "https://chd-api.smartcore.pro", Host: true, Target: true},
+			{Name: settingGateway, Help: "base URL for everything else", Default: "https://api-gateway.smartcore.pro", Host: true, Target: true},
 			{Name: settingReporting, Help: "base URL for transaction lists", Default: "https://service.magua-pay.com", Host: true},
-			{Name: settingAccount, Help: "the account's name at SmartCore, if it has another name here"},
+			{Name: settingAccount, Help: "the account's name at SmartCore, if it has another name here", Target: true},
 			{Name: settingForms, Help: "hosts that the provider's forms may be on, separated by commas; any if empty"},
 			{Name: settingTokenHost, Help: "host for payouts to a kept card: gateway or pci", Default: string(roleGateway)},
 			{Name: settingBank, Help: "payouts to bank accounts: on or off; the provider documents them poorly", Default: "on"},

@@ -53,9 +53,9 @@ func (*Driver) Describe() gateway.Description {
 	return gateway.Description{
 		Settings: []gateway.Setting{
 			{Name: settingClient, Help: "clientId of the merchant cabinet, digits", Required: true, Merchant: true},
-			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua", Host: true},
+			{Name: settingAPI, Help: "the API's host, without /api", Default: "https://api.uapay.ua", Host: true, Target: true},
 			{Name: settingSigned, Help: "refuse answers without a signature: true or false", Default: "true"},
-			{Name: settingDirect, Help: "who takes direct payments: invoice (cards kept by UAPAY), or c2a (also card numbers, where the merchant may handle them)", Default: directInvoice},
+			{Name: settingDirect, Help: "who takes direct payments: invoice (cards kept by UAPAY), or c2a (also card numbers, where the merchant may handle them)", Default: directInvoice, Target: true},
 			{Name: settingPart, Help: "captures of a part of a hold: yes or no; say no if payments do not show the lower sum afterwards", Default: "yes"},
 		},
 		Secrets: []gateway.Setting{

@@ -47,14 +47,14 @@ ORDER BY a.name, s.name;
 SELECT created_at FROM orders WHERE account_name = @account_name AND shop_id = @shop_id ORDER BY id DESC LIMIT 1;
 
 -- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.moved_at, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
 FROM accounts a ORDER BY a.name;
 
 -- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.moved_at, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -85,6 +85,9 @@ SELECT id FROM shop_keys LIMIT 1;
 
 -- name: UpdateAccountSettings :execrows
 UPDATE accounts SET settings = @settings, version = version + 1 WHERE id = @id;
+
+-- name: MoveAccount :execrows
+UPDATE accounts SET moved_at = @moved_at WHERE id = @id;
 
 -- name: SetWithheld :execrows
 UPDATE accounts SET withheld = @withheld, version = version + 1 WHERE id = @id;

@@ -14,7 +14,7 @@ import (
 )
 
 const AccountByName = `-- name: AccountByName :one
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.moved_at, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -34,6 +34,7 @@ type AccountByNameRow struct {
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
 	Version            int64           `db:"version"`
+	MovedAt            *time.Time      `db:"moved_at"`
 	CreatedAt          time.Time       `db:"created_at"`
 	SecretNames        []string        `db:"secret_names"`
 	SecretStages       []string        `db:"secret_stages"`
@@ -56,6 +57,7 @@ func (q *Queries) AccountByName(ctx context.Context, name string) (AccountByName
 		&i.PreviousTokenUntil,
 		&i.Mode,
 		&i.Version,
+		&i.MovedAt,
 		&i.CreatedAt,
 		&i.SecretNames,
 		&i.SecretStages,
@@ -101,7 +103,7 @@ func (q *Queries) AccountShops(ctx context.Context) ([]AccountShop, error) {
 }
 
 const Accounts = `-- name: Accounts :many
-SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.created_at,
+SELECT a.id, a.name, a.provider, a.currency, a.purpose, a.settings, a.withheld, a.callback_token, a.previous_token_hash, a.previous_token_until, a.mode, a.version, a.moved_at, a.created_at,
     ARRAY(SELECT s.name FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_names,
     ARRAY(SELECT s.stage FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::text[] AS secret_stages,
     ARRAY(SELECT s.value FROM account_secrets s WHERE s.account_id = a.id ORDER BY s.name, s.stage)::bytea[] AS secret_values
@@ -121,6 +123,7 @@ type AccountsRow struct {
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
 	Version            int64           `db:"version"`
+	MovedAt            *time.Time      `db:"moved_at"`
 	CreatedAt          time.Time       `db:"created_at"`
 	SecretNames        []string        `db:"secret_names"`
 	SecretStages       []string        `db:"secret_stages"`
@@ -149,6 +152,7 @@ func (q *Queries) Accounts(ctx context.Context) ([]AccountsRow, error) {
 			&i.PreviousTokenUntil,
 			&i.Mode,
 			&i.Version,
+			&i.MovedAt,
 			&i.CreatedAt,
 			&i.SecretNames,
 			&i.SecretStages,
@@ -450,6 +454,23 @@ LOCK TABLE orders IN SHARE MODE
 func (q *Queries) LockOrders(ctx context.Context) error {
 	_, err := q.db.Exec(ctx, LockOrders)
 	return err
+}
+
+const MoveAccount = `-- name: MoveAccount :execrows
+UPDATE accounts SET moved_at = $1 WHERE id = $2
+`
+
+type MoveAccountParams struct {
+	MovedAt *time.Time `db:"moved_at"`
+	ID      uuid.UUID  `db:"id"`
+}
+
+func (q *Queries) MoveAccount(ctx context.Context, arg MoveAccountParams) (int64, error) {
+	result, err := q.db.Exec(ctx, MoveAccount, arg.MovedAt, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const NewestOrderAt = `-- name: NewestOrderAt :many

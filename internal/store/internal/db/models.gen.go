@@ -27,6 +27,7 @@ type Account struct {
 	PreviousTokenUntil *time.Time      `db:"previous_token_until"`
 	Mode               string          `db:"mode"`
 	Version            int64           `db:"version"`
+	MovedAt            *time.Time      `db:"moved_at"`
 	CreatedAt          time.Time       `db:"created_at"`
 }
 
