@@ -187,7 +187,7 @@ func TestADisputeThatChangedMeanwhile(t *testing.T) {
 func TestRefundsAgainstChargebacks(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)
-	const payments, refunds, each, chargebacks, charged = 4, 250, 600, 3, 15_000
+	const payments, refunds, each, chargebacks, charged = 10, 100, 1500, 3, 15_000 // each refund reads all others of its payment
 	paid := make([]*payment.Order, payments)
 	drafts := make([][]*payment.Order, payments)
 	for p := range paid {
