@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
+	"payrelay/internal/money"
 	"payrelay/internal/store"
 )
 
@@ -53,7 +55,7 @@ func printKeyActivity(ctx context.Context, io *Streams, db *database, id string,
 	for _, o := range a.Orders {
 		amount := "-"
 		if o.Amount != nil && o.Currency != nil {
-			amount = fmt.Sprint(*o.Amount, " ", *o.Currency)
+			amount = money.New(*o.Amount, money.Currency(*o.Currency)).String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o.ID, o.Kind, o.Reference, o.Status, amount, o.AccountName, o.CreatedAt.Format(time.RFC3339))
 	}
@@ -64,8 +66,12 @@ func printKeyActivity(ctx context.Context, io *Streams, db *database, id string,
 }
 
 func amountText(s store.KeySum) string {
-	if s.Currency == "" {
+	minor, err := strconv.ParseInt(s.Amount, 10, 64)
+	switch {
+	case s.Currency == "":
 		return "-"
+	case err != nil: // more than a sum of one order can be
+		return s.Amount + " " + s.Currency + " in minor units"
 	}
-	return s.Amount + " " + s.Currency
+	return money.New(minor, money.Currency(s.Currency)).String()
 }

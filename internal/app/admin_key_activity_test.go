@@ -29,7 +29,7 @@ func TestALeakedKeyIsRevokedAndShown(t *testing.T) {
 
 	text := b.command(t, "key", "activity", key.ID)
 	require.Contains(t, text, "stolen-1")
-	require.Contains(t, text, "700 EUR")
+	require.Contains(t, text, "7.00 EUR")
 	require.NotContains(t, text, "paid-1", "no key asked for it")
 	var a store.KeyActivity
 	require.NoError(t, json.Unmarshal([]byte(b.command(t, "key", "activity", key.ID, "--since", "2999-01-01T00:00:00Z", "--json")), &a))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -57,7 +58,7 @@ func (c payoutListCmd) Run(ctx context.Context, io *Streams) error {
 	for _, p := range list {
 		r := waitingRowOf(p)
 		rows = append(rows, r)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d %s\t%s\t%s\n", r.ID, r.State, r.Shop, r.Reference, r.Account, r.Amount, r.Currency, r.Destination, r.ExpiresAt.Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, r.Shop, r.Reference, r.Account, money.New(p.Amount, p.Currency), r.Destination, r.ExpiresAt.Format(time.RFC3339))
 	}
 	if c.JSON {
 		return printJSON(io, rows)
@@ -85,7 +86,7 @@ func (c payoutDecision) decide(ctx context.Context, io *Streams, to payment.Appr
 	if c.JSON {
 		return printJSON(io, waitingRowOf(p))
 	}
-	fmt.Fprintf(io.Out, "%s of %s: %d %s to %s. %s %s.\n", p.Reference, p.Shop, p.Amount, p.Currency, p.Destination, says, p.ExpiresAt.Format(time.RFC3339))
+	fmt.Fprintf(io.Out, "%s of %s: %s to %s. %s %s.\n", p.Reference, p.Shop, money.New(p.Amount, p.Currency), p.Destination, says, p.ExpiresAt.Format(time.RFC3339))
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"payrelay/internal/bintable"
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/routing"
 	"payrelay/internal/shop"
@@ -91,7 +92,7 @@ func (c routeReplayCmd) print(io *Streams, r replayed) error {
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SHOP\tRULE\tFROM\tTO\tORDERS\tAMOUNT")
 	for _, m := range r.Moves {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d %s\n", m.Shop, cmp.Or(m.Rule, "-"), m.From, cmp.Or(m.To, "no route"), m.Orders, m.Amount, m.Currency)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", m.Shop, cmp.Or(m.Rule, "-"), m.From, cmp.Or(m.To, "no route"), m.Orders, money.New(m.Amount, money.Currency(m.Currency)))
 	}
 	return w.Flush()
 }

@@ -1,9 +1,7 @@
 package app
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"text/tabwriter"
@@ -79,11 +77,7 @@ func (c disputeListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	shops, err := namesOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	shop, err := shops.id(c.Shop)
+	shops, shop, err := namesAnd(ctx, db, c.Shop)
 	if err != nil {
 		return err
 	}
@@ -103,7 +97,7 @@ func (c disputeListCmd) Run(ctx context.Context, io *Streams) error {
 				}
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, shops.name(d.ShopID), d.Kind, d.Status, d.Amount, d.Overdrawn, dueText(d), d.OrderID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, shops.name(d.ShopID), d.Kind, d.Status, d.Amount, d.Overdrawn, timeOrDash(d.DueAt), d.OrderID)
 		}
 		if cursor = page.Next; cursor == "" {
 			return w.Flush()
@@ -111,29 +105,17 @@ func (c disputeListCmd) Run(ctx context.Context, io *Streams) error {
 	}
 }
 
-func dueText(d payment.Dispute) string {
-	if d.DueAt == nil {
-		return "-"
-	}
-	return d.DueAt.Format(time.RFC3339)
-}
-
 // printDispute prints a dispute as the API shows it, with its shop, and its steps where they are known.
 func printDispute(io *Streams, d payment.Dispute, shops *shopNames, steps []disputeStep) error {
-	text, err := json.Marshal(httpapi.RenderDispute(d))
+	more := map[string]any{"shop": shops.name(d.ShopID)}
+	if steps != nil {
+		more["steps"] = steps
+	}
+	row, err := withMore(httpapi.RenderDispute(d), more)
 	if err != nil {
 		return fmt.Errorf("write dispute %s as JSON: %w", d.ID, err)
 	}
-	row := map[string]json.RawMessage{}
-	if err := json.Unmarshal(text, &row); err != nil {
-		return fmt.Errorf("write dispute %s as JSON: %w", d.ID, err)
-	}
-	name, err := json.Marshal(shops.name(d.ShopID))
-	row["shop"] = name
-	if steps != nil && err == nil {
-		row["steps"], err = json.Marshal(steps)
-	}
-	return cmp.Or(err, printJSON(io, row))
+	return printJSON(io, row)
 }
 
 // disputeName is how a command line says which dispute it means.
@@ -187,7 +169,7 @@ func (c disputeShowCmd) Run(ctx context.Context, io *Streams) error {
 		fmt.Fprintf(io.Out, "refund          %s: it had failed here, and the provider carried it out\n", d.RefundID)
 	}
 	fmt.Fprintf(io.Out, "reason code     %s, case %s\n", orNone(d.ReasonCode), orNone(d.ProviderCase))
-	fmt.Fprintf(io.Out, "due             %s\n", dueText(d))
+	fmt.Fprintf(io.Out, "due             %s\n", timeOrDash(d.DueAt))
 	fmt.Fprintf(io.Out, "overdrawn       %d: what was more than was left of the payment\n", d.Overdrawn)
 	fmt.Fprintf(io.Out, "refunds         %s\n", map[bool]string{true: "allowed", false: "refused while it is open"}[d.RefundsAllowed])
 	fmt.Fprintf(io.Out, "opened          %s by %s, changed %s\n", d.OpenedAt.Format(time.RFC3339), d.Source, d.UpdatedAt.Format(time.RFC3339))

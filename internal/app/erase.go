@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 	"payrelay/internal/store"
 )
@@ -68,8 +69,9 @@ func (c eraseFlags) print(io *Streams, r *store.Receipt) error {
 	}
 	fmt.Fprintf(io.Out, "Receipt %s, %s\n", r.ID, r.At.Format(time.RFC3339))
 	for _, o := range r.Orders {
-		fmt.Fprintf(io.Out, "  %s %s is erased. Left: status %s, sequence %d, amount %d %s, captured %d, refunded %d, %d digests of notifications.\n",
-			o.Kind, o.ID, o.Status, o.Sequence, o.Amount, o.Currency, o.Captured, o.Refunded, len(o.Payloads))
+		sum := func(minor int64) money.Money { return money.New(minor, money.Currency(o.Currency)) }
+		fmt.Fprintf(io.Out, "  %s %s is erased. Left: status %s, sequence %d, amount %s, captured %s, refunded %s, %d digests of notifications.\n",
+			o.Kind, o.ID, o.Status, o.Sequence, sum(o.Amount), sum(o.Captured), sum(o.Refunded), len(o.Payloads))
 	}
 	return nil
 }
@@ -92,11 +94,7 @@ func (c eraseCustomerCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	shops, err := namesOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	shop, err := shops.id(c.Shop)
+	_, shop, err := namesAnd(ctx, db, c.Shop)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	httpapi "payrelay/internal/http"
+	"payrelay/internal/money"
 	"payrelay/internal/payment"
 )
 
@@ -51,11 +51,7 @@ func (c mandateListCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	shops, err := namesOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	only, err := shops.id(c.Shop)
+	shops, only, err := namesAnd(ctx, db, c.Shop)
 	if err != nil {
 		return err
 	}
@@ -96,7 +92,7 @@ func (c mandateListCmd) listShop(ctx context.Context, io *Streams, w *tabwriter.
 				}
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d %s\t%d\t%s\t%s\t%s\n", m.First.ID, shops.name(shop), status, driverOf(m), m.MaxAmount, m.First.Amount.Currency(), m.Succeeded, timeOrDash(m.LastAt), m.First.AccountName, m.First.Reference)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.First.ID, shops.name(shop), status, driverOf(m), sumOf(m, m.MaxAmount), m.Succeeded, timeOrDash(m.LastAt), m.First.AccountName, m.First.Reference)
 		}
 		if cursor = page.Next; cursor == "" {
 			return nil
@@ -127,15 +123,10 @@ func (n *shopNames) sorted() []uuid.UUID {
 
 // printMandate prints a mandate as the API shows it, with its shop.
 func printMandate(io *Streams, m *payment.Mandate, shops *shopNames) error {
-	text, err := json.Marshal(httpapi.RenderMandate(m))
+	row, err := withMore(httpapi.RenderMandate(m), map[string]any{"shop": shops.name(m.First.ShopID)})
 	if err != nil {
 		return fmt.Errorf("write mandate %s as JSON: %w", m.First.ID, err)
 	}
-	row := map[string]any{}
-	if err := json.Unmarshal(text, &row); err != nil {
-		return fmt.Errorf("write mandate %s as JSON: %w", m.First.ID, err)
-	}
-	row["shop"] = shops.name(m.First.ShopID)
 	return printJSON(io, row)
 }
 
@@ -184,10 +175,6 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 	if err != nil || c.JSON {
 		return err
 	}
-	decided := "nothing"
-	if m.Decision != payment.MandateUndecided {
-		decided = fmt.Sprintf("%s, %s", m.Decision, timeOrDash(m.DecidedAt))
-	}
 	for _, line := range [][2]string{
 		{"first payment", fmt.Sprintf("%s, %s, of account %s: 'server order show' has its whole history", m.First.Reference, m.First.Status, m.First.AccountName)},
 		{"charged by", driverOf(m)},
@@ -196,7 +183,7 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 		{"expires", timeOrDash(m.ExpiresAt)},
 		{"charges", fmt.Sprintf("%d, the last %s", m.Succeeded, timeOrDash(m.LastAt))},
 		{"open charge", openChargeOf(m)},
-		{"decided", decided},
+		{"decided", decisionOf(m)},
 		{"schedule ends", timeOrDash(m.ScheduleEndsAt)},
 	} {
 		fmt.Fprintf(io.Out, "%-15s %s\n", line[0], line[1])
@@ -204,9 +191,25 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 	return nil
 }
 
+// sumOf is a sum of a mandate, with its currency.
+func sumOf(m *payment.Mandate, minor int64) money.Money {
+	return money.New(minor, m.First.Amount.Currency())
+}
+
+// decisionOf says what was decided, and why a mandate is paused that nobody paused.
+func decisionOf(m *payment.Mandate) string {
+	switch {
+	case m.Decision != payment.MandateUndecided:
+		return fmt.Sprintf("%s, %s", m.Decision, timeOrDash(m.DecidedAt))
+	case m.Status(m.AsOf) == payment.MandatePaused:
+		return "nothing; it is paused because the first payment went back whole"
+	}
+	return "nothing"
+}
+
 // termsOf says what bounds the charges.
 func termsOf(m *payment.Mandate) string {
-	terms := fmt.Sprintf("%d %s each at most", m.MaxAmount, m.First.Amount.Currency())
+	terms := fmt.Sprintf("%s each at most", sumOf(m, m.MaxAmount))
 	if m.MinDays > 0 {
 		terms += fmt.Sprintf(", %d days apart", m.MinDays)
 	}
@@ -221,9 +224,9 @@ func scheduleOf(m *payment.Mandate) string {
 	if m.Schedule == nil {
 		return "-"
 	}
-	text := fmt.Sprintf("%d %s each %s", m.Schedule.Amount, m.First.Amount.Currency(), m.Schedule.Every)
+	text := fmt.Sprintf("%s each %s", sumOf(m, m.Schedule.Amount), m.Schedule.Every)
 	if m.Schedule.Interval > 1 {
-		text = fmt.Sprintf("%d %s every %d %ss", m.Schedule.Amount, m.First.Amount.Currency(), m.Schedule.Interval, m.Schedule.Every)
+		text = fmt.Sprintf("%s every %d %ss", sumOf(m, m.Schedule.Amount), m.Schedule.Interval, m.Schedule.Every)
 	}
 	if len(m.Schedule.RetryDays) > 0 {
 		text += fmt.Sprintf(", tried again %s days after the first try", strings.Trim(strings.ReplaceAll(fmt.Sprint(m.Schedule.RetryDays), " ", ", "), "[]"))

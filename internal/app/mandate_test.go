@@ -22,12 +22,12 @@ func TestMandateCommands(t *testing.T) {
 	t.Parallel()
 	b := newOperated(t)
 	id := b.mandated(t, "mandate-1")
-	require.Regexp(t, id+` +first +active +on_demand +700 EUR +0 +- +EUR-mandate-1 +mandate-1`, b.command(t, "mandate", "list"))
+	require.Regexp(t, id+` +first +active +on_demand +7.00 EUR +0 +- +EUR-mandate-1 +mandate-1`, b.command(t, "mandate", "list"))
 	require.NotContains(t, b.command(t, "mandate", "list", "--status", "paused"), id)
 	require.Contains(t, b.fails(t, "mandate", "list", "--shop", "nobody"), "there is no shop named")
 	require.Contains(t, b.command(t, "mandate", "pause", "mandate-1", "--reason", "asked by the customer"), id+" of first: paused")
 	text := b.command(t, "mandate", "show", id)
-	for _, line := range []string{"terms           700 EUR each at most, 30 days apart\n", "schedule        500 EUR each month, tried again 1, 3 days after the first try\n", "decided         paused, "} {
+	for _, line := range []string{"terms           7.00 EUR each at most, 30 days apart\n", "schedule        5.00 EUR each month, tried again 1, 3 days after the first try\n", "decided         paused, "} {
 		require.Contains(t, text, line)
 	}
 	require.Contains(t, b.command(t, "mandate", "resume", id, "--reason", "x"), "active")

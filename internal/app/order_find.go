@@ -79,6 +79,16 @@ func namesOf(ctx context.Context, db *database) (*shopNames, error) {
 	return n, nil
 }
 
+// namesAnd is namesOf, and returns the shop of a name, nil for no name.
+func namesAnd(ctx context.Context, db *database, name string) (*shopNames, *uuid.UUID, error) {
+	n, err := namesOf(ctx, db)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := n.id(name)
+	return n, id, err
+}
+
 func (n *shopNames) name(id uuid.UUID) string { return n.byID[id] }
 
 // id returns the shop of a name, nil for no name.
@@ -95,23 +105,32 @@ func (n *shopNames) id(name string) (*uuid.UUID, error) {
 
 // orderJSON is an order as the API shows it, and what operators need beside it.
 func orderJSON(o *payment.Order, shops *shopNames) (map[string]json.RawMessage, error) {
-	text, err := json.Marshal(httpapi.RenderOrder(o))
+	row, err := withMore(httpapi.RenderOrder(o), map[string]any{
+		"shop": shops.name(o.ShopID), "waits_for": waitsFor(o), "conflicts": o.Conflicts,
+		"bank_references": append([]string{}, bankReferences(o)...),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("write order %s as JSON: %w", o.ID, err)
 	}
-	out := map[string]json.RawMessage{}
-	if err := json.Unmarshal(text, &out); err != nil {
-		return nil, fmt.Errorf("write order %s as JSON: %w", o.ID, err)
+	return row, nil
+}
+
+// withMore is what the API shows of something, as members of JSON, and what operators need beside it.
+func withMore(shown any, more map[string]any) (map[string]json.RawMessage, error) {
+	text, err := json.Marshal(shown)
+	if err != nil {
+		return nil, err
 	}
-	for name, value := range map[string]any{
-		"shop": shops.name(o.ShopID), "waits_for": waitsFor(o), "conflicts": o.Conflicts,
-		"bank_references": append([]string{}, bankReferences(o)...),
-	} {
-		if out[name], err = json.Marshal(value); err != nil {
-			return nil, fmt.Errorf("write order %s as JSON: %w", o.ID, err)
+	row := map[string]json.RawMessage{}
+	if err := json.Unmarshal(text, &row); err != nil {
+		return nil, err
+	}
+	for name, value := range more {
+		if row[name], err = json.Marshal(value); err != nil {
+			return nil, err
 		}
 	}
-	return out, nil
+	return row, nil
 }
 
 func ordersJSON(orders []*payment.Order, shops *shopNames) ([]map[string]json.RawMessage, error) {
