@@ -263,7 +263,7 @@ CREATE TABLE orders (
     shop_id             uuid NOT NULL,
     id                  uuid NOT NULL,
     kind                text NOT NULL CONSTRAINT orders_kind CHECK (kind IN ('payment', 'refund', 'payout', 'payout_card', 'transfer')),
-    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 96), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~late and a digit where it is of one attempt, or with both
+    reference           text NOT NULL CONSTRAINT orders_reference_length CHECK (length(reference) BETWEEN 1 AND 96), -- the shop's name of it, at most 64 long; payrelay's own end with ~sub-HASH, with ~due-PERIOD-TRY, with ~late and a digit where it is of one attempt, or with two of these
     request_hash        bytea NOT NULL,                     -- keyed hash of the request, for telling a repeat from another order
     parent_id           uuid,                               -- the payment that a refund, a repeated charge or late money belongs to
     superseded_by       uuid CONSTRAINT orders_superseded CHECK (superseded_by IS NULL OR status IN ('failed', 'canceled')), -- what carries money that moved after the end: an order, or of a refund a dispute of its payment

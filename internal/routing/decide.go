@@ -7,7 +7,7 @@ type Account struct {
 	Name string
 	// Priority is its place in the shop's routing, 0 for one that only names and rules reach.
 	Priority int
-	// Reason is why it takes the payment not, "" if it does. An Unhealthy one takes it after all others.
+	// Reason is why it does not take the payment, "" if it does. An Unhealthy one takes it after all others.
 	Reason Reason
 }
 

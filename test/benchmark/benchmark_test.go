@@ -2,10 +2,12 @@ package benchmark
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,14 +22,37 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if serverDir != "" {
+		_ = os.RemoveAll(serverDir)
+	}
+	os.Exit(code)
+}
+
+// serverDir is where the server was built, "" if it was not.
+var serverDir string
+
+// builtServer is the server that is measured: one for all tests, because linking it takes long.
+var builtServer = sync.OnceValues(func() (path string, err error) {
+	if serverDir, err = os.MkdirTemp("", "payrelay-benchmark-"); err != nil {
+		return "", err
+	}
+	return buildServer(context.Background(), serverDir)
+})
+
+// tiny are options for a short run.
+func tiny(t *testing.T, window time.Duration, orders ...int) Options {
+	t.Helper()
+	server, err := builtServer()
+	require.NoError(t, err)
+	return Options{Rounds: 1, Window: window, Warm: 200 * time.Millisecond, Clients: []int{4}, Server: server, Orders: orders, Dir: t.TempDir(), Log: t.Output()}
 }
 
 // TestEveryFigureIsMeasured runs the whole benchmark with tiny numbers: what it measures means nothing, but nothing is missing.
 // Sessions of Postgres report what they counted once a second.
 func TestEveryFigureIsMeasured(t *testing.T) {
 	t.Parallel()
-	figures, err := Run(t.Context(), Options{Rounds: 1, Window: time.Second, Warm: 200 * time.Millisecond, Clients: []int{4}, Dir: t.TempDir(), Log: t.Output()})
+	figures, err := Run(t.Context(), tiny(t, time.Second))
 	require.NoError(t, err)
 	var groups []string
 	for _, f := range figures.All {
@@ -46,7 +71,7 @@ func TestEveryFigureIsMeasured(t *testing.T) {
 // TestALifeIsMeasuredAmongOrders fills few orders: it is the statements that must fit the schema.
 func TestALifeIsMeasuredAmongOrders(t *testing.T) {
 	t.Parallel()
-	figures, err := Run(t.Context(), Options{Rounds: 1, Window: 2 * time.Second, Warm: 200 * time.Millisecond, Clients: []int{4}, Orders: []int{150}, Dir: t.TempDir(), Log: t.Output()})
+	figures, err := Run(t.Context(), tiny(t, 2*time.Second, 150))
 	require.NoError(t, err)
 	require.Positive(t, figures.last("R1", "lives, 4 clients, among 150"))
 	require.Positive(t, figures.last("cost", "WAL, 4 clients, among 150"))
