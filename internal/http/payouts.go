@@ -45,6 +45,7 @@ func newPayout(ctx context.Context, b *oapi.PayoutRequest) (payment.NewPayout, e
 	bad = append(bad, badURLs(ctx, map[string]*string{"notification_url": b.NotificationUrl, "site_url": b.SiteUrl})...)
 	b.SiteUrl = orDefault(b.SiteUrl, principal(ctx).Shop.Defaults.SiteURL)
 	badMetadata(b.Metadata, &bad)
+	badReference(b.Reference, &bad)
 	in := payment.NewPayout{
 		Shop: shopID(ctx), Reference: b.Reference, Minor: b.Amount, Account: valueOf(b.Account), Customer: customer(b.Customer, &bad),
 		Description: valueOf(b.Description), SiteURL: valueOf(b.SiteUrl), Details: details(b.Customer, nil, b.SiteUrl),

@@ -180,7 +180,7 @@ func (s *Service) unverified(o *Order, n gateway.Notification, r Observation) (r
 	case o.mayBeTheHolds(r):
 		return ruleHoldsSum, "it may be the hold's own: it names the sum that was held"
 	case o.paidLate(r):
-		return rulePaidLate, "it says that the customer paid, and the payment had ended without money"
+		return rulePaidLate, "it says that the money moved, and the order had ended without any"
 	case o.contradictedBy(r):
 		return ruleNotUnderstood, "money is held or on its way of an order that ended without any"
 	}

@@ -262,6 +262,35 @@ func TestALateSuccessIsVerified(t *testing.T) {
 	}
 }
 
+// A payout that had ended without money is paid out after all: another order carries the money, and nothing is to be decided of it.
+func TestALateSuccessOfAPayout(t *testing.T) {
+	t.Parallel()
+	for _, end := range []Status{StatusFailed, StatusCanceled} {
+		o := orderIn(t, end)
+		o.Kind, o.Reference, o.ProviderOrderID = gateway.KindPayout, "out-1", "po-1"
+		o.Saved()
+		r := polled(func(r *Observation) { r.ProviderReference = "p-1" })
+		require.Equal(t, Apply, o.Record(r))
+		require.Equal(t, []any{end, int64(0), 0}, []any{o.Status, o.Captured, o.Conflicts})
+		require.Contains(t, o.StatusReason, "Do not send it again")
+
+		late := o.NewLate()
+		require.NotNil(t, late)
+		late.Complete()
+		n := late.Order
+		require.True(t, n.Late())
+		require.Equal(t, []any{gateway.KindPayout, StatusSucceeded, int64(1000), "out-1~late", "po-1", &o.ID, o.SupersededBy},
+			[]any{n.Kind, n.Status, n.Captured, n.Reference, n.ProviderOrderID, n.ParentID, &n.ID})
+		require.Zero(t, n.DisputesOpen)
+		require.Len(t, n.transitions, 2)
+
+		o.Saved()
+		require.Equal(t, Stale, o.Record(r), "it is told of once")
+		require.Nil(t, o.NewLate())
+		require.Equal(t, Repeat, n.Record(r))
+	}
+}
+
 func TestWhatIsNoLateSuccess(t *testing.T) {
 	t.Parallel()
 	tooMuch := int64(1001)
@@ -271,7 +300,7 @@ func TestWhatIsNoLateSuccess(t *testing.T) {
 	}{
 		"of a hold":           {func(o *Order) { o.Manual = true }, polled(func(*Observation) {})},
 		"of a refund":         {func(o *Order) { o.Kind = gateway.KindRefund }, polled(func(*Observation) {})},
-		"of a payout":         {func(o *Order) { o.Kind = gateway.KindPayout }, polled(func(*Observation) {})},
+		"of a transfer":       {func(o *Order) { o.Kind = gateway.KindTransfer }, polled(func(*Observation) {})},
 		"of a sum too large":  {func(*Order) {}, polled(func(r *Observation) { r.Settled = &tooMuch })},
 		"in another currency": {func(*Order) {}, polled(func(r *Observation) { r.Currency = "USD" })},
 	} {

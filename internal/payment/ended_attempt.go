@@ -64,7 +64,7 @@ func (o *Order) beAsked(r Observation, strong bool) {
 // surplusOf is what a success is of an order that was taken over: nobody asked for it any more. A hold that the shop captures is its own
 // doing.
 func (o *Order) surplusOf() []unasked {
-	if !o.ofEndedAttempt() || o.Manual || o.Status != StatusSucceeded {
+	if !o.ofEndedAttempt() || o.Kind != gateway.KindPayment || o.Manual || o.Status != StatusSucceeded {
 		return nil
 	}
 	return []unasked{{DisputeLateSuccess, o.Captured, "an attempt had ended, and the order went to another account"}}

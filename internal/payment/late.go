@@ -11,8 +11,8 @@ import (
 	"payrelay/internal/gateway"
 )
 
-// Money may come after a payment has ended without any. The payment stays as it ended. A new order carries the money, so that it can
-// be refunded, and a dispute of that order asks the shop what is to become of it.
+// Money may move after a payment or payout has ended without any. The order stays as it ended. A new order carries the money, so that it
+// is in the sums. That of a payment can be refunded, and a dispute of it asks the shop what is to become of the money.
 
 // LateSuffix is what the reference of an order that carries late money ends with; the number of an attempt follows if it is of one
 // that had ended. No shop may give such a reference.
@@ -32,19 +32,24 @@ func BeforeLate(reference string) (of string, late bool) {
 // Late reports whether the order carries money that came after its parent, or an attempt of it, had ended.
 func (o *Order) Late() bool {
 	_, late := BeforeLate(o.Reference)
-	return late && o.Kind == gateway.KindPayment && o.ParentID != nil
+	return late && o.carriesLate() && o.ParentID != nil
+}
+
+// carriesLate reports whether late money of an order of this kind goes to a new order.
+func (o *Order) carriesLate() bool {
+	return o.Kind == gateway.KindPayment || o.Kind == gateway.KindPayout
 }
 
 // ofEndedAttempt reports whether the order took over an attempt of its parent that had ended.
 func (o *Order) ofEndedAttempt() bool { return o.Late() && !strings.HasSuffix(o.Reference, LateSuffix) }
 
-// paidLate reports whether an observation is about money of a payment that has ended without any. Of one that was to be held first a
+// paidLate reports whether an observation is about money of a payment or payout that has ended without any. Of one that was to be held first a
 // success may be the hold's, so that is for a person.
 func (o *Order) paidLate(r Observation) bool {
-	return o.Kind == gateway.KindPayment && o.endedWithoutMoney() && r.Status == StatusSucceeded && !o.Manual && o.SupersededBy == nil && o.impossibleSum(r) == ""
+	return o.carriesLate() && o.endedWithoutMoney() && r.Status == StatusSucceeded && !o.Manual && o.SupersededBy == nil && o.impossibleSum(r) == ""
 }
 
-// keepLateClaim keeps what a callback says was paid of a payment that has ended without money, until the provider was asked. Of one
+// keepLateClaim keeps what a callback says was paid of an order that has ended without money, until the provider was asked. Of one
 // that the provider is not known to have, its answers prove nothing, so a person is told at once.
 func (o *Order) keepLateClaim(r Observation) {
 	minor := o.asked()
@@ -57,7 +62,7 @@ func (o *Order) keepLateClaim(r Observation) {
 	}
 }
 
-// denyLateClaim calls a person if polls have confirmed that a payment ended without money, of which a callback says that it was paid.
+// denyLateClaim calls a person if polls have confirmed that an order ended without money, of which a callback says that it was paid.
 func (o *Order) denyLateClaim(answered Answer, r Observation) {
 	if answered != AnswerEnded || o.NextPollAt != nil || o.ReportedAmount == nil || o.Manual || !o.endedWithoutMoney() {
 		return
@@ -82,9 +87,17 @@ func (o *Order) supersede(r Observation) {
 	late, ended := o.lateOrder(LateSuffix, r), o.Status
 	o.late = &LateSuccess{Order: late, complete: func() {
 		late.Record(r)
-		late.openUnasked([]unasked{{DisputeLateSuccess, late.Captured, fmt.Sprintf("the payment had ended as %s", ended)}}, r)
+		if late.Kind == gateway.KindPayment { // what was paid out is gone: nobody can decide about it here
+			late.openUnasked([]unasked{{DisputeLateSuccess, late.Captured, fmt.Sprintf("the payment had ended as %s", ended)}}, r)
+		}
 	}}
-	o.supersededBy(late.ID, fmt.Sprintf("The customer paid after all: order %s carries the money. Do not charge the customer again.", late.ID), r)
+	o.supersededBy(late.ID, fmt.Sprintf(lateReason[o.Kind], late.ID), r)
+}
+
+// lateReason tells a shop what became of an order whose money moved late.
+var lateReason = map[gateway.Kind]string{
+	gateway.KindPayment: "The customer paid after all: order %s carries the money. Do not charge the customer again.",
+	gateway.KindPayout:  "The provider paid it out after all: order %s carries the money. Do not send it again.",
 }
 
 // supersededBy names the record that carries the money of an order which had ended without any.

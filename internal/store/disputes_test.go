@@ -295,6 +295,32 @@ func TestATamperedDisputeIsFound(t *testing.T) {
 	require.NotEmpty(t, b.verify(t), "the payment's sums name it")
 }
 
+// A payout that the provider carries out after all is an order of its own, in the sums, and its shop is told of it.
+func TestAPayoutIsCarriedOutAfterAll(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	draft := b.draft(t, "out", 1000)
+	draft.Kind = gateway.KindPayout
+	made, _, err := b.CreateOrder(t.Context(), draft)
+	require.NoError(t, err)
+	old := b.report(t, made.Key(), payment.StatusFailed)
+	_, err = b.UpdateOrder(t.Context(), old.Key(), func(o *payment.Order) error {
+		r := b.newReport(payment.StatusSucceeded)
+		require.Equal(t, payment.Apply, o.Record(r))
+		return nil
+	})
+	require.NoError(t, err)
+	stored, err := b.Order(t.Context(), old.Key())
+	require.NoError(t, err)
+	require.Equal(t, []any{payment.StatusFailed, 0}, []any{stored.Status, stored.Conflicts})
+	late, err := b.OrderByReference(t.Context(), b.shop.ID, gateway.KindPayout, "out~late")
+	require.NoError(t, err)
+	require.Equal(t, stored.SupersededBy, &late.ID)
+	require.Equal(t, []any{payment.StatusSucceeded, int64(1000), 0, &old.ID}, []any{late.Status, late.Captured, late.DisputesOpen, late.ParentID})
+	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM notifications WHERE order_id = $1 AND sequence = $2", old.ID, stored.Sequence))
+	require.Empty(t, b.verify(t))
+}
+
 // The customer pays after the payment had ended: a new order carries the money, later callbacks go there, and the shop gives it back.
 func TestALateSuccessIsAnOrderOfItsOwn(t *testing.T) {
 	t.Parallel()

@@ -190,6 +190,44 @@ func TestARefundThatIsCarriedOutLate(t *testing.T) {
 	require.Subset(t, typesIn(d.notified(p.ID)), []string{"payment.succeeded", "dispute.opened", "dispute.closed"})
 }
 
+// A payout fails, and the provider carries it out after all. The payout stays failed, and an order of its own is in the sums.
+func TestALateSuccessOfAPayout(t *testing.T) {
+	t.Parallel()
+	requireLate := func(d *dev, o full) {
+		t.Helper()
+		require.Eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil }, waitTimeout, 25*time.Millisecond)
+		old := d.full(o.ID)
+		require.Equal(t, []any{"failed", "do_not_retry"}, []any{old.Status, old.Failure.Advice})
+		late := d.full(*old.SupersededBy)
+		require.Equal(t, []any{"payout", "succeeded", o.Reference + "~late", "late_success", &o.ID}, []any{late.Kind, late.Status, late.Reference, late.Origin, late.ParentID})
+		require.EqualValues(t, 700, late.AmountCaptured)
+		require.Eventually(t, func() bool { return slices.Contains(typesIn(d.notified(o.ID)), "payout.late_success") }, waitTimeout, 25*time.Millisecond)
+		require.Eventually(t, func() bool { return slices.Equal(typesIn(d.notified(late.ID)), []string{"payout.succeeded"}) }, waitTimeout, 25*time.Millisecond)
+		require.NotContains(t, d.operator("order", "show", o.ID), "open conflicts")
+	}
+	t.Run("SmartCore", func(t *testing.T) {
+		t.Parallel()
+		d := startDev(t, "VISIBILITY_DELAY=1s")
+		d.settings(map[string]any{"withdrawal_ms": 200})
+		before := d.balance()
+		o := d.makes("/v1/payouts", payout("out-late", 700, payoutTo(cardOther)), http.StatusCreated)
+		d.ends(o.ID, "failed")
+		d.later(o, "late_success", 0)
+		requireLate(d, o)
+		require.Equal(t, before-700, d.balance())
+		require.Equal(t, 1, d.sent(o.ProviderOrderID, "withdrawal/init"), "nothing is sent again")
+		d.refuses("/v1/payouts", payout("taken~late", 700, payoutTo(cardSuccess)), http.StatusUnprocessableEntity, "invalid_request")
+	})
+	t.Run("UAPAY", func(t *testing.T) {
+		t.Parallel()
+		d := startUAPAY(t, "VISIBILITY_DELAY=3s") // its polls go on for as long: UAPAY sends no callback of a payout
+		o := d.makes("/v1/payouts", payoutUAH("out-late", uahReject), http.StatusCreated)
+		d.ends(o.ID, "failed")
+		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "late_success"})
+		requireLate(d.dev, o)
+	})
+}
+
 // A payment fails, and the money moves after all. The shop gives one back, and keeps another.
 func TestALateSuccess(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ func Afterwards() []string {
 	return []string{control.Refund, control.Chargeback, control.LateSuccess, control.LateRefund, control.ChargedTwice}
 }
 
-// Later lets something happen to a payment that its merchant did not ask for. The documents say nothing of any of it (only that
+// Later lets something happen to a payment, or a late success to a withdrawal, that its merchant did not ask for. The documents say nothing of any of it (only that
 // type has more values than Payment and Refund); that money which goes back is reported as a Refund is assumed.
 func (t *Simulator) Later(id string, what control.Later) error {
 	t.mu.Lock()
@@ -21,7 +21,7 @@ func (t *Simulator) Later(id string, what control.Later) error {
 	switch {
 	case o == nil:
 		return fmt.Errorf("%s of %s: %w", what.What, id, ErrUnknownOrder)
-	case o.Type != "Payment":
+	case o.Type != "Payment" && (!o.Withdrawal() || what.What != control.LateSuccess):
 		return fmt.Errorf("%s of %s: %w: it is no payment", what.What, id, control.ErrNotNow)
 	}
 	happen := map[string]func(*Order, control.Later) error{
@@ -79,10 +79,13 @@ func (t *Simulator) chargeBack(o *Order, what control.Later) error {
 	return nil
 }
 
-// succeedLate takes the money of a payment that had failed or was canceled.
+// succeedLate takes the money of a payment that had failed or was canceled, or pays a withdrawal out that had failed.
 func (t *Simulator) succeedLate(o *Order, _ control.Later) error {
 	if o.Status != StatusFailed || o.Stage != StageDone {
 		return fmt.Errorf("%w: it is no failed payment", control.ErrNotNow)
+	}
+	if o.Withdrawal() {
+		t.accounts[accountKey{o.Merchant, o.Account}].Balance -= o.Amount
 	}
 	o.Error, o.Cascade, o.Canceled, o.RRN = "", nil, false, t.nextRRN()
 	t.end(o, StageDone, StatusSuccess)

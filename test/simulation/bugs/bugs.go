@@ -121,7 +121,7 @@ var All = []Bug{
 	}},
 	{"surplus-unasked", "the money of an attempt that had ended is kept beside the order's, and no dispute asks about it", overlay.Edit{
 		File: "internal/payment/ended_attempt.go",
-		Old:  "if !o.ofEndedAttempt() || o.Manual || o.Status != StatusSucceeded {\n",
+		Old:  "if !o.ofEndedAttempt() || o.Kind != gateway.KindPayment || o.Manual || o.Status != StatusSucceeded {\n",
 		New:  "if o.Kind != \"\" || !o.ofEndedAttempt() || o.Manual || o.Status != StatusSucceeded {\n",
 	}},
 }

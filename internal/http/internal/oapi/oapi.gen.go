@@ -337,7 +337,7 @@ type ChargeRequest struct {
 	NotificationUrl *URL                 `json:"notification_url,omitempty"`
 	Period          *ChargeRequestPeriod `json:"period,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 }
 
@@ -645,7 +645,7 @@ type Notification struct {
 	// Type The kind of the order, a dot, and its status, or `returned` when money that was sent came back; `payment.imported` for a payment that was paid before it was imported; for a step of a dispute `dispute`, a dot, and what it did. Known values:
 	// `payment.unknown`, `payment.processing`, `payment.requires_action`, `payment.authorized`, `payment.succeeded`, `payment.failed`,
 	// `payment.canceled`, `payment.late_success`, `payment.imported`, `refund.unknown`, `refund.processing`, `refund.succeeded`, `refund.failed`, `refund.canceled`, `refund.late_success`, `payout.unknown`,
-	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
+	// `payout.processing`, `payout.succeeded`, `payout.failed`, `payout.canceled`, `payout.late_success`, `payout.returned`, `payout_card.unknown`, `payout_card.processing`,
 	// `payout_card.requires_action`, `payout_card.succeeded`, `payout_card.failed`, `payout_card.canceled`, `transfer.unknown`,
 	// `transfer.processing`, `transfer.requires_action`, `transfer.succeeded`, `transfer.failed`, `transfer.canceled`, `transfer.returned`,
 	// `dispute.opened`, `dispute.updated`, `dispute.closed`.
@@ -715,10 +715,10 @@ type Order struct {
 	// Object Always `order`.
 	Object string `json:"object"`
 
-	// Origin `request`: somebody asked for it. `late_success`: the customer paid after the payment `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. `schedule`: payrelay charged the mandate by its `schedule`; its `reference` is that one's with `~due-PERIOD-TRY`. `imported`: it was started elsewhere, and the provider was asked about it: a transfer, or the first payment of a mandate that an operator imported. Known values: `request`, `late_success`, `provider_schedule`, `schedule`, `imported`.
+	// Origin `request`: somebody asked for it. `late_success`: the money moved after the payment or payout `parent_id`, or an attempt of it, had ended; its `reference` is that one's with `~late`, and with the number of the attempt. `provider_schedule`: the provider charged the mandate `parent_id` by its own schedule; its `reference` is that one's with `~sub-` and a hash of the provider's id. `schedule`: payrelay charged the mandate by its `schedule`; its `reference` is that one's with `~due-PERIOD-TRY`. `imported`: it was started elsewhere, and the provider was asked about it: a transfer, or the first payment of a mandate that an operator imported. Known values: `request`, `late_success`, `provider_schedule`, `schedule`, `imported`.
 	Origin string `json:"origin"`
 
-	// ParentId The payment that a refund, a charge or late money belongs to: of a charge it is the mandate.
+	// ParentId The payment that a refund, a charge or late money belongs to, or the payout that late money belongs to: of a charge it is the mandate.
 	ParentId      *uuid.UUID     `json:"parent_id"`
 	PaymentMethod *PaymentMethod `json:"payment_method"`
 	Provider      string         `json:"provider"`
@@ -740,7 +740,7 @@ type Order struct {
 	// StatusReason Why it is so, where the status alone does not say.
 	StatusReason *string `json:"status_reason"`
 
-	// SupersededBy What carries money that moved after this order had failed or was canceled: a new order, or of a refund a dispute of its payment. Do not charge, or refund, again.
+	// SupersededBy What carries money that moved after this order had failed or was canceled: a new order, or of a refund a dispute of its payment. Do not charge, refund or pay out again.
 	SupersededBy *uuid.UUID `json:"superseded_by"`
 	UpdatedAt    time.Time  `json:"updated_at"`
 }
@@ -848,7 +848,7 @@ type PaymentRequest struct {
 	// Recurring The earlier way to make a mandate, with `min_days: frequency_days`, the same `expires_at`, `max_amount` the payment's own amount, and any number of charges. UAPAY requires both `frequency_days` and `expires_at`.
 	Recurring *Recurring `json:"recurring,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -872,7 +872,7 @@ type PayoutCardRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
@@ -934,7 +934,7 @@ type PayoutRequest struct {
 	Method          PayoutMethodInput `json:"method"`
 	NotificationUrl *URL              `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// SiteUrl Your shop's default if you leave it out.
@@ -999,7 +999,7 @@ type Recurring struct {
 	FrequencyDays *int       `json:"frequency_days,omitempty"`
 }
 
-// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 type Reference = string
 
 // RefundRequest defines model for RefundRequest.
@@ -1015,7 +1015,7 @@ type RefundRequest struct {
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 	Reason          string    `json:"reason"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 }
 
@@ -1133,7 +1133,7 @@ type TransferRequest struct {
 	Metadata        *Metadata `json:"metadata,omitempty"`
 	NotificationUrl *URL      `json:"notification_url,omitempty"`
 
-	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
+	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
 	// To Either a card that the provider keeps, or a card.
