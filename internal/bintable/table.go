@@ -108,17 +108,19 @@ func span(text string) (first, last uint32, ok bool) {
 	if len(text) < leastDigits || len(text) > mostDigits {
 		return 0, 0, false
 	}
-	for i := range mostDigits {
-		low, high := byte('0'), byte('9')
-		if i < len(text) {
-			low, high = text[i], text[i]
-		}
-		if low < '0' || low > '9' {
+	for i := range len(text) {
+		digit := text[i] - '0'
+		if digit > 9 {
 			return 0, 0, false
 		}
-		first, last = first*10+uint32(low-'0'), last*10+uint32(high-'0')
+		first = first*10 + uint32(digit)
 	}
-	return first, last, true
+	each := uint32(1)
+	for range mostDigits - len(text) {
+		each *= 10
+	}
+	first *= each
+	return first, first + each - 1, true
 }
 
 // Valid reports whether a text is a BIN.
