@@ -3,11 +3,14 @@ package migrations
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The database's roles.
@@ -132,9 +135,45 @@ var tableRights = []rights{
 // functionRights are the functions that the service calls with their owner's rights.
 const functionRights = "make_partitions(date), drop_partition(text)"
 
-// grant gives the roles that exist what they need, and takes everything else from them. Only the owner of the tables
-// can, and one of that name loses nothing.
+// grantTries and grantPause bound how often rights are granted again.
+const (
+	grantTries = 20
+	grantPause = 250 * time.Millisecond
+)
+
+// Codes of Postgres.
+const (
+	internalError    = "XX000"
+	undefinedTable   = "42P01"
+	deadlockDetected = "40P01"
+)
+
+// grant gives the roles that exist what they need. Postgres takes no lock on a table for that, so another session that changes the
+// same row of its catalog meanwhile, as whoever makes or drops a partition does, lets it fail; then it is done again.
 func grant(ctx context.Context, db *sql.DB) error {
+	for try := 1; ; try++ {
+		err := grantOnce(ctx, db)
+		if err == nil || !changedMeanwhile(err) || try == grantTries {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(grantPause):
+		}
+	}
+}
+
+// changedMeanwhile reports whether another session changed what rights were granted on: a row of the catalog, for which Postgres has
+// no code but that of an internal error, or a partition that is gone.
+func changedMeanwhile(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == internalError && strings.HasPrefix(e.Message, "tuple concurrently ") || e.Code == undefinedTable || e.Code == deadlockDetected)
+}
+
+// grantOnce grants rights, and takes everything else from the roles. Only the owner of the tables can, and one of that name loses
+// nothing.
+func grantOnce(ctx context.Context, db *sql.DB) error {
 	existing, err := listed(ctx, db, "SELECT r.rolname FROM pg_roles r, pg_class c WHERE r.rolname IN ('"+RoleApp+"', '"+RoleOperator+"', '"+RoleRead+"')"+
 		" AND c.oid = to_regclass('orders') AND pg_has_role(c.relowner, 'USAGE') AND r.oid <> c.relowner")
 	if err != nil || len(existing) == 0 {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/store/storetest"
 	"payrelay/migrations"
@@ -36,6 +37,41 @@ func TestEveryTableHasItsRights(t *testing.T) {
 	require.Zero(t, foreign, "all that a migration made belongs to the owner")
 	require.NoError(t, migrations.Up(t.Context(), as(migrations.RoleMigrate)), "a second time")
 	require.NoError(t, migrations.Up(t.Context(), as(migrations.RoleApp)), "who grants nothing finds nothing to do")
+}
+
+// Programs that start at the same time migrate at the same time.
+func TestSeveralMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	var all errgroup.Group
+	for range 4 {
+		all.Go(func() error { return migrations.Up(t.Context(), as(migrations.RoleMigrate)) })
+	}
+	require.NoError(t, all.Wait())
+}
+
+// Somebody else, who waits for no migration, changes the rights of a table meanwhile: they are granted all the same.
+func TestRightsAreGrantedWhileOthersChangeThem(t *testing.T) {
+	t.Parallel()
+	as := storetest.Roles(t)
+	conn := connected(t, as(""))
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "GRANT REFERENCES ON orders TO payrelay_read")
+	require.NoError(t, err)
+	var migrating errgroup.Group
+	migrating.Go(func() error { return migrations.Up(t.Context(), as(migrations.RoleMigrate)) })
+	watch := connected(t, as(""))
+	require.Eventually(t, func() bool {
+		waits := 0
+		require.NoError(t, watch.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'REVOKE ALL%'").Scan(&waits))
+		return waits == 1
+	}, time.Minute, 5*time.Millisecond)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, migrating.Wait())
+	var may, other bool
+	require.NoError(t, watch.QueryRow(t.Context(), "SELECT has_table_privilege('payrelay_app', 'orders', 'SELECT, INSERT'), has_table_privilege('payrelay_read', 'orders', 'REFERENCES')").Scan(&may, &other))
+	require.Equal(t, []bool{true, false}, []bool{may, other})
 }
 
 // attacks are what nobody but the owner may do to the history and to the rules that keep it.
