@@ -287,7 +287,7 @@ func (b *operated) mandated(t *testing.T, reference string) string {
 func (b *operated) disputed(t *testing.T) uuid.UUID {
 	t.Helper()
 	service := payment.New(payment.Config{Store: b.store, DisputeStore: b.store, Drivers: gateway.NewRegistry(&gatewaytest.Fake{})})
-	d, err := service.OpenDispute(t.Context(), payment.NewDispute{Payment: b.contested, Kind: payment.DisputeExternalRefund, Minor: 1, Reason: "seen in the cabinet"})
+	d, err := service.OpenDispute(t.Context(), payment.NewDispute{Payment: b.contested, Kind: payment.DisputeExternalRefund, Minor: 1, Reason: "seen in the cabinet", Another: true})
 	require.NoError(t, err)
 	return d.ID
 }

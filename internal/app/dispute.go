@@ -184,8 +184,9 @@ type disputeOpenCmd struct {
 	Kind   string `required:"" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture,inquiry" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture. An inquiry is a bank's question, and moves none."`
 	Amount int64  `help:"How much, in minor units; all that was captured without it."`
 	disputeFacts
-	Reason operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
-	JSON   bool           `name:"json" help:"Print JSON."`
+	Another bool           `help:"It is other money than an open dispute of the same sum."`
+	Reason  operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
+	JSON    bool           `name:"json" help:"Print JSON."`
 }
 
 // Run implements the command.
@@ -204,7 +205,7 @@ func (c disputeOpenCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	d, err := disputes(db).OpenDispute(ctx, payment.NewDispute{
 		Payment: o.Key(), Kind: payment.DisputeKind(c.Kind), Minor: c.Amount, ReasonCode: string(orZero(c.ReasonCode)), ProviderCase: string(orZero(c.Case)), DueAt: c.Due,
-		Reason: string(c.Reason), Operator: operatorName(),
+		Reason: string(c.Reason), Operator: operatorName(), Another: c.Another,
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,12 +72,21 @@ type NewDispute struct {
 	ReasonCode, ProviderCase string
 	DueAt                    *time.Time
 	Reason, Operator         string
+	// Another says that it is other money than an open dispute of the same sum.
+	Another bool
 }
 
 // OpenDispute writes a dispute down that an operator heard of. Errors: CodeInvalid, CodeInvalidState.
 func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Dispute, err error) {
 	if !slices.Contains(DisputeKinds, in.Kind) || in.Kind.brings() || in.Minor < 0 {
 		return Dispute{}, &Error{Code: CodeInvalid, Message: "A dispute has an amount above zero and a kind of the list; a late_success or unauthorized_charge is opened by payrelay alone, with the order that carries its money."}
+	}
+	if err := s.notPast(in.DueAt); err != nil {
+		return Dispute{}, err
+	}
+	known, err := s.Disputes(ctx, DisputeFilter{Shop: in.Payment.Shop, Order: &in.Payment.Order, Open: true, Limit: 200})
+	if err != nil {
+		return Dispute{}, err
 	}
 	_, err = s.Store.UpdateOrder(ctx, in.Payment, func(o *Order) error {
 		if o.Kind != gateway.KindPayment || o.Status != StatusSucceeded {
@@ -92,6 +102,9 @@ func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Disput
 		case minor > most:
 			return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The amount %d is more than the %d that this payment is about: look for a digit too many. What a bank took beyond that, such as a fee, is told in the reason. Nothing was changed.", minor, most)}
 		}
+		if err := in.same(known.Items, minor); err != nil {
+			return err
+		}
 		opened = o.openDispute(Dispute{
 			Kind: in.Kind, Amount: money.New(minor, o.Amount.Currency()), ReasonCode: in.ReasonCode, ProviderCase: in.ProviderCase, DueAt: in.DueAt,
 		}, byOperator(in.Operator, s.Now()), in.Reason)
@@ -101,6 +114,27 @@ func (s *Service) OpenDispute(ctx context.Context, in NewDispute) (opened Disput
 		err = s.caseTaken(ctx, in.Payment, in.ProviderCase)
 	}
 	return opened, err
+}
+
+// same refuses a dispute that may be about the money of an open one: what a bank writes, the provider may have told already.
+func (in NewDispute) same(open []Dispute, minor int64) error { //nolint:gocritic // as the other methods
+	if in.Another || !in.Kind.takes() {
+		return nil
+	}
+	for _, d := range open {
+		if d.Kind.takes() && d.Amount.Minor() == minor {
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Dispute %s of this payment is open about the same sum: %s, %s. Nothing was changed. If it is the same money: server dispute set %s --kind %s --reason TEXT, with --case and --due as you know them. If the sum was taken once more, open it with --another.", d.ID, d.Kind, d.Status, d.ID, in.Kind)}
+		}
+	}
+	return nil
+}
+
+// notPast refuses a date that is past: nobody can answer until then, and it would hide the dates of all others from the metric.
+func (s *Service) notPast(due *time.Time) error {
+	if due == nil || due.After(s.Now()) {
+		return nil
+	}
+	return &Error{Code: CodeInvalid, Message: fmt.Sprintf("The date %s is past. Check the year, or leave the date out. Nothing was changed.", due.UTC().Format(time.RFC3339))}
 }
 
 func byOperator(name string, at time.Time) Observation {
@@ -181,7 +215,7 @@ func (s *Service) changeDispute(ctx context.Context, shop, id uuid.UUID, c Dispu
 		return Dispute{}, err
 	}
 	after, err := c.apply(before)
-	if err != nil {
+	if err = cmp.Or(err, s.notPast(c.DueAt)); err != nil {
 		return Dispute{}, err
 	}
 	to := before.Status

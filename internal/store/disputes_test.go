@@ -47,10 +47,32 @@ func TestADisputeOfMoreThanThePaymentIsRefused(t *testing.T) {
 			require.Equal(t, payment.CodeInvalid, payment.CodeOf(err), kind)
 			require.ErrorContains(t, err, "a digit too many")
 		}
-		_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: kind, Minor: 1000, Reason: "a letter", Operator: "ann"})
+		_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: kind, Minor: 1000, Reason: "a letter", Operator: "ann", Another: true})
 		require.NoError(t, err, kind)
 	}
 	require.Empty(t, b.verify(t))
+}
+
+// What a bank writes, the provider may have told already: one sum is one dispute, unless the operator says that it is another.
+func TestADisputeOfASumThatIsOpenIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	paid := b.paid(t, "p", 1000)
+	open := func(kind payment.DisputeKind, minor int64, another bool) error {
+		_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: kind, Minor: minor, Reason: "a letter", Another: another})
+		return err
+	}
+	require.NoError(t, open(payment.DisputeExternalRefund, 400, false))
+	err := open(payment.DisputeChargeback, 400, false)
+	require.Equal(t, payment.CodeInvalidState, payment.CodeOf(err))
+	require.ErrorContains(t, err, "open about the same sum: external_refund")
+	require.NoError(t, open(payment.DisputeChargeback, 300, false), "another sum")
+	require.NoError(t, open(payment.DisputeInquiry, 400, false), "it moves no money")
+	require.NoError(t, open(payment.DisputeChargeback, 400, true))
+	past := b.clock.Now().Add(-time.Hour)
+	_, err = b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid.Key(), Kind: payment.DisputeInquiry, Minor: 1, DueAt: &past, Reason: "a letter"})
+	require.ErrorContains(t, err, "is past")
+	require.Equal(t, 4, b.count(t, "SELECT count(*) FROM disputes"))
 }
 
 // A case is of one dispute of a payment, also if two operators write it down at once.
@@ -60,7 +82,7 @@ func TestACaseIsOfOneDispute(t *testing.T) {
 	paid, other := b.paid(t, "p", 1000), b.paid(t, "other", 1000)
 	open := func(of *payment.Order, number string) (payment.Dispute, error) {
 		return b.cases().OpenDispute(t.Context(), payment.NewDispute{
-			Payment: of.Key(), Kind: payment.DisputeChargeback, Minor: 100, ProviderCase: number, Reason: "a letter", Operator: "ann",
+			Payment: of.Key(), Kind: payment.DisputeChargeback, Minor: 100, ProviderCase: number, Reason: "a letter", Operator: "ann", Another: true,
 		})
 	}
 	errs := race(4, func(int) error {
