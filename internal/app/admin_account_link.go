@@ -63,10 +63,14 @@ func (c accountUnlinkCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	if err := db.store.UnlinkAccount(ctx, c.Name, c.Shop, c.Force); err != nil {
+	mandates, err := db.store.UnlinkAccount(ctx, c.Name, c.Shop, c.Force)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(io.Out, "Shop %s begins nothing new at account %s, on every replica within 5 s. Its orders there go on.\n", c.Shop, c.Name)
+	if mandates > 0 {
+		fmt.Fprintf(io.Out, "%d mandates of it live there, and are charged no more: 'server mandate list --shop %s --account %s' shows them. A provider that charges by its own schedule goes on until 'server mandate revoke'.\n", mandates, c.Shop, c.Name)
+	}
 	return nil
 }
 

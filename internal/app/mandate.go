@@ -171,7 +171,14 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	m, err := c.do(ctx, io, db, false, func(s *payment.Service, key payment.Key) (*payment.Mandate, error) { return s.Mandate(ctx, key) })
+	var refused error
+	m, err := c.do(ctx, io, db, false, func(s *payment.Service, key payment.Key) (*payment.Mandate, error) {
+		m, err := s.Mandate(ctx, key)
+		if err == nil && !m.ByProvider {
+			refused = s.ChargeRefused(ctx, m)
+		}
+		return m, err
+	})
 	if err != nil || c.JSON {
 		return err
 	}
@@ -183,6 +190,7 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 		{"expires", timeOrDash(m.ExpiresAt)},
 		{"charges", fmt.Sprintf("%d, the last %s", m.Succeeded, timeOrDash(m.LastAt))},
 		{"open charge", openChargeOf(m)},
+		{"not charged", refusalText(refused)},
 		{"decided", decisionOf(m)},
 		{"schedule ends", timeOrDash(m.ScheduleEndsAt)},
 	} {
@@ -232,6 +240,14 @@ func scheduleOf(m *payment.Mandate) string {
 		text += fmt.Sprintf(", tried again %s days after the first try", strings.Trim(strings.ReplaceAll(fmt.Sprint(m.Schedule.RetryDays), " ", ", "), "[]"))
 	}
 	return text
+}
+
+// refusalText is why no charge can begin now.
+func refusalText(err error) string {
+	if err == nil {
+		return "-"
+	}
+	return inPlainWords(err)
 }
 
 func openChargeOf(m *payment.Mandate) string {

@@ -31,6 +31,9 @@ func TestMandateCommands(t *testing.T) {
 		require.Contains(t, text, line)
 	}
 	require.Contains(t, b.command(t, "mandate", "resume", id, "--reason", "x"), "active")
+	require.Contains(t, b.command(t, "mandate", "show", id), "not charged     -\n")
+	require.Contains(t, b.command(t, "account", "unlink", "EUR-mandate-1", "--shop", "first", "--force"), "1 mandates of it live there, and are charged no more")
+	require.Contains(t, b.command(t, "mandate", "show", id), "not charged     The account EUR-mandate-1 was taken from this shop")
 	var shown map[string]any
 	require.NoError(t, json.Unmarshal([]byte(b.command(t, "mandate", "revoke", id, "--json", "--reason", "a letter")), &shown))
 	require.Equal(t, []any{"revoked", "first", 700.0}, []any{shown["status"], shown["shop"], shown["max_amount"]})

@@ -16,6 +16,7 @@ import (
 // observer counts verdicts and says conflicts and refused credentials out loud.
 type observer struct {
 	observations, conflicts, callbacks, genuine, pendingVerifications, failovers, routed, ended, credentialsDeclined, pollsFailed, limitHits, sealsBroken, mandateCharges *prometheus.CounterVec
+	chargesRefused                                                                                                                                                        prometheus.Counter
 	log                                                                                                                                                                   zerolog.Logger
 }
 
@@ -60,6 +61,9 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		mandateCharges: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "payrelay_mandate_charges_total", Help: "Charges of mandates that ended, by their result; unauthorized ones a provider made by its own schedule against the terms.",
 		}, []string{"result"}),
+		chargesRefused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "payrelay_scheduled_charges_refused_total", Help: "Times that a scheduled charge of a mandate could not begin, because its shop or account takes none. The log names the mandate.",
+		}),
 		log: log,
 	}
 	for _, result := range []string{"succeeded", "failed", "canceled", chargeUnauthorized} { // from zero on, or the first would be no increase
@@ -71,7 +75,7 @@ func newObserver(reg prometheus.Registerer, log zerolog.Logger) *observer {
 		o.pollsFailed.WithLabelValues(provider)
 		o.callbacks.WithLabelValues(provider, string(payment.NoOrder))
 	}
-	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.ended, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken, o.mandateCharges)
+	reg.MustRegister(o.observations, o.conflicts, o.callbacks, o.genuine, o.pendingVerifications, o.failovers, o.routed, o.ended, o.credentialsDeclined, o.pollsFailed, o.limitHits, o.sealsBroken, o.mandateCharges, o.chargesRefused)
 	return o
 }
 
@@ -137,6 +141,10 @@ func (o *observer) observe(e payment.Event) {
 	}
 	if e.Ended != nil {
 		o.countEnd(e.Provider, e.Account, *e.Ended)
+	}
+	if e.ChargeRefused != nil {
+		o.chargesRefused.Inc()
+		o.log.Warn().Err(e.ChargeRefused).Str("account", e.Account).Stringer("mandate_id", e.Order).Msg("a scheduled charge could not begin; it is tried again in an hour")
 	}
 	if e.Rule != "" {
 		o.pendingVerifications.WithLabelValues(e.Provider, e.Account, e.Rule).Inc()

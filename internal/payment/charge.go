@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -41,10 +42,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 				return &Error{Code: CodeInvalidState, Message: "Only a payment that was created with a mandate, or with recurring.enabled, can be charged again."}
 			}
 			o.Amount = money.New(in.Minor, parent.Amount.Currency())
-			if err := to.account.allows(canRecurring); err != nil {
-				return err
-			}
-			return takes(ctx, to.account, PurposePayments)
+			return s.takesCharge(ctx, in.Shop, to.account)
 		},
 		offer: func(parent *Order, to target, o *Order) (offer, error) {
 			req := gateway.ChargeRequest{Ref: o.Ref(), Parent: parent.Ref(), Description: in.Description, Period: in.Period, CallbackURL: to.callbackURL}
@@ -58,6 +56,38 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 			return of, refusalOf(nil, to.gateway.Check(req), to.account)
 		},
 	})
+}
+
+// takesCharge refuses a charge where none can begin, whatever its mandate says: nothing begins there, the account's contract leaves
+// charges out, or the shop does not use the account any more.
+func (s *Service) takesCharge(ctx context.Context, shop uuid.UUID, a Account) error {
+	if err := a.allows(canRecurring); err != nil {
+		return err
+	}
+	if err := takes(ctx, a, PurposePayments); err != nil {
+		return err
+	}
+	used, err := s.Store.ShopAccounts(ctx, shop)
+	if err != nil || slices.ContainsFunc(used, func(u Account) bool { return u.ID == a.ID }) {
+		return err
+	}
+	return &Error{
+		Code: CodeDisabled, Message: "The account " + a.Name + " was taken from this shop, so no mandate is charged there. Nothing was stored or sent. Ask the operators: 'server account link' gives it back.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "was taken from this shop"}},
+	}
+}
+
+// ChargeRefused says why no charge of a mandate can begin now, whatever its terms say; nil if one can.
+func (s *Service) ChargeRefused(ctx context.Context, m *Mandate) error {
+	mode, err := s.Store.ShopMode(ctx, m.First.ShopID)
+	if err != nil {
+		return err
+	}
+	account, err := s.Store.Account(ctx, m.First.AccountID)
+	if err != nil {
+		return err
+	}
+	return s.takesCharge(WithMode(ctx, mode), m.First.ShopID, account)
 }
 
 // charges reports whether the order is a charge of a mandate.

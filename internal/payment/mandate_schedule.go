@@ -220,6 +220,13 @@ func (s *Service) runSchedule(ctx context.Context, m *Mandate) (*time.Time, erro
 // chargeDue makes a charge that is due, and returns what is to be done then.
 func (s *Service) chargeDue(ctx context.Context, m *Mandate, tries []*Order, due dueCharge) (scheduleStep, error) {
 	now := m.AsOf
+	if refused := s.ChargeRefused(ctx, m); refused != nil {
+		if code := CodeOf(refused); code == "" || code == CodeUnavailable { // the answer is not known
+			return scheduleStep{}, refused
+		}
+		s.Observe(Event{Provider: m.First.Provider, Kind: gateway.KindPayment, Order: m.First.ID, Account: m.First.AccountName, ChargeRefused: refused})
+		return waitUntil(now.Add(failedRun)), nil
+	}
 	reference := due.reference(m.First)
 	hash := sha256.Sum256([]byte(reference))
 	o, _, err := s.Charge(ctx, NewCharge{

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/shop"
 )
 
 // MandateStore keeps mandates. A mandate is written by CreateOrder with the payment that makes it.
@@ -26,6 +27,8 @@ type MandateStore interface {
 	PlanMandate(ctx context.Context, key Key, at *time.Time) error
 	// DecideMandate loads a mandate under its lock, runs fn, and saves the decision. An error of fn is returned and nothing is saved.
 	DecideMandate(ctx context.Context, key Key, fn func(*Mandate) error) (*Mandate, error)
+	// ShopMode returns how far a shop is switched off: a schedule charges nothing that the shop may not begin.
+	ShopMode(ctx context.Context, id uuid.UUID) (shop.Mode, error)
 }
 
 // ErrNoMandate is returned for a mandate that does not exist or belongs to another shop.

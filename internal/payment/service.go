@@ -97,6 +97,8 @@ type Event struct {
 	Routed string
 	// Ended is how the order came to its end by this, nil if it did not.
 	Ended *Ended
+	// ChargeRefused is why a scheduled charge of mandate Order could not begin: its shop or account takes none.
+	ChargeRefused error
 	// Secrets says which of Account's secrets a callback was signed with: SecretsCurrent, SecretsPrevious or SecretsStaged.
 	Secrets string
 }

@@ -392,6 +392,25 @@ func (s *Store) knownAccount(ctx context.Context, pick func(*entries) (accountEn
 	return a.Account, a.err
 }
 
+// ShopMode implements payment.MandateStore. A shop whose row was changed past payrelay is frozen.
+func (s *Store) ShopMode(ctx context.Context, id uuid.UUID) (shop.Mode, error) {
+	frozen := false
+	known, ok, err := found(ctx, s, func(e *entries) (shop.Shop, bool) {
+		frozen = e.frozen[id.String()]
+		known, ok := e.shops[id]
+		return known, ok
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case frozen:
+		return "", frozenShop()
+	case !ok:
+		return "", payment.ErrNotFound
+	}
+	return known.Mode, nil
+}
+
 // ShopAccounts implements payment.Store.
 func (s *Store) ShopAccounts(ctx context.Context, id uuid.UUID) ([]payment.Account, error) {
 	accounts, _, err := found(ctx, s, func(e *entries) ([]accountEntry, bool) {

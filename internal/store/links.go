@@ -49,9 +49,10 @@ func (s *Store) LinkAccount(ctx context.Context, account, shop string, routing R
 	return link, err
 }
 
-// UnlinkAccount takes an account from a shop. Its orders there go on; new ones cannot be made. force is as for LinkAccount.
-func (s *Store) UnlinkAccount(ctx context.Context, account, shop string, force bool) error {
-	return s.actOnLinks(ctx, "account unlink", account, shop, func(ctx context.Context, q *db.Queries, l *shopLinks) (any, error) {
+// UnlinkAccount takes an account from a shop. Its orders there go on; new ones cannot be made, nor charges of the mandates there: it
+// returns how many have not ended. force is as for LinkAccount.
+func (s *Store) UnlinkAccount(ctx context.Context, account, shop string, force bool) (mandates int64, err error) {
+	err = s.actOnLinks(ctx, "account unlink", account, shop, func(ctx context.Context, q *db.Queries, l *shopLinks) (any, error) {
 		if !force {
 			if err := l.mayLeave(ctx, q, s.Now()); err != nil {
 				return nil, err
@@ -64,8 +65,12 @@ func (s *Store) UnlinkAccount(ctx context.Context, account, shop string, force b
 		if err == nil && !force {
 			err = s.keepsRoutes(ctx, q, db.Shop{ID: l.shop, Name: shop}, account)
 		}
+		if err == nil {
+			mandates, err = s.liveMandates(ctx, q, l.account, &l.shop)
+		}
 		return linkFacts(false, 0), err
 	})
+	return mandates, err
 }
 
 // Links returns which shops may use which accounts.

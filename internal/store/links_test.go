@@ -52,9 +52,9 @@ func TestLinkingMovesNothing(t *testing.T) {
 	require.Equal(t, 1, repeated.Priority, "a link that is made again keeps its place")
 	link("EUR-1", store.Routing{Given: true})
 	require.Equal(t, []string{"AAA", "AAB"}, routed())
-	require.NoError(t, b.UnlinkAccount(t.Context(), "AAA", "first", false))
+	require.NoError(t, b.unlink(t, "AAA", "first", false))
 	require.Equal(t, []string{"AAB"}, routed())
-	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.UnlinkAccount(t.Context(), "AAA", "first", false)))
+	require.Equal(t, payment.CodeNotFound, payment.CodeOf(b.unlink(t, "AAA", "first", false)))
 	for _, wrong := range []int{-1, 1001} {
 		_, err := b.LinkAccount(t.Context(), "AAA", "first", store.Routing{Given: true, Priority: wrong}, false)
 		require.Equal(t, payment.CodeInvalid, payment.CodeOf(err))
@@ -68,18 +68,18 @@ func TestAShopIsNotLeftWithoutARoute(t *testing.T) {
 	b.paid(t, "r-1", 1000)
 	_, err := b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{Given: true}, false)
 	require.ErrorContains(t, err, "no other in its routing for EUR")
-	require.ErrorContains(t, b.UnlinkAccount(t.Context(), "EUR-1", "first", false), "no other in its routing for EUR")
+	require.ErrorContains(t, b.unlink(t, "EUR-1", "first", false), "no other in its routing for EUR")
 
 	_, err = b.CreateAccount(t.Context(), store.NewAccount{Name: "EUR-2", Provider: "fake", Currency: "EUR", Shops: []string{"first"}})
 	require.NoError(t, err)
-	require.Error(t, b.UnlinkAccount(t.Context(), "EUR-1", "first", false), "one that must be named takes nothing over")
+	require.Error(t, b.unlink(t, "EUR-1", "first", false), "one that must be named takes nothing over")
 	_, err = b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
 	require.NoError(t, err)
-	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-1", "first", false))
-	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-2", "first", false), "nothing was sent there")
+	require.NoError(t, b.unlink(t, "EUR-1", "first", false))
+	require.NoError(t, b.unlink(t, "EUR-2", "first", false), "nothing was sent there")
 	_, err = b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{}, false)
 	require.NoError(t, err)
-	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-1", "first", true))
+	require.NoError(t, b.unlink(t, "EUR-1", "first", true))
 }
 
 // A drained account gets no new order from the commit on, also from a replica that has not heard of it yet.
@@ -95,4 +95,10 @@ func TestADrainedAccountGetsNoOrder(t *testing.T) {
 	accounts, err := b.ShopAccounts(t.Context(), b.shop.ID)
 	require.NoError(t, err)
 	require.Equal(t, shop.ModeDrain, accounts[0].Mode, "and is read anew")
+}
+
+func (b *fixture) unlink(t *testing.T, account, shop string, force bool) error {
+	t.Helper()
+	_, err := b.UnlinkAccount(t.Context(), account, shop, force)
+	return err
 }

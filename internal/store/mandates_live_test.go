@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"payrelay/internal/gateway/gatewaytest"
 	"payrelay/internal/payment"
 	"payrelay/internal/shop"
+	"payrelay/internal/store"
 )
 
 // An account stays open while something can be charged there: by us, by the provider's own schedule, or by what that had planned before
@@ -112,5 +114,64 @@ func TestARevokeWorksWhateverIsSwitchedOff(t *testing.T) {
 			require.Equal(t, own, m.ScheduleEndsAt != nil)
 			require.Contains(t, fake.Calls(), "CreatePayment")
 		}
+	}
+}
+
+// Nothing is charged, by a schedule or by the shop, while the shop or the account begins nothing, or does not belong to the other. What
+// waited is charged afterwards, and each refusal is counted.
+func TestNothingIsChargedWhereNothingBegins(t *testing.T) {
+	t.Parallel()
+	on := func(*fixture) error { return nil }
+	for name, c := range map[string]struct {
+		block, allow func(b *fixture) error
+		message      string
+	}{
+		"enabled":         {on, on, ""},
+		"shop off":        {func(b *fixture) error { return b.SetShopMode(t.Context(), "first", shop.ModeOff) }, func(b *fixture) error { return b.SetShopMode(t.Context(), "first", shop.ModeEnabled) }, "This shop is switched off"},
+		"shop drained":    {func(b *fixture) error { return b.SetShopMode(t.Context(), "first", shop.ModeDrain) }, func(b *fixture) error { return b.SetShopMode(t.Context(), "first", shop.ModeEnabled) }, "begins nothing new"},
+		"account off":     {func(b *fixture) error { return b.SetAccountMode(t.Context(), "EUR-1", shop.ModeOff) }, func(b *fixture) error { return b.SetAccountMode(t.Context(), "EUR-1", shop.ModeEnabled) }, "EUR-1 begins nothing new"},
+		"account drained": {func(b *fixture) error { return b.SetAccountMode(t.Context(), "EUR-1", shop.ModeDrain) }, func(b *fixture) error { return b.SetAccountMode(t.Context(), "EUR-1", shop.ModeEnabled) }, "EUR-1 begins nothing new"},
+		"account taken from the shop": {func(b *fixture) error {
+			mandates, err := b.UnlinkAccount(t.Context(), "EUR-1", "first", true)
+			require.EqualValues(t, 1, mandates)
+			return err
+		}, func(b *fixture) error {
+			_, err := b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{}, false)
+			return err
+		}, "EUR-1 was taken from this shop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFixture(t)
+			var refused []error
+			fake := charger(func() (gateway.Result, error) { return gateway.Result{Status: gateway.StatusSucceeded}, nil })
+			s := payment.New(payment.Config{Store: b.Store, Now: b.clock.Now, Drivers: gateway.NewRegistry(fake), Observe: func(e payment.Event) {
+				if e.ChargeRefused != nil {
+					refused = append(refused, e.ChargeRefused)
+				}
+			}})
+			key := b.mandated(t, s, "first", payment.MandateTerms{Schedule: &payment.MandateSchedule{Every: payment.EveryWeek, Interval: 1, Amount: 400}})
+			charges := func() int { return b.count(t, "SELECT count(*) FROM orders WHERE reference = 'first~due-1-0'") }
+			require.NoError(t, c.block(b))
+			b.clock.Add(7 * 24 * time.Hour)
+			require.Equal(t, 1, b.runs(t, s))
+			if c.message == "" {
+				require.Empty(t, refused)
+				require.Equal(t, 1, charges())
+				return
+			}
+			require.Len(t, refused, 1)
+			require.ErrorContains(t, refused[0], c.message)
+			require.Zero(t, charges())
+			if !strings.HasPrefix(name, "shop") { // the caller's mode comes with its request
+				_, err := b.charge(t.Context(), s, key, "mine", 100)
+				require.ErrorContains(t, err, strings.TrimPrefix(c.message, "EUR-1 begins nothing new"))
+			}
+			require.Zero(t, b.runs(t, s), "not before an hour")
+			require.NoError(t, c.allow(b))
+			b.clock.Add(time.Hour)
+			require.Equal(t, 1, b.runs(t, s))
+			require.Equal(t, 1, charges())
+		})
 	}
 }

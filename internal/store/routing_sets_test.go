@@ -156,13 +156,13 @@ func TestTheRulesKeepTheirAccounts(t *testing.T) {
 	require.NoError(t, err)
 	_, err = b.AddRoutingSet(t.Context(), "first", []byte(everythingTo("EUR-2")), true)
 	require.NoError(t, err)
-	require.ErrorContains(t, b.UnlinkAccount(t.Context(), "EUR-2", "first", false), "would leave payments without an account")
+	require.ErrorContains(t, b.unlink(t, "EUR-2", "first", false), "would leave payments without an account")
 	require.Equal(t, "EUR-2", b.ruled(t, b.shop.ID))
 	links, err := b.Links(t.Context())
 	require.NoError(t, err)
 	require.Len(t, links, 3, "nothing was changed")
-	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-3", "first", false), "no rule of the shop names it")
-	require.NoError(t, b.UnlinkAccount(t.Context(), "EUR-2", "first", true))
+	require.NoError(t, b.unlink(t, "EUR-3", "first", false), "no rule of the shop names it")
+	require.NoError(t, b.unlink(t, "EUR-2", "first", true))
 }
 
 // Nobody changes rules by SQL without notice: then no account is chosen by them.
