@@ -188,6 +188,7 @@ func (c mandateShowCmd) Run(ctx context.Context, io *Streams) error {
 		{"terms", termsOf(m)},
 		{"schedule", scheduleOf(m)},
 		{"expires", timeOrDash(m.ExpiresAt)},
+		{"charged before", timeOrDash(m.CountsFrom)},
 		{"charges", fmt.Sprintf("%d, the last %s", m.Succeeded, timeOrDash(m.LastAt))},
 		{"open charge", openChargeOf(m)},
 		{"not charged", refusalText(refused)},

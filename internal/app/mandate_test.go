@@ -185,7 +185,7 @@ func TestAnImportOfMandates(t *testing.T) {
 	require.Equal(t, [4]any{1, lineImported, 2, "their-1"}, [4]any{shown.Imported, shown.Lines[0].Result, shown.Lines[0].Line, shown.Lines[0].Parent})
 	id := shown.Lines[0].Mandate.String()
 	text := b.command(t, "mandate", "show", id)
-	for _, line := range []string{"terms           700 EUR each at most, 12 charges\n", "schedule        500 EUR each month\n"} {
+	for _, line := range []string{"terms           700 EUR each at most, 12 charges\n", "schedule        500 EUR each month\n", "charged before  " + charged.Format(time.RFC3339) + "\n"} {
 		require.Contains(t, text, line)
 	}
 
@@ -220,6 +220,12 @@ func TestAnImportOfMandates(t *testing.T) {
 	require.Len(t, acts, 1)
 	require.Equal(t, [4]string{id, "first", "Ann", "we move"}, [4]string{acts[0].ObjectID, acts[0].Shop, acts[0].ClaimedBy, acts[0].Reason})
 	require.Contains(t, string(acts[0].After), `"provider_order_id":"their-1"`)
+	_, err := b.pool.Exec(t.Context(), "DELETE FROM deliveries")
+	require.NoError(t, err)
+	require.Contains(t, b.command(t, "erase", "customer", "c-17", "--shop", "first", "--force", "--reason", "x"), id)
+	code, out = b.imports(t, file)
+	require.Zero(t, code, out)
+	require.Contains(t, out, "line 2 (old-1): repeat, mandate "+id, "an erased one is not imported anew")
 	due := time.Time{}
 	require.NoError(t, b.pool.QueryRow(t.Context(), "SELECT due_at FROM mandate_runs WHERE id = $1", id).Scan(&due))
 	require.Equal(t, charged.AddDate(0, 1, 0), due.UTC(), "the first period counts from the last charge")

@@ -32,6 +32,30 @@ func TestTheTypesOfStepsToTheSameStatus(t *testing.T) {
 	}
 }
 
+// What was paid before it was imported is told of by a word of its own.
+func TestAnImportedPaymentIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	o := b.order(gateway.KindPayment)
+	paid := payment.Transition{Sequence: 2, From: payment.StatusCreated, To: payment.StatusSucceeded}
+	rendered := func() (typ string, shown map[string]any) {
+		typ, payload, err := RenderNotification(o, paid, uuid.New())
+		require.NoError(t, err)
+		var n struct{ Order map[string]any }
+		require.NoError(t, json.Unmarshal(payload, &n))
+		return typ, n.Order
+	}
+	o.Flow, o.Recurring = gateway.FlowHosted, true
+	typ, _ := rendered()
+	require.Equal(t, "payment.succeeded", typ)
+	o.Flow = ""
+	typ, shown := rendered()
+	require.Equal(t, []any{"payment.imported", "imported", nil}, []any{typ, shown["origin"], shown["flow"]})
+	paid.From = payment.StatusSucceeded
+	typ, _ = rendered()
+	require.Equal(t, "payment.returned", typ, "what comes after is told of as of any other")
+}
+
 func TestAShopDecidesAboutADispute(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

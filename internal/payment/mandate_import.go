@@ -268,31 +268,43 @@ func notShown(err error) gateway.FieldError {
 // parentFault records what the provider shows of a parent, and says why it cannot be one, nil if it can. Of what the provider names
 // everything must be as the agreement says, and it must name a sum.
 func (o *Order) parentFault(shown gateway.Result, now time.Time) *gateway.FieldError {
-	wrong := func(field, format string, args ...any) *gateway.FieldError {
-		return &gateway.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
-	}
-	sum := shown.Settled
-	if sum == nil {
-		sum = shown.Amount
-	}
-	switch asked := o.Amount.Minor(); {
+	switch {
 	case shown.Kind != "" && shown.Kind != gateway.KindPayment:
-		return wrong("provider_order_id", "the provider shows it as a %s: name a payment", shown.Kind)
+		return fault("provider_order_id", "the provider shows it as a %s: name a payment", shown.Kind)
 	case Status(shown.Status) != StatusSucceeded:
-		return wrong("provider_order_id", "the provider shows it as %s: only a payment that was paid can be imported", cmp.Or(string(shown.Status), "in a state that is not listed"))
+		return fault("provider_order_id", "the provider shows it as %s: only a payment that was paid can be imported", cmp.Or(string(shown.Status), "in a state that is not listed"))
 	case shown.Currency != "" && shown.Currency != o.Amount.Currency():
-		return wrong("currency", "the provider says %s: the account must be one of that currency", shown.Currency)
-	case sum == nil:
-		return wrong("amount", "the provider names no sum of the payment, and none is believed that nobody named")
-	case *sum != asked:
-		return wrong("amount", "the provider says that %d was paid", *sum)
-	case shown.Amount != nil && *shown.Amount != asked:
-		return wrong("amount", "the provider says that %d was asked for", *shown.Amount)
-	case shown.Refunded != nil && *shown.Refunded != 0:
-		return wrong("provider_order_id", "the provider shows that %d of it went back", *shown.Refunded)
+		return fault("currency", "the provider says %s: the account must be one of that currency", shown.Currency)
 	}
-	if verdict := o.Record(ObservationOf(shown, SourceStatusPoll, 0, now)); verdict != Apply || o.Status != StatusSucceeded || o.Conflicts > 0 {
-		return wrong("provider_order_id", "what the provider shows of it is in contradiction")
+	if wrong := o.sumFault(shown); wrong != nil {
+		return wrong
+	}
+	if verdict := o.Record(ObservationOf(shown, SourceStatusPoll, 0, now)); verdict != Apply || o.Sequence != 2 || o.Conflicts > 0 { // it must do nothing but succeed
+		return fault("provider_order_id", "what the provider shows of it would be a conflict or dispute: settle it with the provider first")
 	}
 	return nil
+}
+
+// sumFault says why the sums that a provider shows of a parent are not those of a payment that was paid, nil if they are.
+func (o *Order) sumFault(shown gateway.Result) *gateway.FieldError {
+	paid := shown.Settled
+	if paid == nil {
+		paid = shown.Amount
+	}
+	switch asked := o.Amount.Minor(); {
+	case paid == nil:
+		return fault("amount", "the provider names no sum of the payment, and none is believed that nobody named")
+	case *paid != asked:
+		return fault("amount", "the provider says that %d was paid", *paid)
+	case shown.Amount != nil && *shown.Amount != asked:
+		return fault("amount", "the provider says that %d was asked for", *shown.Amount)
+	case shown.Refunded != nil && *shown.Refunded != 0:
+		return fault("provider_order_id", "the provider shows that %d of it went back", *shown.Refunded)
+	}
+	return nil
+}
+
+// fault is what is wrong with a column of an agreement.
+func fault(column, format string, args ...any) *gateway.FieldError {
+	return &gateway.FieldError{Field: column, Message: fmt.Sprintf(format, args...)}
 }

@@ -121,11 +121,11 @@ func ownerOf(st *TransactionReport, columns []string, fields map[string]string, 
 	return uuid.Nil, false
 }
 
-// masked returns fields without card numbers. The ids of our orders stay as they are, whatever their digits look like.
+// masked returns fields without card numbers. The ids that we made stay as they are, whatever their digits look like.
 func masked(fields map[string]string, named map[string][]NamedOrder) map[string]string {
 	out := make(map[string]string, len(fields))
 	for column, cell := range fields {
-		if named[cell] == nil {
+		if !slices.ContainsFunc(named[cell], func(o NamedOrder) bool { return !o.Imported }) {
 			cell = detect.Mask(cell)
 		}
 		out[column] = cell

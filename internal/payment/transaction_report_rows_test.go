@@ -88,6 +88,25 @@ func TestStatementRowsHoldNoCardNumberAndWholeIDs(t *testing.T) {
 	require.Equal(t, map[string]string{"id": ours, "parent": theirs, "note": "401200******3010"}, b.rows[0].Fields)
 }
 
+// The id of an imported payment is not ours: another merchant may have it, too, and its digits are nobody's word.
+func TestStatementRowsOfImportedPayments(t *testing.T) {
+	t.Parallel()
+	b := newReportFixture(t)
+	const shared, numbered = "their-sub-1", "sub4012000000003010"
+	own, elsewhere, digits := b.order(shared, ""), b.order(shared, ""), b.order(numbered, "")
+	own.Imported, elsewhere.Imported, digits.Imported = true, true, true
+	elsewhere.Account, elsewhere.Key.Shop = uuid.New(), uuid.New()
+	b.orders = []NamedOrder{elsewhere, own, digits}
+	require.NoError(t, b.listed(t, [3]string{shared, "", ""}, [3]string{numbered, "", ""}))
+	require.Len(t, b.rows, 2)
+	require.Equal(t, own.Key.Order, b.rows[0].Order)
+	require.NotContains(t, b.rows[1].Fields["id"], "4012000000003010")
+	b = newReportFixture(t)
+	b.orders = []NamedOrder{elsewhere}
+	require.NoError(t, b.listed(t, [3]string{shared, "", ""}))
+	require.Empty(t, b.rows)
+}
+
 func TestALongListIsReadWhole(t *testing.T) {
 	t.Parallel()
 	b := newReportFixture(t)
