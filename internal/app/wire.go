@@ -219,6 +219,8 @@ func (a *app) run(ctx context.Context, sites ...*listener) error {
 	g.Go(func() error { a.store.KeepKeyUses(ctx, a.log); return nil })
 	if a.config.HealthDemotion == "on" {
 		g.Go(func() error { a.store.KeepHealth(ctx, a.log); return nil })
+	} else {
+		g.Go(func() error { a.store.EndDemotions(ctx, a.log); return nil })
 	}
 	g.Go(func() error { a.store.KeepReplica(ctx, hostName(), thisBuild().Version, a.log); return nil })
 	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })

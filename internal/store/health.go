@@ -85,6 +85,30 @@ func (s *Store) KeepHealth(ctx context.Context, log zerolog.Logger) {
 	}
 }
 
+// EndDemotions restores every account, because none is demoted any more: what was judged before would be shown as if it held.
+func (s *Store) EndDemotions(ctx context.Context, log zerolog.Logger) {
+	known, err := s.AccountsHealth(ctx)
+	if err != nil {
+		log.Warn().Err(err).Msg("demotions are switched off, and which accounts were demoted could not be read; commands show these as unhealthy until the next start")
+		return
+	}
+	for id, h := range known {
+		if !h.Demoted {
+			continue
+		}
+		restored := AccountHealth{h.Account, payment.Health{ChangedAt: s.Now()}}
+		err := s.read(ctx, "restore an account", func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ChangeDemotion(ctx, db.ChangeDemotionParams{AccountID: id, ChangedAt: restored.ChangedAt, Before: h.ChangedAt})
+			return err
+		})
+		if err != nil {
+			log.Warn().Err(err).Str("account", h.Account).Msg("demotions are switched off, and the account could not be restored; commands show it as unhealthy until the next start")
+			continue
+		}
+		restored.log(log)
+	}
+}
+
 // AccountHealth is how an account does that was demoted once.
 type AccountHealth struct {
 	Account string

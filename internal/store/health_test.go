@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/payment"
@@ -100,4 +102,40 @@ func TestADemotionEndsAlsoWithoutCalls(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, changes, 1)
 	require.False(t, changes[0].Demoted)
+}
+
+// Where accounts are not demoted any more, none is shown as if it was, and a service that demotes them again begins anew.
+func TestDemotionsEndWhenTheyAreSwitchedOff(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	for range 50 {
+		b.CountCall(b.account.ID, payment.CallUnknown)
+	}
+	changes, err := b.JudgeHealth(t.Context())
+	require.NoError(t, err)
+	require.Len(t, changes, 1)
+	known, err := b.AccountsHealth(t.Context())
+	require.NoError(t, err)
+	require.True(t, known[b.account.ID].Demoted)
+
+	b.clock.Add(time.Second)
+	var log strings.Builder
+	off := store.New(b.pool, b.Options)
+	off.EndDemotions(t.Context(), zerolog.New(&log))
+	require.Contains(t, log.String(), `"account":"EUR-1"`)
+	known, err = off.AccountsHealth(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, payment.Health{ChangedAt: b.clock.Now()}, known[b.account.ID].Health, "what commands and routing read")
+	require.NoError(t, off.LoadHealth(t.Context()))
+	accounts, err := off.ShopAccounts(t.Context(), b.shop.ID)
+	require.NoError(t, err)
+	require.False(t, accounts[0].Demoted)
+
+	log.Reset()
+	off.EndDemotions(t.Context(), zerolog.New(&log))
+	require.Empty(t, log.String(), "nothing is left to restore")
+	b.clock.Add(payment.HealthWindow + time.Minute)
+	changes, err = b.JudgeHealth(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, changes, "what was counted before says nothing any more")
 }
