@@ -69,7 +69,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	ref := payment().Ref
 	refund := gateway.Ref{Kind: gateway.KindRefund, OrderID: "pr-2", Amount: euros, Parent: &ref}
-	gatewaytest.Run(t, gatewaytest.Subject{
+	subject := gatewaytest.Subject{
 		Provider: Name,
 		Open:     open,
 		Secrets:  []string{"canary-api-key", "canary-callback-key"},
@@ -90,9 +90,17 @@ func TestConformance(t *testing.T) {
 		Readings: map[string]gatewaytest.Reading{
 			"paid":     {Ref: ref, Provider: says(200, `{"id": "pr-1", "state": "paid", "amount": 1000, "currency": "EUR"}`), Status: gateway.StatusSucceeded},
 			"refunded": {Ref: ref, Provider: says(200, `{"id": "pr-1", "state": "paid", "amount": 1000, "refunded": 300}`), Status: gateway.StatusSucceeded, Refunded: 300},
-			"declined": {Ref: ref, Provider: says(200, `{"id": "pr-1", "state": "declined", "reason": "no_funds"}`), Status: gateway.StatusFailed},
+			"declined": {Ref: ref, Provider: says(200, `{"id": "pr-1", "state": "declined", "reason": "no_funds"}`), Status: gateway.StatusFailed, Class: gateway.RetrySameLater},
 		},
-	})
+		Callbacks: map[string]gatewaytest.CallbackReading{
+			"declined": {
+				Callback: signed(`{"id": "pr-1", "reference": "t-1", "state": "declined", "reason": "no_funds", "amount": 1000, "currency": "EUR"}`),
+				Status:   gateway.StatusFailed, Class: gateway.RetrySameLater,
+			},
+		},
+	}
+	gatewaytest.Run(t, subject)
+	gatewaytest.RequireWhole(t, subject)
 }
 
 // Only the documented words prove that there is no such order, or that a call was not taken.

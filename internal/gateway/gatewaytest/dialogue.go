@@ -46,6 +46,8 @@ type Reading struct {
 	Refunded int64
 	// Commission is what the answer names beside the amount, 0 for nothing. It must not count as part of the amount.
 	Commission int64
+	// Class is what may follow a decline, "" where that is not looked at.
+	Class gateway.RetryClass
 }
 
 func (s Subject) testCodes(t *testing.T) {
@@ -165,6 +167,9 @@ func (s Subject) testReadings(t *testing.T) {
 		require.Equal(t, r.Status, result.Status, name)
 		require.Equal(t, r.Status == gateway.StatusFailed, result.Failure != nil, name)
 		requireClass(t, result, name)
+		if r.Class != "" {
+			require.Equal(t, r.Class, result.Failure.Retry, name)
+		}
 		if result.Amount != nil {
 			require.Equal(t, r.Ref.Amount.Minor(), *result.Amount, "%s: the amount is the order's, without what was charged beside it", name)
 		}

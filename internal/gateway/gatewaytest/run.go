@@ -48,6 +48,8 @@ type Subject struct {
 	Secrets []string
 	// Callback is a genuine callback that needs no verification.
 	Callback gateway.RawCallback
+	// Callbacks are further genuine ones, by name: of declines, and of money that went back.
+	Callbacks map[string]CallbackReading
 	// Codes must be set for a gateway.CodeConfirmer, Session for a provider that has sessions.
 	Codes   *Codes
 	Session *Session
@@ -157,6 +159,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("missing fields", s.testMissingFields)
 	t.Run("currencies", s.testCurrencies)
 	t.Run("callbacks", s.testCallbacks)
+	t.Run("callback readings", s.testCallbackReadings)
 	t.Run("concurrency", s.testConcurrency)
 	t.Run("codes", s.testCodes)
 	t.Run("sessions", s.testSessions)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestConformance(t *testing.T) {
 		gw  = gateway.Gateway
 		res = gateway.Result
 	)
-	gatewaytest.Run(t, gatewaytest.Subject{
+	subject := gatewaytest.Subject{
 		Provider: Name,
 		Open: func(t testing.TB, client *transport.Client, url string) gateway.Gateway {
 			a := account(url)
@@ -80,8 +81,51 @@ func TestConformance(t *testing.T) {
 				return g.(gateway.PayoutCardOpener).OpenPayoutCard(ctx, gateway.PayoutCardRequest{Ref: ref("card-1", 0)})
 			},
 		},
-		Callback: rawCallback(sign(t, "canary-secret-73", fields)),
-	})
+		Callback:  rawCallback(sign(t, "canary-secret-73", fields)),
+		Callbacks: callbackReadings(t, fields),
+		Readings:  declinedReadings(),
+	}
+	gatewaytest.Run(t, subject)
+	gatewaytest.RequireWhole(t, subject)
+}
+
+// declinesBy are codes, and what may follow such a decline.
+var declinesBy = map[string]gateway.RetryClass{
+	"TECHNICAL_PROCESSING_ERROR": gateway.RetryOtherAccount, "EMITTER_DENIAL_PROCESSING_ERROR": gateway.RetryIssuer,
+	"INSUFFICIENT_FUNDS_PROCESSING_ERROR": gateway.RetrySameLater, "DO_NOT_HONOUR_PROCESSING_ERROR": gateway.RetryNever, "SOMETHING_NEW": gateway.RetryUnknown,
+}
+
+// declinedReadings are payments that a status poll shows as declined.
+func declinedReadings() map[string]gatewaytest.Reading {
+	all := map[string]gatewaytest.Reading{}
+	for code, class := range declinesBy {
+		all[code] = gatewaytest.Reading{
+			Ref: ref("order-1", 1000), Status: gateway.StatusFailed, Class: class,
+			Provider: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = fmt.Fprintf(w, `{"order_id":"order-1","status":-1,"type":"Payment","amount":1000,"err":null,"errorMessage":%q}`, code)
+			}),
+		}
+	}
+	return all
+}
+
+// callbackReadings are callbacks about declines, and about money that went back: by a refund of ours, one in the cabinet, or a chargeback.
+func callbackReadings(t testing.TB, fields map[string]string) map[string]gatewaytest.CallbackReading {
+	all := map[string]gatewaytest.CallbackReading{}
+	with := func(changed map[string]string) gateway.RawCallback {
+		of := maps.Clone(fields)
+		maps.Copy(of, changed)
+		return rawCallback(sign(t, "canary-secret-73", of))
+	}
+	for code, class := range declinesBy {
+		all[code] = gatewaytest.CallbackReading{
+			Callback: with(map[string]string{"status": "-1", "errorCategory": code}), Kind: gateway.KindPayment, Status: gateway.StatusFailed, Class: class,
+		}
+	}
+	all["money that went back"] = gatewaytest.CallbackReading{
+		Callback: with(map[string]string{"type": "Refund", "amount": "300", "finalAmount": "300"}), Kind: gateway.KindRefund, Status: gateway.StatusSucceeded, Minor: 300,
+	}
+	return all
 }
 
 // goodDay answers every call of the suite as the provider would, with nothing final.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -78,6 +79,8 @@ func TestConformance(t *testing.T) {
 				data = `{"id":"` + testP2P + `","status":"OPEN","amount":10000,"operations":[]}`
 			case "p2p/payments/a2c/initiate", "p2p/payments/a2c/complete":
 				data = `{"paymentId":"` + testP2P + `","operationId":"1","externalId":"tr-77"}`
+			case "invoicer/subscriptions/update":
+				data = `{"invoiceId":"` + testInvoice + `","expiresAt":"` + time.Now().UTC().Format(time.RFC3339) + `"}`
 			}
 			_, _ = io.WriteString(w, seal(data))
 		}),
@@ -101,6 +104,10 @@ func TestConformance(t *testing.T) {
 			"confirm": func(ctx context.Context, g gw) (res, error) {
 				return g.(gateway.CodeConfirmer).ConfirmCode(ctx, led, "123456")
 			},
+			"end schedule": func(ctx context.Context, g gw) (res, error) {
+				_, err := g.(gateway.ScheduleEnder).EndSchedule(ctx, known(gateway.OpSale), 30)
+				return res{Status: gateway.StatusProcessing, ProviderData: gateway.ProviderData{"outcome": "the schedule ends"}}, err
+			},
 			"transfer": func(ctx context.Context, g gw) (res, error) {
 				return g.(gateway.Transferrer).Transfer(ctx, gateway.TransferRequest{
 					Ref:  gateway.Ref{Kind: gateway.KindTransfer, OrderID: "tr-77", Amount: uah(10000)},
@@ -122,6 +129,7 @@ func TestConformance(t *testing.T) {
 			data, _ := json.Marshal(callbackClaims())
 			return rawCallback(sealToken([]byte(secret), data))
 		}(),
+		Callbacks: callbackReadings(),
 	}
 	gatewaytest.Run(t, subject)
 
@@ -139,6 +147,22 @@ func TestConformance(t *testing.T) {
 		t.Parallel()
 		gatewaytest.Run(t, probing)
 	})
+	gatewaytest.RequireWhole(t, subject, probing)
+}
+
+// callbackReadings are callbacks about a decline, and about money that went back: which of it, only a status poll tells.
+func callbackReadings() map[string]gatewaytest.CallbackReading {
+	with := func(system, invoicer string) gateway.RawCallback {
+		claims := callbackClaims()
+		claims["paymentStatus"], claims["status"] = system, invoicer
+		data, _ := json.Marshal(claims)
+		return rawCallback(sealToken([]byte(canarySecret), data))
+	}
+	return map[string]gatewaytest.CallbackReading{
+		"declined": {Callback: with("REJECTED", "CANCELED"), Kind: gateway.KindPayment, Status: gateway.StatusFailed, Class: gateway.RetryUnknown},
+		"reversed": {Callback: with("REVERSED", "REVERSED"), Asked: true},
+		"returned": {Callback: with("RETURNED", "REVERSED"), Asked: true},
+	}
 }
 
 // The same of an account whose direct payments go by the newer engine.
@@ -284,6 +308,13 @@ func readings() map[string]gatewaytest.Reading {
 	add("gone back", gateway.StatusSucceeded, 10000, "FINISHED", send("FINISHED"), back("FINISHED"))
 	add("not gone back after all", gateway.StatusSucceeded, 0, "FINISHED", send("FINISHED"), receive("FINISHED"), back("CANCELED"))
 	invoice := known(gateway.OpSale)
+	shown := func(system, invoicer string) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, sealedAnswer(shownInvoice("", testPayment+" 1 "+system+"/"+invoicer)))
+		})
+	}
+	out["a payment that is declined"] = gatewaytest.Reading{Ref: invoice, Status: gateway.StatusFailed, Class: gateway.RetryUnknown, Provider: shown("REJECTED", "CANCELED")}
+	out["a payment that went back"] = gatewaytest.Reading{Ref: invoice, Status: gateway.StatusSucceeded, Refunded: 25000, Provider: shown("REVERSED", "REVERSED")}
 	out["an invoice with a commission"] = gatewaytest.Reading{
 		Ref: invoice, Status: gateway.StatusSucceeded, Commission: 600,
 		Provider: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
