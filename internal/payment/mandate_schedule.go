@@ -78,10 +78,23 @@ func (s *MandateSchedule) dueAt(first time.Time, period int) time.Time {
 	return month.AddDate(0, 0, min(d, month.AddDate(0, 1, -1).Day())-1)
 }
 
+// longestPeriod is no shorter than any period.
+func (s *MandateSchedule) longestPeriod() time.Duration {
+	days := map[ScheduleUnit]int{EveryDay: 1, EveryWeek: 7, EveryMonth: 31}[s.Every] * s.Interval
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// LatestRun is the latest time that the schedule of a mandate may run next, if periods are counted from a time.
+func (s *MandateSchedule) LatestRun(countsFrom *time.Time, now time.Time) time.Time {
+	if countsFrom != nil && countsFrom.After(now) {
+		now = *countsFrom
+	}
+	return now.Add(max(s.longestPeriod(), pendingRun) + clocksApart)
+}
+
 // periodAt is the period that a time is in, 0 before the first.
 func (s *MandateSchedule) periodAt(first, at time.Time) int {
-	days := map[ScheduleUnit]int{EveryDay: 1, EveryWeek: 7, EveryMonth: 31}[s.Every] * s.Interval
-	period := max(int(at.Sub(first)/(24*time.Hour))/days, 0)
+	period := max(int(at.Sub(first)/s.longestPeriod()), 0)
 	for !s.dueAt(first, period+1).After(at) {
 		period++
 	}

@@ -34,6 +34,18 @@ const (
 	longestWatch = 24 * time.Hour
 )
 
+// clocksApart is how far the clocks of replicas may be apart, generously.
+const clocksApart = time.Hour
+
+// LatestPoll is the latest time that a plan made until now gives to the next poll of an order.
+func LatestPoll(final bool, now time.Time) time.Time {
+	longest := longestWatch
+	if !final {
+		longest = DefaultSchedule[len(DefaultSchedule)-1] * 11 / 10 // with the jitter
+	}
+	return now.Add(longest + clocksApart)
+}
+
 // OnObservation plans the next poll after an observation was judged, or after an intent was written down as if it had been
 // applied. What changes nothing of a final order leaves its plan alone: a poll may be due because a callback is not verified.
 func (v Verification) OnObservation(p Policy, f Facts, verdict Verdict, now time.Time) Verification {

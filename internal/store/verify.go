@@ -259,8 +259,26 @@ func (v *verification) mandates(ctx context.Context, shop uuid.UUID) error {
 				v.found(Finding{"mandates", m.Mandate.ID.String(), mandateFinding})
 			}
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return v.mandateRuns(ctx, q, shop)
 	})
+}
+
+// mandateRuns verifies that no run of a schedule is put off beyond its period.
+func (v *verification) mandateRuns(ctx context.Context, q *db.Queries, shop uuid.UUID) error {
+	runs, err := q.RunsToVerify(ctx, shop)
+	for _, r := range runs {
+		var schedule payment.MandateSchedule
+		if json.Unmarshal([]byte(r.Schedule), &schedule) != nil {
+			continue // the mandate's seal says so
+		}
+		if r.DueAt.After(schedule.LatestRun(r.CountsFrom, v.store.Now())) {
+			v.found(Finding{"mandate_runs", r.ID.String(), fmt.Sprintf("its schedule runs next at %s, which is beyond its period", r.DueAt.UTC().Format(time.RFC3339))})
+		}
+	}
+	return err
 }
 
 // feed verifies that a shop's feed has all its places, from the first to the last that was given.

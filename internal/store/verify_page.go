@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -150,6 +151,7 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 		}
 		v.encrypted(p, o, row)
 		v.names(p, row)
+		v.nextPoll(row)
 		if parentOfMandate(o) && !p.imported[id] {
 			v.found(Finding{"imported_orders", id.String(), "nothing keeps the parent of this mandate from being imported again"})
 		}
@@ -164,6 +166,13 @@ func (v *verification) compare(ctx context.Context, p *verifiedPage) error {
 	}
 	v.missing(p)
 	return nil
+}
+
+// nextPoll reports a poll that is put off beyond any plan: nobody would ask the provider for as long.
+func (v *verification) nextPoll(row *db.Order) {
+	if at := row.NextPollAt; at != nil && at.After(payment.LatestPoll(row.FinalizedAt != nil, v.store.Now())) {
+		v.found(Finding{"orders", row.ID.String(), fmt.Sprintf("its next poll is at %s, and no plan puts it off so far", at.UTC().Format(time.RFC3339))})
+	}
 }
 
 // missing reports what is not there, although something else of a page names it.

@@ -73,6 +73,10 @@ FROM mandates m LEFT JOIN LATERAL (
 ) d ON true
 WHERE m.shop_id = @shop_id ORDER BY m.id;
 
+-- name: RunsToVerify :many
+SELECT r.id, r.due_at, m.schedule, m.counts_from FROM mandate_runs r JOIN mandates m ON m.shop_id = r.shop_id AND m.id = r.id
+WHERE r.shop_id = @shop_id AND m.schedule <> '' ORDER BY r.id;
+
 -- name: ChargesCalled :many
 SELECT r.reference, o.id, o.status FROM order_references r JOIN orders o ON o.shop_id = r.shop_id AND o.id = r.order_id
 WHERE r.shop_id = @shop_id AND r.kind = 'payment' AND r.reference = ANY(@names::text[]);

@@ -687,6 +687,43 @@ func (q *Queries) RunMandateAtOnce(ctx context.Context, arg RunMandateAtOncePara
 	return err
 }
 
+const RunsToVerify = `-- name: RunsToVerify :many
+SELECT r.id, r.due_at, m.schedule, m.counts_from FROM mandate_runs r JOIN mandates m ON m.shop_id = r.shop_id AND m.id = r.id
+WHERE r.shop_id = $1 AND m.schedule <> '' ORDER BY r.id
+`
+
+type RunsToVerifyRow struct {
+	ID         uuid.UUID  `db:"id"`
+	DueAt      time.Time  `db:"due_at"`
+	Schedule   string     `db:"schedule"`
+	CountsFrom *time.Time `db:"counts_from"`
+}
+
+func (q *Queries) RunsToVerify(ctx context.Context, shopID uuid.UUID) ([]RunsToVerifyRow, error) {
+	rows, err := q.db.Query(ctx, RunsToVerify, shopID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RunsToVerifyRow
+	for rows.Next() {
+		var i RunsToVerifyRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.DueAt,
+			&i.Schedule,
+			&i.CountsFrom,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ShopMandates = `-- name: ShopMandates :many
 SELECT m.shop_id, m.id, m.max_amount, m.min_days, m.expires_at, m.max_charges, m.schedule, m.counts_from, m.decision, m.decided_at, m.schedule_ends_at, m.seal, coalesce(d.number, 0)::integer AS decisions, coalesce(d.at, 'epoch')::timestamptz AS decision_at, coalesce(d.seal, '')::bytea AS decision_seal
 FROM mandates m LEFT JOIN LATERAL (
