@@ -24,6 +24,8 @@ const (
 	// largestImport and mostImported bound a file of agreements: each line is a question to the provider.
 	largestImport = 1 << 20
 	mostImported  = 2000
+	// largestSum is the largest that the contract takes.
+	largestSum = 1<<53 - 1
 )
 
 // The columns of a file of agreements. The first four must be there.
@@ -175,8 +177,7 @@ func (c cells) read(a *payment.Agreement) {
 	if err != nil {
 		c.add("currency", "must be a code of ISO 4217, such as EUR")
 	}
-	const largest = 1<<53 - 1
-	minor := c.number("amount", 1, largest)
+	minor := c.number("amount", 1, largestSum)
 	if c.cell["amount"] == "" {
 		c.add("amount", "is missing: what was paid with the first payment, in minor units")
 	}
@@ -188,7 +189,7 @@ func (c cells) read(a *payment.Agreement) {
 		a.Metadata = map[string]string{"customer_id": customer}
 	}
 	a.Terms = payment.MandateTerms{
-		MaxAmount: c.number("max_amount", 1, largest), MinDays: int(c.number("min_days", 1, 366)), MaxCharges: int(c.number("max_charges", 1, 100_000)),
+		MaxAmount: c.number("max_amount", 1, largestSum), MinDays: int(c.number("min_days", 1, 366)), MaxCharges: int(c.number("max_charges", 1, 100_000)),
 		ExpiresAt: c.time("expires_at"), CountsFrom: c.time("last_charged_at"), Schedule: c.schedule(minor),
 	}
 	if a.Terms.MaxAmount == 0 {
@@ -211,7 +212,7 @@ func (c cells) schedule(minor int64) *payment.MandateSchedule {
 	if !slices.Contains(units, every) {
 		c.add("schedule_every", "must be day, week or month")
 	}
-	s := payment.MandateSchedule{Every: every, Interval: max(int(c.number("schedule_interval", 1, 366)), 1), Amount: c.number("schedule_amount", 1, 1<<53-1)}
+	s := payment.MandateSchedule{Every: every, Interval: max(int(c.number("schedule_interval", 1, 366)), 1), Amount: c.number("schedule_amount", 1, largestSum)}
 	if s.Amount == 0 {
 		s.Amount = minor
 	}

@@ -60,11 +60,7 @@ func (c mandateImportCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer db.close()
-	shops, err := namesOf(ctx, db)
-	if err != nil {
-		return err
-	}
-	shop, err := shops.id(c.Shop)
+	_, shop, err := namesAnd(ctx, db, c.Shop)
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func TestAnImportOfMandates(t *testing.T) {
 	require.Equal(t, [4]any{1, lineImported, 2, "their-1"}, [4]any{shown.Imported, shown.Lines[0].Result, shown.Lines[0].Line, shown.Lines[0].Parent})
 	id := shown.Lines[0].Mandate.String()
 	text := b.command(t, "mandate", "show", id)
-	for _, line := range []string{"terms           700 EUR each at most, 12 charges\n", "schedule        500 EUR each month\n", "charged before  " + charged.Format(time.RFC3339) + "\n"} {
+	for _, line := range []string{"terms           7.00 EUR each at most, 12 charges\n", "schedule        5.00 EUR each month\n", "charged before  " + charged.Format(time.RFC3339) + "\n"} {
 		require.Contains(t, text, line)
 	}
 
