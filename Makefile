@@ -30,7 +30,7 @@ BENCHTIME ?= 1s
 BENCH ?=
 FAULTTIME ?= 2m
 ATTACKTIME ?= 10s
-# How many orders simulation has, and from which seed on: a fresh one unless it is named.
+# How many orders simulation has, and from which seed on simulation and faults go: a fresh one unless it is named.
 ORDERS ?= 1000000
 SEED ?= $(shell date +%s)
 
@@ -58,7 +58,7 @@ vulnerabilities: ## look for known weaknesses in what production runs. VULNDB=fi
 	$(VULN) -db $(VULNDB) -tags production ./cmd/server
 
 .PHONY: check
-# One seed, so that CI judges the change. `make simulation` takes a fresh one.
+# One seed, so that CI judges the change. `make simulation` and `make faults` take a fresh one.
 check: export ORDERS := 200000
 check: export SEED := 7
 check: export ARCHS := amd64
@@ -161,7 +161,7 @@ bench-bytes: ## measure what an order occupies, new and after retention; BYTES_O
 .PHONY: faults
 faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; prints its seed. See docs/reliability.md
 	go test -tags faults ./internal/faultpoint
-	go run ./cmd/faults --for $(FAULTTIME)
+	go run ./cmd/faults --for $(FAULTTIME) --seed $(SEED)
 
 .PHONY: drill
 drill: ## rotate every kind of secret under 20 orders a second and kill a replica in the middle; prints what was cut off. See docs/keys.md
