@@ -135,13 +135,10 @@ func (o *Order) confirms(source Source) bool {
 
 // settlesClaim reports whether the sum that a callback named is judged with an observation.
 func (o *Order) settlesClaim(r Observation) bool {
-	switch r.Source {
-	case SourceCallback:
+	if r.Status != StatusSucceeded || r.Source == SourceCallback {
 		return false
-	case SourceAnswer:
-		return r.Status == StatusSucceeded && !o.needsSum(r) && (r.Settled != nil || !o.Status.Final())
 	}
-	return r.Status == StatusSucceeded
+	return r.Source != SourceAnswer || !o.needsSum(r) && (r.Settled != nil || !o.Status.Final())
 }
 
 // unexplained reports whether a failure has no cause that the provider named.

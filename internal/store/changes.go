@@ -128,13 +128,8 @@ func (c *changes) addRare(ctx context.Context, o *lockedOrder) error {
 	if err := c.addDisputes(ctx, statements, o.Order); err != nil {
 		return err
 	}
-	if err := c.store.moveOrder(ctx, statements, o); err != nil {
+	if err := errors.Join(c.store.moveOrder(ctx, statements, o), runSchedule(ctx, statements, o.Order)); err != nil {
 		return err
-	}
-	if o.MovesSchedule() {
-		if err := statements.RunMandateAtOnce(ctx, db.RunMandateAtOnceParams{ShopID: o.ShopID, ID: *o.ParentID}); err != nil {
-			return err
-		}
 	}
 	for _, conflict := range o.NewConflicts() {
 		providerData, err := sealData(o.key, conflict.ProviderData, placeConflict)

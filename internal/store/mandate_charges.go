@@ -70,6 +70,14 @@ func (s *Store) PlanMandate(ctx context.Context, key payment.Key, at *time.Time)
 	})
 }
 
+// runSchedule makes the mandate of a charge due at once, if its schedule goes on because of what the charge gathered.
+func runSchedule(ctx context.Context, q *db.Queries, o *payment.Order) error {
+	if !o.MovesSchedule() {
+		return nil
+	}
+	return q.RunMandateAtOnce(ctx, db.RunMandateAtOnceParams{ShopID: o.ShopID, ID: *o.ParentID})
+}
+
 // LeaseDueMandates returns up to limit mandates that something is due about. Nobody else gets them before lease is over.
 func (s *Store) LeaseDueMandates(ctx context.Context, limit int, lease time.Duration) ([]payment.Key, error) {
 	var keys []payment.Key

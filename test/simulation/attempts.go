@@ -19,7 +19,7 @@ func allAccounts() (all []payment.Account) {
 		for i := range accountsEach {
 			name := m.name + "-" + string(rune('1'+i))
 			all = append(all, payment.Account{
-				ID: uuid.UUID{0: 1, 15: byte(len(all) + 1)}, Name: name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny, Priority: 1,
+				ID: uuid.UUID{0: 1, 15: byte(len(all) + 1)}, Name: name, Provider: m.name, Currency: currency, Purpose: payment.PurposeAny, Priority: 1, //nolint:gosec // a few
 				CallbackToken: tokenOf(name), CreatedAt: epoch,
 			})
 		}
