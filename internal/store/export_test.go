@@ -88,7 +88,7 @@ func OneShopsLookups(shop, order uuid.UUID, now time.Time) map[string]Lookup {
 		"update an order":           narrow(updateOrders, arrays([]db.UpdateOrderParams{{ShopID: shop, ID: order}})...),
 		"lease polls":               {db.LeaseDuePolls, []any{now, shop, "fake", now, 1}},
 		"lease deliveries":          {db.DueDeliveries, []any{shop, now, now, 1, now}},
-		"lease transaction reports": {db.LeaseDueTransactionReports, []any{now, shop, []uuid.UUID{}, now, 1}},
+		"lease transaction reports": {db.LeaseDueTransactionReports, []any{now, shop, now, []uuid.UUID{}, 1}},
 	}
 }
 
