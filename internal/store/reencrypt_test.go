@@ -22,7 +22,7 @@ import (
 // unsealed are the columns of bytes that hold no ciphertext of the keyset. What is under an order's data key is in store.DataPlaces.
 var unsealed = []string{
 	"audit_log.seal", "accounts.callback_token_hash", "accounts.previous_token_hash", "shop_keys.mac", "order_fingerprints.fingerprint", "payout_approvals.request_hash", "limit_uses.card", "limit_reservations.card", "orders.request_hash", "callbacks.dedupe_key",
-	"callback_keys.dedupe_key", "orderless_callbacks.dedupe_key", "notifications.payload_digest", "payout_approvals.seal", "mandates.seal", "mandate_decisions.seal", "disputes.seal", "orders.chain", "orders.seal", "order_transitions.chain", "order_attempts.chain", "idempotency_keys.request_hash", "idempotency_keys.body", "idempotency_keys.key", "idempotency_keys.key_hash",
+	"callback_keys.dedupe_key", "orderless_callbacks.dedupe_key", "notifications.payload_digest", "payout_approvals.seal", "mandates.seal", "mandate_decisions.seal", "imported_orders.merchant", "bin_table.content", "disputes.seal", "orders.chain", "orders.seal", "order_transitions.chain", "order_attempts.chain", "idempotency_keys.request_hash", "idempotency_keys.body", "idempotency_keys.key", "idempotency_keys.key_hash",
 }
 
 // A column that is encrypted and not told to the re-encryption would keep an old key in use for ever, or lose its rows.
