@@ -91,12 +91,21 @@ func (c routeSetCmd) Run(ctx context.Context, io *Streams) error {
 
 func printActive(io *Streams, set store.RoutingSet) {
 	fmt.Fprintf(io.Out, "Version %d for %s is active. Every replica routes by it within 5 s.\n", set.Version, routeScope{set.Shop})
+	for _, gap := range set.Gaps {
+		fmt.Fprintf(io.Out, "Left without an account: %s.\n", gap)
+	}
+}
+
+// routeForce activates rules that leave payments without an account.
+type routeForce struct {
+	Force bool `help:"Also if payments are left without an account. They are named in the answer and in the audit log."`
 }
 
 type routeActivateCmd struct {
 	Version int `arg:"" help:"The version."`
 	routeScope
 	routeExpected
+	routeForce
 	routeReason
 	JSON bool `name:"json" help:"Print JSON."`
 }
@@ -104,13 +113,14 @@ type routeActivateCmd struct {
 // Run implements the command.
 func (c routeActivateCmd) Run(ctx context.Context, io *Streams) error {
 	return changeRouting(ctx, io, c.Reason, c.JSON, func(s *store.Store) (store.RoutingSet, error) {
-		return s.ActivateRoutingSet(ctx, c.Shop, c.Version, c.ExpectVersion)
+		return s.ActivateRoutingSet(ctx, c.Shop, c.Version, c.ExpectVersion, c.Force)
 	})
 }
 
 type routeRollbackCmd struct {
 	routeScope
 	routeExpected
+	routeForce
 	routeReason
 	JSON bool `name:"json" help:"Print JSON."`
 }
@@ -118,7 +128,7 @@ type routeRollbackCmd struct {
 // Run implements the command.
 func (c routeRollbackCmd) Run(ctx context.Context, io *Streams) error {
 	return changeRouting(ctx, io, c.Reason, c.JSON, func(s *store.Store) (store.RoutingSet, error) {
-		return s.RollBackRouting(ctx, c.Shop, c.ExpectVersion)
+		return s.RollBackRouting(ctx, c.Shop, c.ExpectVersion, c.Force)
 	})
 }
 
@@ -224,10 +234,14 @@ func (c routeShowCmd) Run(ctx context.Context, io *Streams) error {
 }
 
 func routingSetJSON(set store.RoutingSet) map[string]any {
-	return map[string]any{
+	row := map[string]any{
 		"id": set.ID, "shop": set.Shop, "version": set.Version, "state": set.State, "checksum": set.Checksum, "author": set.Author, "reason": set.Reason,
 		"created_at": set.CreatedAt, "activated_at": set.ActivatedAt,
 	}
+	if len(set.Gaps) > 0 {
+		row["gaps"] = set.Gaps
+	}
+	return row
 }
 
 type routeDiffCmd struct {

@@ -8,8 +8,8 @@ import (
 // KnownAccount is an account that rules may name.
 type KnownAccount struct {
 	Name, Currency string
-	// Payments and Payouts say what it is for, and Begins that it begins orders now.
-	Payments, Payouts, Begins bool
+	// Payments and Payouts say what it is for, Begins that it begins orders now, and Closed that it never will again.
+	Payments, Payouts, Begins, Closed bool
 	// Shops are those that may use it, Prioritized those where it has a priority.
 	Shops, Prioritized []string
 }
@@ -41,6 +41,42 @@ func (s *Set) Check(shop string, accounts []KnownAccount) []Problem {
 		}
 	}
 	return problems
+}
+
+// UnknownShops says which rules ask for a shop that is none of those that there are.
+func (s *Set) UnknownShops(shops []string) (problems []Problem) {
+	for i := range s.Rules {
+		c := s.Rules[i].on(fieldShop)
+		if c == nil {
+			continue
+		}
+		for _, name := range c.values {
+			if !slices.Contains(shops, name) {
+				problems = append(problems, Problem{s.Rules[i].Name, fmt.Sprintf("there is no shop %q%s", name, orNearest(name, shops, "shop list"))})
+			}
+		}
+	}
+	return problems
+}
+
+// Closed says which rules name an account that takes nothing any more.
+func (s *Set) Closed(accounts []KnownAccount) (problems []Problem) {
+	for i := range s.Rules {
+		for _, name := range s.Rules[i].accounts() {
+			if slices.ContainsFunc(accounts, func(a KnownAccount) bool { return a.Name == name && a.Closed }) {
+				problems = append(problems, Problem{s.Rules[i].Name, fmt.Sprintf("account %s is closed for good, and takes nothing: leave it out", name)})
+			}
+		}
+	}
+	return problems
+}
+
+// orNearest says which of some names was meant, or which command lists them.
+func orNearest(name string, names []string, list string) string {
+	if near := Nearest(name, names); near != "" {
+		return fmt.Sprintf(": did you mean %q?", near)
+	}
+	return fmt.Sprintf("; 'server %s' names them all", list)
 }
 
 // WithoutBINs says which rules can never match while no BIN table is there.
@@ -104,10 +140,7 @@ func (s *Set) unfit(name string, r *Rule, own region, shop string, accounts []Kn
 		for i, a := range accounts {
 			names[i] = a.Name
 		}
-		if near := Nearest(name, names); near != "" {
-			return fmt.Sprintf("there is no account %q: did you mean %q?", name, near)
-		}
-		return fmt.Sprintf("there is no account %q; 'server account list' names them all", name)
+		return fmt.Sprintf("there is no account %q%s", name, orNearest(name, names, "account list"))
 	}
 	a := accounts[i]
 	switch {

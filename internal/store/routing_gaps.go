@@ -22,36 +22,50 @@ func usableRules(ctx context.Context, q *db.Queries, set RoutingSet, known []rou
 		if err != nil {
 			return nil, err
 		}
-		problems = rules.Check(set.Shop, known)
+		shops, err := q.Shops(ctx)
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(shops))
+		for i, r := range shops {
+			names[i] = r.Name
+		}
+		if problems = rules.UnknownShops(names); len(problems) == 0 {
+			problems = rules.Check(set.Shop, known)
+		}
 		if len(bins) == 0 {
 			problems = append(problems, rules.WithoutBINs()...)
 		}
 	}
+	return rules, refuseProblems(problems)
+}
+
+// refuseProblems refuses rules with which something is wrong.
+func refuseProblems(problems []routing.Problem) error {
 	if len(problems) == 0 {
-		return rules, nil
+		return nil
 	}
 	lines := make([]string, len(problems))
 	for i, p := range problems {
 		lines[i] = p.String()
 	}
-	return nil, &payment.Error{Code: payment.CodeInvalid, Message: "The routing rules cannot be used. Nothing was changed.\n  " + strings.Join(lines, "\n  ")}
+	return &payment.Error{Code: payment.CodeInvalid, Message: "The routing rules cannot be used. Nothing was changed.\n  " + strings.Join(lines, "\n  ")}
 }
 
-// noGap refuses rules by which a shop has no route for what it sent in the last 30 days.
-func (s *Store) noGap(ctx context.Context, q *db.Queries, scope *routingScope, rules *routing.Set, known []routing.KnownAccount) error {
+// gapsOfScope describes what shops sent in the last 30 days and have no route for by the rules of a scope.
+func (s *Store) gapsOfScope(ctx context.Context, q *db.Queries, scope *routingScope, rules *routing.Set, known []routing.KnownAccount) (gaps []string, err error) {
 	shops, err := s.shopsRoutedBy(ctx, q, scope)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var gaps []string
 	for _, shop := range shops {
 		of, err := s.gapsOf(ctx, q, shop, rules, known)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		gaps = append(gaps, of...)
 	}
-	return refuseGaps(gaps, `Add a rule for them, or "otherwise": "by_priority".`)
+	return gaps, nil
 }
 
 func refuseGaps(gaps []string, advice string) error {
@@ -149,7 +163,7 @@ func (s *Store) knownAccounts(ctx context.Context, q *db.Queries) ([]routing.Kno
 	for i, a := range accounts {
 		known[i] = routing.KnownAccount{
 			Name: a.Name, Currency: a.Currency, Payments: payment.Purpose(a.Purpose) != payment.PurposePayouts,
-			Payouts: payment.Purpose(a.Purpose) != payment.PurposePayments, Begins: shop.Mode(a.Mode) == shop.ModeEnabled,
+			Payouts: payment.Purpose(a.Purpose) != payment.PurposePayments, Begins: shop.Mode(a.Mode) == shop.ModeEnabled, Closed: shop.Mode(a.Mode) == shop.ModeClosed,
 		}
 		for _, l := range links {
 			if l.Account != a.Name {

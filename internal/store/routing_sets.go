@@ -36,6 +36,8 @@ type RoutingSet struct {
 	Reason      string
 	CreatedAt   time.Time
 	ActivatedAt *time.Time
+	// Gaps are the payments that an activation by force leaves without an account.
+	Gaps []string
 }
 
 // ExpectedVersion is the version that an operator believes to be active, 0 for none. Nil asks for nothing.
@@ -178,7 +180,11 @@ func (s *Store) AddRoutingSet(ctx context.Context, shop string, body []byte, act
 		if err != nil {
 			return nil, err
 		}
-		if _, err := usableRules(ctx, q, set, known); err != nil {
+		rules, err := usableRules(ctx, q, set, known)
+		if err != nil {
+			return nil, err
+		}
+		if err := refuseProblems(rules.Closed(known)); err != nil { // an older version may name one that was closed since
 			return nil, err
 		}
 		if err := q.InsertRoutingSet(ctx, db.InsertRoutingSetParams{
@@ -190,21 +196,23 @@ func (s *Store) AddRoutingSet(ctx context.Context, shop string, body []byte, act
 		if activate {
 			after["state"] = RoutingActive
 			set.State = RoutingActive
-			return after, s.activate(ctx, q, scope, set, known)
+			_, err = s.activate(ctx, q, scope, set, known, false)
+			return after, err
 		}
 		return after, nil
 	})
 	return set, err
 }
 
-// ActivateRoutingSet activates a version of a scope's rules.
-func (s *Store) ActivateRoutingSet(ctx context.Context, shop string, version int, expected ExpectedVersion) (set RoutingSet, err error) {
-	return s.changeActive(ctx, "route activate", shop, expected, func(scope *routingScope) (RoutingSet, error) { return scope.version(version) })
+// ActivateRoutingSet activates a version of a scope's rules. force does so although payments are left without an account: the set's
+// Gaps and the audit log name them.
+func (s *Store) ActivateRoutingSet(ctx context.Context, shop string, version int, expected ExpectedVersion, force bool) (set RoutingSet, err error) {
+	return s.changeActive(ctx, "route activate", shop, expected, force, func(scope *routingScope) (RoutingSet, error) { return scope.version(version) })
 }
 
-// RollBackRouting activates the version that was active before the present one.
-func (s *Store) RollBackRouting(ctx context.Context, shop string, expected ExpectedVersion) (RoutingSet, error) {
-	return s.changeActive(ctx, "route rollback", shop, expected, func(scope *routingScope) (RoutingSet, error) {
+// RollBackRouting activates the version that was active before the present one. force is as for ActivateRoutingSet.
+func (s *Store) RollBackRouting(ctx context.Context, shop string, expected ExpectedVersion, force bool) (RoutingSet, error) {
+	return s.changeActive(ctx, "route rollback", shop, expected, force, func(scope *routingScope) (RoutingSet, error) {
 		if set := scope.before(); set.Version > 0 {
 			return set, nil
 		}
@@ -226,7 +234,7 @@ func (s *Store) DeactivateRouting(ctx context.Context, shop string, expected Exp
 	})
 }
 
-func (s *Store) changeActive(ctx context.Context, action, shop string, expected ExpectedVersion, pick func(*routingScope) (RoutingSet, error)) (set RoutingSet, err error) {
+func (s *Store) changeActive(ctx context.Context, action, shop string, expected ExpectedVersion, force bool, pick func(*routingScope) (RoutingSet, error)) (set RoutingSet, err error) {
 	err = s.actOnRouting(ctx, action, shop, func(ctx context.Context, q *db.Queries, scope *routingScope) (map[string]any, error) {
 		if err := scope.expect(expected); err != nil {
 			return nil, err
@@ -241,27 +249,38 @@ func (s *Store) changeActive(ctx context.Context, action, shop string, expected 
 		if err != nil {
 			return nil, err
 		}
-		return activeFacts(set), s.activate(ctx, q, scope, set, known)
+		after := activeFacts(set)
+		set.Gaps, err = s.activate(ctx, q, scope, set, known, force)
+		if len(set.Gaps) > 0 {
+			after["forced"], after["gaps"] = true, set.Gaps
+		}
+		return after, err
 	})
 	set.State = RoutingActive
 	return set, err
 }
 
-// activate makes a set the active one of its scope, unless something is wrong with it now, or a shop would be without a route.
-func (s *Store) activate(ctx context.Context, q *db.Queries, scope *routingScope, set RoutingSet, known []routing.KnownAccount) error {
+// activate makes a set the active one of its scope, unless something is wrong with it now. It returns the payments that are left without
+// an account, which is an error without force.
+func (s *Store) activate(ctx context.Context, q *db.Queries, scope *routingScope, set RoutingSet, known []routing.KnownAccount, force bool) (gaps []string, err error) {
 	rules, err := usableRules(ctx, q, set, known)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := s.noGap(ctx, q, scope, rules, known); err != nil {
-		return err
+	if gaps, err = s.gapsOfScope(ctx, q, scope, rules, known); err != nil {
+		return nil, err
+	}
+	if !force {
+		if err := refuseGaps(gaps, `Add a rule for them, or "otherwise": "by_priority"; or activate the version with --force.`); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := q.RetireRoutingSet(ctx, scope.shopID); err != nil {
-		return err
+		return nil, err
 	}
 	now := s.Now()
 	_, err = q.ActivateRoutingSet(ctx, db.ActivateRoutingSetParams{ID: set.ID, ActivatedAt: &now})
-	return err
+	return gaps, err
 }
 
 // RoutingSets returns the versions of a shop's rules, or of those of all shops for "", the newest first.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 	"payrelay/internal/store"
 )
 
@@ -55,7 +56,7 @@ func TestRoutingRulesHaveVersions(t *testing.T) {
 	require.Empty(t, b.ruled(t, b.shop.ID))
 	require.Equal(t, 1, add("first", "EUR-1", false).Version)
 	require.Empty(t, b.ruled(t, b.shop.ID), "a draft routes nothing")
-	set, err := b.ActivateRoutingSet(t.Context(), "first", 1, nil)
+	set, err := b.ActivateRoutingSet(t.Context(), "first", 1, nil, false)
 	require.NoError(t, err)
 	require.Equal(t, store.RoutingActive, set.State)
 	require.Equal(t, "EUR-1", b.ruled(t, b.shop.ID))
@@ -68,20 +69,20 @@ func TestRoutingRulesHaveVersions(t *testing.T) {
 	require.Equal(t, "EUR-2", b.ruled(t, b.shop.ID))
 	require.Equal(t, []string{store.RoutingActive, store.RoutingRetired}, b.rules(t, "first"))
 	one, two := 1, 2
-	_, err = b.RollBackRouting(t.Context(), "first", &one)
+	_, err = b.RollBackRouting(t.Context(), "first", &one, false)
 	require.ErrorContains(t, err, "version 2 is active now, not version 1")
-	set, err = b.RollBackRouting(t.Context(), "first", &two)
+	set, err = b.RollBackRouting(t.Context(), "first", &two, false)
 	require.NoError(t, err)
 	require.Equal(t, 1, set.Version)
 	require.Equal(t, "EUR-1", b.ruled(t, b.shop.ID))
-	_, err = b.ActivateRoutingSet(t.Context(), "first", 1, nil)
+	_, err = b.ActivateRoutingSet(t.Context(), "first", 1, nil, false)
 	require.ErrorContains(t, err, "is active already")
-	_, err = b.ActivateRoutingSet(t.Context(), "first", 7, nil)
+	_, err = b.ActivateRoutingSet(t.Context(), "first", 7, nil, false)
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
 	require.NoError(t, b.DeactivateRouting(t.Context(), "first", &one))
 	require.Equal(t, "EUR-3", b.ruled(t, b.shop.ID), "those of all shops are for it now")
 	require.ErrorContains(t, b.DeactivateRouting(t.Context(), "first", nil), "none is active")
-	_, err = b.RollBackRouting(t.Context(), "second", nil)
+	_, err = b.RollBackRouting(t.Context(), "second", nil, false)
 	require.ErrorContains(t, err, "was ever active")
 	_, err = b.RoutingSets(t.Context(), "nobody")
 	require.Equal(t, payment.CodeNotFound, payment.CodeOf(err))
@@ -101,7 +102,7 @@ func TestALostUpdateOfRoutingIsRefused(t *testing.T) {
 	for i := range errs {
 		wg.Go(func() {
 			none := 0
-			_, errs[i] = b.ActivateRoutingSet(t.Context(), "first", i+1, &none)
+			_, errs[i] = b.ActivateRoutingSet(t.Context(), "first", i+1, &none, false)
 		})
 	}
 	wg.Wait()
@@ -121,18 +122,23 @@ func TestRulesThatCannotBeUsedAreRefused(t *testing.T) {
 	b := newFixture(t)
 	b.newShop(t, "second", "")
 	b.newAccount(t, "EUR-2", "second")
+	b.newAccount(t, "EUR-9", "first")
+	require.NoError(t, b.CloseAccount(t.Context(), "EUR-9"))
 	b.paid(t, "r-1", 1000)
 	one := func(when, account string) string {
 		return `{"rules": [{"name": "a rule", "when": ` + when + `, "then": {"accounts": ["` + account + `"]}}], "otherwise": "refuse"}`
 	}
 	for want, c := range map[string]struct{ shop, body string }{
-		`did you mean "currency"?`:                    {"first", one(`{"curency": ["EUR"]}`, "EUR-1")},
-		`did you mean "EUR-1"?`:                       {"first", one(`{}`, "EURO-1")},
-		`shop first may not use account EUR-2`:        {"first", one(`{}`, "EUR-2")},
-		`can never match`:                             {"first", one(`{"flow": ["hosted"], "card.bin": ["401200"]}`, "EUR-1")},
-		`shop first sent payments of EUR within`:      {"first", one(`{"flow": ["direct"]}`, "EUR-1")},
-		`a payment with shop first, currency EUR has`: {"", one(`{"shop": ["second"]}`, "EUR-2")},
-		`There is no shop`:                            {"nobody", one(`{}`, "EUR-1")},
+		`did you mean "currency"?`:                                          {"first", one(`{"curency": ["EUR"]}`, "EUR-1")},
+		`did you mean "EUR-1"?`:                                             {"first", one(`{}`, "EURO-1")},
+		`shop first may not use account EUR-2`:                              {"first", one(`{}`, "EUR-2")},
+		`can never match`:                                                   {"first", one(`{"flow": ["hosted"], "card.bin": ["401200"]}`, "EUR-1")},
+		`shop first sent payments of EUR within`:                            {"first", one(`{"flow": ["direct"]}`, "EUR-1")},
+		`a payment with shop first, currency EUR has`:                       {"", one(`{"shop": ["second"]}`, "EUR-2")},
+		`There is no shop`:                                                  {"nobody", one(`{}`, "EUR-1")},
+		`there is no shop "secnd": did you mean "second"?`:                  {"", one(`{"shop": {"not": ["secnd"]}}`, "EUR-1")},
+		`there is no shop "elsewhere"; 'server shop list' names`:            {"", one(`{"shop": ["first", "elsewhere"]}`, "EUR-1")},
+		`account EUR-9 is closed for good, and takes nothing: leave it out`: {"first", one(`{}`, "EUR-9")},
 	} {
 		_, err := b.AddRoutingSet(t.Context(), c.shop, []byte(c.body), true)
 		require.ErrorContains(t, err, want)
@@ -253,4 +259,39 @@ func TestADecisionIsKeptWithItsOrder(t *testing.T) {
 	require.Equal(t, 1, b.count(t, "SELECT count(*) FROM orders WHERE routing IS NOT NULL AND routing->'facts' IS NULL"))
 	plain := b.create(t, "r-2", 1000)
 	require.Nil(t, plain.Routing, "where no rules decided nothing is kept")
+}
+
+// A gap that is there whatever the rules say keeps no operator from routing what can be routed. The audit log names it.
+func TestRulesWithAGapAreActivatedByForce(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.newAccount(t, "EUR-2", "first")
+	b.paid(t, "r-1", 1000)
+	for _, account := range []string{"EUR-1", "EUR-2", "EUR-1"} {
+		_, err := b.AddRoutingSet(t.Context(), "first", []byte(everythingTo(account)), account == "EUR-1")
+		require.NoError(t, err)
+	}
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-1", shop.ModeDrain))
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-2", shop.ModeDrain))
+	_, err := b.ActivateRoutingSet(t.Context(), "first", 2, nil, false)
+	require.ErrorContains(t, err, "or activate the version with --force")
+	_, err = b.RollBackRouting(t.Context(), "first", nil, false)
+	require.ErrorContains(t, err, "would leave payments without an account")
+	require.Equal(t, "EUR-1", b.ruled(t, b.shop.ID))
+
+	set, err := b.ActivateRoutingSet(t.Context(), "first", 2, nil, true)
+	require.NoError(t, err)
+	require.Len(t, set.Gaps, 1)
+	require.Contains(t, set.Gaps[0], "shop first sent payments of EUR within 30 days")
+	require.Equal(t, "EUR-2", b.ruled(t, b.shop.ID))
+	_, err = b.RollBackRouting(t.Context(), "first", nil, true)
+	require.NoError(t, err)
+	require.Equal(t, "EUR-1", b.ruled(t, b.shop.ID))
+	require.Equal(t, 2, b.count(t, `SELECT count(*) FROM audit_log WHERE after->>'forced' = 'true' AND after->'gaps'->>0 LIKE 'shop first sent payments of EUR%'`))
+
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-2", shop.ModeEnabled))
+	set, err = b.ActivateRoutingSet(t.Context(), "first", 2, nil, true)
+	require.NoError(t, err)
+	require.Empty(t, set.Gaps)
+	require.Equal(t, 2, b.count(t, `SELECT count(*) FROM audit_log WHERE after->>'forced' = 'true'`), "nothing had to be forced")
 }
