@@ -13,7 +13,7 @@ import (
 type accountLinkCmd struct {
 	Name     string `arg:"" help:"The account."`
 	Shop     string `required:"" placeholder:"NAME" help:"The shop."`
-	Priority *int   `placeholder:"N" help:"Its place in the shop's routing, 1 to 1000, the least first. Without it an account that is linked keeps its place; of new ones the first of a currency and purpose gets 1, and a later one must be named by requests."`
+	Priority *int   `placeholder:"N" help:"Its place in the shop's routing, 1 to 1000, the least first. No two accounts have the same one for the same orders. Without it an account that is linked keeps its place; of new ones the first of a currency and purpose gets 1, and a later one must be named by requests."`
 	ByName   bool   `help:"Take it out of the shop's routing: requests must name it."`
 	Force    bool   `help:"With --by-name: also if the shop's orders then have no account."`
 	JSON     bool   `name:"json" help:"Print JSON."`

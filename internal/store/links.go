@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"payrelay/internal/payment"
+	"payrelay/internal/shop"
 	"payrelay/internal/store/internal/db"
 )
 
@@ -127,37 +129,56 @@ func (l *shopLinks) place(r Routing) (int, error) {
 	case r.Given && (r.Priority < 0 || r.Priority > maxPriority):
 		return 0, &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf("A priority is 1 to %d, the least first.", maxPriority)}
 	case r.Given:
-		return r.Priority, nil
+		return r.Priority, l.free(r.Priority)
 	}
 	for _, link := range l.all {
 		if link.AccountID == l.account.ID {
 			return priorityOf(link.Priority), nil
 		}
 	}
-	if l.routedBeside() {
+	if len(l.beside()) > 0 {
 		return 0, nil
 	}
 	return 1, nil
 }
 
+// free refuses a priority that another account has for the same orders: their names would decide then.
+func (l *shopLinks) free(priority int) error {
+	taken := map[int]string{}
+	for _, other := range l.beside() {
+		taken[priorityOf(other.Priority)] = other.Name
+	}
+	other, ok := taken[priority]
+	if !ok {
+		return nil
+	}
+	next := priority
+	for taken[next] != "" && next < maxPriority {
+		next++
+	}
+	return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf(
+		"Account %s has priority %d for %s already, and each account has its own. Take another such as %d; or, to put %s first, give %s a larger one before. Nothing was changed.",
+		other, priority, l.account.Currency, next, l.account.Name, other)}
+}
+
 // maxPriority is the largest priority.
 const maxPriority = 1000
 
-// routedBeside reports whether routing finds another account of the shop where it finds this one.
-func (l *shopLinks) routedBeside() bool {
+// beside are the other accounts that routing finds where it finds this one.
+func (l *shopLinks) beside() (others []db.LinksOfShopRow) {
 	for _, other := range l.all {
 		p := payment.Purpose(other.Purpose)
 		same := p == l.account.Purpose || p == payment.PurposeAny || l.account.Purpose == payment.PurposeAny
 		if other.AccountID != l.account.ID && other.Currency == string(l.account.Currency) && same && other.Priority != nil {
-			return true
+			others = append(others, other)
 		}
 	}
-	return false
+	return others
 }
 
-// mayLeave refuses to take the account from the shop's routing if the shop uses it and has no other for the same orders.
+// mayLeave refuses to take the account from the shop's routing if the shop uses it and has no other that begins the same orders.
 func (l *shopLinks) mayLeave(ctx context.Context, q *db.Queries, now time.Time) error {
-	if l.routedBeside() {
+	if slices.ContainsFunc(l.beside(), func(other db.LinksOfShopRow) bool { return shop.Mode(other.Mode) == shop.ModeEnabled }) {
 		return nil
 	}
 	newest, err := q.NewestOrderAt(ctx, db.NewestOrderAtParams{AccountName: l.account.Name, ShopID: l.shop})
@@ -165,7 +186,7 @@ func (l *shopLinks) mayLeave(ctx context.Context, q *db.Queries, now time.Time) 
 		return err
 	}
 	return &payment.Error{Code: payment.CodeInvalid, Message: fmt.Sprintf(
-		"The shop sent account %s an order within 30 days and has no other in its routing for %s, so its orders would be refused. Link another first, or give --force. Nothing was changed.",
+		"The shop sent account %s an order within 30 days and has no other in its routing that begins orders of %s, so they would be refused. Link or enable another first, or give --force. Nothing was changed.",
 		l.account.Name, l.account.Currency)}
 }
 

@@ -45,11 +45,24 @@ func TestLinkingMovesNothing(t *testing.T) {
 	}
 	link("AAB", store.Routing{Given: true, Priority: 2})
 	require.Equal(t, []string{"EUR-1", "AAB"}, routed())
+	refused := func(name string, priority int, want string) {
+		t.Helper()
+		_, err := b.LinkAccount(t.Context(), name, "first", store.Routing{Given: true, Priority: priority}, true)
+		require.ErrorContains(t, err, want)
+		require.Equal(t, []string{"EUR-1", "AAB"}, routed())
+	}
+	refused("AAA", 1, "Account EUR-1 has priority 1 for EUR already, and each account has its own. Take another such as 3; or, to put AAA first, give EUR-1 a larger one before.")
+	refused("AAA", 2, "Account AAB has priority 2")
+	create("OUT", payment.PurposePayouts)
+	link("OUT", store.Routing{Given: true, Priority: 2}) // AAB is for payments
+	require.NoError(t, b.unlink(t, "OUT", "first", false))
+	link("EUR-1", store.Routing{Given: true, Priority: 5})
 	link("AAA", store.Routing{Given: true, Priority: 1})
-	require.Equal(t, []string{"AAA", "EUR-1", "AAB"}, routed(), "equal priorities go by name")
+	link("AAB", store.Routing{Given: true, Priority: 2})
+	require.Equal(t, []string{"AAA", "AAB", "EUR-1"}, routed())
 	repeated, err := b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{}, false)
 	require.NoError(t, err)
-	require.Equal(t, 1, repeated.Priority, "a link that is made again keeps its place")
+	require.Equal(t, 5, repeated.Priority, "a link that is made again keeps its place")
 	link("EUR-1", store.Routing{Given: true})
 	require.Equal(t, []string{"AAA", "AAB"}, routed())
 	require.NoError(t, b.unlink(t, "AAA", "first", false))
@@ -67,14 +80,19 @@ func TestAShopIsNotLeftWithoutARoute(t *testing.T) {
 	b := newFixture(t)
 	b.paid(t, "r-1", 1000)
 	_, err := b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{Given: true}, false)
-	require.ErrorContains(t, err, "no other in its routing for EUR")
-	require.ErrorContains(t, b.unlink(t, "EUR-1", "first", false), "no other in its routing for EUR")
+	require.ErrorContains(t, err, "no other in its routing that begins orders of EUR")
+	require.ErrorContains(t, b.unlink(t, "EUR-1", "first", false), "no other in its routing that begins orders of EUR")
 
 	_, err = b.CreateAccount(t.Context(), store.NewAccount{Name: "EUR-2", Provider: "fake", Currency: "EUR", Shops: []string{"first"}})
 	require.NoError(t, err)
 	require.Error(t, b.unlink(t, "EUR-1", "first", false), "one that must be named takes nothing over")
 	_, err = b.LinkAccount(t.Context(), "EUR-2", "first", store.Routing{Given: true, Priority: 2}, false)
 	require.NoError(t, err)
+	for _, mode := range []shop.Mode{shop.ModeDrain, shop.ModeOff} {
+		require.NoError(t, b.SetAccountMode(t.Context(), "EUR-2", mode))
+		require.ErrorContains(t, b.unlink(t, "EUR-1", "first", false), "Link or enable another first", "one that begins nothing takes nothing over")
+	}
+	require.NoError(t, b.SetAccountMode(t.Context(), "EUR-2", shop.ModeEnabled))
 	require.NoError(t, b.unlink(t, "EUR-1", "first", false))
 	require.NoError(t, b.unlink(t, "EUR-2", "first", false), "nothing was sent there")
 	_, err = b.LinkAccount(t.Context(), "EUR-1", "first", store.Routing{}, false)

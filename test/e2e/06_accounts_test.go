@@ -105,7 +105,7 @@ func TestRoutingFollowsPriorities(t *testing.T) {
 	require.Contains(t, text, "--priority is 1 to 1000")
 	code, _, text = command(environ, "account", "unlink", "EUR-sandbox", "--shop", "demo")
 	require.Equal(t, 1, code)
-	require.Contains(t, text, "has no other in its routing for EUR")
+	require.Contains(t, text, "has no other in its routing that begins orders of EUR")
 }
 
 // With a dead account first in the routing, every payment succeeds at the next one, in the same request. A request that names the
@@ -115,10 +115,10 @@ func TestAnOrderGoesToTheNextAccountIfNothingWasSent(t *testing.T) {
 	d := startDev(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
-	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
+	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--for", "payments", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
 		"--pci-url", "http://127.0.0.1:1/pci", "--gateway-url", "http://127.0.0.1:1/gateway")
-	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
 	d.operator("account", "link", "EUR-sandbox", "--shop", "demo", "--priority", "2")
+	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
 	body := func(reference, member string) string {
 		return fmt.Sprintf(`{"reference":%q,"amount":1000,"currency":"EUR","description":"Socks",%s%s}`, reference, member, customer)
 	}
@@ -176,10 +176,10 @@ func TestADeadAccountLeavesTheOthersOfItsProviderAlone(t *testing.T) {
 	host := resetting(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("qwerty\n"), 0o600))
-	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
+	d.operator("account", "create", "dead", "--provider", "smartcore", "--currency", "EUR", "--for", "payments", "--merchant-key", "test", "--secret-file", secret, "--shop", "demo",
 		"--pci-url", "http://"+host.Addr().String()+"/pci", "--gateway-url", "http://"+host.Addr().String()+"/gateway")
-	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
 	d.operator("account", "link", "EUR-sandbox", "--shop", "demo", "--priority", "2")
+	d.operator("account", "link", "dead", "--shop", "demo", "--priority", "1")
 	made := 0
 	pays := func(member string) (o full) {
 		t.Helper()

@@ -36,7 +36,7 @@ ON CONFLICT (shop_id, account_id) DO UPDATE SET priority = excluded.priority;
 DELETE FROM account_shops WHERE shop_id = @shop_id AND account_id = @account_id;
 
 -- name: LinksOfShop :many
-SELECT l.account_id, a.currency, a.purpose, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
+SELECT l.account_id, a.name, a.currency, a.purpose, a.mode, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
 WHERE l.shop_id = $1 ORDER BY l.priority NULLS LAST, a.name;
 
 -- name: LinksByAccount :many

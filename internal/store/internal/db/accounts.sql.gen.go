@@ -410,14 +410,16 @@ func (q *Queries) LinksByAccount(ctx context.Context) ([]LinksByAccountRow, erro
 }
 
 const LinksOfShop = `-- name: LinksOfShop :many
-SELECT l.account_id, a.currency, a.purpose, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
+SELECT l.account_id, a.name, a.currency, a.purpose, a.mode, l.priority FROM account_shops l JOIN accounts a ON a.id = l.account_id
 WHERE l.shop_id = $1 ORDER BY l.priority NULLS LAST, a.name
 `
 
 type LinksOfShopRow struct {
 	AccountID uuid.UUID `db:"account_id"`
+	Name      string    `db:"name"`
 	Currency  string    `db:"currency"`
 	Purpose   string    `db:"purpose"`
+	Mode      string    `db:"mode"`
 	Priority  *int32    `db:"priority"`
 }
 
@@ -432,8 +434,10 @@ func (q *Queries) LinksOfShop(ctx context.Context, shopID uuid.UUID) ([]LinksOfS
 		var i LinksOfShopRow
 		if err := rows.Scan(
 			&i.AccountID,
+			&i.Name,
 			&i.Currency,
 			&i.Purpose,
+			&i.Mode,
 			&i.Priority,
 		); err != nil {
 			return nil, err
