@@ -84,6 +84,7 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 			ID              string        `json:"id"`
 			Name            string        `json:"name"`
 			Version         int64         `json:"version"`
+			Mode            shop.Mode     `json:"mode"`
 			NotificationURL string        `json:"notification_url"`
 			AllowCIDRs      []string      `json:"allow_cidrs"`
 			Defaults        shop.Defaults `json:"defaults"`
@@ -93,14 +94,14 @@ func (c shopListCmd) Run(ctx context.Context, io *Streams) error {
 		}
 		rows := []row{}
 		for _, s := range shops {
-			rows = append(rows, row{s.ID.String(), s.Name, s.Version, s.NotificationURL, s.AllowCIDRs, s.Defaults, s.OnSurplus, offRows(off[s.ID]), s.CreatedAt})
+			rows = append(rows, row{s.ID.String(), s.Name, s.Version, s.Mode, s.NotificationURL, s.AllowCIDRs, s.Defaults, s.OnSurplus, offRows(off[s.ID]), s.CreatedAt})
 		}
 		return printJSON(io, rows)
 	}
 	w := tabwriter.NewWriter(io.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tNOTIFICATIONS\tCREATED")
+	fmt.Fprintln(w, "NAME\tMODE\tNOTIFICATIONS\tCREATED")
 	for _, s := range shops {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, orNone(s.NotificationURL), s.CreatedAt.UTC().Format(time.RFC3339))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Name, s.Mode, orNone(s.NotificationURL), s.CreatedAt.UTC().Format(time.RFC3339))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -207,7 +207,7 @@ func (s *Service) judgeAgreement(ctx context.Context, shop uuid.UUID, to target,
 }
 
 // importNames are the columns of the operator's file for what the contract names otherwise.
-var importNames = map[string]string{"mandate.schedule.amount": "schedule_amount", "mandate.schedule.retry_days": "schedule_retry_days"}
+var importNames = map[string]string{"mandate.schedule.amount": "schedule_amount", "mandate.schedule.retry_days": "schedule_retry_days", "mandate.min_days": "min_days"}
 
 // faults is what is wrong with an agreement, whatever its provider says.
 func (a *Agreement) faults(account Account, now time.Time) (wrong []gateway.FieldError) {
@@ -227,7 +227,7 @@ func (a *Agreement) faults(account Account, now time.Time) (wrong []gateway.Fiel
 	if t.Schedule == nil {
 		return wrong
 	}
-	for _, f := range t.Schedule.complaints(t.MaxAmount) {
+	for _, f := range t.scheduleComplaints() {
 		add(importNames[f.Field], f.Message)
 	}
 	if a.Description == "" {

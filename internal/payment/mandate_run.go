@@ -61,7 +61,26 @@ func (s *Service) seeCharges(ctx context.Context, m *Mandate) (*time.Time, error
 		at := m.AsOf.Add(failedRun)
 		next = &at
 	}
-	return next, err
+	if err != nil || m.MaxCharges == 0 {
+		return next, err
+	}
+	return s.endUsedUp(ctx, m.Key(), next)
+}
+
+// endUsedUp ends the provider's schedule for a mandate of which all charges were made: the provider does not know how many there are.
+func (s *Service) endUsedUp(ctx context.Context, key Key, next *time.Time) (*time.Time, error) {
+	m, err := s.Mandate(ctx, key)
+	if err != nil || m.Succeeded < m.MaxCharges || m.ScheduleEndsAt != nil {
+		return next, err
+	}
+	m, err = s.endSchedule(ctx, m)
+	switch {
+	case CodeOf(err) == CodeUnsupported: // a person has to ask the provider
+		return next, nil
+	case err != nil:
+		return nil, err
+	}
+	return m.nextRun(m.AsOf), nil
 }
 
 // nextRun is when the provider is asked next for the charges of its own schedule, nil for never again.

@@ -52,13 +52,26 @@ func (o *Order) Due() (period int, ok bool) {
 	return period, err == nil
 }
 
-// complaints is what is wrong with a schedule, beside what the contract's language says.
-func (s *MandateSchedule) complaints(maxAmount int64) (bad []gateway.FieldError) {
-	if s.Amount > maxAmount {
+// longest is how many days a period has at most.
+func (s *MandateSchedule) longest() int {
+	return map[ScheduleUnit]int{EveryDay: 1, EveryWeek: 7, EveryMonth: 31}[s.Every] * s.Interval
+}
+
+// scheduleComplaints is what is wrong with the schedule, beside what the contract's language says: what it can never do among the other
+// terms, however long its periods are.
+func (t *MandateTerms) scheduleComplaints() (bad []gateway.FieldError) {
+	s := t.Schedule
+	if s.Amount > t.MaxAmount {
 		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.amount", Message: "is above max_amount"})
 	}
-	if !slices.IsSorted(s.RetryDays) || len(slices.Compact(slices.Clone(s.RetryDays))) != len(s.RetryDays) {
+	switch {
+	case !slices.IsSorted(s.RetryDays) || len(slices.Compact(slices.Clone(s.RetryDays))) != len(s.RetryDays):
 		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: "must rise from one to the next"})
+	case len(s.RetryDays) > 0 && slices.Max(s.RetryDays) >= s.longest():
+		bad = append(bad, gateway.FieldError{Field: "mandate.schedule.retry_days", Message: fmt.Sprintf("a period has at most %d days, and nothing is tried again after it: use smaller numbers", s.longest())})
+	}
+	if t.MinDays-1 > s.longest() {
+		bad = append(bad, gateway.FieldError{Field: "mandate.min_days", Message: fmt.Sprintf("a period of the schedule has at most %d days, so no charge would be on time: use a longer period, or fewer days", s.longest())})
 	}
 	return bad
 }
@@ -80,8 +93,7 @@ func (s *MandateSchedule) dueAt(first time.Time, period int) time.Time {
 
 // longestPeriod is no shorter than any period.
 func (s *MandateSchedule) longestPeriod() time.Duration {
-	days := map[ScheduleUnit]int{EveryDay: 1, EveryWeek: 7, EveryMonth: 31}[s.Every] * s.Interval
-	return time.Duration(days) * 24 * time.Hour
+	return time.Duration(s.longest()) * 24 * time.Hour
 }
 
 // LatestRun is the latest time that the schedule of a mandate may run next, if periods are counted from a time.

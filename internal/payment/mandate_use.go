@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -159,15 +160,29 @@ func (in NewPayment) terms() *MandateTerms {
 // scheduleComplaints is what is wrong with the schedule of a new mandate at a provider.
 func (in NewPayment) scheduleComplaints(gw gateway.Gateway) []gateway.FieldError {
 	t := in.terms()
-	if t == nil || t.Schedule == nil {
+	if t == nil {
 		return nil
 	}
 	if _, onDemand := gw.(gateway.Charger); !onDemand {
-		return []gateway.FieldError{{Field: "mandate.schedule", Message: "the provider charges by its own schedule: leave this one out"}}
+		return t.ownScheduleComplaints(in.Amount.Minor())
 	}
-	bad := t.Schedule.complaints(t.MaxAmount)
+	if t.Schedule == nil {
+		return nil
+	}
+	bad := t.scheduleComplaints()
 	if in.Description == "" {
 		bad = append(bad, gateway.FieldError{Field: "description", Message: "required with a schedule: its charges have it, too"})
+	}
+	return bad
+}
+
+// ownScheduleComplaints is what a provider that charges the first payment's sum by its own schedule could not keep.
+func (t *MandateTerms) ownScheduleComplaints(first int64) (bad []gateway.FieldError) {
+	if t.Schedule != nil {
+		bad = append(bad, gateway.FieldError{Field: "mandate.schedule", Message: "the provider charges by its own schedule: leave this one out"})
+	}
+	if t.MaxAmount < first {
+		bad = append(bad, gateway.FieldError{Field: "mandate.max_amount", Message: fmt.Sprintf("the provider charges the payment's own amount each time: at least %d", first)})
 	}
 	return bad
 }

@@ -129,6 +129,9 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 			return notErased("%s %s changed at %s. It may be erased from %s on, or before with --force if the law demands it", r.Kind, r.ID, r.UpdatedAt.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
 		}
 	}
+	if err := s.mandatesEnded(ctx, tx, rows); err != nil {
+		return err
+	}
 	q, ids := db.New(tx), idsOf(rows)
 	if err := s.kept(ctx, q, e.Order.Shop, ids); err != nil {
 		return err
@@ -140,6 +143,23 @@ func (s *Store) erasable(ctx context.Context, tx pgx.Tx, e Erasure, rows []*db.O
 	for _, d := range undelivered {
 		if d.State == statePending || !e.Force {
 			return notErased("notification %d of order %s is %s: wait until it is delivered, or give up those that are not sent any more with --force", d.Sequence, d.OrderID, d.State)
+		}
+	}
+	return nil
+}
+
+// mandatesEnded refuses an erasure while something can be charged by a mandate of one of the orders.
+func (s *Store) mandatesEnded(ctx context.Context, tx pgx.Tx, rows []*db.Order) error {
+	for _, r := range rows {
+		if !r.Recurring {
+			continue
+		}
+		m, _, err := s.lockMandate(ctx, tx, payment.Key{Shop: r.ShopID, Order: r.ID}, nil)
+		if err != nil {
+			return err
+		}
+		if m.ByProvider = s.ownSchedule(r.Provider); !m.Ended(s.Now()) {
+			return notErased("mandate %s is %s, so the customer may be charged by it. End it with 'server mandate revoke', and wait while it is revoking", r.ID, m.Status(s.Now()))
 		}
 	}
 	return nil

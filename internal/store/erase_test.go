@@ -408,6 +408,10 @@ func TestChargesGoWithTheFirstPayment(t *testing.T) {
 	b.report(t, refund.Key(), payment.StatusSucceeded)
 	b.allDelivered(t)
 	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
+	require.ErrorContains(t, err, "mandate "+first.Order.String()+" is active, so the customer may be charged by it. End it with 'server mandate revoke'")
+	_, err = s.RevokeMandate(t.Context(), first)
+	require.NoError(t, err)
+	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
 	require.NoError(t, err)
 	for _, key := range []payment.Key{first, charge.Key(), refund.Key()} {
 		o, err := b.Order(t.Context(), key)
@@ -415,6 +419,25 @@ func TestChargesGoWithTheFirstPayment(t *testing.T) {
 		require.True(t, o.Erased)
 		require.Empty(t, o.Description)
 	}
+}
+
+// A mandate that its provider charges is ended only when nothing can come any more.
+func TestAnErasureWaitsForTheProvidersSchedule(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	b.OwnSchedules = []string{"fake"}
+	fake := (&scheduler{}).fake()
+	fake.EndScheduleFunc = func(gateway.Ref, int) (time.Time, error) { return b.clock.Now().Add(day), nil }
+	s := b.service(fake)
+	first := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30})
+	b.allDelivered(t)
+	_, err := s.RevokeMandate(t.Context(), first)
+	require.NoError(t, err)
+	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
+	require.ErrorContains(t, err, "is revoking, so the customer may be charged by it")
+	b.clock.Add(day)
+	_, err = b.erase(t.Context(), store.Erasure{Order: first, Force: true})
+	require.NoError(t, err)
 }
 
 // Money may move after an erasure, too. It is written down, the shop is told, also at a second try, and no text is kept.

@@ -59,7 +59,7 @@ func TestAProvidersChargesAreOrders(t *testing.T) {
 	b, p := newFixture(t), &scheduler{}
 	s := b.service(p.fake())
 	end := b.clock.Now().AddDate(0, 0, 95)
-	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, MaxAmount: 900, ExpiresAt: &end})
+	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, ExpiresAt: &end})
 	b.clock.Add(30 * 24 * time.Hour)
 	require.Zero(t, b.runs(t, s))
 	b.clock.Add(time.Hour)
@@ -141,7 +141,7 @@ func TestAProvidersChargeIsCountedAsAnEnd(t *testing.T) {
 	b, p := newFixture(t), &scheduler{}
 	s := b.service(p.fake())
 	end := b.clock.Now().AddDate(1, 0, 0)
-	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, MaxAmount: 900, ExpiresAt: &end})
+	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, MaxAmount: 1000, ExpiresAt: &end})
 	var ended []payment.Ended
 	s.Observe = func(e payment.Event) {
 		if e.Ended != nil {
@@ -150,7 +150,7 @@ func TestAProvidersChargeIsCountedAsAnEnd(t *testing.T) {
 	}
 	p.charges("good", 900, gateway.StatusSucceeded)
 	p.charges("bad", 900, gateway.StatusFailed)
-	p.charges("much", 901, gateway.StatusSucceeded)
+	p.charges("much", 1001, gateway.StatusSucceeded)
 	for range 2 {
 		require.NoError(t, s.RunMandate(t.Context(), key))
 	}
@@ -271,4 +271,41 @@ func TestWhatBecomesOfAProvidersCharge(t *testing.T) {
 	require.Equal(t, 2, quiet.Sequence, "nothing happened to it")
 	require.Equal(t, 5, b.count(t, "SELECT count(*) FROM orders"))
 	require.Empty(t, b.verify(t))
+}
+
+// A provider does not know how many charges a mandate allows, so its schedule is ended when all were made. One that gives no answer is
+// asked once more.
+func TestAProvidersScheduleEndsWithTheLastCharge(t *testing.T) {
+	t.Parallel()
+	b, p := newFixture(t), &scheduler{}
+	fake, asked, answer := p.fake(), 0, error(nil)
+	fake.EndScheduleFunc = func(gateway.Ref, int) (time.Time, error) {
+		asked++
+		return b.clock.Now().Add(24 * time.Hour), answer
+	}
+	s := b.service(fake)
+	end := b.clock.Now().AddDate(5, 0, 0)
+	key := b.mandated(t, s, "first", payment.MandateTerms{MinDays: 30, MaxCharges: 2, ExpiresAt: &end})
+	for n := range 2 {
+		require.Zero(t, asked, "%d charges are left", 2-n)
+		b.clock.Add(30 * 24 * time.Hour)
+		p.charges(fmt.Sprintf("c-%d", n), 1000, gateway.StatusSucceeded)
+		b.clock.Add(time.Hour)
+		answer = &gateway.Error{Kind: gateway.KindUnknown}
+		if n == 1 {
+			require.Error(t, s.RunMandate(t.Context(), key))
+		} else {
+			require.NoError(t, s.RunMandate(t.Context(), key))
+		}
+	}
+	answer = nil
+	require.NoError(t, s.RunMandate(t.Context(), key))
+	m, err := s.Mandate(t.Context(), key)
+	require.NoError(t, err)
+	require.Equal(t, []any{2, payment.MandateRevoking, 2}, []any{asked, m.Status(b.clock.Now()), m.Succeeded})
+	require.Zero(t, b.count(t, "SELECT count(*) FROM disputes"))
+	b.clock.Add(24 * time.Hour)
+	require.Equal(t, 1, b.runs(t, s))
+	require.Equal(t, 2, asked)
+	require.Zero(t, b.count(t, "SELECT count(*) FROM mandate_runs"))
 }

@@ -113,7 +113,7 @@ func probes() map[string]probe {
 		"mandate.schedule.every":      {value: "week", reads: []string{`"every":"week"`}, with: plan},
 		"mandate.schedule.interval":   {value: 77, reads: []string{`"interval":77`}, with: plan},
 		"mandate.schedule.amount":     {value: 77, reads: []string{`"amount":77`}, with: plan},
-		"mandate.schedule.retry_days": {value: []int{7, 19}, reads: []string{`"retry_days":[7,19]`}, with: plan},
+		"mandate.schedule.retry_days": {value: []int{7, 19}, reads: []string{`"retry_days":[7,19]`}, with: map[string]any{"mandate.schedule.every": "month", "description": "Socks"}},
 		"period":                      {value: "quarterly", reads: []string{`"recur_period":"09"`}},
 
 		"payment_method.token":   {value: "eyJxIjoicSJ9", reads: []string{"eyJxIjoicSJ9"}, with: map[string]any{"payment_method.type": "apple_pay"}},

@@ -227,4 +227,17 @@ func TestAScheduleIsATermOfTheMandate(t *testing.T) {
 	until := time.Now().AddDate(0, 0, 75).UTC().Format(time.RFC3339)
 	p = d.refuses("/v1/payments", uah("own", 1000, `"mandate":{"min_days":30,"expires_at":"`+until+`","schedule":{"every":"day"}}`), http.StatusUnprocessableEntity, "invalid_request")
 	require.Equal(t, []string{"mandate.schedule"}, p.fields())
+	p = d.refuses("/v1/payments", uah("less", 1000, `"mandate":{"max_amount":999,"min_days":30,"expires_at":"`+until+`"}`), http.StatusUnprocessableEntity, "invalid_request")
+	require.Equal(t, []string{"mandate.max_amount"}, p.fields())
+	for terms, field := range map[string]string{
+		`"schedule":{"every":"day","retry_days":[1]}`:                 "mandate.schedule.retry_days",
+		`"schedule":{"every":"week","retry_days":[1,3,7]}`:            "mandate.schedule.retry_days",
+		`"schedule":{"every":"month","interval":1,"retry_days":[31]}`: "mandate.schedule.retry_days",
+		`"min_days":30,"schedule":{"every":"day"}`:                    "mandate.min_days",
+		`"min_days":9,"schedule":{"every":"week"}`:                    "mandate.min_days",
+	} {
+		p = d.refuses("/v1/payments", hosted("never", 1000, `"mandate":{`+terms+`}`), http.StatusUnprocessableEntity, "invalid_request")
+		require.Equal(t, []string{field}, p.fields(), terms)
+	}
+	d.dev.paid("as-often", 1000, `"mandate":{"min_days":8,"schedule":{"every":"week","retry_days":[6]}}`)
 }

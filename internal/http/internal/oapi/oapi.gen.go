@@ -564,13 +564,13 @@ type MandateRequest struct {
 	// ExpiresAt Nothing is charged from then on. UAPAY requires it.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 
-	// MaxAmount The largest sum of one charge. The payment's own amount if you leave it out.
+	// MaxAmount The largest sum of one charge. The payment's own amount if you leave it out, and at least that at UAPAY, which charges the same each time.
 	MaxAmount *int64 `json:"max_amount,omitempty"`
 
-	// MaxCharges Charges after the payment. Any number if you leave it out.
+	// MaxCharges Charges after the payment. Any number if you leave it out. Where the provider charges by its own schedule, that is ended when all have succeeded.
 	MaxCharges *int `json:"max_charges,omitempty"`
 
-	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. UAPAY requires it: it is the interval of its schedule.
+	// MinDays Days between two payments, less one: a charge a day early is allowed. Any time if you leave it out. With a schedule, one more than its period has at most. UAPAY requires it: it is the interval of its schedule.
 	MinDays *int `json:"min_days,omitempty"`
 
 	// Schedule When payrelay charges without a request of yours. Never if you leave it out.
@@ -603,7 +603,7 @@ type MandateScheduleRequest struct {
 	// Interval How many days, weeks or months a period has; 1 if you leave it out.
 	Interval *int `json:"interval,omitempty"`
 
-	// RetryDays When a charge that failed is tried again, in days after the first try of its period. Rising. Never if you leave it out.
+	// RetryDays When a charge that failed is tried again, in days after the first try of its period. Rising, and less than a period has at most: 1, 7 or 31 times `interval`. Never if you leave it out.
 	RetryDays *[]int `json:"retry_days,omitempty"`
 }
 
