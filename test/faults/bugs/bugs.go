@@ -44,7 +44,7 @@ var All = map[string]Bug{
 	"cascade": {"payrelay/internal/payment", []overlay.Edit{{
 		File: "internal/payment/cascade.go",
 		Old:  "case err != nil || shown.Status == gateway.StatusProcessing:\n\t\t\tcontinue\n",
-		New:  "case err != nil || shown.Status == gateway.StatusProcessing:\n\t\t\treturn answer, ending{ReasonDeclinedByProvider, \"TECHNICAL_PROCESSING_ERROR\"}, polls\n",
+		New:  "case err != nil || shown.Status == gateway.StatusProcessing:\n\t\t\treturn answer, ending{reason: ReasonDeclinedByProvider, code: \"TECHNICAL_PROCESSING_ERROR\"}, polls\n",
 	}}},
 	// No row is locked while an observation is judged.
 	"rowlock": {"payrelay/internal/store", []overlay.Edit{{
