@@ -28,7 +28,7 @@ var operatorsOnly = []string{
 	"KeepCurrentSecrets", "LinkAccount", "LockKey", "NarrowKey", "PromoteSecrets", "RaiseFeedEpoch", "RemoveLimit", "RemoveRate", "ReplaceKey", "ResumeShop",
 	"RetireSecrets", "RevokeKey", "RewindFeeds", "RotateCallbackToken", "SetAccountMode", "SetAccountSecret", "SetKeyMode",
 	"SetLimit", "SetRate", "SetReencryptionProgress", "SetShop", "SetShopMode", "SetWithheld", "SwitchOffAccount", "UnlinkAccount", "UpdateAccountSettings",
-	"UpsertDemoShop", "InsertRoutingSet", "ReplaceBINTable", "ActivateRoutingSet", "RetireRoutingSet",
+	"UpsertDemoShop", "InsertImportedOrder", "MoveAccount", "InsertRoutingSet", "ReplaceBINTable", "ActivateRoutingSet", "RetireRoutingSet",
 }
 
 // TestTheServicesRoleMayRunItsStatements has Postgres check the rights for every statement without running it.
