@@ -74,6 +74,7 @@ func TestWhatAnAccountCannotBeSetToChangesNothing(t *testing.T) {
 		"merchant_key is a secret: 'server account secret stage' changes it with --merchant-key-file": {"EUR-1", "merchant_key=k"},
 		"partial_capture: use yes or no":                                                              {"EUR-1", "partial_capture=perhaps"},
 		"gateway_url: https is required":                                                              {"EUR-1", "gateway_url=http://api.example.com"},
+		`the setting "provider_account" has control characters`:                                       {"EUR-1", "provider_account=\x1b[31m"},
 		`"partial_capture" has no value`:                                                              {"EUR-1", "partial_capture"},
 		"bank_payouts is given twice":                                                                 {"EUR-1", "bank_payouts=on", "bank_payouts=off"},
 		`no account named "nobody"`:                                                                   {"nobody", "bank_payouts=on"},
@@ -83,6 +84,8 @@ func TestWhatAnAccountCannotBeSetToChangesNothing(t *testing.T) {
 		require.Contains(t, text, want)
 		require.Equal(t, before, b.contents(t), "%v", args)
 	}
+	require.Contains(t, b.refused(t, "account", "create", "EUR-3", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "s"), "--provider-account", "a\nb"), `the setting "provider_account" has control characters`)
+	require.Equal(t, before, b.contents(t))
 	b.environ = append(b.environ, "PROVIDER_HOSTS=smartcore=api.example.com")
 	for _, args := range [][]string{
 		{"account", "set", "EUR-1", "gateway_url=https://evil.example"},

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -46,7 +47,7 @@ type accountCreateCmd struct {
 
 // Run implements the command.
 func (c accountCreateCmd) Run(ctx context.Context, io *Streams) error {
-	if err := (operatorText{"the name", c.Name}).check(); err != nil {
+	if err := errors.Join(operatorText{"the name", c.Name}.check(), settingsText(c.settings())); err != nil {
 		return err
 	}
 	currency, err := money.ParseCurrency(c.Currency)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"payrelay/internal/gateway"
@@ -84,7 +85,16 @@ func (c accountSetCmd) given() (map[string]string, error) {
 		}
 		given[key] = value
 	}
-	return given, nil
+	return given, settingsText(given)
+}
+
+// settingsText refuses settings that could not be printed as they are.
+func settingsText(given map[string]string) error {
+	var wrong []error
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		wrong = append(wrong, operatorText{"the setting " + strconv.Quote(key), given[key]}.checkControls())
+	}
+	return errors.Join(wrong...)
 }
 
 // checkSettings refuses what an account at a provider cannot be set to.

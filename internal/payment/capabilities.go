@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"payrelay/internal/gateway"
+	"payrelay/internal/shop"
 )
 
 // The capabilities that an account's contract may leave out, besides those of gateway.Varied.
@@ -65,7 +66,11 @@ var belongs = map[string]Purpose{
 	gateway.VariantBankPayout: PurposePayouts,
 }
 
-// InfoOf says what an account can do: what its provider can, less what its purpose, its settings and its contract leave out.
+// reads are the capabilities that a closed account keeps: nothing is begun or changed by them.
+var reads = []string{canBalance, canStatement}
+
+// InfoOf says what an account can do: what its provider can, less what its purpose, its settings and its contract leave out. One that is
+// closed can be read.
 func InfoOf(a Account, g gateway.Gateway) AccountInfo {
 	info := AccountInfo{Account: a}
 	reasons := map[string]string{}
@@ -81,6 +86,9 @@ func InfoOf(a Account, g gateway.Gateway) AccountInfo {
 			reason = "the account is for " + string(a.Purpose)
 		}
 		reason = orElse(reason, a.Withheld[name])
+		if a.Mode == shop.ModeClosed && !slices.Contains(reads, name) {
+			reason = "the account is closed for good"
+		}
 		if reason == "" {
 			info.Capabilities = append(info.Capabilities, name)
 		} else {

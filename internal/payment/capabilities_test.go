@@ -11,6 +11,7 @@ import (
 
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/gatewaytest"
+	"payrelay/internal/shop"
 )
 
 func TestAnAccountCanDoWhatItIsFor(t *testing.T) {
@@ -27,6 +28,18 @@ func TestAnAccountCanDoWhatItIsFor(t *testing.T) {
 	for name := range belongs {
 		require.Contains(t, append(gateway.Capabilities(gw), "card_frame", gateway.VariantBankPayout, gateway.VariantCardNumber, gateway.VariantPartialCapture), name, "there is no such capability")
 	}
+}
+
+// Whatever a closed account does not do any more is off, with the reason.
+func TestAClosedAccountCanBeReadOnly(t *testing.T) {
+	t.Parallel()
+	s, service := newShelf(&gatewaytest.Fake{})
+	s.accounts[0].Mode = shop.ModeClosed
+	infos, err := service.Accounts(t.Context(), uuid.New())
+	require.NoError(t, err)
+	require.Equal(t, []string{"balance", "statement"}, infos[0].Capabilities)
+	require.Contains(t, infos[0].Off, CapabilityOff{"refund", "the account is closed for good"})
+	require.Contains(t, infos[1].Capabilities, "refund")
 }
 
 // One account that cannot be opened, or used, keeps no other out of the list.
