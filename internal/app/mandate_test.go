@@ -222,6 +222,8 @@ func TestAnImportOfMandates(t *testing.T) {
 	require.Contains(t, string(acts[0].After), `"provider_order_id":"their-1"`)
 	_, err := b.pool.Exec(t.Context(), "DELETE FROM deliveries")
 	require.NoError(t, err)
+	require.Contains(t, b.fails(t, "erase", "customer", "c-17", "--shop", "first", "--force", "--reason", "x"), "mandate "+id+" is active")
+	b.command(t, "mandate", "revoke", id, "--reason", "x")
 	require.Contains(t, b.command(t, "erase", "customer", "c-17", "--shop", "first", "--force", "--reason", "x"), id)
 	code, out = b.imports(t, file)
 	require.Zero(t, code, out)
