@@ -106,7 +106,7 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 	switch {
 	case o.showsOldHold(a):
 		return Stale
-	case (o.deniesCommand(a) || o.deniesOrder(a)) && o.askedElsewhere(o.facts(), a.Poll):
+	case o.deniesFromElsewhere(a):
 		return o.deniedElsewhere(p, a)
 	case o.deniesCommand(a):
 		if a.result.Status != gateway.StatusAuthorized {
@@ -145,6 +145,11 @@ func (o *Order) deniesCommand(a statusPoll) bool {
 // deniedAfterMove tells why an order does not end although the provider does not know it, or its command.
 const deniedAfterMove = "The provider does not know of this. But the account's settings were changed after it was sent, so the provider may have it where it was sent. " +
 	"Do not send it again: the operators must find out there, and settle it."
+
+// deniesFromElsewhere reports whether an answer denies the order or its command, and may not come from where they were sent.
+func (o *Order) deniesFromElsewhere(a statusPoll) bool {
+	return (o.deniesCommand(a) || o.deniesOrder(a)) && o.askedElsewhere(o.facts(), a.Poll)
+}
 
 // deniedElsewhere keeps a denial by another installation than the call went to, or to another merchant. It proves nothing.
 func (o *Order) deniedElsewhere(p Policy, a statusPoll) Verdict {
