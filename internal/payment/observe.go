@@ -97,14 +97,8 @@ func (o *Order) observePoll(p Policy, a statusPoll) Verdict {
 
 // recordPoll reads the answer to "what do you know of this order", and records it if it says anything.
 func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
-	if o.ProviderOrderID != a.name {
-		return Stale // the answer is about an attempt that has ended
-	}
-	if o.Operation != a.operation {
-		return Stale // the answer was read as one about what was asked before: a hold, and not its cancel
-	}
 	switch {
-	case o.showsOldHold(a):
+	case !o.meantBy(a), o.showsOldHold(a):
 		return Stale
 	case o.deniesFromElsewhere(a):
 		return o.deniedElsewhere(p, a)
@@ -127,6 +121,12 @@ func (o *Order) recordPoll(p Policy, a statusPoll) Verdict {
 		return o.Record(o.neverReached(a))
 	}
 	return Stale
+}
+
+// meantBy reports whether a poll's answer is about the present attempt of the order, and was read as one about what is asked now: not
+// about an attempt that has ended, or about a hold whose cancel was begun since.
+func (o *Order) meantBy(a statusPoll) bool {
+	return o.ProviderOrderID == a.name && o.Operation == a.operation
 }
 
 // countDenial counts a denial, and reports whether denials are believed by now.

@@ -227,7 +227,7 @@ func TestRefundsAgainstChargebacks(t *testing.T) {
 	errs := race(payments*ofOne, func(i int) error {
 		p := i / ofOne
 		act := func() error {
-			_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid[p].Key(), Kind: payment.DisputeChargeback, Minor: charged, Reason: "a letter"})
+			_, err := b.cases().OpenDispute(t.Context(), payment.NewDispute{Payment: paid[p].Key(), Kind: payment.DisputeChargeback, Minor: charged, Reason: "a letter", Another: true})
 			return err
 		}
 		if !isChargeback(i) {
