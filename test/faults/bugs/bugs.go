@@ -95,11 +95,11 @@ func early(ctx context.Context, call providerCall) providerCall {
 	// The clock alone makes a payment of unknown outcome fail.
 	"timer": {"payrelay/internal/payment", []overlay.Edit{{
 		File: "internal/payment/observe.go",
-		Old:  "if o.Operation != a.operation {",
-		New: `if o.Status == StatusUnknown && a.Answered.Sub(o.CreatedAt) > time.Second {
+		Old:  "\tcase !o.meantBy(a), o.showsOldHold(a):\n",
+		New: `	case o.Status == StatusUnknown && a.Answered.Sub(o.CreatedAt) > time.Second:
 		return o.Record(Observation{Source: SourceStatusPoll, Status: StatusFailed, AsOf: o.Sequence, At: a.Answered})
-	}
-	if o.Operation != a.operation {`,
+	case !o.meantBy(a), o.showsOldHold(a):
+`,
 	}}},
 }
 
