@@ -52,6 +52,31 @@ func TestNoUpdateReadsAPartOfAnArray(t *testing.T) {
 	}
 }
 
+// On a node the rules of a statement are checked by another function of the same name, or by a constraint: none may be missing there.
+func TestCitusKeepsEveryRule(t *testing.T) {
+	t.Parallel()
+	schema, err := os.ReadFile("../../migrations/00001_schema.sql")
+	require.NoError(t, err)
+	function := regexp.MustCompile(`(?s)CREATE FUNCTION (\w+)\(\) RETURNS trigger.*?\nEND \$\$;`)
+	rule := regexp.MustCompile(`(?:violated\(|THEN |ELSE |rule := |CONSTRAINT )'?([a-z]+_[a-z_]+)\b`)
+	there := map[string]string{}
+	for _, f := range function.FindAllStringSubmatch(citus.Script, -1) {
+		there[f[1]] = f[0]
+	}
+	constraints := strings.Join(regexp.MustCompile(`(?m)^ALTER TABLE .*$`).FindAllString(citus.Script, -1), "\n")
+	checked := 0
+	for _, f := range function.FindAllStringSubmatch(string(schema), -1) {
+		if there[f[1]] == "" {
+			continue
+		}
+		for _, r := range rule.FindAllStringSubmatch(f[0], -1) {
+			require.Regexp(t, `\b`+r[1]+`\b`, there[f[1]]+constraints, "rule of %s", f[1])
+			checked++
+		}
+	}
+	require.Greater(t, checked, 8)
+}
+
 func TestConstraintsAreKnownByANodesMessage(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
