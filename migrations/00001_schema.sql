@@ -469,9 +469,9 @@ BEGIN
         WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id AND r.parent_id IS NOT DISTINCT FROM a.parent_id) IS NULL
             THEN 'orders_reference'
         WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
-        -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here. Money that came late
-        -- is no shop's request, and is written down also of a closed one.
-        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL AND (accounts.mode <> 'closed'
+        -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here. A refund is taken until it
+        -- is closed. Money that came late is no shop's request, and is written down also of a closed one.
+        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND a.kind <> 'payment'
             OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence) <> 'request'))) IS NULL
             THEN CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id) THEN 'orders_account_begins' ELSE 'orders_account' END
         WHEN a.parent_id IS NOT NULL AND (SELECT true FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) IS NULL THEN 'orders_parent'

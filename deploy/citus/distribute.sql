@@ -139,7 +139,7 @@ BEGIN
         rule := 'orders_status_has_history';
     ELSIF NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = NEW.reference AND r.shop_id = NEW.shop_id AND r.kind = NEW.kind AND r.order_id = NEW.id AND r.parent_id IS NOT DISTINCT FROM NEW.parent_id) THEN
         rule := 'orders_reference';
-    ELSIF NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND (accounts.mode = 'enabled' OR NEW.status <> 'created' OR NEW.parent_id IS NOT NULL AND (accounts.mode <> 'closed'
+    ELSIF NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND (accounts.mode = 'enabled' OR NEW.status <> 'created' OR NEW.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND NEW.kind <> 'payment'
         OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence) <> 'request'))) THEN
         rule := 'orders_account_begins';
     END IF;

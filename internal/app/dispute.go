@@ -182,7 +182,7 @@ func (c disputeShowCmd) Run(ctx context.Context, io *Streams) error {
 type disputeOpenCmd struct {
 	orderName
 	Kind   string `required:"" enum:"chargeback,second_chargeback,reversal,external_refund,duplicate_charge,surplus_capture,inquiry" help:"How money moved: chargeback, second_chargeback, reversal, external_refund, duplicate_charge or surplus_capture. An inquiry is a bank's question, and moves none."`
-	Amount int64  `help:"How much, in minor units; all that was captured without it."`
+	Amount *int64 `help:"How much, in minor units; all that was captured without it."`
 	disputeFacts
 	Another bool           `help:"It is other money than an open dispute of the same sum."`
 	Reason  operatorReason `required:"" placeholder:"TEXT" help:"How you know. It becomes part of the order's history."`
@@ -194,6 +194,9 @@ func (c disputeOpenCmd) Run(ctx context.Context, io *Streams) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	if c.Amount != nil && *c.Amount <= 0 {
+		return fmt.Errorf("--amount %d: a dispute is about a sum above zero; leave it out for all that was captured. Nothing was changed", *c.Amount)
+	}
 	db, err := operate(ctx, io, c.Reason)
 	if err != nil {
 		return err
@@ -204,7 +207,7 @@ func (c disputeOpenCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	d, err := disputes(db).OpenDispute(ctx, payment.NewDispute{
-		Payment: o.Key(), Kind: payment.DisputeKind(c.Kind), Minor: c.Amount, ReasonCode: string(orZero(c.ReasonCode)), ProviderCase: string(orZero(c.Case)), DueAt: c.Due,
+		Payment: o.Key(), Kind: payment.DisputeKind(c.Kind), Minor: orZero(c.Amount), ReasonCode: string(orZero(c.ReasonCode)), ProviderCase: string(orZero(c.Case)), DueAt: c.Due,
 		Reason: string(c.Reason), Operator: operatorName(), Another: c.Another,
 	})
 	if err != nil {

@@ -59,6 +59,14 @@ func TestWhatEvidenceIsRefused(t *testing.T) {
 	require.NotContains(t, b.command(t, "dispute", "show", id), "evidence")
 }
 
+func TestADisputeIsAboutASumAboveZero(t *testing.T) {
+	t.Parallel()
+	b := newOperated(t)
+	for _, amount := range []string{"0", "-5"} {
+		require.Contains(t, b.fails(t, "dispute", "open", b.contested.Order.String(), "--kind", "chargeback", "--amount="+amount, "--reason", "letter"), "above zero")
+	}
+}
+
 // A bank's question moves no money: the sums of the payment stay, and refunds go on.
 func TestAnInquiryMovesNoMoney(t *testing.T) {
 	t.Parallel()

@@ -262,6 +262,18 @@ func TestASumThatCannotBeOfAnEndedAttempt(t *testing.T) {
 	}
 }
 
+// A callback says that a payment was paid which had ended without money: nothing is to be tried again while the provider is asked.
+func TestALateClaimAdvisesAgainstARetry(t *testing.T) {
+	t.Parallel()
+	s, service, _ := cascadeShop()
+	o := orderIn(t, StatusFailed)
+	o.AccountID, o.Failure = s.accounts[0].ID, &gateway.Failure{Code: "GONE", Advice: gateway.AdviceCustomerMayRetry}
+	verdict, rule, _ := service.applyCallback(o, s.accounts[0], gateway.Notification{OrderID: o.ProviderOrderID, Result: gateway.Result{Status: gateway.StatusSucceeded}})
+	require.Equal(t, [2]any{Verify, rulePaidLate}, [2]any{verdict, rule})
+	require.Equal(t, gateway.AdviceDoNotRetry, o.Failure.Advice)
+	require.Contains(t, o.StatusReason, "the provider is being asked")
+}
+
 // A callback that proves nothing by itself has the provider asked about an ended attempt, and nobody is called if it denies.
 func TestAWeakCallbackAboutAnEndedAttempt(t *testing.T) {
 	t.Parallel()

@@ -57,6 +57,9 @@ func (o *Order) keepLateClaim(r Observation) {
 		minor = *r.Settled
 	}
 	o.ReportedAmount = &minor
+	if o.endedWithoutMoney() {
+		o.adviseAgainstRetry("A callback says that money moved after all, and the provider is being asked. Do not try it once more meanwhile.")
+	}
 	if o.neverArrived() {
 		o.contradict(r, fmt.Sprintf("reported %s, but the order is already %s", r.Status, o.Status))
 	}

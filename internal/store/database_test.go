@@ -97,6 +97,7 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"unknown account":  {"orders_account", []string{whole("'reference', 'other', 'account_id', gen_random_uuid()")}},
 		"drained account":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other'")}},
 		"refund, closed":   {"orders_account_begins", []string{"UPDATE accounts SET mode = 'closed'", whole("'reference', 'other', 'parent_id', o.id")}},
+		"charge, drained":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other', 'parent_id', o.id, 'kind', 'payment'")}},
 		"opened again":     {"accounts_closed", []string{"UPDATE accounts SET mode = 'closed'", "UPDATE accounts SET mode = 'enabled'"}},
 		"moved to drained": {"orders_account_begins", []string{
 			whole("'reference', 'other'"), ended,

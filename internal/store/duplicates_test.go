@@ -70,8 +70,12 @@ func TestAPossibleDuplicateIsAskedAbout(t *testing.T) {
 	require.NoError(t, err)
 	asked("c", later)
 	b.report(t, later.Key(), payment.StatusFailed)
-	_, err = like("c", false)
+	paid, err := like("c", false)
 	require.NoError(t, err, "what failed is made anew")
+	b.report(t, paid.Key(), payment.StatusFailed)
+	_, err = b.pool.Exec(t.Context(), "UPDATE orders SET superseded_by = gen_random_uuid() WHERE id = $1", paid.ID)
+	require.NoError(t, err)
+	asked("d", paid) // it was paid after all
 }
 
 // An order that was allowed beside another is asked about, whatever becomes of the other, and the other whatever becomes of it.

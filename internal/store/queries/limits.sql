@@ -43,7 +43,8 @@ WHERE f.at <= sqlc.arg('old')::timestamptz;
 SELECT (order_id || earlier)::uuid[] FROM order_fingerprints WHERE shop_id = @shop_id AND fingerprint = @fingerprint;
 
 -- name: OrdersWithoutMoney :many
-SELECT id FROM orders WHERE shop_id = @shop_id AND id = ANY(@orders::uuid[]) AND status IN ('failed', 'canceled');
+-- One that was paid after all is not without: another order carries its money.
+SELECT id FROM orders WHERE shop_id = @shop_id AND id = ANY(@orders::uuid[]) AND status IN ('failed', 'canceled') AND superseded_by IS NULL;
 
 -- name: InheritFingerprint :exec
 -- The orders that asked for the same moved no money.

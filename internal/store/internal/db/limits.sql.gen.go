@@ -273,7 +273,7 @@ func (q *Queries) NamedLimits(ctx context.Context, now time.Time) ([]NamedLimits
 }
 
 const OrdersWithoutMoney = `-- name: OrdersWithoutMoney :many
-SELECT id FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[]) AND status IN ('failed', 'canceled')
+SELECT id FROM orders WHERE shop_id = $1 AND id = ANY($2::uuid[]) AND status IN ('failed', 'canceled') AND superseded_by IS NULL
 `
 
 type OrdersWithoutMoneyParams struct {
@@ -281,6 +281,7 @@ type OrdersWithoutMoneyParams struct {
 	Orders []uuid.UUID `db:"orders"`
 }
 
+// One that was paid after all is not without: another order carries its money.
 func (q *Queries) OrdersWithoutMoney(ctx context.Context, arg OrdersWithoutMoneyParams) ([]uuid.UUID, error) {
 	rows, err := q.db.Query(ctx, OrdersWithoutMoney, arg.ShopID, arg.Orders)
 	if err != nil {
