@@ -68,21 +68,21 @@ func TestWhatAnAccountCannotBeSetToChangesNothing(t *testing.T) {
 	b := newOperated(t)
 	b.command(t, "account", "set", "EUR-1", "partial_capture=no")
 	before := b.contents(t)
-	for want, args := range map[string][]string{
-		`"partial-captur" is no setting of an account at smartcore (did you mean partial_capture?)`:                      {"EUR-1", "partial-captur=no"},
-		`"client_id" is no setting of an account at smartcore`:                                                           {"EUR-1", "client_id=1"},
-		"merchant_key is a secret: 'server account secret stage' changes it with --merchant-key-file":                    {"EUR-1", "merchant_key=k"},
-		"partial_capture: use yes or no":                                                                                 {"EUR-1", "partial_capture=perhaps"},
-		"gateway_url: https is required":                                                                                 {"EUR-1", "gateway_url=http://api.example.com"},
-		`the setting "provider_account" has control characters`:                                                          {"EUR-1", "provider_account=\x1b[31m"},
-		`"partial_capture" has no value`:                                                                                 {"EUR-1", "partial_capture"},
-		"bank_payouts is given twice":                                                                                    {"EUR-1", "bank_payouts=on", "bank_payouts=off"},
-		`no account named "nobody"`:                                                                                      {"nobody", "bank_payouts=on"},
-		"is at version 2, and not 1: somebody has changed it. It is enabled now, with the settings: partial_capture=no.": {"EUR-1", "bank_payouts=off", "--expect-version", "1"},
+	for _, c := range [][]string{ // what the refusal says, and the arguments
+		{`"partial-captur" is no setting of an account at smartcore (did you mean partial_capture?)`, "EUR-1", "partial-captur=no"},
+		{`"client_id" is no setting of an account at smartcore`, "EUR-1", "client_id=1"},
+		{"merchant_key is a secret: 'server account secret stage' changes it with --merchant-key-file", "EUR-1", "merchant_key=k"},
+		{"partial_capture: use yes or no", "EUR-1", "partial_capture=perhaps"},
+		{"gateway_url: https is required", "EUR-1", "gateway_url=http://api.example.com"},
+		{`the setting "provider_account" has control characters`, "EUR-1", "provider_account=\x1b[31m"},
+		{`"partial_capture" has no value`, "EUR-1", "partial_capture"},
+		{"bank_payouts is given twice", "EUR-1", "bank_payouts=on", "bank_payouts=off"},
+		{`no account named "nobody"`, "nobody", "bank_payouts=on"},
+		{"is at version 2, and not 1: somebody has changed it. It is enabled now, with the settings: partial_capture=no.", "EUR-1", "bank_payouts=off", "--expect-version", "1"},
 	} {
-		text := b.refused(t, append([]string{"account", "set"}, args...)...)
-		require.Contains(t, text, want)
-		require.Equal(t, before, b.contents(t), "%v", args)
+		text := b.refused(t, append([]string{"account", "set"}, c[1:]...)...)
+		require.Contains(t, text, c[0])
+		require.Equal(t, before, b.contents(t), "%v", c)
 	}
 	require.Contains(t, b.refused(t, "account", "create", "EUR-3", "--provider", "smartcore", "--currency", "EUR", "--merchant-key", "k", "--secret-file", secretIn(t, "s"), "--provider-account", "a\nb"), `the setting "provider_account" has control characters`)
 	require.Equal(t, before, b.contents(t))

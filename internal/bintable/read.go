@@ -95,7 +95,7 @@ func (r *reader) add(line int, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf("line %d: ", line)+fmt.Sprintf(format, args...))
 }
 
-// header finds the columns by their names, whatever their case.
+// header finds the columns by their names, regardless of case.
 func (r *reader) header() error {
 	names, err := r.csv.Read()
 	if errors.Is(err, io.EOF) {

@@ -32,7 +32,7 @@ func TestTheTypesOfStepsToTheSameStatus(t *testing.T) {
 	}
 }
 
-// What was paid before it was imported is told of by a word of its own.
+// What was paid before it was imported has an event type of its own.
 func TestAnImportedPaymentIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -53,7 +53,7 @@ func TestAnImportedPaymentIsNoSuccess(t *testing.T) {
 	require.Equal(t, []any{"payment.imported", "imported", nil}, []any{typ, shown["origin"], shown["flow"]})
 	paid.From = payment.StatusSucceeded
 	typ, _ = rendered()
-	require.Equal(t, "payment.returned", typ, "what comes after is told of as of any other")
+	require.Equal(t, "payment.returned", typ, "what comes after has the types of any other")
 }
 
 func TestAShopDecidesAboutADispute(t *testing.T) {

@@ -30,7 +30,7 @@ func TestAnAccountCanDoWhatItIsFor(t *testing.T) {
 	}
 }
 
-// Whatever a closed account does not do any more is off, with the reason.
+// What a closed account does not do any more is off, with the reason.
 func TestAClosedAccountCanBeReadOnly(t *testing.T) {
 	t.Parallel()
 	s, service := newShelf(&gatewaytest.Fake{})

@@ -274,7 +274,7 @@ func TestALateClaimAdvisesAgainstARetry(t *testing.T) {
 	require.Contains(t, o.StatusReason, "the provider is being asked")
 }
 
-// A callback that proves nothing by itself has the provider asked about an ended attempt, and nobody is called if it denies.
+// A callback that proves nothing alone has the provider asked about an ended attempt, and nobody is called if it denies.
 func TestAWeakCallbackAboutAnEndedAttempt(t *testing.T) {
 	t.Parallel()
 	s, service, _ := cascadeShop()

@@ -58,7 +58,7 @@ func (s *Service) Charge(ctx context.Context, in NewCharge) (*Order, bool, error
 	})
 }
 
-// takesCharge refuses a charge where none can begin, whatever its mandate says: nothing begins there, the account's contract leaves
+// takesCharge refuses a charge where none can begin, regardless of its mandate: nothing begins there, the account's contract leaves
 // charges out, or the shop does not use the account any more.
 func (s *Service) takesCharge(ctx context.Context, shop uuid.UUID, a Account) error {
 	if err := a.allows(canRecurring); err != nil {
@@ -77,7 +77,7 @@ func (s *Service) takesCharge(ctx context.Context, shop uuid.UUID, a Account) er
 	}
 }
 
-// ChargeRefused says why no charge of a mandate can begin now, whatever its terms say; nil if one can.
+// ChargeRefused says why no charge of a mandate can begin now, regardless of its terms; nil if one can.
 func (s *Service) ChargeRefused(ctx context.Context, m *Mandate) error {
 	mode, err := s.Store.ShopMode(ctx, m.First.ShopID)
 	if err != nil {

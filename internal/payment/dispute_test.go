@@ -80,7 +80,7 @@ func TestASuccessWithAnotherNameIsADuplicateCharge(t *testing.T) {
 	require.Equal(t, []any{DisputeDuplicateCharge, int64(1000)}, []any{d.Kind, d.Amount.Minor()})
 	require.Zero(t, o.Disputed, "the second sum came beside the payment's")
 	require.Equal(t, 1, o.DisputesOpen)
-	require.Equal(t, Repeat, o.Record(named("222")), "it is told of once")
+	require.Equal(t, Repeat, o.Record(named("222")), "it is reported once")
 
 	both := orderIn(t, StatusSucceeded)
 	both.Record(named("111"))
@@ -227,7 +227,7 @@ func TestALateSuccess(t *testing.T) {
 
 		o.Saved()
 		require.Nil(t, o.NewLate())
-		require.Equal(t, Stale, o.Record(r), "it is told of once")
+		require.Equal(t, Stale, o.Record(r), "it is reported once")
 		require.Equal(t, Repeat, n.Record(r))
 	}
 }
@@ -285,7 +285,7 @@ func TestALateSuccessOfAPayout(t *testing.T) {
 		require.Len(t, n.transitions, 2)
 
 		o.Saved()
-		require.Equal(t, Stale, o.Record(r), "it is told of once")
+		require.Equal(t, Stale, o.Record(r), "it is reported once")
 		require.Nil(t, o.NewLate())
 		require.Equal(t, Repeat, n.Record(r))
 	}

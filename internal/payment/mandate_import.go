@@ -209,7 +209,7 @@ func (s *Service) judgeAgreement(ctx context.Context, shop uuid.UUID, to target,
 // importNames are the columns of the operator's file for what the contract names otherwise.
 var importNames = map[string]string{"mandate.schedule.amount": "schedule_amount", "mandate.schedule.retry_days": "schedule_retry_days", "mandate.min_days": "min_days"}
 
-// faults is what is wrong with an agreement, whatever its provider says.
+// faults is what is wrong with an agreement, before its provider is asked.
 func (a *Agreement) faults(account Account, now time.Time) (wrong []gateway.FieldError) {
 	add := func(column, message string) {
 		wrong = append(wrong, gateway.FieldError{Field: column, Message: message})

@@ -52,7 +52,7 @@ func TestWhatAProviderShowsOfAParent(t *testing.T) {
 	}
 }
 
-// Accounts of one merchant have one name, whatever else they are set to; others have another.
+// Accounts of one merchant have one name, regardless of their other settings; others have another.
 func TestTheMerchantOfAnAccount(t *testing.T) {
 	t.Parallel()
 	of := func(provider, client, key, secret string) string {

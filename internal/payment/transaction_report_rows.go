@@ -121,7 +121,7 @@ func ownerOf(st *TransactionReport, columns []string, fields map[string]string, 
 	return uuid.Nil, false
 }
 
-// masked returns fields without card numbers. The ids that we made stay as they are, whatever their digits look like.
+// masked returns fields without card numbers. The ids that we made stay as they are, regardless of their digits.
 func masked(fields map[string]string, named map[string][]NamedOrder) map[string]string {
 	out := make(map[string]string, len(fields))
 	for column, cell := range fields {

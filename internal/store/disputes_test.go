@@ -317,7 +317,7 @@ func TestATamperedDisputeIsFound(t *testing.T) {
 	require.NotEmpty(t, b.verify(t), "the payment's sums name it")
 }
 
-// A payout that the provider carries out after all is an order of its own, in the sums, and its shop is told of it.
+// A payout that the provider carries out after all is an order of its own, in the sums, and its shop is notified.
 func TestAPayoutIsCarriedOutAfterAll(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)

@@ -94,7 +94,7 @@ func TestAMandateWithoutMoneyKeepsNoAccountOpen(t *testing.T) {
 	require.Contains(t, b.refusesToClose(t), "1 × mandate")
 }
 
-// A revoke moves no money and stops some, so it works whatever is switched off.
+// A revoke moves no money and stops some, so it works in every mode.
 func TestARevokeWorksWhateverIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []shop.Mode{shop.ModeDrain, shop.ModeOff, shop.ModeClosed} {

@@ -261,7 +261,7 @@ func TestADecisionIsKeptWithItsOrder(t *testing.T) {
 	require.Nil(t, plain.Routing, "where no rules decided nothing is kept")
 }
 
-// A gap that is there whatever the rules say keeps no operator from routing what can be routed. The audit log names it.
+// A gap that no rule makes keeps no operator from routing what can be routed. The audit log names it.
 func TestRulesWithAGapAreActivatedByForce(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)

@@ -23,7 +23,7 @@ func can[T any](operation string) capability {
 	}}
 }
 
-// capabilities are those that move money, or decide about money that moves by itself.
+// capabilities are those that move money, or decide about money that moved without us.
 var capabilities = []capability{
 	can[gateway.Capturer]("capture"), can[gateway.Canceler]("cancel"), can[gateway.Refunder]("refund"), can[gateway.Charger]("charge"),
 	can[gateway.ScheduleEnder]("end schedule"), can[gateway.CodeConfirmer]("confirm"), can[gateway.Payer]("payout"), can[gateway.PayoutCardOpener]("payout card"),
