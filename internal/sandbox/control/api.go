@@ -1,16 +1,19 @@
 package control
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/names"
 	"payrelay/internal/sandbox/record"
 )
 
@@ -105,9 +108,11 @@ func Requests(log *record.Log) http.HandlerFunc {
 func Do[In any](status int, do func(id string, in In) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var in In
-		dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err == nil && len(bytes.TrimSpace(raw)) > 0 {
+			err = read(raw, &in)
+		}
+		if err != nil {
 			problem(w, fmt.Errorf("read body: %w", err))
 			return
 		}
@@ -165,6 +170,19 @@ func MerchantSecret(change func(merchant, secret string, overlap bool) error) ht
 		}
 		return nil, change(in.Merchant, in.Secret, in.Overlap)
 	})
+}
+
+// NoSuchCall answers what is not a call of the control API with the calls that are.
+func NoSuchCall(calls chi.Routes) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var known []string
+		for _, route := range calls.Routes() {
+			known = append(known, route.Pattern)
+		}
+		slices.Sort(known)
+		err := names.Check("control call", chi.RouteContext(r.Context()).RoutePath, known)
+		write(w, http.StatusNotFound, map[string]string{"error": err.Error()})
+	}
 }
 
 func write(w http.ResponseWriter, status int, v any) {

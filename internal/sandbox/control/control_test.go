@@ -54,7 +54,9 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	b := &fixture{settings: defaults()}
-	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, []string{"forged", "unsigned"})
+	b.Switches = NewSwitches(&b.mu, &b.settings, defaults, &fault.Set{}, Names{
+		Endpoints: []string{"check", "refund"}, Statuses: []string{"check"}, Variants: []string{"forged", "unsigned"},
+	})
 	log := record.New(10)
 	log.Add(record.Request{Endpoint: "check", OrderID: "known"})
 	log.Add(record.Request{Endpoint: "check", OrderID: "other"})
@@ -78,6 +80,7 @@ func newFixture(t *testing.T) *fixture {
 				}
 				return ErrUnknownOrder
 			}, find))
+			r.NotFound(NoSuchCall(r))
 			r.Post("/secrets", CallbackSecret(func(id, secret string) { b.done = append(b.done, id+" "+secret) }))
 		})
 		Forms(r, b.Switches)
@@ -119,8 +122,17 @@ func TestFaultsOverTheAPI(t *testing.T) {
 	b.expect(t, "GET", "/faults", "", 200, `[]`)
 	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"check"}`, 201, `{"id":"1"}`)
 	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"forged"}`, 201, `{"id":"2"}`)
-	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\":itmustbeoneofforged,unsigned"}`)
-	b.expect(t, "POST", "/faults", `{"knd":"drop_after"}`, 400, `{"error":"readbody:json:unknownfield\"knd\""}`)
+	b.expect(t, "POST", "/faults", `{"kind":"callback_forged","variant":"odd"}`, 400, `{"error":"unknowncallbackvariant\"odd\",didyoumean\"forged\"?Itmustbeoneofforged,unsigned"}`)
+	b.expect(t, "POST", "/faults", `{"kind":"drop_after","endpoint":"refnd"}`, 400, `{"error":"faultdrop_after:unknownendpoint\"refnd\",didyoumean\"refund\"?Itmustbeoneofcheck,refund"}`)
+	for _, never := range []string{`{"kind":"check_lie","endpoint":"refund"}`, `{"kind":"callback_off","endpoint":"check"}`, `{"kind":"drop_after","endpoint":"callback"}`} {
+		status, _, raw := b.call(t, "POST", "/control/faults", never)
+		require.Equal(t, 400, status, "%s would never act: %s", never, raw)
+	}
+	_, _, raw := b.call(t, "POST", "/control/faults", `{"kind":"drop_aftr"}`)
+	require.Contains(t, raw, `unknown fault kind \"drop_aftr\", did you mean \"drop_after\"?`)
+	b.expect(t, "POST", "/falts", "", 404, `{"error":"unknowncontrolcall\"/falts\",didyoumean\"/faults\"?Itmustbeoneof/faults,/faults/{id},/orders,/orders/{id},/orders/{id}/complete,/requests,/secrets,/settings"}`)
+	_, _, raw = b.call(t, "POST", "/control/faults", `{"knd":"drop_after"}`)
+	require.Contains(t, raw, `unknown field \"knd\", did you mean \"kind\"?`)
 	b.expect(t, "DELETE", "/faults/2", "", 204, "")
 	b.expect(t, "DELETE", "/faults/2", "", 404, `{"error":"nosuchfault"}`)
 	b.expect(t, "GET", "/faults", "", 200, `[{"id":"1","kind":"drop_after","endpoint":"check","hits":0}]`)
@@ -139,8 +151,9 @@ func TestSettingsOverTheAPI(t *testing.T) {
 	b.expect(t, "POST", "/settings", `{"times":null,"word":"new"}`, 200, `{"word":"new","times":[2,3],"rules":[{"b":2}]}`)
 	b.expect(t, "POST", "/settings", `{"times":[]}`, 200, `{"word":"new","times":[],"rules":[{"b":2}]}`)
 	b.expect(t, "POST", "/settings", `{"word":"","times":[9]}`, 400, `{"error":"wordmustnotbeempty"}`)
-	b.expect(t, "POST", "/settings", `{"odd":1}`, 400, `{"error":"readsettings:json:unknownfield\"odd\""}`)
-	b.expect(t, "POST", "/settings", ``, 400, `{"error":"readsettings:EOF"}`)
+	b.expect(t, "POST", "/settings", `{"odd":1}`, 400, `{"error":"readsettings:unknownfield\"odd\",didyoumean\"word\"?Itmustbeoneofword,times,rules"}`)
+	b.expect(t, "POST", "/settings", `{"rules":[{"aa":1}]}`, 400, `{"error":"readsettings:unknownfield\"aa\",didyoumean\"a\"?Itmustbeoneofa,b"}`)
+	b.expect(t, "POST", "/settings", ``, 400, `{"error":"readsettings:unexpectedendofJSONinput"}`)
 	require.Equal(t, settings{Word: "new", Times: []int{}, Rules: []rule{{B: 2}}}, b.Settings(), "refused as a whole")
 	b.expect(t, "DELETE", "/settings", "", 200, `{"word":"default","times":[1],"rules":[]}`)
 }
@@ -156,7 +169,7 @@ func TestOrdersOverTheAPI(t *testing.T) {
 	b.expect(t, "GET", "/orders/none", "", 404, `{"error":"nosuchorder;nameitbyitsprovider_order_id,notbypayrelay'sid"}`)
 	b.expect(t, "POST", "/orders/known/complete", `{"outcome":"success"}`, 200, `{"id":"known"}`)
 	b.expect(t, "POST", "/orders/known/complete", ``, 200, `{"id":"known"}`)
-	b.expect(t, "POST", "/orders/known/complete", `{"outcome":`, 400, `{"error":"readbody:unexpectedEOF"}`)
+	b.expect(t, "POST", "/orders/known/complete", `{"outcome":`, 400, `{"error":"readbody:unexpectedendofJSONinput"}`)
 	b.expect(t, "POST", "/orders/lost/complete", `{}`, 404, `{"error":"nosuchorder;nameitbyitsprovider_order_id,notbypayrelay'sid"}`)
 	b.expect(t, "POST", "/orders/over/complete", `{}`, 409, `{"error":"orderisfinishedalready"}`)
 	b.expect(t, "POST", "/secrets", `{"order_id":"known"}`, 400, `{"error":"order_idandsecretarerequired"}`)
@@ -182,7 +195,7 @@ func TestFormsOfTheDevelopersPage(t *testing.T) {
 		"kind": {"check_lie"}, "endpoint": {"check"}, "order_id": {"o"}, "count": {"2"}, "delay_ms": {"3"}, "variant": {"v"}, "code": {"FINISHED"},
 	}))
 	require.Equal(t, []fault.Fault{{ID: "1", Kind: fault.CheckLie, Endpoint: "check", OrderID: "o", Count: 2, DelayMS: 3, Variant: "v", Code: "FINISHED"}}, b.Faults())
-	require.Equal(t, "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22", send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}))
+	require.Contains(t, send("/faults", url.Values{"kind": {"odd"}, "back": {"a/b"}}), "/simulator/orders/a%2Fb?message=Not+done%3A+unknown+fault+kind+%22odd%22%2C+did+you+mean")
 	send("/faults", url.Values{"kind": {"drop_after"}})
 	send("/faults/remove", url.Values{"id": {"1"}})
 	require.Len(t, b.Faults(), 1)

@@ -1,15 +1,13 @@
 package control
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/names"
 )
 
 // Validated are the settings of a simulator, a struct. Validate names a value that makes no sense.
@@ -21,13 +19,32 @@ type Switches[S Validated] struct {
 	settings *S
 	defaults func() S
 	faults   *fault.Set
-	variants []string
+	Names
+}
+
+// Names are what a fault may name at a provider.
+type Names struct {
+	// Endpoints are those of the API, by path. Statuses are those among them that tell an order's status.
+	Endpoints, Statuses []string
+	// Variants are the callbacks that CallbackForged can send.
+	Variants []string
+}
+
+// at lists the endpoints at which a fault can act.
+func (n Names) at(kind fault.Kind) []string {
+	switch {
+	case slices.Contains(fault.Callback, kind):
+		return []string{fault.AtCallback}
+	case slices.Contains(fault.Check, kind):
+		return n.Statuses
+	}
+	return n.Endpoints
 }
 
 // NewSwitches returns the switches for a simulator whose mutex is guard. The simulator reads settings directly, with guard held,
-// and takes faults as they come. variants are the names of the callbacks that CallbackForged can send.
-func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, variants []string) *Switches[S] {
-	return &Switches[S]{guard, settings, defaults, faults, variants}
+// and takes faults as they come.
+func NewSwitches[S Validated](guard sync.Locker, settings *S, defaults func() S, faults *fault.Set, known Names) *Switches[S] {
+	return &Switches[S]{guard, settings, defaults, faults, known}
 }
 
 // Settings returns the present settings.
@@ -58,9 +75,7 @@ func (s *Switches[S]) patch(raw []byte) error {
 		next := *now
 		// Lists are replaced, not written into: the old ones may be in use.
 		lists(&next, func(i int, list reflect.Value) { list.SetZero() })
-		dec := json.NewDecoder(bytes.NewReader(raw))
-		dec.DisallowUnknownFields()
-		if failed = dec.Decode(&next); failed != nil {
+		if failed = read(raw, &next); failed != nil {
 			return
 		}
 		old := reflect.ValueOf(now).Elem()
@@ -92,10 +107,17 @@ func (s *Switches[S]) reset() error {
 	return s.UpdateSettings(func(now *S) { *now = s.defaults() })
 }
 
-// AddFault switches a fault on and returns its id.
+// AddFault switches a fault on and returns its id. The error names what nobody knows, and the nearest name that somebody does.
 func (s *Switches[S]) AddFault(f fault.Fault) (string, error) {
-	if f.Kind == fault.CallbackForged && !slices.Contains(s.variants, f.Variant) {
-		return "", fmt.Errorf("unknown callback variant %q: it must be one of %s", f.Variant, strings.Join(s.variants, ", "))
+	if f.Kind == fault.CallbackForged {
+		if err := names.Check("callback variant", f.Variant, s.Variants); err != nil {
+			return "", err
+		}
+	}
+	if f.Endpoint != "" {
+		if err := names.Check("endpoint", f.Endpoint, s.at(f.Kind)); err != nil {
+			return "", fmt.Errorf("fault %s: %w", f.Kind, err)
+		}
 	}
 	return s.faults.Add(f)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"payrelay/internal/sandbox/names"
 )
 
 // Kind names one misbehaviour.
@@ -54,12 +56,15 @@ var (
 	All      = slices.Concat(HTTP, Check, Callback, []Kind{CallbackBeforeAnswer})
 )
 
+// AtCallback is the endpoint at which faults of callbacks act.
+const AtCallback = "callback"
+
 // Fault is one switch that is on.
 type Fault struct {
 	ID   string `json:"id"`
 	Kind Kind   `json:"kind"`
 	// Endpoint limits HTTP faults to one endpoint, named by its path without the
-	// leading slash ("initPayment", "withdrawal/init"); empty means every endpoint.
+	// leading slash ("initPayment", "withdrawal/init"); empty means every endpoint. Faults of callbacks act at AtCallback.
 	Endpoint string `json:"endpoint,omitempty"`
 	// OrderID limits the fault to one merchant order id; empty means every order.
 	OrderID string `json:"order_id,omitempty"`
@@ -91,8 +96,8 @@ type Set struct {
 
 // Add switches a fault on and returns its id. The error names a field that makes no sense.
 func (s *Set) Add(f Fault) (string, error) {
-	if !slices.Contains(All, f.Kind) {
-		return "", fmt.Errorf("unknown fault kind %q", f.Kind)
+	if err := names.Check("fault kind", f.Kind, All); err != nil {
+		return "", err
 	}
 	if f.Count < 0 || f.DelayMS < 0 || f.ForMS < 0 || f.Times < 0 || f.Times > 100 {
 		return "", fmt.Errorf("fault %s: numbers must not be negative, times at most 100", f.Kind)

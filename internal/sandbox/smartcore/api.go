@@ -50,26 +50,55 @@ type answer struct {
 
 type endpoint func(*Simulator, *call) answer
 
+// method is an endpoint of the API, at one of the hosts.
+type method struct {
+	verb, role, path, name string
+	fn                     endpoint
+}
+
+const excel = "aggregation-service/public/transaction/excel"
+
+func methods() []method {
+	post := func(role, path string, fn endpoint) method { return method{http.MethodPost, role, path, path, fn} }
+	return []method{
+		post(roleGateway, "initPayment", (*Simulator).initPayment),
+		post(rolePCI, "initPaymentHost2Host", (*Simulator).initDirect),
+		post(rolePCI, "authorize", (*Simulator).authorize),
+		post(roleGateway, "capture", (*Simulator).capture),
+		post(roleGateway, "cancel", (*Simulator).cancel),
+		post(roleGateway, endpointCheck, (*Simulator).check),
+		post(roleGateway, "refund", (*Simulator).refund),
+		post(roleGateway, "recurrent", (*Simulator).recurrent),
+		post(roleGateway, "withdrawal/tokenize-form", (*Simulator).tokenize),
+		post(rolePCI, "withdrawal/init", (*Simulator).withdraw),
+		post(roleGateway, "withdrawal/init", (*Simulator).withdraw),
+		post(roleGateway, "withdrawal/balance/get", (*Simulator).balance),
+		post(roleReporting, excel, (*Simulator).exportCreate),
+		{http.MethodGet, roleReporting, excel + "/task/{task}", excel + "/task", (*Simulator).exportStatus},
+		{http.MethodGet, roleReporting, excel + "/task/{task}/result", excel + "/result", (*Simulator).exportResult},
+	}
+}
+
+// endpointCheck is the one endpoint that tells an order's status.
+const endpointCheck = "check"
+
+// Endpoints lists the API's endpoints, as faults name them.
+func Endpoints() []string {
+	var out []string
+	for _, m := range methods() {
+		if !slices.Contains(out, m.name) { // withdrawal/init is at two hosts
+			out = append(out, m.name)
+		}
+	}
+	return out
+}
+
 // Handler serves everything of the simulator.
 func (t *Simulator) Handler() http.Handler {
 	r := chi.NewRouter()
-	api := func(role, path string, fn endpoint) { r.Post("/"+role+"/"+path, t.api(role, path, fn)) }
-	api(roleGateway, "initPayment", (*Simulator).initPayment)
-	api(rolePCI, "initPaymentHost2Host", (*Simulator).initDirect)
-	api(rolePCI, "authorize", (*Simulator).authorize)
-	api(roleGateway, "capture", (*Simulator).capture)
-	api(roleGateway, "cancel", (*Simulator).cancel)
-	api(roleGateway, "check", (*Simulator).check)
-	api(roleGateway, "refund", (*Simulator).refund)
-	api(roleGateway, "recurrent", (*Simulator).recurrent)
-	api(roleGateway, "withdrawal/tokenize-form", (*Simulator).tokenize)
-	api(rolePCI, "withdrawal/init", (*Simulator).withdraw)
-	api(roleGateway, "withdrawal/init", (*Simulator).withdraw)
-	api(roleGateway, "withdrawal/balance/get", (*Simulator).balance)
-	const excel = "aggregation-service/public/transaction/excel"
-	api(roleReporting, excel, (*Simulator).exportCreate)
-	r.Get("/"+roleReporting+"/"+excel+"/task/{task}", t.api(roleReporting, excel+"/task", (*Simulator).exportStatus))
-	r.Get("/"+roleReporting+"/"+excel+"/task/{task}/result", t.api(roleReporting, excel+"/result", (*Simulator).exportResult))
+	for _, m := range methods() {
+		r.Method(m.verb, "/"+m.role+"/"+m.path, t.api(m.role, m.name, m.fn))
+	}
 	for _, role := range []string{rolePCI, roleGateway, roleReporting} {
 		r.HandleFunc("/"+role+"/*", t.api(role, "", func(*Simulator, *call) answer {
 			return answer{status: http.StatusNotFound, body: map[string]any{"err": "NOT_FOUND", "msg": "this host has no such endpoint"}}

@@ -105,7 +105,7 @@ func (t *Simulator) callback(o *Order) {
 	if o.CallbackURL == "" || o.muted {
 		return
 	}
-	plan := t.faults.Take("callback", o.OrderID, fault.Callback...)
+	plan := t.faults.Take(fault.AtCallback, o.OrderID, fault.Callback...)
 	variant := VariantGenuine
 	if f, ok := plan.Find(fault.CallbackForged); ok {
 		variant = f.Variant

@@ -7,6 +7,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/testcard"
 )
@@ -39,7 +40,7 @@ type consoleView struct {
 	Detail    detail
 	Endpoints []string
 	Variants  []string
-	Outcomes  []string
+	Outcomes  []Outcome
 	Later     []string
 	JSON      string
 }
@@ -47,15 +48,9 @@ type consoleView struct {
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
 		Console: t.Console(r, marker, t.cfg.Hosts), Merchants: t.cfg.Merchants, Cards: declines(), Orders: t.Orders(100), Variants: Variants(),
-		Endpoints: []string{
-			"initPayment", "initPaymentHost2Host", "authorize", "capture", "cancel", "check", "refund", "recurrent",
-			"withdrawal/tokenize-form", "withdrawal/init", "withdrawal/balance/get", "callback",
-		},
-		Later: Afterwards(),
-		Outcomes: []string{
-			"success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout", "hold_expired", CodeInsufficientFunds,
-			"DO_NOT_HONOUR_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR",
-		},
+		Endpoints: append(Endpoints(), fault.AtCallback),
+		Later:     Afterwards(),
+		Outcomes:  append(Outcomes(), CodeInsufficientFunds, "DO_NOT_HONOUR_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR"),
 	}
 }
 

@@ -23,6 +23,7 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		control.HostRoutes(r, t.cfg.Hosts)
 		r.Post("/merchant-secrets", control.MerchantSecret(t.ChangeSecret))
 		control.Routes(r, t.switches)
+		r.NotFound(control.NoSuchCall(r))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/names"
 	"payrelay/internal/sandbox/record"
 )
 
@@ -135,8 +136,6 @@ func Variants() []string {
 	return list
 }
 
-func knownVariant(name string) bool { return slices.Contains(Variants(), name) }
-
 // relabel puts the values of a signed list of fields, in their signed order,
 // under other keys. The signature stays valid because keys are not signed.
 func relabel(signed []Pair, keys []string, merged bool) []Pair {
@@ -180,12 +179,13 @@ type CallbackRequest struct {
 func (t *Simulator) SendCallback(id string, req CallbackRequest) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := names.Check("callback variant", cmp.Or(req.Variant, VariantGenuine), Variants()); err != nil {
+		return fmt.Errorf("send callback of %s: %w", id, err)
+	}
 	o := t.orders.anyMerchant(id)
 	switch {
 	case o == nil:
 		return fmt.Errorf("send callback of %s: %w", id, ErrUnknownOrder)
-	case req.Variant != "" && !knownVariant(req.Variant):
-		return fmt.Errorf("send callback of %s: unknown variant %q", id, req.Variant)
 	case o.CallbackURL == "" && req.URL == "":
 		return fmt.Errorf("send callback of %s: the order has no callback_url", id)
 	case req.Times < 0 || req.Times > 100:

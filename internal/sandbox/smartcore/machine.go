@@ -3,12 +3,14 @@ package smartcore
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/names"
 )
 
 // Functions of this file expect the simulator's mutex to be held.
@@ -167,6 +169,13 @@ func (t *Simulator) end(o *Order, stage Stage, status int) {
 // or any code of the error dictionary. "hold_expired" lets held money go, without an error.
 type Outcome string
 
+// Outcomes lists what Complete takes beside the codes of the error dictionary.
+func Outcomes() []Outcome {
+	return []Outcome{"success", "fail", "cancel", "form_timeout", "redirect_timeout", "3ds_timeout", "hold_expired"}
+}
+
+var errorCode = regexp.MustCompile(`^[A-Z0-9]+(_[A-Z0-9]+)+$`)
+
 // Errors of Complete.
 var (
 	ErrUnknownOrder = control.ErrUnknownOrder
@@ -195,14 +204,16 @@ func (t *Simulator) complete(o *Order, outcome Outcome) error {
 	if o.Terminal() {
 		return fmt.Errorf("complete %s: %w", o.OrderID, ErrFinished)
 	}
-	codes := map[Outcome]string{
+	if !errorCode.MatchString(string(outcome)) {
+		if err := names.Check("outcome", outcome, Outcomes()); err != nil {
+			return fmt.Errorf("complete %s: %w, or a code of the error dictionary", o.OrderID, err)
+		}
+	}
+	code, known := map[Outcome]string{
 		"fail": CodeEmitterDenial, "cancel": Code3DSCancel, "form_timeout": CodeFormTimeout,
 		"redirect_timeout": CodeRedirectTimeout, "3ds_timeout": Code3DSTimeout,
-	}
-	code, known := codes[outcome]
+	}[outcome]
 	switch {
-	case outcome == "":
-		return fmt.Errorf("complete %s: outcome is empty", o.OrderID)
 	case outcome == "success":
 		if o.Card == nil && (o.Operation == OpForm || o.Operation == OpTokenize) {
 			o.Card = newCard(CardFrictionless, "", "12", "30")

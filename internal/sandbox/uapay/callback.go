@@ -88,7 +88,7 @@ func (t *Simulator) callback(o *Order, p *Payment) {
 	if o.CallbackURL == "" || o.muted {
 		return
 	}
-	plan := t.faults.Take("callback", o.ExternalID, fault.Callback...)
+	plan := t.faults.Take(fault.AtCallback, o.ExternalID, fault.Callback...)
 	variant := VariantGenuine
 	if f, ok := plan.Find(fault.CallbackForged); ok {
 		variant = f.Variant

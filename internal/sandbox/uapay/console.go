@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
 )
 
@@ -95,7 +96,7 @@ func testCards() []testCard {
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
 		Console: t.Console(r, marker, t.cfg.Hosts), Clients: t.cfg.Merchants,
-		Orders: t.Orders(100), Endpoints: append(Endpoints(), "callback"), Variants: Variants(),
+		Orders: t.Orders(100), Endpoints: append(Endpoints(), fault.AtCallback), Variants: Variants(),
 		Outcomes: Outcomes(), Later: Afterwards(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
 	}
 }

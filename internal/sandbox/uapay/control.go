@@ -28,6 +28,7 @@ func (t *Simulator) controlRoutes(root chi.Router) {
 		})
 		control.HostRoutes(r, t.cfg.Hosts)
 		control.Routes(r, t.switches)
+		r.NotFound(control.NoSuchCall(r))
 	})
 }
 

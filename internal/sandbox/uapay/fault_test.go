@@ -122,14 +122,14 @@ func TestCallbackClaims(t *testing.T) {
 	want, _ := parse(examples(t)["callback_finished"].Request)
 	body, _ := parse([]byte(b.hook.Got()[0]))
 	require.Len(t, body, 1)
-	require.Equal(t, names(t, peek(want.text("token"))), names(t, peek(body.text("token"))))
+	require.Equal(t, members(t, peek(want.text("token"))), members(t, peek(body.text("token"))))
 	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.CallbackIAT = true }))
 	require.NoError(t, b.simulator.SendCallback("ord", CallbackRequest{}))
 	require.Contains(t, b.callbacks(2)[1], "iat")
 }
 
-// names are the members of a JSON object in their order.
-func names(t *testing.T, raw []byte) []string {
+// members are the members of a JSON object in their order.
+func members(t *testing.T, raw []byte) []string {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(string(raw)))
 	var out []string

@@ -1,6 +1,7 @@
 package uapay
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha512"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/names"
 )
 
 // The variants of a callback that can be sent by hand or by a fault.
@@ -40,8 +42,6 @@ func Variants() []string {
 	}
 }
 
-func knownVariant(name string) bool { return slices.Contains(Variants(), name) }
-
 // CallbackRequest describes a callback to send by hand.
 type CallbackRequest struct {
 	// Variant is one of Variants; empty means genuine.
@@ -61,12 +61,13 @@ type CallbackRequest struct {
 func (t *Simulator) SendCallback(id string, req CallbackRequest) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err := names.Check("callback variant", cmp.Or(req.Variant, VariantGenuine), Variants()); err != nil {
+		return fmt.Errorf("send callback of %s: %w", id, err)
+	}
 	o := t.store.any(id)
 	switch {
 	case o == nil:
 		return fmt.Errorf("send callback of %s: %w", id, ErrUnknownOrder)
-	case req.Variant != "" && !knownVariant(req.Variant):
-		return fmt.Errorf("send callback of %s: unknown variant %q", id, req.Variant)
 	case o.CallbackURL == "" && req.URL == "":
 		return fmt.Errorf("send callback of %s: the order has no callbackUrl", id)
 	case req.Times < 0 || req.Times > 100:

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"payrelay/internal/sandbox/control"
+	"payrelay/internal/sandbox/names"
 )
 
 // Afterwards lists what Later takes.
@@ -29,7 +30,7 @@ func (t *Simulator) Later(id string, what control.Later) error {
 		control.LateRefund: t.refundLate, control.ChargedTwice: t.chargeTwice, control.SubscriptionCharge: t.chargeNow,
 	}[what.What]
 	if happen == nil {
-		return fmt.Errorf("what must be one of %v", Afterwards())
+		return names.Check("what", what.What, Afterwards())
 	}
 	o.muted = what.NoCallback
 	err := happen(o, o.Payment(), what)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
+	"payrelay/internal/sandbox/names"
 )
 
 // Functions of this file expect the simulator's mutex to be held, except those that say otherwise.
@@ -292,8 +292,8 @@ func (t *Simulator) Complete(id string, outcome Outcome) error {
 }
 
 func (t *Simulator) complete(o *Order, outcome Outcome) error {
-	if !slices.Contains(Outcomes(), outcome) {
-		return fmt.Errorf("complete %s: unknown outcome %q", o.ExternalID, outcome)
+	if err := names.Check("outcome", outcome, Outcomes()); err != nil {
+		return fmt.Errorf("complete %s: %w", o.ExternalID, err)
 	}
 	p := o.Payment()
 	switch {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"payrelay/internal/sandbox/names"
 )
 
 // Settings are the switches of the simulator's behaviour. They can change at any
@@ -161,8 +163,8 @@ func (r Rule) validate() error {
 	if r.ExternalPrefix == "" && r.Amount == 0 {
 		return fmt.Errorf("setting rules: a rule needs external_prefix or amount")
 	}
-	if !slices.Contains(Outcomes(), r.Outcome) {
-		return fmt.Errorf("setting rules: unknown outcome %q", r.Outcome)
+	if err := names.Check("outcome", r.Outcome, Outcomes()); err != nil {
+		return fmt.Errorf("setting rules: %w", err)
 	}
 	return nil
 }

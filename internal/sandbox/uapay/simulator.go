@@ -5,7 +5,9 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -107,7 +109,9 @@ func New(cfg Config) (*Simulator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("uapay simulator: %w", err)
 	}
-	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, Variants())
+	t.switches = control.NewSwitches(&t.mu, &t.settings, DefaultSettings, t.faults, control.Names{
+		Endpoints: Endpoints(), Statuses: slices.Sorted(maps.Keys(reads)), Variants: Variants(),
+	})
 	t.sender = callback.New(callback.Config{
 		Provider: "uapay", UserAgent: "UAPAY-sandbox", ContentType: "application/json",
 		Guard: &t.mu, Timeout: t.callbackTimeout, Queue: t.queue, Now: t.now, Log: t.log,
