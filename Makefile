@@ -20,7 +20,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
+CHECKS := test format vet tidy generated contract compatible brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -53,6 +53,11 @@ release: export DATE := $(DATE)
 release: ## build dist/: servers that are the same wherever they are built, their SBOMs and SHA256SUMS. ARCHS="amd64 arm64"; SIGNING_KEY=FILE signs
 	tools/release/run
 
+.PHONY: keep
+keep: ## keep what a release promises, to compare later ones with: the contract. VERSION=v1.2.3
+	@[[ $(VERSION) =~ ^v[0-9]+\.[0-9]+\.[0-9]+$$ ]] || { echo 'say which release: make keep VERSION=v1.2.3'; exit 1; }
+	cp api/openapi.yaml api/released/$(VERSION).yaml
+
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known weaknesses in what production runs. VULNDB=file:///… for a copy of the database
 	$(VULN) -db $(VULNDB) -tags production ./cmd/server
@@ -73,6 +78,11 @@ check: ## everything that CI checks; goes on after a failure and names what fail
 .PHONY: test
 test: ## run the tests
 	go test ./...
+
+.PHONY: test-postgres
+test-postgres: ## run the tests that need Postgres on the version whose programs are in the folder POSTGRES_BIN
+	@[[ -n "$${POSTGRES_BIN:-}" ]] || { echo 'say which: POSTGRES_BIN=/usr/lib/postgresql/17/bin'; exit 1; }
+	go test -count=1 -timeout 40m ./internal/store/... ./internal/worker/... ./migrations/... ./test/e2e
 
 .PHONY: test-container
 test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker
@@ -130,6 +140,10 @@ contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml
 test/contract/node_modules/.package-lock.json: test/contract/package-lock.json
 	cd test/contract && npm ci --loglevel=error
 	@touch $@
+
+.PHONY: compatible
+compatible: ## fail if api/openapi.yaml breaks a program that was written for the newest contract in api/released. See docs/versioning.md
+	tools/compatible/run
 
 .PHONY: brands
 brands: test/contract/node_modules/.package-lock.json ## compare the table of card ranges with npm's credit-card-type

@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// binVariable names a folder with the server's programs, and no other is used then: this is how one version among several is chosen.
+const binVariable = "POSTGRES_BIN"
+
 // binaries is a folder with the programs initdb and postgres of one version.
 type binaries struct {
 	dir     string

@@ -34,9 +34,16 @@ type cluster struct {
 	proc     *process
 }
 
-// fromMachine runs the newest server installed here.
+// fromMachine runs the server of POSTGRES_BIN, or else the newest one installed here.
 func fromMachine(ctx context.Context, opts Options) (backend, error) {
 	acct := serverAccount()
+	if dir := os.Getenv(binVariable); dir != "" {
+		bin, err := inspectBinaries(ctx, dir, acct)
+		if err != nil {
+			return nil, fmt.Errorf("%s must name a folder with the programs initdb and postgres: %w", binVariable, err)
+		}
+		return startCluster(ctx, opts, acct, []binaries{bin})
+	}
 	found := findBinaries(ctx, acct, os.Getenv("PATH"), binaryGlobs())
 	if len(found) == 0 {
 		return nil, fmt.Errorf("server binaries on this machine: %w", errUnavailable)

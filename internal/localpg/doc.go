@@ -1,8 +1,8 @@
 // Package localpg gives the program a real Postgres without anybody setting one up: for `server dev` and for tests.
 //
-// Start looks in this order and takes the first that works: the URL it is given; server binaries on this machine; a
-// container, if a Docker daemon answers within two seconds; binaries fetched through embedded-postgres. When nothing works
-// the error is one sentence that says what to install.
+// Start looks in this order and takes the first that works: the URL it is given; server binaries on this machine, those in the
+// folder POSTGRES_BIN and no others if it is set; a container, if a Docker daemon answers within two seconds; binaries fetched
+// through embedded-postgres. When nothing works the error is one sentence that says what to install.
 //
 // A server started from binaries
 //   - is a child of this program and ends with it, SIGKILL included (on Linux by the parent death signal; elsewhere an
