@@ -193,6 +193,7 @@ func (b *operated) changing(t *testing.T) map[string][]string {
 		"account secret retire":         {"account", "secret", "retire", "EUR-1", "--leaked"},
 		"account callback-token rotate": {"account", "callback-token", "rotate", "EUR-1"},
 		"order resolve":                 {"order", "resolve", b.unknown.Order.String(), "--status", "failed"},
+		"order refresh":                 {"order", "refresh", b.paid.Order.String()},
 		"mandate pause":                 {"mandate", "pause", mandate},
 		"mandate resume":                {"mandate", "resume", paused},
 		"mandate revoke":                {"mandate", "revoke", mandate},

@@ -24,6 +24,7 @@ func (o *Order) observeEndedAttempt(a EndedAttempt, n gateway.Notification, at t
 		return Conflict, "", reason
 	case moved, !a.Declined() && r.Status.Valid() && !r.Status.Final():
 		reason = fmt.Sprintf("attempt %d had ended, and is reported as %s", a.Number, r.Status)
+		r.Reason = fmt.Sprintf("Attempt %d is reported as %s.", a.Number, r.Status)
 		o.takeOver(a, r, n.Weak == "" && n.VerifyReason == "")
 		return Verify, ruleEndedAttempt, reason
 	case r.Status.Final():
@@ -32,8 +33,8 @@ func (o *Order) observeEndedAttempt(a EndedAttempt, n gateway.Notification, at t
 	return Stale, "", "the attempt has ended"
 }
 
-// takeOver makes an order of an attempt that had ended, which is polled at once. If the provider denies what a strong callback says, a
-// person is called.
+// takeOver makes an order of an attempt that had ended, which is polled at once. The observation's reason says why. If the provider denies
+// what a strong callback says, a person is called.
 func (o *Order) takeOver(a EndedAttempt, r Observation, strong bool) {
 	at := *o
 	at.Provider, at.AccountID, at.AccountName, at.ProviderOrderID = a.Provider, a.AccountID, a.AccountName, a.ProviderOrderID
@@ -41,17 +42,16 @@ func (o *Order) takeOver(a EndedAttempt, r Observation, strong bool) {
 	late := at.lateOrder(fmt.Sprintf("%s%d", LateSuffix, a.Number), r)
 	o.late = &LateSuccess{Order: late, complete: func() { late.beAsked(r, strong) }}
 	if o.endedWithoutMoney() {
-		o.adviseAgainstRetry(fmt.Sprintf("Attempt %d is reported as %s. Order %s shows what became of it. Do not charge the customer again while it may be paid.", a.Number, r.Status, late.ID))
+		o.adviseAgainstRetry(fmt.Sprintf("%s Order %s shows what became of it. Do not charge the customer again while it may be paid.", r.Reason, late.ID))
 	}
 }
 
-// beAsked makes an order that was taken over due for a poll. The provider has it, so no denial ends it.
+// beAsked makes an order that was taken over due for a poll. A provider that called about it has it, so no denial ends it.
 func (o *Order) beAsked(r Observation, strong bool) {
-	o.Record(Observation{
-		Source: r.Source, Status: StatusUnknown, Reason: "An attempt that had ended is reported as " + string(r.Status) + ". The provider is being asked.",
-		ProviderData: maps.Clone(r.ProviderData), At: r.At,
-	})
-	o.Verification = o.OnAcknowledgment(o.facts())
+	o.Record(Observation{Source: r.Source, Status: StatusUnknown, Reason: r.Reason + " The provider is being asked.", ProviderData: maps.Clone(r.ProviderData), At: r.At})
+	if r.Source == SourceCallback {
+		o.Verification = o.OnAcknowledgment(o.facts())
+	}
 	if r.Status.Final() {
 		o.Verification = o.OnPending(o.facts(), r.Status, r.At)
 		if strong && o.impossibleSum(r) == "" { // else the poll alone says what moved

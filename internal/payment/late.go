@@ -43,10 +43,15 @@ func (o *Order) carriesLate() bool {
 // ofEndedAttempt reports whether the order took over an attempt of its parent that had ended.
 func (o *Order) ofEndedAttempt() bool { return o.Late() && !strings.HasSuffix(o.Reference, LateSuffix) }
 
-// paidLate reports whether an observation is about money of a payment or payout that has ended without any. Of one that was to be held first a
-// success may be the hold's, so that is for a person.
+// mayBePaidLate reports whether the order ended without money, and a new order would carry what moves of it after all. Of one that was
+// to be held first a success may be the hold's, so that is for a person.
+func (o *Order) mayBePaidLate(source Source) bool {
+	return o.carriesLate() && o.endedWithoutMoney() && o.SupersededBy == nil && (!o.Manual || source == SourceOperator)
+}
+
+// paidLate reports whether an observation is about money of a payment or payout that has ended without any.
 func (o *Order) paidLate(r Observation) bool {
-	return o.carriesLate() && o.endedWithoutMoney() && r.Status == StatusSucceeded && !o.Manual && o.SupersededBy == nil && o.impossibleSum(r) == ""
+	return o.mayBePaidLate(r.Source) && r.Status == StatusSucceeded && o.impossibleSum(r) == ""
 }
 
 // keepLateClaim keeps what a callback says was paid of an order that has ended without money, until the provider was asked. Of one

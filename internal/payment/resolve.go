@@ -26,7 +26,8 @@ type Resolution struct {
 // Resolve settles an order whose outcome is unknown, or acknowledges the conflict of one that is final, by an operator's
 // decision. An order that waits for its customer or shop is open only if something contradicts it.
 // Of a capture or cancel that never took effect, the decision is "authorized": the money is still held. A final status is
-// never changed: naming it again settles its conflict. Errors: CodeInvalid without a reason, CodeInvalidState.
+// never changed: naming it again settles its conflict. "succeeded" of an order that ended without money says that money moved after all,
+// which another order carries, or for a refund a dispute. Errors: CodeInvalid without a reason, CodeInvalidState.
 // It returns how many contradictions it settled, too.
 func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order, settled int, err error) {
 	if err := d.valid(); err != nil {
@@ -37,7 +38,10 @@ func (s *Service) Resolve(ctx context.Context, key Key, d Resolution) (o *Order,
 			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("%d reports contradict this order, and you have seen %d. Nothing was changed: look at it again.", settled, *d.Seen)}
 		}
 		decide := d.settle
-		if o.Status.Final() {
+		switch {
+		case d.Status == StatusSucceeded && o.endedWithoutMoney() && (o.carriesLate() || o.Kind == gateway.KindRefund):
+			decide = d.movedLate
+		case o.Status.Final():
 			decide = d.acknowledge
 		}
 		if err := decide(o, s.policy(), s.Now()); err != nil {
@@ -80,7 +84,42 @@ func (d Resolution) acknowledge(o *Order, _ Policy, now time.Time) error {
 	case o.Conflicts == 0:
 		return &Error{Code: CodeInvalidState, Message: "There is nothing to settle: the order is final and nothing contradicts it."}
 	}
+	d.closeConflicts(o, now)
+	return nil
+}
+
+// closeConflicts keeps that the decision settled what contradicts an order which has ended.
+func (d Resolution) closeConflicts(o *Order, now time.Time) {
 	o.conflicts = append(o.conflicts, ConflictRecord{Source: SourceOperator, Reason: "settled: " + d.Reason, Reported: d.Status, ProviderData: d.providerData(), At: now})
+}
+
+// movedLate says that money of an order moved which had ended without any. It takes the road of a poll that says so.
+func (d Resolution) movedLate(o *Order, p Policy, now time.Time) error {
+	r := Observation{Source: SourceOperator, Status: d.Status, AsOf: o.Sequence, ProviderData: d.providerData(), At: now}
+	open := o.Conflicts > 0
+	switch {
+	case o.SupersededBy != nil:
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("What moved of this order is on record: %s carries it. To settle a conflict, name the status %s that the order has.", o.SupersededBy, o.Status)}
+	case !open && !d.Force:
+		return &Error{Code: CodeInvalidState, Message: "Nothing says that money of this order moved. Have the provider asked: server order refresh. If it cannot tell and you know better, decide with --force; the history will say so."}
+	case !open:
+		r.ProviderData["forced"] = "true"
+	}
+	settled, err := d.sum(o)
+	if err != nil {
+		return err
+	}
+	if r.Settled = settled; settled == nil {
+		asked := o.asked()
+		r.Settled = &asked
+	}
+	if verdict, reason := o.Judge(r); verdict != Apply {
+		return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("This cannot be written down of the %s: %s.", o.Kind, reason)}
+	}
+	o.observe(p, r)
+	if open {
+		d.closeConflicts(o, now)
+	}
 	return nil
 }
 

@@ -2,6 +2,8 @@ package payment
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"payrelay/internal/faultpoint"
@@ -24,18 +26,68 @@ func (s *Service) Poll(ctx context.Context, key Key) (*Order, error) {
 }
 
 // Refresh polls the status of an order now, beside its schedule. A final order is answered as it is stored, unless money of it
-// could still come back.
+// could still come back, or may have moved after it had ended without any.
 func (s *Service) Refresh(ctx context.Context, key Key) (*Order, error) {
 	ctx = context.WithoutCancel(ctx)
 	o, err := s.Store.Order(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	if o.Status.Final() && o.NextPollAt == nil && !o.mayComeBack() {
+	if o.Status.Final() && o.NextPollAt == nil && !o.mayComeBack() && !o.mayBePaidLate(SourceStatusPoll) {
 		return o, nil
 	}
 	o, _, err = s.poll(ctx, o, false)
 	return o, err
+}
+
+// AskAbout makes an order due for a poll, whatever its status, as a callback does that cannot be believed by itself: an operator heard that
+// money moved, and no callback said so. With the number of an attempt that has ended, an order of its own is made of that attempt and polled.
+// Errors: CodeNotFound, CodeInvalidState.
+func (s *Service) AskAbout(ctx context.Context, key Key, number int, reason, operator string) (*Order, error) {
+	attempt, err := s.endedAttemptToAsk(ctx, key, number)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.UpdateOrder(ctx, key, func(o *Order) error {
+		r := Observation{Source: SourceOperator, Status: StatusUnknown, ProviderData: gateway.ProviderData{"reason": reason, "operator": operator}, At: s.Now()}
+		switch {
+		case attempt != nil:
+			r.Reason = fmt.Sprintf("Attempt %d may have been paid after it had ended.", number)
+			o.takeOver(*attempt, r, false)
+		case o.SupersededBy != nil && o.Kind != gateway.KindRefund:
+			return &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Order %s carries the money of this one. Ask about that one.", o.SupersededBy)}
+		default:
+			o.verify(r.At)
+		}
+		return nil
+	})
+}
+
+// endedAttemptToAsk returns an order's attempt of a number, which has ended and was not taken over yet; nil for number 0.
+func (s *Service) endedAttemptToAsk(ctx context.Context, key Key, number int) (*EndedAttempt, error) {
+	if number == 0 {
+		return nil, nil //nolint:nilnil // the order itself is asked about
+	}
+	o, err := s.Store.Order(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	attempts, err := s.Store.EndedAttempts(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(attempts, func(a EndedAttempt) bool { return a.Number == number })
+	if i < 0 {
+		return nil, &Error{Code: CodeNotFound, Message: fmt.Sprintf("The order has no attempt %d that has ended. Without the number the order itself is asked about.", number)}
+	}
+	late, err := s.Store.Orders(ctx, Filter{Shop: key.Shop, Reference: fmt.Sprintf("%s%s%d", o.Reference, LateSuffix, number), Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(late.Items) > 0 {
+		return nil, &Error{Code: CodeInvalidState, Message: fmt.Sprintf("Order %s shows what became of attempt %d. Ask about that one.", late.Items[0].ID, number)}
+	}
+	return &attempts[i], nil
 }
 
 // poll asks the provider about an order and records the answer, which it returns as well: a zero one if there was none.

@@ -243,7 +243,10 @@ func TestWhatIsAskedForAShop(t *testing.T) {
 		asked bool
 	}{
 		"under way":                      {func(*Order) {}, true},
-		"failed":                         {func(o *Order) { o.Record(undated(StatusFailed)) }, false},
+		"failed":                         {func(o *Order) { o.Record(undated(StatusFailed)) }, true}, // it may have been paid since
+		"failed, and paid since":         {func(o *Order) { o.Record(undated(StatusFailed)); o.SupersededBy = &o.ShopID }, false},
+		"a hold that failed":             {func(o *Order) { o.Manual = true; o.Record(undated(StatusFailed)) }, false},
+		"a refund that failed":           {func(o *Order) { o.Kind = gateway.KindRefund; o.Record(undated(StatusFailed)) }, false},
 		"a payment that succeeded":       {func(o *Order) { o.Record(undated(StatusSucceeded)) }, false},
 		"failed, and a callback says no": {func(o *Order) { o.Record(undated(StatusFailed)); o.NextPollAt = &epoch }, true},
 		"a transfer that may come back":  {func(o *Order) { o.Kind = gateway.KindTransfer; o.Record(undated(StatusSucceeded)) }, true},

@@ -101,5 +101,9 @@ func (s *Store) auditDecision(ctx context.Context, tx pgx.Tx, before map[string]
 	if step := lastDisputeStep(o); step != nil {
 		return s.audit(ctx, q, disputeAct(step, name, before, o))
 	}
-	return s.audit(ctx, q, act{action: "order resolve", kind: "order", object: o.ID.String(), shop: name, before: before, after: orderFacts(o)})
+	done := act{action: "order resolve", kind: "order", object: o.ID.String(), shop: name, before: before, after: orderFacts(o)}
+	if len(o.Transitions()) == 0 && len(o.NewConflicts()) == 0 { // nothing was decided: the provider is to be asked
+		done.action = "order refresh"
+	}
+	return s.audit(ctx, q, done)
 }

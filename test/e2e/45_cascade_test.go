@@ -98,9 +98,9 @@ func TestADeclineThatIsPaidAfterAllIsADispute(t *testing.T) {
 	first := d.attempts(o.ID)[0]
 	require.Equal(t, "declined_by_provider", first.Reason)
 
-	var there full
-	there.ProviderOrderID = first.ProviderOrderID
-	d.later(there, "late_success", 0)
+	d.control(http.MethodPost, "/orders/"+first.ProviderOrderID+"/later", map[string]any{"what": "late_success", "no_callback": true})
+	d.operator("order", "refresh", o.ID, "--attempt", "1", "--reason", "the customer paid twice")
+	require.Contains(t, d.fails("order", "refresh", o.ID, "--attempt", "1", "--reason", "once more"), "shows what became of attempt 1")
 	var late full
 	require.Eventually(t, func() bool {
 		var list struct{ Data []full }

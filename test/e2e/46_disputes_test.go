@@ -228,6 +228,53 @@ func TestALateSuccessOfAPayout(t *testing.T) {
 	})
 }
 
+// Money of ended orders moves after all, and no callback tells. A shop's or an operator's question finds it. What the provider does not show,
+// an operator settles who knows better.
+func TestALateSuccessThatNoCallbackTells(t *testing.T) {
+	t.Parallel()
+	d := startDev(t, "VISIBILITY_DELAY=1s")
+	d.settings(map[string]any{"withdrawal_ms": 200})
+	silently := func(o full) {
+		d.control(http.MethodPost, "/orders/"+o.ProviderOrderID+"/later", map[string]any{"what": "late_success", "no_callback": true})
+	}
+	carried := func(o full) full {
+		eventually(t, func() bool { return d.full(o.ID).SupersededBy != nil })
+		late := d.full(*d.full(o.ID).SupersededBy)
+		require.Equal(t, []any{"succeeded", o.Amount, "late_success"}, []any{late.Status, late.AmountCaptured, late.Origin})
+		return late
+	}
+	payoutOf := func(reference string) full {
+		o := d.makes("/v1/payouts", payout(reference, 700, payoutTo(cardOther)), http.StatusCreated)
+		d.ends(o.ID, "failed")
+		eventually(t, func() bool { return !strings.Contains(d.operator("order", "show", o.ID), "next check") })
+		return o
+	}
+	asked := payoutOf("silent-shop")
+	silently(asked)
+	require.Equal(t, http.StatusOK, d.call(http.MethodPost, "/v1/orders/"+asked.ID+"/refresh", "", nil).StatusCode)
+	carried(asked)
+
+	found := payoutOf("silent-operator")
+	silently(found)
+	require.Contains(t, d.operator("order", "refresh", found.ID, "--reason", "the payee has the money"), "The provider is asked")
+	carried(found)
+	require.Contains(t, d.operator("audit", "list"), "order refresh")
+
+	nothing := payoutOf("silent-nothing")
+	d.operator("order", "refresh", nothing.ID, "--reason", "a look")
+	eventually(t, func() bool { return !strings.Contains(d.operator("order", "show", nothing.ID), "next check") })
+	require.Nil(t, d.full(nothing.ID).SupersededBy)
+	require.Contains(t, d.fails("order", "resolve", nothing.ID, "--status", "succeeded", "--reason", "the bank's letter"), "--force")
+	d.operator("order", "resolve", nothing.ID, "--status", "succeeded", "--force", "--reason", "the bank's letter")
+	carried(nothing)
+
+	held := d.makes("/v1/payments", direct("silent-held", 1000, cardMethod(cardOther), `"capture":"manual"`), http.StatusCreated)
+	d.ends(held.ID, "failed")
+	d.operator("order", "resolve", held.ID, "--status", "succeeded", "--force", "--reason", "taken, says the cabinet")
+	require.Equal(t, "late_success", d.disputed(carried(held)).Kind)
+	require.Contains(t, d.operator("audit", "verify"), "Differences: 0")
+}
+
 // A payment fails, and the money moves after all. The shop gives one back, and keeps another.
 func TestALateSuccess(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,14 @@ func (d *dev) operator(args ...string) string {
 	return out.String()
 }
 
+// fails runs an operator's command that refuses, and returns what it says.
+func (d *dev) fails(args ...string) string {
+	d.t.Helper()
+	code, out, text := command([]string{"DATABASE_URL=" + d.DatabaseURL, "SECRET_KEYSET=" + secrets.DemoKeyset}, args...)
+	require.NotZero(d.t, code, "%s%s", out, text)
+	return text
+}
+
 // heard waits until the service knows what operators changed of shops, keys and accounts.
 func (d *dev) heard() {
 	d.t.Helper()
