@@ -51,6 +51,7 @@ type devCmd struct {
 	PublicURL     string        `help:"Where the provider simulator reaches this service, if not at --listen."`
 	SandboxPublic string        `name:"sandbox-public-url" help:"Where browsers reach the simulator, if not at --sandbox."`
 	SandboxHosts  merchantHosts `name:"sandbox-host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant of the simulators alone, which can be taken away: test=127.0.0.1:8091. May be given several times."`
+	Recipes       bool          `default:"true" negatable:"" help:"Let orders of certain amounts meet a fault at the simulators: see docs/guides/testing.md."`
 	External      string        `name:"external-sandbox" help:"Use a simulator that runs elsewhere ('server sandbox') instead of starting one."`
 	LogLevel      string        `default:"warn" env:"LOG_LEVEL" help:"What is logged on standard error: trace, debug, info, warn or error."`
 }

@@ -64,7 +64,7 @@ func (d devCmd) simulate(s *devSites, log zerolog.Logger) (err error) {
 	if s.hosts, err = d.SandboxHosts.open(context.Background(), s.sandbox); err != nil {
 		return err
 	}
-	if s.simulator, err = newSimulator(s.sandboxPublic, s.hosts, log); err != nil {
+	if s.simulator, err = sandbox.New(sandbox.Config{PublicURL: s.sandboxPublic, Hosts: s.hosts, Recipes: d.Recipes, Log: log}); err != nil {
 		return err
 	}
 	s.sandbox.server.Handler = s.simulator.Handler()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/sandbox"
@@ -20,6 +19,7 @@ type sandboxCmd struct {
 	Listen    string        `default:"127.0.0.1:8090" help:"Where the simulators listen."`
 	PublicURL string        `name:"public-url" help:"Where browsers reach them, if not at --listen."`
 	Hosts     merchantHosts `name:"host" placeholder:"MERCHANT=ADDRESS" help:"An address for one merchant alone, which can be taken away: second=127.0.0.1:8091. May be given several times."`
+	Recipes   bool          `default:"true" negatable:"" help:"Let orders of certain amounts meet a fault: see docs/guides/testing.md."`
 	LogLevel  string        `default:"info" env:"LOG_LEVEL" help:"trace, debug, info, warn or error."`
 }
 
@@ -39,7 +39,7 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	defer hosts.Close()
-	simulator, err := newSimulator(public, hosts, log)
+	simulator, err := sandbox.New(sandbox.Config{PublicURL: public, Hosts: hosts, Recipes: s.Recipes, Log: log})
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,6 @@ func (s sandboxCmd) Run(ctx context.Context, io *Streams) error {
 		return err
 	}
 	return nil
-}
-
-func newSimulator(publicURL string, hosts control.Hosts, log zerolog.Logger) (*sandbox.Sandbox, error) {
-	return sandbox.New(sandbox.Config{PublicURL: publicURL, Hosts: hosts, Log: log})
 }
 
 // merchantHosts are addresses for merchants of the simulators, by merchant.

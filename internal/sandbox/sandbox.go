@@ -42,6 +42,8 @@ type Config struct {
 	UAPAY *uapay.Settings
 	// Hosts are addresses that merchants have for themselves, by SmartCore's merchant key or UAPAY's client id.
 	Hosts control.Hosts
+	// Recipes lets orders of certain amounts meet their faults; see package recipe. Tools that load the simulators leave it out.
+	Recipes bool
 	// MaxOrders bounds the memory of each simulator; 0 means 100000 orders.
 	MaxOrders int
 	// Now is the clock for dates and card expiry; nil means time.Now.
@@ -77,13 +79,13 @@ func New(cfg Config) (*Sandbox, error) {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	s.smartcore, err = smartcore.New(smartcore.Config{
-		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Hosts: hosts.smartcore, Settings: cfg.SmartCore, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Hosts: hosts.smartcore, Settings: cfg.SmartCore, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	s.uapay, err = uapay.New(uapay.Config{
-		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Hosts: hosts.uapay, Settings: cfg.UAPAY, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Hosts: hosts.uapay, Settings: cfg.UAPAY, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)

@@ -17,6 +17,8 @@ type Config[M any, S Validated] struct {
 	Hosts Hosts
 	// Settings defaults to the simulator's DefaultSettings.
 	Settings *S
+	// Recipes lets orders of certain amounts meet their faults; see package recipe.
+	Recipes bool
 	// MaxOrders bounds memory; 0 means 100000. Recorded requests are bounded to a tenth.
 	MaxOrders int
 	// Now is the clock of everything that shows a date or judges a card's expiry; nil means time.Now.

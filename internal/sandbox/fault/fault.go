@@ -83,7 +83,9 @@ type Fault struct {
 	Variant string `json:"variant,omitempty"`
 	// Outcome makes CallbackBeforeAnswer finish an order that waits for its customer.
 	Outcome string `json:"outcome,omitempty"`
-	// Hits counts how often the fault struck.
+	// Recipe is the name of the recipe that switched the fault on.
+	Recipe string `json:"recipe,omitempty"`
+	// Hits counts how often the fault acted.
 	Hits int `json:"hits"`
 }
 

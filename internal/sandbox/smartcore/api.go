@@ -149,6 +149,7 @@ func (t *Simulator) api(role, name string, fn endpoint) http.HandlerFunc {
 			}
 			t.calls.Describe(kept, c.body.text("order_id"), c.body)
 		}
+		t.startRecipe(c)
 		plan = t.faults.Take(name, c.body.text("order_id"), fault.HTTP...)
 		var done bool
 		if status, done = plan.Before(r.Context(), w); done {

@@ -9,6 +9,7 @@ import (
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/recipe"
 	"payrelay/internal/sandbox/testcard"
 )
 
@@ -43,11 +44,12 @@ type consoleView struct {
 	Outcomes  []Outcome
 	Later     []string
 	JSON      string
+	Recipes   []recipe.Recipe // that are on
 }
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.Console(r, marker, t.cfg.Hosts), Merchants: t.cfg.Merchants, Cards: declines(), Orders: t.Orders(100), Variants: Variants(),
+		Console: t.Console(r, marker, t.cfg.Hosts), Recipes: recipe.Listed(t.cfg.Recipes), Merchants: t.cfg.Merchants, Cards: declines(), Orders: t.Orders(100), Variants: Variants(),
 		Endpoints: append(Endpoints(), fault.AtCallback),
 		Later:     Afterwards(),
 		Outcomes:  append(Outcomes(), CodeInsufficientFunds, "DO_NOT_HONOUR_PROCESSING_ERROR", "TECHNICAL_PROCESSING_ERROR"),

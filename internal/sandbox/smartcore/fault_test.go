@@ -299,3 +299,17 @@ func TestConcurrentUse(t *testing.T) {
 	o, _ := b.simulator.Order("race")
 	require.Len(t, o.Callbacks, 1)
 }
+
+func TestRecipesActOnlyWhereTheyAreOn(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		b := newBundle(t, nil)
+		b.simulator.cfg.Recipes = on
+		b.call("/gateway/initPayment", with(b.pay("r", nil), object{"amount": 777708}))
+		require.NoError(t, b.simulator.Complete("r", "success"))
+		o, _ := b.simulator.Order("r")
+		require.Len(t, o.Callbacks, 1)
+		require.Equal(t, on, o.Callbacks[0].Suppressed != "", "%v", on)
+		require.Equal(t, on, len(b.simulator.Faults()) == 1)
+	}
+}

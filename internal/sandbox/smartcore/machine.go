@@ -11,6 +11,7 @@ import (
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/names"
+	"payrelay/internal/sandbox/recipe"
 )
 
 // Functions of this file expect the simulator's mutex to be held.
@@ -91,7 +92,11 @@ func (t *Simulator) decline(o *Order) (code string, failed bool) {
 	}
 	switch {
 	case o.Back():
-		return CodeProcessing, t.settings.RefundFails
+		return CodeProcessing, t.settings.RefundFails || o.Operation == OpRefund && o.parent.recipe != nil && o.parent.recipe.RefundFails
+	case o.is(recipe.Paid):
+		return "", false
+	case o.is(recipe.Declined):
+		return t.settings.DeclineCode, true
 	case o.Withdrawal() && o.Error == CodeInsufficientFunds:
 		return CodeInsufficientFunds, true
 	case behaviour == behaviourExpired:
@@ -162,6 +167,7 @@ func (t *Simulator) end(o *Order, stage Stage, status int) {
 	if status == StatusSuccess || status == StatusFailed || t.settings.CallbackNonTerminal {
 		t.callback(o)
 	}
+	t.afterRecipe(o)
 }
 
 // Outcome is how a customer, or a test in the customer's place, ends an order:
@@ -244,6 +250,14 @@ func (t *Simulator) cardTooSoon(c *Card) bool {
 	return used && now.Sub(last) < time.Minute
 }
 
+// challenges reports whether an order's card asks for 3-D Secure.
+func (t *Simulator) challenges(o *Order) bool {
+	if o.Card == nil || o.Operation == OpTokenize || t.rule(o) != nil {
+		return false
+	}
+	return o.is(recipe.FailsAuthentication) || o.Card.behaviour == behaviourChallenge && !o.is(recipe.Paid) && !o.is(recipe.Declined)
+}
+
 // startDirect begins a payment whose card is known from the request.
 func (t *Simulator) startDirect(o *Order) {
 	if t.cardTooSoon(o.Card) {
@@ -251,7 +265,7 @@ func (t *Simulator) startDirect(o *Order) {
 		t.fail(o, CodeCardTimeLimit, nil)
 		return
 	}
-	if o.Card != nil && o.Card.behaviour == behaviourChallenge && t.rule(o) == nil {
+	if t.challenges(o) {
 		t.enter(o, StageRedirect, StatusWaiting)
 		return
 	}

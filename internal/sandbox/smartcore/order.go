@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/recipe"
 	"payrelay/internal/sandbox/record"
 	"payrelay/internal/sandbox/testcard"
 )
@@ -181,6 +182,13 @@ type Order struct {
 	pendingOp string
 	// muted keeps callbacks back.
 	muted bool
+	// recipe is what happens to the order by its amount, nil for nothing.
+	recipe *recipe.Recipe
+}
+
+// is reports whether the order's recipe has an outcome.
+func (o *Order) is(outcome recipe.Outcome) bool {
+	return o.recipe != nil && o.recipe.Outcome == outcome
 }
 
 // Terminal reports whether the order's own operation is over.

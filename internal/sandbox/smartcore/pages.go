@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/recipe"
 )
 
 func (t *Simulator) pageRoutes(r chi.Router) {
@@ -183,7 +184,7 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case t.cardTooSoon(card):
 		t.fail(o, CodeCardTimeLimit, nil)
-	case card.behaviour == behaviourChallenge && o.Operation != OpTokenize && t.rule(o) == nil:
+	case t.challenges(o):
 		t.enter(o, StageACS, StatusProcessing)
 		http.Redirect(w, r, base+"/acs/"+o.ProcessingID, http.StatusSeeOther)
 		return
@@ -295,7 +296,10 @@ func (t *Simulator) answerACS(o *Order, outcome Outcome) {
 	if o.Stage != StageACS {
 		return
 	}
-	if outcome == "success" {
+	switch {
+	case outcome == "success" && o.is(recipe.FailsAuthentication):
+		outcome = CodeAuthentication
+	case outcome == "success":
 		o.Card.behaviour = behaviourSuccess
 	}
 	_ = t.complete(o, outcome) // not terminal, outcome known

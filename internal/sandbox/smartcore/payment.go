@@ -27,6 +27,7 @@ func (t *Simulator) open(c *call, o *Order) *answer {
 	}
 	o.FormURL = c.base + "/payment/" + o.ProcessingID
 	o.History, o.Callbacks = []Event{}, []*Callback{}
+	t.openRecipe(c, o)
 	t.orders.add(o)
 	return nil
 }

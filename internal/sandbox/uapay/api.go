@@ -137,6 +137,7 @@ func (t *Simulator) api(name string, fn endpoint) http.HandlerFunc {
 			external := t.externalOf(c)
 			t.calls.Describe(kept, external, scrub(map[string]any{"params": map[string]any(c.params), "data": map[string]any(c.data)}))
 			if rejected == nil {
+				t.startRecipe(c)
 				plan = t.faults.Take(name, external, fault.HTTP...)
 				if reads[name] {
 					c.checks = t.faults.Take(name, external, fault.Check...)

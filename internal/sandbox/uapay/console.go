@@ -10,6 +10,7 @@ import (
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/page"
+	"payrelay/internal/sandbox/recipe"
 )
 
 // consoleRoutes is the developer's page. Forms that another site's page
@@ -43,6 +44,7 @@ type consoleView struct {
 	Outcomes  []Outcome
 	Later     []string
 	JSON      string
+	Recipes   []recipe.Recipe // that are on
 	Cards     []testCard
 	Invented  []Invented
 	Known     []string
@@ -95,7 +97,7 @@ func testCards() []testCard {
 
 func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 	return &consoleView{
-		Console: t.Console(r, marker, t.cfg.Hosts), Clients: t.cfg.Merchants,
+		Console: t.Console(r, marker, t.cfg.Hosts), Recipes: recipe.Listed(t.cfg.Recipes), Clients: t.cfg.Merchants,
 		Orders: t.Orders(100), Endpoints: append(Endpoints(), fault.AtCallback), Variants: Variants(),
 		Outcomes: Outcomes(), Later: Afterwards(), Cards: testCards(), Invented: InventedCodes(), Known: documented, Assumed: assumed,
 	}

@@ -369,3 +369,17 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.Len(t, s.cards.all, 3)
 	require.Equal(t, "o9", s.any("same").ID)
 }
+
+func TestRecipesActOnlyWhereTheyAreOn(t *testing.T) {
+	t.Parallel()
+	for _, on := range []bool{false, true} {
+		b := newBundle(t, nil)
+		b.simulator.cfg.Recipes = on
+		b.invoice("r", object{"amount": 777708})
+		require.NoError(t, b.simulator.Complete("r", "success"))
+		o, _ := b.simulator.Order("r")
+		require.Len(t, o.Callbacks, 1)
+		require.Equal(t, on, o.Callbacks[0].Suppressed != "", "%v", on)
+		require.Equal(t, on, len(b.simulator.Faults()) == 1)
+	}
+}

@@ -78,6 +78,7 @@ func (t *Simulator) register(o *Order) {
 	}
 	o.Callbacks = []*Callback{}
 	t.store.add(o)
+	t.openRecipe(o)
 }
 
 // findInvoice returns an invoice of the caller by a request's id, nil when there is none.

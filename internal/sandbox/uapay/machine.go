@@ -10,6 +10,7 @@ import (
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/names"
+	"payrelay/internal/sandbox/recipe"
 )
 
 // Functions of this file expect the simulator's mutex to be held, except those that say otherwise.
@@ -66,6 +67,7 @@ func (t *Simulator) end(o *Order, p *Payment, system string) {
 	}
 	t.set(o, p, stage, system, invoicerOf(system))
 	t.callback(o, p)
+	t.afterRecipe(o, false)
 	if system == SystemFinished && o.Type == "SUBSCRIBE" {
 		t.planCharge(o)
 	}
@@ -103,6 +105,17 @@ func (t *Simulator) rule(o *Order, p *Payment) *Rule {
 func (t *Simulator) decide(o *Order, p *Payment) {
 	if r := t.rule(o, p); r != nil {
 		t.apply(o, p, r.Outcome)
+		return
+	}
+	switch {
+	case o.is(recipe.Paid):
+		t.apply(o, p, "success")
+		return
+	case o.is(recipe.Declined):
+		t.apply(o, p, "fail")
+		return
+	case o.is(recipe.FailsAuthentication) && o.Kind != KindA2C && !p.unchallenged:
+		t.apply(o, p, "3ds")
 		return
 	}
 	card := p.Card
@@ -215,6 +228,10 @@ func (t *Simulator) lookup(o *Order, p *Payment, code string) bool {
 
 // confirmed goes on after a challenge that was passed.
 func (t *Simulator) confirmed(o *Order, p *Payment) {
+	if o.is(recipe.FailsAuthentication) {
+		t.end(o, p, SystemRejected)
+		return
+	}
 	t.set(o, p, StagePending, SystemPending, InvoicerNew)
 	if p.hosted {
 		t.succeed(o, p)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"payrelay/internal/sandbox/callback"
+	"payrelay/internal/sandbox/recipe"
 	"payrelay/internal/sandbox/testcard"
 )
 
@@ -147,6 +148,8 @@ type Order struct {
 	outbox  callback.Outbox
 	// muted keeps callbacks back.
 	muted bool
+	// recipe is what happens to the order by its amount, nil for nothing.
+	recipe *recipe.Recipe
 }
 
 // Payment is one attempt to pay an order.

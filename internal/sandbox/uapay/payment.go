@@ -236,6 +236,10 @@ func (t *Simulator) reversePayment(c *call) answer {
 		return reject(CodeState, "payment is not finished")
 	case amount > left:
 		return reject(CodeAmount, "amount is above what is left")
+	case o.recipe != nil && o.recipe.RefundFails:
+		t.note(o, "reverse of %d refused", amount)
+		t.afterRecipe(o, true)
+		return reject(CodeState, "the refund was declined")
 	case t.settings.PartialReverseOnce && p.Refunded > 0:
 		return reject(CodeState, "payment was partly reversed already")
 	}
