@@ -35,6 +35,7 @@ type cli struct {
 	Mandate           mandateCmd           `cmd:"" help:"Mandates: by which customers are charged again."`
 	Dispute           disputeCmd           `cmd:"" help:"Money of payments that moved without payrelay: chargebacks, refunds made elsewhere, money that came twice."`
 	TransactionReport transactionReportCmd `cmd:"" name:"statement" help:"Statements, for operators."`
+	Listen            listenCmd            `cmd:"" help:"Print a shop's notifications as they come, and forward them to an endpoint of its developer's."`
 	Feed              feedCmd              `cmd:"" help:"The event feeds of shops, for operators."`
 	Cards             cardsCmd             `cmd:"" help:"Card numbers where none belong."`
 	Erase             eraseCmd             `cmd:"" help:"What is said of orders and customers, erased for good."`

@@ -286,4 +286,7 @@ func TestAfterIsAnotherNameOfCursor(t *testing.T) {
 	w := b.send(t, "GET", "/v1/events?after=NzQ1LjE&cursor=NzQ1LjE", "")
 	require.Equal(t, 422, w.Code)
 	require.Contains(t, w.Body.String(), "another name of cursor")
+	w = b.send(t, "GET", "/v1/events?cursor=NzQ1LjE&since=2026-11-21T12:00:00Z", "")
+	require.Equal(t, 422, w.Code)
+	require.Contains(t, w.Body.String(), "since")
 }

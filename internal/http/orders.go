@@ -94,6 +94,16 @@ func (s *server) listNotifications(ctx context.Context, _ *call, q oapi.ListNoti
 		}
 		cursor = q.After
 	}
+	if q.Since != nil {
+		if cursor != nil {
+			return reply{}, problems{{Field: "since", Message: "is for a first page: leave it out when you send a cursor"}}.err()
+		}
+		begin, err := s.Orders.FeedCursor(ctx, shopID(ctx), *q.Since)
+		if err != nil {
+			return reply{}, err
+		}
+		cursor = &begin
+	}
 	page, err := s.Orders.Feed(ctx, shopID(ctx), valueOf(cursor), pageSize(q.Limit))
 	if err != nil {
 		return reply{}, err

@@ -47,6 +47,7 @@ type Orders interface {
 	EndedAttempts(ctx context.Context, key payment.Key) ([]payment.EndedAttempt, error)
 	Notified(ctx context.Context, key payment.Key) ([]payment.Notified, error)
 	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (payment.FeedPage, error)
+	FeedCursor(ctx context.Context, shop uuid.UUID, since time.Time) (string, error)
 	Dispute(ctx context.Context, shop, id uuid.UUID) (payment.Dispute, error)
 	Disputes(ctx context.Context, f payment.DisputeFilter) (payment.Page[payment.Dispute], error)
 	ResolveDispute(ctx context.Context, shop, id uuid.UUID, action payment.DisputeAction) (payment.Dispute, error)

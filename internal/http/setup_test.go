@@ -265,6 +265,13 @@ func (b *book) Notified(ctx context.Context, _ payment.Key) ([]payment.Notified,
 	}}, b.called(ctx, "notified")
 }
 
+func (b *book) FeedCursor(ctx context.Context, _ uuid.UUID, since time.Time) (string, error) {
+	if since.After(at) {
+		return "c1", b.called(ctx, "feed cursor")
+	}
+	return "", b.called(ctx, "feed cursor")
+}
+
 func (b *book) Feed(ctx context.Context, _ uuid.UUID, after string, _ int) (payment.FeedPage, error) {
 	if after != "" {
 		return payment.FeedPage{Cursor: after}, b.called(ctx, "feed") // nothing came later

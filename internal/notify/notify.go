@@ -32,7 +32,7 @@ func Lease() (lease, timeout time.Duration) {
 	return timeout + slack(), timeout
 }
 
-// Config is what a Notifier needs. Only Outbox is required.
+// Config is what a Notifier needs. Only Outbox is required, and not even that for Try.
 type Config struct {
 	Outbox payment.Outbox
 	Log    zerolog.Logger

@@ -27,6 +27,12 @@ const (
 	userAgent = "payrelay"
 )
 
+// Try makes one attempt of a delivery that is in no outbox, as every attempt is made, and writes nothing down.
+func (n *Notifier) Try(ctx context.Context, d *payment.Delivery) payment.Attempt {
+	a, _ := n.attempt(ctx, d)
+	return a
+}
+
 // attempt sends d once and says how that ended.
 func (n *Notifier) attempt(ctx context.Context, d *payment.Delivery) (payment.Attempt, outcome) {
 	a := payment.Attempt{At: n.now()}

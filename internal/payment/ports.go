@@ -67,6 +67,8 @@ type Store interface {
 	// Feed returns the shop's notifications in an order that never changes, after a cursor; nothing is ever inserted
 	// before a place that was handed out.
 	Feed(ctx context.Context, shop uuid.UUID, after string, limit int) (FeedPage, error)
+	// FeedCursor returns the place in the feed from which everything that was written at a time or later follows.
+	FeedCursor(ctx context.Context, shop uuid.UUID, since time.Time) (string, error)
 
 	// Account returns an account with its secrets.
 	Account(ctx context.Context, id uuid.UUID) (Account, error)

@@ -226,6 +226,11 @@ func (s *Service) Feed(ctx context.Context, shop uuid.UUID, after string, limit 
 	return s.Store.Feed(ctx, shop, after, limit)
 }
 
+// FeedCursor returns where a shop's notifications of a time and later begin.
+func (s *Service) FeedCursor(ctx context.Context, shop uuid.UUID, since time.Time) (string, error) {
+	return s.Store.FeedCursor(ctx, shop, since)
+}
+
 // newOrder returns an order in its first state, with its id at the provider for an attempt. It is not stored yet.
 func (s *Service) newOrder(ctx context.Context, o Order, attempt int) (*Order, error) {
 	id, err := s.Store.ProviderOrderID(ctx, o.ShopID, o.Kind, o.Reference, attempt)

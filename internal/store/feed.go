@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"math"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -93,6 +95,29 @@ func (s *Store) addOld(ctx context.Context, item *payment.FeedItem, key payment.
 		item.Transition.Dispute, err = s.disputeOfStep(ctx, key, sequence)
 	}
 	return err
+}
+
+// FeedCursor implements payment.Store. Times follow places but for the length of a transaction, so the place is searched by halves,
+// and a margin earlier.
+func (s *Store) FeedCursor(ctx context.Context, shop uuid.UUID, since time.Time) (string, error) {
+	var cursor string
+	err := s.read(ctx, "find a place in the feed", func(ctx context.Context, q *db.Queries) error {
+		place, err := q.FeedPlace(ctx, db.FeedPlaceParams{ShopID: shop, CursorEpoch: math.MaxInt64})
+		if err != nil {
+			return err
+		}
+		before := sort.Search(int(place.Last), func(before int) bool {
+			if err != nil {
+				return true
+			}
+			var at time.Time
+			at, err = q.FeedTime(ctx, db.FeedTimeParams{ShopID: shop, Position: int64(before) + 1})
+			return !at.Before(since.Add(-rewindMargin))
+		})
+		cursor = feedCursor(place.Epoch, int64(before))
+		return err
+	})
+	return cursor, err
 }
 
 // place is where a cursor stands. The zero value is the beginning of the feed.

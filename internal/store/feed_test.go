@@ -198,3 +198,22 @@ func TestACursorOfALostPlaceIsSetBack(t *testing.T) {
 		require.ErrorContains(t, err, "append-only", sql)
 	}
 }
+
+// A time is a place in the feed: what was written then or later follows, and at most a minute of what came before.
+func TestFeedBeginsAtATime(t *testing.T) {
+	t.Parallel()
+	b := newFixture(t)
+	start := b.clock.Now()
+	begin, err := b.FeedCursor(t.Context(), b.shop.ID, start)
+	require.NoError(t, err)
+	require.Empty(t, b.sequences(t, begin), "an empty feed has a place, too")
+	for i := range 9 {
+		b.paid(t, "r-"+strconv.Itoa(i), 1000)
+		b.clock.Add(10 * time.Minute)
+	}
+	for minutes, want := range map[int]int{-60: 9, 0: 9, 1: 9, 5: 8, 10: 8, 42: 4, 81: 1, 85: 0, 1000: 0} {
+		cursor, err := b.FeedCursor(t.Context(), b.shop.ID, start.Add(time.Duration(minutes)*time.Minute))
+		require.NoError(t, err)
+		require.Len(t, b.sequences(t, cursor), want, "%d minutes after the start", minutes)
+	}
+}

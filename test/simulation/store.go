@@ -430,6 +430,9 @@ func (s *store) Feed(context.Context, uuid.UUID, string, int) (payment.FeedPage,
 	return payment.FeedPage{}, nil
 }
 
+// FeedCursor implements payment.Store. No scenario asks.
+func (s *store) FeedCursor(context.Context, uuid.UUID, time.Time) (string, error) { return "", nil }
+
 // Account implements payment.Store.
 func (s *store) Account(_ context.Context, id uuid.UUID) (payment.Account, error) {
 	for _, a := range s.accounts {

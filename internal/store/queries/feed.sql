@@ -12,6 +12,10 @@ FROM notifications n JOIN orders o ON o.shop_id = n.shop_id AND o.id = n.order_i
 WHERE n.shop_id = @shop_id AND n.position > @after_position
 ORDER BY n.position LIMIT @max_rows;
 
+-- name: FeedTime :one
+-- When the notification at a place, or the next one, was written.
+SELECT n.created_at FROM notifications n WHERE n.shop_id = @shop_id AND n.position >= @position ORDER BY n.position LIMIT 1;
+
 -- name: RaiseFeedEpoch :one
 INSERT INTO feed_epochs (epoch, since)
 SELECT greatest(@at_millis::bigint, coalesce(max(e.epoch), 0) + 1), @since::timestamptz FROM feed_epochs e

@@ -1279,6 +1279,9 @@ type ListNotificationsParams struct {
 
 	// After Another name of `cursor`.
 	After *string `form:"after,omitempty" json:"after,omitempty"`
+
+	// Since Where to begin, for a first page: at what was written then or later. A little of the minute before comes too. Go on with `last_cursor`. Write the `+` of a zone as `%2B`.
+	Since *time.Time `form:"since,omitempty" json:"since,omitempty"`
 }
 
 // ListMandatesParams defines parameters for ListMandates.

@@ -88,6 +88,23 @@ func (q *Queries) FeedPlace(ctx context.Context, arg FeedPlaceParams) (FeedPlace
 	return i, err
 }
 
+const FeedTime = `-- name: FeedTime :one
+SELECT n.created_at FROM notifications n WHERE n.shop_id = $1 AND n.position >= $2 ORDER BY n.position LIMIT 1
+`
+
+type FeedTimeParams struct {
+	ShopID   uuid.UUID `db:"shop_id"`
+	Position int64     `db:"position"`
+}
+
+// When the notification at a place, or the next one, was written.
+func (q *Queries) FeedTime(ctx context.Context, arg FeedTimeParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, FeedTime, arg.ShopID, arg.Position)
+	var created_at time.Time
+	err := row.Scan(&created_at)
+	return created_at, err
+}
+
 const RaiseFeedEpoch = `-- name: RaiseFeedEpoch :one
 INSERT INTO feed_epochs (epoch, since)
 SELECT greatest($1::bigint, coalesce(max(e.epoch), 0) + 1), $2::timestamptz FROM feed_epochs e
