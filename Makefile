@@ -20,7 +20,7 @@ GENERATED := '*.gen.go' 'internal/*/internal/'
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract compatible brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
+CHECKS := test format vet tidy generated contract compatible clients brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -126,6 +126,7 @@ tidy: ## fail if go.mod or go.sum is not tidy
 generate: ## make the code that comes from SQL and from the OpenAPI document
 	$(TOOL) sqlc generate
 	$(TOOL) oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml
+	$(TOOL) oapi-codegen -config client/go/oapi-codegen.yaml api/openapi.yaml
 
 .PHONY: generated
 generated: generate ## fail if generate changes a committed file
@@ -136,6 +137,10 @@ generated: generate ## fail if generate changes a committed file
 .PHONY: contract
 contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml, and try the clients that generators make of it
 	cd test/contract && go vet . && go test -count=1 .
+
+.PHONY: clients
+clients: ## test the clients in Go and TypeScript
+	cd client/go && go vet . && CGO_ENABLED=1 go test -race .
 
 test/contract/node_modules/.package-lock.json: test/contract/package-lock.json
 	cd test/contract && npm ci --loglevel=error

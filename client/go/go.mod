@@ -1,0 +1,3 @@
+module payrelay/client/go
+
+go 1.24
