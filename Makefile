@@ -16,11 +16,12 @@ VULNDB  ?= https://vuln.go.dev
 OUT     ?= bin/server
 
 # What generate writes.
-GENERATED := '*.gen.go' 'internal/*/internal/'
+GENERATED := '*.gen.go' 'internal/*/internal/' $(RULES)
+RULES     := deploy/kubernetes/monitoring/rules.yaml
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract compatible clients brands rules workflows race fuzz simulation simulation-bugs faults drill lint release
+CHECKS := test format vet tidy generated contract compatible clients brands rules kubernetes workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -123,10 +124,12 @@ tidy: ## fail if go.mod or go.sum is not tidy
 	go mod tidy -diff
 
 .PHONY: generate
-generate: ## make the code that comes from SQL and from the OpenAPI document
+generate: ## make the code that comes from SQL and from the OpenAPI document, and the alert rules for Kubernetes
 	$(TOOL) sqlc generate
 	$(TOOL) oapi-codegen -config api/oapi-codegen.yaml api/openapi.yaml
 	$(TOOL) oapi-codegen -config client/go/oapi-codegen.yaml api/openapi.yaml
+	{ printf '%s\n' '# Made of deploy/prometheus/rules by make generate.' 'apiVersion: monitoring.coreos.com/v1' 'kind: PrometheusRule' \
+	  'metadata: {name: payrelay}' 'spec:'; sed -E 's/^(.)/  \1/' deploy/prometheus/rules/payrelay.yml; } > $(RULES)
 
 .PHONY: generated
 generated: generate ## fail if generate changes a committed file
@@ -207,6 +210,10 @@ simulation-bugs: ## show that the simulation finds each planted bug, and after h
 rules: ## check and test Prometheus's configuration and alert rules
 	promtool check config deploy/prometheus/prometheus.yml
 	promtool test rules deploy/prometheus/tests/payrelay.yml
+
+.PHONY: kubernetes
+kubernetes: ## build the manifests, decode them strictly, and compare them with the service and with each other
+	cd deploy/kubernetes/test && go vet . && go test -count=1 .
 
 .PHONY: workflows
 workflows: ## check the workflows of CI
