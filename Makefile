@@ -55,9 +55,10 @@ release: ## build dist/: servers that are the same wherever they are built, thei
 	tools/release/run
 
 .PHONY: keep
-keep: ## keep what a release promises, to compare later ones with: the contract. VERSION=v1.2.3
+keep: ## keep what a release promises, to compare later ones with: the contract and the database's schema. VERSION=v1.2.3
 	@[[ $(VERSION) =~ ^v[0-9]+\.[0-9]+\.[0-9]+$$ ]] || { echo 'say which release: make keep VERSION=v1.2.3'; exit 1; }
 	cp api/openapi.yaml api/released/$(VERSION).yaml
+	go test -count=1 -run '^TestReleasedSchemasAreStillMade$$' ./migrations -args -keep $(VERSION)
 
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known weaknesses in what production runs. VULNDB=file:///… for a copy of the database

@@ -165,10 +165,11 @@ CREATE TABLE routing_sets (
     author       text NOT NULL,
     reason       text NOT NULL,                             -- why it was made
     created_at   timestamptz NOT NULL,
-    activated_at timestamptz CONSTRAINT routing_sets_activated CHECK ((state = 'draft') = (activated_at IS NULL)), -- the last time
-    CONSTRAINT routing_sets_versions UNIQUE NULLS NOT DISTINCT (shop_id, version)
+    activated_at timestamptz CONSTRAINT routing_sets_activated CHECK ((state = 'draft') = (activated_at IS NULL)) -- the last time
 );
-CREATE UNIQUE INDEX routing_sets_active ON routing_sets (shop_id) NULLS NOT DISTINCT WHERE state = 'active';
+-- Nulls count as equal, which Postgres 14 cannot say in another way.
+CREATE UNIQUE INDEX routing_sets_versions ON routing_sets ((coalesce(shop_id, '00000000-0000-0000-0000-000000000000')), version);
+CREATE UNIQUE INDEX routing_sets_active ON routing_sets ((coalesce(shop_id, '00000000-0000-0000-0000-000000000000'))) WHERE state = 'active';
 
 -- In which countries cards were issued, by their first digits: the list that was imported last. See docs/routing.md.
 CREATE TABLE bin_table (
