@@ -21,7 +21,7 @@ RULES     := deploy/kubernetes/monitoring/rules.yaml
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test format vet tidy generated contract compatible clients brands rules kubernetes workflows race fuzz simulation simulation-bugs faults drill lint release
+CHECKS := test scenarios format vet tidy generated contract compatible clients brands rules kubernetes workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -85,6 +85,10 @@ test: ## run the tests
 test-postgres: ## run the tests that need Postgres on the version whose programs are in the folder POSTGRES_BIN
 	@[[ -n "$${POSTGRES_BIN:-}" ]] || { echo 'say which: POSTGRES_BIN=/usr/lib/postgresql/17/bin'; exit 1; }
 	go test -count=1 -timeout 40m ./internal/store/... ./internal/worker/... ./migrations/... ./test/e2e
+
+.PHONY: scenarios
+scenarios: ## run the scenarios of a shop against the whole service; SCENARIOS="--only 'hold-*'" for some
+	go run ./cmd/server scenarios $(SCENARIOS)
 
 .PHONY: test-container
 test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker

@@ -54,12 +54,14 @@ func DefaultMerchants() []Merchant {
 		Accounts: []Account{
 			{Name: "EUR-sandbox", Currency: "EUR"},
 			{Name: "EUR-sandbox-payout", Currency: "EUR", Payout: true, Balance: 100_000_000},
+			{Name: "PLN-sandbox", Currency: "PLN"},
 		},
 	}, {
 		Key: "second", Secret: "asdfgh", Name: "Demo shop",
 		Accounts: []Account{
 			{Name: "EUR-second", Currency: "EUR"},
 			{Name: "EUR-second-payout", Currency: "EUR", Payout: true, Balance: 100_000_000},
+			{Name: "PLN-second", Currency: "PLN"},
 		},
 	}}
 }
