@@ -1076,8 +1076,8 @@ type PaymentRequest struct {
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
-	ReturnUrls ReturnURLs `json:"return_urls,omitempty,omitzero"`
+	// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
+	ReturnURLs ReturnURLs `json:"return_urls,omitempty,omitzero"`
 
 	// SiteURL Your shop's default if you leave it out.
 	SiteURL string `json:"site_url,omitempty,omitzero"`
@@ -1100,8 +1100,8 @@ type PayoutCardRequest struct {
 	// Reference Your own id for the order, unique for each kind: printable ASCII without `|`. That of a payment or payout must not end with `~late`, nor with `~late` and a digit, nor with `~sub-` and 16 hexadecimal digits or `~due-` and two numbers; that of a refund must not be `dispute-ID-NUMBER`.
 	Reference Reference `json:"reference"`
 
-	// ReturnUrls Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
-	ReturnUrls ReturnURLs `json:"return_urls,omitempty,omitzero"`
+	// ReturnURLs Where the customer's browser goes afterwards. A return proves nothing about money. UAPAY knows one address; send it `status` alone. If you leave all of them out, your shop's defaults are used, as far as the provider has a field for them.
+	ReturnURLs ReturnURLs `json:"return_urls,omitempty,omitzero"`
 }
 
 // PayoutMethodInput defines model for PayoutMethodInput.
@@ -1586,6 +1586,9 @@ type ListNotificationsParams struct {
 
 	// After Another name of `cursor`.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Since Where to begin, for a first page: at what was written then or later. A little of the minute before comes too. Go on with `last_cursor`. Write the `+` of a zone as `%2B`.
+	Since time.Time `form:"since,omitempty" json:"since,omitempty,omitzero"`
 }
 
 // ListMandatesParams is what the list is narrowed by.
@@ -1907,7 +1910,7 @@ func (c *Client) AllAttempts(ctx context.Context, id string, query ListAttemptsP
 
 // RefreshOrder Ask the provider now. It is POST /v1/orders/{id}/refresh.
 //
-// Seldom needed, unfinished orders are checked anyway. A final order is answered as it is, but for a transfer or payout whose money could still come back. If the provider cannot be asked, the order is answered as it is.
+// Seldom needed, unfinished orders are checked anyway. A final order is answered as it is, but for a transfer or payout whose money could still come back, and for a payment or payout that ended without money, which may have moved since. If the provider cannot be asked, the order is answered as it is.
 func (c *Client) RefreshOrder(ctx context.Context, id string, options ...Option) (*Order, error) {
 	return answer[Order](c.send(ctx, request{
 		method: "POST", path: "/v1/orders/{id}/refresh", id: &id, once: once(options),

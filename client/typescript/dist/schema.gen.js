@@ -1,0 +1,2 @@
+// Made of api/openapi.yaml by `make generate`. Do not edit.
+export {};
