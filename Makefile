@@ -198,6 +198,10 @@ faults: ## hurt a real service for FAULTTIME (2m) and compare the snapshots; pri
 drill: ## rotate every kind of secret under 20 orders a second and kill a replica in the middle; prints what was cut off. See docs/keys.md
 	go test -tags drill -count=1 -v -timeout 20m -run '^TestEverySecretIsRotatedUnderLoadAndAKill$$' ./test/e2e
 
+.PHONY: rolling
+rolling: ## restart two replicas one at a time under ROLLING_REQUESTS (10000) requests; fails if one is refused or cut. ROLLING_DRAIN_DELAY=0s shows what is lost without
+	ROLLING_REQUESTS=$(or $(ROLLING_REQUESTS),10000) go test -count=1 -v -timeout 60m -run '^TestARollingRestartLosesNoRequest$$' ./test/e2e
+
 .PHONY: attack
 attack: ## attack the real server without a key for ATTACKTIME (10s) in each way while a shop pays; prints what the shop lost
 	go run ./cmd/attack --for $(ATTACKTIME)

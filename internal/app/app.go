@@ -70,6 +70,7 @@ func Main() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal finds nobody who listens, and ends the process at once
 	return Execute(ctx, os.Args[1:], &Streams{Out: os.Stdout, Err: os.Stderr, Environ: os.Environ()})
 }
 

@@ -35,7 +35,8 @@ type config struct {
 	VisibilityDelay time.Duration  `env:"VISIBILITY_DELAY" envDefault:"0s" range:"0s to 24h" help:"For how long a provider's 'no such order' proves nothing; 0s is each provider's own delay. Set it only against a simulator."`
 	CallbackPolicy  string         `env:"CALLBACK_POLICY" envDefault:"verify" help:"verify: a callback that passes every rule settles its order. always_confirm: the provider is asked about every callback."`
 	LogLevel        string         `env:"LOG_LEVEL" envDefault:"info" help:"trace, debug, info, warn or error."`
-	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits for requests under way."`
+	DrainDelay      time.Duration  `env:"DRAIN_DELAY" envDefault:"10s" range:"0s to 5m" help:"How long the service serves on after SIGTERM, while /readyz says 503. Longer than your balancer takes to notice that."`
+	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"40s" range:"1s to 10m" help:"How long a stop waits, after DRAIN_DELAY, for requests under way."`
 	DatabasePool    int            `env:"DATABASE_POOL" envDefault:"20" range:"2 to 1000" help:"The most connections to Postgres."`
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many status polls of each provider's orders and how many deliveries run at once. A poll that waits longer than a second for its answer is not counted."`
 	CallbackRate    int            `env:"CALLBACK_RATE" envDefault:"100" range:"1 to 100000" help:"How many callbacks a second of one account are taken; five times as many at once. Raise it if an account has more orders than that."`

@@ -1,6 +1,10 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +25,7 @@ func TestNumbersOutOfRangeAreRefused(t *testing.T) {
 		"CALLBACK_RATE":    {good: []string{"1", "100000", ""}, bad: []string{"0", "-1", "100001"}, says: "from 1 to 100000"},
 		"MAX_CONNECTIONS":  {good: []string{"64", "1000000", ""}, bad: []string{"0", "63", "1000001"}, says: "from 64 to 1000000"},
 		"PROVIDER_TIMEOUT": {good: []string{"1s", "2m", ""}, bad: []string{"-30s", "0s", "999ms", "2m1s"}, says: "from 1s to 2m"},
+		"DRAIN_DELAY":      {good: []string{"0s", "5m", ""}, bad: []string{"-1s", "6m"}, says: "from 0s to 5m"},
 		"SHUTDOWN_TIMEOUT": {good: []string{"1s", "10m", ""}, bad: []string{"-1s", "0s", "11m"}, says: "from 1s to 10m"},
 		"VISIBILITY_DELAY": {good: []string{"0s", "1s", "24h", ""}, bad: []string{"-1s", "25h"}, says: "from 0s to 24h"},
 	} {
@@ -83,4 +88,31 @@ func TestDefaultsAreInRange(t *testing.T) {
 	c, err := loadConfig(enough)
 	require.NoError(t, err)
 	require.Equal(t, []any{20, 50, 30 * time.Second, 40 * time.Second, time.Duration(0)}, []any{c.DatabasePool, c.Workers, c.ProviderTimeout, c.ShutdownTimeout, c.VisibilityDelay})
+}
+
+// What kills the service after a while waits until it has drained and finished.
+func TestAStopHasItsTime(t *testing.T) {
+	t.Parallel()
+	c, err := loadConfig(enough)
+	require.NoError(t, err)
+	grace := regexp.MustCompile(`\b(terminationGracePeriodSeconds|stop_grace_period): (\d+)`)
+	found := map[string]bool{}
+	compare := func(file string) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range grace.FindAllSubmatch(text, -1) {
+			found[string(m[1])] = true
+			seconds, err := strconv.Atoi(string(m[2]))
+			require.NoError(t, err)
+			require.Greater(t, time.Duration(seconds)*time.Second, c.DrainDelay+c.ShutdownTimeout+idleGrace, file)
+		}
+	}
+	compare("../../docker-compose.yml")
+	require.NoError(t, filepath.WalkDir("../../deploy/kubernetes", func(file string, _ os.DirEntry, err error) error {
+		if text, readErr := os.ReadFile(file); err == nil && readErr == nil && strings.Contains(string(text), "/readyz") && strings.HasSuffix(file, ".yaml") {
+			compare(file)
+		}
+		return err
+	}))
+	require.Len(t, found, 2)
 }

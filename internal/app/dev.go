@@ -136,7 +136,7 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 	if sites.simulator != nil {
 		g.Go(func() error { return sites.simulator.Run(ctx) })
 	}
-	g.Go(func() error { return a.run(ctx, sites.all()...) })
+	g.Go(func() error { return a.run(ctx, sites.admin, sites.served()...) })
 	if err := g.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -189,6 +189,7 @@ func (d devCmd) config(io *Streams, databaseURL string) (config, error) {
 		return c, err
 	}
 	c.PublicURL, c.ListenAddr, c.AdminAddr, c.LogLevel = "", "", "", ""
+	c.DrainDelay = 0 // there is no balancer
 	c.ShutdownTimeout, c.CallbackRate = 5*time.Second, 1000
 	c.VisibilityDelay = 5 * time.Second // the simulators show an order at once; nobody wants to wait for a provider's minutes
 	if t := lookup(io.Environ, "VISIBILITY_DELAY"); t != "" {

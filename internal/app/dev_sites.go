@@ -26,8 +26,9 @@ type devSites struct {
 	sandboxURL, sandboxPublic string
 }
 
-func (s *devSites) all() []*listener {
-	sites := []*listener{s.api, s.admin, s.shop}
+// served are all but the admin listener.
+func (s *devSites) served() []*listener {
+	sites := []*listener{s.api, s.shop}
 	if s.sandbox != nil {
 		sites = append(sites, s.sandbox)
 	}

@@ -35,7 +35,7 @@ func (runCmd) Run(ctx context.Context, io *Streams) error {
 	}
 	defer reserveHeap()()
 	log.Info().EmbedObject(thisBuild()).Str("api", api.url()).Str("admin", admin.url()).Msg("serving")
-	return a.run(ctx, api, admin)
+	return a.run(ctx, admin, api)
 }
 
 // listeners opens the two listeners.

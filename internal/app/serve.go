@@ -27,7 +27,12 @@ type listener struct {
 	server      *http.Server
 	connections *connlimit.Limiter
 	own         bool // of the service, not of a development one's neighbours
+	leaving     atomic.Bool
 }
+
+// leave makes every answer from now on the last of its connection. Clients that keep connections open go elsewhere by
+// themselves, so that none is idle, with a request perhaps on its way, when the server closes it.
+func (s *listener) leave() { s.leaving.Store(true) }
 
 // idleGrace is how long a connection on which nothing was asked may still speak when the server stops. Clients open some in
 // advance; net/http would wait 5 s for each.
@@ -67,10 +72,17 @@ func reachable(addr string) string {
 	return addr
 }
 
-// serve runs the listeners until ctx is done, then lets requests under way finish within drain.
-func serve(ctx context.Context, drain time.Duration, sites ...*listener) error {
+// serve runs the listeners until ctx is done, then lets requests under way finish within limit.
+func serve(ctx context.Context, limit time.Duration, sites ...*listener) error {
 	var g errgroup.Group
 	for _, s := range sites {
+		handler := s.server.Handler
+		s.server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if s.leaving.Load() {
+				w.Header().Set("Connection", "close")
+			}
+			handler.ServeHTTP(w, r)
+		})
 		g.Go(func() error {
 			if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve the %s: %w", s.name, err)
@@ -79,7 +91,7 @@ func serve(ctx context.Context, drain time.Duration, sites ...*listener) error {
 		})
 		g.Go(func() error {
 			<-ctx.Done()
-			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 			defer cancel()
 			defer time.AfterFunc(idleGrace, func() { s.connections.CloseNew() }).Stop()
 			if err := s.server.Shutdown(stop); err != nil {
@@ -108,16 +120,17 @@ func adminHandler(h *health, gatherer prometheus.Gatherer, profiles bool) http.H
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if h.draining.Load() {
+			text(w, http.StatusServiceUnavailable, "stopping")
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		switch err := h.ready(ctx); {
-		case h.draining.Load():
-			text(w, http.StatusServiceUnavailable, "stopping")
-		case err != nil:
+		if err := h.ready(ctx); err != nil {
 			text(w, http.StatusServiceUnavailable, "the database does not answer")
-		default:
-			text(w, http.StatusOK, "ready")
+			return
 		}
+		text(w, http.StatusOK, "ready")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true, Timeout: 10 * time.Second}))
 	if profiles {

@@ -202,35 +202,55 @@ func (a *app) shopName(ctx context.Context, id uuid.UUID) string {
 	return name
 }
 
-// run serves until ctx is done, then stops without dropping what is under way: first it says that it is not ready,
-// then listeners close, then jobs end, then the database is let go.
-func (a *app) run(ctx context.Context, sites ...*listener) error {
+// run serves until ctx is done, then stops without dropping what is under way. First it says that it is not ready, and serves on
+// until balancers have seen that. Then listeners close and jobs end. The admin listener closes after them, and the database is
+// let go last.
+func (a *app) run(ctx context.Context, admin *listener, sites ...*listener) error {
 	defer a.pool.Close()
-	var g errgroup.Group
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	for _, s := range sites {
+	for _, s := range append(sites, admin) {
 		if s.own {
 			a.own.listen(s.listener)
 		}
 	}
-	g.Go(func() error { defer cancel(); return a.workers.Run(ctx) })
-	g.Go(func() error { a.clock.Keep(ctx, a.log); return nil })
-	g.Go(func() error { a.store.KeepKeyUses(ctx, a.log); return nil })
+	ctx, stop := context.WithCancel(ctx) // ends when a stop is asked for, or when a part has failed
+	defer stop()
+	serving, leave := context.WithCancel(context.WithoutCancel(ctx)) // ends after the drain delay
+	defer leave()
+	running, end := context.WithCancel(context.WithoutCancel(ctx)) // ends when nobody is served any more
+	defer end()
+
+	var served, kept errgroup.Group
+	kept.Go(func() error { defer stop(); return serve(running, time.Second, admin) })
+	kept.Go(func() error { a.clock.Keep(running, a.log); return nil })
+	kept.Go(func() error { a.store.KeepKeyUses(running, a.log); return nil })
 	if a.config.HealthDemotion == "on" {
-		g.Go(func() error { a.store.KeepHealth(ctx, a.log); return nil })
+		kept.Go(func() error { a.store.KeepHealth(running, a.log); return nil })
 	} else {
-		g.Go(func() error { a.store.EndDemotions(ctx, a.log); return nil })
+		kept.Go(func() error { a.store.EndDemotions(running, a.log); return nil })
 	}
-	g.Go(func() error { a.store.KeepReplica(ctx, hostName(), thisBuild().Version, a.log); return nil })
-	g.Go(func() error { defer cancel(); return serve(ctx, a.config.ShutdownTimeout, sites...) })
-	g.Go(func() error {
+	kept.Go(func() error { a.store.KeepReplica(running, hostName(), thisBuild().Version, a.log); return nil })
+	served.Go(func() error { defer stop(); return a.workers.Run(serving) })
+	served.Go(func() error { defer stop(); return serve(serving, a.config.ShutdownTimeout, sites...) })
+	served.Go(func() error {
+		defer leave()
 		<-ctx.Done()
-		a.health.draining.Store(true)
-		a.log.Info().Msg("stopping")
+		a.drain(sites)
 		return nil
 	})
-	return g.Wait()
+	err := served.Wait()
+	end()
+	return errors.Join(err, kept.Wait())
+}
+
+// drain says that the service is not ready, and lets it serve on until balancers have seen that.
+func (a *app) drain(sites []*listener) {
+	a.health.draining.Store(true)
+	for _, s := range sites {
+		s.leave()
+	}
+	a.log.Info().Stringer("drain_delay", a.config.DrainDelay).Msg("stopping: not ready, and serving on for the drain delay; a second signal ends the process at once")
+	time.Sleep(a.config.DrainDelay)
+	a.log.Info().Msg("stopping: closed to new requests, finishing those under way")
 }
 
 // checkDatabase says what to do when the schema is not the one this program needs.

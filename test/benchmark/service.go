@@ -49,7 +49,7 @@ func newService(ctx context.Context, binary, dir, databaseURL, provider, shop st
 	}
 	s.environ = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TZ=UTC", "DATABASE_URL=" + databaseURL, "PUBLIC_URL=http://" + s.api,
-		"LISTEN_ADDR=" + s.api, "ADMIN_ADDR=" + s.admin, "PPROF=true", "CALLBACK_RATE=100000",
+		"LISTEN_ADDR=" + s.api, "ADMIN_ADDR=" + s.admin, "PPROF=true", "DRAIN_DELAY=0s", "CALLBACK_RATE=100000",
 	}
 	keyset, err := s.command(ctx, "keyset", "new")
 	if err != nil {

@@ -137,7 +137,7 @@ type drillReplica struct {
 func (r *drillReplica) start(keyset string) {
 	r.process = startProcess(r.d.t, []string{
 		"DATABASE_URL=" + r.d.databaseURL, "SECRET_KEYSET=" + keyset, "PUBLIC_URL=" + r.d.front.url, "LISTEN_ADDR=" + r.address, "ADMIN_ADDR=" + r.admin,
-		"LOG_LEVEL=warn", "SHUTDOWN_TIMEOUT=20s", "CALLBACK_RATE=1000", "VISIBILITY_DELAY=5s",
+		"LOG_LEVEL=warn", "DRAIN_DELAY=0s", "SHUTDOWN_TIMEOUT=20s", "CALLBACK_RATE=1000", "VISIBILITY_DELAY=5s",
 	}, "run")
 	require.Eventually(r.d.t, func() bool {
 		req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+r.admin+"/readyz", nil)

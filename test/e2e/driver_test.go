@@ -241,7 +241,7 @@ func startService(t *testing.T, environ ...string) *service {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &service{log: &lockedBuffer{}}
 	done := make(chan int, 1)
-	for _, usual := range []string{"PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "SHUTDOWN_TIMEOUT=5s"} {
+	for _, usual := range []string{"PUBLIC_URL=https://pay.example.com", "LISTEN_ADDR=127.0.0.1:0", "ADMIN_ADDR=127.0.0.1:0", "LOG_LEVEL=info", "DRAIN_DELAY=0s", "SHUTDOWN_TIMEOUT=5s"} {
 		name, _, _ := strings.Cut(usual, "=")
 		if !slices.ContainsFunc(environ, func(given string) bool { return strings.HasPrefix(given, name+"=") }) {
 			environ = append(environ, usual)

@@ -161,7 +161,7 @@ func (r *run) startReplicas(ctx context.Context, keyset string) error {
 		rep.env = map[string]string{
 			"DATABASE_URL": r.Database.url(r.name, l.address()), "SECRET_KEYSET": keyset, "PUBLIC_URL": "http://" + r.front.address,
 			"LISTEN_ADDR": rep.address, "ADMIN_ADDR": rep.admin, "PROVIDER_TIMEOUT": providerTimeout.String(), "VISIBILITY_DELAY": visibilityDelay.String(),
-			"DATABASE_POOL": "12", "WORKERS": "16", "SHUTDOWN_TIMEOUT": "3s", "PAYRELAY_FAULTPOINTS_CLOCK": rep.clock,
+			"DATABASE_POOL": "12", "WORKERS": "16", "DRAIN_DELAY": "0s", "SHUTDOWN_TIMEOUT": "3s", "PAYRELAY_FAULTPOINTS_CLOCK": rep.clock,
 			"SSL_CERT_FILE":              filepath.Join(r.dir, authorityFile),
 			"PAYRELAY_FAULTPOINTS_TIMES": "notify_timeout=2s,notify_lease_slack=1s,notify_pause=1s,job_timeout=8s",
 		}
