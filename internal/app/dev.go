@@ -118,6 +118,12 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 	if err != nil {
 		return err
 	}
+	if sites.clock != nil {
+		if err := a.followClock(ctx, sites.clock); err != nil {
+			a.pool.Close()
+			return err
+		}
+	}
 	sites.api.server.Handler, sites.admin.server.Handler = a.api, a.admin
 	sites.api.own, sites.admin.own = true, true
 	sites.api.connections, sites.admin.connections = a.connections["api"], a.connections["admin"]

@@ -12,15 +12,17 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/sandbox"
+	"payrelay/internal/sandbox/clock"
 	"payrelay/internal/sandbox/control"
 )
 
 // devSites are the listeners of `dev` and the provider simulator.
 type devSites struct {
 	api, admin, shop *listener
-	// sandbox and simulator are nil if the simulator runs elsewhere.
+	// sandbox, simulator and clock are nil if the simulator runs elsewhere.
 	sandbox   *listener
 	simulator *sandbox.Sandbox
+	clock     *clock.Clock
 	hosts     control.Hosts // of single merchants
 	// sandboxURL is where this service reaches the simulator, sandboxPublic where browsers do.
 	sandboxURL, sandboxPublic string
@@ -65,7 +67,10 @@ func (d devCmd) simulate(s *devSites, log zerolog.Logger) (err error) {
 	if s.hosts, err = d.SandboxHosts.open(context.Background(), s.sandbox); err != nil {
 		return err
 	}
-	if s.simulator, err = sandbox.New(sandbox.Config{PublicURL: s.sandboxPublic, Hosts: s.hosts, Recipes: d.Recipes, Log: log}); err != nil {
+	if s.clock, err = openClock(d.Data, d.Fresh); err != nil {
+		return err
+	}
+	if s.simulator, err = sandbox.New(sandbox.Config{PublicURL: s.sandboxPublic, Hosts: s.hosts, Recipes: d.Recipes, Clock: s.clock, Log: log}); err != nil {
 		return err
 	}
 	s.sandbox.server.Handler = s.simulator.Handler()

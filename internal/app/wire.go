@@ -55,6 +55,8 @@ type app struct {
 	// connections are the limiters of the listeners "api" and "admin".
 	connections map[string]*connlimit.Limiter
 	shopNames   sync.Map // shop id → name
+	underway    underway // calls to providers
+	mandatesDue chan struct{}
 }
 
 // assemble connects everything. demo allows the keys that `dev` hands out.
@@ -83,7 +85,7 @@ func assemble(ctx context.Context, c config, log zerolog.Logger, demo bool) (*ap
 	lease, timeout := notify.Lease()
 	queue := worker.NewQueue(worker.QueueConfig{Lease: lease, Timeout: timeout, Now: clock.Now})
 	st := store.New(pool, store.Options{Keyring: keyring, Sender: queue, Render: httpapi.RenderNotification, Now: clock.Now, OwnSchedules: ownSchedules()})
-	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients)}
+	a := &app{config: c, log: log, pool: pool, clock: clock, store: st, deliveries: queue, clients: clients, connections: connectionLimits(c, clients), mandatesDue: make(chan struct{}, 1)}
 	if err := a.build(ctx, reg, demo); err != nil {
 		pool.Close()
 		return nil, err
@@ -125,9 +127,9 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 		CheckTimeout: worker.PollTimeout, VisibilityDelay: a.config.VisibilityDelay, AlwaysConfirm: a.config.CallbackPolicy == "always_confirm", Observe: observer.observe, Called: a.watchHealth(reg), Now: a.clock.Now, BeginExternalCall: a.beginCall, AnnotateRequest: httpapi.Note,
 	})
 	a.own = ownOf(a.pool)
-	notifier := notify.New(notify.Config{Outbox: a.store, Own: a.own.has, Workers: a.config.Workers, Now: a.clock.Now, Log: a.log, Registerer: reg})
+	notifier := notify.New(notify.Config{Outbox: a.store, Own: a.own.has, Workers: a.config.Workers, Now: a.clock.Now, SignedAt: a.clock.Real, Log: a.log, Registerer: reg})
 	a.workers = worker.New(worker.Config{
-		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, Tasks: a.tasks(reg),
+		Log: a.log, Providers: registry.Names(), MaxWorkers: a.config.Workers, PollFailed: observer.pollFailed, Deliveries: a.deliveries, MandatesDue: a.mandatesDue, Tasks: a.tasks(reg),
 	}, a.service, notifier, a.store)
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
@@ -170,7 +172,8 @@ func (c config) drivers(reg prometheus.Registerer, log zerolog.Logger, demo bool
 // beginCall gives a call to a provider its names for the log, and gives up the request's place while it waits.
 func (a *app) beginCall(ctx context.Context, about payment.Subject) (context.Context, func()) {
 	call := a.withNames(ctx, about)
-	return call, httpapi.Waiting(ctx)
+	leave, end := a.underway.enter(), httpapi.Waiting(ctx)
+	return call, func() { leave(); end() }
 }
 
 // withNames puts the ids of the request and the order, the account and the shop into the log lines of calls to providers.

@@ -7,5 +7,6 @@ package app
 type workshop struct {
 	Dev       devCmd       `cmd:"" help:"Everything on this machine: Postgres, the provider simulator, a demo shop and the service. For trying out and for development."`
 	Sandbox   sandboxCmd   `cmd:"" help:"The provider simulators alone."`
+	Clock     clockCmd     `cmd:"" help:"The clock of 'dev', which a developer moves."`
 	Scenarios scenariosCmd `cmd:"" help:"Runs many scenarios of a shop against a service of its own, and compares what everybody wrote down."`
 }

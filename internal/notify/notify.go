@@ -40,6 +40,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Now is the clock that retries are planned by, time.Now if nil.
 	Now func() time.Time
+	// SignedAt is the time that signatures carry, Now if nil. Shops compare it with their own clock.
+	SignedAt func() time.Time
 	// Workers is how many deliveries are under way at once, 50 if zero. When half of them are busy, a destination, which is
 	// a scheme, host and port, gets another only if it has less than a tenth of them.
 	Workers int
@@ -56,19 +58,23 @@ type Config struct {
 
 // Notifier delivers notifications. It is safe for concurrent use.
 type Notifier struct {
-	outbox  payment.Outbox
-	log     zerolog.Logger
-	now     func() time.Time
-	timeout time.Duration
-	clients *clients
-	metrics *metrics
-	slots   *slots
+	outbox   payment.Outbox
+	log      zerolog.Logger
+	now      func() time.Time
+	signedAt func() time.Time
+	timeout  time.Duration
+	clients  *clients
+	metrics  *metrics
+	slots    *slots
 }
 
 // New returns a Notifier. It panics if its metrics are registered already.
 func New(cfg Config) *Notifier {
 	if cfg.Now == nil {
 		cfg.Now = faultpoint.Now
+	}
+	if cfg.SignedAt == nil {
+		cfg.SignedAt = cfg.Now
 	}
 	if cfg.Timeout <= 0 {
 		_, cfg.Timeout = Lease()
@@ -78,7 +84,7 @@ func New(cfg Config) *Notifier {
 	}
 	return &Notifier{
 		slots:  newSlots(cfg.Workers),
-		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, timeout: cfg.Timeout,
+		outbox: cfg.Outbox, log: cfg.Log, now: cfg.Now, signedAt: cfg.SignedAt, timeout: cfg.Timeout,
 		clients: newClients(cfg.RootCAs, cfg.Resolver, cfg.Own),
 		metrics: newMetrics(cfg.Registerer),
 	}

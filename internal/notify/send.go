@@ -63,7 +63,7 @@ func (n *Notifier) send(ctx context.Context, d *payment.Delivery) (status int, r
 	if r, ok := errors.AsType[*refusal](err); ok {
 		return 0, 0, r.word
 	}
-	header, err := sign(d, n.now())
+	header, err := sign(d, n.signedAt())
 	if err != nil {
 		return 0, 0, badSecret
 	}

@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"payrelay/internal/sandbox/clock"
 	"payrelay/internal/sandbox/control"
 	"payrelay/internal/sandbox/page"
 	"payrelay/internal/sandbox/smartcore"
@@ -46,8 +46,8 @@ type Config struct {
 	Recipes bool
 	// MaxOrders bounds the memory of each simulator; 0 means 100000 orders.
 	MaxOrders int
-	// Now is the clock for dates and card expiry; nil means time.Now.
-	Now func() time.Time
+	// Clock is the time of the simulators; nil means one of their own. /clock moves it.
+	Clock *clock.Clock
 }
 
 // Sandbox is the set of simulators. All methods are safe for concurrent use.
@@ -74,18 +74,21 @@ func New(cfg Config) (*Sandbox, error) {
 			return ""
 		}
 	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.New(nil, 0)
+	}
 	hosts, err := hostsOf(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	s.smartcore, err = smartcore.New(smartcore.Config{
-		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Hosts: hosts.smartcore, Settings: cfg.SmartCore, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/smartcore"), Merchants: cfg.Merchants, Hosts: hosts.smartcore, Settings: cfg.SmartCore, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Clock: cfg.Clock, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
 	}
 	s.uapay, err = uapay.New(uapay.Config{
-		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Hosts: hosts.uapay, Settings: cfg.UAPAY, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Now: cfg.Now, Log: cfg.Log,
+		BaseURL: under("/uapay"), Merchants: cfg.UAPAYMerchants, Hosts: hosts.uapay, Settings: cfg.UAPAY, Recipes: cfg.Recipes, MaxOrders: cfg.MaxOrders, Clock: cfg.Clock, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make sandbox: %w", err)
@@ -97,8 +100,14 @@ func New(cfg Config) (*Sandbox, error) {
 	r := chi.NewRouter()
 	r.Mount("/smartcore", s.smartcore.Handler())
 	r.Mount("/uapay", s.uapay.Handler())
-	r.Get("/", func(w http.ResponseWriter, _ *http.Request) {
-		pages.Show(w, page.Page{Name: "index", Title: "Provider sandbox"})
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+		pages.Show(w, page.Page{Name: "index", Title: "Provider sandbox", Data: map[string]any{
+			"Clock": cfg.Clock.View(), "Message": r.URL.Query().Get("message"),
+		}})
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(control.SameOrigin)
+		control.ClockRoutes(r, cfg.Clock)
 	})
 	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	s.handler = r

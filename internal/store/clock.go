@@ -33,6 +33,7 @@ type Clock struct {
 	base  time.Time // the database's time
 	since time.Time // ours, with its monotonic reading, at that time
 	apart bool      // the last look found the two apart
+	moved time.Duration
 }
 
 // reading is the database's time and ours at the same moment, within half of the time that the question took.
@@ -90,11 +91,18 @@ func readClock(pool *pgxpool.Pool) func(context.Context) (reading, error) {
 	}
 }
 
-// Now returns the time in UTC, in microseconds, as the database keeps it.
+// Now returns the time in UTC, in microseconds, as the database keeps it. A service of a developer may have moved it.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.base.Add(time.Since(c.since)).UTC().Truncate(time.Microsecond)
+	return c.base.Add(time.Since(c.since) + c.moved).UTC().Truncate(time.Microsecond)
+}
+
+// Real is the time that nobody moved, for signatures that others compare with their own clock.
+func (c *Clock) Real() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.base.Add(time.Since(c.since)).UTC()
 }
 
 // Keep follows the database's clock until ctx is done, for machines that sleep. One odd reading changes nothing, nor does a

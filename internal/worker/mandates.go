@@ -32,7 +32,7 @@ type MandateLeaser interface {
 
 func newMandates(c Config, service Mandates, leaser MandateLeaser) *leases[payment.Key] {
 	l := &leases[payment.Key]{
-		every: mandateSweepEvery, grace: deliveryTimeout,
+		every: mandateSweepEvery, wake: c.MandatesDue, grace: deliveryTimeout,
 		work: func(ctx context.Context, key payment.Key) { runMandate(ctx, c.Log, service, key) },
 		lease: func(ctx context.Context, limit int) ([]payment.Key, error) {
 			return leaser.LeaseDueMandates(ctx, limit, MandateLease)

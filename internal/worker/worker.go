@@ -36,6 +36,8 @@ type Config struct {
 	PollFailed func(provider string)
 	// Deliveries are notifications that were just committed. May be nil: then the sweep finds all.
 	Deliveries *Queue
+	// MandatesDue asks for what is due about mandates before the next sweep. May be nil.
+	MandatesDue <-chan struct{}
 	// Tasks are done beside, now and regularly.
 	Tasks []Task
 }

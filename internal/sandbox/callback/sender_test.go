@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/sandbox/clock"
 	"payrelay/internal/sandbox/fault"
 	"payrelay/internal/sandbox/schedule"
 )
@@ -43,7 +44,7 @@ func newFixture(t *testing.T) *fixture {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "card 4012000000003010")
 	}))
-	queue := schedule.New(8)
+	queue := schedule.New(8, clock.New(nil, 0))
 	b.Sender = New(Config{
 		Provider: "test", UserAgent: "Test-sandbox", ContentType: "text/plain", Guard: &b.mu, Timeout: func() DefaultTimeout { return b.waitTimeout },
 		Queue: queue, Now: time.Now, Log: zerolog.Nop(),

@@ -1,9 +1,9 @@
 package control
 
 import (
-	"time"
-
 	"github.com/rs/zerolog"
+
+	"payrelay/internal/sandbox/clock"
 )
 
 // Config is what a simulator needs. Its merchants are of type M, its settings of type S.
@@ -21,8 +21,8 @@ type Config[M any, S Validated] struct {
 	Recipes bool
 	// MaxOrders bounds memory; 0 means 100000. Recorded requests are bounded to a tenth.
 	MaxOrders int
-	// Now is the clock of everything that shows a date or judges a card's expiry; nil means time.Now.
-	Now func() time.Time
+	// Clock is the time of all that is dated or due; nil means one that nobody moves.
+	Clock *clock.Clock
 	// Log gets one line per API request and callback.
 	Log zerolog.Logger
 }
@@ -38,8 +38,8 @@ func (c Config[M, S]) Complete(settings S, merchants ...M) (Config[M, S], error)
 	if c.BaseURL == nil {
 		c.BaseURL = func() string { return "" }
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.Clock == nil {
+		c.Clock = clock.New(nil, 0)
 	}
 	if c.Settings == nil {
 		c.Settings = &settings

@@ -13,7 +13,7 @@ func byRecipe() (list []Scenario) {
 	for i := range recipe.All {
 		amount, does := recipe.All[i].Amount, recipes[recipe.All[i].Name]
 		for _, s := range []side{eur, uah} {
-			list = append(list, Scenario{"recipe-" + recipe.All[i].Name + "-" + s.suffix, func(r *run) { does(r, s, amount) }})
+			list = append(list, Scenario{Name: "recipe-" + recipe.All[i].Name + "-" + s.suffix, run: func(r *run) { does(r, s, amount) }})
 		}
 	}
 	return list

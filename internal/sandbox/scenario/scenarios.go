@@ -16,11 +16,14 @@ func All() []Scenario {
 	list := byRecipe()
 	for _, s := range []side{eur, uah} {
 		for name, does := range atBoth {
-			list = append(list, Scenario{name + "-" + s.suffix, func(r *run) { does(r, s) }})
+			list = append(list, Scenario{Name: name + "-" + s.suffix, run: func(r *run) { does(r, s) }})
 		}
 	}
 	for name, does := range atOne {
-		list = append(list, Scenario{name, does})
+		list = append(list, Scenario{Name: name, run: does})
+	}
+	for name, does := range byClock {
+		list = append(list, Scenario{Name: name, run: does, alone: true})
 	}
 	slices.SortStableFunc(list[2*len(recipe.All):], func(a, b Scenario) int { return strings.Compare(a.Name, b.Name) })
 	return list

@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"payrelay/internal/sandbox/clock"
 )
 
 // Task is one piece of timed work. It must return soon after ctx is done.
@@ -17,11 +19,17 @@ type Queue struct {
 	seq   uint64
 	wake  chan struct{}
 	slots chan struct{}
+	clock *clock.Clock
 }
 
-// New makes a queue that runs at most parallel tasks at a time.
-func New(parallel int) *Queue {
-	return &Queue{wake: make(chan struct{}, 1), slots: make(chan struct{}, max(1, parallel))}
+// New makes a queue that runs at most parallel tasks at a time, each when its moment has come by the clock.
+func New(parallel int, c *clock.Clock) *Queue {
+	q := &Queue{wake: make(chan struct{}, 1), slots: make(chan struct{}, max(1, parallel)), clock: c}
+	c.Follow(func(context.Context, time.Duration) error {
+		q.nudge()
+		return nil
+	})
+	return q
 }
 
 // At queues a task for a moment; a moment in the past means now.
@@ -30,6 +38,11 @@ func (q *Queue) At(at time.Time, task Task) {
 	q.seq++
 	heap.Push(&q.items, item{at: at, seq: q.seq, task: task})
 	q.mu.Unlock()
+	q.nudge()
+}
+
+// nudge lets Run see what is due now.
+func (q *Queue) nudge() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -37,7 +50,7 @@ func (q *Queue) At(at time.Time, task Task) {
 }
 
 // After queues a task for d from now.
-func (q *Queue) After(d time.Duration, task Task) { q.At(time.Now().Add(d), task) }
+func (q *Queue) After(d time.Duration, task Task) { q.At(q.clock.Now().Add(d), task) }
 
 // Run executes due tasks until ctx is done and all started tasks returned. What
 // is still queued stays queued.
@@ -76,7 +89,7 @@ func (q *Queue) next() (Task, time.Duration) {
 	if len(q.items) == 0 {
 		return nil, time.Hour
 	}
-	if wait := time.Until(q.items[0].at); wait > 0 {
+	if wait := q.items[0].at.Sub(q.clock.Now()); wait > 0 {
 		return nil, wait
 	}
 	return heap.Pop(&q.items).(item).task, 0 //nolint:forcetypeassert // the heap holds nothing else

@@ -112,7 +112,7 @@ func New(cfg Config) (*Simulator, error) {
 		return nil, err
 	}
 	t := &Simulator{
-		cfg: cfg, log: cfg.Log, now: cfg.Now, queue: schedule.New(64), faults: &fault.Set{},
+		cfg: cfg, log: cfg.Log, now: cfg.Clock.Now, queue: schedule.New(64, cfg.Clock), faults: &fault.Set{},
 		calls: record.New(max(100, cfg.MaxOrders/10)), settings: *cfg.Settings, orders: newStore(cfg.MaxOrders),
 		merchants: map[string]*Merchant{}, accounts: map[accountKey]*account{}, secrets: map[string]string{},
 		cardUsed: map[string]time.Time{}, exports: map[string]*export{}, rrn: 318_513_000_000,

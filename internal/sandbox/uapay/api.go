@@ -235,7 +235,7 @@ func (t *Simulator) openToken(c *call, body object, token string) *answer {
 		return rejectCall(CodeFormat, "claims must be one JSON object")
 	}
 	iat, ok := claims.seconds("iat")
-	now := float64(t.now().UnixMilli())/1000 + float64(t.settings.AnswerSkewS)
+	now := float64(t.cfg.Clock.Real().UnixMilli())/1000 + float64(t.settings.AnswerSkewS)
 	if !ok || math.Abs(now-iat) > float64(t.settings.ClockWindowS) {
 		return rejectCall(CodeTimeLimit, "iat is too far from now")
 	}
@@ -305,7 +305,7 @@ func (t *Simulator) envelope(c *call, a answer) (int, map[string]any) {
 			claims[k] = v
 		}
 		if s.AnswerIAT {
-			claims["iat"] = t.now().Unix() + int64(s.AnswerSkewS)
+			claims["iat"] = t.cfg.Clock.Real().Unix() + int64(s.AnswerSkewS)
 		}
 		raw, _ := json.Marshal(claims) // plain values cannot fail
 		out["data"] = map[string]any{"token": Sign(c.merchant.Key, raw)}

@@ -65,7 +65,7 @@ func (t *Simulator) claims(o *Order, p *Payment) Claims {
 		out.PayDate = &at
 	}
 	if t.settings.CallbackIAT {
-		at := t.now().Unix()
+		at := t.cfg.Clock.Real().Unix()
 		out.IAT = &at
 	}
 	return out

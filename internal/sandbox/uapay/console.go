@@ -114,7 +114,7 @@ func (t *Simulator) showFrame(w http.ResponseWriter, r *http.Request) {
 	t.store.sessions.put(id, session{client: m.ClientID, created: t.now()})
 	t.mu.Unlock()
 	raw, _ := json.Marshal(map[string]any{ // plain values cannot fail
-		"params": map[string]any{"sessionId": id}, "data": map[string]any{"method": "createCard"}, "iat": t.now().Unix(),
+		"params": map[string]any{"sessionId": id}, "data": map[string]any{"method": "createCard"}, "iat": t.cfg.Clock.Real().Unix(),
 	})
 	http.Redirect(w, r, page.Prefix(r, "/console/")+"/api/iframe/"+Sign(m.Key, raw), http.StatusSeeOther)
 }

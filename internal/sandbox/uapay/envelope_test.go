@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"payrelay/internal/sandbox/clock"
+
 	"payrelay/internal/sandbox/simulatortest"
 )
 
@@ -62,7 +64,7 @@ func TestVectorsAtTheDoor(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1795219200, 0)
 	settings := DefaultSettings()
-	simulator, err := New(Config{Settings: &settings, Now: func() time.Time { return at }})
+	simulator, err := New(Config{Settings: &settings, Clock: clock.New(func() time.Time { return at }, 0)})
 	require.NoError(t, err)
 	for name, want := range map[string]string{
 		"sessions_create_signed_live": "", "any_method_stale_iat": CodeTimeLimit, "signing_negative_bad_signature": CodeSignature,

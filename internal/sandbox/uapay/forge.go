@@ -107,7 +107,7 @@ func (t *Simulator) build(o *Order, p *Payment, req CallbackRequest) Callback {
 	}
 	truth := claims
 	hour := func(offset int64) *int64 {
-		at := t.now().Unix() + offset*3600
+		at := t.cfg.Clock.Real().Unix() + offset*3600
 		return &at
 	}
 	switch cb.Variant {

@@ -95,7 +95,7 @@ func New(cfg Config) (*Simulator, error) {
 		return nil, err
 	}
 	t := &Simulator{
-		cfg: cfg, log: cfg.Log, now: cfg.Now, queue: schedule.New(64), faults: &fault.Set{},
+		cfg: cfg, log: cfg.Log, now: cfg.Clock.Now, queue: schedule.New(64, cfg.Clock), faults: &fault.Set{},
 		calls: record.New(max(100, cfg.MaxOrders/10)), settings: *cfg.Settings, store: newStore(cfg.MaxOrders),
 		merchants: map[string]*Merchant{}, keys: map[string]string{}, number: 249_000,
 	}
