@@ -35,6 +35,11 @@ ATTACKTIME ?= 10s
 ORDERS ?= 1000000
 SEED ?= $(shell date +%s)
 
+# $(call need,COMMAND,WHERE FROM) ends a target before it does half of its work.
+need = @command -v $(1) >/dev/null || { echo 'make $@ needs $(1): $(2)' >&2; exit 1; }
+need_npm = $(call need,npm,install Node.js 20 or later (Debian: apt-get install nodejs npm))
+need_docker = @docker info >/dev/null 2>&1 || { echo 'make $@ needs Docker: install it, start its daemon, and see that "docker info" works for you' >&2; exit 1; }
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,7 +97,14 @@ scenarios: ## run the scenarios of a shop against the whole service; SCENARIOS="
 
 .PHONY: test-container
 test-container: ## run the tests that need Postgres on one in a container, started by testcontainers-go; needs Docker
+	$(need_docker)
 	TEST_POSTGRES=container go test -count=1 ./internal/store/... ./internal/worker/... ./migrations/...
+
+.PHONY: test-compose
+test-compose: ## start docker-compose.yml, pay, restart each service and pay again after each; PAYRELAY_API_PORT and the like move taken ports
+	$(need_docker)
+	@docker compose version >/dev/null 2>&1 || { echo 'make $@ needs Compose V2: install the plugin docker-compose-plugin' >&2; exit 1; }
+	deploy/compose-test
 
 .PHONY: test-citus
 test-citus: ## run the end-to-end tests on a Citus cluster: CITUS_URL of a coordinator, or CITUS_BIN with Postgres and the extension
@@ -100,6 +112,7 @@ test-citus: ## run the end-to-end tests on a Citus cluster: CITUS_URL of a coord
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
+	$(call need,gcc,the race detector is linked by it (Debian: apt-get install gcc libc6-dev))
 	CGO_ENABLED=1 go test -race -timeout $(RACETIME) $$(go list ./internal/... | grep -E '/internal/($(RACE))(/|$$)')
 
 .PHONY: vet
@@ -155,6 +168,7 @@ clients: client/typescript/node_modules/.package-lock.json examples/shop-express
 	cd test/contract && go test -count=1 -run '^TestShops$$' .
 
 %/node_modules/.package-lock.json: %/package-lock.json
+	$(need_npm)
 	cd $* && npm ci --loglevel=error
 	@touch $@
 
@@ -221,6 +235,7 @@ simulation-bugs: ## show that the simulation finds each planted bug, and after h
 
 .PHONY: rules
 rules: ## check and test Prometheus's configuration and alert rules
+	$(call need,promtool,it comes with Prometheus (Debian: apt-get install prometheus))
 	promtool check config deploy/prometheus/prometheus.yml
 	promtool test rules deploy/prometheus/tests/payrelay.yml
 
@@ -234,10 +249,12 @@ workflows: ## check the workflows of CI
 
 .PHONY: docker-dev
 docker-dev: ## build the image payrelay:dev, which has the simulators and the demo shop
+	$(need_docker)
 	docker build --target dev --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t payrelay:dev .
 
 .PHONY: docker
 docker: ## build the production image payrelay:VERSION
+	$(need_docker)
 	docker build --target server --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) --build-arg DATE=$(DATE) -t payrelay:$(VERSION) .
 
 .PHONY: clean
