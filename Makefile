@@ -158,14 +158,14 @@ generated: generate ## fail if generate changes a committed file
 
 .PHONY: contract
 contract: test/contract/node_modules/.package-lock.json ## lint api/openapi.yaml, and try the clients that generators make of it
-	cd test/contract && go vet . && go test -count=1 -skip '^TestShops$$' .
+	cd test/contract && go vet . && go test -count=1 -skip '^TestShop' .
 
 .PHONY: clients
 clients: client/typescript/node_modules/.package-lock.json examples/shop-express/node_modules/.package-lock.json ## test the clients in Go and TypeScript, and a shop with each
 	cd client/go && go vet . && CGO_ENABLED=1 go test -race .
 	cd client/typescript && npm test --silent
-	cd client/shop-go && go vet .
-	cd test/contract && go test -count=1 -run '^TestShops$$' .
+	cd examples/shop-go && go vet .
+	cd test/contract && go test -count=1 -run '^TestShop' .
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	$(need_npm)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,11 +28,11 @@ func TestShops(t *testing.T) {
 		command []string
 	}{
 		"go": {
-			source: "../../client/shop-go/main.go",
+			source: "../../examples/shop-go/main.go",
 			prepare: func(t *testing.T) {
 				program, err := filepath.Abs("out/bin/shop-go")
 				require.NoError(t, err)
-				run(t, "go", "-C", "../../client/shop-go", "build", "-o", program, ".")
+				run(t, "go", "-C", "../../examples/shop-go", "build", "-o", program, ".")
 			},
 			command: []string{"out/bin/shop-go"},
 		},
@@ -69,6 +71,61 @@ func TestShops(t *testing.T) {
 		})
 	}
 }
+
+// TestShopPages follows README.md and the guide of the clients in empty folders: it installs as they say, and runs their code.
+func TestShopPages(t *testing.T) {
+	t.Parallel()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	dev := startDev(t)
+	for _, name := range []string{"README.md", "docs/guides/clients.md"} {
+		raw, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		text := strings.NewReplacer("../payrelay/", root+"/", "http://127.0.0.1:8080", dev.API, "prk_test_demo", dev.ShopKey).Replace(string(raw))
+		code := func(block *regexp.Regexp) (all string) {
+			for _, m := range block.FindAllStringSubmatch(text, -1) {
+				all += m[1]
+			}
+			require.NotEmpty(t, all, name)
+			return all
+		}
+		for language, c := range map[string]struct {
+			file, content string
+			before        []string
+			install       *regexp.Regexp
+			after         string
+		}{
+			"go": {
+				file: "main.go",
+				content: "package main\n\nimport (\n\"context\"\n\"errors\"\n\"fmt\"\n\"log\"\n\"time\"\n\npayrelay \"payrelay/client/go\"\n)\n\n" +
+					"var _ = []any{context.Background, errors.New, fmt.Sprint, log.Print, time.Now}\n\nfunc main() {\n" + code(goBlock) + "}\n",
+				before:  []string{"go mod init shop"},
+				install: regexp.MustCompile(`(?m)^go (?:mod edit|get) .*$`),
+				after:   "go run .",
+			},
+			"typescript": {
+				file:    "shop.ts",
+				content: code(typeScript),
+				before:  []string{"npm init -y", "npm pkg set type=module"},
+				install: regexp.MustCompile(`(?m)^npm install .*$`),
+				after: "node " + root + "/client/typescript/node_modules/typescript/bin/tsc --strict --target es2022 --module nodenext --types node --typeRoots " +
+					root + "/client/typescript/node_modules/@types shop.ts && node shop.js",
+			},
+		} {
+			t.Run(name+" "+language, func(t *testing.T) {
+				t.Parallel()
+				dir := t.TempDir()
+				require.NoError(t, os.WriteFile(filepath.Join(dir, c.file), []byte(c.content), 0o600))
+				install := c.install.FindAllString(text, -1)
+				require.NotEmpty(t, install, name)
+				steps := strings.Join(slices.Concat(c.before, install, []string{c.after}), " && ")
+				run(t, "sh", "-c", "cd '"+dir+"' && "+steps)
+			})
+		}
+	}
+}
+
+var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
 // freeAddress is one on which nobody listens.
 func freeAddress(t *testing.T) string {

@@ -1,7 +1,0 @@
-module payrelay/client/shop-go
-
-go 1.24
-
-require payrelay/client/go v0.0.0
-
-replace payrelay/client/go => ../go
