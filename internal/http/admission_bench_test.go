@@ -30,7 +30,7 @@ func BenchmarkAdmission(b *testing.B) {
 		operations: operationsOf(doc), metrics: newMetrics(prometheus.NewRegistry()),
 	}
 	s.failures = &failures{log: s.Log, counted: s.metrics.failures}
-	const untilAdmitted = 6 // admit is the last one
+	const untilAdmitted = 7 // admit is the last one
 	for name, steps := range map[string]chi.Middlewares{"with": s.steps()[:untilAdmitted], "without": nil} {
 		b.Run(name, func(b *testing.B) {
 			r := chi.NewRouter()

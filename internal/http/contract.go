@@ -23,6 +23,9 @@ var contractOnce = sync.OnceValues(func() (*openapi3.T, error) {
 	if err := doc.Validate(context.Background()); err != nil {
 		return nil, fmt.Errorf("check the contract: %w", err)
 	}
+	if err := checkDeprecations(doc); err != nil {
+		return nil, fmt.Errorf("check the contract: %w", err)
+	}
 	doc.Servers = nil // requests are matched by path alone
 	return doc, nil
 })
@@ -33,6 +36,9 @@ type operation struct {
 	scope      shop.Scope
 	parameters openapi3.Parameters
 	body       *openapi3.RequestBody // nil for a call that takes none
+	// What will go: the operation itself, or nil, and parameters of the query by name.
+	deprecated      *deprecation
+	deprecatedQuery map[string]*deprecation
 }
 
 // operationsOf returns the contract's operations with a scope, by method and route.
@@ -47,6 +53,13 @@ func operationsOf(doc *openapi3.T) map[string]*operation {
 			o := &operation{id: op.OperationID, scope: shop.Scope(scope), parameters: slices.Concat(item.Parameters, op.Parameters)}
 			if op.RequestBody != nil {
 				o.body = op.RequestBody.Value
+			}
+			o.deprecated, _ = deprecationOf(op.Deprecated, op.Extensions) // checked with the contract
+			o.deprecatedQuery = map[string]*deprecation{}
+			for _, p := range o.parameters {
+				if d, _ := deprecationOf(p.Value.Deprecated, p.Value.Extensions); d != nil && p.Value.In == openapi3.ParameterInQuery {
+					o.deprecatedQuery[p.Value.Name] = d
+				}
 			}
 			operations[method+" "+path] = o
 		}

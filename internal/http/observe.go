@@ -71,6 +71,8 @@ type metrics struct {
 	rejected *prometheus.CounterVec
 	failures *prometheus.CounterVec
 	limited  *prometheus.CounterVec
+	// deprecated counts by operation and key.
+	deprecated *prometheus.CounterVec
 	// references counts shops' references by how they were judged.
 	references *prometheus.CounterVec
 }
@@ -95,10 +97,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "payrelay_http_rate_limited_total", Help: "Requests of a key, or callbacks of an account, beyond its rate, by class.",
 	}, []string{"class"})
+	m.deprecated = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "payrelay_http_deprecated_requests_total", Help: "Requests to what the contract calls deprecated, by operation and key.",
+	}, []string{"operation", "key_id"})
 	m.references = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "payrelay_references_judged_total", Help: "References that shops sent, by whether they may hold a card number: clean, ambiguous or evident. Evident ones are refused.",
 	}, []string{"shop", "verdict"})
-	reg.MustRegister(m.seconds, m.inFlight, m.rejected, m.failures, m.limited, m.references)
+	reg.MustRegister(m.seconds, m.inFlight, m.rejected, m.failures, m.limited, m.deprecated, m.references)
 	return m
 }
 

@@ -17,6 +17,7 @@ func (s *server) steps() chi.Middlewares {
 	return chi.Middlewares{
 		s.authenticate, // authenticate.go: the key belongs to a shop
 		s.authorize,    // authorize.go: the key has the operation's scope
+		s.deprecated,   // deprecated.go: the caller hears what will go
 		s.rate,         // rate.go: the key has not used up its rate
 		s.unencoded,    // encoding.go: the body is what it looks like
 		s.arrive(newBodies(bodiesOfKey, rejected)), // arrive.go: the body is here, whole or broken off
