@@ -21,7 +21,7 @@ RULES     := deploy/kubernetes/monitoring/rules.yaml
 # Packages that promise something about concurrency.
 RACE := payment|store|http|callbacks|worker|notify|gateway|sandbox|card|idempotency|secrets
 # What `check` runs, in this order.
-CHECKS := test scenarios format vet tidy generated contract compatible clients brands rules kubernetes workflows race fuzz simulation simulation-bugs faults drill lint release
+CHECKS := test scenarios format vet tidy generated contract compatible clients brands accessibility rules kubernetes workflows race fuzz simulation simulation-bugs faults drill lint release
 
 RACETIME ?= 8m
 # A number of inputs, not a time: go's fuzzer can report its own deadline as a failure.
@@ -121,7 +121,7 @@ vet: ## run go vet
 	go vet -tags faults ./...
 	go vet -tags drill ./test/e2e
 	go vet -tags bugs ./test/simulation/...
-	go vet -tags npm ./internal/card
+	go vet -tags npm ./internal/card ./test/e2e
 	go vet -tags production ./cmd/server ./internal/app
 
 .PHONY: lint
@@ -179,6 +179,10 @@ compatible: ## fail if api/openapi.yaml breaks a program that was written for th
 .PHONY: brands
 brands: test/contract/node_modules/.package-lock.json ## compare the table of card ranges with npm's credit-card-type
 	go test -count=1 -tags npm -run '^TestDifferencesFromCreditCardType$$' ./internal/card
+
+.PHONY: accessibility
+accessibility: test/contract/node_modules/.package-lock.json ## read every page of /docs with axe, in light and dark colours; needs npm and Chromium
+	go test -count=1 -tags npm -run '^TestEveryPageOfTheDocumentationIsAccessible$$' ./test/e2e
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (20000x inputs)

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/clientaddr"
+	"payrelay/internal/docsite"
 	"payrelay/internal/gateway"
 	"payrelay/internal/gateway/kit"
 )
@@ -48,6 +49,9 @@ type config struct {
 	HealthDemotion  string         `env:"HEALTH_DEMOTION" envDefault:"on" help:"on: an account of which too many calls fail is put last in routing until it has recovered. off: it keeps its place, and nothing is counted."`
 	PProf           bool           `env:"PPROF" envDefault:"false" help:"Serve Go's profiles under /debug/pprof/ on ADMIN_ADDR. They show what runs, and cost processor time while they are taken."`
 	Retention
+
+	// docs are the addresses that the documentation's examples have: those of `dev`, or PUBLIC_URL.
+	docs docsite.Addresses
 }
 
 // loadConfig reads the environment and reports every problem at once.
@@ -62,6 +66,7 @@ func loadConfig(environ []string) (config, error) {
 		return config{}, fmt.Errorf("the environment is not complete:\n  - %s\n'server run --help' lists every variable", strings.Join(problems, "\n  - "))
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	c.docs.API = c.PublicURL
 	return c, nil
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"payrelay/internal/demoshop"
+	"payrelay/internal/docsite"
 	"payrelay/internal/gateway"
 	"payrelay/internal/localpg"
 	"payrelay/internal/money"
@@ -114,6 +115,7 @@ func (d devCmd) serve(ctx context.Context, io *Streams, log zerolog.Logger, data
 		return err
 	}
 	c.PublicURL = cmp.Or(d.PublicURL, sites.api.url())
+	c.docs = docsite.Addresses{Simulators: sites.sandboxPublic, DemoShop: sites.shop.url()}
 	a, err := assemble(ctx, c, log, true)
 	if err != nil {
 		return err

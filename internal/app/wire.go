@@ -133,7 +133,7 @@ func (a *app) build(ctx context.Context, reg *prometheus.Registry, demo bool) er
 	}, a.service, notifier, a.store)
 	a.api, err = httpapi.New(httpapi.Config{
 		Orders: a.service, Auth: a.store, Idempotency: a.store.Idempotency(), HashKey: hashKey, Log: a.log, Registerer: reg,
-		Clients: a.clients, RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
+		Clients: a.clients, Docs: a.config.docs, RejectDemoKey: !demo, ProviderTimeout: a.config.ProviderTimeout,
 		Callbacks: callbacks.Handler(a.service, a.log, callbackTimeout), CallbackAccount: a.service.CallbackAccount, CallbackRate: a.config.CallbackRate,
 		// More than the database has connections for would only wait inside, where it cannot be rejected any more.
 		Admission:         httpapi.Admission{Concurrency: 2 * a.config.DatabasePool, Queue: 4 * a.config.DatabasePool, Wait: 500 * time.Millisecond},

@@ -46,6 +46,7 @@ var productionModules = []string{
 	"github.com/mattn/go-isatty",
 	"github.com/standard-webhooks/standard-webhooks/libraries", // signatures of notifications
 	"github.com/tink-crypto/tink-go/v2",                        // secrets at rest
+	"github.com/yuin/goldmark",                                 // the documentation's pages
 	"github.com/xuri/excelize/v2",                              // workbooks and what it needs
 	"github.com/richardlehane/mscfb",
 	"github.com/richardlehane/msoleps",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"payrelay/internal/docsite"
 	"payrelay/internal/gateway"
 	"payrelay/internal/payment"
 )
@@ -159,7 +160,7 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, p problem) {
 		Limit       *limitDoc    `json:"limit,omitempty"`
 		DuplicateOf *uuid.UUID   `json:"duplicate_of,omitempty"`
 		Approval    *approvalDoc `json:"approval,omitempty"`
-	}{"/docs#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit, p.DuplicateOf, p.Approval}
+	}{docsite.ErrorsAddress + "#" + p.Code, titles[p.Code], p.Status, p.text(r.Method), "/requests/" + RequestID(r.Context()), p.Code, RequestID(r.Context()), nil, p.Limit, p.DuplicateOf, p.Approval}
 	for _, f := range p.Fields {
 		doc.Errors = append(doc.Errors, field{f.Field, f.Message})
 	}

@@ -54,8 +54,8 @@ func (s *server) routes() http.Handler {
 	r.MethodNotAllowed(s.methodNotAllowed(r))
 	r.Get("/openapi.yaml", serveContract)
 	r.Get("/openapi.json", serveContractJSON)
-	r.Get("/docs", serveDocs)
-	r.Get("/docs/scalar.js", serveScalar)
+	r.Method(http.MethodGet, "/docs", s.docs)
+	r.Method(http.MethodGet, "/docs/*", s.docs)
 	r.Get("/", func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, "/docs", http.StatusFound) })
 	if s.Callbacks != nil {
 		r.With(s.callbackSteps()...).Method(http.MethodPost, "/callbacks/{provider}/{token}", s.Callbacks)
@@ -121,7 +121,7 @@ func (s *server) operationRoutes(r chi.Router) {
 }
 
 func (s *server) nothingHere(w http.ResponseWriter, r *http.Request) {
-	s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs lists every call."})
+	s.problem(w, r, problem{Status: http.StatusNotFound, Code: "not_found", Detail: "There is nothing at this address. GET /docs/reference lists every call."})
 }
 
 func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
@@ -134,6 +134,6 @@ func (s *server) methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 		}
 		slices.Sort(allow)
 		w.Header().Set("Allow", strings.Join(allow, ", "))
-		s.problem(w, r, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs lists every call."})
+		s.problem(w, r, problem{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Detail: "This address does not take this method. GET /docs/reference lists every call."})
 	}
 }

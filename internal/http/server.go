@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"payrelay/internal/clientaddr"
+	"payrelay/internal/docsite"
 	"payrelay/internal/gateway"
 	"payrelay/internal/idempotency"
 	"payrelay/internal/limit"
@@ -66,7 +67,7 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, key string, from netip.Addr) (shop.Principal, error)
 }
 
-// Config is what the API needs. All members but Clients, RejectDemoKey and those for callbacks are required.
+// Config is what the API needs. All members but Clients, Docs, RejectDemoKey and those for callbacks are required.
 type Config struct {
 	Orders      Orders
 	Auth        Authenticator
@@ -77,6 +78,8 @@ type Config struct {
 	Registerer prometheus.Registerer
 	// Clients finds the address that a request comes from; nil takes the connection's.
 	Clients *clientaddr.Finder
+	// Docs are the addresses that the documentation's examples have.
+	Docs docsite.Addresses
 	// RejectDemoKey rejects the well-known key of `dev`.
 	RejectDemoKey bool
 	// ProviderTimeout is how long a call to a provider may take; requests may take a little longer.
@@ -96,6 +99,7 @@ type server struct {
 	operations map[string]*operation // by method and route
 	metrics    *metrics
 	failures   *failures
+	docs       *docsite.Site
 	rates      limit.Rates[string]
 }
 
@@ -108,7 +112,11 @@ func New(c Config) (http.Handler, error) {
 	if c.Clients == nil {
 		c.Clients = &clientaddr.Finder{}
 	}
-	s := &server{Config: c, operations: operationsOf(doc), metrics: newMetrics(c.Registerer)}
+	site, err := docsite.New(doc, c.Docs)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Config: c, operations: operationsOf(doc), metrics: newMetrics(c.Registerer), docs: site}
 	s.failures = &failures{log: c.Log, counted: s.metrics.failures}
 	return s.routes(), nil
 }

@@ -58,8 +58,7 @@ func TestUAPAYInABrowser(t *testing.T) {
 	t.Parallel()
 	d := startUAPAY(t)
 	shop := shopPages(t, d.cardFrame("UAH-sandbox", `{"for":"payments"}`))
-	p := page{t, newBrowser(t)}
-	require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(390, 844))) // the first action starts the browser, for as long as its context
+	p := openPage(t, 390, 844)
 
 	// the form, and the bank's page behind it
 	o := d.opens("form", `"return_urls":{"status":"`+shop.URL+`/back"}`)

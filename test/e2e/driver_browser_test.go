@@ -69,6 +69,14 @@ type page struct {
 	ctx context.Context
 }
 
+// openPage starts a browser whose window has a size.
+func openPage(t *testing.T, width, height int64, options ...chromedp.EmulateViewportOption) page {
+	t.Helper()
+	p := page{t, newBrowser(t)}
+	require.NoError(t, chromedp.Do(p.ctx, chromedp.EmulateViewport(width, height, options...))) // the first action starts the browser, for as long as its context
+	return p
+}
+
 func (p page) do(actions ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, waitTimeout)
@@ -98,12 +106,18 @@ func (p page) at(prefix string) {
 	}, waitTimeout, 25*time.Millisecond, "%s", where(p.ctx))
 }
 
+// is evaluates a condition on the page.
+func (p page) is(condition string) bool {
+	p.t.Helper()
+	is, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](condition))
+	require.NoError(p.t, err, "%s", where(p.ctx))
+	return is
+}
+
 // fits requires that nothing on the page is wider than a phone's screen.
 func (p page) fits() {
 	p.t.Helper()
-	wide, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
-	require.NoError(p.t, err)
-	require.False(p.t, wide, "the page must be scrolled sideways%s", where(p.ctx))
+	require.True(p.t, p.is(`document.documentElement.scrollWidth <= document.documentElement.clientWidth`), "the page must be scrolled sideways%s", where(p.ctx))
 }
 
 // shot keeps a picture when somebody wants one.
