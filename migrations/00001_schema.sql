@@ -469,12 +469,15 @@ BEGIN
             THEN 'orders_status_has_history'
         WHEN (SELECT true FROM order_references r WHERE r.reference = a.reference AND r.shop_id = a.shop_id AND r.kind = a.kind AND r.order_id = a.id AND r.parent_id IS NOT DISTINCT FROM a.parent_id) IS NULL
             THEN 'orders_reference'
-        WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id) IS NULL THEN 'orders_shop'
-        -- What replicas remember of an account may be some seconds old, so whether it begins orders is asked here. A refund is taken until it
-        -- is closed. Money that came late is no shop's request, and is written down also of a closed one.
-        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND a.kind <> 'payment'
+        -- What replicas remember of shops, accounts and their links may be some seconds old, so whether an order begins is asked here. A
+        -- refund is taken until its account is closed. Money that came late is no shop's request, and is written down also of a closed one.
+        WHEN (SELECT true FROM shops WHERE shops.id = a.shop_id AND (shops.mode = 'enabled' OR a.status <> 'created' OR a.parent_id IS NOT NULL AND a.kind <> 'payment'
+            OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence) <> 'request')) IS NULL
+            THEN CASE WHEN EXISTS (SELECT 1 FROM shops WHERE shops.id = a.shop_id) THEN 'orders_shop_begins' ELSE 'orders_shop' END
+        WHEN (SELECT true FROM accounts WHERE accounts.id = a.account_id AND (accounts.mode = 'enabled' AND EXISTS (SELECT 1 FROM account_shops l WHERE l.shop_id = a.shop_id AND l.account_id = a.account_id)
+            OR a.status <> 'created' OR a.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND a.kind <> 'payment'
             OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.sequence = a.sequence) <> 'request'))) IS NULL
-            THEN CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id) THEN 'orders_account_begins' ELSE 'orders_account' END
+            THEN coalesce((SELECT CASE accounts.mode WHEN 'enabled' THEN 'orders_account_linked' ELSE 'orders_account_begins' END FROM accounts WHERE accounts.id = a.account_id), 'orders_account')
         WHEN a.parent_id IS NOT NULL AND (SELECT true FROM orders p WHERE p.shop_id = a.shop_id AND p.id = a.parent_id) IS NULL THEN 'orders_parent'
     END AS rule FROM added a) c WHERE c.rule IS NOT NULL LIMIT 1;
     IF FOUND THEN
@@ -510,7 +513,9 @@ BEGIN
             SELECT true FROM order_attempts t WHERE t.shop_id = a.shop_id AND t.order_id = a.id AND t.account_id = b.account_id AND t.provider_order_id = b.provider_order_id
                 AND (t.reason NOT LIKE 'declined\_by\_%' OR a.cascade = 'issuer' OR a.cascade = 'provider' AND t.reason = 'declined_by_provider')
         ) IS NULL)) AS moved_without_proof,
-        bool_or(b.account_id <> a.account_id AND (SELECT true FROM accounts WHERE accounts.id = a.account_id AND accounts.mode = 'enabled') IS NULL) AS moved_to_disabled,
+        bool_or(b.account_id <> a.account_id AND (
+            SELECT true FROM accounts JOIN account_shops l ON l.account_id = accounts.id WHERE accounts.id = a.account_id AND l.shop_id = a.shop_id AND accounts.mode = 'enabled'
+        ) IS NULL) AS moved_to_disabled,
         bool_or(b.provider_reference IS DISTINCT FROM a.provider_reference OR b.bank_references IS DISTINCT FROM a.bank_references) AS named,
         bool_or(a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0) AS open,
         bool_or(NOT (a.finalized_at IS NULL OR a.next_poll_at IS NOT NULL OR a.conflicts > 0)) AS closed
@@ -521,7 +526,7 @@ BEGIN
     ELSIF now.moved_without_proof THEN
         PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing or was declined as its cascade allows');
     ELSIF now.moved_to_disabled THEN
-        PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
+        PERFORM violated('orders_account_begins', 'an order goes to an account of its shop that begins orders');
     ELSIF now.without_history THEN
         PERFORM violated('orders_status_has_history', 'a status must be the end of the history');
     END IF;

@@ -53,7 +53,7 @@ INSERT INTO placement (name, place, reason) VALUES
     ('webhook_secrets', 'local', 'as shop_keys'),
     ('replicas', 'local', 'a row for each process'),
     ('reencryptions', 'local', 'a row for each encrypted column'),
-    ('account_shops', 'local', 'as shop_keys'),
+    ('account_shops', 'reference', 'every new order is compared with it, on the node of the shop'),
     ('account_secrets', 'local', 'as shop_keys'),
     ('routing_sets', 'local', 'as shop_keys'),
     ('bin_table', 'local', 'as shop_keys'),
@@ -139,9 +139,13 @@ BEGIN
         rule := 'orders_status_has_history';
     ELSIF NOT EXISTS (SELECT 1 FROM order_references r WHERE r.reference = NEW.reference AND r.shop_id = NEW.shop_id AND r.kind = NEW.kind AND r.order_id = NEW.id AND r.parent_id IS NOT DISTINCT FROM NEW.parent_id) THEN
         rule := 'orders_reference';
-    ELSIF NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND (accounts.mode = 'enabled' OR NEW.status <> 'created' OR NEW.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND NEW.kind <> 'payment'
+    ELSIF NOT EXISTS (SELECT 1 FROM shops WHERE shops.id = NEW.shop_id AND (shops.mode = 'enabled' OR NEW.status <> 'created' OR NEW.parent_id IS NOT NULL AND NEW.kind <> 'payment'
+        OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence) <> 'request')) THEN
+        rule := 'orders_shop_begins';
+    ELSIF NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND (accounts.mode = 'enabled' AND EXISTS (SELECT 1 FROM account_shops l WHERE l.shop_id = NEW.shop_id AND l.account_id = NEW.account_id)
+        OR NEW.status <> 'created' OR NEW.parent_id IS NOT NULL AND (accounts.mode <> 'closed' AND NEW.kind <> 'payment'
         OR (SELECT t.source FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence) <> 'request'))) THEN
-        rule := 'orders_account_begins';
+        rule := CASE WHEN EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND accounts.mode = 'enabled') THEN 'orders_account_linked' ELSE 'orders_account_begins' END;
     END IF;
     IF rule IS NOT NULL THEN
         PERFORM violated(rule, 'an order must have its history, its reference, its shop, its account and its parent');
@@ -159,8 +163,10 @@ BEGIN
             AND (t.reason NOT LIKE 'declined\_by\_%' OR NEW.cascade = 'issuer' OR NEW.cascade = 'provider' AND t.reason = 'declined_by_provider')
     )) THEN
         PERFORM violated('orders_account_proof', 'an order goes to another account only while it is created, after an attempt that sent nothing or was declined as its cascade allows');
-    ELSIF OLD.account_id <> NEW.account_id AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = NEW.account_id AND accounts.mode = 'enabled') THEN
-        PERFORM violated('orders_account_begins', 'an order goes to an account that begins orders');
+    ELSIF OLD.account_id <> NEW.account_id AND NOT EXISTS (
+        SELECT 1 FROM accounts JOIN account_shops l ON l.account_id = accounts.id WHERE accounts.id = NEW.account_id AND l.shop_id = NEW.shop_id AND accounts.mode = 'enabled'
+    ) THEN
+        PERFORM violated('orders_account_begins', 'an order goes to an account of its shop that begins orders');
     ELSIF (OLD.sequence, OLD.status) IS DISTINCT FROM (NEW.sequence, NEW.status) AND NOT EXISTS (
         SELECT 1 FROM order_transitions t WHERE t.shop_id = NEW.shop_id AND t.order_id = NEW.id AND t.sequence = NEW.sequence AND t.to_status = NEW.status
     ) THEN

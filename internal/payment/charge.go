@@ -71,10 +71,7 @@ func (s *Service) takesCharge(ctx context.Context, shop uuid.UUID, a Account) er
 	if err != nil || slices.ContainsFunc(used, func(u Account) bool { return u.ID == a.ID }) {
 		return err
 	}
-	return &Error{
-		Code: CodeDisabled, Message: "The account " + a.Name + " was taken from this shop, so no mandate is charged there. Nothing was stored or sent. Ask the operators: 'server account link' gives it back.",
-		Fields: []gateway.FieldError{{Field: "account", Message: "was taken from this shop"}},
-	}
+	return TakenFromShop(a.Name)
 }
 
 // ChargeRefused says why no charge of a mandate can begin now, regardless of its terms; nil if one can.

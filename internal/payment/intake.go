@@ -100,7 +100,7 @@ type offer struct {
 // request today.
 func (s *Service) accept(ctx context.Context, in intake) (*Order, bool, error) {
 	o, isNew, err := s.acceptOnce(ctx, in)
-	if in.account == "" && CodeOf(err) == CodeDisabled { // the account was drained a moment ago, which the store knows by now
+	if in.account == "" && CodeOf(err) == CodeDisabled { // the account was drained or taken away a moment ago, which the store knows by now
 		return s.acceptOnce(ctx, in)
 	}
 	return o, isNew, err

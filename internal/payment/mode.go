@@ -25,7 +25,7 @@ func ModeOf(ctx context.Context) shop.Mode {
 func begins(ctx context.Context, a Account) error {
 	switch caller := ModeOf(ctx); {
 	case caller == shop.ModeDrain:
-		return &Error{Code: CodeDisabled, Message: "This shop or key begins nothing new at the moment. Nothing was stored or sent. Orders that are there go on, and can be captured, canceled and refunded. Ask the operators."}
+		return CallerDrained()
 	case caller == shop.ModeOff:
 		return callerOff()
 	case a.Mode == shop.ModeClosed:
@@ -42,6 +42,19 @@ func BeginsNothing(account string) error {
 		Code: CodeDisabled, Message: "The account " + account + " begins nothing new at the moment. Nothing was stored or sent. Use another account, or ask the operators.",
 		Fields: []gateway.FieldError{{Field: "account", Message: "begins nothing new at the moment"}},
 	}
+}
+
+// TakenFromShop refuses a new order for an account that the shop may not use any more.
+func TakenFromShop(account string) error {
+	return &Error{
+		Code: CodeDisabled, Message: "The account " + account + " was taken from this shop, so nothing begins there, nor is a mandate charged. Nothing was stored or sent. Use another account, or ask the operators: 'server account link' gives it back.",
+		Fields: []gateway.FieldError{{Field: "account", Message: "was taken from this shop"}},
+	}
+}
+
+// CallerDrained refuses a new order of a shop or key that is drained.
+func CallerDrained() error {
+	return &Error{Code: CodeDisabled, Message: "This shop or key begins nothing new at the moment. Nothing was stored or sent. Orders that are there go on, and can be captured, canceled and refunded. Ask the operators."}
 }
 
 // continues refuses a step of an order, or its refund, while the caller or the account is off.

@@ -108,14 +108,27 @@ func (s *Store) create(ctx context.Context, o *payment.Order, insert func(db.Ins
 	case errors.Is(err, errTaken):
 		existing, err := s.OrderByReference(ctx, o.ShopID, o.Kind, o.Reference)
 		return existing, false, err
-	case violates(err, "orders_account_begins"):
-		s.directory.expire() // it was switched off a moment ago
-		return nil, false, payment.BeginsNothing(o.AccountName)
 	case err != nil:
-		return nil, false, err
+		return nil, false, s.beginsNothing(err, o.AccountName)
 	}
 	o.Saved()
 	return o, true, nil
+}
+
+// beginsNothing says in words why the database refuses that an order begins. What is remembered of its shop or account is older than that.
+func (s *Store) beginsNothing(err error, account string) error {
+	switch {
+	case violates(err, "orders_account_begins"):
+		err = payment.BeginsNothing(account)
+	case violates(err, "orders_account_linked"):
+		err = payment.TakenFromShop(account)
+	case violates(err, "orders_shop_begins"):
+		err = payment.CallerDrained()
+	default:
+		return err
+	}
+	s.directory.expire()
+	return err
 }
 
 // insert writes an order, or returns errTaken.

@@ -98,7 +98,16 @@ func TestDatabaseRefusesWhatBreaksAHistory(t *testing.T) {
 		"drained account":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other'")}},
 		"refund, closed":   {"orders_account_begins", []string{"UPDATE accounts SET mode = 'closed'", whole("'reference', 'other', 'parent_id', o.id")}},
 		"charge, drained":  {"orders_account_begins", []string{"UPDATE accounts SET mode = 'drain'", whole("'reference', 'other', 'parent_id', o.id, 'kind', 'payment'")}},
-		"opened again":     {"accounts_closed", []string{"UPDATE accounts SET mode = 'closed'", "UPDATE accounts SET mode = 'enabled'"}},
+		"unlinked":         {"orders_account_linked", []string{"DELETE FROM account_shops", whole("'reference', 'other'")}},
+		"charge, unlinked": {"orders_account_linked", []string{"DELETE FROM account_shops", whole("'reference', 'other', 'parent_id', o.id, 'kind', 'payment'")}},
+		"drained shop":     {"orders_shop_begins", []string{"UPDATE shops SET mode = 'drain'", whole("'reference', 'other'")}},
+		"charge of it":     {"orders_shop_begins", []string{"UPDATE shops SET mode = 'drain'", whole("'reference', 'other', 'parent_id', o.id, 'kind', 'payment'")}},
+		"moved to unlinked": {"orders_account_begins", []string{
+			whole("'reference', 'other'"), ended,
+			"INSERT INTO accounts SELECT r.* FROM accounts a CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'name', 'second', 'callback_token_hash', '\\x00')) r",
+			"UPDATE orders SET account_id = (SELECT id FROM accounts WHERE name = 'second') WHERE status = 'created'",
+		}},
+		"opened again": {"accounts_closed", []string{"UPDATE accounts SET mode = 'closed'", "UPDATE accounts SET mode = 'enabled'"}},
 		"moved to drained": {"orders_account_begins", []string{
 			whole("'reference', 'other'"), ended,
 			"INSERT INTO accounts SELECT r.* FROM accounts a CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'name', 'second', 'callback_token_hash', '\\x00', 'mode', 'drain')) r",

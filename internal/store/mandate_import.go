@@ -104,10 +104,8 @@ func (s *Store) ImportMandate(ctx context.Context, p payment.Parent, begin func(
 	switch {
 	case errors.Is(err, errTaken), violates(err, "imported_orders_key"), violates(err, "imported_orders_account_key"):
 		return &payment.Error{Code: payment.CodeReferenceConflict, Message: "Somebody took the reference, or imported the parent, a moment ago. Run the command again: it says which.", Err: err}
-	case violates(err, "orders_account_begins"):
-		return payment.BeginsNothing(o.AccountName)
 	case err != nil:
-		return err
+		return s.beginsNothing(err, o.AccountName)
 	}
 	o.Saved()
 	all.committed()

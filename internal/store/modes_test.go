@@ -166,6 +166,43 @@ func TestARepeatIsAnsweredWhileNothingBegins(t *testing.T) {
 	require.Equal(t, second.Name, o.AccountName)
 }
 
+// A replica that has not heard of it yet begins nothing for a shop that was drained, nor at an account that was taken from it, and sends
+// nothing. Refunds go on. The next request knows.
+func TestNothingBeginsFromTheCommitOn(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*fixture) error{
+		"the shop is drained":     func(b *fixture) error { return b.SetShopMode(t.Context(), "first", shop.ModeDrain) },
+		"the account is unlinked": func(b *fixture) error { _, err := b.UnlinkAccount(t.Context(), "EUR-1", "first", true); return err },
+		"the account is drained":  func(b *fixture) error { return b.SetAccountMode(t.Context(), "EUR-1", shop.ModeDrain) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newFixture(t)
+			m := &mover{}
+			paid := b.parent(t, m, b.mover(m), "paid", gateway.StatusSucceeded)
+			var behind []*payment.Service // a replica for each move, which has read how things were
+			for range everyMove {
+				replica := fixture{Store: store.New(b.pool, b.Options), clock: b.clock}
+				_, err := replica.ShopAccounts(t.Context(), b.shop.ID)
+				require.NoError(t, err)
+				behind = append(behind, replica.mover(m))
+			}
+			require.NoError(t, stop(b))
+			for i, move := range everyMove {
+				asked, orders := m.asked, b.count(t, "SELECT count(*) FROM orders")
+				switch {
+				case move.begins:
+					err := move.do(t.Context(), behind[i], b.shop.ID, move.name, paid)
+					require.Contains(t, []payment.Code{payment.CodeDisabled, payment.CodeUnknownAccount}, payment.CodeOf(err), "%s: %v", move.name, err)
+					require.Equal(t, []int{asked, orders}, []int{m.asked, b.count(t, "SELECT count(*) FROM orders")}, move.name)
+				case move.on == gateway.StatusSucceeded:
+					require.NoError(t, move.do(t.Context(), behind[i], b.shop.ID, move.name, paid), move.name)
+				}
+			}
+		})
+	}
+}
+
 func TestModesOfShopsAndKeysReachTheCaller(t *testing.T) {
 	t.Parallel()
 	b := newFixture(t)

@@ -105,7 +105,7 @@ func TestAPayoutIsNeverSentTwice(t *testing.T) {
 
 func TestRecurringCharges(t *testing.T) {
 	t.Parallel()
-	d := startDev(t)
+	d := startDev(t, "PROVIDER_TIMEOUT=2s", "VISIBILITY_DELAY=1s")
 	charge := func(of full) string { return "/v1/payments/" + of.ID + "/charges" }
 	body := func(reference string) string {
 		return fmt.Sprintf(`{"reference":%q,"amount":500,"description":"Socks every month","period":"monthly"}`, reference)
@@ -130,6 +130,15 @@ func TestRecurringCharges(t *testing.T) {
 	d.settings(map[string]any{"recurrent_success": false}) // no refusal: the outcome is open (smartcore.md A12)
 	o = d.makes(charge(first), body("third"), http.StatusCreated)
 	d.ends(o.ID, "succeeded")
+
+	d.settings(map[string]any{"recurrent_err": "LIMIT_PROCESSING_ERROR"}) // refused with status -1, and no order of it is made
+	o = d.makes(charge(first), body("refused"), http.StatusCreated)
+	require.Equal(t, []any{"failed", "limit_exceeded"}, []any{o.Status, o.Failure.Category})
+	d.settings(map[string]any{"recurrent_err": "PLATFORM_ERROR_GATE_NOT_FOUND"}) // no plain refusal: polls prove that there is no charge
+	o = d.makes(charge(first), body("no-gate"), http.StatusAccepted)
+	d.refuses(charge(first), body("meanwhile"), http.StatusConflict, "mandate_charge_open")
+	require.Equal(t, "not_found", d.ends(o.ID, "failed").Failure.Code)
+	d.settings(map[string]any{"recurrent_err": ""})
 
 	d.fault("drop_after", "recurrent", "", map[string]any{"count": 1})
 	o = d.makes(charge(first), body("lost"), http.StatusAccepted)

@@ -1,6 +1,7 @@
 package smartcore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -243,7 +244,9 @@ func (*Gateway) checkCharge(req gateway.ChargeRequest) []gateway.FieldError {
 	return f
 }
 
-// Charge implements gateway.Charger (smartcore.md 4.8). success false is no decline (smartcore.md A12): the poller asks.
+// Charge implements gateway.Charger (smartcore.md 4.8). success false is no decline (smartcore.md A12): the poller asks. Without an id of
+// the charge nothing says that the provider has it, so the order is unknown, and polls may prove that it never was. Status -1 ends a
+// charge as any order (smartcore.md 14.6).
 func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gateway.Result, error) {
 	if bad := g.checkCharge(req); len(bad) > 0 {
 		return gateway.Result{}, gateway.Refuse(recurrent.op, bad)
@@ -258,15 +261,18 @@ func (g *Gateway) Charge(ctx context.Context, req gateway.ChargeRequest) (gatewa
 	if r.says(codeDuplicate) {
 		return gateway.Result{}, r.err(gateway.KindDuplicate, recurrent, codeDuplicate)
 	}
+	reference := r.reference(req.Ref.OrderID)
 	switch {
-	case r.Success != nil:
-		result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: r.reference(req.Ref.OrderID), ProviderData: r.providerData}
+	case r.Status.Is(statusFail):
+		return g.confirm(ctx, recurrent, req.Ref, r, g.read(r, req.Ref))
+	case r.Success != nil && (*r.Success || reference != ""):
+		result := gateway.Result{Status: gateway.StatusProcessing, ProviderReference: reference, ProviderData: r.providerData}
 		if next := g.nextAction(r.answer); next != nil {
 			result.Status, result.NextAction = gateway.StatusRequiresAction, next
 		}
 		return result, nil
-	case r.Status.Is(statusFail):
-		return g.confirm(ctx, recurrent, req.Ref, r, g.read(r, req.Ref))
+	case r.Success != nil:
+		return gateway.Result{}, r.err(gateway.KindUnknown, recurrent, cmp.Or(r.failureCode(), "no_success"))
 	case r.Err != "":
 		return g.declineOf(ctx, recurrent, req.Ref, r)
 	}

@@ -251,10 +251,11 @@ func TestCharge(t *testing.T) {
 	t.Parallel()
 	req := gateway.ChargeRequest{Ref: ref("o-2", 1000), Parent: ref("o-1", 1000), Description: "month two", Period: "monthly"}
 	for answer, want := range map[string]gateway.Status{
-		`{"success":true,"payment_id":"p-1"}`:                           gateway.StatusProcessing,
-		`{"success":false,"payment_id":"p-1"}`:                          gateway.StatusProcessing,
-		`{"success":false,"err":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}`: gateway.StatusProcessing, // smartcore.md A12: open
-		`{"success":true,"payment_id":"p-1","form_url":"https://f/1"}`:  gateway.StatusRequiresAction,
+		`{"success":true,"payment_id":"p-1"}`:                                       gateway.StatusProcessing,
+		`{"success":false,"payment_id":"p-1"}`:                                      gateway.StatusProcessing,
+		`{"success":true,"payment_id":"p-1","form_url":"https://f/1"}`:              gateway.StatusRequiresAction,
+		`{"success":false,"status":-1,"err":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}`: gateway.StatusFailed,
+		`{"success":false,"status":-1,"err":"VALIDATION_PROCESSING_ERROR"}`:         gateway.StatusFailed,
 	} {
 		p := newProvider(t, map[string]string{"/recurrent": answer})
 		result, err := open(t, p.account()).Charge(t.Context(), req)
@@ -263,8 +264,12 @@ func TestCharge(t *testing.T) {
 		require.Equal(t, "06", p.seen()[0].Body["recur_period"])
 	}
 	for answer, want := range map[string]gateway.ErrorKind{
-		`{"success":false,"err":"PLATFORM_ERROR_DUPLICATED_ORDER_ID"}`: gateway.KindDuplicate,
-		`{"message":"hm"}`: gateway.KindUnknown,
+		`{"success":false,"err":"PLATFORM_ERROR_DUPLICATED_ORDER_ID"}`:             gateway.KindDuplicate,
+		`{"success":false,"status":-1,"err":"PLATFORM_ERROR_DUPLICATED_ORDER_ID"}`: gateway.KindDuplicate,
+		`{"success":false,"err":"INSUFFICIENT_FUNDS_PROCESSING_ERROR"}`:            gateway.KindUnknown, // smartcore.md A12: open
+		`{"success":false,"status":-1,"err":"PLATFORM_ERROR_GATE_NOT_FOUND"}`:      gateway.KindUnknown, // no decline, so polls prove what it was
+		`{"success":false,"status":-1}`:                                            gateway.KindUnknown,
+		`{"message":"hm"}`:                                                         gateway.KindUnknown,
 	} {
 		_, err := open(t, newProvider(t, map[string]string{"/recurrent": answer}).account()).Charge(t.Context(), req)
 		require.Equal(t, want, gateway.KindOf(err), answer)

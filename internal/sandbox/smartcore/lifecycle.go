@@ -276,6 +276,8 @@ func (t *Simulator) recurrent(c *call) answer {
 		return t.invalidLocked(c, "the parent is not a successful payment")
 	case !p.Recurrent && !t.settings.RecurrentAnyParent:
 		return t.invalidLocked(c, "the parent is not marked recurrent")
+	case t.settings.RecurrentErr != "":
+		return t.rejected(c, t.settings.RecurrentErr, "the charge was refused")
 	}
 	amount, _ := c.body.amount("amount") // checked with the other fields
 	o := &Order{

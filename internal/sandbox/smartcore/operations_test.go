@@ -161,6 +161,9 @@ func TestRecurrentNeedsAMarkedParent(t *testing.T) {
 	require.Equal(t, true, charge("c1", "p2")["success"])
 	require.EqualValues(t, 300, b.status("c1", 2)["amount"])
 	require.Equal(t, CodeDuplicate, charge("c1", "p2")["err"])
+	require.NoError(t, b.simulator.UpdateSettings(func(s *Settings) { s.RecurrentErr = CodeInsufficientFunds }))
+	require.Subset(t, charge("c2", "p2"), object{"success": false, "status": -1.0, "err": CodeInsufficientFunds})
+	require.Equal(t, "ORDER_NOT_FOUND", b.check("c2")["err"])
 }
 
 func TestWithdrawalsMoveTheBalance(t *testing.T) {

@@ -53,6 +53,8 @@ type Settings struct {
 	RefundCallbackFallback bool `json:"refund_callback_fallback"`
 	// RecurrentSuccess is the success field of an accepted recurrent charge.
 	RecurrentSuccess bool `json:"recurrent_success"`
+	// RecurrentErr refuses recurrent charges with this err and status -1, and makes no order of them; empty refuses none. Inferred.
+	RecurrentErr string `json:"recurrent_err"`
 	// RecurrentForm makes recurrent charges need the customer: a form_url is answered.
 	RecurrentForm bool `json:"recurrent_form"`
 	// RecurrentAnyParent accepts parents that were not marked recurrent. Inferred.
