@@ -110,6 +110,10 @@ test-compose: ## start docker-compose.yml, pay, restart each service and pay aga
 test-citus: ## run the end-to-end tests on a Citus cluster: CITUS_URL of a coordinator, or CITUS_BIN with Postgres and the extension
 	deploy/citus/test
 
+.PHONY: test-pgbouncer
+test-pgbouncer: ## run the end-to-end tests through a PgBouncer with the committed configuration, with TLS; needs pgbouncer and Postgres. TESTS=PATTERN chooses
+	deploy/pgbouncer/test
+
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector
 	$(call need,gcc,the race detector is linked by it (Debian: apt-get install gcc libc6-dev))

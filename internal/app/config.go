@@ -42,7 +42,6 @@ type config struct {
 	Workers         int            `env:"WORKERS" envDefault:"50" range:"1 to 1000" help:"How many status polls of each provider's orders and how many deliveries run at once. A poll that waits longer than a second for its answer is not counted."`
 	CallbackRate    int            `env:"CALLBACK_RATE" envDefault:"100" range:"1 to 100000" help:"How many callbacks a second of one account are taken; five times as many at once. Raise it if an account has more orders than that."`
 	MaxConnections  int            `env:"MAX_CONNECTIONS" envDefault:"4096" range:"64 to 1000000" help:"The most connections to LISTEN_ADDR. The process's limit of open files must leave room for them."`
-	JobsPollOnly    bool           `env:"JOBS_POLL_ONLY" envDefault:"false" help:"The database is behind a transaction pooler."`
 	ProviderHosts   string         `env:"PROVIDER_HOSTS" help:"Hosts that providers may be called at, beside those built in, as smartcore=api.example.com,smartcore=pci.example.com:8443. Not in the database, so that nobody who writes there redirects cards."`
 	HostsCheck      string         `env:"PROVIDER_HOSTS_CHECK" envDefault:"warn" help:"warn: a provider of which no host is known may be called anywhere, with a warning at the start. enforce: it may not."`
 	RoleCheck       string         `env:"DATABASE_ROLE_CHECK" envDefault:"warn" help:"warn: a role in the database that may do more than the service needs gives a warning at the start. enforce: the service does not start."`

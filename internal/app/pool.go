@@ -54,7 +54,7 @@ func poolConfig(c config) (*pgxpool.Config, error) {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 	}
 	pc.ConnConfig.DialFunc = dialer.DialContext
-	pooled := c.JobsPollOnly || pgsession.Pooled(pc.ConnConfig)
+	pooled := pgsession.Pooled(pc.ConnConfig)
 	pgsession.Configure(pc.ConnConfig, pooled)
 	pc.AfterConnect = pgsession.Prepare
 	params := pc.ConnConfig.RuntimeParams

@@ -23,14 +23,9 @@ func TestConnectionsHaveLimits(t *testing.T) {
 		require.NoError(t, pool.QueryRow(t.Context(), "SHOW "+name).Scan(&got))
 		require.Equal(t, want, got, name)
 	}
-	for _, behindAPooler := range []config{
-		{DatabaseURL: gateway.Secret(url), JobsPollOnly: true},
-		{DatabaseURL: gateway.Secret(and(url, "default_query_exec_mode=exec"))},
-	} {
-		pc, err := poolConfig(behindAPooler)
-		require.NoError(t, err)
-		require.NotContains(t, pc.ConnConfig.RuntimeParams, "lock_timeout", "a pooler refuses it")
-	}
+	pc, err := poolConfig(config{DatabaseURL: gateway.Secret(and(url, "default_query_exec_mode=exec"))})
+	require.NoError(t, err)
+	require.NotContains(t, pc.ConnConfig.RuntimeParams, "lock_timeout", "a pooler refuses it")
 }
 
 func and(url, parameter string) string {

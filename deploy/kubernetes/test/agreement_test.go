@@ -130,8 +130,8 @@ func environment(t *testing.T, m manifests, c corev1.Container) map[string]strin
 func TestTheServiceTakesTheSettings(t *testing.T) {
 	t.Parallel()
 	m := build(t, "production")
-	help, _ := run(t, nil, "run", "--help")
-	keyset, _ := run(t, nil, "keyset", "new")
+	help, _ := run(t, production, nil, "run", "--help")
+	keyset, _ := run(t, production, nil, "keyset", "new")
 	known := append(found(help, `(?m)^ *([A-Z][A-Z_]+)`), "GOMEMLIMIT")
 	secrets := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(secrets, "secret-keyset"), []byte(keyset), 0o600))
@@ -149,23 +149,34 @@ func TestTheServiceTakesTheSettings(t *testing.T) {
 			}
 			environ = append(environ, name+"="+value)
 		}
-		_, said := run(t, environ, c.Args...)
+		_, said := run(t, production, environ, c.Args...)
 		require.Contains(t, said, "127.0.0.1:1", "%s reached for the database", w.name)
 		require.NotContains(t, said, "is not", w.name)
 	}
 }
 
-// A pod has the time that its service takes to stop.
-func TestThePodWaitsForTheServiceToStop(t *testing.T) {
+// What is for trying out begins as the development image's program can: all that it misses is its Postgres.
+func TestTheTrialTakesItsArguments(t *testing.T) {
 	t.Parallel()
-	pod := one[*appsv1.Deployment](t, build(t, "production"), "payrelay").Spec.Template.Spec
-	require.Greater(t, time.Duration(*pod.TerminationGracePeriodSeconds)*time.Second, setting(t, "SHUTDOWN_TIMEOUT", time.ParseDuration))
+	c := workloads(build(t, "trial"))[0].pod.Spec.Containers[0]
+	require.Equal(t, "postgres://payrelay@127.0.0.1:5432/payrelay?sslmode=disable", c.Env[0].Value)
+	args := append(slices.Clone(c.Args), "--data="+t.TempDir())
+	_, said := run(t, development, []string{"DATABASE_URL=" + strings.ReplaceAll(c.Env[0].Value, "5432", "1")}, args...)
+	require.Contains(t, said, "127.0.0.1:1")
+}
+
+// A service that stops serves on until its probes have failed. That its pod waits for it is tested beside the configuration.
+func TestAStopIsNoticedBeforeTheServiceEnds(t *testing.T) {
+	t.Parallel()
+	probe := one[*appsv1.Deployment](t, build(t, "production"), "payrelay").Spec.Template.Spec.Containers[0].ReadinessProbe
+	noticed := time.Duration(probe.PeriodSeconds*probe.FailureThreshold+probe.TimeoutSeconds) * time.Second
+	require.Greater(t, setting(t, "DRAIN_DELAY", time.ParseDuration), noticed)
 }
 
 // setting returns the default of a setting.
 func setting[T any](t *testing.T, name string, parse func(string) (T, error)) T {
 	t.Helper()
-	help, _ := run(t, nil, "run", "--help")
+	help, _ := run(t, production, nil, "run", "--help")
 	is := found(help, `(?m)^ *`+name+` \(default ([^ ,)]+)`)
 	require.NotEmpty(t, is, name)
 	v, err := parse(is[0])

@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,33 +118,41 @@ func workloads(m manifests) (list []workload) {
 	return list
 }
 
-// server is the program of production.
-var server = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "payrelay-kubernetes")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "server")
-	build := exec.Command("go", "build", "-tags", "production", "-o", path, "./cmd/server")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", &exec.Error{Name: string(out), Err: err}
-	}
-	return path, nil
-})
+// programs is where the programs of both images are built.
+var programs string
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := server(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if programs, err = os.MkdirTemp("", "payrelay-kubernetes"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(programs)
 	os.Exit(code)
 }
 
-// run runs the program with nothing but the environment, and returns what it wrote on its two outputs.
-func run(t *testing.T, environ []string, args ...string) (out, log string) {
+// program builds the program of an image.
+func program(image string, tags ...string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		path := filepath.Join(programs, image)
+		build := exec.Command("go", append(append([]string{"build", "-o", path}, tags...), "./cmd/server")...)
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build the program of %s: %w: %s", image, err, out)
+		}
+		return path, nil
+	})
+}
+
+var (
+	production  = program("production", "-tags", "production")
+	development = program("development")
+)
+
+// run runs a program with nothing but the environment, and returns what it wrote on its two outputs.
+func run(t *testing.T, image func() (string, error), environ []string, args ...string) (out, log string) {
 	t.Helper()
-	path, err := server()
+	path, err := image()
 	require.NoError(t, err)
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), path, args...)

@@ -9,7 +9,8 @@
 //
 // The server is the one TEST_DATABASE_URL names, whose user must be allowed to create databases, reached directly and
 // not through a pooler in transaction mode; else one from this machine's Postgres binaries; else one in a container
-// (TEST_POSTGRES=container skips the binaries). There is one per test binary, started
+// (TEST_POSTGRES=container skips the binaries). With TEST_POOLER, a host and port, databases with a schema are reached through the
+// transaction pooler there; deploy/pgbouncer/test starts one. There is one per test binary, started
 // by the first test that asks and gone with the binary. Its folder under the temporary directory is taken up again by
 // the next run, template included, so only the first run pays for making it.
 //

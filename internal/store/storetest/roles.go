@@ -44,7 +44,13 @@ func Roles(t testing.TB) func(role string) string {
 	if err := up(ctx, as(migrations.RoleMigrate)); err != nil {
 		t.Fatalf("storetest: migrate as %s: %v", migrations.RoleMigrate, err)
 	}
-	return as
+	return func(role string) string {
+		u, err := throughPooler(as(role))
+		if err != nil {
+			t.Fatalf("storetest: %v", err)
+		}
+		return u
+	}
 }
 
 // makeRoles runs the statements that operators run. Another test may have made the roles, which all databases of the server share.

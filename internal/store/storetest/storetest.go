@@ -37,7 +37,11 @@ func URLWith(t testing.TB, schema Schema) string {
 	if err != nil {
 		t.Fatalf("storetest: %v", err)
 	}
-	return newDatabase(ctx, t, srv, template)
+	url, err := throughPooler(newDatabase(ctx, t, srv, template))
+	if err != nil {
+		t.Fatalf("storetest: %v", err)
+	}
+	return url
 }
 
 // PoolWith is URLWith with a pool on the database, closed when the test ends. The test fails if it still holds a
