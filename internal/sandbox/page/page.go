@@ -21,15 +21,19 @@ var css string
 // Pages is a set of parsed templates that share the layout.
 type Pages struct {
 	all map[string]*template.Template
-	log zerolog.Logger
+	// ukrainian are those of customers, who may read Ukrainian.
+	ukrainian map[string]*template.Template
+	log       zerolog.Logger
 }
 
 // Page is one answer to a browser.
 type Page struct {
 	// Name is the file name of the template without its ending.
 	Name string
-	// Title is the text of the browser's tab.
-	Title string
+	// Title is the text of the browser's tab, with the amount after it if there is one.
+	Title, Amount string
+	// Locale is the customer's language as the merchant named it, empty if nobody did.
+	Locale string
 	// Wide gives tables the whole width; else the page is a narrow card.
 	Wide bool
 	// Refresh reloads the page after so many seconds; 0 means never.
@@ -46,22 +50,23 @@ type view struct {
 	Page
 	CSS   template.CSS
 	Nonce string
+	Lang  string
 }
 
 const layout = `<!doctype html>
-<html lang="en">
+<html lang="{{.Lang}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <meta name="color-scheme" content="light dark">
 {{if .Refresh}}<meta http-equiv="refresh" content="{{.Refresh}}">{{end}}
-<title>{{.Title}}</title>
+<title>{{t .Title}}{{if .Amount}} {{.Amount}}{{end}}</title>
 <link rel="icon" href="data:,">
 <style nonce="{{.Nonce}}">{{.CSS}}</style>
 </head>
 <body class="{{if .Wide}}wide{{else}}narrow{{end}}">
-<p class="sandbox-bar" role="note"><strong>Sandbox</strong> – no real money moves here</p>
+<p class="sandbox-bar" role="note"><strong>{{t "Sandbox"}}</strong> – {{t "no real money moves here"}}</p>
 {{template "content" .}}
 </body>
 </html>
@@ -69,7 +74,7 @@ const layout = `<!doctype html>
 
 // Parse reads every *.html of dir in files; each defines "content". log gets the pages that fail.
 func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) (*Pages, error) {
-	base, err := template.New("layout").Funcs(funcs).Parse(layout)
+	base, err := template.New("layout").Option("missingkey=zero").Funcs(template.FuncMap{"t": english}).Funcs(funcs).Parse(layout)
 	if err != nil {
 		return nil, fmt.Errorf("parse page layout: %w", err)
 	}
@@ -77,7 +82,7 @@ func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) 
 	if err != nil {
 		return nil, fmt.Errorf("list page templates: %w", err)
 	}
-	p := &Pages{all: map[string]*template.Template{}, log: log}
+	p := &Pages{all: map[string]*template.Template{}, ukrainian: map[string]*template.Template{}, log: log}
 	for _, name := range names {
 		t, err := base.Clone()
 		if err == nil {
@@ -88,23 +93,33 @@ func Parse(files fs.FS, dir string, funcs template.FuncMap, log zerolog.Logger) 
 		}
 		short := strings.TrimSuffix(name[strings.LastIndex(name, "/")+1:], ".html")
 		p.all[short] = t
+		if source, err := fs.ReadFile(files, name); err != nil || !bytes.Contains(source, []byte(`{{t "`)) {
+			continue // a developer's page
+		}
+		if t, err = t.Clone(); err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		p.ukrainian[short] = t.Funcs(template.FuncMap{"t": translated})
 	}
 	return p, nil
 }
 
 // Show is Render with a failure in the log.
-func (p *Pages) Show(w http.ResponseWriter, pg Page) {
-	if err := p.Render(w, pg); err != nil {
+func (p *Pages) Show(w http.ResponseWriter, r *http.Request, pg Page) {
+	if err := p.Render(w, r, pg); err != nil {
 		p.log.Error().Err(err).Msg("page failed")
 	}
 }
 
-// Render writes a page with its security headers. A template that fails is
+// Render writes a page with its security headers, in the language of whoever asks. A template that fails is
 // answered with status 500 and reported as the error.
-func (p *Pages) Render(w http.ResponseWriter, pg Page) error {
-	v := view{Page: pg, CSS: template.CSS(css), Nonce: nonce()} //nolint:gosec // our own style sheet
+func (p *Pages) Render(w http.ResponseWriter, r *http.Request, pg Page) error {
+	v := view{Page: pg, CSS: template.CSS(css), Nonce: nonce(), Lang: "en"} //nolint:gosec // our own style sheet
 	var buf bytes.Buffer
 	t, ok := p.all[pg.Name]
+	if forCustomers := p.ukrainian[pg.Name]; forCustomers != nil && speaksUkrainian(w, r, pg.Locale) {
+		t, v.Lang = forCustomers, "uk"
+	}
 	if !ok {
 		http.Error(w, "no such page", http.StatusInternalServerError)
 		return fmt.Errorf("render page %q: no such template", pg.Name)

@@ -65,17 +65,17 @@ func declines() (cards []TestCard) {
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.pages.Show(w, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, r, page.Page{Name: "console", Title: "SmartCore sandbox", Wide: true, Data: t.console(r, "")})
 }
 
 func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
 		return
 	}
 	v := t.console(r, "/orders/")
 	v.Detail = d
 	v.JSON = control.Indented(d.Requests)
-	t.pages.Show(w, page.Page{Name: "order", Title: "Order " + d.OrderID, Wide: true, Data: v})
+	t.pages.Show(w, r, page.Page{Name: "order", Title: "Order " + d.OrderID, Wide: true, Data: v})
 }

@@ -51,7 +51,7 @@ func (t *Simulator) view(o *Order, prefix string) *formView {
 func (t *Simulator) pageOrder(w http.ResponseWriter, r *http.Request) *Order {
 	o := t.orders.byProcessing[chi.URLParam(r, "id")]
 	if o == nil || o.Back() {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return nil
 	}
 	return o
@@ -82,17 +82,17 @@ func (t *Simulator) showPayment(w http.ResponseWriter, r *http.Request) {
 			v.Focus = "pay"
 		}
 		v.Value["phone"] = o.Phone
-		t.renderForm(w, o, v, 0)
+		t.renderForm(w, r, o, v, 0)
 	case StageRedirect, StageACS:
 		http.Redirect(w, r, base+"/acs/"+o.ProcessingID, http.StatusSeeOther)
 	case StageProcessing:
-		t.pages.Show(w, page.Page{Name: "result", Title: "Processing your payment", Refresh: 1, Data: t.view(o, base)})
+		t.pages.Show(w, r, page.Page{Name: "result", Title: "Processing your payment", Refresh: 1, Data: t.view(o, base)})
 	default:
 		if o.Operation != OpForm && o.Operation != OpMobile && o.Operation != OpTokenize && shopURL(o) != "" {
 			http.Redirect(w, r, shopURL(o), http.StatusSeeOther)
 			return
 		}
-		t.renderResult(w, o, base)
+		t.renderResult(w, r, o, base)
 	}
 }
 
@@ -103,8 +103,8 @@ func holderOf(o *Order) string {
 	return "Test Customer"
 }
 
-func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *formView, status int) {
-	name, title := "form", "Pay "+v.Amount
+func (t *Simulator) renderForm(w http.ResponseWriter, r *http.Request, o *Order, v *formView, status int) {
+	name, title := "form", "Pay"
 	switch o.Operation {
 	case OpMobile:
 		name = "mobile"
@@ -112,20 +112,20 @@ func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *formView, sta
 		title = "Save your card"
 	default:
 	}
-	t.pages.Show(w, page.Page{
-		Name: name, Title: title, FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Status: status, Data: v,
+	t.pages.Show(w, r, page.Page{
+		Name: name, Title: title, Amount: v.Amount, FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
 
-func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
-	t.pages.Show(w, page.Page{Name: "result", Title: "Payment " + statusWord(*o), Data: t.view(o, base)})
+func (t *Simulator) renderResult(w http.ResponseWriter, r *http.Request, o *Order, base string) {
+	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Amount: statusWord(*o), Data: t.view(o, base)})
 }
 
 func (t *Simulator) showResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageOrder(w, r); o != nil {
-		t.renderResult(w, o, page.Prefix(r, "/payment/"))
+		t.renderResult(w, r, o, page.Prefix(r, "/payment/"))
 	}
 }
 
@@ -166,7 +166,7 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 		v.Value["phone"] = r.PostForm.Get("phone")
 		if !phoneRE.MatchString("+" + digitsOnly(v.Value["phone"])) {
 			v.Errors["phone"], v.Focus = "Enter the phone number with 7 to 15 digits.", "phone"
-			t.renderForm(w, o, v, http.StatusUnprocessableEntity)
+			t.renderForm(w, r, o, v, http.StatusUnprocessableEntity)
 			return
 		}
 		o.Phone = digitsOnly(v.Value["phone"])
@@ -177,7 +177,7 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 	}
 	card := t.readCard(r, v)
 	if card == nil {
-		t.renderForm(w, o, v, http.StatusUnprocessableEntity)
+		t.renderForm(w, r, o, v, http.StatusUnprocessableEntity)
 		return
 	}
 	o.Card = card
@@ -234,7 +234,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request, o *Order, po
 	for name := range acsOutcomes {
 		v.Results[name] = base64.StdEncoding.EncodeToString([]byte("PARes " + name))
 	}
-	t.pages.Show(w, page.Page{
+	t.pages.Show(w, r, page.Page{
 		Name: "acs", Title: "Confirm your payment", FormTargets: []string{o.SuccessURL, o.FailURL, t.cfg.BaseURL()}, Data: v,
 	})
 }

@@ -30,7 +30,7 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 	}
 	o := t.store.orders[id]
 	if o == nil || o.payment(id) == nil {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return
 	}
 	p := o.payment(id)
@@ -55,8 +55,8 @@ func (t *Simulator) openACS(w http.ResponseWriter, r *http.Request) {
 	}
 	v := t.view(o, base)
 	v.Payment, v.Amount, v.Action, v.MD = p, money(p.Amount+p.Commission), action, p.md
-	t.pages.Show(w, page.Page{
-		Name: "acs", Title: "Confirm your payment", Data: v,
+	t.pages.Show(w, r, page.Page{
+		Name: "acs", Title: "Confirm your payment", Locale: p.Locale, Data: v,
 		FormTargets: []string{o.RedirectURL, p.ReturnURL, t.cfg.BaseURL(), action, returnOf(action)},
 	})
 }
@@ -103,7 +103,7 @@ func (t *Simulator) term(w http.ResponseWriter, r *http.Request) {
 	id, key := r.URL.Query().Get("id"), r.URL.Query().Get("key")
 	o := t.store.orders[id]
 	if o == nil || o.payment(id) == nil {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return
 	}
 	p := o.payment(id)
@@ -136,6 +136,6 @@ func (t *Simulator) leave(w http.ResponseWriter, r *http.Request, o *Order, p *P
 	case o.Kind == KindInvoice:
 		t.back(w, r, o, base)
 	default:
-		t.renderResult(w, o, base)
+		t.renderResult(w, r, o, base)
 	}
 }

@@ -104,7 +104,7 @@ func (t *Simulator) console(r *http.Request, marker string) *consoleView {
 }
 
 func (t *Simulator) showConsole(w http.ResponseWriter, r *http.Request) {
-	t.pages.Show(w, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
+	t.pages.Show(w, r, page.Page{Name: "console", Title: "UAPAY sandbox", Wide: true, Data: t.console(r, "")})
 }
 
 // showFrame opens the card frame as a merchant's page would: within a session, by a signed request.
@@ -122,11 +122,11 @@ func (t *Simulator) showFrame(w http.ResponseWriter, r *http.Request) {
 func (t *Simulator) showOrder(w http.ResponseWriter, r *http.Request) {
 	d, ok := t.detail(chi.URLParam(r, "id"))
 	if !ok {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "No such order", Status: http.StatusNotFound})
 		return
 	}
 	v := t.console(r, "/orders/")
 	v.Detail = d
 	v.JSON = control.Indented(d.Requests)
-	t.pages.Show(w, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
+	t.pages.Show(w, r, page.Page{Name: "order", Title: "Order " + d.ExternalID, Wide: true, Data: v})
 }

@@ -62,8 +62,8 @@ func (t *Simulator) frameView(r *http.Request, f frame) *view {
 	}
 }
 
-func (t *Simulator) renderFrame(w http.ResponseWriter, name string, v *view, status int) {
-	t.pages.Show(framed{w}, page.Page{Name: name, Title: "Save your card", Status: status, Data: v})
+func (t *Simulator) renderFrame(w http.ResponseWriter, r *http.Request, name string, v *view, status int) {
+	t.pages.Show(framed{w}, r, page.Page{Name: name, Title: "Save your card", Status: status, Data: v})
 }
 
 func (t *Simulator) openFrame(w http.ResponseWriter, r *http.Request) {
@@ -71,12 +71,12 @@ func (t *Simulator) openFrame(w http.ResponseWriter, r *http.Request) {
 	defer t.mu.Unlock()
 	f, ok := t.frameOf(chi.URLParam(r, "jwt"))
 	if !ok {
-		t.renderFrame(w, "missing", nil, http.StatusForbidden)
+		t.renderFrame(w, r, "missing", nil, http.StatusForbidden)
 		return
 	}
 	v := t.frameView(r, f)
 	t.fill(v, r)
-	t.renderFrame(w, "form", v, http.StatusOK)
+	t.renderFrame(w, r, "form", v, http.StatusOK)
 }
 
 func (t *Simulator) submitFrame(w http.ResponseWriter, r *http.Request) {
@@ -87,13 +87,13 @@ func (t *Simulator) submitFrame(w http.ResponseWriter, r *http.Request) {
 	defer t.mu.Unlock()
 	f, ok := t.frameOf(chi.URLParam(r, "jwt"))
 	if !ok {
-		t.renderFrame(w, "missing", nil, http.StatusForbidden)
+		t.renderFrame(w, r, "missing", nil, http.StatusForbidden)
 		return
 	}
 	v := t.frameView(r, f)
 	digits := t.readCard(r, v)
 	if digits == "" {
-		t.renderFrame(w, "form", v, http.StatusUnprocessableEntity)
+		t.renderFrame(w, r, "form", v, http.StatusUnprocessableEntity)
 		return
 	}
 	card := newCard(f.merchant.ClientID, digits)
@@ -105,11 +105,11 @@ func (t *Simulator) submitFrame(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, v.Prefix+"/api/addcards/success?payload="+v.Added, http.StatusSeeOther)
 		return
 	}
-	t.renderFrame(w, "added", v, http.StatusOK)
+	t.renderFrame(w, r, "added", v, http.StatusOK)
 }
 
 func (t *Simulator) openAdded(w http.ResponseWriter, r *http.Request) {
-	t.pages.Show(w, page.Page{Name: "added", Title: "Card saved", Data: &view{Form: page.NewForm()}})
+	t.pages.Show(w, r, page.Page{Name: "added", Title: "Card saved", Data: &view{Form: page.NewForm()}})
 }
 
 func addedJSON(c *Card) string {

@@ -168,6 +168,7 @@ type Payment struct {
 	Card         *Card       `json:"card,omitempty"`
 	Email        string      `json:"email,omitempty"`
 	ReturnURL    string      `json:"return_url,omitempty"`
+	Locale       string      `json:"locale,omitempty"`     // of the payer, as the merchant named it
 	Operations   []Operation `json:"operations,omitempty"` // of transfers
 	CreatedAt    time.Time   `json:"created_at"`
 	UpdatedAt    time.Time   `json:"updated_at"`

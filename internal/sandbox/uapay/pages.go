@@ -67,7 +67,7 @@ func (t *Simulator) pageInvoice(w http.ResponseWriter, r *http.Request) *Order {
 	id := chi.URLParam(r, "id")
 	o := t.store.orders[id]
 	if o == nil || o.Kind != KindInvoice || o.ID != id {
-		t.pages.Show(w, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
+		t.pages.Show(w, r, page.Page{Name: "missing", Title: "Payment not found", Status: http.StatusNotFound})
 		return nil
 	}
 	return o
@@ -94,9 +94,9 @@ func (t *Simulator) openPayment(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		t.fill(v, r)
-		t.renderForm(w, o, v, 0)
+		t.renderForm(w, r, o, v, 0)
 	default:
-		t.renderResult(w, o, base)
+		t.renderResult(w, r, o, base)
 	}
 }
 
@@ -137,29 +137,25 @@ func (t *Simulator) back(w http.ResponseWriter, r *http.Request, o *Order, base 
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-func (t *Simulator) renderForm(w http.ResponseWriter, o *Order, v *view, status int) {
-	title := "Pay"
-	if v.Amount != "" {
-		title = "Pay " + v.Amount
-	}
-	t.pages.Show(w, page.Page{
-		Name: "form", Title: title, FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
+func (t *Simulator) renderForm(w http.ResponseWriter, r *http.Request, o *Order, v *view, status int) {
+	t.pages.Show(w, r, page.Page{
+		Name: "form", Title: "Pay", Amount: v.Amount, FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
 
-func (t *Simulator) renderResult(w http.ResponseWriter, o *Order, base string) {
+func (t *Simulator) renderResult(w http.ResponseWriter, r *http.Request, o *Order, base string) {
 	refresh := 0
 	if p := o.Payment(); p != nil && p.Stage == StageOpen {
 		refresh = 1
 	}
-	t.pages.Show(w, page.Page{Name: "result", Title: "Payment " + o.Word(), Refresh: refresh, Data: t.view(o, base)})
+	t.pages.Show(w, r, page.Page{Name: "result", Title: "Payment", Amount: o.Word(), Refresh: refresh, Data: t.view(o, base)})
 }
 
 func (t *Simulator) openResult(w http.ResponseWriter, r *http.Request) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if o := t.pageInvoice(w, r); o != nil {
-		t.renderResult(w, o, page.Prefix(r, "/payment/"))
+		t.renderResult(w, r, o, page.Prefix(r, "/payment/"))
 	}
 }
 
@@ -179,7 +175,7 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 			t.step(w, r, o, p, base)
 			return
 		}
-		t.renderResult(w, o, base)
+		t.renderResult(w, r, o, base)
 		return
 	}
 	v := t.view(o, base)
@@ -196,7 +192,7 @@ func (t *Simulator) submitPayment(w http.ResponseWriter, r *http.Request) {
 		if v.Errors["amount"] != "" {
 			v.Focus = "amount"
 		}
-		t.renderForm(w, o, v, http.StatusUnprocessableEntity)
+		t.renderForm(w, r, o, v, http.StatusUnprocessableEntity)
 		return
 	}
 	card := newCard(o.ClientID, digits)
@@ -244,11 +240,11 @@ func (t *Simulator) openLookup(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, base+"/payment/"+o.ID, http.StatusSeeOther)
 		return
 	}
-	t.renderLookup(w, o, t.view(o, base), 0)
+	t.renderLookup(w, r, o, t.view(o, base), 0)
 }
 
-func (t *Simulator) renderLookup(w http.ResponseWriter, o *Order, v *view, status int) {
-	t.pages.Show(w, page.Page{
+func (t *Simulator) renderLookup(w http.ResponseWriter, r *http.Request, o *Order, v *view, status int) {
+	t.pages.Show(w, r, page.Page{
 		Name: "lookup", Title: "Enter the code", FormTargets: []string{o.RedirectURL, t.cfg.BaseURL()}, Status: status, Data: v,
 	})
 }
@@ -273,7 +269,7 @@ func (t *Simulator) submitLookup(w http.ResponseWriter, r *http.Request) {
 	if !t.lookup(o, p, strings.TrimSpace(r.PostForm.Get("code"))) && p.Stage == StageLookup {
 		v := t.view(o, base)
 		v.Errors["code"] = "This code is wrong."
-		t.renderLookup(w, o, v, http.StatusUnprocessableEntity)
+		t.renderLookup(w, r, o, v, http.StatusUnprocessableEntity)
 		return
 	}
 	t.step(w, r, o, p, base)

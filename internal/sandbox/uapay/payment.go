@@ -29,6 +29,7 @@ func (t *Simulator) createPayment(c *call) answer {
 		return reject(CodeAmount, "amount is not the invoice's")
 	}
 	p := t.newPayment(o, card, amount)
+	p.Locale = c.params.text("locale")
 	if c.data.has("email") {
 		p.Email = record.Text(c.data.text("email"))
 	}
